@@ -1,0 +1,14 @@
+//! What goes wrong with nobody out there to mend it.
+
+/// A failure that the caller cannot act upon, except by trying later.
+///
+/// The text is for the log alone: it may name tables and hosts, and never reaches a client.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The database cannot be reached, or is too busy. Trying again later may succeed.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// A bug, or rows that contradict each other.
+    #[error("internal: {0}")]
+    Internal(String),
+}

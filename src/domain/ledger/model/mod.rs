@@ -1,0 +1,41 @@
+//! The pure core: the only place that decides about credits.
+//!
+//! No I/O, no clock, no async: [`decide`] is a function of an account's state, a request and the time, and so the property tests
+//! and the simulation drive the very code that serves. Called by the posting engine, which loads the state, folds a batch of
+//! requests over it, and writes what the decisions say.
+
+mod command;
+mod decision;
+mod entry;
+mod state;
+
+pub use command::{Command, MemberRef, Origin, Request, SessionRef};
+pub use decision::{Decision, EventKind, NewEntry, NewEvent, Refusal, ShiftExpiries};
+pub use entry::{HASH_VERSION, HashedFacts, genesis_hash};
+pub use state::{
+    AccountHeader, AccountState, AccountStatus, ContraAccount, EntryKind, HoldPart, KeyRecord, Lot, LotKind,
+    LotMovement, MemberStanding, Outcome, PastEntry, Session, SessionStatus,
+};
+
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+
+/// Lots with a remainder that an account may have.
+pub const MAX_LOTS: i64 = 1_000;
+/// Sessions whose hold or end is dealt with in one command; the next one or the sweeper goes on.
+pub const MAX_DUE: usize = 500;
+
+/// The operator's limits on what commands may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// How far a completion with `allowOverage` may go beyond what was booked.
+    pub overage_limit: Credits,
+}
+
+/// Decides `request` on `state` at `now`, which is not before the state's last time.
+///
+/// A refusal changes nothing; a decision holds everything there is to write.
+pub fn decide(state: &AccountState, request: &Request, now: Timestamp, policy: &Policy) -> Result<Decision, Refusal> {
+    let _ = (state, request, now, policy);
+    Err(Refusal::Overflow)
+}

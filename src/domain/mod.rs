@@ -1,0 +1,7 @@
+//! What the product means. No HTTP, no GraphQL, no vendor.
+//!
+//! One room a domain; in each, only `mod.rs` is public. The shells (graphql, http, workers, commands) call use cases here and
+//! nothing below them.
+
+pub mod fault;
+pub mod ledger;

@@ -1,0 +1,331 @@
+//! Identifiers: numbers and UUIDs inside, opaque texts outside.
+//!
+//! A public id is a prefix that names the type, then base32 of the account's number and the thing's UUID. So an id alone
+//! leads to its account, and an id of another type or another account is told apart before the database is asked.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::BASE32_DNSSEC;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::clock::Timestamp;
+
+/// The number of an account. 0 is the platform itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(i64);
+
+impl AccountId {
+    /// The platform: owns the API keys that belong to no single account.
+    pub const PLATFORM: Self = Self(0);
+
+    /// From the number kept in the database.
+    pub const fn from_number(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// The number kept in the database.
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+
+    /// The number as outsiders see it: through a fixed permutation, so that it does not tell how many accounts there are.
+    fn veiled(self) -> [u8; 8] {
+        let (mut left, mut right) = halves(self.0.cast_unsigned());
+        for key in ROUND_KEYS {
+            (left, right) = (right, left ^ scramble(right, key));
+        }
+        join(left, right).to_be_bytes()
+    }
+
+    fn unveiled(bytes: [u8; 8]) -> Self {
+        let (mut left, mut right) = halves(u64::from_be_bytes(bytes));
+        for key in ROUND_KEYS.iter().rev() {
+            (left, right) = (right ^ scramble(left, *key), left);
+        }
+        Self(join(left, right).cast_signed())
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        GlobalId::account(*self).fmt(f)
+    }
+}
+
+/// Changing these would change every public id ever handed out.
+const ROUND_KEYS: [u32; 4] = [0x9e37_79b9, 0x85eb_ca6b, 0xc2b2_ae35, 0x27d4_eb2f];
+
+fn halves(number: u64) -> (u32, u32) {
+    let bytes = number.to_be_bytes();
+    let half = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    (half(0), half(4))
+}
+
+fn join(left: u32, right: u32) -> u64 {
+    (u64::from(left) << 32) | u64::from(right)
+}
+
+fn scramble(half: u32, key: u32) -> u32 {
+    let mut mixed = (half ^ key).wrapping_mul(0x7feb_352d);
+    mixed ^= mixed >> 15;
+    mixed = mixed.wrapping_mul(0x846c_a68b);
+    mixed ^ (mixed >> 16)
+}
+
+/// What kind of thing a public id names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IdKind {
+    /// `acct_`: an account.
+    Account,
+    /// `bal_`: an account's balance.
+    Balance,
+    /// `mem_`: a member.
+    Member,
+    /// `con_`: a member's contact; carries the member's UUID.
+    Contact,
+    /// `ent_`: a line of the credit log.
+    Entry,
+    /// `lot_`: a credit lot.
+    Lot,
+    /// `ses_`: a session.
+    Session,
+    /// `top_`: a top-up.
+    TopUp,
+    /// `key_`: an API key.
+    ApiKey,
+}
+
+impl IdKind {
+    const ALL: [Self; 9] = [
+        Self::Account,
+        Self::Balance,
+        Self::Member,
+        Self::Contact,
+        Self::Entry,
+        Self::Lot,
+        Self::Session,
+        Self::TopUp,
+        Self::ApiKey,
+    ];
+
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Account => "acct_",
+            Self::Balance => "bal_",
+            Self::Member => "mem_",
+            Self::Contact => "con_",
+            Self::Entry => "ent_",
+            Self::Lot => "lot_",
+            Self::Session => "ses_",
+            Self::TopUp => "top_",
+            Self::ApiKey => "key_",
+        }
+    }
+
+    /// One of an account has the account's number alone; the others have a UUID too.
+    const fn has_uuid(self) -> bool {
+        !matches!(self, Self::Account | Self::Balance)
+    }
+}
+
+/// A public id taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GlobalId {
+    /// What it names.
+    pub kind: IdKind,
+    /// The account it belongs to.
+    pub account_id: AccountId,
+    /// The thing within the account; nil for an account and its balance.
+    pub uuid: Uuid,
+}
+
+impl GlobalId {
+    /// The id of an account.
+    pub const fn account(account_id: AccountId) -> Self {
+        Self {
+            kind: IdKind::Account,
+            account_id,
+            uuid: Uuid::nil(),
+        }
+    }
+
+    /// The id of a thing in an account.
+    pub const fn new(kind: IdKind, account_id: AccountId, uuid: Uuid) -> Self {
+        Self { kind, account_id, uuid }
+    }
+}
+
+impl fmt::Display for GlobalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = self.account_id.veiled().to_vec();
+        if self.kind.has_uuid() {
+            bytes.extend_from_slice(self.uuid.as_bytes());
+        }
+        write!(f, "{}{}", self.kind.prefix(), BASE32_DNSSEC.encode(&bytes))
+    }
+}
+
+/// The text is no id that this service could have handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not an id of this service")]
+pub struct ParseIdError;
+
+impl FromStr for GlobalId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() > 64 {
+            return Err(ParseIdError);
+        }
+        let (kind, rest) = IdKind::ALL
+            .into_iter()
+            .find_map(|kind| text.strip_prefix(kind.prefix()).map(|rest| (kind, rest)))
+            .ok_or(ParseIdError)?;
+        let bytes = BASE32_DNSSEC.decode(rest.as_bytes()).map_err(|_| ParseIdError)?;
+        let (number, uuid) = bytes.split_at_checked(8).ok_or(ParseIdError)?;
+        let account_id = AccountId::unveiled(number.try_into().map_err(|_| ParseIdError)?);
+        let uuid = match (kind.has_uuid(), uuid) {
+            (false, []) => Uuid::nil(),
+            (true, uuid) => Uuid::from_slice(uuid).map_err(|_| ParseIdError)?,
+            _ => return Err(ParseIdError),
+        };
+        let id = Self { kind, account_id, uuid };
+        // One thing has one id: capitals would decode to the same bytes.
+        if account_id.number() < 0 || id.to_string() != text {
+            return Err(ParseIdError);
+        }
+        Ok(id)
+    }
+}
+
+macro_rules! uuid_ids {
+    ($($(#[$doc:meta])* $name:ident is $kind:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// From the UUID kept in the database.
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The UUID kept in the database.
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+
+            /// The id as outsiders see it.
+            pub const fn global(self, account_id: AccountId) -> GlobalId {
+                GlobalId::new(IdKind::$kind, account_id, self.0)
+            }
+        }
+    )*};
+}
+
+uuid_ids! {
+    /// A member, within its account.
+    MemberId is Member;
+    /// A line of the credit log, within its account.
+    EntryId is Entry;
+    /// A credit lot, within its account.
+    LotId is Lot;
+    /// A session, within its account.
+    SessionId is Session;
+    /// A top-up, within its account.
+    TopUpId is TopUp;
+    /// An API key, within its account or the platform.
+    ApiKeyId is ApiKey;
+}
+
+/// Randomness drawn once for a command, from which all ids that the command makes are derived.
+///
+/// It keeps the pure core pure: deciding the same command on the same state twice makes the same ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdSeed([u8; 16]);
+
+impl IdSeed {
+    /// A fresh seed.
+    pub fn random() -> Self {
+        Self(*Uuid::new_v4().as_bytes())
+    }
+
+    /// A given seed: for tests and simulations.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+}
+
+/// Makes the ids of one command: UUIDs of version 7 at the command's time, their random bits derived from its seed.
+#[derive(Debug)]
+pub struct IdMint {
+    seed: IdSeed,
+    now: Timestamp,
+    made: u32,
+}
+
+impl IdMint {
+    /// A mint for one command decided at `now`.
+    pub const fn new(seed: IdSeed, now: Timestamp) -> Self {
+        Self { seed, now, made: 0 }
+    }
+
+    /// The next id.
+    pub fn next_uuid(&mut self) -> Uuid {
+        let random: [u8; 32] = Sha256::new()
+            .chain_update(self.seed.0)
+            .chain_update(self.made.to_be_bytes())
+            .finalize()
+            .into();
+        self.made += 1;
+        let mut ten = [0; 10];
+        ten.copy_from_slice(&random[..10]);
+        uuid::Builder::from_unix_timestamp_millis(self.now.millis().unsigned_abs(), &ten).into_uuid()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn account_numbers_do_not_show() {
+        let shown: Vec<String> = (1..4)
+            .map(|number| AccountId::from_number(number).to_string())
+            .collect();
+        assert_eq!(
+            shown,
+            ["acct_4ajfau0c0ue4c", "acct_7a5m8ao08pn4o", "acct_6ujab7e4ut3fk"],
+            "golden: ids are for ever"
+        );
+    }
+
+    #[test]
+    fn the_ids_of_a_command_follow_from_its_seed() {
+        let mint = || IdMint::new(IdSeed::from_bytes([7; 16]), Timestamp::from_millis(1_000));
+        let (mut one, mut other) = (mint(), mint());
+        assert_eq!(one.next_uuid(), other.next_uuid());
+        assert_ne!(one.next_uuid(), mint().next_uuid());
+        assert_eq!(one.next_uuid().get_version_num(), 7);
+    }
+
+    proptest! {
+        #[test]
+        fn every_id_comes_back_from_its_text(number in 0..i64::MAX, uuid in any::<u128>(), at in 0..IdKind::ALL.len()) {
+            let kind = IdKind::ALL[at];
+            let uuid = if kind.has_uuid() { Uuid::from_u128(uuid) } else { Uuid::nil() };
+            let id = GlobalId::new(kind, AccountId::from_number(number), uuid);
+            prop_assert_eq!(id.to_string().parse(), Ok(id));
+            prop_assert_eq!(id.to_string().to_uppercase().parse::<GlobalId>(), Err(ParseIdError));
+        }
+
+        #[test]
+        fn any_text_is_parsed_or_refused(text in ".{0,80}") {
+            let _ = text.parse::<GlobalId>();
+        }
+    }
+}

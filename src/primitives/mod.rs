@@ -1,0 +1,10 @@
+//! Values that know nobody: importable by every room, importing none.
+
+pub mod actor;
+pub mod clock;
+pub mod credits;
+pub mod cursor;
+pub mod ids;
+pub mod money;
+pub mod page;
+pub mod text_enum;

@@ -1,0 +1,119 @@
+//! Pages of lists, by keyset.
+
+/// Items when neither `first` nor `last` is given.
+pub const DEFAULT_PAGE_SIZE: u32 = 20;
+/// Items at the most.
+pub const MAX_PAGE_SIZE: u32 = 100;
+
+/// Newest or oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SortOrder {
+    /// The newest item comes first.
+    NewestFirst,
+    /// The oldest item comes first.
+    OldestFirst,
+}
+
+/// Which page of a list, in Relay's terms and checked: never both directions, never more than [`MAX_PAGE_SIZE`].
+///
+/// `P` is the position type of the list. Items strictly between `after` and `before`, and of those the first `limit`, or the
+/// last `limit` when `backward`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageRequest<P> {
+    /// Items at the most; 0 asks for none.
+    pub limit: u32,
+    /// The last items of the range instead of the first. They still come in the list's order.
+    pub backward: bool,
+    /// Only items after this position in the list's order.
+    pub after: Option<P>,
+    /// Only items before this position in the list's order.
+    pub before: Option<P>,
+}
+
+/// Why paging arguments make no sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PageRequestError {
+    /// Both directions at once.
+    #[error("give first or last, not both")]
+    FirstAndLast,
+    /// Negative or over the maximum.
+    #[error("first and last must be between 0 and {MAX_PAGE_SIZE}")]
+    Size,
+}
+
+impl<P> PageRequest<P> {
+    /// From Relay's arguments.
+    pub fn new(
+        first: Option<i32>,
+        after: Option<P>,
+        last: Option<i32>,
+        before: Option<P>,
+    ) -> Result<Self, PageRequestError> {
+        let (size, backward) = match (first, last) {
+            (Some(_), Some(_)) => return Err(PageRequestError::FirstAndLast),
+            (None, Some(last)) => (Some(last), true),
+            (first, None) => (first, false),
+        };
+        let limit = match size.map(u32::try_from) {
+            None => DEFAULT_PAGE_SIZE,
+            Some(Ok(size)) if size <= MAX_PAGE_SIZE => size,
+            Some(_) => return Err(PageRequestError::Size),
+        };
+        Ok(Self {
+            limit,
+            backward,
+            after,
+            before,
+        })
+    }
+}
+
+/// One page of a list, in the list's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T, P> {
+    /// The items, each with its position.
+    pub items: Vec<(P, T)>,
+    /// Whether items follow this page.
+    pub has_next: bool,
+    /// Whether items come before this page.
+    pub has_previous: bool,
+    /// Where the next page goes on when that is not after the last item: work per page is bounded, so a page may end, even
+    /// empty, before anything more was found.
+    pub scanned_to: Option<P>,
+}
+
+impl<T, P> Page<T, P> {
+    /// A page from rows read in scan order, one more than `limit` where there are more.
+    pub fn from_scan(mut rows: Vec<(P, T)>, request: &PageRequest<P>) -> Self {
+        let more = rows.len() > request.limit as usize;
+        rows.truncate(request.limit as usize);
+        if request.backward {
+            rows.reverse();
+        }
+        let (has_next, has_previous) = if request.backward {
+            (request.before.is_some(), more)
+        } else {
+            (more, request.after.is_some())
+        };
+        Self {
+            items: rows,
+            has_next,
+            has_previous,
+            scanned_to: None,
+        }
+    }
+
+    /// The same page with other items.
+    pub fn map<U>(self, mut change: impl FnMut(T) -> U) -> Page<U, P> {
+        Page {
+            items: self
+                .items
+                .into_iter()
+                .map(|(position, item)| (position, change(item)))
+                .collect(),
+            has_next: self.has_next,
+            has_previous: self.has_previous,
+            scanned_to: self.scanned_to,
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Closed vocabularies that are kept in the database by name.
+
+/// Declares an enum whose variants are kept by name: `as_str` writes one, `from_text` reads it back.
+#[macro_export]
+macro_rules! text_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            /// All of them, in the contract's order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name that the database and the contract know.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// From that name.
+            pub fn from_text(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
