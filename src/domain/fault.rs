@@ -12,3 +12,22 @@ pub enum Fault {
     #[error("internal: {0}")]
     Internal(String),
 }
+
+/// Why a reading use case gives nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// The account is not the caller's, or they may not see this.
+    #[error(transparent)]
+    Access(#[from] crate::primitives::actor::AccessError),
+    /// An argument makes no sense.
+    #[error("{field}: {message}")]
+    Invalid {
+        /// The argument, by its path in the contract: `filter.amount`.
+        field: &'static str,
+        /// For people.
+        message: String,
+    },
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
