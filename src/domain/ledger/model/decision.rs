@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::event::NewEvent;
 use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -48,47 +49,6 @@ pub struct NewEntry {
     pub movements: Vec<LotMovement>,
     /// Chains to the entry before.
     pub hash: [u8; 32],
-}
-
-crate::text_enum! {
-    /// What happened, in an account's numbered stream of events.
-    EventKind {
-        /// An entry was posted.
-        CreditEntryPosted = "CREDIT_ENTRY_POSTED",
-        /// A session was booked, moved, ended or resolved, or something was given back for it.
-        SessionUpdated = "SESSION_UPDATED",
-        /// A top-up changed.
-        TopUpUpdated = "TOP_UP_UPDATED",
-        /// The account's settings or status changed.
-        AccountUpdated = "ACCOUNT_UPDATED",
-        /// A member was added, changed or removed.
-        MemberUpdated = "MEMBER_UPDATED",
-    }
-}
-
-/// One numbered thing that happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewEvent {
-    /// Its number: one more than the last.
-    pub sequence: i64,
-    /// Guards live cursors: a restored backup has other events under the same numbers.
-    pub nonce: i64,
-    /// What happened.
-    pub kind: EventKind,
-    /// When.
-    pub occurred_at: Timestamp,
-    /// The entry it is about.
-    pub entry_id: Option<EntryId>,
-    /// The session it is about.
-    pub session_id: Option<SessionId>,
-    /// The top-up it is about.
-    pub top_up_id: Option<TopUpId>,
-    /// The member it is about, or whose session or entry it is: who may see it.
-    pub member_id: Option<MemberId>,
-    /// The new status of the session, top-up or account.
-    pub status: Option<&'static str>,
-    /// The balance's version after the command, on the last event of a command that changed the balance.
-    pub balance_version: Option<i64>,
 }
 
 /// All that one accepted command changes. Applying it to the state it was decided on gives the state for the next one.

@@ -9,8 +9,9 @@ mod decision;
 mod entry;
 mod state;
 
+pub use crate::domain::event::{EventKind, NewEvent};
 pub use command::{Command, MemberRef, Origin, Request, SessionRef};
-pub use decision::{Decision, EventKind, NewEntry, NewEvent, Refusal, ShiftExpiries};
+pub use decision::{Decision, NewEntry, Refusal, ShiftExpiries};
 pub use entry::{HASH_VERSION, HashedFacts, genesis_hash};
 pub use state::{
     AccountHeader, AccountState, AccountStatus, ContraAccount, EntryKind, HoldPart, KeyRecord, Lot, LotKind,

@@ -1,0 +1,127 @@
+//! What an event says, and the place in an account's stream.
+
+use uuid::Uuid;
+
+use crate::primitives::clock::Timestamp;
+use crate::primitives::cursor::CursorScope;
+use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId, TopUpId};
+
+crate::text_enum! {
+    /// What happened, in an account's numbered stream of events.
+    EventKind {
+        /// An entry was posted.
+        CreditEntryPosted = "CREDIT_ENTRY_POSTED",
+        /// A session was booked, moved, ended or resolved, or something was given back for it.
+        SessionUpdated = "SESSION_UPDATED",
+        /// A top-up changed.
+        TopUpUpdated = "TOP_UP_UPDATED",
+        /// The account's settings or status changed.
+        AccountUpdated = "ACCOUNT_UPDATED",
+        /// A member was added, changed or removed.
+        MemberUpdated = "MEMBER_UPDATED",
+    }
+}
+
+/// One numbered thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEvent {
+    /// Its number: one more than the last.
+    pub sequence: i64,
+    /// Guards live cursors: a restored backup has other events under the same numbers.
+    pub nonce: i64,
+    /// What happened.
+    pub kind: EventKind,
+    /// When.
+    pub occurred_at: Timestamp,
+    /// The entry it is about.
+    pub entry_id: Option<EntryId>,
+    /// The session it is about.
+    pub session_id: Option<SessionId>,
+    /// The top-up it is about.
+    pub top_up_id: Option<TopUpId>,
+    /// The member it is about, or whose session or entry it is: who may see it.
+    pub member_id: Option<MemberId>,
+    /// The new status of the session, top-up or account.
+    pub status: Option<&'static str>,
+    /// The balance's version after the command, on the last event of a command that changed the balance.
+    pub balance_version: Option<i64>,
+}
+
+/// A place in an account's stream: after this event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveCursor {
+    /// Which installation: a database made anew counts from one again.
+    pub epoch: Uuid,
+    /// Whose stream.
+    pub account_id: AccountId,
+    /// Number of the last event seen; 0 before the first.
+    pub sequence: i64,
+    /// Nonce of that event; 0 before the first.
+    pub nonce: i64,
+}
+
+/// The text is no live cursor of this account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not a live cursor of this account")]
+pub struct InvalidLiveCursor;
+
+impl LiveCursor {
+    /// The cursor as clients hold it: opaque, and bound to its account.
+    pub fn encode(&self) -> String {
+        let mut position = Vec::with_capacity(32);
+        position.extend_from_slice(self.epoch.as_bytes());
+        position.extend_from_slice(&self.sequence.to_be_bytes());
+        position.extend_from_slice(&self.nonce.to_be_bytes());
+        Self::scope(self.account_id).encode(&position)
+    }
+
+    /// From a client's text. Whether the epoch and the nonce still hold is for the reader of the stream to find out.
+    pub fn decode(account_id: AccountId, text: &str) -> Result<Self, InvalidLiveCursor> {
+        let position: [u8; 32] = Self::scope(account_id)
+            .decode(text)
+            .ok()
+            .and_then(|position| position.try_into().ok())
+            .ok_or(InvalidLiveCursor)?;
+        let number = |at: usize| {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(&position[at..at + 8]);
+            i64::from_be_bytes(bytes)
+        };
+        let mut epoch = [0; 16];
+        epoch.copy_from_slice(&position[..16]);
+        Ok(Self {
+            epoch: Uuid::from_bytes(epoch),
+            account_id,
+            sequence: number(16),
+            nonce: number(24),
+        })
+    }
+
+    fn scope(account_id: AccountId) -> CursorScope {
+        CursorScope::of(&["live", &account_id.number().to_string()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_live_cursor_belongs_to_its_account() {
+        let cursor = LiveCursor {
+            epoch: Uuid::from_u128(7),
+            account_id: AccountId::from_number(3),
+            sequence: 41,
+            nonce: 0xffff_ffff,
+        };
+        let text = cursor.encode();
+        assert_eq!(LiveCursor::decode(cursor.account_id, &text), Ok(cursor));
+        assert_eq!(
+            LiveCursor::decode(AccountId::from_number(4), &text),
+            Err(InvalidLiveCursor)
+        );
+        for garbage in ["", "x", &text[1..], &text[..20]] {
+            assert_eq!(LiveCursor::decode(cursor.account_id, garbage), Err(InvalidLiveCursor));
+        }
+    }
+}
