@@ -5,5 +5,6 @@
 //! and `http` are the public language and the door; `workers` are loops that own a clock; `commands` are the roles of the one
 //! executable; `app` joins them. ARCHITECTURE.md says who may import whom.
 
+pub mod adapters;
 pub mod domain;
 pub mod primitives;

@@ -1,1 +1,24 @@
-//! rows
+//! The rows of Ledgerbell's tables: one file a table, no logic.
+//!
+//! Instants are milliseconds since 1970, amounts of credits are units of 1/10,000, closed vocabularies are kept as text by the
+//! name that the contract gives them. Only `store` files of the domain name these types.
+
+// The columns and keys that the derive makes are named after the fields, which are documented.
+#![allow(missing_docs)]
+
+pub mod account;
+pub mod account_directory;
+pub mod account_state;
+pub mod api_key;
+pub mod api_key_use;
+pub mod contact;
+pub mod credit_entry;
+pub mod credit_lot;
+pub mod event;
+pub mod idempotency_key;
+pub mod installation;
+pub mod lot_movement;
+pub mod member;
+pub mod session;
+pub mod session_hold;
+pub mod top_up;

@@ -1,1 +1,45 @@
-//! migrations
+//! The schema of Ledgerbell's database and its history.
+//!
+//! One migration a small group of tables, written once in SQL for both databases; [`ddl`] fills in the few words in which they
+//! differ. Called by `adapters::database::migrate`, which holds a lock around it so that several instances may start together.
+//!
+//! Invariant, read from the catalogue by a test: every key and every unique index begins with `account_id`, so that the tables
+//! can be spread over several servers by it. The exceptions are the few global tables: `installation`, `account_directory`,
+//! `api_key`.
+
+mod ddl;
+mod m20261123_063000_create_installation;
+mod m20261123_063100_create_api_key;
+mod m20261123_063200_create_account;
+mod m20261123_063300_create_member;
+mod m20261123_063400_create_credit_entry;
+mod m20261123_063500_create_credit_lot;
+mod m20261123_063600_create_session;
+mod m20261123_063700_create_top_up;
+mod m20261123_063800_create_event;
+mod m20261123_063900_create_idempotency_key;
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::{MigrationTrait, async_trait};
+
+/// All migrations, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261123_063000_create_installation::Migration),
+            Box::new(m20261123_063100_create_api_key::Migration),
+            Box::new(m20261123_063200_create_account::Migration),
+            Box::new(m20261123_063300_create_member::Migration),
+            Box::new(m20261123_063400_create_credit_entry::Migration),
+            Box::new(m20261123_063500_create_credit_lot::Migration),
+            Box::new(m20261123_063600_create_session::Migration),
+            Box::new(m20261123_063700_create_top_up::Migration),
+            Box::new(m20261123_063800_create_event::Migration),
+            Box::new(m20261123_063900_create_idempotency_key::Migration),
+        ]
+    }
+}

@@ -1,0 +1,58 @@
+//! An account's figures: the one row that every change of the account locks first.
+
+use sea_orm::entity::prelude::*;
+
+/// An account's figures: the one row that every change of the account locks first.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "account_state")]
+pub struct Model {
+    /// Whose figures these are.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub account_id: i64,
+    /// What the account may do.
+    pub status: String,
+    /// Since when it is frozen or closed.
+    pub halted_at: Option<i64>,
+    /// Why it is frozen or closed.
+    pub halt_reason: Option<String>,
+    /// Sum of all entries.
+    pub posted: i64,
+    /// Reserved for open sessions.
+    pub held: i64,
+    /// In top-ups being charged.
+    pub incoming: i64,
+    /// Used beyond what there was.
+    pub debt: i64,
+    /// Grows with every change of the balance.
+    pub balance_version: i64,
+    /// When the balance last changed.
+    pub balance_at: i64,
+    /// Number of the last entry.
+    pub entry_sequence: i64,
+    /// Number of the last event.
+    pub event_sequence: i64,
+    /// Nonce of the last event.
+    pub event_nonce: i64,
+    /// Hash of the last entry, or the account's genesis.
+    pub last_hash: Vec<u8>,
+    /// The latest time decided at.
+    pub last_at: i64,
+    /// Lots with a remainder.
+    pub lot_count: i64,
+    /// How long after its end an unresolved session keeps its hold.
+    pub session_grace_millis: i64,
+    /// No lot wants expiring before this.
+    pub next_lot_expiry_at: Option<i64>,
+    /// No hold expires before this.
+    pub next_hold_expiry_at: Option<i64>,
+    /// No session becomes PROCESSING before this.
+    pub next_processing_at: Option<i64>,
+    /// When a sweeper has something to do.
+    pub due_at: Option<i64>,
+}
+
+/// None: rows of other tables are found by explicit statements.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

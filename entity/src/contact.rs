@@ -1,0 +1,33 @@
+//! How a member is reached.
+
+use sea_orm::entity::prelude::*;
+
+/// How a member is reached.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "contact")]
+pub struct Model {
+    /// The team's account.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub account_id: i64,
+    /// Whose contact it is.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub member_id: Uuid,
+    /// The address.
+    pub email: Option<String>,
+    /// Whether mail arrives there.
+    pub email_status: String,
+    /// What the mail server said when it did not.
+    pub bounce_message: Option<String>,
+    /// Language of what is sent.
+    pub locale: String,
+    /// IANA name of the zone for times in what is sent.
+    pub timezone: String,
+    /// Grows by one with every change.
+    pub version: i32,
+}
+
+/// None: rows of other tables are found by explicit statements.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

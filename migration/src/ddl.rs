@@ -1,0 +1,75 @@
+//! One text of SQL for both databases.
+//!
+//! Words in braces are filled in: `{uuid}` and `{bytes}` are column types, `{clustered}` ends a table that SQLite keeps in the
+//! order of its key, `{whole a, b}` stands among the constraints and makes SQLite, which would store anything anywhere, refuse
+//! what is not an integer in these columns.
+
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm_migration::{DbErr, SchemaManager};
+
+/// Runs the statements in order.
+pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
+    let connection = manager.get_connection();
+    let backend = connection.get_database_backend();
+    for statement in statements {
+        connection.execute_unprepared(&render(statement, backend)).await?;
+    }
+    Ok(())
+}
+
+/// Drops the tables in order, with their indexes.
+pub(crate) async fn drop_tables(manager: &SchemaManager<'_>, tables: &[&str]) -> Result<(), DbErr> {
+    for table in tables {
+        manager
+            .get_connection()
+            .execute_unprepared(&format!("DROP TABLE {table}"))
+            .await?;
+    }
+    Ok(())
+}
+
+fn render(statement: &str, backend: DbBackend) -> String {
+    let is_sqlite = backend == DbBackend::Sqlite;
+    let mut rendered = String::with_capacity(statement.len());
+    let mut rest = statement;
+    while let Some((before, (word, after))) = rest
+        .split_once('{')
+        .and_then(|(before, tail)| Some((before, tail.split_once('}')?)))
+    {
+        rendered.push_str(before);
+        match (word, is_sqlite) {
+            ("uuid" | "bytes", true) => rendered.push_str("BLOB"),
+            ("uuid", false) => rendered.push_str("UUID"),
+            ("bytes", false) => rendered.push_str("BYTEA"),
+            ("clustered", true) => rendered.push_str("WITHOUT ROWID"),
+            (_, true) => rendered.extend(
+                word.trim_start_matches("whole ")
+                    .split(", ")
+                    .map(|column| format!("CHECK (typeof({column}) IN ('integer', 'null')), ")),
+            ),
+            (_, false) => {}
+        }
+        rest = after;
+    }
+    rendered.push_str(rest);
+    rendered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_database_gets_its_own_words() {
+        let statement = "CREATE TABLE t (a {uuid}, b {bytes}, c BIGINT, {whole c, d}PRIMARY KEY (a)) {clustered}";
+        assert_eq!(
+            render(statement, DbBackend::Postgres),
+            "CREATE TABLE t (a UUID, b BYTEA, c BIGINT, PRIMARY KEY (a)) "
+        );
+        assert_eq!(
+            render(statement, DbBackend::Sqlite),
+            "CREATE TABLE t (a BLOB, b BLOB, c BIGINT, CHECK (typeof(c) IN ('integer', 'null')), \
+             CHECK (typeof(d) IN ('integer', 'null')), PRIMARY KEY (a)) WITHOUT ROWID"
+        );
+    }
+}

@@ -1,0 +1,201 @@
+//! Opens SQLite or Postgres, and brings the schema up to date.
+//!
+//! Called by `app` and by the `migrate` command. All that the two databases need to be told so that the domain may rely on it
+//! is here: durability, timeouts, who may write.
+
+use std::time::Duration;
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
+    SqlxSqliteConnector, Statement,
+};
+
+use crate::domain::database::Database;
+use crate::domain::fault::Fault;
+
+/// Older ones may corrupt the database when its write-ahead log starts over.
+const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+/// Any number, the same in all instances: names the lock that migrations are made under.
+const MIGRATION_LOCK: i64 = 0x6c65_6467_6572;
+
+/// How to open a database.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenOptions {
+    /// Postgres: connections in the pool.
+    pub max_connections: u32,
+    /// SQLite: connections that only read. There is always exactly one that writes.
+    pub readers: u32,
+    /// How long to wait for a free connection.
+    pub acquire_timeout: Duration,
+    /// Postgres: how long a statement may run.
+    pub statement_timeout: Duration,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            max_connections: 10,
+            readers: 4,
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Why a database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Neither of the two databases.
+    #[error("a database URL begins with sqlite: or postgres:")]
+    UnknownScheme,
+    /// A SQLite database in memory, of which every connection would have its own.
+    #[error("SQLite needs a file, as in sqlite:///var/lib/ledgerbell/ledgerbell.db?mode=rwc")]
+    InMemory,
+    /// The SQLite that was linked is too old.
+    #[error("SQLite {found} can corrupt its database; {}.{}.{} or newer is needed", OLDEST_SQLITE.0, OLDEST_SQLITE.1, OLDEST_SQLITE.2)]
+    OldSqlite {
+        /// Its version.
+        found: String,
+    },
+    /// It refuses, or is not there.
+    #[error("the database cannot be opened: {0}")]
+    Refused(#[from] DbErr),
+}
+
+/// Opens `sqlite:path`, `sqlite:///path?mode=rwc`, or `postgres://user@host/name?sslmode=…`.
+pub async fn open(url: &str, options: OpenOptions) -> Result<Database, OpenError> {
+    if url.starts_with("sqlite:") {
+        open_sqlite(url, options).await
+    } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        let pool = open_postgres(url, options).await?;
+        Ok(Database::new(pool.clone(), pool))
+    } else {
+        Err(OpenError::UnknownScheme)
+    }
+}
+
+async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database, OpenError> {
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(OpenError::InMemory);
+    }
+    // The writer comes first: it makes the file and switches it to write-ahead logging, which readers cannot.
+    let writer = sqlite_pool(url, 1, false, options).await?;
+    let version = sqlite_version(&writer).await?;
+    let parts: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
+    if !matches!(parts[..], [major, minor, patch, ..] if (major, minor, patch) >= OLDEST_SQLITE) {
+        return Err(OpenError::OldSqlite { found: version });
+    }
+    let reader = sqlite_pool(url, options.readers.max(1), true, options).await?;
+    Ok(Database::new(writer, reader))
+}
+
+async fn sqlite_pool(
+    url: &str,
+    connections: u32,
+    read_only: bool,
+    options: OpenOptions,
+) -> Result<DatabaseConnection, DbErr> {
+    let mut connect = common(url, options);
+    connect
+        .min_connections(1)
+        .max_connections(connections)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .map_sqlx_sqlite_opts(move |sqlite| {
+            sqlite
+                .pragma("journal_mode", "WAL")
+                // NORMAL may lose committed work when the power fails.
+                .pragma("synchronous", "FULL")
+                .pragma("foreign_keys", "ON")
+                .pragma("busy_timeout", "5000")
+                .pragma("cache_size", "-16000")
+                .pragma("temp_store", "MEMORY")
+                .pragma("journal_size_limit", "67108864")
+                .pragma("query_only", if read_only { "ON" } else { "OFF" })
+        });
+    SqlxSqliteConnector::connect(connect).await
+}
+
+async fn sqlite_version(connection: &DatabaseConnection) -> Result<String, DbErr> {
+    let statement = Statement::from_string(DbBackend::Sqlite, "SELECT sqlite_version() AS version");
+    let row = connection.query_one_raw(statement).await?;
+    row.map_or_else(
+        || Err(DbErr::Conn(RuntimeErr::Internal("no version".into()))),
+        |row| row.try_get("", "version"),
+    )
+}
+
+async fn open_postgres(url: &str, options: OpenOptions) -> Result<DatabaseConnection, DbErr> {
+    let mut connect = common(url, options);
+    connect
+        .max_connections(options.max_connections.max(1))
+        // Asking at every turn would cost a round trip for each transaction.
+        .test_before_acquire_if_idle_for(Duration::from_secs(10))
+        .set_application_name("ledgerbell")
+        .statement_timeout(options.statement_timeout)
+        .map_sqlx_postgres_opts(|postgres| {
+            postgres.options([("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "20s")])
+        });
+    sea_orm::Database::connect(connect).await
+}
+
+fn common(url: &str, options: OpenOptions) -> ConnectOptions {
+    let mut connect = ConnectOptions::new(url);
+    connect
+        .acquire_timeout(options.acquire_timeout)
+        .connect_timeout(options.acquire_timeout)
+        .record_stmt_in_spans(false)
+        .sqlx_logging(false);
+    connect
+}
+
+/// Applies the migrations that are missing, all or none of them. Instances that start together take turns.
+///
+/// On Postgres they wait for an advisory lock, without the usual timeouts, since the first may take long; on SQLite for the
+/// write lock. Both end with the transaction, so a process that dies leaves nothing locked.
+pub async fn migrate(database: &Database) -> Result<(), Fault> {
+    // Asked first without a lock: an instance whose database user may not change the schema starts all the same.
+    if Migrator::get_pending_migrations_read_only(database.read())
+        .await?
+        .is_empty()
+    {
+        return Ok(());
+    }
+    database
+        .transaction(|tx| {
+            Box::pin(async move {
+                lock_schema(tx).await?;
+                Migrator::up(tx, None).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// Takes back the last `steps` migrations, or all of them. For development: what the tables hold is lost.
+pub async fn roll_back(database: &Database, steps: Option<u32>) -> Result<(), Fault> {
+    database
+        .transaction(move |tx| {
+            Box::pin(async move {
+                lock_schema(tx).await?;
+                Migrator::down(tx, steps).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+async fn lock_schema(tx: &DatabaseTransaction) -> Result<(), DbErr> {
+    if tx.get_database_backend() == DbBackend::Postgres {
+        tx.execute_unprepared(
+            "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
+             SET LOCAL idle_in_transaction_session_timeout = 0",
+        )
+        .await?;
+        tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+            .await?;
+    }
+    Ok(())
+}

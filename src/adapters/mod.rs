@@ -1,0 +1,3 @@
+//! The outside world behind the domain's ports. Built by `app` and by commands; the domain never names what is in here.
+
+pub mod database;
