@@ -1,0 +1,18 @@
+# syntax=docker/dockerfile:1
+FROM rust:1.95-bookworm AS build
+WORKDIR /src
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
+    cargo build --release --locked && cp target/release/ledgerbell /ledgerbell
+
+FROM debian:bookworm-slim
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --home-dir /data ledgerbell && install -d -o ledgerbell -g ledgerbell /data
+COPY --from=build /ledgerbell /usr/local/bin/ledgerbell
+USER ledgerbell
+VOLUME /data
+ENV LEDGERBELL_LISTEN=0.0.0.0:8080 LEDGERBELL_DATA_DIR=/data LEDGERBELL_LOG_FORMAT=json
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=6s --start-period=20s CMD ["ledgerbell", "healthcheck"]
+ENTRYPOINT ["ledgerbell"]
+CMD ["serve"]

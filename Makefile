@@ -1,0 +1,17 @@
+# make run    build, open or create a SQLite database in ./data, fill it with a demo team, serve on 127.0.0.1:8080
+# make test   everything: format, lints, tests on SQLite and on Postgres, dependencies, examples
+
+.PHONY: run test schema fmt
+
+run:
+	cargo run --locked -- demo
+
+test:
+	@scripts/test.sh
+
+# Prints the public contract from the code; a test compares it.
+schema:
+	cargo run --locked --quiet -- schema > schema.graphql
+
+fmt:
+	cargo fmt --all

@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Runs every check, one stage after another, and sums up. A stage that cannot run here is skipped, loudly, with its reason;
+# with LEDGERBELL_TEST_STRICT=1 a skipped stage is a failure, and missing tools are installed where that can be done.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+source scripts/postgres.sh
+
+unset LEDGERBELL_TEST_DATABASE_URL LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION
+strict=${LEDGERBELL_TEST_STRICT:-0}
+passed=() failed=() skipped=()
+started=$SECONDS
+
+# stage NAME COMMAND…: 0 passes, 64 is "cannot run here" with its reason in $reason, anything else fails.
+stage() {
+    local name=$1 at=$SECONDS code
+    shift
+    reason=""
+    printf '\n=== %s\n' "$name"
+    "$@"
+    code=$?
+    case $code in
+    0) passed+=("$name ($((SECONDS - at)) s)") ;;
+    64)
+        printf '!!! SKIPPED: %s: %s\n' "$name" "$reason"
+        skipped+=("$name: $reason")
+        ;;
+    *)
+        printf '!!! FAILED: %s\n' "$name"
+        failed+=("$name")
+        ;;
+    esac
+}
+
+format() {
+    cargo fmt --all --check
+}
+
+lints() {
+    cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+}
+
+sqlite() {
+    cargo test --workspace --locked --quiet
+}
+
+postgres() {
+    if ! find_or_start_postgres; then
+        reason=$postgres_reason
+        return 64
+    fi
+    echo "Postgres: $postgres_from"
+    LEDGERBELL_TEST_DATABASE_URL=$postgres_url cargo test --locked --quiet --test it
+}
+
+postgres_one_account_a_transaction() {
+    if [ -z "${postgres_url:-}" ]; then
+        reason=${postgres_reason:-no Postgres}
+        return 64
+    fi
+    LEDGERBELL_TEST_DATABASE_URL=$postgres_url LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION=1 \
+        cargo test --locked --quiet --test it
+}
+
+dependencies() {
+    local deny=target/tools/bin/cargo-deny
+    command -v cargo-deny >/dev/null && deny=cargo-deny
+    if ! command -v "$deny" >/dev/null && [ "$strict" = 1 ]; then
+        echo "installing cargo-deny into target/tools (some minutes, once)"
+        cargo install cargo-deny --locked --debug --quiet --root target/tools --target-dir target/tools/build
+        rm -rf target/tools/build
+    fi
+    if ! command -v "$deny" >/dev/null; then
+        reason="cargo-deny is not installed (cargo install cargo-deny --locked)"
+        return 64
+    fi
+    "$deny" --locked check --hide-inclusion-graph bans licenses sources
+}
+
+example_typescript() {
+    if ! command -v npm >/dev/null; then
+        reason="npm is not installed"
+        return 64
+    fi
+    cargo build --locked --quiet && scripts/example.sh
+}
+
+trap 'stop_postgres' EXIT
+stage "format" format
+stage "lints" lints
+stage "tests on SQLite" sqlite
+stage "tests on Postgres" postgres
+stage "tests on Postgres, one account a transaction" postgres_one_account_a_transaction
+stage "dependencies (cargo deny)" dependencies
+stage "example client in TypeScript" example_typescript
+
+printf '\n=== Summary after %s s\n' "$((SECONDS - started))"
+[ ${#passed[@]} -eq 0 ] || printf '  passed   %s\n' "${passed[@]}"
+[ ${#skipped[@]} -eq 0 ] || printf '  SKIPPED  %s\n' "${skipped[@]}"
+[ ${#failed[@]} -eq 0 ] || printf '  FAILED   %s\n' "${failed[@]}"
+if [ ${#failed[@]} -gt 0 ]; then
+    exit 1
+fi
+if [ ${#skipped[@]} -gt 0 ] && [ "$strict" = 1 ]; then
+    echo "A stage was skipped where none may be."
+    exit 1
+fi

@@ -1,0 +1,37 @@
+//! `ledgerbell config print`: the settings in force, or the commented defaults.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::config::Settings;
+
+use super::{Ending, SettingsFlags, say};
+
+/// Print settings.
+#[derive(Debug, Args)]
+pub(super) struct Config {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Print the settings in force, and where each comes from. Secrets are masked.
+    Print {
+        /// Print a settings file with every setting, its default and what it is for.
+        #[arg(long)]
+        defaults: bool,
+    },
+}
+
+pub(super) fn run(command: &Config, given: &SettingsFlags) -> Ending {
+    let Action::Print { defaults } = command.action;
+    let text = if defaults {
+        Settings::commented_defaults()
+    } else {
+        given.load()?.to_toml()
+    };
+    say(text.trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}

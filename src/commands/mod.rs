@@ -1,0 +1,141 @@
+//! The roles of the one executable, a file each.
+//!
+//! Called by `main` alone. Each command reads its settings, opens the application and drives it. Invariants: what a command was
+//! asked for goes to standard output and everything else, logs included, to standard error; a command that fails says why in
+//! one line and exits 1; Ctrl-C and SIGTERM end servers cleanly.
+
+mod config;
+mod healthcheck;
+mod token;
+
+use std::error::Error;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Flags, LogFormat, Settings};
+
+/// Why a command failed, for people.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// How a command ends: what it exits with, or why it failed.
+type Ending = Result<ExitCode, Failure>;
+
+#[derive(Debug, Parser)]
+#[command(name = "ledgerbell", version, about)]
+struct CommandLine {
+    #[command(flatten)]
+    given: SettingsFlags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print settings.
+    Config(config::Config),
+    /// Ask a running server whether it is ready.
+    Healthcheck(healthcheck::Healthcheck),
+    /// Print a token that signs a member in. In development only.
+    Token(token::Token),
+}
+
+/// Settings that every command takes.
+#[derive(Debug, Args)]
+struct SettingsFlags {
+    /// Settings file (TOML).
+    #[arg(long, global = true, env = "LEDGERBELL_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// development or production.
+    #[arg(long, global = true, value_name = "MODE")]
+    mode: Option<String>,
+    /// Where the HTTP server listens, such as 127.0.0.1:8080.
+    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Where the SQLite database is kept.
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// postgres://… or sqlite://…
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// What is logged, such as info or debug.
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// text or json.
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+impl SettingsFlags {
+    fn load(&self) -> Result<Settings, Failure> {
+        let flags: Flags = vec![
+            ("mode", self.mode.clone()),
+            ("listen", self.listen.clone()),
+            ("data_dir", self.data_dir.clone()),
+            ("database.url", self.database_url.clone()),
+            ("log.level", self.log_level.clone()),
+            ("log.format", self.log_format.clone()),
+        ];
+        // A name or value that is no text cannot be one of ours.
+        let environment =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Ok(Settings::load(self.config.as_deref(), environment, flags)?)
+    }
+}
+
+/// Runs the command that the arguments name; the demo when they name none.
+pub fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    let ending = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::from)
+        .and_then(|runtime| runtime.block_on(run(&line)));
+    ending.unwrap_or_else(|failure| {
+        let mut text = failure.to_string();
+        let mut source = failure.source();
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !text.contains(&cause_text) {
+                text = format!("{text}: {cause_text}");
+            }
+            source = cause.source();
+        }
+        eprintln!("error: {text}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(line: &CommandLine) -> Ending {
+    let Some(command) = &line.command else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    match command {
+        Command::Config(command) => config::run(command, &line.given),
+        Command::Healthcheck(command) => healthcheck::run(command, &line.given).await,
+        Command::Token(command) => token::run(command, &line.given.load()?),
+    }
+}
+
+/// Logs to standard error from here on. Called once, by commands that have something to log.
+fn start_logging(settings: &Settings) {
+    let filter = EnvFilter::new(&settings.log_level);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // A second call, by a test that runs two commands in one process, keeps the first's.
+    let _ = match settings.log_format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+}
+
+/// Prints a line to standard output. A reader that has gone away is an error like any other, not a panic.
+fn say(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}")?;
+    out.flush()
+}

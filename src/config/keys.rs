@@ -1,0 +1,213 @@
+//! The one list of what can be set.
+
+/// What every name of an environment variable begins with.
+pub(super) const PREFIX: &str = "LEDGERBELL_";
+
+/// One thing that can be set.
+pub(super) struct Key {
+    /// Its path in the file.
+    pub(super) path: &'static str,
+    /// What holds when nothing is set.
+    pub(super) default: Option<&'static str>,
+    /// How it is written in the file.
+    pub(super) form: Form,
+    /// What it may be; completes "must be …".
+    pub(super) allowed: &'static str,
+    /// What it is for.
+    pub(super) about: &'static str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Text,
+    Number,
+    List,
+    /// Never shown.
+    Secret,
+    /// Shown without its password.
+    SecretUrl,
+}
+
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        path: "mode",
+        default: Some("production"),
+        form: Form::Text,
+        allowed: "development or production",
+        about: "In production, secrets must be set and sign-ins come from your own application.",
+    },
+    Key {
+        path: "listen",
+        default: Some("127.0.0.1:8080"),
+        form: Form::Text,
+        allowed: "an address and a port, such as 127.0.0.1:8080 or [::]:8080; port 0 takes any free one",
+        about: "Where the HTTP server listens.",
+    },
+    Key {
+        path: "public_url",
+        default: None,
+        form: Form::Text,
+        allowed: "a URL that begins with http:// or https://",
+        about: "How clients reach this server: what links to exports begin with. The address listened on when not set.",
+    },
+    Key {
+        path: "data_dir",
+        default: Some("data"),
+        form: Form::Text,
+        allowed: "the path of a directory",
+        about: "Where the SQLite database and the demo's key are kept.",
+    },
+    Key {
+        path: "secret",
+        default: None,
+        form: Form::Secret,
+        allowed: "at least 32 characters",
+        about: "Signs links to exports. Required in production; the same on all servers of one installation.",
+    },
+    Key {
+        path: "database.url",
+        default: None,
+        form: Form::SecretUrl,
+        allowed: "a URL that begins with postgres:// or sqlite://",
+        about: "The database. A SQLite file in data_dir when not set.",
+    },
+    Key {
+        path: "database.max_connections",
+        default: Some("16"),
+        form: Form::Number,
+        allowed: "a number from 2 to 1000",
+        about: "Connections to Postgres, or readers of SQLite, at most.",
+    },
+    Key {
+        path: "auth.jwt_secret",
+        default: None,
+        form: Form::Secret,
+        allowed: "at least 32 characters",
+        about: "Members sign in with HS256 tokens signed with this.",
+    },
+    Key {
+        path: "auth.jwks_url",
+        default: None,
+        form: Form::Text,
+        allowed: "a URL that begins with http:// or https://",
+        about: "Members sign in with RS256, ES256 or EdDSA tokens by a key published here.",
+    },
+    Key {
+        path: "auth.issuer",
+        default: None,
+        form: Form::Text,
+        allowed: "the text that tokens carry as iss",
+        about: "Tokens of another issuer are refused. Required with auth.jwks_url.",
+    },
+    Key {
+        path: "auth.audience",
+        default: None,
+        form: Form::Text,
+        allowed: "the text that tokens carry as aud",
+        about: "Tokens for another audience are refused. Required with auth.jwks_url.",
+    },
+    Key {
+        path: "engine.max_batch",
+        default: Some("256"),
+        form: Form::Number,
+        allowed: "a number from 1 to 4096",
+        about: "Commands that share one transaction, at most.",
+    },
+    Key {
+        path: "engine.accounts_per_transaction",
+        default: Some("256"),
+        form: Form::Number,
+        allowed: "a number from 1 to 256",
+        about: "Accounts that share one transaction, at most. 1 on a Postgres that is sharded by account_id.",
+    },
+    Key {
+        path: "engine.lanes",
+        default: Some("2"),
+        form: Form::Number,
+        allowed: "a number from 1 to 64",
+        about: "Transactions that post at the same time. SQLite has one writer, and so one lane.",
+    },
+    Key {
+        path: "engine.queue",
+        default: Some("1024"),
+        form: Form::Number,
+        allowed: "a number from 1 to 65536",
+        about: "Commands of one account that may wait. Beyond it: BUSY.",
+    },
+    Key {
+        path: "ledger.overage_limit",
+        default: Some("10000"),
+        form: Form::Text,
+        allowed: "a number of credits, 0 or more, with at most 4 digits after the point",
+        about: "How far completing a session with allowOverage may go beyond what was booked.",
+    },
+    Key {
+        path: "http.cors_origins",
+        default: Some(""),
+        form: Form::List,
+        allowed: "origins such as https://app.example.com, without a path",
+        about: "Sites whose pages may call the API from a browser. In the environment: separated by commas.",
+    },
+    Key {
+        path: "log.level",
+        default: Some("info"),
+        form: Form::Text,
+        allowed: "error, warn, info, debug or trace, or directives such as info,sea_orm=debug",
+        about: "What is logged, on standard error.",
+    },
+    Key {
+        path: "log.format",
+        default: Some("text"),
+        form: Form::Text,
+        allowed: "text or json",
+        about: "How it is logged.",
+    },
+];
+
+pub(super) fn key(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+pub(super) fn variable(path: &str) -> String {
+    format!("{PREFIX}{}", path.replace('.', "_").to_uppercase())
+}
+
+pub(super) fn leaf(path: &str) -> &str {
+    path.rsplit_once('.').map_or(path, |(_, leaf)| leaf)
+}
+
+impl Form {
+    pub(super) fn show(self, text: &str) -> String {
+        let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        match self {
+            Self::Text => quoted(text),
+            Self::Number => text.to_owned(),
+            Self::List => {
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                format!("[{}]", items.map(quoted).collect::<Vec<_>>().join(", "))
+            }
+            Self::Secret if text.is_empty() => quoted(""),
+            Self::Secret => quoted("***"),
+            Self::SecretUrl => quoted(&without_password(text)),
+        }
+    }
+}
+
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return if url.is_empty() {
+            String::new()
+        } else {
+            "***".to_owned()
+        };
+    };
+    // The password may hold an @ and a query may name one too.
+    let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?***"));
+    match rest.rsplit_once('@') {
+        Some((user, host)) => {
+            let user = user.split_once(':').map_or(user, |(user, _)| user);
+            format!("{scheme}://{user}:***@{host}{query}")
+        }
+        None => format!("{scheme}://{rest}{query}"),
+    }
+}

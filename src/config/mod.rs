@@ -1,0 +1,392 @@
+//! Typed settings from defaults, a file, the environment and flags, each overriding the one before.
+//!
+//! Called by every command before anything else. `keys` is the one list of what can be set: names of environment variables,
+//! the commented defaults and the errors all come from it. A setting `database.max_connections` is
+//! `LEDGERBELL_DATABASE_MAX_CONNECTIONS` in the environment. Invariants: a wrong setting is named together with what is
+//! allowed, an unknown one is an error, and no secret is ever printed.
+
+mod keys;
+mod print;
+mod source;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use crate::primitives::credits::Credits;
+
+use keys::KEYS;
+use print::Shown;
+pub use source::ConfigError;
+use source::{Given, Reader, read_environment, read_file};
+
+/// The secret that a demo or a development server has when none is set. Known to everybody, so nothing else starts with it.
+pub const DEMO_SECRET: &str = "ledgerbell-demo-secret-known-to-everybody";
+
+/// Whether this is somebody's installation or somebody's laptop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The demo secret will do, and `ledgerbell token` signs anybody in.
+    Development,
+    /// Secrets must be set.
+    Production,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A text that no log and no print-out shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// For the one place that uses it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// All settings, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Development or production.
+    pub mode: Mode,
+    /// Where the HTTP server listens.
+    pub listen: SocketAddr,
+    /// What links that clients follow begin with, without a slash at the end.
+    pub public_url: Option<String>,
+    /// Where files are kept.
+    pub data_dir: PathBuf,
+    /// Signs links to exports.
+    pub secret: Secret,
+    /// The database.
+    pub database: DatabaseSettings,
+    /// How members sign in.
+    pub auth: AuthSettings,
+    /// How commands are posted.
+    pub engine: EngineSettings,
+    /// How far completing a session may go beyond what was booked.
+    pub overage_limit: Credits,
+    /// Sites whose pages may call the API.
+    pub cors_origins: Vec<String>,
+    /// Directives for what is logged.
+    pub log_level: String,
+    /// How it is logged.
+    pub log_format: LogFormat,
+    shown: Vec<Shown>,
+}
+
+/// Where the rows are.
+#[derive(Clone, Debug)]
+pub struct DatabaseSettings {
+    /// Postgres or SQLite; may hold a password.
+    pub url: Secret,
+    /// At most so many connections.
+    pub max_connections: u32,
+}
+
+/// How members' tokens are checked.
+#[derive(Clone, Debug)]
+pub struct AuthSettings {
+    /// For HS256.
+    pub jwt_secret: Option<Secret>,
+    /// For RS256, ES256 and `EdDSA`.
+    pub jwks_url: Option<String>,
+    /// The issuer that tokens must name.
+    pub issuer: Option<String>,
+    /// The audience that tokens must name.
+    pub audience: Option<String>,
+}
+
+/// How commands are gathered into transactions.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineSettings {
+    /// Commands a transaction.
+    pub max_batch: usize,
+    /// Accounts a transaction.
+    pub accounts_per_transaction: usize,
+    /// Transactions at a time.
+    pub lanes: usize,
+    /// Commands of one account that may wait.
+    pub queue: usize,
+}
+
+/// What the command line says, by path; `None` where it says nothing.
+pub type Flags = Vec<(&'static str, Option<String>)>;
+
+impl Settings {
+    /// Reads settings: `file` if named, the environment's variables, then flags.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: Flags,
+    ) -> Result<Self, ConfigError> {
+        let mut given = BTreeMap::new();
+        for key in KEYS {
+            if let Some(default) = key.default {
+                let text = default.to_owned();
+                let source = "default".to_owned();
+                given.insert(key.path, Given { text, source });
+            }
+        }
+        if let Some(path) = file {
+            read_file(path, &mut given)?;
+        }
+        read_environment(environment, &mut given)?;
+        for (path, value) in flags {
+            if let Some(text) = value {
+                let source = format!("flag --{}", path.rsplit('.').next().unwrap_or(path).replace('_', "-"));
+                given.insert(path, Given { text, source });
+            }
+        }
+        Self::from_given(&Reader(&given))
+    }
+
+    fn from_given(read: &Reader<'_>) -> Result<Self, ConfigError> {
+        let mode = read.one_of(
+            "mode",
+            &[("development", Mode::Development), ("production", Mode::Production)],
+        )?;
+        let secret = read.secret("secret")?;
+        let jwt_secret = read.secret("auth.jwt_secret")?;
+        let jwks_url = read.url("auth.jwks_url", &["http://", "https://"])?;
+        let issuer = read.text("auth.issuer")?;
+        let audience = read.text("auth.audience")?;
+        check_together(mode, secret.as_ref(), jwt_secret.as_ref(), jwks_url.as_ref())?;
+        if jwks_url.is_some() && (issuer.is_none() || audience.is_none()) {
+            return Err(ConfigError::Together(
+                "auth.jwks_url needs auth.issuer and auth.audience beside it, or tokens made for others would be accepted"
+                    .to_owned(),
+            ));
+        }
+        let data_dir = PathBuf::from(read.required("data_dir")?);
+        let url = match read.url("database.url", &["postgres://", "postgresql://", "sqlite://"])? {
+            Some(url) => url,
+            None => sqlite_url(&data_dir),
+        };
+        let demo = || Secret(DEMO_SECRET.to_owned());
+        let development = mode == Mode::Development;
+        let jwt_secret = jwt_secret.or_else(|| (development && jwks_url.is_none()).then(demo));
+        Ok(Self {
+            mode,
+            listen: read.parse("listen")?,
+            public_url: read
+                .url("public_url", &["http://", "https://"])?
+                .map(|url| url.trim_end_matches('/').to_owned()),
+            data_dir,
+            secret: secret.unwrap_or_else(demo),
+            database: DatabaseSettings {
+                url: Secret(url),
+                max_connections: read.number("database.max_connections", 2, 1_000)?,
+            },
+            auth: AuthSettings {
+                jwt_secret,
+                jwks_url,
+                issuer,
+                audience,
+            },
+            engine: EngineSettings {
+                max_batch: read.number("engine.max_batch", 1, 4_096)?,
+                accounts_per_transaction: read.number("engine.accounts_per_transaction", 1, 256)?,
+                lanes: read.number("engine.lanes", 1, 64)?,
+                queue: read.number("engine.queue", 1, 65_536)?,
+            },
+            overage_limit: {
+                let credits: Credits = read.parse("ledger.overage_limit")?;
+                if credits.is_negative() {
+                    return Err(read.invalid("ledger.overage_limit"));
+                }
+                credits
+            },
+            cors_origins: read.origins("http.cors_origins")?,
+            log_level: {
+                let level = read.required("log.level")?;
+                if level.parse::<tracing_subscriber::EnvFilter>().is_err() {
+                    return Err(read.invalid("log.level"));
+                }
+                level.to_owned()
+            },
+            log_format: read.one_of("log.format", &[("text", LogFormat::Text), ("json", LogFormat::Json)])?,
+            shown: read.shown(),
+        })
+    }
+}
+
+/// The SQLite database that a data directory holds.
+pub fn sqlite_url(data_dir: &Path) -> String {
+    format!("sqlite://{}", data_dir.join("ledgerbell.db").display())
+}
+
+fn check_together(
+    mode: Mode,
+    secret: Option<&Secret>,
+    jwt_secret: Option<&Secret>,
+    jwks_url: Option<&String>,
+) -> Result<(), ConfigError> {
+    if mode == Mode::Development {
+        return Ok(());
+    }
+    let refuse = |text: &str| {
+        Err(ConfigError::Together(format!(
+            "{text}. (Or set mode to development, to try things out.)"
+        )))
+    };
+    let demo = |secret: &Secret| secret.reveal() == DEMO_SECRET;
+    if secret.is_some_and(demo) || jwt_secret.is_some_and(demo) {
+        return refuse(
+            "the demo secret is known to everybody: set secret and auth.jwt_secret to random texts of your own",
+        );
+    }
+    if secret.is_none() {
+        return refuse(
+            "setting secret (LEDGERBELL_SECRET) is missing: it must be a random text of at least 32 characters",
+        );
+    }
+    if jwt_secret.is_none() && jwks_url.is_none() {
+        return refuse(
+            "nobody could sign in: set auth.jwt_secret (LEDGERBELL_AUTH_JWT_SECRET) to a random text of at least 32 characters, \
+             or auth.jwks_url (LEDGERBELL_AUTH_JWKS_URL) to your issuer's key set",
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "0123456789012345678901234567890123456789";
+
+    fn load(toml: &str, environment: &[(&str, &str)], flags: Flags) -> Result<Settings, String> {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), toml).expect("written");
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Settings::load(Some(file.path()), environment, flags).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn flags_override_the_environment_which_overrides_the_file() {
+        let toml = "mode = \"development\"\nlisten = \"127.0.0.1:1\"\n[engine]\nlanes = 3\nqueue = 7\n";
+        let environment = [("LEDGERBELL_LISTEN", "127.0.0.1:2"), ("LEDGERBELL_ENGINE_LANES", "4")];
+        let flags = vec![("listen", Some("127.0.0.1:3".to_owned())), ("data_dir", None)];
+        let settings = load(toml, &environment, flags).expect("valid");
+        assert_eq!(settings.listen.port(), 3);
+        assert_eq!((settings.engine.lanes, settings.engine.queue), (4, 7));
+        assert_eq!(settings.database.url.reveal(), "sqlite://data/ledgerbell.db");
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_with_what_is_allowed() {
+        let development = |rest: &str| format!("mode = \"development\"\n{rest}");
+        for (toml, environment, expected) in [
+            ("mode = \"prod\"", None, "mode is \"prod\""),
+            ("mode = \"prod\"", None, "development or production"),
+            ("listen = 8080", None, "an address and a port"),
+            ("[log]\nformat = \"xml\"", None, "must be text or json"),
+            ("[database]\nmax_connections = 1", None, "a number from 2 to 1000"),
+            (
+                "[database]\nurl = \"mysql://root:hunter2@db/x\"",
+                None,
+                "postgres:// or sqlite://",
+            ),
+            ("[databse]\nurl = \"x\"", None, "unknown setting databse"),
+            ("[database]\nurl = {}", None, "database.url is a table"),
+            ("[engine]\nlane = 2", None, "unknown setting engine.lane"),
+            ("[engine]\nlanes = 2.5", None, "engine.lanes is a float"),
+            ("", Some(("LEDGERBELL_LISTEN", "nowhere")), "(LEDGERBELL_LISTEN)"),
+            ("", Some(("LEDGERBELL_LISTN", "127.0.0.1:1")), "LEDGERBELL_LISTN"),
+            (
+                "[ledger]\noverage_limit = \"-1\"",
+                None,
+                "a number of credits, 0 or more",
+            ),
+            ("[http]\ncors_origins = [\"*\"]", None, "origins such as"),
+            ("secret = \"short-and-private\"", None, "at least 32 characters"),
+            (
+                "[auth]\njwks_url = \"https://id.example.com/keys\"",
+                None,
+                "auth.issuer and auth.audience",
+            ),
+        ] {
+            let toml = if toml.starts_with("mode") {
+                toml.to_owned()
+            } else {
+                development(toml)
+            };
+            let error = load(&toml, environment.as_slice(), vec![]).expect_err(&toml);
+            assert!(error.contains(expected), "{toml}: {error}");
+            assert!(
+                !error.contains("hunter2") && !error.contains("short-and-private"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn production_refuses_the_demo_secret_and_no_secret() {
+        let error = |toml: &str| load(toml, &[], vec![]).expect_err("refused");
+        assert!(error("").contains("LEDGERBELL_SECRET"));
+        assert!(error(&format!("secret = \"{DEMO_SECRET}\"")).contains("demo secret"));
+        assert!(error(&format!("secret = \"{SECRET}\"")).contains("auth.jwks_url"));
+        assert!(error(&format!("secret = \"{SECRET}\"\nauth.jwt_secret = \"{DEMO_SECRET}\"")).contains("demo secret"));
+        let whole = format!("secret = \"{SECRET}\"\nauth.jwt_secret = \"{SECRET}\"");
+        assert_eq!(load(&whole, &[], vec![]).expect("valid").mode, Mode::Production);
+        let development = load("mode = \"development\"", &[], vec![]).expect("valid");
+        assert_eq!(development.secret.reveal(), DEMO_SECRET);
+    }
+
+    #[test]
+    fn no_print_out_shows_a_secret() {
+        let toml = format!(
+            "mode = \"development\"\nsecret = \"{SECRET}\"\nauth.jwt_secret = \"{SECRET}\"\n\
+             database.url = \"postgres://ann:p@ss:w0rd@db:5432/x?password=p@ss\""
+        );
+        let settings = load(&toml, &[], vec![]).expect("valid");
+        for text in [settings.to_toml(), format!("{settings:?}")] {
+            assert!(
+                !text.contains(SECRET) && !text.contains("w0rd") && !text.contains("p@ss"),
+                "{text}"
+            );
+        }
+        assert!(settings.to_toml().contains("postgres://ann:***@db:5432/x"));
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read_again() {
+        let settings = load(
+            "mode = \"development\"\n[http]\ncors_origins = [\"https://a.example\", \"http://b:1\"]",
+            &[],
+            vec![],
+        );
+        let again = load(&settings.expect("valid").to_toml(), &[], vec![]).expect("valid");
+        assert_eq!(again.cors_origins, ["https://a.example", "http://b:1"]);
+        let defaults = Settings::commented_defaults().replace("# mode = \"production\"", "mode = \"development\"");
+        load(&defaults, &[], vec![]).expect("valid");
+    }
+
+    #[test]
+    fn names_in_the_environment_are_unique_and_foreign_ones_are_let_be() {
+        let names: std::collections::HashSet<String> = KEYS.iter().map(|key| keys::variable(key.path)).collect();
+        assert_eq!(names.len(), KEYS.len());
+        let foreign = [
+            ("LEDGERBELL_PORT", "tcp://10.0.0.1:8080"),
+            ("LEDGERBELL_SERVICE_HOST", "10.0.0.1"),
+        ];
+        load("mode = \"development\"", &foreign, vec![]).expect("let be");
+    }
+}

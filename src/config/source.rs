@@ -1,0 +1,242 @@
+//! Where settings come from: a file, the environment; and how their texts become values.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use super::Secret;
+use super::keys::{Form, KEYS, PREFIX, key, variable};
+
+/// Why the settings are no good. Names the key and what is allowed, and never a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not there, or is not ours to read.
+    #[error("cannot read the settings file {}: {reason}", .path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// The file is no TOML.
+    #[error("the settings file {} is not valid TOML: {reason}", .path.display())]
+    Malformed {
+        /// Which.
+        path: PathBuf,
+        /// Where and why.
+        reason: String,
+    },
+    /// A name that means nothing.
+    #[error("unknown setting {name} ({source_name}); there are: {known}")]
+    Unknown {
+        /// As given.
+        name: String,
+        /// Where.
+        source_name: String,
+        /// What would have meant something.
+        known: String,
+    },
+    /// A value that is not allowed.
+    #[error("setting {key} is {value} ({source_name}), but must be {allowed}")]
+    Invalid {
+        /// Its path.
+        key: &'static str,
+        /// As given; masked if secret.
+        value: String,
+        /// Where it was given.
+        source_name: String,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// Settings that are fine each by itself, but not together.
+    #[error("{0}")]
+    Together(String),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    pub(super) text: String,
+    pub(super) source: String,
+}
+
+pub(super) fn read_file(path: &Path, given: &mut BTreeMap<&'static str, Given>) -> Result<(), ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|reason| ConfigError::Unreadable {
+        path: path.to_owned(),
+        reason,
+    })?;
+    let table: toml::Table = text.parse().map_err(|reason: toml::de::Error| ConfigError::Malformed {
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    })?;
+    read_table("", &table, &path.display().to_string(), given)
+}
+
+fn read_table(
+    prefix: &str,
+    table: &toml::Table,
+    source: &str,
+    given: &mut BTreeMap<&'static str, Given>,
+) -> Result<(), ConfigError> {
+    for (name, value) in table {
+        let path = format!("{prefix}{name}");
+        let inside = format!("{path}.");
+        match (key(&path), value) {
+            (Some(key), value) => {
+                let text = text_of(value).ok_or_else(|| ConfigError::Invalid {
+                    key: key.path,
+                    value: format!("a {}", value.type_str()),
+                    source_name: source.to_owned(),
+                    allowed: key.allowed,
+                })?;
+                let source = source.to_owned();
+                given.insert(key.path, Given { text, source });
+            }
+            (None, toml::Value::Table(inner)) if KEYS.iter().any(|key| key.path.starts_with(&inside)) => {
+                read_table(&inside, inner, source, given)?;
+            }
+            (None, _) => {
+                return Err(ConfigError::Unknown {
+                    name: path,
+                    source_name: source.to_owned(),
+                    known: KEYS.iter().map(|key| key.path).collect::<Vec<_>>().join(", "),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn text_of(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Array(items) => {
+            let items: Option<Vec<&str>> = items.iter().map(toml::Value::as_str).collect();
+            items.map(|items| items.join(","))
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn read_environment(
+    environment: impl IntoIterator<Item = (String, String)>,
+    given: &mut BTreeMap<&'static str, Given>,
+) -> Result<(), ConfigError> {
+    // Kubernetes describes a service called `ledgerbell` to its neighbours under these two names; the rest are not settings.
+    let foreign = ["SERVICE_", "PORT", "TEST_", "CONFIG"];
+    for (name, text) in environment {
+        let Some(rest) = name.strip_prefix(PREFIX) else {
+            continue;
+        };
+        match KEYS.iter().find(|key| variable(key.path) == name) {
+            Some(key) => {
+                given.insert(key.path, Given { text, source: name });
+            }
+            None if foreign.iter().any(|prefix| rest.starts_with(prefix)) => {}
+            None => {
+                return Err(ConfigError::Unknown {
+                    name,
+                    source_name: "in the environment".to_owned(),
+                    known: KEYS.iter().map(|key| variable(key.path)).collect::<Vec<_>>().join(", "),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes typed values out of what was given.
+pub(super) struct Reader<'a>(pub(super) &'a BTreeMap<&'static str, Given>);
+
+impl Reader<'_> {
+    /// What was given, trimmed; an empty text is the same as nothing.
+    fn find(&self, path: &'static str) -> Option<&str> {
+        self.0
+            .get(path)
+            .map(|given| given.text.trim())
+            .filter(|text| !text.is_empty())
+    }
+
+    pub(super) fn invalid(&self, path: &'static str) -> ConfigError {
+        let (form, allowed) = key(path).map_or((Form::Secret, ""), |key| (key.form, key.allowed));
+        let (value, source_name) = match self.0.get(path) {
+            Some(given) => (form.show(given.text.trim()), given.source.clone()),
+            None => ("missing".to_owned(), "not set".to_owned()),
+        };
+        ConfigError::Invalid {
+            key: path,
+            value,
+            source_name,
+            allowed,
+        }
+    }
+
+    pub(super) fn required(&self, path: &'static str) -> Result<&str, ConfigError> {
+        self.find(path).ok_or_else(|| self.invalid(path))
+    }
+
+    pub(super) fn parse<T: FromStr>(&self, path: &'static str) -> Result<T, ConfigError> {
+        self.required(path)?.parse().map_err(|_| self.invalid(path))
+    }
+
+    pub(super) fn number<T: FromStr + PartialOrd + Copy>(
+        &self,
+        path: &'static str,
+        least: T,
+        most: T,
+    ) -> Result<T, ConfigError> {
+        let number: T = self.parse(path)?;
+        if number < least || number > most {
+            return Err(self.invalid(path));
+        }
+        Ok(number)
+    }
+
+    pub(super) fn one_of<T: Copy>(&self, path: &'static str, names: &[(&str, T)]) -> Result<T, ConfigError> {
+        let given = self.required(path)?;
+        let found = names.iter().find(|(name, _)| *name == given);
+        found.map(|(_, value)| *value).ok_or_else(|| self.invalid(path))
+    }
+
+    pub(super) fn text(&self, path: &'static str) -> Result<Option<String>, ConfigError> {
+        match self.find(path) {
+            Some(text) if text.len() > 1_000 => Err(self.invalid(path)),
+            text => Ok(text.map(str::to_owned)),
+        }
+    }
+
+    pub(super) fn url(&self, path: &'static str, schemes: &[&str]) -> Result<Option<String>, ConfigError> {
+        let text = self.text(path)?;
+        let whole = |url: &String| {
+            schemes
+                .iter()
+                .any(|scheme| url.len() > scheme.len() && url.starts_with(scheme))
+        };
+        if text.as_ref().is_some_and(|url| !whole(url)) {
+            return Err(self.invalid(path));
+        }
+        Ok(text)
+    }
+
+    pub(super) fn secret(&self, path: &'static str) -> Result<Option<Secret>, ConfigError> {
+        let text = self.text(path)?;
+        if text.as_ref().is_some_and(|text| text.chars().count() < 32) {
+            return Err(self.invalid(path));
+        }
+        Ok(text.map(Secret))
+    }
+
+    pub(super) fn origins(&self, path: &'static str) -> Result<Vec<String>, ConfigError> {
+        let items = self.find(path).unwrap_or_default().split(',').map(str::trim);
+        items
+            .filter(|item| !item.is_empty())
+            .map(|item| {
+                let host = item.strip_prefix("https://").or_else(|| item.strip_prefix("http://"));
+                match host {
+                    Some(host) if !host.is_empty() && !host.contains(['/', ' ', '*']) => Ok(item.to_owned()),
+                    _ => Err(self.invalid(path)),
+                }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,3 @@
+//! One binary for all tests that enter by the front door.
+
+mod tidy;
