@@ -7,3 +7,4 @@ pub mod database;
 pub mod event;
 pub mod fault;
 pub mod ledger;
+pub mod top_up;

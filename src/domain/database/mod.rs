@@ -14,6 +14,8 @@
 
 pub mod bulk;
 mod fault;
+pub(in crate::domain) mod keyset;
+pub(in crate::domain) mod select;
 
 use std::future::Future;
 use std::pin::Pin;

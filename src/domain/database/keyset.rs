@@ -1,0 +1,385 @@
+//! Pages of lists by keyset, with bounded work.
+//!
+//! A list is read in the order of its key: one column, or two. One condition may be served by an index of its own (column, then
+//! key): it *drives* the scan, with one *branch* for each of its values, each an ordered and limited walk along that index, merged
+//! by key. All other conditions are *residual*: tested on the rows that the branches bring.
+//!
+//! Residual conditions may reject every row, so a branch reads no more than its share of [`BUDGET`]. Where a branch has used its
+//! share up before its end, nobody knows what lies beyond the last row it read; the page ends at the nearest such row, its
+//! *horizon*, and says so: [`Scan::scanned_to`]. A first statement finds the horizon by looking at keys alone, a second one reads
+//! the rows up to it: a page takes at most two statements, whatever is asked and however deep it lies.
+//!
+//! Rows may be added between the two. The second scan begins and ends where the first one did, so nothing slips through a list
+//! that grows at its ends only.
+
+use sea_orm::DbErr;
+use uuid::Uuid;
+
+use super::Database;
+use super::select::{Condition, Row, Select, Value};
+use crate::domain::fault::Fault;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::AccountId;
+use crate::primitives::page::{Page, PageRequest};
+
+/// Rows that a page with residual conditions reads at the most, spread over its branches…
+const BUDGET: i64 = 10_000;
+/// …but at least so many for each: the longest list of values has a hundred.
+const LEAST_SHARE: i64 = 500;
+
+/// A place in a list's order.
+pub(in crate::domain) trait Position: Copy + Ord {
+    /// Nothing comes before.
+    const FIRST: Self;
+    /// Nothing comes after.
+    const LAST: Self;
+    /// The nearest place after this one.
+    fn next(self) -> Self;
+    /// The nearest place before this one.
+    fn previous(self) -> Self;
+    /// One value for each column of the key.
+    fn values(self) -> Vec<Value>;
+    /// From those columns of a row.
+    fn read(row: &Row, key: &[&str]) -> Result<Self, DbErr>;
+}
+
+impl Position for i64 {
+    const FIRST: Self = i64::MIN;
+    const LAST: Self = i64::MAX;
+
+    fn next(self) -> Self {
+        self.saturating_add(1)
+    }
+
+    fn previous(self) -> Self {
+        self.saturating_sub(1)
+    }
+
+    fn values(self) -> Vec<Value> {
+        vec![self.into()]
+    }
+
+    fn read(row: &Row, key: &[&str]) -> Result<Self, DbErr> {
+        row.try_get("", key[0])
+    }
+}
+
+impl Position for (i64, Uuid) {
+    const FIRST: Self = (i64::MIN, Uuid::nil());
+    const LAST: Self = (i64::MAX, Uuid::max());
+
+    fn next(self) -> Self {
+        match self.1.as_u128().checked_add(1) {
+            Some(id) => (self.0, Uuid::from_u128(id)),
+            None => (self.0.saturating_add(1), Uuid::nil()),
+        }
+    }
+
+    fn previous(self) -> Self {
+        match self.1.as_u128().checked_sub(1) {
+            Some(id) => (self.0, Uuid::from_u128(id)),
+            None => (self.0.saturating_sub(1), Uuid::max()),
+        }
+    }
+
+    fn values(self) -> Vec<Value> {
+        vec![self.0.into(), self.1.into()]
+    }
+
+    fn read(row: &Row, key: &[&str]) -> Result<Self, DbErr> {
+        Ok((row.try_get("", key[0])?, row.try_get("", key[1])?))
+    }
+}
+
+/// One value of the driving condition.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::domain) struct Branch {
+    /// The column that an index has right after the account.
+    pub(in crate::domain) column: &'static str,
+    /// What it must be.
+    pub(in crate::domain) value: Value,
+}
+
+/// A list, or the part of it that is asked for.
+#[derive(Clone, Debug)]
+pub(in crate::domain) struct Keyset<P> {
+    /// Where it is kept.
+    pub(in crate::domain) table: &'static str,
+    /// The columns that it is ordered by; together unique within an account.
+    pub(in crate::domain) key: &'static [&'static str],
+    /// The columns wanted, the key among them.
+    pub(in crate::domain) columns: &'static str,
+    /// The driving condition; none walks along the key itself.
+    pub(in crate::domain) branches: Vec<Branch>,
+    /// A row may come by two branches. It is given once.
+    pub(in crate::domain) has_repeats: bool,
+    /// All other conditions.
+    pub(in crate::domain) residuals: Vec<Condition>,
+    /// The smallest key.
+    pub(in crate::domain) from: P,
+    /// The largest key.
+    pub(in crate::domain) to: P,
+    /// From the largest key downwards.
+    pub(in crate::domain) descending: bool,
+}
+
+/// What was read, in scan order: at most as many rows as asked for, and one more.
+#[derive(Debug)]
+pub(in crate::domain) struct Scan<P> {
+    pub(in crate::domain) rows: Vec<(P, Row)>,
+    /// The horizon, where it ended the scan: all up to and including it has been looked at.
+    pub(in crate::domain) scanned_to: Option<P>,
+}
+
+impl<P: Position> Keyset<P> {
+    /// Narrows the list to what lies between a page's cursors, and sets the direction. `descending` is the list's own order.
+    pub(in crate::domain) fn turn_to<Q: Copy>(
+        &mut self,
+        descending: bool,
+        request: &PageRequest<Q>,
+        key: impl Fn(Q) -> P,
+    ) {
+        let (after, before) = (request.after.map(&key), request.before.map(&key));
+        let (above, below) = if descending { (before, after) } else { (after, before) };
+        self.from = above.map_or(self.from, |above| above.next().max(self.from));
+        self.to = below.map_or(self.to, |below| below.previous().min(self.to));
+        self.descending = descending != request.backward;
+    }
+
+    /// Reads `limit` rows, and one more if there is one.
+    pub(in crate::domain) async fn scan(
+        mut self,
+        database: &Database,
+        account_id: AccountId,
+        limit: u32,
+    ) -> Result<Scan<P>, Fault> {
+        let mut scan = Scan {
+            rows: Vec::new(),
+            scanned_to: None,
+        };
+        if self.from > self.to {
+            return Ok(scan);
+        }
+        let wanted = i64::from(limit) + 1;
+        let mut reach = if self.has_repeats { 2 * wanted } else { wanted };
+        if !self.residuals.is_empty() {
+            reach = self.share();
+            let Some(ends) = self.ends(database, account_id, reach).await? else {
+                return Ok(scan);
+            };
+            self.from = ends.from;
+            self.to = ends.to;
+            scan.scanned_to = ends.horizon;
+        }
+        for row in self
+            .rows_statement(database, account_id, reach, wanted)
+            .all(database)
+            .await?
+        {
+            scan.rows.push((P::read(&row, self.key)?, row));
+        }
+        scan.rows.dedup_by_key(|(key, _)| *key);
+        scan.rows.truncate(limit as usize + 1);
+        if scan.rows.len() > limit as usize {
+            scan.scanned_to = None;
+        }
+        Ok(scan)
+    }
+
+    fn share(&self) -> i64 {
+        let branches = i64::try_from(self.branches.len().max(1)).unwrap_or(BUDGET);
+        (BUDGET / branches).max(LEAST_SHARE)
+    }
+
+    /// The first statement: where the branches begin, and where the first of them to use up its share does so. `None` where
+    /// there is nothing at all.
+    async fn ends(&self, database: &Database, account_id: AccountId, share: i64) -> Result<Option<Ends<P>>, Fault> {
+        let mut near = Vec::new();
+        let mut horizons = Vec::new();
+        for row in self.ends_statement(database, account_id, share).all(database).await? {
+            let key = P::read(&row, self.key)?;
+            match row.try_get::<i64>("", "scanned")? {
+                0 => near.push(key),
+                scanned if scanned == share => horizons.push(key),
+                _ => {}
+            }
+        }
+        let mut ends = Ends {
+            from: self.from,
+            to: self.to,
+            horizon: None,
+        };
+        if self.descending {
+            let Some(near) = near.into_iter().max() else {
+                return Ok(None);
+            };
+            ends.to = near;
+            ends.horizon = horizons.into_iter().max();
+            ends.from = ends.horizon.unwrap_or(self.from);
+        } else {
+            let Some(near) = near.into_iter().min() else {
+                return Ok(None);
+            };
+            ends.from = near;
+            ends.horizon = horizons.into_iter().min();
+            ends.to = ends.horizon.unwrap_or(self.to);
+        }
+        Ok(Some(ends))
+    }
+
+    fn ends_statement(&self, database: &Database, account_id: AccountId, share: i64) -> Select {
+        let key = self.key.join(", ");
+        let mut select = Select::of(database, account_id, "");
+        let walk = Walk::new(self, &mut select);
+        let share = select.place(share);
+        for (n, branch) in self.padded_branches().enumerate() {
+            let condition = branch.map(|branch| select.equals(branch));
+            let far = walk.branch(&key, condition.as_deref(), &share);
+            let near = walk.branch(&key, condition.as_deref(), "1");
+            select.push(if n == 0 { "" } else { " UNION ALL " }).push(&format!(
+                "SELECT {key}, scanned FROM (SELECT {key}, COUNT(*) OVER () AS scanned FROM ({far}) AS walked \
+                 ORDER BY {reverse} LIMIT 1) AS far{n} UNION ALL SELECT {key}, 0 AS scanned FROM ({near}) AS near{n}",
+                reverse = walk.reverse
+            ));
+        }
+        select
+    }
+
+    /// The second statement, and the only one where there are no residual conditions.
+    fn rows_statement(&self, database: &Database, account_id: AccountId, reach: i64, wanted: i64) -> Select {
+        let mut select = Select::of(database, account_id, "");
+        let walk = Walk::new(self, &mut select);
+        let reach = select.place(reach);
+        if self.branches.len() < 2 && self.residuals.is_empty() {
+            let condition = self.branches.first().map(|branch| select.equals(branch.clone()));
+            let rows = walk.branch(self.columns, condition.as_deref(), &reach);
+            select.push(&rows);
+            return select;
+        }
+        select.push("SELECT * FROM (");
+        for (n, branch) in self.padded_branches().enumerate() {
+            let condition = branch.map(|branch| select.equals(branch));
+            let rows = walk.branch(self.columns, condition.as_deref(), &reach);
+            select
+                .push(if n == 0 { "" } else { " UNION ALL " })
+                .push(&format!("SELECT * FROM ({rows}) AS branch{n}"));
+        }
+        select.push(") AS listed WHERE true").and_all(&self.residuals);
+        let limit = if self.has_repeats { 2 * wanted } else { wanted };
+        select.push(" ORDER BY ").push(&walk.order).push(" LIMIT ").bind(limit);
+        select
+    }
+
+    /// The branches, filled up with ones that match nothing to a power of two: few statement texts, so that databases know
+    /// them all prepared.
+    fn padded_branches(&self) -> impl Iterator<Item = Option<Branch>> {
+        let nothing = self.branches.first().map(|branch| Branch {
+            column: branch.column,
+            value: branch.value.as_null(),
+        });
+        let count = self.branches.len().max(1).next_power_of_two();
+        let branches = self.branches.iter().cloned().map(Some);
+        branches.chain(std::iter::repeat(nothing)).take(count)
+    }
+}
+
+impl Select {
+    fn equals(&mut self, branch: Branch) -> String {
+        format!("{} = {}", branch.column, self.place(branch.value))
+    }
+}
+
+impl Keyset<(i64, Uuid)> {
+    /// Narrows a list that is ordered by time to a range of times.
+    pub(in crate::domain) fn narrow(&mut self, from: Option<Timestamp>, before: Option<Timestamp>) {
+        let from = from.map(|from| (from.millis(), Uuid::nil()));
+        let to = before.map(|before| (before.millis(), Uuid::nil()).previous());
+        self.from = from.map_or(self.from, |from| from.max(self.from));
+        self.to = to.map_or(self.to, |to| to.min(self.to));
+    }
+}
+
+struct Ends<P> {
+    from: P,
+    to: P,
+    horizon: Option<P>,
+}
+
+/// The parts that all walks of one statement have in common.
+struct Walk {
+    table: &'static str,
+    range: String,
+    order: String,
+    reverse: String,
+}
+
+impl Walk {
+    fn new<P: Position>(keyset: &Keyset<P>, select: &mut Select) -> Self {
+        let mut places = |position: P| {
+            let places: Vec<String> = position.values().into_iter().map(|value| select.place(value)).collect();
+            places.join(", ")
+        };
+        let (from, to) = (places(keyset.from), places(keyset.to));
+        let key = keyset.key.join(", ");
+        let order = |direction: &str| {
+            let columns: Vec<String> = keyset
+                .key
+                .iter()
+                .map(|column| format!("{column} {direction}"))
+                .collect();
+            columns.join(", ")
+        };
+        let (order, reverse) = if keyset.descending {
+            (order("DESC"), order("ASC"))
+        } else {
+            (order("ASC"), order("DESC"))
+        };
+        Self {
+            table: keyset.table,
+            range: if keyset.key.len() == 1 {
+                format!("{key} >= {from} AND {key} <= {to}")
+            } else {
+                format!("({key}) >= ({from}) AND ({key}) <= ({to})")
+            },
+            order,
+            reverse,
+        }
+    }
+
+    fn branch(&self, columns: &str, condition: Option<&str>, limit: &str) -> String {
+        let Self {
+            table, range, order, ..
+        } = self;
+        let condition = condition
+            .map(|condition| format!(" AND {condition}"))
+            .unwrap_or_default();
+        format!(
+            "SELECT {columns} FROM {table} WHERE account_id = $1{condition} AND {range} ORDER BY {order} LIMIT {limit}"
+        )
+    }
+}
+
+impl<P: Position> Scan<P> {
+    /// The page that was asked for, in the list's order.
+    pub(in crate::domain) fn into_page<T, Q>(
+        self,
+        request: &PageRequest<Q>,
+        position: impl Fn(P) -> Q,
+        mut read: impl FnMut(&Row) -> Result<T, Fault>,
+    ) -> Result<Page<T, Q>, Fault> {
+        let mut items = Vec::with_capacity(self.rows.len());
+        for (key, row) in &self.rows {
+            items.push((position(*key), read(row)?));
+        }
+        let mut page = Page::from_scan(items, request);
+        if let Some(horizon) = self.scanned_to {
+            page.scanned_to = Some(position(horizon));
+            if request.backward {
+                page.has_previous = true;
+            } else {
+                page.has_next = true;
+            }
+        }
+        Ok(page)
+    }
+}

@@ -1,0 +1,165 @@
+//! Reading statements in the making: one text for both databases, values always bound, the account always first.
+
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
+use uuid::Uuid;
+
+use super::Database;
+use super::bulk::Rows;
+use crate::domain::fault::Fault;
+use crate::primitives::ids::AccountId;
+
+/// A value to bind.
+pub(in crate::domain) use sea_orm::Value;
+
+/// A row as the database gives it.
+pub(in crate::domain) type Row = QueryResult;
+
+/// A `SELECT` about one account: `$1` is the account's number in every such statement, so that a sharded database can tell where
+/// to send it.
+#[derive(Clone, Debug)]
+pub(in crate::domain) struct Select {
+    backend: DbBackend,
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Select {
+    pub(in crate::domain) fn of(database: &Database, account_id: AccountId, text: &str) -> Self {
+        Self {
+            backend: database.backend(),
+            text: text.to_owned(),
+            values: vec![account_id.number().into()],
+        }
+    }
+
+    /// Adds text. Never anything that came from outside: that is for [`Self::bind`].
+    pub(in crate::domain) fn push(&mut self, text: &str) -> &mut Self {
+        self.text.push_str(text);
+        self
+    }
+
+    /// Adds a place for a value.
+    pub(in crate::domain) fn bind(&mut self, value: impl Into<Value>) -> &mut Self {
+        let place = self.place(value);
+        self.push(&place)
+    }
+
+    /// Takes a value in and gives its place, to be used as often as needed.
+    pub(in crate::domain) fn place(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+
+    /// Takes several values in and gives their places as a list.
+    pub(in crate::domain) fn places(&mut self, values: Vec<Value>) -> String {
+        let places: Vec<String> = values.into_iter().map(|value| self.place(value)).collect();
+        places.join(", ")
+    }
+
+    /// The collation by which texts compare as bytes.
+    pub(in crate::domain) fn byte_collation(&self) -> &'static str {
+        if self.backend == DbBackend::Sqlite {
+            "BINARY"
+        } else {
+            "\"C\""
+        }
+    }
+
+    /// Adds a condition.
+    pub(in crate::domain) fn condition(&mut self, condition: &Condition) -> &mut Self {
+        match condition {
+            Condition::Uuids(column, ids) => self.push(column).uuids(ids),
+            Condition::Texts(column, texts) => self.push(column).texts(texts),
+            Condition::AtLeast(expression, least) => self.push(expression).push(" >= ").bind(*least),
+            Condition::AtMost(expression, most) => self.push(expression).push(" <= ").bind(*most),
+            Condition::Like(column, pattern) => self.push(column).push(" LIKE ").bind(pattern.clone()),
+            Condition::Plain(text) => self.push(text),
+            Condition::Any(conditions) => {
+                self.push("(");
+                for (n, condition) in conditions.iter().enumerate() {
+                    self.push(if n == 0 { "" } else { " OR " }).condition(condition);
+                }
+                self.push(")")
+            }
+        }
+    }
+
+    /// Adds ` AND` and a condition, for each.
+    pub(in crate::domain) fn and_all<'a>(&mut self, conditions: impl IntoIterator<Item = &'a Condition>) -> &mut Self {
+        for condition in conditions {
+            self.push(" AND ").condition(condition);
+        }
+        self
+    }
+
+    /// Adds rows as a relation named `r`.
+    pub(in crate::domain) fn relation(&mut self, rows: &Rows) -> &mut Self {
+        self.values.push(rows.value());
+        let relation = rows.relation(self.backend, self.values.len());
+        self.push(&relation)
+    }
+
+    /// All rows.
+    pub(in crate::domain) async fn all(self, database: &Database) -> Result<Vec<Row>, Fault> {
+        Ok(database.read().query_all_raw(self.into_statement()).await?)
+    }
+
+    /// The first row, if there is one.
+    pub(in crate::domain) async fn one(self, database: &Database) -> Result<Option<Row>, Fault> {
+        Ok(database.read().query_one_raw(self.into_statement()).await?)
+    }
+
+    fn into_statement(self) -> Statement {
+        Statement::from_sql_and_values(self.backend, self.text, self.values)
+    }
+
+    // A list travels as one text, so that the statement is the same for any number of values.
+    fn uuids(&mut self, ids: &[Uuid]) -> &mut Self {
+        if self.backend == DbBackend::Sqlite {
+            let hex: Vec<String> = ids.iter().map(|id| format!("\"{}\"", id.simple())).collect();
+            self.push(" IN (SELECT unhex(value) FROM json_each(")
+                .bind(format!("[{}]", hex.join(",")))
+                .push("))")
+        } else {
+            let texts: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+            self.push(" = ANY(CAST(")
+                .bind(format!("{{{}}}", texts.join(",")))
+                .push(" AS uuid[]))")
+        }
+    }
+
+    fn texts(&mut self, texts: &[String]) -> &mut Self {
+        if self.backend == DbBackend::Sqlite {
+            self.push(" IN (SELECT value FROM json_each(")
+                .bind(serde_json::Value::from(texts.to_vec()).to_string())
+                .push("))")
+        } else {
+            let quoted: Vec<String> = texts
+                .iter()
+                .map(|text| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
+                .collect();
+            self.push(" = ANY(CAST(")
+                .bind(format!("{{{}}}", quoted.join(",")))
+                .push(" AS text[]))")
+        }
+    }
+}
+
+/// A condition on a row. The texts in it are ours; what came from outside is bound.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::domain) enum Condition {
+    /// The column is one of these.
+    Uuids(&'static str, Vec<Uuid>),
+    /// The column is one of these.
+    Texts(&'static str, Vec<String>),
+    /// The expression is at least so much.
+    AtLeast(&'static str, i64),
+    /// The expression is at most so much.
+    AtMost(&'static str, i64),
+    /// The column matches a pattern.
+    Like(&'static str, String),
+    /// As written.
+    Plain(&'static str),
+    /// At least one of these holds.
+    Any(Vec<Condition>),
+}

@@ -1,0 +1,80 @@
+//! The whole log as a stream of chunks, never all in memory.
+
+use std::collections::HashMap;
+
+use futures_util::{Stream, stream};
+use uuid::Uuid;
+
+use crate::domain::fault::Fault;
+use crate::primitives::ids::SessionId;
+use crate::primitives::page::{PageRequest, SortOrder};
+
+use super::model::{Entry, ExportRow};
+use super::selection::Selection;
+use super::{CreditLog, store};
+
+/// Lines read at a time.
+const CHUNK: u32 = 1_000;
+
+/// Where an export stands: the last sequence looked at, or the end.
+enum Progress {
+    After(Option<i64>),
+    Done,
+}
+
+/// Streams what `selection` matches, oldest first. It ends with the last entry there is now: a busy log would have no end.
+pub(super) async fn stream(
+    log: CreditLog,
+    mut selection: Selection,
+) -> Result<impl Stream<Item = Result<Vec<ExportRow>, Fault>> + Send, Fault> {
+    selection.to = selection
+        .to
+        .min(store::last_sequence(&log.database, selection.account_id).await?);
+    let start = (log, selection, Progress::After(None));
+    Ok(stream::try_unfold(start, |(log, selection, mut progress)| async move {
+        // A bounded scan may find nothing and still not be at the end.
+        while let Progress::After(after) = progress {
+            let request = PageRequest {
+                limit: CHUNK,
+                backward: false,
+                after,
+                before: None,
+            };
+            let page = log.page_of(&selection, SortOrder::OldestFirst, &request).await?;
+            let last = page.items.last().map(|(sequence, _)| *sequence);
+            progress = if page.has_next {
+                Progress::After(page.scanned_to.or(last))
+            } else {
+                Progress::Done
+            };
+            if !page.items.is_empty() {
+                let entries: Vec<Entry> = page.items.into_iter().map(|(_, entry)| entry).collect();
+                let rows = with_sessions(&log, &selection, entries).await?;
+                return Ok(Some((rows, (log, selection, progress))));
+            }
+        }
+        Ok(None)
+    }))
+}
+
+async fn with_sessions(log: &CreditLog, selection: &Selection, entries: Vec<Entry>) -> Result<Vec<ExportRow>, Fault> {
+    let mut ids: Vec<Uuid> = entries
+        .iter()
+        .filter_map(|entry| entry.session_id.map(SessionId::uuid))
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let names: HashMap<SessionId, (String, Option<String>)> =
+        store::session_names(&log.database, selection.account_id, ids).await?;
+    Ok(entries
+        .into_iter()
+        .map(|entry| {
+            let name = entry.session_id.and_then(|id| names.get(&id));
+            ExportRow {
+                session_title: name.map(|(title, _)| title.clone()),
+                session_external_id: name.and_then(|(_, external_id)| external_id.clone()),
+                entry,
+            }
+        })
+        .collect())
+}

@@ -1,0 +1,207 @@
+//! Reading the credit log: pages, sums, groups, files.
+//!
+//! Called by the shells, which show entries, and by the loaders of other nouns' entries. Nothing here writes.
+//!
+//! Invariants. A member without leave to read the whole log gets own entries only, by a condition in every statement and never by
+//! leaving rows out afterwards. An account's time never runs backwards, so the log is ordered by `sequence` alone, and instants
+//! become sequences by a look-up before anything else. No statement's cost grows with how far one has paged, and a page's work is
+//! bounded whatever its filter: see [`crate::domain::database::keyset`].
+
+mod export;
+mod filter;
+mod model;
+mod period;
+pub mod search;
+mod selection;
+pub(in crate::domain) mod store;
+mod usage;
+
+use std::collections::HashMap;
+
+use chrono_tz::Tz;
+use futures_util::Stream;
+
+use crate::domain::database::Database;
+use crate::domain::fault::{Fault, QueryError};
+use crate::primitives::actor::{AccessError, Actor, Permission};
+use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId, TopUpId};
+use crate::primitives::page::{Page, PageRequest, SortOrder};
+
+pub use filter::{ActorKind, ActorRef, AmountRange, CreditLogFilter, DateRange, Direction, InstantRange, MAX_VALUES};
+pub(in crate::domain) use filter::{invalid, list, unique};
+pub use model::{CreditTotals, Entry, ExportRow, LotDraw, UsageGroup, UsageGrouping, UsageScope};
+use selection::Selection;
+
+/// The credit log.
+#[derive(Clone, Debug)]
+pub struct CreditLog {
+    database: Database,
+}
+
+/// Whose entries and sessions a caller may see: everybody's where `None`, else one member's own.
+pub(in crate::domain) fn own_only(actor: &Actor, account_id: AccountId) -> Result<Option<MemberId>, AccessError> {
+    match actor.require(account_id, Permission::ReadCreditLog) {
+        Ok(()) => Ok(None),
+        Err(refused) => match actor.member_id() {
+            Some(member_id) => {
+                actor.require(account_id, Permission::ReadOwnUsage)?;
+                Ok(Some(member_id))
+            }
+            None => Err(refused),
+        },
+    }
+}
+
+impl CreditLog {
+    /// The log as kept in `database`.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// Whether the caller sees everybody's entries and not only their own.
+    pub fn sees_whole_log(&self, actor: &Actor, account_id: AccountId) -> Result<bool, AccessError> {
+        Ok(own_only(actor, account_id)?.is_none())
+    }
+
+    /// One page of the log, by sequence.
+    pub async fn page(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        filter: &CreditLogFilter,
+        order: SortOrder,
+        request: &PageRequest<i64>,
+    ) -> Result<Page<Entry, i64>, QueryError> {
+        let selection = self.select(actor, account_id, filter).await?;
+        Ok(self.page_of(&selection, order, request).await?)
+    }
+
+    /// Sums over all that the filter matches.
+    pub async fn totals(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        filter: &CreditLogFilter,
+    ) -> Result<CreditTotals, QueryError> {
+        let selection = self.select(actor, account_id, filter).await?;
+        if selection.matches_nothing() {
+            return Ok(store::no_totals(selection.scope));
+        }
+        Ok(store::totals(&self.database, &selection).await?)
+    }
+
+    /// Sums over the filter's entries by what they have in common: periods newest first, everything else in the order of keys.
+    /// At most one grouping may be a period. Days are counted in `timezone`, else in the account's own zone.
+    pub async fn usage(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        filter: &CreditLogFilter,
+        group_by: &[UsageGrouping],
+        timezone: Option<Tz>,
+        request: &PageRequest<String>,
+    ) -> Result<Page<UsageGroup, String>, QueryError> {
+        let grouping = usage::Grouping::new(group_by)?;
+        let selection = self.select(actor, account_id, filter).await?;
+        usage::page(self, &selection, &grouping, timezone, request).await
+    }
+
+    /// The filter's entries as chunks of at most 1,000, oldest first, ending with the last one posted before the call.
+    pub async fn export(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        filter: &CreditLogFilter,
+    ) -> Result<impl Stream<Item = Result<Vec<ExportRow>, Fault>> + Send + use<>, QueryError> {
+        let selection = self.select(actor, account_id, filter).await?;
+        Ok(export::stream(self.clone(), selection).await?)
+    }
+
+    /// Entries by id.
+    pub async fn entries_by_id(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        ids: &[EntryId],
+    ) -> Result<HashMap<EntryId, Entry>, QueryError> {
+        let own = own_only(actor, account_id)?;
+        Ok(store::entries_by_id(&self.database, account_id, ids, own).await?)
+    }
+
+    /// Each session's entries, oldest first: at most 100.
+    pub async fn entries_of_sessions(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        ids: &[SessionId],
+    ) -> Result<HashMap<SessionId, Vec<Entry>>, QueryError> {
+        let own = own_only(actor, account_id)?;
+        let accessors = (SessionId::uuid, |entry: &Entry| entry.session_id);
+        Ok(store::entries_naming(&self.database, account_id, ("session_id", ids), accessors, own).await?)
+    }
+
+    /// Each top-up's entries, oldest first: at most 100.
+    pub async fn entries_of_top_ups(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        ids: &[TopUpId],
+    ) -> Result<HashMap<TopUpId, Vec<Entry>>, QueryError> {
+        actor.require(account_id, Permission::ReadCreditLog)?;
+        let accessors = (TopUpId::uuid, |entry: &Entry| entry.top_up_id);
+        Ok(store::entries_naming(&self.database, account_id, ("top_up_id", ids), accessors, None).await?)
+    }
+
+    /// The entries that reverse each entry, oldest first: at most 100.
+    pub async fn reversals_of(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        ids: &[EntryId],
+    ) -> Result<HashMap<EntryId, Vec<Entry>>, QueryError> {
+        let own = own_only(actor, account_id)?;
+        let accessors = (EntryId::uuid, |entry: &Entry| entry.reverses);
+        Ok(store::entries_naming(&self.database, account_id, ("reverses_entry_id", ids), accessors, own).await?)
+    }
+
+    /// What each entry moved into and out of lots.
+    pub async fn draws_of(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        ids: &[EntryId],
+    ) -> Result<HashMap<EntryId, Vec<LotDraw>>, QueryError> {
+        actor.require(account_id, Permission::ReadCreditLog)?;
+        Ok(store::draws(&self.database, account_id, ids).await?)
+    }
+
+    async fn select(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        filter: &CreditLogFilter,
+    ) -> Result<Selection, QueryError> {
+        let own = own_only(actor, account_id)?;
+        let filter = filter.check()?;
+        Ok(Selection::new(&self.database, account_id, filter, own).await?)
+    }
+
+    async fn page_of(
+        &self,
+        selection: &Selection,
+        order: SortOrder,
+        request: &PageRequest<i64>,
+    ) -> Result<Page<Entry, i64>, Fault> {
+        if selection.matches_nothing() {
+            return Ok(Page::from_scan(Vec::new(), request));
+        }
+        let mut keyset = selection.keyset();
+        keyset.turn_to(order == SortOrder::NewestFirst, request, |sequence| sequence);
+        let scan = keyset.scan(&self.database, selection.account_id, request.limit).await?;
+        scan.into_page(
+            request,
+            |sequence| sequence,
+            |row| store::entry(row, selection.account_id),
+        )
+    }
+}

@@ -1,0 +1,74 @@
+//! Rows of top-ups.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use crate::domain::database::Database;
+use crate::domain::database::keyset::{Keyset, Position};
+use crate::domain::database::select::{Condition, Row, Select};
+use crate::domain::fault::Fault;
+use crate::domain::ledger::credit_log::store::{broken, cause};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, EntryId, TopUpId};
+use crate::primitives::money::{Currency, Money};
+
+use super::model::{TopUp, TopUpOrigin, TopUpStatus};
+
+const COLUMNS: &str = "id, status, origin, credits, price_minor, currency, actor_kind, actor_key_id, actor_member_id, entry_id, \
+     credits_reversed, created_at, updated_at";
+
+/// The account's top-ups that meet `residuals`, by the time they were asked for.
+pub(super) fn keyset(residuals: Vec<Condition>) -> Keyset<(i64, Uuid)> {
+    Keyset {
+        table: "top_up",
+        key: &["created_at", "id"],
+        columns: COLUMNS,
+        branches: Vec::new(),
+        has_repeats: false,
+        residuals,
+        from: <(i64, Uuid)>::FIRST,
+        to: <(i64, Uuid)>::LAST,
+        descending: false,
+    }
+}
+
+/// Top-ups by id.
+pub(super) async fn by_ids(
+    database: &Database,
+    account_id: AccountId,
+    ids: &[TopUpId],
+) -> Result<HashMap<TopUpId, TopUp>, Fault> {
+    let mut select = Select::of(database, account_id, "");
+    select.push(&format!("SELECT {COLUMNS} FROM top_up WHERE account_id = $1"));
+    select.and_all(&[Condition::Uuids("id", ids.iter().map(|id| id.uuid()).collect())]);
+    let mut found = HashMap::new();
+    for row in select.all(database).await? {
+        let top_up = top_up(&row, account_id)?;
+        found.insert(top_up.id, top_up);
+    }
+    Ok(found)
+}
+
+/// A top-up from its row.
+pub(super) fn top_up(row: &Row, account_id: AccountId) -> Result<TopUp, Fault> {
+    let (status, origin): (String, String) = (row.try_get("", "status")?, row.try_get("", "origin")?);
+    let currency: String = row.try_get("", "currency")?;
+    Ok(TopUp {
+        id: TopUpId::from_uuid(row.try_get("", "id")?),
+        account_id,
+        status: TopUpStatus::from_text(&status).ok_or_else(|| broken("status"))?,
+        origin: TopUpOrigin::from_text(&origin).ok_or_else(|| broken("origin"))?,
+        credits: Credits::from_units(row.try_get("", "credits")?),
+        price: Money {
+            minor: row.try_get("", "price_minor")?,
+            currency: currency.parse::<Currency>().map_err(|_| broken("currency"))?,
+        },
+        requested_by: cause(row)?,
+        entry_id: row.try_get::<Option<Uuid>>("", "entry_id")?.map(EntryId::from_uuid),
+        credits_reversed: Credits::from_units(row.try_get("", "credits_reversed")?),
+        created_at: Timestamp::from_millis(row.try_get("", "created_at")?),
+        updated_at: Timestamp::from_millis(row.try_get("", "updated_at")?),
+    })
+}
