@@ -204,3 +204,153 @@ impl<'a, T: Into<Cell<'a>>> From<Option<T>> for Cell<'a> {
         value.map_or(Self::Null, Into::into)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+
+    use super::*;
+
+    const ALL: Columns = &[
+        ("big", Kind::BigInt),
+        ("small", Kind::Int),
+        ("words", Kind::Text),
+        ("id", Kind::Uuid),
+        ("raw", Kind::Bytes),
+        ("flag", Kind::Bool),
+    ];
+
+    type Row = (
+        Option<i64>,
+        Option<i32>,
+        Option<String>,
+        Option<Uuid>,
+        Option<Vec<u8>>,
+        Option<bool>,
+    );
+
+    /// SQLite in memory, and the Postgres of this machine where there is one.
+    async fn databases() -> Vec<DatabaseConnection> {
+        let sqlite = Database::connect("sqlite::memory:").await.expect("in memory");
+        let url = std::env::var("LEDGERBELL_TEST_POSTGRES_URL")
+            .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".into());
+        [Some(sqlite), Database::connect(url).await.ok()]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    async fn read_back(database: &DatabaseConnection, rows: &Rows) -> Vec<Row> {
+        let backend = database.get_database_backend();
+        let sql = format!("SELECT {} FROM {}", rows.names(), rows.relation(backend, 1));
+        let found = database
+            .query_all_raw(rows.statement(backend, sql))
+            .await
+            .expect("reads");
+        found
+            .iter()
+            .map(|row| row.try_get_many("", &["big", "small", "words", "id", "raw", "flag"].map(String::from)))
+            .collect::<Result<_, _>>()
+            .expect("types fit")
+    }
+
+    #[tokio::test]
+    async fn every_value_comes_back_as_it_went() {
+        let awkward = "ü \"quoted\" \\ $1 ?1 {} ' -- \u{1f514}\t\n";
+        let id = Uuid::from_u128(u128::MAX - 5);
+        for database in databases().await {
+            let mut rows = Rows::new(ALL);
+            rows.push([
+                i64::MAX.into(),
+                i32::MIN.into(),
+                awkward.into(),
+                id.into(),
+                (&[0_u8, 255, 39]).into(),
+                true.into(),
+            ]);
+            rows.push([
+                i64::MIN.into(),
+                0.into(),
+                "".into(),
+                Uuid::nil().into(),
+                (&[]).into(),
+                false.into(),
+            ]);
+            rows.push([Cell::Null; 6]);
+            assert_eq!(
+                read_back(&database, &rows).await,
+                [
+                    (
+                        Some(i64::MAX),
+                        Some(i32::MIN),
+                        Some(awkward.to_owned()),
+                        Some(id),
+                        Some(vec![0, 255, 39]),
+                        Some(true)
+                    ),
+                    (
+                        Some(i64::MIN),
+                        Some(0),
+                        Some(String::new()),
+                        Some(Uuid::nil()),
+                        Some(vec![]),
+                        Some(false)
+                    ),
+                    (None, None, None, None, None, None),
+                ]
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn no_rows_are_a_relation_without_rows() {
+        for database in databases().await {
+            let rows = Rows::new(ALL);
+            assert!(rows.is_empty());
+            assert_eq!(read_back(&database, &rows).await, []);
+        }
+    }
+
+    #[tokio::test]
+    async fn rows_are_inserted_and_those_that_exist_are_changed() {
+        const COLUMNS: Columns = &[("id", Kind::Uuid), ("amount", Kind::BigInt)];
+        for database in databases().await {
+            let backend = database.get_database_backend();
+            let (uuid, temporary) = if backend == DbBackend::Sqlite {
+                ("BLOB", "TEMP")
+            } else {
+                ("UUID", "TEMPORARY")
+            };
+            // A temporary table is seen by one connection only: a transaction stays on one.
+            let tx = sea_orm::TransactionTrait::begin(&database).await.expect("begins");
+            tx.execute_unprepared(&format!(
+                "CREATE {temporary} TABLE bulk_target (id {uuid} PRIMARY KEY, amount BIGINT NOT NULL)"
+            ))
+            .await
+            .expect("creates");
+            for amount in [1_i64, 2] {
+                let mut rows = Rows::new(COLUMNS);
+                for id in 0..300_u128 {
+                    rows.push([Uuid::from_u128(id).into(), amount.into()]);
+                }
+                assert_eq!(rows.len(), 300);
+                let upsert = "ON CONFLICT (id) DO UPDATE SET amount = bulk_target.amount + excluded.amount";
+                let done = tx
+                    .execute_raw(rows.insert(backend, "bulk_target", upsert))
+                    .await
+                    .expect("inserts");
+                assert_eq!(done.rows_affected(), 300);
+            }
+            let mut rows = Rows::new(COLUMNS);
+            rows.push([Uuid::from_u128(7).into(), 40_i64.into()]);
+            let relation = rows.relation(backend, 1);
+            let update =
+                format!("UPDATE bulk_target SET amount = r.amount FROM {relation} WHERE bulk_target.id = r.id");
+            let done = tx.execute_raw(rows.statement(backend, update)).await.expect("updates");
+            assert_eq!(done.rows_affected(), 1);
+            let sum = Statement::from_string(backend, "SELECT CAST(SUM(amount) AS BIGINT) AS sum FROM bulk_target");
+            let sum = tx.query_one_raw(sum).await.expect("reads").expect("a row");
+            assert_eq!(sum.try_get::<i64>("", "sum").expect("a number"), 299 * 3 + 40);
+        }
+    }
+}

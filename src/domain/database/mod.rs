@@ -22,7 +22,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use sea_orm::{
-    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode,
+    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, SqliteTransactionMode,
     TransactionOptions, TransactionTrait,
 };
 
@@ -122,18 +122,23 @@ where
     let task = tokio::spawn(async move {
         let mut retries = 0;
         loop {
-            // A pool without a free connection has already made us wait: that is not tried again.
-            let tx = connection
-                .begin_with_options(options)
-                .await
-                .map_err(|error| E::from(Fault::from(error)))?;
-            match settle(tx, &work).await {
-                Err(error) if retries < RETRIES && matches!(error.fault(), Some(Fault::Unavailable(_))) => {
+            let (result, may_retry) = match connection.begin_with_options(options).await {
+                Ok(tx) => (settle(tx, &work).await, true),
+                // A pool without a free connection has already made us wait: that is not tried again.
+                Err(error) => {
+                    let may_retry = !matches!(error, DbErr::ConnectionAcquire(_));
+                    (Err(Fault::from(error).into()), may_retry)
+                }
+            };
+            match result {
+                Err(error)
+                    if may_retry && retries < RETRIES && matches!(error.fault(), Some(Fault::Unavailable(_))) =>
+                {
                     retries += 1;
                     tracing::debug!(retries, fault = ?error.fault(), "running a transaction again");
                     tokio::time::sleep(backoff(retries)).await;
                 }
-                settled => return settled,
+                result => return result,
             }
         }
     });
@@ -166,3 +171,6 @@ fn backoff(retries: u32) -> Duration {
     let jitter = getrandom::u32().unwrap_or_default() % 16;
     Duration::from_millis(u64::from((1 << retries.min(8)) * 4 + jitter))
 }
+
+#[cfg(test)]
+mod tests;

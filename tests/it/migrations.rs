@@ -1,0 +1,268 @@
+//! The schema: it can be made by several at once, taken back and made again, is the one that the code expects, and can be
+//! spread over servers by account.
+
+use std::collections::BTreeSet;
+
+use ledgerbell::adapters::database::{OpenOptions, migrate, open, roll_back};
+use ledgerbell::domain::database::Database;
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Iterable, Statement};
+
+/// Tables of which a sharded database keeps one copy for all accounts.
+const GLOBAL_TABLES: [&str; 4] = ["installation", "account_directory", "api_key", "seaql_migrations"];
+
+/// A new database without tables, gone when dropped.
+struct Scratch {
+    database: Database,
+    url: String,
+    _directory: Option<tempfile::TempDir>,
+}
+
+async fn empty_sqlite() -> Scratch {
+    let directory = tempfile::tempdir().expect("a directory");
+    let url = format!("sqlite://{}?mode=rwc", directory.path().join("empty.db").display());
+    Scratch {
+        database: open(&url, OpenOptions::default()).await.expect("opens"),
+        url,
+        _directory: Some(directory),
+    }
+}
+
+/// `None` where no Postgres runs: the script that runs all tests makes sure that one does.
+async fn empty_postgres() -> Option<Scratch> {
+    let server = std::env::var("LEDGERBELL_TEST_POSTGRES_URL")
+        .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".into());
+    let admin = open(&server, OpenOptions::default()).await.ok()?;
+    let name = format!("ledgerbell_empty_{}", uuid::Uuid::new_v4().simple());
+    run(&admin, &format!("CREATE DATABASE {name}")).await;
+    admin.close().await.expect("closes");
+    let (start, _) = server.rsplit_once('/').expect("a URL with a database");
+    let url = format!("{start}/{name}");
+    Some(Scratch {
+        database: open(&url, OpenOptions::default()).await.expect("opens"),
+        url,
+        _directory: None,
+    })
+}
+
+impl Scratch {
+    async fn drop_it(self) {
+        self.database.close().await.expect("closes");
+        if let Some((server, name)) = self.url.rsplit_once('/').filter(|_| self.url.starts_with("postgres")) {
+            let admin = open(&format!("{server}/postgres"), OpenOptions::default())
+                .await
+                .expect("opens");
+            run(&admin, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+            admin.close().await.expect("closes");
+        }
+    }
+}
+
+async fn each_database() -> Vec<Scratch> {
+    [Some(empty_sqlite().await), empty_postgres().await]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Outside any transaction, as CREATE DATABASE needs it.
+async fn run(database: &Database, sql: &str) {
+    database.read().execute_unprepared(sql).await.expect("runs");
+}
+
+/// Rows of texts.
+async fn texts(database: &Database, columns: &[&str], sql: &str) -> Vec<Vec<String>> {
+    let statement = Statement::from_string(database.backend(), sql);
+    let rows = database.read().query_all_raw(statement).await.expect("reads");
+    rows.iter()
+        .map(|row| {
+            columns
+                .iter()
+                .map(|column| row.try_get("", column).expect("a text"))
+                .collect()
+        })
+        .collect()
+}
+
+/// Everything that a migration can make, as the database describes it.
+async fn catalogue(database: &Database) -> Vec<Vec<String>> {
+    let sql = match database.backend() {
+        DbBackend::Sqlite => {
+            "SELECT type || ' ' || name AS what, coalesce(sql, '') AS is_like FROM sqlite_master ORDER BY name"
+        }
+        _ => {
+            "SELECT 'column ' || table_name || '.' || column_name AS what,
+                    concat_ws(' ', data_type, is_nullable, column_default) AS is_like
+             FROM information_schema.columns WHERE table_schema = 'public'
+             UNION ALL SELECT 'index ' || indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+             UNION ALL SELECT 'constraint ' || conname, pg_get_constraintdef(oid) FROM pg_constraint
+                       WHERE connamespace = 'public'::regnamespace
+             ORDER BY 1, 2"
+        }
+    };
+    texts(database, &["what", "is_like"], sql).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn up_and_down_and_up_again_leaves_the_same_schema() {
+    for scratch in each_database().await {
+        let database = &scratch.database;
+        migrate(database).await.expect("up");
+        let first = catalogue(database).await;
+        assert!(first.len() > 40, "{first:?}");
+        roll_back(database, None).await.expect("down");
+        let left = catalogue(database).await;
+        let is_own = |row: &Vec<String>| !row[0].contains("seaql_migrations");
+        assert!(!left.iter().any(is_own), "{left:?}");
+        migrate(database).await.expect("up again");
+        assert_eq!(catalogue(database).await, first);
+        migrate(database).await.expect("nothing to do");
+        assert_eq!(catalogue(database).await, first);
+        scratch.drop_it().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_that_start_together_take_turns() {
+    for scratch in each_database().await {
+        let mut starting = tokio::task::JoinSet::new();
+        for _ in 0..4 {
+            let url = scratch.url.clone();
+            starting.spawn(async move {
+                let database = open(&url, OpenOptions::default()).await.expect("opens");
+                let result = migrate(&database).await;
+                database.close().await.expect("closes");
+                result
+            });
+        }
+        assert_eq!(starting.join_all().await, [Ok(()), Ok(()), Ok(()), Ok(())]);
+        scratch.drop_it().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_key_and_unique_index_begins_with_the_account() {
+    for scratch in each_database().await {
+        migrate(&scratch.database).await.expect("up");
+        let sql = match scratch.database.backend() {
+            DbBackend::Sqlite => {
+                "SELECT t.name AS table_name, l.name AS index_name, i.name AS leads
+                 FROM sqlite_master AS t, pragma_index_list(t.name) AS l, pragma_index_info(l.name) AS i
+                 WHERE t.type = 'table' AND l.\"unique\" = 1 AND i.seqno = 0"
+            }
+            _ => {
+                "SELECT t.relname AS table_name, i.relname AS index_name, a.attname AS leads
+                 FROM pg_index AS x JOIN pg_class AS t ON t.oid = x.indrelid JOIN pg_class AS i ON i.oid = x.indexrelid
+                 JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = x.indkey[0]
+                 WHERE x.indisunique AND t.relnamespace = 'public'::regnamespace"
+            }
+        };
+        let sql = format!(
+            "SELECT CAST(table_name AS TEXT) AS table_name, CAST(index_name AS TEXT) AS index_name, \
+             CAST(leads AS TEXT) AS leads FROM ({sql}) AS indexes"
+        );
+        let keys = texts(&scratch.database, &["table_name", "index_name", "leads"], &sql).await;
+        let (global, of_accounts): (Vec<_>, Vec<_>) =
+            keys.iter().partition(|key| GLOBAL_TABLES.contains(&key[0].as_str()));
+        let tables: BTreeSet<&str> = of_accounts.iter().map(|key| key[0].as_str()).collect();
+        assert!(global.len() >= 3 && tables.len() >= 13, "{keys:?}");
+        for key in of_accounts {
+            assert_eq!(key[2], "account_id", "{key:?}");
+        }
+        scratch.drop_it().await;
+    }
+}
+
+/// What the code expects of a table: column, type and whether it may be null, in Postgres' words.
+fn expected<E: EntityTrait>() -> (String, BTreeSet<(String, String, String)>) {
+    use sea_orm::{ColumnTrait, ColumnType, IdenStatic};
+    let columns = E::Column::iter().map(|column| {
+        let definition = column.def();
+        let sql_type = match definition.get_column_type() {
+            ColumnType::BigInteger => "bigint",
+            ColumnType::Integer => "integer",
+            ColumnType::String(_) | ColumnType::Text => "text",
+            ColumnType::Uuid => "uuid",
+            ColumnType::Boolean => "boolean",
+            ColumnType::VarBinary(_) | ColumnType::Blob | ColumnType::Binary(_) => "bytea",
+            other => panic!("{other:?} is no type of ours"),
+        };
+        let nullable = if definition.is_null() { "YES" } else { "NO" };
+        (column.as_str().to_owned(), sql_type.to_owned(), nullable.to_owned())
+    });
+    (E::default().as_str().to_owned(), columns.collect())
+}
+
+macro_rules! entities {
+    ($($table:ident)*) => {
+        [$(expected::<entity::$table::Entity>()),*]
+    };
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rows_that_the_code_knows_are_those_of_the_schema() {
+    let expected = entities! {
+        account account_directory account_state api_key api_key_use contact credit_entry credit_lot event
+        idempotency_key installation lot_movement member session session_hold top_up
+    };
+    for scratch in each_database().await {
+        let database = &scratch.database;
+        migrate(database).await.expect("up");
+        let is_sqlite = database.backend() == DbBackend::Sqlite;
+        for (table, columns) in &expected {
+            let sql = if is_sqlite {
+                format!(
+                    "SELECT name AS column_name, lower(type) AS data_type,
+                            CASE \"notnull\" WHEN 1 THEN 'NO' ELSE 'YES' END AS is_nullable
+                     FROM pragma_table_info('{table}')"
+                )
+            } else {
+                format!(
+                    "SELECT CAST(column_name AS TEXT) AS column_name, CAST(data_type AS TEXT) AS data_type,
+                            CAST(is_nullable AS TEXT) AS is_nullable
+                     FROM information_schema.columns WHERE table_schema = 'public' AND table_name = '{table}'"
+                )
+            };
+            let found: BTreeSet<_> = texts(database, &["column_name", "data_type", "is_nullable"], &sql)
+                .await
+                .into_iter()
+                .map(|row| (row[0].clone(), row[1].clone(), row[2].clone()))
+                .collect();
+            let columns: BTreeSet<_> = columns
+                .iter()
+                .cloned()
+                .map(|(name, sql_type, nullable)| match (is_sqlite, sql_type.as_str()) {
+                    (true, "uuid" | "bytea") => (name, "blob".to_owned(), nullable),
+                    _ => (name, sql_type, nullable),
+                })
+                .collect();
+            assert_eq!(found, columns, "{table}");
+        }
+        scratch.drop_it().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f51_sqlite_stores_no_amount_that_is_not_an_integer() {
+    let scratch = empty_sqlite().await;
+    migrate(&scratch.database).await.expect("up");
+    let insert = |amount: &str| {
+        format!(
+            "INSERT INTO lot_movement (account_id, entry_id, ordinal, amount, returned) VALUES (1, x'01', {amount}, {amount}, 0)"
+        )
+    };
+    let database = &scratch.database;
+    let attempt = |sql: String| {
+        database.transaction::<(), ledgerbell::domain::fault::Fault, _>(move |tx| {
+            let sql = sql.clone();
+            Box::pin(async move {
+                tx.execute_unprepared(&sql).await?;
+                Ok(())
+            })
+        })
+    };
+    for amount in ["0.1", "'many'", "1e300", "x'31'"] {
+        attempt(insert(amount)).await.expect_err(amount);
+    }
+    attempt(insert("5")).await.expect("an integer");
+    scratch.drop_it().await;
+}
