@@ -47,6 +47,7 @@ impl Credits {
     }
 
     /// The amount without its sign.
+    #[must_use]
     pub fn abs(self) -> Self {
         Self(self.0.saturating_abs())
     }

@@ -68,9 +68,9 @@ pub enum Command {
         entry_id: EntryId,
         /// How much is to be taken back in all. Less than already is gives some back again.
         target: Credits,
-        /// REVERSAL or CHARGEBACK.
+        /// `REVERSAL` or `CHARGEBACK`.
         kind: EntryKind,
-        /// CARD_PAYMENTS or CHARGEBACKS.
+        /// `CARD_PAYMENTS` or `CHARGEBACKS`.
         contra: ContraAccount,
         /// For people.
         description: String,
@@ -211,6 +211,7 @@ impl Command {
     }
 
     /// SHA-256 over version, operation and every input in canonical form: what an idempotency key is bound to.
+    #[expect(clippy::too_many_lines, reason = "one arm a command, and no arm decides anything")]
     pub fn digest(&self) -> [u8; 32] {
         let mut out = Canonical::new(1, self.operation());
         match self {

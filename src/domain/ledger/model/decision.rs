@@ -193,6 +193,25 @@ pub enum Refusal {
     },
 }
 
+impl Decision {
+    /// The answer to a key that was answered before: what it made then, and no change.
+    pub(super) fn replay(state: &AccountState, outcome: Outcome) -> Self {
+        Self {
+            header: state.header.clone(),
+            lots: BTreeMap::new(),
+            held_before: state.held_before.clone(),
+            sessions: BTreeMap::new(),
+            past_entries: BTreeMap::new(),
+            entries: Vec::new(),
+            events: Vec::new(),
+            key: None,
+            shift_expiries_by: None,
+            outcome,
+            replayed: true,
+        }
+    }
+}
+
 impl AccountState {
     /// The state after `decision`, which was made on this one.
     pub fn apply(&mut self, decision: &Decision) {

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, MemberId, SessionId, TopUpId};
 
 use super::command::Canonical;
 use super::state::{ContraAccount, EntryKind};
@@ -76,7 +76,7 @@ impl HashedFacts<'_> {
         let (kind, key, member) = self.cause.columns();
         out.text(kind);
         for id in [
-            key.map(|id| id.uuid()),
+            key.map(ApiKeyId::uuid),
             member.map(MemberId::uuid),
             self.member_id.map(MemberId::uuid),
         ] {

@@ -5,9 +5,16 @@
 //! requests over it, and writes what the decisions say.
 
 mod command;
+mod corrections;
 mod decision;
+mod draft;
 mod entry;
+mod lots;
+mod sessions;
+mod standing;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use crate::domain::event::{EventKind, NewEvent};
 pub use command::{Command, MemberRef, Origin, Request, SessionRef};
@@ -17,6 +24,8 @@ pub use state::{
     AccountHeader, AccountState, AccountStatus, ContraAccount, EntryKind, HoldPart, KeyRecord, Lot, LotKind,
     LotMovement, MemberStanding, Outcome, PastEntry, Session, SessionStatus,
 };
+
+use draft::Draft;
 
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -35,8 +44,18 @@ pub struct Policy {
 
 /// Decides `request` on `state` at `now`, which is not before the state's last time.
 ///
-/// A refusal changes nothing; a decision holds everything there is to write.
+/// In this order: a known key answers what it answered before; what is due expires; the command is decided. A refusal changes
+/// nothing, not even what was due; a decision holds everything there is to write.
 pub fn decide(state: &AccountState, request: &Request, now: Timestamp, policy: &Policy) -> Result<Decision, Refusal> {
-    let _ = (state, request, now, policy);
-    Err(Refusal::Overflow)
+    let digest = request.command.digest();
+    if let Some(record) = request.key.as_ref().and_then(|key| state.keys.get(key)) {
+        if record.digest != digest {
+            return Err(Refusal::IdempotencyKeyReused);
+        }
+        return Ok(Decision::replay(state, record.outcome));
+    }
+    let mut draft = Draft::new(state, request, now, policy);
+    draft.expire_due()?;
+    let outcome = draft.run(&request.command)?;
+    Ok(draft.finish(outcome, digest))
 }

@@ -125,7 +125,8 @@ pub struct AccountHeader {
     pub lot_count: i64,
     /// How long after its end an unresolved session keeps its hold, in milliseconds.
     pub session_grace_millis: i64,
-    /// No lot with a remainder, kept or live, wants expiring before this. May be too early, never too late.
+    /// No live lot with a remainder expires before this. May be too early, never too late. Lots that expired and keep credits
+    /// for holds do not count: what they keep goes with the holds.
     pub next_lot_expiry_at: Option<Timestamp>,
     /// No hold expires before this. May be too early, never too late.
     pub next_hold_expiry_at: Option<Timestamp>,
@@ -252,7 +253,7 @@ pub struct Session {
     pub booked: Credits,
     /// What is held, part by part in booking order; empty once resolved.
     pub holds: Vec<HoldPart>,
-    /// What was deducted in the end; `None` until resolved, and when nothing was to be deducted.
+    /// What was deducted in the end; `None` until completed, missed, or canceled for a fee.
     pub charged: Option<Credits>,
     /// The entry that deducted it.
     pub charge_entry_id: Option<EntryId>,
