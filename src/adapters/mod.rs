@@ -1,3 +1,4 @@
 //! The outside world behind the domain's ports. Built by `app` and by commands; the domain never names what is in here.
 
 pub mod database;
+pub mod key_set;

@@ -7,4 +7,5 @@ pub mod database;
 pub mod event;
 pub mod fault;
 pub mod ledger;
+pub mod member;
 pub mod top_up;

@@ -1,0 +1,248 @@
+//! Why a change of accounts, members or API keys is refused: one enum for each use case.
+
+use crate::domain::database::MayFault;
+use crate::domain::fault::{Fault, QueryError};
+use crate::primitives::actor::{AccessError, Permission};
+
+use super::model::{Account, Member};
+
+/// An input that no state makes valid.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct InvalidInput {
+    /// The path in the input, its parts joined by points: `owner.email`.
+    pub field: &'static str,
+    /// For people.
+    pub message: String,
+}
+
+impl From<InvalidInput> for QueryError {
+    fn from(invalid: InvalidInput) -> Self {
+        Self::Invalid {
+            field: invalid.field,
+            message: invalid.message,
+        }
+    }
+}
+
+/// Why an account is not created.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CreateAccountError {
+    /// Only the platform's keys create accounts.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// See [`InvalidInput`].
+    #[error(transparent)]
+    Invalid(#[from] InvalidInput),
+    /// An account made from other input has this external id. It is given as it is now.
+    #[error("another account has this externalId")]
+    ExternalIdTaken(Box<Account>),
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why an account is not changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpdateAccountError {
+    /// Not the caller's, or not theirs to change.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// See [`InvalidInput`].
+    #[error(transparent)]
+    Invalid(#[from] InvalidInput),
+    /// Another account has this external id. Given is the account that was to be changed, never the other one.
+    #[error("another account has this externalId")]
+    ExternalIdTaken(Box<Account>),
+    /// Somebody changed the account since the version that was expected. It is given as it is now.
+    #[error("the account was changed in the meantime: its version is {}", .0.version)]
+    VersionConflict(Box<Account>),
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a member is not added.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddMemberError {
+    /// The account is not the caller's, or not theirs to change.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// See [`InvalidInput`].
+    #[error(transparent)]
+    Invalid(#[from] InvalidInput),
+    /// An admin may not make owners.
+    #[error("only an owner may add, change or remove an owner")]
+    OwnersOnly,
+    /// A member, perhaps a removed one, has this external id. It is given as it is now.
+    #[error("another member of the account has this externalId")]
+    ExternalIdTaken(Box<Member>),
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a member is neither added nor changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpsertMemberError {
+    /// The account is not the caller's, or not theirs to change.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// See [`InvalidInput`].
+    #[error(transparent)]
+    Invalid(#[from] InvalidInput),
+    /// An admin may neither make nor change owners.
+    #[error("only an owner may add, change or remove an owner")]
+    OwnersOnly,
+    /// The account would be left without an owner.
+    #[error("the account needs an owner, and this is the last one; make another member an owner first")]
+    LastOwner,
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a member is not changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpdateMemberError {
+    /// The account is not the caller's, or not theirs to change.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// See [`InvalidInput`].
+    #[error(transparent)]
+    Invalid(#[from] InvalidInput),
+    /// No such member in the account.
+    #[error("this member does not exist")]
+    NotFound,
+    /// An admin may neither make nor change owners.
+    #[error("only an owner may add, change or remove an owner")]
+    OwnersOnly,
+    /// The member left the team; upserting by external id brings them back.
+    #[error("this member was removed from the team")]
+    MemberRemoved,
+    /// The account would be left without an owner.
+    #[error("the account needs an owner, and this is the last one; make another member an owner first")]
+    LastOwner,
+    /// Another member has this external id. Given is the member that was to be changed.
+    #[error("another member of the account has this externalId")]
+    ExternalIdTaken(Box<Member>),
+    /// Somebody changed the member since the version that was expected. It is given as it is now.
+    #[error("the member was changed in the meantime: its version is {}", .0.version)]
+    VersionConflict(Box<Member>),
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a member is not removed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RemoveMemberError {
+    /// The account is not the caller's, or not theirs to change.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// No such member in the account.
+    #[error("this member does not exist")]
+    NotFound,
+    /// An admin may not remove owners.
+    #[error("only an owner may add, change or remove an owner")]
+    OwnersOnly,
+    /// The account would be left without an owner.
+    #[error("the account needs an owner, and this is the last one; make another member an owner first")]
+    LastOwner,
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why an API key is not created.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CreateApiKeyError {
+    /// The account is not the caller's, or its keys are not theirs to make.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// See [`InvalidInput`].
+    #[error(transparent)]
+    Invalid(#[from] InvalidInput),
+    /// A key never may more than who makes it.
+    #[error("you cannot give away {}: a key never may more than its maker", .0.name())]
+    BeyondOwn(Permission),
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why an API key is not revoked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RevokeApiKeyError {
+    /// The account is not the caller's, or its keys are not theirs to revoke.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// No such key in the account.
+    #[error("this API key does not exist")]
+    NotFound,
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a credential signs nobody in. It tells its holder what to do, and an attacker nothing: an unknown key, a wrong
+/// signature and a removed member are all [`Rejection::Refused`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// Neither an API key nor a JWT.
+    #[error("the credential is neither an API key nor a JWT")]
+    Malformed,
+    /// Its time is over.
+    #[error("the credential has expired; sign in again")]
+    Expired,
+    /// Its time has not come.
+    #[error("the credential is not valid yet; check the clock of its issuer")]
+    NotYetValid,
+    /// Not accepted, and why is not told.
+    #[error("the credential is not accepted")]
+    Refused,
+}
+
+/// Why nobody is signed in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignInError {
+    /// The caller needs another credential.
+    #[error(transparent)]
+    Unauthenticated(#[from] Rejection),
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why no sign-in token is issued.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IssueTokenError {
+    /// Tokens are issued by somebody else: no secret is configured.
+    #[error("no secret is configured to sign tokens with")]
+    NoSecret,
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+macro_rules! may_fault {
+    ($($error:ident),*) => {$(
+        impl MayFault for $error {
+            fn fault(&self) -> Option<&Fault> {
+                match self {
+                    Self::Fault(fault) => Some(fault),
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+
+may_fault!(
+    UpdateAccountError,
+    AddMemberError,
+    UpsertMemberError,
+    UpdateMemberError,
+    RemoveMemberError,
+    RevokeApiKeyError
+);

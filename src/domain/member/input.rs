@@ -1,0 +1,215 @@
+//! Texts and numbers from outside, checked before anything is locked.
+
+use super::error::InvalidInput;
+use super::model::{MAX_SESSION_GRACE_HOURS, NewMember};
+
+const MAX_NAME_CHARS: usize = 200;
+const MAX_EXTERNAL_ID_CHARS: usize = 255;
+
+/// Checks the hours that an unresolved session keeps its hold.
+pub(super) fn checked_grace_hours(hours: i32) -> Result<i32, InvalidInput> {
+    if (0..=MAX_SESSION_GRACE_HOURS).contains(&hours) {
+        return Ok(hours);
+    }
+    Err(InvalidInput {
+        field: "sessionGraceHours",
+        message: format!("must be between 0 and {MAX_SESSION_GRACE_HOURS}"),
+    })
+}
+
+/// A name for people, without the spaces around it.
+pub(super) fn checked_name(field: &'static str, name: &str) -> Result<String, InvalidInput> {
+    let name = name.trim();
+    checked_text(field, name, MAX_NAME_CHARS)?;
+    Ok(name.to_owned())
+}
+
+/// The platform's own id for something, exactly as given.
+pub(super) fn checked_external_id(field: &'static str, id: &str) -> Result<String, InvalidInput> {
+    if id.trim().is_empty() && !id.is_empty() {
+        return Err(InvalidInput {
+            field,
+            message: "must not be blank".to_owned(),
+        });
+    }
+    checked_text(field, id, MAX_EXTERNAL_ID_CHARS)?;
+    Ok(id.to_owned())
+}
+
+fn checked_text(field: &'static str, text: &str, most: usize) -> Result<(), InvalidInput> {
+    let invalid = |message: String| Err(InvalidInput { field, message });
+    // Counting stops at the bound: a text may be as long as a request.
+    let chars = text.chars().take(most + 1).count();
+    if chars == 0 || chars > most {
+        return invalid(format!("must have 1 to {most} characters"));
+    }
+    if text.chars().any(char::is_control) {
+        return invalid("must not contain control characters".to_owned());
+    }
+    Ok(())
+}
+
+/// An e-mail address that mail can be sent to: RFC 5321 without quoted local parts, address literals and comments.
+pub(super) fn checked_email(field: &'static str, email: &str) -> Result<String, InvalidInput> {
+    if is_email(email) {
+        return Ok(email.to_owned());
+    }
+    Err(InvalidInput {
+        field,
+        message: "must be an e-mail address such as ada@example.com".to_owned(),
+    })
+}
+
+fn is_email(email: &str) -> bool {
+    const LONGEST: usize = 254;
+    let Some((local, domain)) = email.rsplit_once('@') else {
+        return false;
+    };
+    let is_atom = |atom: &str| {
+        !atom.is_empty()
+            && atom
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte))
+    };
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let last_label = domain.rsplit('.').next().unwrap_or_default();
+    email.len() <= LONGEST
+        && local.len() <= 64
+        && local.split('.').all(is_atom)
+        && domain.contains('.')
+        && domain.split('.').all(is_label)
+        && last_label.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
+/// The words of a search, ready to be compared.
+#[derive(Clone, Debug)]
+pub(super) struct Search(Vec<String>);
+
+impl Search {
+    /// Most words that are looked for.
+    const MAX_WORDS: usize = 5;
+    /// Most characters of a search.
+    const MAX_CHARS: usize = 200;
+
+    /// From what was typed.
+    pub(super) fn parse(field: &'static str, text: &str) -> Result<Self, InvalidInput> {
+        if text.chars().nth(Self::MAX_CHARS).is_some() {
+            return Err(InvalidInput {
+                field,
+                message: format!("must have at most {} characters", Self::MAX_CHARS),
+            });
+        }
+        let words: Vec<String> = words_of(text).map(|word| word.to_lowercase()).collect();
+        if words.len() > Self::MAX_WORDS {
+            return Err(InvalidInput {
+                field,
+                message: format!("must have at most {} words", Self::MAX_WORDS),
+            });
+        }
+        Ok(Self(words))
+    }
+
+    /// Whether each word looked for begins a word of `text`. A search without words matches everything.
+    pub(super) fn matches(&self, text: &str) -> bool {
+        self.0.is_empty() || {
+            let words: Vec<String> = words_of(text).map(|word| word.to_lowercase()).collect();
+            self.0
+                .iter()
+                .all(|wanted| words.iter().any(|word| word.starts_with(wanted.as_str())))
+        }
+    }
+}
+
+fn words_of(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+}
+
+impl NewMember {
+    /// This member with its texts checked and trimmed. `fields` are the paths of external id, name and e-mail.
+    pub(super) fn checked(self, fields: [&'static str; 3]) -> Result<Self, InvalidInput> {
+        let [external_id, name, email] = fields;
+        Ok(Self {
+            external_id: self
+                .external_id
+                .map(|id| checked_external_id(external_id, &id))
+                .transpose()?,
+            name: checked_name(name, &self.name)?,
+            email: self.email.map(|address| checked_email(email, &address)).transpose()?,
+            role: self.role,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_trimmed_and_bounded() {
+        assert_eq!(checked_name("name", "  Ada  "), Ok("Ada".to_owned()));
+        assert_eq!(checked_name("name", &"é".repeat(200)).map(|name| name.len()), Ok(400));
+        for name in ["", "   ", "a\nb", "a\0", &"é".repeat(201)] {
+            assert!(checked_name("name", name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn external_ids_are_kept_as_they_are() {
+        assert_eq!(checked_external_id("externalId", " x "), Ok(" x ".to_owned()));
+        for id in ["", " ", "a\tb", &"x".repeat(256)] {
+            assert!(checked_external_id("externalId", id).is_err(), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_mail_cannot_be_sent_to_are_refused() {
+        let long_label = format!("a@{}.example", "b".repeat(64));
+        let long_local = format!("{}@example.com", "a".repeat(65));
+        for email in [
+            "ada@example.com",
+            "a.b+c@sub.example.co",
+            "o'hara@xn--bcher-kva.example",
+        ] {
+            assert!(is_email(email), "{email}");
+        }
+        for email in [
+            "",
+            "@",
+            "ada",
+            "ada@",
+            "@example.com",
+            "ada@localhost",
+            "ada@example..com",
+            ".ada@example.com",
+            "a..b@example.com",
+            "ada@-example.com",
+            "ada@example.com ",
+            "ada lovelace@example.com",
+            "ada@127.0.0.1",
+            "ada@example.com\r\nBcc: all@example.com",
+            "a@b@example.com",
+            "\"ada\"@example.com",
+            &long_label,
+            &long_local,
+        ] {
+            assert!(!is_email(email), "{email:?}");
+        }
+    }
+
+    #[test]
+    fn a_search_finds_beginnings_of_words() {
+        let search = |text: &str| Search::parse("search", text).expect("valid");
+        assert!(search("lov AD").matches("Ada Lovelace"));
+        assert!(search("").matches("Ada"));
+        assert!(search("ÉC").matches("école-nord"));
+        assert!(!search("velace").matches("Ada Lovelace"));
+        assert!(Search::parse("search", "a b c d e f").is_err());
+        assert!(Search::parse("search", &"a".repeat(201)).is_err());
+    }
+}

@@ -1,0 +1,188 @@
+//! Public keys of a foreign issuer of tokens: the port they come through, and what is remembered of them.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey};
+
+use crate::domain::fault::Fault;
+use crate::primitives::clock::{Clock, Timestamp};
+
+use super::error::{Rejection, SignInError};
+
+/// A key that is not known makes the set be fetched again, but not more often than this: anybody can name unknown keys.
+const FETCH_AGAIN_AFTER_MILLIS: i64 = 30_000;
+/// A set this old is fetched again by whoever uses it next, so that a withdrawn key stops to count.
+const STALE_AFTER_MILLIS: i64 = 600_000;
+/// Keys of a set that are looked at.
+const MAX_KEYS: usize = 100;
+
+/// Where the public keys of an issuer come from.
+pub trait KeySetSource: fmt::Debug + Send + Sync {
+    /// The JWK set as the issuer publishes it now, as JSON. Takes bounded time and gives bounded text.
+    fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<String, Fault>> + Send + '_>>;
+}
+
+/// The keys of one issuer.
+#[derive(Debug)]
+pub(super) struct KeySet {
+    source: Arc<dyn KeySetSource>,
+    clock: Clock,
+    known: RwLock<Option<Known>>,
+    /// When a fetch was last begun. Held while fetching: one at a time is enough.
+    begun_at: tokio::sync::Mutex<Option<Timestamp>>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    keys: Arc<[VerifyingKey]>,
+    fetched_at: Timestamp,
+}
+
+#[derive(Debug)]
+struct VerifyingKey {
+    id: Option<String>,
+    algorithm: Algorithm,
+    key: DecodingKey,
+}
+
+impl KeySet {
+    pub(super) fn new(source: Arc<dyn KeySetSource>, clock: Clock) -> Self {
+        Self {
+            source,
+            clock,
+            known: RwLock::new(None),
+            begun_at: tokio::sync::Mutex::new(None),
+        }
+    }
+
+    /// The key named `id`, or the only one for this algorithm when a token names none.
+    pub(super) async fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Result<DecodingKey, SignInError> {
+        let known = self.known();
+        let now = self.clock.now();
+        match known.as_ref().and_then(|known| known.find(id, algorithm)) {
+            Some(key) if known.is_some_and(|known| known.is_stale(now)) => {
+                // Nobody waits for another one's fetch of keys that are known anyway.
+                if let Ok(mut begun_at) = self.begun_at.try_lock()
+                    && may_fetch(*begun_at, now)
+                {
+                    match self.fetch(&mut begun_at, now).await {
+                        Ok(fetched) => return fetched.find(id, algorithm).ok_or(Rejection::Refused.into()),
+                        Err(fault) => {
+                            tracing::warn!(%fault, "the issuer's keys cannot be fetched; the known ones still count")
+                        }
+                    }
+                }
+                Ok(key)
+            }
+            Some(key) => Ok(key),
+            None => self.key_fetched(id, algorithm).await,
+        }
+    }
+
+    async fn key_fetched(&self, id: Option<&str>, algorithm: Algorithm) -> Result<DecodingKey, SignInError> {
+        let mut begun_at = self.begun_at.lock().await;
+        // Somebody may have fetched it while this caller waited for the lock.
+        let known = self.known();
+        if let Some(key) = known.as_ref().and_then(|known| known.find(id, algorithm)) {
+            return Ok(key);
+        }
+        let now = self.clock.now();
+        if !may_fetch(*begun_at, now) {
+            return Err(match known {
+                Some(_) => Rejection::Refused.into(),
+                None => Fault::Unavailable("the issuer's keys could not be fetched".to_owned()).into(),
+            });
+        }
+        let fetched = self.fetch(&mut begun_at, now).await?;
+        fetched.find(id, algorithm).ok_or(Rejection::Refused.into())
+    }
+
+    async fn fetch(&self, begun_at: &mut Option<Timestamp>, now: Timestamp) -> Result<Known, Fault> {
+        // Before the fetch, so that one which fails or is abandoned counts too.
+        *begun_at = Some(now);
+        let text = self.source.fetch().await?;
+        let known = Known {
+            keys: parse(&text)?.into(),
+            fetched_at: now,
+        };
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
+        Ok(known)
+    }
+
+    fn known(&self) -> Option<Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn may_fetch(begun_at: Option<Timestamp>, now: Timestamp) -> bool {
+    // A clock that was set back must not keep anybody out.
+    begun_at.is_none_or(|begun_at| now < begun_at || now >= begun_at.plus_millis(FETCH_AGAIN_AFTER_MILLIS))
+}
+
+impl Known {
+    fn is_stale(&self, now: Timestamp) -> bool {
+        now < self.fetched_at || now >= self.fetched_at.plus_millis(STALE_AFTER_MILLIS)
+    }
+
+    fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<DecodingKey> {
+        let mut suited = self
+            .keys
+            .iter()
+            .filter(|key| key.algorithm == algorithm && (id.is_none() || key.id.as_deref() == id));
+        let first = suited.next()?;
+        // Without a name, only a key that cannot be mistaken for another will do.
+        (id.is_some() || suited.next().is_none()).then(|| first.key.clone())
+    }
+}
+
+fn parse(text: &str) -> Result<Vec<VerifyingKey>, Fault> {
+    #[derive(serde::Deserialize)]
+    struct Set {
+        keys: Vec<serde_json::Value>,
+    }
+    let set: Set = serde_json::from_str(text)
+        .map_err(|error| Fault::Unavailable(format!("the issuer's answer is no JWK set: {error}")))?;
+    // Keys of kinds that are not for us, or not known yet, are passed over: they must not lock everybody out.
+    Ok(set
+        .keys
+        .into_iter()
+        .take(MAX_KEYS)
+        .filter_map(|key| serde_json::from_value::<Jwk>(key).ok())
+        .filter_map(|jwk| VerifyingKey::from_jwk(&jwk))
+        .collect())
+}
+
+impl VerifyingKey {
+    /// The algorithm follows from the key and never from a token. A symmetric key in a published set is no secret and is
+    /// never used.
+    fn from_jwk(jwk: &Jwk) -> Option<Self> {
+        let algorithm = match &jwk.algorithm {
+            AlgorithmParameters::RSA(_) => Algorithm::RS256,
+            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => Algorithm::ES256,
+            AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
+            _ => return None,
+        };
+        let common = &jwk.common;
+        let is_for_signatures = common
+            .public_key_use
+            .as_ref()
+            .is_none_or(|purpose| *purpose == PublicKeyUse::Signature)
+            && common
+                .key_operations
+                .as_ref()
+                .is_none_or(|operations| operations.contains(&KeyOperations::Verify))
+            && common.key_algorithm.is_none_or(|named| named == algorithm.into());
+        if !is_for_signatures {
+            return None;
+        }
+        Some(Self {
+            id: common.key_id.clone(),
+            algorithm,
+            key: DecodingKey::from_jwk(jwk).ok()?,
+        })
+    }
+}

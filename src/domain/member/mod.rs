@@ -1,0 +1,35 @@
+//! Who there is: accounts, their members and how they are reached, API keys, and how a credential becomes an
+//! [`Actor`](crate::primitives::actor::Actor).
+//!
+//! Called by every shell: the door signs callers in, GraphQL reads and changes, commands and workers make keys, tokens and
+//! the demo's team. The room owns what an account is called and costs; its figures belong to the ledger.
+//!
+//! Invariants:
+//! - Every change of an account or its members locks the account's state row first and appends an event in the same
+//!   transaction. API keys and the directory of external ids are global rows; they are changed without that lock, or last
+//!   under it.
+//! - An account that had an owner keeps one.
+//! - Of an API key only a hash is kept. Standing, removal and revocation are read at each sign-in and never remembered.
+//! - A token's algorithm follows from the key that verifies it.
+
+mod api_keys;
+mod error;
+mod input;
+mod key_set;
+mod model;
+mod sign_in;
+mod store;
+mod token;
+
+pub use api_keys::{ApiKeys, NewSecret};
+pub use error::{
+    AddMemberError, CreateAccountError, CreateApiKeyError, InvalidInput, IssueTokenError, Rejection, RemoveMemberError,
+    RevokeApiKeyError, SignInError, UpdateAccountError, UpdateMemberError, UpsertMemberError,
+};
+pub use key_set::KeySetSource;
+pub use model::{
+    Account, AccountFilter, AccountPatch, ApiKey, Change, Contact, ContactStatus, DEFAULT_SESSION_GRACE_HOURS,
+    Installation, MAX_ACTIVE_API_KEYS, MAX_SESSION_GRACE_HOURS, Member, MemberFilter, MemberPatch, MemberPosition,
+    NewAccount, NewApiKey, NewMember, UpsertMember, may_see_contact,
+};
+pub use sign_in::{SignIn, SignInSettings, SignedIn};

@@ -1,0 +1,455 @@
+//! Accounts, members, contacts and API keys: nouns and the rules about them.
+
+use chrono_tz::Tz;
+
+use crate::domain::ledger::model::AccountStatus;
+use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission, Permissions};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
+use crate::primitives::money::{CreditPrice, Currency};
+
+/// Hours after its end that an unresolved session keeps its hold, unless the account says otherwise.
+pub const DEFAULT_SESSION_GRACE_HOURS: i32 = 72;
+/// The most such hours: thirty days.
+pub const MAX_SESSION_GRACE_HOURS: i32 = 720;
+/// Keys of one account that are neither revoked nor expired. They are listed whole, so there is an end to them.
+pub const MAX_ACTIVE_API_KEYS: usize = 100;
+
+const MILLIS_PER_HOUR: i64 = 3_600_000;
+const DEFAULT_LOCALE: &str = "en";
+
+/// This installation of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Installation {
+    /// Made with the database. Live cursors carry it, so that those of another database are told apart.
+    pub epoch: uuid::Uuid,
+}
+
+/// The prepaid account of a team, but for its figures, which are the ledger's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its number.
+    pub id: AccountId,
+    /// The platform's own id, unique among all accounts.
+    pub external_id: Option<String>,
+    /// For people.
+    pub name: String,
+    /// Days and months of the account are this zone's.
+    pub timezone: Tz,
+    /// What its money is in. Never changes.
+    pub currency: Currency,
+    /// What one credit costs.
+    pub credit_price: CreditPrice,
+    /// Hours after its end that an unresolved session keeps its hold.
+    pub session_grace_hours: i32,
+    /// Grows by one with every change of the above.
+    pub version: i32,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// An account to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAccount {
+    /// The platform's own id.
+    pub external_id: Option<String>,
+    /// For people.
+    pub name: String,
+    /// What one credit costs.
+    pub credit_price: CreditPrice,
+    /// What its money is in.
+    pub currency: Currency,
+    /// Days and months of the account are this zone's.
+    pub timezone: Tz,
+    /// Its first member, an owner whatever role is named.
+    pub owner: Option<NewMember>,
+}
+
+/// A change of an account: what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountPatch {
+    /// Refused when the account has another version.
+    pub expected_version: Option<i32>,
+    /// The platform's own id.
+    pub external_id: Option<String>,
+    /// From 0 to [`MAX_SESSION_GRACE_HOURS`]; holds already booked keep theirs.
+    pub session_grace_hours: Option<i32>,
+    /// For people.
+    pub name: Option<String>,
+    /// Days and months of the account are this zone's.
+    pub timezone: Option<Tz>,
+    /// What one credit costs from now on.
+    pub credit_price: Option<CreditPrice>,
+}
+
+impl Account {
+    /// This account with the patch applied, but for its version.
+    #[must_use]
+    pub(super) fn patched(self, patch: &AccountPatch) -> Self {
+        Self {
+            external_id: patch.external_id.clone().or(self.external_id),
+            session_grace_hours: patch.session_grace_hours.unwrap_or(self.session_grace_hours),
+            name: patch.name.clone().unwrap_or(self.name),
+            timezone: patch.timezone.unwrap_or(self.timezone),
+            credit_price: patch.credit_price.unwrap_or(self.credit_price),
+            ..self
+        }
+    }
+}
+
+/// Which accounts to list. What is `None` does not matter; an empty list matches nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountFilter {
+    /// Words, each the beginning of a word of the name, in capitals or not.
+    pub search: Option<String>,
+    /// What the account may do.
+    pub status: Option<AccountStatus>,
+    /// The platform's own ids.
+    pub external_ids: Option<Vec<String>>,
+}
+
+/// A person of a team.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Their id.
+    pub id: MemberId,
+    /// The team.
+    pub account_id: AccountId,
+    /// The platform's own id, unique among the account's members, removed ones included.
+    pub external_id: Option<String>,
+    /// For people.
+    pub name: String,
+    /// Their standing.
+    pub role: MemberRole,
+    /// When they left the team. Their sessions and entries stay.
+    pub removed_at: Option<Timestamp>,
+    /// Grows by one with every change of the above.
+    pub version: i32,
+    /// When they were added.
+    pub created_at: Timestamp,
+}
+
+impl Member {
+    /// This member with the patch applied, but for its version.
+    #[must_use]
+    pub(super) fn patched(self, patch: &MemberPatch) -> Self {
+        Self {
+            external_id: patch.external_id.clone().or(self.external_id),
+            name: patch.name.clone().unwrap_or(self.name),
+            role: patch.role.unwrap_or(self.role),
+            ..self
+        }
+    }
+}
+
+/// Where a list of members is: members are listed by when they were added.
+pub type MemberPosition = (Timestamp, MemberId);
+
+impl Member {
+    /// Where this member stands in a list.
+    pub fn position(&self) -> MemberPosition {
+        (self.created_at, self.id)
+    }
+}
+
+crate::text_enum! {
+    /// How far a member's e-mail address is to be trusted.
+    ContactStatus {
+        /// There is no address.
+        None = "NONE",
+        /// Nobody has shown yet that mail arrives there.
+        Unverified = "UNVERIFIED",
+        /// A code that was sent there came back.
+        Verified = "VERIFIED",
+        /// Mail to it came back.
+        Bouncing = "BOUNCING",
+    }
+}
+
+/// How a member is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// The team.
+    pub account_id: AccountId,
+    /// Whose contact it is.
+    pub member_id: MemberId,
+    /// The address.
+    pub email: Option<String>,
+    /// How far it is to be trusted.
+    pub email_status: ContactStatus,
+    /// What the mail system said when mail last came back.
+    pub bounce_message: Option<String>,
+    /// The language of mail, as a BCP 47 tag.
+    pub locale: String,
+    /// Times in mail, and quiet hours, are this zone's.
+    pub timezone: Tz,
+    /// Grows by one with every change of the above.
+    pub version: i32,
+}
+
+impl Contact {
+    /// The contact of a member who has just been added: in the account's zone until they say otherwise.
+    pub fn new(account_id: AccountId, member_id: MemberId, email: Option<String>, timezone: Tz) -> Self {
+        Self {
+            account_id,
+            member_id,
+            email_status: status_of(email.as_deref()),
+            email,
+            bounce_message: None,
+            locale: DEFAULT_LOCALE.to_owned(),
+            timezone,
+            version: 1,
+        }
+    }
+
+    /// This contact with another address, which has yet to be verified; the same address keeps what is known of it.
+    #[must_use]
+    pub fn with_email(self, email: Change<String>) -> Self {
+        let email = match email {
+            Change::Keep => return self,
+            Change::Clear => None,
+            Change::Set(email) => Some(email),
+        };
+        if email == self.email {
+            return self;
+        }
+        Self {
+            email_status: status_of(email.as_deref()),
+            email,
+            bounce_message: None,
+            version: self.version.saturating_add(1),
+            ..self
+        }
+    }
+}
+
+fn status_of(email: Option<&str>) -> ContactStatus {
+    email.map_or(ContactStatus::None, |_| ContactStatus::Unverified)
+}
+
+/// A member to be added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMember {
+    /// The platform's own id.
+    pub external_id: Option<String>,
+    /// For people.
+    pub name: String,
+    /// Where mail goes.
+    pub email: Option<String>,
+    /// Their standing.
+    pub role: MemberRole,
+}
+
+/// A change of something that may be absent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change<T> {
+    /// As it is.
+    Keep,
+    /// Absent from now on.
+    Clear,
+    /// This from now on.
+    Set(T),
+}
+
+/// A member as the platform knows them: to be added, brought back or changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpsertMember {
+    /// The platform's own id.
+    pub external_id: String,
+    /// For people.
+    pub name: String,
+    /// Where mail goes.
+    pub email: Change<String>,
+    /// Their standing. When `None`, a known member's stays, and a new one is a plain member.
+    pub role: Option<MemberRole>,
+}
+
+/// A change of a member: what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemberPatch {
+    /// Refused when the member has another version.
+    pub expected_version: Option<i32>,
+    /// The platform's own id.
+    pub external_id: Option<String>,
+    /// For people.
+    pub name: Option<String>,
+    /// Their standing.
+    pub role: Option<MemberRole>,
+}
+
+/// Which members to list. What is `None` does not matter; an empty list matches nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemberFilter {
+    /// Words, each the beginning of a word of the name, in capitals or not.
+    pub search: Option<String>,
+    /// The platform's own ids.
+    pub external_ids: Option<Vec<String>>,
+    /// Their standing.
+    pub roles: Option<Vec<MemberRole>>,
+    /// Those who left the team too.
+    pub include_removed: bool,
+}
+
+/// A key with which an integration signs in, but for its secret, which is not kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its id.
+    pub id: ApiKeyId,
+    /// The one account it is for, or [`AccountId::PLATFORM`] for all.
+    pub account_id: AccountId,
+    /// The part of the key that may be shown.
+    pub prefix: String,
+    /// For people.
+    pub name: String,
+    /// What it may do.
+    pub permissions: Permissions,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last signed somebody in, to the minute.
+    pub last_used_at: Option<Timestamp>,
+    /// From when on it no longer signs anybody in.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// Whether it would sign somebody in now.
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+
+    /// Who signs in with it.
+    pub fn actor(&self) -> Actor {
+        Actor::ApiKey {
+            account_id: self.account_id,
+            api_key_id: self.id,
+            permissions: self.permissions,
+        }
+    }
+}
+
+/// An API key to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewApiKey {
+    /// The one account it is for, or [`AccountId::PLATFORM`] for all.
+    pub account_id: AccountId,
+    /// For people.
+    pub name: String,
+    /// What it may do.
+    pub permissions: Permissions,
+    /// From when on it no longer signs anybody in.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Refuses unless the caller is of the platform and has `permission`.
+pub(super) fn require_platform(actor: &Actor, permission: Permission) -> Result<(), AccessError> {
+    // The platform is no secret to those who do not belong to it, so this is never "not found".
+    actor
+        .require(AccountId::PLATFORM, permission)
+        .map_err(|_| AccessError::Forbidden(permission))
+}
+
+/// Whether the caller may see all members of the account, beyond those named by what they may see anyway.
+pub(super) fn require_directory(actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {
+    actor
+        .require(account_id, Permission::ManageMembers)
+        .or_else(|_| actor.require(account_id, Permission::ReadCreditLog))
+}
+
+/// Refuses unless the caller may see how this member is reached: themselves, and who manages settings or members.
+pub fn may_see_contact(actor: &Actor, account_id: AccountId, member_id: MemberId) -> Result<(), AccessError> {
+    if actor.reaches(account_id) && actor.member_id() == Some(member_id) {
+        return Ok(());
+    }
+    actor
+        .require(account_id, Permission::ManageMembers)
+        .or_else(|_| actor.require(account_id, Permission::ManageSettings))
+}
+
+/// Whether the caller may make, change and remove owners. Keys are made by owners and the platform alone where they may
+/// manage members: see [`beyond_own`].
+pub(super) fn may_change_owners(actor: &Actor) -> bool {
+    match actor {
+        Actor::Member { role, .. } => *role == MemberRole::Owner,
+        Actor::ApiKey { .. } | Actor::System => true,
+    }
+}
+
+/// The first of `permissions` that this caller may not give to a key.
+///
+/// A key that manages members manages owners too, which an admin does not: through such a key an admin would become owner.
+pub(super) fn beyond_own(actor: &Actor, permissions: Permissions) -> Option<Permission> {
+    let own = actor.permissions();
+    permissions.iter().find(|permission| {
+        !own.has(*permission) || (*permission == Permission::ManageMembers && !may_change_owners(actor))
+    })
+}
+
+/// The members of one account who are owners now, as far as the last of them is concerned.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owners {
+    /// How many there are.
+    pub(super) count: i64,
+}
+
+impl Owners {
+    /// Whether `before` is the last owner and would no longer be one as `after`.
+    pub(super) fn loses_last(self, before: &Member, after: &Member) -> bool {
+        let is_owner = |member: &Member| member.role == MemberRole::Owner && member.removed_at.is_none();
+        is_owner(before) && !is_owner(after) && self.count <= 1
+    }
+}
+
+/// Hours as kept with the account's figures.
+pub(super) fn grace_millis(hours: i32) -> i64 {
+    i64::from(hours) * MILLIS_PER_HOUR
+}
+
+/// Hours from what is kept with the account's figures.
+pub(super) fn grace_hours(millis: i64) -> i32 {
+    i32::try_from(millis / MILLIS_PER_HOUR).unwrap_or(MAX_SESSION_GRACE_HOURS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_address_is_unverified_and_the_same_one_keeps_its_standing() {
+        let mut contact = Contact::new(
+            AccountId::from_number(1),
+            MemberId::from_uuid(uuid::Uuid::nil()),
+            Some("ada@example.com".to_owned()),
+            Tz::UTC,
+        );
+        contact.email_status = ContactStatus::Verified;
+        let same = contact.clone().with_email(Change::Set("ada@example.com".to_owned()));
+        assert_eq!(same, contact);
+        let other = contact.clone().with_email(Change::Set("bob@example.com".to_owned()));
+        assert_eq!((other.email_status, other.version), (ContactStatus::Unverified, 2));
+        let none = contact.with_email(Change::Clear);
+        assert_eq!((none.email_status, none.email), (ContactStatus::None, None));
+    }
+
+    #[test]
+    fn an_admin_cannot_become_owner_through_a_key() {
+        let member = |role| Actor::Member {
+            account_id: AccountId::from_number(1),
+            member_id: MemberId::from_uuid(uuid::Uuid::nil()),
+            role,
+        };
+        let wanted = [Permission::ReadCreditLog, Permission::ManageMembers]
+            .into_iter()
+            .collect();
+        assert_eq!(
+            beyond_own(&member(MemberRole::Admin), wanted),
+            Some(Permission::ManageMembers)
+        );
+        assert_eq!(beyond_own(&member(MemberRole::Owner), wanted), None);
+        assert_eq!(
+            beyond_own(&member(MemberRole::Owner), Permissions::all()),
+            Some(Permission::ManageCredits)
+        );
+    }
+}

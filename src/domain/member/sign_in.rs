@@ -1,0 +1,167 @@
+//! From a credential to an [`Actor`].
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, DecodingKey};
+
+use crate::domain::database::Database;
+use crate::domain::fault::Fault;
+use crate::primitives::actor::Actor;
+use crate::primitives::clock::{Clock, Timestamp};
+use crate::primitives::ids::{AccountId, GlobalId, IdKind, MemberId};
+
+use super::api_keys::ApiKeys;
+use super::error::{IssueTokenError, Rejection, SignInError};
+use super::key_set::{KeySet, KeySetSource};
+use super::model::Member;
+use super::store;
+use super::token::{Claims, Expected, KeyText, claimed};
+
+/// Who may issue tokens. With neither secret nor key set, only API keys sign in.
+#[derive(Clone, Default)]
+pub struct SignInSettings {
+    /// Shared with whoever issues tokens by HS256.
+    pub hs256_secret: Option<Vec<u8>>,
+    /// Public keys of whoever issues tokens by RS256, ES256 or `EdDSA`.
+    pub key_set: Option<Arc<dyn KeySetSource>>,
+    /// The only `iss` accepted.
+    pub issuer: Option<String>,
+    /// An `aud` that tokens must name.
+    pub audience: Option<String>,
+}
+
+impl fmt::Debug for SignInSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignInSettings")
+            .field("hs256_secret", &self.hs256_secret.as_ref().map(|_| "***"))
+            .field("key_set", &self.key_set)
+            .field("issuer", &self.issuer)
+            .field("audience", &self.audience)
+            .finish()
+    }
+}
+
+/// An accepted credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    /// Whose it is.
+    pub actor: Actor,
+    /// From when on it is no longer accepted.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Signs callers in. Nothing about members and keys is remembered: standing, removal and revocation count at once.
+#[derive(Clone)]
+pub struct SignIn {
+    clock: Clock,
+    database: Database,
+    api_keys: ApiKeys,
+    secret: Option<Arc<[u8]>>,
+    key_set: Option<Arc<KeySet>>,
+    expected: Expected,
+}
+
+impl SignIn {
+    /// Sign-in by these settings.
+    pub fn new(clock: Clock, database: Database, api_keys: ApiKeys, settings: SignInSettings) -> Self {
+        Self {
+            key_set: settings
+                .key_set
+                .map(|source| Arc::new(KeySet::new(source, clock.clone()))),
+            secret: settings.hs256_secret.map(Into::into),
+            expected: Expected {
+                issuer: settings.issuer,
+                audience: settings.audience,
+            },
+            clock,
+            database,
+            api_keys,
+        }
+    }
+
+    /// Who sent this credential: an API key, or a JWT, without the word `Bearer`.
+    pub async fn authenticate(&self, credential: &str) -> Result<SignedIn, SignInError> {
+        if KeyText::is_meant(credential) {
+            return self.api_keys.authenticate(credential).await;
+        }
+        let claims = self.verified(credential).await?;
+        let member = self.member_of(&claims).await?.ok_or(Rejection::Refused)?;
+        if member.removed_at.is_some() {
+            return Err(Rejection::Refused.into());
+        }
+        Ok(SignedIn {
+            actor: Actor::Member {
+                account_id: member.account_id,
+                member_id: member.id,
+                role: member.role,
+            },
+            expires_at: Some(claims.expires_at()?),
+        })
+    }
+
+    /// A token that signs this member in: for development, where nobody else issues any.
+    pub fn issue_token(
+        &self,
+        account_id: AccountId,
+        member_id: MemberId,
+        ttl: Duration,
+    ) -> Result<String, IssueTokenError> {
+        let secret = self.secret.as_ref().ok_or(IssueTokenError::NoSecret)?;
+        let ttl_seconds = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
+        Ok(Claims::sign(
+            member_id.global(account_id).to_string(),
+            account_id.to_string(),
+            secret,
+            &self.expected,
+            self.clock.now(),
+            ttl_seconds,
+        )?)
+    }
+
+    /// The claims of a token whose signature is good.
+    ///
+    /// The token's own word about its algorithm only chooses between the secret, which knows HS256 alone, and the key set,
+    /// whose keys each know one algorithm: a public key can never be taken for a secret.
+    async fn verified(&self, token: &str) -> Result<Claims, SignInError> {
+        let claimed = claimed(token)?;
+        let key = match (claimed.algorithm, &self.secret, &self.key_set) {
+            (Algorithm::HS256, Some(secret), _) => DecodingKey::from_secret(secret),
+            (algorithm @ (Algorithm::RS256 | Algorithm::ES256 | Algorithm::EdDSA), _, Some(key_set)) => {
+                key_set.key(claimed.key_id.as_deref(), algorithm).await?
+            }
+            _ => return Err(Rejection::Refused.into()),
+        };
+        let claims = Claims::verify(token, claimed.algorithm, &key, &self.expected, self.clock.now())?;
+        Ok(claims)
+    }
+
+    async fn member_of(&self, claims: &Claims) -> Result<Option<Member>, Fault> {
+        let member_id = claims
+            .sub
+            .parse::<GlobalId>()
+            .ok()
+            .filter(|id| id.kind == IdKind::Member);
+        let account_id = match (claims.acct.as_deref(), member_id) {
+            (Some(account), _) => self.account_of(account).await?,
+            (None, member_id) => member_id.map(|id| id.account_id),
+        };
+        let Some(account_id) = account_id else {
+            return Ok(None);
+        };
+        let connection = self.database.read();
+        match member_id {
+            Some(id) if id.account_id != account_id => Ok(None),
+            Some(id) => store::member(connection, account_id, MemberId::from_uuid(id.uuid)).await,
+            None => store::member_by_external_id(connection, account_id, &claims.sub).await,
+        }
+    }
+
+    async fn account_of(&self, account: &str) -> Result<Option<AccountId>, Fault> {
+        match account.parse::<GlobalId>() {
+            Ok(id) => Ok((id.kind == IdKind::Account).then_some(id.account_id)),
+            Err(_) => store::account_id(self.database.read(), account).await,
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The installation, the directory of external ids, and accounts.
+
+use entity::{account, account_directory, account_state, installation};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, JoinType, QueryFilter, QueryOrder, QuerySelect,
+    SelectTwo, TryInsertResult,
+};
+use uuid::Uuid;
+
+use crate::domain::fault::Fault;
+use crate::domain::ledger::model::AccountStatus;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::AccountId;
+use crate::primitives::money::CreditPrice;
+
+use super::super::model::{Account, Installation, grace_hours};
+use super::{timezone, unreadable};
+
+/// The installation's only row.
+const INSTALLATION: i32 = 1;
+
+pub(in super::super) async fn installation(connection: &impl ConnectionTrait) -> Result<Option<Installation>, Fault> {
+    let row = installation::Entity::find_by_id(INSTALLATION).one(connection).await?;
+    Ok(row.map(|row| Installation { epoch: row.epoch }))
+}
+
+/// Makes the installation unless somebody has.
+pub(in super::super) async fn make_installation(tx: &impl ConnectionTrait, now: Timestamp) -> Result<(), Fault> {
+    let row = installation::Model {
+        id: INSTALLATION,
+        epoch: Uuid::new_v4(),
+        // 0 is the platform.
+        next_account_id: 1,
+        created_at: now.millis(),
+    };
+    installation::Entity::insert(row.into_active_model())
+        .on_conflict_do_nothing_on([installation::Column::Id])
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+/// Takes so many account numbers and gives the first.
+pub(in super::super) async fn take_account_numbers(tx: &impl ConnectionTrait, count: i64) -> Result<i64, Fault> {
+    installation::Entity::update_many()
+        .col_expr(
+            installation::Column::NextAccountId,
+            Expr::col(installation::Column::NextAccountId).add(count),
+        )
+        .filter(installation::Column::Id.eq(INSTALLATION))
+        .exec(tx)
+        .await?;
+    installation::Entity::find_by_id(INSTALLATION)
+        .one(tx)
+        .await?
+        .map(|row| row.next_account_id - count)
+        .ok_or_else(|| Fault::Internal("there is no installation row".to_owned()))
+}
+
+pub(in super::super) async fn account_id(
+    connection: &impl ConnectionTrait,
+    external_id: &str,
+) -> Result<Option<AccountId>, Fault> {
+    let row = account_directory::Entity::find_by_id(external_id)
+        .one(connection)
+        .await?;
+    Ok(row.map(|row| AccountId::from_number(row.account_id)))
+}
+
+pub(in super::super) async fn account_ids(
+    connection: &impl ConnectionTrait,
+    external_ids: &[String],
+) -> Result<Vec<AccountId>, Fault> {
+    let rows = account_directory::Entity::find()
+        .filter(account_directory::Column::ExternalId.is_in(external_ids))
+        .all(connection)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| AccountId::from_number(row.account_id))
+        .collect())
+}
+
+/// Gives the external id to the account; `false` when another one has it.
+pub(in super::super) async fn claim_external_id(
+    tx: &impl ConnectionTrait,
+    external_id: &str,
+    account_id: AccountId,
+) -> Result<bool, Fault> {
+    let row = account_directory::Model {
+        external_id: external_id.to_owned(),
+        account_id: account_id.number(),
+    };
+    let inserted = account_directory::Entity::insert(row.into_active_model())
+        .on_conflict_do_nothing_on([account_directory::Column::ExternalId])
+        .exec_without_returning(tx)
+        .await?;
+    Ok(matches!(inserted, TryInsertResult::Inserted(1..)))
+}
+
+pub(in super::super) async fn release_external_id(
+    tx: &impl ConnectionTrait,
+    external_id: &str,
+    account_id: AccountId,
+) -> Result<(), Fault> {
+    account_directory::Entity::delete_many()
+        .filter(account_directory::Column::ExternalId.eq(external_id))
+        .filter(account_directory::Column::AccountId.eq(account_id.number()))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+pub(in super::super) async fn account(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+) -> Result<Option<Account>, Fault> {
+    let row = select()
+        .filter(account::Column::AccountId.eq(account_id.number()))
+        .one(connection)
+        .await?;
+    Ok(row.map(from_row).transpose()?.map(|(account, _)| account))
+}
+
+/// Accounts, each with what it may do.
+pub(in super::super) async fn accounts(
+    connection: &impl ConnectionTrait,
+    account_ids: &[AccountId],
+) -> Result<Vec<(Account, AccountStatus)>, Fault> {
+    let rows = select()
+        .filter(account::Column::AccountId.is_in(account_ids.iter().map(|id| id.number())))
+        .all(connection)
+        .await?;
+    rows.into_iter().map(from_row).collect()
+}
+
+/// Accounts in the order of their numbers, perhaps only some.
+pub(in super::super) async fn accounts_after(
+    connection: &impl ConnectionTrait,
+    after: Option<AccountId>,
+    among: Option<&[AccountId]>,
+    limit: u64,
+) -> Result<Vec<(Account, AccountStatus)>, Fault> {
+    let mut query = select()
+        .filter(account::Column::AccountId.gt(after.unwrap_or(AccountId::PLATFORM).number()))
+        .order_by_asc(account::Column::AccountId)
+        .limit(limit);
+    if let Some(account_ids) = among {
+        query = query.filter(account::Column::AccountId.is_in(account_ids.iter().map(|id| id.number())));
+    }
+    query.all(connection).await?.into_iter().map(from_row).collect()
+}
+
+pub(in super::super) async fn insert_account(tx: &impl ConnectionTrait, account: &Account) -> Result<(), Fault> {
+    account::Entity::insert(to_row(account).into_active_model())
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+/// Writes everything of the account that changes.
+pub(in super::super) async fn update_account(tx: &impl ConnectionTrait, account: &Account) -> Result<(), Fault> {
+    let row = to_row(account);
+    account::Entity::update_many()
+        .col_expr(account::Column::ExternalId, Expr::value(row.external_id))
+        .col_expr(account::Column::Name, Expr::value(row.name))
+        .col_expr(account::Column::Timezone, Expr::value(row.timezone))
+        .col_expr(account::Column::CreditPrice, Expr::value(row.credit_price))
+        .col_expr(account::Column::Version, Expr::value(row.version))
+        .filter(account::Column::AccountId.eq(row.account_id))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+fn select() -> SelectTwo<account::Entity, account_state::Entity> {
+    let figures = account::Entity::belongs_to(account_state::Entity)
+        .from(account::Column::AccountId)
+        .to(account_state::Column::AccountId)
+        .into();
+    account::Entity::find()
+        .join(JoinType::InnerJoin, figures)
+        .select_also(account_state::Entity)
+}
+
+fn to_row(account: &Account) -> account::Model {
+    account::Model {
+        account_id: account.id.number(),
+        external_id: account.external_id.clone(),
+        name: account.name.clone(),
+        timezone: account.timezone.name().to_owned(),
+        currency: account.currency.code().to_owned(),
+        credit_price: account.credit_price.millionths(),
+        version: account.version,
+        created_at: account.created_at.millis(),
+    }
+}
+
+fn from_row(row: (account::Model, Option<account_state::Model>)) -> Result<(Account, AccountStatus), Fault> {
+    let (row, figures) = row;
+    let figures = figures.ok_or_else(|| unreadable("account with figures", &row.account_id.to_string()))?;
+    let status = AccountStatus::from_text(&figures.status).ok_or_else(|| unreadable("status", &figures.status))?;
+    let account = Account {
+        id: AccountId::from_number(row.account_id),
+        external_id: row.external_id,
+        timezone: timezone(&row.timezone)?,
+        currency: row
+            .currency
+            .parse()
+            .map_err(|_| unreadable("currency", &row.currency))?,
+        credit_price: CreditPrice::from_millionths(row.credit_price),
+        session_grace_hours: grace_hours(figures.session_grace_millis),
+        name: row.name,
+        version: row.version,
+        created_at: Timestamp::from_millis(row.created_at),
+    };
+    Ok((account, status))
+}

@@ -1,0 +1,184 @@
+//! API keys and when they were last used.
+
+use std::collections::HashMap;
+
+use entity::{api_key, api_key_use};
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+};
+
+use crate::domain::fault::Fault;
+use crate::primitives::actor::Permissions;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, ApiKeyId};
+
+use super::super::model::ApiKey;
+
+/// Keys of one sort that are listed. Above the number of active ones that there may be.
+const MAX_KEYS: u64 = 200;
+/// Uses written by one statement: each has three values, and databases bound their number.
+const USES_AT_ONCE: usize = 500;
+
+pub(in super::super) async fn api_key(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+    api_key_id: ApiKeyId,
+) -> Result<Option<ApiKey>, Fault> {
+    let keys = api_keys_by_id(connection, &[api_key_id]).await?;
+    Ok(keys.into_iter().find(|key| key.account_id == account_id))
+}
+
+pub(in super::super) async fn api_keys_by_id(
+    connection: &impl ConnectionTrait,
+    api_key_ids: &[ApiKeyId],
+) -> Result<Vec<ApiKey>, Fault> {
+    let rows = api_key::Entity::find()
+        .filter(api_key::Column::Id.is_in(api_key_ids.iter().map(|id| id.uuid())))
+        .all(connection)
+        .await?;
+    with_uses(connection, rows).await
+}
+
+/// The key with this prefix and the hash that was kept of it. When it was last used is not read: nobody who signs in asks.
+pub(in super::super) async fn api_key_by_prefix(
+    connection: &impl ConnectionTrait,
+    prefix: &str,
+) -> Result<Option<(ApiKey, Vec<u8>)>, Fault> {
+    let row = api_key::Entity::find()
+        .filter(api_key::Column::Prefix.eq(prefix))
+        .one(connection)
+        .await?;
+    Ok(row.map(|row| {
+        let hash = row.secret_hash.clone();
+        (from_row(row, None), hash)
+    }))
+}
+
+/// All active keys of the account or the platform, and the newest of the others; newest first.
+pub(in super::super) async fn api_keys(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+    now: Timestamp,
+) -> Result<Vec<ApiKey>, Fault> {
+    let is_unexpired = Condition::any()
+        .add(api_key::Column::ExpiresAt.is_null())
+        .add(api_key::Column::ExpiresAt.gt(now.millis()));
+    let is_active = Condition::all()
+        .add(api_key::Column::RevokedAt.is_null())
+        .add(is_unexpired.clone());
+    let is_over = Condition::any()
+        .add(api_key::Column::RevokedAt.is_not_null())
+        .add(is_unexpired.not());
+    let mut rows = Vec::new();
+    for sort in [is_active, is_over] {
+        let of_sort = api_key::Entity::find()
+            .filter(api_key::Column::AccountId.eq(account_id.number()))
+            .filter(sort)
+            .order_by_desc(api_key::Column::CreatedAt)
+            .order_by_desc(api_key::Column::Id)
+            .limit(MAX_KEYS);
+        rows.extend(of_sort.all(connection).await?);
+    }
+    rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.id)));
+    with_uses(connection, rows).await
+}
+
+pub(in super::super) async fn insert_api_key(
+    tx: &impl ConnectionTrait,
+    api_key: &ApiKey,
+    secret_hash: &[u8; 32],
+) -> Result<(), Fault> {
+    let row = api_key::Model {
+        id: api_key.id.uuid(),
+        account_id: api_key.account_id.number(),
+        prefix: api_key.prefix.clone(),
+        secret_hash: secret_hash.to_vec(),
+        name: api_key.name.clone(),
+        permissions: api_key.permissions.bits(),
+        created_at: api_key.created_at.millis(),
+        expires_at: api_key.expires_at.map(Timestamp::millis),
+        revoked_at: api_key.revoked_at.map(Timestamp::millis),
+    };
+    api_key::Entity::insert(row.into_active_model())
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+/// Revokes the key, unless it was revoked before: the first time stands.
+pub(in super::super) async fn revoke_api_key(
+    tx: &impl ConnectionTrait,
+    account_id: AccountId,
+    api_key_id: ApiKeyId,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    api_key::Entity::update_many()
+        .col_expr(api_key::Column::RevokedAt, Expr::value(now.millis()))
+        .filter(api_key::Column::Id.eq(api_key_id.uuid()))
+        .filter(api_key::Column::AccountId.eq(account_id.number()))
+        .filter(api_key::Column::RevokedAt.is_null())
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Writes down when keys were last used. Of several processes the last to write wins, which is near enough.
+pub(in super::super) async fn save_api_key_uses(
+    tx: &impl ConnectionTrait,
+    uses: &[(AccountId, ApiKeyId, Timestamp)],
+) -> Result<(), Fault> {
+    for some in uses.chunks(USES_AT_ONCE) {
+        let rows = some.iter().map(|(account_id, api_key_id, at)| {
+            api_key_use::Model {
+                account_id: account_id.number(),
+                api_key_id: api_key_id.uuid(),
+                last_used_at: at.millis(),
+            }
+            .into_active_model()
+        });
+        let replace = OnConflict::columns([api_key_use::Column::AccountId, api_key_use::Column::ApiKeyId])
+            .update_column(api_key_use::Column::LastUsedAt)
+            .to_owned();
+        api_key_use::Entity::insert_many(rows)
+            .on_conflict(replace)
+            .exec_without_returning(tx)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn with_uses(connection: &impl ConnectionTrait, rows: Vec<api_key::Model>) -> Result<Vec<ApiKey>, Fault> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let uses: HashMap<(i64, uuid::Uuid), i64> = api_key_use::Entity::find()
+        .filter(api_key_use::Column::AccountId.is_in(rows.iter().map(|row| row.account_id)))
+        .filter(api_key_use::Column::ApiKeyId.is_in(rows.iter().map(|row| row.id)))
+        .all(connection)
+        .await?
+        .into_iter()
+        .map(|row| ((row.account_id, row.api_key_id), row.last_used_at))
+        .collect();
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let last_used_at = uses.get(&(row.account_id, row.id)).copied();
+            from_row(row, last_used_at)
+        })
+        .collect())
+}
+
+fn from_row(row: api_key::Model, last_used_at: Option<i64>) -> ApiKey {
+    ApiKey {
+        id: ApiKeyId::from_uuid(row.id),
+        account_id: AccountId::from_number(row.account_id),
+        prefix: row.prefix,
+        name: row.name,
+        permissions: Permissions::from_bits(row.permissions),
+        created_at: Timestamp::from_millis(row.created_at),
+        last_used_at: last_used_at.map(Timestamp::from_millis),
+        expires_at: row.expires_at.map(Timestamp::from_millis),
+        revoked_at: row.revoked_at.map(Timestamp::from_millis),
+    }
+}

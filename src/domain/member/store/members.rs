@@ -1,0 +1,205 @@
+//! Members and their contacts.
+
+use entity::{contact, member};
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
+};
+
+use crate::domain::fault::Fault;
+use crate::primitives::actor::MemberRole;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, MemberId};
+
+use super::super::model::{Contact, ContactStatus, Member, MemberPosition};
+use super::{timezone, unreadable};
+
+pub(in super::super) async fn member(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+    member_id: MemberId,
+) -> Result<Option<Member>, Fault> {
+    let row = of(account_id)
+        .filter(member::Column::Id.eq(member_id.uuid()))
+        .one(connection)
+        .await?;
+    row.map(from_row).transpose()
+}
+
+pub(in super::super) async fn member_by_external_id(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+    external_id: &str,
+) -> Result<Option<Member>, Fault> {
+    let row = of(account_id)
+        .filter(member::Column::ExternalId.eq(external_id))
+        .one(connection)
+        .await?;
+    row.map(from_row).transpose()
+}
+
+pub(in super::super) async fn members(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+    member_ids: &[MemberId],
+) -> Result<Vec<Member>, Fault> {
+    let rows = of(account_id)
+        .filter(member::Column::Id.is_in(member_ids.iter().map(|id| id.uuid())))
+        .all(connection)
+        .await?;
+    rows.into_iter().map(from_row).collect()
+}
+
+/// The member who was added first.
+pub(in super::super) async fn first_member(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+) -> Result<Option<Member>, Fault> {
+    Ok(members_after(connection, account_id, None, None, 1).await?.pop())
+}
+
+/// Members in the order they were added, perhaps only some.
+pub(in super::super) async fn members_after(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+    after: Option<MemberPosition>,
+    among: Option<&[String]>,
+    limit: u64,
+) -> Result<Vec<Member>, Fault> {
+    let mut query = of(account_id)
+        .order_by_asc(member::Column::CreatedAt)
+        .order_by_asc(member::Column::Id)
+        .limit(limit);
+    if let Some((created_at, member_id)) = after {
+        // The first condition is what the index is entered by; both databases know how to use it.
+        query = query.filter(member::Column::CreatedAt.gte(created_at.millis())).filter(
+            Condition::any()
+                .add(member::Column::CreatedAt.gt(created_at.millis()))
+                .add(member::Column::Id.gt(member_id.uuid())),
+        );
+    }
+    if let Some(external_ids) = among {
+        query = query.filter(member::Column::ExternalId.is_in(external_ids));
+    }
+    query.all(connection).await?.into_iter().map(from_row).collect()
+}
+
+/// How many owners the account has now.
+pub(in super::super) async fn count_owners(tx: &impl ConnectionTrait, account_id: AccountId) -> Result<i64, Fault> {
+    let count = of(account_id)
+        .filter(member::Column::Role.eq(MemberRole::Owner.as_str()))
+        .filter(member::Column::RemovedAt.is_null())
+        .count(tx)
+        .await?;
+    Ok(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+pub(in super::super) async fn insert_member(tx: &impl ConnectionTrait, member: &Member) -> Result<(), Fault> {
+    member::Entity::insert(to_row(member).into_active_model())
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+/// Writes everything of the member that changes.
+pub(in super::super) async fn update_member(tx: &impl ConnectionTrait, member: &Member) -> Result<(), Fault> {
+    let row = to_row(member);
+    member::Entity::update_many()
+        .col_expr(member::Column::ExternalId, Expr::value(row.external_id))
+        .col_expr(member::Column::Name, Expr::value(row.name))
+        .col_expr(member::Column::Role, Expr::value(row.role))
+        .col_expr(member::Column::RemovedAt, Expr::value(row.removed_at))
+        .col_expr(member::Column::Version, Expr::value(row.version))
+        .filter(member::Column::AccountId.eq(row.account_id))
+        .filter(member::Column::Id.eq(row.id))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+pub(in super::super) async fn contacts(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+    member_ids: &[MemberId],
+) -> Result<Vec<Contact>, Fault> {
+    let rows = contact::Entity::find()
+        .filter(contact::Column::AccountId.eq(account_id.number()))
+        .filter(contact::Column::MemberId.is_in(member_ids.iter().map(|id| id.uuid())))
+        .all(connection)
+        .await?;
+    rows.into_iter().map(contact_from_row).collect()
+}
+
+/// Writes a contact, whether or not there was one.
+pub(in super::super) async fn save_contact(tx: &impl ConnectionTrait, contact: &Contact) -> Result<(), Fault> {
+    let row = contact::Model {
+        account_id: contact.account_id.number(),
+        member_id: contact.member_id.uuid(),
+        email: contact.email.clone(),
+        email_status: contact.email_status.as_str().to_owned(),
+        bounce_message: contact.bounce_message.clone(),
+        locale: contact.locale.clone(),
+        timezone: contact.timezone.name().to_owned(),
+        version: contact.version,
+    };
+    let replace = OnConflict::columns([contact::Column::AccountId, contact::Column::MemberId])
+        .update_columns([
+            contact::Column::Email,
+            contact::Column::EmailStatus,
+            contact::Column::BounceMessage,
+            contact::Column::Locale,
+            contact::Column::Timezone,
+            contact::Column::Version,
+        ])
+        .to_owned();
+    contact::Entity::insert(row.into_active_model())
+        .on_conflict(replace)
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+fn of(account_id: AccountId) -> Select<member::Entity> {
+    member::Entity::find().filter(member::Column::AccountId.eq(account_id.number()))
+}
+
+fn to_row(member: &Member) -> member::Model {
+    member::Model {
+        account_id: member.account_id.number(),
+        id: member.id.uuid(),
+        external_id: member.external_id.clone(),
+        name: member.name.clone(),
+        role: member.role.as_str().to_owned(),
+        removed_at: member.removed_at.map(Timestamp::millis),
+        version: member.version,
+        created_at: member.created_at.millis(),
+    }
+}
+
+fn from_row(row: member::Model) -> Result<Member, Fault> {
+    Ok(Member {
+        id: MemberId::from_uuid(row.id),
+        account_id: AccountId::from_number(row.account_id),
+        external_id: row.external_id,
+        name: row.name,
+        role: MemberRole::from_text(&row.role).ok_or_else(|| unreadable("role", &row.role))?,
+        removed_at: row.removed_at.map(Timestamp::from_millis),
+        version: row.version,
+        created_at: Timestamp::from_millis(row.created_at),
+    })
+}
+
+fn contact_from_row(row: contact::Model) -> Result<Contact, Fault> {
+    Ok(Contact {
+        account_id: AccountId::from_number(row.account_id),
+        member_id: MemberId::from_uuid(row.member_id),
+        email: row.email,
+        email_status: ContactStatus::from_text(&row.email_status)
+            .ok_or_else(|| unreadable("contact status", &row.email_status))?,
+        bounce_message: row.bounce_message,
+        locale: row.locale,
+        timezone: timezone(&row.timezone)?,
+        version: row.version,
+    })
+}

@@ -1,0 +1,266 @@
+//! Credentials as texts: the claims of a JWT, and the shape of an API key. No I/O.
+
+use data_encoding::BASE32_DNSSEC;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::domain::fault::Fault;
+use crate::primitives::clock::Timestamp;
+
+use super::error::Rejection;
+
+/// How far the clocks of issuers may be off.
+const LEEWAY_MILLIS: i64 = 5_000;
+/// Longer than any token that this service has use for.
+const MAX_TOKEN_BYTES: usize = 8_192;
+
+const KEY_START: &str = "lb_";
+const PREFIX_BYTES: usize = 10;
+const SECRET_BYTES: usize = 32;
+/// Base32 of that many bytes.
+const PREFIX_CHARS: usize = 16;
+const SECRET_CHARS: usize = 52;
+
+/// What a token says, once its signature is known to be good.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Claims {
+    /// A member: our id, or the platform's.
+    pub(super) sub: String,
+    /// An account: our id, or the platform's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) acct: Option<String>,
+    exp: serde_json::Number,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<serde_json::Number>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    iat: Option<serde_json::Number>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    iss: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aud: Option<serde_json::Value>,
+}
+
+/// Who must have issued a token, and for whom. What is `None` is not looked at.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Expected {
+    pub(super) issuer: Option<String>,
+    pub(super) audience: Option<String>,
+}
+
+/// What a token says about how to verify it. Nothing of it is to be believed.
+#[derive(Debug)]
+pub(super) struct Claimed {
+    pub(super) algorithm: Algorithm,
+    pub(super) key_id: Option<String>,
+}
+
+/// Reads a token's head.
+pub(super) fn claimed(token: &str) -> Result<Claimed, Rejection> {
+    if token.len() > MAX_TOKEN_BYTES {
+        return Err(Rejection::Malformed);
+    }
+    let header = jsonwebtoken::decode_header(token).map_err(|_| Rejection::Malformed)?;
+    // RFC 7515: what is marked as critical must be understood, and none of it is.
+    if header.crit.is_some() {
+        return Err(Rejection::Refused);
+    }
+    Ok(Claimed {
+        algorithm: header.alg,
+        key_id: header.kid,
+    })
+}
+
+impl Claims {
+    /// The claims of `token`, signed with exactly this algorithm and key, and valid at `now`.
+    pub(super) fn verify(
+        token: &str,
+        algorithm: Algorithm,
+        key: &DecodingKey,
+        expected: &Expected,
+        now: Timestamp,
+    ) -> Result<Self, Rejection> {
+        let mut validation = Validation::new(algorithm);
+        // The library would ask the machine's clock; times are checked below, by the service's own.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        validation.validate_aud = expected.audience.is_some();
+        let mut required = vec!["exp", "sub"];
+        if let Some(issuer) = &expected.issuer {
+            validation.set_issuer(&[issuer]);
+            required.push("iss");
+        }
+        if let Some(audience) = &expected.audience {
+            validation.set_audience(&[audience]);
+            required.push("aud");
+        }
+        validation.set_required_spec_claims(&required);
+        let claims = jsonwebtoken::decode::<Self>(token, key, &validation)
+            .map_err(|error| rejection(error.kind()))?
+            .claims;
+        claims.check_times(now)?;
+        Ok(claims)
+    }
+
+    fn check_times(&self, now: Timestamp) -> Result<(), Rejection> {
+        let now = now.millis();
+        if now >= millis(&self.exp)?.saturating_add(LEEWAY_MILLIS) {
+            return Err(Rejection::Expired);
+        }
+        match &self.nbf {
+            Some(nbf) if now < millis(nbf)?.saturating_sub(LEEWAY_MILLIS) => Err(Rejection::NotYetValid),
+            _ => Ok(()),
+        }
+    }
+
+    /// From when on the token no longer signs anybody in.
+    pub(super) fn expires_at(&self) -> Result<Timestamp, Rejection> {
+        millis(&self.exp).map(|expiry| Timestamp::MIN.plus_millis(expiry))
+    }
+
+    /// A token with these claims.
+    pub(super) fn sign(
+        sub: String,
+        acct: String,
+        secret: &[u8],
+        expected: &Expected,
+        now: Timestamp,
+        ttl_seconds: i64,
+    ) -> Result<String, Fault> {
+        let issued = now.millis().div_euclid(1_000);
+        let claims = Self {
+            sub,
+            acct: Some(acct),
+            exp: issued.saturating_add(ttl_seconds).into(),
+            nbf: None,
+            iat: Some(issued.into()),
+            iss: expected.issuer.clone().map(Into::into),
+            aud: expected.audience.clone().map(Into::into),
+        };
+        jsonwebtoken::encode(
+            &Header::new(Algorithm::HS256),
+            &claims,
+            &EncodingKey::from_secret(secret),
+        )
+        .map_err(|error| Fault::Internal(format!("a token cannot be signed: {error}")))
+    }
+}
+
+/// Seconds since 1970, with or without a fraction, as milliseconds.
+fn millis(seconds: &serde_json::Number) -> Result<i64, Rejection> {
+    if let Some(seconds) = seconds.as_i64() {
+        return Ok(seconds.saturating_mul(1_000));
+    }
+    // Far beyond every calendar, and yet exact as a float: the fraction of a second is all that may be lost.
+    const LARGEST: f64 = 1e12;
+    let fraction = seconds
+        .as_f64()
+        .filter(|seconds| (0.0..LARGEST).contains(seconds))
+        .ok_or(Rejection::Malformed)?;
+    i64::try_from(std::time::Duration::from_secs_f64(fraction).as_millis()).map_err(|_| Rejection::Malformed)
+}
+
+/// Claims are read only once the signature is known to be good: then its holder may know what is wrong with them.
+fn rejection(kind: &ErrorKind) -> Rejection {
+    match kind {
+        ErrorKind::Json(_)
+        | ErrorKind::MissingRequiredClaim(_)
+        | ErrorKind::InvalidClaimFormat(_)
+        | ErrorKind::InvalidToken => Rejection::Malformed,
+        _ => Rejection::Refused,
+    }
+}
+
+/// The text of an API key, `lb_<prefix>_<secret>`. The prefix finds the key and may be shown; of the rest only a hash is kept.
+pub(super) struct KeyText(String);
+
+impl KeyText {
+    /// Whether a credential is meant as an API key: JWTs begin with the base64 of a brace.
+    pub(super) fn is_meant(credential: &str) -> bool {
+        credential.starts_with(KEY_START)
+    }
+
+    /// A new key.
+    pub(super) fn generate() -> Result<Self, Fault> {
+        let mut random = [0; PREFIX_BYTES + SECRET_BYTES];
+        getrandom::fill(&mut random).map_err(|error| Fault::Internal(format!("no randomness: {error}")))?;
+        let (prefix, secret) = random.split_at(PREFIX_BYTES);
+        Ok(Self(format!(
+            "{KEY_START}{}_{}",
+            BASE32_DNSSEC.encode(prefix),
+            BASE32_DNSSEC.encode(secret)
+        )))
+    }
+
+    /// A key from what a caller sent.
+    pub(super) fn parse(credential: &str) -> Result<Self, Rejection> {
+        let is_base32 = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v'));
+        credential
+            .strip_prefix(KEY_START)
+            .and_then(|rest| rest.split_once('_'))
+            .filter(|(prefix, secret)| {
+                prefix.len() == PREFIX_CHARS && secret.len() == SECRET_CHARS && is_base32(prefix) && is_base32(secret)
+            })
+            .map(|_| Self(credential.to_owned()))
+            .ok_or(Rejection::Malformed)
+    }
+
+    /// What finds the key.
+    pub(super) fn prefix(&self) -> &str {
+        &self.0[KEY_START.len()..KEY_START.len() + PREFIX_CHARS]
+    }
+
+    /// What is kept of the key. Its secret has 256 random bits, so that no slow hash is needed.
+    pub(super) fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.0.as_bytes()).into()
+    }
+
+    /// Whether this is the key of which `hash` was kept, in a time that tells nothing about how much of it is right.
+    pub(super) fn matches(&self, hash: &[u8]) -> bool {
+        self.hash().ct_eq(hash).into()
+    }
+
+    /// The key itself, to be shown once.
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_back_from_their_text_and_nothing_else_does() {
+        let key = KeyText::generate().expect("random");
+        let text = key.0.clone();
+        let back = KeyText::parse(&text).expect("its own text");
+        assert_eq!(back.prefix(), key.prefix());
+        assert!(back.matches(&key.hash()));
+        assert!(!back.matches(&KeyText::generate().expect("random").hash()));
+        assert!(!back.matches(&[]));
+        for other in [
+            "lb_",
+            "lb__",
+            &text[1..],
+            &text[..text.len() - 1],
+            &text.to_uppercase(),
+            &format!("{text}a"),
+        ] {
+            assert!(KeyText::parse(other).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn times_may_have_fractions_but_must_be_times() {
+        let number = |text: &str| serde_json::from_str::<serde_json::Number>(text).expect("number");
+        assert_eq!(millis(&number("12")), Ok(12_000));
+        assert_eq!(millis(&number("12.5")), Ok(12_500));
+        assert_eq!(millis(&number("9223372036854775807")), Ok(i64::MAX));
+        for odd in ["-1.5", "1e300", "18446744073709551615"] {
+            assert_eq!(millis(&number(odd)), Err(Rejection::Malformed), "{odd}");
+        }
+    }
+}
