@@ -6,5 +6,7 @@
 //! looks. Called by ledger, member and top_up; calls nobody.
 
 mod model;
+mod store;
 
 pub use model::{EventKind, InvalidLiveCursor, LiveCursor, NewEvent};
+pub(in crate::domain) use store::append;

@@ -1,6 +1,258 @@
 //! Credits: the pure core, the posting engine, the credit log, sessions and lots.
+//!
+//! [`Ledger`] is the one way to change an account's credits. A use case checks who asks and what they say, and hands a
+//! [`model::Command`] to the posting engine, which answers once it is committed. A use case of another room that changes rows
+//! of its own with it, such as a top-up that is credited, locks the account with [`Ledger::begin`] and posts inside its own
+//! transaction.
+//!
+//! Invariants:
+//! - The account's row in `account_state` is locked by the first statement of every transaction that changes anything of the
+//!   account, and is the only row that is locked. Several are locked in the order of their ids.
+//! - Nothing but [`model::decide`] decides about credits, and it sees nothing that is not read under that lock.
+//! - Everything a command causes is in one transaction; nothing is answered or announced before its commit.
+//! - The engine's queue is never awaited inside a transaction.
 
+mod balance;
 pub mod credit_log;
+mod engine;
+mod error;
+mod input;
+mod locked;
 pub mod lots;
 pub mod model;
 pub mod sessions;
+mod store;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use uuid::Uuid;
+
+use crate::domain::database::{Database, Transaction};
+use crate::domain::fault::Fault;
+use crate::primitives::actor::{Actor, Cause};
+use crate::primitives::clock::{Clock, Timestamp};
+use crate::primitives::ids::{AccountId, IdSeed, MemberId};
+
+use engine::{Engine, Poster};
+use model::{AccountHeader, Command, Origin, Policy, Refusal, Request};
+
+pub use balance::{Balance, Posted};
+pub use engine::{Bell, EngineSettings, SilentBell};
+pub use error::LedgerError;
+pub use locked::LockedAccount;
+
+/// How the ledger works here.
+#[derive(Clone, Copy, Debug)]
+pub struct LedgerSettings {
+    /// Bounds of the posting engine.
+    pub engine: EngineSettings,
+    /// The operator's limits on commands.
+    pub policy: Policy,
+}
+
+/// All accounts' credits. Cloning shares the engine.
+#[derive(Clone)]
+pub struct Ledger {
+    poster: Arc<Poster>,
+    engine: Arc<Engine>,
+}
+
+impl Ledger {
+    /// Starts the posting engine. `epoch` is the installation's, `bell` is told about every commit.
+    pub fn start(database: Database, clock: Clock, epoch: Uuid, settings: LedgerSettings, bell: Arc<dyn Bell>) -> Self {
+        let poster = Poster {
+            database,
+            clock,
+            epoch,
+            policy: settings.policy,
+            decide: model::decide,
+        };
+        Self::with(Arc::new(poster), settings.engine, &bell)
+    }
+
+    fn with(poster: Arc<Poster>, settings: EngineSettings, bell: &Arc<dyn Bell>) -> Self {
+        let engine = Arc::new(Engine::start(&poster, bell, settings));
+        Self { poster, engine }
+    }
+
+    /// Carries out a command about sessions, grants or corrections, once for each key of the account. `acting` is the member on
+    /// whose behalf an API key acts.
+    pub async fn post(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        acting: Option<MemberId>,
+        key: String,
+        command: Command,
+    ) -> Result<Posted, LedgerError> {
+        input::authorise(actor, account_id, &command)?;
+        let request = request(actor, acting, Some(key), command)?;
+        self.check_acting(account_id, &request.cause).await?;
+        self.engine.post(account_id, request).await
+    }
+
+    /// Carries out commands of one account in order, each with its own key and its own answer.
+    pub async fn post_all(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        acting: Option<MemberId>,
+        items: Vec<(String, Command)>,
+    ) -> Result<Vec<Result<Posted, LedgerError>>, LedgerError> {
+        self.check_acting(account_id, &actor.cause(acting)).await?;
+        let mut accepted = Vec::with_capacity(items.len());
+        let mut refused = Vec::with_capacity(items.len());
+        for (key, command) in items {
+            input::authorise(actor, account_id, &command)?;
+            match request(actor, acting, Some(key), command) {
+                Ok(request) => {
+                    accepted.push(request);
+                    refused.push(None);
+                }
+                Err(refusal) => refused.push(Some(refusal)),
+            }
+        }
+        let mut posted = self.engine.post_all(account_id, accepted).await?.into_iter();
+        let missing = || Err(Fault::Internal("a command of a list was not answered".to_owned()).into());
+        let results = refused.into_iter().map(|refusal| match refusal {
+            Some(refusal) => Err(refusal.into()),
+            None => posted.next().unwrap_or_else(missing),
+        });
+        Ok(results.collect())
+    }
+
+    /// Stops everything new in an account. What has happened is still recorded, and nothing expires meanwhile.
+    pub async fn freeze_account(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        reason: String,
+    ) -> Result<Posted, LedgerError> {
+        self.change_status(actor, account_id, Command::Freeze { reason }).await
+    }
+
+    /// Ends a freeze.
+    pub async fn unfreeze_account(&self, actor: &Actor, account_id: AccountId) -> Result<Posted, LedgerError> {
+        self.change_status(actor, account_id, Command::Unfreeze).await
+    }
+
+    /// Stops everything new in an account for ever, and cancels what is booked.
+    pub async fn close_account(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        reason: String,
+    ) -> Result<Posted, LedgerError> {
+        self.change_status(actor, account_id, Command::Close { reason }).await
+    }
+
+    /// Balances as of the last commit. Accounts that do not exist are left out. Whoever asks has checked who may see them.
+    pub async fn balances(&self, accounts: &[AccountId]) -> Result<HashMap<AccountId, Balance>, Fault> {
+        if accounts.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let headers = store::headers(self.poster.database.read(), accounts).await?;
+        Ok(headers
+            .iter()
+            .map(|(id, header)| (*id, Balance::from(header)))
+            .collect())
+    }
+
+    /// Deals with what is due in up to `limit` accounts: expires lots and holds, announces sessions that have ended. Tells how
+    /// many accounts it served.
+    pub async fn sweep(&self, limit: u32) -> Result<usize, Fault> {
+        let now = self.poster.clock.now();
+        let due = store::due_accounts(self.poster.database.read(), now, limit).await?;
+        let posts = due.iter().map(|account_id| {
+            let request = Request {
+                command: Command::Sweep,
+                key: None,
+                cause: Cause::System,
+                seed: IdSeed::random(),
+            };
+            self.engine.post(*account_id, request)
+        });
+        let mut served = 0;
+        for (account_id, result) in due.iter().zip(join_all(posts).await) {
+            match result {
+                Ok(_) => served += 1,
+                // Its own commands deal with what is due as well, and the sweeper comes back.
+                Err(LedgerError::Busy { .. }) => {}
+                Err(error) => tracing::error!(account = account_id.number(), %error, "an account was not swept"),
+            }
+        }
+        Ok(served)
+    }
+
+    /// Locks an account in the caller's transaction: its first statement there. `None` when there is no such account.
+    pub async fn begin(&self, tx: &Transaction, account_id: AccountId) -> Result<Option<LockedAccount>, Fault> {
+        LockedAccount::begin(tx, account_id, &self.poster).await
+    }
+
+    /// Writes the figures of an account that the caller's transaction makes.
+    pub async fn create_state(
+        &self,
+        tx: &Transaction,
+        account_id: AccountId,
+        session_grace_millis: i64,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        store::insert_header(tx, &AccountHeader::new(account_id, session_grace_millis, now)).await
+    }
+
+    /// Takes no more commands, carries out those that wait, and returns when they are answered.
+    pub async fn shutdown(&self) {
+        self.engine.shutdown().await;
+    }
+
+    async fn change_status(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        command: Command,
+    ) -> Result<Posted, LedgerError> {
+        input::authorise(actor, account_id, &command)?;
+        let request = request(actor, None, None, command)?;
+        self.engine.post(account_id, request).await
+    }
+
+    /// The member on whose behalf a key acts has to be one of the account. Read without the lock: members are never deleted.
+    async fn check_acting(&self, account_id: AccountId, cause: &Cause) -> Result<(), LedgerError> {
+        let Cause::ApiKey(_, Some(acting)) = *cause else {
+            return Ok(());
+        };
+        let found = store::member_exists(self.poster.database.read(), account_id, acting).await?;
+        match found {
+            Some(member) if member.is_removed => Err(Refusal::MemberRemoved.into()),
+            Some(_) => Ok(()),
+            None => Err(Refusal::MemberNotFound.into()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ledger")
+            .field("poster", &self.poster)
+            .finish_non_exhaustive()
+    }
+}
+
+fn request(actor: &Actor, acting: Option<MemberId>, key: Option<String>, command: Command) -> Result<Request, Refusal> {
+    if let Some(key) = &key {
+        input::check_key(key)?;
+    }
+    input::check_texts(&command)?;
+    let origin = match actor {
+        Actor::System => Origin::System,
+        Actor::Member { .. } | Actor::ApiKey { .. } => Origin::Client,
+    };
+    Ok(Request {
+        command,
+        key: key.map(|key| (origin, key)),
+        cause: actor.cause(acting),
+        seed: IdSeed::random(),
+    })
+}

@@ -1,0 +1,197 @@
+//! One transaction of commands: lock, load, decide, write.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::domain::database::{Database, Transaction};
+use crate::domain::fault::Fault;
+use crate::domain::ledger::balance::Posted;
+use crate::domain::ledger::error::LedgerError;
+use crate::domain::ledger::model::{AccountHeader, AccountState, Decision, Policy, Refusal, Request};
+use crate::domain::ledger::store::{self, Work};
+use crate::primitives::actor::AccessError;
+use crate::primitives::clock::{Clock, Timestamp};
+use crate::primitives::ids::AccountId;
+
+/// The core's signature; tests put one in its place that panics.
+pub(in crate::domain::ledger) type Decide =
+    fn(&AccountState, &Request, Timestamp, &Policy) -> Result<Decision, Refusal>;
+
+/// What it takes to post.
+#[derive(Debug)]
+pub(in crate::domain::ledger) struct Poster {
+    pub database: Database,
+    pub clock: Clock,
+    /// Which installation this is: part of live cursors.
+    pub epoch: Uuid,
+    pub policy: Policy,
+    pub decide: Decide,
+}
+
+/// Commands of one account, in order.
+#[derive(Clone, Debug)]
+pub(in crate::domain::ledger) struct AccountRequests {
+    pub account_id: AccountId,
+    pub requests: Vec<Arc<Request>>,
+}
+
+/// What came of the commands of one account, in the same order.
+#[derive(Debug)]
+pub(in crate::domain::ledger) struct AccountOutcome {
+    pub account_id: AccountId,
+    pub results: Vec<Result<Posted, LedgerError>>,
+    /// The number of its last event, when there are new ones.
+    pub event_sequence: Option<i64>,
+}
+
+impl Poster {
+    /// Posts commands in a transaction of their own, and returns when it is committed. A fault means that nothing is written,
+    /// or, when the connection broke at the commit, that nobody knows.
+    pub(super) async fn post(&self, batch: Arc<Vec<AccountRequests>>) -> Result<Vec<AccountOutcome>, Fault> {
+        let run = self.run();
+        self.database
+            .transaction(move |tx| {
+                let (batch, run) = (Arc::clone(&batch), run.clone());
+                Box::pin(async move { run.batch(tx, &batch).await })
+            })
+            .await
+    }
+
+    fn run(&self) -> Run {
+        Run {
+            clock: self.clock.clone(),
+            epoch: self.epoch,
+            policy: self.policy,
+            decide: self.decide,
+        }
+    }
+}
+
+/// Locks an account and reads its figures and the time. `None` when there is no such account.
+pub(in crate::domain::ledger) async fn begin(
+    tx: &Transaction,
+    account_id: AccountId,
+    clock: &Clock,
+) -> Result<Option<(AccountHeader, Timestamp)>, Fault> {
+    let header = store::lock(tx, &[account_id]).await?.pop();
+    // The time is read after the lock is had, or it would run backwards in the account.
+    Ok(header.map(|header| {
+        let now = clock.now().max(header.last_at);
+        (header, now)
+    }))
+}
+
+/// Posts one command in the caller's transaction, to an account that it has locked, and leaves the figures after it in `header`.
+pub(in crate::domain::ledger) async fn post_one(
+    poster: &Poster,
+    tx: &Transaction,
+    header: &mut AccountHeader,
+    now: Timestamp,
+    request: Request,
+) -> Result<Result<Posted, Refusal>, Fault> {
+    let mut works = [Work::new(header.clone(), vec![Arc::new(request)], now)];
+    store::load(tx, &mut works).await?;
+    let result = poster.run().fold(&mut works[0]).pop();
+    store::write(tx, &mut works).await?;
+    let [work] = works;
+    *header = work.state.header;
+    match result {
+        Some(Ok(posted)) => Ok(Ok(posted)),
+        Some(Err(LedgerError::Refused(refusal))) => Ok(Err(refusal)),
+        Some(Err(LedgerError::Fault(fault))) => Err(fault),
+        other => Err(Fault::Internal(format!("one command came to {other:?}"))),
+    }
+}
+
+/// The part of a poster that goes into a transaction's task.
+#[derive(Clone)]
+struct Run {
+    clock: Clock,
+    epoch: Uuid,
+    policy: Policy,
+    decide: Decide,
+}
+
+impl Run {
+    async fn batch(&self, tx: &Transaction, batch: &[AccountRequests]) -> Result<Vec<AccountOutcome>, Fault> {
+        let accounts: Vec<AccountId> = batch.iter().map(|part| part.account_id).collect();
+        let headers = store::lock(tx, &accounts).await?;
+        let now = self.clock.now();
+        let mut works: Vec<Work> = headers
+            .into_iter()
+            .filter_map(|header| {
+                let part = batch.iter().find(|part| part.account_id == header.account_id)?;
+                Some(Work::new(header, part.requests.clone(), now))
+            })
+            .collect();
+        store::load(tx, &mut works).await?;
+        let mut results: Vec<_> = works.iter_mut().map(|work| self.fold(work)).collect();
+        store::write(tx, &mut works).await?;
+        let found = |account_id| works.binary_search_by_key(&account_id, |work| work.state.header.account_id);
+        let outcomes = batch.iter().map(|part| match found(part.account_id) {
+            Ok(at) => AccountOutcome {
+                account_id: part.account_id,
+                results: std::mem::take(&mut results[at]),
+                event_sequence: works[at].changes.events.last().map(|event| event.sequence),
+            },
+            Err(_) => AccountOutcome {
+                account_id: part.account_id,
+                results: part
+                    .requests
+                    .iter()
+                    .map(|_| Err(AccessError::NotFound.into()))
+                    .collect(),
+                event_sequence: None,
+            },
+        });
+        Ok(outcomes.collect())
+    }
+
+    /// Decides an account's commands one after the other, each on the state that the ones before have left.
+    fn fold(&self, work: &mut Work) -> Vec<Result<Posted, LedgerError>> {
+        let requests = std::mem::take(&mut work.requests);
+        requests.iter().map(|request| self.step(work, request)).collect()
+    }
+
+    fn step(&self, work: &mut Work, request: &Request) -> Result<Posted, LedgerError> {
+        // The core borrows the state and makes its own copies, so a panic leaves it as it was.
+        let decided = catch_unwind(AssertUnwindSafe(|| {
+            (self.decide)(&work.state, request, work.now, &self.policy)
+        }));
+        let decision = decided.map_err(|panic| {
+            let reason = reason_of(panic.as_ref());
+            tracing::error!(operation = request.command.operation(), reason, "the core panicked");
+            Fault::Internal(format!("{} panicked: {reason}", request.command.operation()))
+        })??;
+        let (outcome, replayed) = (decision.outcome, decision.replayed);
+        if !replayed {
+            work.accept(decision);
+        }
+        Ok(Posted::new(&work.state.header, outcome, replayed, self.epoch))
+    }
+}
+
+fn reason_of(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("for no stated reason")
+}
+
+impl Work {
+    fn accept(&mut self, decision: Decision) {
+        self.state.apply(&decision);
+        let changes = &mut self.changes;
+        changes.accepted = true;
+        changes.lots.extend(decision.lots.into_keys());
+        changes.sessions.extend(decision.sessions.into_keys());
+        changes.past_entries.extend(decision.past_entries.into_keys());
+        changes.entries.extend(decision.entries);
+        changes.events.extend(decision.events);
+        changes.keys.extend(decision.key);
+        changes.shift_expiries_by = changes.shift_expiries_by.or(decision.shift_expiries_by);
+    }
+}

@@ -1,0 +1,103 @@
+//! What commands may say: lengths and characters of their texts, and who may give them.
+
+use crate::primitives::actor::{AccessError, Actor, Permission};
+use crate::primitives::ids::AccountId;
+
+use super::model::{Command, MemberRef, Refusal, SessionRef};
+
+/// Longest title of a session.
+const MAX_TITLE: usize = 200;
+/// Longest description or reason.
+const MAX_DESCRIPTION: usize = 500;
+/// Longest idempotency key or external id.
+const MAX_ID: usize = 255;
+/// Longest JSON that a caller may leave with a session.
+const MAX_METADATA: usize = 4_096;
+
+/// Refuses unless `actor` may give this command in `account_id`.
+pub(super) fn authorise(actor: &Actor, account_id: AccountId, command: &Command) -> Result<(), AccessError> {
+    let permission = match command {
+        Command::Book { .. }
+        | Command::Reschedule { .. }
+        | Command::Complete { .. }
+        | Command::Cancel { .. }
+        | Command::Refund { .. } => Permission::ManageSessions,
+        Command::Grant { .. } | Command::Adjust { .. } => Permission::ManageCredits,
+        Command::Freeze { .. } | Command::Unfreeze | Command::Close { .. } => Permission::ManageAccounts,
+        // Facts that Ledgerbell finds out itself: nobody else may claim them.
+        Command::CreditTopUp { .. } | Command::TakeBack { .. } | Command::Sweep => {
+            actor.require(account_id, Permission::ManageCredits)?;
+            return match actor {
+                Actor::System => Ok(()),
+                Actor::Member { .. } | Actor::ApiKey { .. } => Err(AccessError::Forbidden(Permission::ManageCredits)),
+            };
+        }
+    };
+    actor.require(account_id, permission)
+}
+
+/// Refuses a key that could not be stored or told apart.
+pub(super) fn check_key(key: &str) -> Result<(), Refusal> {
+    check("idempotencyKey", key, MAX_ID)
+}
+
+/// Refuses texts that are empty, too long, or hold control characters.
+pub(super) fn check_texts(command: &Command) -> Result<(), Refusal> {
+    match command {
+        Command::Book {
+            member,
+            external_id,
+            title,
+            metadata,
+            ..
+        } => {
+            if let MemberRef::ExternalId(id) = member {
+                check("memberExternalId", id, MAX_ID)?;
+            }
+            if let Some(id) = external_id {
+                check("externalId", id, MAX_ID)?;
+            }
+            if let Some(metadata) = metadata {
+                check("metadata", metadata, MAX_METADATA)?;
+            }
+            check("title", title, MAX_TITLE)
+        }
+        Command::Reschedule { session, .. } | Command::Complete { session, .. } => check_session(session),
+        Command::Cancel { session, reason, .. } => {
+            check_session(session)?;
+            reason
+                .as_ref()
+                .map_or(Ok(()), |reason| check("reason", reason, MAX_DESCRIPTION))
+        }
+        Command::Refund { session, reason, .. } => {
+            check_session(session)?;
+            check("reason", reason, MAX_DESCRIPTION)
+        }
+        Command::Grant { description, .. }
+        | Command::Adjust { description, .. }
+        | Command::TakeBack { description, .. } => check("description", description, MAX_DESCRIPTION),
+        Command::Freeze { reason } | Command::Close { reason } => check("reason", reason, MAX_DESCRIPTION),
+        Command::CreditTopUp { .. } | Command::Unfreeze | Command::Sweep => Ok(()),
+    }
+}
+
+fn check_session(session: &SessionRef) -> Result<(), Refusal> {
+    match session {
+        SessionRef::Id(_) => Ok(()),
+        SessionRef::ExternalId(id) => check("externalId", id, MAX_ID),
+    }
+}
+
+fn check(field: &'static str, text: &str, longest: usize) -> Result<(), Refusal> {
+    let message = if text.trim().is_empty() {
+        "must not be empty".to_owned()
+    } else if text.chars().count() > longest {
+        format!("must have at most {longest} characters")
+    } else if text.chars().any(char::is_control) {
+        // Postgres keeps no NUL, and none of the others belongs in a line of text.
+        "must not contain control characters".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::Invalid { field, message })
+}

@@ -1,0 +1,184 @@
+//! Rows of `account_state`: the one row of each account that every change locks.
+
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
+
+use crate::domain::database::Transaction;
+use crate::domain::database::bulk::{Columns, Kind, Rows};
+use crate::domain::fault::Fault;
+use crate::domain::ledger::model::{AccountHeader, AccountStatus};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::AccountId;
+
+use super::execute;
+use super::fields::Fields;
+
+const COLUMNS: Columns = &[
+    ("account_id", Kind::BigInt),
+    ("status", Kind::Text),
+    ("halted_at", Kind::BigInt),
+    ("halt_reason", Kind::Text),
+    ("posted", Kind::BigInt),
+    ("held", Kind::BigInt),
+    ("incoming", Kind::BigInt),
+    ("debt", Kind::BigInt),
+    ("balance_version", Kind::BigInt),
+    ("balance_at", Kind::BigInt),
+    ("entry_sequence", Kind::BigInt),
+    ("event_sequence", Kind::BigInt),
+    ("event_nonce", Kind::BigInt),
+    ("last_hash", Kind::Bytes),
+    ("last_at", Kind::BigInt),
+    ("lot_count", Kind::BigInt),
+    ("session_grace_millis", Kind::BigInt),
+    ("next_lot_expiry_at", Kind::BigInt),
+    ("next_hold_expiry_at", Kind::BigInt),
+    ("next_processing_at", Kind::BigInt),
+    ("due_at", Kind::BigInt),
+];
+
+/// All columns but `due_at`, which follows from the others.
+const SELECT: &str = "SELECT account_id, status, halted_at, halt_reason, posted, held, incoming, debt, balance_version, \
+    balance_at, entry_sequence, event_sequence, event_nonce, last_hash, last_at, lot_count, session_grace_millis, \
+    next_lot_expiry_at, next_hold_expiry_at, next_processing_at FROM account_state";
+
+/// Locks accounts and reads their figures: the first statement of every transaction that changes anything of an account.
+///
+/// In the order of their ids, so that two transactions never wait for each other. An account that does not exist is left out.
+/// SQLite has no row locks and needs none: the transaction holds its write lock from the beginning.
+pub(in crate::domain::ledger) async fn lock(
+    tx: &Transaction,
+    accounts: &[AccountId],
+) -> Result<Vec<AccountHeader>, Fault> {
+    let backend = tx.get_database_backend();
+    let locking = if backend == DbBackend::Sqlite {
+        ""
+    } else {
+        " FOR UPDATE"
+    };
+    let statement = selecting(backend, accounts, locking);
+    tx.query_all_raw(statement).await?.iter().map(header).collect()
+}
+
+/// Reads figures without a lock: what they were at the last commit.
+pub(in crate::domain::ledger) async fn headers(
+    connection: &impl ConnectionTrait,
+    accounts: &[AccountId],
+) -> Result<HashMap<AccountId, AccountHeader>, Fault> {
+    let statement = selecting(connection.get_database_backend(), accounts, "");
+    let rows = connection.query_all_raw(statement).await?;
+    rows.iter()
+        .map(|row| header(row).map(|header| (header.account_id, header)))
+        .collect()
+}
+
+/// Writes the figures of an account that has just been made.
+pub(in crate::domain::ledger) async fn insert(tx: &Transaction, header: &AccountHeader) -> Result<(), Fault> {
+    let rows = rows(&[header]);
+    execute(tx, rows.insert(tx.get_database_backend(), "account_state", "")).await
+}
+
+/// Writes the figures of accounts that are locked.
+pub(in crate::domain::ledger) async fn update(tx: &Transaction, headers: &[&AccountHeader]) -> Result<(), Fault> {
+    let rows = rows(headers);
+    if rows.is_empty() {
+        return Ok(());
+    }
+    // An upsert goes by the key whatever the planner believes; the rows are there, since they are locked.
+    let assignments: Vec<String> = COLUMNS[1..]
+        .iter()
+        .map(|(name, _)| format!("{name} = excluded.{name}"))
+        .collect();
+    let conflict = format!("ON CONFLICT (account_id) DO UPDATE SET {}", assignments.join(", "));
+    execute(tx, rows.insert(tx.get_database_backend(), "account_state", &conflict)).await
+}
+
+/// Accounts for which a sweeper has something to do, the most overdue first.
+pub(in crate::domain::ledger) async fn due_accounts(
+    connection: &impl ConnectionTrait,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<AccountId>, Fault> {
+    let sql = "SELECT account_id FROM account_state WHERE due_at <= $1 ORDER BY due_at, account_id LIMIT $2";
+    let values = [Value::from(now.millis()), i64::from(limit).into()];
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    let rows = connection.query_all_raw(statement).await?;
+    rows.iter()
+        .map(|row| Fields::of(row).next().map(AccountId::from_number))
+        .collect()
+}
+
+fn selecting(backend: DbBackend, accounts: &[AccountId], locking: &str) -> Statement {
+    let (condition, value): (&str, Value) = match accounts {
+        [account] => ("account_id = $1", account.number().into()),
+        _ => {
+            let numbers = accounts.iter().map(|account| account.number());
+            if backend == DbBackend::Sqlite {
+                let list: Vec<String> = numbers.map(|number| number.to_string()).collect();
+                let list = format!("[{}]", list.join(","));
+                ("account_id IN (SELECT value FROM json_each($1))", list.into())
+            } else {
+                ("account_id = ANY($1)", numbers.collect::<Vec<i64>>().into())
+            }
+        }
+    };
+    let sql = format!("{SELECT} WHERE {condition} ORDER BY account_id{locking}");
+    Statement::from_sql_and_values(backend, sql, [value])
+}
+
+fn header(row: &QueryResult) -> Result<AccountHeader, Fault> {
+    let mut fields = Fields::of(row);
+    Ok(AccountHeader {
+        account_id: fields.next().map(AccountId::from_number)?,
+        status: fields.word(AccountStatus::from_text)?,
+        halted_at: fields.optional_timestamp()?,
+        halt_reason: fields.next()?,
+        posted: fields.credits()?,
+        held: fields.credits()?,
+        incoming: fields.credits()?,
+        debt: fields.credits()?,
+        balance_version: fields.next()?,
+        balance_at: fields.timestamp()?,
+        entry_sequence: fields.next()?,
+        event_sequence: fields.next()?,
+        event_nonce: fields.next()?,
+        last_hash: fields.hash()?,
+        last_at: fields.timestamp()?,
+        lot_count: fields.next()?,
+        session_grace_millis: fields.next()?,
+        next_lot_expiry_at: fields.optional_timestamp()?,
+        next_hold_expiry_at: fields.optional_timestamp()?,
+        next_processing_at: fields.optional_timestamp()?,
+    })
+}
+
+fn rows(headers: &[&AccountHeader]) -> Rows {
+    let mut rows = Rows::new(COLUMNS);
+    for header in headers {
+        rows.push([
+            header.account_id.number().into(),
+            header.status.as_str().into(),
+            header.halted_at.map(Timestamp::millis).into(),
+            header.halt_reason.as_deref().into(),
+            header.posted.units().into(),
+            header.held.units().into(),
+            header.incoming.units().into(),
+            header.debt.units().into(),
+            header.balance_version.into(),
+            header.balance_at.millis().into(),
+            header.entry_sequence.into(),
+            header.event_sequence.into(),
+            header.event_nonce.into(),
+            (&header.last_hash).into(),
+            header.last_at.millis().into(),
+            header.lot_count.into(),
+            header.session_grace_millis.into(),
+            header.next_lot_expiry_at.map(Timestamp::millis).into(),
+            header.next_hold_expiry_at.map(Timestamp::millis).into(),
+            header.next_processing_at.map(Timestamp::millis).into(),
+            header.due_at().map(Timestamp::millis).into(),
+        ]);
+    }
+    rows
+}

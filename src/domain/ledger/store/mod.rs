@@ -1,0 +1,197 @@
+//! The ledger's rows as the posting engine reads and writes them.
+//!
+//! Called inside the engine's transactions only, after [`header::lock`] has locked the accounts: all that is read here is read
+//! under that lock. A batch takes a fixed number of statements whatever its size, each left out when nothing needs it, and the
+//! text of each is constant, so that it is prepared once a connection.
+//!
+//! With one account in a transaction every statement names it as `account_id = $n`: a sharded database then sends it to one
+//! machine.
+
+mod entries;
+mod fields;
+mod header;
+mod keys;
+mod load;
+mod lots;
+mod sessions;
+mod write;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
+
+use crate::domain::database::Transaction;
+use crate::domain::database::bulk::Rows;
+use crate::domain::event::NewEvent;
+use crate::domain::fault::Fault;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, EntryId, LotId, SessionId};
+
+use super::model::{AccountHeader, AccountState, KeyRecord, NewEntry, Origin, Request, ShiftExpiries};
+
+pub(super) use header::{due_accounts, headers, insert as insert_header, lock, update as update_headers};
+pub(super) use keys::member_exists;
+pub(super) use load::load;
+pub(super) use write::write;
+
+/// One account's part in a batch: what is asked, the working set, and what has come of it so far.
+#[derive(Debug)]
+pub(super) struct Work {
+    /// When the batch is decided: not before the account's last time.
+    pub now: Timestamp,
+    /// What is asked, in order.
+    pub requests: Vec<Arc<Request>>,
+    /// The working set, as the accepted commands left it.
+    pub state: AccountState,
+    /// Parts of holds that are stored, by session, as loaded.
+    pub stored_parts: HashMap<SessionId, usize>,
+    /// What was due when the batch began.
+    pub due: Due,
+    /// What is to be written.
+    pub changes: Changes,
+}
+
+/// Things that were due when a batch began, and so are dealt with by its first accepted command.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Due {
+    /// Lots or holds.
+    pub expiries: bool,
+    /// The sweeper asks for what has ended.
+    pub ended: bool,
+    /// There was more of it than one command deals with.
+    pub more_ended: bool,
+}
+
+/// What the accepted commands of a batch have changed.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    pub accepted: bool,
+    pub entries: Vec<NewEntry>,
+    pub events: Vec<NewEvent>,
+    pub keys: Vec<((Origin, String), &'static str, KeyRecord)>,
+    pub lots: BTreeSet<LotId>,
+    pub sessions: BTreeSet<SessionId>,
+    pub past_entries: BTreeSet<EntryId>,
+    pub shift_expiries_by: Option<ShiftExpiries>,
+}
+
+impl Work {
+    pub(super) fn new(header: AccountHeader, requests: Vec<Arc<Request>>, now: Timestamp) -> Self {
+        Self {
+            now: now.max(header.last_at),
+            requests,
+            state: AccountState::new(header),
+            stored_parts: HashMap::new(),
+            due: Due::default(),
+            changes: Changes::default(),
+        }
+    }
+
+    fn account_id(&self) -> AccountId {
+        self.state.header.account_id
+    }
+
+    fn number(&self) -> i64 {
+        self.account_id().number()
+    }
+
+    fn expiry_now(&self) -> Timestamp {
+        self.state.header.expiry_now(self.now)
+    }
+}
+
+/// The accounts of a batch, in the order of their ids.
+struct Batch<'w> {
+    works: &'w mut [Work],
+    backend: DbBackend,
+}
+
+impl Batch<'_> {
+    fn work(&mut self, account_id: i64) -> Result<&mut Work, Fault> {
+        match self.works.binary_search_by_key(&account_id, Work::number) {
+            Ok(at) => Ok(&mut self.works[at]),
+            Err(_) => Err(Fault::Internal(format!(
+                "rows of account {account_id}, which is not locked"
+            ))),
+        }
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::of(self.works)
+    }
+}
+
+/// Whether a statement is about one account, which it then names outright.
+#[derive(Clone, Copy, Debug)]
+struct Scope(Option<i64>);
+
+impl Scope {
+    fn of(works: &[Work]) -> Self {
+        Self(match works {
+            [work] => Some(work.number()),
+            _ => None,
+        })
+    }
+
+    /// Joins the rows of the relation `r` to those of `table`, as `t`, that meet `condition`: by an index, row by row.
+    ///
+    /// Postgres is told so by a subquery that it may not flatten. Left free, it plans these statements once, while the tables
+    /// are small, as a hash join over all their rows, and keeps to it until they are analysed.
+    fn probe(self, backend: DbBackend, table: &str, condition: &str) -> String {
+        let scope = self.condition("t");
+        if backend == DbBackend::Sqlite {
+            format!("CROSS JOIN {table} AS t ON t.account_id = r.account_id{scope} AND {condition}")
+        } else {
+            format!(
+                "CROSS JOIN LATERAL (SELECT * FROM {table} AS t WHERE t.account_id = r.account_id{scope} AND {condition} OFFSET 0) AS t"
+            )
+        }
+    }
+
+    /// As [`Self::probe`], but for each row of `r` only the first `limit` in the order of the column `order`.
+    fn probe_first(self, backend: DbBackend, table: &str, condition: &str, order: &str, limit: usize) -> String {
+        let scope = self.condition("t");
+        let found = format!(
+            "FROM {table} AS t WHERE t.account_id = r.account_id{scope} AND {condition} ORDER BY {order} LIMIT {limit}"
+        );
+        if backend == DbBackend::Sqlite {
+            format!("CROSS JOIN {table} AS t ON t.rowid IN (SELECT t.rowid {found})")
+        } else {
+            format!("CROSS JOIN LATERAL (SELECT t.* {found}) AS t")
+        }
+    }
+
+    /// Adds to each row of `t` the rows of `table`, as `p`, that meet `condition`, or none.
+    fn parts(backend: DbBackend, table: &str, condition: &str) -> String {
+        if backend == DbBackend::Sqlite {
+            format!("LEFT JOIN {table} AS p ON p.account_id = t.account_id AND {condition}")
+        } else {
+            format!(
+                "LEFT JOIN LATERAL (SELECT * FROM {table} AS p WHERE p.account_id = t.account_id AND {condition} OFFSET 0) AS p ON true"
+            )
+        }
+    }
+
+    fn condition(self, table: &str) -> String {
+        match self.0 {
+            Some(_) => format!(" AND {table}.account_id = $2"),
+            None => String::new(),
+        }
+    }
+
+    /// `sql` with `rows` as `$1`, and the account as `$2` where there is only one.
+    fn statement(self, backend: DbBackend, sql: String, rows: &Rows) -> Statement {
+        let values = std::iter::once(rows.value()).chain(self.0.map(Into::into));
+        Statement::from_sql_and_values(backend, sql, values)
+    }
+}
+
+async fn query(tx: &Transaction, statement: Statement) -> Result<Vec<QueryResult>, Fault> {
+    Ok(tx.query_all_raw(statement).await?)
+}
+
+async fn execute(tx: &Transaction, statement: Statement) -> Result<(), Fault> {
+    tx.execute_raw(statement).await?;
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! Writes all that a batch has changed.
+
+use sea_orm::ConnectionTrait;
+
+use crate::domain::database::Transaction;
+use crate::domain::database::bulk::{Columns, Kind, Rows};
+use crate::domain::event::{self, NewEvent};
+use crate::domain::fault::Fault;
+use crate::domain::ledger::model::AccountHeader;
+use crate::primitives::ids::AccountId;
+
+use super::fields::Fields;
+use super::{Batch, Work, entries, header, keys, lots, query, sessions};
+
+const NEXT_TIMES: Columns = &[
+    ("account_id", Kind::BigInt),
+    ("expiry_now", Kind::BigInt),
+    ("now", Kind::BigInt),
+];
+
+/// Writes what the accepted commands of a batch have changed, by a statement for each table that anything goes into.
+pub(in crate::domain::ledger) async fn write(tx: &Transaction, works: &mut [Work]) -> Result<(), Fault> {
+    entries::save(tx, works).await?;
+    lots::save(tx, works).await?;
+    sessions::save(tx, works).await?;
+    keys::insert(tx, works).await?;
+    event::append(tx, &events(works)).await?;
+    lots::shift_expiries(tx, works).await?;
+    find_next_times(tx, works).await?;
+    let changed = works.iter().filter(|work| work.changes.accepted);
+    let headers: Vec<&AccountHeader> = changed.map(|work| &work.state.header).collect();
+    header::update(tx, &headers).await
+}
+
+fn events(works: &[Work]) -> Vec<(AccountId, &NewEvent)> {
+    works
+        .iter()
+        .flat_map(|work| work.changes.events.iter().map(|event| (work.account_id(), event)))
+        .collect()
+}
+
+/// Asks again when something is due next, for accounts where what was due has been dealt with: the core knows the rows it was
+/// given, not those that come after them.
+async fn find_next_times(tx: &Transaction, works: &mut [Work]) -> Result<(), Fault> {
+    let mut rows = Rows::new(NEXT_TIMES);
+    for work in works.iter().filter(|work| work.deals_with_due()) {
+        let (expiry_now, now) = (work.expiry_now().millis(), work.now.millis());
+        rows.push([work.number().into(), expiry_now.into(), now.into()]);
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let backend = tx.get_database_backend();
+    let mut batch = Batch { works, backend };
+    let scope = batch.scope();
+    let one = |table: &str| scope.condition(table);
+    let sql = format!(
+        "SELECT r.account_id,
+           (SELECT MIN(l.expires_at) FROM credit_lot AS l
+             WHERE l.account_id = r.account_id{} AND l.remaining > 0 AND l.expires_at > r.expiry_now),
+           (SELECT MIN(h.hold_expires_at) FROM session AS h WHERE h.account_id = r.account_id{} AND h.status = 'BOOKED'),
+           (SELECT MIN(e.ends_at) FROM session AS e
+             WHERE e.account_id = r.account_id{} AND e.status = 'BOOKED' AND e.ends_at > r.now)
+         FROM {}",
+        one("l"),
+        one("h"),
+        one("e"),
+        rows.relation(backend, 1),
+    );
+    for row in query(tx, scope.statement(backend, sql, &rows)).await? {
+        let mut fields = Fields::of(&row);
+        let work = batch.work(fields.next()?)?;
+        let (now, due, shifted) = (work.now, work.due, work.changes.shift_expiries_by.is_some());
+        let header = &mut work.state.header;
+        let (lot, hold) = (fields.optional_timestamp()?, fields.optional_timestamp()?);
+        if due.expiries || shifted {
+            (header.next_lot_expiry_at, header.next_hold_expiry_at) = (lot, hold);
+        }
+        if due.ended {
+            let next = fields.optional_timestamp()?;
+            header.next_processing_at = if due.more_ended { Some(now) } else { next };
+        }
+    }
+    Ok(())
+}
+
+impl Work {
+    fn deals_with_due(&self) -> bool {
+        let changes = &self.changes;
+        changes.accepted && (self.due.expiries || self.due.ended || changes.shift_expiries_by.is_some())
+    }
+}
