@@ -74,3 +74,93 @@ impl KeySetSource for HttpKeySet {
         Box::pin(self.get())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::response::Redirect;
+    use axum::routing::get;
+    use jsonwebtoken::Algorithm;
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::member::SignInSettings;
+    use crate::domain::member::tests::issuer::{Issuer, claims};
+    use crate::domain::member::tests::{Room, actor};
+
+    async fn serve(router: Router) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        format!("http://{address}")
+    }
+
+    #[tokio::test]
+    async fn members_sign_in_with_tokens_of_an_issuer() {
+        let room = Room::open().await;
+        let (_, owner) = room.team("one").await;
+        let issuers = [
+            Issuer::new(Algorithm::RS256, "rsa"),
+            Issuer::new(Algorithm::ES256, "ec"),
+            Issuer::new(Algorithm::EdDSA, "ed"),
+        ];
+        let set = json!({ "keys": issuers.iter().map(Issuer::jwk).collect::<Vec<_>>() }).to_string();
+        let address = serve(Router::new().route("/jwks.json", get(|| async move { set }))).await;
+        let sign_in = room.sign_in(SignInSettings {
+            key_set: Some(Arc::new(
+                HttpKeySet::new(&format!("{address}/jwks.json")).expect("an address"),
+            )),
+            ..SignInSettings::default()
+        });
+        for issuer in issuers {
+            let token = issuer.sign(&claims(&room.clock, "one", "one-owner"));
+            let signed_in = sign_in.authenticate(&token).await.expect("signs in");
+            assert_eq!(signed_in.actor, actor(&owner), "{:?}", issuer.algorithm);
+        }
+    }
+
+    #[tokio::test]
+    async fn answers_that_are_no_key_set_are_unavailable() {
+        let router = Router::new()
+            .route("/moved", get(|| async { Redirect::temporary("/keys") }))
+            .route("/keys", get(|| async { "{}" }))
+            .route("/endless", get(|| async { "x".repeat(MAX_BODY_BYTES + 1) }));
+        let address = serve(router).await;
+        for path in ["moved", "endless", "missing"] {
+            let answer = HttpKeySet::new(&format!("{address}/{path}"))
+                .expect("an address")
+                .get()
+                .await;
+            assert!(matches!(answer, Err(Fault::Unavailable(_))), "{path}: {answer:?}");
+        }
+        assert_eq!(
+            HttpKeySet::new(&format!("{address}/keys"))
+                .expect("an address")
+                .get()
+                .await,
+            Ok("{}".to_owned())
+        );
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_alone() {
+        for url in [
+            "http://issuer.example/keys",
+            "ftp://issuer.example",
+            "file:///keys",
+            "keys",
+            "",
+        ] {
+            assert!(HttpKeySet::new(url).is_err(), "{url}");
+        }
+        for url in [
+            "https://issuer.example/keys",
+            "http://127.0.0.1:1/keys",
+            "http://[::1]:1/keys",
+        ] {
+            assert!(HttpKeySet::new(url).is_ok(), "{url}");
+        }
+    }
+}

@@ -104,7 +104,7 @@ impl Search {
                 message: format!("must have at most {} characters", Self::MAX_CHARS),
             });
         }
-        let words: Vec<String> = words_of(text).map(|word| word.to_lowercase()).collect();
+        let words: Vec<String> = words_of(text).map(str::to_lowercase).collect();
         if words.len() > Self::MAX_WORDS {
             return Err(InvalidInput {
                 field,
@@ -117,7 +117,7 @@ impl Search {
     /// Whether each word looked for begins a word of `text`. A search without words matches everything.
     pub(super) fn matches(&self, text: &str) -> bool {
         self.0.is_empty() || {
-            let words: Vec<String> = words_of(text).map(|word| word.to_lowercase()).collect();
+            let words: Vec<String> = words_of(text).map(str::to_lowercase).collect();
             self.0
                 .iter()
                 .all(|wanted| words.iter().any(|word| word.starts_with(wanted.as_str())))

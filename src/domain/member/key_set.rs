@@ -72,7 +72,7 @@ impl KeySet {
                     match self.fetch(&mut begun_at, now).await {
                         Ok(fetched) => return fetched.find(id, algorithm).ok_or(Rejection::Refused.into()),
                         Err(fault) => {
-                            tracing::warn!(%fault, "the issuer's keys cannot be fetched; the known ones still count")
+                            tracing::warn!(%fault, "the issuer's keys cannot be fetched; the known ones still count");
                         }
                     }
                 }

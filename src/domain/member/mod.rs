@@ -12,21 +12,29 @@
 //! - Of an API key only a hash is kept. Standing, removal and revocation are read at each sign-in and never remembered.
 //! - A token's algorithm follows from the key that verifies it.
 
+mod accounts;
 mod api_keys;
 mod error;
 mod input;
 mod key_set;
+mod members;
 mod model;
+mod scan;
 mod sign_in;
 mod store;
 mod token;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use accounts::{Accounts, open_installation};
 pub use api_keys::{ApiKeys, NewSecret};
 pub use error::{
     AddMemberError, CreateAccountError, CreateApiKeyError, InvalidInput, IssueTokenError, Rejection, RemoveMemberError,
     RevokeApiKeyError, SignInError, UpdateAccountError, UpdateMemberError, UpsertMemberError,
 };
 pub use key_set::KeySetSource;
+pub use members::Members;
 pub use model::{
     Account, AccountFilter, AccountPatch, ApiKey, Change, Contact, ContactStatus, DEFAULT_SESSION_GRACE_HOURS,
     Installation, MAX_ACTIVE_API_KEYS, MAX_SESSION_GRACE_HOURS, Member, MemberFilter, MemberPatch, MemberPosition,

@@ -150,11 +150,11 @@ impl Claims {
 
 /// Seconds since 1970, with or without a fraction, as milliseconds.
 fn millis(seconds: &serde_json::Number) -> Result<i64, Rejection> {
+    // Far beyond every calendar, and yet exact as a float: the fraction of a second is all that may be lost.
+    const LARGEST: f64 = 1e12;
     if let Some(seconds) = seconds.as_i64() {
         return Ok(seconds.saturating_mul(1_000));
     }
-    // Far beyond every calendar, and yet exact as a float: the fraction of a second is all that may be lost.
-    const LARGEST: f64 = 1e12;
     let fraction = seconds
         .as_f64()
         .filter(|seconds| (0.0..LARGEST).contains(seconds))

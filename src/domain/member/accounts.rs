@@ -1,0 +1,356 @@
+//! The accounts of all teams, but for their figures.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::domain::database::{Database, Transaction};
+use crate::domain::event::EventKind;
+use crate::domain::fault::{Fault, QueryError};
+use crate::domain::ledger::Ledger;
+use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission};
+use crate::primitives::clock::Clock;
+use crate::primitives::ids::{AccountId, IdMint, IdSeed, MemberId};
+use crate::primitives::page::{Page, PageRequest};
+
+use super::error::{CreateAccountError, InvalidInput, UpdateAccountError};
+use super::input::{Search, checked_external_id, checked_grace_hours, checked_name};
+use super::model::{
+    Account, AccountFilter, AccountPatch, Contact, DEFAULT_SESSION_GRACE_HOURS, Installation, Member, NewAccount,
+    NewMember, grace_millis, require_platform,
+};
+use super::scan::{MAX_LISTED, Scan};
+use super::store;
+
+/// Account numbers that a process takes at once. Those it does not use are lost, and nobody sees the gap.
+const NUMBERS_AT_ONCE: i64 = 32;
+
+/// What this installation is, made on first use.
+///
+/// The ledger's live cursors need it, so the application asks before it builds anything else.
+pub async fn open_installation(database: &Database, clock: &Clock) -> Result<Installation, Fault> {
+    if let Some(installation) = store::installation(database.read()).await? {
+        return Ok(installation);
+    }
+    let now = clock.now();
+    database
+        .transaction(move |tx| Box::pin(async move { store::make_installation(tx, now).await }))
+        .await?;
+    store::installation(database.read())
+        .await?
+        .ok_or_else(|| Fault::Internal("the installation row was made and is gone".to_owned()))
+}
+
+/// Use cases about accounts.
+#[derive(Clone)]
+pub struct Accounts {
+    clock: Clock,
+    database: Database,
+    ledger: Ledger,
+    /// Numbers taken from the installation and not yet given to an account.
+    numbers: Arc<tokio::sync::Mutex<Range<i64>>>,
+}
+
+impl Accounts {
+    /// Accounts of this database.
+    pub fn new(clock: Clock, database: Database, ledger: Ledger) -> Self {
+        Self {
+            clock,
+            database,
+            ledger,
+            numbers: Arc::default(),
+        }
+    }
+
+    /// What this installation is.
+    pub async fn installation(&self) -> Result<Installation, Fault> {
+        open_installation(&self.database, &self.clock).await
+    }
+
+    /// Makes an account, with its figures and its owner. For the platform alone.
+    ///
+    /// The external id makes it safe to repeat: the same input gives the same account, other input is refused.
+    pub async fn create(&self, actor: &Actor, new: NewAccount) -> Result<Account, CreateAccountError> {
+        require_platform(actor, Permission::ManageAccounts)?;
+        let new = checked(new)?;
+        if let Some(existing) = self.existing(&new).await? {
+            return existing;
+        }
+        let account = Account {
+            id: self.next_id().await?,
+            external_id: new.external_id.clone(),
+            name: new.name.clone(),
+            timezone: new.timezone,
+            currency: new.currency,
+            credit_price: new.credit_price,
+            session_grace_hours: DEFAULT_SESSION_GRACE_HOURS,
+            version: 1,
+            created_at: self.clock.now(),
+        };
+        if self.insert(&account, new.owner.clone()).await? {
+            return Ok(account);
+        }
+        // Somebody made it between the look and the insertion.
+        match self.existing(&new).await? {
+            Some(existing) => existing,
+            None => Err(Fault::Unavailable("an account was made and renamed at once".to_owned()).into()),
+        }
+    }
+
+    /// Changes an account's settings.
+    pub async fn update(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        patch: AccountPatch,
+    ) -> Result<Account, UpdateAccountError> {
+        actor.require(account_id, Permission::ManageAccounts)?;
+        let patch = Arc::new(checked_patch(patch)?);
+        let ledger = self.ledger.clone();
+        self.database
+            .transaction(move |tx| {
+                let (ledger, patch) = (ledger.clone(), Arc::clone(&patch));
+                Box::pin(async move { update_locked(&ledger, tx, account_id, &patch).await })
+            })
+            .await
+    }
+
+    /// An account by its id; none when it is not the caller's.
+    pub async fn find(&self, actor: &Actor, account_id: AccountId) -> Result<Option<Account>, QueryError> {
+        if !actor.reaches(account_id) {
+            return Ok(None);
+        }
+        Ok(store::account(self.database.read(), account_id).await?)
+    }
+
+    /// An account by the platform's own id; none when it is not the caller's.
+    pub async fn find_by_external_id(&self, actor: &Actor, external_id: &str) -> Result<Option<Account>, QueryError> {
+        let connection = self.database.read();
+        match store::account_id(connection, external_id).await? {
+            Some(account_id) => self.find(actor, account_id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The account that the caller belongs to; none for the platform.
+    pub async fn find_own(&self, actor: &Actor) -> Result<Option<Account>, QueryError> {
+        match actor.own_account() {
+            Some(account_id) => self.find(actor, account_id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Several accounts by id; those that are not the caller's are left out.
+    pub async fn find_by_ids(
+        &self,
+        actor: &Actor,
+        account_ids: &[AccountId],
+    ) -> Result<HashMap<AccountId, Account>, QueryError> {
+        let reached: Vec<AccountId> = account_ids.iter().copied().filter(|id| actor.reaches(*id)).collect();
+        let accounts = store::accounts(self.database.read(), &reached).await?;
+        Ok(accounts.into_iter().map(|(account, _)| (account.id, account)).collect())
+    }
+
+    /// Accounts in the order they were made. For the platform alone.
+    ///
+    /// A search looks at a bounded number of accounts a page, so a page may be short and not the last. The list goes
+    /// forward only: `backward` and `before` are not looked at.
+    pub async fn list(
+        &self,
+        actor: &Actor,
+        filter: &AccountFilter,
+        request: PageRequest<AccountId>,
+    ) -> Result<Page<Account, AccountId>, QueryError> {
+        if !actor.reaches(AccountId::PLATFORM) {
+            return Err(AccessError::Forbidden(Permission::ManageAccounts).into());
+        }
+        let search = filter
+            .search
+            .as_deref()
+            .map(|text| Search::parse("search", text))
+            .transpose()?;
+        let among = match &filter.external_ids {
+            Some(external_ids) if external_ids.len() > MAX_LISTED => return Err(super::scan::too_many("externalIds")),
+            Some(external_ids) => Some(store::account_ids(self.database.read(), external_ids).await?),
+            None => None,
+        };
+        let mut scan = Scan::new(&request);
+        while let Some((after, limit)) = scan.next() {
+            let rows = store::accounts_after(self.database.read(), after, among.as_deref(), limit).await?;
+            scan.take(
+                rows,
+                |(account, _)| account.id,
+                |(account, status)| {
+                    filter.status.is_none_or(|wanted| wanted == *status)
+                        && search.as_ref().is_none_or(|search| search.matches(&account.name))
+                },
+            );
+        }
+        Ok(scan.finish().map(|(account, _)| account))
+    }
+
+    /// What `create` answers when the external id is known: the account if it was made from this input.
+    async fn existing(&self, new: &NewAccount) -> Result<Option<Result<Account, CreateAccountError>>, Fault> {
+        let connection = self.database.read();
+        let Some(external_id) = &new.external_id else {
+            return Ok(None);
+        };
+        let Some(account_id) = store::account_id(connection, external_id).await? else {
+            return Ok(None);
+        };
+        let Some(account) = store::account(connection, account_id).await? else {
+            return Ok(None);
+        };
+        let is_same = account.name == new.name
+            && account.currency == new.currency
+            && account.credit_price == new.credit_price
+            && account.timezone == new.timezone
+            && match &new.owner {
+                Some(owner) => self.is_owner(account_id, owner).await?,
+                None => true,
+            };
+        Ok(Some(if is_same {
+            Ok(account)
+        } else {
+            Err(CreateAccountError::ExternalIdTaken(Box::new(account)))
+        }))
+    }
+
+    async fn is_owner(&self, account_id: AccountId, owner: &NewMember) -> Result<bool, Fault> {
+        let connection = self.database.read();
+        let Some(first) = store::first_member(connection, account_id).await? else {
+            return Ok(false);
+        };
+        let email = store::contacts(connection, account_id, &[first.id])
+            .await?
+            .pop()
+            .and_then(|contact| contact.email);
+        Ok(first.name == owner.name && first.external_id == owner.external_id && email == owner.email)
+    }
+
+    /// Writes the account, its figures and its owner, or nothing and `false` when the external id is taken.
+    async fn insert(&self, account: &Account, owner: Option<NewMember>) -> Result<bool, Fault> {
+        let (ledger, row) = (self.ledger.clone(), Arc::new((account.clone(), owner)));
+        self.database
+            .transaction(move |tx| {
+                let (ledger, row) = (ledger.clone(), Arc::clone(&row));
+                Box::pin(async move {
+                    let (account, owner) = row.as_ref();
+                    if let Some(external_id) = &account.external_id
+                        && !store::claim_external_id(tx, external_id, account.id).await?
+                    {
+                        return Ok(false);
+                    }
+                    store::insert_account(tx, account).await?;
+                    let grace = grace_millis(account.session_grace_hours);
+                    ledger.create_state(tx, account.id, grace, account.created_at).await?;
+                    if let Some(owner) = owner {
+                        let (member, contact) = first_owner(account, owner);
+                        store::insert_member(tx, &member).await?;
+                        store::save_contact(tx, &contact).await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .await
+    }
+
+    async fn next_id(&self) -> Result<AccountId, Fault> {
+        let mut numbers = self.numbers.lock().await;
+        if numbers.is_empty() {
+            self.installation().await?;
+            let first = self
+                .database
+                .transaction(|tx| Box::pin(async move { store::take_account_numbers(tx, NUMBERS_AT_ONCE).await }))
+                .await?;
+            *numbers = first..first + NUMBERS_AT_ONCE;
+        }
+        numbers
+            .next()
+            .map(AccountId::from_number)
+            .ok_or_else(|| Fault::Internal("no account numbers are left".to_owned()))
+    }
+}
+
+async fn update_locked(
+    ledger: &Ledger,
+    tx: &Transaction,
+    account_id: AccountId,
+    patch: &AccountPatch,
+) -> Result<Account, UpdateAccountError> {
+    let Some(mut locked) = ledger.begin(tx, account_id).await? else {
+        return Err(AccessError::NotFound.into());
+    };
+    let before = store::account(tx, account_id).await?.ok_or(AccessError::NotFound)?;
+    if patch.expected_version.is_some_and(|version| version != before.version) {
+        return Err(UpdateAccountError::VersionConflict(Box::new(before)));
+    }
+    let after = before.clone().patched(patch);
+    if after == before {
+        return Ok(before);
+    }
+    if after.external_id != before.external_id {
+        // Claimed before the old one is released: of two accounts that swap their ids at once, one is refused instead of
+        // both waiting for each other.
+        if let Some(external_id) = &after.external_id
+            && !store::claim_external_id(tx, external_id, account_id).await?
+        {
+            return Err(UpdateAccountError::ExternalIdTaken(Box::new(before)));
+        }
+        if let Some(external_id) = &before.external_id {
+            store::release_external_id(tx, external_id, account_id).await?;
+        }
+    }
+    let after = Account {
+        version: before.version.saturating_add(1),
+        ..after
+    };
+    store::update_account(tx, &after).await?;
+    locked.header.session_grace_millis = grace_millis(after.session_grace_hours);
+    locked.append_event(tx, EventKind::AccountUpdated, None).await?;
+    locked.save(tx).await?;
+    Ok(after)
+}
+
+fn checked(new: NewAccount) -> Result<NewAccount, InvalidInput> {
+    Ok(NewAccount {
+        external_id: new
+            .external_id
+            .map(|id| checked_external_id("externalId", &id))
+            .transpose()?,
+        name: checked_name("name", &new.name)?,
+        owner: new
+            .owner
+            .map(|owner| owner.checked(["owner.externalId", "owner.name", "owner.email"]))
+            .transpose()?,
+        ..new
+    })
+}
+
+fn checked_patch(patch: AccountPatch) -> Result<AccountPatch, InvalidInput> {
+    Ok(AccountPatch {
+        external_id: patch
+            .external_id
+            .map(|id| checked_external_id("externalId", &id))
+            .transpose()?,
+        session_grace_hours: patch.session_grace_hours.map(checked_grace_hours).transpose()?,
+        name: patch.name.map(|name| checked_name("name", &name)).transpose()?,
+        ..patch
+    })
+}
+
+fn first_owner(account: &Account, owner: &NewMember) -> (Member, Contact) {
+    let id = IdMint::new(IdSeed::random(), account.created_at).next_uuid();
+    let member = Member {
+        id: MemberId::from_uuid(id),
+        account_id: account.id,
+        external_id: owner.external_id.clone(),
+        name: owner.name.clone(),
+        role: MemberRole::Owner,
+        removed_at: None,
+        version: 1,
+        created_at: account.created_at,
+    };
+    let contact = Contact::new(account.id, member.id, owner.email.clone(), account.timezone);
+    (member, contact)
+}

@@ -1,0 +1,407 @@
+//! The people of a team.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::domain::database::{Database, Transaction};
+use crate::domain::event::EventKind;
+use crate::domain::fault::{Fault, QueryError};
+use crate::domain::ledger::{Ledger, LockedAccount};
+use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, IdMint, IdSeed, MemberId};
+use crate::primitives::page::{Page, PageRequest};
+
+use super::error::{AddMemberError, InvalidInput, RemoveMemberError, UpdateMemberError, UpsertMemberError};
+use super::input::{Search, checked_email, checked_external_id, checked_name};
+use super::model::{
+    Change, Contact, Member, MemberFilter, MemberPatch, MemberPosition, NewMember, Owners, UpsertMember,
+    may_change_owners, may_see_contact, require_directory,
+};
+use super::scan::{MAX_LISTED, Scan, too_many};
+use super::store;
+
+/// Use cases about members.
+///
+/// Each change locks the account's state row first, so that two of them never both spare the last owner, and appends an event.
+#[derive(Clone)]
+pub struct Members {
+    database: Database,
+    ledger: Ledger,
+}
+
+/// What a change does, decided from the member's row as it is under the lock.
+struct Changed {
+    member: Member,
+    contact: Option<Contact>,
+}
+
+impl Members {
+    /// Members of all accounts of this database.
+    pub fn new(database: Database, ledger: Ledger) -> Self {
+        Self { database, ledger }
+    }
+
+    /// Adds a person to a team.
+    pub async fn add(&self, actor: &Actor, account_id: AccountId, new: NewMember) -> Result<Member, AddMemberError> {
+        actor.require(account_id, Permission::ManageMembers)?;
+        let new = new.checked(["externalId", "name", "email"])?;
+        if new.role == MemberRole::Owner && !may_change_owners(actor) {
+            return Err(AddMemberError::OwnersOnly);
+        }
+        let (ledger, new) = (self.ledger.clone(), Arc::new(new));
+        self.database
+            .transaction(move |tx| {
+                let (ledger, new) = (ledger.clone(), Arc::clone(&new));
+                Box::pin(async move {
+                    let mut locked = ledger.begin(tx, account_id).await?.ok_or(AccessError::NotFound)?;
+                    if let Some(external_id) = &new.external_id
+                        && let Some(taken) = store::member_by_external_id(tx, account_id, external_id).await?
+                    {
+                        return Err(AddMemberError::ExternalIdTaken(Box::new(taken)));
+                    }
+                    let changed = added(tx, account_id, &new, locked.now).await?;
+                    store::insert_member(tx, &changed.member).await?;
+                    Ok(recorded(tx, &mut locked, changed).await?)
+                })
+            })
+            .await
+    }
+
+    /// Adds a person that the platform knows, brings them back, or changes them: safe to repeat.
+    pub async fn upsert(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        wanted: UpsertMember,
+    ) -> Result<Member, UpsertMemberError> {
+        actor.require(account_id, Permission::ManageMembers)?;
+        let wanted = Arc::new(checked_upsert(wanted)?);
+        let (ledger, changes_owners) = (self.ledger.clone(), may_change_owners(actor));
+        self.database
+            .transaction(move |tx| {
+                let (ledger, wanted) = (ledger.clone(), Arc::clone(&wanted));
+                Box::pin(async move {
+                    let mut locked = ledger.begin(tx, account_id).await?.ok_or(AccessError::NotFound)?;
+                    upsert_locked(tx, &mut locked, account_id, &wanted, changes_owners).await
+                })
+            })
+            .await
+    }
+
+    /// Changes a member's name, role or external id.
+    pub async fn update(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        member_id: MemberId,
+        patch: MemberPatch,
+    ) -> Result<Member, UpdateMemberError> {
+        actor.require(account_id, Permission::ManageMembers)?;
+        let patch = Arc::new(checked_patch(patch)?);
+        let (ledger, changes_owners) = (self.ledger.clone(), may_change_owners(actor));
+        self.database
+            .transaction(move |tx| {
+                let (ledger, patch) = (ledger.clone(), Arc::clone(&patch));
+                Box::pin(async move {
+                    let mut locked = ledger.begin(tx, account_id).await?.ok_or(AccessError::NotFound)?;
+                    update_locked(tx, &mut locked, (account_id, member_id), &patch, changes_owners).await
+                })
+            })
+            .await
+    }
+
+    /// Takes a person off the team: they no longer sign in and nothing is booked for them. What they did stays.
+    pub async fn remove(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        member_id: MemberId,
+    ) -> Result<Member, RemoveMemberError> {
+        actor.require(account_id, Permission::ManageMembers)?;
+        let (ledger, changes_owners) = (self.ledger.clone(), may_change_owners(actor));
+        self.database
+            .transaction(move |tx| {
+                let ledger = ledger.clone();
+                Box::pin(async move {
+                    let mut locked = ledger.begin(tx, account_id).await?.ok_or(AccessError::NotFound)?;
+                    let before = store::member(tx, account_id, member_id)
+                        .await?
+                        .ok_or(RemoveMemberError::NotFound)?;
+                    if before.removed_at.is_some() {
+                        return Ok(before);
+                    }
+                    let mut after = before.clone();
+                    after.removed_at = Some(locked.now);
+                    if before.role == MemberRole::Owner && !changes_owners {
+                        return Err(RemoveMemberError::OwnersOnly);
+                    }
+                    if owners(tx, account_id).await?.loses_last(&before, &after) {
+                        return Err(RemoveMemberError::LastOwner);
+                    }
+                    Ok(updated(tx, &mut locked, after, None).await?)
+                })
+            })
+            .await
+    }
+
+    /// Members in the order they were added. A plain member may not list the others.
+    ///
+    /// A page looks at a bounded number of members, so it may be short and not the last. The list goes forward only:
+    /// `backward` and `before` are not looked at.
+    pub async fn page(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        filter: &MemberFilter,
+        request: PageRequest<MemberPosition>,
+    ) -> Result<Page<Member, MemberPosition>, QueryError> {
+        require_directory(actor, account_id)?;
+        let search = filter
+            .search
+            .as_deref()
+            .map(|text| Search::parse("search", text))
+            .transpose()?;
+        let among = filter.external_ids.as_deref();
+        if among.is_some_and(|external_ids| external_ids.len() > MAX_LISTED) {
+            return Err(too_many("externalIds"));
+        }
+        let mut scan = Scan::new(&request);
+        while let Some((after, limit)) = scan.next() {
+            let rows = store::members_after(self.database.read(), account_id, after, among, limit).await?;
+            scan.take(rows, Member::position, |member| {
+                (filter.include_removed || member.removed_at.is_none())
+                    && filter.roles.as_ref().is_none_or(|roles| roles.contains(&member.role))
+                    && search.as_ref().is_none_or(|search| search.matches(&member.name))
+            });
+        }
+        Ok(scan.finish())
+    }
+
+    /// A member by id; none when it is not the caller's to see. A plain member sees itself alone.
+    pub async fn find(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        member_id: MemberId,
+    ) -> Result<Option<Member>, QueryError> {
+        if !sees(actor, account_id, member_id) {
+            return Ok(None);
+        }
+        Ok(store::member(self.database.read(), account_id, member_id).await?)
+    }
+
+    /// A member by the platform's own id; none when it is not the caller's to see.
+    pub async fn find_by_external_id(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        external_id: &str,
+    ) -> Result<Option<Member>, QueryError> {
+        if !actor.reaches(account_id) {
+            return Ok(None);
+        }
+        let member = store::member_by_external_id(self.database.read(), account_id, external_id).await?;
+        Ok(member.filter(|member| sees(actor, account_id, member.id)))
+    }
+
+    /// Several members by id, whoever asks in their account: for those who are named by a row that the caller may see.
+    pub async fn find_by_ids(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        member_ids: &[MemberId],
+    ) -> Result<HashMap<MemberId, Member>, QueryError> {
+        if !actor.reaches(account_id) {
+            return Ok(HashMap::new());
+        }
+        let members = store::members(self.database.read(), account_id, member_ids).await?;
+        Ok(members.into_iter().map(|member| (member.id, member)).collect())
+    }
+
+    /// How several members are reached; those who are not the caller's to see are left out: see [`may_see_contact`].
+    pub async fn contacts(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        member_ids: &[MemberId],
+    ) -> Result<HashMap<MemberId, Contact>, QueryError> {
+        let seen: Vec<MemberId> = member_ids
+            .iter()
+            .copied()
+            .filter(|id| may_see_contact(actor, account_id, *id).is_ok())
+            .collect();
+        let contacts = store::contacts(self.database.read(), account_id, &seen).await?;
+        Ok(contacts
+            .into_iter()
+            .map(|contact| (contact.member_id, contact))
+            .collect())
+    }
+}
+
+fn sees(actor: &Actor, account_id: AccountId, member_id: MemberId) -> bool {
+    let is_self = actor.reaches(account_id) && actor.member_id() == Some(member_id);
+    is_self || require_directory(actor, account_id).is_ok()
+}
+
+async fn upsert_locked(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    account_id: AccountId,
+    wanted: &UpsertMember,
+    changes_owners: bool,
+) -> Result<Member, UpsertMemberError> {
+    let Some(before) = store::member_by_external_id(tx, account_id, &wanted.external_id).await? else {
+        let new = NewMember {
+            external_id: Some(wanted.external_id.clone()),
+            name: wanted.name.clone(),
+            email: match &wanted.email {
+                Change::Set(email) => Some(email.clone()),
+                Change::Keep | Change::Clear => None,
+            },
+            role: wanted.role.unwrap_or(MemberRole::Member),
+        };
+        if new.role == MemberRole::Owner && !changes_owners {
+            return Err(UpsertMemberError::OwnersOnly);
+        }
+        let changed = added(tx, account_id, &new, locked.now).await?;
+        store::insert_member(tx, &changed.member).await?;
+        return Ok(recorded(tx, locked, changed).await?);
+    };
+    let mut after = before.clone();
+    after.name.clone_from(&wanted.name);
+    after.role = wanted.role.unwrap_or(before.role);
+    after.removed_at = None;
+    let contact_before = contact(tx, account_id, before.id).await?;
+    let contact_after = contact_before.clone().with_email(wanted.email.clone());
+    if (&after, &contact_after) == (&before, &contact_before) {
+        return Ok(before);
+    }
+    if [before.role, after.role].contains(&MemberRole::Owner) && !changes_owners {
+        return Err(UpsertMemberError::OwnersOnly);
+    }
+    if owners(tx, account_id).await?.loses_last(&before, &after) {
+        return Err(UpsertMemberError::LastOwner);
+    }
+    let contact = (contact_after != contact_before).then_some(contact_after);
+    Ok(updated(tx, locked, after, contact).await?)
+}
+
+async fn update_locked(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    (account_id, member_id): (AccountId, MemberId),
+    patch: &MemberPatch,
+    changes_owners: bool,
+) -> Result<Member, UpdateMemberError> {
+    let before = store::member(tx, account_id, member_id)
+        .await?
+        .ok_or(UpdateMemberError::NotFound)?;
+    if patch.expected_version.is_some_and(|version| version != before.version) {
+        return Err(UpdateMemberError::VersionConflict(Box::new(before)));
+    }
+    let after = before.clone().patched(patch);
+    if [before.role, after.role].contains(&MemberRole::Owner) && !changes_owners {
+        return Err(UpdateMemberError::OwnersOnly);
+    }
+    if before.removed_at.is_some() {
+        return Err(UpdateMemberError::MemberRemoved);
+    }
+    if after == before {
+        return Ok(before);
+    }
+    if after.external_id != before.external_id
+        && let Some(external_id) = &after.external_id
+        && store::member_by_external_id(tx, account_id, external_id)
+            .await?
+            .is_some()
+    {
+        return Err(UpdateMemberError::ExternalIdTaken(Box::new(before)));
+    }
+    if owners(tx, account_id).await?.loses_last(&before, &after) {
+        return Err(UpdateMemberError::LastOwner);
+    }
+    Ok(updated(tx, locked, after, None).await?)
+}
+
+async fn owners(tx: &Transaction, account_id: AccountId) -> Result<Owners, Fault> {
+    Ok(Owners {
+        count: store::count_owners(tx, account_id).await?,
+    })
+}
+
+async fn contact(tx: &Transaction, account_id: AccountId, member_id: MemberId) -> Result<Contact, Fault> {
+    store::contacts(tx, account_id, &[member_id])
+        .await?
+        .pop()
+        .ok_or_else(|| Fault::Internal("a member has no contact row".to_owned()))
+}
+
+/// A member who is new at `now`, reached in the account's zone.
+async fn added(tx: &Transaction, account_id: AccountId, new: &NewMember, now: Timestamp) -> Result<Changed, Fault> {
+    let account = store::account(tx, account_id)
+        .await?
+        .ok_or_else(|| Fault::Internal("an account has figures and no row".to_owned()))?;
+    let member = Member {
+        id: MemberId::from_uuid(IdMint::new(IdSeed::random(), now).next_uuid()),
+        account_id,
+        external_id: new.external_id.clone(),
+        name: new.name.clone(),
+        role: new.role,
+        removed_at: None,
+        version: 1,
+        created_at: now,
+    };
+    let contact = Contact::new(account_id, member.id, new.email.clone(), account.timezone);
+    Ok(Changed {
+        member,
+        contact: Some(contact),
+    })
+}
+
+/// Writes a changed member under the next version, and tells of it.
+async fn updated(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    mut member: Member,
+    contact: Option<Contact>,
+) -> Result<Member, Fault> {
+    member.version = member.version.saturating_add(1);
+    store::update_member(tx, &member).await?;
+    recorded(tx, locked, Changed { member, contact }).await
+}
+
+/// Writes the contact that goes with a written member, and tells of both.
+async fn recorded(tx: &Transaction, locked: &mut LockedAccount, changed: Changed) -> Result<Member, Fault> {
+    if let Some(contact) = &changed.contact {
+        store::save_contact(tx, contact).await?;
+    }
+    locked
+        .append_event(tx, EventKind::MemberUpdated, Some(changed.member.id))
+        .await?;
+    locked.save(tx).await?;
+    Ok(changed.member)
+}
+
+fn checked_upsert(wanted: UpsertMember) -> Result<UpsertMember, InvalidInput> {
+    Ok(UpsertMember {
+        external_id: checked_external_id("externalId", &wanted.external_id)?,
+        name: checked_name("name", &wanted.name)?,
+        email: match wanted.email {
+            Change::Set(email) => Change::Set(checked_email("email", &email)?),
+            other => other,
+        },
+        role: wanted.role,
+    })
+}
+
+fn checked_patch(patch: MemberPatch) -> Result<MemberPatch, InvalidInput> {
+    Ok(MemberPatch {
+        external_id: patch
+            .external_id
+            .map(|id| checked_external_id("externalId", &id))
+            .transpose()?,
+        name: patch.name.map(|name| checked_name("name", &name)).transpose()?,
+        ..patch
+    })
+}

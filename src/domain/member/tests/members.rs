@@ -1,0 +1,481 @@
+use std::time::Duration;
+
+use crate::domain::fault::QueryError;
+use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission};
+use crate::primitives::ids::AccountId;
+use crate::primitives::page::PageRequest;
+
+use super::super::{
+    AddMemberError, Change, ContactStatus, MemberFilter, MemberPatch, MemberPosition, NewMember, RemoveMemberError,
+    UpdateMemberError, UpsertMember, UpsertMemberError,
+};
+use super::{Room, actor, key, named, nobody};
+
+const FORBIDDEN: AccessError = AccessError::Forbidden(Permission::ManageMembers);
+
+fn upsert(external_id: &str) -> UpsertMember {
+    UpsertMember {
+        external_id: external_id.to_owned(),
+        name: "Upserted".to_owned(),
+        email: Change::Keep,
+        role: None,
+    }
+}
+
+fn page(first: u32, after: Option<MemberPosition>) -> PageRequest<MemberPosition> {
+    PageRequest {
+        limit: first,
+        backward: false,
+        after,
+        before: None,
+    }
+}
+
+#[tokio::test]
+async fn a_member_is_added_with_a_contact_and_an_event() {
+    let room = Room::open().await;
+    let (team, owner) = room.team("one").await;
+    let ada = room
+        .members
+        .add(&actor(&owner), team.id, named("ada", MemberRole::Admin))
+        .await
+        .expect("adds");
+    let contacts = room
+        .members
+        .contacts(&actor(&ada), team.id, &[ada.id, owner.id])
+        .await
+        .expect("reads");
+    assert_eq!(contacts.len(), 2, "admins see the contacts of all");
+    let contact = &contacts[&ada.id];
+    assert_eq!(
+        (contact.email_status, contact.locale.as_str()),
+        (ContactStatus::Unverified, "en")
+    );
+    assert_eq!(contact.timezone, team.timezone);
+    assert_eq!(room.events(team.id).await, 1);
+
+    let without = NewMember {
+        email: None,
+        external_id: None,
+        ..named("bob", MemberRole::Member)
+    };
+    let bob = room.members.add(&actor(&owner), team.id, without).await.expect("adds");
+    let contacts = room
+        .members
+        .contacts(&actor(&owner), team.id, &[bob.id])
+        .await
+        .expect("reads");
+    assert_eq!(contacts[&bob.id].email_status, ContactStatus::None);
+
+    let again = room
+        .members
+        .add(&actor(&owner), team.id, named("ada", MemberRole::Member))
+        .await;
+    assert_eq!(again, Err(AddMemberError::ExternalIdTaken(Box::new(ada))));
+    assert_eq!(room.events(team.id).await, 2);
+}
+
+#[tokio::test]
+async fn who_may_add_members() {
+    let room = Room::open().await;
+    let (team, owner) = room.team("one").await;
+    let (other, stranger) = room.team("two").await;
+    let admin = room.member(team.id, "admin", MemberRole::Admin).await;
+    let plain = room.member(team.id, "plain", MemberRole::Member).await;
+    let cases = [
+        (actor(&stranger), Some(AccessError::NotFound)),
+        (key(other.id, &Permission::ALL), Some(AccessError::NotFound)),
+        (actor(&plain), Some(FORBIDDEN)),
+        (key(team.id, &[Permission::ManageSettings]), Some(FORBIDDEN)),
+        (actor(&admin), None),
+        (actor(&owner), None),
+        (key(team.id, &[Permission::ManageMembers]), None),
+        (key(AccountId::PLATFORM, &[Permission::ManageMembers]), None),
+    ];
+    for (at, (caller, refusal)) in cases.into_iter().enumerate() {
+        let answer = room
+            .members
+            .add(&caller, team.id, named(&format!("m{at}"), MemberRole::Member))
+            .await;
+        assert_eq!(answer.clone().err(), refusal.map(AddMemberError::Access), "{caller:?}");
+        let upserted = room.members.upsert(&caller, team.id, upsert(&format!("u{at}"))).await;
+        assert_eq!(upserted.err(), refusal.map(UpsertMemberError::Access), "{caller:?}");
+        let target = answer.map_or(plain.id, |added| added.id);
+        let updated = room
+            .members
+            .update(&caller, team.id, target, MemberPatch::default())
+            .await;
+        assert_eq!(updated.err(), refusal.map(UpdateMemberError::Access), "{caller:?}");
+        let removed = room.members.remove(&caller, team.id, target).await;
+        assert_eq!(removed.err(), refusal.map(RemoveMemberError::Access), "{caller:?}");
+    }
+}
+
+#[tokio::test]
+async fn owners_are_made_changed_and_removed_by_owners_alone() {
+    let room = Room::open().await;
+    let (team, owner) = room.team("one").await;
+    let admin = room.member(team.id, "admin", MemberRole::Admin).await;
+    let second = room.member(team.id, "second", MemberRole::Owner).await;
+    let caller = actor(&admin);
+    let to_owner = MemberPatch {
+        role: Some(MemberRole::Owner),
+        ..MemberPatch::default()
+    };
+    let rename = MemberPatch {
+        name: Some("X".to_owned()),
+        ..MemberPatch::default()
+    };
+    let add = room
+        .members
+        .add(&caller, team.id, named("third", MemberRole::Owner))
+        .await;
+    assert_eq!(add, Err(AddMemberError::OwnersOnly));
+    let promote = room.members.update(&caller, team.id, admin.id, to_owner.clone()).await;
+    assert_eq!(promote, Err(UpdateMemberError::OwnersOnly));
+    let change = room.members.update(&caller, team.id, second.id, rename).await;
+    assert_eq!(change, Err(UpdateMemberError::OwnersOnly));
+    let remove = room.members.remove(&caller, team.id, second.id).await;
+    assert_eq!(remove, Err(RemoveMemberError::OwnersOnly));
+    let demote = UpsertMember {
+        role: Some(MemberRole::Member),
+        ..upsert("second")
+    };
+    assert_eq!(
+        room.members.upsert(&caller, team.id, demote).await,
+        Err(UpsertMemberError::OwnersOnly)
+    );
+    let make = UpsertMember {
+        role: Some(MemberRole::Owner),
+        ..upsert("fourth")
+    };
+    assert_eq!(
+        room.members.upsert(&caller, team.id, make).await,
+        Err(UpsertMemberError::OwnersOnly)
+    );
+
+    let promoted = room
+        .members
+        .update(&actor(&owner), team.id, admin.id, to_owner)
+        .await
+        .expect("promotes");
+    assert_eq!(promoted.role, MemberRole::Owner);
+    assert!(room.members.remove(&actor(&promoted), team.id, second.id).await.is_ok());
+}
+
+#[tokio::test]
+async fn the_last_owner_stays() {
+    let room = Room::open().await;
+    let (team, owner) = room.team("one").await;
+    let caller = actor(&owner);
+    let demote = MemberPatch {
+        role: Some(MemberRole::Admin),
+        ..MemberPatch::default()
+    };
+    let removed = room.members.remove(&caller, team.id, owner.id).await;
+    assert_eq!(removed, Err(RemoveMemberError::LastOwner));
+    let demoted = room.members.update(&caller, team.id, owner.id, demote.clone()).await;
+    assert_eq!(demoted, Err(UpdateMemberError::LastOwner));
+    let upserted = UpsertMember {
+        role: Some(MemberRole::Member),
+        ..upsert("one-owner")
+    };
+    assert_eq!(
+        room.members.upsert(&caller, team.id, upserted).await,
+        Err(UpsertMemberError::LastOwner)
+    );
+    assert_eq!(
+        room.members.find(&caller, team.id, owner.id).await,
+        Ok(Some(owner.clone())),
+        "nothing changed"
+    );
+
+    room.member(team.id, "second", MemberRole::Owner).await;
+    assert!(room.members.update(&caller, team.id, owner.id, demote).await.is_ok());
+}
+
+#[tokio::test]
+async fn of_two_owners_who_remove_each_other_at_once_one_stays() {
+    let room = Room::open().await;
+    let (team, owner) = room.team("one").await;
+    let second = room.member(team.id, "second", MemberRole::Owner).await;
+    let tasks = [(owner.clone(), second.clone()), (second, owner)].map(|(caller, target)| {
+        let members = room.members.clone();
+        tokio::spawn(async move { members.remove(&actor(&caller), caller.account_id, target.id).await })
+    });
+    let mut removed = 0;
+    for task in tasks {
+        match task.await.expect("runs") {
+            Ok(_) => removed += 1,
+            Err(error) => assert_eq!(error, RemoveMemberError::LastOwner),
+        }
+    }
+    assert_eq!(removed, 1);
+}
+
+#[tokio::test]
+async fn an_upsert_adds_changes_and_brings_back() {
+    let room = Room::open().await;
+    let (team, _) = room.team("one").await;
+    let system = Actor::System;
+    let email = |email: &str| Change::Set(email.to_owned());
+    let first = UpsertMember {
+        email: email("ada@example.com"),
+        ..upsert("ada")
+    };
+    let added = room
+        .members
+        .upsert(&system, team.id, first.clone())
+        .await
+        .expect("adds");
+    assert_eq!((added.role, added.version), (MemberRole::Member, 1));
+    assert_eq!(
+        room.members.upsert(&system, team.id, first).await,
+        Ok(added.clone()),
+        "nothing to change"
+    );
+    assert_eq!(room.events(team.id).await, 1);
+
+    let change = UpsertMember {
+        role: Some(MemberRole::Admin),
+        ..upsert("ada")
+    };
+    let changed = room.members.upsert(&system, team.id, change).await.expect("changes");
+    assert_eq!(
+        (changed.id, changed.role, changed.version),
+        (added.id, MemberRole::Admin, 2)
+    );
+    let contact = async || {
+        let contacts = room
+            .members
+            .contacts(&system, team.id, &[added.id])
+            .await
+            .expect("reads");
+        contacts[&added.id].clone()
+    };
+    assert_eq!(contact().await.email.as_deref(), Some("ada@example.com"), "kept");
+
+    let removed = room.members.remove(&system, team.id, added.id).await.expect("removes");
+    assert_eq!(removed.removed_at, Some(room.clock.now()));
+    assert_eq!(
+        room.members.remove(&system, team.id, added.id).await,
+        Ok(removed.clone()),
+        "again is the same"
+    );
+    let patch = MemberPatch {
+        name: Some("X".to_owned()),
+        ..MemberPatch::default()
+    };
+    let refused = room.members.update(&system, team.id, added.id, patch).await;
+    assert_eq!(refused, Err(UpdateMemberError::MemberRemoved));
+    let taken = room
+        .members
+        .add(&system, team.id, named("ada", MemberRole::Member))
+        .await;
+    assert_eq!(taken, Err(AddMemberError::ExternalIdTaken(Box::new(removed))));
+
+    let back = UpsertMember {
+        email: Change::Clear,
+        ..upsert("ada")
+    };
+    let back = room.members.upsert(&system, team.id, back).await.expect("brings back");
+    assert_eq!(
+        (back.id, back.removed_at, back.role),
+        (added.id, None, MemberRole::Admin)
+    );
+    let contact = contact().await;
+    assert_eq!(
+        (contact.email, contact.email_status, contact.version),
+        (None, ContactStatus::None, 2)
+    );
+}
+
+#[tokio::test]
+async fn an_update_names_the_version_it_expects() {
+    let room = Room::open().await;
+    let (team, _) = room.team("one").await;
+    let ada = room.member(team.id, "ada", MemberRole::Member).await;
+    room.member(team.id, "bob", MemberRole::Member).await;
+    let patch = MemberPatch {
+        expected_version: Some(1),
+        name: Some("Ada L".to_owned()),
+        external_id: Some("ada-2".to_owned()),
+        ..MemberPatch::default()
+    };
+    let changed = room
+        .members
+        .update(&Actor::System, team.id, ada.id, patch.clone())
+        .await
+        .expect("updates");
+    assert_eq!(
+        (changed.name.as_str(), changed.version, changed.role),
+        ("Ada L", 2, MemberRole::Member)
+    );
+    let conflict = room.members.update(&Actor::System, team.id, ada.id, patch).await;
+    assert_eq!(
+        conflict,
+        Err(UpdateMemberError::VersionConflict(Box::new(changed.clone())))
+    );
+    let taken = MemberPatch {
+        external_id: Some("bob".to_owned()),
+        ..MemberPatch::default()
+    };
+    let refused = room.members.update(&Actor::System, team.id, ada.id, taken).await;
+    assert_eq!(refused, Err(UpdateMemberError::ExternalIdTaken(Box::new(changed))));
+    let missing = room
+        .members
+        .update(&Actor::System, team.id, nobody(), MemberPatch::default())
+        .await;
+    assert_eq!(missing, Err(UpdateMemberError::NotFound));
+    let (other, _) = room.team("two").await;
+    let foreign = room.members.remove(&Actor::System, other.id, ada.id).await;
+    assert_eq!(foreign, Err(RemoveMemberError::NotFound), "a member of another account");
+}
+
+#[tokio::test]
+async fn a_plain_member_sees_itself_and_the_names_it_is_shown() {
+    let room = Room::open().await;
+    let (team, owner) = room.team("one").await;
+    let (_, stranger) = room.team("two").await;
+    let plain = room.member(team.id, "plain", MemberRole::Member).await;
+    let caller = actor(&plain);
+    assert_eq!(
+        room.members.find(&caller, team.id, plain.id).await,
+        Ok(Some(plain.clone()))
+    );
+    assert_eq!(room.members.find(&caller, team.id, owner.id).await, Ok(None));
+    assert_eq!(
+        room.members.find_by_external_id(&caller, team.id, "plain").await,
+        Ok(Some(plain.clone()))
+    );
+    assert_eq!(
+        room.members.find_by_external_id(&caller, team.id, "one-owner").await,
+        Ok(None)
+    );
+    let named = room
+        .members
+        .find_by_ids(&caller, team.id, &[owner.id])
+        .await
+        .expect("reads");
+    assert_eq!(named.len(), 1);
+    let contacts = room
+        .members
+        .contacts(&caller, team.id, &[plain.id, owner.id])
+        .await
+        .expect("reads");
+    assert_eq!(contacts.into_keys().collect::<Vec<_>>(), [plain.id]);
+    let listed = room
+        .members
+        .page(&caller, team.id, &MemberFilter::default(), page(20, None))
+        .await;
+    assert!(matches!(
+        listed,
+        Err(QueryError::Access(AccessError::Forbidden(Permission::ReadCreditLog)))
+    ));
+
+    let outsider = actor(&stranger);
+    assert_eq!(room.members.find(&outsider, team.id, owner.id).await, Ok(None));
+    assert_eq!(
+        room.members.find_by_external_id(&outsider, team.id, "plain").await,
+        Ok(None)
+    );
+    assert_eq!(
+        room.members
+            .find_by_ids(&outsider, team.id, &[owner.id])
+            .await
+            .map(|found| found.len()),
+        Ok(0)
+    );
+    assert_eq!(
+        room.members
+            .contacts(&outsider, team.id, &[owner.id])
+            .await
+            .map(|found| found.len()),
+        Ok(0)
+    );
+    let listed = room
+        .members
+        .page(&outsider, team.id, &MemberFilter::default(), page(20, None))
+        .await;
+    assert_eq!(listed, Err(QueryError::Access(AccessError::NotFound)));
+}
+
+#[tokio::test]
+async fn f64_members_are_listed_once_each_also_when_added_at_one_instant() {
+    let room = Room::open().await;
+    let (team, owner) = room.team("one").await;
+    for number in 0..12 {
+        if number == 6 {
+            room.clock.advance(Duration::from_secs(1));
+        }
+        let role = if number % 3 == 0 {
+            MemberRole::Admin
+        } else {
+            MemberRole::Member
+        };
+        room.member(team.id, &format!("m{number}"), role).await;
+    }
+    let caller = actor(&owner);
+    let list = async |filter: &MemberFilter, first: u32| {
+        let (mut names, mut after) = (Vec::new(), None);
+        loop {
+            let page = room
+                .members
+                .page(&caller, team.id, filter, page(first, after))
+                .await
+                .expect("lists");
+            after = page.scanned_to.or(page.items.last().map(|(position, _)| *position));
+            names.extend(
+                page.items
+                    .into_iter()
+                    .map(|(_, member)| member.external_id.unwrap_or_default()),
+            );
+            if !page.has_next {
+                break names;
+            }
+        }
+    };
+    let mut all = list(&MemberFilter::default(), 5).await;
+    assert_eq!(all.len(), 13);
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 13);
+    let admins = MemberFilter {
+        roles: Some(vec![MemberRole::Admin]),
+        ..MemberFilter::default()
+    };
+    let mut found = list(&admins, 2).await;
+    found.sort();
+    assert_eq!(found, ["m0", "m3", "m6", "m9"]);
+    let searched = MemberFilter {
+        search: Some("member M1".to_owned()),
+        ..MemberFilter::default()
+    };
+    let mut found = list(&searched, 20).await;
+    found.sort();
+    assert_eq!(found, ["m1", "m10", "m11"]);
+    let by_id = MemberFilter {
+        external_ids: Some(vec!["m7".to_owned(), "zz".to_owned()]),
+        ..MemberFilter::default()
+    };
+    assert_eq!(list(&by_id, 20).await, ["m7"]);
+    let nobody = MemberFilter {
+        roles: Some(Vec::new()),
+        ..MemberFilter::default()
+    };
+    assert!(list(&nobody, 20).await.is_empty());
+
+    let m7 = room
+        .members
+        .find_by_external_id(&caller, team.id, "m7")
+        .await
+        .expect("reads")
+        .expect("is");
+    room.members.remove(&caller, team.id, m7.id).await.expect("removes");
+    assert_eq!(list(&MemberFilter::default(), 20).await.len(), 12);
+    let with_removed = MemberFilter {
+        include_removed: true,
+        ..MemberFilter::default()
+    };
+    assert_eq!(list(&with_removed, 20).await.len(), 13);
+}

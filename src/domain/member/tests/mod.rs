@@ -1,0 +1,157 @@
+//! The room by its use cases, on a database of its own for each test.
+
+mod accounts;
+mod api_keys;
+pub(crate) mod issuer;
+mod members;
+mod sign_in;
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::adapters::database::{OpenOptions, migrate, open};
+use crate::domain::database::Database;
+use crate::domain::ledger::model::Policy;
+use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings, SilentBell};
+use crate::primitives::actor::{Actor, MemberRole, Permission, Permissions};
+use crate::primitives::clock::{Clock, Timestamp};
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
+use crate::primitives::money::CreditPrice;
+
+use super::{
+    Account, Accounts, ApiKeys, Member, Members, NewAccount, NewMember, SignIn, SignInSettings, open_installation,
+};
+
+/// All use cases on an empty database.
+pub(crate) struct Room {
+    pub(crate) clock: Clock,
+    pub(crate) database: Database,
+    pub(crate) ledger: Ledger,
+    pub(crate) accounts: Accounts,
+    pub(crate) members: Members,
+    pub(crate) api_keys: ApiKeys,
+    _directory: TempDir,
+}
+
+impl Room {
+    pub(crate) async fn open() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let url = format!("sqlite://{}?mode=rwc", directory.path().join("test.db").display());
+        let database = open(&url, OpenOptions::default()).await.expect("opens");
+        migrate(&database).await.expect("migrates");
+        let clock = Clock::manual(Timestamp::from_millis(1_790_000_000_000));
+        let installation = open_installation(&database, &clock).await.expect("opens");
+        let settings = LedgerSettings {
+            engine: EngineSettings::ONE_WRITER,
+            policy: Policy {
+                overage_limit: Credits::whole(10_000),
+            },
+        };
+        let ledger = Ledger::start(
+            database.clone(),
+            clock.clone(),
+            installation.epoch,
+            settings,
+            Arc::new(SilentBell),
+        );
+        Self {
+            accounts: Accounts::new(clock.clone(), database.clone(), ledger.clone()),
+            members: Members::new(database.clone(), ledger.clone()),
+            api_keys: ApiKeys::new(clock.clone(), database.clone()),
+            clock,
+            database,
+            ledger,
+            _directory: directory,
+        }
+    }
+
+    pub(crate) fn sign_in(&self, settings: SignInSettings) -> SignIn {
+        SignIn::new(
+            self.clock.clone(),
+            self.database.clone(),
+            self.api_keys.clone(),
+            settings,
+        )
+    }
+
+    /// An account with this external id, and its owner.
+    pub(crate) async fn team(&self, external_id: &str) -> (Account, Member) {
+        let new = NewAccount {
+            owner: Some(named(&format!("{external_id}-owner"), MemberRole::Owner)),
+            ..account(external_id)
+        };
+        let account = self.accounts.create(&Actor::System, new).await.expect("creates");
+        let owner = self
+            .members
+            .find_by_external_id(&Actor::System, account.id, &format!("{external_id}-owner"))
+            .await
+            .expect("reads")
+            .expect("was made");
+        (account, owner)
+    }
+
+    pub(crate) async fn member(&self, account_id: AccountId, external_id: &str, role: MemberRole) -> Member {
+        self.members
+            .add(&Actor::System, account_id, named(external_id, role))
+            .await
+            .expect("adds")
+    }
+
+    /// How many events the account has.
+    async fn events(&self, account_id: AccountId) -> i64 {
+        let ledger = self.ledger.clone();
+        self.database
+            .transaction(move |tx| {
+                let ledger = ledger.clone();
+                Box::pin(async move {
+                    let locked = ledger.begin(tx, account_id).await?;
+                    Ok::<_, crate::domain::fault::Fault>(locked.expect("exists").header.event_sequence)
+                })
+            })
+            .await
+            .expect("reads")
+    }
+}
+
+pub(crate) fn account(external_id: &str) -> NewAccount {
+    NewAccount {
+        external_id: Some(external_id.to_owned()),
+        name: format!("Team {external_id}"),
+        credit_price: CreditPrice::from_millionths(1_500_000),
+        currency: "EUR".parse().expect("known"),
+        timezone: chrono_tz::Europe::Berlin,
+        owner: None,
+    }
+}
+
+pub(crate) fn named(external_id: &str, role: MemberRole) -> NewMember {
+    NewMember {
+        external_id: Some(external_id.to_owned()),
+        name: format!("Member {external_id}"),
+        email: Some(format!("{external_id}@example.com")),
+        role,
+    }
+}
+
+pub(crate) fn actor(member: &Member) -> Actor {
+    Actor::Member {
+        account_id: member.account_id,
+        member_id: member.id,
+        role: member.role,
+    }
+}
+
+fn key(account_id: AccountId, permissions: &[Permission]) -> Actor {
+    Actor::ApiKey {
+        account_id,
+        api_key_id: ApiKeyId::from_uuid(Uuid::new_v4()),
+        permissions: permissions.iter().copied().collect::<Permissions>(),
+    }
+}
+
+fn nobody() -> MemberId {
+    MemberId::from_uuid(Uuid::new_v4())
+}
