@@ -1,4 +1,6 @@
 //! One binary for all tests that enter by the front door.
 
 mod migrations;
+mod scratch;
 mod tidy;
+mod verify;

@@ -22,6 +22,7 @@ pub mod lots;
 pub mod model;
 pub mod sessions;
 mod store;
+pub mod verify;
 
 use std::collections::HashMap;
 use std::sync::Arc;

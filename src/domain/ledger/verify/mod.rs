@@ -1,0 +1,289 @@
+//! Recomputes everything that the ledger promises, and says what is not so.
+//!
+//! Called by the `verify` command and by tests when they are done. It trusts no figure: sums, chains and hashes are made again
+//! from the rows, and every figure that is stored beside them is compared. It changes nothing.
+//!
+//! Each account is read in one snapshot, so that it can run while others write. Memory does not grow with the account: entries
+//! come in chunks, and the other checks are made by the database, which returns violations alone.
+
+mod chain;
+mod statements;
+mod store;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use tokio::sync::mpsc;
+
+use crate::domain::database::{Database, Transaction};
+use crate::domain::fault::Fault;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, GlobalId};
+
+use chain::Chain;
+use statements::{CHECKS, FIGURES, GLOBAL_CHECKS, RowId, Unit};
+
+/// Violations that are described; all are counted.
+pub const MAX_DESCRIBED: usize = 1_000;
+/// Entries read at once.
+const ENTRIES_AT_ONCE: u64 = 2_000;
+/// Account numbers read at once.
+const ACCOUNTS_AT_ONCE: u64 = 500;
+
+/// Something that is not as it must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// In which account.
+    pub account_id: AccountId,
+    /// What must be so.
+    pub what: &'static str,
+    /// In which row: a public id, a number or a key; `None` for the account's own figures.
+    pub row: Option<String>,
+    /// What the rows say that it must be.
+    pub expected: String,
+    /// What is stored.
+    pub found: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            account_id,
+            what,
+            row,
+            expected,
+            found,
+        } = self;
+        write!(f, "{account_id}")?;
+        if let Some(row) = row {
+            write!(f, " {row}")?;
+        }
+        write!(f, ": {what}: expected {expected}, found {found}")
+    }
+}
+
+/// How far the verification is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Accounts done.
+    pub accounts: u64,
+    /// Accounts that there are.
+    pub accounts_in_all: u64,
+    /// Entries read.
+    pub entries: u64,
+    /// Violations found.
+    pub violations: u64,
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Accounts checked.
+    pub accounts: u64,
+    /// Entries checked.
+    pub entries: u64,
+    /// All violations, counted.
+    pub violation_count: u64,
+    /// The first [`MAX_DESCRIBED`] of them.
+    pub violations: Vec<Violation>,
+    /// Sum of all accounts' entries by contra account, in units of 1/10,000 credit.
+    pub trial_balance: BTreeMap<String, i128>,
+}
+
+impl VerifyReport {
+    /// Nothing is wrong.
+    pub fn is_clean(&self) -> bool {
+        self.violation_count == 0
+    }
+
+    fn add(&mut self, violation: Violation) {
+        self.violation_count += 1;
+        if self.violations.len() < MAX_DESCRIBED {
+            self.violations.push(violation);
+        }
+    }
+
+    fn absorb(&mut self, account: Self) {
+        self.accounts += account.accounts;
+        self.entries += account.entries;
+        self.violation_count += account.violation_count;
+        let room = MAX_DESCRIBED - self.violations.len();
+        self.violations.extend(account.violations.into_iter().take(room));
+        for (contra, sum) in account.trial_balance {
+            *self.trial_balance.entry(contra).or_default() += sum;
+        }
+    }
+}
+
+/// Verifies every account. `progress` is called now and then, and at the end.
+pub async fn verify(database: &Database, mut progress: impl FnMut(Progress)) -> Result<VerifyReport, Fault> {
+    let mut report = VerifyReport::default();
+    let accounts_in_all = store::count_accounts(database.read()).await?;
+    verify_directory(database, &mut report).await?;
+    let mut after = AccountId::PLATFORM;
+    loop {
+        let ids = store::account_ids(database.read(), after, ACCOUNTS_AT_ONCE).await?;
+        let Some(last) = ids.last() else { break };
+        after = *last;
+        for account_id in ids {
+            let so_far = Progress {
+                accounts: report.accounts,
+                accounts_in_all,
+                entries: report.entries,
+                violations: report.violation_count,
+            };
+            let account = verify_account(database, account_id, |entries| {
+                progress(Progress {
+                    entries: so_far.entries + entries,
+                    ..so_far
+                });
+            })
+            .await?;
+            report.absorb(account);
+        }
+    }
+    progress(Progress {
+        accounts: report.accounts,
+        accounts_in_all,
+        entries: report.entries,
+        violations: report.violation_count,
+    });
+    Ok(report)
+}
+
+/// What concerns accounts as a whole and no single one's snapshot.
+async fn verify_directory(database: &Database, report: &mut VerifyReport) -> Result<(), Fault> {
+    let found = database
+        .snapshot(|tx| {
+            Box::pin(async move {
+                let mut found = Vec::new();
+                for check in GLOBAL_CHECKS {
+                    found.push((check, store::global_violations(tx, check, MAX_DESCRIBED).await?));
+                }
+                Ok::<_, Fault>(found)
+            })
+        })
+        .await?;
+    for (check, rows) in found {
+        report.violation_count += rows.total.saturating_sub(rows.rows.len() as u64);
+        for row in rows.rows {
+            report.add(Violation {
+                account_id: AccountId::from_number(row.account),
+                what: check.what,
+                row: None,
+                expected: check.unit.show(row.expected),
+                found: check.unit.show(row.found),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Verifies one account; `progress` hears the number of entries read so far.
+async fn verify_account(
+    database: &Database,
+    account_id: AccountId,
+    mut progress: impl FnMut(u64),
+) -> Result<VerifyReport, Fault> {
+    // The work runs in a task of its own, which cannot borrow the caller's closure: it sends what it has to say.
+    let (sender, mut read) = mpsc::unbounded_channel();
+    let work = database.snapshot(move |tx| {
+        let sender = sender.clone();
+        Box::pin(async move { verify_in_snapshot(tx, account_id, &sender).await })
+    });
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            result = &mut work => return result,
+            Some(entries) = read.recv() => progress(entries),
+        }
+    }
+}
+
+async fn verify_in_snapshot(
+    tx: &Transaction,
+    account_id: AccountId,
+    progress: &mpsc::UnboundedSender<u64>,
+) -> Result<VerifyReport, Fault> {
+    let mut report = VerifyReport {
+        accounts: 1,
+        ..VerifyReport::default()
+    };
+    store::take_all_the_time_needed(tx).await?;
+    let Some(header) = store::header(tx, account_id).await? else {
+        // Gone since its number was read: there is nothing to verify.
+        return Ok(VerifyReport::default());
+    };
+    let mut chain = Chain::new(account_id);
+    loop {
+        let entries = store::entries(tx, account_id, chain.sequence(), ENTRIES_AT_ONCE).await?;
+        let Some(last) = entries.last() else { break };
+        let last_sequence = last.sequence;
+        for entry in &entries {
+            chain.follow(entry, |violation| report.add(violation));
+        }
+        report.entries += entries.len() as u64;
+        // Nobody may be listening any more.
+        let _ = progress.send(report.entries);
+        debug_assert_eq!(chain.sequence(), last_sequence);
+    }
+    chain.finish(&header, |violation| report.add(violation));
+    for figure in FIGURES {
+        let computed = store::figure(tx, account_id, figure.sql).await?;
+        let stored = (figure.stored)(&header);
+        if computed != stored {
+            report.add(Violation {
+                account_id,
+                what: figure.what,
+                row: None,
+                expected: figure.unit.show(computed),
+                found: figure.unit.show(stored),
+            });
+        }
+    }
+    for check in CHECKS {
+        let found = store::violations(tx, account_id, check, MAX_DESCRIBED).await?;
+        report.violation_count += found.total.saturating_sub(found.rows.len() as u64);
+        for (row, expected, found) in found.rows {
+            report.add(Violation {
+                account_id,
+                what: check.what,
+                row: Some(describe_row(account_id, &row)),
+                expected: check.unit.show(expected),
+                found: check.unit.show(found),
+            });
+        }
+    }
+    for (contra, sum) in store::trial_balance(tx, account_id).await? {
+        report.trial_balance.insert(contra, i128::from(sum));
+    }
+    let balance: i128 = report.trial_balance.values().sum();
+    if balance != i128::from(header.posted) {
+        report.add(Violation {
+            account_id,
+            what: "the contra accounts together hold what was posted",
+            row: None,
+            expected: Unit::Credits.show(header.posted),
+            found: Unit::Credits.show(i64::try_from(balance).unwrap_or(i64::MAX)),
+        });
+    }
+    Ok(report)
+}
+
+fn describe_row(account_id: AccountId, row: &store::Key) -> String {
+    match row {
+        store::Key::Uuid(RowId::Public(kind), uuid) => GlobalId::new(*kind, account_id, *uuid).to_string(),
+        store::Key::Uuid(_, uuid) => uuid.to_string(),
+        store::Key::Text(text) => text.clone(),
+        store::Key::Number(number) => number.to_string(),
+    }
+}
+
+impl Unit {
+    fn show(self, number: i64) -> String {
+        match self {
+            Self::Credits => format!("{} credits", Credits::from_units(number)),
+            Self::Count => number.to_string(),
+        }
+    }
+}

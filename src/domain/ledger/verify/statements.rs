@@ -1,0 +1,356 @@
+//! What must be so, as statements that find what is not.
+//!
+//! `$1` is the account. Sums over other tables are subqueries for one row at a time, which an index answers: nothing is gathered
+//! in memory, however large the account.
+
+use crate::primitives::ids::IdKind;
+
+use super::store::HeaderRow;
+
+/// What a number counts.
+#[derive(Clone, Copy)]
+pub(super) enum Unit {
+    Credits,
+    Count,
+}
+
+/// How a check's rows are named.
+#[derive(Clone, Copy)]
+pub(super) enum RowId {
+    /// By a public id of this kind.
+    Public(IdKind),
+    /// By a UUID that nobody outside knows.
+    Internal,
+    Text,
+    Number,
+}
+
+/// A statement that selects `id`, `expected` and `found` of rows that are wrong.
+pub(super) struct Check {
+    pub(super) what: &'static str,
+    pub(super) row: RowId,
+    pub(super) unit: Unit,
+    pub(super) sql: &'static str,
+}
+
+/// A figure of the account that is stored, and the statement that computes it.
+pub(super) struct Figure {
+    pub(super) what: &'static str,
+    pub(super) unit: Unit,
+    pub(super) stored: fn(&HeaderRow) -> i64,
+    pub(super) sql: &'static str,
+}
+
+pub(super) const FIGURES: &[Figure] = &[
+    Figure {
+        what: "held is what open sessions hold",
+        unit: Unit::Credits,
+        stored: |header| header.held,
+        sql: "SELECT SUM(held) FROM session WHERE account_id = $1 AND status = 'BOOKED'",
+    },
+    Figure {
+        what: "held is the sum of all parts of holds",
+        unit: Unit::Credits,
+        stored: |header| header.held,
+        sql: "SELECT SUM(amount) FROM session_hold WHERE account_id = $1",
+    },
+    Figure {
+        what: "posted and debt together are what lots have left",
+        unit: Unit::Credits,
+        stored: |header| header.posted.saturating_add(header.debt),
+        sql: "SELECT SUM(remaining) FROM credit_lot WHERE account_id = $1 AND remaining > 0",
+    },
+    Figure {
+        what: "the debt is what entries moved into and out of no lot",
+        unit: Unit::Credits,
+        stored: |header| header.debt,
+        sql: "SELECT -SUM(amount) FROM lot_movement WHERE account_id = $1 AND lot_id IS NULL",
+    },
+    Figure {
+        what: "the lot count is the number of lots with a remainder",
+        unit: Unit::Count,
+        stored: |header| header.lot_count,
+        sql: "SELECT COUNT(*) FROM credit_lot WHERE account_id = $1 AND remaining > 0",
+    },
+    Figure {
+        what: "debt and a live lot with a remainder never coexist",
+        unit: Unit::Count,
+        stored: |_| 0,
+        sql: "SELECT COUNT(*) FROM credit_lot AS l JOIN account_state AS s ON s.account_id = l.account_id
+              WHERE l.account_id = $1 AND s.debt > 0 AND l.remaining > 0
+                AND (l.expires_at IS NULL OR l.expires_at > COALESCE(s.halted_at, s.last_at))",
+    },
+    Figure {
+        what: "events are numbered from 1 to the account's event sequence: the last number",
+        unit: Unit::Count,
+        stored: |header| header.event_sequence,
+        sql: "SELECT MAX(sequence) FROM event WHERE account_id = $1",
+    },
+    Figure {
+        what: "events are numbered from 1 to the account's event sequence: how many there are",
+        unit: Unit::Count,
+        stored: |header| header.event_sequence,
+        sql: "SELECT COUNT(*) FROM event WHERE account_id = $1",
+    },
+    Figure {
+        what: "the account knows the last event's nonce",
+        unit: Unit::Count,
+        stored: |header| header.event_nonce,
+        sql: "SELECT nonce FROM event WHERE account_id = $1 ORDER BY sequence DESC LIMIT 1",
+    },
+];
+
+const ENTRY: RowId = RowId::Public(IdKind::Entry);
+const SESSION: RowId = RowId::Public(IdKind::Session);
+const LOT: RowId = RowId::Public(IdKind::Lot);
+const TOP_UP: RowId = RowId::Public(IdKind::TopUp);
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        what: "the event before this number exists",
+        row: RowId::Number,
+        unit: Unit::Count,
+        sql: "SELECT sequence AS id, sequence - 1 AS expected, previous AS found
+              FROM (SELECT sequence, COALESCE(LAG(sequence) OVER (ORDER BY sequence), 0) AS previous
+                    FROM event WHERE account_id = $1) AS numbered
+              WHERE previous <> sequence - 1",
+    },
+    Check {
+        what: "an entry's movements sum up to its amount",
+        row: ENTRY,
+        unit: Unit::Credits,
+        sql: "SELECT id, expected, found FROM (
+                SELECT e.id, e.amount AS expected,
+                       (SELECT COALESCE(SUM(m.amount), 0) FROM lot_movement AS m
+                        WHERE m.account_id = $1 AND m.entry_id = e.id) AS found
+                FROM credit_entry AS e WHERE e.account_id = $1) AS sums
+              WHERE expected <> found",
+    },
+    Check {
+        what: "what was taken back of an entry is what its reversals took",
+        row: ENTRY,
+        unit: Unit::Credits,
+        sql: "SELECT id, expected, found FROM (
+                SELECT e.id, e.taken_back AS found,
+                       (SELECT COALESCE(SUM(CASE WHEN e.amount > 0 THEN -r.amount ELSE r.amount END), 0)
+                        FROM credit_entry AS r WHERE r.account_id = $1 AND r.reverses_entry_id = e.id) AS expected
+                FROM credit_entry AS e WHERE e.account_id = $1) AS sums
+              WHERE expected <> found",
+    },
+    Check {
+        what: "no more is taken back of an entry than its amount",
+        row: ENTRY,
+        unit: Unit::Credits,
+        sql: "SELECT id, ABS(amount) AS expected, taken_back AS found FROM credit_entry
+              WHERE account_id = $1 AND (taken_back < 0 OR taken_back > ABS(amount))",
+    },
+    Check {
+        what: "what was returned of a deduction's draws is what was taken back of it",
+        row: ENTRY,
+        unit: Unit::Credits,
+        sql: "SELECT id, expected, found FROM (
+                SELECT e.id, CASE WHEN e.amount < 0 THEN e.taken_back ELSE 0 END AS expected,
+                       (SELECT COALESCE(SUM(m.returned), 0) FROM lot_movement AS m
+                        WHERE m.account_id = $1 AND m.entry_id = e.id) AS found
+                FROM credit_entry AS e WHERE e.account_id = $1) AS sums
+              WHERE expected <> found",
+    },
+    Check {
+        what: "no more is returned of a draw than was drawn",
+        row: ENTRY,
+        unit: Unit::Credits,
+        sql: "SELECT entry_id AS id, CASE WHEN amount < 0 THEN -amount ELSE 0 END AS expected, returned AS found
+              FROM lot_movement
+              WHERE account_id = $1 AND (returned < 0 OR returned > CASE WHEN amount < 0 THEN -amount ELSE 0 END)",
+    },
+    Check {
+        what: "the entry that an entry reverses exists",
+        row: ENTRY,
+        unit: Unit::Count,
+        sql: "SELECT e.id, 1 AS expected, 0 AS found FROM credit_entry AS e
+              WHERE e.account_id = $1 AND e.reverses_entry_id IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM credit_entry AS o WHERE o.account_id = $1 AND o.id = e.reverses_entry_id)",
+    },
+    Check {
+        what: "the session of an entry exists",
+        row: ENTRY,
+        unit: Unit::Count,
+        sql: "SELECT e.id, 1 AS expected, 0 AS found FROM credit_entry AS e
+              WHERE e.account_id = $1 AND e.session_id IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM session AS s WHERE s.account_id = $1 AND s.id = e.session_id)",
+    },
+    Check {
+        what: "the entry of a movement exists",
+        row: RowId::Internal,
+        unit: Unit::Count,
+        sql: "SELECT m.entry_id AS id, 1 AS expected, 0 AS found FROM lot_movement AS m
+              WHERE m.account_id = $1 AND NOT EXISTS (
+                SELECT 1 FROM credit_entry AS e WHERE e.account_id = $1 AND e.id = m.entry_id)",
+    },
+    Check {
+        what: "the lot of a movement exists",
+        row: ENTRY,
+        unit: Unit::Count,
+        sql: "SELECT m.entry_id AS id, 1 AS expected, 0 AS found FROM lot_movement AS m
+              WHERE m.account_id = $1 AND m.lot_id IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM credit_lot AS l WHERE l.account_id = $1 AND l.id = m.lot_id)",
+    },
+    Check {
+        what: "a lot has left what was moved into it less what was moved out",
+        row: LOT,
+        unit: Unit::Credits,
+        sql: "SELECT id, expected, found FROM (
+                SELECT l.id, l.remaining AS found,
+                       (SELECT COALESCE(SUM(m.amount), 0) FROM lot_movement AS m
+                        WHERE m.account_id = $1 AND m.lot_id = l.id) AS expected
+                FROM credit_lot AS l WHERE l.account_id = $1) AS sums
+              WHERE expected <> found",
+    },
+    Check {
+        what: "a lot has left something between nothing and what it was made with",
+        row: LOT,
+        unit: Unit::Credits,
+        sql: "SELECT id, granted AS expected, remaining AS found FROM credit_lot
+              WHERE account_id = $1 AND (remaining < 0 OR remaining > granted)",
+    },
+    Check {
+        what: "the entry that made a lot exists",
+        row: LOT,
+        unit: Unit::Count,
+        sql: "SELECT l.id, 1 AS expected, 0 AS found FROM credit_lot AS l
+              WHERE l.account_id = $1 AND NOT EXISTS (
+                SELECT 1 FROM credit_entry AS e WHERE e.account_id = $1 AND e.id = l.entry_id)",
+    },
+    Check {
+        what: "a session holds the sum of its parts",
+        row: SESSION,
+        unit: Unit::Credits,
+        sql: "SELECT id, expected, found FROM (
+                SELECT s.id, s.held AS found,
+                       (SELECT COALESCE(SUM(h.amount), 0) FROM session_hold AS h
+                        WHERE h.account_id = $1 AND h.session_id = s.id) AS expected
+                FROM session AS s WHERE s.account_id = $1) AS sums
+              WHERE expected <> found",
+    },
+    Check {
+        what: "a session holds what it booked while it is open, then nothing",
+        row: SESSION,
+        unit: Unit::Credits,
+        sql: "SELECT id, CASE WHEN status = 'BOOKED' THEN booked ELSE 0 END AS expected, held AS found FROM session
+              WHERE account_id = $1 AND held <> CASE WHEN status = 'BOOKED' THEN booked ELSE 0 END",
+    },
+    Check {
+        what: "the session of a part of a hold is open",
+        row: SESSION,
+        unit: Unit::Count,
+        sql: "SELECT h.session_id AS id, 1 AS expected, 0 AS found FROM session_hold AS h
+              WHERE h.account_id = $1 AND NOT EXISTS (
+                SELECT 1 FROM session AS s WHERE s.account_id = $1 AND s.id = h.session_id AND s.status = 'BOOKED')",
+    },
+    Check {
+        what: "a session is resolved when and only when it is not open",
+        row: SESSION,
+        unit: Unit::Count,
+        sql: "SELECT id, CASE WHEN status = 'BOOKED' THEN 0 ELSE 1 END AS expected,
+                     CASE WHEN resolved_at IS NULL THEN 0 ELSE 1 END AS found
+              FROM session WHERE account_id = $1
+                AND CASE WHEN status = 'BOOKED' THEN 0 ELSE 1 END <> CASE WHEN resolved_at IS NULL THEN 0 ELSE 1 END",
+    },
+    Check {
+        what: "a session was charged what its entries deducted",
+        row: SESSION,
+        unit: Unit::Credits,
+        sql: "SELECT id, expected, found FROM (
+                SELECT s.id, COALESCE(s.charged, 0) AS found,
+                       (SELECT COALESCE(-SUM(e.amount), 0) FROM credit_entry AS e
+                        WHERE e.account_id = $1 AND e.session_id = s.id AND e.kind = 'SESSION') AS expected
+                FROM session AS s WHERE s.account_id = $1) AS sums
+              WHERE expected <> found",
+    },
+    Check {
+        what: "a session was refunded what its entries gave back",
+        row: SESSION,
+        unit: Unit::Credits,
+        sql: "SELECT id, expected, found FROM (
+                SELECT s.id, s.refunded AS found,
+                       (SELECT COALESCE(SUM(e.amount), 0) FROM credit_entry AS e
+                        WHERE e.account_id = $1 AND e.session_id = s.id AND e.kind = 'SESSION_REFUND') AS expected
+                FROM session AS s WHERE s.account_id = $1) AS sums
+              WHERE expected <> found",
+    },
+    Check {
+        what: "a session that was charged names the entry that did",
+        row: SESSION,
+        unit: Unit::Count,
+        sql: "SELECT s.id, 1 AS expected, 0 AS found FROM session AS s
+              WHERE s.account_id = $1 AND (s.charge_entry_id IS NOT NULL OR COALESCE(s.charged, 0) > 0) AND NOT EXISTS (
+                SELECT 1 FROM credit_entry AS e WHERE e.account_id = $1 AND e.id = s.charge_entry_id
+                  AND e.kind = 'SESSION' AND e.session_id = s.id)",
+    },
+    Check {
+        what: "the member of a session exists",
+        row: SESSION,
+        unit: Unit::Count,
+        sql: "SELECT s.id, 1 AS expected, 0 AS found FROM session AS s
+              WHERE s.account_id = $1 AND NOT EXISTS (
+                SELECT 1 FROM member AS m WHERE m.account_id = $1 AND m.id = s.member_id)",
+    },
+    Check {
+        what: "a top-up that was credited names the entry that did, of the same credits",
+        row: TOP_UP,
+        unit: Unit::Credits,
+        sql: "SELECT t.id, t.credits AS expected,
+                     COALESCE((SELECT e.amount FROM credit_entry AS e
+                               WHERE e.account_id = $1 AND e.id = t.entry_id), 0) AS found
+              FROM top_up AS t
+              WHERE t.account_id = $1 AND (t.entry_id IS NOT NULL OR t.status IN ('SUCCEEDED', 'REVERSED', 'DISPUTED'))
+                AND NOT EXISTS (
+                  SELECT 1 FROM credit_entry AS e WHERE e.account_id = $1 AND e.id = t.entry_id AND e.top_up_id = t.id
+                    AND e.amount = t.credits AND e.kind IN ('TOP_UP', 'AUTO_TOP_UP'))",
+    },
+    Check {
+        what: "an entry that credited a top-up is named by it",
+        row: ENTRY,
+        unit: Unit::Count,
+        sql: "SELECT e.id, 1 AS expected, 0 AS found FROM credit_entry AS e
+              WHERE e.account_id = $1 AND e.kind IN ('TOP_UP', 'AUTO_TOP_UP') AND NOT EXISTS (
+                SELECT 1 FROM top_up AS t WHERE t.account_id = $1 AND t.id = e.top_up_id AND t.entry_id = e.id)",
+    },
+    Check {
+        what: "what an idempotency key made exists",
+        row: RowId::Text,
+        unit: Unit::Count,
+        sql: "SELECT k.key AS id, 1 AS expected, 0 AS found FROM idempotency_key AS k
+              WHERE k.account_id = $1
+                AND (k.session_id IS NOT NULL AND NOT EXISTS (
+                       SELECT 1 FROM session AS s WHERE s.account_id = $1 AND s.id = k.session_id)
+                  OR k.entry_id IS NOT NULL AND NOT EXISTS (
+                       SELECT 1 FROM credit_entry AS e WHERE e.account_id = $1 AND e.id = k.entry_id))",
+    },
+];
+
+/// As [`CHECKS`], over all accounts: `id` is the account's number.
+pub(super) const GLOBAL_CHECKS: &[Check] = &[
+    Check {
+        what: "an account has figures",
+        row: RowId::Number,
+        unit: Unit::Count,
+        sql: "SELECT a.account_id AS id, 1 AS expected, 0 AS found FROM account AS a
+              WHERE NOT EXISTS (SELECT 1 FROM account_state AS s WHERE s.account_id = a.account_id)",
+    },
+    Check {
+        what: "figures belong to an account",
+        row: RowId::Number,
+        unit: Unit::Count,
+        sql: "SELECT s.account_id AS id, 1 AS expected, 0 AS found FROM account_state AS s
+              WHERE NOT EXISTS (SELECT 1 FROM account AS a WHERE a.account_id = s.account_id)",
+    },
+    Check {
+        what: "an account is found by its external id",
+        row: RowId::Number,
+        unit: Unit::Count,
+        sql: "SELECT a.account_id AS id, a.account_id AS expected, COALESCE(d.account_id, 0) AS found
+              FROM account AS a LEFT JOIN account_directory AS d ON d.external_id = a.external_id
+              WHERE a.external_id IS NOT NULL AND COALESCE(d.account_id, 0) <> a.account_id",
+    },
+];

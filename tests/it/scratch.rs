@@ -1,0 +1,67 @@
+//! Empty databases, for tests of what lies below the front door.
+
+use ledgerbell::adapters::database::{OpenOptions, open};
+use ledgerbell::domain::database::Database;
+use sea_orm::ConnectionTrait;
+
+/// A new database without tables.
+pub(crate) struct Scratch {
+    pub(crate) database: Database,
+    pub(crate) url: String,
+    _directory: Option<tempfile::TempDir>,
+}
+
+/// An empty file.
+pub(crate) async fn empty_sqlite() -> Scratch {
+    let directory = tempfile::tempdir().expect("a directory");
+    let url = format!("sqlite://{}?mode=rwc", directory.path().join("empty.db").display());
+    Scratch {
+        database: open(&url, OpenOptions::default()).await.expect("opens"),
+        url,
+        _directory: Some(directory),
+    }
+}
+
+/// `None` where no Postgres runs: the script that runs all tests makes sure that one does.
+async fn empty_postgres() -> Option<Scratch> {
+    let server = std::env::var("LEDGERBELL_TEST_POSTGRES_URL")
+        .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".into());
+    let admin = open(&server, OpenOptions::default()).await.ok()?;
+    let name = format!("ledgerbell_empty_{}", uuid::Uuid::new_v4().simple());
+    run(&admin, &format!("CREATE DATABASE {name}")).await;
+    admin.close().await.expect("closes");
+    let (start, _) = server.rsplit_once('/').expect("a URL with a database");
+    let url = format!("{start}/{name}");
+    Some(Scratch {
+        database: open(&url, OpenOptions::default()).await.expect("opens"),
+        url,
+        _directory: None,
+    })
+}
+
+impl Scratch {
+    /// Takes the database away. One that a failed test leaves behind does no harm.
+    pub(crate) async fn drop_it(self) {
+        self.database.close().await.expect("closes");
+        if let Some((server, name)) = self.url.rsplit_once('/').filter(|_| self.url.starts_with("postgres")) {
+            let admin = open(&format!("{server}/postgres"), OpenOptions::default())
+                .await
+                .expect("opens");
+            run(&admin, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+            admin.close().await.expect("closes");
+        }
+    }
+}
+
+/// An empty one of each kind that can be had.
+pub(crate) async fn each_database() -> Vec<Scratch> {
+    [Some(empty_sqlite().await), empty_postgres().await]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Outside any transaction, as CREATE DATABASE needs it.
+async fn run(database: &Database, sql: &str) {
+    database.read().execute_unprepared(sql).await.expect("runs");
+}
