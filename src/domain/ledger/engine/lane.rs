@@ -13,17 +13,11 @@ use super::batch::{AccountOutcome, AccountRequests, Poster};
 use super::queue::{AccountJobs, Answer, Queue};
 use super::{Bell, EngineSettings};
 
-/// The running loop of a lane, for tests that end it in the middle of its work.
-#[cfg(test)]
-pub(super) type Running = Arc<std::sync::Mutex<Option<tokio::task::AbortHandle>>>;
-
 /// Posts what its queue gives, batch after batch.
 pub(super) struct Lane {
     pub(super) queue: Arc<Queue>,
     poster: Arc<Poster>,
     bell: Arc<dyn Bell>,
-    #[cfg(test)]
-    pub(super) running: Running,
 }
 
 /// Runs a lane until its queue is closed and empty, starting it again whenever it dies.
@@ -33,8 +27,6 @@ pub(super) async fn keep_running(lane: Arc<Lane>) {
             let lane = Arc::clone(&lane);
             async move { lane.run().await }
         });
-        #[cfg(test)]
-        lane.running.lock().expect("never poisoned").replace(run.abort_handle());
         match run.await {
             Ok(()) => return,
             Err(death) => {
@@ -51,8 +43,6 @@ impl Lane {
             queue: Arc::new(Queue::new(settings)),
             poster,
             bell,
-            #[cfg(test)]
-            running: Running::default(),
         }
     }
 

@@ -16,8 +16,6 @@
 mod batch;
 mod lane;
 mod queue;
-#[cfg(test)]
-mod tests;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -85,8 +83,6 @@ impl Bell for SilentBell {
 pub(super) struct Engine {
     queues: Vec<Arc<Queue>>,
     lanes: std::sync::Mutex<Vec<JoinHandle<()>>>,
-    #[cfg(test)]
-    running: Vec<lane::Running>,
 }
 
 impl Engine {
@@ -97,8 +93,6 @@ impl Engine {
             .collect();
         Self {
             queues: lanes.iter().map(|lane| Arc::clone(&lane.queue)).collect(),
-            #[cfg(test)]
-            running: lanes.iter().map(|lane| Arc::clone(&lane.running)).collect(),
             lanes: std::sync::Mutex::new(
                 lanes
                     .into_iter()
@@ -162,3 +156,6 @@ async fn wait(answer: oneshot::Receiver<queue::Answer>) -> Result<Posted, Ledger
         .await
         .unwrap_or_else(|_| Err(Fault::Internal("the posting lane ended before it answered".to_owned()).into()))
 }
+
+#[cfg(test)]
+mod tests;
