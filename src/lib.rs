@@ -10,3 +10,4 @@ pub mod commands;
 pub mod config;
 pub mod domain;
 pub mod primitives;
+pub mod workers;

@@ -1,0 +1,103 @@
+//! Loops that own a clock: find what is due, call one use case, repeat.
+//!
+//! Started by the commands `serve` and `worker`. A worker holds no state that matters: what it works on is found in the
+//! database again after a crash, and several processes may run the same one. A worker that panics is started again after a
+//! pause that grows, so that one that dies at once does not spin.
+
+mod sweeper;
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::ledger::Ledger;
+
+pub use sweeper::Sweeper;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A worker that ran for so long before it died starts over with the shortest pause.
+const HEALTHY: Duration = Duration::from_secs(60);
+
+/// The workers of this process.
+#[derive(Debug)]
+pub struct Workers {
+    stop: CancellationToken,
+    keepers: Vec<JoinHandle<()>>,
+}
+
+impl Workers {
+    /// Starts all workers.
+    pub fn start(ledger: Ledger) -> Self {
+        let stop = CancellationToken::new();
+        let sweeper = Sweeper::new(ledger);
+        let keepers = vec![tokio::spawn(keep_running("sweeper", stop.clone(), move |stop| {
+            sweeper.clone().run(stop)
+        }))];
+        Self { stop, keepers }
+    }
+
+    /// Tells all workers to stop, and returns when each has finished its turn.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        for keeper in self.keepers {
+            if let Err(error) = keeper.await {
+                tracing::error!(%error, "the keeper of a worker died");
+            }
+        }
+    }
+}
+
+/// Runs a worker until it is told to stop, starting it again whenever it dies.
+async fn keep_running<W, F>(name: &'static str, stop: CancellationToken, worker: W)
+where
+    W: Fn(CancellationToken) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut pause = FIRST_PAUSE;
+    while !stop.is_cancelled() {
+        let started = tokio::time::Instant::now();
+        let Err(death) = tokio::spawn(worker(stop.clone())).await else {
+            return;
+        };
+        if started.elapsed() >= HEALTHY {
+            pause = FIRST_PAUSE;
+        }
+        tracing::error!(worker = name, %death, ?pause, "a worker died and is started again");
+        // Only a pause is cut short by the stop; work never is.
+        stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_worker_that_dies_is_started_again_until_it_is_told_to_stop() {
+        let stop = CancellationToken::new();
+        let starts = Arc::new(AtomicUsize::new(0));
+        let keeper = {
+            let starts = Arc::clone(&starts);
+            tokio::spawn(keep_running("test", stop.clone(), move |stop| {
+                let start = starts.fetch_add(1, Ordering::SeqCst);
+                async move {
+                    assert!(start > 0, "the first one dies");
+                    stop.cancelled().await;
+                }
+            }))
+        };
+        while starts.load(Ordering::SeqCst) < 2 {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+        keeper.await.expect("ends");
+        assert_eq!(starts.load(Ordering::SeqCst), 2);
+    }
+}
