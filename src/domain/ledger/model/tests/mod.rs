@@ -181,6 +181,7 @@ impl World {
         lots.sort_by_key(|lot| (lot.expires_at, lot.id));
         for lot in lots {
             assert!(!lot.remaining.is_negative(), "no lot below zero");
+            assert!(lot.remaining <= lot.granted, "no lot above what came in");
             assert_eq!(
                 moved.remove(&Some(lot.id)).unwrap_or_default(),
                 lot.remaining.units(),
@@ -241,6 +242,21 @@ impl World {
         assert_eq!(self.state.header.last_hash, previous);
         for entry in self.state.entries.values() {
             assert!(entry.taken_back >= Credits::ZERO && entry.taken_back <= entry.amount.abs());
+            let drawn = entry.movements.iter().filter(|movement| movement.amount.is_negative());
+            let mut returned = Credits::ZERO;
+            for movement in drawn {
+                assert!(
+                    movement.returned <= movement.amount.abs(),
+                    "no more is returned than was drawn"
+                );
+                returned = returned.checked_add(movement.returned).expect("fits");
+            }
+            if entry.amount.is_negative() {
+                assert_eq!(
+                    returned, entry.taken_back,
+                    "what is given back is returned draw by draw"
+                );
+            }
         }
     }
 
