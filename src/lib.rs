@@ -6,6 +6,7 @@
 //! executable; `app` joins them. ARCHITECTURE.md says who may import whom.
 
 pub mod adapters;
+pub mod app;
 pub mod commands;
 pub mod config;
 pub mod domain;

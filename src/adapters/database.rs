@@ -151,16 +151,19 @@ fn common(url: &str, options: OpenOptions) -> ConnectOptions {
     connect
 }
 
+/// Whether the schema lacks a migration that this version needs.
+pub async fn migrations_are_pending(database: &Database) -> Result<bool, Fault> {
+    let pending = Migrator::get_pending_migrations_read_only(database.read()).await?;
+    Ok(!pending.is_empty())
+}
+
 /// Applies the migrations that are missing, all or none of them. Instances that start together take turns.
 ///
 /// On Postgres they wait for an advisory lock, without the usual timeouts, since the first may take long; on SQLite for the
 /// write lock. Both end with the transaction, so a process that dies leaves nothing locked.
 pub async fn migrate(database: &Database) -> Result<(), Fault> {
     // Asked first without a lock: an instance whose database user may not change the schema starts all the same.
-    if Migrator::get_pending_migrations_read_only(database.read())
-        .await?
-        .is_empty()
-    {
+    if !migrations_are_pending(database).await? {
         return Ok(());
     }
     database

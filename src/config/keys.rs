@@ -122,14 +122,14 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         path: "engine.lanes",
-        default: Some("2"),
+        default: None,
         form: Form::Number,
         allowed: "a number from 1 to 64",
-        about: "Transactions that post at the same time. SQLite has one writer, and so one lane.",
+        about: "Transactions that post at the same time. 2 on Postgres when not set; SQLite has one writer, and so one lane.",
     },
     Key {
         path: "engine.queue",
-        default: Some("1024"),
+        default: Some("512"),
         form: Form::Number,
         allowed: "a number from 1 to 65536",
         about: "Commands of one account that may wait. Beyond it: BUSY.",
@@ -193,7 +193,7 @@ impl Form {
     }
 }
 
-fn without_password(url: &str) -> String {
+pub(super) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return if url.is_empty() {
             String::new()

@@ -118,8 +118,8 @@ pub struct EngineSettings {
     pub max_batch: usize,
     /// Accounts a transaction.
     pub accounts_per_transaction: usize,
-    /// Transactions at a time.
-    pub lanes: usize,
+    /// Transactions at a time; as suits the database when `None`.
+    pub lanes: Option<usize>,
     /// Commands of one account that may wait.
     pub queue: usize,
 }
@@ -153,6 +153,11 @@ impl Settings {
             }
         }
         Self::from_given(&Reader(&given))
+    }
+
+    /// The database's URL without its password.
+    pub fn database_shown(&self) -> String {
+        keys::without_password(self.database.url.reveal())
     }
 
     fn from_given(read: &Reader<'_>) -> Result<Self, ConfigError> {
@@ -201,7 +206,10 @@ impl Settings {
             engine: EngineSettings {
                 max_batch: read.number("engine.max_batch", 1, 4_096)?,
                 accounts_per_transaction: read.number("engine.accounts_per_transaction", 1, 256)?,
-                lanes: read.number("engine.lanes", 1, 64)?,
+                lanes: match read.text("engine.lanes")? {
+                    Some(_) => Some(read.number("engine.lanes", 1, 64)?),
+                    None => None,
+                },
                 queue: read.number("engine.queue", 1, 65_536)?,
             },
             overage_limit: {
@@ -225,9 +233,12 @@ impl Settings {
     }
 }
 
-/// The SQLite database that a data directory holds.
+/// The SQLite database that a data directory holds; made when it is not there.
 pub fn sqlite_url(data_dir: &Path) -> String {
-    format!("sqlite://{}", data_dir.join("ledgerbell.db").display())
+    let path = data_dir.join("ledgerbell.db").display().to_string();
+    // These three mean something in a URL.
+    let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    format!("sqlite://{path}?mode=rwc")
 }
 
 fn check_together(
@@ -286,8 +297,8 @@ mod tests {
         let flags = vec![("listen", Some("127.0.0.1:3".to_owned())), ("data_dir", None)];
         let settings = load(toml, &environment, flags).expect("valid");
         assert_eq!(settings.listen.port(), 3);
-        assert_eq!((settings.engine.lanes, settings.engine.queue), (4, 7));
-        assert_eq!(settings.database.url.reveal(), "sqlite://data/ledgerbell.db");
+        assert_eq!((settings.engine.lanes, settings.engine.queue), (Some(4), 7));
+        assert_eq!(settings.database.url.reveal(), "sqlite://data/ledgerbell.db?mode=rwc");
     }
 
     #[test]

@@ -9,3 +9,30 @@ pub mod fault;
 pub mod ledger;
 pub mod member;
 pub mod top_up;
+
+use crate::primitives::clock::Clock;
+
+/// The use cases of every room: what shells hold. Cloning is cheap and shares everything.
+#[derive(Clone)]
+pub struct Services {
+    /// The time that everything goes by.
+    pub clock: Clock,
+    /// Changes credits: sessions, grants, corrections, freezing; and balances.
+    pub ledger: ledger::Ledger,
+    /// Reads the credit log.
+    pub credit_log: ledger::credit_log::CreditLog,
+    /// Reads sessions.
+    pub sessions: ledger::sessions::Sessions,
+    /// Reads lots.
+    pub lots: ledger::lots::Lots,
+    /// Purchases of credits.
+    pub top_ups: top_up::TopUps,
+    /// Accounts but for their figures.
+    pub accounts: member::Accounts,
+    /// The people of accounts.
+    pub members: member::Members,
+    /// Keys of integrations.
+    pub api_keys: member::ApiKeys,
+    /// From credentials to actors.
+    pub sign_in: member::SignIn,
+}

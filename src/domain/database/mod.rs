@@ -57,6 +57,11 @@ impl Database {
         self.writer.get_database_backend()
     }
 
+    /// Whether transactions that write take turns, whatever they touch.
+    pub fn has_one_writer(&self) -> bool {
+        self.backend() == DbBackend::Sqlite
+    }
+
     /// Where single statements read. Each sees what was committed before it; for several that must agree see
     /// [`Self::snapshot`].
     pub fn read(&self) -> &DatabaseConnection {

@@ -2,20 +2,25 @@
 //!
 //! Called by the shells. Invariant: a top-up is credited once, by the ledger, in the transaction that makes it SUCCEEDED.
 
+mod error;
 mod model;
 mod store;
 
 use std::collections::HashMap;
 
-use crate::domain::database::Database;
 use crate::domain::database::select::Condition;
-use crate::domain::fault::QueryError;
+use crate::domain::database::{Database, Transaction};
+use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::list;
-use crate::primitives::actor::{Actor, Permission};
+use crate::domain::ledger::model::{Command, Origin, Request};
+use crate::domain::ledger::{Ledger, LockedAccount};
+use crate::primitives::actor::{AccessError, Actor, Cause, Permission};
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, TopUpId};
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, IdMint, IdSeed, TopUpId};
 use crate::primitives::page::{Page, PageRequest, SortOrder};
 
+pub use error::RecordPaidError;
 pub use model::{TopUp, TopUpFilter, TopUpOrigin, TopUpStatus};
 
 /// A top-up's place in a list: when it was asked for, and its id.
@@ -25,12 +30,48 @@ pub type TopUpPosition = (Timestamp, TopUpId);
 #[derive(Clone, Debug)]
 pub struct TopUps {
     database: Database,
+    ledger: Ledger,
 }
 
 impl TopUps {
     /// The top-ups as kept in `database`.
-    pub fn new(database: Database) -> Self {
-        Self { database }
+    pub fn new(database: Database, ledger: Ledger) -> Self {
+        Self { database, ledger }
+    }
+
+    /// Records a top-up whose payment is proven, and credits it: one transaction. `requested_by` is who asked for it.
+    ///
+    /// For Ledgerbell itself alone: nobody else may claim that something was paid.
+    pub async fn record_paid(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        credits: Credits,
+        origin: TopUpOrigin,
+        requested_by: Cause,
+    ) -> Result<TopUp, RecordPaidError> {
+        if *actor != Actor::System {
+            return Err(AccessError::Forbidden(Permission::ManageCredits).into());
+        }
+        if !credits.is_positive() || credits > Credits::MAX {
+            return Err(RecordPaidError::Amount);
+        }
+        let paid = Paid {
+            credits,
+            origin,
+            requested_by,
+            seed: IdSeed::random(),
+        };
+        let ledger = self.ledger.clone();
+        self.database
+            .transaction(move |tx| {
+                let ledger = ledger.clone();
+                Box::pin(async move {
+                    let mut locked = ledger.begin(tx, account_id).await?.ok_or(AccessError::NotFound)?;
+                    record_paid(tx, &mut locked, &paid).await
+                })
+            })
+            .await
     }
 
     /// One page of an account's top-ups, by the time they were asked for.
@@ -76,4 +117,52 @@ impl TopUps {
         actor.require(account_id, Permission::ReadCreditLog)?;
         Ok(store::by_ids(&self.database, account_id, ids).await?)
     }
+}
+
+/// What is known of a top-up that was paid before it was written down.
+#[derive(Clone, Copy)]
+struct Paid {
+    credits: Credits,
+    origin: TopUpOrigin,
+    requested_by: Cause,
+    seed: IdSeed,
+}
+
+async fn record_paid(tx: &Transaction, locked: &mut LockedAccount, paid: &Paid) -> Result<TopUp, RecordPaidError> {
+    let (account_id, now) = (locked.header.account_id, locked.now);
+    let (credit_price, currency) = store::credit_price(tx, account_id).await?;
+    let price = credit_price
+        .price_of(paid.credits, currency)
+        .ok_or(RecordPaidError::Amount)?;
+    let id = TopUpId::from_uuid(IdMint::new(paid.seed, now).next_uuid());
+    let request = Request {
+        command: Command::CreditTopUp {
+            top_up_id: id,
+            credits: paid.credits,
+            automatic: paid.origin == TopUpOrigin::Auto,
+        },
+        key: Some((Origin::System, format!("credit:{}", id.global(account_id)))),
+        cause: paid.requested_by,
+        // The top-up's own id took the first of the other seed's.
+        seed: IdSeed::random(),
+    };
+    let posted = locked.post(tx, request).await??;
+    let missing = || Fault::Internal("a top-up was credited without an entry".to_owned());
+    let top_up = TopUp {
+        id,
+        account_id,
+        status: TopUpStatus::Succeeded,
+        origin: paid.origin,
+        credits: paid.credits,
+        price,
+        requested_by: paid.requested_by,
+        entry_id: Some(posted.outcome.entry_id.ok_or_else(missing)?),
+        credits_reversed: Credits::ZERO,
+        created_at: now,
+        updated_at: now,
+    };
+    store::insert(tx, &top_up).await?;
+    locked.append_top_up_event(tx, id, top_up.status.as_str()).await?;
+    locked.save(tx).await?;
+    Ok(top_up)
 }

@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 
+use entity::{account, top_up};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait};
 use uuid::Uuid;
 
-use crate::domain::database::Database;
 use crate::domain::database::keyset::{Keyset, Position};
 use crate::domain::database::select::{Condition, Row, Select};
+use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::store::{broken, cause};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, TopUpId};
-use crate::primitives::money::{Currency, Money};
+use crate::primitives::money::{CreditPrice, Currency, Money};
 
 use super::model::{TopUp, TopUpOrigin, TopUpStatus};
 
@@ -71,4 +73,38 @@ pub(super) fn top_up(row: &Row, account_id: AccountId) -> Result<TopUp, Fault> {
         created_at: Timestamp::from_millis(row.try_get("", "created_at")?),
         updated_at: Timestamp::from_millis(row.try_get("", "updated_at")?),
     })
+}
+
+/// What one of the account's credits costs.
+pub(super) async fn credit_price(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+) -> Result<(CreditPrice, Currency), Fault> {
+    let row = account::Entity::find_by_id(account_id.number()).one(connection).await?;
+    let row = row.ok_or_else(|| broken("account"))?;
+    let currency = row.currency.parse().map_err(|_| broken("currency"))?;
+    Ok((CreditPrice::from_millionths(row.credit_price), currency))
+}
+
+/// Writes a new top-up.
+pub(super) async fn insert(tx: &Transaction, top_up: &TopUp) -> Result<(), Fault> {
+    let (actor_kind, actor_key_id, actor_member_id) = top_up.requested_by.columns();
+    let row = top_up::ActiveModel {
+        account_id: Set(top_up.account_id.number()),
+        id: Set(top_up.id.uuid()),
+        status: Set(top_up.status.as_str().to_owned()),
+        origin: Set(top_up.origin.as_str().to_owned()),
+        credits: Set(top_up.credits.units()),
+        price_minor: Set(top_up.price.minor),
+        currency: Set(top_up.price.currency.code().to_owned()),
+        actor_kind: Set(actor_kind.to_owned()),
+        actor_key_id: Set(actor_key_id.map(|id| id.uuid())),
+        actor_member_id: Set(actor_member_id.map(|id| id.uuid())),
+        entry_id: Set(top_up.entry_id.map(|id| id.uuid())),
+        credits_reversed: Set(top_up.credits_reversed.units()),
+        created_at: Set(top_up.created_at.millis()),
+        updated_at: Set(top_up.updated_at.millis()),
+    };
+    top_up::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(())
 }

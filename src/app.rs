@@ -1,0 +1,165 @@
+//! Joins settings and adapters into the domain's services: the only place that does.
+//!
+//! Called by commands, and by tests, which bring a database and a clock of their own.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use crate::adapters::database::{self, OpenError, OpenOptions};
+use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
+use crate::config::{AuthSettings, Settings};
+use crate::domain::Services;
+use crate::domain::database::Database;
+use crate::domain::fault::Fault;
+use crate::domain::ledger::credit_log::CreditLog;
+use crate::domain::ledger::lots::Lots;
+use crate::domain::ledger::model::Policy;
+use crate::domain::ledger::sessions::Sessions;
+use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings, SilentBell};
+use crate::domain::member::{Accounts, ApiKeys, KeySetSource, Members, SignIn, SignInSettings, open_installation};
+use crate::domain::top_up::TopUps;
+use crate::primitives::clock::Clock;
+
+/// What a caller who is told BUSY is told to wait.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// Everything that is running. End it with [`Self::close`].
+#[derive(Clone)]
+pub struct App {
+    services: Services,
+    database: Database,
+}
+
+/// Why the application does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The directory for its files cannot be made.
+    #[error("cannot make the directory {path}: {reason}")]
+    DataDirectory {
+        /// Which.
+        path: String,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The database's schema is not this version's.
+    #[error("the schema of the database is not up to date: run `ledgerbell migrate`, or start with --migrate")]
+    NotMigrated,
+    /// The address of the keys that sign tokens is no good.
+    #[error("setting auth.jwks_url {0}")]
+    KeySet(#[from] InvalidKeySetUrl),
+    /// The database does not answer.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Opens the database that the settings name.
+pub async fn open_database(settings: &Settings) -> Result<Database, StartError> {
+    std::fs::create_dir_all(&settings.data_dir).map_err(|reason| StartError::DataDirectory {
+        path: settings.data_dir.display().to_string(),
+        reason,
+    })?;
+    let options = OpenOptions {
+        max_connections: settings.database.max_connections,
+        readers: settings.database.max_connections,
+        ..OpenOptions::default()
+    };
+    Ok(database::open(settings.database.url.reveal(), options).await?)
+}
+
+impl App {
+    /// Opens the database that the settings name, which must be migrated, and starts on it.
+    pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
+        let database = open_database(settings).await?;
+        if database::migrations_are_pending(&database).await? {
+            database.close().await?;
+            return Err(StartError::NotMigrated);
+        }
+        Self::start(database, settings, clock).await
+    }
+
+    /// Starts on an open, migrated database.
+    pub async fn start(database: Database, settings: &Settings, clock: Clock) -> Result<Self, StartError> {
+        let sign_in_settings = sign_in_settings(&settings.auth)?;
+        let installation = open_installation(&database, &clock).await?;
+        let ledger_settings = LedgerSettings {
+            engine: engine_settings(&database, settings),
+            policy: Policy {
+                overage_limit: settings.overage_limit,
+            },
+        };
+        let (handle, time) = (|| database.clone(), || clock.clone());
+        let bell = Arc::new(SilentBell);
+        let ledger = Ledger::start(handle(), time(), installation.epoch, ledger_settings, bell);
+        let api_keys = ApiKeys::new(time(), handle());
+        let services = Services {
+            accounts: Accounts::new(time(), handle(), ledger.clone()),
+            members: Members::new(handle(), ledger.clone()),
+            sign_in: SignIn::new(time(), handle(), api_keys.clone(), sign_in_settings),
+            top_ups: TopUps::new(handle(), ledger.clone()),
+            credit_log: CreditLog::new(handle()),
+            sessions: Sessions::new(handle()),
+            lots: Lots::new(handle()),
+            api_keys,
+            ledger,
+            clock: time(),
+        };
+        Ok(Self { services, database })
+    }
+
+    /// The use cases.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// The database it runs on.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Answers what waits, writes down what was remembered, and closes the database.
+    pub async fn close(&self) -> Result<(), Fault> {
+        self.end().await?;
+        self.database.close().await
+    }
+
+    /// As [`Self::close`], but leaves the database open.
+    pub async fn end(&self) -> Result<(), Fault> {
+        self.services.ledger.shutdown().await;
+        self.services.api_keys.flush_last_used().await
+    }
+}
+
+fn engine_settings(database: &Database, settings: &Settings) -> EngineSettings {
+    let fitting = if database.has_one_writer() {
+        EngineSettings::ONE_WRITER
+    } else {
+        EngineSettings::MANY_WRITERS
+    };
+    let given = settings.engine;
+    EngineSettings {
+        lanes: given.lanes.and_then(NonZeroUsize::new).unwrap_or(fitting.lanes),
+        max_batch: given.max_batch,
+        accounts_per_transaction: given.accounts_per_transaction,
+        queue_limit: given.queue,
+        retry_after_seconds: RETRY_AFTER_SECONDS,
+    }
+}
+
+fn sign_in_settings(auth: &AuthSettings) -> Result<SignInSettings, InvalidKeySetUrl> {
+    let key_set = match &auth.jwks_url {
+        Some(url) => Some(Arc::new(HttpKeySet::new(url)?) as Arc<dyn KeySetSource>),
+        None => None,
+    };
+    Ok(SignInSettings {
+        hs256_secret: auth
+            .jwt_secret
+            .as_ref()
+            .map(|secret| secret.reveal().as_bytes().to_vec()),
+        key_set,
+        issuer: auth.issuer.clone(),
+        audience: auth.audience.clone(),
+    })
+}
