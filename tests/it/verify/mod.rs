@@ -1,6 +1,7 @@
 //! Verification finds what is wrong with any kind of row, and nothing where nothing is.
 
 mod rows;
+mod use_cases;
 
 use std::collections::HashMap;
 
