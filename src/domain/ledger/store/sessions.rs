@@ -1,6 +1,6 @@
 //! Sessions and what they hold.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{ConnectionTrait, QueryResult};
 
@@ -90,27 +90,35 @@ fn named(works: &[Work]) -> (Rows, Rows) {
     let mut by_external_id = Rows::new(NAMED_EXTERNAL);
     for work in works {
         let number = work.number();
-        let mut seen = HashSet::new();
+        // Each once: a session that comes twice would come with twice the parts of its hold.
+        let mut ids = BTreeSet::new();
+        let mut external_ids: BTreeMap<&String, bool> = BTreeMap::new();
         for request in &work.requests {
             match &request.command {
                 Command::Reschedule { session, .. }
                 | Command::Complete { session, .. }
                 | Command::Cancel { session, .. }
-                | Command::Refund { session, .. } => {
-                    if !seen.insert(session) {
-                        continue;
+                | Command::Refund { session, .. } => match session {
+                    SessionRef::Id(id) => {
+                        ids.insert(*id);
                     }
-                    match session {
-                        SessionRef::Id(id) => by_id.push([number.into(), id.uuid().into()]),
-                        SessionRef::ExternalId(id) => by_external_id.push([number.into(), id.into(), true.into()]),
+                    SessionRef::ExternalId(id) => {
+                        external_ids.insert(id, true);
                     }
-                }
+                },
                 Command::Book {
-                    external_id: Some(external_id),
-                    ..
-                } => by_external_id.push([number.into(), external_id.into(), false.into()]),
+                    external_id: Some(id), ..
+                } => {
+                    external_ids.entry(id).or_insert(false);
+                }
                 _ => {}
             }
+        }
+        for id in ids {
+            by_id.push([number.into(), id.uuid().into()]);
+        }
+        for (id, closed_too) in external_ids {
+            by_external_id.push([number.into(), id.into(), closed_too.into()]);
         }
     }
     (by_id, by_external_id)
