@@ -7,14 +7,18 @@ use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
+use uuid::Uuid;
 
+use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::fault::Fault;
 use crate::primitives::actor::Permissions;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, ApiKeyId};
 
 use super::super::model::ApiKey;
+use super::rows_by_id;
 
+const KEYS: Columns = &[("account_id", Kind::BigInt), ("id", Kind::Uuid)];
 /// Keys of one sort that are listed. Above the number of active ones that there may be.
 const MAX_KEYS: u64 = 200;
 /// Uses written by one statement: each has three values, and databases bound their number.
@@ -33,10 +37,8 @@ pub(in super::super) async fn api_keys_by_id(
     connection: &impl ConnectionTrait,
     api_key_ids: &[ApiKeyId],
 ) -> Result<Vec<ApiKey>, Fault> {
-    let rows = api_key::Entity::find()
-        .filter(api_key::Column::Id.is_in(api_key_ids.iter().map(|id| id.uuid())))
-        .all(connection)
-        .await?;
+    let ids = api_key_ids.iter().map(|id| id.uuid());
+    let rows = rows_by_id::<api_key::Entity>(connection, ("api_key", "id"), None, ids).await?;
     with_uses(connection, rows).await
 }
 
@@ -152,9 +154,17 @@ async fn with_uses(connection: &impl ConnectionTrait, rows: Vec<api_key::Model>)
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let uses: HashMap<(i64, uuid::Uuid), i64> = api_key_use::Entity::find()
-        .filter(api_key_use::Column::AccountId.is_in(rows.iter().map(|row| row.account_id)))
-        .filter(api_key_use::Column::ApiKeyId.is_in(rows.iter().map(|row| row.id)))
+    let mut keys = Rows::new(KEYS);
+    for row in &rows {
+        keys.push([row.account_id.into(), row.id.into()]);
+    }
+    let backend = connection.get_database_backend();
+    let sql = format!(
+        "SELECT u.* FROM {} JOIN api_key_use u ON u.account_id = r.account_id AND u.api_key_id = r.id",
+        keys.relation(backend, 1)
+    );
+    let uses: HashMap<(i64, Uuid), i64> = api_key_use::Entity::find()
+        .from_raw_sql(keys.statement(backend, sql))
         .all(connection)
         .await?
         .into_iter()

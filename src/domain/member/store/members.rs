@@ -13,7 +13,7 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, MemberId};
 
 use super::super::model::{Contact, ContactStatus, Member, MemberPosition};
-use super::{timezone, unreadable};
+use super::{rows_by_id, timezone, unreadable};
 
 pub(in super::super) async fn member(
     connection: &impl ConnectionTrait,
@@ -44,10 +44,8 @@ pub(in super::super) async fn members(
     account_id: AccountId,
     member_ids: &[MemberId],
 ) -> Result<Vec<Member>, Fault> {
-    let rows = of(account_id)
-        .filter(member::Column::Id.is_in(member_ids.iter().map(|id| id.uuid())))
-        .all(connection)
-        .await?;
+    let ids = member_ids.iter().map(|id| id.uuid());
+    let rows = rows_by_id::<member::Entity>(connection, ("member", "id"), Some(account_id.number()), ids).await?;
     rows.into_iter().map(from_row).collect()
 }
 
@@ -123,11 +121,9 @@ pub(in super::super) async fn contacts(
     account_id: AccountId,
     member_ids: &[MemberId],
 ) -> Result<Vec<Contact>, Fault> {
-    let rows = contact::Entity::find()
-        .filter(contact::Column::AccountId.eq(account_id.number()))
-        .filter(contact::Column::MemberId.is_in(member_ids.iter().map(|id| id.uuid())))
-        .all(connection)
-        .await?;
+    let ids = member_ids.iter().map(|id| id.uuid());
+    let of = Some(account_id.number());
+    let rows = rows_by_id::<contact::Entity>(connection, ("contact", "member_id"), of, ids).await?;
     rows.into_iter().map(contact_from_row).collect()
 }
 

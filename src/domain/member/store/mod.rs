@@ -17,8 +17,38 @@ pub(super) use members::{
 };
 
 use chrono_tz::Tz;
+use sea_orm::{ConnectionTrait, EntityTrait};
+use uuid::Uuid;
 
+use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::fault::Fault;
+
+const IDS: Columns = &[("id", Kind::Uuid)];
+
+/// Rows of `table` whose `column` is one of `ids`, by a statement that is the same whatever their number. Loaders ask so for
+/// every page.
+async fn rows_by_id<E: EntityTrait>(
+    connection: &impl ConnectionTrait,
+    (table, column): (&'static str, &'static str),
+    account_id: Option<i64>,
+    ids: impl Iterator<Item = Uuid>,
+) -> Result<Vec<E::Model>, Fault> {
+    let mut rows = Rows::new(IDS);
+    ids.for_each(|id| rows.push([id.into()]));
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let backend = connection.get_database_backend();
+    let relation = rows.relation(backend, 1);
+    let mut sql = format!("SELECT t.* FROM {relation} JOIN {table} t ON t.{column} = r.id");
+    let mut values = vec![rows.value()];
+    if let Some(account_id) = account_id {
+        sql.push_str(" WHERE t.account_id = $2");
+        values.push(account_id.into());
+    }
+    let statement = sea_orm::Statement::from_sql_and_values(backend, sql, values);
+    Ok(E::find().from_raw_sql(statement).all(connection).await?)
+}
 
 /// A value that no use case has written.
 fn unreadable(what: &str, value: &str) -> Fault {
