@@ -4,12 +4,16 @@
 //! asked for goes to standard output and everything else, logs included, to standard error; a command that fails says why in
 //! one line and exits 1; Ctrl-C and SIGTERM end servers cleanly.
 
+mod api_key;
 mod config;
 mod healthcheck;
+mod migrate;
 mod token;
+mod verify;
+mod worker;
 
 use std::error::Error;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -35,12 +39,20 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Do what is due, without serving.
+    Worker(worker::Worker),
+    /// Bring the schema of the database up to date.
+    Migrate(migrate::Migrate),
+    /// Recompute every account's sums, chains, hashes, lots and holds. Exits 1 if anything does not match.
+    Verify(verify::Verify),
+    /// Create, list or revoke API keys.
+    ApiKey(api_key::ApiKey),
+    /// Print a token that signs a member in. In development only.
+    Token(token::Token),
     /// Print settings.
     Config(config::Config),
     /// Ask a running server whether it is ready.
     Healthcheck(healthcheck::Healthcheck),
-    /// Print a token that signs a member in. In development only.
-    Token(token::Token),
 }
 
 /// Settings that every command takes.
@@ -95,6 +107,12 @@ pub fn main() -> ExitCode {
         .map_err(Failure::from)
         .and_then(|runtime| runtime.block_on(run(&line)));
     ending.unwrap_or_else(|failure| {
+        // Whoever read our output has read enough.
+        if let Some(error) = failure.downcast_ref::<std::io::Error>()
+            && error.kind() == std::io::ErrorKind::BrokenPipe
+        {
+            return ExitCode::SUCCESS;
+        }
         let mut text = failure.to_string();
         let mut source = failure.source();
         while let Some(cause) = source {
@@ -110,21 +128,42 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(line: &CommandLine) -> Ending {
+    let given = &line.given;
     let Some(command) = &line.command else {
-        return Ok(ExitCode::SUCCESS);
+        return Err("name a command; --help lists them".into());
     };
     match command {
-        Command::Config(command) => config::run(command, &line.given),
-        Command::Healthcheck(command) => healthcheck::run(command, &line.given).await,
-        Command::Token(command) => token::run(command, &line.given.load()?),
+        Command::Worker(command) => worker::run(command, &given.load()?).await,
+        Command::Migrate(command) => migrate::run(command, &given.load()?).await,
+        Command::Verify(command) => verify::run(command, &given.load()?).await,
+        Command::ApiKey(command) => api_key::run(command, &given.load()?).await,
+        Command::Token(command) => token::run(command, &given.load()?).await,
+        Command::Config(command) => config::run(command, given),
+        Command::Healthcheck(command) => healthcheck::run(command, given).await,
     }
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+async fn stop_signal() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminated.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }
 
 /// Logs to standard error from here on. Called once, by commands that have something to log.
 fn start_logging(settings: &Settings) {
-    let filter = EnvFilter::new(&settings.log_level);
+    // What the schema's tool tells about each migration is of no interest unless asked for.
+    let filter = EnvFilter::new(format!("sea_orm_migration=warn,{}", settings.log_level));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     // A second call, by a test that runs two commands in one process, keeps the first's.
     let _ = match settings.log_format {

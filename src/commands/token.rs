@@ -4,17 +4,20 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
 
-use crate::config::{AuthSettings, Mode, Settings};
-use crate::primitives::clock::{Clock, Timestamp};
+use crate::app::App;
+use crate::config::{Mode, Settings};
+use crate::domain::member::Member;
+use crate::primitives::actor::Actor;
+use crate::primitives::clock::Clock;
+use crate::primitives::ids::{GlobalId, IdKind, MemberId};
 
-use super::{Ending, Failure, say};
+use super::{Ending, Failure, say, start_logging};
 
 /// Print a token that signs a member in. In development only.
 #[derive(Debug, Args)]
 pub(super) struct Token {
-    /// The account's id.
+    /// The account's id or external id.
     #[arg(long, value_name = "ID")]
     account: String,
     /// The member's id or external id.
@@ -25,60 +28,52 @@ pub(super) struct Token {
     ttl: Duration,
 }
 
-/// What a token says: see `SignIn`, which reads it.
-#[derive(serde::Serialize)]
-struct Claims<'a> {
-    sub: &'a str,
-    acct: &'a str,
-    iat: i64,
-    exp: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    iss: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    aud: Option<&'a str>,
-}
-
-pub(super) fn run(command: &Token, settings: &Settings) -> Ending {
+pub(super) async fn run(command: &Token, settings: &Settings) -> Ending {
     if settings.mode != Mode::Development {
         return Err(
             "tokens are made here in development only (--mode development); your application makes those of production"
                 .into(),
         );
     }
-    let now = Clock::system().now();
-    say(&sign(
-        &settings.auth,
-        &command.account,
-        &command.member,
-        now,
-        command.ttl,
-    )?)?;
+    start_logging(settings);
+    let app = App::open(settings, Clock::system()).await?;
+    let token = token(command, &app).await;
+    app.close().await?;
+    say(&token?)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// A token for `member` of `account` that holds for `ttl` from `now` on.
-pub(super) fn sign(
-    auth: &AuthSettings,
-    account: &str,
-    member: &str,
-    now: Timestamp,
-    ttl: Duration,
-) -> Result<String, Failure> {
-    let secret = auth
-        .jwt_secret
-        .as_ref()
-        .ok_or("there is no auth.jwt_secret to sign with: members sign in by auth.jwks_url")?;
-    let issued_at = now.millis() / 1_000;
-    let claims = Claims {
-        sub: member,
-        acct: account,
-        iat: issued_at,
-        exp: issued_at.saturating_add(i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX)),
-        iss: auth.issuer.as_deref(),
-        aud: auth.audience.as_deref(),
+async fn token(command: &Token, app: &App) -> Result<String, Failure> {
+    let member = find_member(command, app).await?;
+    let sign_in = &app.services().sign_in;
+    Ok(sign_in.issue_token(member.account_id, member.id, command.ttl)?)
+}
+
+async fn find_member(command: &Token, app: &App) -> Result<Member, Failure> {
+    let services = app.services();
+    let system = Actor::System;
+    let by_id = |text: &str, kind: IdKind| text.parse::<GlobalId>().ok().filter(|id| id.kind == kind);
+    let account = match by_id(&command.account, IdKind::Account) {
+        Some(id) => services.accounts.find(&system, id.account_id).await?,
+        None => services.accounts.find_by_external_id(&system, &command.account).await?,
     };
-    let key = EncodingKey::from_secret(secret.reveal().as_bytes());
-    Ok(jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)?)
+    let account = account.ok_or_else(|| format!("there is no account {}", command.account))?;
+    let member = match by_id(&command.member, IdKind::Member) {
+        Some(id) if id.account_id != account.id => None,
+        Some(id) => {
+            services
+                .members
+                .find(&system, account.id, MemberId::from_uuid(id.uuid))
+                .await?
+        }
+        None => {
+            let members = &services.members;
+            members
+                .find_by_external_id(&system, account.id, &command.member)
+                .await?
+        }
+    };
+    Ok(member.ok_or_else(|| format!("there is no member {} in {}", command.member, account.name))?)
 }
 
 /// Reads `90s`, `30m`, `12h`, `7d`.

@@ -201,8 +201,12 @@ pub(super) fn without_password(url: &str) -> String {
             "***".to_owned()
         };
     };
-    // The password may hold an @ and a query may name one too.
-    let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?***"));
+    // The password may hold an @, and a query may name one too.
+    let (rest, query) = match rest.split_once('?') {
+        Some((rest, query)) if query.contains("password") => (rest, "?***".to_owned()),
+        Some((rest, query)) => (rest, format!("?{query}")),
+        None => (rest, String::new()),
+    };
     match rest.rsplit_once('@') {
         Some((user, host)) => {
             let user = user.split_once(':').map_or(user, |(user, _)| user);

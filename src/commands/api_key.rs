@@ -1,0 +1,138 @@
+//! `ledgerbell api-key`: keys for integrations, made by whoever runs the service.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::app::App;
+use crate::config::Settings;
+use crate::domain::member::NewApiKey;
+use crate::primitives::actor::{Actor, Permission, Permissions};
+use crate::primitives::clock::{Clock, Timestamp};
+use crate::primitives::ids::{AccountId, ApiKeyId, GlobalId, IdKind};
+
+use super::{Ending, Failure, say, start_logging};
+
+/// Create, list or revoke API keys.
+#[derive(Debug, Args)]
+pub(super) struct ApiKey {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make a key and print it. It is shown this once.
+    Create {
+        /// What it is for, in words for people.
+        #[arg(long)]
+        name: String,
+        /// The account it is for; every account when left out.
+        #[arg(long, value_name = "ID", value_parser = account_id)]
+        account: Option<AccountId>,
+        /// What it may do, such as `READ_CREDIT_LOG,MANAGE_SESSIONS`; everything when left out.
+        #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = permission)]
+        permissions: Vec<Permission>,
+        /// When it ends, such as 2027-01-31T00:00:00Z; never when left out.
+        #[arg(long, value_name = "INSTANT", value_parser = instant)]
+        expires_at: Option<Timestamp>,
+    },
+    /// List keys, newest first.
+    List {
+        /// The account; the keys for every account when left out.
+        #[arg(long, value_name = "ID", value_parser = account_id)]
+        account: Option<AccountId>,
+    },
+    /// End a key at once.
+    Revoke {
+        /// The key's id, as listed.
+        #[arg(value_name = "ID", value_parser = api_key_id)]
+        id: (AccountId, ApiKeyId),
+    },
+}
+
+pub(super) async fn run(command: &ApiKey, settings: &Settings) -> Ending {
+    start_logging(settings);
+    let app = App::open(settings, Clock::system()).await?;
+    let done = act(&command.action, &app).await;
+    app.close().await?;
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+async fn act(action: &Action, app: &App) -> Result<(), Failure> {
+    let api_keys = &app.services().api_keys;
+    match action {
+        Action::Create {
+            name,
+            account,
+            permissions,
+            expires_at,
+        } => {
+            let permissions = match permissions.as_slice() {
+                [] => Permissions::all(),
+                some => some.iter().copied().collect(),
+            };
+            let new = NewApiKey {
+                account_id: account.unwrap_or(AccountId::PLATFORM),
+                name: name.clone(),
+                permissions,
+                expires_at: *expires_at,
+            };
+            say(&api_keys.create(&Actor::System, new).await?.secret)?;
+        }
+        Action::List { account } => {
+            let account_id = account.unwrap_or(AccountId::PLATFORM);
+            for key in api_keys.list(&Actor::System, account_id).await? {
+                let state = match (key.revoked_at, key.expires_at) {
+                    (Some(at), _) => format!("revoked {at}"),
+                    (None, Some(at)) => format!("expires {at}"),
+                    (None, None) => "active".to_owned(),
+                };
+                let used = key
+                    .last_used_at
+                    .map_or("never used".to_owned(), |at| format!("last used {at}"));
+                let may: Vec<&str> = key.permissions.iter().map(Permission::name).collect();
+                let id = key.id.global(key.account_id);
+                say(&format!(
+                    "{id}  lb_{}_…  {}  {state}  {used}  {}",
+                    key.prefix,
+                    key.name,
+                    may.join(",")
+                ))?;
+            }
+        }
+        Action::Revoke {
+            id: (account_id, api_key_id),
+        } => {
+            let key = api_keys.revoke(&Actor::System, *account_id, *api_key_id).await?;
+            say(&format!("{} is revoked", key.name))?;
+        }
+    }
+    Ok(())
+}
+
+fn id_of(text: &str, kind: IdKind, example: &str) -> Result<GlobalId, String> {
+    let id: Option<GlobalId> = text.parse().ok();
+    id.filter(|id| id.kind == kind)
+        .ok_or_else(|| format!("must be an id such as {example}"))
+}
+
+fn account_id(text: &str) -> Result<AccountId, String> {
+    id_of(text, IdKind::Account, "acct_4ajfau0c0ue4c").map(|id| id.account_id)
+}
+
+fn api_key_id(text: &str) -> Result<(AccountId, ApiKeyId), String> {
+    id_of(text, IdKind::ApiKey, "key_…").map(|id| (id.account_id, ApiKeyId::from_uuid(id.uuid)))
+}
+
+fn permission(text: &str) -> Result<Permission, String> {
+    let known = || Permission::ALL.map(Permission::name).join(", ");
+    Permission::from_name(text.trim()).ok_or_else(|| format!("must be one of {}", known()))
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    let parsed = chrono::DateTime::parse_from_rfc3339(text);
+    parsed
+        .map(|instant| Timestamp::from_datetime(instant.to_utc()))
+        .map_err(|_| "must be an instant such as 2027-01-31T00:00:00Z".to_owned())
+}

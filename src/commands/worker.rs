@@ -1,0 +1,29 @@
+//! `ledgerbell worker`: the workers without the HTTP server, for installations that scale the two apart.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::app::App;
+use crate::config::Settings;
+use crate::primitives::clock::Clock;
+use crate::workers::Workers;
+
+use super::{Ending, start_logging, stop_signal};
+
+/// Do what is due, without serving.
+#[derive(Debug, Args)]
+pub(super) struct Worker {}
+
+pub(super) async fn run(_: &Worker, settings: &Settings) -> Ending {
+    start_logging(settings);
+    let app = App::open(settings, Clock::system()).await?;
+    let workers = Workers::start(app.services().ledger.clone());
+    tracing::info!("working");
+    let told = stop_signal().await;
+    tracing::info!("stopping");
+    workers.stop().await;
+    app.close().await?;
+    told?;
+    Ok(ExitCode::SUCCESS)
+}
