@@ -223,7 +223,7 @@ async fn live(world: &World, rounds: usize) -> (usize, BTreeMap<String, usize>) 
             }
             _ => {}
         }
-        world.clock.advance(Duration::from_secs(3_600 * 5));
+        world.clock.advance(Duration::from_hours(5));
     }
     (accepted, refusals)
 }
@@ -239,7 +239,7 @@ async fn verify_a_busy_life(accounts_per_transaction: usize) {
         };
         let close = world.ledger.close_account(&Actor::System, first, "The end".to_owned());
         close.await.expect("closes");
-        world.clock.advance(Duration::from_secs(3_600 * 200));
+        world.clock.advance(Duration::from_hours(200));
         while world.ledger.sweep(100).await.expect("sweeps") > 0 {}
         world.ledger.shutdown().await;
         let report = verify(&scratch.database, |_| {}).await.expect("verifies");
