@@ -9,7 +9,7 @@ use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::balance::Posted;
 use crate::domain::ledger::error::LedgerError;
-use crate::domain::ledger::model::{AccountHeader, AccountState, Decision, Policy, Refusal, Request};
+use crate::domain::ledger::model::{AccountHeader, AccountState, Command, Decision, Policy, Refusal, Request};
 use crate::domain::ledger::store::{self, Work};
 use crate::primitives::actor::AccessError;
 use crate::primitives::clock::{Clock, Timestamp};
@@ -167,6 +167,7 @@ impl Run {
         })??;
         let (outcome, replayed) = (decision.outcome, decision.replayed);
         if !replayed {
+            work.changes.swept |= request.command == Command::Sweep;
             work.accept(decision);
         }
         Ok(Posted::new(&work.state.header, outcome, replayed, self.epoch))

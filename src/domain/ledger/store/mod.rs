@@ -52,14 +52,12 @@ pub(super) struct Work {
     pub changes: Changes,
 }
 
-/// Things that were due when a batch began, and so are dealt with by its first accepted command.
+/// Things that were due when a batch began. Expiries are dealt with by its first accepted command.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Due {
     /// Lots or holds.
     pub expiries: bool,
-    /// The sweeper asks for what has ended.
-    pub ended: bool,
-    /// There was more of it than one command deals with.
+    /// More sessions have ended, or are to be canceled, than one sweep deals with.
     pub more_ended: bool,
 }
 
@@ -67,6 +65,8 @@ pub(super) struct Due {
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     pub accepted: bool,
+    /// A sweep was among the commands: sessions that have ended are announced.
+    pub swept: bool,
     pub entries: Vec<NewEntry>,
     pub events: Vec<NewEvent>,
     pub keys: Vec<((Origin, String), &'static str, KeyRecord)>,

@@ -152,7 +152,6 @@ async fn load_due(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> 
                 Timestamp::MAX.millis().into(),
             ]);
         }
-        work.due.ended = sweeps || closes;
     }
     load_where(tx, batch, &holds, |scope, backend| {
         let condition = "t.status = 'BOOKED' AND t.hold_expires_at >= r.since AND t.hold_expires_at <= r.until";

@@ -70,13 +70,14 @@ async fn find_next_times(tx: &Transaction, works: &mut [Work]) -> Result<(), Fau
     for row in query(tx, scope.statement(backend, sql, &rows)).await? {
         let mut fields = Fields::of(&row);
         let work = batch.work(fields.next()?)?;
-        let (now, due, shifted) = (work.now, work.due, work.changes.shift_expiries_by.is_some());
+        let (now, due, swept) = (work.now, work.due, work.changes.swept);
+        let shifted = work.changes.shift_expiries_by.is_some();
         let header = &mut work.state.header;
         let (lot, hold) = (fields.optional_timestamp()?, fields.optional_timestamp()?);
         if due.expiries || shifted {
             (header.next_lot_expiry_at, header.next_hold_expiry_at) = (lot, hold);
         }
-        if due.ended {
+        if swept {
             let next = fields.optional_timestamp()?;
             header.next_processing_at = if due.more_ended { Some(now) } else { next };
         }
@@ -87,6 +88,6 @@ async fn find_next_times(tx: &Transaction, works: &mut [Work]) -> Result<(), Fau
 impl Work {
     fn deals_with_due(&self) -> bool {
         let changes = &self.changes;
-        changes.accepted && (self.due.expiries || self.due.ended || changes.shift_expiries_by.is_some())
+        changes.accepted && (self.due.expiries || changes.swept || changes.shift_expiries_by.is_some())
     }
 }
