@@ -22,9 +22,12 @@ enum Owned {
 }
 
 impl Ground {
-    /// One of each.
-    pub(crate) async fn each() -> [Self; 2] {
-        [Self::sqlite().await, Self::postgres().await]
+    /// One of each kind that can be had.
+    pub(crate) async fn each() -> Vec<Self> {
+        [Some(Self::sqlite().await), Self::postgres().await]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     pub(crate) async fn sqlite() -> Self {
@@ -33,13 +36,14 @@ impl Ground {
         Self::at(&url, Owned::Directory(directory)).await
     }
 
-    pub(crate) async fn postgres() -> Self {
+    /// `None` where no Postgres runs: the script that runs all tests makes sure that one does.
+    pub(crate) async fn postgres() -> Option<Self> {
         let server = std::env::var("LEDGERBELL_TEST_POSTGRES_URL")
-            .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432".to_owned());
+            .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned());
         let name = format!("ledgerbell_reading_{}", Uuid::new_v4().simple());
-        on_server(&server, &format!("CREATE DATABASE {name}")).await;
-        let url = format!("{server}/{name}");
-        Self::at(&url, Owned::Postgres { server, name }).await
+        on_server(&server, &format!("CREATE DATABASE {name}")).await.ok()?;
+        let url = url_of(&server, &name);
+        Some(Self::at(&url, Owned::Postgres { server, name }).await)
     }
 
     async fn at(url: &str, owned: Owned) -> Self {
@@ -86,7 +90,7 @@ impl Ground {
     pub(crate) async fn load(&self, statements: &[String]) {
         let url = match &self.owned {
             Owned::Directory(_) => None,
-            Owned::Postgres { server, name } => Some(format!("{server}/{name}")),
+            Owned::Postgres { server, name } => Some(url_of(server, name)),
         };
         let connection = match url {
             Some(url) => sea_orm::Database::connect(url).await.expect("connects"),
@@ -130,17 +134,22 @@ impl Drop for Ground {
                     .enable_all()
                     .build()
                     .expect("a runtime")
-                    .block_on(on_server(&server, &drop));
+                    .block_on(on_server(&server, &drop))
+                    .expect("the database is dropped");
             });
             let _ = dropped.join();
         }
     }
 }
 
-async fn on_server(server: &str, statement: &str) {
-    let connection = sea_orm::Database::connect(format!("{server}/postgres"))
-        .await
-        .expect("Postgres is there");
-    connection.execute_unprepared(statement).await.expect("executes");
-    connection.close().await.expect("closes");
+/// The URL of another database on the same server.
+fn url_of(server: &str, name: &str) -> String {
+    let (start, _) = server.rsplit_once('/').expect("a URL with a database");
+    format!("{start}/{name}")
+}
+
+async fn on_server(server: &str, statement: &str) -> Result<(), sea_orm::DbErr> {
+    let connection = sea_orm::Database::connect(server).await?;
+    connection.execute_unprepared(statement).await?;
+    connection.close().await
 }

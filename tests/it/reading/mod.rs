@@ -7,4 +7,5 @@ pub(crate) mod ground;
 mod log;
 pub(crate) mod rows;
 mod sessions;
+mod top_ups;
 mod usage;
