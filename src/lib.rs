@@ -10,5 +10,7 @@ pub mod app;
 pub mod commands;
 pub mod config;
 pub mod domain;
+pub mod graphql;
+pub mod http;
 pub mod primitives;
 pub mod workers;

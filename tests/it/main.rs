@@ -1,8 +1,7 @@
 //! One binary for all tests that enter by the front door.
 
 mod migrations;
-mod plans;
-mod reading;
+mod schema;
 mod scratch;
 mod tidy;
 mod verify;

@@ -31,6 +31,7 @@ use futures_util::future::join_all;
 use uuid::Uuid;
 
 use crate::domain::database::{Database, Transaction};
+use crate::domain::event::LiveCursor;
 use crate::domain::fault::Fault;
 use crate::primitives::actor::{Actor, Cause};
 use crate::primitives::clock::{Clock, Timestamp};
@@ -159,6 +160,18 @@ impl Ledger {
             .iter()
             .map(|(id, header)| (*id, Balance::from(header)))
             .collect())
+    }
+
+    /// The end of an account's stream of events: what comes later is after this cursor. `None` when there is no such account.
+    /// Whoever asks has checked who may see it.
+    pub async fn live_cursor(&self, account_id: AccountId) -> Result<Option<LiveCursor>, Fault> {
+        let headers = store::headers(self.poster.database.read(), &[account_id]).await?;
+        Ok(headers.get(&account_id).map(|header| LiveCursor {
+            epoch: self.poster.epoch,
+            account_id,
+            sequence: header.event_sequence,
+            nonce: header.event_nonce,
+        }))
     }
 
     /// Deals with what is due in up to `limit` accounts: expires lots and holds, announces sessions that have ended. Tells how

@@ -158,8 +158,8 @@ impl Sessions {
         let scan = keyset.scan(&self.database, account_id, request.limit).await?;
         let position = |(millis, id)| (Timestamp::from_millis(millis), SessionId::from_uuid(id));
         let mut page = scan.into_page(request, position, |row| view(row, now))?;
-        self.expect(account_id, page.items.iter_mut().map(|(_, view)| view))
-            .await?;
+        let views = page.items.iter_mut().map(|(_, view)| view).collect();
+        self.expect(account_id, views).await?;
         Ok(page)
     }
 
@@ -219,15 +219,15 @@ impl Sessions {
     async fn views(&self, account_id: AccountId, select: Select, now: Timestamp) -> Result<Vec<SessionView>, Fault> {
         let rows = select.all(&self.database).await?;
         let mut views: Vec<SessionView> = rows.iter().map(|row| view(row, now)).collect::<Result<_, _>>()?;
-        self.expect(account_id, views.iter_mut()).await?;
+        self.expect(account_id, views.iter_mut().collect()).await?;
         Ok(views)
     }
 
     /// Says of sessions that are PROCESSING when their deduction is expected: as long after the end as it took in the middle one
     /// of the account's last hundred.
-    async fn expect(&self, account_id: AccountId, views: impl Iterator<Item = &mut SessionView>) -> Result<(), Fault> {
-        let mut processing = views.filter(|view| view.status == ShownStatus::Processing).peekable();
-        if processing.peek().is_none() {
+    async fn expect(&self, account_id: AccountId, mut views: Vec<&mut SessionView>) -> Result<(), Fault> {
+        views.retain(|view| view.status == ShownStatus::Processing);
+        if views.is_empty() {
             return Ok(());
         }
         let text = "SELECT resolved_at - ends_at AS taken FROM session WHERE account_id = $1 AND charge_entry_id IS NOT NULL \
@@ -238,7 +238,7 @@ impl Sessions {
         }
         taken.sort_unstable();
         let middle = taken.get(taken.len() / 2).copied().unwrap_or(DEFAULT_PROCESSING_MILLIS);
-        for view in processing {
+        for view in views {
             view.deduction_expected_by = Some(view.session.ends_at.plus_millis(middle));
         }
         Ok(())

@@ -1,0 +1,211 @@
+//! Lists in Relay's shape: pages by keyset, with cursors that belong to their filter and order.
+
+use async_graphql::SimpleObject;
+use uuid::Uuid;
+
+use super::errors::ApiError;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::cursor::CursorScope;
+use crate::primitives::ids::{AccountId, LotId, MemberId, SessionId, TopUpId};
+use crate::primitives::page::{Page, PageRequest};
+
+/// Where a page stands in its list.
+#[derive(SimpleObject, Clone, Debug, Default)]
+pub(super) struct PageInfo {
+    /// Whether there may be items after this page.
+    pub has_next_page: bool,
+    /// Whether there may be items before this page.
+    pub has_previous_page: bool,
+    /// Give this as `before` to get the page before this one. Null when the page is empty and nothing was looked through.
+    pub start_cursor: Option<String>,
+    /// Give this as `after` to get the page after this one. It may stand beyond the last item, where work per page ended.
+    pub end_cursor: Option<String>,
+}
+
+/// A position in a list, as bytes inside a cursor.
+pub(super) trait Position: Sized {
+    fn to_bytes(&self) -> Vec<u8>;
+    fn from_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+impl Position for i64 {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.to_be_bytes().to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self::from_be_bytes)
+    }
+}
+
+impl Position for String {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.as_bytes().to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Self::from_utf8(bytes.to_vec()).ok()
+    }
+}
+
+impl Position for AccountId {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.to_string().into_bytes()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let id: crate::primitives::ids::GlobalId = std::str::from_utf8(bytes).ok()?.parse().ok()?;
+        Some(id.account_id)
+    }
+}
+
+/// Lists in order of time have the item's UUID behind it: times may be equal.
+macro_rules! timed_position {
+    ($($id:ident)*) => {$(
+        impl Position for (Timestamp, $id) {
+            fn to_bytes(&self) -> Vec<u8> {
+                let mut bytes = self.0.millis().to_be_bytes().to_vec();
+                bytes.extend_from_slice(self.1.uuid().as_bytes());
+                bytes
+            }
+
+            fn from_bytes(bytes: &[u8]) -> Option<Self> {
+                let (millis, uuid) = bytes.split_at_checked(8)?;
+                Some((
+                    Timestamp::from_millis(i64::from_be_bytes(millis.try_into().ok()?)),
+                    $id::from_uuid(Uuid::from_slice(uuid).ok()?),
+                ))
+            }
+        }
+    )*};
+}
+
+timed_position!(SessionId LotId MemberId TopUpId);
+
+/// Relay's four arguments, as they came.
+#[derive(Debug, Default)]
+pub(super) struct PageArguments {
+    pub first: Option<i32>,
+    pub after: Option<String>,
+    pub last: Option<i32>,
+    pub before: Option<String>,
+}
+
+impl PageArguments {
+    /// Of a list that only goes forwards.
+    pub(super) fn forward(first: Option<i32>, after: Option<String>) -> Self {
+        Self {
+            first,
+            after,
+            ..Self::default()
+        }
+    }
+
+    /// The page they ask for, in the list that `scope` stands for.
+    pub(super) fn request<P: Position>(self, scope: CursorScope) -> Result<PageRequest<P>, ApiError> {
+        let position = |cursor: Option<String>| {
+            cursor
+                .map(|cursor| {
+                    let bytes = scope
+                        .decode(&cursor)
+                        .map_err(|error| ApiError::BadRequest(error.to_string()))?;
+                    P::from_bytes(&bytes)
+                        .ok_or_else(|| ApiError::BadRequest(crate::primitives::cursor::InvalidCursor.to_string()))
+                })
+                .transpose()
+        };
+        PageRequest::new(self.first, position(self.after)?, self.last, position(self.before)?)
+            .map_err(|error| ApiError::BadRequest(error.to_string()))
+    }
+}
+
+/// A page's items with their cursors, and where the page stands.
+pub(super) fn relay<T, P: Position>(
+    page: Page<T, P>,
+    scope: CursorScope,
+    backward: bool,
+) -> (Vec<(String, T)>, PageInfo) {
+    let cursor = |position: &P| scope.encode(&position.to_bytes());
+    let mut page_info = PageInfo {
+        has_next_page: page.has_next,
+        has_previous_page: page.has_previous,
+        start_cursor: page.items.first().map(|(position, _)| cursor(position)),
+        end_cursor: page.items.last().map(|(position, _)| cursor(position)),
+    };
+    if let Some(position) = &page.scanned_to {
+        let reached = if backward {
+            &mut page_info.start_cursor
+        } else {
+            &mut page_info.end_cursor
+        };
+        *reached = Some(cursor(position));
+    }
+    let items = page
+        .items
+        .into_iter()
+        .map(|(position, item)| (cursor(&position), item))
+        .collect();
+    (items, page_info)
+}
+
+/// Declares a connection and its edge for a type of node. The connection's own further fields go into another block.
+macro_rules! connection {
+    ($(#[$doc:meta])* $connection:ident, $edge:ident of $node:ident) => {
+        /// One item of a page, and its cursor.
+        #[derive(Clone)]
+        pub(crate) struct $edge {
+            cursor: String,
+            node: $node,
+        }
+
+        /// One item of a page, and its cursor.
+        #[async_graphql::Object]
+        impl $edge {
+            /// The item's place in this list, with this filter and order.
+            async fn cursor(&self) -> &str {
+                &self.cursor
+            }
+
+            /// The item.
+            async fn node(&self) -> &$node {
+                &self.node
+            }
+        }
+
+        $(#[$doc])*
+        pub(crate) struct $connection {
+            edges: Vec<$edge>,
+            page_info: crate::graphql::connection::PageInfo,
+        }
+
+        impl $connection {
+            pub(in crate::graphql) fn new(
+                (items, page_info): (Vec<(String, $node)>, crate::graphql::connection::PageInfo),
+            ) -> Self {
+                let edges = items.into_iter().map(|(cursor, node)| $edge { cursor, node }).collect();
+                Self { edges, page_info }
+            }
+        }
+
+        $(#[$doc])*
+        #[async_graphql::Object]
+        impl $connection {
+            /// The items with their cursors.
+            async fn edges(&self) -> &[$edge] {
+                &self.edges
+            }
+
+            /// The items alone.
+            async fn nodes(&self) -> Vec<&$node> {
+                self.edges.iter().map(|edge| &edge.node).collect()
+            }
+
+            /// Where the page stands in the list.
+            async fn page_info(&self) -> &crate::graphql::connection::PageInfo {
+                &self.page_info
+            }
+        }
+    };
+}
+
+pub(super) use connection;

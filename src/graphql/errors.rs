@@ -1,0 +1,206 @@
+//! Errors at the top of a response: what a request got wrong, and what went wrong with us.
+//!
+//! Every error that leaves carries a code of a closed list. What nobody out there can act upon is logged here, once, under a
+//! reference that the client is shown instead of any detail.
+
+use async_graphql::{Error, ErrorExtensions, Response, ServerError};
+use uuid::Uuid;
+
+use super::scalars;
+use crate::domain::fault::{Fault, QueryError};
+use crate::primitives::actor::{AccessError, Permission};
+
+/// The closed list of `extensions.code`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// No credentials, or none that are accepted.
+    Unauthenticated,
+    /// The caller may not see or do this.
+    Forbidden,
+    /// The request makes no sense as it stands.
+    BadRequest,
+    /// The operation asks for more than one request may.
+    TooComplex,
+    /// Too many requests; later ones may be answered.
+    RateLimited,
+    /// Something we depend on is gone; trying later may succeed.
+    Unavailable,
+    /// A bug of ours.
+    Internal,
+}
+
+impl ErrorCode {
+    /// As it stands in `extensions.code`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
+            Self::BadRequest => "BAD_REQUEST",
+            Self::TooComplex => "TOO_COMPLEX",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Internal => "INTERNAL",
+        }
+    }
+}
+
+/// Why a field has no value. Resolvers return it; it becomes a GraphQL error on its way out.
+///
+/// It has no `Display` on purpose: the library turns whatever has one into an error without a code.
+#[derive(Clone, Debug)]
+pub enum ApiError {
+    /// Nobody is signed in.
+    Unauthenticated,
+    /// The caller lacks this permission.
+    Forbidden(Permission),
+    /// An argument makes no sense. The text is for the client.
+    BadRequest(String),
+    /// Nobody out there can act upon it. It has been logged; this is all that the client is told.
+    Reported {
+        /// INTERNAL or UNAVAILABLE.
+        code: ErrorCode,
+        /// Leads to the line in the log.
+        reference: String,
+    },
+}
+
+impl From<Fault> for ApiError {
+    /// Logs the fault, once: what is cloned to the many fields that waited for it shares the reference.
+    fn from(fault: Fault) -> Self {
+        let reference = Uuid::new_v4().simple().to_string();
+        let code = match fault {
+            Fault::Unavailable(detail) => {
+                tracing::warn!(%reference, %detail, "unavailable");
+                ErrorCode::Unavailable
+            }
+            Fault::Internal(detail) => {
+                tracing::error!(%reference, %detail, "internal fault");
+                ErrorCode::Internal
+            }
+        };
+        Self::Reported { code, reference }
+    }
+}
+
+impl From<AccessError> for ApiError {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Forbidden(permission) => Self::Forbidden(permission),
+            // Fields that can be empty answer null before it comes to this: see `found`.
+            AccessError::NotFound => Self::BadRequest("this account does not exist".to_owned()),
+        }
+    }
+}
+
+impl From<QueryError> for ApiError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Access(error) => error.into(),
+            QueryError::Invalid { field, message } => Self::BadRequest(format!("{field}: {message}")),
+            QueryError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::Unauthenticated => coded(ErrorCode::Unauthenticated, "sign in to use this field"),
+            ApiError::Forbidden(permission) => coded(
+                ErrorCode::Forbidden,
+                format!("this needs the permission {}", permission.name()),
+            ),
+            ApiError::BadRequest(message) => coded(ErrorCode::BadRequest, message),
+            ApiError::Reported { code, reference } => {
+                let message = match code {
+                    ErrorCode::Unavailable => "the service is not available at the moment; try again later",
+                    _ => "something went wrong on our side",
+                };
+                coded(code, message).extend_with(|_, extensions| extensions.set("reference", reference))
+            }
+        }
+    }
+}
+
+impl ApiError {
+    /// A response for a request that failed before it could be executed.
+    pub fn into_response(self) -> Response {
+        let error: Error = self.into();
+        let mut error = error.into_server_error(async_graphql::Pos::default());
+        error.locations.clear();
+        Response::from_errors(vec![error])
+    }
+}
+
+/// What is another's does not exist: null without an error, where the field can be empty.
+pub(super) fn found<T>(result: Result<T, QueryError>) -> Result<Option<T>, ApiError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(QueryError::Access(AccessError::NotFound)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn coded(code: ErrorCode, message: impl Into<String>) -> Error {
+    Error::new(message).extend_with(|_, extensions| extensions.set("code", code.as_str()))
+}
+
+/// A response for a request that never reaches the schema.
+pub fn refused_request(code: ErrorCode, message: impl Into<String>) -> Response {
+    let mut error = coded(code, message).into_server_error(async_graphql::Pos::default());
+    error.locations.clear();
+    Response::from_errors(vec![error])
+}
+
+/// The code that an error carries.
+pub fn code_of(error: &ServerError) -> Option<&str> {
+    match error.extensions.as_ref()?.get("code")? {
+        async_graphql::Value::String(code) => Some(code),
+        _ => None,
+    }
+}
+
+/// How the library's messages about its limits begin.
+const TOO_MUCH: [&str; 5] = [
+    "Query is too complex.",
+    "Query is nested too deep.",
+    "The recursion depth of the query cannot be greater",
+    "The amount of aliases of the query cannot be greater",
+    "The number of directives on the field",
+];
+
+/// Errors longer than this are cut: the library quotes what the client sent, however long that is.
+const LONGEST_MESSAGE: usize = 400;
+
+/// Gives the library's own errors a code and a message that helps, and cuts what quotes the request.
+pub(super) fn tidy(response: &mut Response) {
+    for error in &mut response.errors {
+        if code_of(error).is_some() {
+            continue;
+        }
+        let code = if TOO_MUCH.iter().any(|start| error.message.starts_with(start)) {
+            ErrorCode::TooComplex
+        } else {
+            ErrorCode::BadRequest
+        };
+        error.message = helpful(&error.message);
+        error.extensions.get_or_insert_default().set("code", code.as_str());
+    }
+}
+
+/// The message with what was expected, without control characters, and cut.
+fn helpful(message: &str) -> String {
+    let expected = message
+        .rsplit_once("expected type \"")
+        .and_then(|(_, rest)| rest.strip_suffix('"'))
+        .and_then(scalars::expected_form);
+    let message: String = message
+        .chars()
+        .map(|char| if char.is_control() { ' ' } else { char })
+        .take(LONGEST_MESSAGE)
+        .collect();
+    match expected {
+        Some(expected) => format!("{message}: {expected}"),
+        None => message,
+    }
+}

@@ -1,0 +1,205 @@
+//! Signed links to files of the credit log.
+//!
+//! A link says what is in the file, who asked for it and until when it holds, under a signature. Whoever holds it may fetch the
+//! file without signing in: browsers cannot send a header with a download. The rights of who asked are looked at again then.
+
+use data_encoding::BASE64URL_NOPAD;
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use uuid::Uuid;
+
+use super::ledger::{CreditLogFilter, ExportFormat, filter_from_json, filter_to_json};
+use crate::domain::ledger::credit_log;
+use crate::primitives::actor::Actor;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
+
+/// How long a link holds.
+const LIFETIME_MILLIS: i64 = 15 * 60 * 1_000;
+
+/// Makes and reads links to exports.
+#[derive(Clone)]
+pub struct ExportLinks {
+    key: Hmac<Sha256>,
+    base_url: String,
+}
+
+/// Who asked for a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Requester {
+    /// A member of the account.
+    Member(Uuid),
+    /// An API key, by the number of its account and its id.
+    ApiKey(i64, Uuid),
+}
+
+impl Requester {
+    fn of(actor: &Actor) -> Option<Self> {
+        match actor {
+            Actor::Member { member_id, .. } => Some(Self::Member(member_id.uuid())),
+            Actor::ApiKey {
+                account_id, api_key_id, ..
+            } => Some(Self::ApiKey(account_id.number(), api_key_id.uuid())),
+            Actor::System => None,
+        }
+    }
+
+    /// The member, when it is one.
+    pub fn member_id(self) -> Option<MemberId> {
+        match self {
+            Self::Member(uuid) => Some(MemberId::from_uuid(uuid)),
+            Self::ApiKey(..) => None,
+        }
+    }
+
+    /// The API key with its account, when it is one.
+    pub fn api_key(self) -> Option<(AccountId, ApiKeyId)> {
+        match self {
+            Self::Member(_) => None,
+            Self::ApiKey(account, uuid) => Some((AccountId::from_number(account), ApiKeyId::from_uuid(uuid))),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    account: i64,
+    filter: serde_json::Value,
+    json_lines: bool,
+    requester: Requester,
+    expires_at: i64,
+}
+
+/// What a link stands for.
+#[derive(Clone, Debug)]
+pub struct ExportOrder {
+    /// Whose log.
+    pub account_id: AccountId,
+    /// Which entries.
+    pub filter: credit_log::CreditLogFilter,
+    /// As JSON lines instead of CSV.
+    pub json_lines: bool,
+    /// On whose behalf.
+    pub requester: Requester,
+}
+
+/// The link was not made here, was changed, or is too old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this link is not valid, or no longer: ask for a new one")]
+pub struct InvalidLink;
+
+impl ExportLinks {
+    /// Signs with a key derived from `secret`; links begin with `base_url`, which has no slash at its end.
+    pub fn new(secret: &[u8], base_url: &str) -> Self {
+        // HMAC takes keys of any length, so that this cannot fail; its own derivation keeps other uses of the secret apart.
+        let derived = mac(secret)
+            .chain_update(b"ledgerbell export link 1")
+            .finalize()
+            .into_bytes();
+        Self {
+            key: mac(&derived),
+            base_url: base_url.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    /// A link for `actor`, and when it ends.
+    pub(super) fn make(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        filter: Option<&CreditLogFilter>,
+        format: ExportFormat,
+        now: Timestamp,
+    ) -> Option<(String, Timestamp)> {
+        let expires_at = now.plus_millis(LIFETIME_MILLIS);
+        let claims = Claims {
+            account: account_id.number(),
+            filter: filter_to_json(filter),
+            json_lines: format == ExportFormat::JsonLines,
+            requester: Requester::of(actor)?,
+            expires_at: expires_at.millis(),
+        };
+        let claims = serde_json::to_vec(&claims).ok()?;
+        let signature = self.key.clone().chain_update(&claims).finalize().into_bytes();
+        let token = format!(
+            "{}.{}",
+            BASE64URL_NOPAD.encode(&claims),
+            BASE64URL_NOPAD.encode(&signature)
+        );
+        Some((
+            format!("{}/exports/credit-log?token={token}", self.base_url),
+            expires_at,
+        ))
+    }
+
+    /// What a link's token stands for, if it was made here and still holds.
+    pub fn open(&self, token: &str, now: Timestamp) -> Result<ExportOrder, InvalidLink> {
+        let (claims, signature) = token.split_once('.').ok_or(InvalidLink)?;
+        let decode = |part: &str| BASE64URL_NOPAD.decode(part.as_bytes()).map_err(|_| InvalidLink);
+        let (claims, signature) = (decode(claims)?, decode(signature)?);
+        let check = self.key.clone().chain_update(&claims);
+        check.verify_slice(&signature).map_err(|_| InvalidLink)?;
+        let claims: Claims = serde_json::from_slice(&claims).map_err(|_| InvalidLink)?;
+        if now.millis() >= claims.expires_at {
+            return Err(InvalidLink);
+        }
+        let account_id = AccountId::from_number(claims.account);
+        let filter = filter_from_json(claims.filter).ok_or(InvalidLink)?;
+        Ok(ExportOrder {
+            account_id,
+            filter: filter.for_account(account_id).map_err(|_| InvalidLink)?,
+            json_lines: claims.json_lines,
+            requester: claims.requester,
+        })
+    }
+}
+
+fn mac(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(link: &str) -> &str {
+        link.split_once("token=").expect("a token").1
+    }
+
+    #[test]
+    fn a_link_holds_for_a_while_and_cannot_be_changed() {
+        let links = ExportLinks::new(b"secret", "http://localhost/");
+        let actor = Actor::Member {
+            account_id: AccountId::from_number(7),
+            member_id: MemberId::from_uuid(Uuid::from_u128(9)),
+            role: crate::primitives::actor::MemberRole::Admin,
+        };
+        let filter = CreditLogFilter {
+            search: Some("yoga".to_owned()),
+            kinds: Some(vec![crate::graphql::ledger::CreditEntryKind::Session]),
+            ..CreditLogFilter::default()
+        };
+        let now = Timestamp::from_millis(1_000);
+        let (link, expires_at) = links
+            .make(
+                &actor,
+                AccountId::from_number(7),
+                Some(&filter),
+                ExportFormat::JsonLines,
+                now,
+            )
+            .expect("a link");
+        assert!(link.starts_with("http://localhost/exports/credit-log?token="));
+        let order = links.open(token(&link), now).expect("valid");
+        assert_eq!(order.account_id, AccountId::from_number(7));
+        assert_eq!(order.filter.search.as_deref(), Some("yoga"));
+        assert_eq!(order.requester.member_id(), actor.member_id());
+        assert!(order.json_lines);
+        assert_eq!(links.open(token(&link), expires_at).err(), Some(InvalidLink));
+        let changed = token(&link).replacen('e', "f", 1);
+        assert_eq!(links.open(&changed, now).err(), Some(InvalidLink));
+        let others = ExportLinks::new(b"other", "http://localhost");
+        assert_eq!(others.open(token(&link), now).err(), Some(InvalidLink));
+    }
+}

@@ -1,0 +1,128 @@
+//! Mutations of credits themselves: grants and corrections.
+
+use async_graphql::{Context, ID, InputObject, Object};
+
+use super::CreditLotKind;
+use super::payload::{AdjustCreditsPayload, GrantCreditsPayload};
+use crate::domain::ledger::Posted;
+use crate::domain::ledger::model::{Command, LotKind};
+use crate::graphql::context::{Scope, parse_id, scope};
+use crate::graphql::errors::ApiError;
+use crate::graphql::payload::Outcome;
+use crate::graphql::refusals::{Failure, LedgerFields};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, EntryId, IdKind};
+
+/// Credits to give.
+#[derive(InputObject, Debug)]
+pub(crate) struct GrantCreditsInput {
+    /// Who gets them. May be left out by a key that belongs to one account.
+    account_id: Option<ID>,
+    /// How many; above 0.
+    credits: Credits,
+    /// What for, in words for people: 1 to 500 characters.
+    description: String,
+    /// Whether they were bought elsewhere or are given.
+    #[graphql(default_with = "Some(CreditLotKind::Promotional)")]
+    kind: Option<CreditLotKind>,
+    /// When what is left of them runs out; never when left out.
+    expires_at: Option<Timestamp>,
+    /// Lots of lower priority are spent first; 0 when left out.
+    priority: Option<i32>,
+    /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
+    idempotency_key: String,
+}
+
+/// A correction of the balance. amount may be negative.
+#[derive(InputObject, Debug)]
+pub(crate) struct AdjustCreditsInput {
+    /// Whose balance. May be left out by a key that belongs to one account.
+    account_id: Option<ID>,
+    /// How much, with its sign; not 0.
+    amount: Credits,
+    /// What for, in words for people: 1 to 500 characters.
+    description: String,
+    /// The entry that this corrects; not one of a session, for that is refundSession.
+    reverses_entry_id: Option<ID>,
+    /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
+    idempotency_key: String,
+}
+
+async fn post(
+    scope: &Scope,
+    account_id: AccountId,
+    amount: &'static str,
+    key: String,
+    command: Command,
+) -> Result<Posted, Failure> {
+    let fields = LedgerFields {
+        account_id,
+        member: "actingMemberId",
+        session: "reversesEntryId",
+        amount,
+    };
+    let ledger = &scope.services.ledger;
+    ledger
+        .post(scope.actor(), account_id, None, key, command)
+        .await
+        .map_err(|error| fields.failure(error))
+}
+
+async fn grant(scope: &Scope, input: GrantCreditsInput) -> Result<Posted, Failure> {
+    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let command = Command::Grant {
+        credits: input.credits,
+        description: input.description,
+        kind: input.kind.map_or(LotKind::Promotional, Into::into),
+        expires_at: input.expires_at,
+        priority: input.priority.unwrap_or(0),
+    };
+    post(scope, account_id, "credits", input.idempotency_key, command).await
+}
+
+async fn adjust(scope: &Scope, input: AdjustCreditsInput) -> Result<Posted, Failure> {
+    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let reverses = match &input.reverses_entry_id {
+        None => None,
+        Some(id) => {
+            let id = parse_id(id, IdKind::Entry).filter(|id| id.account_id == account_id);
+            let id = id.ok_or_else(|| Failure::not_found("reversesEntryId", "entry"))?;
+            Some(EntryId::from_uuid(id.uuid))
+        }
+    };
+    let command = Command::Adjust {
+        amount: input.amount,
+        description: input.description,
+        reverses,
+    };
+    post(scope, account_id, "amount", input.idempotency_key, command).await
+}
+
+/// Mutations of credits themselves.
+#[derive(Default)]
+pub(crate) struct CreditMutation;
+
+/// Mutations of credits themselves.
+#[Object]
+impl CreditMutation {
+    /// Gives credits to an account. [auth: `MANAGE_CREDITS`]
+    async fn grant_credits(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, and on what terms.")] input: GrantCreditsInput,
+    ) -> Result<Option<GrantCreditsPayload>, ApiError> {
+        let outcome = Outcome::settle(grant(scope(ctx)?, input).await)?;
+        Ok(Some(GrantCreditsPayload(outcome)))
+    }
+
+    /// Corrects an account's balance, up or down. [auth: `MANAGE_CREDITS`]
+    async fn adjust_credits(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How much, and why.")] input: AdjustCreditsInput,
+    ) -> Result<Option<AdjustCreditsPayload>, ApiError> {
+        let outcome = Outcome::settle(adjust(scope(ctx)?, input).await)?;
+        Ok(Some(AdjustCreditsPayload(outcome)))
+    }
+}

@@ -1,0 +1,295 @@
+//! The credit log: its entries, and who caused them.
+
+use async_graphql::{Context, Enum, ID, Object};
+use data_encoding::HEXLOWER;
+
+use super::lot::LotDraw;
+use super::session::Session;
+use super::usage::CreditTotals;
+use crate::domain::ledger::{credit_log, model};
+use crate::graphql::context::{public_id, scope};
+use crate::graphql::errors::ApiError;
+use crate::graphql::loaders::must_exist;
+use crate::graphql::member::{Account, Member};
+use crate::graphql::scalars::Int64;
+use crate::graphql::top_up::TopUp;
+use crate::primitives::actor::{Cause, Permission};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::AccountId;
+
+/// What a line of the credit log records.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "model::EntryKind")]
+pub enum CreditEntryKind {
+    /// A top-up that a person asked for.
+    TopUp,
+    /// A top-up that the account's rule started.
+    AutoTopUp,
+    /// Credits given by the operator.
+    Grant,
+    /// A session's charge, or the fee of one that was canceled late or missed.
+    Session,
+    /// A session's charge given back.
+    SessionRefund,
+    /// Credits that ran out of time.
+    Expiry,
+    /// A top-up taken back.
+    Reversal,
+    /// A top-up lost in a dispute.
+    Chargeback,
+    /// A correction by the operator.
+    Adjustment,
+}
+
+/// What kind of caller caused something.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "credit_log::ActorKind")]
+pub enum ActorKind {
+    /// A member of the team.
+    Member,
+    /// An integration, by its API key.
+    ApiKey,
+    /// Ledgerbell itself.
+    System,
+    /// The payment gateway.
+    PaymentGateway,
+}
+
+/// Who caused something.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Actor {
+    account_id: AccountId,
+    cause: Cause,
+}
+
+impl Actor {
+    pub(in crate::graphql) fn new(account_id: AccountId, cause: Cause) -> Self {
+        Self { account_id, cause }
+    }
+}
+
+/// Who caused something.
+#[Object]
+impl Actor {
+    /// What kind of caller it was.
+    async fn kind(&self) -> ActorKind {
+        match self.cause {
+            Cause::Member(_) => ActorKind::Member,
+            Cause::ApiKey(..) => ActorKind::ApiKey,
+            Cause::System => ActorKind::System,
+            Cause::PaymentGateway => ActorKind::PaymentGateway,
+        }
+    }
+
+    /// Name for people: the member's, the API key's, "Ledgerbell" or "Payment gateway".
+    async fn label(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
+        let loaders = &scope(ctx)?.loaders;
+        Ok(match self.cause {
+            Cause::Member(member_id) => must_exist(loaders.member(self.account_id, member_id).await?, "member")?.name,
+            Cause::ApiKey(api_key_id, _) => must_exist(loaders.api_key(api_key_id).await?, "API key")?.name,
+            Cause::System => "Ledgerbell".to_owned(),
+            Cause::PaymentGateway => "Payment gateway".to_owned(),
+        })
+    }
+
+    /// The member who acted, or on whose behalf an API key did. Null where there is none.
+    async fn member(&self, ctx: &Context<'_>) -> Result<Option<Member>, ApiError> {
+        match self.cause {
+            Cause::Member(member_id) | Cause::ApiKey(_, Some(member_id)) => {
+                let member = scope(ctx)?.loaders.member(self.account_id, member_id).await?;
+                Ok(member.map(Member::new))
+            }
+            Cause::ApiKey(_, None) | Cause::System | Cause::PaymentGateway => Ok(None),
+        }
+    }
+}
+
+/// One immutable line of the credit log.
+#[derive(Clone, Debug)]
+pub(crate) struct CreditEntry(credit_log::Entry);
+
+impl CreditEntry {
+    pub(in crate::graphql) fn new(entry: credit_log::Entry) -> Self {
+        Self(entry)
+    }
+}
+
+/// One immutable line of the credit log: credits added or deducted, by whom, for what.
+#[Object]
+impl CreditEntry {
+    /// Opaque id, for `node` and for filters.
+    pub(in crate::graphql) async fn id(&self) -> ID {
+        public_id(self.0.id.global(self.0.account_id))
+    }
+
+    /// Position in the account's log: 1, 2, 3 … without holes. A member who sees only own entries sees gaps.
+    async fn sequence(&self) -> Int64 {
+        Int64(self.0.sequence)
+    }
+
+    /// When it was posted.
+    async fn occurred_at(&self) -> Timestamp {
+        self.0.occurred_at
+    }
+
+    /// What it records.
+    async fn kind(&self) -> CreditEntryKind {
+        self.0.kind.into()
+    }
+
+    /// Positive when credits were added, negative when deducted.
+    async fn amount(&self) -> Credits {
+        self.0.amount
+    }
+
+    /// The account's posted balance just before it.
+    async fn balance_before(&self) -> Credits {
+        self.0.balance_before()
+    }
+
+    /// The account's posted balance just after it.
+    async fn balance_after(&self) -> Credits {
+        self.0.balance_after
+    }
+
+    /// What it was for, in words for people.
+    async fn description(&self) -> &str {
+        &self.0.description
+    }
+
+    /// Who caused it.
+    async fn actor(&self) -> Actor {
+        Actor::new(self.0.account_id, self.0.cause)
+    }
+
+    /// The team member whose use it was. Null for top-ups, grants and corrections that concern nobody in particular.
+    async fn member(&self, ctx: &Context<'_>) -> Result<Option<Member>, ApiError> {
+        let Some(member_id) = self.0.member_id else {
+            return Ok(None);
+        };
+        let member = scope(ctx)?.loaders.member(self.0.account_id, member_id).await?;
+        Ok(member.map(Member::new))
+    }
+
+    /// The session it belongs to. Null where it belongs to none.
+    async fn session(&self, ctx: &Context<'_>) -> Result<Option<Session>, ApiError> {
+        let Some(session_id) = self.0.session_id else {
+            return Ok(None);
+        };
+        let session = scope(ctx)?.loaders.session(self.0.account_id, session_id).await?;
+        Ok(session.map(|session| Session::new(self.0.account_id, session)))
+    }
+
+    /// The top-up it belongs to. Null where it belongs to none. [auth: `READ_CREDIT_LOG`]
+    async fn top_up(&self, ctx: &Context<'_>) -> Result<Option<TopUp>, ApiError> {
+        let Some(top_up_id) = self.0.top_up_id else {
+            return Ok(None);
+        };
+        let top_up = scope(ctx)?.loaders.top_up(self.0.account_id, top_up_id).await?;
+        Ok(top_up.map(TopUp::new))
+    }
+
+    /// The entry that this one reverses or gives back. Null where it does neither.
+    async fn reverses(&self, ctx: &Context<'_>) -> Result<Option<CreditEntry>, ApiError> {
+        let Some(entry_id) = self.0.reverses else {
+            return Ok(None);
+        };
+        let entry = scope(ctx)?.loaders.entry(self.0.account_id, entry_id).await?;
+        Ok(entry.map(CreditEntry::new))
+    }
+
+    /// Entries that reverse this one or give part of it back, oldest first.
+    async fn reversed_by(&self, ctx: &Context<'_>) -> Result<Vec<CreditEntry>, ApiError> {
+        let entries = scope(ctx)?.loaders.reversals(self.0.account_id, self.0.id).await?;
+        Ok(entries.unwrap_or_default().into_iter().map(CreditEntry::new).collect())
+    }
+
+    /// Which lots the credits came from (negative) or went to (positive). Empty for callers without `READ_CREDIT_LOG`.
+    async fn lot_draws(&self, ctx: &Context<'_>) -> Result<Vec<LotDraw>, ApiError> {
+        let scope = scope(ctx)?;
+        if !scope.actor().permissions().has(Permission::ReadCreditLog) {
+            return Ok(Vec::new());
+        }
+        let draws = scope.loaders.draws(self.0.account_id, self.0.id).await?;
+        let account_id = self.0.account_id;
+        Ok(draws
+            .unwrap_or_default()
+            .into_iter()
+            .map(|draw| LotDraw::new(account_id, draw))
+            .collect())
+    }
+
+    /// Chain hash over this entry and the one before it, in hexadecimal; `ledgerbell verify` recomputes it.
+    async fn hash(&self) -> String {
+        HEXLOWER.encode(&self.0.hash)
+    }
+
+    /// The account whose log it is in.
+    async fn account(&self, ctx: &Context<'_>) -> Result<Account, ApiError> {
+        Account::load(ctx, self.0.account_id).await
+    }
+}
+
+/// One item of a page, and its cursor.
+#[derive(async_graphql::SimpleObject, Clone)]
+pub(super) struct CreditEntryEdge {
+    /// The item's place in this list, with this filter and order.
+    pub cursor: String,
+    /// The item.
+    pub node: CreditEntry,
+}
+
+/// A page of the credit log.
+pub(crate) struct CreditEntryConnection {
+    edges: Vec<CreditEntryEdge>,
+    page_info: crate::graphql::connection::PageInfo,
+    account_id: AccountId,
+    filter: credit_log::CreditLogFilter,
+}
+
+impl CreditEntryConnection {
+    pub(in crate::graphql) fn new(
+        (items, page_info): (Vec<(String, credit_log::Entry)>, crate::graphql::connection::PageInfo),
+        account_id: AccountId,
+        filter: credit_log::CreditLogFilter,
+    ) -> Self {
+        let edge = |(cursor, entry)| CreditEntryEdge {
+            cursor,
+            node: CreditEntry::new(entry),
+        };
+        Self {
+            edges: items.into_iter().map(edge).collect(),
+            page_info,
+            account_id,
+            filter,
+        }
+    }
+}
+
+/// A page of the credit log.
+#[Object]
+impl CreditEntryConnection {
+    /// The entries with their cursors.
+    async fn edges(&self) -> &[CreditEntryEdge] {
+        &self.edges
+    }
+
+    /// The entries alone.
+    async fn nodes(&self) -> Vec<&CreditEntry> {
+        self.edges.iter().map(|edge| &edge.node).collect()
+    }
+
+    /// Where the page stands in the list.
+    async fn page_info(&self) -> &crate::graphql::connection::PageInfo {
+        &self.page_info
+    }
+
+    /// Sums over the whole filter, not this page. Computed only when asked for, also with first: 0.
+    async fn totals(&self, ctx: &Context<'_>) -> Result<Option<CreditTotals>, ApiError> {
+        let scope = scope(ctx)?;
+        let log = &scope.services.credit_log;
+        let totals = log.totals(scope.actor(), self.account_id, &self.filter).await?;
+        Ok(Some(totals.into()))
+    }
+}

@@ -1,0 +1,104 @@
+//! Credit lots.
+
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+
+use super::entry::CreditEntry;
+use crate::domain::ledger::{credit_log, model};
+use crate::graphql::connection::connection;
+use crate::graphql::context::{public_id, scope};
+use crate::graphql::errors::ApiError;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::AccountId;
+
+/// Where the credits of a lot came from.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "model::LotKind")]
+pub enum CreditLotKind {
+    /// Bought.
+    Paid,
+    /// Given.
+    Promotional,
+}
+
+/// Credits that came in together.
+#[derive(Clone, Debug)]
+pub(crate) struct CreditLot {
+    account_id: AccountId,
+    lot: model::Lot,
+}
+
+impl CreditLot {
+    pub(in crate::graphql) fn new(account_id: AccountId, lot: model::Lot) -> Self {
+        Self { account_id, lot }
+    }
+}
+
+/// Credits that came in together: they share an expiry and are spent in the order priority, expiresAt, PROMOTIONAL first,
+/// oldest first.
+#[Object]
+impl CreditLot {
+    /// Opaque id, for `node`.
+    pub(in crate::graphql) async fn id(&self) -> ID {
+        public_id(self.lot.id.global(self.account_id))
+    }
+
+    /// Bought or given.
+    async fn kind(&self) -> CreditLotKind {
+        self.lot.kind.into()
+    }
+
+    /// How many came in, before debt was repaid from them.
+    async fn granted(&self) -> Credits {
+        self.lot.granted
+    }
+
+    /// How many are left.
+    async fn remaining(&self) -> Credits {
+        self.lot.remaining
+    }
+
+    /// Lots of lower priority are spent first.
+    async fn priority(&self) -> i32 {
+        self.lot.priority
+    }
+
+    /// When what is left runs out. Null when it never does.
+    async fn expires_at(&self) -> Option<Timestamp> {
+        self.lot.expires_at
+    }
+
+    /// When they came in.
+    async fn created_at(&self) -> Timestamp {
+        self.lot.created_at
+    }
+
+    /// The line of the credit log that brought them.
+    async fn entry(&self, ctx: &Context<'_>) -> Result<Option<CreditEntry>, ApiError> {
+        let entry = scope(ctx)?.loaders.entry(self.account_id, self.lot.entry_id).await?;
+        Ok(entry.map(CreditEntry::new))
+    }
+}
+
+connection! {
+    /// A page of credit lots.
+    CreditLotConnection, CreditLotEdge of CreditLot
+}
+
+/// What an entry moved out of or into one lot.
+#[derive(SimpleObject, Clone, Debug)]
+pub(super) struct LotDraw {
+    /// The lot.
+    pub lot: CreditLot,
+    /// Negative when credits were drawn from it, positive when they came in or were given back.
+    pub amount: Credits,
+}
+
+impl LotDraw {
+    pub(super) fn new(account_id: AccountId, draw: credit_log::LotDraw) -> Self {
+        Self {
+            lot: CreditLot::new(account_id, draw.lot),
+            amount: draw.amount,
+        }
+    }
+}

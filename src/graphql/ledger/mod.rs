@@ -1,0 +1,29 @@
+//! The ledger in the public language: the credit log, usage, sessions, lots, balances, and what changes them.
+//!
+//! Called by the schema's roots and by the account type. Shapes only: who may see what, and every rule about credits, is the
+//! domain's.
+
+mod balance;
+mod credit_mutation;
+mod entry;
+mod export;
+mod filter;
+mod lot;
+mod payload;
+mod session;
+mod session_mutation;
+mod usage;
+
+pub(super) use balance::{AccountStatus, Balance, Eligibility};
+pub(super) use credit_mutation::CreditMutation;
+pub(super) use entry::{Actor, CreditEntry, CreditEntryConnection};
+pub(super) use export::{ExportFormat, ExportLink, filter_from_json, filter_to_json};
+pub(super) use filter::{CreditLogFilter, DateTimeRange, SortOrder, at_most_100};
+pub(super) use lot::{CreditLot, CreditLotConnection, CreditLotKind};
+pub(super) use payload::{
+    AdjustCreditsPayload, BookSessionPayload, BookSessionsPayload, CancelSessionPayload, CompleteSessionPayload,
+    CompleteSessionsPayload, GrantCreditsPayload, RefundSessionPayload, RescheduleSessionPayload,
+};
+pub(super) use session::{Session, SessionConnection, SessionFilter, SessionOrder};
+pub(super) use session_mutation::SessionMutation;
+pub(super) use usage::{CreditTotals, CreditUsage, CreditUsageConnection, UsageGrouping, UsageScope};

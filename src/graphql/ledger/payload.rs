@@ -1,0 +1,240 @@
+//! What mutations of the ledger answer.
+
+use async_graphql::{Context, Object};
+
+use super::{Balance, CreditEntry, Session};
+use crate::domain::ledger::Posted;
+use crate::graphql::context::scope;
+use crate::graphql::errors::ApiError;
+use crate::graphql::member::Account;
+use crate::graphql::payload::Outcome;
+use crate::graphql::refusals::{Present, UserError};
+use crate::graphql::scalars::LiveCursorText;
+
+/// What one posted command has to show. Things are read when they are asked for, as they are by then.
+impl Outcome<Posted> {
+    async fn session(&self, ctx: &Context<'_>) -> Result<Option<Session>, ApiError> {
+        let id = match (&self.done, &self.present) {
+            (Some(posted), _) => posted.outcome.session_id.map(|id| (posted.account_id, id)),
+            (None, Some(Present::Session(account_id, id))) => Some((*account_id, *id)),
+            (None, _) => None,
+        };
+        let Some((account_id, id)) = id else {
+            return Ok(None);
+        };
+        let session = scope(ctx)?.loaders.session(account_id, id).await?;
+        Ok(session.map(|session| Session::new(account_id, session)))
+    }
+
+    async fn entry(&self, ctx: &Context<'_>) -> Result<Option<CreditEntry>, ApiError> {
+        let posted = self.done.as_ref();
+        let Some((account_id, id)) = posted.and_then(|posted| Some((posted.account_id, posted.outcome.entry_id?)))
+        else {
+            return Ok(None);
+        };
+        let entry = scope(ctx)?.loaders.entry(account_id, id).await?;
+        Ok(entry.map(CreditEntry::new))
+    }
+
+    async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>, ApiError> {
+        match &self.done {
+            Some(posted) => Account::after(ctx, posted).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn balance(&self) -> Option<Balance> {
+        self.done.as_ref().map(|posted| Balance::new(posted.balance.clone()))
+    }
+
+    fn live_cursor(&self) -> Option<LiveCursorText> {
+        self.done
+            .as_ref()
+            .map(|posted| LiveCursorText(posted.live_cursor.encode()))
+    }
+}
+
+/// Declares the payload of a mutation of one session.
+macro_rules! session_payload {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub(crate) struct $name(pub(super) Outcome<Posted>);
+
+        $(#[$doc])*
+        #[Object]
+        impl $name {
+            /// The session as it is now. Null when refused, but for refusals whose code says that it is here.
+            async fn session(&self, ctx: &Context<'_>) -> Result<Option<Session>, ApiError> {
+                self.0.session(ctx).await
+            }
+
+            /// The account's balance right after. Null when refused.
+            async fn balance(&self) -> Option<Balance> {
+                self.0.balance()
+            }
+
+            /// The account. Null when refused.
+            async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>, ApiError> {
+                self.0.account(ctx).await
+            }
+
+            /// The line that this posted to the credit log. Null when it moved nothing.
+            async fn entry(&self, ctx: &Context<'_>) -> Result<Option<CreditEntry>, ApiError> {
+                self.0.entry(ctx).await
+            }
+
+            /// The place in the account's event stream right after. Null when refused.
+            async fn live_cursor(&self) -> Option<LiveCursorText> {
+                self.0.live_cursor()
+            }
+
+            /// Why nothing was changed. Empty when it was.
+            pub(crate) async fn user_errors(&self) -> Vec<UserError> {
+                self.0.errors.clone()
+            }
+        }
+    };
+}
+
+session_payload! {
+    /// What bookSession answers.
+    BookSessionPayload
+}
+session_payload! {
+    /// What rescheduleSession answers.
+    RescheduleSessionPayload
+}
+session_payload! {
+    /// What completeSession answers.
+    CompleteSessionPayload
+}
+session_payload! {
+    /// What cancelSession answers.
+    CancelSessionPayload
+}
+session_payload! {
+    /// What refundSession answers.
+    RefundSessionPayload
+}
+
+/// Declares the payload of a mutation that posts an entry of its own.
+macro_rules! entry_payload {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub(crate) struct $name(pub(super) Outcome<Posted>);
+
+        $(#[$doc])*
+        #[Object]
+        impl $name {
+            /// The line that this posted to the credit log. Null when refused.
+            async fn entry(&self, ctx: &Context<'_>) -> Result<Option<CreditEntry>, ApiError> {
+                self.0.entry(ctx).await
+            }
+
+            /// The account's balance right after. Null when refused.
+            async fn balance(&self) -> Option<Balance> {
+                self.0.balance()
+            }
+
+            /// The account. Null when refused.
+            async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>, ApiError> {
+                self.0.account(ctx).await
+            }
+
+            /// The place in the account's event stream right after. Null when refused.
+            async fn live_cursor(&self) -> Option<LiveCursorText> {
+                self.0.live_cursor()
+            }
+
+            /// Why nothing was changed. Empty when it was.
+            pub(crate) async fn user_errors(&self) -> Vec<UserError> {
+                self.0.errors.clone()
+            }
+        }
+    };
+}
+
+entry_payload! {
+    /// What grantCredits answers.
+    GrantCreditsPayload
+}
+entry_payload! {
+    /// What adjustCredits answers.
+    AdjustCreditsPayload
+}
+
+/// What became of one item of a list.
+pub(crate) struct SessionResult(Outcome<Posted>);
+
+/// What became of one item of a list.
+#[Object]
+impl SessionResult {
+    /// The session as it is now. Null when refused, but for refusals whose code says that it is here.
+    async fn session(&self, ctx: &Context<'_>) -> Result<Option<Session>, ApiError> {
+        self.0.session(ctx).await
+    }
+
+    /// Why nothing was changed for this item. Empty when it was.
+    async fn user_errors(&self) -> &[UserError] {
+        &self.0.errors
+    }
+}
+
+/// Declares the payload of a mutation of many sessions.
+macro_rules! sessions_payload {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub(crate) struct $name {
+            results: Option<Vec<SessionResult>>,
+            last: Option<Posted>,
+            errors: Vec<UserError>,
+        }
+
+        impl $name {
+            pub(super) fn new(outcome: Outcome<Vec<Outcome<Posted>>>) -> Self {
+                let posted = outcome.done.iter().flatten().filter_map(|item| item.done.as_ref());
+                Self {
+                    last: posted.max_by_key(|posted| posted.live_cursor.sequence).cloned(),
+                    results: outcome.done.map(|items| items.into_iter().map(SessionResult).collect()),
+                    errors: outcome.errors,
+                }
+            }
+        }
+
+        $(#[$doc])*
+        #[Object]
+        impl $name {
+            /// One result per item, in order; a refused item touches no other. Null when the whole list was refused.
+            async fn results(&self) -> Option<&Vec<SessionResult>> {
+                self.results.as_ref()
+            }
+
+            /// The account. Null when nothing was changed.
+            async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>, ApiError> {
+                match &self.last {
+                    Some(posted) => Account::after(ctx, posted).await.map(Some),
+                    None => Ok(None),
+                }
+            }
+
+            /// The place in the account's event stream after the last of them. Null when nothing was changed.
+            async fn live_cursor(&self) -> Option<LiveCursorText> {
+                self.last.as_ref().map(|posted| LiveCursorText(posted.live_cursor.encode()))
+            }
+
+            /// Why the whole list was refused. Empty when each item has its own answer.
+            pub(crate) async fn user_errors(&self) -> Vec<UserError> {
+                self.errors.clone()
+            }
+        }
+    };
+}
+
+sessions_payload! {
+    /// What bookSessions answers.
+    BookSessionsPayload
+}
+sessions_payload! {
+    /// What completeSessions answers.
+    CompleteSessionsPayload
+}

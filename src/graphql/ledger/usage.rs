@@ -1,0 +1,143 @@
+//! Sums over the credit log.
+
+use async_graphql::{Context, Enum, Object, SimpleObject};
+
+use super::entry::{Actor, CreditEntryKind};
+use crate::domain::ledger::credit_log;
+use crate::graphql::connection::connection;
+use crate::graphql::context::scope;
+use crate::graphql::errors::ApiError;
+use crate::graphql::member::Member;
+use crate::graphql::scalars::{Date, Int64};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::AccountId;
+
+/// Whose figures these are.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "credit_log::UsageScope")]
+pub enum UsageScope {
+    /// The whole account's.
+    Account,
+    /// One member's own.
+    Member,
+}
+
+/// Sums over entries of the credit log.
+#[derive(SimpleObject, Clone, Copy, Debug)]
+pub(crate) struct CreditTotals {
+    /// Whether these are the whole account's figures or one member's own.
+    pub scope: UsageScope,
+    /// How many entries.
+    pub count: Int64,
+    /// Sum of the positive amounts.
+    pub added: Credits,
+    /// Sum of the negative amounts, without the sign.
+    pub deducted: Credits,
+    /// added - deducted.
+    pub net: Credits,
+}
+
+impl From<credit_log::CreditTotals> for CreditTotals {
+    fn from(totals: credit_log::CreditTotals) -> Self {
+        Self {
+            scope: totals.scope.into(),
+            count: Int64(totals.count),
+            added: totals.added,
+            deducted: totals.deducted,
+            net: totals.net(),
+        }
+    }
+}
+
+/// What usage is grouped by. At most one of the periods at a time.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "credit_log::UsageGrouping")]
+pub enum UsageGrouping {
+    /// The member whose use it was.
+    Member,
+    /// The kind of entry.
+    Kind,
+    /// Who caused it.
+    Actor,
+    /// The hour.
+    Hour,
+    /// The calendar day.
+    Day,
+    /// The week, which begins on Monday.
+    Week,
+    /// The calendar month.
+    Month,
+}
+
+/// Sums of one group.
+#[derive(Clone, Debug)]
+pub(crate) struct CreditUsage {
+    account_id: AccountId,
+    group: credit_log::UsageGroup,
+}
+
+impl CreditUsage {
+    pub(in crate::graphql) fn new(account_id: AccountId, group: credit_log::UsageGroup) -> Self {
+        Self { account_id, group }
+    }
+}
+
+/// Sums of one group. A group's key is a member, a kind, an actor, the first day of a period in the time zone, or several of
+/// these.
+#[Object]
+impl CreditUsage {
+    /// Tells the groups of one list apart, and stays the same from request to request.
+    async fn key(&self) -> &str {
+        &self.group.key
+    }
+
+    /// The member, when grouped by MEMBER. Null in the group of entries that concern nobody in particular.
+    async fn member(&self, ctx: &Context<'_>) -> Result<Option<Member>, ApiError> {
+        let Some(member_id) = self.group.member_id else {
+            return Ok(None);
+        };
+        let member = scope(ctx)?.loaders.member(self.account_id, member_id).await?;
+        Ok(member.map(Member::new))
+    }
+
+    /// The kind, when grouped by KIND.
+    async fn kind(&self) -> Option<CreditEntryKind> {
+        self.group.kind.map(Into::into)
+    }
+
+    /// Who caused it, when grouped by ACTOR.
+    async fn actor(&self) -> Option<Actor> {
+        self.group.actor.map(|cause| Actor::new(self.account_id, cause))
+    }
+
+    /// The first day of the period, when grouped by one.
+    async fn date(&self) -> Option<Date> {
+        self.group.date.map(Date)
+    }
+
+    /// When the period begins, when grouped by one.
+    async fn period_start(&self) -> Option<Timestamp> {
+        self.group.period_start
+    }
+
+    /// When the next period begins, when grouped by one.
+    async fn period_end(&self) -> Option<Timestamp> {
+        self.group.period_end
+    }
+
+    /// The group's sums.
+    async fn totals(&self) -> CreditTotals {
+        self.group.totals.into()
+    }
+
+    /// The account's posted balance at the end of the period, when grouped by a period alone and over the whole log.
+    async fn closing_balance(&self) -> Option<Credits> {
+        self.group.closing_balance
+    }
+}
+
+connection! {
+    /// A page of groups.
+    CreditUsageConnection, CreditUsageEdge of CreditUsage
+}

@@ -1,0 +1,179 @@
+//! Things by id, gathered: what a page's items ask for one by one is read in one statement.
+//!
+//! One set per request. Sharing it would show one caller what was read for another, and rows as they were before a mutation of
+//! the same request; for the latter reason nothing is kept between batches either.
+
+use std::collections::HashMap;
+
+use async_graphql::dataloader::{DataLoader, Loader};
+use async_graphql::runtime::{TokioSpawner, TokioTimer};
+
+use super::errors::ApiError;
+use crate::domain::Services;
+use crate::domain::fault::{Fault, QueryError};
+use crate::domain::ledger::Balance;
+use crate::domain::ledger::credit_log::{Entry, LotDraw};
+use crate::domain::ledger::model::Lot;
+use crate::domain::ledger::sessions::SessionView;
+use crate::domain::member::{Account, ApiKey, Contact, Member};
+use crate::domain::top_up::TopUp;
+use crate::primitives::actor::{AccessError, Actor};
+use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, LotId, MemberId, SessionId, TopUpId};
+
+/// Where the loaders read, and for whom.
+struct Source {
+    services: Services,
+    actor: Actor,
+}
+
+/// The loaders of one request.
+pub(super) struct Loaders(DataLoader<Source>);
+
+/// Ids by the account they belong to: each account is read by statements of its own, as a sharded database needs.
+fn by_account<I>(keys: impl Iterator<Item = (AccountId, I)>) -> HashMap<AccountId, Vec<I>> {
+    let mut accounts: HashMap<AccountId, Vec<I>> = HashMap::new();
+    for (account_id, id) in keys {
+        accounts.entry(account_id).or_default().push(id);
+    }
+    accounts
+}
+
+/// What was read; what the caller may not reach is left out, as if it did not exist.
+fn reached<I, V>(result: Result<HashMap<I, V>, QueryError>) -> Result<HashMap<I, V>, ApiError> {
+    match result {
+        Err(QueryError::Access(AccessError::NotFound)) => Ok(HashMap::new()),
+        result => Ok(result?),
+    }
+}
+
+/// Declares a key, and the loader and the method for it. All of them go account by account.
+macro_rules! loaded {
+    ($($key:ident($id:ty) => $method:ident -> $value:ty = |$source:ident, $account_id:ident, $ids:ident| $load:expr;)*) => {$(
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+        struct $key(AccountId, $id);
+
+        impl Loader<$key> for Source {
+            type Value = $value;
+            type Error = ApiError;
+
+            async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, $value>, ApiError> {
+                let $source = self;
+                let mut found = HashMap::with_capacity(keys.len());
+                for ($account_id, $ids) in by_account(keys.iter().map(|key| (key.0, key.1))) {
+                    let values = reached($load)?;
+                    found.extend(values.into_iter().map(|(id, value)| ($key($account_id, id), value)));
+                }
+                Ok(found)
+            }
+        }
+
+        impl Loaders {
+            pub(super) async fn $method(&self, account_id: AccountId, id: $id) -> Result<Option<$value>, ApiError> {
+                self.0.load_one($key(account_id, id)).await
+            }
+        }
+    )*};
+}
+
+loaded! {
+    MemberKey(MemberId) => member -> Member =
+        |source, account_id, ids| source.services.members.find_by_ids(&source.actor, account_id, &ids).await;
+    ContactKey(MemberId) => contact -> Contact =
+        |source, account_id, ids| source.services.members.contacts(&source.actor, account_id, &ids).await;
+    EntryKey(EntryId) => entry -> Entry =
+        |source, account_id, ids| source.services.credit_log.entries_by_id(&source.actor, account_id, &ids).await;
+    SessionEntriesKey(SessionId) => entries_of_session -> Vec<Entry> =
+        |source, account_id, ids| source.services.credit_log.entries_of_sessions(&source.actor, account_id, &ids).await;
+    TopUpEntriesKey(TopUpId) => entries_of_top_up -> Vec<Entry> =
+        |source, account_id, ids| source.services.credit_log.entries_of_top_ups(&source.actor, account_id, &ids).await;
+    ReversalsKey(EntryId) => reversals -> Vec<Entry> =
+        |source, account_id, ids| source.services.credit_log.reversals_of(&source.actor, account_id, &ids).await;
+    DrawsKey(EntryId) => draws -> Vec<LotDraw> =
+        |source, account_id, ids| source.services.credit_log.draws_of(&source.actor, account_id, &ids).await;
+    SessionKey(SessionId) => session -> SessionView = |source, account_id, ids| {
+        let now = source.services.clock.now();
+        source.services.sessions.by_ids(&source.actor, account_id, &ids, now).await
+    };
+    LotKey(LotId) => lot -> Lot =
+        |source, account_id, ids| source.services.lots.by_ids(&source.actor, account_id, &ids).await;
+    TopUpKey(TopUpId) => top_up -> TopUp =
+        |source, account_id, ids| source.services.top_ups.by_ids(&source.actor, account_id, &ids).await;
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct AccountKey(AccountId);
+
+impl Loader<AccountKey> for Source {
+    type Value = Account;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[AccountKey]) -> Result<HashMap<AccountKey, Account>, ApiError> {
+        let ids: Vec<AccountId> = keys.iter().map(|key| key.0).collect();
+        let accounts = self.services.accounts.find_by_ids(&self.actor, &ids).await?;
+        Ok(accounts
+            .into_iter()
+            .map(|(id, account)| (AccountKey(id), account))
+            .collect())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct BalanceKey(AccountId);
+
+impl Loader<BalanceKey> for Source {
+    type Value = Balance;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[BalanceKey]) -> Result<HashMap<BalanceKey, Balance>, ApiError> {
+        let reached = keys.iter().map(|key| key.0).filter(|id| self.actor.reaches(*id));
+        let ids: Vec<AccountId> = reached.collect();
+        let balances = self.services.ledger.balances(&ids).await?;
+        Ok(balances
+            .into_iter()
+            .map(|(id, balance)| (BalanceKey(id), balance))
+            .collect())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct ApiKeyKey(ApiKeyId);
+
+impl Loader<ApiKeyKey> for Source {
+    type Value = ApiKey;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[ApiKeyKey]) -> Result<HashMap<ApiKeyKey, ApiKey>, ApiError> {
+        let ids: Vec<ApiKeyId> = keys.iter().map(|key| key.0).collect();
+        let api_keys = self.services.api_keys.find_by_ids(&ids).await?;
+        Ok(api_keys
+            .into_iter()
+            .map(|(id, api_key)| (ApiKeyKey(id), api_key))
+            .collect())
+    }
+}
+
+impl Loaders {
+    /// For one request of `actor`. Must be called on the runtime.
+    pub(super) fn new(services: Services, actor: Actor) -> Self {
+        let source = Source { services, actor };
+        Self(DataLoader::new(source, TokioSpawner::current(), TokioTimer::default()))
+    }
+
+    pub(super) async fn account(&self, account_id: AccountId) -> Result<Option<Account>, ApiError> {
+        self.0.load_one(AccountKey(account_id)).await
+    }
+
+    pub(super) async fn balance(&self, account_id: AccountId) -> Result<Option<Balance>, ApiError> {
+        self.0.load_one(BalanceKey(account_id)).await
+    }
+
+    /// For the names of keys in the log. Whoever sees the entry may see what the key is called, and no more.
+    pub(super) async fn api_key(&self, api_key_id: ApiKeyId) -> Result<Option<ApiKey>, ApiError> {
+        self.0.load_one(ApiKeyKey(api_key_id)).await
+    }
+}
+
+/// For what a row names and what must therefore exist.
+pub(super) fn must_exist<T>(found: Option<T>, what: &str) -> Result<T, ApiError> {
+    found.ok_or_else(|| Fault::Internal(format!("a row names a {what} that does not exist")).into())
+}

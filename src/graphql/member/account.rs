@@ -1,0 +1,446 @@
+//! The account: what everything else hangs on.
+
+use async_graphql::{Context, ID, Object, SimpleObject};
+
+use super::api_key::ApiKey;
+use super::person::{Member, MemberConnection, MemberRole};
+use crate::domain::event::LiveCursor;
+use crate::domain::ledger::model::AccountStatus as Status;
+use crate::domain::ledger::{self, Posted, sessions};
+use crate::domain::member;
+use crate::graphql::connection::{PageArguments, relay};
+use crate::graphql::context::{Scope, public_id, scope};
+use crate::graphql::errors::{ApiError, found};
+use crate::graphql::ledger::{
+    AccountStatus, Balance, CreditEntryConnection, CreditLogFilter, CreditLot, CreditLotConnection, CreditUsage,
+    CreditUsageConnection, Eligibility, ExportFormat, ExportLink, Session, SessionConnection, SessionFilter,
+    SessionOrder, SortOrder, UsageGrouping, at_most_100,
+};
+use crate::graphql::loaders::must_exist;
+use crate::graphql::scalars::{Decimal, LiveCursorText, TimeZone};
+use crate::graphql::top_up::{TopUp, TopUpConnection, TopUpFilter};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::cursor::CursorScope;
+use crate::primitives::ids::GlobalId;
+use crate::primitives::money::{self, Currency};
+use crate::primitives::page::{Page, SortOrder as Order};
+
+/// An amount of money. It has exactly its currency's own digits (JPY 0, EUR 2), but for creditPrice.
+#[derive(SimpleObject, Clone, Copy, Debug)]
+pub(crate) struct Money {
+    /// How much, in the currency's major unit.
+    amount: Decimal,
+    /// Of what.
+    currency: Currency,
+}
+
+impl From<money::Money> for Money {
+    fn from(money: money::Money) -> Self {
+        Self {
+            amount: Decimal(money.to_decimal()),
+            currency: money.currency,
+        }
+    }
+}
+
+/// The prepaid account of a team.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    row: member::Account,
+    /// The balance when it is known already: right after a command, as of that command.
+    balance: Option<ledger::Balance>,
+    live_cursor: Option<LiveCursor>,
+}
+
+impl Account {
+    /// The account as others' fields show it.
+    pub(in crate::graphql) fn new(scope: &Scope, row: member::Account) -> Self {
+        Self {
+            live_cursor: scope.live_cursors.get(&row.id).copied(),
+            row,
+            balance: None,
+        }
+    }
+
+    /// The account of a thing that the caller sees, so that it exists for them.
+    pub(in crate::graphql) async fn load(
+        ctx: &Context<'_>,
+        account_id: crate::primitives::ids::AccountId,
+    ) -> Result<Self, ApiError> {
+        let scope = scope(ctx)?;
+        let row = must_exist(scope.loaders.account(account_id).await?, "account")?;
+        Ok(Self::new(scope, row))
+    }
+
+    /// The account right after a command: its cursor is the command's, from which nothing later is missed.
+    pub(in crate::graphql) async fn after(ctx: &Context<'_>, posted: &Posted) -> Result<Self, ApiError> {
+        let mut account = Self::load(ctx, posted.account_id).await?;
+        account.live_cursor = Some(posted.live_cursor);
+        account.balance = Some(posted.balance.clone());
+        Ok(account)
+    }
+
+    async fn current_balance(&self, ctx: &Context<'_>) -> Result<ledger::Balance, ApiError> {
+        match &self.balance {
+            Some(balance) => Ok(balance.clone()),
+            None => must_exist(scope(ctx)?.loaders.balance(self.row.id).await?, "balance"),
+        }
+    }
+
+    /// What a page cursor of one of this account's lists belongs to.
+    fn list(&self, name: &str, filter: &str, order: &str) -> CursorScope {
+        CursorScope::of(&[name, &self.row.id.number().to_string(), filter, order])
+    }
+}
+
+/// Whether the page itself is wanted: `first: 0` asks for totals alone.
+fn wants_page(ctx: &Context<'_>, first: Option<i32>) -> bool {
+    first != Some(0) || ctx.look_ahead().field("pageInfo").exists()
+}
+
+/// The prepaid account of a team, with one balance.
+#[Object]
+impl Account {
+    /// Opaque id, for `node`, arguments and inputs.
+    pub(in crate::graphql) async fn id(&self) -> ID {
+        public_id(GlobalId::account(self.row.id))
+    }
+
+    /// The platform's own id.
+    async fn external_id(&self) -> Option<&str> {
+        self.row.external_id.as_deref()
+    }
+
+    /// The team's name.
+    async fn name(&self) -> &str {
+        &self.row.name
+    }
+
+    /// What the account may do.
+    async fn status(&self, ctx: &Context<'_>) -> Result<AccountStatus, ApiError> {
+        Ok(self.current_balance(ctx).await?.status.into())
+    }
+
+    /// Why the account is frozen, in words for people. Null unless FROZEN.
+    async fn frozen_reason(&self, ctx: &Context<'_>) -> Result<Option<String>, ApiError> {
+        let balance = self.current_balance(ctx).await?;
+        Ok(balance.halt_reason.filter(|_| balance.status == Status::Frozen))
+    }
+
+    /// Where the account's days and months begin and end.
+    async fn timezone(&self) -> TimeZone {
+        TimeZone(self.row.timezone)
+    }
+
+    /// Price of one credit.
+    async fn credit_price(&self) -> Money {
+        Money {
+            amount: Decimal(self.row.credit_price.to_decimal()),
+            currency: self.row.currency,
+        }
+    }
+
+    /// What the account has.
+    async fn balance(&self, ctx: &Context<'_>) -> Result<Balance, ApiError> {
+        self.current_balance(ctx).await.map(Balance::new)
+    }
+
+    /// Whether sessions can be booked and joined.
+    async fn eligibility(&self, ctx: &Context<'_>) -> Result<Eligibility, ApiError> {
+        Ok(Eligibility::from(&self.current_balance(ctx).await?))
+    }
+
+    /// The credit log, newest first: every credit added or deducted, by whom, for which session. A member without
+    /// `READ_CREDIT_LOG` sees their own entries.
+    #[allow(clippy::too_many_arguments, reason = "they are the contract's")]
+    async fn credit_log(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which entries; all when left out.")] filter: Option<CreditLogFilter>,
+        #[graphql(desc = "Newest or oldest first.", default_with = "Some(SortOrder::NewestFirst)")] order: Option<
+            SortOrder,
+        >,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither first nor last is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only items after this cursor of the same filter and order.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
+    ) -> Result<CreditEntryConnection, ApiError> {
+        let scope = scope(ctx)?;
+        let filter = filter.unwrap_or_default().for_account(self.row.id)?;
+        let (order, order_name) = in_order(order);
+        let place = self.list("credit_log", &filter.canonical(), order_name);
+        let wants_page = wants_page(ctx, first);
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        let request = arguments.request(place)?;
+        let page = if wants_page {
+            let log = &scope.services.credit_log;
+            log.page(scope.actor(), self.row.id, &filter, order, &request).await?
+        } else {
+            Page::from_scan(Vec::new(), &request)
+        };
+        let page = relay(page, place, request.backward);
+        Ok(CreditEntryConnection::new(page, self.row.id, filter))
+    }
+
+    /// Sums over the same filter as creditLog, grouped.
+    #[allow(clippy::too_many_arguments, reason = "they are the contract's")]
+    async fn credit_usage(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which entries; all when left out.")] filter: Option<CreditLogFilter>,
+        #[graphql(desc = "What the sums are grouped by: any of MEMBER, KIND, ACTOR, and at most one period.")] group_by: Vec<UsageGrouping>,
+        #[graphql(desc = "Where periods begin and end; the account's own time zone when left out.")] timezone: Option<
+            TimeZone,
+        >,
+        #[graphql(desc = "The first so many groups, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Only groups after this cursor of the same filter and grouping.")] after: Option<String>,
+    ) -> Result<Option<CreditUsageConnection>, ApiError> {
+        let scope = scope(ctx)?;
+        at_most_100("groupBy", Some(&group_by))?;
+        let filter = filter.unwrap_or_default().for_account(self.row.id)?;
+        let timezone = timezone.map(|zone| zone.0);
+        let group_by: Vec<_> = group_by.into_iter().map(Into::into).collect();
+        let grouping = format!("{group_by:?} {timezone:?}");
+        let place = self.list("credit_usage", &filter.canonical(), &grouping);
+        let request = PageArguments::forward(first, after).request(place)?;
+        let log = &scope.services.credit_log;
+        let page = log
+            .usage(scope.actor(), self.row.id, &filter, &group_by, timezone, &request)
+            .await?;
+        let page = page.map(|group| CreditUsage::new(self.row.id, group));
+        Ok(Some(CreditUsageConnection::new(relay(page, place, false))))
+    }
+
+    /// A link to the whole filtered log as a file; made as it is downloaded, so size does not matter.
+    async fn credit_log_export(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which entries; all when left out.")] filter: Option<CreditLogFilter>,
+        #[graphql(desc = "What kind of file.", default_with = "Some(ExportFormat::Csv)")] format: Option<ExportFormat>,
+    ) -> Result<Option<ExportLink>, ApiError> {
+        let scope = scope(ctx)?;
+        // Refused here what would be refused when the file is fetched.
+        let checked = filter.clone().unwrap_or_default().for_account(self.row.id)?;
+        let log = &scope.services.credit_log;
+        drop(log.export(scope.actor(), self.row.id, &checked).await?);
+        let format = format.unwrap_or(ExportFormat::Csv);
+        let links = &scope.export_links;
+        let link = links.make(scope.actor(), self.row.id, filter.as_ref(), format, scope.now());
+        Ok(link.map(|(url, expires_at)| ExportLink { url, expires_at }))
+    }
+
+    /// Sessions. A member without `READ_CREDIT_LOG` sees their own.
+    #[allow(clippy::too_many_arguments, reason = "they are the contract's")]
+    async fn sessions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which sessions; all when left out.")] filter: Option<SessionFilter>,
+        #[graphql(
+            desc = "Which instant the list goes by.",
+            default_with = "Some(SessionOrder::BookedAt)"
+        )]
+        order_by: Option<SessionOrder>,
+        #[graphql(desc = "Newest or oldest first.", default_with = "Some(SortOrder::NewestFirst)")] order: Option<
+            SortOrder,
+        >,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither first nor last is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only items after this cursor of the same filter and order.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
+    ) -> Result<SessionConnection, ApiError> {
+        let scope = scope(ctx)?;
+        let filter = filter.unwrap_or_default().for_account(self.row.id)?;
+        let (order, order_name) = in_order(order);
+        let order_by: sessions::SessionOrder = order_by.unwrap_or(SessionOrder::BookedAt).into();
+        let place = self.list("sessions", &filter.canonical(), &format!("{order_by:?} {order_name}"));
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        let request = arguments.request(place)?;
+        let page = scope
+            .services
+            .sessions
+            .page(
+                scope.actor(),
+                self.row.id,
+                &filter,
+                (order_by, order),
+                &request,
+                scope.now(),
+            )
+            .await?;
+        let page = page.map(|session| Session::new(self.row.id, session));
+        Ok(SessionConnection::new(relay(page, place, request.backward)))
+    }
+
+    /// Credit lots, oldest first. [auth: `READ_CREDIT_LOG`]
+    async fn credit_lots(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Also those with nothing left.", default_with = "Some(false)")] include_spent: Option<bool>,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor of the same list.")] after: Option<String>,
+    ) -> Result<Option<CreditLotConnection>, ApiError> {
+        let scope = scope(ctx)?;
+        let include_spent = include_spent.unwrap_or(false);
+        let place = self.list("credit_lots", &include_spent.to_string(), "");
+        let request = PageArguments::forward(first, after).request(place)?;
+        let lots = &scope.services.lots;
+        let page = lots.page(scope.actor(), self.row.id, include_spent, &request).await?;
+        let page = page.map(|lot| CreditLot::new(self.row.id, lot));
+        Ok(Some(CreditLotConnection::new(relay(page, place, false))))
+    }
+
+    /// The team, in the order they joined. [auth: `READ_CREDIT_LOG` or `MANAGE_MEMBERS`]
+    #[allow(clippy::too_many_arguments, reason = "they are the contract's")]
+    async fn members(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Part of the name or the external id. Case-insensitive.")] search: Option<String>,
+        #[graphql(desc = "Any of these external ids.")] external_ids: Option<Vec<String>>,
+        #[graphql(desc = "Any of these roles.")] roles: Option<Vec<MemberRole>>,
+        #[graphql(desc = "Also those who left the team.", default_with = "Some(false)")] include_removed: Option<bool>,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
+    ) -> Result<Option<MemberConnection>, ApiError> {
+        let scope = scope(ctx)?;
+        at_most_100("externalIds", external_ids.as_deref())?;
+        at_most_100("roles", roles.as_deref())?;
+        let filter = member::MemberFilter {
+            search,
+            external_ids,
+            roles: roles.map(|roles| roles.into_iter().map(Into::into).collect()),
+            include_removed: include_removed.unwrap_or(false),
+        };
+        let place = self.list("members", &format!("{filter:?}"), "");
+        let request = PageArguments::forward(first, after).request(place)?;
+        let members = &scope.services.members;
+        let page = members.page(scope.actor(), self.row.id, &filter, request).await?;
+        Ok(Some(MemberConnection::new(relay(page.map(Member::new), place, false))))
+    }
+
+    /// The member with this external id. Null when there is none that the caller may see.
+    async fn member(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The platform's own id.")] external_id: String,
+    ) -> Result<Option<Member>, ApiError> {
+        let scope = scope(ctx)?;
+        let members = &scope.services.members;
+        let member = members
+            .find_by_external_id(scope.actor(), self.row.id, &external_id)
+            .await;
+        Ok(found(member)?.flatten().map(Member::new))
+    }
+
+    /// The session with this external id: the open one, else the newest.
+    async fn session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The platform's own id.")] external_id: String,
+    ) -> Result<Option<Session>, ApiError> {
+        let scope = scope(ctx)?;
+        let sessions = &scope.services.sessions;
+        let newest = sessions
+            .newest_by_external_ids(
+                scope.actor(),
+                self.row.id,
+                std::slice::from_ref(&external_id),
+                scope.now(),
+            )
+            .await;
+        let session = found(newest)?.and_then(|mut sessions| sessions.remove(&external_id));
+        Ok(session.map(|session| Session::new(self.row.id, session)))
+    }
+
+    /// Purchases of credits. [auth: `READ_CREDIT_LOG`]
+    #[allow(clippy::too_many_arguments, reason = "they are the contract's")]
+    async fn top_ups(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which top-ups; all when left out.")] filter: Option<TopUpFilter>,
+        #[graphql(desc = "Newest or oldest first.", default_with = "Some(SortOrder::NewestFirst)")] order: Option<
+            SortOrder,
+        >,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither first nor last is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only items after this cursor of the same filter and order.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
+    ) -> Result<Option<TopUpConnection>, ApiError> {
+        let scope = scope(ctx)?;
+        let filter = filter.unwrap_or_default().into_domain()?;
+        let (order, order_name) = in_order(order);
+        let place = self.list("top_ups", &filter.canonical(), order_name);
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        let request = arguments.request(place)?;
+        let top_ups = &scope.services.top_ups;
+        let page = top_ups
+            .page(scope.actor(), self.row.id, &filter, order, &request)
+            .await?;
+        Ok(Some(TopUpConnection::new(relay(
+            page.map(TopUp::new),
+            place,
+            request.backward,
+        ))))
+    }
+
+    /// The account's API keys, newest first. [auth: `MANAGE_API_KEYS`]
+    async fn api_keys(&self, ctx: &Context<'_>) -> Result<Option<Vec<ApiKey>>, ApiError> {
+        let scope = scope(ctx)?;
+        let api_keys = scope.services.api_keys.list(scope.actor(), self.row.id).await?;
+        Ok(Some(api_keys.into_iter().map(ApiKey::new).collect()))
+    }
+
+    /// The place in the account's event stream, taken before anything else of this response is read.
+    async fn live_cursor(&self, ctx: &Context<'_>) -> Result<LiveCursorText, ApiError> {
+        let cursor = if let Some(cursor) = self.live_cursor {
+            cursor
+        } else {
+            let ledger = &scope(ctx)?.services.ledger;
+            must_exist(ledger.live_cursor(self.row.id).await?, "stream")?
+        };
+        Ok(LiveCursorText(cursor.encode()))
+    }
+
+    /// Grows with every change of the account's settings; for expectedVersion.
+    async fn version(&self) -> i32 {
+        self.row.version
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> Timestamp {
+        self.row.created_at
+    }
+}
+
+/// The order with its name; null means the default.
+fn in_order(order: Option<SortOrder>) -> (Order, &'static str) {
+    match order.unwrap_or(SortOrder::NewestFirst) {
+        SortOrder::NewestFirst => (Order::NewestFirst, "NEWEST_FIRST"),
+        SortOrder::OldestFirst => (Order::OldestFirst, "OLDEST_FIRST"),
+    }
+}
+
+crate::graphql::connection::connection! {
+    /// A page of accounts.
+    AccountConnection, AccountEdge of Account
+}

@@ -1,0 +1,272 @@
+//! Mutations of accounts.
+
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+
+use super::account::Account;
+use super::member_mutation::NewMemberInput;
+use crate::domain::ledger::{LedgerError, Posted};
+use crate::domain::member;
+use crate::graphql::context::{Scope, scope};
+use crate::graphql::errors::ApiError;
+use crate::graphql::inputs::patched;
+use crate::graphql::payload::Outcome;
+use crate::graphql::refusals::{Failure, LedgerFields, Present, UserError};
+use crate::graphql::scalars::{Decimal, TimeZone};
+use crate::primitives::ids::AccountId;
+use crate::primitives::money::{CreditPrice, Currency};
+
+/// An account to make.
+#[derive(InputObject, Debug)]
+pub(crate) struct CreateAccountInput {
+    /// The platform's own id. Making the same account twice is refused by it.
+    external_id: Option<String>,
+    /// The team's name.
+    name: String,
+    /// Price of one credit in the currency's major unit, with at most 6 digits after the point.
+    credit_price: Decimal,
+    /// The currency that credits are bought in. It cannot be changed later.
+    currency: Currency,
+    /// Where the account's days and months begin and end.
+    #[graphql(default_with = "Some(TimeZone(chrono_tz::Tz::UTC))")]
+    timezone: Option<TimeZone>,
+    /// The team's first owner.
+    owner: Option<NewMemberInput>,
+}
+
+/// Changes to an account. Fields left out stay as they are.
+#[derive(InputObject, Debug)]
+pub(crate) struct UpdateAccountInput {
+    /// Which account. May be left out by a key that belongs to one account.
+    account_id: Option<ID>,
+    /// Refused as `VERSION_CONFLICT` when this is not the newest version.
+    expected_version: Option<i32>,
+    /// The platform's own id.
+    external_id: MaybeUndefined<String>,
+    /// How long after its end an unresolved session keeps its hold.
+    session_grace_hours: MaybeUndefined<i32>,
+    /// The team's name.
+    name: MaybeUndefined<String>,
+    /// Where the account's days and months begin and end.
+    timezone: MaybeUndefined<TimeZone>,
+    /// Price of one credit in the currency's major unit, with at most 6 digits after the point.
+    credit_price: MaybeUndefined<Decimal>,
+}
+
+/// An account to freeze.
+#[derive(InputObject, Debug)]
+pub(crate) struct FreezeAccountInput {
+    /// Which account.
+    account_id: ID,
+    /// Why, in words for people: 1 to 500 characters.
+    reason: String,
+}
+
+/// An account whose freeze ends.
+#[derive(InputObject, Debug)]
+pub(crate) struct UnfreezeAccountInput {
+    /// Which account.
+    account_id: ID,
+}
+
+/// An account to close for ever.
+#[derive(InputObject, Debug)]
+pub(crate) struct CloseAccountInput {
+    /// Which account.
+    account_id: ID,
+    /// Why, in words for people: 1 to 500 characters.
+    reason: String,
+}
+
+/// An account as it is after a mutation.
+pub(super) struct Changed {
+    row: member::Account,
+    posted: Option<Posted>,
+}
+
+/// Declares the payload of a mutation of an account.
+macro_rules! account_payload {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub(crate) struct $name(Outcome<Changed>);
+
+        $(#[$doc])*
+        #[Object]
+        impl $name {
+            /// The account as it is now. Null when refused, but for refusals whose code says that it is here.
+            async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>, ApiError> {
+                shown(ctx, &self.0).await
+            }
+
+            /// Why nothing was changed. Empty when it was.
+            pub(crate) async fn user_errors(&self) -> Vec<UserError> {
+                self.0.errors.clone()
+            }
+        }
+    };
+}
+
+account_payload! {
+    /// What createAccount answers.
+    CreateAccountPayload
+}
+account_payload! {
+    /// What updateAccount answers.
+    UpdateAccountPayload
+}
+account_payload! {
+    /// What freezeAccount answers.
+    FreezeAccountPayload
+}
+account_payload! {
+    /// What unfreezeAccount answers.
+    UnfreezeAccountPayload
+}
+account_payload! {
+    /// What closeAccount answers.
+    CloseAccountPayload
+}
+
+async fn shown(ctx: &Context<'_>, outcome: &Outcome<Changed>) -> Result<Option<Account>, ApiError> {
+    let scope = scope(ctx)?;
+    Ok(match (&outcome.done, &outcome.present) {
+        (Some(changed), _) => Some(match &changed.posted {
+            Some(posted) => Account::after(ctx, posted).await?,
+            None => Account::new(scope, changed.row.clone()),
+        }),
+        (None, Some(Present::Account(account))) => Some(Account::new(scope, (**account).clone())),
+        (None, _) => None,
+    })
+}
+
+fn price(price: &Decimal) -> Result<CreditPrice, Failure> {
+    CreditPrice::from_decimal(price.0).map_err(|error| Failure::invalid("creditPrice", error.to_string()))
+}
+
+async fn create(scope: &Scope, input: CreateAccountInput) -> Result<Changed, Failure> {
+    let new = member::NewAccount {
+        external_id: input.external_id,
+        name: input.name,
+        credit_price: price(&input.credit_price)?,
+        currency: input.currency,
+        timezone: input.timezone.map_or(chrono_tz::Tz::UTC, |zone| zone.0),
+        owner: input.owner.map(Into::into),
+    };
+    let row = scope.services.accounts.create(scope.actor(), new).await?;
+    Ok(Changed { row, posted: None })
+}
+
+async fn update(scope: &Scope, input: UpdateAccountInput) -> Result<Changed, Failure> {
+    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let patch = member::AccountPatch {
+        expected_version: input.expected_version,
+        external_id: patched("externalId", input.external_id)?,
+        session_grace_hours: patched("sessionGraceHours", input.session_grace_hours)?,
+        name: patched("name", input.name)?,
+        timezone: patched("timezone", input.timezone)?.map(|zone| zone.0),
+        credit_price: patched("creditPrice", input.credit_price)?
+            .as_ref()
+            .map(price)
+            .transpose()?,
+    };
+    let row = scope.services.accounts.update(scope.actor(), account_id, patch).await?;
+    Ok(Changed { row, posted: None })
+}
+
+/// What a change of status answers.
+async fn status_changed(
+    scope: &Scope,
+    account_id: AccountId,
+    result: Result<Posted, LedgerError>,
+) -> Result<Changed, Failure> {
+    let fields = LedgerFields {
+        account_id,
+        member: "accountId",
+        session: "accountId",
+        amount: "accountId",
+    };
+    let posted = result.map_err(|error| fields.failure(error))?;
+    let row = scope.services.accounts.find(scope.actor(), account_id).await?;
+    let row = row.ok_or_else(|| Failure::not_found("accountId", "account"))?;
+    Ok(Changed {
+        row,
+        posted: Some(posted),
+    })
+}
+
+async fn freeze(scope: &Scope, input: FreezeAccountInput) -> Result<Changed, Failure> {
+    let account_id = scope.account_for(Some(&input.account_id))?;
+    let ledger = &scope.services.ledger;
+    let result = ledger.freeze_account(scope.actor(), account_id, input.reason).await;
+    status_changed(scope, account_id, result).await
+}
+
+async fn unfreeze(scope: &Scope, input: UnfreezeAccountInput) -> Result<Changed, Failure> {
+    let account_id = scope.account_for(Some(&input.account_id))?;
+    let result = scope.services.ledger.unfreeze_account(scope.actor(), account_id).await;
+    status_changed(scope, account_id, result).await
+}
+
+async fn close(scope: &Scope, input: CloseAccountInput) -> Result<Changed, Failure> {
+    let account_id = scope.account_for(Some(&input.account_id))?;
+    let ledger = &scope.services.ledger;
+    let result = ledger.close_account(scope.actor(), account_id, input.reason).await;
+    status_changed(scope, account_id, result).await
+}
+
+/// Mutations of accounts.
+#[derive(Default)]
+pub(crate) struct AccountMutation;
+
+/// Mutations of accounts.
+#[Object]
+impl AccountMutation {
+    /// Makes an account, and its first owner when one is named. [auth: `MANAGE_ACCOUNTS`, platform key]
+    async fn create_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What it is like.")] input: CreateAccountInput,
+    ) -> Result<Option<CreateAccountPayload>, ApiError> {
+        let outcome = Outcome::settle(create(scope(ctx)?, input).await)?;
+        Ok(Some(CreateAccountPayload(outcome)))
+    }
+
+    /// Changes an account's settings. [auth: `MANAGE_ACCOUNTS`]
+    async fn update_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What changes.")] input: UpdateAccountInput,
+    ) -> Result<Option<UpdateAccountPayload>, ApiError> {
+        let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
+        Ok(Some(UpdateAccountPayload(outcome)))
+    }
+
+    /// Freezes an account: nothing is added, nothing is used, nothing is lost. [auth: `MANAGE_ACCOUNTS`]
+    async fn freeze_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which account, and why.")] input: FreezeAccountInput,
+    ) -> Result<Option<FreezeAccountPayload>, ApiError> {
+        let outcome = Outcome::settle(freeze(scope(ctx)?, input).await)?;
+        Ok(Some(FreezeAccountPayload(outcome)))
+    }
+
+    /// Ends a freeze: what would have expired meanwhile has that much longer. [auth: `MANAGE_ACCOUNTS`]
+    async fn unfreeze_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which account.")] input: UnfreezeAccountInput,
+    ) -> Result<Option<UnfreezeAccountPayload>, ApiError> {
+        let outcome = Outcome::settle(unfreeze(scope(ctx)?, input).await)?;
+        Ok(Some(UnfreezeAccountPayload(outcome)))
+    }
+
+    /// Closes an account for ever: booked sessions are canceled without fee. [auth: `MANAGE_ACCOUNTS`]
+    async fn close_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which account, and why.")] input: CloseAccountInput,
+    ) -> Result<Option<CloseAccountPayload>, ApiError> {
+        let outcome = Outcome::settle(close(scope(ctx)?, input).await)?;
+        Ok(Some(CloseAccountPayload(outcome)))
+    }
+}

@@ -1,0 +1,129 @@
+//! Mutations of API keys.
+
+use async_graphql::{Context, ID, InputObject, Object};
+
+use super::api_key::{ApiKey, Permission};
+use crate::domain::member;
+use crate::graphql::context::{Scope, parse_id, scope};
+use crate::graphql::errors::ApiError;
+use crate::graphql::ledger::at_most_100;
+use crate::graphql::payload::Outcome;
+use crate::graphql::refusals::{Failure, UserError};
+use crate::primitives::actor::Actor;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, ApiKeyId, IdKind};
+
+/// An API key to make.
+#[derive(InputObject, Debug)]
+pub(crate) struct CreateApiKeyInput {
+    /// The account it is for. May be left out by a member, or by a key that belongs to one account; a key of the platform that
+    /// leaves it out makes another one.
+    account_id: Option<ID>,
+    /// What it is for, in words for people.
+    name: String,
+    /// What it may do; no more than its maker.
+    permissions: Vec<Permission>,
+    /// When it ends by itself; never when left out.
+    expires_at: Option<Timestamp>,
+}
+
+/// An API key to revoke.
+#[derive(InputObject, Debug)]
+pub(crate) struct RevokeApiKeyInput {
+    /// Which key.
+    api_key_id: ID,
+}
+
+/// What createApiKey answers.
+pub(crate) struct CreateApiKeyPayload(Outcome<member::NewSecret>);
+
+/// What createApiKey answers.
+#[Object]
+impl CreateApiKeyPayload {
+    /// The key that was made. Null when refused.
+    async fn api_key(&self) -> Option<ApiKey> {
+        self.0.done.as_ref().map(|made| ApiKey::new(made.api_key.clone()))
+    }
+
+    /// The key itself: shown once, kept only as a hash. Null when refused.
+    async fn secret(&self) -> Option<&str> {
+        self.0.done.as_ref().map(|made| made.secret.as_str())
+    }
+
+    /// Why nothing was changed. Empty when it was.
+    pub(crate) async fn user_errors(&self) -> Vec<UserError> {
+        self.0.errors.clone()
+    }
+}
+
+/// What revokeApiKey answers.
+pub(crate) struct RevokeApiKeyPayload(Outcome<member::ApiKey>);
+
+/// What revokeApiKey answers.
+#[Object]
+impl RevokeApiKeyPayload {
+    /// The key, which no longer works. Null when refused.
+    async fn api_key(&self) -> Option<ApiKey> {
+        self.0.done.clone().map(ApiKey::new)
+    }
+
+    /// Why nothing was changed. Empty when it was.
+    pub(crate) async fn user_errors(&self) -> Vec<UserError> {
+        self.0.errors.clone()
+    }
+}
+
+async fn create(scope: &Scope, input: CreateApiKeyInput) -> Result<member::NewSecret, Failure> {
+    let account_id = match (&input.account_id, scope.actor()) {
+        (None, Actor::ApiKey { account_id, .. }) => *account_id,
+        (named, _) => scope.account_for(named.as_ref())?,
+    };
+    let new = member::NewApiKey {
+        account_id,
+        name: input.name,
+        permissions: input.permissions.into_iter().map(Into::into).collect(),
+        expires_at: input.expires_at,
+    };
+    Ok(scope.services.api_keys.create(scope.actor(), new).await?)
+}
+
+async fn revoke(scope: &Scope, input: RevokeApiKeyInput) -> Result<member::ApiKey, Failure> {
+    let missing = || Failure::not_found("apiKeyId", "API key");
+    let id = parse_id(&input.api_key_id, IdKind::ApiKey).ok_or_else(missing)?;
+    if id.account_id != AccountId::PLATFORM && !scope.actor().reaches(id.account_id) {
+        return Err(missing());
+    }
+    let api_keys = &scope.services.api_keys;
+    Ok(api_keys
+        .revoke(scope.actor(), id.account_id, ApiKeyId::from_uuid(id.uuid))
+        .await?)
+}
+
+/// Mutations of API keys.
+#[derive(Default)]
+pub(crate) struct ApiKeyMutation;
+
+/// Mutations of API keys.
+#[Object]
+impl ApiKeyMutation {
+    /// Makes an API key. It cannot do more than its maker. [auth: `MANAGE_API_KEYS`]
+    async fn create_api_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What it is for.")] input: CreateApiKeyInput,
+    ) -> Result<Option<CreateApiKeyPayload>, ApiError> {
+        at_most_100("input.permissions", Some(&input.permissions))?;
+        let outcome = Outcome::settle(create(scope(ctx)?, input).await)?;
+        Ok(Some(CreateApiKeyPayload(outcome)))
+    }
+
+    /// Revokes an API key at once. Doing it again changes nothing. [auth: `MANAGE_API_KEYS`]
+    async fn revoke_api_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which key.")] input: RevokeApiKeyInput,
+    ) -> Result<Option<RevokeApiKeyPayload>, ApiError> {
+        let outcome = Outcome::settle(revoke(scope(ctx)?, input).await)?;
+        Ok(Some(RevokeApiKeyPayload(outcome)))
+    }
+}

@@ -1,0 +1,230 @@
+//! Mutations of members.
+
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+
+use super::person::{Member, MemberRole};
+use crate::domain::member;
+use crate::graphql::context::{Scope, scope};
+use crate::graphql::errors::ApiError;
+use crate::graphql::inputs::patched;
+use crate::graphql::payload::Outcome;
+use crate::graphql::refusals::{Failure, Present, UserError};
+use crate::primitives::actor;
+use crate::primitives::ids::{IdKind, MemberId};
+
+/// A member to make together with their account.
+#[derive(InputObject, Debug)]
+pub(crate) struct NewMemberInput {
+    /// The platform's own id.
+    external_id: Option<String>,
+    /// Name for people.
+    name: String,
+    /// The e-mail address.
+    email: Option<String>,
+    /// Standing in the team.
+    #[graphql(default_with = "Some(MemberRole::Member)")]
+    role: Option<MemberRole>,
+}
+
+impl From<NewMemberInput> for member::NewMember {
+    fn from(input: NewMemberInput) -> Self {
+        Self {
+            external_id: input.external_id,
+            name: input.name,
+            email: input.email,
+            role: input.role.map_or(actor::MemberRole::Member, Into::into),
+        }
+    }
+}
+
+/// A member to add.
+#[derive(InputObject, Debug)]
+pub(crate) struct AddMemberInput {
+    /// To which team. May be left out by a member, or by a key that belongs to one account.
+    account_id: Option<ID>,
+    /// The platform's own id.
+    external_id: Option<String>,
+    /// Name for people.
+    name: String,
+    /// The e-mail address.
+    email: Option<String>,
+    /// Standing in the team.
+    #[graphql(default_with = "Some(MemberRole::Member)")]
+    role: Option<MemberRole>,
+}
+
+/// A member to add, or to bring up to date when there is one with this external id.
+#[derive(InputObject, Debug)]
+pub(crate) struct UpsertMemberInput {
+    /// Of which team. May be left out by a member, or by a key that belongs to one account.
+    account_id: Option<ID>,
+    /// The platform's own id.
+    external_id: String,
+    /// Name for people.
+    name: String,
+    /// The e-mail address. Left out it stays, null clears it.
+    email: MaybeUndefined<String>,
+    /// Standing in the team. Left out it stays; MEMBER for a new one.
+    role: MaybeUndefined<MemberRole>,
+}
+
+/// Changes to a member. Fields left out stay as they are.
+#[derive(InputObject, Debug)]
+pub(crate) struct UpdateMemberInput {
+    /// Which member.
+    member_id: ID,
+    /// Refused as `VERSION_CONFLICT` when this is not the newest version.
+    expected_version: Option<i32>,
+    /// The platform's own id.
+    external_id: MaybeUndefined<String>,
+    /// Name for people.
+    name: MaybeUndefined<String>,
+    /// Standing in the team.
+    role: MaybeUndefined<MemberRole>,
+}
+
+/// A member to remove.
+#[derive(InputObject, Debug)]
+pub(crate) struct RemoveMemberInput {
+    /// Which member.
+    member_id: ID,
+}
+
+/// Declares the payload of a mutation of a member.
+macro_rules! member_payload {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub(crate) struct $name(Outcome<member::Member>);
+
+        $(#[$doc])*
+        #[Object]
+        impl $name {
+            /// The member as they are now. Null when refused, but for refusals whose code says that they are here.
+            async fn member(&self) -> Option<Member> {
+                match (&self.0.done, &self.0.present) {
+                    (Some(member), _) => Some(Member::new(member.clone())),
+                    (None, Some(Present::Member(member))) => Some(Member::new((**member).clone())),
+                    (None, _) => None,
+                }
+            }
+
+            /// Why nothing was changed. Empty when it was.
+            pub(crate) async fn user_errors(&self) -> Vec<UserError> {
+                self.0.errors.clone()
+            }
+        }
+    };
+}
+
+member_payload! {
+    /// What addMember answers.
+    AddMemberPayload
+}
+member_payload! {
+    /// What upsertMember answers.
+    UpsertMemberPayload
+}
+member_payload! {
+    /// What updateMember answers.
+    UpdateMemberPayload
+}
+member_payload! {
+    /// What removeMember answers.
+    RemoveMemberPayload
+}
+
+async fn add(scope: &Scope, input: AddMemberInput) -> Result<member::Member, Failure> {
+    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let new = NewMemberInput {
+        external_id: input.external_id,
+        name: input.name,
+        email: input.email,
+        role: input.role,
+    };
+    let members = &scope.services.members;
+    Ok(members.add(scope.actor(), account_id, new.into()).await?)
+}
+
+async fn upsert(scope: &Scope, input: UpsertMemberInput) -> Result<member::Member, Failure> {
+    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let upsert = member::UpsertMember {
+        external_id: input.external_id,
+        name: input.name,
+        email: match input.email {
+            MaybeUndefined::Undefined => member::Change::Keep,
+            MaybeUndefined::Null => member::Change::Clear,
+            MaybeUndefined::Value(email) => member::Change::Set(email),
+        },
+        role: patched("role", input.role)?.map(Into::into),
+    };
+    Ok(scope.services.members.upsert(scope.actor(), account_id, upsert).await?)
+}
+
+async fn update(scope: &Scope, input: UpdateMemberInput) -> Result<member::Member, Failure> {
+    let (account_id, uuid) = scope.account_of(None, &input.member_id, IdKind::Member, ("memberId", "member"))?;
+    let patch = member::MemberPatch {
+        expected_version: input.expected_version,
+        external_id: patched("externalId", input.external_id)?,
+        name: patched("name", input.name)?,
+        role: patched("role", input.role)?.map(Into::into),
+    };
+    let members = &scope.services.members;
+    Ok(members
+        .update(scope.actor(), account_id, MemberId::from_uuid(uuid), patch)
+        .await?)
+}
+
+async fn remove(scope: &Scope, input: RemoveMemberInput) -> Result<member::Member, Failure> {
+    let (account_id, uuid) = scope.account_of(None, &input.member_id, IdKind::Member, ("memberId", "member"))?;
+    let members = &scope.services.members;
+    Ok(members
+        .remove(scope.actor(), account_id, MemberId::from_uuid(uuid))
+        .await?)
+}
+
+/// Mutations of members.
+#[derive(Default)]
+pub(crate) struct MemberMutation;
+
+/// Mutations of members.
+#[Object]
+impl MemberMutation {
+    /// Adds a member to a team. Owners are added by owners. [auth: `MANAGE_MEMBERS`]
+    async fn add_member(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who it is.")] input: AddMemberInput,
+    ) -> Result<Option<AddMemberPayload>, ApiError> {
+        Ok(Some(AddMemberPayload(Outcome::settle(add(scope(ctx)?, input).await)?)))
+    }
+
+    /// Adds a member, or brings the one with this external id up to date; a removed one comes back. [auth: `MANAGE_MEMBERS`]
+    async fn upsert_member(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who it is.")] input: UpsertMemberInput,
+    ) -> Result<Option<UpsertMemberPayload>, ApiError> {
+        let outcome = Outcome::settle(upsert(scope(ctx)?, input).await)?;
+        Ok(Some(UpsertMemberPayload(outcome)))
+    }
+
+    /// Changes a member. Owners are changed by owners. [auth: `MANAGE_MEMBERS`]
+    async fn update_member(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What changes.")] input: UpdateMemberInput,
+    ) -> Result<Option<UpdateMemberPayload>, ApiError> {
+        let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
+        Ok(Some(UpdateMemberPayload(outcome)))
+    }
+
+    /// Removes a member from the team. What they used stays in the log; they can no longer sign in. [auth: `MANAGE_MEMBERS`]
+    async fn remove_member(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which member.")] input: RemoveMemberInput,
+    ) -> Result<Option<RemoveMemberPayload>, ApiError> {
+        let outcome = Outcome::settle(remove(scope(ctx)?, input).await)?;
+        Ok(Some(RemoveMemberPayload(outcome)))
+    }
+}

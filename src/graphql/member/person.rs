@@ -1,0 +1,185 @@
+//! Members and how to reach them.
+
+use async_graphql::{Context, Enum, ID, Object};
+
+use super::account::Account;
+use crate::domain::ledger::credit_log;
+use crate::domain::member;
+use crate::graphql::connection::connection;
+use crate::graphql::context::{public_id, scope};
+use crate::graphql::errors::ApiError;
+use crate::graphql::ledger::{CreditLogFilter, CreditTotals, UsageScope};
+use crate::graphql::loaders::must_exist;
+use crate::graphql::scalars::TimeZone;
+use crate::primitives::actor::{self, Permission};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{GlobalId, IdKind};
+
+/// A member's standing in the team.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "actor::MemberRole")]
+pub(crate) enum MemberRole {
+    /// May do all that admins do, and change other owners.
+    Owner,
+    /// Runs the team's credits.
+    Admin,
+    /// Uses credits, and sees their own use.
+    Member,
+}
+
+/// How far an address can be relied on.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "member::ContactStatus")]
+pub(crate) enum ContactStatus {
+    /// There is no address.
+    None,
+    /// Nobody has shown yet that mail to it arrives.
+    Unverified,
+    /// Its owner has sent back a code.
+    Verified,
+    /// Mail to it comes back.
+    Bouncing,
+}
+
+/// A person of a team.
+#[derive(Clone, Debug)]
+pub(crate) struct Member(member::Member);
+
+impl Member {
+    pub(in crate::graphql) fn new(member: member::Member) -> Self {
+        Self(member)
+    }
+}
+
+/// A person of a team.
+#[Object]
+impl Member {
+    /// Opaque id, for `node`, filters and inputs.
+    pub(in crate::graphql) async fn id(&self) -> ID {
+        public_id(self.0.id.global(self.0.account_id))
+    }
+
+    /// The platform's own id.
+    async fn external_id(&self) -> Option<&str> {
+        self.0.external_id.as_deref()
+    }
+
+    /// Name for people.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Standing in the team.
+    async fn role(&self) -> MemberRole {
+        self.0.role.into()
+    }
+
+    /// How to reach them. [auth: OWN, or `MANAGE_SETTINGS`]
+    async fn contact(&self, ctx: &Context<'_>) -> Result<Option<Contact>, ApiError> {
+        let scope = scope(ctx)?;
+        member::may_see_contact(scope.actor(), self.0.account_id, self.0.id)?;
+        let contact = scope.loaders.contact(self.0.account_id, self.0.id).await?;
+        Ok(contact.map(Contact::new))
+    }
+
+    /// Sums over the entries that were their use. [auth: OWN, or `READ_CREDIT_LOG`]
+    async fn usage(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which of their entries; all when left out.")] filter: Option<CreditLogFilter>,
+    ) -> Result<Option<CreditTotals>, ApiError> {
+        let scope = scope(ctx)?;
+        if scope.actor().member_id() != Some(self.0.id) {
+            scope.actor().require(self.0.account_id, Permission::ReadCreditLog)?;
+        }
+        let mut filter: credit_log::CreditLogFilter = filter.unwrap_or_default().for_account(self.0.account_id)?;
+        let own = match &filter.member_ids {
+            Some(others) if !others.contains(&self.0.id) => Vec::new(),
+            _ => vec![self.0.id],
+        };
+        filter.member_ids = Some(own);
+        let log = &scope.services.credit_log;
+        let totals = log.totals(scope.actor(), self.0.account_id, &filter).await?;
+        Ok(Some(CreditTotals {
+            // Whoever asks: these are one member's figures, not the team's.
+            scope: UsageScope::Member,
+            ..totals.into()
+        }))
+    }
+
+    /// The team's account.
+    async fn account(&self, ctx: &Context<'_>) -> Result<Account, ApiError> {
+        Account::load(ctx, self.0.account_id).await
+    }
+
+    /// When they left the team. Null while they are of it.
+    async fn removed_at(&self) -> Option<Timestamp> {
+        self.0.removed_at
+    }
+
+    /// Grows with every change of the member; for expectedVersion.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+}
+
+connection! {
+    /// A page of members.
+    MemberConnection, MemberEdge of Member
+}
+
+/// How to reach a member.
+#[derive(Clone, Debug)]
+pub(crate) struct Contact(member::Contact);
+
+impl Contact {
+    pub(in crate::graphql) fn new(contact: member::Contact) -> Self {
+        Self(contact)
+    }
+}
+
+/// How to reach a member.
+#[Object]
+impl Contact {
+    /// Opaque id, for `node`.
+    pub(in crate::graphql) async fn id(&self) -> ID {
+        let member_id = self.0.member_id.uuid();
+        public_id(GlobalId::new(IdKind::Contact, self.0.account_id, member_id))
+    }
+
+    /// Whose it is.
+    async fn member(&self, ctx: &Context<'_>) -> Result<Member, ApiError> {
+        let member = scope(ctx)?.loaders.member(self.0.account_id, self.0.member_id).await?;
+        must_exist(member, "member").map(Member::new)
+    }
+
+    /// The e-mail address.
+    async fn email(&self) -> Option<&str> {
+        self.0.email.as_deref()
+    }
+
+    /// How far the address can be relied on.
+    async fn email_status(&self) -> ContactStatus {
+        self.0.email_status.into()
+    }
+
+    /// What the mail system said when it last bounced.
+    async fn bounce_message(&self) -> Option<&str> {
+        self.0.bounce_message.as_deref()
+    }
+
+    /// The language that messages are written in, e.g. en or de.
+    async fn locale(&self) -> &str {
+        &self.0.locale
+    }
+
+    /// The time zone that messages are written in.
+    async fn timezone(&self) -> TimeZone {
+        TimeZone(self.0.timezone)
+    }
+
+    /// Grows with every change of the contact; for expectedVersion.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+}

@@ -1,0 +1,135 @@
+//! The roots of what can be asked: who the caller is, and accounts.
+
+use async_graphql::{Context, Enum, ID, Object};
+
+use super::account::{Account, AccountConnection};
+use super::api_key::Permission;
+use super::person::Member;
+use crate::domain::member;
+use crate::graphql::connection::{PageArguments, relay};
+use crate::graphql::context::{parse_id, scope};
+use crate::graphql::errors::{ApiError, found};
+use crate::graphql::ledger::{AccountStatus, at_most_100};
+use crate::primitives::actor::Actor;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::cursor::CursorScope;
+use crate::primitives::ids::IdKind;
+
+/// What kind of caller is signed in.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ViewerKind {
+    /// A member of a team.
+    Member,
+    /// An integration, by its API key.
+    ApiKey,
+}
+
+/// Who is signed in.
+pub(crate) struct Viewer;
+
+/// Who is signed in, and what they may do.
+#[Object]
+impl Viewer {
+    /// A member or an integration.
+    async fn kind(&self, ctx: &Context<'_>) -> Result<ViewerKind, ApiError> {
+        Ok(match scope(ctx)?.actor() {
+            Actor::Member { .. } => ViewerKind::Member,
+            Actor::ApiKey { .. } | Actor::System => ViewerKind::ApiKey,
+        })
+    }
+
+    /// The member, when it is one.
+    async fn member(&self, ctx: &Context<'_>) -> Result<Option<Member>, ApiError> {
+        let scope = scope(ctx)?;
+        let Actor::Member {
+            account_id, member_id, ..
+        } = scope.actor()
+        else {
+            return Ok(None);
+        };
+        Ok(scope.loaders.member(*account_id, *member_id).await?.map(Member::new))
+    }
+
+    /// The viewer's own account. Null for a key of the platform.
+    async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>, ApiError> {
+        let scope = scope(ctx)?;
+        let Some(account_id) = scope.actor().own_account() else {
+            return Ok(None);
+        };
+        let account = scope.loaders.account(account_id).await?;
+        Ok(account.map(|account| Account::new(scope, account)))
+    }
+
+    /// What they may do, in the accounts they reach.
+    async fn permissions(&self, ctx: &Context<'_>) -> Result<Vec<Permission>, ApiError> {
+        Ok(scope(ctx)?.actor().permissions().iter().map(Into::into).collect())
+    }
+
+    /// When their token runs out. Null when it does not.
+    async fn token_expires_at(&self, ctx: &Context<'_>) -> Result<Option<Timestamp>, ApiError> {
+        Ok(scope(ctx)?.caller.expires_at)
+    }
+}
+
+/// Who the caller is, and accounts.
+#[derive(Default)]
+pub(crate) struct MemberQuery;
+
+/// Who the caller is, and accounts.
+#[Object]
+impl MemberQuery {
+    /// Who the caller is and what they may do.
+    async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer, ApiError> {
+        scope(ctx)?;
+        Ok(Viewer)
+    }
+
+    /// The viewer's own account when id is left out; an integration names one. Null when it does not exist or is not the
+    /// caller's.
+    async fn account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which account.")] id: Option<ID>,
+        #[graphql(desc = "Which account, by the platform's own id.")] external_id: Option<String>,
+    ) -> Result<Option<Account>, ApiError> {
+        let scope = scope(ctx)?;
+        let accounts = &scope.services.accounts;
+        let account = match (id, external_id) {
+            (Some(_), Some(_)) => return Err(ApiError::BadRequest("give id or externalId, not both".to_owned())),
+            (Some(id), None) => match parse_id(&id, IdKind::Account) {
+                Some(id) => scope.loaders.account(id.account_id).await?,
+                None => None,
+            },
+            (None, Some(external_id)) => {
+                found(accounts.find_by_external_id(scope.actor(), &external_id).await)?.flatten()
+            }
+            (None, None) => found(accounts.find_own(scope.actor()).await)?.flatten(),
+        };
+        Ok(account.map(|account| Account::new(scope, account)))
+    }
+
+    /// Accounts an integration key may see, oldest first. [auth: platform key]
+    #[allow(clippy::too_many_arguments, reason = "they are the contract's")]
+    async fn accounts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Part of the name or the external id. Case-insensitive.")] search: Option<String>,
+        #[graphql(desc = "Only those with this status.")] status: Option<AccountStatus>,
+        #[graphql(desc = "Any of these external ids.")] external_ids: Option<Vec<String>>,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
+    ) -> Result<Option<AccountConnection>, ApiError> {
+        let scope = scope(ctx)?;
+        at_most_100("externalIds", external_ids.as_deref())?;
+        let filter = member::AccountFilter {
+            search,
+            status: status.map(Into::into),
+            external_ids,
+        };
+        let list = CursorScope::of(&["accounts", &format!("{filter:?}")]);
+        let request = PageArguments::forward(first, after).request(list)?;
+        let page = scope.services.accounts.list(scope.actor(), &filter, request).await?;
+        let page = page.map(|account| Account::new(scope, account));
+        Ok(Some(AccountConnection::new(relay(page, list, false))))
+    }
+}

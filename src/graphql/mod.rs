@@ -1,0 +1,158 @@
+//! The public language: a folder a domain, each shaping values of `domain` into the contract's types.
+//!
+//! Called by `http`, which hands in a parsed request and who makes it. Invariants: resolvers call one use case each and decide
+//! nothing; nothing here names tables, the ORM or adapters; every error that leaves has a code of the closed list (`errors`),
+//! every refusal is data (`refusals`), and what a request reads by id it reads through its own loaders (`loaders`).
+//!
+//! The comments of types, fields and arguments are published: they are written for clients.
+
+mod connection;
+mod context;
+mod document;
+mod errors;
+mod export_link;
+mod inputs;
+mod ledger;
+mod loaders;
+mod member;
+mod node;
+mod payload;
+mod refusals;
+mod scalars;
+mod top_up;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::{EmptySubscription, MergedObject, Request, Response};
+
+use crate::domain::Services;
+use crate::domain::event::LiveCursor;
+use crate::primitives::ids::AccountId;
+
+use context::Scope;
+use loaders::Loaders;
+
+pub use context::Caller;
+pub use document::{Intent, intent};
+pub use errors::{ApiError, ErrorCode, code_of, refused_request};
+pub use export_link::{ExportLinks, ExportOrder, InvalidLink, Requester};
+
+/// What can be asked.
+#[derive(MergedObject, Default)]
+pub struct Query(member::MemberQuery, node::NodeQuery);
+
+/// What can be changed. Refusals come back in userErrors with the changed object null.
+#[derive(MergedObject, Default)]
+pub struct Mutation(
+    ledger::SessionMutation,
+    member::AccountMutation,
+    member::MemberMutation,
+    ledger::CreditMutation,
+    member::ApiKeyMutation,
+);
+
+type Inner = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+
+/// Fields below fields, at the most. The standard introspection query needs 13.
+const DEEPEST: usize = 15;
+/// Fields of one operation at the most, each list counted once.
+const MOST_FIELDS: usize = 1_000;
+/// Aliases of one operation at the most.
+const MOST_ALIASES: usize = 100;
+/// Directives on one field at the most.
+const MOST_DIRECTIVES: usize = 10;
+
+/// The schema with the domain behind it.
+#[derive(Clone)]
+pub struct Schema {
+    inner: Inner,
+    services: Services,
+    export_links: ExportLinks,
+}
+
+/// Builds the schema that serves.
+pub fn build_schema(services: Services, export_links: ExportLinks) -> Schema {
+    Schema {
+        inner: bare_schema(),
+        services,
+        export_links,
+    }
+}
+
+/// The schema in its definition language, as published.
+pub fn sdl() -> String {
+    let options = async_graphql::SDLExportOptions::new().use_space_ident();
+    bare_schema().sdl_with_options(options)
+}
+
+fn bare_schema() -> Inner {
+    Inner::build(Query::default(), Mutation::default(), EmptySubscription)
+        .register_output_type::<payload::MutationPayload>()
+        .register_output_type::<node::Node>()
+        .limit_depth(DEEPEST)
+        .limit_complexity(MOST_FIELDS)
+        .limit_aliases(MOST_ALIASES)
+        .limit_directives(MOST_DIRECTIVES)
+        .disable_suggestions()
+        .finish()
+}
+
+impl Schema {
+    /// Executes a query or a mutation. Without a caller only introspection has an answer.
+    pub async fn execute(&self, mut request: Request, caller: Option<Caller>) -> Response {
+        if let Some(caller) = caller {
+            let live_cursors = match self.live_cursors(&mut request, &caller).await {
+                Ok(live_cursors) => live_cursors,
+                Err(error) => return error.into_response(),
+            };
+            request = request.data(Scope {
+                loaders: Loaders::new(self.services.clone(), caller.actor.clone()),
+                caller,
+                services: self.services.clone(),
+                export_links: self.export_links.clone(),
+                live_cursors: Arc::new(live_cursors),
+            });
+        }
+        let mut response = self.inner.execute(request).await;
+        errors::tidy(&mut response);
+        response
+    }
+
+    /// Takes the live cursors that the request asks for, before anything else of it is read: fields of one response are read
+    /// side by side, and a change that falls between two of them must come after the cursor rather than be missed.
+    async fn live_cursors(
+        &self,
+        request: &mut Request,
+        caller: &Caller,
+    ) -> Result<HashMap<AccountId, LiveCursor>, ApiError> {
+        let mut cursors = HashMap::new();
+        if !request.query.contains("liveCursor") {
+            return Ok(cursors);
+        }
+        let mut accounts: Vec<AccountId> = named_accounts(request);
+        accounts.extend(caller.actor.own_account());
+        for account_id in accounts {
+            if !caller.actor.reaches(account_id) || cursors.contains_key(&account_id) {
+                continue;
+            }
+            if let Some(cursor) = self.services.ledger.live_cursor(account_id).await? {
+                cursors.insert(account_id, cursor);
+            }
+        }
+        Ok(cursors)
+    }
+}
+
+/// The most accounts that one request can take live cursors of.
+const MOST_CURSORS: usize = 100;
+
+/// Accounts that a request names by id, in the document's text or in its variables. Naming one too many costs a read.
+fn named_accounts(request: &Request) -> Vec<AccountId> {
+    let variables = serde_json::to_string(&request.variables).unwrap_or_default();
+    let accounts = [request.query.as_str(), &variables].into_iter().flat_map(|text| {
+        let words = text.split(|char: char| !char.is_ascii_alphanumeric() && char != '_');
+        words.filter_map(|word| word.parse::<crate::primitives::ids::GlobalId>().ok())
+    });
+    accounts.map(|id| id.account_id).take(MOST_CURSORS).collect()
+}

@@ -1,0 +1,110 @@
+//! Anything by its id.
+
+use async_graphql::{Context, ID, Interface, Object};
+use futures_util::future::try_join_all;
+
+use super::context::scope;
+use super::errors::{ApiError, found};
+use super::ledger::{Balance, CreditEntry, CreditLot, Session, at_most_100};
+use super::member::{Account, ApiKey, Contact, Member};
+use super::top_up::TopUp;
+use crate::domain::member::may_see_contact;
+use crate::primitives::ids::{ApiKeyId, EntryId, GlobalId, IdKind, LotId, MemberId, SessionId, TopUpId};
+
+/// A thing with an id by which it can be asked for again.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "Opaque id."))]
+pub(super) enum Node {
+    Account(Account),
+    Balance(Balance),
+    CreditEntry(CreditEntry),
+    CreditLot(CreditLot),
+    Session(Session),
+    TopUp(TopUp),
+    Member(Member),
+    Contact(Contact),
+    ApiKey(ApiKey),
+}
+
+/// The thing that an id names, if it exists for the caller.
+async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
+    let scope = scope(ctx)?;
+    let Ok(GlobalId { kind, account_id, uuid }) = id.parse() else {
+        return Ok(None);
+    };
+    let loaders = &scope.loaders;
+    Ok(match kind {
+        IdKind::Account => {
+            let account = loaders.account(account_id).await?;
+            account.map(|account| Account::new(scope, account).into())
+        }
+        IdKind::Balance => loaders
+            .balance(account_id)
+            .await?
+            .map(|balance| Balance::new(balance).into()),
+        IdKind::Member => {
+            let members = &scope.services.members;
+            let member = members.find(scope.actor(), account_id, MemberId::from_uuid(uuid)).await;
+            found(member)?.flatten().map(|member| Member::new(member).into())
+        }
+        IdKind::Contact => {
+            let member_id = MemberId::from_uuid(uuid);
+            if !scope.actor().reaches(account_id) {
+                return Ok(None);
+            }
+            may_see_contact(scope.actor(), account_id, member_id)?;
+            let contact = loaders.contact(account_id, member_id).await?;
+            contact.map(|contact| Contact::new(contact).into())
+        }
+        IdKind::Entry => {
+            let entry = loaders.entry(account_id, EntryId::from_uuid(uuid)).await?;
+            entry.map(|entry| CreditEntry::new(entry).into())
+        }
+        IdKind::Lot => {
+            let lot = loaders.lot(account_id, LotId::from_uuid(uuid)).await?;
+            lot.map(|lot| CreditLot::new(account_id, lot).into())
+        }
+        IdKind::Session => {
+            let session = loaders.session(account_id, SessionId::from_uuid(uuid)).await?;
+            session.map(|session| Session::new(account_id, session).into())
+        }
+        IdKind::TopUp => {
+            let top_up = loaders.top_up(account_id, TopUpId::from_uuid(uuid)).await?;
+            top_up.map(|top_up| TopUp::new(top_up).into())
+        }
+        IdKind::ApiKey => {
+            let api_keys = &scope.services.api_keys;
+            let api_key = api_keys
+                .find(scope.actor(), account_id, ApiKeyId::from_uuid(uuid))
+                .await;
+            found(api_key)?.flatten().map(|api_key| ApiKey::new(api_key).into())
+        }
+    })
+}
+
+/// Anything by its id.
+#[derive(Default)]
+pub(super) struct NodeQuery;
+
+/// Anything by its id.
+#[Object]
+impl NodeQuery {
+    /// The thing with this id. Null when there is none, or it is another account's.
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Any id of this service.")] id: ID,
+    ) -> Result<Option<Node>, ApiError> {
+        find(ctx, &id).await
+    }
+
+    /// The things with these ids, in their order; null where there is none, or it is another account's.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Up to 100 ids.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>, ApiError> {
+        at_most_100("ids", Some(&ids))?;
+        try_join_all(ids.iter().map(|id| find(ctx, id))).await
+    }
+}

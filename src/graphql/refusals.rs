@@ -1,0 +1,421 @@
+//! Refusals as data: every way in which a use case says no, with the code, the words and the field that the caller is told.
+//!
+//! The matches here have no `_` on purpose: a new refusal does not compile until somebody says what clients are told about it.
+
+use async_graphql::{Enum, SimpleObject};
+
+use super::errors::ApiError;
+use crate::domain::fault::{Fault, QueryError};
+use crate::domain::ledger::LedgerError;
+use crate::domain::ledger::model::Refusal;
+use crate::domain::member::{
+    Account, AddMemberError, CreateAccountError, CreateApiKeyError, InvalidInput, Member, RemoveMemberError,
+    RevokeApiKeyError, UpdateAccountError, UpdateMemberError, UpsertMemberError,
+};
+use crate::primitives::actor::AccessError;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, SessionId};
+
+/// Why a mutation was refused. Clients treat a code they do not know as VALIDATION.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserErrorCode {
+    /// An input is wrong whatever the state is: correct it and send it again.
+    Validation,
+    /// What an id names does not exist, or is another account's.
+    NotFound,
+    /// The caller lacks the permission for this.
+    Forbidden,
+    /// The key is bound to another input.
+    IdempotencyKeyReused,
+    /// The thing was changed since expectedVersion; the payload has it as it is now.
+    VersionConflict,
+    /// Not enough available credits.
+    InsufficientCredits,
+    /// The account is frozen: nothing new is started.
+    AccountFrozen,
+    /// The account is closed for ever.
+    AccountClosed,
+    /// The member was removed from the team.
+    MemberRemoved,
+    /// The session was completed, canceled or missed before; the payload has it as it is now.
+    SessionAlreadyResolved,
+    /// The session's hold was released unresolved, and the credits are no longer there.
+    SessionExpired,
+    /// Another open session has this external id; the payload has it.
+    SessionExternalIdTaken,
+    /// The charge is more than what is held, without allowOverage or beyond the operator's limit.
+    ChargeExceedsHold,
+    /// More than is left of what was charged.
+    RefundExceedsCharge,
+    /// The top-up cannot be retried as it is.
+    TopUpNotRetryable,
+    /// A top-up is under way; the payload has it.
+    TopUpInProgress,
+    /// The top-up can no longer be canceled.
+    TopUpNotCancelable,
+    /// There is no payment method to charge.
+    PaymentMethodMissing,
+    /// The payment method was suspended after refused charges.
+    PaymentMethodSuspended,
+    /// The gateway refused the payment method.
+    PaymentMethodRefused,
+    /// The change needs the consent of a person.
+    ConsentRequired,
+    /// The monthly cap is below one amount.
+    CapTooLow,
+    /// This preference cannot be switched off.
+    PreferenceLocked,
+    /// The contact cannot be reached or verified as it is.
+    ContactInvalid,
+    /// The verification code is wrong or too old.
+    CodeInvalid,
+    /// The delivery cannot be sent again.
+    DeliveryNotResendable,
+    /// Another account or member has this external id; the payload has what this mutation was about, as it is now.
+    ExternalIdTaken,
+    /// The account has as many lots with credits left as it may.
+    LotLimit,
+    /// The account is busy: try again after retryAfterSeconds.
+    Busy,
+    /// Too many requests: try again after retryAfterSeconds.
+    RateLimited,
+    /// The team would be left without an owner.
+    LastOwner,
+    /// The payment gateway does not answer.
+    GatewayUnavailable,
+}
+
+/// A refusal that the caller can act upon.
+#[derive(SimpleObject, Clone, Debug)]
+pub(super) struct UserError {
+    /// What kind of refusal, for programs.
+    pub code: UserErrorCode,
+    /// What is wrong, in words for people.
+    pub message: String,
+    /// The path in the input, e.g. `["credits"]`. Null when no single field is to blame.
+    pub field: Option<Vec<String>>,
+    /// BUSY and `RATE_LIMITED`: when to try again.
+    pub retry_after_seconds: Option<i32>,
+    /// `INSUFFICIENT_CREDITS`: how many are missing.
+    pub missing_credits: Option<Credits>,
+}
+
+impl UserError {
+    pub(super) fn new(code: UserErrorCode, field: Option<&str>, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            field: field.map(path),
+            retry_after_seconds: None,
+            missing_credits: None,
+        }
+    }
+
+    /// The same within an item of a list.
+    pub(super) fn within(mut self, item: &[&str]) -> Self {
+        let mut field: Vec<String> = item.iter().map(|&segment| segment.to_owned()).collect();
+        field.extend(self.field.take().unwrap_or_default());
+        self.field = Some(field);
+        self
+    }
+}
+
+/// A dotted path, as the domain writes it, as the list that the contract has.
+fn path(dotted: &str) -> Vec<String> {
+    dotted.split('.').map(str::to_owned).collect()
+}
+
+/// The thing that a refusal is about, as it is now, where the contract promises it.
+#[derive(Clone, Debug)]
+pub(super) enum Present {
+    Session(AccountId, SessionId),
+    Account(Box<Account>),
+    Member(Box<Member>),
+}
+
+/// Why a mutation did not do what it was asked.
+#[derive(Clone, Debug)]
+pub(super) enum Failure {
+    /// The caller may act upon it.
+    Refused(UserError, Option<Present>),
+    /// Nobody out there can.
+    Fault(ApiError),
+}
+
+impl Failure {
+    pub(super) fn new(code: UserErrorCode, field: Option<&str>, message: impl Into<String>) -> Self {
+        Self::Refused(UserError::new(code, field, message), None)
+    }
+
+    pub(super) fn invalid(field: &str, message: impl Into<String>) -> Self {
+        Self::new(UserErrorCode::Validation, Some(field), message)
+    }
+
+    pub(super) fn not_found(field: &str, what: &str) -> Self {
+        Self::new(
+            UserErrorCode::NotFound,
+            Some(field),
+            format!("this {what} does not exist"),
+        )
+    }
+
+    fn with(self, present: Present) -> Self {
+        match self {
+            Self::Refused(error, _) => Self::Refused(error, Some(present)),
+            Self::Fault(_) => self,
+        }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault.into())
+    }
+}
+
+impl From<AccessError> for Failure {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::NotFound => Self::not_found("accountId", "account"),
+            AccessError::Forbidden(_) => Self::new(UserErrorCode::Forbidden, None, error.to_string()),
+        }
+    }
+}
+
+impl From<InvalidInput> for Failure {
+    fn from(error: InvalidInput) -> Self {
+        Self::invalid(error.field, error.message)
+    }
+}
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Access(error) => error.into(),
+            QueryError::Invalid { field, message } => Self::invalid(field, message),
+            QueryError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+/// How an input calls the things that a refusal of the ledger may be about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LedgerFields {
+    pub account_id: AccountId,
+    pub member: &'static str,
+    pub session: &'static str,
+    pub amount: &'static str,
+}
+
+impl LedgerFields {
+    pub(super) fn failure(self, error: LedgerError) -> Failure {
+        match error {
+            LedgerError::Refused(refusal) => self.refusal(&refusal),
+            LedgerError::Access(error) => error.into(),
+            LedgerError::Busy { retry_after_seconds } => Failure::Refused(
+                UserError {
+                    retry_after_seconds: Some(i32::try_from(retry_after_seconds).unwrap_or(i32::MAX)),
+                    ..UserError::new(
+                        UserErrorCode::Busy,
+                        None,
+                        "this account has more work waiting than it may; try again shortly",
+                    )
+                },
+                None,
+            ),
+            LedgerError::Fault(fault) => fault.into(),
+        }
+    }
+
+    fn refusal(self, refusal: &Refusal) -> Failure {
+        use UserErrorCode as Code;
+        let message = refusal.to_string();
+        let refused = |code, field| Failure::new(code, field, message.clone());
+        let missing = |code, missing| {
+            let error = UserError::new(code, Some(self.amount), message.clone());
+            let missing_credits = Some(missing);
+            Failure::Refused(
+                UserError {
+                    missing_credits,
+                    ..error
+                },
+                None,
+            )
+        };
+        let session = |failure: Failure, id: &SessionId| failure.with(Present::Session(self.account_id, *id));
+        match refusal {
+            Refusal::IdempotencyKeyReused => refused(Code::IdempotencyKeyReused, Some("idempotencyKey")),
+            Refusal::InsufficientCredits { missing: credits } => missing(Code::InsufficientCredits, *credits),
+            Refusal::AccountFrozen { reason: _ } => refused(Code::AccountFrozen, None),
+            Refusal::AccountClosed => refused(Code::AccountClosed, None),
+            Refusal::MemberNotFound => refused(Code::NotFound, Some(self.member)),
+            Refusal::MemberRemoved => refused(Code::MemberRemoved, Some(self.member)),
+            Refusal::SessionNotFound => refused(Code::NotFound, Some(self.session)),
+            Refusal::SessionAlreadyResolved { session_id, status: _ } => {
+                session(refused(Code::SessionAlreadyResolved, Some(self.session)), session_id)
+            }
+            Refusal::SessionExpired {
+                session_id,
+                missing: credits,
+            } => session(missing(Code::SessionExpired, *credits), session_id),
+            Refusal::SessionExternalIdTaken { session_id } => {
+                session(refused(Code::SessionExternalIdTaken, Some("externalId")), session_id)
+            }
+            Refusal::ChargeExceedsHold {
+                at_most: _,
+                with_overage: _,
+            } => refused(Code::ChargeExceedsHold, Some(self.amount)),
+            Refusal::FeeExceedsBooked { booked: _ } => refused(Code::Validation, Some("fee")),
+            Refusal::RefundExceedsCharge { left: _ } => refused(Code::RefundExceedsCharge, Some(self.amount)),
+            Refusal::EntryNotFound => refused(Code::NotFound, Some("reversesEntryId")),
+            Refusal::NotReversible(_) => refused(Code::Validation, Some("reversesEntryId")),
+            Refusal::LotLimit => refused(Code::LotLimit, None),
+            Refusal::Invalid { field, message: _ } => refused(Code::Validation, Some(field)),
+            Refusal::Overflow => refused(Code::Validation, Some(self.amount)),
+            Refusal::AlreadyCredited { entry_id: _ } => refused(Code::Validation, None),
+        }
+    }
+}
+
+fn owners_only() -> Failure {
+    Failure::new(
+        UserErrorCode::Forbidden,
+        None,
+        "only owners may add, change or remove owners",
+    )
+}
+
+fn last_owner() -> Failure {
+    Failure::new(
+        UserErrorCode::LastOwner,
+        None,
+        "a team keeps at least one owner: make somebody else an owner first",
+    )
+}
+
+fn external_id_taken(what: &str) -> Failure {
+    Failure::new(
+        UserErrorCode::ExternalIdTaken,
+        Some("externalId"),
+        format!("another {what} has this externalId"),
+    )
+}
+
+fn version_conflict() -> Failure {
+    Failure::new(
+        UserErrorCode::VersionConflict,
+        Some("expectedVersion"),
+        "it was changed since the version you saw: look at it again",
+    )
+}
+
+impl From<CreateAccountError> for Failure {
+    fn from(error: CreateAccountError) -> Self {
+        match error {
+            CreateAccountError::Access(error) => error.into(),
+            CreateAccountError::Invalid(error) => error.into(),
+            CreateAccountError::ExternalIdTaken(account) => {
+                external_id_taken("account").with(Present::Account(account))
+            }
+            CreateAccountError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<UpdateAccountError> for Failure {
+    fn from(error: UpdateAccountError) -> Self {
+        match error {
+            UpdateAccountError::Access(error) => error.into(),
+            UpdateAccountError::Invalid(error) => error.into(),
+            UpdateAccountError::ExternalIdTaken(account) => {
+                external_id_taken("account").with(Present::Account(account))
+            }
+            UpdateAccountError::VersionConflict(account) => version_conflict().with(Present::Account(account)),
+            UpdateAccountError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<AddMemberError> for Failure {
+    fn from(error: AddMemberError) -> Self {
+        match error {
+            AddMemberError::Access(error) => error.into(),
+            AddMemberError::Invalid(error) => error.into(),
+            AddMemberError::OwnersOnly => owners_only(),
+            AddMemberError::ExternalIdTaken(member) => external_id_taken("member").with(Present::Member(member)),
+            AddMemberError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<UpsertMemberError> for Failure {
+    fn from(error: UpsertMemberError) -> Self {
+        match error {
+            UpsertMemberError::Access(error) => error.into(),
+            UpsertMemberError::Invalid(error) => error.into(),
+            UpsertMemberError::OwnersOnly => owners_only(),
+            UpsertMemberError::LastOwner => last_owner(),
+            UpsertMemberError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<UpdateMemberError> for Failure {
+    fn from(error: UpdateMemberError) -> Self {
+        match error {
+            UpdateMemberError::Access(error) => error.into(),
+            UpdateMemberError::Invalid(error) => error.into(),
+            UpdateMemberError::NotFound => Self::not_found("memberId", "member"),
+            UpdateMemberError::OwnersOnly => owners_only(),
+            UpdateMemberError::MemberRemoved => Self::new(
+                UserErrorCode::MemberRemoved,
+                Some("memberId"),
+                "this member was removed from the team",
+            ),
+            UpdateMemberError::LastOwner => last_owner(),
+            UpdateMemberError::ExternalIdTaken(member) => external_id_taken("member").with(Present::Member(member)),
+            UpdateMemberError::VersionConflict(member) => version_conflict().with(Present::Member(member)),
+            UpdateMemberError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<RemoveMemberError> for Failure {
+    fn from(error: RemoveMemberError) -> Self {
+        match error {
+            RemoveMemberError::Access(error) => error.into(),
+            RemoveMemberError::NotFound => Self::not_found("memberId", "member"),
+            RemoveMemberError::OwnersOnly => owners_only(),
+            RemoveMemberError::LastOwner => last_owner(),
+            RemoveMemberError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<CreateApiKeyError> for Failure {
+    fn from(error: CreateApiKeyError) -> Self {
+        match error {
+            CreateApiKeyError::Access(error) => error.into(),
+            CreateApiKeyError::Invalid(error) => error.into(),
+            CreateApiKeyError::BeyondOwn(permission) => Self::new(
+                UserErrorCode::Forbidden,
+                Some("permissions"),
+                format!(
+                    "a key cannot have {}, which you do not have yourself",
+                    permission.name()
+                ),
+            ),
+            CreateApiKeyError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<RevokeApiKeyError> for Failure {
+    fn from(error: RevokeApiKeyError) -> Self {
+        match error {
+            RevokeApiKeyError::Access(error) => error.into(),
+            RevokeApiKeyError::NotFound => Self::not_found("apiKeyId", "API key"),
+            RevokeApiKeyError::Fault(fault) => fault.into(),
+        }
+    }
+}

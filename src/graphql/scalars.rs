@@ -1,0 +1,309 @@
+//! Scalars of the contract: exact texts in, exact texts out.
+//!
+//! The library's own are not used: its decimals try floats first, and its instants print with varying digits.
+
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use chrono::{DateTime, NaiveDate};
+use rust_decimal::Decimal as ExactDecimal;
+
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::money::Currency;
+
+/// What each scalar looks like, for messages about input that does not.
+pub(super) fn expected_form(scalar: &str) -> Option<&'static str> {
+    Some(match scalar {
+        "Credits" => {
+            "a string such as \"12.5\": digits with at most 4 after the point, up to 1000000000, without exponent; JSON numbers are refused"
+        }
+        "DateTime" => "an RFC 3339 instant such as \"2026-03-01T09:30:00.000Z\", from 1970 to 9999",
+        "Decimal" => "a decimal number as a string, such as \"0.5\"",
+        "LiveCursor" => "a live cursor that this service handed out",
+        "Int64" => "a whole number as a string, such as \"42\"",
+        "Date" => "a calendar day such as \"2026-03-01\"",
+        "TimeZone" => "an IANA time zone such as \"Europe/Berlin\"",
+        "Currency" => "an ISO 4217 currency code in capitals, such as \"EUR\"",
+        _ => return None,
+    })
+}
+
+fn refused<T: async_graphql::InputType>(name: &str) -> InputValueError<T> {
+    InputValueError::custom(format!("must be {}", expected_form(name).unwrap_or("valid")))
+}
+
+/// The text of a string value; anything else is not one of our scalars.
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// Exact amount of credits as a string with at most 4 fraction digits, e.g. "12.5". Numbers are refused: floats lose cents.
+#[Scalar(name = "Credits")]
+impl ScalarType for Credits {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        text(&value)
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| refused("Credits"))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        text(value).is_some_and(|text| text.parse::<Self>().is_ok())
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.to_string())
+    }
+}
+
+fn parse_instant(text: &str) -> Option<Timestamp> {
+    // Longer texts carry more digits of a second than anybody can mean.
+    if text.len() > 64 {
+        return None;
+    }
+    let instant = DateTime::parse_from_rfc3339(text).ok()?;
+    let millis = instant.timestamp_millis();
+    (Timestamp::MIN.millis()..=Timestamp::MAX.millis())
+        .contains(&millis)
+        .then(|| Timestamp::from_millis(millis))
+}
+
+/// RFC 3339 instant in UTC with milliseconds, e.g. "2026-03-01T09:30:00.000Z". Any offset is accepted and finer digits are cut.
+#[Scalar(name = "DateTime")]
+impl ScalarType for Timestamp {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        text(&value).and_then(parse_instant).ok_or_else(|| refused("DateTime"))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        text(value).and_then(parse_instant).is_some()
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.to_string())
+    }
+}
+
+/// A decimal number of money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Decimal(pub ExactDecimal);
+
+impl Decimal {
+    fn from_text(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let plain = digits.starts_with(|first: char| first.is_ascii_digit())
+            && digits.ends_with(|last: char| last.is_ascii_digit())
+            && digits.chars().all(|char| char.is_ascii_digit() || char == '.');
+        (plain && text.len() <= 40)
+            .then(|| ExactDecimal::from_str_exact(text).ok())
+            .flatten()
+            .map(Self)
+    }
+}
+
+/// Exact decimal as a string; money only.
+#[Scalar(name = "Decimal")]
+impl ScalarType for Decimal {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        text(&value).and_then(Self::from_text).ok_or_else(|| refused("Decimal"))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        text(value).and_then(Self::from_text).is_some()
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// A place in an account's stream of events, as clients hold it. Which account's it is shows only where it is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LiveCursorText(pub String);
+
+/// Position in one account's event stream. Not a page cursor. Opaque; only ever passed back.
+#[Scalar(name = "LiveCursor")]
+impl ScalarType for LiveCursorText {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        text(&value)
+            .filter(|text| text.len() <= 128)
+            .map(|text| Self(text.to_owned()))
+            .ok_or_else(|| refused("LiveCursor"))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        text(value).is_some_and(|text| text.len() <= 128)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+/// A whole number beyond GraphQL's `Int`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Int64(pub i64);
+
+/// Whole number up to 2^63 - 1, as a string: GraphQL's Int ends at 2,147,483,647.
+#[Scalar(name = "Int64")]
+impl ScalarType for Int64 {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        text(&value)
+            .and_then(|text| text.parse().ok())
+            .map(Self)
+            .ok_or_else(|| refused("Int64"))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        text(value).is_some_and(|text| text.parse::<i64>().is_ok())
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// A calendar day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Date(pub NaiveDate);
+
+impl Date {
+    fn from_text(text: &str) -> Option<Self> {
+        // chrono also reads years of other lengths.
+        if text.len() != 10 {
+            return None;
+        }
+        NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(Self)
+    }
+}
+
+/// Calendar day, e.g. 2026-03-01, in the time zone that the field names.
+#[Scalar(name = "Date")]
+impl ScalarType for Date {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        text(&value).and_then(Self::from_text).ok_or_else(|| refused("Date"))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        text(value).and_then(Self::from_text).is_some()
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.format("%Y-%m-%d").to_string())
+    }
+}
+
+/// A time zone of the IANA database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TimeZone(pub chrono_tz::Tz);
+
+/// IANA name, e.g. Europe/Berlin.
+#[Scalar(name = "TimeZone")]
+impl ScalarType for TimeZone {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        text(&value)
+            .and_then(|text| text.parse().ok())
+            .map(Self)
+            .ok_or_else(|| refused("TimeZone"))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        text(value).is_some_and(|text| text.parse::<chrono_tz::Tz>().is_ok())
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.name().to_owned())
+    }
+}
+
+/// ISO 4217 currency code.
+#[Scalar(name = "Currency")]
+impl ScalarType for Currency {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        text(&value)
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| refused("Currency"))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        text(value).is_some_and(|text| text.parse::<Self>().is_ok())
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.code().to_owned())
+    }
+}
+
+/// Any JSON value, kept as text in one canonical form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Json(pub serde_json::Value);
+
+/// Any JSON value.
+#[Scalar(name = "JSON")]
+impl ScalarType for Json {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        value
+            .into_json()
+            .map(Self)
+            .map_err(|_| InputValueError::custom("must be JSON"))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from_json(self.0.clone()).unwrap_or(Value::Null)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credits_are_strings_and_never_numbers() {
+        assert_eq!(
+            Credits::parse(Value::from("12.5")).ok(),
+            Some(Credits::from_units(125_000))
+        );
+        for value in [
+            Value::from(12),
+            Value::from(12.5),
+            Value::from("1e9"),
+            Value::from("0.00001"),
+            Value::Null,
+        ] {
+            assert!(!<Credits as ScalarType>::is_valid(&value), "{value}");
+            assert!(Credits::parse(value).is_err());
+        }
+    }
+
+    #[test]
+    fn instants_of_any_offset_are_cut_to_milliseconds_in_utc() {
+        let parse = |text: &str| Timestamp::parse(Value::from(text)).ok().map(|at| at.to_value());
+        assert_eq!(
+            parse("2026-03-01T10:30:00.123999+01:00"),
+            Some(Value::from("2026-03-01T09:30:00.123Z"))
+        );
+        for text in [
+            "2026-03-01",
+            "2026-03-01T09:30:00",
+            "1969-12-31T23:59:59Z",
+            "10000-01-01T00:00:00Z",
+            "",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn decimals_are_plain_digits() {
+        assert_eq!(
+            Decimal::parse(Value::from("0.10"))
+                .ok()
+                .map(|decimal| decimal.to_value()),
+            Some(Value::from("0.10"))
+        );
+        for text in ["1e3", "1_000", "", ".5", "5.", "+1", "1.2.3", "NaN"] {
+            assert!(Decimal::parse(Value::from(text)).is_err(), "{text}");
+        }
+    }
+}

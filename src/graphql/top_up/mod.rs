@@ -1,0 +1,158 @@
+//! Top-ups in the public language: purchases of credits, as the credit log shows them.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object};
+
+use super::connection::connection;
+use super::context::{public_id, scope};
+use super::errors::ApiError;
+use super::ledger::{Actor, CreditEntry, DateTimeRange, at_most_100};
+use super::member::{Account, Money};
+use crate::domain::top_up;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+
+/// How far a top-up is.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "top_up::TopUpStatus")]
+pub(crate) enum TopUpStatus {
+    /// Asked for; the charge has not begun.
+    Pending,
+    /// Being charged.
+    Processing,
+    /// The bank wants the cardholder to authenticate.
+    RequiresAction,
+    /// Paid and credited.
+    Succeeded,
+    /// Not paid. It can be retried.
+    Failed,
+    /// Called off before it was paid.
+    Canceled,
+    /// Paid, then all of it taken back.
+    Reversed,
+    /// Paid, then disputed; the bank decides.
+    Disputed,
+}
+
+/// Who started a top-up.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "top_up::TopUpOrigin")]
+pub(crate) enum TopUpOrigin {
+    /// A person or an integration asked for it.
+    Manual,
+    /// The account's auto top-up rule.
+    Auto,
+}
+
+/// Which top-ups to list. All conditions must hold; one left out or null does not restrict.
+#[derive(InputObject, Debug, Default)]
+pub(crate) struct TopUpFilter {
+    /// Any of these.
+    statuses: Option<Vec<TopUpStatus>>,
+    /// Started by any of these.
+    origins: Option<Vec<TopUpOrigin>>,
+    /// Asked for in this range: from is inclusive, before is exclusive.
+    created_at: Option<DateTimeRange>,
+}
+
+impl TopUpFilter {
+    pub(super) fn into_domain(self) -> Result<top_up::TopUpFilter, ApiError> {
+        at_most_100("filter.statuses", self.statuses.as_deref())?;
+        at_most_100("filter.origins", self.origins.as_deref())?;
+        Ok(top_up::TopUpFilter {
+            statuses: self
+                .statuses
+                .map(|statuses| statuses.into_iter().map(Into::into).collect()),
+            origins: self
+                .origins
+                .map(|origins| origins.into_iter().map(Into::into).collect()),
+            created_at: self.created_at.map(Into::into),
+        })
+    }
+}
+
+/// A purchase of credits.
+#[derive(Clone, Debug)]
+pub(crate) struct TopUp(top_up::TopUp);
+
+impl TopUp {
+    pub(super) fn new(top_up: top_up::TopUp) -> Self {
+        Self(top_up)
+    }
+}
+
+/// A purchase of credits.
+#[Object]
+impl TopUp {
+    /// Opaque id, for `node`, filters and mutations.
+    pub(super) async fn id(&self) -> ID {
+        public_id(self.0.id.global(self.0.account_id))
+    }
+
+    /// How far it is.
+    async fn status(&self) -> TopUpStatus {
+        self.0.status.into()
+    }
+
+    /// Who started it.
+    async fn origin(&self) -> TopUpOrigin {
+        self.0.origin.into()
+    }
+
+    /// How many credits it buys.
+    async fn credits(&self) -> Credits {
+        self.0.credits
+    }
+
+    /// What they cost: fixed when it was asked for, the same for every try.
+    async fn price(&self) -> Money {
+        self.0.price.into()
+    }
+
+    /// Who asked for it; Ledgerbell for automatic ones.
+    async fn requested_by(&self) -> Actor {
+        Actor::new(self.0.account_id, self.0.requested_by)
+    }
+
+    /// The line of the credit log that added its credits. Null until it succeeded.
+    async fn entry(&self, ctx: &Context<'_>) -> Result<Option<CreditEntry>, ApiError> {
+        let Some(entry_id) = self.0.entry_id else {
+            return Ok(None);
+        };
+        let entry = scope(ctx)?.loaders.entry(self.0.account_id, entry_id).await?;
+        Ok(entry.map(CreditEntry::new))
+    }
+
+    /// All its lines in the credit log, oldest first: what it added, then what was taken back.
+    async fn entries(&self, ctx: &Context<'_>) -> Result<Vec<CreditEntry>, ApiError> {
+        let entries = scope(ctx)?
+            .loaders
+            .entries_of_top_up(self.0.account_id, self.0.id)
+            .await?;
+        Ok(entries.unwrap_or_default().into_iter().map(CreditEntry::new).collect())
+    }
+
+    /// How many of its credits were taken back because money went back.
+    async fn credits_reversed(&self) -> Credits {
+        self.0.credits_reversed
+    }
+
+    /// The account it is for.
+    async fn account(&self, ctx: &Context<'_>) -> Result<Account, ApiError> {
+        Account::load(ctx, self.0.account_id).await
+    }
+
+    /// When it was asked for.
+    async fn created_at(&self) -> Timestamp {
+        self.0.created_at
+    }
+
+    /// When it last changed.
+    async fn updated_at(&self) -> Timestamp {
+        self.0.updated_at
+    }
+}
+
+connection! {
+    /// A page of top-ups.
+    TopUpConnection, TopUpEdge of TopUp
+}

@@ -1,0 +1,381 @@
+//! The credit log as a file, behind a signed link.
+//!
+//! Made while it is downloaded, a thousand entries at a time, so that its size does not matter.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Query, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use data_encoding::HEXLOWER;
+use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+
+use super::{Door, SharedDoor};
+use crate::domain::fault::{Fault, QueryError};
+use crate::domain::ledger::credit_log::ExportRow;
+use crate::graphql::{ExportOrder, Requester};
+use crate::primitives::actor::{Actor, Cause};
+use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
+
+#[derive(Deserialize)]
+pub(super) struct Parameters {
+    token: String,
+}
+
+pub(super) async fn credit_log(State(door): State<SharedDoor>, Query(parameters): Query<Parameters>) -> Response {
+    let Ok(order) = door.export_links.open(&parameters.token, door.services.clock.now()) else {
+        return refused(
+            StatusCode::FORBIDDEN,
+            "This link is not valid, or no longer: ask for a new one.\n",
+        );
+    };
+    match file(&door, order).await {
+        Ok(response) => response,
+        Err(QueryError::Fault(fault)) => {
+            tracing::error!(%fault, "an export could not begin");
+            refused(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The service is not available at the moment.\n",
+            )
+        }
+        Err(QueryError::Access(_) | QueryError::Invalid { .. }) => no_longer(),
+    }
+}
+
+fn refused(status: StatusCode, text: &'static str) -> Response {
+    (status, text).into_response()
+}
+
+fn no_longer() -> Response {
+    refused(StatusCode::FORBIDDEN, "You may no longer see this.\n")
+}
+
+/// Whoever asked for the link, with the rights that they have now. `None` when they would no longer be signed in.
+async fn actor(door: &Door, account_id: AccountId, requester: Requester) -> Result<Option<Actor>, QueryError> {
+    if let Some(member_id) = requester.member_id() {
+        let members = &door.services.members;
+        let member = members.find(&Actor::System, account_id, member_id).await?;
+        let member = member.filter(|member| member.removed_at.is_none());
+        return Ok(member.map(|member| Actor::Member {
+            account_id,
+            member_id,
+            role: member.role,
+        }));
+    }
+    let Some((owner, api_key_id)) = requester.api_key() else {
+        return Ok(None);
+    };
+    let api_key = door.services.api_keys.find(&Actor::System, owner, api_key_id).await?;
+    let now = door.services.clock.now();
+    let api_key = api_key.filter(|api_key| api_key.is_active(now));
+    Ok(api_key.map(|api_key| api_key.actor()))
+}
+
+async fn file(door: &SharedDoor, order: ExportOrder) -> Result<Response, QueryError> {
+    let Some(actor) = actor(door, order.account_id, order.requester).await? else {
+        return Ok(no_longer());
+    };
+    let log = &door.services.credit_log;
+    let chunks = log.export(&actor, order.account_id, &order.filter).await?;
+    let format = if order.json_lines {
+        Format::JsonLines
+    } else {
+        Format::Csv
+    };
+    let writer = Arc::new(Writer {
+        door: door.clone(),
+        actor,
+        account_id: order.account_id,
+        format,
+    });
+    let head = stream::iter(format.head().map(Ok));
+    let body = chunks.then(move |chunk| {
+        let writer = writer.clone();
+        async move {
+            let written = match chunk {
+                Ok(rows) => writer.write(rows).await,
+                Err(fault) => Err(fault),
+            };
+            // The status is sent long since: a connection that ends early is all that can still tell the client.
+            written.inspect_err(|fault| tracing::error!(%fault, "an export broke off"))
+        }
+    });
+    let mut response = Response::new(Body::from_stream(head.chain(body)));
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, format.content_type()),
+        (header::CONTENT_DISPOSITION, format.disposition()),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    Ok(response)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Csv,
+    JsonLines,
+}
+
+impl Format {
+    const fn content_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::JsonLines => "application/jsonl; charset=utf-8",
+        }
+    }
+
+    const fn disposition(self) -> &'static str {
+        match self {
+            Self::Csv => "attachment; filename=\"credit-log.csv\"",
+            Self::JsonLines => "attachment; filename=\"credit-log.jsonl\"",
+        }
+    }
+
+    /// What comes before the first entry.
+    fn head(self) -> Option<Bytes> {
+        match self {
+            Self::Csv => Some(Bytes::from(format!("{}\r\n", COLUMNS.join(",")))),
+            Self::JsonLines => None,
+        }
+    }
+}
+
+const COLUMNS: [&str; 17] = [
+    "sequence",
+    "id",
+    "occurredAt",
+    "kind",
+    "amount",
+    "balanceAfter",
+    "description",
+    "actorKind",
+    "actor",
+    "memberId",
+    "member",
+    "sessionId",
+    "session",
+    "sessionExternalId",
+    "topUpId",
+    "reversesEntryId",
+    "hash",
+];
+
+/// One entry in a file. Amounts are texts here too: numbers lose digits on their way through spreadsheets and JSON.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    sequence: String,
+    id: String,
+    occurred_at: String,
+    kind: &'static str,
+    amount: String,
+    balance_after: String,
+    description: String,
+    actor_kind: &'static str,
+    actor: String,
+    member_id: Option<String>,
+    member: Option<String>,
+    session_id: Option<String>,
+    session: Option<String>,
+    session_external_id: Option<String>,
+    top_up_id: Option<String>,
+    reverses_entry_id: Option<String>,
+    hash: String,
+}
+
+impl Line {
+    fn cells(&self) -> [&str; COLUMNS.len()] {
+        fn or_empty(text: Option<&String>) -> &str {
+            text.map_or("", String::as_str)
+        }
+        [
+            &self.sequence,
+            &self.id,
+            &self.occurred_at,
+            self.kind,
+            &self.amount,
+            &self.balance_after,
+            &self.description,
+            self.actor_kind,
+            &self.actor,
+            or_empty(self.member_id.as_ref()),
+            or_empty(self.member.as_ref()),
+            or_empty(self.session_id.as_ref()),
+            or_empty(self.session.as_ref()),
+            or_empty(self.session_external_id.as_ref()),
+            or_empty(self.top_up_id.as_ref()),
+            or_empty(self.reverses_entry_id.as_ref()),
+            &self.hash,
+        ]
+    }
+}
+
+/// Turns chunks of rows into pieces of a file.
+struct Writer {
+    door: SharedDoor,
+    actor: Actor,
+    account_id: AccountId,
+    format: Format,
+}
+
+impl Writer {
+    async fn write(&self, rows: Vec<ExportRow>) -> Result<Bytes, Fault> {
+        let names = self.names(&rows).await?;
+        let lines = rows.into_iter().map(|row| names.line(self.account_id, row));
+        let written = match self.format {
+            Format::Csv => csv_of(lines),
+            Format::JsonLines => json_of(lines),
+        };
+        written.map_err(|error| Fault::Internal(format!("an export could not be written: {error}")))
+    }
+
+    async fn names(&self, rows: &[ExportRow]) -> Result<Names, Fault> {
+        let mut members: HashSet<MemberId> = rows.iter().filter_map(|row| row.entry.member_id).collect();
+        let mut api_keys: HashSet<ApiKeyId> = HashSet::new();
+        for row in rows {
+            match row.entry.cause {
+                Cause::Member(member_id) => {
+                    members.insert(member_id);
+                }
+                Cause::ApiKey(api_key_id, _) => {
+                    api_keys.insert(api_key_id);
+                }
+                Cause::System | Cause::PaymentGateway => {}
+            }
+        }
+        let members: Vec<MemberId> = members.into_iter().collect();
+        let api_keys: Vec<ApiKeyId> = api_keys.into_iter().collect();
+        let services = &self.door.services;
+        let members = match services
+            .members
+            .find_by_ids(&self.actor, self.account_id, &members)
+            .await
+        {
+            Ok(members) => members,
+            Err(QueryError::Fault(fault)) => return Err(fault),
+            Err(error) => return Err(Fault::Internal(error.to_string())),
+        };
+        let api_keys = services.api_keys.find_by_ids(&api_keys).await?;
+        Ok(Names {
+            members: members.into_iter().map(|(id, member)| (id, member.name)).collect(),
+            api_keys: api_keys.into_iter().map(|(id, api_key)| (id, api_key.name)).collect(),
+        })
+    }
+}
+
+struct Names {
+    members: HashMap<MemberId, String>,
+    api_keys: HashMap<ApiKeyId, String>,
+}
+
+impl Names {
+    fn line(&self, account_id: AccountId, row: ExportRow) -> Line {
+        let entry = row.entry;
+        let actor = match entry.cause {
+            Cause::Member(member_id) => self.members.get(&member_id).cloned().unwrap_or_default(),
+            Cause::ApiKey(api_key_id, _) => self.api_keys.get(&api_key_id).cloned().unwrap_or_default(),
+            Cause::System => "Ledgerbell".to_owned(),
+            Cause::PaymentGateway => "Payment gateway".to_owned(),
+        };
+        Line {
+            sequence: entry.sequence.to_string(),
+            id: entry.id.global(account_id).to_string(),
+            occurred_at: entry.occurred_at.to_string(),
+            kind: entry.kind.as_str(),
+            amount: entry.amount.to_string(),
+            balance_after: entry.balance_after.to_string(),
+            description: entry.description,
+            actor_kind: entry.cause.columns().0,
+            actor,
+            member_id: entry.member_id.map(|id| id.global(account_id).to_string()),
+            member: entry.member_id.and_then(|id| self.members.get(&id).cloned()),
+            session_id: entry.session_id.map(|id| id.global(account_id).to_string()),
+            session: row.session_title,
+            session_external_id: row.session_external_id,
+            top_up_id: entry.top_up_id.map(|id| id.global(account_id).to_string()),
+            reverses_entry_id: entry.reverses.map(|id| id.global(account_id).to_string()),
+            hash: HEXLOWER.encode(&entry.hash),
+        }
+    }
+}
+
+fn csv_of(lines: impl Iterator<Item = Line>) -> std::io::Result<Bytes> {
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(Vec::new());
+    for line in lines {
+        let cells = line.cells().map(|cell| harmless(cell).into_owned());
+        writer.write_record(cells).map_err(std::io::Error::other)?;
+    }
+    let bytes = writer
+        .into_inner()
+        .map_err(|error| std::io::Error::other(error.to_string()))?;
+    Ok(Bytes::from(bytes))
+}
+
+fn json_of(lines: impl Iterator<Item = Line>) -> std::io::Result<Bytes> {
+    let mut bytes = Vec::new();
+    for line in lines {
+        serde_json::to_writer(&mut bytes, &line)?;
+        bytes.push(b'\n');
+    }
+    Ok(Bytes::from(bytes))
+}
+
+/// A cell that no spreadsheet takes for a formula. Titles and names come from people, and `=HYPERLINK(…)` is a title like any
+/// other. Plain numbers stay numbers, negative ones too.
+fn harmless(cell: &str) -> Cow<'_, str> {
+    let dangerous = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    if dangerous && !is_plain_number(cell) {
+        format!("'{cell}").into()
+    } else {
+        cell.into()
+    }
+}
+
+fn is_plain_number(cell: &str) -> bool {
+    let digits = cell.strip_prefix('-').unwrap_or(cell);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    all_digits(whole) && all_digits(fraction)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_never_formulas() {
+        for (cell, written) in [
+            ("=1+1", "'=1+1"),
+            ("+49 30", "'+49 30"),
+            ("-5", "-5"),
+            ("-0.0001", "-0.0001"),
+            ("-5+cmd|' /C calc'!A0", "'-5+cmd|' /C calc'!A0"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "'\t=1"),
+            ("\r=1", "'\r=1"),
+            ("Yoga", "Yoga"),
+            ("", ""),
+            ("-", "'-"),
+        ] {
+            assert_eq!(harmless(cell), written);
+        }
+    }
+
+    #[test]
+    fn headings_are_the_names_in_json() {
+        let json = serde_json::to_string(&Line::default()).expect("JSON");
+        for column in COLUMNS {
+            assert!(json.contains(&format!("\"{column}\":")), "{column}");
+        }
+    }
+}
