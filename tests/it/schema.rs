@@ -343,7 +343,9 @@ fn nothing_that_exists_is_still_to_come() {
     let complaints: Vec<String> = STILL_TO_COME
         .iter()
         .filter_map(|name| {
-            let (type_name, member) = name.split_once('.').map_or((*name, None), |(ty, field)| (ty, Some(field)));
+            let (type_name, member) = name
+                .split_once('.')
+                .map_or((*name, None), |(ty, field)| (ty, Some(field)));
             let exists = |shapes: &BTreeMap<String, Shape>| {
                 let shape = shapes.get(type_name);
                 shape.is_some_and(|shape| member.is_none_or(|member| shape.members.contains_key(member)))

@@ -5,6 +5,7 @@ use sea_orm::{ConnectionTrait, QueryResult};
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::fault::Fault;
+use crate::domain::ledger::credit_log::search::searchable;
 use crate::domain::ledger::model::{
     Command, ContraAccount, EntryKind, HASH_VERSION, LotMovement, NewEntry, PastEntry, SessionRef,
 };
@@ -251,7 +252,7 @@ fn push(rows: &mut Rows, number: i64, entry: &NewEntry, taken_back: Credits) {
         entry.top_up_id.map(TopUpId::uuid).into(),
         entry.reverses.map(EntryId::uuid).into(),
         taken_back.units().into(),
-        (&entry.search_text.to_lowercase()).into(),
+        (&searchable(&entry.search_text)).into(),
         HASH_VERSION.into(),
         (&entry.hash).into(),
     ]);

@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait, QueryResult};
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::fault::Fault;
+use crate::domain::ledger::credit_log::search::searchable;
 use crate::domain::ledger::model::{AccountStatus, Command, HoldPart, MAX_DUE, Session, SessionRef, SessionStatus};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -331,15 +332,12 @@ fn session_rows(works: &[Work]) -> Rows {
 }
 
 fn push(rows: &mut Rows, number: i64, session: &Session) {
-    let mut search_text = session.title.to_lowercase();
-    if let Some(external_id) = &session.external_id {
-        search_text.push('\n');
-        search_text.push_str(&external_id.to_lowercase());
-    }
+    let external_id = session.external_id.as_deref();
+    let search_text = searchable(&format!("{} {}", session.title, external_id.unwrap_or_default()));
     rows.push([
         number.into(),
         session.id.uuid().into(),
-        session.external_id.as_deref().into(),
+        external_id.into(),
         session.member_id.uuid().into(),
         (&session.title).into(),
         session.status.as_str().into(),

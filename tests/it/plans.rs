@@ -1,0 +1,432 @@
+//! How the databases go about reading a log of a million entries.
+//!
+//! Nothing here measures time: it reads the plans that the databases make for the very statements that pages are read by. F65: no
+//! filter makes a page walk through the table, and a page deep in the log costs what the first one does.
+
+use ledgerbell::domain::ledger::credit_log::{
+    ActorKind, ActorRef, AmountRange, CreditLog, CreditLogFilter, DateRange, Direction, InstantRange,
+};
+use ledgerbell::domain::ledger::model::EntryKind;
+use ledgerbell::primitives::actor::Actor;
+use ledgerbell::primitives::clock::Timestamp;
+use ledgerbell::primitives::credits::Credits;
+use ledgerbell::primitives::ids::{AccountId, ApiKeyId, MemberId, SessionId, TopUpId};
+use ledgerbell::primitives::page::{PageRequest, SortOrder};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use uuid::Uuid;
+
+use crate::reading::ground::Ground;
+use crate::reading::rows::insert_account;
+
+const ACCOUNT: AccountId = AccountId::from_number(7);
+const ENTRIES: i64 = 1_000_000;
+/// Rows that one page may look at, in both of its statements and with the look-ups at either end of a time.
+const MOST_VISITED: i64 = 2 * 50_000 + 1_000;
+
+/// A million entries: a few kinds, of which one makes up most, some hundred members, sessions of two entries each.
+async fn load(ground: &Ground) {
+    let is_sqlite = ground.backend() == DbBackend::Sqlite;
+    insert_account(ground, ACCOUNT, "Europe/Berlin").await;
+    let uuid = |room: &str, number: &str| {
+        if is_sqlite {
+            format!("unhex(printf('{room}%031x', {number}))")
+        } else {
+            format!("CAST('{room}' || lpad(to_hex({number}), 31, '0') AS uuid)")
+        }
+    };
+    let series = if is_sqlite {
+        format!(
+            "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {ENTRIES}) SELECT n FROM s) AS s"
+        )
+    } else {
+        format!("generate_series(CAST(1 AS BIGINT), {ENTRIES}) AS s(n)")
+    };
+    let hash = if is_sqlite {
+        "zeroblob(32)"
+    } else {
+        "decode(repeat('00', 32), 'hex')"
+    };
+    let insert = format!(
+        "INSERT INTO credit_entry (account_id, sequence, id, occurred_at, kind, contra, amount, balance_after, description, \
+         actor_kind, actor_key_id, actor_member_id, member_id, session_id, top_up_id, taken_back, search_text, hash_version, hash) \
+         SELECT {account}, n, {id}, 1700000000000 + n * 60000, \
+         CASE WHEN n % 10 < 8 THEN 'SESSION' WHEN n % 1000 = 9 THEN 'GRANT' ELSE 'SESSION_REFUND' END, 'SESSION_REVENUE', \
+         CASE WHEN n % 10 < 8 THEN -10000 - n % 977 ELSE 20000 END, 5, 'Lesson ' || (n % 100), \
+         CASE WHEN n % 3 = 0 THEN 'API_KEY' WHEN n % 3 = 1 THEN 'MEMBER' ELSE 'SYSTEM' END, \
+         CASE WHEN n % 3 = 0 THEN {key} END, CASE WHEN n % 3 = 1 THEN {actor} END, CASE WHEN n % 7 > 0 THEN {member} END, \
+         CASE WHEN n % 10 < 8 THEN {session} END, CASE WHEN n % 200 = 9 THEN {top_up} END, 0, ' lesson ' || (n % 100), 1, {hash} \
+         FROM {series}",
+        account = ACCOUNT.number(),
+        id = uuid("9", "n"),
+        key = uuid("2", "n % 5"),
+        actor = uuid("1", "n % 40"),
+        member = uuid("1", "n % 211"),
+        session = uuid("3", "n / 20"),
+        top_up = uuid("4", "n"),
+    );
+    // Indexes are made afterwards, all at once: that takes a third of the time.
+    let indexes = if is_sqlite {
+        "SELECT name, sql AS made FROM sqlite_master WHERE type = 'index' AND tbl_name = 'credit_entry' AND sql IS NOT NULL"
+    } else {
+        "SELECT CAST(indexname AS text) AS name, indexdef AS made FROM pg_indexes WHERE tablename = 'credit_entry' \
+         AND indexname <> 'credit_entry_pkey'"
+    };
+    let statement = Statement::from_string(ground.backend(), indexes);
+    let indexes = ground.database.read().query_all_raw(statement).await.expect("reads");
+    let indexes: Vec<(String, String)> = indexes
+        .iter()
+        .map(|row| {
+            (
+                row.try_get("", "name").expect("a name"),
+                row.try_get("", "made").expect("a text"),
+            )
+        })
+        .collect();
+    assert!(indexes.len() > 5);
+    let mut statements: Vec<String> = indexes.iter().map(|(name, _)| format!("DROP INDEX {name}")).collect();
+    statements.push(insert);
+    statements.extend(indexes.into_iter().map(|(_, made)| made));
+    statements.push(
+        if is_sqlite {
+            "ANALYZE"
+        } else {
+            "VACUUM ANALYZE credit_entry"
+        }
+        .to_owned(),
+    );
+    ground.load(&statements).await;
+}
+
+fn uuid(room: u128, number: u128) -> Uuid {
+    Uuid::from_u128(room << 124 | number)
+}
+
+/// Each dimension of the filter, with values that match much, little, or many at once.
+fn dimensions() -> Vec<(&'static str, CreditLogFilter)> {
+    let filter = CreditLogFilter::default;
+    let members = |numbers: std::ops::Range<u128>| numbers.map(|number| MemberId::from_uuid(uuid(1, number))).collect();
+    let actor_members =
+        |numbers: std::ops::Range<u128>| numbers.map(|number| ActorRef::Member(MemberId::from_uuid(uuid(1, number))));
+    let actor_keys =
+        |numbers: std::ops::Range<u128>| numbers.map(|number| ActorRef::ApiKey(ApiKeyId::from_uuid(uuid(2, number))));
+    let day = |day| chrono::NaiveDate::from_ymd_opt(2024, 9, day);
+    vec![
+        (
+            "actorKinds",
+            CreditLogFilter {
+                actor_kinds: Some(vec![ActorKind::Member, ActorKind::PaymentGateway]),
+                ..filter()
+            },
+        ),
+        (
+            "actorIds: a member",
+            CreditLogFilter {
+                actors: Some(actor_members(3..4).collect()),
+                ..filter()
+            },
+        ),
+        (
+            "actorIds: many",
+            CreditLogFilter {
+                actors: Some(actor_members(0..90).chain(actor_keys(0..6)).collect()),
+                ..filter()
+            },
+        ),
+        (
+            "dates",
+            CreditLogFilter {
+                dates: Some(DateRange {
+                    from: day(2),
+                    to: day(20),
+                    timezone: None,
+                }),
+                ..filter()
+            },
+        ),
+        (
+            "kinds: one",
+            CreditLogFilter {
+                kinds: Some(vec![EntryKind::Session]),
+                ..filter()
+            },
+        ),
+        (
+            "kinds: all",
+            CreditLogFilter {
+                kinds: Some(EntryKind::ALL.to_vec()),
+                ..filter()
+            },
+        ),
+        (
+            "kinds: none there",
+            CreditLogFilter {
+                kinds: Some(vec![EntryKind::Chargeback]),
+                ..filter()
+            },
+        ),
+        (
+            "direction",
+            CreditLogFilter {
+                direction: Some(Direction::Added),
+                ..filter()
+            },
+        ),
+        (
+            "memberIds: one",
+            CreditLogFilter {
+                member_ids: Some(members(5..6)),
+                ..filter()
+            },
+        ),
+        (
+            "memberIds: many",
+            CreditLogFilter {
+                member_ids: Some(members(0..100)),
+                ..filter()
+            },
+        ),
+        (
+            "sessionIds",
+            CreditLogFilter {
+                session_ids: Some(
+                    (1_000..1_100)
+                        .map(|number| SessionId::from_uuid(uuid(3, number)))
+                        .collect(),
+                ),
+                ..filter()
+            },
+        ),
+        (
+            "topUpIds",
+            CreditLogFilter {
+                top_up_ids: Some(
+                    (0..50)
+                        .map(|number| TopUpId::from_uuid(uuid(4, number * 200 + 9)))
+                        .collect(),
+                ),
+                ..filter()
+            },
+        ),
+        (
+            "occurredAt",
+            CreditLogFilter {
+                occurred_at: Some(InstantRange {
+                    from: Some(Timestamp::from_millis(1_700_000_000_000 + 100_000 * 60_000)),
+                    before: Some(Timestamp::from_millis(1_700_000_000_000 + 900_000 * 60_000)),
+                }),
+                ..filter()
+            },
+        ),
+        (
+            "amount",
+            CreditLogFilter {
+                amount: Some(AmountRange {
+                    min: Some(Credits::from_units(10_970)),
+                    max: Some(Credits::from_units(10_976)),
+                }),
+                ..filter()
+            },
+        ),
+        (
+            "search",
+            CreditLogFilter {
+                search: Some("less 77".into()),
+                ..filter()
+            },
+        ),
+        (
+            "search: nothing",
+            CreditLogFilter {
+                search: Some("piano".into()),
+                ..filter()
+            },
+        ),
+    ]
+}
+
+/// Both filters at once; `None` where they are about the same dimension.
+fn both(one: &CreditLogFilter, other: &CreditLogFilter) -> Option<CreditLogFilter> {
+    fn join<T: Clone>(one: &Option<T>, other: &Option<T>) -> Result<Option<T>, ()> {
+        match (one, other) {
+            (Some(_), Some(_)) => Err(()),
+            (one, other) => Ok(one.clone().or(other.clone())),
+        }
+    }
+    let joined = || {
+        Ok::<_, ()>(CreditLogFilter {
+            actor_kinds: join(&one.actor_kinds, &other.actor_kinds)?,
+            actors: join(&one.actors, &other.actors)?,
+            dates: join(&one.dates, &other.dates)?,
+            kinds: join(&one.kinds, &other.kinds)?,
+            direction: join(&one.direction, &other.direction)?,
+            member_ids: join(&one.member_ids, &other.member_ids)?,
+            session_ids: join(&one.session_ids, &other.session_ids)?,
+            top_up_ids: join(&one.top_up_ids, &other.top_up_ids)?,
+            occurred_at: join(&one.occurred_at, &other.occurred_at)?,
+            amount: join(&one.amount, &other.amount)?,
+            search: join(&one.search, &other.search)?,
+        })
+    };
+    joined().ok()
+}
+
+fn all_filters() -> Vec<(String, CreditLogFilter)> {
+    let dimensions = dimensions();
+    let mut filters = vec![("no filter".to_owned(), CreditLogFilter::default())];
+    for (at, (name, filter)) in dimensions.iter().enumerate() {
+        filters.push(((*name).to_owned(), filter.clone()));
+        for (other_name, other) in &dimensions[..at] {
+            filters.extend(both(filter, other).map(|filter| (format!("{name} and {other_name}"), filter)));
+        }
+    }
+    filters
+}
+
+/// Reads one page and gives the statements that it took.
+async fn page(ground: &Ground, filter: &CreditLogFilter, order: SortOrder, after: Option<i64>) -> Vec<Statement> {
+    let request = PageRequest {
+        limit: 50,
+        backward: false,
+        after,
+        before: None,
+    };
+    let log = CreditLog::new(ground.database.clone());
+    ground.take_asked();
+    log.page(&Actor::System, ACCOUNT, filter, order, &request)
+        .await
+        .expect("a page");
+    ground.take_asked()
+}
+
+async fn explain(ground: &Ground, how: &str, statement: &Statement) -> Vec<sea_orm::QueryResult> {
+    let mut explained = statement.clone();
+    explained.sql = format!("{how} {}", statement.sql);
+    ground.database.read().query_all_raw(explained).await.expect("explains")
+}
+
+#[tokio::test]
+async fn f65_no_filter_makes_sqlite_walk_through_the_log() {
+    let ground = Ground::sqlite().await;
+    load(&ground).await;
+    for (name, filter) in all_filters() {
+        for order in [SortOrder::NewestFirst, SortOrder::OldestFirst] {
+            for statement in page(&ground, &filter, order, Some(500_000)).await {
+                for row in explain(&ground, "EXPLAIN QUERY PLAN", &statement).await {
+                    let step: String = row.try_get("", "detail").expect("a detail");
+                    let walks = step.starts_with("SCAN credit_entry");
+                    assert!(!walks, "{name} {order:?}: {step}\n{}", statement.sql);
+                    if step.starts_with("SEARCH credit_entry") {
+                        // Without a bound on the sequence a page would begin at the end of the log, however deep it lies.
+                        let bounded = step.contains("sequence>? AND sequence<?") || step.contains("occurred_at");
+                        assert!(bounded, "{name} {order:?}: {step}\n{}", statement.sql);
+                    }
+                }
+            }
+        }
+    }
+    sums_use_an_index(&ground).await;
+}
+
+/// What a statement's plan on Postgres did, added up over its steps.
+#[derive(Debug, Default)]
+struct Effort {
+    rows: i64,
+    buffers: i64,
+    walks: bool,
+}
+
+impl Effort {
+    fn add(&mut self, step: &serde_json::Value) {
+        let number = |name: &str| step[name].as_f64().unwrap_or_default();
+        if step["Relation Name"] == "credit_entry" || step["Node Type"] == "Bitmap Index Scan" {
+            self.walks |= step["Node Type"].as_str().is_some_and(|name| name.contains("Seq Scan"));
+            let removed = number("Rows Removed by Filter") + number("Rows Removed by Index Recheck");
+            #[allow(clippy::cast_possible_truncation, reason = "counts of rows")]
+            let visited = (number("Actual Loops") * (number("Actual Rows") + removed)) as i64;
+            self.rows += visited;
+        }
+        for child in step["Plans"].as_array().into_iter().flatten() {
+            self.add(child);
+        }
+    }
+}
+
+async fn effort(ground: &Ground, statements: &[Statement]) -> Effort {
+    let mut effort = Effort::default();
+    for statement in statements {
+        let rows = explain(ground, "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON)", statement).await;
+        let plan: serde_json::Value = rows[0].try_get_by_index(0).expect("a plan");
+        let top = &plan[0]["Plan"];
+        effort.add(top);
+        effort.buffers += ["Shared Hit Blocks", "Shared Read Blocks"]
+            .iter()
+            .map(|name| top[*name].as_i64().unwrap_or_default())
+            .sum::<i64>();
+    }
+    effort
+}
+
+#[tokio::test]
+async fn f65_no_filter_makes_postgres_walk_through_the_log() {
+    let Some(ground) = Ground::postgres().await else { return };
+    load(&ground).await;
+    for (name, filter) in all_filters() {
+        for order in [SortOrder::NewestFirst, SortOrder::OldestFirst] {
+            let statements = page(&ground, &filter, order, Some(500_000)).await;
+            let effort = effort(&ground, &statements).await;
+            assert!(
+                !effort.walks && effort.rows <= MOST_VISITED,
+                "{name} {order:?}: {effort:?}\n{statements:#?}"
+            );
+        }
+    }
+    let singles = dimensions()
+        .into_iter()
+        .chain([("no filter", CreditLogFilter::default())]);
+    for (name, filter) in singles.filter(|(_, filter)| filter.dates.is_none() && filter.occurred_at.is_none()) {
+        let first = effort(&ground, &page(&ground, &filter, SortOrder::NewestFirst, None).await).await;
+        let deep = effort(
+            &ground,
+            &page(&ground, &filter, SortOrder::NewestFirst, Some(300_000)).await,
+        )
+        .await;
+        assert!(
+            deep.rows <= first.rows + first.rows / 5 + 100 && deep.buffers <= first.buffers + first.buffers / 5 + 100,
+            "{name}: first {first:?}, deep {deep:?}"
+        );
+    }
+    sums_use_an_index(&ground).await;
+}
+
+/// Sums look at all that matches: they may walk through the log only where nothing but the account restricts it.
+async fn sums_use_an_index(ground: &Ground) {
+    let log = CreditLog::new(ground.database.clone());
+    for (name, filter) in dimensions() {
+        if ![
+            "sessionIds",
+            "topUpIds",
+            "memberIds: one",
+            "actorIds: a member",
+            "dates",
+        ]
+        .contains(&name)
+        {
+            continue;
+        }
+        ground.take_asked();
+        log.totals(&Actor::System, ACCOUNT, &filter).await.expect("totals");
+        for statement in ground.take_asked() {
+            let how = if ground.backend() == DbBackend::Sqlite {
+                "EXPLAIN QUERY PLAN"
+            } else {
+                "EXPLAIN"
+            };
+            let column = if ground.backend() == DbBackend::Sqlite { 3 } else { 0 };
+            for row in explain(ground, how, &statement).await {
+                let step: String = row.try_get_by_index(column).expect("a step");
+                let walks = step.starts_with("SCAN credit_entry") || step.contains("Seq Scan on credit_entry");
+                assert!(!walks, "{name}: {step}");
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Databases to read from: a SQLite file and a Postgres database of their own, empty but for the schema.
+
+use std::sync::{Arc, Mutex};
+
+use ledgerbell::adapters::database::{OpenOptions, migrate, open};
+use ledgerbell::domain::database::Database;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use uuid::Uuid;
+
+/// A database that remembers what is asked of it.
+pub(crate) struct Ground {
+    pub(crate) database: Database,
+    asked: Arc<Mutex<Vec<Statement>>>,
+    writer: DatabaseConnection,
+    owned: Owned,
+}
+
+/// What goes away with the ground.
+enum Owned {
+    Directory(#[allow(dead_code, reason = "held for its Drop")] tempfile::TempDir),
+    Postgres { server: String, name: String },
+}
+
+impl Ground {
+    /// One of each kind that can be had.
+    pub(crate) async fn each() -> Vec<Self> {
+        [Some(Self::sqlite().await), Self::postgres().await]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    pub(crate) async fn sqlite() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let url = format!("sqlite://{}/it.db?mode=rwc", directory.path().display());
+        Self::at(&url, Owned::Directory(directory)).await
+    }
+
+    /// `None` where no Postgres runs: the script that runs all tests makes sure that one does.
+    pub(crate) async fn postgres() -> Option<Self> {
+        let server = std::env::var("LEDGERBELL_TEST_POSTGRES_URL")
+            .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned());
+        let name = format!("ledgerbell_reading_{}", Uuid::new_v4().simple());
+        on_server(&server, &format!("CREATE DATABASE {name}")).await.ok()?;
+        let url = url_of(&server, &name);
+        Some(Self::at(&url, Owned::Postgres { server, name }).await)
+    }
+
+    async fn at(url: &str, owned: Owned) -> Self {
+        let opened = open(url, OpenOptions::default()).await.expect("opens");
+        migrate(&opened).await.expect("migrates");
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let mut reader = opened.read().clone();
+        let log = Arc::clone(&asked);
+        reader.set_metric_callback(move |info| log.lock().expect("lock").push(info.statement.clone()));
+        // Rows are written through the reading connection on Postgres; SQLite's cannot write.
+        let writer = match &owned {
+            Owned::Directory(_) => {
+                let writer = sea_orm::Database::connect(url).await.expect("connects");
+                drop(opened);
+                writer
+            }
+            Owned::Postgres { .. } => reader.clone(),
+        };
+        Self {
+            database: Database::new(writer.clone(), reader),
+            writer,
+            asked,
+            owned,
+        }
+    }
+
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.database.backend()
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        match self.owned {
+            Owned::Directory(_) => "SQLite",
+            Owned::Postgres { .. } => "Postgres",
+        }
+    }
+
+    /// Forgets what was asked, and gives it.
+    pub(crate) fn take_asked(&self) -> Vec<Statement> {
+        std::mem::take(&mut self.asked.lock().expect("lock"))
+    }
+
+    /// Runs statements one by one, for as long as they take.
+    pub(crate) async fn load(&self, statements: &[String]) {
+        let url = match &self.owned {
+            Owned::Directory(_) => None,
+            Owned::Postgres { server, name } => Some(url_of(server, name)),
+        };
+        let connection = match url {
+            Some(url) => sea_orm::Database::connect(url).await.expect("connects"),
+            None => self.writer.clone(),
+        };
+        for statement in statements {
+            connection
+                .execute_unprepared(statement)
+                .await
+                .unwrap_or_else(|error| panic!("{statement}: {error}"));
+        }
+    }
+
+    /// Runs a statement that may write.
+    pub(crate) async fn execute(&self, statement: Statement) {
+        let writer = self.database.clone();
+        writer
+            .transaction(move |tx| {
+                let statement = statement.clone();
+                Box::pin(async move {
+                    tx.execute_raw(statement).await?;
+                    Ok::<(), ledgerbell::domain::fault::Fault>(())
+                })
+            })
+            .await
+            .expect("executes");
+    }
+
+    pub(crate) async fn execute_text(&self, text: &str) {
+        self.execute(Statement::from_string(self.backend(), text)).await;
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        if let Owned::Postgres { server, name } = &self.owned {
+            let (server, drop) = (server.clone(), format!("DROP DATABASE {name} WITH (FORCE)"));
+            // The test's own runtime may be gone with the test.
+            let dropped = std::thread::spawn(move || {
+                tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .expect("a runtime")
+                    .block_on(on_server(&server, &drop))
+                    .expect("the database is dropped");
+            });
+            let _ = dropped.join();
+        }
+    }
+}
+
+/// The URL of another database on the same server.
+fn url_of(server: &str, name: &str) -> String {
+    let (start, _) = server.rsplit_once('/').expect("a URL with a database");
+    format!("{start}/{name}")
+}
+
+async fn on_server(server: &str, statement: &str) -> Result<(), sea_orm::DbErr> {
+    let connection = sea_orm::Database::connect(server).await?;
+    connection.execute_unprepared(statement).await?;
+    connection.close().await
+}
