@@ -19,7 +19,7 @@ pub use sweeper::Sweeper;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A worker that ran for so long before it died starts over with the shortest pause.
-const HEALTHY: Duration = Duration::from_secs(60);
+const HEALTHY: Duration = Duration::from_mins(1);
 
 /// The workers of this process.
 #[derive(Debug)]

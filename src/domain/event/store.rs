@@ -5,7 +5,7 @@ use sea_orm::ConnectionTrait;
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::fault::Fault;
-use crate::primitives::ids::AccountId;
+use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId, TopUpId};
 
 use super::NewEvent;
 
@@ -34,10 +34,10 @@ pub(in crate::domain) async fn append(tx: &Transaction, events: &[(AccountId, &N
             event.nonce.into(),
             event.kind.as_str().into(),
             event.occurred_at.millis().into(),
-            event.entry_id.map(|id| id.uuid()).into(),
-            event.session_id.map(|id| id.uuid()).into(),
-            event.top_up_id.map(|id| id.uuid()).into(),
-            event.member_id.map(|id| id.uuid()).into(),
+            event.entry_id.map(EntryId::uuid).into(),
+            event.session_id.map(SessionId::uuid).into(),
+            event.top_up_id.map(TopUpId::uuid).into(),
+            event.member_id.map(MemberId::uuid).into(),
             event.status.into(),
             event.balance_version.into(),
         ]);

@@ -63,6 +63,10 @@ pub struct Ledger {
 
 impl Ledger {
     /// Starts the posting engine. `epoch` is the installation's, `bell` is told about every commit.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "each lane shares the bell, which the caller hands over for good"
+    )]
     pub fn start(database: Database, clock: Clock, epoch: Uuid, settings: LedgerSettings, bell: Arc<dyn Bell>) -> Self {
         let poster = Poster {
             database,

@@ -98,7 +98,7 @@ pub(in crate::domain::ledger) async fn post_one(
     let [work] = works;
     *header = work.state.header;
     match result {
-        Some(Ok(posted)) => Ok(Ok(posted)),
+        Some(Ok(answer)) => Ok(Ok(answer)),
         Some(Err(LedgerError::Refused(refusal))) => Ok(Err(refusal)),
         Some(Err(LedgerError::Fault(fault))) => Err(fault),
         other => Err(Fault::Internal(format!("one command came to {other:?}"))),

@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::domain::fault::Fault;
-use crate::domain::ledger::error::LedgerError;
 
 use super::batch::{AccountOutcome, AccountRequests, Poster};
 use super::queue::{AccountJobs, Answer, Queue};
@@ -83,7 +82,7 @@ impl Lane {
         for (outcome, answers) in outcomes.into_iter().zip(answers) {
             rings.extend(outcome.event_sequence.map(|sequence| (outcome.account_id, sequence)));
             for (result, answer) in outcome.results.into_iter().zip(answers) {
-                let _ = answer.send(result.map_err(LedgerError::from));
+                let _ = answer.send(result);
             }
         }
         for (account_id, sequence) in rings {

@@ -115,7 +115,10 @@ async fn load_named(tx: &Transaction, batch: &mut Batch<'_>, named: &Rows) -> Re
     Ok(())
 }
 
-fn past_entry(row: &QueryResult) -> Result<(i64, PastEntry, Option<(usize, LotMovement)>), Fault> {
+/// A row of an entry beside one of its movements, with the account's number before and the movement's place in it.
+type EntryRow = (i64, PastEntry, Option<(usize, LotMovement)>);
+
+fn past_entry(row: &QueryResult) -> Result<EntryRow, Fault> {
     let mut fields = Fields::of(row);
     let account_id = fields.next()?;
     let entry = PastEntry {

@@ -110,18 +110,15 @@ pub(in crate::domain::ledger) async fn due_accounts(
 }
 
 fn selecting(backend: DbBackend, accounts: &[AccountId], locking: &str) -> Statement {
-    let (condition, value): (&str, Value) = match accounts {
-        [account] => ("account_id = $1", account.number().into()),
-        _ => {
-            let numbers = accounts.iter().map(|account| account.number());
-            if backend == DbBackend::Sqlite {
-                let list: Vec<String> = numbers.map(|number| number.to_string()).collect();
-                let list = format!("[{}]", list.join(","));
-                ("account_id IN (SELECT value FROM json_each($1))", list.into())
-            } else {
-                ("account_id = ANY($1)", numbers.collect::<Vec<i64>>().into())
-            }
-        }
+    let numbers = accounts.iter().map(|account| account.number());
+    let (condition, value): (&str, Value) = if let [account] = accounts {
+        ("account_id = $1", account.number().into())
+    } else if backend == DbBackend::Sqlite {
+        let list: Vec<String> = numbers.map(|number| number.to_string()).collect();
+        let list = format!("[{}]", list.join(","));
+        ("account_id IN (SELECT value FROM json_each($1))", list.into())
+    } else {
+        ("account_id = ANY($1)", numbers.collect::<Vec<i64>>().into())
     };
     let sql = format!("{SELECT} WHERE {condition} ORDER BY account_id{locking}");
     Statement::from_sql_and_values(backend, sql, [value])

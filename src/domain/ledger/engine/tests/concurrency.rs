@@ -26,7 +26,7 @@ async fn commands_share_transactions_under_load() {
     for scratch in each_database().await {
         let rings = Arc::new(Rings::default());
         let settings = scratch.settings();
-        let room = Room::with(scratch, settings, model::decide, Arc::clone(&rings) as Arc<dyn Bell>).await;
+        let room = Room::with(scratch, settings, model::decide, Arc::clone(&rings) as Arc<dyn Bell>);
         let account = room.account(2).await;
         let posts = (0..400).map(|n| room.engine.post(account, keyed(&format!("{n}"), grant(1))));
         assert!(join_all(posts).await.iter().all(Result::is_ok));
@@ -99,7 +99,7 @@ async fn f66_an_account_that_is_stormed_is_busy_and_others_are_served() {
         queue_limit: 8,
         ..scratch.settings()
     };
-    let room = Room::with(scratch, settings, model::decide, Arc::new(SilentBell)).await;
+    let room = Room::with(scratch, settings, model::decide, Arc::new(SilentBell));
     let (stormed, other) = (room.account(2).await, room.account(3).await);
     let posts = (0..100).map(|n| room.engine.post(stormed, keyed(&format!("{n}"), grant(1))));
     let (results, calm) = tokio::join!(join_all(posts), room.engine.post(other, keyed("a", grant(1))));
@@ -162,8 +162,8 @@ async fn a_bit_of_everything(room: Arc<(Arc<Engine>, Arc<Poster>)>, account: Acc
                 Box::pin(async move {
                     let found = super::super::begin(tx, account, &poster.clock).await?;
                     let (mut header, now) = found.expect("the account exists");
-                    let posted = super::super::post_one(&poster, tx, &mut header, now, keyed(&key, grant(1))).await?;
-                    posted.map(drop).or_else(|refusal| match refusal {
+                    let answer = super::super::post_one(&poster, tx, &mut header, now, keyed(&key, grant(1))).await?;
+                    answer.map(drop).or_else(|refusal| match refusal {
                         Refusal::AccountFrozen { .. } => Ok(()),
                         other => Err(Fault::Internal(other.to_string())),
                     })
@@ -183,7 +183,7 @@ async fn sixteen_tasks_of_every_use_case_on_one_account_never_deadlock() {
                 lanes: NonZeroUsize::new(2).expect("positive"),
                 ..scratch.settings()
             };
-            let room = Room::with(scratch, settings, model::decide, Arc::new(SilentBell)).await;
+            let room = Room::with(scratch, settings, model::decide, Arc::new(SilentBell));
             let accounts = [room.account(2).await, room.account(3).await];
             let shared = Arc::new((Arc::clone(&room.engine), Arc::clone(&room.poster)));
             let tasks = (0..16).flat_map(|task| accounts.map(|account| (task, account)));

@@ -191,10 +191,11 @@ struct Room {
 impl Room {
     async fn new(scratch: Scratch) -> Self {
         let settings = scratch.settings();
-        Self::with(scratch, settings, model::decide, Arc::new(SilentBell)).await
+        Self::with(scratch, settings, model::decide, Arc::new(SilentBell))
     }
 
-    async fn with(scratch: Scratch, settings: EngineSettings, decide: Decide, bell: Arc<dyn Bell>) -> Self {
+    #[expect(clippy::needless_pass_by_value, reason = "a room is given its bell")]
+    fn with(scratch: Scratch, settings: EngineSettings, decide: Decide, bell: Arc<dyn Bell>) -> Self {
         let clock = Clock::manual(START);
         let poster = Arc::new(Poster {
             database: scratch.database.clone(),

@@ -7,6 +7,7 @@ use crate::domain::ledger::engine::{job, wait};
 use crate::domain::ledger::model::{AccountState, Decision, Refusal};
 
 /// The core, but for commands that ask for a panic.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature of the core")]
 fn panicking(state: &AccountState, request: &Request, now: Timestamp, policy: &Policy) -> Result<Decision, Refusal> {
     if let Command::Grant { description, .. } = &request.command {
         assert_ne!(description, "panic", "as asked");
@@ -64,7 +65,7 @@ fn check_answers(answers: &[Vec<Result<Posted, LedgerError>>]) {
 async fn a_panic_in_the_core_is_answered_internal_for_its_command_alone() {
     for scratch in each_database().await {
         let settings = scratch.settings();
-        let room = Room::with(scratch, settings, panicking, Arc::new(SilentBell)).await;
+        let room = Room::with(scratch, settings, panicking, Arc::new(SilentBell));
         check_answers(&a_batch_with(&room, "panic").await);
         room.end(&[1, 3, 5, 7].map(AccountId::from_number)).await;
     }
@@ -140,7 +141,7 @@ impl Bell for BrokenBell {
 async fn a_lane_that_dies_is_started_again() {
     for scratch in each_database().await {
         let settings = scratch.settings();
-        let room = Room::with(scratch, settings, model::decide, Arc::new(BrokenBell::default())).await;
+        let room = Room::with(scratch, settings, model::decide, Arc::new(BrokenBell::default()));
         let account = room.account(2).await;
         let posts = (0..20).map(|n| room.engine.post(account, keyed(&format!("{n}"), grant(1))));
         let posted = futures_util::future::join_all(posts).await;

@@ -162,7 +162,7 @@ impl Twin {
     }
 
     /// What the loader promises: here from everything there is.
-    fn ask(&mut self, request: &Request, now: Timestamp, policy: &Policy) -> Result<(), Refusal> {
+    fn ask(&mut self, request: &Request, now: Timestamp, policy: Policy) -> Result<(), Refusal> {
         let expiry_now = self.state.header.expiry_now(now);
         let parts: Vec<_> = self
             .state
@@ -182,7 +182,7 @@ impl Twin {
             (lot.id, before.map(|part| part.amount).sum())
         });
         self.state.held_before = held_before.collect();
-        let decision = decide(&self.state, request, now, policy)?;
+        let decision = decide(&self.state, request, now, &policy)?;
         self.state.apply(&decision);
         if let Some(shift) = decision.shift_expiries_by {
             for lot in self.state.lots.values_mut().filter(|lot| lot.remaining.is_positive()) {
@@ -258,7 +258,7 @@ async fn a_history(scratch: Scratch, accounts_per_transaction: usize, seed: u64)
         accounts_per_transaction,
         ..scratch.settings()
     };
-    let room = Room::with(scratch, settings, model::decide, Arc::new(SilentBell)).await;
+    let room = Room::with(scratch, settings, model::decide, Arc::new(SilentBell));
     // All of one lane, so that they share transactions.
     let accounts = [room.account(2).await, room.account(4).await];
     let mut twins = accounts.map(Twin::new);
@@ -282,7 +282,7 @@ async fn a_history(scratch: Scratch, accounts_per_transaction: usize, seed: u64)
         let answers = futures_util::future::join_all(posts).await;
         for ((twin, list), answers) in twins.iter_mut().zip(&lists).zip(answers) {
             for (request, answer) in list.iter().zip(answers.expect("there is room")) {
-                let expected = twin.ask(request, now, &room.poster.policy);
+                let expected = twin.ask(request, now, room.poster.policy);
                 match (&answer, expected) {
                     (Ok(posted), Ok(())) => {
                         assert_eq!(posted.balance, (&twin.state.header).into(), "{request:?}");
