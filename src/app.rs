@@ -5,6 +5,8 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use axum::Router;
+
 use crate::adapters::database::{self, OpenError, OpenOptions};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
 use crate::config::{AuthSettings, Settings};
@@ -18,6 +20,8 @@ use crate::domain::ledger::sessions::Sessions;
 use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings, SilentBell};
 use crate::domain::member::{Accounts, ApiKeys, KeySetSource, Members, SignIn, SignInSettings, open_installation};
 use crate::domain::top_up::TopUps;
+use crate::graphql::{self, ExportLinks};
+use crate::http;
 use crate::primitives::clock::Clock;
 
 /// What a caller who is told BUSY is told to wait.
@@ -117,6 +121,16 @@ impl App {
     /// The database it runs on.
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// The HTTP interface. Links that clients follow begin with `base_url`.
+    pub fn router(&self, settings: &Settings, base_url: &str) -> Router {
+        let export_links = ExportLinks::new(settings.secret.reveal().as_bytes(), base_url);
+        let schema = graphql::build_schema(self.services.clone(), export_links.clone());
+        let door = http::Settings {
+            allowed_origins: settings.cors_origins.clone(),
+        };
+        http::router(schema, self.services.clone(), export_links, &door)
     }
 
     /// Answers what waits, writes down what was remembered, and closes the database.

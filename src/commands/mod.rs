@@ -6,8 +6,11 @@
 
 mod api_key;
 mod config;
+mod demo;
 mod healthcheck;
 mod migrate;
+mod schema;
+mod serve;
 mod token;
 mod verify;
 mod worker;
@@ -39,6 +42,10 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve a demo team from a database of its own. Done also when no command is named.
+    Demo(demo::Demo),
+    /// Serve the API, and do what is due.
+    Serve(serve::Serve),
     /// Do what is due, without serving.
     Worker(worker::Worker),
     /// Bring the schema of the database up to date.
@@ -49,6 +56,8 @@ enum Command {
     ApiKey(api_key::ApiKey),
     /// Print a token that signs a member in. In development only.
     Token(token::Token),
+    /// Print the GraphQL schema.
+    Schema(schema::Schema),
     /// Print settings.
     Config(config::Config),
     /// Ask a running server whether it is ready.
@@ -83,8 +92,13 @@ struct SettingsFlags {
 
 impl SettingsFlags {
     fn load(&self) -> Result<Settings, Failure> {
+        self.load_for(self.mode.as_deref())
+    }
+
+    /// As [`Self::load`], in this mode whatever else says.
+    fn load_for(&self, mode: Option<&str>) -> Result<Settings, Failure> {
         let flags: Flags = vec![
-            ("mode", self.mode.clone()),
+            ("mode", mode.map(str::to_owned)),
             ("listen", self.listen.clone()),
             ("data_dir", self.data_dir.clone()),
             ("database.url", self.database_url.clone()),
@@ -129,15 +143,16 @@ pub fn main() -> ExitCode {
 
 async fn run(line: &CommandLine) -> Ending {
     let given = &line.given;
-    let Some(command) = &line.command else {
-        return Err("name a command; --help lists them".into());
-    };
-    match command {
+    let default = Command::Demo(demo::Demo::default());
+    match line.command.as_ref().unwrap_or(&default) {
+        Command::Demo(command) => demo::run(command, &given.load_for(Some("development"))?).await,
+        Command::Serve(command) => serve::run(command, &given.load()?).await,
         Command::Worker(command) => worker::run(command, &given.load()?).await,
         Command::Migrate(command) => migrate::run(command, &given.load()?).await,
         Command::Verify(command) => verify::run(command, &given.load()?).await,
         Command::ApiKey(command) => api_key::run(command, &given.load()?).await,
         Command::Token(command) => token::run(command, &given.load()?).await,
+        Command::Schema(command) => schema::run(command),
         Command::Config(command) => config::run(command, given),
         Command::Healthcheck(command) => healthcheck::run(command, given).await,
     }

@@ -1,5 +1,8 @@
 //! One binary for all tests that enter by the front door.
 
+mod cli;
+#[allow(dead_code, unused_imports, reason = "a harness has more than every test needs")]
+mod harness;
 mod migrations;
 mod plans;
 mod reading;

@@ -1,0 +1,228 @@
+//! Plays the story into an empty database, through the use cases that everybody uses, with a clock that walks along.
+
+use std::collections::HashMap;
+
+use chrono_tz::Tz;
+
+use crate::commands::Failure;
+use crate::domain::Services;
+use crate::domain::ledger::model::{Command, LotKind, MemberRef, SessionRef};
+use crate::domain::member::{AccountPatch, NewAccount, NewApiKey, NewMember};
+use crate::domain::top_up::TopUpOrigin;
+use crate::primitives::actor::{Actor, Permissions};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, MemberId};
+use crate::primitives::money::{CreditPrice, Currency};
+
+use super::story::{self, Act, Step, TEAM, Who};
+
+/// The external id of the demo's account.
+pub(super) const ACCOUNT: &str = "demo-team";
+/// Its external id while the story is not whole.
+pub(super) const UNFINISHED: &str = "demo-team-unfinished";
+/// Below this the team's account tops itself up.
+const LOW: Credits = Credits::whole(45);
+const AUTOMATIC_TOP_UP: Credits = Credits::whole(150);
+
+/// What a story is told with.
+struct Player<'a> {
+    services: &'a Services,
+    account_id: AccountId,
+    members: Vec<MemberId>,
+    /// Signs in as the platform's own server.
+    platform: Actor,
+    booked: HashMap<usize, MemberId>,
+    steps: usize,
+}
+
+/// Makes the demo team and all that it did until `now`. The services' clock stands where the story begins, and is at `now` in
+/// the end. Gives the platform's API key.
+pub(super) async fn seed(services: &Services, now: Timestamp) -> Result<String, Failure> {
+    let platform_key = services.api_keys.create(&Actor::System, platform_key()).await?;
+    let platform = Actor::ApiKey {
+        account_id: AccountId::PLATFORM,
+        api_key_id: platform_key.api_key.id,
+        permissions: Permissions::all(),
+    };
+    let account = services.accounts.create(&platform, new_account()?).await?;
+    let mut player = Player {
+        services,
+        account_id: account.id,
+        members: Vec::with_capacity(TEAM.len()),
+        platform,
+        booked: HashMap::new(),
+        steps: 0,
+    };
+    for (external_id, _, _) in TEAM {
+        player.members.push(player.member(external_id).await?);
+    }
+    for step in story::tell(now) {
+        services.clock.advance_to(step.at);
+        player.play(step).await?;
+    }
+    services.clock.advance_to(now);
+    let whole = AccountPatch {
+        external_id: Some(ACCOUNT.to_owned()),
+        ..AccountPatch::default()
+    };
+    services.accounts.update(&player.platform, account.id, whole).await?;
+    Ok(platform_key.secret)
+}
+
+/// The key that the demo prints: it may do everything.
+pub(super) fn platform_key() -> NewApiKey {
+    NewApiKey {
+        account_id: AccountId::PLATFORM,
+        name: "Booking platform".to_owned(),
+        permissions: Permissions::all(),
+        expires_at: None,
+    }
+}
+
+fn new_account() -> Result<NewAccount, Failure> {
+    let (external_id, name, role) = TEAM[0];
+    let currency: Currency = "EUR".parse()?;
+    Ok(NewAccount {
+        external_id: Some(UNFINISHED.to_owned()),
+        name: "Brightwater Studio".to_owned(),
+        // 1.20 each.
+        credit_price: CreditPrice::from_millionths(1_200_000),
+        currency,
+        timezone: Tz::Europe__Berlin,
+        owner: Some(new_member(external_id, name, role)),
+    })
+}
+
+fn new_member(external_id: &str, name: &str, role: crate::primitives::actor::MemberRole) -> NewMember {
+    NewMember {
+        external_id: Some(external_id.to_owned()),
+        name: name.to_owned(),
+        email: Some(format!("{external_id}@brightwater.example")),
+        role,
+    }
+}
+
+impl Player<'_> {
+    /// The member of the team with this external id; made when not there yet, as all but the owner are.
+    async fn member(&self, external_id: &str) -> Result<MemberId, Failure> {
+        let services = self.services;
+        let found = services
+            .members
+            .find_by_external_id(&self.platform, self.account_id, external_id)
+            .await?;
+        if let Some(member) = found {
+            return Ok(member.id);
+        }
+        let planned = TEAM.iter().find(|(id, _, _)| *id == external_id);
+        let (external_id, name, role) = planned.ok_or("the story has no such member")?;
+        let new = new_member(external_id, name, *role);
+        Ok(services.members.add(&self.platform, self.account_id, new).await?.id)
+    }
+
+    async fn play(&mut self, step: Step) -> Result<(), Failure> {
+        self.steps += 1;
+        let command = match step.act {
+            Act::Sweep => {
+                self.services.ledger.sweep(1).await?;
+                return Ok(());
+            }
+            Act::TopUp { credits } => {
+                let who = self.who(step.who).0;
+                let (origin, cause) = (TopUpOrigin::Manual, who.cause(None));
+                let top_ups = &self.services.top_ups;
+                top_ups
+                    .record_paid(&Actor::System, self.account_id, credits, origin, cause)
+                    .await?;
+                return Ok(());
+            }
+            Act::Grant {
+                credits,
+                description,
+                lasts,
+            } => Command::Grant {
+                credits,
+                description: description.to_owned(),
+                kind: LotKind::Promotional,
+                expires_at: lasts.map(|lasts| {
+                    step.at
+                        .plus_millis(i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX))
+                }),
+                priority: 0,
+            },
+            Act::Adjust { amount, description } => Command::Adjust {
+                amount,
+                description: description.to_owned(),
+                reverses: None,
+            },
+            Act::Book(planned) => {
+                let member = self.members[planned.member];
+                self.booked.insert(step.session, member);
+                Command::Book {
+                    member: MemberRef::Id(member),
+                    external_id: Some(external_id(step.session)),
+                    title: planned.title.to_owned(),
+                    starts_at: planned.starts_at,
+                    ends_at: planned.ends_at,
+                    credits: planned.credits,
+                    metadata: None,
+                }
+            }
+            Act::Complete { credits } => Command::Complete {
+                session: session(step.session),
+                credits,
+                allow_overage: true,
+            },
+            Act::Cancel { reason, fee, no_show } => Command::Cancel {
+                session: session(step.session),
+                reason: Some(reason.to_owned()),
+                fee,
+                no_show,
+            },
+            Act::Refund { credits, reason } => Command::Refund {
+                session: session(step.session),
+                credits,
+                reason: reason.to_owned(),
+            },
+        };
+        let (actor, acting) = self.who(step.who);
+        let key = format!("demo-{}", self.steps);
+        let posted = self
+            .services
+            .ledger
+            .post(&actor, self.account_id, acting, key, command)
+            .await?;
+        if posted.balance.available() < LOW {
+            let (origin, cause) = (TopUpOrigin::Auto, crate::primitives::actor::Cause::System);
+            let top_ups = &self.services.top_ups;
+            top_ups
+                .record_paid(&Actor::System, self.account_id, AUTOMATIC_TOP_UP, origin, cause)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Who asks, and on whose behalf. Those who run the team ask themselves; for others the platform's server does.
+    fn who(&self, who: Who) -> (Actor, Option<MemberId>) {
+        match who {
+            Who::Platform => (self.platform.clone(), None),
+            Who::Person(at) if at >= story::PLAIN_MEMBER => (self.platform.clone(), Some(self.members[at])),
+            Who::Person(at) => {
+                let actor = Actor::Member {
+                    account_id: self.account_id,
+                    member_id: self.members[at],
+                    role: TEAM[at].2,
+                };
+                (actor, None)
+            }
+        }
+    }
+}
+
+fn external_id(session: usize) -> String {
+    format!("lesson-{session:03}")
+}
+
+fn session(session: usize) -> SessionRef {
+    SessionRef::ExternalId(external_id(session))
+}

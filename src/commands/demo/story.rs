@@ -1,0 +1,371 @@
+//! What the demo team did in the last 90 days: a plan, made from the present time alone, so that it is the same for everybody.
+
+use std::time::Duration;
+
+use chrono::{Datelike, Weekday};
+
+use crate::primitives::actor::MemberRole;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+
+/// How far back the story begins.
+const DAYS: i64 = 90;
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// The team, its owner first, then its admins: external id and name.
+pub(super) const TEAM: [(&str, &str, MemberRole); 11] = [
+    ("maren", "Maren Vogel", MemberRole::Owner),
+    ("tobias", "Tobias Lindqvist", MemberRole::Admin),
+    ("aisha", "Aisha Rahman", MemberRole::Admin),
+    ("jonas", "Jonas Keller", MemberRole::Member),
+    ("priya", "Priya Nair", MemberRole::Member),
+    ("luca", "Luca Moretti", MemberRole::Member),
+    ("emily", "Emily Carter", MemberRole::Member),
+    ("mateo", "Mateo Fernández", MemberRole::Member),
+    ("hanna", "Hanna Kowalska", MemberRole::Member),
+    ("kenji", "Kenji Watanabe", MemberRole::Member),
+    ("zoe", "Zoé Laurent", MemberRole::Member),
+];
+
+/// The member whose sign-in the demo prints beside the owner's.
+pub(super) const PLAIN_MEMBER: usize = 3;
+
+const TITLES: [&str; 10] = [
+    "English for meetings",
+    "Presentation coaching",
+    "German, level B2",
+    "Writing clear e-mails",
+    "Negotiation practice",
+    "Spanish, level A2",
+    "Interview training",
+    "Business English",
+    "Pronunciation workshop",
+    "Leading a workshop",
+];
+
+/// Who did something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    /// One of [`TEAM`].
+    Person(usize),
+    /// The platform's server, for nobody in particular.
+    Platform,
+}
+
+/// A session of the story, by its number. Its external id is made of that.
+#[derive(Clone, Debug)]
+pub(super) struct PlannedSession {
+    pub(super) member: usize,
+    pub(super) title: &'static str,
+    pub(super) starts_at: Timestamp,
+    pub(super) ends_at: Timestamp,
+    pub(super) credits: Credits,
+}
+
+/// One thing done.
+#[derive(Clone, Debug)]
+pub(super) enum Act {
+    TopUp {
+        credits: Credits,
+    },
+    Grant {
+        credits: Credits,
+        description: &'static str,
+        lasts: Option<Duration>,
+    },
+    Adjust {
+        amount: Credits,
+        description: &'static str,
+    },
+    Book(PlannedSession),
+    Complete {
+        credits: Option<Credits>,
+    },
+    Cancel {
+        reason: &'static str,
+        fee: Option<Credits>,
+        no_show: bool,
+    },
+    Refund {
+        credits: Credits,
+        reason: &'static str,
+    },
+    /// What runs out while nobody does anything is seen to.
+    Sweep,
+}
+
+/// One thing done, when, by whom, and to which session.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) at: Timestamp,
+    pub(super) who: Who,
+    pub(super) session: usize,
+    pub(super) act: Act,
+}
+
+/// How a planned session goes.
+enum End {
+    InFull,
+    ForLess,
+    ForMore,
+    Canceled,
+    CanceledLate,
+    NoShow,
+    Refunded,
+    Forgotten,
+}
+
+/// Numbers that look random and are the same every time.
+struct Dice(u64);
+
+impl Dice {
+    /// From 0 up to, not including, `sides`.
+    fn roll(&mut self, sides: i64) -> i64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        i64::try_from(self.0 >> 33).unwrap_or_default() % sides
+    }
+
+    fn pick(&mut self, from: usize) -> usize {
+        let sides = i64::try_from(from).unwrap_or(1);
+        usize::try_from(self.roll(sides)).unwrap_or_default()
+    }
+}
+
+/// Tells the story up to `now`, in order of time.
+struct Teller {
+    now: Timestamp,
+    dice: Dice,
+    steps: Vec<Step>,
+    sessions: usize,
+    /// Whether a session was left unresolved already: one is enough.
+    forgot: bool,
+}
+
+/// When the story begins.
+pub(super) fn begins_at(now: Timestamp) -> Timestamp {
+    now.plus_millis(-DAYS * DAY)
+}
+
+/// Everything that happened from [`begins_at`] until `now`.
+pub(super) fn tell(now: Timestamp) -> Vec<Step> {
+    let mut teller = Teller {
+        now,
+        dice: Dice(20_260_112),
+        steps: Vec::new(),
+        sessions: 0,
+        forgot: false,
+    };
+    teller.tell_money();
+    for days_ago in (0..DAYS).rev() {
+        let day = start_of_day(now).plus_millis(-days_ago * DAY);
+        if !matches!(day.to_datetime().weekday(), Weekday::Sat | Weekday::Sun) {
+            teller.tell_day(days_ago, day);
+        }
+        teller.step(day.plus_millis(22 * HOUR), Who::Platform, Act::Sweep);
+    }
+    teller.tell_present();
+    let mut steps = teller.steps;
+    steps.retain(|step| step.at > begins_at(now) && step.at <= now);
+    // Stable: what is planned for one instant keeps its order.
+    steps.sort_by_key(|step| step.at);
+    steps
+}
+
+impl Teller {
+    fn step(&mut self, at: Timestamp, who: Who, act: Act) {
+        let session = self.sessions;
+        self.steps.push(Step { at, who, session, act });
+    }
+
+    /// What came in other than by sessions.
+    fn tell_money(&mut self) {
+        let ago = |days: i64, hours: i64| self.now.plus_millis(-days * DAY + hours * HOUR);
+        let grant = |credits, description, lasts| Act::Grant {
+            credits: Credits::whole(credits),
+            description,
+            lasts,
+        };
+        let top_up = |credits| Act::TopUp {
+            credits: Credits::whole(credits),
+        };
+        let on_friday = last_friday_before(ago(40, 0)).plus_millis(20 * HOUR);
+        let weekend = Some(Duration::from_hours(36));
+        let steps = [
+            (ago(90, 1), Who::Platform, grant(50, "Welcome gift", None)),
+            (ago(90, 2), Who::Person(0), top_up(300)),
+            (ago(62, 3), Who::Person(1), top_up(250)),
+            (on_friday, Who::Platform, grant(25, "Weekend offer", weekend)),
+            (ago(33, 5), Who::Person(0), top_up(250)),
+            (
+                ago(20, 4),
+                Who::Platform,
+                grant(40, "Thank you for a year with us", Some(Duration::from_hours(60 * 24))),
+            ),
+            (
+                ago(12, 6),
+                Who::Platform,
+                Act::Adjust {
+                    amount: Credits::whole(-5),
+                    description: "Correction: a workshop was granted twice",
+                },
+            ),
+        ];
+        for (at, who, act) in steps {
+            self.step(at, who, act);
+        }
+    }
+
+    fn tell_day(&mut self, days_ago: i64, day: Timestamp) {
+        for _ in 0..2 + self.dice.roll(2) {
+            let starts_at = day.plus_millis((7 + self.dice.roll(9)) * HOUR + self.dice.roll(4) * 15 * MINUTE);
+            let minutes = [30, 45, 60, 60, 90][self.dice.pick(5)];
+            let end = match self.dice.roll(100) {
+                0..74 => End::InFull,
+                74..82 => End::ForLess,
+                82..85 => End::ForMore,
+                85..89 => End::Canceled,
+                89..93 => End::CanceledLate,
+                93..96 => End::NoShow,
+                _ => End::Refunded,
+            };
+            let booked_before = (1 + self.dice.roll(5)) * HOUR + self.dice.roll(60) * MINUTE;
+            let planned = self.planned(starts_at, minutes);
+            // What is unfinished now is told apart, so that there is some at any hour of the day.
+            if planned.ends_at.plus_millis(30 * MINUTE) < self.now {
+                self.tell_session(planned, booked_before, &end);
+            }
+        }
+        // One of these three days is a working day.
+        if (30..=32).contains(&days_ago) && !self.forgot {
+            self.forgot = true;
+            let planned = self.planned(day.plus_millis(16 * HOUR), 30);
+            self.tell_session(planned, 2 * HOUR, &End::Forgotten);
+        }
+    }
+
+    fn planned(&mut self, starts_at: Timestamp, minutes: i64) -> PlannedSession {
+        PlannedSession {
+            member: PLAIN_MEMBER + self.dice.pick(TEAM.len() - PLAIN_MEMBER),
+            title: TITLES[self.dice.pick(TITLES.len())],
+            starts_at,
+            ends_at: starts_at.plus_millis(minutes * MINUTE),
+            // Ten credits an hour.
+            credits: Credits::from_units(Credits::whole(10).units() * minutes / 60),
+        }
+    }
+
+    fn tell_session(&mut self, planned: PlannedSession, booked_before: i64, end: &End) {
+        let admin = Who::Person(self.dice.pick(PLAIN_MEMBER));
+        let booker = if self.dice.roll(3) == 0 {
+            admin
+        } else {
+            Who::Person(planned.member)
+        };
+        let (starts_at, ends_at, credits) = (planned.starts_at, planned.ends_at, planned.credits);
+        let half = Credits::from_units(credits.units() / 2);
+        self.sessions += 1;
+        self.step(starts_at.plus_millis(-booked_before), booker, Act::Book(planned));
+        let done_at = ends_at.plus_millis((2 + self.dice.roll(14)) * MINUTE);
+        let complete = |credits| Act::Complete { credits };
+        let cancel = |reason, fee, no_show| Act::Cancel { reason, fee, no_show };
+        match end {
+            End::InFull => self.step(done_at, Who::Platform, complete(None)),
+            End::ForLess => self.step(done_at, Who::Platform, complete(Some(half))),
+            End::ForMore => {
+                let more = Credits::from_units(credits.units() + half.units());
+                self.step(done_at, Who::Platform, complete(Some(more)));
+            }
+            End::Canceled => {
+                self.step(
+                    starts_at.plus_millis(-50 * MINUTE),
+                    booker,
+                    cancel("Something came up", None, false),
+                );
+            }
+            End::CanceledLate => {
+                self.step(
+                    starts_at.plus_millis(-10 * MINUTE),
+                    booker,
+                    cancel("Fell ill", Some(half), false),
+                );
+            }
+            End::NoShow => self.step(done_at, Who::Platform, cancel("Did not come", Some(credits), true)),
+            End::Refunded => {
+                self.step(done_at, Who::Platform, complete(None));
+                let reason = "The trainer was late";
+                self.step(
+                    done_at.plus_millis(3 * HOUR),
+                    admin,
+                    Act::Refund { credits: half, reason },
+                );
+            }
+            End::Forgotten => {}
+        }
+    }
+
+    /// One session waits for its deduction, two are still to come.
+    fn tell_present(&mut self) {
+        let quarter = self.now.millis() - self.now.millis() % (15 * MINUTE);
+        let quarter = Timestamp::from_millis(quarter);
+        for (starts_in, minutes, booked_before) in [
+            (-90 * MINUTE, 60, DAY),
+            (20 * HOUR, 60, 26 * HOUR),
+            (45 * HOUR, 90, 50 * HOUR),
+        ] {
+            let planned = self.planned(quarter.plus_millis(starts_in), minutes);
+            self.sessions += 1;
+            let at = planned.starts_at.plus_millis(-booked_before);
+            self.step(at, Who::Person(planned.member), Act::Book(planned));
+        }
+    }
+}
+
+fn start_of_day(instant: Timestamp) -> Timestamp {
+    instant.plus_millis(-(instant.millis() % DAY))
+}
+
+/// The start of the last Friday that was over before this instant.
+fn last_friday_before(instant: Timestamp) -> Timestamp {
+    let day = start_of_day(instant);
+    let since = day.to_datetime().weekday().days_since(Weekday::Fri);
+    day.plus_millis(-i64::from(since) * DAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_story_has_a_bit_of_everything_at_any_hour_of_any_day() {
+        for hours in 0..24 * 8 {
+            let now = Timestamp::from_millis(1_795_996_800_000 + hours * HOUR + 123);
+            let steps = tell(now);
+            let count = |wanted: fn(&Act) -> bool| steps.iter().filter(|step| wanted(&step.act)).count();
+            let booked = count(|act| matches!(act, Act::Book(_)));
+            let ended = count(|act| matches!(act, Act::Complete { .. } | Act::Cancel { .. }));
+            assert!((120..250).contains(&booked), "{booked}");
+            assert_eq!(booked - ended, 4, "one forgotten, one that is processing, two to come");
+            assert!(count(|act| matches!(act, Act::Refund { .. })) >= 2);
+            assert!(count(|act| matches!(act, Act::Cancel { no_show: true, .. })) >= 2);
+            assert!(
+                count(|act| matches!(
+                    act,
+                    Act::Cancel {
+                        no_show: false,
+                        fee: Some(_),
+                        ..
+                    }
+                )) >= 2
+            );
+            assert_eq!(count(|act| matches!(act, Act::Grant { .. })), 3);
+            assert_eq!(count(|act| matches!(act, Act::TopUp { .. })), 3);
+            assert!(steps.is_sorted_by_key(|step| step.at));
+            assert!(steps.iter().all(|step| step.at <= now && step.at > begins_at(now)));
+        }
+    }
+}

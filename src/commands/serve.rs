@@ -1,0 +1,110 @@
+//! `ledgerbell serve`: the HTTP server and the workers.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::adapters::database;
+use crate::app::{self, App};
+use crate::config::Settings;
+use crate::http;
+use crate::primitives::clock::Clock;
+use crate::workers::Workers;
+
+use super::{Ending, Failure, start_logging, stop_signal};
+
+/// How long requests that are under way may take to end.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Serve the API, and do what is due.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Bring the schema up to date first.
+    #[arg(long)]
+    migrate: bool,
+}
+
+pub(super) async fn run(command: &Serve, settings: &Settings) -> Ending {
+    start_logging(settings);
+    let server = Server::bind(settings).await?;
+    if command.migrate {
+        let database = app::open_database(settings).await?;
+        database::migrate(&database).await?;
+        database.close().await?;
+    }
+    let app = App::open(settings, Clock::system()).await?;
+    let url = server.url().to_owned();
+    server
+        .run(&app, settings, || {
+            tracing::info!(%url, "serving");
+            Ok(())
+        })
+        .await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A server that has its port, but does not answer yet.
+pub(super) struct Server {
+    listener: TcpListener,
+    url: String,
+}
+
+impl Server {
+    /// Takes the port. Done before anything that takes long, so that a taken one is told at once.
+    pub(super) async fn bind(settings: &Settings) -> Result<Self, Failure> {
+        let address = settings.listen;
+        let listener = TcpListener::bind(address).await.map_err(|reason| {
+            format!("cannot listen on {address}: {reason} (another address: --listen 127.0.0.1:0)")
+        })?;
+        let bound = listener.local_addr()?;
+        Ok(Self {
+            listener,
+            url: url_of(bound),
+        })
+    }
+
+    /// Where it is reached from this machine.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Answers, and runs the workers, until told to stop; then ends what was begun and closes the application.
+    pub(super) async fn run(
+        self,
+        app: &App,
+        settings: &Settings,
+        ready: impl FnOnce() -> std::io::Result<()>,
+    ) -> Result<(), Failure> {
+        let stop = CancellationToken::new();
+        let links = settings.public_url.as_deref().unwrap_or(&self.url);
+        let router = app.router(settings, links);
+        let workers = Workers::start(app.services().ledger.clone());
+        let serving = tokio::spawn(http::serve(self.listener, router, stop.clone().cancelled_owned()));
+        let told = match ready() {
+            Ok(()) => stop_signal().await,
+            told => told,
+        };
+        tracing::info!("stopping");
+        stop.cancel();
+        // Requests that are under way may end, but a client that never reads its answer holds nobody up.
+        let abort = serving.abort_handle();
+        let served = tokio::time::timeout(DRAIN, serving).await;
+        abort.abort();
+        workers.stop().await;
+        app.close().await?;
+        told?;
+        match served {
+            Ok(served) => Ok(served??),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// An address that everybody listens on is reached by the local one.
+fn url_of(bound: SocketAddr) -> String {
+    format!("http://{}", super::healthcheck::reachable(bound))
+}

@@ -1,0 +1,317 @@
+//! The executable, run as an operator runs it.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use ledgerbell::config::DEMO_SECRET;
+use sea_orm::{ConnectionTrait as _, Database};
+use serde_json::{Value, json};
+
+use crate::harness::{Client, TestDatabase};
+
+const SECRET: &str = "0123456789012345678901234567890123456789";
+
+/// The executable on a database of its own, in development mode, with nothing of the tester's environment.
+fn ledgerbell(database: &TestDatabase) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ledgerbell"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LEDGERBELL_")) {
+        command.env_remove(name);
+    }
+    command
+        .env("LEDGERBELL_MODE", "development")
+        .env("LEDGERBELL_DATA_DIR", database.directory.path())
+        .env("LEDGERBELL_DATABASE_URL", &database.url)
+        .env("LEDGERBELL_DATABASE_MAX_CONNECTIONS", "4")
+        .current_dir(database.directory.path())
+        .stdin(Stdio::null());
+    command
+}
+
+fn run(database: &TestDatabase, arguments: &[&str]) -> Output {
+    ledgerbell(database).args(arguments).output().expect("it runs")
+}
+
+/// What it printed, where nothing but a success will do.
+fn print(database: &TestDatabase, arguments: &[&str]) -> String {
+    let output = run(database, arguments);
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
+}
+
+/// What it complained about, where nothing but a failure will do.
+fn complain(command: &mut Command) -> String {
+    let output = command.output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    String::from_utf8(output.stderr).expect("text")
+}
+
+/// A demo that is ready.
+struct Demo {
+    process: Child,
+    ready: Value,
+}
+
+impl Demo {
+    fn start(database: &TestDatabase) -> Self {
+        let mut process = ledgerbell(database)
+            .args(["demo", "--json", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut line = String::new();
+        let out = process.stdout.as_mut().expect("standard output");
+        BufReader::new(out).read_line(&mut line).expect("a line");
+        let ready = serde_json::from_str(&line).unwrap_or_else(|error| {
+            let mut complaint = String::new();
+            let _ = process
+                .stderr
+                .take()
+                .expect("standard error")
+                .read_to_string(&mut complaint);
+            panic!("{error} in {line:?}; it said {complaint}")
+        });
+        Self { process, ready }
+    }
+
+    fn text(&self, key: &str) -> String {
+        self.ready[key]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {key} in {}", self.ready))
+            .to_owned()
+    }
+
+    fn client(&self, credential: &str) -> Client {
+        Client::new(&self.text("url"), Some(self.text(credential)))
+    }
+
+    /// Ends it as an operator does. Gives what else it printed.
+    fn stop(mut self) -> (ExitStatus, String) {
+        let signaled = Command::new("kill")
+            .arg(self.process.id().to_string())
+            .status()
+            .expect("a signal");
+        assert!(signaled.success());
+        let mut rest = String::new();
+        self.process
+            .stdout
+            .take()
+            .expect("standard output")
+            .read_to_string(&mut rest)
+            .expect("text");
+        (self.process.wait().expect("it ends"), rest)
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_prints_one_line_and_finds_its_team_again() {
+    let database = TestDatabase::make_empty().await;
+    let demo = Demo::start(&database);
+    let mut keys: Vec<&str> = demo
+        .ready
+        .as_object()
+        .expect("an object")
+        .keys()
+        .map(String::as_str)
+        .collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["accountId", "apiKey", "memberToken", "ownerToken", "url"]);
+    let url = demo.text("url");
+    assert_eq!(print(&database, &["healthcheck", "--url", &url]), "ready");
+
+    let log =
+        "{ viewer { member { role } } account { id creditLog(first: 1) { totals { count net } } balance { posted } } }";
+    let owners = demo.client("ownerToken").query(log, json!({})).await;
+    assert_eq!(owners.at("/viewer/member/role"), "OWNER");
+    assert_eq!(*owners.at("/account/id"), demo.ready["accountId"]);
+    assert_eq!(
+        owners.at("/account/creditLog/totals/net"),
+        owners.at("/account/balance/posted")
+    );
+    let members = demo.client("memberToken").query(log, json!({})).await;
+    assert_eq!(members.at("/viewer/member/role"), "MEMBER");
+    let count = |answer: &crate::harness::Answer| -> u32 {
+        let count = answer.at("/account/creditLog/totals/count").as_str().expect("a number");
+        count.parse().expect("a number")
+    };
+    assert!(count(&owners) > 100, "90 days of history");
+    assert!(
+        (1..count(&owners)).contains(&count(&members)),
+        "a member sees their own entries alone"
+    );
+    let permissions = demo
+        .client("apiKey")
+        .query("{ viewer { permissions } }", json!({}))
+        .await;
+    assert_eq!(
+        permissions.at("/viewer/permissions").as_array().expect("a list").len(),
+        9
+    );
+
+    let (first, rest) = (demo.ready.clone(), demo.stop());
+    assert!(rest.0.success(), "it ends cleanly");
+    assert_eq!(rest.1, "", "nothing but the line is printed");
+
+    let demo = Demo::start(&database);
+    assert_eq!(demo.ready["accountId"], first["accountId"]);
+    assert_eq!(demo.ready["apiKey"], first["apiKey"]);
+    let again = demo.client("ownerToken").query(log, json!({})).await;
+    assert_eq!(count(&again), count(&owners));
+    assert!(demo.stop().0.success());
+
+    let verified = print(&database, &["verify"]);
+    assert!(
+        verified.ends_with(&format!(
+            "{} entries of 1 accounts checked, 0 violations",
+            count(&owners)
+        )),
+        "{verified}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_makes_another_key_when_the_one_it_remembers_is_gone() {
+    let database = TestDatabase::make_empty().await;
+    let demo = Demo::start(&database);
+    let key = demo.text("apiKey");
+    assert!(demo.stop().0.success());
+    let file = database.directory.path().join("demo-api-key");
+    assert_eq!(std::fs::read_to_string(&file).expect("the key's file").trim(), key);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(&file).expect("the key's file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "nobody else reads it");
+    }
+    let listed = print(&database, &["api-key", "list"]);
+    let id = listed.split_whitespace().next().expect("an id");
+    print(&database, &["api-key", "revoke", id]);
+
+    let demo = Demo::start(&database);
+    assert_ne!(demo.text("apiKey"), key);
+    let viewer = demo.client("apiKey").query("{ viewer { kind } }", json!({})).await;
+    assert_eq!(viewer.at("/viewer/kind"), "API_KEY");
+    assert!(demo.stop().0.success());
+}
+
+#[tokio::test]
+async fn settings_that_make_no_sense_are_named_with_what_is_allowed() {
+    let database = TestDatabase::make_empty().await;
+    let complaint = complain(ledgerbell(&database).args(["serve", "--mode", "prod"]));
+    assert!(
+        complaint.contains("mode is \"prod\" (flag --mode), but must be development or production"),
+        "{complaint}"
+    );
+    let complaint = complain(ledgerbell(&database).env("LEDGERBELL_LANES", "3").arg("serve"));
+    assert!(
+        complaint.contains("unknown setting LEDGERBELL_LANES") && complaint.contains("LEDGERBELL_ENGINE_LANES"),
+        "{complaint}"
+    );
+    let file = database.directory.path().join("settings.toml");
+    std::fs::write(&file, "[engine]\nlanes = 1000\n").expect("written");
+    let complaint = complain(ledgerbell(&database).arg("serve").arg("--config").arg(&file));
+    assert!(
+        complaint.contains("engine.lanes is 1000") && complaint.contains("from 1 to 64"),
+        "{complaint}"
+    );
+}
+
+#[tokio::test]
+async fn production_does_not_start_with_the_demo_secret_or_none() {
+    let database = TestDatabase::make().await;
+    let production = || {
+        let mut command = ledgerbell(&database);
+        command
+            .env("LEDGERBELL_MODE", "production")
+            .args(["serve", "--listen", "127.0.0.1:0"]);
+        command
+    };
+    assert!(complain(&mut production()).contains("LEDGERBELL_SECRET"));
+    assert!(complain(production().env("LEDGERBELL_SECRET", SECRET)).contains("LEDGERBELL_AUTH_JWT_SECRET"));
+    for name in ["LEDGERBELL_SECRET", "LEDGERBELL_AUTH_JWT_SECRET"] {
+        let complaint = complain(
+            production()
+                .env("LEDGERBELL_SECRET", SECRET)
+                .env("LEDGERBELL_AUTH_JWT_SECRET", SECRET)
+                .env(name, DEMO_SECRET),
+        );
+        assert!(complaint.contains("demo secret"), "{complaint}");
+    }
+    let mut token = ledgerbell(&database);
+    token
+        .env("LEDGERBELL_MODE", "production")
+        .env("LEDGERBELL_SECRET", SECRET)
+        .env("LEDGERBELL_AUTH_JWT_SECRET", SECRET)
+        .args(["token", "--account", "a", "--member", "m"]);
+    assert!(complain(&mut token).contains("in development only"));
+}
+
+#[tokio::test]
+async fn a_server_does_not_start_on_a_schema_that_is_not_its_own() {
+    let database = TestDatabase::make_empty().await;
+    let complaint = complain(ledgerbell(&database).args(["serve", "--listen", "127.0.0.1:0"]));
+    assert!(complaint.contains("ledgerbell migrate"), "{complaint}");
+    assert_eq!(print(&database, &["migrate"]), "the schema is up to date");
+    assert_eq!(
+        print(&database, &["migrate"]),
+        "the schema is up to date",
+        "again changes nothing"
+    );
+    assert!(print(&database, &["verify"]).ends_with("0 entries of 0 accounts checked, 0 violations"));
+}
+
+#[tokio::test]
+async fn keys_are_made_listed_and_revoked() {
+    let database = TestDatabase::make().await;
+    let secret = print(
+        &database,
+        &[
+            "api-key",
+            "create",
+            "--name",
+            "Billing",
+            "--permissions",
+            "READ_CREDIT_LOG,MANAGE_CREDITS",
+        ],
+    );
+    assert!(secret.starts_with("lb_"));
+    let listed = print(&database, &["api-key", "list"]);
+    assert!(
+        listed.contains("Billing") && listed.contains("active") && listed.ends_with("READ_CREDIT_LOG,MANAGE_CREDITS"),
+        "{listed}"
+    );
+    assert!(!listed.contains(&secret), "a key is shown once");
+    let id = listed.split_whitespace().next().expect("an id").to_owned();
+    assert_eq!(print(&database, &["api-key", "revoke", &id]), "Billing is revoked");
+    assert!(print(&database, &["api-key", "list"]).contains("revoked"));
+    let refused = run(&database, &["api-key", "create", "--name", "x", "--permissions", "FLY"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("must be one of READ_OWN_USAGE"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_exits_1_when_something_does_not_match() {
+    let database = TestDatabase::make_empty().await;
+    assert!(Demo::start(&database).stop().0.success());
+    let connection = Database::connect(&database.url).await.expect("the database opens");
+    let spoiled = connection
+        .execute_unprepared("UPDATE credit_entry SET amount = amount + 1 WHERE sequence = 7")
+        .await;
+    assert_eq!(spoiled.expect("spoiled").rows_affected(), 1);
+    connection.close().await.expect("the database closes");
+    let output = run(&database, &["verify"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report = String::from_utf8(output.stdout).expect("text");
+    assert!(report.contains("ent_") && !report.contains(" 0 violations"), "{report}");
+}

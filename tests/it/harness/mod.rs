@@ -1,0 +1,306 @@
+//! A whole server for each test, entered by the front door.
+//!
+//! [`TestApp::start`] gives a server on a port of its own, on a database of its own, with a clock that stands still until it is
+//! advanced, a team of three and somebody to call as each of them. Dropping it verifies the ledger: a test that leaves a wrong
+//! sum or a broken chain fails, whatever it was about. No test sleeps.
+//!
+//! `LEDGERBELL_TEST_DATABASE_URL` names a Postgres server to test on instead of SQLite, and
+//! `LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION` how many accounts may share a transaction.
+
+mod client;
+mod database;
+
+use std::time::Duration;
+
+use ledgerbell::adapters::database::{self as databases, OpenOptions};
+use ledgerbell::app::{self, App};
+use ledgerbell::config::Settings;
+use ledgerbell::domain::Services;
+use ledgerbell::domain::ledger::verify;
+use ledgerbell::domain::member::{Account, Member, NewAccount, NewApiKey, NewMember};
+use ledgerbell::domain::top_up::{TopUp, TopUpOrigin};
+use ledgerbell::primitives::actor::{Actor, Cause, MemberRole, Permission, Permissions};
+use ledgerbell::primitives::clock::{Clock, Timestamp};
+use ledgerbell::primitives::credits::Credits;
+use ledgerbell::primitives::ids::AccountId;
+use ledgerbell::primitives::money::CreditPrice;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use client::{Answer, Client, read_document};
+pub use database::{TestDatabase, elsewhere, postgres_server};
+
+/// When tests begin: Monday, 2 March 2026, 09:00 UTC.
+pub const BEGIN: Timestamp = Timestamp::from_millis(1_772_442_000_000);
+
+/// A running server with a team in it.
+pub struct TestApp {
+    /// Stands still until advanced.
+    pub clock: Clock,
+    /// The team that tests are about.
+    pub team: Team,
+    /// Calls with a key that may do everything, everywhere.
+    pub platform: Client,
+    app: App,
+    settings: Settings,
+    stop: CancellationToken,
+    server: Option<JoinHandle<()>>,
+    database: TestDatabase,
+    verifies: bool,
+}
+
+/// An account and its people, and clients that are signed in as them.
+pub struct Team {
+    pub account: Account,
+    pub owner: Person,
+    pub admin: Person,
+    pub member: Person,
+}
+
+/// A member who can call.
+pub struct Person {
+    pub member: Member,
+    pub client: Client,
+}
+
+impl Team {
+    /// The account's public id.
+    pub fn id(&self) -> String {
+        self.account.id.to_string()
+    }
+}
+
+impl Person {
+    /// The member's public id.
+    pub fn id(&self) -> String {
+        self.member.id.global(self.member.account_id).to_string()
+    }
+}
+
+impl TestApp {
+    /// A server with settings as they are by default.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// A server with these settings besides, by their path in the settings file.
+    pub async fn start_with(settings: &[(&'static str, &str)]) -> Self {
+        Self::start_on(TestDatabase::make().await, settings).await
+    }
+
+    async fn start_on(database: TestDatabase, settings: &[(&'static str, &str)]) -> Self {
+        let settings = load_settings(&database, settings);
+        let clock = Clock::manual(BEGIN);
+        let opened = app::open_database(&settings).await.expect("the database opens");
+        let app = App::start(opened, &settings, clock.clone())
+            .await
+            .expect("the application starts");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let stop = CancellationToken::new();
+        let router = app.router(&settings, &base);
+        let serving = ledgerbell::http::serve(listener, router, stop.clone().cancelled_owned());
+        let server = tokio::spawn(async move { serving.await.expect("the server ends well") });
+        let anonymous = Client::new(&base, None);
+        let key = make_key(app.services(), AccountId::PLATFORM, Permissions::all()).await;
+        let team = make_team(app.services(), &anonymous, "team").await;
+        Self {
+            clock,
+            team,
+            platform: anonymous.with_credential(&key),
+            app,
+            settings,
+            stop,
+            server: Some(server),
+            database,
+            verifies: true,
+        }
+    }
+
+    /// The use cases, for what has no door yet.
+    pub fn services(&self) -> &Services {
+        self.app.services()
+    }
+
+    /// The application.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Where the database is.
+    pub fn database_url(&self) -> &str {
+        &self.database.url
+    }
+
+    /// Calls without signing in.
+    pub fn anonymous(&self) -> Client {
+        self.platform.anonymous()
+    }
+
+    /// Calls with a key of the team's account that may do this.
+    pub async fn key(&self, permissions: &[Permission]) -> Client {
+        let permissions = permissions.iter().copied().collect();
+        let key = make_key(self.services(), self.team.account.id, permissions).await;
+        self.platform.with_credential(&key)
+    }
+
+    /// Calls with a key of the platform that may do this in every account.
+    pub async fn platform_key(&self, permissions: &[Permission]) -> Client {
+        let permissions = permissions.iter().copied().collect();
+        let key = make_key(self.services(), AccountId::PLATFORM, permissions).await;
+        self.platform.with_credential(&key)
+    }
+
+    /// Another account with people of its own. `external_id` also names it.
+    pub async fn another_team(&self, external_id: &str) -> Team {
+        make_team(self.services(), &self.anonymous(), external_id).await
+    }
+
+    /// Credits that the team has paid for.
+    pub async fn top_up(&self, credits: i64) -> TopUp {
+        self.top_up_of(&self.team, credits).await
+    }
+
+    /// Credits that a team has paid for.
+    pub async fn top_up_of(&self, team: &Team, credits: i64) -> TopUp {
+        let cause = Cause::Member(team.owner.member.id);
+        let credits = Credits::whole(credits);
+        let top_ups = &self.services().top_ups;
+        let paid = top_ups.record_paid(&Actor::System, team.account.id, credits, TopUpOrigin::Manual, cause);
+        paid.await.expect("the top-up is credited")
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// An instant so many minutes from now, as the API writes it.
+    pub fn in_minutes(&self, minutes: i64) -> String {
+        self.clock.now().plus_millis(minutes * 60_000).to_string()
+    }
+
+    /// Runs the sweeper until nothing is due.
+    pub async fn settle(&self) {
+        while self.services().ledger.sweep(500).await.expect("the sweeper works") > 0 {}
+    }
+
+    /// For tests that spoil the ledger.
+    pub fn do_not_verify(&mut self) {
+        self.verifies = false;
+    }
+
+    /// Ends the server as SIGTERM does, then verifies the ledger.
+    pub async fn finish(mut self) {
+        self.stop.cancel();
+        if let Some(server) = self.server.take() {
+            server.await.expect("the server ends well");
+        }
+        self.app.close().await.expect("the application closes");
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if std::thread::panicking() || !self.verifies {
+            return;
+        }
+        // On connections of its own: those of the application belong to the test's runtime, which waits for this.
+        let url = self.settings.database.url.reveal().to_owned();
+        let verified = elsewhere(async move {
+            let options = OpenOptions {
+                max_connections: 2,
+                readers: 1,
+                ..OpenOptions::default()
+            };
+            let database = databases::open(&url, options).await.expect("the database opens again");
+            let report = verify::verify(&database, |_| {})
+                .await
+                .expect("the ledger can be verified");
+            database.close().await.expect("the database closes");
+            report.violations.iter().map(ToString::to_string).collect::<Vec<_>>()
+        });
+        match verified {
+            Ok(violations) => assert!(
+                violations.is_empty(),
+                "the ledger does not verify:\n{}",
+                violations.join("\n")
+            ),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+/// Settings of a test, read as an operator's are.
+pub fn load_settings(database: &TestDatabase, settings: &[(&'static str, &str)]) -> Settings {
+    let accounts = std::env::var("LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION").ok();
+    let mut flags = vec![
+        ("mode", Some("development".to_owned())),
+        ("listen", Some("127.0.0.1:0".to_owned())),
+        ("data_dir", Some(database.directory.path().display().to_string())),
+        ("database.url", Some(database.url.clone())),
+        ("database.max_connections", Some("5".to_owned())),
+        ("engine.accounts_per_transaction", accounts),
+    ];
+    flags.extend(settings.iter().map(|(path, value)| (*path, Some((*value).to_owned()))));
+    Settings::load(None, [], flags).expect("the settings are valid")
+}
+
+async fn make_key(services: &Services, account_id: AccountId, permissions: Permissions) -> String {
+    let name = "Test".to_owned();
+    let new = NewApiKey {
+        account_id,
+        name,
+        permissions,
+        expires_at: None,
+    };
+    services
+        .api_keys
+        .create(&Actor::System, new)
+        .await
+        .expect("a key")
+        .secret
+}
+
+async fn make_team(services: &Services, anonymous: &Client, external_id: &str) -> Team {
+    let new_member = |name: &str, role| NewMember {
+        external_id: Some(name.to_lowercase()),
+        name: name.to_owned(),
+        email: Some(format!("{}@{external_id}.example", name.to_lowercase())),
+        role,
+    };
+    let new = NewAccount {
+        external_id: Some(external_id.to_owned()),
+        name: format!("The {external_id}"),
+        credit_price: CreditPrice::from_millionths(1_000_000),
+        currency: "EUR".parse().expect("a currency"),
+        timezone: chrono_tz::Tz::UTC,
+        owner: Some(new_member("Olga", MemberRole::Owner)),
+    };
+    let account = services.accounts.create(&Actor::System, new).await.expect("an account");
+    let members = &services.members;
+    let owner = members.find_by_external_id(&Actor::System, account.id, "olga").await;
+    let owner = owner.expect("the owner is found").expect("an owner");
+    let add = async |name: &str, role| {
+        let added = members.add(&Actor::System, account.id, new_member(name, role)).await;
+        added.expect("a member")
+    };
+    let admin = add("Adam", MemberRole::Admin).await;
+    let member = add("Mia", MemberRole::Member).await;
+    let person = |member: Member| {
+        // Long enough for tests that let years go by.
+        let token = services
+            .sign_in
+            .issue_token(account.id, member.id, Duration::from_hours(20 * 365 * 24));
+        let client = anonymous.with_credential(&token.expect("a token"));
+        Person { member, client }
+    };
+    Team {
+        owner: person(owner),
+        admin: person(admin),
+        member: person(member),
+        account,
+    }
+}
