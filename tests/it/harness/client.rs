@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// Somebody who calls the API, or nobody in particular.
 #[derive(Clone)]
-pub struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     base: String,
     credential: Option<String>,
@@ -15,16 +15,16 @@ pub struct Client {
 
 /// What came back.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// Of HTTP.
-    pub status: StatusCode,
+    pub(crate) status: StatusCode,
     /// The whole body.
-    pub body: Value,
+    pub(crate) body: Value,
 }
 
 impl Client {
     /// For the server at `base`.
-    pub fn new(base: &str, credential: Option<String>) -> Self {
+    pub(crate) fn new(base: &str, credential: Option<String>) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         Self {
             http,
@@ -35,7 +35,7 @@ impl Client {
 
     /// The same connections with another credential.
     #[must_use]
-    pub fn with_credential(&self, credential: &str) -> Self {
+    pub(crate) fn with_credential(&self, credential: &str) -> Self {
         Self {
             credential: Some(credential.to_owned()),
             ..self.clone()
@@ -44,7 +44,7 @@ impl Client {
 
     /// The same connections without any.
     #[must_use]
-    pub fn anonymous(&self) -> Self {
+    pub(crate) fn anonymous(&self) -> Self {
         Self {
             credential: None,
             ..self.clone()
@@ -52,17 +52,17 @@ impl Client {
     }
 
     /// The token or key it signs in with.
-    pub fn credential(&self) -> Option<&str> {
+    pub(crate) fn credential(&self) -> Option<&str> {
         self.credential.as_deref()
     }
 
     /// Runs the operation kept in `tests/documents/<document>.graphql`.
-    pub async fn run(&self, document: &str, variables: Value) -> Answer {
+    pub(crate) async fn run(&self, document: &str, variables: Value) -> Answer {
         self.query(&read_document(document), variables).await
     }
 
     /// As [`Self::run`] with `{"input": …}`, where nothing but a success will do. Gives the mutation's payload.
-    pub async fn accept(&self, document: &str, input: Value) -> Value {
+    pub(crate) async fn accept(&self, document: &str, input: Value) -> Value {
         let answer = self.run(document, json!({ "input": input })).await;
         let payload = answer.only_field();
         assert_eq!(payload["userErrors"], json!([]), "{document} is accepted");
@@ -70,7 +70,7 @@ impl Client {
     }
 
     /// As [`Self::run`] with `{"input": …}`, where nothing but a refusal will do. Gives the first one's code and payload.
-    pub async fn refuse(&self, document: &str, input: Value) -> (String, Value) {
+    pub(crate) async fn refuse(&self, document: &str, input: Value) -> (String, Value) {
         let answer = self.run(document, json!({ "input": input })).await;
         let payload = answer.only_field();
         let code = payload["userErrors"][0]["code"].as_str();
@@ -81,7 +81,7 @@ impl Client {
     }
 
     /// Runs an operation.
-    pub async fn query(&self, query: &str, variables: Value) -> Answer {
+    pub(crate) async fn query(&self, query: &str, variables: Value) -> Answer {
         self.send(
             self.post("/graphql")
                 .json(&json!({ "query": query, "variables": variables })),
@@ -90,12 +90,12 @@ impl Client {
     }
 
     /// A POST to a path of the server, signed in.
-    pub fn post(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
         self.sign(self.http.post(format!("{}{path}", self.base)))
     }
 
     /// A GET of a path of the server, signed in, or of a whole URL.
-    pub fn get(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         let url = if path.starts_with("http") {
             path.to_owned()
         } else {
@@ -105,7 +105,7 @@ impl Client {
     }
 
     /// Sends a request and reads the answer as JSON.
-    pub async fn send(&self, request: RequestBuilder) -> Answer {
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
         let response = request.send().await.expect("the server answers");
         let status = response.status();
         let text = response.text().await.expect("a body");
@@ -123,34 +123,34 @@ impl Client {
 
 impl Answer {
     /// What was asked for; an error anywhere fails the test.
-    pub fn data(&self) -> &Value {
+    pub(crate) fn data(&self) -> &Value {
         assert!(self.body["errors"].is_null(), "{}", self.body);
         &self.body["data"]
     }
 
     /// The value at a JSON pointer under `data`, such as `/account/balance/posted`. Fails the test where there is none.
-    pub fn at(&self, pointer: &str) -> &Value {
+    pub(crate) fn at(&self, pointer: &str) -> &Value {
         self.data()
             .pointer(pointer)
             .unwrap_or_else(|| panic!("nothing at {pointer} in {}", self.body))
     }
 
     /// The value of the one field that was asked for.
-    pub fn only_field(&self) -> Value {
+    pub(crate) fn only_field(&self) -> Value {
         let fields = self.data().as_object().expect("an object");
         assert_eq!(fields.len(), 1, "{}", self.body);
         fields.values().next().cloned().expect("one field")
     }
 
     /// The code of the first top-level error.
-    pub fn error_code(&self) -> &str {
+    pub(crate) fn error_code(&self) -> &str {
         let code = self.body.pointer("/errors/0/extensions/code").and_then(Value::as_str);
         code.unwrap_or_else(|| panic!("no error with a code in {}", self.body))
     }
 }
 
 /// The text of an operation that tests share.
-pub fn read_document(name: &str) -> String {
+pub(crate) fn read_document(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/documents")
         .join(format!("{name}.graphql"));

@@ -21,16 +21,16 @@ const TEMPLATE_LOCK: i64 = 0x7465_6d70;
 const LEFT_BEHIND_SECONDS: u64 = 3_600;
 
 /// One test's own database. Dropping it removes it.
-pub struct TestDatabase {
+pub(crate) struct TestDatabase {
     /// How to open it.
-    pub url: String,
+    pub(crate) url: String,
     /// Where the test may keep files.
-    pub directory: TempDir,
+    pub(crate) directory: TempDir,
     postgres: Option<(String, String)>,
 }
 
 /// The Postgres server to test on, if any.
-pub fn postgres_server() -> Option<String> {
+pub(crate) fn postgres_server() -> Option<String> {
     std::env::var("LEDGERBELL_TEST_DATABASE_URL")
         .ok()
         .filter(|url| !url.is_empty())
@@ -38,7 +38,7 @@ pub fn postgres_server() -> Option<String> {
 
 impl TestDatabase {
     /// A new one, migrated and empty.
-    pub async fn make() -> Self {
+    pub(crate) async fn make() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let Some(server) = postgres_server() else {
             let path = directory.path().join("ledgerbell.db");
@@ -63,7 +63,7 @@ impl TestDatabase {
     }
 
     /// A new one without a schema.
-    pub async fn make_empty() -> Self {
+    pub(crate) async fn make_empty() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let Some(server) = postgres_server() else {
             let url = format!("sqlite://{}?mode=rwc", directory.path().join("ledgerbell.db").display());
@@ -85,7 +85,7 @@ impl TestDatabase {
     }
 
     /// Removes the database from its server. A file goes with its directory.
-    pub async fn remove(&mut self) {
+    pub(crate) async fn remove(&mut self) {
         if let Some((server, name)) = self.postgres.take() {
             let admin = connect(&server).await;
             execute(&admin, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
@@ -95,7 +95,7 @@ impl TestDatabase {
 }
 
 /// Runs `work` to its end on a thread and runtime of its own: for `drop`, which may not wait on the test's.
-pub fn elsewhere<T: Send>(work: impl Future<Output = T> + Send) -> std::thread::Result<T> {
+pub(crate) fn elsewhere<T: Send>(work: impl Future<Output = T> + Send) -> std::thread::Result<T> {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -28,20 +28,20 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use client::{Answer, Client, read_document};
-pub use database::{TestDatabase, elsewhere, postgres_server};
+pub(crate) use client::{Answer, Client, read_document};
+pub(crate) use database::{TestDatabase, elsewhere, postgres_server};
 
 /// When tests begin: Monday, 2 March 2026, 09:00 UTC.
-pub const BEGIN: Timestamp = Timestamp::from_millis(1_772_442_000_000);
+pub(crate) const BEGIN: Timestamp = Timestamp::from_millis(1_772_442_000_000);
 
 /// A running server with a team in it.
-pub struct TestApp {
+pub(crate) struct TestApp {
     /// Stands still until advanced.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
     /// The team that tests are about.
-    pub team: Team,
+    pub(crate) team: Team,
     /// Calls with a key that may do everything, everywhere.
-    pub platform: Client,
+    pub(crate) platform: Client,
     app: App,
     settings: Settings,
     stop: CancellationToken,
@@ -51,41 +51,41 @@ pub struct TestApp {
 }
 
 /// An account and its people, and clients that are signed in as them.
-pub struct Team {
-    pub account: Account,
-    pub owner: Person,
-    pub admin: Person,
-    pub member: Person,
+pub(crate) struct Team {
+    pub(crate) account: Account,
+    pub(crate) owner: Person,
+    pub(crate) admin: Person,
+    pub(crate) member: Person,
 }
 
 /// A member who can call.
-pub struct Person {
-    pub member: Member,
-    pub client: Client,
+pub(crate) struct Person {
+    pub(crate) member: Member,
+    pub(crate) client: Client,
 }
 
 impl Team {
     /// The account's public id.
-    pub fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         self.account.id.to_string()
     }
 }
 
 impl Person {
     /// The member's public id.
-    pub fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         self.member.id.global(self.member.account_id).to_string()
     }
 }
 
 impl TestApp {
     /// A server with settings as they are by default.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
     /// A server with these settings besides, by their path in the settings file.
-    pub async fn start_with(settings: &[(&'static str, &str)]) -> Self {
+    pub(crate) async fn start_with(settings: &[(&'static str, &str)]) -> Self {
         Self::start_on(TestDatabase::make().await, settings).await
     }
 
@@ -119,51 +119,51 @@ impl TestApp {
     }
 
     /// The use cases, for what has no door yet.
-    pub fn services(&self) -> &Services {
+    pub(crate) fn services(&self) -> &Services {
         self.app.services()
     }
 
     /// The application.
-    pub fn app(&self) -> &App {
+    pub(crate) fn app(&self) -> &App {
         &self.app
     }
 
     /// Where the database is.
-    pub fn database_url(&self) -> &str {
+    pub(crate) fn database_url(&self) -> &str {
         &self.database.url
     }
 
     /// Calls without signing in.
-    pub fn anonymous(&self) -> Client {
+    pub(crate) fn anonymous(&self) -> Client {
         self.platform.anonymous()
     }
 
     /// Calls with a key of the team's account that may do this.
-    pub async fn key(&self, permissions: &[Permission]) -> Client {
+    pub(crate) async fn key(&self, permissions: &[Permission]) -> Client {
         let permissions = permissions.iter().copied().collect();
         let key = make_key(self.services(), self.team.account.id, permissions).await;
         self.platform.with_credential(&key)
     }
 
     /// Calls with a key of the platform that may do this in every account.
-    pub async fn platform_key(&self, permissions: &[Permission]) -> Client {
+    pub(crate) async fn platform_key(&self, permissions: &[Permission]) -> Client {
         let permissions = permissions.iter().copied().collect();
         let key = make_key(self.services(), AccountId::PLATFORM, permissions).await;
         self.platform.with_credential(&key)
     }
 
     /// Another account with people of its own. `external_id` also names it.
-    pub async fn another_team(&self, external_id: &str) -> Team {
+    pub(crate) async fn another_team(&self, external_id: &str) -> Team {
         make_team(self.services(), &self.anonymous(), external_id).await
     }
 
     /// Credits that the team has paid for.
-    pub async fn top_up(&self, credits: i64) -> TopUp {
+    pub(crate) async fn top_up(&self, credits: i64) -> TopUp {
         self.top_up_of(&self.team, credits).await
     }
 
     /// Credits that a team has paid for.
-    pub async fn top_up_of(&self, team: &Team, credits: i64) -> TopUp {
+    pub(crate) async fn top_up_of(&self, team: &Team, credits: i64) -> TopUp {
         let cause = Cause::Member(team.owner.member.id);
         let credits = Credits::whole(credits);
         let top_ups = &self.services().top_ups;
@@ -172,27 +172,27 @@ impl TestApp {
     }
 
     /// Moves the clock.
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
 
     /// An instant so many minutes from now, as the API writes it.
-    pub fn in_minutes(&self, minutes: i64) -> String {
+    pub(crate) fn in_minutes(&self, minutes: i64) -> String {
         self.clock.now().plus_millis(minutes * 60_000).to_string()
     }
 
     /// Runs the sweeper until nothing is due.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         while self.services().ledger.sweep(500).await.expect("the sweeper works") > 0 {}
     }
 
     /// For tests that spoil the ledger.
-    pub fn do_not_verify(&mut self) {
+    pub(crate) fn do_not_verify(&mut self) {
         self.verifies = false;
     }
 
     /// Ends the server as SIGTERM does, then verifies the ledger.
-    pub async fn finish(mut self) {
+    pub(crate) async fn finish(mut self) {
         self.stop.cancel();
         if let Some(server) = self.server.take() {
             server.await.expect("the server ends well");
@@ -234,7 +234,7 @@ impl Drop for TestApp {
 }
 
 /// Settings of a test, read as an operator's are.
-pub fn load_settings(database: &TestDatabase, settings: &[(&'static str, &str)]) -> Settings {
+pub(crate) fn load_settings(database: &TestDatabase, settings: &[(&'static str, &str)]) -> Settings {
     let accounts = std::env::var("LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION").ok();
     let mut flags = vec![
         ("mode", Some("development".to_owned())),
