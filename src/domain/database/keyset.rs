@@ -7,7 +7,8 @@
 //! Residual conditions may reject every row, so a branch reads no more than its share of [`BUDGET`]. Where a branch has used its
 //! share up before its end, nobody knows what lies beyond the last row it read; the page ends at the nearest such row, its
 //! *horizon*, and says so: [`Scan::scanned_to`]. A first statement finds the horizon by looking at keys alone, a second one reads
-//! the rows up to it: a page takes at most two statements, whatever is asked and however deep it lies.
+//! the rows up to it. Conditions that reject little fill a page soon, so a modest share is tried before the full one: a page takes
+//! at most four statements, whatever is asked and however deep it lies.
 //!
 //! Rows may be added between the two. The second scan begins and ends where the first one did, so nothing slips through a list
 //! that grows at its ends only.
@@ -26,6 +27,8 @@ use crate::primitives::page::{Page, PageRequest};
 const BUDGET: i64 = 10_000;
 /// …but at least so many for each: the longest list of values has a hundred.
 const LEAST_SHARE: i64 = 500;
+/// What is tried first: so many times the rows wanted.
+const MODEST_PAGES: i64 = 8;
 
 /// A place in a list's order.
 pub(in crate::domain) trait Position: Copy + Ord {
@@ -148,47 +151,71 @@ impl<P: Position> Keyset<P> {
 
     /// Reads `limit` rows, and one more if there is one.
     pub(in crate::domain) async fn scan(
-        mut self,
+        &self,
         database: &Database,
         account_id: AccountId,
         limit: u32,
     ) -> Result<Scan<P>, Fault> {
-        let mut scan = Scan {
-            rows: Vec::new(),
-            scanned_to: None,
-        };
         if self.from > self.to {
-            return Ok(scan);
+            return self.collect(Vec::new(), limit, None);
         }
         let wanted = i64::from(limit) + 1;
-        let mut reach = if self.has_repeats { 2 * wanted } else { wanted };
-        if !self.residuals.is_empty() {
-            reach = self.share();
-            let Some(ends) = self.ends(database, account_id, reach).await? else {
+        if self.residuals.is_empty() {
+            let reach = if self.has_repeats { 2 * wanted } else { wanted };
+            let statement = self.rows_statement(database, account_id, reach, wanted);
+            return self.collect(statement.all(database).await?, limit, None);
+        }
+        let full = self.share();
+        let modest = (MODEST_PAGES * wanted / self.branch_count()).max(wanted);
+        if modest < full {
+            let scan = self.bounded(database, account_id, limit, modest).await?;
+            if scan.scanned_to.is_none() {
                 return Ok(scan);
-            };
-            self.from = ends.from;
-            self.to = ends.to;
-            scan.scanned_to = ends.horizon;
+            }
         }
-        for row in self
-            .rows_statement(database, account_id, reach, wanted)
-            .all(database)
-            .await?
-        {
-            scan.rows.push((P::read(&row, self.key)?, row));
+        self.bounded(database, account_id, limit, full).await
+    }
+
+    /// Reads what lies before the horizon that a share of so many rows for each branch makes.
+    async fn bounded(
+        &self,
+        database: &Database,
+        account_id: AccountId,
+        limit: u32,
+        share: i64,
+    ) -> Result<Scan<P>, Fault> {
+        let Some(ends) = self.ends(database, account_id, share).await? else {
+            return self.collect(Vec::new(), limit, None);
+        };
+        let narrowed = Self {
+            from: ends.from,
+            to: ends.to,
+            ..self.clone()
+        };
+        let statement = narrowed.rows_statement(database, account_id, share, i64::from(limit) + 1);
+        self.collect(statement.all(database).await?, limit, ends.horizon)
+    }
+
+    /// Rows with their keys; the horizon matters only where it came before the page was full.
+    fn collect(&self, rows: Vec<Row>, limit: u32, horizon: Option<P>) -> Result<Scan<P>, Fault> {
+        let mut keyed = Vec::with_capacity(rows.len());
+        for row in rows {
+            keyed.push((P::read(&row, self.key)?, row));
         }
-        scan.rows.dedup_by_key(|(key, _)| *key);
-        scan.rows.truncate(limit as usize + 1);
-        if scan.rows.len() > limit as usize {
-            scan.scanned_to = None;
-        }
-        Ok(scan)
+        keyed.dedup_by_key(|(key, _)| *key);
+        keyed.truncate(limit as usize + 1);
+        Ok(Scan {
+            scanned_to: horizon.filter(|_| keyed.len() <= limit as usize),
+            rows: keyed,
+        })
+    }
+
+    fn branch_count(&self) -> i64 {
+        i64::try_from(self.branches.len().max(1)).unwrap_or(BUDGET)
     }
 
     fn share(&self) -> i64 {
-        let branches = i64::try_from(self.branches.len().max(1)).unwrap_or(BUDGET);
-        (BUDGET / branches).max(LEAST_SHARE)
+        (BUDGET / self.branch_count()).max(LEAST_SHARE)
     }
 
     /// The first statement: where the branches begin, and where the first of them to use up its share does so. `None` where

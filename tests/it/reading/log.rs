@@ -234,7 +234,7 @@ async fn every_walk_gives_what_a_naive_filter_gives() {
         ground.execute_text("ANALYZE").await;
         let log = CreditLog::new(ground.database.clone());
         let mut dice = Dice::new(2);
-        for _ in 0..40 {
+        for _ in 0..25 {
             let filter = random_filter(&mut dice, &rows);
             let actor = if dice.chance(20) {
                 plain_member(3)
