@@ -13,7 +13,7 @@ use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::store::{broken, cause};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, EntryId, TopUpId};
+use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, MemberId, TopUpId};
 use crate::primitives::money::{CreditPrice, Currency, Money};
 
 use super::model::{TopUp, TopUpOrigin, TopUpStatus};
@@ -98,9 +98,9 @@ pub(super) async fn insert(tx: &Transaction, top_up: &TopUp) -> Result<(), Fault
         price_minor: Set(top_up.price.minor),
         currency: Set(top_up.price.currency.code().to_owned()),
         actor_kind: Set(actor_kind.to_owned()),
-        actor_key_id: Set(actor_key_id.map(|id| id.uuid())),
-        actor_member_id: Set(actor_member_id.map(|id| id.uuid())),
-        entry_id: Set(top_up.entry_id.map(|id| id.uuid())),
+        actor_key_id: Set(actor_key_id.map(ApiKeyId::uuid)),
+        actor_member_id: Set(actor_member_id.map(MemberId::uuid)),
+        entry_id: Set(top_up.entry_id.map(EntryId::uuid)),
         credits_reversed: Set(top_up.credits_reversed.units()),
         created_at: Set(top_up.created_at.millis()),
         updated_at: Set(top_up.updated_at.millis()),

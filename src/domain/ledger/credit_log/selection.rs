@@ -9,7 +9,7 @@ use crate::domain::database::select::{Condition, Select, Value};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::filter::{ActorRef, CheckedFilter, Direction};
 use crate::domain::ledger::credit_log::model::UsageScope;
-use crate::primitives::ids::{AccountId, MemberId};
+use crate::primitives::ids::{AccountId, MemberId, SessionId, TopUpId};
 
 /// The columns of an entry, and the text that searches look through.
 pub(super) const COLUMNS: &str = "sequence, id, occurred_at, kind, contra, amount, balance_after, description, actor_kind, \
@@ -122,13 +122,13 @@ impl Selection {
         if let Some(ids) = filter.session_ids {
             self.add(Driving::Uuids(
                 "session_id",
-                ids.into_iter().map(|id| id.uuid()).collect(),
+                ids.into_iter().map(SessionId::uuid).collect(),
             ));
         }
         if let Some(ids) = filter.top_up_ids {
             self.add(Driving::Uuids(
                 "top_up_id",
-                ids.into_iter().map(|id| id.uuid()).collect(),
+                ids.into_iter().map(TopUpId::uuid).collect(),
             ));
         }
         if let Some(actors) = filter.actors {
@@ -144,7 +144,7 @@ impl Selection {
         if let Some(ids) = filter.member_ids {
             self.add(Driving::Uuids(
                 "member_id",
-                ids.into_iter().map(|id| id.uuid()).collect(),
+                ids.into_iter().map(MemberId::uuid).collect(),
             ));
         }
         if let Some(kinds) = filter.kinds {
