@@ -102,6 +102,7 @@ fn uuid(room: u128, number: u128) -> Uuid {
 }
 
 /// Each dimension of the filter, with values that match much, little, or many at once.
+#[allow(clippy::too_many_lines, reason = "a plain list")]
 fn dimensions() -> Vec<(&'static str, CreditLogFilter)> {
     let filter = CreditLogFilter::default;
     let members = |numbers: std::ops::Range<u128>| numbers.map(|number| MemberId::from_uuid(uuid(1, number))).collect();
@@ -246,25 +247,25 @@ fn dimensions() -> Vec<(&'static str, CreditLogFilter)> {
 
 /// Both filters at once; `None` where they are about the same dimension.
 fn both(one: &CreditLogFilter, other: &CreditLogFilter) -> Option<CreditLogFilter> {
-    fn join<T: Clone>(one: &Option<T>, other: &Option<T>) -> Result<Option<T>, ()> {
+    fn join<T: Clone>(one: Option<&T>, other: Option<&T>) -> Result<Option<T>, ()> {
         match (one, other) {
             (Some(_), Some(_)) => Err(()),
-            (one, other) => Ok(one.clone().or(other.clone())),
+            (one, other) => Ok(one.or(other).cloned()),
         }
     }
     let joined = || {
         Ok::<_, ()>(CreditLogFilter {
-            actor_kinds: join(&one.actor_kinds, &other.actor_kinds)?,
-            actors: join(&one.actors, &other.actors)?,
-            dates: join(&one.dates, &other.dates)?,
-            kinds: join(&one.kinds, &other.kinds)?,
-            direction: join(&one.direction, &other.direction)?,
-            member_ids: join(&one.member_ids, &other.member_ids)?,
-            session_ids: join(&one.session_ids, &other.session_ids)?,
-            top_up_ids: join(&one.top_up_ids, &other.top_up_ids)?,
-            occurred_at: join(&one.occurred_at, &other.occurred_at)?,
-            amount: join(&one.amount, &other.amount)?,
-            search: join(&one.search, &other.search)?,
+            actor_kinds: join(one.actor_kinds.as_ref(), other.actor_kinds.as_ref())?,
+            actors: join(one.actors.as_ref(), other.actors.as_ref())?,
+            dates: join(one.dates.as_ref(), other.dates.as_ref())?,
+            kinds: join(one.kinds.as_ref(), other.kinds.as_ref())?,
+            direction: join(one.direction.as_ref(), other.direction.as_ref())?,
+            member_ids: join(one.member_ids.as_ref(), other.member_ids.as_ref())?,
+            session_ids: join(one.session_ids.as_ref(), other.session_ids.as_ref())?,
+            top_up_ids: join(one.top_up_ids.as_ref(), other.top_up_ids.as_ref())?,
+            occurred_at: join(one.occurred_at.as_ref(), other.occurred_at.as_ref())?,
+            amount: join(one.amount.as_ref(), other.amount.as_ref())?,
+            search: join(one.search.as_ref(), other.search.as_ref())?,
         })
     };
     joined().ok()

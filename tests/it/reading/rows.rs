@@ -120,9 +120,10 @@ pub(crate) fn log_row(dice: &mut Dice, sequence: i64, after: i64, balance: i64) 
         member: dice.chance(70).then(|| id(MEMBERS, dice.below(8))),
         session: dice.chance(50).then(|| id(SESSIONS, dice.below(400))),
         // A top-up is credited once.
-        top_up: match is_purchase {
-            true => Some(id(TOP_UPS, 1_000 + usize::try_from(sequence).expect("positive"))),
-            false => dice.chance(20).then(|| id(TOP_UPS, dice.below(300))),
+        top_up: if is_purchase {
+            Some(id(TOP_UPS, 1_000 + usize::try_from(sequence).expect("positive")))
+        } else {
+            dice.chance(20).then(|| id(TOP_UPS, dice.below(300)))
         },
     }
 }
