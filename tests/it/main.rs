@@ -1,8 +1,10 @@
 //! One binary for all tests that enter by the front door.
 
 mod cli;
+mod faults;
 #[allow(dead_code, unused_imports, reason = "a harness has more than every test needs")]
 mod harness;
+mod hostile;
 mod migrations;
 mod plans;
 mod reading;

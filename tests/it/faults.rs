@@ -1,0 +1,199 @@
+//! Faults of real systems, each kept out by a test that begins with its number.
+//!
+//! Those of the ledger stand beside its core and its engine (`src/domain/ledger/model/tests`, `src/domain/ledger/engine/tests`)
+//! and those of reading in `reading`; here are the ones that show at the front door. What cannot occur:
+//! - F49, a recurring grant applied twice on a boundary: there are no recurring grants. A caller who grants by the month has the
+//!   idempotency key to say which month it was for.
+//! - F52, a mail that promises what was refused: nothing is mailed yet, and entries describe what was posted.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, TestApp};
+
+const BOOK: &str = "mutation($input: BookSessionInput!) { bookSession(input: $input) { session { id status held } \
+    balance { version posted held available } entry { id } userErrors { code } } }";
+const COMPLETE: &str = "mutation($input: CompleteSessionInput!) { completeSession(input: $input) { session { id status charged } \
+    balance { version posted held available } entry { id sequence } userErrors { code } } }";
+const CANCEL: &str = "mutation($input: CancelSessionInput!) { cancelSession(input: $input) { session { id status held } \
+    balance { held } userErrors { code } } }";
+const RESCHEDULE: &str = "mutation($input: RescheduleSessionInput!) { rescheduleSession(input: $input) { session { id held startsAt } \
+    balance { held } userErrors { code } } }";
+const LOG: &str = "query($id: ID!) { account(id: $id) { balance { posted held available version } creditLog(order: OLDEST_FIRST) { \
+    nodes { amount balanceAfter kind actor { kind label } member { name } session { id title } } \
+    totals { scope count added deducted net } } } }";
+
+async fn ask(client: &Client, mutation: &str, input: Value) -> Value {
+    client.query(mutation, json!({ "input": input })).await.only_field()
+}
+
+fn booking(app: &TestApp, credits: &str, key: &str) -> Value {
+    json!({
+        "accountId": app.team.id(), "memberId": app.team.member.id(), "title": "Coaching", "credits": credits,
+        "startsAt": app.in_minutes(60), "endsAt": app.in_minutes(120), "idempotencyKey": key,
+    })
+}
+
+fn resolving(app: &TestApp, session: &Value, key: &str) -> Value {
+    json!({ "accountId": app.team.id(), "sessionId": session["id"], "idempotencyKey": key })
+}
+
+async fn log(app: &TestApp, client: &Client) -> Value {
+    client
+        .query(LOG, json!({ "id": app.team.id() }))
+        .await
+        .at("/account")
+        .clone()
+}
+
+#[tokio::test]
+async fn f16_a_retry_gives_the_object_that_the_first_try_made() {
+    let app = TestApp::start().await;
+    app.top_up(10).await;
+    let first = ask(&app.platform, BOOK, booking(&app, "4", "k")).await;
+    let again = ask(&app.platform, BOOK, booking(&app, "4.00", "k")).await;
+    assert_eq!(again["session"]["id"], first["session"]["id"]);
+    assert_eq!(again["balance"], first["balance"]);
+    let other = ask(&app.platform, BOOK, booking(&app, "5", "k")).await;
+    assert_eq!(other["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED");
+    assert_eq!(
+        log(&app, &app.platform).await["balance"],
+        first["balance"],
+        "nothing changed"
+    );
+}
+
+#[tokio::test]
+async fn f37_a_mutation_gives_the_balance_it_made_and_the_next_one_decides_on_it() {
+    let app = TestApp::start().await;
+    app.top_up(10).await;
+    let booked = ask(&app.platform, BOOK, booking(&app, "10", "a")).await;
+    assert_eq!(booked["balance"]["available"], "0");
+    assert_eq!(log(&app, &app.platform).await["balance"], booked["balance"]);
+    let refused = ask(&app.platform, BOOK, booking(&app, "0.0001", "b")).await;
+    assert_eq!(refused["userErrors"][0]["code"], "INSUFFICIENT_CREDITS");
+    app.top_up(1).await;
+    let booked = ask(&app.platform, BOOK, booking(&app, "0.0001", "b")).await;
+    assert_eq!(
+        booked["balance"]["available"], "0.9999",
+        "a top-up counts at once, and a refusal bound no key"
+    );
+}
+
+#[tokio::test]
+async fn f42_settling_again_after_a_lost_answer_charges_once() {
+    let app = TestApp::start().await;
+    app.top_up(10).await;
+    let booked = ask(&app.platform, BOOK, booking(&app, "4", "a")).await;
+    let first = ask(&app.platform, COMPLETE, resolving(&app, &booked["session"], "settle")).await;
+    let again = ask(&app.platform, COMPLETE, resolving(&app, &booked["session"], "settle")).await;
+    assert_eq!(again["entry"], first["entry"]);
+    let other = ask(&app.platform, COMPLETE, resolving(&app, &booked["session"], "another")).await;
+    assert_eq!(other["userErrors"][0]["code"], "SESSION_ALREADY_RESOLVED");
+    assert_eq!(
+        other["session"]["status"], "COMPLETED",
+        "the payload shows the session as it is"
+    );
+    assert_eq!(log(&app, &app.platform).await["balance"]["posted"], "6");
+}
+
+#[tokio::test]
+async fn f44_a_double_click_a_move_and_a_cancellation_hold_once_or_not_at_all() {
+    let app = TestApp::start().await;
+    app.top_up(10).await;
+    let named = |key: &str| {
+        let mut input = booking(&app, "4", key);
+        input["externalId"] = json!("class-7");
+        input
+    };
+    let booked = ask(&app.platform, BOOK, named("first click")).await;
+    let twice = ask(&app.platform, BOOK, named("second click")).await;
+    assert_eq!(twice["userErrors"][0]["code"], "SESSION_EXTERNAL_ID_TAKEN");
+    assert_eq!(twice["session"]["id"], booked["session"]["id"]);
+    let mut moved = json!({
+        "accountId": app.team.id(), "externalId": "class-7", "startsAt": app.in_minutes(300), "endsAt": app.in_minutes(360),
+        "idempotencyKey": "move",
+    });
+    let rescheduled = ask(&app.platform, RESCHEDULE, moved.clone()).await;
+    assert_eq!(rescheduled["balance"]["held"], "4", "the hold moves");
+    let canceled = ask(&app.platform, CANCEL, resolving(&app, &booked["session"], "decline")).await;
+    assert_eq!(
+        (&canceled["session"]["held"], &canceled["balance"]["held"]),
+        (&json!("0"), &json!("0"))
+    );
+    moved["idempotencyKey"] = json!("old link");
+    let refused = ask(&app.platform, RESCHEDULE, moved).await;
+    assert_eq!(refused["userErrors"][0]["code"], "SESSION_ALREADY_RESOLVED");
+    assert_eq!(log(&app, &app.platform).await["balance"]["held"], "0");
+}
+
+#[tokio::test]
+async fn f45_a_session_that_ended_shows_as_processing_and_as_held_not_as_charged() {
+    let app = TestApp::start().await;
+    app.top_up(10).await;
+    ask(&app.platform, BOOK, booking(&app, "4", "a")).await;
+    app.advance(Duration::from_secs(3 * 3_600));
+    let query = "query($id: ID!, $filter: SessionFilter) { account(id: $id) { balance { posted held available } \
+        sessions(filter: $filter) { nodes { status held charged endsAt deductionExpectedBy } } } }";
+    let ask = async |status: &str| {
+        let variables = json!({ "id": app.team.id(), "filter": { "statuses": [status] } });
+        app.platform.query(query, variables).await.at("/account").clone()
+    };
+    let account = ask("PROCESSING").await;
+    assert_eq!(
+        account["balance"],
+        json!({ "posted": "10", "held": "4", "available": "6" })
+    );
+    let session = &account["sessions"]["nodes"][0];
+    assert_eq!(
+        (&session["status"], &session["held"], &session["charged"]),
+        (&json!("PROCESSING"), &json!("4"), &Value::Null)
+    );
+    assert_eq!(session["endsAt"], "2026-03-02T11:00:00.000Z");
+    assert_eq!(session["deductionExpectedBy"], "2026-03-02T11:15:00.000Z");
+    assert_eq!(ask("BOOKED").await["sessions"]["nodes"], json!([]));
+}
+
+#[tokio::test]
+async fn f63_every_change_of_the_balance_is_an_entry_that_names_who_and_what_for() {
+    let app = TestApp::start().await;
+    app.top_up(10).await;
+    let booked = ask(&app.team.owner.client, BOOK, booking(&app, "4", "a")).await;
+    ask(&app.platform, COMPLETE, resolving(&app, &booked["session"], "b")).await;
+    let account = log(&app, &app.team.owner.client).await;
+    let entries = account["creditLog"]["nodes"].as_array().expect("entries");
+    assert_eq!(entries.len(), 2);
+    assert_eq!(entries[0]["actor"], json!({ "kind": "MEMBER", "label": "Olga" }));
+    assert_eq!(entries[1]["actor"]["kind"], "API_KEY");
+    assert_eq!(entries[1]["member"]["name"], "Mia");
+    assert_eq!(
+        entries[1]["session"],
+        json!({ "id": booked["session"]["id"], "title": "Coaching" })
+    );
+    assert_eq!(entries[1]["balanceAfter"], account["balance"]["posted"]);
+    assert_eq!(account["creditLog"]["totals"]["net"], account["balance"]["posted"]);
+}
+
+#[tokio::test]
+async fn f67_figures_say_whether_they_are_the_accounts_or_the_members_own() {
+    let app = TestApp::start().await;
+    app.top_up(10).await;
+    let booked = ask(&app.platform, BOOK, booking(&app, "4", "a")).await;
+    ask(&app.platform, COMPLETE, resolving(&app, &booked["session"], "b")).await;
+    let whole = log(&app, &app.team.admin.client).await;
+    assert_eq!(
+        whole["creditLog"]["totals"],
+        json!({ "scope": "ACCOUNT", "count": "2", "added": "10", "deducted": "4", "net": "6" })
+    );
+    let own = log(&app, &app.team.member.client).await;
+    assert_eq!(
+        own["creditLog"]["totals"],
+        json!({ "scope": "MEMBER", "count": "1", "added": "0", "deducted": "4", "net": "-4" })
+    );
+    assert_eq!(
+        own["creditLog"]["nodes"].as_array().map(Vec::len),
+        Some(1),
+        "a member sees own entries"
+    );
+}
