@@ -82,7 +82,7 @@ impl Server {
         let stop = CancellationToken::new();
         let links = settings.public_url.as_deref().unwrap_or(&self.url);
         let router = app.router(settings, links);
-        let workers = Workers::start(app.services().ledger.clone());
+        let workers = Workers::start(app.services());
         let serving = tokio::spawn(http::serve(self.listener, router, stop.clone().cancelled_owned()));
         let told = match ready() {
             Ok(()) => stop_signal().await,

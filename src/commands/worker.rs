@@ -18,7 +18,7 @@ pub(super) struct Worker {}
 pub(super) async fn run(_: &Worker, settings: &Settings) -> Ending {
     start_logging(settings);
     let app = App::open(settings, Clock::system()).await?;
-    let workers = Workers::start(app.services().ledger.clone());
+    let workers = Workers::start(app.services());
     tracing::info!("working");
     let told = stop_signal().await;
     tracing::info!("stopping");

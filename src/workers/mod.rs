@@ -4,6 +4,7 @@
 //! database again after a crash, and several processes may run the same one. A worker that panics is started again after a
 //! pause that grows, so that one that dies at once does not spin.
 
+mod key_use;
 mod sweeper;
 
 use std::future::Future;
@@ -12,8 +13,9 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::ledger::Ledger;
+use crate::domain::Services;
 
+pub use key_use::KeyUse;
 pub use sweeper::Sweeper;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -30,12 +32,18 @@ pub struct Workers {
 
 impl Workers {
     /// Starts all workers.
-    pub fn start(ledger: Ledger) -> Self {
+    pub fn start(services: &Services) -> Self {
         let stop = CancellationToken::new();
-        let sweeper = Sweeper::new(ledger);
-        let keepers = vec![tokio::spawn(keep_running("sweeper", stop.clone(), move |stop| {
-            sweeper.clone().run(stop)
-        }))];
+        let sweeper = Sweeper::new(services.ledger.clone());
+        let key_use = KeyUse::new(services.api_keys.clone());
+        let keepers = vec![
+            tokio::spawn(keep_running("sweeper", stop.clone(), move |stop| {
+                sweeper.clone().run(stop)
+            })),
+            tokio::spawn(keep_running("key use", stop.clone(), move |stop| {
+                key_use.clone().run(stop)
+            })),
+        ];
         Self { stop, keepers }
     }
 

@@ -5,6 +5,7 @@ mod faults;
 #[allow(dead_code, unused_imports, reason = "a harness has more than every test needs")]
 mod harness;
 mod hostile;
+mod journey;
 mod migrations;
 mod plans;
 mod reading;

@@ -1,0 +1,31 @@
+//! Writes down when API keys were last used: once a minute for all of them, instead of with every request.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::member::ApiKeys;
+
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// Flushes what the process remembers about the use of keys.
+#[derive(Clone)]
+pub struct KeyUse {
+    api_keys: ApiKeys,
+}
+
+impl KeyUse {
+    /// For the keys that sign in here.
+    pub fn new(api_keys: ApiKeys) -> Self {
+        Self { api_keys }
+    }
+
+    /// Minute after minute until told to stop. What is left then is flushed when the application closes.
+    pub async fn run(self, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
+            if let Err(fault) = self.api_keys.flush_last_used().await {
+                tracing::warn!(%fault, "the last use of API keys was not written down; it is kept for the next time");
+            }
+        }
+    }
+}
