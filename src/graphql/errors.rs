@@ -141,6 +141,16 @@ pub(super) fn found<T>(result: Result<T, QueryError>) -> Result<Option<T>, ApiEr
     }
 }
 
+/// The value of a field that can be null, in the shape that makes it so.
+///
+/// The library passes a resolver's own error on to the nearest parent that can be null, however well the field itself could be. An
+/// error inside the optional value stays where it is: the field is null, and the page around it is not blanked.
+pub(super) async fn nullable<T>(
+    value: impl Future<Output = Result<Option<T>, ApiError>>,
+) -> Option<Result<T, ApiError>> {
+    value.await.transpose()
+}
+
 fn coded(code: ErrorCode, message: impl Into<String>) -> Error {
     Error::new(message).extend_with(|_, extensions| extensions.set("code", code.as_str()))
 }

@@ -177,7 +177,7 @@ mod tests {
         };
         let filter = CreditLogFilter {
             search: Some("yoga".to_owned()),
-            kinds: Some(vec![crate::graphql::ledger::CreditEntryKind::Session]),
+            member_ids: Some(Vec::new()),
             ..CreditLogFilter::default()
         };
         let now = Timestamp::from_millis(1_000);
@@ -194,6 +194,7 @@ mod tests {
         let order = links.open(token(&link), now).expect("valid");
         assert_eq!(order.account_id, AccountId::from_number(7));
         assert_eq!(order.filter.search.as_deref(), Some("yoga"));
+        assert_eq!(order.filter.member_ids, Some(Vec::new()));
         assert_eq!(order.requester.member_id(), actor.member_id());
         assert!(order.json_lines);
         assert_eq!(links.open(token(&link), expires_at).err(), Some(InvalidLink));

@@ -1,10 +1,10 @@
 //! Anything by its id.
 
 use async_graphql::{Context, ID, Interface, Object};
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 
 use super::context::scope;
-use super::errors::{ApiError, found};
+use super::errors::{ApiError, found, nullable};
 use super::ledger::{Balance, CreditEntry, CreditLot, Session, at_most_100};
 use super::member::{Account, ApiKey, Contact, Member};
 use super::top_up::TopUp;
@@ -94,8 +94,8 @@ impl NodeQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Any id of this service.")] id: ID,
-    ) -> Result<Option<Node>, ApiError> {
-        find(ctx, &id).await
+    ) -> Option<Result<Node, ApiError>> {
+        find(ctx, &id).await.transpose()
     }
 
     /// The things with these ids, in their order; null where there is none, or it is another account's.
@@ -103,8 +103,8 @@ impl NodeQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Up to 100 ids.")] ids: Vec<ID>,
-    ) -> Result<Vec<Option<Node>>, ApiError> {
+    ) -> Result<Vec<Option<Result<Node, ApiError>>>, ApiError> {
         at_most_100("ids", Some(&ids))?;
-        try_join_all(ids.iter().map(|id| find(ctx, id))).await
+        Ok(join_all(ids.iter().map(|id| nullable(find(ctx, id)))).await)
     }
 }

@@ -1,5 +1,8 @@
 //! One binary for all tests that enter by the front door.
 
+mod api_http;
+mod api_ledger;
+mod api_member;
 mod cli;
 mod faults;
 #[allow(dead_code, unused_imports, reason = "a harness has more than every test needs")]

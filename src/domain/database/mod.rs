@@ -19,6 +19,8 @@ pub(in crate::domain) mod select;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sea_orm::{
@@ -44,12 +46,29 @@ pub type Work<'t, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>
 pub struct Database {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
+    statements: Arc<AtomicU64>,
 }
 
 impl Database {
     /// From connections that are open. On Postgres both may be the same pool.
-    pub fn new(writer: DatabaseConnection, reader: DatabaseConnection) -> Self {
-        Self { writer, reader }
+    pub fn new(mut writer: DatabaseConnection, mut reader: DatabaseConnection) -> Self {
+        let statements = Arc::new(AtomicU64::new(0));
+        for connection in [&mut writer, &mut reader] {
+            let statements = statements.clone();
+            connection.set_metric_callback(move |_| {
+                statements.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        Self {
+            writer,
+            reader,
+            statements,
+        }
+    }
+
+    /// Statements run so far. What a page of a list takes must not grow with its length; tests pin it by this.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
     }
 
     /// Which of the two databases it is.

@@ -7,7 +7,7 @@ use super::payload::{AdjustCreditsPayload, GrantCreditsPayload};
 use crate::domain::ledger::Posted;
 use crate::domain::ledger::model::{Command, LotKind};
 use crate::graphql::context::{Scope, parse_id, scope};
-use crate::graphql::errors::ApiError;
+use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, LedgerFields};
 use crate::primitives::clock::Timestamp;
@@ -111,9 +111,12 @@ impl CreditMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "How many, and on what terms.")] input: GrantCreditsInput,
-    ) -> Result<Option<GrantCreditsPayload>, ApiError> {
-        let outcome = Outcome::settle(grant(scope(ctx)?, input).await)?;
-        Ok(Some(GrantCreditsPayload(outcome)))
+    ) -> Option<Result<GrantCreditsPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(grant(scope(ctx)?, input).await)?;
+            Ok(Some(GrantCreditsPayload(outcome)))
+        })
+        .await
     }
 
     /// Corrects an account's balance, up or down. [auth: `MANAGE_CREDITS`]
@@ -121,8 +124,11 @@ impl CreditMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "How much, and why.")] input: AdjustCreditsInput,
-    ) -> Result<Option<AdjustCreditsPayload>, ApiError> {
-        let outcome = Outcome::settle(adjust(scope(ctx)?, input).await)?;
-        Ok(Some(AdjustCreditsPayload(outcome)))
+    ) -> Option<Result<AdjustCreditsPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(adjust(scope(ctx)?, input).await)?;
+            Ok(Some(AdjustCreditsPayload(outcome)))
+        })
+        .await
     }
 }

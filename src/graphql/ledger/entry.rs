@@ -8,7 +8,7 @@ use super::session::Session;
 use super::usage::CreditTotals;
 use crate::domain::ledger::{credit_log, model};
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::ApiError;
+use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::{Account, Member};
 use crate::graphql::scalars::Int64;
@@ -94,14 +94,17 @@ impl Actor {
     }
 
     /// The member who acted, or on whose behalf an API key did. Null where there is none.
-    async fn member(&self, ctx: &Context<'_>) -> Result<Option<Member>, ApiError> {
-        match self.cause {
-            Cause::Member(member_id) | Cause::ApiKey(_, Some(member_id)) => {
-                let member = scope(ctx)?.loaders.member(self.account_id, member_id).await?;
-                Ok(member.map(Member::new))
+    async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+        nullable(async {
+            match self.cause {
+                Cause::Member(member_id) | Cause::ApiKey(_, Some(member_id)) => {
+                    let member = scope(ctx)?.loaders.member(self.account_id, member_id).await?;
+                    Ok(member.map(Member::new))
+                }
+                Cause::ApiKey(_, None) | Cause::System | Cause::PaymentGateway => Ok(None),
             }
-            Cause::ApiKey(_, None) | Cause::System | Cause::PaymentGateway => Ok(None),
-        }
+        })
+        .await
     }
 }
 
@@ -164,39 +167,51 @@ impl CreditEntry {
     }
 
     /// The team member whose use it was. Null for top-ups, grants and corrections that concern nobody in particular.
-    async fn member(&self, ctx: &Context<'_>) -> Result<Option<Member>, ApiError> {
-        let Some(member_id) = self.0.member_id else {
-            return Ok(None);
-        };
-        let member = scope(ctx)?.loaders.member(self.0.account_id, member_id).await?;
-        Ok(member.map(Member::new))
+    async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+        nullable(async {
+            let Some(member_id) = self.0.member_id else {
+                return Ok(None);
+            };
+            let member = scope(ctx)?.loaders.member(self.0.account_id, member_id).await?;
+            Ok(member.map(Member::new))
+        })
+        .await
     }
 
     /// The session it belongs to. Null where it belongs to none.
-    async fn session(&self, ctx: &Context<'_>) -> Result<Option<Session>, ApiError> {
-        let Some(session_id) = self.0.session_id else {
-            return Ok(None);
-        };
-        let session = scope(ctx)?.loaders.session(self.0.account_id, session_id).await?;
-        Ok(session.map(|session| Session::new(self.0.account_id, session)))
+    async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
+        nullable(async {
+            let Some(session_id) = self.0.session_id else {
+                return Ok(None);
+            };
+            let session = scope(ctx)?.loaders.session(self.0.account_id, session_id).await?;
+            Ok(session.map(|session| Session::new(self.0.account_id, session)))
+        })
+        .await
     }
 
     /// The top-up it belongs to. Null where it belongs to none. [auth: `READ_CREDIT_LOG`]
-    async fn top_up(&self, ctx: &Context<'_>) -> Result<Option<TopUp>, ApiError> {
-        let Some(top_up_id) = self.0.top_up_id else {
-            return Ok(None);
-        };
-        let top_up = scope(ctx)?.loaders.top_up(self.0.account_id, top_up_id).await?;
-        Ok(top_up.map(TopUp::new))
+    async fn top_up(&self, ctx: &Context<'_>) -> Option<Result<TopUp, ApiError>> {
+        nullable(async {
+            let Some(top_up_id) = self.0.top_up_id else {
+                return Ok(None);
+            };
+            let top_up = scope(ctx)?.loaders.top_up(self.0.account_id, top_up_id).await?;
+            Ok(top_up.map(TopUp::new))
+        })
+        .await
     }
 
     /// The entry that this one reverses or gives back. Null where it does neither.
-    async fn reverses(&self, ctx: &Context<'_>) -> Result<Option<CreditEntry>, ApiError> {
-        let Some(entry_id) = self.0.reverses else {
-            return Ok(None);
-        };
-        let entry = scope(ctx)?.loaders.entry(self.0.account_id, entry_id).await?;
-        Ok(entry.map(CreditEntry::new))
+    async fn reverses(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
+        nullable(async {
+            let Some(entry_id) = self.0.reverses else {
+                return Ok(None);
+            };
+            let entry = scope(ctx)?.loaders.entry(self.0.account_id, entry_id).await?;
+            Ok(entry.map(CreditEntry::new))
+        })
+        .await
     }
 
     /// Entries that reverse this one or give part of it back, oldest first.
@@ -286,10 +301,13 @@ impl CreditEntryConnection {
     }
 
     /// Sums over the whole filter, not this page. Computed only when asked for, also with first: 0.
-    async fn totals(&self, ctx: &Context<'_>) -> Result<Option<CreditTotals>, ApiError> {
-        let scope = scope(ctx)?;
-        let log = &scope.services.credit_log;
-        let totals = log.totals(scope.actor(), self.account_id, &self.filter).await?;
-        Ok(Some(totals.into()))
+    async fn totals(&self, ctx: &Context<'_>) -> Option<Result<CreditTotals, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let log = &scope.services.credit_log;
+            let totals = log.totals(scope.actor(), self.account_id, &self.filter).await?;
+            Ok(Some(totals.into()))
+        })
+        .await
     }
 }

@@ -6,7 +6,7 @@ use super::entry::CreditEntry;
 use crate::domain::ledger::{credit_log, model};
 use crate::graphql::connection::connection;
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::ApiError;
+use crate::graphql::errors::{ApiError, nullable};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
@@ -74,9 +74,12 @@ impl CreditLot {
     }
 
     /// The line of the credit log that brought them.
-    async fn entry(&self, ctx: &Context<'_>) -> Result<Option<CreditEntry>, ApiError> {
-        let entry = scope(ctx)?.loaders.entry(self.account_id, self.lot.entry_id).await?;
-        Ok(entry.map(CreditEntry::new))
+    async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
+        nullable(async {
+            let entry = scope(ctx)?.loaders.entry(self.account_id, self.lot.entry_id).await?;
+            Ok(entry.map(CreditEntry::new))
+        })
+        .await
     }
 }
 

@@ -5,7 +5,7 @@ use async_graphql::{Context, Object};
 use super::{Balance, CreditEntry, Session};
 use crate::domain::ledger::Posted;
 use crate::graphql::context::scope;
-use crate::graphql::errors::ApiError;
+use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::member::Account;
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Present, UserError};
@@ -64,8 +64,8 @@ macro_rules! session_payload {
         #[Object]
         impl $name {
             /// The session as it is now. Null when refused, but for refusals whose code says that it is here.
-            async fn session(&self, ctx: &Context<'_>) -> Result<Option<Session>, ApiError> {
-                self.0.session(ctx).await
+            async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
+                self.0.session(ctx).await.transpose()
             }
 
             /// The account's balance right after. Null when refused.
@@ -74,13 +74,13 @@ macro_rules! session_payload {
             }
 
             /// The account. Null when refused.
-            async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>, ApiError> {
-                self.0.account(ctx).await
+            async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+                self.0.account(ctx).await.transpose()
             }
 
             /// The line that this posted to the credit log. Null when it moved nothing.
-            async fn entry(&self, ctx: &Context<'_>) -> Result<Option<CreditEntry>, ApiError> {
-                self.0.entry(ctx).await
+            async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
+                self.0.entry(ctx).await.transpose()
             }
 
             /// The place in the account's event stream right after. Null when refused.
@@ -127,8 +127,8 @@ macro_rules! entry_payload {
         #[Object]
         impl $name {
             /// The line that this posted to the credit log. Null when refused.
-            async fn entry(&self, ctx: &Context<'_>) -> Result<Option<CreditEntry>, ApiError> {
-                self.0.entry(ctx).await
+            async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
+                self.0.entry(ctx).await.transpose()
             }
 
             /// The account's balance right after. Null when refused.
@@ -137,8 +137,8 @@ macro_rules! entry_payload {
             }
 
             /// The account. Null when refused.
-            async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>, ApiError> {
-                self.0.account(ctx).await
+            async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+                self.0.account(ctx).await.transpose()
             }
 
             /// The place in the account's event stream right after. Null when refused.
@@ -170,8 +170,8 @@ pub(crate) struct SessionResult(Outcome<Posted>);
 #[Object]
 impl SessionResult {
     /// The session as it is now. Null when refused, but for refusals whose code says that it is here.
-    async fn session(&self, ctx: &Context<'_>) -> Result<Option<Session>, ApiError> {
-        self.0.session(ctx).await
+    async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
+        self.0.session(ctx).await.transpose()
     }
 
     /// Why nothing was changed for this item. Empty when it was.
@@ -210,11 +210,14 @@ macro_rules! sessions_payload {
             }
 
             /// The account. Null when nothing was changed.
-            async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>, ApiError> {
-                match &self.last {
-                    Some(posted) => Account::after(ctx, posted).await.map(Some),
-                    None => Ok(None),
-                }
+            async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+                nullable(async {
+                    match &self.last {
+                        Some(posted) => Account::after(ctx, posted).await.map(Some),
+                        None => Ok(None),
+                    }
+                })
+                .await
             }
 
             /// The place in the account's event stream after the last of them. Null when nothing was changed.

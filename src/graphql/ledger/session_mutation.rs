@@ -9,7 +9,7 @@ use super::payload::{
 use crate::domain::ledger::Posted;
 use crate::domain::ledger::model::{Command, MemberRef, SessionRef};
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::ApiError;
+use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::inputs::member_in;
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, LedgerFields};
@@ -384,9 +384,12 @@ impl SessionMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What to book.")] input: BookSessionInput,
-    ) -> Result<Option<BookSessionPayload>, ApiError> {
-        let scope = scope(ctx)?;
-        Ok(Some(BookSessionPayload(post(scope, input.order(scope)).await?)))
+    ) -> Option<Result<BookSessionPayload, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            Ok(Some(BookSessionPayload(post(scope, input.order(scope)).await?)))
+        })
+        .await
     }
 
     /// Moves an open session, and perhaps changes what it holds. [auth: `MANAGE_SESSIONS`]
@@ -394,25 +397,28 @@ impl SessionMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which session, and when it is now.")] input: RescheduleSessionInput,
-    ) -> Result<Option<RescheduleSessionPayload>, ApiError> {
-        let scope = scope(ctx)?;
-        let named = Named {
-            account: input.account_id.as_ref(),
-            session: input.session_id.as_ref(),
-            external: input.external_id.as_ref(),
-        };
-        let order = named.order(
-            scope,
-            input.acting_member_id.as_ref(),
-            input.idempotency_key,
-            |session| Command::Reschedule {
-                session,
-                starts_at: input.starts_at,
-                ends_at: input.ends_at,
-                credits: input.credits,
-            },
-        );
-        Ok(Some(RescheduleSessionPayload(post(scope, order).await?)))
+    ) -> Option<Result<RescheduleSessionPayload, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let named = Named {
+                account: input.account_id.as_ref(),
+                session: input.session_id.as_ref(),
+                external: input.external_id.as_ref(),
+            };
+            let order = named.order(
+                scope,
+                input.acting_member_id.as_ref(),
+                input.idempotency_key,
+                |session| Command::Reschedule {
+                    session,
+                    starts_at: input.starts_at,
+                    ends_at: input.ends_at,
+                    credits: input.credits,
+                },
+            );
+            Ok(Some(RescheduleSessionPayload(post(scope, order).await?)))
+        })
+        .await
     }
 
     /// Completes a session: deducts its credits. [auth: `MANAGE_SESSIONS`]
@@ -420,9 +426,12 @@ impl SessionMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which session, and what was used.")] input: CompleteSessionInput,
-    ) -> Result<Option<CompleteSessionPayload>, ApiError> {
-        let scope = scope(ctx)?;
-        Ok(Some(CompleteSessionPayload(post(scope, input.order(scope)).await?)))
+    ) -> Option<Result<CompleteSessionPayload, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            Ok(Some(CompleteSessionPayload(post(scope, input.order(scope)).await?)))
+        })
+        .await
     }
 
     /// Calls a session off, or records that the member did not come, perhaps for a fee. [auth: `MANAGE_SESSIONS`]
@@ -430,28 +439,31 @@ impl SessionMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which session, and what is kept.")] input: CancelSessionInput,
-    ) -> Result<Option<CancelSessionPayload>, ApiError> {
-        let scope = scope(ctx)?;
-        let named = Named {
-            account: input.account_id.as_ref(),
-            session: input.session_id.as_ref(),
-            external: input.external_id.as_ref(),
-        };
-        let mut order = named.order(
-            scope,
-            input.acting_member_id.as_ref(),
-            input.idempotency_key,
-            |session| Command::Cancel {
-                session,
-                reason: input.reason.clone(),
-                fee: input.fee,
-                no_show: input.no_show.unwrap_or(false),
-            },
-        );
-        if let Ok(order) = &mut order {
-            order.fields.amount = "fee";
-        }
-        Ok(Some(CancelSessionPayload(post(scope, order).await?)))
+    ) -> Option<Result<CancelSessionPayload, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let named = Named {
+                account: input.account_id.as_ref(),
+                session: input.session_id.as_ref(),
+                external: input.external_id.as_ref(),
+            };
+            let mut order = named.order(
+                scope,
+                input.acting_member_id.as_ref(),
+                input.idempotency_key,
+                |session| Command::Cancel {
+                    session,
+                    reason: input.reason.clone(),
+                    fee: input.fee,
+                    no_show: input.no_show.unwrap_or(false),
+                },
+            );
+            if let Ok(order) = &mut order {
+                order.fields.amount = "fee";
+            }
+            Ok(Some(CancelSessionPayload(post(scope, order).await?)))
+        })
+        .await
     }
 
     /// Gives back part or all of a session's charge, to the lots it came from. [auth: `MANAGE_SESSIONS`]
@@ -459,24 +471,27 @@ impl SessionMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which session, and how much.")] input: RefundSessionInput,
-    ) -> Result<Option<RefundSessionPayload>, ApiError> {
-        let scope = scope(ctx)?;
-        let named = Named {
-            account: input.account_id.as_ref(),
-            session: input.session_id.as_ref(),
-            external: input.external_id.as_ref(),
-        };
-        let order = named.order(
-            scope,
-            input.acting_member_id.as_ref(),
-            input.idempotency_key,
-            |session| Command::Refund {
-                session,
-                credits: input.credits,
-                reason: input.reason.clone(),
-            },
-        );
-        Ok(Some(RefundSessionPayload(post(scope, order).await?)))
+    ) -> Option<Result<RefundSessionPayload, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let named = Named {
+                account: input.account_id.as_ref(),
+                session: input.session_id.as_ref(),
+                external: input.external_id.as_ref(),
+            };
+            let order = named.order(
+                scope,
+                input.acting_member_id.as_ref(),
+                input.idempotency_key,
+                |session| Command::Refund {
+                    session,
+                    credits: input.credits,
+                    reason: input.reason.clone(),
+                },
+            );
+            Ok(Some(RefundSessionPayload(post(scope, order).await?)))
+        })
+        .await
     }
 
     /// Books up to 100 sessions of one account, each with its own key; one result per item, in order. [auth: `MANAGE_SESSIONS`]
@@ -484,24 +499,27 @@ impl SessionMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What to book.")] input: BookSessionsInput,
-    ) -> Result<Option<BookSessionsPayload>, ApiError> {
-        let scope = scope(ctx)?;
-        at_most_100("input.items", Some(&input.items))?;
-        let named = input
-            .account_id
-            .or_else(|| input.items.iter().find_map(|item| item.account_id.clone()));
-        let account_id = match scope.account_for(named.as_ref()) {
-            Ok(account_id) => account_id,
-            Err(failure) => return Ok(Some(BookSessionsPayload::new(Outcome::settle(Err(failure))?))),
-        };
-        let order = |mut item: BookSessionInput| {
-            item.account_id = item.account_id.or_else(|| named.clone());
-            item.order(scope)
-        };
-        let orders = input.items.into_iter().map(order).collect();
-        Ok(Some(BookSessionsPayload::new(
-            post_all(scope, account_id, orders).await?,
-        )))
+    ) -> Option<Result<BookSessionsPayload, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            at_most_100("input.items", Some(&input.items))?;
+            let named = input
+                .account_id
+                .or_else(|| input.items.iter().find_map(|item| item.account_id.clone()));
+            let account_id = match scope.account_for(named.as_ref()) {
+                Ok(account_id) => account_id,
+                Err(failure) => return Ok(Some(BookSessionsPayload::new(Outcome::settle(Err(failure))?))),
+            };
+            let order = |mut item: BookSessionInput| {
+                item.account_id = item.account_id.or_else(|| named.clone());
+                item.order(scope)
+            };
+            let orders = input.items.into_iter().map(order).collect();
+            Ok(Some(BookSessionsPayload::new(
+                post_all(scope, account_id, orders).await?,
+            )))
+        })
+        .await
     }
 
     /// Completes up to 100 sessions of one account, each with its own key; one result per item, in order.
@@ -510,32 +528,35 @@ impl SessionMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which sessions, and what was used.")] input: CompleteSessionsInput,
-    ) -> Result<Option<CompleteSessionsPayload>, ApiError> {
-        let scope = scope(ctx)?;
-        at_most_100("input.items", Some(&input.items))?;
-        let named = input
-            .account_id
-            .or_else(|| input.items.iter().find_map(|item| item.account_id.clone()));
-        let by_session = || {
-            let id = input.items.iter().find_map(|item| item.session_id.as_ref())?;
-            let (account_id, _) = scope
-                .account_of(None, id, IdKind::Session, ("sessionId", "session"))
-                .ok()?;
-            Some(account_id)
-        };
-        let account_id = match (&named, by_session()) {
-            (None, Some(account_id)) => account_id,
-            _ => match scope.account_for(named.as_ref()) {
-                Ok(account_id) => account_id,
-                Err(failure) => return Ok(Some(CompleteSessionsPayload::new(Outcome::settle(Err(failure))?))),
-            },
-        };
-        let order = |mut item: CompleteSessionInput| {
-            item.account_id = item.account_id.or_else(|| named.clone());
-            item.order(scope)
-        };
-        let orders = input.items.into_iter().map(order).collect();
-        let outcome = post_all(scope, account_id, orders).await?;
-        Ok(Some(CompleteSessionsPayload::new(outcome)))
+    ) -> Option<Result<CompleteSessionsPayload, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            at_most_100("input.items", Some(&input.items))?;
+            let named = input
+                .account_id
+                .or_else(|| input.items.iter().find_map(|item| item.account_id.clone()));
+            let by_session = || {
+                let id = input.items.iter().find_map(|item| item.session_id.as_ref())?;
+                let (account_id, _) = scope
+                    .account_of(None, id, IdKind::Session, ("sessionId", "session"))
+                    .ok()?;
+                Some(account_id)
+            };
+            let account_id = match (&named, by_session()) {
+                (None, Some(account_id)) => account_id,
+                _ => match scope.account_for(named.as_ref()) {
+                    Ok(account_id) => account_id,
+                    Err(failure) => return Ok(Some(CompleteSessionsPayload::new(Outcome::settle(Err(failure))?))),
+                },
+            };
+            let order = |mut item: CompleteSessionInput| {
+                item.account_id = item.account_id.or_else(|| named.clone());
+                item.order(scope)
+            };
+            let orders = input.items.into_iter().map(order).collect();
+            let outcome = post_all(scope, account_id, orders).await?;
+            Ok(Some(CompleteSessionsPayload::new(outcome)))
+        })
+        .await
     }
 }

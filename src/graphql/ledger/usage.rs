@@ -6,7 +6,7 @@ use super::entry::{Actor, CreditEntryKind};
 use crate::domain::ledger::credit_log;
 use crate::graphql::connection::connection;
 use crate::graphql::context::scope;
-use crate::graphql::errors::ApiError;
+use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::member::Member;
 use crate::graphql::scalars::{Date, Int64};
 use crate::primitives::clock::Timestamp;
@@ -93,12 +93,15 @@ impl CreditUsage {
     }
 
     /// The member, when grouped by MEMBER. Null in the group of entries that concern nobody in particular.
-    async fn member(&self, ctx: &Context<'_>) -> Result<Option<Member>, ApiError> {
-        let Some(member_id) = self.group.member_id else {
-            return Ok(None);
-        };
-        let member = scope(ctx)?.loaders.member(self.account_id, member_id).await?;
-        Ok(member.map(Member::new))
+    async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+        nullable(async {
+            let Some(member_id) = self.group.member_id else {
+                return Ok(None);
+            };
+            let member = scope(ctx)?.loaders.member(self.account_id, member_id).await?;
+            Ok(member.map(Member::new))
+        })
+        .await
     }
 
     /// The kind, when grouped by KIND.

@@ -10,7 +10,7 @@ use crate::domain::ledger::{self, Posted, sessions};
 use crate::domain::member;
 use crate::graphql::connection::{PageArguments, relay};
 use crate::graphql::context::{Scope, public_id, scope};
-use crate::graphql::errors::{ApiError, found};
+use crate::graphql::errors::{ApiError, found, nullable};
 use crate::graphql::ledger::{
     AccountStatus, Balance, CreditEntryConnection, CreditLogFilter, CreditLot, CreditLotConnection, CreditUsage,
     CreditUsageConnection, Eligibility, ExportFormat, ExportLink, Session, SessionConnection, SessionFilter,
@@ -122,9 +122,12 @@ impl Account {
     }
 
     /// Why the account is frozen, in words for people. Null unless FROZEN.
-    async fn frozen_reason(&self, ctx: &Context<'_>) -> Result<Option<String>, ApiError> {
-        let balance = self.current_balance(ctx).await?;
-        Ok(balance.halt_reason.filter(|_| balance.status == Status::Frozen))
+    async fn frozen_reason(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
+        nullable(async {
+            let balance = self.current_balance(ctx).await?;
+            Ok(balance.halt_reason.filter(|_| balance.status == Status::Frozen))
+        })
+        .await
     }
 
     /// Where the account's days and months begin and end.
@@ -201,21 +204,24 @@ impl Account {
         >,
         #[graphql(desc = "The first so many groups, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only groups after this cursor of the same filter and grouping.")] after: Option<String>,
-    ) -> Result<Option<CreditUsageConnection>, ApiError> {
-        let scope = scope(ctx)?;
-        at_most_100("groupBy", Some(&group_by))?;
-        let filter = filter.unwrap_or_default().for_account(self.row.id)?;
-        let timezone = timezone.map(|zone| zone.0);
-        let group_by: Vec<_> = group_by.into_iter().map(Into::into).collect();
-        let grouping = format!("{group_by:?} {timezone:?}");
-        let place = self.list("credit_usage", &filter.canonical(), &grouping);
-        let request = PageArguments::forward(first, after).request(place)?;
-        let log = &scope.services.credit_log;
-        let page = log
-            .usage(scope.actor(), self.row.id, &filter, &group_by, timezone, &request)
-            .await?;
-        let page = page.map(|group| CreditUsage::new(self.row.id, group));
-        Ok(Some(CreditUsageConnection::new(relay(page, place, false))))
+    ) -> Option<Result<CreditUsageConnection, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            at_most_100("groupBy", Some(&group_by))?;
+            let filter = filter.unwrap_or_default().for_account(self.row.id)?;
+            let timezone = timezone.map(|zone| zone.0);
+            let group_by: Vec<_> = group_by.into_iter().map(Into::into).collect();
+            let grouping = format!("{group_by:?} {timezone:?}");
+            let place = self.list("credit_usage", &filter.canonical(), &grouping);
+            let request = PageArguments::forward(first, after).request(place)?;
+            let log = &scope.services.credit_log;
+            let page = log
+                .usage(scope.actor(), self.row.id, &filter, &group_by, timezone, &request)
+                .await?;
+            let page = page.map(|group| CreditUsage::new(self.row.id, group));
+            Ok(Some(CreditUsageConnection::new(relay(page, place, false))))
+        })
+        .await
     }
 
     /// A link to the whole filtered log as a file; made as it is downloaded, so size does not matter.
@@ -224,16 +230,19 @@ impl Account {
         ctx: &Context<'_>,
         #[graphql(desc = "Which entries; all when left out.")] filter: Option<CreditLogFilter>,
         #[graphql(desc = "What kind of file.", default_with = "Some(ExportFormat::Csv)")] format: Option<ExportFormat>,
-    ) -> Result<Option<ExportLink>, ApiError> {
-        let scope = scope(ctx)?;
-        // Refused here what would be refused when the file is fetched.
-        let checked = filter.clone().unwrap_or_default().for_account(self.row.id)?;
-        let log = &scope.services.credit_log;
-        drop(log.export(scope.actor(), self.row.id, &checked).await?);
-        let format = format.unwrap_or(ExportFormat::Csv);
-        let links = &scope.export_links;
-        let link = links.make(scope.actor(), self.row.id, filter.as_ref(), format, scope.now());
-        Ok(link.map(|(url, expires_at)| ExportLink { url, expires_at }))
+    ) -> Option<Result<ExportLink, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            // Refused here what would be refused when the file is fetched.
+            let checked = filter.clone().unwrap_or_default().for_account(self.row.id)?;
+            let log = &scope.services.credit_log;
+            drop(log.export(scope.actor(), self.row.id, &checked).await?);
+            let format = format.unwrap_or(ExportFormat::Csv);
+            let links = &scope.export_links;
+            let link = links.make(scope.actor(), self.row.id, filter.as_ref(), format, scope.now());
+            Ok(link.map(|(url, expires_at)| ExportLink { url, expires_at }))
+        })
+        .await
     }
 
     /// Sessions. A member without `READ_CREDIT_LOG` sees their own.
@@ -292,15 +301,18 @@ impl Account {
         #[graphql(desc = "Also those with nothing left.", default_with = "Some(false)")] include_spent: Option<bool>,
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same list.")] after: Option<String>,
-    ) -> Result<Option<CreditLotConnection>, ApiError> {
-        let scope = scope(ctx)?;
-        let include_spent = include_spent.unwrap_or(false);
-        let place = self.list("credit_lots", &include_spent.to_string(), "");
-        let request = PageArguments::forward(first, after).request(place)?;
-        let lots = &scope.services.lots;
-        let page = lots.page(scope.actor(), self.row.id, include_spent, &request).await?;
-        let page = page.map(|lot| CreditLot::new(self.row.id, lot));
-        Ok(Some(CreditLotConnection::new(relay(page, place, false))))
+    ) -> Option<Result<CreditLotConnection, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let include_spent = include_spent.unwrap_or(false);
+            let place = self.list("credit_lots", &include_spent.to_string(), "");
+            let request = PageArguments::forward(first, after).request(place)?;
+            let lots = &scope.services.lots;
+            let page = lots.page(scope.actor(), self.row.id, include_spent, &request).await?;
+            let page = page.map(|lot| CreditLot::new(self.row.id, lot));
+            Ok(Some(CreditLotConnection::new(relay(page, place, false))))
+        })
+        .await
     }
 
     /// The team, in the order they joined. [auth: `READ_CREDIT_LOG` or `MANAGE_MEMBERS`]
@@ -314,21 +326,24 @@ impl Account {
         #[graphql(desc = "Also those who left the team.", default_with = "Some(false)")] include_removed: Option<bool>,
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
-    ) -> Result<Option<MemberConnection>, ApiError> {
-        let scope = scope(ctx)?;
-        at_most_100("externalIds", external_ids.as_deref())?;
-        at_most_100("roles", roles.as_deref())?;
-        let filter = member::MemberFilter {
-            search,
-            external_ids,
-            roles: roles.map(|roles| roles.into_iter().map(Into::into).collect()),
-            include_removed: include_removed.unwrap_or(false),
-        };
-        let place = self.list("members", &format!("{filter:?}"), "");
-        let request = PageArguments::forward(first, after).request(place)?;
-        let members = &scope.services.members;
-        let page = members.page(scope.actor(), self.row.id, &filter, request).await?;
-        Ok(Some(MemberConnection::new(relay(page.map(Member::new), place, false))))
+    ) -> Option<Result<MemberConnection, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            at_most_100("externalIds", external_ids.as_deref())?;
+            at_most_100("roles", roles.as_deref())?;
+            let filter = member::MemberFilter {
+                search,
+                external_ids,
+                roles: roles.map(|roles| roles.into_iter().map(Into::into).collect()),
+                include_removed: include_removed.unwrap_or(false),
+            };
+            let place = self.list("members", &format!("{filter:?}"), "");
+            let request = PageArguments::forward(first, after).request(place)?;
+            let members = &scope.services.members;
+            let page = members.page(scope.actor(), self.row.id, &filter, request).await?;
+            Ok(Some(MemberConnection::new(relay(page.map(Member::new), place, false))))
+        })
+        .await
     }
 
     /// The member with this external id. Null when there is none that the caller may see.
@@ -336,13 +351,16 @@ impl Account {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The platform's own id.")] external_id: String,
-    ) -> Result<Option<Member>, ApiError> {
-        let scope = scope(ctx)?;
-        let members = &scope.services.members;
-        let member = members
-            .find_by_external_id(scope.actor(), self.row.id, &external_id)
-            .await;
-        Ok(found(member)?.flatten().map(Member::new))
+    ) -> Option<Result<Member, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let members = &scope.services.members;
+            let member = members
+                .find_by_external_id(scope.actor(), self.row.id, &external_id)
+                .await;
+            Ok(found(member)?.flatten().map(Member::new))
+        })
+        .await
     }
 
     /// The session with this external id: the open one, else the newest.
@@ -350,19 +368,22 @@ impl Account {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The platform's own id.")] external_id: String,
-    ) -> Result<Option<Session>, ApiError> {
-        let scope = scope(ctx)?;
-        let sessions = &scope.services.sessions;
-        let newest = sessions
-            .newest_by_external_ids(
-                scope.actor(),
-                self.row.id,
-                std::slice::from_ref(&external_id),
-                scope.now(),
-            )
-            .await;
-        let session = found(newest)?.and_then(|mut sessions| sessions.remove(&external_id));
-        Ok(session.map(|session| Session::new(self.row.id, session)))
+    ) -> Option<Result<Session, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let sessions = &scope.services.sessions;
+            let newest = sessions
+                .newest_by_external_ids(
+                    scope.actor(),
+                    self.row.id,
+                    std::slice::from_ref(&external_id),
+                    scope.now(),
+                )
+                .await;
+            let session = found(newest)?.and_then(|mut sessions| sessions.remove(&external_id));
+            Ok(session.map(|session| Session::new(self.row.id, session)))
+        })
+        .await
     }
 
     /// Purchases of credits. [auth: `READ_CREDIT_LOG`]
@@ -380,34 +401,40 @@ impl Account {
         #[graphql(desc = "Only items after this cursor of the same filter and order.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
-    ) -> Result<Option<TopUpConnection>, ApiError> {
-        let scope = scope(ctx)?;
-        let filter = filter.unwrap_or_default().into_domain()?;
-        let (order, order_name) = in_order(order);
-        let place = self.list("top_ups", &filter.canonical(), order_name);
-        let arguments = PageArguments {
-            first,
-            after,
-            last,
-            before,
-        };
-        let request = arguments.request(place)?;
-        let top_ups = &scope.services.top_ups;
-        let page = top_ups
-            .page(scope.actor(), self.row.id, &filter, order, &request)
-            .await?;
-        Ok(Some(TopUpConnection::new(relay(
-            page.map(TopUp::new),
-            place,
-            request.backward,
-        ))))
+    ) -> Option<Result<TopUpConnection, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let filter = filter.unwrap_or_default().into_domain()?;
+            let (order, order_name) = in_order(order);
+            let place = self.list("top_ups", &filter.canonical(), order_name);
+            let arguments = PageArguments {
+                first,
+                after,
+                last,
+                before,
+            };
+            let request = arguments.request(place)?;
+            let top_ups = &scope.services.top_ups;
+            let page = top_ups
+                .page(scope.actor(), self.row.id, &filter, order, &request)
+                .await?;
+            Ok(Some(TopUpConnection::new(relay(
+                page.map(TopUp::new),
+                place,
+                request.backward,
+            ))))
+        })
+        .await
     }
 
     /// The account's API keys, newest first. [auth: `MANAGE_API_KEYS`]
-    async fn api_keys(&self, ctx: &Context<'_>) -> Result<Option<Vec<ApiKey>>, ApiError> {
-        let scope = scope(ctx)?;
-        let api_keys = scope.services.api_keys.list(scope.actor(), self.row.id).await?;
-        Ok(Some(api_keys.into_iter().map(ApiKey::new).collect()))
+    async fn api_keys(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApiKey>, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let api_keys = scope.services.api_keys.list(scope.actor(), self.row.id).await?;
+            Ok(Some(api_keys.into_iter().map(ApiKey::new).collect()))
+        })
+        .await
     }
 
     /// The place in the account's event stream, taken before anything else of this response is read.

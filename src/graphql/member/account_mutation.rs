@@ -7,7 +7,7 @@ use super::member_mutation::NewMemberInput;
 use crate::domain::ledger::{LedgerError, Posted};
 use crate::domain::member;
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::ApiError;
+use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::inputs::patched;
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, LedgerFields, Present, UserError};
@@ -93,8 +93,8 @@ macro_rules! account_payload {
         #[Object]
         impl $name {
             /// The account as it is now. Null when refused, but for refusals whose code says that it is here.
-            async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>, ApiError> {
-                shown(ctx, &self.0).await
+            async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+                shown(ctx, &self.0).await.transpose()
             }
 
             /// Why nothing was changed. Empty when it was.
@@ -225,9 +225,12 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What it is like.")] input: CreateAccountInput,
-    ) -> Result<Option<CreateAccountPayload>, ApiError> {
-        let outcome = Outcome::settle(create(scope(ctx)?, input).await)?;
-        Ok(Some(CreateAccountPayload(outcome)))
+    ) -> Option<Result<CreateAccountPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(create(scope(ctx)?, input).await)?;
+            Ok(Some(CreateAccountPayload(outcome)))
+        })
+        .await
     }
 
     /// Changes an account's settings. [auth: `MANAGE_ACCOUNTS`]
@@ -235,9 +238,12 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What changes.")] input: UpdateAccountInput,
-    ) -> Result<Option<UpdateAccountPayload>, ApiError> {
-        let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
-        Ok(Some(UpdateAccountPayload(outcome)))
+    ) -> Option<Result<UpdateAccountPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
+            Ok(Some(UpdateAccountPayload(outcome)))
+        })
+        .await
     }
 
     /// Freezes an account: nothing is added, nothing is used, nothing is lost. [auth: `MANAGE_ACCOUNTS`]
@@ -245,9 +251,12 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which account, and why.")] input: FreezeAccountInput,
-    ) -> Result<Option<FreezeAccountPayload>, ApiError> {
-        let outcome = Outcome::settle(freeze(scope(ctx)?, input).await)?;
-        Ok(Some(FreezeAccountPayload(outcome)))
+    ) -> Option<Result<FreezeAccountPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(freeze(scope(ctx)?, input).await)?;
+            Ok(Some(FreezeAccountPayload(outcome)))
+        })
+        .await
     }
 
     /// Ends a freeze: what would have expired meanwhile has that much longer. [auth: `MANAGE_ACCOUNTS`]
@@ -255,9 +264,12 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which account.")] input: UnfreezeAccountInput,
-    ) -> Result<Option<UnfreezeAccountPayload>, ApiError> {
-        let outcome = Outcome::settle(unfreeze(scope(ctx)?, input).await)?;
-        Ok(Some(UnfreezeAccountPayload(outcome)))
+    ) -> Option<Result<UnfreezeAccountPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(unfreeze(scope(ctx)?, input).await)?;
+            Ok(Some(UnfreezeAccountPayload(outcome)))
+        })
+        .await
     }
 
     /// Closes an account for ever: booked sessions are canceled without fee. [auth: `MANAGE_ACCOUNTS`]
@@ -265,8 +277,11 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which account, and why.")] input: CloseAccountInput,
-    ) -> Result<Option<CloseAccountPayload>, ApiError> {
-        let outcome = Outcome::settle(close(scope(ctx)?, input).await)?;
-        Ok(Some(CloseAccountPayload(outcome)))
+    ) -> Option<Result<CloseAccountPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(close(scope(ctx)?, input).await)?;
+            Ok(Some(CloseAccountPayload(outcome)))
+        })
+        .await
     }
 }

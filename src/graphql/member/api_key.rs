@@ -5,7 +5,7 @@ use async_graphql::{Context, Enum, ID, Object};
 use super::account::Account;
 use crate::domain::member;
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::ApiError;
+use crate::graphql::errors::{ApiError, nullable};
 use crate::primitives::actor;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
@@ -68,13 +68,16 @@ impl ApiKey {
     }
 
     /// The account it is for. Null for a key of the platform, which is for all accounts.
-    async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>, ApiError> {
-        if self.0.account_id == AccountId::PLATFORM {
-            return Ok(None);
-        }
-        let scope = scope(ctx)?;
-        let account = scope.loaders.account(self.0.account_id).await?;
-        Ok(account.map(|account| Account::new(scope, account)))
+    async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+        nullable(async {
+            if self.0.account_id == AccountId::PLATFORM {
+                return Ok(None);
+            }
+            let scope = scope(ctx)?;
+            let account = scope.loaders.account(self.0.account_id).await?;
+            Ok(account.map(|account| Account::new(scope, account)))
+        })
+        .await
     }
 
     /// When it was made.

@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, InputObject, Object};
 use super::api_key::{ApiKey, Permission};
 use crate::domain::member;
 use crate::graphql::context::{Scope, parse_id, scope};
-use crate::graphql::errors::ApiError;
+use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::ledger::at_most_100;
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, UserError};
@@ -111,10 +111,13 @@ impl ApiKeyMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What it is for.")] input: CreateApiKeyInput,
-    ) -> Result<Option<CreateApiKeyPayload>, ApiError> {
-        at_most_100("input.permissions", Some(&input.permissions))?;
-        let outcome = Outcome::settle(create(scope(ctx)?, input).await)?;
-        Ok(Some(CreateApiKeyPayload(outcome)))
+    ) -> Option<Result<CreateApiKeyPayload, ApiError>> {
+        nullable(async {
+            at_most_100("input.permissions", Some(&input.permissions))?;
+            let outcome = Outcome::settle(create(scope(ctx)?, input).await)?;
+            Ok(Some(CreateApiKeyPayload(outcome)))
+        })
+        .await
     }
 
     /// Revokes an API key at once. Doing it again changes nothing. [auth: `MANAGE_API_KEYS`]
@@ -122,8 +125,11 @@ impl ApiKeyMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which key.")] input: RevokeApiKeyInput,
-    ) -> Result<Option<RevokeApiKeyPayload>, ApiError> {
-        let outcome = Outcome::settle(revoke(scope(ctx)?, input).await)?;
-        Ok(Some(RevokeApiKeyPayload(outcome)))
+    ) -> Option<Result<RevokeApiKeyPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(revoke(scope(ctx)?, input).await)?;
+            Ok(Some(RevokeApiKeyPayload(outcome)))
+        })
+        .await
     }
 }

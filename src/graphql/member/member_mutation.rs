@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use super::person::{Member, MemberRole};
 use crate::domain::member;
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::ApiError;
+use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::inputs::patched;
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, Present, UserError};
@@ -194,8 +194,8 @@ impl MemberMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Who it is.")] input: AddMemberInput,
-    ) -> Result<Option<AddMemberPayload>, ApiError> {
-        Ok(Some(AddMemberPayload(Outcome::settle(add(scope(ctx)?, input).await)?)))
+    ) -> Option<Result<AddMemberPayload, ApiError>> {
+        nullable(async { Ok(Some(AddMemberPayload(Outcome::settle(add(scope(ctx)?, input).await)?))) }).await
     }
 
     /// Adds a member, or brings the one with this external id up to date; a removed one comes back. [auth: `MANAGE_MEMBERS`]
@@ -203,9 +203,12 @@ impl MemberMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Who it is.")] input: UpsertMemberInput,
-    ) -> Result<Option<UpsertMemberPayload>, ApiError> {
-        let outcome = Outcome::settle(upsert(scope(ctx)?, input).await)?;
-        Ok(Some(UpsertMemberPayload(outcome)))
+    ) -> Option<Result<UpsertMemberPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(upsert(scope(ctx)?, input).await)?;
+            Ok(Some(UpsertMemberPayload(outcome)))
+        })
+        .await
     }
 
     /// Changes a member. Owners are changed by owners. [auth: `MANAGE_MEMBERS`]
@@ -213,9 +216,12 @@ impl MemberMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What changes.")] input: UpdateMemberInput,
-    ) -> Result<Option<UpdateMemberPayload>, ApiError> {
-        let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
-        Ok(Some(UpdateMemberPayload(outcome)))
+    ) -> Option<Result<UpdateMemberPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
+            Ok(Some(UpdateMemberPayload(outcome)))
+        })
+        .await
     }
 
     /// Removes a member from the team. What they used stays in the log; they can no longer sign in. [auth: `MANAGE_MEMBERS`]
@@ -223,8 +229,11 @@ impl MemberMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which member.")] input: RemoveMemberInput,
-    ) -> Result<Option<RemoveMemberPayload>, ApiError> {
-        let outcome = Outcome::settle(remove(scope(ctx)?, input).await)?;
-        Ok(Some(RemoveMemberPayload(outcome)))
+    ) -> Option<Result<RemoveMemberPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(remove(scope(ctx)?, input).await)?;
+            Ok(Some(RemoveMemberPayload(outcome)))
+        })
+        .await
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::ledger::credit_log;
 use crate::domain::member;
 use crate::graphql::connection::connection;
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::ApiError;
+use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::ledger::{CreditLogFilter, CreditTotals, UsageScope};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::scalars::TimeZone;
@@ -75,11 +75,14 @@ impl Member {
     }
 
     /// How to reach them. [auth: OWN, or `MANAGE_SETTINGS`]
-    async fn contact(&self, ctx: &Context<'_>) -> Result<Option<Contact>, ApiError> {
-        let scope = scope(ctx)?;
-        member::may_see_contact(scope.actor(), self.0.account_id, self.0.id)?;
-        let contact = scope.loaders.contact(self.0.account_id, self.0.id).await?;
-        Ok(contact.map(Contact::new))
+    async fn contact(&self, ctx: &Context<'_>) -> Option<Result<Contact, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            member::may_see_contact(scope.actor(), self.0.account_id, self.0.id)?;
+            let contact = scope.loaders.contact(self.0.account_id, self.0.id).await?;
+            Ok(contact.map(Contact::new))
+        })
+        .await
     }
 
     /// Sums over the entries that were their use. [auth: OWN, or `READ_CREDIT_LOG`]
@@ -87,24 +90,27 @@ impl Member {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which of their entries; all when left out.")] filter: Option<CreditLogFilter>,
-    ) -> Result<Option<CreditTotals>, ApiError> {
-        let scope = scope(ctx)?;
-        if scope.actor().member_id() != Some(self.0.id) {
-            scope.actor().require(self.0.account_id, Permission::ReadCreditLog)?;
-        }
-        let mut filter: credit_log::CreditLogFilter = filter.unwrap_or_default().for_account(self.0.account_id)?;
-        let own = match &filter.member_ids {
-            Some(others) if !others.contains(&self.0.id) => Vec::new(),
-            _ => vec![self.0.id],
-        };
-        filter.member_ids = Some(own);
-        let log = &scope.services.credit_log;
-        let totals = log.totals(scope.actor(), self.0.account_id, &filter).await?;
-        Ok(Some(CreditTotals {
-            // Whoever asks: these are one member's figures, not the team's.
-            scope: UsageScope::Member,
-            ..totals.into()
-        }))
+    ) -> Option<Result<CreditTotals, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            if scope.actor().member_id() != Some(self.0.id) {
+                scope.actor().require(self.0.account_id, Permission::ReadCreditLog)?;
+            }
+            let mut filter: credit_log::CreditLogFilter = filter.unwrap_or_default().for_account(self.0.account_id)?;
+            let own = match &filter.member_ids {
+                Some(others) if !others.contains(&self.0.id) => Vec::new(),
+                _ => vec![self.0.id],
+            };
+            filter.member_ids = Some(own);
+            let log = &scope.services.credit_log;
+            let totals = log.totals(scope.actor(), self.0.account_id, &filter).await?;
+            Ok(Some(CreditTotals {
+                // Whoever asks: these are one member's figures, not the team's.
+                scope: UsageScope::Member,
+                ..totals.into()
+            }))
+        })
+        .await
     }
 
     /// The team's account.

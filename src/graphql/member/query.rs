@@ -8,7 +8,7 @@ use super::person::Member;
 use crate::domain::member;
 use crate::graphql::connection::{PageArguments, relay};
 use crate::graphql::context::{parse_id, scope};
-use crate::graphql::errors::{ApiError, found};
+use crate::graphql::errors::{ApiError, found, nullable};
 use crate::graphql::ledger::{AccountStatus, at_most_100};
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
@@ -39,25 +39,31 @@ impl Viewer {
     }
 
     /// The member, when it is one.
-    async fn member(&self, ctx: &Context<'_>) -> Result<Option<Member>, ApiError> {
-        let scope = scope(ctx)?;
-        let Actor::Member {
-            account_id, member_id, ..
-        } = scope.actor()
-        else {
-            return Ok(None);
-        };
-        Ok(scope.loaders.member(*account_id, *member_id).await?.map(Member::new))
+    async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let Actor::Member {
+                account_id, member_id, ..
+            } = scope.actor()
+            else {
+                return Ok(None);
+            };
+            Ok(scope.loaders.member(*account_id, *member_id).await?.map(Member::new))
+        })
+        .await
     }
 
     /// The viewer's own account. Null for a key of the platform.
-    async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>, ApiError> {
-        let scope = scope(ctx)?;
-        let Some(account_id) = scope.actor().own_account() else {
-            return Ok(None);
-        };
-        let account = scope.loaders.account(account_id).await?;
-        Ok(account.map(|account| Account::new(scope, account)))
+    async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let Some(account_id) = scope.actor().own_account() else {
+                return Ok(None);
+            };
+            let account = scope.loaders.account(account_id).await?;
+            Ok(account.map(|account| Account::new(scope, account)))
+        })
+        .await
     }
 
     /// What they may do, in the accounts they reach.
@@ -66,8 +72,8 @@ impl Viewer {
     }
 
     /// When their token runs out. Null when it does not.
-    async fn token_expires_at(&self, ctx: &Context<'_>) -> Result<Option<Timestamp>, ApiError> {
-        Ok(scope(ctx)?.caller.expires_at)
+    async fn token_expires_at(&self, ctx: &Context<'_>) -> Option<Result<Timestamp, ApiError>> {
+        nullable(async { Ok(scope(ctx)?.caller.expires_at) }).await
     }
 }
 
@@ -91,21 +97,24 @@ impl MemberQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Which account.")] id: Option<ID>,
         #[graphql(desc = "Which account, by the platform's own id.")] external_id: Option<String>,
-    ) -> Result<Option<Account>, ApiError> {
-        let scope = scope(ctx)?;
-        let accounts = &scope.services.accounts;
-        let account = match (id, external_id) {
-            (Some(_), Some(_)) => return Err(ApiError::BadRequest("give id or externalId, not both".to_owned())),
-            (Some(id), None) => match parse_id(&id, IdKind::Account) {
-                Some(id) => scope.loaders.account(id.account_id).await?,
-                None => None,
-            },
-            (None, Some(external_id)) => {
-                found(accounts.find_by_external_id(scope.actor(), &external_id).await)?.flatten()
-            }
-            (None, None) => found(accounts.find_own(scope.actor()).await)?.flatten(),
-        };
-        Ok(account.map(|account| Account::new(scope, account)))
+    ) -> Option<Result<Account, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let accounts = &scope.services.accounts;
+            let account = match (id, external_id) {
+                (Some(_), Some(_)) => return Err(ApiError::BadRequest("give id or externalId, not both".to_owned())),
+                (Some(id), None) => match parse_id(&id, IdKind::Account) {
+                    Some(id) => scope.loaders.account(id.account_id).await?,
+                    None => None,
+                },
+                (None, Some(external_id)) => {
+                    found(accounts.find_by_external_id(scope.actor(), &external_id).await)?.flatten()
+                }
+                (None, None) => found(accounts.find_own(scope.actor()).await)?.flatten(),
+            };
+            Ok(account.map(|account| Account::new(scope, account)))
+        })
+        .await
     }
 
     /// Accounts an integration key may see, oldest first. [auth: platform key]
@@ -118,18 +127,21 @@ impl MemberQuery {
         #[graphql(desc = "Any of these external ids.")] external_ids: Option<Vec<String>>,
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
-    ) -> Result<Option<AccountConnection>, ApiError> {
-        let scope = scope(ctx)?;
-        at_most_100("externalIds", external_ids.as_deref())?;
-        let filter = member::AccountFilter {
-            search,
-            status: status.map(Into::into),
-            external_ids,
-        };
-        let list = CursorScope::of(&["accounts", &format!("{filter:?}")]);
-        let request = PageArguments::forward(first, after).request(list)?;
-        let page = scope.services.accounts.list(scope.actor(), &filter, request).await?;
-        let page = page.map(|account| Account::new(scope, account));
-        Ok(Some(AccountConnection::new(relay(page, list, false))))
+    ) -> Option<Result<AccountConnection, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            at_most_100("externalIds", external_ids.as_deref())?;
+            let filter = member::AccountFilter {
+                search,
+                status: status.map(Into::into),
+                external_ids,
+            };
+            let list = CursorScope::of(&["accounts", &format!("{filter:?}")]);
+            let request = PageArguments::forward(first, after).request(list)?;
+            let page = scope.services.accounts.list(scope.actor(), &filter, request).await?;
+            let page = page.map(|account| Account::new(scope, account));
+            Ok(Some(AccountConnection::new(relay(page, list, false))))
+        })
+        .await
     }
 }

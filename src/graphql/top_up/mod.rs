@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 
 use super::connection::connection;
 use super::context::{public_id, scope};
-use super::errors::ApiError;
+use super::errors::{ApiError, nullable};
 use super::ledger::{Actor, CreditEntry, DateTimeRange, at_most_100};
 use super::member::{Account, Money};
 use crate::domain::top_up;
@@ -114,12 +114,15 @@ impl TopUp {
     }
 
     /// The line of the credit log that added its credits. Null until it succeeded.
-    async fn entry(&self, ctx: &Context<'_>) -> Result<Option<CreditEntry>, ApiError> {
-        let Some(entry_id) = self.0.entry_id else {
-            return Ok(None);
-        };
-        let entry = scope(ctx)?.loaders.entry(self.0.account_id, entry_id).await?;
-        Ok(entry.map(CreditEntry::new))
+    async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
+        nullable(async {
+            let Some(entry_id) = self.0.entry_id else {
+                return Ok(None);
+            };
+            let entry = scope(ctx)?.loaders.entry(self.0.account_id, entry_id).await?;
+            Ok(entry.map(CreditEntry::new))
+        })
+        .await
     }
 
     /// All its lines in the credit log, oldest first: what it added, then what was taken back.

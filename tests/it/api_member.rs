@@ -1,0 +1,335 @@
+//! Accounts, members and API keys over the API.
+
+use ledgerbell::primitives::actor::Permission;
+use serde_json::{Value, json};
+
+use crate::harness::{Client, TestApp};
+
+async fn mutate(client: &Client, name: &str, fields: &str, input: Value) -> Value {
+    let mut type_name = name.to_owned();
+    type_name[..1].make_ascii_uppercase();
+    let query = format!(
+        "mutation ($input: {type_name}Input!) {{ {name}(input: $input) {{ {fields} userErrors {{ code field message }} }} }}"
+    );
+    client.query(&query, json!({ "input": input })).await.only_field()
+}
+
+fn code(payload: &Value) -> &str {
+    payload["userErrors"][0]["code"].as_str().unwrap_or("accepted")
+}
+
+#[tokio::test]
+async fn the_viewer_is_told_who_they_are() {
+    let app = TestApp::start().await;
+    let query = "{ viewer { kind member { name role } account { name } permissions tokenExpiresAt } }";
+    let member = app.team.member.client.query(query, json!({})).await;
+    assert_eq!(member.at("/viewer/member"), &json!({ "name": "Mia", "role": "MEMBER" }));
+    assert_eq!(member.at("/viewer/permissions"), &json!(["READ_OWN_USAGE"]));
+    assert!(member.at("/viewer/tokenExpiresAt").is_string());
+    let platform = app.platform.query(query, json!({})).await;
+    assert_eq!(platform.at("/viewer/kind"), "API_KEY");
+    assert!(platform.at("/viewer/account").is_null());
+    assert_eq!(platform.at("/viewer/permissions").as_array().expect("a list").len(), 9);
+    let key = app
+        .key(&[Permission::ReadCreditLog])
+        .await
+        .query(query, json!({}))
+        .await;
+    assert_eq!(key.at("/viewer/account/name"), "The team");
+}
+
+#[tokio::test]
+async fn accounts_are_made_and_changed_by_the_platform() {
+    let app = TestApp::start().await;
+    let new = json!({
+        "externalId": "acme", "name": "Acme", "creditPrice": "0.125", "currency": "JPY", "timezone": "Asia/Tokyo",
+        "owner": { "name": "Aki", "email": "aki@example.com" },
+    });
+    let fields = "account { id name version status timezone creditPrice { amount currency } balance { available }
+        eligibility { canBook canJoin reason } members { nodes { name role contact { email emailStatus } } } }";
+    let made = mutate(&app.platform, "createAccount", fields, new.clone()).await;
+    assert_eq!(code(&made), "accepted", "{made}");
+    let account = &made["account"];
+    assert_eq!(account["creditPrice"], json!({ "amount": "0.125", "currency": "JPY" }));
+    assert_eq!(
+        account["eligibility"],
+        json!({ "canBook": false, "canJoin": false, "reason": "OUT_OF_CREDITS" })
+    );
+    assert_eq!(account["members"]["nodes"][0]["role"], "OWNER");
+    assert_eq!(account["members"]["nodes"][0]["contact"]["emailStatus"], "UNVERIFIED");
+    for (what, changes, field) in [
+        ("currency", json!({ "currency": "EUR" }), "externalId"),
+        (
+            "a price below zero",
+            json!({ "externalId": "b", "creditPrice": "-1" }),
+            "creditPrice",
+        ),
+        ("no name", json!({ "externalId": "b", "name": "" }), "name"),
+        (
+            "an address that is none",
+            json!({ "externalId": "b", "owner": { "name": "B", "email": "b" } }),
+            "owner",
+        ),
+    ] {
+        let mut input = new.clone();
+        for (name, value) in changes.as_object().expect("an object") {
+            input[name] = value.clone();
+        }
+        let refused = mutate(&app.platform, "createAccount", "account { id }", input).await;
+        assert_eq!(refused["userErrors"][0]["field"][0], field, "{what}: {refused}");
+    }
+    assert_eq!(
+        code(&mutate(&app.team.owner.client, "createAccount", "", new).await),
+        "FORBIDDEN"
+    );
+
+    let id = &account["id"];
+    let change = json!({ "accountId": id, "expectedVersion": account["version"], "name": "Acme 2" });
+    let changed = mutate(
+        &app.platform,
+        "updateAccount",
+        "account { name version timezone }",
+        change.clone(),
+    )
+    .await;
+    assert_eq!(changed["account"]["name"], "Acme 2");
+    assert_eq!(changed["account"]["timezone"], "Asia/Tokyo", "what is left out stays");
+    let conflict = mutate(&app.platform, "updateAccount", "account { name version }", change).await;
+    assert_eq!(code(&conflict), "VERSION_CONFLICT");
+    assert_eq!(
+        conflict["account"]["version"], changed["account"]["version"],
+        "the payload has it as it is now"
+    );
+    let null = mutate(
+        &app.platform,
+        "updateAccount",
+        "account { name }",
+        json!({ "accountId": id, "name": null }),
+    )
+    .await;
+    assert_eq!(
+        (code(&null), &null["userErrors"][0]["field"]),
+        ("VALIDATION", &json!(["name"]))
+    );
+    let nameless = mutate(
+        &app.platform,
+        "updateAccount",
+        "account { name }",
+        json!({ "name": "x" }),
+    )
+    .await;
+    assert_eq!(
+        nameless["userErrors"][0]["field"],
+        json!(["accountId"]),
+        "a key of the platform says which"
+    );
+
+    let listed = app
+        .platform
+        .query("{ accounts(search: \"acme\") { nodes { externalId } } }", json!({}))
+        .await;
+    assert_eq!(listed.at("/accounts/nodes"), &json!([{ "externalId": "acme" }]));
+    let answer = app
+        .team
+        .owner
+        .client
+        .query("{ accounts { nodes { id } } }", json!({}))
+        .await;
+    assert_eq!(answer.error_code(), "FORBIDDEN");
+}
+
+#[tokio::test]
+async fn freezing_stops_what_is_new_and_closing_is_for_ever() {
+    let app = TestApp::start().await;
+    app.top_up(5).await;
+    let id = json!({ "accountId": app.team.id() });
+    let with_reason = json!({ "accountId": app.team.id(), "reason": "unpaid" });
+    let fields = "account { status frozenReason eligibility { canBook reason } }";
+    assert_eq!(
+        code(&mutate(&app.team.owner.client, "freezeAccount", fields, with_reason.clone()).await),
+        "FORBIDDEN"
+    );
+    let frozen = mutate(&app.platform, "freezeAccount", fields, with_reason.clone()).await;
+    assert_eq!(
+        frozen["account"],
+        json!({ "status": "FROZEN", "frozenReason": "unpaid", "eligibility": { "canBook": false, "reason": "ACCOUNT_FROZEN" } })
+    );
+    let grant = json!({ "accountId": app.team.id(), "credits": "1", "description": "sorry", "idempotencyKey": "g" });
+    assert_eq!(
+        code(&mutate(&app.platform, "grantCredits", "entry { id }", grant.clone()).await),
+        "ACCOUNT_FROZEN"
+    );
+    let thawed = mutate(&app.platform, "unfreezeAccount", fields, id).await;
+    assert_eq!(thawed["account"]["status"], "ACTIVE");
+    assert!(thawed["account"]["frozenReason"].is_null());
+    let closed = mutate(&app.platform, "closeAccount", fields, with_reason).await;
+    assert_eq!(closed["account"]["status"], "CLOSED");
+    assert_eq!(
+        code(&mutate(&app.platform, "grantCredits", "entry { id }", grant).await),
+        "ACCOUNT_CLOSED"
+    );
+}
+
+#[tokio::test]
+async fn members_are_managed_by_admins_and_owners_by_owners() {
+    let app = TestApp::start().await;
+    let (owner, admin) = (&app.team.owner, &app.team.admin);
+    let fields = "member { id name role version externalId contact { email } }";
+    let added = mutate(
+        &admin.client,
+        "addMember",
+        fields,
+        json!({ "externalId": "ben", "name": "Ben" }),
+    )
+    .await;
+    assert_eq!(added["member"]["role"], "MEMBER");
+    let taken = mutate(
+        &admin.client,
+        "addMember",
+        fields,
+        json!({ "externalId": "ben", "name": "Bernd" }),
+    )
+    .await;
+    assert_eq!(code(&taken), "EXTERNAL_ID_TAKEN");
+    assert_eq!(taken["member"]["name"], "Ben", "the payload has it as it is now");
+    let promoted = json!({ "memberId": added["member"]["id"], "role": "OWNER" });
+    assert_eq!(
+        code(&mutate(&admin.client, "updateMember", fields, promoted.clone()).await),
+        "FORBIDDEN"
+    );
+    assert_eq!(
+        mutate(&owner.client, "updateMember", fields, promoted).await["member"]["role"],
+        "OWNER"
+    );
+    let upserted = json!({ "externalId": "cleo", "name": "Cleo", "email": "cleo@example.com" });
+    let cleo = mutate(&admin.client, "upsertMember", fields, upserted).await;
+    assert_eq!(cleo["member"]["contact"]["email"], "cleo@example.com");
+    let cleared = mutate(
+        &admin.client,
+        "upsertMember",
+        fields,
+        json!({ "externalId": "cleo", "name": "Cleo", "email": null }),
+    )
+    .await;
+    assert_eq!(cleared["member"]["id"], cleo["member"]["id"]);
+    assert!(
+        cleared["member"]["contact"]["email"].is_null(),
+        "null clears the address"
+    );
+    let null = mutate(
+        &admin.client,
+        "updateMember",
+        fields,
+        json!({ "memberId": cleo["member"]["id"], "name": null }),
+    )
+    .await;
+    assert_eq!(null["userErrors"][0]["field"], json!(["name"]));
+    assert_eq!(
+        code(&mutate(&app.team.member.client, "addMember", fields, json!({ "name": "X" })).await),
+        "FORBIDDEN"
+    );
+    let other = app.another_team("other").await;
+    let theirs = json!({ "memberId": other.member.id() });
+    assert_eq!(
+        code(&mutate(&owner.client, "removeMember", "member { id }", theirs).await),
+        "NOT_FOUND"
+    );
+    let gone = mutate(
+        &admin.client,
+        "removeMember",
+        "member { removedAt }",
+        json!({ "memberId": app.team.member.id() }),
+    )
+    .await;
+    assert!(gone["member"]["removedAt"].is_string());
+    assert_eq!(
+        app.team
+            .member
+            .client
+            .query("{ viewer { kind } }", json!({}))
+            .await
+            .error_code(),
+        "UNAUTHENTICATED"
+    );
+    let own = mutate(
+        &other.owner.client,
+        "removeMember",
+        "member { id }",
+        json!({ "memberId": other.owner.id() }),
+    )
+    .await;
+    assert_eq!(code(&own), "LAST_OWNER");
+}
+
+#[tokio::test]
+async fn a_key_does_what_it_was_made_for_until_it_is_revoked() {
+    let app = TestApp::start().await;
+    let owner = &app.team.owner.client;
+    let fields = "apiKey { id name prefix permissions account { name } revokedAt } secret";
+    let new = json!({ "name": "Booking", "permissions": ["MANAGE_SESSIONS"] });
+    let made = mutate(owner, "createApiKey", fields, new.clone()).await;
+    assert_eq!(made["apiKey"]["permissions"], json!(["MANAGE_SESSIONS"]));
+    assert_eq!(made["apiKey"]["account"]["name"], "The team");
+    let key = app.platform.with_credential(made["secret"].as_str().expect("a secret"));
+    assert_eq!(
+        key.query("{ viewer { kind } }", json!({})).await.at("/viewer/kind"),
+        "API_KEY"
+    );
+    assert_eq!(
+        key.query("{ account { creditLots { nodes { id } } } }", json!({}))
+            .await
+            .error_code(),
+        "FORBIDDEN"
+    );
+    let beyond = json!({ "name": "More", "permissions": ["MANAGE_CREDITS"] });
+    assert_eq!(code(&mutate(owner, "createApiKey", fields, beyond).await), "FORBIDDEN");
+    assert_eq!(
+        code(&mutate(&app.team.member.client, "createApiKey", fields, new.clone()).await),
+        "FORBIDDEN"
+    );
+    let listed = owner.query("{ account { apiKeys { name } } }", json!({})).await;
+    assert_eq!(listed.at("/account/apiKeys"), &json!([{ "name": "Booking" }]));
+    let other = app.another_team("other").await;
+    let id = json!({ "apiKeyId": made["apiKey"]["id"] });
+    let revoke = "apiKey { revokedAt }";
+    assert_eq!(
+        code(&mutate(&other.owner.client, "revokeApiKey", revoke, id.clone()).await),
+        "NOT_FOUND"
+    );
+    assert!(mutate(owner, "revokeApiKey", revoke, id.clone()).await["apiKey"]["revokedAt"].is_string());
+    assert_eq!(
+        code(&mutate(owner, "revokeApiKey", revoke, id).await),
+        "accepted",
+        "again changes nothing"
+    );
+    assert_eq!(
+        key.query("{ viewer { kind } }", json!({})).await.error_code(),
+        "UNAUTHENTICATED"
+    );
+    let of_platform = mutate(&app.platform, "createApiKey", fields, new).await;
+    assert!(
+        of_platform["apiKey"]["account"].is_null(),
+        "a key of the platform makes another one"
+    );
+}
+
+#[tokio::test]
+async fn an_api_key_acts_on_behalf_of_a_member() {
+    let app = TestApp::start().await;
+    app.top_up(5).await;
+    let book = json!({
+        "memberId": app.team.member.id(), "title": "Lesson", "startsAt": app.in_minutes(5), "endsAt": app.in_minutes(50),
+        "credits": "1", "idempotencyKey": "a", "actingMemberId": app.team.admin.id(),
+    });
+    let key = app.key(&[Permission::ManageSessions, Permission::ReadCreditLog]).await;
+    let booked = mutate(&key, "bookSession", "session { id }", book).await;
+    let complete = json!({
+        "sessionId": booked["session"]["id"], "idempotencyKey": "b", "actingMemberId": app.team.admin.id(),
+    });
+    let fields = "entry { actor { kind label member { name } } }";
+    let completed = mutate(&key, "completeSession", fields, complete).await;
+    assert_eq!(
+        completed["entry"]["actor"],
+        json!({ "kind": "API_KEY", "label": "Test", "member": { "name": "Adam" } })
+    );
+}
