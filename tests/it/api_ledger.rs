@@ -32,7 +32,7 @@ fn booking(app: &TestApp, key: &str, credits: &str) -> Value {
     })
 }
 
-fn with(mut input: Value, changes: Value) -> Value {
+fn with(mut input: Value, changes: &Value) -> Value {
     for (name, value) in changes.as_object().expect("an object") {
         input[name] = value.clone();
     }
@@ -60,7 +60,7 @@ async fn use_credits(app: &TestApp, sessions: usize) {
 async fn a_session_is_booked_completed_and_shown_in_the_log() {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    let input = with(booking(&app, "a", "2.5"), json!({ "metadata": { "room": 7 } }));
+    let input = with(booking(&app, "a", "2.5"), &json!({ "metadata": { "room": 7 } }));
     let booked = mutate(&app.team.owner.client, BOOK, input.clone()).await;
     assert_eq!(booked["userErrors"], json!([]));
     assert_eq!(booked["session"]["status"], "BOOKED");
@@ -79,7 +79,7 @@ async fn a_session_is_booked_completed_and_shown_in_the_log() {
     let replayed = mutate(&app.team.owner.client, BOOK, input.clone()).await;
     assert_eq!(replayed["session"]["id"], booked["session"]["id"]);
     assert_eq!(replayed["balance"]["version"], booked["balance"]["version"]);
-    let reused = mutate(&app.team.owner.client, BOOK, with(input, json!({ "credits": "3" }))).await;
+    let reused = mutate(&app.team.owner.client, BOOK, with(input, &json!({ "credits": "3" }))).await;
     assert_eq!(reused["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED");
     assert!(reused["session"].is_null() && reused["balance"].is_null());
 
@@ -155,7 +155,7 @@ async fn refusals_name_their_code_and_field() {
         ),
     ];
     for (what, changes, code, field) in cases {
-        let payload = mutate(&key, BOOK, with(booking(&app, "k", "1"), changes)).await;
+        let payload = mutate(&key, BOOK, with(booking(&app, "k", "1"), &changes)).await;
         assert_eq!(payload["userErrors"][0]["code"], code, "{what}: {payload}");
         if !field.is_empty() {
             assert_eq!(payload["userErrors"][0]["field"][0], field, "{what}: {payload}");
@@ -191,7 +191,7 @@ async fn amounts_that_are_none_are_refused_by_field() {
         json!("1000000000.1"),
         json!(true),
     ] {
-        let input = with(booking(&app, "k", "1"), json!({ "credits": credits }));
+        let input = with(booking(&app, "k", "1"), &json!({ "credits": credits }));
         let answer = app.platform.query(BOOK, json!({ "input": input })).await;
         assert_eq!(answer.error_code(), "BAD_REQUEST", "{credits}");
         let message = answer.body["errors"][0]["message"].as_str().expect("a message");
@@ -200,7 +200,7 @@ async fn amounts_that_are_none_are_refused_by_field() {
             "{message}"
         );
     }
-    let input = with(booking(&app, "k", "1"), json!({ "startsAt": "yesterday" }));
+    let input = with(booking(&app, "k", "1"), &json!({ "startsAt": "yesterday" }));
     let answer = app.platform.query(BOOK, json!({ "input": input })).await;
     assert!(
         answer.body["errors"][0]["message"]
@@ -220,7 +220,7 @@ async fn a_list_of_bookings_has_an_answer_for_each() {
         booking(&app, "a", "1"),
         booking(&app, "b", "5"),
         booking(&app, "a", "1"),
-        with(booking(&app, "c", "1"), json!({ "memberId": null })),
+        with(booking(&app, "c", "1"), &json!({ "memberId": null })),
         booking(&app, "d", "1"),
     ];
     let payload = mutate(&app.platform, query, json!({ "items": items })).await;
@@ -538,9 +538,9 @@ async fn an_export_is_fetched_by_its_link_for_a_quarter_of_an_hour() {
     assert!(csv.contains(",-1,") && csv.contains("\"'=HYPERLINK("), "{csv}");
     let lines = link(owner, json!({ "format": "JSONL", "filter": { "kinds": ["SESSION"] } })).await;
     let (_, lines) = fetch(&lines).await;
-    let line: Value = serde_json::from_str(lines.trim_end()).expect("one line of JSON");
+    let shown: Value = serde_json::from_str(lines.trim_end()).expect("one line of JSON");
     assert_eq!(
-        [&line["amount"], &line["member"], &line["kind"]],
+        [&shown["amount"], &shown["member"], &shown["kind"]],
         ["-1", "Mia", "SESSION"]
     );
     let own = link(&app.team.member.client, json!({})).await;

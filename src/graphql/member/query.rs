@@ -28,6 +28,7 @@ pub(crate) enum ViewerKind {
 pub(crate) struct Viewer;
 
 /// Who is signed in, and what they may do.
+#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl Viewer {
     /// A member or an integration.
@@ -82,6 +83,7 @@ impl Viewer {
 pub(crate) struct MemberQuery;
 
 /// Who the caller is, and accounts.
+#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl MemberQuery {
     /// Who the caller is and what they may do.
