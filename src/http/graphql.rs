@@ -140,6 +140,9 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Request, Malformed> {
         ));
     }
     let bytes = bounded(body).await?;
+    if bytes.windows(NUL.len()).any(|text| text == NUL.as_bytes()) {
+        return Err(nul());
+    }
     let json = serde_json::from_slice(&bytes).map_err(|error| {
         // Where, but not what: the text itself is the client's.
         let message = format!(
@@ -150,6 +153,13 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Request, Malformed> {
         malformed(StatusCode::BAD_REQUEST, &message)
     })?;
     from_json(json)
+}
+
+/// How JSON and GraphQL write the character 0, which Postgres cannot keep: no text that anybody means has it.
+const NUL: &str = "\\u0000";
+
+fn nul() -> Malformed {
+    malformed(StatusCode::BAD_REQUEST, "texts must not contain the character U+0000")
 }
 
 /// The body, read no further than its bound, whatever its length was said to be.
@@ -218,6 +228,12 @@ fn from_json(json: Value) -> Result<Request, Malformed> {
 
 /// A request from the parameters of a URL, where variables are JSON in a text.
 fn from_parameters(mut parameters: HashMap<String, String>) -> Result<Request, Malformed> {
+    if parameters
+        .values()
+        .any(|value| value.contains(NUL) || value.contains('\0'))
+    {
+        return Err(nul());
+    }
     let mut fields = serde_json::Map::new();
     for name in ["query", "operationName"] {
         if let Some(value) = parameters.remove(name) {

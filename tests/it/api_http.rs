@@ -66,6 +66,12 @@ async fn bodies_that_are_no_request_are_refused_unread() {
             format!("[{}]", asking(VIEWER)),
             StatusCode::BAD_REQUEST,
         ),
+        (
+            "a text with a NUL",
+            vec![JSON],
+            json!({ "query": "{ account(externalId: \"\\u0000\") { id } }" }).to_string(),
+            StatusCode::BAD_REQUEST,
+        ),
         ("no query", vec![JSON], "{}".to_owned(), StatusCode::BAD_REQUEST),
     ];
     for (what, headers, body, expected) in cases {

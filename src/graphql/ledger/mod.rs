@@ -11,6 +11,7 @@ mod filter;
 mod lot;
 mod payload;
 mod session;
+mod session_input;
 mod session_mutation;
 mod usage;
 

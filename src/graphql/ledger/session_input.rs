@@ -1,0 +1,339 @@
+//! What mutations of sessions are told, and the commands that makes.
+
+use async_graphql::{ID, InputObject, MaybeUndefined};
+
+use crate::domain::ledger::model::{Command, MemberRef, SessionRef};
+use crate::graphql::context::Scope;
+use crate::graphql::inputs::member_in;
+use crate::graphql::refusals::{Failure, LedgerFields};
+use crate::graphql::scalars::Json;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, IdKind, MemberId, SessionId};
+
+/// The largest metadata of a session, as text.
+const LARGEST_METADATA: usize = 4_096;
+
+/// A session to book.
+#[derive(InputObject, Debug)]
+pub(crate) struct BookSessionInput {
+    /// The account that pays. May be left out by a member, or by a key that belongs to one account.
+    pub(super) account_id: Option<ID>,
+    /// Who will use it. A member who leaves out both this and memberExternalId books for themselves.
+    member_id: MaybeUndefined<ID>,
+    /// Who will use it, by the platform's own id.
+    member_external_id: Option<String>,
+    /// The member on whose behalf an API key acts; shown as actor.member.
+    acting_member_id: Option<ID>,
+    /// The platform's own id of the session, unique among the account's open sessions.
+    external_id: Option<String>,
+    /// What it is called: 1 to 200 characters.
+    title: String,
+    /// When it begins.
+    starts_at: Timestamp,
+    /// When it ends.
+    ends_at: Timestamp,
+    /// Credits to hold; above 0.
+    credits: Credits,
+    /// Anything that the platform wants to find again with the session, at most 4 KiB as text.
+    metadata: Option<Json>,
+    /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
+    idempotency_key: String,
+}
+
+/// A session to move.
+#[derive(InputObject, Debug)]
+pub(crate) struct RescheduleSessionInput {
+    /// The account that pays. May be left out by a member, by a key that belongs to one account, or with a sessionId.
+    account_id: Option<ID>,
+    /// Which session. Give this or externalId.
+    session_id: Option<ID>,
+    /// Which session, by the platform's own id: the open one, else the newest.
+    external_id: Option<String>,
+    /// When it begins now.
+    starts_at: Timestamp,
+    /// When it ends now.
+    ends_at: Timestamp,
+    /// Credits to hold now; as before when left out.
+    credits: Option<Credits>,
+    /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
+    idempotency_key: String,
+    /// The member on whose behalf an API key acts; shown as actor.member.
+    acting_member_id: Option<ID>,
+}
+
+/// A session that took place. credits: what was used; the whole hold when left out. Less gives the rest back; more needs
+/// allowOverage, and may make the balance negative.
+#[derive(InputObject, Debug)]
+pub(crate) struct CompleteSessionInput {
+    /// The account that pays. May be left out by a member, by a key that belongs to one account, or with a sessionId.
+    pub(super) account_id: Option<ID>,
+    /// Which session. Give this or externalId.
+    pub(super) session_id: Option<ID>,
+    /// Which session, by the platform's own id: the open one, else the newest.
+    external_id: Option<String>,
+    /// The member on whose behalf an API key acts; shown as actor.member.
+    acting_member_id: Option<ID>,
+    /// What was used; the whole hold when left out.
+    credits: Option<Credits>,
+    /// Whether it may cost more than it holds, or be charged after its hold was released.
+    #[graphql(default_with = "Some(false)")]
+    allow_overage: Option<bool>,
+    /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
+    idempotency_key: String,
+}
+
+/// A session to call off. fee: credits kept for a late cancellation or a no-show; nothing when left out.
+#[derive(InputObject, Debug)]
+pub(crate) struct CancelSessionInput {
+    /// The account that pays. May be left out by a member, by a key that belongs to one account, or with a sessionId.
+    account_id: Option<ID>,
+    /// Which session. Give this or externalId.
+    session_id: Option<ID>,
+    /// Which session, by the platform's own id: the open one, else the newest.
+    external_id: Option<String>,
+    /// The member on whose behalf an API key acts; shown as actor.member.
+    acting_member_id: Option<ID>,
+    /// Why, in words for people: at most 500 characters.
+    reason: Option<String>,
+    /// Credits kept, at most what was booked; nothing when left out.
+    fee: Option<Credits>,
+    /// Whether the member did not come, instead of calling it off.
+    #[graphql(default_with = "Some(false)")]
+    no_show: Option<bool>,
+    /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
+    idempotency_key: String,
+}
+
+/// A session whose charge is given back, in full or in part.
+#[derive(InputObject, Debug)]
+pub(crate) struct RefundSessionInput {
+    /// The account that paid. May be left out by a member, by a key that belongs to one account, or with a sessionId.
+    account_id: Option<ID>,
+    /// Which session. Give this or externalId.
+    session_id: Option<ID>,
+    /// Which session, by the platform's own id: the open one, else the newest.
+    external_id: Option<String>,
+    /// The member on whose behalf an API key acts; shown as actor.member.
+    acting_member_id: Option<ID>,
+    /// Credits to give back; above 0, at most what is left of the charge.
+    credits: Credits,
+    /// Why, in words for people: 1 to 500 characters.
+    reason: String,
+    /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
+    idempotency_key: String,
+}
+
+/// Sessions to book, all of one account.
+#[derive(InputObject, Debug)]
+pub(crate) struct BookSessionsInput {
+    /// The account that pays. May be left out by a member, by a key that belongs to one account, or when the items name it.
+    pub(super) account_id: Option<ID>,
+    /// Up to 100, each with its own key.
+    pub(super) items: Vec<BookSessionInput>,
+}
+
+/// Sessions that took place, all of one account.
+#[derive(InputObject, Debug)]
+pub(crate) struct CompleteSessionsInput {
+    /// The account that pays. May be left out by a member, by a key that belongs to one account, or when the items name it.
+    pub(super) account_id: Option<ID>,
+    /// Up to 100, each with its own key.
+    pub(super) items: Vec<CompleteSessionInput>,
+}
+
+/// One command, ready to be posted.
+pub(super) struct Order {
+    pub(super) acting: Option<MemberId>,
+    pub(super) key: String,
+    pub(super) command: Command,
+    pub(super) fields: LedgerFields,
+}
+
+/// What an input says about which session it means.
+struct Named<'a> {
+    account: Option<&'a ID>,
+    session: Option<&'a ID>,
+    external: Option<&'a String>,
+}
+
+impl Named<'_> {
+    fn session_field(&self) -> &'static str {
+        if self.session.is_some() {
+            "sessionId"
+        } else {
+            "externalId"
+        }
+    }
+
+    fn find(&self, scope: &Scope) -> Result<(AccountId, SessionRef), Failure> {
+        match (self.session, self.external) {
+            (Some(_), Some(_)) => Err(Failure::invalid("sessionId", "give sessionId or externalId, not both")),
+            (None, None) => Err(Failure::invalid("sessionId", "give sessionId or externalId")),
+            (Some(id), None) => {
+                let (account_id, uuid) =
+                    scope.account_of(self.account, id, IdKind::Session, ("sessionId", "session"))?;
+                Ok((account_id, SessionRef::Id(SessionId::from_uuid(uuid))))
+            }
+            (None, Some(external_id)) => Ok((
+                scope.account_for(self.account)?,
+                SessionRef::ExternalId(external_id.clone()),
+            )),
+        }
+    }
+
+    /// The order that `command` makes of the session.
+    fn order(
+        &self,
+        scope: &Scope,
+        acting: Option<&ID>,
+        key: String,
+        command: impl FnOnce(SessionRef) -> Command,
+    ) -> Result<Order, Failure> {
+        let (account_id, session) = self.find(scope)?;
+        Ok(Order {
+            acting: scope.acting(account_id, acting)?,
+            key,
+            command: command(session),
+            fields: LedgerFields {
+                account_id,
+                member: "actingMemberId",
+                session: self.session_field(),
+                amount: "credits",
+            },
+        })
+    }
+}
+
+impl BookSessionInput {
+    fn member(&self, scope: &Scope, account_id: AccountId) -> Result<(MemberRef, &'static str), Failure> {
+        match (&self.member_id, &self.member_external_id) {
+            (MaybeUndefined::Null, _) => Err(Failure::invalid(
+                "memberId",
+                "must not be null; leave it out to book for yourself",
+            )),
+            (MaybeUndefined::Value(_), Some(_)) => Err(Failure::invalid(
+                "memberId",
+                "give memberId or memberExternalId, not both",
+            )),
+            (MaybeUndefined::Value(id), None) => {
+                Ok((MemberRef::Id(member_in(account_id, id, "memberId")?), "memberId"))
+            }
+            (MaybeUndefined::Undefined, Some(external_id)) => {
+                Ok((MemberRef::ExternalId(external_id.clone()), "memberExternalId"))
+            }
+            (MaybeUndefined::Undefined, None) => match scope.actor().member_id() {
+                Some(member_id) => Ok((MemberRef::Id(member_id), "memberId")),
+                None => Err(Failure::invalid(
+                    "memberId",
+                    "give memberId or memberExternalId: an API key books for somebody",
+                )),
+            },
+        }
+    }
+
+    pub(super) fn order(self, scope: &Scope) -> Result<Order, Failure> {
+        let account_id = scope.account_for(self.account_id.as_ref())?;
+        let (member, member_field) = self.member(scope, account_id)?;
+        let metadata = self
+            .metadata
+            .filter(|json| !json.0.is_null())
+            .map(|json| json.0.to_string());
+        if metadata.as_ref().is_some_and(|text| text.len() > LARGEST_METADATA) {
+            return Err(Failure::invalid("metadata", "must be at most 4096 bytes as text"));
+        }
+        Ok(Order {
+            acting: scope.acting(account_id, self.acting_member_id.as_ref())?,
+            key: self.idempotency_key,
+            command: Command::Book {
+                member,
+                external_id: self.external_id,
+                title: self.title,
+                starts_at: self.starts_at,
+                ends_at: self.ends_at,
+                credits: self.credits,
+                metadata,
+            },
+            fields: LedgerFields {
+                account_id,
+                member: member_field,
+                session: "externalId",
+                amount: "credits",
+            },
+        })
+    }
+}
+
+impl CompleteSessionInput {
+    pub(super) fn order(self, scope: &Scope) -> Result<Order, Failure> {
+        let named = Named {
+            account: self.account_id.as_ref(),
+            session: self.session_id.as_ref(),
+            external: self.external_id.as_ref(),
+        };
+        named.order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
+            Command::Complete {
+                session,
+                credits: self.credits,
+                allow_overage: self.allow_overage.unwrap_or(false),
+            }
+        })
+    }
+}
+
+impl RescheduleSessionInput {
+    pub(super) fn order(self, scope: &Scope) -> Result<Order, Failure> {
+        let named = Named {
+            account: self.account_id.as_ref(),
+            session: self.session_id.as_ref(),
+            external: self.external_id.as_ref(),
+        };
+        named.order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
+            Command::Reschedule {
+                session,
+                starts_at: self.starts_at,
+                ends_at: self.ends_at,
+                credits: self.credits,
+            }
+        })
+    }
+}
+
+impl CancelSessionInput {
+    pub(super) fn order(self, scope: &Scope) -> Result<Order, Failure> {
+        let named = Named {
+            account: self.account_id.as_ref(),
+            session: self.session_id.as_ref(),
+            external: self.external_id.as_ref(),
+        };
+        let order = named.order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
+            Command::Cancel {
+                session,
+                reason: self.reason,
+                fee: self.fee,
+                no_show: self.no_show.unwrap_or(false),
+            }
+        });
+        order.map(|mut order| {
+            order.fields.amount = "fee";
+            order
+        })
+    }
+}
+
+impl RefundSessionInput {
+    pub(super) fn order(self, scope: &Scope) -> Result<Order, Failure> {
+        let named = Named {
+            account: self.account_id.as_ref(),
+            session: self.session_id.as_ref(),
+            external: self.external_id.as_ref(),
+        };
+        named.order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
+            Command::Refund {
+                session,
+                credits: self.credits,
+                reason: self.reason,
+            }
+        })
+    }
+}
