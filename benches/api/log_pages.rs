@@ -80,7 +80,7 @@ async fn page_rate(server: &Server, account: &str, cursors: &[Value]) -> Result<
 /// nobody verifies them.
 async fn fill(server: &Server, entries: i64) -> Result<(), Failure> {
     let options = database::OpenOptions {
-        statement_timeout: Duration::from_secs(600),
+        statement_timeout: Duration::from_mins(10),
         ..Default::default()
     };
     let connection = database::open(&server.database_url, options).await?;

@@ -9,6 +9,8 @@
 //! Figures mean little across machines; the ratios are what to look at. Postgres is taken from `--postgres` or
 //! `LEDGERBELL_TEST_POSTGRES_URL`, else from the usual port; without one, and without `pgbench`, those parts are skipped aloud.
 
+#![allow(clippy::print_stdout, reason = "what a benchmark prints is its result")]
+
 mod client;
 mod log_pages;
 mod peer;

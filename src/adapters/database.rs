@@ -69,7 +69,7 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<Database, OpenError
         open_sqlite(url, options).await
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
         let pool = open_postgres(url, options).await?;
-        Ok(Database::new(pool.clone(), pool))
+        Ok(Database::new(pool.clone(), pool).counting_statements())
     } else {
         Err(OpenError::UnknownScheme)
     }
@@ -87,7 +87,7 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database, OpenEr
         return Err(OpenError::OldSqlite { found: version });
     }
     let reader = sqlite_pool(url, options.readers.max(1), true, options).await?;
-    Ok(Database::new(writer, reader))
+    Ok(Database::new(writer, reader).counting_statements())
 }
 
 async fn sqlite_pool(

@@ -133,7 +133,7 @@ async fn f45_a_session_that_ended_shows_as_processing_and_as_held_not_as_charged
     let app = TestApp::start().await;
     app.top_up(10).await;
     ask(&app.platform, BOOK, booking(&app, "4", "a")).await;
-    app.advance(Duration::from_secs(3 * 3_600));
+    app.advance(Duration::from_hours(3));
     let query = "query($id: ID!, $filter: SessionFilter) { account(id: $id) { balance { posted held available } \
         sessions(filter: $filter) { nodes { status held charged endsAt deductionExpectedBy } } } }";
     let ask = async |status: &str| {

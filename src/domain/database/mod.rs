@@ -51,19 +51,25 @@ pub struct Database {
 
 impl Database {
     /// From connections that are open. On Postgres both may be the same pool.
-    pub fn new(mut writer: DatabaseConnection, mut reader: DatabaseConnection) -> Self {
-        let statements = Arc::new(AtomicU64::new(0));
-        for connection in [&mut writer, &mut reader] {
-            let statements = statements.clone();
-            connection.set_metric_callback(move |_| {
-                statements.fetch_add(1, Ordering::Relaxed);
-            });
-        }
+    pub fn new(writer: DatabaseConnection, reader: DatabaseConnection) -> Self {
+        let statements = Arc::default();
         Self {
             writer,
             reader,
             statements,
         }
+    }
+
+    /// The same connections, counting statements from now on. Whoever else listened to them no longer does.
+    #[must_use]
+    pub fn counting_statements(mut self) -> Self {
+        for connection in [&mut self.writer, &mut self.reader] {
+            let statements = Arc::clone(&self.statements);
+            connection.set_metric_callback(move |_| {
+                statements.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        self
     }
 
     /// Statements run so far. What a page of a list takes must not grow with its length; tests pin it by this.

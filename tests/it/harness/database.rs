@@ -5,9 +5,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use ledgerbell::adapters::database::{self, OpenOptions};
+use ledgerbell::primitives::clock::Clock;
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -113,12 +113,14 @@ impl Drop for TestDatabase {
     }
 }
 
+/// Seconds since 1970.
+fn seconds_now() -> u64 {
+    Clock::system().now().millis().unsigned_abs() / 1_000
+}
+
 fn unique_name() -> String {
     static MADE: AtomicU32 = AtomicU32::new(0);
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("after 1970")
-        .as_secs();
+    let now = seconds_now();
     let number = MADE.fetch_add(1, Ordering::Relaxed);
     format!("{PREFIX}{now}_{}_{number}", std::process::id())
 }
@@ -194,10 +196,7 @@ async fn drop_left_behind(admin: &DatabaseConnection, template: &str) {
         .query_all_raw(Statement::from_string(DbBackend::Postgres, sql))
         .await
         .expect("databases");
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("after 1970")
-        .as_secs();
+    let now = seconds_now();
     for row in rows {
         let name: String = row.try_get("", "datname").expect("a name");
         let made_at = name

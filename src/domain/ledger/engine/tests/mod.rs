@@ -189,7 +189,7 @@ struct Room {
 }
 
 impl Room {
-    async fn new(scratch: Scratch) -> Self {
+    fn new(scratch: Scratch) -> Self {
         let settings = scratch.settings();
         Self::with(scratch, settings, model::decide, Arc::new(SilentBell))
     }
@@ -218,7 +218,7 @@ impl Room {
     async fn each() -> Vec<Self> {
         let mut rooms = Vec::new();
         for scratch in each_database().await {
-            rooms.push(Self::new(scratch).await);
+            rooms.push(Self::new(scratch));
         }
         rooms
     }
