@@ -18,6 +18,7 @@ mod worker;
 use std::error::Error;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -158,18 +159,29 @@ async fn run(line: &CommandLine) -> Ending {
     }
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-async fn stop_signal() -> std::io::Result<()> {
+/// Resolves when the process is told to stop.
+type StopSignal = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Listens for Ctrl-C and SIGTERM from this call on, so that one that comes early is not lost, nor kills what is half done.
+fn stop_signal() -> std::io::Result<StopSignal> {
     #[cfg(unix)]
     {
-        let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminated.recv() => Ok(()),
-        }
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut interrupted, mut terminated) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Box::pin(async move {
+            tokio::select! {
+                _ = interrupted.recv() => {}
+                _ = terminated.recv() => {}
+            }
+        }))
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    #[cfg(windows)]
+    {
+        let mut interrupted = tokio::signal::windows::ctrl_c()?;
+        Ok(Box::pin(async move {
+            interrupted.recv().await;
+        }))
+    }
 }
 
 /// Logs to standard error from here on. Called once, by commands that have something to log.

@@ -15,7 +15,7 @@ use crate::http;
 use crate::primitives::clock::Clock;
 use crate::workers::Workers;
 
-use super::{Ending, Failure, start_logging, stop_signal};
+use super::{Ending, Failure, StopSignal, start_logging, stop_signal};
 
 /// How long requests that are under way may take to end.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -51,10 +51,12 @@ pub(super) async fn run(command: &Serve, settings: &Settings) -> Ending {
 pub(super) struct Server {
     listener: TcpListener,
     url: String,
+    told_to_stop: StopSignal,
 }
 
 impl Server {
-    /// Takes the port. Done before anything that takes long, so that a taken one is told at once.
+    /// Takes the port, and heeds signals. Done before anything that takes long, so that a taken port is told at once and what is
+    /// begun is ended.
     pub(super) async fn bind(settings: &Settings) -> Result<Self, Failure> {
         let address = settings.listen;
         let listener = TcpListener::bind(address).await.map_err(|reason| {
@@ -64,6 +66,7 @@ impl Server {
         Ok(Self {
             listener,
             url: url_of(bound),
+            told_to_stop: stop_signal()?,
         })
     }
 
@@ -85,7 +88,10 @@ impl Server {
         let workers = Workers::start(app.services());
         let serving = tokio::spawn(http::serve(self.listener, router, stop.clone().cancelled_owned()));
         let told = match ready() {
-            Ok(()) => stop_signal().await,
+            Ok(()) => {
+                self.told_to_stop.await;
+                Ok(())
+            }
             told => told,
         };
         tracing::info!("stopping");

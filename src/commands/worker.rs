@@ -17,13 +17,13 @@ pub(super) struct Worker {}
 
 pub(super) async fn run(_: &Worker, settings: &Settings) -> Ending {
     start_logging(settings);
+    let told_to_stop = stop_signal()?;
     let app = App::open(settings, Clock::system()).await?;
     let workers = Workers::start(app.services());
     tracing::info!("working");
-    let told = stop_signal().await;
+    told_to_stop.await;
     tracing::info!("stopping");
     workers.stop().await;
     app.close().await?;
-    told?;
     Ok(ExitCode::SUCCESS)
 }
