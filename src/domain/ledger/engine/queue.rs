@@ -56,6 +56,10 @@ impl Queue {
 
     /// Takes all of `jobs` in, next to each other and in order, or none.
     pub(super) fn push(&self, account_id: AccountId, jobs: Vec<Job>) -> Result<(), LedgerError> {
+        if jobs.is_empty() {
+            // An account without anything waiting must not have a turn.
+            return Ok(());
+        }
         let mut waiting = self.lock();
         if waiting.closed {
             return Err(Fault::Unavailable("the posting engine is stopping".to_owned()).into());
@@ -147,4 +151,21 @@ fn take_jobs(queued: &mut VecDeque<Job>, limit: usize) -> Vec<Job> {
         .position(|job| job.request.command.ends_batch());
     let count = last.map_or(limit.min(queued.len()), |at| at + 1);
     queued.drain(..count).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_list_takes_no_turn() {
+        let queue = Queue::new(EngineSettings::ONE_WRITER);
+        for _ in 0..300 {
+            queue
+                .push(AccountId::from_number(1), Vec::new())
+                .expect("nothing is refused");
+        }
+        assert!(queue.lock().turns.is_empty());
+        assert!(queue.lock().accounts.is_empty());
+    }
 }

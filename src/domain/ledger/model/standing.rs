@@ -84,7 +84,8 @@ impl Draft<'_> {
             .take(MAX_DUE)
             .collect();
         if booked.len() == MAX_DUE {
-            self.header.next_processing_at = Some(self.now);
+            let next = self.header.next_processing_at;
+            self.header.next_processing_at = Some(next.map_or(self.now, |next| next.min(self.now)));
         }
         for session in booked {
             self.cancel_for_closing(session)?;

@@ -124,7 +124,11 @@ fn demand(work: &Work) -> Credits {
         .sessions
         .values()
         .map(|session| session.held().max(session.booked));
-    of_commands.chain(of_sessions).sum()
+    // What is negative will be refused, and must not make the others' lots seem unneeded.
+    of_commands
+        .chain(of_sessions)
+        .map(|credits| credits.max(Credits::ZERO))
+        .sum()
 }
 
 /// Lots that the entries loaded moved something into or out of, also those with nothing left.

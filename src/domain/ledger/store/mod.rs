@@ -57,8 +57,8 @@ pub(super) struct Work {
 pub(super) struct Due {
     /// Lots or holds.
     pub expiries: bool,
-    /// More sessions have ended, or are to be canceled, than one sweep deals with.
-    pub more_ended: bool,
+    /// Where the next sweep goes on when more sessions have ended, or are to be canceled, than one deals with.
+    pub goes_on_at: Option<Timestamp>,
 }
 
 /// What the accepted commands of a batch have changed.

@@ -170,8 +170,21 @@ async fn load_due(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> 
         scope.probe_first(backend, "session", condition, "t.ends_at", MAX_DUE)
     })
     .await?;
-    for account_id in full(&ended).chain(full(&to_cancel)) {
-        batch.work(account_id)?.due.more_ended = true;
+    for account_id in full(&to_cancel) {
+        let work = batch.work(account_id)?;
+        work.due.goes_on_at = Some(work.now);
+    }
+    for account_id in full(&ended) {
+        let work = batch.work(account_id)?;
+        // They came in the order of their ends: the rest has not ended before the last of them.
+        let ids = ended
+            .iter()
+            .filter(|(account, _)| *account == account_id)
+            .map(|(_, id)| id);
+        work.due.goes_on_at = ids
+            .filter_map(|id| work.state.sessions.get(id))
+            .map(|session| session.ends_at)
+            .max();
     }
     Ok(())
 }

@@ -70,7 +70,7 @@ async fn find_next_times(tx: &Transaction, works: &mut [Work]) -> Result<(), Fau
     for row in query(tx, scope.statement(backend, sql, &rows)).await? {
         let mut fields = Fields::of(&row);
         let work = batch.work(fields.next()?)?;
-        let (now, due, swept) = (work.now, work.due, work.changes.swept);
+        let (due, swept) = (work.due, work.changes.swept);
         let shifted = work.changes.shift_expiries_by.is_some();
         let header = &mut work.state.header;
         let (lot, hold) = (fields.optional_timestamp()?, fields.optional_timestamp()?);
@@ -79,7 +79,7 @@ async fn find_next_times(tx: &Transaction, works: &mut [Work]) -> Result<(), Fau
         }
         if swept {
             let next = fields.optional_timestamp()?;
-            header.next_processing_at = if due.more_ended { Some(now) } else { next };
+            header.next_processing_at = due.goes_on_at.or(next);
         }
     }
     Ok(())

@@ -163,3 +163,33 @@ async fn whoever_waits_for_a_lane_that_died_is_told() {
         Err(LedgerError::Fault(Fault::Internal(_)))
     ));
 }
+
+#[tokio::test]
+async fn a_negative_amount_that_is_refused_leaves_its_neighbours_their_lots() {
+    for room in Room::each().await {
+        let account = room.account(2).await;
+        room.grant(account, 10).await;
+        room.post(account, "book", book(Some("s"), 4, HOUR))
+            .await
+            .expect("books");
+        let complete = Command::Complete {
+            session: SessionRef::ExternalId("s".to_owned()),
+            credits: None,
+            allow_overage: false,
+        };
+        let answers = room
+            .engine
+            .post_all(
+                account,
+                vec![keyed("bad", book(None, -1_000_000_000, HOUR)), keyed("good", complete)],
+            )
+            .await
+            .expect("there is room");
+        assert!(
+            matches!(answers[0], Err(LedgerError::Refused(Refusal::Invalid { .. }))),
+            "{answers:?}"
+        );
+        assert!(answers[1].is_ok(), "{answers:?}");
+        room.end(&[account]).await;
+    }
+}

@@ -375,7 +375,8 @@ async fn what_is_due_beyond_one_command_is_dealt_with_in_turns() {
                 .is_empty()
         };
         room.clock.advance(std::time::Duration::from_millis(
-            u64::try_from(2 * HOUR).expect("positive"),
+            // They ended an hour ago: what is left over has not ended just now.
+            u64::try_from(3 * HOUR).expect("positive"),
         ));
         let announced = "SELECT COUNT(*) FROM session WHERE processing_announced";
         for expected in [500, 600] {
