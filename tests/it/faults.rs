@@ -197,3 +197,34 @@ async fn f67_figures_say_whether_they_are_the_accounts_or_the_members_own() {
         "a member sees own entries"
     );
 }
+
+#[tokio::test]
+async fn what_cannot_be_kept_or_asked_is_refused_by_field() {
+    let app = TestApp::start().await;
+    app.top_up(10).await;
+    let input = booking(&app, "1", "deep");
+    let text = |field: &str| input[field].to_string();
+    // In the document itself: a body nested so deeply is refused before.
+    let deep = format!(
+        "mutation {{ bookSession(input: {{ accountId: {}, memberId: {}, title: \"Deep\", credits: \"1\", startsAt: {}, \
+         endsAt: {}, idempotencyKey: \"deep\", metadata: {}1{} }}) {{ session {{ id }} userErrors {{ code }} }} }}",
+        text("accountId"),
+        text("memberId"),
+        text("startsAt"),
+        text("endsAt"),
+        "[".repeat(130),
+        "]".repeat(130),
+    );
+    let answer = app.platform.query(&deep, json!({})).await;
+    // By the guard of documents or by the field: never taken in.
+    assert!(
+        !answer.body["errors"].is_null() || answer.only_field()["userErrors"][0]["code"] == "VALIDATION",
+        "it could not be read back: {}",
+        answer.body
+    );
+    let query =
+        "query($id: ID!) { account(id: $id) { creditLog(filter: { amount: { min: \"-1\" } }) { nodes { id } } } }";
+    let answer = app.platform.query(query, json!({ "id": app.team.id() })).await;
+    assert_eq!(answer.error_code(), "BAD_REQUEST", "bounds are on the absolute amount");
+    assert_eq!(log(&app, &app.platform).await["balance"]["held"], "0");
+}

@@ -242,6 +242,13 @@ impl BookSessionInput {
         if metadata.as_ref().is_some_and(|text| text.len() > LARGEST_METADATA) {
             return Err(Failure::invalid("metadata", "must be at most 4096 bytes as text"));
         }
+        // What cannot be read back must not be taken in.
+        if metadata
+            .as_ref()
+            .is_some_and(|text| serde_json::from_str::<serde_json::Value>(text).is_err())
+        {
+            return Err(Failure::invalid("metadata", "is nested too deeply"));
+        }
         Ok(Order {
             acting: scope.acting(account_id, self.acting_member_id.as_ref())?,
             key: self.idempotency_key,

@@ -152,6 +152,14 @@ impl CreditLogFilter {
         if let Some(range) = &self.occurred_at {
             range.check("filter.occurredAt")?;
         }
+        if let Some(AmountRange { min, max }) = self.amount
+            && [min, max].into_iter().flatten().any(Credits::is_negative)
+        {
+            return Err(invalid(
+                "filter.amount",
+                "bounds are on the absolute amount and must not be negative",
+            ));
+        }
         if let Some(AmountRange {
             min: Some(min),
             max: Some(max),
