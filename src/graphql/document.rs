@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet};
 use async_graphql::{Name, Request, Response};
 
-use super::errors;
+use super::{errors, weight};
 
 /// What the operation that a request selects is about to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +17,10 @@ pub struct Intent {
 }
 
 /// Reads the intent of a request. The parsed document stays with the request. A document that does not parse, or does not have
-/// the operation, is answered here.
+/// the operation, or asks for too much, is answered here.
 pub fn intent(request: &mut Request) -> Result<Intent, Box<Response>> {
+    let refused = |(code, message)| Box::new(errors::refused_request(code, message));
+    weight::check_text(&request.query).map_err(refused)?;
     let name = request.operation_name.clone();
     let document = match request.parsed_query() {
         Ok(document) => document,
@@ -28,6 +30,7 @@ pub fn intent(request: &mut Request) -> Result<Intent, Box<Response>> {
             return Err(Box::new(response));
         }
     };
+    weight::check_document(document).map_err(refused)?;
     let Some(operation) = selected(document, name.as_deref()) else {
         let message = match name {
             Some(_) => "the document has no operation of this operationName",
@@ -91,7 +94,7 @@ mod tests {
     fn only_the_schema_itself_is_introspection() {
         for query in [
             "{ __schema { types { name } } }",
-            "query { ...A } fragment A on Query { __typename ...A }",
+            "query { ...A ...A } fragment A on Query { __typename }",
             "{ ... on Query { __type(name: \"Query\") { name } } }",
         ] {
             assert!(read(query).expect("parses").is_introspection, "{query}");

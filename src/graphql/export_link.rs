@@ -13,7 +13,7 @@ use super::ledger::{CreditLogFilter, ExportFormat, filter_from_json, filter_to_j
 use crate::domain::ledger::credit_log;
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
+use crate::primitives::ids::{AccountId, ApiKeyId, GlobalId, IdKind, MemberId};
 
 /// How long a link holds.
 const LIFETIME_MILLIS: i64 = 15 * 60 * 1_000;
@@ -26,7 +26,7 @@ pub struct ExportLinks {
 }
 
 /// Who asked for a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requester {
     /// A member of the account.
     Member(Uuid),
@@ -35,13 +35,24 @@ pub enum Requester {
 }
 
 impl Requester {
-    fn of(actor: &Actor) -> Option<Self> {
+    /// The public id of who asks: a link can be read by whoever holds it, and shows nothing that is kept inside.
+    fn id_of(actor: &Actor) -> Option<GlobalId> {
         match actor {
-            Actor::Member { member_id, .. } => Some(Self::Member(member_id.uuid())),
+            Actor::Member {
+                account_id, member_id, ..
+            } => Some(member_id.global(*account_id)),
             Actor::ApiKey {
                 account_id, api_key_id, ..
-            } => Some(Self::ApiKey(account_id.number(), api_key_id.uuid())),
+            } => Some(api_key_id.global(*account_id)),
             Actor::System => None,
+        }
+    }
+
+    fn from_id(id: GlobalId) -> Option<Self> {
+        match id.kind {
+            IdKind::Member => Some(Self::Member(id.uuid)),
+            IdKind::ApiKey => Some(Self::ApiKey(id.account_id.number(), id.uuid)),
+            _ => None,
         }
     }
 
@@ -64,10 +75,10 @@ impl Requester {
 
 #[derive(Serialize, Deserialize)]
 struct Claims {
-    account: i64,
+    account: String,
     filter: serde_json::Value,
     json_lines: bool,
-    requester: Requester,
+    requester: String,
     expires_at: i64,
 }
 
@@ -114,10 +125,10 @@ impl ExportLinks {
     ) -> Option<(String, Timestamp)> {
         let expires_at = now.plus_millis(LIFETIME_MILLIS);
         let claims = Claims {
-            account: account_id.number(),
+            account: account_id.to_string(),
             filter: filter_to_json(filter),
             json_lines: format == ExportFormat::JsonLines,
-            requester: Requester::of(actor)?,
+            requester: Requester::id_of(actor)?.to_string(),
             expires_at: expires_at.millis(),
         };
         let claims = serde_json::to_vec(&claims).ok()?;
@@ -144,13 +155,14 @@ impl ExportLinks {
         if now.millis() >= claims.expires_at {
             return Err(InvalidLink);
         }
-        let account_id = AccountId::from_number(claims.account);
+        let id = |text: &str| text.parse::<GlobalId>().map_err(|_| InvalidLink);
+        let account_id = id(&claims.account)?.account_id;
         let filter = filter_from_json(claims.filter).ok_or(InvalidLink)?;
         Ok(ExportOrder {
             account_id,
             filter: filter.for_account(account_id).map_err(|_| InvalidLink)?,
             json_lines: claims.json_lines,
-            requester: claims.requester,
+            requester: Requester::from_id(id(&claims.requester)?).ok_or(InvalidLink)?,
         })
     }
 }

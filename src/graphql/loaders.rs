@@ -27,6 +27,9 @@ struct Source {
 }
 
 /// The loaders of one request.
+///
+/// Those `of_command` show what a command has made, or was refused because of, to whoever was allowed to give it: the permission of
+/// the command is enough, and has been looked at.
 pub(super) struct Loaders(DataLoader<Source>);
 
 /// Ids by the account they belong to: each account is read by statements of its own, as a sharded database needs.
@@ -94,6 +97,12 @@ loaded! {
         let now = source.services.clock.now();
         source.services.sessions.by_ids(&source.actor, account_id, &ids, now).await
     };
+    CommandSessionKey(SessionId) => session_of_command -> SessionView = |source, account_id, ids| {
+        let now = source.services.clock.now();
+        source.services.sessions.by_ids(&Actor::System, account_id, &ids, now).await
+    };
+    CommandEntryKey(EntryId) => entry_of_command -> Entry =
+        |source, account_id, ids| source.services.credit_log.entries_by_id(&Actor::System, account_id, &ids).await;
     LotKey(LotId) => lot -> Lot =
         |source, account_id, ids| source.services.lots.by_ids(&source.actor, account_id, &ids).await;
     TopUpKey(TopUpId) => top_up -> TopUp =

@@ -20,6 +20,7 @@ mod payload;
 mod refusals;
 mod scalars;
 mod top_up;
+mod weight;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -54,12 +55,8 @@ pub struct Mutation(
 
 type Inner = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 
-/// Fields below fields, at the most. The standard introspection query needs 13.
-const DEEPEST: usize = 15;
 /// Fields of one operation at the most, each list counted once.
 const MOST_FIELDS: usize = 1_000;
-/// Aliases of one operation at the most.
-const MOST_ALIASES: usize = 100;
 /// Directives on one field at the most.
 const MOST_DIRECTIVES: usize = 10;
 
@@ -90,9 +87,9 @@ fn bare_schema() -> Inner {
     Inner::build(Query::default(), Mutation::default(), EmptySubscription)
         .register_output_type::<payload::MutationPayload>()
         .register_output_type::<node::Node>()
-        .limit_depth(DEEPEST)
+        .limit_depth(weight::DEEPEST)
         .limit_complexity(MOST_FIELDS)
-        .limit_aliases(MOST_ALIASES)
+        .limit_aliases(weight::MOST_ALIASES)
         .limit_directives(MOST_DIRECTIVES)
         .disable_suggestions()
         .finish()

@@ -9,6 +9,7 @@ use super::ledger::{Balance, CreditEntry, CreditLot, Session, at_most_100};
 use super::member::{Account, ApiKey, Contact, Member};
 use super::top_up::TopUp;
 use crate::domain::member::may_see_contact;
+use crate::primitives::actor::Permission;
 use crate::primitives::ids::{ApiKeyId, EntryId, GlobalId, IdKind, LotId, MemberId, SessionId, TopUpId};
 
 /// A thing with an id by which it can be asked for again.
@@ -38,10 +39,16 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
             let account = loaders.account(account_id).await?;
             account.map(|account| Account::new(scope, account).into())
         }
-        IdKind::Balance => loaders
-            .balance(account_id)
-            .await?
-            .map(|balance| Balance::new(balance).into()),
+        IdKind::Balance => {
+            if !scope.actor().reaches(account_id) {
+                return Ok(None);
+            }
+            scope.actor().require(account_id, Permission::ReadOwnUsage)?;
+            loaders
+                .balance(account_id)
+                .await?
+                .map(|balance| Balance::new(balance).into())
+        }
         IdKind::Member => {
             let members = &scope.services.members;
             let member = members.find(scope.actor(), account_id, MemberId::from_uuid(uuid)).await;

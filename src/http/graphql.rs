@@ -101,6 +101,11 @@ async fn execute(
     mut request: Request,
     by_get: bool,
 ) -> axum::response::Response {
+    // Before sign-in: what is too much to look at costs no statement.
+    let intent = match intent(&mut request) {
+        Ok(intent) => intent,
+        Err(response) => return answer(status_of(&response, media), media, &response),
+    };
     let caller = match auth::caller(headers, &door.services.sign_in).await {
         Ok(caller) => caller,
         Err(Refused::Unauthenticated(message)) => return unauthenticated(media, &message),
@@ -108,10 +113,6 @@ async fn execute(
             let response = ApiError::from(fault).into_response();
             return answer(status_of(&response, media), media, &response);
         }
-    };
-    let intent = match intent(&mut request) {
-        Ok(intent) => intent,
-        Err(response) => return answer(status_of(&response, media), media, &response),
     };
     if by_get && intent.is_mutation {
         let refused = refused_request(ErrorCode::BadRequest, "mutations are sent by POST");

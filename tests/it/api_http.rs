@@ -196,15 +196,44 @@ async fn queries_that_ask_too_much_are_refused_before_any_work() {
     let many = format!("{{ account {{ {} }} }}", "name ".repeat(1_500));
     let aliases: Vec<String> = (0..150).map(|number| format!("a{number}: viewer {{ kind }}")).collect();
     let aliases = aliases.join(" ");
-    // Signing in is all that may have asked the database.
-    let before = app.app().database().statements();
-    client.query(VIEWER, json!({})).await;
-    let sign_in = app.app().database().statements() - before;
-    for query in [deep, many, format!("{{ {aliases} }}")] {
-        let before = app.app().database().statements();
-        let answer = client.query(&query, json!({})).await;
-        assert_eq!(answer.error_code(), "TOO_COMPLEX");
-        assert_eq!(app.app().database().statements() - before, sign_in);
+    let mut bomb = "{ account { ...F0 liveCursor } }".to_owned();
+    for number in 0..28 {
+        let next = number + 1;
+        bomb.push_str(&format!(" fragment F{number} on Account {{ ...F{next} ...F{next} }}"));
+    }
+    bomb.push_str(" fragment F28 on Account { name }");
+    let introspection_bomb = bomb
+        .replace("account {", "__schema {")
+        .replace("liveCursor", "")
+        .replace("on Account", "on __Schema");
+    let circle = "{ account { ...A } } fragment A on Account { ...B ...B } fragment B on Account { ...A ...A }";
+    let roots = "viewer { kind } ".repeat(21);
+    let aliases_1000: String = (0..1_000).map(|number| format!("a{number}: kind ")).collect();
+    let cases = [
+        (deep, "TOO_COMPLEX"),
+        (many, "TOO_COMPLEX"),
+        (format!("{{ {aliases} }}"), "TOO_COMPLEX"),
+        (bomb, "TOO_COMPLEX"),
+        (introspection_bomb, "TOO_COMPLEX"),
+        (circle.to_owned(), "BAD_REQUEST"),
+        (format!("{{ {roots} }}"), "TOO_COMPLEX"),
+        (format!("{{ viewer {{ {aliases_1000} }} }}"), "TOO_COMPLEX"),
+        (format!("{{ viewer {{ {} }} }}", "kind ".repeat(10_000)), "TOO_COMPLEX"),
+        (format!("{{ node(id: {}", "[".repeat(60_000)), "TOO_COMPLEX"),
+        ("{ a ".repeat(100), "TOO_COMPLEX"),
+    ];
+    for client in [client, &app.anonymous()] {
+        for (query, expected) in &cases {
+            let start: String = query.chars().take(60).collect();
+            let before = app.app().database().statements();
+            let (status, _, body) = post(client, &[JSON, NEW], asking(query)).await;
+            assert_eq!((status, code(&body)), (StatusCode::BAD_REQUEST, *expected), "{start}");
+            assert_eq!(
+                app.app().database().statements(),
+                before,
+                "not even for signing in: {start}"
+            );
+        }
     }
 }
 

@@ -527,6 +527,12 @@ async fn an_export_is_fetched_by_its_link_for_a_quarter_of_an_hour() {
     };
     let owner = &app.team.owner.client;
     let url = link(owner, json!({})).await;
+    let (_, token) = url.split_once("token=").expect("a token");
+    let claims = token.split('.').next().expect("claims").as_bytes();
+    let claims = data_encoding::BASE64URL_NOPAD.decode(claims).expect("base64");
+    let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+    assert_eq!(claims["account"], json!(app.team.id()), "public ids alone");
+    assert_eq!(claims["requester"], json!(app.team.owner.id()));
     let fetch = async |url: &str| {
         let response = app.anonymous().get(url).send().await.expect("an answer");
         (response.status(), response.text().await.expect("a body"))

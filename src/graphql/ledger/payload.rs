@@ -22,7 +22,7 @@ impl Outcome<Posted> {
         let Some((account_id, id)) = id else {
             return Ok(None);
         };
-        let session = scope(ctx)?.loaders.session(account_id, id).await?;
+        let session = scope(ctx)?.loaders.session_of_command(account_id, id).await?;
         Ok(session.map(|session| Session::new(account_id, session)))
     }
 
@@ -32,7 +32,7 @@ impl Outcome<Posted> {
         else {
             return Ok(None);
         };
-        let entry = scope(ctx)?.loaders.entry(account_id, id).await?;
+        let entry = scope(ctx)?.loaders.entry_of_command(account_id, id).await?;
         Ok(entry.map(CreditEntry::new))
     }
 
@@ -164,19 +164,32 @@ entry_payload! {
 }
 
 /// What became of one item of a list.
-pub(crate) struct SessionResult(Outcome<Posted>);
+///
+/// A fault of one item stays with it: the others were carried out and are answered.
+pub(crate) struct SessionResult(Result<Outcome<Posted>, ApiError>);
 
 /// What became of one item of a list.
 #[Object]
 impl SessionResult {
     /// The session as it is now. Null when refused, but for refusals whose code says that it is here.
     async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
-        self.0.session(ctx).await.transpose()
+        match &self.0 {
+            Ok(outcome) => outcome.session(ctx).await.transpose(),
+            Err(fault) => Some(Err(fault.clone())),
+        }
     }
 
     /// Why nothing was changed for this item. Empty when it was.
-    async fn user_errors(&self) -> &[UserError] {
-        &self.0.errors
+    async fn user_errors(&self, ctx: &Context<'_>) -> &[UserError] {
+        match &self.0 {
+            Ok(outcome) => &outcome.errors,
+            Err(fault) => {
+                // Whoever asks for nothing else must not take the empty list for success.
+                let error = async_graphql::Error::from(fault.clone()).into_server_error(ctx.item.pos);
+                ctx.add_error(ctx.set_error_path(error));
+                &[]
+            }
+        }
     }
 }
 
@@ -191,8 +204,9 @@ macro_rules! sessions_payload {
         }
 
         impl $name {
-            pub(super) fn new(outcome: Outcome<Vec<Outcome<Posted>>>) -> Self {
-                let posted = outcome.done.iter().flatten().filter_map(|item| item.done.as_ref());
+            pub(super) fn new(outcome: Outcome<Vec<Result<Outcome<Posted>, ApiError>>>) -> Self {
+                let answered = outcome.done.iter().flatten().flatten();
+                let posted = answered.filter_map(|item| item.done.as_ref());
                 Self {
                     last: posted.max_by_key(|posted| posted.live_cursor.sequence).cloned(),
                     results: outcome.done.map(|items| items.into_iter().map(SessionResult).collect()),

@@ -44,7 +44,7 @@ async fn post_all(
     scope: &Scope,
     account_id: AccountId,
     orders: Vec<Result<Order, Failure>>,
-) -> Result<Outcome<Vec<Outcome<Posted>>>, ApiError> {
+) -> Result<Outcome<Vec<Result<Outcome<Posted>, ApiError>>>, ApiError> {
     let acting = orders.iter().flatten().next().and_then(|order| order.acting);
     let mut items = Vec::with_capacity(orders.len());
     let mut answers: Vec<Result<LedgerFields, Failure>> = Vec::with_capacity(orders.len());
@@ -89,14 +89,12 @@ async fn post_all(
             },
             Err(failure) => Err(failure),
         };
-        let mut outcome = Outcome::settle(result)?;
         let item = at.to_string();
-        outcome.errors = outcome
-            .errors
-            .into_iter()
-            .map(|error| error.within(&["items", &item]))
-            .collect();
-        outcomes.push(outcome);
+        outcomes.push(Outcome::settle(result).map(|mut outcome| {
+            let errors = outcome.errors.into_iter();
+            outcome.errors = errors.map(|error| error.within(&["items", &item])).collect();
+            outcome
+        }));
     }
     Outcome::settle(Ok(outcomes))
 }

@@ -19,6 +19,7 @@ use crate::graphql::ledger::{
 use crate::graphql::loaders::must_exist;
 use crate::graphql::scalars::{Decimal, LiveCursorText, TimeZone};
 use crate::graphql::top_up::{TopUp, TopUpConnection, TopUpFilter};
+use crate::primitives::actor::Permission;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::cursor::CursorScope;
 use crate::primitives::ids::GlobalId;
@@ -87,6 +88,14 @@ impl Account {
         }
     }
 
+    /// The balance for those who may see it. One that comes with a command is shown to whoever gave the command.
+    async fn visible_balance(&self, ctx: &Context<'_>) -> Result<ledger::Balance, ApiError> {
+        if self.balance.is_none() {
+            scope(ctx)?.actor().require(self.row.id, Permission::ReadOwnUsage)?;
+        }
+        self.current_balance(ctx).await
+    }
+
     /// What a page cursor of one of this account's lists belongs to.
     fn list(&self, name: &str, filter: &str, order: &str) -> CursorScope {
         CursorScope::of(&[name, &self.row.id.number().to_string(), filter, order])
@@ -145,12 +154,12 @@ impl Account {
 
     /// What the account has.
     async fn balance(&self, ctx: &Context<'_>) -> Result<Balance, ApiError> {
-        self.current_balance(ctx).await.map(Balance::new)
+        self.visible_balance(ctx).await.map(Balance::new)
     }
 
     /// Whether sessions can be booked and joined.
     async fn eligibility(&self, ctx: &Context<'_>) -> Result<Eligibility, ApiError> {
-        Ok(Eligibility::from(&self.current_balance(ctx).await?))
+        Ok(Eligibility::from(&self.visible_balance(ctx).await?))
     }
 
     /// The credit log, newest first: every credit added or deducted, by whom, for which session. A member without

@@ -1,0 +1,83 @@
+//! What an API key sees with the permissions it was made with.
+
+use ledgerbell::primitives::actor::Permission;
+use serde_json::{Value, json};
+
+use crate::harness::{Client, TestApp};
+
+fn booking(app: &TestApp, key: &str, credits: &str) -> Value {
+    json!({
+        "accountId": app.team.id(),
+        "memberId": app.team.member.id(),
+        "title": format!("Lesson {key}"),
+        "externalId": format!("lesson-{key}"),
+        "startsAt": app.in_minutes(60),
+        "endsAt": app.in_minutes(120),
+        "credits": credits,
+        "idempotencyKey": key,
+    })
+}
+
+async fn mutate(client: &Client, mutation: &str, input: Value) -> Value {
+    client.query(mutation, json!({ "input": input })).await.only_field()
+}
+
+#[tokio::test]
+async fn a_key_that_only_books_sees_what_it_booked_and_no_balance_but_the_one_it_made() {
+    let app = TestApp::start().await;
+    app.top_up(100).await;
+    let books = app.key(&[Permission::ManageSessions]).await;
+    let book = "mutation ($input: BookSessionInput!) { bookSession(input: $input) {
+        session { id status } balance { held } account { balance { held } eligibility { canBook } } userErrors { code } } }";
+    let booked = mutate(&books, book, booking(&app, "a", "1")).await;
+    assert_eq!(booked["session"]["status"], "BOOKED", "{booked}");
+    assert_eq!(booked["balance"]["held"], "1");
+    assert_eq!(
+        booked["account"]["balance"]["held"], "1",
+        "the one that the command made"
+    );
+    let many = "mutation ($input: BookSessionsInput!) { bookSessions(input: $input) {
+        results { session { status } userErrors { code } } } }";
+    let input = json!({ "items": [booking(&app, "b", "1"), booking(&app, "c", "1000")] });
+    let results = mutate(&books, many, input).await["results"].clone();
+    assert_eq!(results[0]["session"]["status"], "BOOKED", "{results}");
+    assert_eq!(results[1]["userErrors"][0]["code"], "INSUFFICIENT_CREDITS");
+    let complete = "mutation ($input: CompleteSessionInput!) { completeSession(input: $input) {
+        session { status } entry { amount } userErrors { code } } }";
+    let input = json!({ "sessionId": booked["session"]["id"], "idempotencyKey": "done" });
+    let completed = mutate(&books, complete, input).await;
+    assert_eq!(
+        (&completed["session"]["status"], &completed["entry"]["amount"]),
+        (&json!("COMPLETED"), &json!("-1"))
+    );
+    let balance_id = app.platform.query(
+        "query ($id: ID) { account(id: $id) { balance { id } } }",
+        json!({ "id": app.team.id() }),
+    );
+    let balance_id = balance_id.await.at("/account/balance/id").clone();
+    let reads = app.key(&[Permission::ReadCreditLog]).await;
+    for (query, variables) in [
+        ("{ account { balance { posted } } }", json!({})),
+        ("{ account { eligibility { canBook } } }", json!({})),
+        (
+            "query ($id: ID!) { node(id: $id) { ... on Balance { posted } } }",
+            json!({ "id": balance_id }),
+        ),
+    ] {
+        assert_eq!(
+            books.query(query, variables.clone()).await.error_code(),
+            "FORBIDDEN",
+            "{query}"
+        );
+        for client in [&reads, &app.team.member.client] {
+            let answer = client.query(query, variables.clone()).await;
+            assert!(
+                answer
+                    .data()
+                    .as_object()
+                    .is_some_and(|data| data.values().all(|value| !value.is_null())),
+                "{query}"
+            );
+        }
+    }
+}
