@@ -95,7 +95,6 @@ impl Ledger {
     ) -> Result<Posted, LedgerError> {
         input::authorise(actor, account_id, &command)?;
         let request = request(actor, acting, Some(key), command)?;
-        self.check_acting(account_id, &request.cause).await?;
         self.engine.post(account_id, request).await
     }
 
@@ -107,7 +106,6 @@ impl Ledger {
         acting: Option<MemberId>,
         items: Vec<(String, Command)>,
     ) -> Result<Vec<Result<Posted, LedgerError>>, LedgerError> {
-        self.check_acting(account_id, &actor.cause(acting)).await?;
         let mut accepted = Vec::with_capacity(items.len());
         let mut refused = Vec::with_capacity(items.len());
         for (key, command) in items {
@@ -234,19 +232,6 @@ impl Ledger {
         input::authorise(actor, account_id, &command)?;
         let request = request(actor, None, None, command)?;
         self.engine.post(account_id, request).await
-    }
-
-    /// The member on whose behalf a key acts has to be one of the account. Read without the lock: members are never deleted.
-    async fn check_acting(&self, account_id: AccountId, cause: &Cause) -> Result<(), LedgerError> {
-        let Cause::ApiKey(_, Some(acting)) = *cause else {
-            return Ok(());
-        };
-        let found = store::member_exists(self.poster.database.read(), account_id, acting).await?;
-        match found {
-            Some(member) if member.is_removed => Err(Refusal::MemberRemoved.into()),
-            Some(_) => Ok(()),
-            None => Err(Refusal::MemberNotFound.into()),
-        }
     }
 }
 

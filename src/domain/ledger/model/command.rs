@@ -170,6 +170,18 @@ pub struct Request {
     pub seed: IdSeed,
 }
 
+impl Request {
+    /// The member on whose behalf a key asks, who has to be on the team now. A payment is not asked for now: its cause is who
+    /// asked when it was begun, and it counts whoever has left since.
+    pub fn acting(&self) -> Option<MemberId> {
+        let is_payment = matches!(self.command, Command::CreditTopUp { .. } | Command::TakeBack { .. });
+        match self.cause {
+            Cause::ApiKey(_, acting) if !is_payment => acting,
+            _ => None,
+        }
+    }
+}
+
 impl Command {
     /// The operation's name, part of the digest and stored with the key.
     pub const fn operation(&self) -> &'static str {

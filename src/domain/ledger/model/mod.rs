@@ -44,7 +44,8 @@ pub struct Policy {
 
 /// Decides `request` on `state` at `now`, which is not before the state's last time.
 ///
-/// In this order: a known key answers what it answered before; what is due expires; the command is decided. A refusal changes
+/// In this order: a known key answers what it answered before; whoever a key acts for is on the team; what is due expires; the
+/// command is decided. A refusal changes
 /// nothing, not even what was due; a decision holds everything there is to write.
 pub fn decide(state: &AccountState, request: &Request, now: Timestamp, policy: &Policy) -> Result<Decision, Refusal> {
     let digest = request.command.digest();
@@ -53,6 +54,9 @@ pub fn decide(state: &AccountState, request: &Request, now: Timestamp, policy: &
             return Err(Refusal::IdempotencyKeyReused);
         }
         return Ok(Decision::replay(state, record.outcome));
+    }
+    if let Some(acting) = request.acting() {
+        state.present_member(acting)?;
     }
     let mut draft = Draft::new(state, request, now, policy);
     draft.expire_due()?;

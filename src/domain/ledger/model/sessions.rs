@@ -7,7 +7,7 @@ use crate::primitives::ids::{EntryId, MemberId, SessionId};
 use super::command::{Command, MemberRef, SessionRef};
 use super::decision::Refusal;
 use super::draft::{Draft, EntryFacts};
-use super::state::{ContraAccount, EntryKind, HoldPart, LotMovement, Outcome, Session, SessionStatus};
+use super::state::{AccountState, ContraAccount, EntryKind, HoldPart, LotMovement, Outcome, Session, SessionStatus};
 
 /// What a command makes of an open or expired session.
 struct Resolution {
@@ -19,20 +19,25 @@ struct Resolution {
     cancel_reason: Option<String>,
 }
 
+impl AccountState {
+    /// The member with this id, who is still on the team.
+    pub(super) fn present_member(&self, id: MemberId) -> Result<MemberId, Refusal> {
+        let standing = self.members.get(&id).ok_or(Refusal::MemberNotFound)?;
+        if standing.is_removed {
+            Err(Refusal::MemberRemoved)
+        } else {
+            Ok(standing.id)
+        }
+    }
+}
+
 impl Draft<'_> {
     fn member(&self, member: &MemberRef) -> Result<MemberId, Refusal> {
         let id = match member {
             MemberRef::Id(id) => Some(id),
             MemberRef::ExternalId(external_id) => self.state.members_by_external_id.get(external_id),
         };
-        let standing = id
-            .and_then(|id| self.state.members.get(id))
-            .ok_or(Refusal::MemberNotFound)?;
-        if standing.is_removed {
-            Err(Refusal::MemberRemoved)
-        } else {
-            Ok(standing.id)
-        }
+        self.state.present_member(*id.ok_or(Refusal::MemberNotFound)?)
     }
 
     pub(super) fn session(&self, session: &SessionRef) -> Result<Session, Refusal> {

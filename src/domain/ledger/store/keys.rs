@@ -1,15 +1,14 @@
-//! Idempotency keys, and members as far as booking cares.
+//! Idempotency keys, and members as far as commands name them.
 
 use std::collections::HashSet;
 
-use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, QueryResult};
 
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::{Command, KeyRecord, MemberRef, MemberStanding, Origin, Outcome};
-use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId};
+use crate::primitives::ids::{EntryId, MemberId, SessionId};
 
 use super::fields::Fields;
 use super::{Batch, Work, execute, query};
@@ -88,22 +87,25 @@ pub(super) async fn insert(tx: &Transaction, works: &[Work]) -> Result<(), Fault
     execute(tx, rows.insert(tx.get_database_backend(), "idempotency_key", "")).await
 }
 
-/// The members that sessions are booked for.
+/// The members that sessions are booked for, and those on whose behalf keys act.
 pub(super) async fn load_members(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
     let mut by_id = Rows::new(NAMED_MEMBERS);
     let mut by_external_id = Rows::new(NAMED_EXTERNAL_MEMBERS);
     for work in &*batch.works {
         let mut seen = HashSet::new();
         for request in &work.requests {
-            let Command::Book { member, .. } = &request.command else {
-                continue;
+            let booked_for = match &request.command {
+                Command::Book { member, .. } => Some(member.clone()),
+                _ => None,
             };
-            if !seen.insert(member) {
-                continue;
-            }
-            match member {
-                MemberRef::Id(id) => by_id.push([work.number().into(), id.uuid().into()]),
-                MemberRef::ExternalId(id) => by_external_id.push([work.number().into(), id.into()]),
+            for member in booked_for.into_iter().chain(request.acting().map(MemberRef::Id)) {
+                if !seen.insert(member.clone()) {
+                    continue;
+                }
+                match &member {
+                    MemberRef::Id(id) => by_id.push([work.number().into(), id.uuid().into()]),
+                    MemberRef::ExternalId(id) => by_external_id.push([work.number().into(), id.into()]),
+                }
             }
         }
     }
@@ -137,25 +139,4 @@ fn add_member(batch: &mut Batch<'_>, row: &QueryResult) -> Result<(), Fault> {
     let is_removed = fields.optional_timestamp()?.is_some();
     state.members.insert(id, MemberStanding { id, is_removed });
     Ok(())
-}
-
-/// Whether the account has this member, and whether they left: of someone on whose behalf a key acts.
-pub(in crate::domain::ledger) async fn member_exists(
-    connection: &impl ConnectionTrait,
-    account_id: AccountId,
-    member_id: MemberId,
-) -> Result<Option<MemberStanding>, Fault> {
-    let sql = "SELECT removed_at FROM member WHERE account_id = $1 AND id = $2";
-    let values = [Value::from(account_id.number()), member_id.uuid().into()];
-    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
-    let row = connection.query_one_raw(statement).await?;
-    row.map(|row| {
-        Fields::of(&row)
-            .optional_timestamp()
-            .map(|removed_at: Option<Timestamp>| MemberStanding {
-                id: member_id,
-                is_removed: removed_at.is_some(),
-            })
-    })
-    .transpose()
 }

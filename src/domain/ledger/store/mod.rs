@@ -31,7 +31,6 @@ use crate::primitives::ids::{AccountId, EntryId, LotId, SessionId};
 use super::model::{AccountHeader, AccountState, KeyRecord, NewEntry, Origin, Request, ShiftExpiries};
 
 pub(super) use header::{due_accounts, headers, insert as insert_header, lock, update as update_headers};
-pub(super) use keys::member_exists;
 pub(super) use load::load;
 pub(super) use write::write;
 

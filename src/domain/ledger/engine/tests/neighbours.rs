@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 use crate::domain::ledger::engine::{job, wait};
 use crate::domain::ledger::model::{AccountState, Decision, Refusal};
+use crate::primitives::ids::ApiKeyId;
 
 /// The core, but for commands that ask for a panic.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature of the core")]
@@ -190,6 +191,30 @@ async fn a_negative_amount_that_is_refused_leaves_its_neighbours_their_lots() {
             "{answers:?}"
         );
         assert!(answers[1].is_ok(), "{answers:?}");
+        room.end(&[account]).await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_a_key_acts_for_is_looked_up_under_the_lock_and_a_replay_asks_no_more() {
+    for room in Room::each().await {
+        let account = room.account(1).await;
+        let ask = |key: &str, acting| Request {
+            cause: Cause::ApiKey(ApiKeyId::from_uuid(Uuid::nil()), Some(acting)),
+            ..keyed(key, grant(1))
+        };
+        let stranger = MemberId::from_uuid(Uuid::nil());
+        let refused = room.engine.post(account, ask("b", stranger)).await;
+        assert_eq!(refused.unwrap_err(), LedgerError::Refused(Refusal::MemberNotFound));
+        room.engine
+            .post(account, ask("a", member(account)))
+            .await
+            .expect("granted");
+        room.scratch.change(&["UPDATE member SET removed_at = 1"]).await;
+        let again = room.engine.post(account, ask("a", member(account))).await;
+        assert!(again.expect("as before").replayed, "{}", room.scratch.url);
+        let refused = room.engine.post(account, ask("b", member(account))).await;
+        assert_eq!(refused.unwrap_err(), LedgerError::Refused(Refusal::MemberRemoved));
         room.end(&[account]).await;
     }
 }

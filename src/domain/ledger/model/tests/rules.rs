@@ -1,6 +1,7 @@
 //! Each rule by an example. Names that begin with a number of the fault list say which real fault they keep out.
 
 use super::*;
+use crate::primitives::ids::{ApiKeyId, TopUpId};
 
 #[test]
 fn booking_holds_completing_charges_and_returns_the_rest() {
@@ -65,6 +66,45 @@ fn a_refusal_binds_no_key() {
     assert!(world.ask(command.clone(), Some("k")).is_err());
     world.grant("10", None);
     world.ask(command, Some("k")).expect("decided afresh");
+}
+
+#[test]
+fn whoever_a_key_acts_for_is_on_the_team_unless_it_is_a_replay() {
+    let mut world = World::new();
+    world.grant("10", None);
+    let command = world.book_command("4", HOUR);
+    let ask = |world: &World, command: &Command, acting| {
+        let request = Request {
+            command: command.clone(),
+            key: Some((Origin::Client, "k".to_owned())),
+            cause: Cause::ApiKey(ApiKeyId::from_uuid(uuid::Uuid::from_u128(7)), acting),
+            seed: IdSeed::from_bytes([9; 16]),
+        };
+        decide(&world.load(), &request, world.now, &world.policy)
+    };
+    let stranger = MemberId::from_uuid(uuid::Uuid::from_u128(3));
+    for (acting, refusal) in [
+        (stranger, Refusal::MemberNotFound),
+        (removed_member(), Refusal::MemberRemoved),
+    ] {
+        assert_eq!(ask(&world, &command, Some(acting)).unwrap_err(), refusal);
+    }
+    assert!(ask(&world, &command, None).is_ok());
+    // Money that has moved is written down, whoever asked for it and has left since.
+    let top_up = Command::CreditTopUp {
+        top_up_id: TopUpId::from_uuid(uuid::Uuid::from_u128(5)),
+        credits: credits("1"),
+        automatic: false,
+    };
+    assert!(ask(&world, &top_up, Some(removed_member())).is_ok());
+
+    let booked = ask(&world, &command, Some(member())).expect("booked");
+    let before = world.load();
+    world.keep(&before, &booked);
+    world.state.members.get_mut(&member()).expect("a member").is_removed = true;
+    let again = ask(&world, &command, Some(member())).expect("replayed");
+    assert!(again.replayed);
+    assert_eq!(again.outcome, booked.outcome);
 }
 
 #[test]
