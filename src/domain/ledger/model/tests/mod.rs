@@ -1,5 +1,6 @@
 //! The core against a world kept in memory: [`World`] plays the store, and checks what must hold after every decision.
 
+mod golden;
 mod properties;
 mod rules;
 
