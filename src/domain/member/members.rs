@@ -1,7 +1,7 @@
 //! The people of a team.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::domain::database::{Database, Transaction};
 use crate::domain::event::EventKind;
@@ -36,6 +36,22 @@ struct Changed {
     contact: Option<Contact>,
 }
 
+/// A person who is to be added.
+pub(super) struct Addition {
+    new: NewMember,
+    /// Chosen once, however often the transaction runs: by its id a run knows what one before it has committed.
+    id: OnceLock<MemberId>,
+}
+
+impl Addition {
+    pub(super) fn new(new: NewMember) -> Self {
+        Self {
+            new,
+            id: OnceLock::new(),
+        }
+    }
+}
+
 impl Members {
     /// Members of all accounts of this database.
     pub fn new(database: Database, ledger: Ledger) -> Self {
@@ -49,20 +65,13 @@ impl Members {
         if new.role == MemberRole::Owner && !may_change_owners(actor) {
             return Err(AddMemberError::OwnersOnly);
         }
-        let (ledger, new) = (self.ledger.clone(), Arc::new(new));
+        let (ledger, addition) = (self.ledger.clone(), Arc::new(Addition::new(new)));
         self.database
             .transaction(move |tx| {
-                let (ledger, new) = (ledger.clone(), Arc::clone(&new));
+                let (ledger, addition) = (ledger.clone(), Arc::clone(&addition));
                 Box::pin(async move {
                     let mut locked = ledger.begin(tx, account_id).await?.ok_or(AccessError::NotFound)?;
-                    if let Some(external_id) = &new.external_id
-                        && let Some(taken) = store::member_by_external_id(tx, account_id, external_id).await?
-                    {
-                        return Err(AddMemberError::ExternalIdTaken(Box::new(taken)));
-                    }
-                    let changed = added(tx, account_id, &new, locked.now).await?;
-                    store::insert_member(tx, &changed.member).await?;
-                    Ok(recorded(tx, &mut locked, changed).await?)
+                    add_locked(tx, &mut locked, &addition).await
                 })
             })
             .await
@@ -244,6 +253,26 @@ fn sees(actor: &Actor, account_id: AccountId, member_id: MemberId) -> bool {
     is_self || require_directory(actor, account_id).is_ok()
 }
 
+pub(super) async fn add_locked(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    addition: &Addition,
+) -> Result<Member, AddMemberError> {
+    let (account_id, new) = (locked.header.account_id, &addition.new);
+    let id = *addition.id.get_or_init(|| new_id(locked.now));
+    if let Some(added) = store::member(tx, account_id, id).await? {
+        return Ok(added);
+    }
+    if let Some(external_id) = &new.external_id
+        && let Some(taken) = store::member_by_external_id(tx, account_id, external_id).await?
+    {
+        return Err(AddMemberError::ExternalIdTaken(Box::new(taken)));
+    }
+    let changed = added(tx, (account_id, id), new, locked.now).await?;
+    store::insert_member(tx, &changed.member).await?;
+    Ok(recorded(tx, locked, changed).await?)
+}
+
 async fn upsert_locked(
     tx: &Transaction,
     locked: &mut LockedAccount,
@@ -264,7 +293,7 @@ async fn upsert_locked(
         if new.role == MemberRole::Owner && !changes_owners {
             return Err(UpsertMemberError::OwnersOnly);
         }
-        let changed = added(tx, account_id, &new, locked.now).await?;
+        let changed = added(tx, (account_id, new_id(locked.now)), &new, locked.now).await?;
         store::insert_member(tx, &changed.member).await?;
         return Ok(recorded(tx, locked, changed).await?);
     };
@@ -337,13 +366,22 @@ async fn contact(tx: &Transaction, account_id: AccountId, member_id: MemberId) -
         .ok_or_else(|| Fault::Internal("a member has no contact row".to_owned()))
 }
 
+fn new_id(now: Timestamp) -> MemberId {
+    MemberId::from_uuid(IdMint::new(IdSeed::random(), now).next_uuid())
+}
+
 /// A member who is new at `now`, reached in the account's zone.
-async fn added(tx: &Transaction, account_id: AccountId, new: &NewMember, now: Timestamp) -> Result<Changed, Fault> {
+async fn added(
+    tx: &Transaction,
+    (account_id, id): (AccountId, MemberId),
+    new: &NewMember,
+    now: Timestamp,
+) -> Result<Changed, Fault> {
     let account = store::account(tx, account_id)
         .await?
         .ok_or_else(|| Fault::Internal("an account has figures and no row".to_owned()))?;
     let member = Member {
-        id: MemberId::from_uuid(IdMint::new(IdSeed::random(), now).next_uuid()),
+        id,
         account_id,
         external_id: new.external_id.clone(),
         name: new.name.clone(),

@@ -5,8 +5,11 @@
 mod error;
 mod model;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use crate::domain::database::select::Condition;
 use crate::domain::database::{Database, Transaction};
@@ -56,16 +59,11 @@ impl TopUps {
         if !credits.is_positive() || credits > Credits::MAX {
             return Err(RecordPaidError::Amount);
         }
-        let paid = Paid {
-            credits,
-            origin,
-            requested_by,
-            seed: IdSeed::random(),
-        };
+        let paid = Arc::new(Paid::new(credits, origin, requested_by));
         let ledger = self.ledger.clone();
         self.database
             .transaction(move |tx| {
-                let ledger = ledger.clone();
+                let (ledger, paid) = (ledger.clone(), Arc::clone(&paid));
                 Box::pin(async move {
                     let mut locked = ledger.begin(tx, account_id).await?.ok_or(AccessError::NotFound)?;
                     record_paid(tx, &mut locked, &paid).await
@@ -120,21 +118,40 @@ impl TopUps {
 }
 
 /// What is known of a top-up that was paid before it was written down.
-#[derive(Clone, Copy)]
 struct Paid {
     credits: Credits,
     origin: TopUpOrigin,
     requested_by: Cause,
-    seed: IdSeed,
+    /// Chosen once, however often the transaction runs: by its id a run knows what one before it has committed.
+    id: OnceLock<TopUpId>,
+}
+
+impl Paid {
+    fn new(credits: Credits, origin: TopUpOrigin, requested_by: Cause) -> Self {
+        Self {
+            credits,
+            origin,
+            requested_by,
+            id: OnceLock::new(),
+        }
+    }
+
+    fn id(&self, now: Timestamp) -> TopUpId {
+        let new = || TopUpId::from_uuid(IdMint::new(IdSeed::random(), now).next_uuid());
+        *self.id.get_or_init(new)
+    }
 }
 
 async fn record_paid(tx: &Transaction, locked: &mut LockedAccount, paid: &Paid) -> Result<TopUp, RecordPaidError> {
     let (account_id, now) = (locked.header.account_id, locked.now);
+    let id = paid.id(now);
+    if let Some(recorded) = store::find(tx, account_id, id).await? {
+        return Ok(recorded);
+    }
     let (credit_price, currency) = store::credit_price(tx, account_id).await?;
     let price = credit_price
         .price_of(paid.credits, currency)
         .ok_or(RecordPaidError::Amount)?;
-    let id = TopUpId::from_uuid(IdMint::new(paid.seed, now).next_uuid());
     let request = Request {
         command: Command::CreditTopUp {
             top_up_id: id,
@@ -143,7 +160,6 @@ async fn record_paid(tx: &Transaction, locked: &mut LockedAccount, paid: &Paid) 
         },
         key: Some((Origin::System, format!("credit:{}", id.global(account_id)))),
         cause: paid.requested_by,
-        // The top-up's own id took the first of the other seed's.
         seed: IdSeed::random(),
     };
     let posted = locked.post(tx, request).await??;

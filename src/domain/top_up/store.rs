@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use entity::{account, top_up};
-use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, Statement, Value};
 use uuid::Uuid;
 
 use crate::domain::database::keyset::{Keyset, Position};
@@ -51,6 +51,15 @@ pub(super) async fn by_ids(
         found.insert(top_up.id, top_up);
     }
     Ok(found)
+}
+
+/// A top-up as the transaction sees it.
+pub(super) async fn find(tx: &Transaction, account_id: AccountId, id: TopUpId) -> Result<Option<TopUp>, Fault> {
+    let sql = format!("SELECT {COLUMNS} FROM top_up WHERE account_id = $1 AND id = $2");
+    let values = [Value::from(account_id.number()), id.uuid().into()];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    let row = tx.query_one_raw(statement).await?;
+    row.map(|row| top_up(&row, account_id)).transpose()
 }
 
 /// A top-up from its row.

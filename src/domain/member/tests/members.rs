@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::fault::QueryError;
@@ -5,6 +6,7 @@ use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission};
 use crate::primitives::ids::AccountId;
 use crate::primitives::page::PageRequest;
 
+use super::super::members::{Addition, add_locked};
 use super::super::{
     AddMemberError, Change, ContactStatus, MemberFilter, MemberPatch, MemberPosition, NewMember, RemoveMemberError,
     UpdateMemberError, UpsertMember, UpsertMemberError,
@@ -73,6 +75,39 @@ async fn a_member_is_added_with_a_contact_and_an_event() {
         .await;
     assert_eq!(again, Err(AddMemberError::ExternalIdTaken(Box::new(ada))));
     assert_eq!(room.events(team.id).await, 2);
+}
+
+/// A transaction whose COMMIT was not answered runs again, later, though it may have happened.
+#[tokio::test]
+async fn a_person_is_added_once_however_often_the_transaction_runs() {
+    let room = Room::open().await;
+    let (team, _) = room.team("one").await;
+    let nameless = NewMember {
+        external_id: None,
+        ..named("bob", MemberRole::Member)
+    };
+    for new in [named("ada", MemberRole::Admin), nameless] {
+        let before = room.events(team.id).await;
+        let addition = Arc::new(Addition::new(new));
+        let mut made = Vec::new();
+        for _ in 0..2 {
+            let (ledger, addition, account_id) = (room.ledger.clone(), Arc::clone(&addition), team.id);
+            let added: Result<_, AddMemberError> = room
+                .database
+                .transaction(move |tx| {
+                    let (ledger, addition) = (ledger.clone(), Arc::clone(&addition));
+                    Box::pin(async move {
+                        let mut locked = ledger.begin(tx, account_id).await?.expect("exists");
+                        add_locked(tx, &mut locked, &addition).await
+                    })
+                })
+                .await;
+            made.push(added.expect("added"));
+            room.clock.advance(Duration::from_secs(1));
+        }
+        assert_eq!(made[0], made[1]);
+        assert_eq!(room.events(team.id).await, before + 1, "told once");
+    }
 }
 
 #[tokio::test]
