@@ -1,13 +1,17 @@
 # make run    build, open or create a SQLite database in ./data, fill it with a demo team, serve on 127.0.0.1:8080
 # make test   everything: format, lints, tests on SQLite and on Postgres, dependencies, examples
+# make bench  postings and log pages through HTTP, beside pgbench where Postgres is there
 
-.PHONY: run test schema fmt
+.PHONY: run test bench schema fmt
 
 run:
 	cargo run --locked -- demo
 
 test:
 	@scripts/test.sh
+
+bench:
+	cargo bench --locked --bench api
 
 # Prints the public contract from the code; a test compares it.
 schema:

@@ -15,5 +15,7 @@ mod plans;
 mod reading;
 mod schema;
 mod scratch;
+#[path = "../../src/domain/database/server_for_tests.rs"]
+mod server_for_tests;
 mod tidy;
 mod verify;

@@ -4,6 +4,8 @@ use ledgerbell::adapters::database::{OpenOptions, open};
 use ledgerbell::domain::database::Database;
 use sea_orm::ConnectionTrait;
 
+use crate::server_for_tests::postgres_server;
+
 /// A new database without tables.
 pub(crate) struct Scratch {
     pub(crate) database: Database,
@@ -24,9 +26,8 @@ pub(crate) async fn empty_sqlite() -> Scratch {
 
 /// `None` where no Postgres runs: the script that runs all tests makes sure that one does.
 async fn empty_postgres() -> Option<Scratch> {
-    let server = std::env::var("LEDGERBELL_TEST_POSTGRES_URL")
-        .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".into());
-    let admin = open(&server, OpenOptions::default()).await.ok()?;
+    let server = postgres_server().await?;
+    let admin = open(server, OpenOptions::default()).await.expect("opens");
     let name = format!("ledgerbell_empty_{}", uuid::Uuid::new_v4().simple());
     run(&admin, &format!("CREATE DATABASE {name}")).await;
     admin.close().await.expect("closes");

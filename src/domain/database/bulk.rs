@@ -210,6 +210,7 @@ mod tests {
     use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 
     use super::*;
+    use crate::domain::database::server_for_tests::postgres_server;
 
     const ALL: Columns = &[
         ("big", Kind::BigInt),
@@ -232,12 +233,11 @@ mod tests {
     /// SQLite in memory, and the Postgres of this machine where there is one.
     async fn databases() -> Vec<DatabaseConnection> {
         let sqlite = Database::connect("sqlite::memory:").await.expect("in memory");
-        let url = std::env::var("LEDGERBELL_TEST_POSTGRES_URL")
-            .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".into());
-        [Some(sqlite), Database::connect(url).await.ok()]
-            .into_iter()
-            .flatten()
-            .collect()
+        let mut databases = vec![sqlite];
+        if let Some(server) = postgres_server().await {
+            databases.push(Database::connect(server).await.expect("Postgres"));
+        }
+        databases
     }
 
     async fn read_back(database: &DatabaseConnection, rows: &Rows) -> Vec<Row> {

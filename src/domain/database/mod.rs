@@ -203,4 +203,6 @@ fn backoff(retries: u32) -> Duration {
 }
 
 #[cfg(test)]
+pub(in crate::domain) mod server_for_tests;
+#[cfg(test)]
 mod tests;

@@ -329,7 +329,10 @@ impl Account {
     async fn members(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Part of the name or the external id. Case-insensitive.")] search: Option<String>,
+        #[graphql(
+            desc = "All of these words (at most 5), each the beginning of a word of the name. Case-insensitive."
+        )]
+        search: Option<String>,
         #[graphql(desc = "Any of these external ids.")] external_ids: Option<Vec<String>>,
         #[graphql(desc = "Any of these roles.")] roles: Option<Vec<MemberRole>>,
         #[graphql(desc = "Also those who left the team.", default_with = "Some(false)")] include_removed: Option<bool>,

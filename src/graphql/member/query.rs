@@ -124,7 +124,10 @@ impl MemberQuery {
     async fn accounts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Part of the name or the external id. Case-insensitive.")] search: Option<String>,
+        #[graphql(
+            desc = "All of these words (at most 5), each the beginning of a word of the name. Case-insensitive."
+        )]
+        search: Option<String>,
         #[graphql(desc = "Only those with this status.")] status: Option<AccountStatus>,
         #[graphql(desc = "Any of these external ids.")] external_ids: Option<Vec<String>>,
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,

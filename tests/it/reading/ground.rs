@@ -7,6 +7,8 @@ use ledgerbell::domain::database::Database;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use uuid::Uuid;
 
+use crate::server_for_tests::postgres_server;
+
 /// A database that remembers what is asked of it.
 pub(crate) struct Ground {
     pub(crate) database: Database,
@@ -38,10 +40,11 @@ impl Ground {
 
     /// `None` where no Postgres runs: the script that runs all tests makes sure that one does.
     pub(crate) async fn postgres() -> Option<Self> {
-        let server = std::env::var("LEDGERBELL_TEST_POSTGRES_URL")
-            .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned());
+        let server = postgres_server().await?.to_owned();
         let name = format!("ledgerbell_reading_{}", Uuid::new_v4().simple());
-        on_server(&server, &format!("CREATE DATABASE {name}")).await.ok()?;
+        on_server(&server, &format!("CREATE DATABASE {name}"))
+            .await
+            .expect("makes a database");
         let url = url_of(&server, &name);
         Some(Self::at(&url, Owned::Postgres { server, name }).await)
     }

@@ -13,6 +13,7 @@ use super::batch::{Decide, Poster};
 use super::{Bell, Engine, EngineSettings, SilentBell};
 use crate::adapters::database::{OpenOptions, migrate, open};
 use crate::domain::database::Database;
+use crate::domain::database::server_for_tests::postgres_server;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::balance::Posted;
 use crate::domain::ledger::error::LedgerError;
@@ -44,9 +45,8 @@ async fn sqlite() -> Scratch {
 
 /// `None` where no Postgres runs.
 async fn postgres() -> Option<Scratch> {
-    let server = std::env::var("LEDGERBELL_TEST_POSTGRES_URL")
-        .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".into());
-    let admin = open(&server, OpenOptions::default()).await.ok()?;
+    let server = postgres_server().await?;
+    let admin = open(server, OpenOptions::default()).await.expect("opens");
     let name = format!("ledgerbell_engine_{}", Uuid::new_v4().simple());
     run(&admin, &format!("CREATE DATABASE {name}")).await;
     admin.close().await.expect("closes");
