@@ -199,7 +199,16 @@ async fn queries_that_ask_too_much_are_refused_before_any_work() {
     let mut bomb = "{ account { ...F0 liveCursor } }".to_owned();
     for number in 0..28 {
         let next = number + 1;
-        bomb.push_str(&format!(" fragment F{number} on Account {{ ...F{next} ...F{next} }}"));
+        bomb += &[
+            " fragment F",
+            &number.to_string(),
+            " on Account { ...F",
+            &next.to_string(),
+            " ...F",
+            &next.to_string(),
+            " }",
+        ]
+        .concat();
     }
     bomb.push_str(" fragment F28 on Account { name }");
     let introspection_bomb = bomb
@@ -208,7 +217,10 @@ async fn queries_that_ask_too_much_are_refused_before_any_work() {
         .replace("on Account", "on __Schema");
     let circle = "{ account { ...A } } fragment A on Account { ...B ...B } fragment B on Account { ...A ...A }";
     let roots = "viewer { kind } ".repeat(21);
-    let aliases_1000: String = (0..1_000).map(|number| format!("a{number}: kind ")).collect();
+    let aliases_1000 = (0..1_000)
+        .map(|number| format!("a{number}: kind"))
+        .collect::<Vec<_>>()
+        .join(" ");
     let cases = [
         (deep, "TOO_COMPLEX"),
         (many, "TOO_COMPLEX"),
