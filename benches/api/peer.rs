@@ -117,6 +117,8 @@ impl Peer {
     pub(crate) fn rate(&self, accounts: usize, clients: usize, seconds: u64) -> Option<f64> {
         let output = Command::new("pgbench")
             .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
+            // As ours to a server on the same machine, unless the URL says otherwise.
+            .env("PGSSLMODE", "disable")
             .arg(format!("--define=accounts={accounts}"))
             .arg(format!("--client={clients}"))
             .arg(format!("--time={seconds}"))

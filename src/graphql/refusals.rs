@@ -250,6 +250,8 @@ impl LedgerFields {
             Refusal::AccountClosed => refused(Code::AccountClosed, None),
             Refusal::MemberNotFound => refused(Code::NotFound, Some(self.member)),
             Refusal::MemberRemoved => refused(Code::MemberRemoved, Some(self.member)),
+            Refusal::ActingMemberNotFound => refused(Code::NotFound, Some("actingMemberId")),
+            Refusal::ActingMemberRemoved => refused(Code::MemberRemoved, Some("actingMemberId")),
             Refusal::SessionNotFound => refused(Code::NotFound, Some(self.session)),
             Refusal::SessionAlreadyResolved { session_id, status: _ } => {
                 session(refused(Code::SessionAlreadyResolved, Some(self.session)), session_id)

@@ -333,3 +333,38 @@ async fn an_api_key_acts_on_behalf_of_a_member() {
         json!({ "kind": "API_KEY", "label": "Test", "member": { "name": "Adam" } })
     );
 }
+
+#[tokio::test]
+async fn a_member_who_left_or_never_was_cannot_be_acted_for() {
+    let app = TestApp::start().await;
+    app.top_up(5).await;
+    let key = app.key(&[Permission::ManageSessions, Permission::ReadCreditLog]).await;
+    let removed = app.team.admin.id();
+    mutate(
+        &app.team.owner.client,
+        "removeMember",
+        "member { id }",
+        json!({ "memberId": removed }),
+    )
+    .await;
+    let stranger = app.another_team("other").await.owner.id();
+    for (acting, code) in [(&removed, "MEMBER_REMOVED"), (&stranger, "NOT_FOUND")] {
+        let book = json!({
+            "memberId": app.team.member.id(), "title": "Lesson", "startsAt": app.in_minutes(5), "endsAt": app.in_minutes(50),
+            "credits": "1", "idempotencyKey": "a", "actingMemberId": acting,
+        });
+        let refused = mutate(&key, "bookSession", "session { id }", book).await;
+        assert_eq!(refused["userErrors"][0]["code"], json!(code), "{refused}");
+        assert_eq!(
+            refused["userErrors"][0]["field"],
+            json!(["actingMemberId"]),
+            "{refused}"
+        );
+        assert_eq!(refused["session"], json!(null));
+    }
+    let balance = key.query("{ account { balance { held available } } }", json!({})).await;
+    assert_eq!(
+        balance.at("/account/balance"),
+        &json!({ "held": "0", "available": "5" })
+    );
+}

@@ -11,6 +11,7 @@ mod harness;
 mod hostile;
 mod journey;
 mod migrations;
+mod permissions;
 mod plans;
 mod reading;
 mod schema;

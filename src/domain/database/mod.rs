@@ -14,6 +14,7 @@
 
 pub mod bulk;
 mod fault;
+pub(in crate::domain) mod gather;
 pub(in crate::domain) mod keyset;
 pub(in crate::domain) mod select;
 

@@ -7,7 +7,7 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
-use super::model::{AccountHeader, AccountStatus, Outcome};
+use super::model::{AccountHeader, AccountStatus, NewEntry, Outcome};
 
 /// What an account has, at one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub struct Posted {
     pub account_id: AccountId,
     /// What it made or changed.
     pub outcome: Outcome,
+    /// The entry of the outcome, as it was posted: entries never change. None on a replay, which posts nothing.
+    pub entry: Option<NewEntry>,
     /// The key was known: this names what the first one made, and the balance is the present one.
     pub replayed: bool,
     /// The balance right after the command.
@@ -81,11 +83,19 @@ pub struct Posted {
 }
 
 impl Posted {
-    /// The answer after a command that left the account with `header`.
-    pub(super) fn new(header: &AccountHeader, outcome: Outcome, replayed: bool, epoch: Uuid) -> Self {
+    /// The answer after a command that left the account with `header` and posted `entries`.
+    pub(super) fn new(
+        header: &AccountHeader,
+        outcome: Outcome,
+        entries: &[NewEntry],
+        replayed: bool,
+        epoch: Uuid,
+    ) -> Self {
+        let entry = entries.iter().find(|entry| Some(entry.id) == outcome.entry_id);
         Self {
             account_id: header.account_id,
             outcome,
+            entry: entry.cloned(),
             replayed,
             balance: Balance::from(header),
             live_cursor: LiveCursor {

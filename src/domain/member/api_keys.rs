@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::database::Database;
+use crate::domain::database::gather::Gather;
 use crate::domain::fault::{Fault, QueryError};
 use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::clock::{Clock, Timestamp};
@@ -38,6 +39,8 @@ impl std::fmt::Debug for NewSecret {
 pub struct ApiKeys {
     clock: Clock,
     database: Database,
+    /// Keys and the hashes kept of them, by prefix. An integration signs in with each of its requests, and many at once.
+    by_prefix: Gather<String, (ApiKey, Vec<u8>)>,
     /// Which keys signed in since the last flush, and when: written once a minute instead of with each request.
     used: Arc<Mutex<HashMap<(AccountId, ApiKeyId), Timestamp>>>,
 }
@@ -45,9 +48,17 @@ pub struct ApiKeys {
 impl ApiKeys {
     /// Keys of this database.
     pub fn new(clock: Clock, database: Database) -> Self {
+        let by_prefix = Gather::new({
+            let database = database.clone();
+            move |prefixes: Vec<String>| {
+                let database = database.clone();
+                async move { store::api_keys_by_prefix(database.read(), &prefixes).await }
+            }
+        });
         Self {
             clock,
             database,
+            by_prefix,
             used: Arc::default(),
         }
     }
@@ -172,7 +183,7 @@ impl ApiKeys {
     /// Who signs in with this key.
     pub(super) async fn authenticate(&self, credential: &str) -> Result<SignedIn, SignInError> {
         let text = KeyText::parse(credential)?;
-        let Some((api_key, hash)) = store::api_key_by_prefix(self.database.read(), text.prefix()).await? else {
+        let Some((api_key, hash)) = self.by_prefix.get(text.prefix().to_owned()).await? else {
             return Err(Rejection::Refused.into());
         };
         // Only the holder of the secret is told more than that it is refused.

@@ -4,6 +4,7 @@ use async_graphql::{Context, Object};
 
 use super::{Balance, CreditEntry, Session};
 use crate::domain::ledger::Posted;
+use crate::domain::ledger::credit_log::Entry;
 use crate::graphql::context::scope;
 use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::member::Account;
@@ -11,7 +12,7 @@ use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Present, UserError};
 use crate::graphql::scalars::LiveCursorText;
 
-/// What one posted command has to show. Things are read when they are asked for, as they are by then.
+/// What one posted command has to show. Things that may change are read when they are asked for, as they are by then.
 impl Outcome<Posted> {
     async fn session(&self, ctx: &Context<'_>) -> Result<Option<Session>, ApiError> {
         let id = match (&self.done, &self.present) {
@@ -27,12 +28,15 @@ impl Outcome<Posted> {
     }
 
     async fn entry(&self, ctx: &Context<'_>) -> Result<Option<CreditEntry>, ApiError> {
-        let posted = self.done.as_ref();
-        let Some((account_id, id)) = posted.and_then(|posted| Some((posted.account_id, posted.outcome.entry_id?)))
-        else {
+        let Some(posted) = &self.done else {
             return Ok(None);
         };
-        let entry = scope(ctx)?.loaders.entry_of_command(account_id, id).await?;
+        let account_id = posted.account_id;
+        let entry = match (&posted.entry, posted.outcome.entry_id) {
+            (Some(entry), _) => Some(Entry::posted(account_id, entry.clone())),
+            (None, Some(id)) => scope(ctx)?.loaders.entry_of_command(account_id, id).await?,
+            (None, None) => None,
+        };
         Ok(entry.map(CreditEntry::new))
     }
 

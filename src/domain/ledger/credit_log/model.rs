@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use crate::domain::ledger::model::{ContraAccount, EntryKind, Lot};
+use crate::domain::ledger::model::{ContraAccount, EntryKind, Lot, NewEntry};
 use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -46,6 +46,28 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// An entry that has just been posted, of which nothing has been given or taken back yet.
+    pub fn posted(account_id: AccountId, entry: NewEntry) -> Self {
+        Self {
+            id: entry.id,
+            account_id,
+            sequence: entry.sequence,
+            occurred_at: entry.occurred_at,
+            kind: entry.kind,
+            contra: entry.contra,
+            amount: entry.amount,
+            balance_after: entry.balance_after,
+            description: entry.description,
+            cause: entry.cause,
+            member_id: entry.member_id,
+            session_id: entry.session_id,
+            top_up_id: entry.top_up_id,
+            reverses: entry.reverses,
+            taken_back: Credits::ZERO,
+            hash: entry.hash,
+        }
+    }
+
     /// The balance before it.
     pub fn balance_before(&self) -> Credits {
         Credits::from_units(self.balance_after.units().saturating_sub(self.amount.units()))

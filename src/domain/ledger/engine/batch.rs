@@ -165,12 +165,18 @@ impl Run {
             tracing::error!(operation = request.command.operation(), reason, "the core panicked");
             Fault::Internal(format!("{} panicked: {reason}", request.command.operation()))
         })??;
-        let (outcome, replayed) = (decision.outcome, decision.replayed);
-        if !replayed {
+        let posted = Posted::new(
+            &decision.header,
+            decision.outcome,
+            &decision.entries,
+            decision.replayed,
+            self.epoch,
+        );
+        if !decision.replayed {
             work.changes.swept |= request.command == Command::Sweep;
             work.accept(decision);
         }
-        Ok(Posted::new(&work.state.header, outcome, replayed, self.epoch))
+        Ok(posted)
     }
 }
 

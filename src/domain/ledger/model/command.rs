@@ -210,11 +210,12 @@ impl Command {
         )
     }
 
-    /// The most that the command may draw from lots, beyond what its own session holds is not known here: 0 where it draws
-    /// none. The loader reads lots in spending order up to the sum over a batch, plus the holds of the sessions named.
+    /// The most credits that the command may draw from lots, or hold so that a later command of its batch may draw them. What
+    /// its own session holds already is not known here.
     pub fn may_draw(&self) -> Credits {
         match self {
-            Self::Complete { credits, .. } => credits.unwrap_or(Credits::ZERO),
+            Self::Book { credits, .. } => *credits,
+            Self::Reschedule { credits, .. } | Self::Complete { credits, .. } => credits.unwrap_or(Credits::ZERO),
             Self::Cancel { fee, .. } => fee.unwrap_or(Credits::ZERO),
             Self::TakeBack { target, .. } => *target,
             Self::Adjust { amount, .. } => amount.abs(),

@@ -115,6 +115,12 @@ pub enum Refusal {
     /// The member left the team.
     #[error("this member was removed from the team")]
     MemberRemoved,
+    /// No such member in the account to act for.
+    #[error("the member on whose behalf this is asked does not exist")]
+    ActingMemberNotFound,
+    /// The member to act for left the team.
+    #[error("the member on whose behalf this is asked was removed from the team")]
+    ActingMemberRemoved,
     /// No such session in the account.
     #[error("this session does not exist")]
     SessionNotFound,
@@ -191,6 +197,17 @@ pub enum Refusal {
         /// By which entry.
         entry_id: EntryId,
     },
+}
+
+impl Refusal {
+    /// The same about the member on whose behalf a key asks.
+    pub(super) fn of_acting_member(self) -> Self {
+        match self {
+            Self::MemberNotFound => Self::ActingMemberNotFound,
+            Self::MemberRemoved => Self::ActingMemberRemoved,
+            other => other,
+        }
+    }
 }
 
 impl Decision {

@@ -45,8 +45,7 @@ pub struct Policy {
 /// Decides `request` on `state` at `now`, which is not before the state's last time.
 ///
 /// In this order: a known key answers what it answered before; whoever a key acts for is on the team; what is due expires; the
-/// command is decided. A refusal changes
-/// nothing, not even what was due; a decision holds everything there is to write.
+/// command is decided. A refusal changes nothing, not even what was due; a decision holds everything there is to write.
 pub fn decide(state: &AccountState, request: &Request, now: Timestamp, policy: &Policy) -> Result<Decision, Refusal> {
     let digest = request.command.digest();
     if let Some(record) = request.key.as_ref().and_then(|key| state.keys.get(key)) {
@@ -56,7 +55,7 @@ pub fn decide(state: &AccountState, request: &Request, now: Timestamp, policy: &
         return Ok(Decision::replay(state, record.outcome));
     }
     if let Some(acting) = request.acting() {
-        state.present_member(acting)?;
+        state.present_member(acting).map_err(Refusal::of_acting_member)?;
     }
     let mut draft = Draft::new(state, request, now, policy);
     draft.expire_due()?;

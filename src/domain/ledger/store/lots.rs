@@ -114,11 +114,7 @@ fn reaches_lots(command: &Command) -> bool {
 /// More than the batch can draw: what its commands say themselves, the holds of sessions loaded, and what the batch itself
 /// holds, since it may be charged in the same batch.
 fn demand(work: &Work) -> Credits {
-    let of_commands = work.requests.iter().map(|request| match &request.command {
-        Command::Book { credits, .. } => *credits,
-        Command::Reschedule { credits, .. } => credits.unwrap_or(Credits::ZERO),
-        command => command.may_draw(),
-    });
+    let of_commands = work.requests.iter().map(|request| request.command.may_draw());
     let of_sessions = work
         .state
         .sessions

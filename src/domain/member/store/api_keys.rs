@@ -19,6 +19,7 @@ use super::super::model::ApiKey;
 use super::rows_by_id;
 
 const KEYS: Columns = &[("account_id", Kind::BigInt), ("id", Kind::Uuid)];
+const PREFIXES: Columns = &[("prefix", Kind::Text)];
 /// Keys of one sort that are listed. Above the number of active ones that there may be.
 const MAX_KEYS: u64 = 200;
 /// Uses written by one statement: each has three values, and databases bound their number.
@@ -42,19 +43,24 @@ pub(in super::super) async fn api_keys_by_id(
     with_uses(connection, rows).await
 }
 
-/// The key with this prefix and the hash that was kept of it. When it was last used is not read: nobody who signs in asks.
-pub(in super::super) async fn api_key_by_prefix(
+/// The keys with these prefixes, and the hashes that were kept of them. When they were last used is not read: nobody who signs
+/// in asks.
+pub(in super::super) async fn api_keys_by_prefix(
     connection: &impl ConnectionTrait,
-    prefix: &str,
-) -> Result<Option<(ApiKey, Vec<u8>)>, Fault> {
-    let row = api_key::Entity::find()
-        .filter(api_key::Column::Prefix.eq(prefix))
-        .one(connection)
-        .await?;
-    Ok(row.map(|row| {
+    prefixes: &[String],
+) -> Result<HashMap<String, (ApiKey, Vec<u8>)>, Fault> {
+    let mut named = Rows::new(PREFIXES);
+    prefixes.iter().for_each(|prefix| named.push([prefix.into()]));
+    let backend = connection.get_database_backend();
+    let relation = named.relation(backend, 1);
+    let sql = format!("SELECT t.* FROM {relation} JOIN api_key t ON t.prefix = r.prefix");
+    let statement = named.statement(backend, sql);
+    let rows = api_key::Entity::find().from_raw_sql(statement).all(connection).await?;
+    let keys = rows.into_iter().map(|row| {
         let hash = row.secret_hash.clone();
-        (from_row(row, None), hash)
-    }))
+        (row.prefix.clone(), (from_row(row, None), hash))
+    });
+    Ok(keys.collect())
 }
 
 /// All active keys of the account or the platform, and the newest of the others; newest first.

@@ -9,7 +9,7 @@ pub(super) use accounts::{
     make_installation, release_external_id, take_account_numbers, update_account,
 };
 pub(super) use api_keys::{
-    api_key, api_key_by_prefix, api_keys, api_keys_by_id, insert_api_key, revoke_api_key, save_api_key_uses,
+    api_key, api_keys, api_keys_by_id, api_keys_by_prefix, insert_api_key, revoke_api_key, save_api_key_uses,
 };
 pub(super) use members::{
     contacts, count_owners, first_member, insert_member, member, member_by_external_id, members, members_after,

@@ -1,0 +1,195 @@
+//! Look-ups that many callers make at the same time, gathered into few statements.
+//!
+//! While one statement is under way, whoever asks waits, and the next statement asks for all of them. Nothing is kept between
+//! statements, and nobody is answered from one that began before they asked: what they get is as fresh as if they had asked
+//! alone.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::hash::Hash;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::domain::fault::Fault;
+
+/// Most keys in one statement.
+const MOST_KEYS: usize = 500;
+
+type Found<K, V> = Result<HashMap<K, V>, Fault>;
+type Load<K, V> = dyn Fn(Vec<K>) -> Pin<Box<dyn Future<Output = Found<K, V>> + Send>> + Send + Sync;
+
+/// A look-up by key that gathers. Cloning shares it.
+pub(in crate::domain) struct Gather<K, V> {
+    load: Arc<Load<K, V>>,
+    waiting: Arc<Mutex<Waiting<K, V>>>,
+}
+
+/// What is asked for, and who waits for it.
+type Caller<K, V> = (K, oneshot::Sender<Result<Option<V>, Fault>>);
+
+struct Waiting<K, V> {
+    callers: Vec<Caller<K, V>>,
+    /// A task is serving: it comes back for whoever waits.
+    is_served: bool,
+}
+
+impl<K, V> Gather<K, V>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    V: Clone + Send + 'static,
+{
+    /// Looks up by `load`, which gets each key once, and leaves out of its answer what does not exist.
+    pub(in crate::domain) fn new<F>(load: impl Fn(Vec<K>) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Found<K, V>> + Send + 'static,
+    {
+        let waiting = Waiting {
+            callers: Vec::new(),
+            is_served: false,
+        };
+        Self {
+            load: Arc::new(move |keys| Box::pin(load(keys))),
+            waiting: Arc::new(Mutex::new(waiting)),
+        }
+    }
+
+    /// What there is under this key.
+    pub(in crate::domain) async fn get(&self, key: K) -> Result<Option<V>, Fault> {
+        let (answer, answered) = oneshot::channel();
+        let must_serve = {
+            let mut waiting = lock(&self.waiting);
+            waiting.callers.push((key, answer));
+            !std::mem::replace(&mut waiting.is_served, true)
+        };
+        if must_serve {
+            // A task of its own: the caller may hang up, and the others must still be answered.
+            tokio::spawn(self.clone().serve());
+        }
+        answered
+            .await
+            .unwrap_or_else(|_| Err(Fault::Internal("a look-up ended before it answered".to_owned())))
+    }
+
+    async fn serve(self) {
+        let turn = Turn(&self.waiting);
+        while let Some(callers) = turn.take() {
+            let keys: HashSet<K> = callers.iter().map(|(key, _)| key.clone()).collect();
+            let found = (self.load)(keys.into_iter().collect()).await;
+            for (key, answer) in callers {
+                let value = found.as_ref().map(|found| found.get(&key).cloned());
+                // Whoever hung up does not want it.
+                let _ = answer.send(value.map_err(Clone::clone));
+            }
+        }
+    }
+}
+
+impl<K, V> Clone for Gather<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            load: Arc::clone(&self.load),
+            waiting: Arc::clone(&self.waiting),
+        }
+    }
+}
+
+impl<K, V> fmt::Debug for Gather<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gather").finish_non_exhaustive()
+    }
+}
+
+/// The turn of the one task that serves. When it dies, those who wait are told, and the next caller starts another.
+struct Turn<'g, K, V>(&'g Mutex<Waiting<K, V>>);
+
+impl<K, V> Turn<'_, K, V> {
+    /// Those to serve next; the turn is over when nobody waits.
+    fn take(&self) -> Option<Vec<Caller<K, V>>> {
+        let mut waiting = lock(self.0);
+        let count = waiting.callers.len().min(MOST_KEYS);
+        waiting.is_served = count > 0;
+        (count > 0).then(|| waiting.callers.drain(..count).collect())
+    }
+}
+
+impl<K, V> Drop for Turn<'_, K, V> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut waiting = lock(self.0);
+            waiting.is_served = false;
+            waiting.callers.clear();
+        }
+    }
+}
+
+fn lock<K, V>(waiting: &Mutex<Waiting<K, V>>) -> MutexGuard<'_, Waiting<K, V>> {
+    // Every change is complete before anything could panic.
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::join_all;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// Answers each even number with its half, once it is let go.
+    fn halves(statements: &Arc<AtomicUsize>, go: &Arc<Semaphore>) -> Gather<u32, u32> {
+        let (statements, go) = (Arc::clone(statements), Arc::clone(go));
+        Gather::new(move |keys: Vec<u32>| {
+            let (statements, go) = (Arc::clone(&statements), Arc::clone(&go));
+            async move {
+                go.acquire().await.expect("open").forget();
+                statements.fetch_add(1, Ordering::SeqCst);
+                assert!(!keys.contains(&13), "thirteen is too much");
+                let even = keys.into_iter().filter(|key| key % 2 == 0);
+                Ok(even.map(|key| (key, key / 2)).collect())
+            }
+        })
+    }
+
+    #[tokio::test]
+    async fn those_who_ask_meanwhile_share_the_next_statement() {
+        let (statements, go) = (Arc::default(), Arc::new(Semaphore::new(0)));
+        let gather = halves(&statements, &go);
+        let first = tokio::spawn({
+            let gather = gather.clone();
+            async move { gather.get(2).await }
+        });
+        // Taken, and under way: it waits to be let go.
+        let is_under_way = || {
+            let waiting = lock(&gather.waiting);
+            waiting.is_served && waiting.callers.is_empty()
+        };
+        while !is_under_way() {
+            tokio::task::yield_now().await;
+        }
+        let others = tokio::spawn({
+            let gather = gather.clone();
+            async move { join_all((0..100).map(|key| gather.get(key % 10))).await }
+        });
+        while lock(&gather.waiting).callers.len() < 100 {
+            tokio::task::yield_now().await;
+        }
+        go.add_permits(2);
+        assert_eq!(first.await.expect("ends"), Ok(Some(1)));
+        for (key, found) in (0..100_u32).zip(others.await.expect("ends")) {
+            let key = key % 10;
+            assert_eq!(found, Ok((key % 2 == 0).then_some(key / 2)));
+        }
+        assert_eq!(statements.load(Ordering::SeqCst), 2);
+        assert!(!lock(&gather.waiting).is_served);
+    }
+
+    #[tokio::test]
+    async fn a_look_up_that_dies_is_told_and_the_next_one_works() {
+        let gather = halves(&Arc::default(), &Arc::new(Semaphore::new(10)));
+        assert!(matches!(gather.get(13).await, Err(Fault::Internal(_))));
+        assert_eq!(gather.get(4).await, Ok(Some(2)));
+    }
+}
