@@ -8,9 +8,23 @@ pub enum Fault {
     /// The database cannot be reached, or is too busy. Trying again later may succeed.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// Somebody else holds what this needs, for longer than it may wait: others are not concerned. Trying again later may
+    /// succeed.
+    #[error("contended: {0}")]
+    Contended(String),
     /// A bug, or rows that contradict each other.
     #[error("internal: {0}")]
     Internal(String),
+}
+
+impl Fault {
+    /// Whether trying again may succeed.
+    pub const fn passes(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::Contended(_) => true,
+            Self::Internal(_) => false,
+        }
+    }
 }
 
 /// Why a reading use case gives nothing.

@@ -69,7 +69,7 @@ impl From<Fault> for ApiError {
     fn from(fault: Fault) -> Self {
         let reference = Uuid::new_v4().simple().to_string();
         let code = match fault {
-            Fault::Unavailable(detail) => {
+            Fault::Unavailable(detail) | Fault::Contended(detail) => {
                 tracing::warn!(%reference, %detail, "unavailable");
                 ErrorCode::Unavailable
             }

@@ -336,3 +336,24 @@ fn lock_files_of_examples_name_no_registry() {
         assert!(!named, "{} says where packages were downloaded from", source.path);
     }
 }
+
+/// A document that no test sends may say what it likes.
+#[test]
+fn every_document_is_sent_by_a_test() {
+    let tests: String = sources(&["tests"], &["rs", "ts", "mjs"])
+        .into_iter()
+        .map(|source| source.text)
+        .collect();
+    let unsent: Vec<String> = sources(&["tests/documents"], &["graphql"])
+        .into_iter()
+        .filter(|document| {
+            let name = Path::new(&document.path)
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy();
+            !tests.contains(&format!("\"{name}\""))
+        })
+        .map(|document| format!("{} is sent by no test", document.path))
+        .collect();
+    complain(&unsent);
+}

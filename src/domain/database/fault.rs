@@ -26,50 +26,50 @@ impl MayFault for QueryError {
     }
 }
 
-/// Unavailable is what may go better next time: no connection, a lost one, a lock not got in time, a transaction that lost to
-/// another. The rest is a bug or a broken database.
+/// Unavailable is what may go better next time: no connection, a lost one, a transaction that lost to another. Contended is a
+/// lock not got in time. The rest is a bug or a broken database.
 impl From<DbErr> for Fault {
     fn from(error: DbErr) -> Self {
-        let passes = match &error {
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        let fault = match &error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable,
             DbErr::Exec(RuntimeErr::SqlxError(driver)) | DbErr::Query(RuntimeErr::SqlxError(driver)) => {
-                driver_error_passes(driver)
+                of_driver(driver)
             }
-            _ => false,
+            _ => Self::Internal,
         };
-        let message = error.to_string();
-        if passes {
-            Self::Unavailable(message)
-        } else {
-            Self::Internal(message)
-        }
+        fault(error.to_string())
     }
 }
 
-fn driver_error_passes(error: &DriverError) -> bool {
+fn of_driver(error: &DriverError) -> fn(String) -> Fault {
     match error {
-        DriverError::Database(error) => error.code().is_some_and(|code| code_passes(error.as_ref(), &code)),
+        DriverError::Database(error) => error
+            .code()
+            .map_or(Fault::Internal, |code| of_code(error.as_ref(), &code)),
         DriverError::Io(_)
         | DriverError::Tls(_)
         | DriverError::Protocol(_)
         | DriverError::PoolTimedOut
         | DriverError::PoolClosed
-        | DriverError::WorkerCrashed => true,
-        _ => false,
+        | DriverError::WorkerCrashed => Fault::Unavailable,
+        _ => Fault::Internal,
     }
 }
 
-fn code_passes(error: &dyn DatabaseError, code: &str) -> bool {
+fn of_code(error: &dyn DatabaseError, code: &str) -> fn(String) -> Fault {
     if error.try_downcast_ref::<sea_orm::sqlx::sqlite::SqliteError>().is_some() {
-        // The low byte is the primary code: BUSY and LOCKED.
-        return code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6));
+        // The low byte is the primary code: BUSY and LOCKED, which on SQLite is the whole database.
+        let is_busy = code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6));
+        return if is_busy { Fault::Unavailable } else { Fault::Internal };
     }
-    // Connection exceptions; serialization failure and deadlock; lock timeout; statement timeout; out of connections, memory,
-    // disk; the server shuts down, crashed or starts up; idle in a transaction for too long.
-    code.starts_with("08")
-        || code.starts_with("53")
-        || matches!(
-            code,
-            "40001" | "40P01" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "25P03"
-        )
+    match code {
+        // Lock timeout.
+        "55P03" => Fault::Contended,
+        // Serialization failure and deadlock; statement timeout; the server shuts down, crashed or starts up; idle in a
+        // transaction for too long.
+        "40001" | "40P01" | "57014" | "57P01" | "57P02" | "57P03" | "25P03" => Fault::Unavailable,
+        // Connection exceptions; out of connections, memory, disk.
+        _ if code.starts_with("08") || code.starts_with("53") => Fault::Unavailable,
+        _ => Fault::Internal,
+    }
 }

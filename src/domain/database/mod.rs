@@ -162,9 +162,7 @@ where
                 }
             };
             match result {
-                Err(error)
-                    if may_retry && retries < RETRIES && matches!(error.fault(), Some(Fault::Unavailable(_))) =>
-                {
+                Err(error) if may_retry && retries < RETRIES && error.fault().is_some_and(Fault::passes) => {
                     retries += 1;
                     tracing::debug!(retries, fault = ?error.fault(), "running a transaction again");
                     tokio::time::sleep(backoff(retries)).await;

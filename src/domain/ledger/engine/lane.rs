@@ -59,7 +59,7 @@ impl Lane {
             let requests = Arc::new(attempt.requests);
             match self.poster.post(Arc::clone(&requests)).await {
                 Ok(outcomes) => self.answer(outcomes, attempt.answers),
-                Err(fault @ Fault::Internal(_)) if attempt.answers.iter().flatten().count() > 1 => {
+                Err(fault) if may_be_of_one_part(&fault, &attempt.answers) => {
                     tracing::error!(%fault, "a batch failed; its parts are tried alone");
                     for part in parts(&requests, attempt.answers).into_iter().rev() {
                         work.push_front(part);
@@ -88,6 +88,16 @@ impl Lane {
         for (account_id, sequence) in rings {
             self.bell.ring(account_id, sequence);
         }
+    }
+}
+
+/// Whether a part of the batch may be to blame, and the others do better alone. Who holds an account's row is in the way of
+/// all its commands, and a database that is gone of everybody's.
+fn may_be_of_one_part(fault: &Fault, answers: &[Vec<oneshot::Sender<Answer>>]) -> bool {
+    match fault {
+        Fault::Internal(_) => answers.iter().flatten().count() > 1,
+        Fault::Contended(_) => answers.len() > 1,
+        Fault::Unavailable(_) => false,
     }
 }
 

@@ -50,7 +50,9 @@ pub(in super::super) async fn api_keys_by_prefix(
     prefixes: &[String],
 ) -> Result<HashMap<String, (ApiKey, Vec<u8>)>, Fault> {
     let mut named = Rows::new(PREFIXES);
-    prefixes.iter().for_each(|prefix| named.push([prefix.into()]));
+    for prefix in prefixes {
+        named.push([prefix.into()]);
+    }
     let backend = connection.get_database_backend();
     let relation = named.relation(backend, 1);
     let sql = format!("SELECT t.* FROM {relation} JOIN api_key t ON t.prefix = r.prefix");

@@ -98,6 +98,38 @@ fn refusing_trigger(scratch: &Scratch) -> &'static [&'static str] {
 }
 
 #[tokio::test]
+async fn an_account_whose_row_is_held_by_somebody_keeps_nobody_else_from_posting() {
+    // SQLite knows no locks of rows.
+    for room in Room::each().await {
+        if room.scratch.url.starts_with("sqlite") {
+            room.end(&[]).await;
+            continue;
+        }
+        let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NEW.description = 'held' THEN RAISE 'as asked' USING ERRCODE = '55P03'; END IF; RETURN NEW; END $$";
+        let trigger = "CREATE TRIGGER refuse BEFORE INSERT ON credit_entry FOR EACH ROW EXECUTE FUNCTION refuse()";
+        room.scratch.change(&[refuse, trigger]).await;
+        let answers = a_batch_with(&room, "held").await;
+        let [one, two, three] = &answers[..] else {
+            panic!("three accounts");
+        };
+        assert!(one[0].is_ok() && three[0].is_ok(), "other accounts: {answers:?}");
+        // All that waited for the account is told the same, and nothing of it is done.
+        assert!(
+            two.iter()
+                .all(|answer| matches!(answer, Err(LedgerError::Fault(Fault::Contended(_))))),
+            "{two:?}"
+        );
+        let held = AccountId::from_number(3);
+        assert_eq!(
+            room.post(held, "later", grant(2)).await.expect("posts").balance.posted,
+            Credits::whole(2)
+        );
+        room.end(&[1, 3, 5, 7].map(AccountId::from_number)).await;
+    }
+}
+
+#[tokio::test]
 async fn f01_equal_keys_gathered_together_are_first_and_replay() {
     for room in Room::each().await {
         let account = room.account(2).await;
@@ -205,7 +237,10 @@ async fn whoever_a_key_acts_for_is_looked_up_under_the_lock_and_a_replay_asks_no
         };
         let stranger = MemberId::from_uuid(Uuid::nil());
         let refused = room.engine.post(account, ask("b", stranger)).await;
-        assert_eq!(refused.unwrap_err(), LedgerError::Refused(Refusal::MemberNotFound));
+        assert_eq!(
+            refused.unwrap_err(),
+            LedgerError::Refused(Refusal::ActingMemberNotFound)
+        );
         room.engine
             .post(account, ask("a", member(account)))
             .await
@@ -214,7 +249,7 @@ async fn whoever_a_key_acts_for_is_looked_up_under_the_lock_and_a_replay_asks_no
         let again = room.engine.post(account, ask("a", member(account))).await;
         assert!(again.expect("as before").replayed, "{}", room.scratch.url);
         let refused = room.engine.post(account, ask("b", member(account))).await;
-        assert_eq!(refused.unwrap_err(), LedgerError::Refused(Refusal::MemberRemoved));
+        assert_eq!(refused.unwrap_err(), LedgerError::Refused(Refusal::ActingMemberRemoved));
         room.end(&[account]).await;
     }
 }

@@ -84,8 +84,8 @@ fn whoever_a_key_acts_for_is_on_the_team_unless_it_is_a_replay() {
     };
     let stranger = MemberId::from_uuid(uuid::Uuid::from_u128(3));
     for (acting, refusal) in [
-        (stranger, Refusal::MemberNotFound),
-        (removed_member(), Refusal::MemberRemoved),
+        (stranger, Refusal::ActingMemberNotFound),
+        (removed_member(), Refusal::ActingMemberRemoved),
     ] {
         assert_eq!(ask(&world, &command, Some(acting)).unwrap_err(), refusal);
     }
