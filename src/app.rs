@@ -2,14 +2,12 @@
 //!
 //! Called by commands, and by tests, which bring a database and a clock of their own.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
-
-use axum::Router;
 
 use crate::adapters::database::{self, OpenError, OpenOptions};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
-use crate::config::{AuthSettings, Settings};
+use crate::config::{AuthSettings, DocumentSettings, Settings};
 use crate::domain::Services;
 use crate::domain::database::Database;
 use crate::domain::fault::Fault;
@@ -20,8 +18,8 @@ use crate::domain::ledger::sessions::Sessions;
 use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings, SilentBell};
 use crate::domain::member::{Accounts, ApiKeys, KeySetSource, Members, SignIn, SignInSettings, open_installation};
 use crate::domain::top_up::TopUps;
-use crate::graphql::{self, ExportLinks};
-use crate::http;
+use crate::graphql::{self, ExportLinks, Limits, TrustedDocuments};
+use crate::http::{self, Door};
 use crate::primitives::clock::Clock;
 
 /// What a caller who is told BUSY is told to wait.
@@ -32,6 +30,7 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 pub struct App {
     services: Services,
     database: Database,
+    trusted: TrustedDocuments,
 }
 
 /// Why the application does not start.
@@ -54,6 +53,14 @@ pub enum StartError {
     /// The address of the keys that sign tokens is no good.
     #[error("setting auth.jwks_url {0}")]
     KeySet(#[from] InvalidKeySetUrl),
+    /// The trusted documents cannot be had.
+    #[error("setting documents.trusted names {path}: {reason}")]
+    Documents {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The database does not answer.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -87,6 +94,7 @@ impl App {
     /// Starts on an open, migrated database.
     pub async fn start(database: Database, settings: &Settings, clock: Clock) -> Result<Self, StartError> {
         let sign_in_settings = sign_in_settings(&settings.auth)?;
+        let trusted = trusted_documents(&settings.documents)?;
         let installation = open_installation(&database, &clock).await?;
         let ledger_settings = LedgerSettings {
             engine: engine_settings(&database, settings),
@@ -110,7 +118,11 @@ impl App {
             ledger,
             clock: time(),
         };
-        Ok(Self { services, database })
+        Ok(Self {
+            services,
+            database,
+            trusted,
+        })
     }
 
     /// The use cases.
@@ -124,13 +136,24 @@ impl App {
     }
 
     /// The HTTP interface. Links that clients follow begin with `base_url`.
-    pub fn router(&self, settings: &Settings, base_url: &str) -> Router {
+    pub fn door(&self, settings: &Settings, base_url: &str) -> Arc<Door> {
         let export_links = ExportLinks::new(settings.secret.reveal().as_bytes(), base_url);
-        let schema = graphql::build_schema(self.services.clone(), export_links.clone());
-        let door = http::Settings {
-            allowed_origins: settings.cors_origins.clone(),
+        let limits = Limits {
+            cost: settings.limits.cost,
+            trusted: self.trusted.clone(),
+            only_trusted: settings.documents.only_trusted,
         };
-        http::router(schema, self.services.clone(), export_links, &door)
+        let schema = graphql::build_schema(self.services.clone(), export_links.clone(), limits);
+        let rate = NonZeroU32::new(settings.limits.rate).map(|per_second| http::Rate {
+            per_second,
+            burst: settings.limits.burst,
+        });
+        let door = http::Settings {
+            allowed_origins: settings.http.cors_origins.clone(),
+            rate,
+            body_timeout: settings.http.body_timeout,
+        };
+        Arc::new(Door::new(schema, self.services.clone(), export_links, door))
     }
 
     /// Answers what waits, writes down what was remembered, and closes the database.
@@ -160,6 +183,18 @@ fn engine_settings(database: &Database, settings: &Settings) -> EngineSettings {
         queue_limit: given.queue,
         retry_after_seconds: RETRY_AFTER_SECONDS,
     }
+}
+
+fn trusted_documents(settings: &DocumentSettings) -> Result<TrustedDocuments, StartError> {
+    let Some(path) = &settings.trusted else {
+        return Ok(TrustedDocuments::default());
+    };
+    let wrong = |reason: String| StartError::Documents {
+        path: path.display().to_string(),
+        reason,
+    };
+    let manifest = std::fs::read_to_string(path).map_err(|reason| wrong(reason.to_string()))?;
+    TrustedDocuments::read(&manifest).map_err(|reason| wrong(reason.to_string()))
 }
 
 fn sign_in_settings(auth: &AuthSettings) -> Result<SignInSettings, InvalidKeySetUrl> {

@@ -84,9 +84,9 @@ impl Server {
     ) -> Result<(), Failure> {
         let stop = CancellationToken::new();
         let links = settings.public_url.as_deref().unwrap_or(&self.url);
-        let router = app.router(settings, links);
+        let door = app.door(settings, links);
         let workers = Workers::start(app.services());
-        let serving = tokio::spawn(http::serve(self.listener, router, stop.clone().cancelled_owned()));
+        let serving = tokio::spawn(http::serve(self.listener, door, stop.clone().cancelled_owned()));
         let told = match ready() {
             Ok(()) => {
                 self.told_to_stop.await;

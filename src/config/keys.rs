@@ -21,6 +21,7 @@ pub(super) struct Key {
 pub(super) enum Form {
     Text,
     Number,
+    Flag,
     List,
     /// Never shown.
     Secret,
@@ -149,6 +150,49 @@ pub(super) const KEYS: &[Key] = &[
         about: "Sites whose pages may call the API from a browser. In the environment: separated by commas.",
     },
     Key {
+        path: "http.body_seconds",
+        default: Some("10"),
+        form: Form::Number,
+        allowed: "a number from 1 to 3600",
+        about: "How long the body of a request may take to come.",
+    },
+    Key {
+        path: "limits.cost",
+        default: Some("10000"),
+        form: Form::Number,
+        allowed: "a number from 1 to 1000000000",
+        about: "What one operation may cost, at most: about a unit a field, times the items that are asked for.",
+    },
+    Key {
+        path: "limits.rate",
+        default: None,
+        form: Form::Number,
+        allowed: "a number from 0 to 100000000",
+        about: "Cost a second of each caller: a member, an API key, or an address without either. 0 is as much as they like. \
+                1000000 in production when not set, 0 in development.",
+    },
+    Key {
+        path: "limits.burst",
+        default: Some("5000000"),
+        form: Form::Number,
+        allowed: "a number from 1 to 1000000000",
+        about: "Cost that a caller may ask for at once after a rest. At least limits.cost.",
+    },
+    Key {
+        path: "documents.trusted",
+        default: None,
+        form: Form::Text,
+        allowed: "the path of a JSON file",
+        about: "Operations that are run by id: a JSON object from ids to GraphQL documents.",
+    },
+    Key {
+        path: "documents.only_trusted",
+        default: Some("false"),
+        form: Form::Flag,
+        allowed: "true or false",
+        about: "Whether no operations are run but the trusted ones.",
+    },
+    Key {
         path: "log.level",
         default: Some("info"),
         form: Form::Text,
@@ -181,7 +225,7 @@ impl Form {
         let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
         match self {
             Self::Text => quoted(text),
-            Self::Number => text.to_owned(),
+            Self::Number | Self::Flag => text.to_owned(),
             Self::List => {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                 format!("[{}]", items.map(quoted).collect::<Vec<_>>().join(", "))

@@ -8,9 +8,9 @@
 
 mod connection;
 mod context;
-mod document;
 mod errors;
 mod export_link;
+mod guard;
 mod inputs;
 mod ledger;
 mod loaders;
@@ -20,7 +20,6 @@ mod payload;
 mod refusals;
 mod scalars;
 mod top_up;
-mod weight;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,12 +31,13 @@ use crate::domain::event::LiveCursor;
 use crate::primitives::ids::AccountId;
 
 use context::Scope;
+use guard::Guard;
 use loaders::Loaders;
 
 pub use context::Caller;
-pub use document::{Intent, intent};
-pub use errors::{ApiError, ErrorCode, code_of, refused_request};
+pub use errors::{ApiError, ErrorCode, code_of, rate_limited, refused_request, retry_after_seconds};
 pub use export_link::{ExportLinks, ExportOrder, InvalidLink, Requester};
+pub use guard::{InvalidManifest, Limits, Operation, OperationKind, Parameters, TrustedDocuments, document_id_of};
 
 /// What can be asked.
 #[derive(MergedObject, Default)]
@@ -55,23 +55,20 @@ pub struct Mutation(
 
 type Inner = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 
-/// Fields of one operation at the most, each list counted once.
-const MOST_FIELDS: usize = 1_000;
-/// Directives on one field at the most.
-const MOST_DIRECTIVES: usize = 10;
-
 /// The schema with the domain behind it.
 #[derive(Clone)]
 pub struct Schema {
     inner: Inner,
+    guard: Arc<Guard>,
     services: Services,
     export_links: ExportLinks,
 }
 
 /// Builds the schema that serves.
-pub fn build_schema(services: Services, export_links: ExportLinks) -> Schema {
+pub fn build_schema(services: Services, export_links: ExportLinks, limits: Limits) -> Schema {
     Schema {
         inner: bare_schema(),
+        guard: Arc::new(Guard::new(limits)),
         services,
         export_links,
     }
@@ -87,15 +84,22 @@ fn bare_schema() -> Inner {
     Inner::build(Query::default(), Mutation::default(), EmptySubscription)
         .register_output_type::<payload::MutationPayload>()
         .register_output_type::<node::Node>()
-        .limit_depth(weight::DEEPEST)
-        .limit_complexity(MOST_FIELDS)
-        .limit_aliases(weight::MOST_ALIASES)
-        .limit_directives(MOST_DIRECTIVES)
         .disable_suggestions()
         .finish()
 }
 
 impl Schema {
+    /// The operation that a request asks for. One that asks for too much, or makes no sense as far as its document tells, is
+    /// answered here; the database is not asked.
+    pub fn check(&self, parameters: Parameters) -> Result<Operation, Box<Response>> {
+        self.guard.check(parameters)
+    }
+
+    /// The highest cost of one operation.
+    pub fn budget(&self) -> u64 {
+        self.guard.budget()
+    }
+
     /// Executes a query or a mutation. Without a caller only introspection has an answer.
     pub async fn execute(&self, mut request: Request, caller: Option<Caller>) -> Response {
         if let Some(caller) = caller {

@@ -5,6 +5,7 @@ mod api_keys;
 mod api_ledger;
 mod api_member;
 mod cli;
+mod door;
 mod faults;
 #[allow(dead_code, unused_imports, reason = "a harness has more than every test needs")]
 mod harness;

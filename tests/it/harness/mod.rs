@@ -99,8 +99,8 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
-        let router = app.router(&settings, &base);
-        let serving = ledgerbell::http::serve(listener, router, stop.clone().cancelled_owned());
+        let door = app.door(&settings, &base);
+        let serving = ledgerbell::http::serve(listener, door, stop.clone().cancelled_owned());
         let server = tokio::spawn(async move { serving.await.expect("the server ends well") });
         let anonymous = Client::new(&base, None);
         let key = make_key(app.services(), AccountId::PLATFORM, Permissions::all()).await;
