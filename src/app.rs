@@ -151,7 +151,11 @@ impl App {
         let door = http::Settings {
             allowed_origins: settings.http.cors_origins.clone(),
             rate,
+            max_connections: settings.http.max_connections,
+            head_timeout: settings.http.head_timeout,
             body_timeout: settings.http.body_timeout,
+            answer_timeout: settings.http.answer_timeout,
+            drain: settings.http.drain,
         };
         Arc::new(Door::new(schema, self.services.clone(), export_links, door))
     }

@@ -150,11 +150,40 @@ pub(super) const KEYS: &[Key] = &[
         about: "Sites whose pages may call the API from a browser. In the environment: separated by commas.",
     },
     Key {
+        path: "http.max_connections",
+        default: Some("20000"),
+        form: Form::Number,
+        allowed: "a number from 1 to 1000000",
+        about: "Connections at the same time, at most, websockets among them. The system must allow as many open files.",
+    },
+    Key {
+        path: "http.head_seconds",
+        default: Some("65"),
+        form: Form::Number,
+        allowed: "a number from 1 to 3600",
+        about: "How long the head of a request may take to come, and how long a connection may be idle. Longer than a proxy in \
+                front keeps its connections, or it will now and then send a request into one that closes.",
+    },
+    Key {
         path: "http.body_seconds",
         default: Some("10"),
         form: Form::Number,
         allowed: "a number from 1 to 3600",
         about: "How long the body of a request may take to come.",
+    },
+    Key {
+        path: "http.answer_seconds",
+        default: Some("30"),
+        form: Form::Number,
+        allowed: "a number from 1 to 3600",
+        about: "How long a client may take nothing of an answer that is being sent.",
+    },
+    Key {
+        path: "http.drain_seconds",
+        default: Some("10"),
+        form: Form::Number,
+        allowed: "a number from 0 to 3600",
+        about: "Over how long websockets are closed when the server is told to stop. Requests get a quarter of it before.",
     },
     Key {
         path: "limits.cost",

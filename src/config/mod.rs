@@ -135,8 +135,16 @@ pub struct EngineSettings {
 pub struct HttpSettings {
     /// Sites whose pages may call the API.
     pub cors_origins: Vec<String>,
+    /// Connections at the same time.
+    pub max_connections: usize,
+    /// How long the head of a request may take to come, and a connection be idle.
+    pub head_timeout: Duration,
     /// How long a body may take to come.
     pub body_timeout: Duration,
+    /// How long a client may take nothing of an answer.
+    pub answer_timeout: Duration,
+    /// Over how long sockets are closed.
+    pub drain: Duration,
 }
 
 /// What may be asked for.
@@ -256,7 +264,11 @@ impl Settings {
             },
             http: HttpSettings {
                 cors_origins: read.origins("http.cors_origins")?,
+                max_connections: read.number("http.max_connections", 1, 1_000_000)?,
+                head_timeout: read.seconds("http.head_seconds", 1, 3_600)?,
                 body_timeout: read.seconds("http.body_seconds", 1, 3_600)?,
+                answer_timeout: read.seconds("http.answer_seconds", 1, 3_600)?,
+                drain: read.seconds("http.drain_seconds", 0, 3_600)?,
             },
             limits: read_limits(read, mode)?,
             documents: read_documents(read)?,

@@ -13,19 +13,22 @@ mod health;
 mod log;
 mod media;
 mod parameters;
+mod server;
+mod stall;
 
-use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Response as GraphqlResponse, Value, value};
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use governor::clock::MonotonicClock;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -35,6 +38,7 @@ use crate::graphql::{Caller, ExportLinks, Operation, Schema, rate_limited};
 use allowance::{Allowances, Payer};
 
 pub use allowance::Rate;
+pub use server::serve;
 
 /// What the door may be told.
 #[derive(Clone, Debug)]
@@ -43,8 +47,16 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// What each caller may ask for over time; as much as they like when `None`.
     pub rate: Option<Rate>,
+    /// Connections at the same time, sockets among them, at most.
+    pub max_connections: usize,
+    /// How long the head of a request may take to come, and so how long a connection may be idle.
+    pub head_timeout: Duration,
     /// How long a body may take to come.
     pub body_timeout: Duration,
+    /// How long a client may take nothing of an answer.
+    pub answer_timeout: Duration,
+    /// Over how long sockets are closed when the server stops.
+    pub drain: Duration,
 }
 
 /// What handlers share.
@@ -54,6 +66,12 @@ pub struct Door {
     export_links: ExportLinks,
     settings: Settings,
     allowances: Allowances,
+    /// Set when the server was told to stop: it is no longer ready, and nothing long is begun.
+    stopping: CancellationToken,
+    /// Set when requests have ended, or had their time: sockets and streams close, each at its own moment of the drain.
+    drain: CancellationToken,
+    /// Sockets count themselves here, so that the server waits for them.
+    sockets: TaskTracker,
 }
 
 /// The door, shared by everything that goes through it.
@@ -68,6 +86,9 @@ impl Door {
             services,
             export_links,
             settings,
+            stopping: CancellationToken::new(),
+            drain: CancellationToken::new(),
+            sockets: TaskTracker::new(),
         }
     }
 
@@ -104,23 +125,22 @@ fn router(door: SharedDoor) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .fallback(no_such_path)
+        .layer(middleware::from_fn_with_state(Arc::clone(&door), refuse_upgrades))
         .with_state(door)
-        .layer(CatchPanicLayer::custom(|_| answer::panicked()))
-        .layer(middleware::from_fn(log::request));
-    match cross_origin {
+        .layer(CatchPanicLayer::custom(|_| answer::panicked()));
+    let routes = match cross_origin {
         Some(layer) => routes.layer(layer),
         None => routes,
-    }
+    };
+    routes.layer(middleware::from_fn(log::request))
 }
 
-/// Serves until `shutdown` resolves, then lets requests that are under way end.
-pub async fn serve(
-    listener: tokio::net::TcpListener,
-    door: SharedDoor,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let service = router(door).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(shutdown).await
+/// A server that was told to stop begins nothing that lasts.
+async fn refuse_upgrades(State(door): State<SharedDoor>, request: Request, next: Next) -> Response {
+    if door.stopping.is_cancelled() && request.headers().contains_key(header::UPGRADE) {
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")]).into_response();
+    }
+    next.run(request).await
 }
 
 /// Credentials travel in a header that pages set themselves, never in cookies, so that origins need no more leave than this.

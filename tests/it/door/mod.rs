@@ -1,5 +1,6 @@
 //! The door before anything is executed: what kind of operation it is, what it costs, who pays, and which documents are run.
 
+mod connections;
 mod documents;
 mod limits;
 mod operations;

@@ -56,6 +56,11 @@ impl Client {
         self.credential.as_deref()
     }
 
+    /// The server it calls.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Runs the operation kept in `tests/documents/<document>.graphql`.
     pub(crate) async fn run(&self, document: &str, variables: Value) -> Answer {
         self.query(&read_document(document), variables).await

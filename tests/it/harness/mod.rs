@@ -9,6 +9,7 @@
 
 mod client;
 mod database;
+mod raw;
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use client::{Answer, Client, read_document};
 pub(crate) use database::{TestDatabase, elsewhere, postgres_server};
+pub(crate) use raw::{Raw, RawAnswer};
 
 /// When tests begin: Monday, 2 March 2026, 09:00 UTC.
 pub(crate) const BEGIN: Timestamp = Timestamp::from_millis(1_772_442_000_000);
@@ -126,6 +128,16 @@ impl TestApp {
     /// The application.
     pub(crate) fn app(&self) -> &App {
         &self.app
+    }
+
+    /// Where the server is, without a slash at the end.
+    pub(crate) fn base(&self) -> &str {
+        self.platform.base()
+    }
+
+    /// Tells the server to stop, as SIGTERM does.
+    pub(crate) fn tell_to_stop(&self) {
+        self.stop.cancel();
     }
 
     /// Where the database is.
