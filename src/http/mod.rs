@@ -156,7 +156,12 @@ fn cross_origin(settings: &Settings) -> Option<CorsLayer> {
     let layer = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::ACCEPT,
+            log::REQUEST_ID,
+        ])
         .expose_headers([log::REQUEST_ID, header::RETRY_AFTER]);
     Some(layer)
 }

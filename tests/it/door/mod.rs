@@ -1,8 +1,10 @@
 //! The door before anything is executed: what kind of operation it is, what it costs, who pays, and which documents are run.
 
 mod connections;
+mod cross_origin;
 mod documents;
 mod limits;
+mod log;
 mod operations;
 
 use reqwest::StatusCode;
