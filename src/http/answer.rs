@@ -111,13 +111,21 @@ pub(super) struct Reply {
 }
 
 impl Reply {
+    /// What GraphQL said, or why it was not asked.
+    pub(super) fn end(&self, ended: Result<Response, Rejection>) -> axum::response::Response {
+        match ended {
+            Ok(response) => self.answer(response),
+            Err(rejection) => self.reject(rejection),
+        }
+    }
+
     /// What GraphQL said.
-    pub(super) fn answer(&self, response: Response) -> axum::response::Response {
+    fn answer(&self, response: Response) -> axum::response::Response {
         self.write(status_of(&response, self.media), response)
     }
 
     /// Why nothing was executed.
-    pub(super) fn reject(&self, rejection: Rejection) -> axum::response::Response {
+    fn reject(&self, rejection: Rejection) -> axum::response::Response {
         let header = match rejection {
             Rejection::Unauthenticated(_) => Some((header::WWW_AUTHENTICATE, "Bearer")),
             Rejection::MutationByGet => Some((header::ALLOW, "POST")),

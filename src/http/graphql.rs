@@ -3,43 +3,20 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
+use async_graphql::Response;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::HeaderMap;
 
-use super::SharedDoor;
 use super::allowance::Payer;
 use super::answer::{Rejection, Reply};
 use super::auth::{self, Refused};
 use super::log::{self, RequestId};
 use super::media::Media;
 use super::parameters;
+use super::{Door, SharedDoor};
 use crate::graphql::{ApiError, OperationKind, Parameters};
-
-/// Who calls, from where, and what their answer is to look like.
-pub(super) struct Exchange {
-    headers: HeaderMap,
-    remote: SocketAddr,
-    reply: Reply,
-}
-
-impl Exchange {
-    fn begin(headers: HeaderMap, remote: SocketAddr, request_id: RequestId) -> Result<Self, axum::response::Response> {
-        let request_id = Some(request_id);
-        match Media::accepted(&headers) {
-            Some(media) => Ok(Self {
-                headers,
-                remote,
-                reply: Reply { media, request_id },
-            }),
-            None => {
-                let media = Media::Json;
-                Err(Reply { media, request_id }.reject(Rejection::NotAcceptable))
-            }
-        }
-    }
-}
 
 pub(super) async fn post(
     State(door): State<SharedDoor>,
@@ -48,12 +25,9 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> axum::response::Response {
-    let exchange = match Exchange::begin(headers, remote, request_id) {
-        Ok(exchange) => exchange,
-        Err(answer) => return answer,
-    };
-    let parameters = parameters::read(&exchange.headers, body, door.settings.body_timeout).await;
-    respond(&door, &exchange, parameters, false).await
+    let exchange = Exchange::begin(headers, remote, request_id);
+    let ended = exchange.post(&door, body).await;
+    exchange.reply.end(ended)
 }
 
 pub(super) async fn get(
@@ -63,57 +37,75 @@ pub(super) async fn get(
     headers: HeaderMap,
     Query(parameters): Query<HashMap<String, String>>,
 ) -> axum::response::Response {
-    let exchange = match Exchange::begin(headers, remote, request_id) {
-        Ok(exchange) => exchange,
-        Err(answer) => return answer,
-    };
-    respond(&door, &exchange, parameters::from_url(parameters), true).await
+    let exchange = Exchange::begin(headers, remote, request_id);
+    let ended = exchange.get(&door, parameters).await;
+    exchange.reply.end(ended)
 }
 
-async fn respond(
-    door: &SharedDoor,
-    exchange: &Exchange,
-    parameters: Result<Parameters, Rejection>,
-    by_get: bool,
-) -> axum::response::Response {
-    let executed = match parameters {
-        Ok(parameters) => execute(door, exchange, parameters, by_get).await,
-        Err(rejection) => Err(rejection),
-    };
-    match executed {
-        Ok(response) => exchange.reply.answer(response),
-        Err(rejection) => exchange.reply.reject(rejection),
-    }
+/// Who calls, from where, and what their answer is to look like.
+struct Exchange {
+    headers: HeaderMap,
+    remote: SocketAddr,
+    reply: Reply,
+    is_acceptable: bool,
 }
 
-async fn execute(
-    door: &SharedDoor,
-    exchange: &Exchange,
-    parameters: Parameters,
-    by_get: bool,
-) -> Result<async_graphql::Response, Rejection> {
-    // Before sign-in: what is too much to look at costs no statement.
-    let operation = door.schema.check(parameters).map_err(Rejection::Refused)?;
-    log::operation(&operation);
-    match operation.kind {
-        OperationKind::Subscription => return Err(Rejection::NotAStream),
-        OperationKind::Mutation if by_get => return Err(Rejection::MutationByGet),
-        OperationKind::Mutation | OperationKind::Query => {}
-    }
-    let caller = match auth::caller(&exchange.headers, &door.services.sign_in).await {
-        Ok(caller) => caller,
-        Err(Refused::Unauthenticated(message)) => {
-            // Guessing at credentials is paid for by the address that it comes from.
-            door.charge(&Payer::address(exchange.remote.ip()), operation.cost)
-                .map_err(Rejection::Refused)?;
-            return Err(Rejection::Unauthenticated(message));
+impl Exchange {
+    fn begin(headers: HeaderMap, remote: SocketAddr, request_id: RequestId) -> Self {
+        let accepted = Media::accepted(&headers);
+        Self {
+            headers,
+            remote,
+            reply: Reply {
+                media: accepted.unwrap_or(Media::Json),
+                request_id: Some(request_id),
+            },
+            is_acceptable: accepted.is_some(),
         }
-        Err(Refused::Fault(fault)) => return Err(Rejection::Refused(Box::new(ApiError::from(fault).into_response()))),
-    };
-    if caller.is_none() && !operation.is_introspection {
-        let message = "sign in: send `Authorization: Bearer <token or API key>`";
-        return Err(Rejection::Unauthenticated(message.to_owned()));
     }
-    let payer = Payer::of(caller.as_ref(), exchange.remote.ip());
-    Ok(door.execute(operation, caller, &payer).await)
+
+    async fn post(&self, door: &Door, body: Body) -> Result<Response, Rejection> {
+        if !self.is_acceptable {
+            return Err(Rejection::NotAcceptable);
+        }
+        let parameters = parameters::read(&self.headers, body, door.settings.body_timeout).await?;
+        self.execute(door, parameters, false).await
+    }
+
+    async fn get(&self, door: &Door, parameters: HashMap<String, String>) -> Result<Response, Rejection> {
+        if !self.is_acceptable {
+            return Err(Rejection::NotAcceptable);
+        }
+        self.execute(door, parameters::from_url(parameters)?, true).await
+    }
+
+    async fn execute(&self, door: &Door, parameters: Parameters, by_get: bool) -> Result<Response, Rejection> {
+        // Before sign-in: what is too much to look at costs no statement.
+        let operation = door.schema.check(parameters).map_err(Rejection::Refused)?;
+        log::operation(&operation);
+        match operation.kind {
+            OperationKind::Subscription => return Err(Rejection::NotAStream),
+            OperationKind::Mutation if by_get => return Err(Rejection::MutationByGet),
+            OperationKind::Mutation | OperationKind::Query => {}
+        }
+        let caller = match auth::caller(&self.headers, &door.services.sign_in).await {
+            Ok(caller) => caller,
+            Err(Refused::Unauthenticated(message)) => {
+                // Guessing at credentials is paid for by the address that it comes from.
+                let charged = door.charge(&Payer::address(self.remote.ip()), operation.cost);
+                charged.map_err(Rejection::Refused)?;
+                return Err(Rejection::Unauthenticated(message));
+            }
+            Err(Refused::Fault(fault)) => {
+                let response = ApiError::from(fault).into_response();
+                return Err(Rejection::Refused(Box::new(response)));
+            }
+        };
+        if caller.is_none() && !operation.is_introspection {
+            let message = "sign in: send `Authorization: Bearer <token or API key>`";
+            return Err(Rejection::Unauthenticated(message.to_owned()));
+        }
+        let payer = Payer::of(caller.as_ref(), self.remote.ip());
+        Ok(door.execute(operation, caller, &payer).await)
+    }
 }

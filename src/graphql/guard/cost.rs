@@ -101,13 +101,12 @@ impl Count {
 
     fn items(&self, given: &Given<'_>) -> u64 {
         let items = match self {
-            Self::Page(None) => PAGE_BY_DEFAULT,
+            Self::Page(None | Some(Value::Null)) => PAGE_BY_DEFAULT,
             Self::Page(Some(Value::Variable(name))) => match given.value(name) {
                 None | Some(ConstValue::Null) => PAGE_BY_DEFAULT,
                 Some(ConstValue::Number(number)) => number.as_u64().unwrap_or(UNTOLD),
                 Some(_) => UNTOLD,
             },
-            Self::Page(Some(Value::Null)) => PAGE_BY_DEFAULT,
             Self::Page(Some(Value::Number(number))) => number.as_u64().unwrap_or(UNTOLD),
             Self::Page(Some(_)) => UNTOLD,
             Self::Length(argument, path) => length(argument, path, given),

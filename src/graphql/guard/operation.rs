@@ -76,7 +76,6 @@ impl<'a> Roots<'a> {
 fn check_roots(kind: OperationKind, roots: &Roots<'_>, types: &Types) -> Result<(), Refused> {
     let bad = |message| Err(Refused::new(ErrorCode::BadRequest, message));
     match kind {
-        OperationKind::Query => Ok(()),
         OperationKind::Subscription if roots.fields.len() != 1 => {
             bad("a subscription has exactly one field at its top")
         }
@@ -86,7 +85,7 @@ fn check_roots(kind: OperationKind, roots: &Roots<'_>, types: &Types) -> Result<
         OperationKind::Subscription if roots.fields[0].name.node.starts_with("__") => {
             bad("the field at the top of a subscription must not be one of introspection")
         }
-        OperationKind::Subscription => Ok(()),
+        OperationKind::Subscription | OperationKind::Query => Ok(()),
         OperationKind::Mutation => {
             let moves = |field: &&&Field| {
                 let known = types.field("Mutation", &field.name.node);

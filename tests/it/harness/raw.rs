@@ -75,14 +75,10 @@ impl Raw {
 
     /// `None` when the server hung up, in whatever manner.
     async fn read_on(&mut self) -> Option<()> {
-        let mut bytes = [0; 16 * 1024];
-        let read = timeout(PATIENCE, self.stream.read(&mut bytes)).await;
+        let read = timeout(PATIENCE, self.stream.read_buf(&mut self.read)).await;
         match read.expect("the server answers, or hangs up") {
             Ok(0) | Err(_) => None,
-            Ok(length) => {
-                self.read.extend_from_slice(&bytes[..length]);
-                Some(())
-            }
+            Ok(_) => Some(()),
         }
     }
 }
