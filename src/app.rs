@@ -12,15 +12,18 @@ use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
 use crate::config::{AuthSettings, Settings};
 use crate::domain::Services;
 use crate::domain::database::Database;
+use crate::domain::event::{Events, Hub};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::CreditLog;
 use crate::domain::ledger::lots::Lots;
 use crate::domain::ledger::model::Policy;
 use crate::domain::ledger::sessions::Sessions;
-use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings, SilentBell};
-use crate::domain::member::{Accounts, ApiKeys, KeySetSource, Members, SignIn, SignInSettings, open_installation};
+use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
+use crate::domain::member::{
+    Accounts, ApiKeys, KeySetSource, Members, SignIn, SignInSettings, Standing, open_installation,
+};
 use crate::domain::top_up::TopUps;
-use crate::graphql::{self, ExportLinks};
+use crate::graphql::{self, ExportLinks, Schema};
 use crate::http;
 use crate::primitives::clock::Clock;
 
@@ -95,17 +98,20 @@ impl App {
             },
         };
         let (handle, time) = (|| database.clone(), || clock.clone());
-        let bell = Arc::new(SilentBell);
+        let hub = Hub::new(handle());
+        let bell = Arc::new(hub.clone());
         let ledger = Ledger::start(handle(), time(), installation.epoch, ledger_settings, bell);
         let api_keys = ApiKeys::new(time(), handle());
         let services = Services {
             accounts: Accounts::new(time(), handle(), ledger.clone()),
             members: Members::new(handle(), ledger.clone()),
             sign_in: SignIn::new(time(), handle(), api_keys.clone(), sign_in_settings),
+            standing: Standing::new(time(), handle()),
             top_ups: TopUps::new(handle(), ledger.clone()),
             credit_log: CreditLog::new(handle()),
             sessions: Sessions::new(handle()),
             lots: Lots::new(handle()),
+            events: Events::new(handle(), installation.epoch, hub),
             api_keys,
             ledger,
             clock: time(),
@@ -123,10 +129,15 @@ impl App {
         &self.database
     }
 
+    /// The GraphQL interface. Links that clients follow begin with `base_url`.
+    pub fn schema(&self, settings: &Settings, base_url: &str) -> Schema {
+        graphql::build_schema(self.services.clone(), export_links(settings, base_url))
+    }
+
     /// The HTTP interface. Links that clients follow begin with `base_url`.
     pub fn router(&self, settings: &Settings, base_url: &str) -> Router {
-        let export_links = ExportLinks::new(settings.secret.reveal().as_bytes(), base_url);
-        let schema = graphql::build_schema(self.services.clone(), export_links.clone());
+        let export_links = export_links(settings, base_url);
+        let schema = self.schema(settings, base_url);
         let door = http::Settings {
             allowed_origins: settings.cors_origins.clone(),
         };
@@ -144,6 +155,10 @@ impl App {
         self.services.ledger.shutdown().await;
         self.services.api_keys.flush_last_used().await
     }
+}
+
+fn export_links(settings: &Settings, base_url: &str) -> ExportLinks {
+    ExportLinks::new(settings.secret.reveal().as_bytes(), base_url)
 }
 
 fn engine_settings(database: &Database, settings: &Settings) -> EngineSettings {

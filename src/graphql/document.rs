@@ -49,7 +49,8 @@ pub fn intent(request: &mut Request) -> Result<Intent, Box<Response>> {
     })
 }
 
-fn selected<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
+/// The operation that a name selects; without one, the only operation.
+pub(super) fn selected<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
     let mut operations = document.operations.iter();
     match name {
         Some(wanted) => operations

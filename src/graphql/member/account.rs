@@ -454,8 +454,8 @@ impl Account {
         let cursor = if let Some(cursor) = self.live_cursor {
             cursor
         } else {
-            let ledger = &scope(ctx)?.services.ledger;
-            must_exist(ledger.live_cursor(self.row.id).await?, "stream")?
+            let events = &scope(ctx)?.services.events;
+            must_exist(events.present(self.row.id).await?, "stream")?
         };
         Ok(LiveCursorText(cursor.encode()))
     }

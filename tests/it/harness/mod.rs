@@ -9,6 +9,7 @@
 
 mod client;
 mod database;
+mod subscriber;
 
 use std::time::Duration;
 
@@ -19,17 +20,20 @@ use ledgerbell::domain::Services;
 use ledgerbell::domain::ledger::verify;
 use ledgerbell::domain::member::{Account, Member, NewAccount, NewApiKey, NewMember};
 use ledgerbell::domain::top_up::{TopUp, TopUpOrigin};
+use ledgerbell::graphql::Schema;
 use ledgerbell::primitives::actor::{Actor, Cause, MemberRole, Permission, Permissions};
 use ledgerbell::primitives::clock::{Clock, Timestamp};
 use ledgerbell::primitives::credits::Credits;
 use ledgerbell::primitives::ids::AccountId;
 use ledgerbell::primitives::money::CreditPrice;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use client::{Answer, Client, read_document};
 pub(crate) use database::{TestDatabase, elsewhere, postgres_server};
+pub(crate) use subscriber::Subscriber;
 
 /// When tests begin: Monday, 2 March 2026, 09:00 UTC.
 pub(crate) const BEGIN: Timestamp = Timestamp::from_millis(1_772_442_000_000);
@@ -43,6 +47,7 @@ pub(crate) struct TestApp {
     /// Calls with a key that may do everything, everywhere.
     pub(crate) platform: Client,
     app: App,
+    schema: Schema,
     settings: Settings,
     stop: CancellationToken,
     server: Option<JoinHandle<()>>,
@@ -100,6 +105,7 @@ impl TestApp {
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
         let router = app.router(&settings, &base);
+        let schema = app.schema(&settings, &base);
         let serving = ledgerbell::http::serve(listener, router, stop.clone().cancelled_owned());
         let server = tokio::spawn(async move { serving.await.expect("the server ends well") });
         let anonymous = Client::new(&base, None);
@@ -110,6 +116,7 @@ impl TestApp {
             team,
             platform: anonymous.with_credential(&key),
             app,
+            schema,
             settings,
             stop,
             server: Some(server),
@@ -126,6 +133,24 @@ impl TestApp {
     /// The application.
     pub(crate) fn app(&self) -> &App {
         &self.app
+    }
+
+    /// Subscribes as whoever the client is signed in as, at the schema itself.
+    pub(crate) async fn subscribe(&self, client: &Client, document: &str, variables: Value) -> Subscriber {
+        let subscribed = self.try_subscribe(client, document, variables).await;
+        subscribed.unwrap_or_else(|refused| panic!("subscribed to, not {refused}"))
+    }
+
+    /// As [`Self::subscribe`], or the answer that refuses.
+    pub(crate) async fn try_subscribe(
+        &self,
+        client: &Client,
+        document: &str,
+        variables: Value,
+    ) -> Result<Subscriber, Value> {
+        let credential = client.credential().expect("signed in");
+        let signed_in = self.services().sign_in.authenticate(credential).await;
+        Subscriber::start(&self.schema, signed_in.expect("signs in"), document, variables).await
     }
 
     /// Where the database is.

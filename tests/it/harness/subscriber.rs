@@ -1,0 +1,99 @@
+//! Somebody who is subscribed.
+
+use std::time::Duration;
+
+use async_graphql::{Request, Variables};
+use futures_util::{FutureExt, StreamExt};
+use ledgerbell::domain::member::SignedIn;
+use ledgerbell::graphql::{Caller, Live, LiveEnd, LiveItem, Schema};
+use serde_json::Value;
+
+/// A test that waits longer for a message waits in vain.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A subscription and what has come of it.
+pub(crate) struct Subscriber {
+    live: Live,
+    /// Of the last message.
+    pub(crate) cursor: String,
+}
+
+/// One message.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    /// The payload of the one root field.
+    pub(crate) event: Value,
+    /// The text as it was sent.
+    pub(crate) payload: std::sync::Arc<str>,
+}
+
+impl Message {
+    /// What it is for.
+    pub(crate) fn signal(&self) -> &str {
+        self.event["signal"].as_str().expect("a signal is selected")
+    }
+}
+
+impl Subscriber {
+    pub(super) async fn start(
+        schema: &Schema,
+        signed_in: SignedIn,
+        document: &str,
+        variables: Value,
+    ) -> Result<Self, Value> {
+        let request = Request::new(document).variables(Variables::from_json(variables));
+        let caller = Caller {
+            actor: signed_in.actor,
+            expires_at: signed_in.expires_at,
+        };
+        match schema.subscribe(request, caller).await {
+            Ok(live) => Ok(Self {
+                live,
+                cursor: String::new(),
+            }),
+            Err(response) => Err(serde_json::to_value(&response).expect("JSON")),
+        }
+    }
+
+    /// The next message, whatever it is for.
+    pub(crate) async fn next(&mut self) -> Message {
+        match self.next_or_end().await {
+            Ok(message) => message,
+            Err(end) => panic!("a message, not {end:?}"),
+        }
+    }
+
+    /// The next message with this signal, which must be the next at all.
+    pub(crate) async fn expect(&mut self, signal: &str) -> Value {
+        let message = self.next().await;
+        assert_eq!(message.signal(), signal, "{}", message.event);
+        message.event
+    }
+
+    /// The next message, or why there is none.
+    pub(crate) async fn next_or_end(&mut self) -> Result<Message, LiveEnd> {
+        let next = tokio::time::timeout(PATIENCE, self.live.next()).await;
+        let item = next.expect("a message comes in time").expect("it has not ended before");
+        item.map(|item| self.take(item))
+    }
+
+    /// Whether nothing is to be had at the moment.
+    pub(crate) fn is_idle(&mut self) -> bool {
+        self.live.next().now_or_never().is_none()
+    }
+
+    fn take(&mut self, item: LiveItem) -> Message {
+        let body: Value = serde_json::from_str(&item.payload).expect("JSON");
+        assert!(body["errors"].is_null(), "{body}");
+        let fields = body["data"].as_object().expect("an object");
+        let event = fields.values().next().cloned().expect("one field");
+        if let Some(cursor) = event["cursor"].as_str() {
+            assert_eq!(cursor, &*item.cursor);
+        }
+        self.cursor = item.cursor.to_string();
+        Message {
+            event,
+            payload: item.payload,
+        }
+    }
+}
