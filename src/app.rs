@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use axum::Router;
 
+use crate::adapters::bus::PostgresBell;
 use crate::adapters::database::{self, OpenError, OpenOptions};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
 use crate::config::{AuthSettings, Settings};
 use crate::domain::Services;
 use crate::domain::database::Database;
-use crate::domain::event::{Events, Hub};
+use crate::domain::event::{Bell, Events, Hub};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::CreditLog;
 use crate::domain::ledger::lots::Lots;
@@ -35,6 +36,7 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 pub struct App {
     services: Services,
     database: Database,
+    postgres_bell: Option<Arc<PostgresBell>>,
 }
 
 /// Why the application does not start.
@@ -99,7 +101,12 @@ impl App {
         };
         let (handle, time) = (|| database.clone(), || clock.clone());
         let hub = Hub::new(handle());
-        let bell = Arc::new(hub.clone());
+        let rings_others = settings.rings_others && !database.has_one_writer();
+        let postgres_bell = rings_others.then(|| PostgresBell::start(settings.database.url.reveal(), hub.clone()));
+        let bell: Arc<dyn Bell> = match &postgres_bell {
+            Some(bell) => Arc::clone(bell) as Arc<dyn Bell>,
+            None => Arc::new(hub.clone()),
+        };
         let ledger = Ledger::start(handle(), time(), installation.epoch, ledger_settings, bell);
         let api_keys = ApiKeys::new(time(), handle());
         let services = Services {
@@ -116,7 +123,11 @@ impl App {
             ledger,
             clock: time(),
         };
-        Ok(Self { services, database })
+        Ok(Self {
+            services,
+            database,
+            postgres_bell,
+        })
     }
 
     /// The use cases.
@@ -153,6 +164,9 @@ impl App {
     /// As [`Self::close`], but leaves the database open.
     pub async fn end(&self) -> Result<(), Fault> {
         self.services.ledger.shutdown().await;
+        if let Some(bell) = &self.postgres_bell {
+            bell.close().await;
+        }
         self.services.api_keys.flush_last_used().await
     }
 }

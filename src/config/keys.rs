@@ -149,6 +149,14 @@ pub(super) const KEYS: &[Key] = &[
         about: "Sites whose pages may call the API from a browser. In the environment: separated by commas.",
     },
     Key {
+        path: "live.bell",
+        default: Some("auto"),
+        form: Form::Text,
+        allowed: "auto or off",
+        about: "How servers on one Postgres tell each other of new events: by LISTEN and NOTIFY, or not at all. Off, for poolers \
+                that do not pass these on: each asks the database instead, which takes up to a second.",
+    },
+    Key {
         path: "log.level",
         default: Some("info"),
         form: Form::Text,

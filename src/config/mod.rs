@@ -82,6 +82,8 @@ pub struct Settings {
     pub overage_limit: Credits,
     /// Sites whose pages may call the API.
     pub cors_origins: Vec<String>,
+    /// Whether servers tell each other of new events, where the database can.
+    pub rings_others: bool,
     /// Directives for what is logged.
     pub log_level: String,
     /// How it is logged.
@@ -220,6 +222,7 @@ impl Settings {
                 credits
             },
             cors_origins: read.origins("http.cors_origins")?,
+            rings_others: read.one_of("live.bell", &[("auto", true), ("off", false)])?,
             log_level: {
                 let level = read.required("log.level")?;
                 if level.parse::<tracing_subscriber::EnvFilter>().is_err() {

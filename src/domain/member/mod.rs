@@ -42,4 +42,4 @@ pub use model::{
     NewAccount, NewApiKey, NewMember, UpsertMember, may_see_contact,
 };
 pub use sign_in::{SignIn, SignInSettings, SignedIn};
-pub use standing::Standing;
+pub use standing::{Standing, Watch};

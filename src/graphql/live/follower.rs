@@ -11,6 +11,7 @@ use super::audience::{Audience, Stuck};
 use super::payload::LiveSignal;
 use super::{LiveEnd, LiveItem};
 use crate::domain::event::{Listener, Place, Start};
+use crate::domain::member::Watch;
 use crate::graphql::Schema;
 use crate::graphql::context::Caller;
 use crate::primitives::actor::Actor;
@@ -18,7 +19,7 @@ use crate::primitives::clock::Timestamp;
 
 /// How often a subscriber is told of a place alone, at the most.
 const POSITION_MILLIS: i64 = 30_000;
-/// How old what is known of a caller's rights may be where the stream does not tell.
+/// How old what is known of a member's rights may be where the stream has not been read to its end.
 const RIGHTS_HOLD: Duration = Duration::from_secs(1);
 /// Between tries while something is unavailable: the first pause, and the last before the subscription ends.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
@@ -39,6 +40,8 @@ pub(super) struct Follower {
     /// The caller's rights were read when the stream had got here at least, and then.
     rights_at: i64,
     rights_read: Instant,
+    /// Tells when a key's rights have changed; a member's change is in the stream.
+    watch: Option<Watch>,
 }
 
 impl Follower {
@@ -50,6 +53,7 @@ impl Follower {
     ) -> Result<Self, Box<Response>> {
         let mut follower = Self {
             last_told_at: audience.schema().services.clock.now(),
+            watch: audience.schema().services.standing.watch(&caller.actor),
             audience,
             caller,
             listener,
@@ -77,7 +81,10 @@ impl Follower {
                 return Some((Ok(item), Some(self)));
             }
             if self.has_caught_up {
-                self.listener.advanced(self.place.sequence).await;
+                tokio::select! {
+                    () = self.listener.advanced(self.place.sequence) => {}
+                    () = rights_changed(self.watch.as_mut()) => {}
+                }
             }
             // Boxed, so that one that waits does not take the room of one that works.
             if let Err(end) = Box::pin(self.advance()).await {
@@ -154,7 +161,8 @@ impl Follower {
         }
         let told = match &self.caller.actor {
             Actor::Member { member_id, .. } => self.listener.member_changed_since(*member_id, self.rights_at),
-            Actor::ApiKey { .. } => None,
+            // All that use the key share a look-up a second.
+            Actor::ApiKey { .. } => Some(true),
             Actor::System => Some(false),
         };
         let may_have_changed = told.unwrap_or_else(|| self.rights_read.elapsed() >= RIGHTS_HOLD);
@@ -193,6 +201,13 @@ impl Follower {
         let reset = self.audience.signal(LiveSignal::Reset, self.place).await?;
         self.tell([reset]);
         Ok(())
+    }
+}
+
+async fn rights_changed(watch: Option<&mut Watch>) {
+    match watch {
+        Some(watch) => watch.changed().await,
+        None => std::future::pending().await,
     }
 }
 
