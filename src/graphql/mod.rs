@@ -58,7 +58,11 @@ pub struct Mutation(
 /// What can be followed. Every event carries a cursor. With `after`, all that came since that cursor is sent, then what happens:
 /// in order, nothing missed and nothing twice, across reconnects and servers. Objects in events are as of now.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(ledger::LedgerSubscription, member::AccountSubscription);
+pub struct Subscription(
+    ledger::LedgerSubscription,
+    member::AccountSubscription,
+    top_up::TopUpSubscription,
+);
 
 type Inner = async_graphql::Schema<Query, Mutation, Subscription>;
 

@@ -30,7 +30,11 @@ impl LivePoll {
 
     /// Turn after turn until told to stop; none while nobody listens.
     pub async fn run(self, stop: CancellationToken) {
-        while stop.run_until_cancelled(self.services.events.hub().listened_to()).await.is_some() {
+        while stop
+            .run_until_cancelled(self.services.events.hub().listened_to())
+            .await
+            .is_some()
+        {
             if let Err(fault) = self.turn().await {
                 tracing::warn!(%fault, "streams were not looked at; they are looked at again soon");
             }

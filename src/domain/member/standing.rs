@@ -109,7 +109,11 @@ impl Standing {
 
     /// Looks all watched keys up, by one statement.
     pub async fn poll(&self) -> Result<(), Fault> {
-        let watched: Vec<_> = self.keys().iter().map(|(key, watched)| (*key, Arc::clone(watched))).collect();
+        let watched: Vec<_> = self
+            .keys()
+            .iter()
+            .map(|(key, watched)| (*key, Arc::clone(watched)))
+            .collect();
         if watched.is_empty() {
             return Ok(());
         }
@@ -117,8 +121,9 @@ impl Standing {
         let now = self.clock.now();
         let found = store::api_keys_by_id(self.database.read(), &ids).await?;
         let active = found.into_iter().filter(|api_key| api_key.is_active(now));
-        let mut actors: HashMap<KeyId, Actor> =
-            active.map(|api_key| ((api_key.account_id, api_key.id), api_key.actor())).collect();
+        let mut actors: HashMap<KeyId, Actor> = active
+            .map(|api_key| ((api_key.account_id, api_key.id), api_key.actor()))
+            .collect();
         for (key, watched) in watched {
             watched.learn(actors.remove(&key));
         }
@@ -180,7 +185,10 @@ impl Drop for Watch {
     fn drop(&mut self) {
         let mut keys = self.standing.keys();
         // Under the lock nobody else begins or ends.
-        if keys.get(&self.key).is_some_and(|watched| watched.known.receiver_count() <= 1) {
+        if keys
+            .get(&self.key)
+            .is_some_and(|watched| watched.known.receiver_count() <= 1)
+        {
             keys.remove(&self.key);
         }
     }

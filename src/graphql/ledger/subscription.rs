@@ -2,11 +2,12 @@
 
 use async_graphql::{Context, ID, Subscription};
 
-use super::{Balance, CreditEntry, CreditLogFilter, Session, SessionStatus};
+use super::{Balance, CreditEntry, Session, SessionStatus};
+use crate::domain::ledger::credit_log::CreditLogFilter;
 use crate::domain::ledger::sessions::ShownStatus;
-use crate::graphql::context::{Scope, parse_id, scope};
+use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, nullable};
-use crate::graphql::live::{Interest, LiveSignal, Moment, Shown, Topics, follow, live_event};
+use crate::graphql::live::{Interest, LiveSignal, Moment, Shown, Topics, follow, id_in, live_event};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Account;
 use crate::graphql::scalars::LiveCursorText;
@@ -108,14 +109,16 @@ impl LedgerSubscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Whose log; the viewer's own account when left out.")] account_id: Option<ID>,
-        #[graphql(desc = "Which entries, as in creditLog; all when left out.")] filter: Option<CreditLogFilter>,
+        #[graphql(desc = "Which entries, as in creditLog; all when left out.")] filter: Option<super::CreditLogFilter>,
         #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next entry.")]
         after: Option<LiveCursorText>,
     ) -> Result<Shown<CreditEntryEvent>, ApiError> {
         let interest = |scope: &Scope, account_id| {
+            let filter = filter.map(|filter| filter.for_account(account_id)).transpose()?;
+            filter.as_ref().map_or(Ok(()), CreditLogFilter::validate)?;
             Ok(Interest {
                 member_id: own_part(scope, account_id)?,
-                filter: filter.map(|filter| filter.for_account(account_id)).transpose()?,
+                filter,
                 ..Interest::in_topics(Topics::ENTRIES)
             })
         };
@@ -148,19 +151,13 @@ impl LedgerSubscription {
         after: Option<LiveCursorText>,
     ) -> Result<Shown<SessionEvent>, ApiError> {
         let interest = |scope: &Scope, account_id| {
+            let session_id = session_id.map(|id| id_in(account_id, "sessionId", &id, IdKind::Session));
             Ok(Interest {
                 member_id: own_part(scope, account_id)?,
-                session_id: session_id.map(|id| session(account_id, &id)).transpose()?,
+                session_id: session_id.transpose()?.map(SessionId::from_uuid),
                 ..Interest::in_topics(Topics::SESSIONS)
             })
         };
         follow(ctx, account_id.as_ref(), after.as_ref(), interest, SessionEvent)
     }
-}
-
-fn session(account_id: AccountId, id: &ID) -> Result<SessionId, ApiError> {
-    parse_id(id, IdKind::Session)
-        .filter(|id| id.account_id == account_id)
-        .map(|id| SessionId::from_uuid(id.uuid))
-        .ok_or_else(|| ApiError::BadRequest("sessionId: this is no session of the account".to_owned()))
 }

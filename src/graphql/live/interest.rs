@@ -4,7 +4,7 @@ use std::ops::BitOr;
 
 use crate::domain::event::{Event, EventKind};
 use crate::domain::ledger::credit_log::CreditLogFilter;
-use crate::primitives::ids::{MemberId, SessionId};
+use crate::primitives::ids::{MemberId, SessionId, TopUpId};
 
 /// A set of things that events may be about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub(in crate::graphql) struct Interest {
     pub member_id: Option<MemberId>,
     /// Of sessions: only this one.
     pub session_id: Option<SessionId>,
+    /// Of top-ups: only this one.
+    pub top_up_id: Option<TopUpId>,
     /// Of entries: only those that this filter lists.
     pub filter: Option<CreditLogFilter>,
     /// How many events one message may tell of.
@@ -73,6 +75,7 @@ impl Interest {
             topics,
             member_id: None,
             session_id: None,
+            top_up_id: None,
             filter: None,
             at_once: 1,
         }
@@ -80,16 +83,17 @@ impl Interest {
 
     /// The topics of interest that an event is about. Whether the filter lists an entry is for the database to say.
     fn topics_of(&self, event: &Event) -> Topics {
-        let is_own = self.member_id.is_none() || event.member_id == self.member_id;
-        let is_of_session = self.session_id.is_none() || event.session_id == self.session_id;
-        let personal = (Topics::ENTRIES | Topics::SESSIONS | Topics::MEMBERS).0;
-        let seen = Topics::of(event).0 & self.topics.0;
-        let seen = if is_own { seen } else { seen & !personal };
-        Topics(if is_of_session {
-            seen
-        } else {
-            seen & !Topics::SESSIONS.0
-        })
+        let mut seen = Topics::of(event).0 & self.topics.0;
+        if self.member_id.is_some() && event.member_id != self.member_id {
+            seen &= !(Topics::ENTRIES | Topics::SESSIONS | Topics::MEMBERS).0;
+        }
+        if self.session_id.is_some() && event.session_id != self.session_id {
+            seen &= !Topics::SESSIONS.0;
+        }
+        if self.top_up_id.is_some() && event.top_up_id != self.top_up_id {
+            seen &= !Topics::TOP_UPS.0;
+        }
+        Topics(seen)
     }
 
     /// Whether an event is of interest.

@@ -12,6 +12,7 @@ mod audience;
 mod follower;
 mod interest;
 mod operation;
+mod page;
 mod payload;
 mod stage;
 
@@ -32,8 +33,9 @@ use operation::Operation;
 pub(super) use audience::Audiences;
 pub(super) use interest::{Interest, Topics};
 pub(super) use operation::Documents;
+pub(super) use page::{Moments, event_page};
 pub(super) use payload::{LiveEvent, LiveSignal, live_event};
-pub(super) use stage::{Moment, Shown, follow};
+pub(super) use stage::{Moment, Shown, follow, id_in};
 use stage::{Plan, Stage};
 
 /// A message of a subscription.

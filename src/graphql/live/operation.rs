@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_graphql::parser::types::{
-    ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
+    DocumentOperations, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection,
+    SelectionSet, TypeCondition,
 };
-use async_graphql::{Request, Response, Variables};
+use async_graphql::{Name, Positioned, Request, Response, Variables};
 use sha2::{Digest, Sha256};
 
-use crate::graphql::document::selected;
+use crate::graphql::document::{intent, selected};
 use crate::graphql::errors::{self, ErrorCode};
 use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::ids::AccountId;
@@ -34,19 +35,21 @@ pub(super) struct Operation {
 impl Operation {
     /// Takes a request apart. What is no subscription is answered here.
     pub(super) fn take(mut request: Request, documents: &Documents) -> Result<Self, Box<Response>> {
-        let name = request.operation_name.take();
-        let text = std::mem::take(&mut request.query);
-        let text_digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-        request.query.clone_from(&text);
+        let text_digest: [u8; 32] = Sha256::digest(request.query.as_bytes()).into();
         let document = documents.parsed(text_digest, &mut request)?;
+        let Request {
+            query: text,
+            operation_name: name,
+            variables,
+            ..
+        } = request;
         let refused = |message| Box::new(errors::refused_request(ErrorCode::BadRequest, message));
         let operation = selected(&document, name.as_deref())
             .filter(|operation| operation.ty == OperationType::Subscription)
             .ok_or_else(|| refused("this is no subscription"))?;
-        let root =
-            only_field(operation).ok_or_else(|| refused("a subscription selects one field, outside of fragments"))?;
+        let root = only_field(operation).ok_or_else(|| refused("a subscription selects exactly one field"))?;
         let begins_at = variable_of(root, "after").filter(|name| uses(&text, name) == 2);
-        let mut shared = request.variables.clone();
+        let mut shared = variables.clone();
         if let Some(name) = begins_at {
             shared.remove(name.as_str());
         }
@@ -60,7 +63,7 @@ impl Operation {
             is_of_one_viewer: is_of_one_viewer(&document),
             document,
             name,
-            variables: request.variables,
+            variables,
             digest: digest.into(),
         })
     }
@@ -120,17 +123,76 @@ impl Documents {
         if let Some(document) = kept(&lock()) {
             return Ok(document);
         }
-        let parsed = request.parsed_query().map_err(|error| {
-            let mut response = Response::from_errors(vec![error]);
-            errors::tidy(&mut response);
-            Box::new(response)
-        })?;
-        let document = Arc::new(parsed.clone());
+        intent(request)?;
+        let parsed = request
+            .parsed_query()
+            .map_err(|error| Box::new(Response::from_errors(vec![error])))?;
+        let document = Arc::new(with_plain_roots(parsed.clone()));
         let mut documents = lock();
         documents.retain(|_, document| document.strong_count() > 0);
         documents.insert(digest, Arc::downgrade(&document));
         Ok(document)
     }
+}
+
+/// The document with the fragments at the root of its subscriptions written out: the library passes over all but plain fields
+/// there. A fragment with a directive stays, and is refused.
+fn with_plain_roots(mut document: ExecutableDocument) -> ExecutableDocument {
+    let ExecutableDocument { operations, fragments } = &mut document;
+    let mut written_out = Vec::new();
+    let operations: Vec<_> = match operations {
+        DocumentOperations::Single(operation) => vec![operation],
+        DocumentOperations::Multiple(operations) => operations.values_mut().collect(),
+    };
+    for operation in operations
+        .into_iter()
+        .filter(|operation| operation.node.ty == OperationType::Subscription)
+    {
+        let items = &mut operation.node.selection_set.node.items;
+        // Each turn is one fragment deeper. None spreads itself: the document has been weighed.
+        while items
+            .iter()
+            .any(|selection| is_plain_fragment(&selection.node, fragments))
+        {
+            *items = std::mem::take(items)
+                .into_iter()
+                .flat_map(|selection| match &selection.node {
+                    node if !is_plain_fragment(node, fragments) => vec![selection],
+                    Selection::FragmentSpread(spread) => {
+                        let name = &spread.node.fragment_name.node;
+                        written_out.push(name.clone());
+                        let fragment = fragments.get(name);
+                        fragment.map_or_else(Vec::new, |fragment| fragment.node.selection_set.node.items.clone())
+                    }
+                    Selection::InlineFragment(fragment) => fragment.node.selection_set.node.items.clone(),
+                    Selection::Field(_) => vec![selection],
+                })
+                .collect();
+        }
+    }
+    for name in written_out {
+        fragments.remove(&name);
+    }
+    document
+}
+
+/// Whether this can be written out where it stands, at the root.
+fn is_plain_fragment(selection: &Selection, fragments: &HashMap<Name, Positioned<FragmentDefinition>>) -> bool {
+    match selection {
+        Selection::Field(_) => false,
+        Selection::FragmentSpread(spread) => {
+            let fragment = fragments.get(&spread.node.fragment_name.node);
+            spread.node.directives.is_empty()
+                && fragment.is_some_and(|fragment| is_of_root(&fragment.node.type_condition))
+        }
+        Selection::InlineFragment(fragment) => {
+            fragment.node.directives.is_empty() && fragment.node.type_condition.as_ref().is_none_or(is_of_root)
+        }
+    }
+}
+
+fn is_of_root(condition: &Positioned<TypeCondition>) -> bool {
+    condition.node.on.node == "Subscription"
 }
 
 fn only_field(operation: &OperationDefinition) -> Option<&Field> {

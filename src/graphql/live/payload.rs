@@ -5,6 +5,7 @@ use async_graphql::{Enum, Interface};
 use crate::graphql::ledger::{BalanceEvent, CreditEntryEvent, SessionEvent};
 use crate::graphql::member::AccountEvent;
 use crate::graphql::scalars::LiveCursorText;
+use crate::graphql::top_up::TopUpEvent;
 
 /// What a live event is for.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,7 @@ pub(crate) enum LiveEvent {
     CreditEntry(CreditEntryEvent),
     Balance(BalanceEvent),
     Session(SessionEvent),
+    TopUp(TopUpEvent),
     Account(AccountEvent),
 }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::{Context, ID};
 use futures_util::stream;
+use uuid::Uuid;
 
 use super::interest::{Interest, Topics};
 use super::payload::LiveSignal;
@@ -122,4 +123,17 @@ fn account(scope: &Scope, named: Option<&ID>) -> Result<AccountId, ApiError> {
 /// A cursor as clients hold it.
 pub(in crate::graphql) fn decode(account_id: AccountId, text: &LiveCursorText) -> Result<LiveCursor, ApiError> {
     LiveCursor::decode(account_id, &text.0).map_err(|invalid| ApiError::BadRequest(format!("after: {invalid}")))
+}
+
+/// The id that an argument names, which must be one of this kind in the account.
+pub(in crate::graphql) fn id_in(
+    account_id: AccountId,
+    argument: &str,
+    id: &ID,
+    kind: IdKind,
+) -> Result<Uuid, ApiError> {
+    parse_id(id, kind)
+        .filter(|id| id.account_id == account_id)
+        .map(|id| id.uuid)
+        .ok_or_else(|| ApiError::BadRequest(format!("{argument}: this is not one of the account's")))
 }

@@ -1,13 +1,13 @@
 //! All of an account in one stream.
 
-use async_graphql::{Context, Enum, ID, Subscription};
+use async_graphql::{Context, Enum, ID, Object, Subscription};
 use futures_util::future::try_join_all;
 
 use super::Account;
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::ledger::{CreditEntry, Session, at_most_100, own_part};
-use crate::graphql::live::{Interest, LiveSignal, Shown, Topics, follow, live_event};
+use crate::graphql::live::{Interest, LiveSignal, Moments, Shown, Topics, follow, live_event};
 use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::top_up::TopUp;
 use crate::primitives::actor::Permission;
@@ -113,6 +113,35 @@ live_event! {
             let top_ups = try_join_all(ids.into_iter().map(|id| loaders.top_up(account_id, id))).await?;
             Ok(top_ups.into_iter().flatten().map(TopUp::new).collect())
         }
+    }
+}
+
+/// Some events of an account.
+pub(crate) struct EventPage(Moments);
+
+impl EventPage {
+    pub(super) const fn new(moments: Moments) -> Self {
+        Self(moments)
+    }
+}
+
+/// Some events of an account.
+#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
+#[Object]
+impl EventPage {
+    /// The events in order, each by itself. One with the signal RESET, where the cursor was of no use: query again.
+    async fn events(&self) -> Vec<AccountEvent> {
+        self.0.moments.iter().cloned().map(AccountEvent).collect()
+    }
+
+    /// The place after them: for the next page, and for subscriptions.
+    async fn cursor(&self) -> LiveCursorText {
+        LiveCursorText(self.0.cursor.clone())
+    }
+
+    /// Whether more has happened already. A page may be empty and have more after it.
+    async fn has_more(&self) -> bool {
+        self.0.has_more
     }
 }
 

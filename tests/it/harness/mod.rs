@@ -148,9 +148,19 @@ impl TestApp {
         document: &str,
         variables: Value,
     ) -> Result<Subscriber, Value> {
-        let credential = client.credential().expect("signed in");
-        let signed_in = self.services().sign_in.authenticate(credential).await;
-        Subscriber::start(&self.schema, signed_in.expect("signs in"), document, variables).await
+        subscribe(&self.app, &self.schema, client, document, variables).await
+    }
+
+    /// A second process on the same database, with these settings besides.
+    pub(crate) async fn another_process(&self, settings: &[(&'static str, &str)]) -> AnotherProcess {
+        let settings = load_settings(&self.database, settings);
+        let opened = app::open_database(&settings).await.expect("the database opens");
+        let app = App::start(opened, &settings, self.clock.clone());
+        let app = app.await.expect("the application starts");
+        AnotherProcess {
+            schema: app.schema(&settings, "http://another"),
+            app,
+        }
     }
 
     /// Where the database is.
@@ -256,6 +266,53 @@ impl Drop for TestApp {
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
+}
+
+/// An application without a door, on the database of a test's server. End it with [`Self::close`].
+pub(crate) struct AnotherProcess {
+    app: App,
+    schema: Schema,
+}
+
+impl AnotherProcess {
+    /// Its use cases.
+    pub(crate) fn services(&self) -> &Services {
+        self.app.services()
+    }
+
+    /// The application.
+    pub(crate) fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// As [`TestApp::subscribe`].
+    pub(crate) async fn subscribe(&self, client: &Client, document: &str, variables: Value) -> Subscriber {
+        let subscribed = subscribe(&self.app, &self.schema, client, document, variables).await;
+        subscribed.unwrap_or_else(|refused| panic!("subscribed to, not {refused}"))
+    }
+
+    /// Ends it as SIGTERM does.
+    pub(crate) async fn close(self) {
+        self.app.close().await.expect("the application closes");
+    }
+}
+
+async fn subscribe(
+    app: &App,
+    schema: &Schema,
+    client: &Client,
+    document: &str,
+    variables: Value,
+) -> Result<Subscriber, Value> {
+    let credential = client.credential().expect("signed in");
+    let signed_in = app.services().sign_in.authenticate(credential).await;
+    Subscriber::start(
+        (schema, app.services()),
+        signed_in.expect("signs in"),
+        document,
+        variables,
+    )
+    .await
 }
 
 /// Settings of a test, read as an operator's are.

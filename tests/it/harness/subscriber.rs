@@ -3,17 +3,24 @@
 use std::time::Duration;
 
 use async_graphql::{Request, Variables};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
+use ledgerbell::domain::Services;
 use ledgerbell::domain::member::SignedIn;
 use ledgerbell::graphql::{Caller, Live, LiveEnd, LiveItem, Schema};
+use ledgerbell::primitives::ids::AccountId;
 use serde_json::Value;
 
 /// A test that waits longer for a message waits in vain.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Statements that no message takes as many of, one after the other.
+const LOOKS: usize = 30;
+
 /// A subscription and what has come of it.
 pub(crate) struct Subscriber {
     live: Live,
+    services: Services,
+    account_id: AccountId,
     /// Of the last message.
     pub(crate) cursor: String,
 }
@@ -36,12 +43,13 @@ impl Message {
 
 impl Subscriber {
     pub(super) async fn start(
-        schema: &Schema,
+        (schema, services): (&Schema, &Services),
         signed_in: SignedIn,
         document: &str,
         variables: Value,
     ) -> Result<Self, Value> {
         let request = Request::new(document).variables(Variables::from_json(variables));
+        let account_id = signed_in.actor.own_account().unwrap_or(AccountId::from_number(1));
         let caller = Caller {
             actor: signed_in.actor,
             expires_at: signed_in.expires_at,
@@ -49,6 +57,8 @@ impl Subscriber {
         match schema.subscribe(request, caller).await {
             Ok(live) => Ok(Self {
                 live,
+                services: services.clone(),
+                account_id,
                 cursor: String::new(),
             }),
             Err(response) => Err(serde_json::to_value(&response).expect("JSON")),
@@ -77,9 +87,23 @@ impl Subscriber {
         item.map(|item| self.take(item))
     }
 
-    /// Whether nothing is to be had at the moment.
-    pub(crate) fn is_idle(&mut self) -> bool {
-        self.live.next().now_or_never().is_none()
+    /// Whether there is nothing more to be told: nothing comes in the time that many more looks at the database take than making
+    /// a message does.
+    pub(crate) async fn is_idle(&mut self) -> bool {
+        let looks = async {
+            for _ in 0..LOOKS {
+                let present = self.services.events.present(self.account_id).await;
+                assert!(present.expect("reads").is_some());
+            }
+        };
+        tokio::select! {
+            biased;
+            message = self.live.next() => {
+                drop(message.expect("it has not ended"));
+                false
+            }
+            () = looks => true,
+        }
     }
 
     fn take(&mut self, item: LiveItem) -> Message {
