@@ -41,7 +41,8 @@ struct WatchedKey {
 #[derive(Debug)]
 struct Known {
     actor: Option<Actor>,
-    at: Instant,
+    /// When it was looked up here; `None` for what whoever watches says of itself.
+    at: Option<Instant>,
 }
 
 /// Told when a key's rights have changed. Dropping it ends that.
@@ -94,7 +95,7 @@ impl Standing {
         let key = (*account_id, *api_key_id);
         let mut keys = self.keys();
         let watched = keys.entry(key).or_insert_with(|| {
-            let (actor, at) = (Some(actor.clone()), Instant::now());
+            let (actor, at) = (Some(actor.clone()), None);
             Arc::new(WatchedKey {
                 known: watch::Sender::new(Known { actor, at }),
                 reading: tokio::sync::Mutex::default(),
@@ -161,13 +162,16 @@ impl Standing {
 impl WatchedKey {
     fn recently(&self) -> Option<Option<Actor>> {
         let known = self.known.borrow();
-        (known.at.elapsed() < HOLDS).then(|| known.actor.clone())
+        known
+            .at
+            .is_some_and(|at| at.elapsed() < HOLDS)
+            .then(|| known.actor.clone())
     }
 
     fn learn(&self, actor: Option<Actor>) {
         self.known.send_if_modified(|known| {
             let has_changed = known.actor != actor;
-            (known.actor, known.at) = (actor, Instant::now());
+            (known.actor, known.at) = (actor, Some(Instant::now()));
             has_changed
         });
     }

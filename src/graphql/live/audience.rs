@@ -65,6 +65,8 @@ pub(super) struct Step {
 pub(super) enum Stuck {
     /// Nothing has happened after the place.
     Nothing,
+    /// What happened after the place is no longer kept.
+    Gone,
     /// It may go better later.
     Passing(Box<Response>),
     /// It will not.
@@ -179,14 +181,17 @@ impl Audience {
 
     async fn step(&self, listener: &Listener, place: Place, last: Option<i64>) -> Result<Step, Stuck> {
         let mut events = listener.after(place.sequence).await?;
+        match events.first() {
+            Some(next) if next.place.sequence != place.sequence + 1 => return Err(Stuck::Gone),
+            None if last.is_some() => return Err(Stuck::Gone),
+            None => return Err(Stuck::Nothing),
+            Some(_) => {}
+        }
         if let Some(last) = last {
             events.retain(|event| event.place.sequence <= last);
         }
         let is_told = self.told(&events).await?;
         let (messages, end) = self.messages(place, events, is_told);
-        if end == place {
-            return Err(Stuck::Nothing);
-        }
         let loaders = self.loaders();
         let shown = messages.iter().filter_map(|events| {
             let place = events.last()?.place;

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::Response;
 use tokio::time::{Instant, sleep};
 
 use super::audience::{Audience, Stuck};
@@ -33,7 +32,8 @@ pub(super) struct Follower {
     place: Place,
     /// History ends with this event.
     history_ends: i64,
-    has_caught_up: bool,
+    /// What is to be told when history is sent, before anything live.
+    due: Option<LiveSignal>,
     /// Made and not handed out yet.
     ready: VecDeque<LiveItem>,
     last_told_at: Timestamp,
@@ -46,32 +46,25 @@ pub(super) struct Follower {
 
 impl Follower {
     /// Begins at `start`.
-    pub(super) async fn start(
-        audience: Arc<Audience>,
-        caller: Caller,
-        (listener, start): (Listener, Start),
-    ) -> Result<Self, Box<Response>> {
-        let mut follower = Self {
-            last_told_at: audience.schema().services.clock.now(),
-            watch: audience.schema().services.standing.watch(&caller.actor),
+    pub(super) fn start(audience: Arc<Audience>, caller: Caller, (listener, start): (Listener, Start)) -> Self {
+        let services = &audience.schema().services;
+        Self {
+            last_told_at: services.clock.now(),
+            watch: services.standing.watch(&caller.actor),
             audience,
             caller,
             listener,
             place: start.place,
             history_ends: start.head.sequence,
-            has_caught_up: start.is_reset,
+            due: Some(if start.is_reset {
+                LiveSignal::Reset
+            } else {
+                LiveSignal::CaughtUp
+            }),
             ready: VecDeque::new(),
             rights_at: start.head.sequence,
             rights_read: Instant::now(),
-        };
-        if start.is_reset {
-            let reset = follower.audience.signal(LiveSignal::Reset, start.place).await;
-            follower.ready.push_back(reset.map_err(|stuck| match stuck {
-                Stuck::Passing(response) | Stuck::Lasting(response) => response,
-                Stuck::Nothing => Box::default(),
-            })?);
         }
-        Ok(follower)
     }
 
     /// The next message, and the subscription after it. `None` after its end.
@@ -80,7 +73,7 @@ impl Follower {
             if let Some(item) = self.ready.pop_front() {
                 return Some((Ok(item), Some(self)));
             }
-            if self.has_caught_up {
+            if self.due.is_none() {
                 tokio::select! {
                     () = self.listener.advanced(self.place.sequence) => {}
                     () = rights_changed(self.watch.as_mut()) => {}
@@ -98,7 +91,7 @@ impl Follower {
         let mut pause = PAUSES.0;
         loop {
             match self.step().await {
-                Ok(()) | Err(Halt::Stuck(Stuck::Nothing)) => return Ok(()),
+                Ok(()) | Err(Halt::Stuck(Stuck::Nothing | Stuck::Gone)) => return Ok(()),
                 Err(Halt::End(end)) => return Err(end),
                 Err(Halt::Stuck(Stuck::Passing(_))) if pause <= PAUSES.1 => {
                     sleep(pause).await;
@@ -113,30 +106,36 @@ impl Follower {
 
     async fn step(&mut self) -> Result<(), Halt> {
         let is_history = self.place.sequence < self.history_ends;
+        if !is_history && let Some(signal) = self.due {
+            return self.signal(signal).await;
+        }
         let step = if is_history {
-            self.audience
-                .history_step(&self.listener, self.place, self.history_ends)
-                .await
-        } else if self.has_caught_up {
-            self.audience.live_step(&self.listener, self.place).await
+            let step = self
+                .audience
+                .history_step(&self.listener, self.place, self.history_ends);
+            step.await
         } else {
-            let item = self.audience.signal(LiveSignal::CaughtUp, self.place).await?;
-            self.has_caught_up = true;
-            self.tell([item]);
-            return Ok(());
+            self.audience.live_step(&self.listener, self.place).await
         };
         // After the step is made: all that it read has gone by, and changes of members among it.
-        if self.rights_have_changed().await? {
-            return Ok(());
+        let actor = self.present_actor().await?;
+        if actor != self.caller.actor || matches!(step, Err(Stuck::Gone)) {
+            return self.start_over(actor).await;
         }
         let step = step?;
         self.place = step.end;
         if !step.items.is_empty() {
             self.tell(step.items.iter().cloned());
         } else if self.now().millis() - self.last_told_at.millis() >= POSITION_MILLIS {
-            let item = self.audience.signal(LiveSignal::Position, self.place).await?;
-            self.tell([item]);
+            self.signal(LiveSignal::Position).await?;
         }
+        Ok(())
+    }
+
+    async fn signal(&mut self, signal: LiveSignal) -> Result<(), Halt> {
+        let item = self.audience.signal(signal, self.place).await?;
+        self.due = None;
+        self.tell([item]);
         Ok(())
     }
 
@@ -149,17 +148,14 @@ impl Follower {
         self.audience.schema().services.clock.now()
     }
 
-    /// Looks at the caller's rights again, if they may have changed. If they have, the subscription starts over at the present, with
-    /// those that are left.
-    async fn rights_have_changed(&mut self) -> Result<bool, Halt> {
-        if self
-            .caller
-            .expires_at
-            .is_some_and(|expires_at| expires_at <= self.now())
-        {
+    /// The caller with the rights it has by now. They are looked up where they may have changed.
+    async fn present_actor(&mut self) -> Result<Actor, Halt> {
+        let actor = &self.caller.actor;
+        let now = self.now();
+        if self.caller.expires_at.is_some_and(|expires_at| expires_at <= now) {
             return Err(Halt::End(LiveEnd::Revoked));
         }
-        let told = match &self.caller.actor {
+        let told = match actor {
             Actor::Member { member_id, .. } => self.listener.member_changed_since(*member_id, self.rights_at),
             // All that use the key share a look-up a second.
             Actor::ApiKey { .. } => Some(true),
@@ -167,39 +163,40 @@ impl Follower {
         };
         let may_have_changed = told.unwrap_or_else(|| self.rights_read.elapsed() >= RIGHTS_HOLD);
         if !may_have_changed {
-            return Ok(false);
+            return Ok(actor.clone());
         }
         let (head, read) = (self.listener.head(), Instant::now());
         let standing = &self.audience.schema().services.standing;
-        let Some(actor) = standing.of(&self.caller.actor).await.map_err(Stuck::from)? else {
-            return Err(Halt::End(LiveEnd::Revoked));
-        };
-        (self.rights_at, self.rights_read) = (head, read);
-        if actor == self.caller.actor {
-            return Ok(false);
+        let present = standing.of(actor).await.map_err(Stuck::from)?;
+        let present = present.ok_or(Halt::End(LiveEnd::Revoked))?;
+        if present == *actor {
+            (self.rights_at, self.rights_read) = (head, read);
         }
-        self.caller.actor = actor;
-        self.start_over().await?;
-        Ok(true)
+        Ok(present)
     }
 
-    async fn start_over(&mut self) -> Result<(), Halt> {
+    /// Goes on at the present, with what the caller may see now. Until that is settled nothing changes here: what is tried again
+    /// comes to the same.
+    async fn start_over(&mut self, actor: Actor) -> Result<(), Halt> {
+        let caller = Caller {
+            actor,
+            ..self.caller.clone()
+        };
         let schema: &Schema = self.audience.schema();
         let operation = self.audience.operation();
+        // The rights were read when the stream had got here.
+        let rights_at = self.place.sequence;
         let failed = |response| Halt::End(LiveEnd::Failed(response));
-        let plan = schema.plan(operation, &self.caller).await.map_err(failed)?;
+        let plan = schema.plan(operation, &caller).await.map_err(failed)?;
         let listening = schema.services.events.listen(plan.account_id, None).await;
         let Some((listener, start)) = listening.map_err(Stuck::from)? else {
             return Err(Halt::End(LiveEnd::Revoked));
         };
         let aim = (plan.account_id, plan.interest);
-        self.audience = schema.audiences.join(schema, operation, aim, &self.caller);
-        self.listener = listener;
-        self.place = start.head;
-        self.history_ends = start.head.sequence;
-        self.has_caught_up = true;
-        let reset = self.audience.signal(LiveSignal::Reset, self.place).await?;
-        self.tell([reset]);
+        let audience = schema.audiences.join(schema, operation, aim, &caller);
+        (self.audience, self.listener, self.caller) = (audience, listener, caller);
+        (self.place, self.history_ends, self.rights_at) = (start.head, start.head.sequence, rights_at);
+        self.due = Some(LiveSignal::Reset);
         Ok(())
     }
 }

@@ -74,20 +74,35 @@ impl std::fmt::Debug for Live {
 }
 
 impl Schema {
-    /// Starts a subscription. What cannot be subscribed to, or not by this caller, is answered.
+    /// Starts a subscription. What cannot be subscribed to, or not by this caller, is answered. The caller may have signed in long
+    /// ago: who it is by now is looked up here.
     pub async fn subscribe(&self, request: Request, caller: Caller) -> Result<Live, Box<Response>> {
         let operation = Operation::take(request, &self.documents)?;
-        let plan = self.plan(&operation, &caller).await?;
-        let listening = self.services.events.listen(plan.account_id, plan.after).await;
+        let mut plan = self.plan(&operation, &caller).await?;
+        let services = &self.services;
         let fault = |fault| Box::new(ApiError::from(fault).into_response());
-        let Some(listening) = listening.map_err(fault)? else {
+        let listening = services
+            .events
+            .listen(plan.account_id, plan.after)
+            .await
+            .map_err(fault)?;
+        let Some(listening) = listening else {
             let message = "accountId: this account does not exist";
             return Err(Box::new(refused_request(ErrorCode::BadRequest, message)));
         };
-        let audience = self
-            .audiences
-            .join(self, &operation, (plan.account_id, plan.interest), &caller);
-        let follower = Follower::start(audience, caller, listening).await?;
+        // After the end of the stream was read: what changes later is told there.
+        let actor = services.standing.of(&caller.actor).await.map_err(fault)?;
+        let Some(actor) = actor else {
+            return Err(Box::new(ApiError::Unauthenticated.into_response()));
+        };
+        let has_changed = actor != caller.actor;
+        let caller = Caller { actor, ..caller };
+        if has_changed {
+            plan = self.plan(&operation, &caller).await?;
+        }
+        let aim = (plan.account_id, plan.interest);
+        let audience = self.audiences.join(self, &operation, aim, &caller);
+        let follower = Follower::start(audience, caller, listening);
         let items = stream::unfold(Some(follower), async |follower| follower?.next().await);
         Ok(Live(Box::pin(items)))
     }

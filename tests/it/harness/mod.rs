@@ -18,7 +18,7 @@ use ledgerbell::app::{self, App};
 use ledgerbell::config::Settings;
 use ledgerbell::domain::Services;
 use ledgerbell::domain::ledger::verify;
-use ledgerbell::domain::member::{Account, Member, NewAccount, NewApiKey, NewMember};
+use ledgerbell::domain::member::{Account, Member, NewAccount, NewApiKey, NewMember, SignedIn};
 use ledgerbell::domain::top_up::{TopUp, TopUpOrigin};
 use ledgerbell::graphql::Schema;
 use ledgerbell::primitives::actor::{Actor, Cause, MemberRole, Permission, Permissions};
@@ -149,6 +149,23 @@ impl TestApp {
         variables: Value,
     ) -> Result<Subscriber, Value> {
         subscribe(&self.app, &self.schema, client, document, variables).await
+    }
+
+    /// What the client's credential signs in.
+    pub(crate) async fn sign_in(&self, client: &Client) -> SignedIn {
+        let credential = client.credential().expect("has a credential");
+        let signed_in = self.services().sign_in.authenticate(credential).await;
+        signed_in.expect("signs in")
+    }
+
+    /// As [`Self::try_subscribe`], for one who signed in before.
+    pub(crate) async fn subscribe_as(
+        &self,
+        signed_in: SignedIn,
+        document: &str,
+        variables: Value,
+    ) -> Result<Subscriber, Value> {
+        Subscriber::start((&self.schema, self.services()), signed_in, document, variables).await
     }
 
     /// A second process on the same database, with these settings besides.

@@ -111,6 +111,44 @@ async fn more_rights_start_it_over_with_more_to_see() {
     assert_eq!(sequence(&subscriber.expect("ITEM").await["entry"]), 2);
 }
 
+/// A socket may have signed in hours ago.
+#[tokio::test]
+async fn what_one_may_see_is_what_one_may_see_now() {
+    let app = TestApp::start().await;
+    let key = app.key(&[Permission::ReadCreditLog]).await;
+    let [admin, member, key] = [
+        app.sign_in(&app.team.admin.client).await,
+        app.sign_in(&app.team.member.client).await,
+        app.sign_in(&key).await,
+    ];
+    set_role(&app, &app.team.admin, MemberRole::Member).await;
+    let mut demoted = app.subscribe_as(admin, ENTRIES, json!({})).await.expect("subscribes");
+    demoted.expect("CAUGHT_UP").await;
+    grant(&app, &app.team, "not their own", 1).await;
+    assert!(demoted.is_idle().await);
+    let (team, services) = (&app.team, app.services());
+    let removed = services
+        .members
+        .remove(&Actor::System, team.account.id, team.member.member.id);
+    removed.await.expect("removed");
+    let Actor::ApiKey {
+        account_id, api_key_id, ..
+    } = key.actor
+    else {
+        panic!("a key");
+    };
+    let revoked = services.api_keys.revoke(&Actor::System, account_id, api_key_id);
+    revoked.await.expect("revoked");
+    for signed_in in [member, key] {
+        let refused = app
+            .subscribe_as(signed_in, BALANCE, json!({}))
+            .await
+            .err()
+            .expect("refused");
+        assert_eq!(refused["errors"][0]["extensions"]["code"], json!("UNAUTHENTICATED"));
+    }
+}
+
 /// Also when it was far behind, and the change of its rights lies ahead in the stream.
 #[tokio::test]
 async fn fewer_rights_start_it_over_with_less_to_see() {

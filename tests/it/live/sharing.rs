@@ -36,7 +36,11 @@ async fn a_message_is_made_once_for_all_who_see_the_same() {
         let client = &app.team.admin.client;
         let (alone, _) = told(&app, client, document, 1).await;
         let (crowd, messages) = told(&app, client, document, 200).await;
-        assert_eq!(crowd, alone, "statements for 200 subscribers, as for one");
+        // What two fields load goes together, or else one after the other.
+        assert!(
+            crowd <= alone + 2,
+            "{crowd} statements for 200 subscribers, {alone} for one"
+        );
         assert!(messages.iter().all(|message| Arc::ptr_eq(message, &messages[0])));
     }
 }
