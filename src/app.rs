@@ -5,20 +5,24 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 
+use crate::adapters::bus::PostgresBell;
 use crate::adapters::database::{self, OpenError, OpenOptions};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
 use crate::config::{AuthSettings, DocumentSettings, Settings};
 use crate::domain::Services;
 use crate::domain::database::Database;
+use crate::domain::event::{Bell, Events, Hub};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::CreditLog;
 use crate::domain::ledger::lots::Lots;
 use crate::domain::ledger::model::Policy;
 use crate::domain::ledger::sessions::Sessions;
-use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings, SilentBell};
-use crate::domain::member::{Accounts, ApiKeys, KeySetSource, Members, SignIn, SignInSettings, open_installation};
+use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
+use crate::domain::member::{
+    Accounts, ApiKeys, KeySetSource, Members, SignIn, SignInSettings, Standing, open_installation,
+};
 use crate::domain::top_up::TopUps;
-use crate::graphql::{self, ExportLinks, Limits, TrustedDocuments};
+use crate::graphql::{self, ExportLinks, Limits, Schema, TrustedDocuments};
 use crate::http::{self, Door};
 use crate::primitives::clock::Clock;
 
@@ -31,6 +35,7 @@ pub struct App {
     services: Services,
     database: Database,
     trusted: TrustedDocuments,
+    postgres_bell: Option<Arc<PostgresBell>>,
 }
 
 /// Why the application does not start.
@@ -103,17 +108,25 @@ impl App {
             },
         };
         let (handle, time) = (|| database.clone(), || clock.clone());
-        let bell = Arc::new(SilentBell);
+        let hub = Hub::new(handle());
+        let rings_others = settings.rings_others && !database.has_one_writer();
+        let postgres_bell = rings_others.then(|| PostgresBell::start(settings.database.url.reveal(), hub.clone()));
+        let bell: Arc<dyn Bell> = match &postgres_bell {
+            Some(bell) => Arc::clone(bell) as Arc<dyn Bell>,
+            None => Arc::new(hub.clone()),
+        };
         let ledger = Ledger::start(handle(), time(), installation.epoch, ledger_settings, bell);
         let api_keys = ApiKeys::new(time(), handle());
         let services = Services {
             accounts: Accounts::new(time(), handle(), ledger.clone()),
             members: Members::new(handle(), ledger.clone()),
             sign_in: SignIn::new(time(), handle(), api_keys.clone(), sign_in_settings),
+            standing: Standing::new(time(), handle()),
             top_ups: TopUps::new(handle(), ledger.clone()),
             credit_log: CreditLog::new(handle()),
             sessions: Sessions::new(handle()),
             lots: Lots::new(handle()),
+            events: Events::new(handle(), installation.epoch, hub),
             api_keys,
             ledger,
             clock: time(),
@@ -122,6 +135,7 @@ impl App {
             services,
             database,
             trusted,
+            postgres_bell,
         })
     }
 
@@ -135,15 +149,20 @@ impl App {
         &self.database
     }
 
-    /// The HTTP interface. Links that clients follow begin with `base_url`.
-    pub fn door(&self, settings: &Settings, base_url: &str) -> Arc<Door> {
-        let export_links = ExportLinks::new(settings.secret.reveal().as_bytes(), base_url);
+    /// The GraphQL interface. Links that clients follow begin with `base_url`.
+    pub fn schema(&self, settings: &Settings, base_url: &str) -> Schema {
         let limits = Limits {
             cost: settings.limits.cost,
             trusted: self.trusted.clone(),
             only_trusted: settings.documents.only_trusted,
         };
-        let schema = graphql::build_schema(self.services.clone(), export_links.clone(), limits);
+        graphql::build_schema(self.services.clone(), export_links(settings, base_url), limits)
+    }
+
+    /// The HTTP interface. Links that clients follow begin with `base_url`.
+    pub fn door(&self, settings: &Settings, base_url: &str) -> Arc<Door> {
+        let export_links = export_links(settings, base_url);
+        let schema = self.schema(settings, base_url);
         let rate = NonZeroU32::new(settings.limits.rate).map(|per_second| http::Rate {
             per_second,
             burst: settings.limits.burst,
@@ -169,8 +188,15 @@ impl App {
     /// As [`Self::close`], but leaves the database open.
     pub async fn end(&self) -> Result<(), Fault> {
         self.services.ledger.shutdown().await;
+        if let Some(bell) = &self.postgres_bell {
+            bell.close().await;
+        }
         self.services.api_keys.flush_last_used().await
     }
+}
+
+fn export_links(settings: &Settings, base_url: &str) -> ExportLinks {
+    ExportLinks::new(settings.secret.reveal().as_bytes(), base_url)
 }
 
 fn engine_settings(database: &Database, settings: &Settings) -> EngineSettings {

@@ -222,6 +222,14 @@ pub(super) const KEYS: &[Key] = &[
         about: "Whether no operations are run but the trusted ones.",
     },
     Key {
+        path: "live.bell",
+        default: Some("auto"),
+        form: Form::Text,
+        allowed: "auto or off",
+        about: "How servers on one Postgres tell each other of new events: by LISTEN and NOTIFY, or not at all. Off, for poolers \
+                that do not pass these on: each asks the database instead, which takes up to a second.",
+    },
+    Key {
         path: "log.level",
         default: Some("info"),
         form: Form::Text,

@@ -88,6 +88,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// Operations that are run by id.
     pub documents: DocumentSettings,
+    /// Whether servers tell each other of new events, where the database can.
+    pub rings_others: bool,
     /// Directives for what is logged.
     pub log_level: String,
     /// How it is logged.
@@ -272,6 +274,7 @@ impl Settings {
             },
             limits: read_limits(read, mode)?,
             documents: read_documents(read)?,
+            rings_others: read.one_of("live.bell", &[("auto", true), ("off", false)])?,
             log_level: {
                 let level = read.required("log.level")?;
                 if level.parse::<tracing_subscriber::EnvFilter>().is_err() {

@@ -11,6 +11,7 @@ mod faults;
 mod harness;
 mod hostile;
 mod journey;
+mod live;
 mod migrations;
 mod plans;
 mod reading;

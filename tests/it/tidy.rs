@@ -246,7 +246,8 @@ fn tables_and_the_orm_are_named_in_stores_alone() {
             || source.path.contains("/store/")
             || source.path.starts_with("src/domain/database")
             || source.path == "src/domain/fault.rs"
-            || source.path.starts_with("src/adapters/database");
+            || source.path.starts_with("src/adapters/database")
+            || source.path.starts_with("src/adapters/bus/");
         if keeper || source.is_test() {
             continue;
         }
