@@ -87,6 +87,14 @@ example_typescript() {
     cargo build --locked --quiet && scripts/example.sh
 }
 
+audit_http() {
+    if ! command -v npm >/dev/null; then
+        reason="npm is not installed"
+        return 64
+    fi
+    cargo build --locked --quiet && scripts/clients.sh http
+}
+
 trap 'stop_postgres' EXIT
 # Some tests go to both databases by themselves, and find this one by its variable.
 if find_or_start_postgres; then
@@ -99,6 +107,7 @@ stage "tests on Postgres" postgres
 stage "tests on Postgres, one account a transaction" postgres_one_account_a_transaction
 stage "dependencies (cargo deny)" dependencies
 stage "example client in TypeScript" example_typescript
+stage "audits of GraphQL over HTTP (npm graphql-http)" audit_http
 
 printf '\n=== Summary after %s s\n' "$((SECONDS - started))"
 [ ${#passed[@]} -eq 0 ] || printf '  passed   %s\n' "${passed[@]}"

@@ -2,26 +2,28 @@
 //!
 //! Called by commands, and by tests, which bring a database and a clock of their own.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 
-use axum::Router;
-
+use crate::adapters::bus::PostgresBell;
 use crate::adapters::database::{self, OpenError, OpenOptions};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
-use crate::config::{AuthSettings, Settings};
+use crate::config::{AuthSettings, DocumentSettings, Settings};
 use crate::domain::Services;
 use crate::domain::database::Database;
+use crate::domain::event::{Bell, Events, Hub};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::CreditLog;
 use crate::domain::ledger::lots::Lots;
 use crate::domain::ledger::model::Policy;
 use crate::domain::ledger::sessions::Sessions;
-use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings, SilentBell};
-use crate::domain::member::{Accounts, ApiKeys, KeySetSource, Members, SignIn, SignInSettings, open_installation};
+use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
+use crate::domain::member::{
+    Accounts, ApiKeys, KeySetSource, Members, SignIn, SignInSettings, Standing, open_installation,
+};
 use crate::domain::top_up::TopUps;
-use crate::graphql::{self, ExportLinks};
-use crate::http;
+use crate::graphql::{self, ExportLinks, Limits, Schema, TrustedDocuments};
+use crate::http::{self, Door};
 use crate::primitives::clock::Clock;
 
 /// What a caller who is told BUSY is told to wait.
@@ -32,6 +34,8 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 pub struct App {
     services: Services,
     database: Database,
+    trusted: TrustedDocuments,
+    postgres_bell: Option<Arc<PostgresBell>>,
 }
 
 /// Why the application does not start.
@@ -54,6 +58,14 @@ pub enum StartError {
     /// The address of the keys that sign tokens is no good.
     #[error("setting auth.jwks_url {0}")]
     KeySet(#[from] InvalidKeySetUrl),
+    /// The trusted documents cannot be had.
+    #[error("setting documents.trusted names {path}: {reason}")]
+    Documents {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The database does not answer.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -87,6 +99,7 @@ impl App {
     /// Starts on an open, migrated database.
     pub async fn start(database: Database, settings: &Settings, clock: Clock) -> Result<Self, StartError> {
         let sign_in_settings = sign_in_settings(&settings.auth)?;
+        let trusted = trusted_documents(&settings.documents)?;
         let installation = open_installation(&database, &clock).await?;
         let ledger_settings = LedgerSettings {
             engine: engine_settings(&database, settings),
@@ -95,22 +108,35 @@ impl App {
             },
         };
         let (handle, time) = (|| database.clone(), || clock.clone());
-        let bell = Arc::new(SilentBell);
+        let hub = Hub::new(handle());
+        let rings_others = settings.rings_others && !database.has_one_writer();
+        let postgres_bell = rings_others.then(|| PostgresBell::start(settings.database.url.reveal(), hub.clone()));
+        let bell: Arc<dyn Bell> = match &postgres_bell {
+            Some(bell) => Arc::clone(bell) as Arc<dyn Bell>,
+            None => Arc::new(hub.clone()),
+        };
         let ledger = Ledger::start(handle(), time(), installation.epoch, ledger_settings, bell);
         let api_keys = ApiKeys::new(time(), handle());
         let services = Services {
             accounts: Accounts::new(time(), handle(), ledger.clone()),
             members: Members::new(handle(), ledger.clone()),
             sign_in: SignIn::new(time(), handle(), api_keys.clone(), sign_in_settings),
+            standing: Standing::new(time(), handle()),
             top_ups: TopUps::new(handle(), ledger.clone()),
             credit_log: CreditLog::new(handle()),
             sessions: Sessions::new(handle()),
             lots: Lots::new(handle()),
+            events: Events::new(handle(), installation.epoch, hub),
             api_keys,
             ledger,
             clock: time(),
         };
-        Ok(Self { services, database })
+        Ok(Self {
+            services,
+            database,
+            trusted,
+            postgres_bell,
+        })
     }
 
     /// The use cases.
@@ -123,14 +149,34 @@ impl App {
         &self.database
     }
 
-    /// The HTTP interface. Links that clients follow begin with `base_url`.
-    pub fn router(&self, settings: &Settings, base_url: &str) -> Router {
-        let export_links = ExportLinks::new(settings.secret.reveal().as_bytes(), base_url);
-        let schema = graphql::build_schema(self.services.clone(), export_links.clone());
-        let door = http::Settings {
-            allowed_origins: settings.cors_origins.clone(),
+    /// The GraphQL interface. Links that clients follow begin with `base_url`.
+    pub fn schema(&self, settings: &Settings, base_url: &str) -> Schema {
+        let limits = Limits {
+            cost: settings.limits.cost,
+            trusted: self.trusted.clone(),
+            only_trusted: settings.documents.only_trusted,
         };
-        http::router(schema, self.services.clone(), export_links, &door)
+        graphql::build_schema(self.services.clone(), export_links(settings, base_url), limits)
+    }
+
+    /// The HTTP interface. Links that clients follow begin with `base_url`.
+    pub fn door(&self, settings: &Settings, base_url: &str) -> Arc<Door> {
+        let export_links = export_links(settings, base_url);
+        let schema = self.schema(settings, base_url);
+        let rate = NonZeroU32::new(settings.limits.rate).map(|per_second| http::Rate {
+            per_second,
+            burst: settings.limits.burst,
+        });
+        let door = http::Settings {
+            allowed_origins: settings.http.cors_origins.clone(),
+            rate,
+            max_connections: settings.http.max_connections,
+            head_timeout: settings.http.head_timeout,
+            body_timeout: settings.http.body_timeout,
+            answer_timeout: settings.http.answer_timeout,
+            drain: settings.http.drain,
+        };
+        Arc::new(Door::new(schema, self.services.clone(), export_links, door))
     }
 
     /// Answers what waits, writes down what was remembered, and closes the database.
@@ -142,8 +188,15 @@ impl App {
     /// As [`Self::close`], but leaves the database open.
     pub async fn end(&self) -> Result<(), Fault> {
         self.services.ledger.shutdown().await;
+        if let Some(bell) = &self.postgres_bell {
+            bell.close().await;
+        }
         self.services.api_keys.flush_last_used().await
     }
+}
+
+fn export_links(settings: &Settings, base_url: &str) -> ExportLinks {
+    ExportLinks::new(settings.secret.reveal().as_bytes(), base_url)
 }
 
 fn engine_settings(database: &Database, settings: &Settings) -> EngineSettings {
@@ -160,6 +213,18 @@ fn engine_settings(database: &Database, settings: &Settings) -> EngineSettings {
         queue_limit: given.queue,
         retry_after_seconds: RETRY_AFTER_SECONDS,
     }
+}
+
+fn trusted_documents(settings: &DocumentSettings) -> Result<TrustedDocuments, StartError> {
+    let Some(path) = &settings.trusted else {
+        return Ok(TrustedDocuments::default());
+    };
+    let wrong = |reason: String| StartError::Documents {
+        path: path.display().to_string(),
+        reason,
+    };
+    let manifest = std::fs::read_to_string(path).map_err(|reason| wrong(reason.to_string()))?;
+    TrustedDocuments::read(&manifest).map_err(|reason| wrong(reason.to_string()))
 }
 
 fn sign_in_settings(auth: &AuthSettings) -> Result<SignInSettings, InvalidKeySetUrl> {

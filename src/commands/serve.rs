@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
 use tokio::net::TcpListener;
@@ -16,9 +15,6 @@ use crate::primitives::clock::Clock;
 use crate::workers::Workers;
 
 use super::{Ending, Failure, StopSignal, start_logging, stop_signal};
-
-/// How long requests that are under way may take to end.
-const DRAIN: Duration = Duration::from_secs(10);
 
 /// Serve the API, and do what is due.
 #[derive(Debug, Args)]
@@ -84,9 +80,9 @@ impl Server {
     ) -> Result<(), Failure> {
         let stop = CancellationToken::new();
         let links = settings.public_url.as_deref().unwrap_or(&self.url);
-        let router = app.router(settings, links);
+        let door = app.door(settings, links);
         let workers = Workers::start(app.services());
-        let serving = tokio::spawn(http::serve(self.listener, router, stop.clone().cancelled_owned()));
+        let serving = tokio::spawn(http::serve(self.listener, door, stop.clone().cancelled_owned()));
         let told = match ready() {
             Ok(()) => {
                 self.told_to_stop.await;
@@ -96,17 +92,11 @@ impl Server {
         };
         tracing::info!("stopping");
         stop.cancel();
-        // Requests that are under way may end, but a client that never reads its answer holds nobody up.
-        let abort = serving.abort_handle();
-        let served = tokio::time::timeout(DRAIN, serving).await;
-        abort.abort();
+        let served = serving.await;
         workers.stop().await;
         app.close().await?;
         told?;
-        match served {
-            Ok(served) => Ok(served??),
-            Err(_) => Ok(()),
-        }
+        Ok(served??)
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) struct Key {
 pub(super) enum Form {
     Text,
     Number,
+    Flag,
     List,
     /// Never shown.
     Secret,
@@ -149,6 +150,86 @@ pub(super) const KEYS: &[Key] = &[
         about: "Sites whose pages may call the API from a browser. In the environment: separated by commas.",
     },
     Key {
+        path: "http.max_connections",
+        default: Some("20000"),
+        form: Form::Number,
+        allowed: "a number from 1 to 1000000",
+        about: "Connections at the same time, at most, websockets among them. The system must allow as many open files.",
+    },
+    Key {
+        path: "http.head_seconds",
+        default: Some("65"),
+        form: Form::Number,
+        allowed: "a number from 1 to 3600",
+        about: "How long the head of a request may take to come, and how long a connection may be idle. Longer than a proxy in \
+                front keeps its connections, or it will now and then send a request into one that closes.",
+    },
+    Key {
+        path: "http.body_seconds",
+        default: Some("10"),
+        form: Form::Number,
+        allowed: "a number from 1 to 3600",
+        about: "How long the body of a request may take to come.",
+    },
+    Key {
+        path: "http.answer_seconds",
+        default: Some("30"),
+        form: Form::Number,
+        allowed: "a number from 1 to 3600",
+        about: "How long a client may take nothing of an answer that is being sent.",
+    },
+    Key {
+        path: "http.drain_seconds",
+        default: Some("10"),
+        form: Form::Number,
+        allowed: "a number from 0 to 3600",
+        about: "Over how long websockets are closed when the server is told to stop. Requests get a quarter of it before.",
+    },
+    Key {
+        path: "limits.cost",
+        default: Some("10000"),
+        form: Form::Number,
+        allowed: "a number from 1 to 1000000000",
+        about: "What one operation may cost, at most: about a unit a field, times the items that are asked for.",
+    },
+    Key {
+        path: "limits.rate",
+        default: None,
+        form: Form::Number,
+        allowed: "a number from 0 to 100000000",
+        about: "Cost a second of each caller: a member, an API key, or an address without either. 0 is as much as they like. \
+                1000000 in production when not set, 0 in development.",
+    },
+    Key {
+        path: "limits.burst",
+        default: Some("5000000"),
+        form: Form::Number,
+        allowed: "a number from 1 to 1000000000",
+        about: "Cost that a caller may ask for at once after a rest. At least limits.cost.",
+    },
+    Key {
+        path: "documents.trusted",
+        default: None,
+        form: Form::Text,
+        allowed: "the path of a JSON file",
+        about: "Operations that are run by id: a JSON object from ids to GraphQL documents.",
+    },
+    Key {
+        path: "documents.only_trusted",
+        default: Some("false"),
+        form: Form::Flag,
+        allowed: "true or false",
+        about: "Whether no operations are run but the trusted ones.",
+    },
+    Key {
+        path: "live.bell",
+        default: Some("auto"),
+        form: Form::Text,
+        allowed: "auto or off",
+        about: "How servers on one Postgres tell each other of new events: by LISTEN and NOTIFY, or not at all. Off, for poolers \
+                that do not pass these on: each asks the database instead, which takes up to a second.",
+    },
+    Key {
         path: "log.level",
         default: Some("info"),
         form: Form::Text,
@@ -181,7 +262,7 @@ impl Form {
         let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
         match self {
             Self::Text => quoted(text),
-            Self::Number => text.to_owned(),
+            Self::Number | Self::Flag => text.to_owned(),
             Self::List => {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                 format!("[{}]", items.map(quoted).collect::<Vec<_>>().join(", "))

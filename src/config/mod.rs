@@ -12,7 +12,9 @@ mod source;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::primitives::credits::Credits;
 
@@ -80,8 +82,14 @@ pub struct Settings {
     pub engine: EngineSettings,
     /// How far completing a session may go beyond what was booked.
     pub overage_limit: Credits,
-    /// Sites whose pages may call the API.
-    pub cors_origins: Vec<String>,
+    /// How requests over HTTP are taken.
+    pub http: HttpSettings,
+    /// What may be asked for.
+    pub limits: LimitSettings,
+    /// Operations that are run by id.
+    pub documents: DocumentSettings,
+    /// Whether servers tell each other of new events, where the database can.
+    pub rings_others: bool,
     /// Directives for what is logged.
     pub log_level: String,
     /// How it is logged.
@@ -122,6 +130,43 @@ pub struct EngineSettings {
     pub lanes: Option<usize>,
     /// Commands of one account that may wait.
     pub queue: usize,
+}
+
+/// How requests over HTTP are taken.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// Sites whose pages may call the API.
+    pub cors_origins: Vec<String>,
+    /// Connections at the same time.
+    pub max_connections: usize,
+    /// How long the head of a request may take to come, and a connection be idle.
+    pub head_timeout: Duration,
+    /// How long a body may take to come.
+    pub body_timeout: Duration,
+    /// How long a client may take nothing of an answer.
+    pub answer_timeout: Duration,
+    /// Over how long sockets are closed.
+    pub drain: Duration,
+}
+
+/// What may be asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct LimitSettings {
+    /// Cost of one operation.
+    pub cost: u64,
+    /// Cost a second of each caller; 0 is as much as they like.
+    pub rate: u32,
+    /// Cost that a caller may ask for at once.
+    pub burst: NonZeroU32,
+}
+
+/// Operations that are run by id.
+#[derive(Clone, Debug)]
+pub struct DocumentSettings {
+    /// The file that has them.
+    pub trusted: Option<PathBuf>,
+    /// Whether nothing else is run.
+    pub only_trusted: bool,
 }
 
 /// What the command line says, by path; `None` where it says nothing.
@@ -219,7 +264,17 @@ impl Settings {
                 }
                 credits
             },
-            cors_origins: read.origins("http.cors_origins")?,
+            http: HttpSettings {
+                cors_origins: read.origins("http.cors_origins")?,
+                max_connections: read.number("http.max_connections", 1, 1_000_000)?,
+                head_timeout: read.seconds("http.head_seconds", 1, 3_600)?,
+                body_timeout: read.seconds("http.body_seconds", 1, 3_600)?,
+                answer_timeout: read.seconds("http.answer_seconds", 1, 3_600)?,
+                drain: read.seconds("http.drain_seconds", 0, 3_600)?,
+            },
+            limits: read_limits(read, mode)?,
+            documents: read_documents(read)?,
+            rings_others: read.one_of("live.bell", &[("auto", true), ("off", false)])?,
             log_level: {
                 let level = read.required("log.level")?;
                 if level.parse::<tracing_subscriber::EnvFilter>().is_err() {
@@ -231,6 +286,44 @@ impl Settings {
             shown: read.shown(),
         })
     }
+}
+
+/// What a caller may ask for each second when nothing is set: about what a processor can answer. It is there so that one caller
+/// does not take all; whoever tries things out in development measures the server and not this.
+const RATE_IN_PRODUCTION: u32 = 1_000_000;
+
+fn read_limits(read: &Reader<'_>, mode: Mode) -> Result<LimitSettings, ConfigError> {
+    let limits = LimitSettings {
+        cost: read.number("limits.cost", 1, 1_000_000_000)?,
+        rate: match read.text("limits.rate")? {
+            Some(_) => read.number("limits.rate", 0, 100_000_000)?,
+            None if mode == Mode::Development => 0,
+            None => RATE_IN_PRODUCTION,
+        },
+        burst: read.number("limits.burst", NonZeroU32::MIN, BURST_AT_MOST)?,
+    };
+    if u64::from(limits.burst.get()) < limits.cost {
+        return Err(ConfigError::Together(
+            "limits.burst must be at least limits.cost, or the dearest operations would never be answered".to_owned(),
+        ));
+    }
+    Ok(limits)
+}
+
+/// What callers may ask for at once, at most.
+const BURST_AT_MOST: NonZeroU32 = NonZeroU32::new(1_000_000_000).expect("above 0");
+
+fn read_documents(read: &Reader<'_>) -> Result<DocumentSettings, ConfigError> {
+    let documents = DocumentSettings {
+        trusted: read.text("documents.trusted")?.map(PathBuf::from),
+        only_trusted: read.one_of("documents.only_trusted", &[("true", true), ("false", false)])?,
+    };
+    if documents.only_trusted && documents.trusted.is_none() {
+        return Err(ConfigError::Together(
+            "documents.only_trusted needs documents.trusted, or nothing at all would be answered".to_owned(),
+        ));
+    }
+    Ok(documents)
 }
 
 /// The SQLite database that a data directory holds; made when it is not there.
@@ -385,7 +478,7 @@ mod tests {
             vec![],
         );
         let again = load(&settings.expect("valid").to_toml(), &[], vec![]).expect("valid");
-        assert_eq!(again.cors_origins, ["https://a.example", "http://b:1"]);
+        assert_eq!(again.http.cors_origins, ["https://a.example", "http://b:1"]);
         let defaults = Settings::commented_defaults().replace("# mode = \"production\"", "mode = \"development\"");
         load(&defaults, &[], vec![]).expect("valid");
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::Secret;
 use super::keys::{Form, KEYS, PREFIX, key, variable};
@@ -110,6 +111,7 @@ fn text_of(value: &toml::Value) -> Option<String> {
     match value {
         toml::Value::String(text) => Some(text.clone()),
         toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Boolean(flag) => Some(flag.to_string()),
         toml::Value::Array(items) => {
             let items: Option<Vec<&str>> = items.iter().map(toml::Value::as_str).collect();
             items.map(|items| items.join(","))
@@ -190,6 +192,10 @@ impl Reader<'_> {
             return Err(self.invalid(path));
         }
         Ok(number)
+    }
+
+    pub(super) fn seconds(&self, path: &'static str, least: u64, most: u64) -> Result<Duration, ConfigError> {
+        self.number(path, least, most).map(Duration::from_secs)
     }
 
     pub(super) fn one_of<T: Copy>(&self, path: &'static str, names: &[(&str, T)]) -> Result<T, ConfigError> {

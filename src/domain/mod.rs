@@ -19,6 +19,8 @@ pub struct Services {
     pub clock: Clock,
     /// Changes credits: sessions, grants, corrections, freezing; and balances.
     pub ledger: ledger::Ledger,
+    /// What happened in accounts, in order, and who listens.
+    pub events: event::Events,
     /// Reads the credit log.
     pub credit_log: ledger::credit_log::CreditLog,
     /// Reads sessions.
@@ -35,4 +37,6 @@ pub struct Services {
     pub api_keys: member::ApiKeys,
     /// From credentials to actors.
     pub sign_in: member::SignIn,
+    /// What callers who stay may do by now.
+    pub standing: member::Standing,
 }

@@ -27,7 +27,8 @@ pub(super) struct Scope {
     pub caller: Caller,
     pub services: Services,
     pub export_links: ExportLinks,
-    pub loaders: Loaders,
+    /// Messages of one subscription that are made together share theirs.
+    pub loaders: Arc<Loaders>,
     /// Live cursors taken before anything else of the request was read.
     pub live_cursors: Arc<std::collections::HashMap<AccountId, LiveCursor>>,
 }

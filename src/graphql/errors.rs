@@ -125,10 +125,7 @@ impl From<ApiError> for Error {
 impl ApiError {
     /// A response for a request that failed before it could be executed.
     pub fn into_response(self) -> Response {
-        let error: Error = self.into();
-        let mut error = error.into_server_error(async_graphql::Pos::default());
-        error.locations.clear();
-        Response::from_errors(vec![error])
+        refusal(self.into())
     }
 }
 
@@ -157,7 +154,39 @@ fn coded(code: ErrorCode, message: impl Into<String>) -> Error {
 
 /// A response for a request that never reaches the schema.
 pub fn refused_request(code: ErrorCode, message: impl Into<String>) -> Response {
-    let mut error = coded(code, message).into_server_error(async_graphql::Pos::default());
+    refusal(coded(code, message))
+}
+
+/// A response for an operation that costs more than one may.
+pub(super) fn too_costly(cost: u64, budget: u64) -> Response {
+    let message =
+        format!("the operation costs {cost}, and one may cost {budget} at most: ask for fewer items or fields");
+    let error = coded(ErrorCode::TooComplex, message);
+    refusal(error.extend_with(|_, extensions| {
+        extensions.set("cost", cost);
+        extensions.set("budget", budget);
+    }))
+}
+
+/// A response for a caller who has asked for too much of late.
+pub fn rate_limited(retry_after_seconds: u64) -> Response {
+    let message = format!("too many requests: try again in {retry_after_seconds} s");
+    let error = coded(ErrorCode::RateLimited, message);
+    refusal(error.extend_with(|_, extensions| extensions.set(RETRY_AFTER, retry_after_seconds)))
+}
+
+const RETRY_AFTER: &str = "retryAfterSeconds";
+
+/// When the request may be sent again, in seconds, where the error says so.
+pub fn retry_after_seconds(error: &ServerError) -> Option<u64> {
+    match error.extensions.as_ref()?.get(RETRY_AFTER)? {
+        async_graphql::Value::Number(seconds) => seconds.as_u64(),
+        _ => None,
+    }
+}
+
+fn refusal(error: Error) -> Response {
+    let mut error = error.into_server_error(async_graphql::Pos::default());
     error.locations.clear();
     Response::from_errors(vec![error])
 }
@@ -170,15 +199,6 @@ pub fn code_of(error: &ServerError) -> Option<&str> {
     }
 }
 
-/// How the library's messages about its limits begin.
-const TOO_MUCH: [&str; 5] = [
-    "Query is too complex.",
-    "Query is nested too deep.",
-    "The recursion depth of the query cannot be greater",
-    "The amount of aliases of the query cannot be greater",
-    "The number of directives on the field",
-];
-
 /// Errors longer than this are cut: the library quotes what the client sent, however long that is.
 const LONGEST_MESSAGE: usize = 400;
 
@@ -188,13 +208,9 @@ pub(super) fn tidy(response: &mut Response) {
         if code_of(error).is_some() {
             continue;
         }
-        let code = if TOO_MUCH.iter().any(|start| error.message.starts_with(start)) {
-            ErrorCode::TooComplex
-        } else {
-            ErrorCode::BadRequest
-        };
         error.message = helpful(&error.message);
-        error.extensions.get_or_insert_default().set("code", code.as_str());
+        let extensions = error.extensions.get_or_insert_default();
+        extensions.set("code", ErrorCode::BadRequest.as_str());
     }
 }
 

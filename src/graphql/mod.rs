@@ -8,11 +8,12 @@
 
 mod connection;
 mod context;
-mod document;
 mod errors;
 mod export_link;
+mod guard;
 mod inputs;
 mod ledger;
+mod live;
 mod loaders;
 mod member;
 mod node;
@@ -20,24 +21,25 @@ mod payload;
 mod refusals;
 mod scalars;
 mod top_up;
-mod weight;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{EmptySubscription, MergedObject, Request, Response};
+use async_graphql::{MergedObject, MergedSubscription, Request, Response};
 
 use crate::domain::Services;
 use crate::domain::event::LiveCursor;
 use crate::primitives::ids::AccountId;
 
 use context::Scope;
+use guard::Guard;
 use loaders::Loaders;
 
 pub use context::Caller;
-pub use document::{Intent, intent};
-pub use errors::{ApiError, ErrorCode, code_of, refused_request};
+pub use errors::{ApiError, ErrorCode, code_of, rate_limited, refused_request, retry_after_seconds};
 pub use export_link::{ExportLinks, ExportOrder, InvalidLink, Requester};
+pub use guard::{InvalidManifest, Limits, Operation, OperationKind, Parameters, TrustedDocuments, document_id_of};
+pub use live::{Live, LiveEnd, LiveItem};
 
 /// What can be asked.
 #[derive(MergedObject, Default)]
@@ -53,27 +55,37 @@ pub struct Mutation(
     member::ApiKeyMutation,
 );
 
-type Inner = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+/// What can be followed. Every event carries a cursor. With `after`, all that came since that cursor is sent, then what happens:
+/// in order, nothing missed and nothing twice, across reconnects and servers. Objects in events are as of now.
+#[derive(MergedSubscription, Default)]
+pub struct Subscription(
+    ledger::LedgerSubscription,
+    member::AccountSubscription,
+    top_up::TopUpSubscription,
+);
 
-/// Fields of one operation at the most, each list counted once.
-const MOST_FIELDS: usize = 1_000;
-/// Directives on one field at the most.
-const MOST_DIRECTIVES: usize = 10;
+type Inner = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// The schema with the domain behind it.
 #[derive(Clone)]
 pub struct Schema {
     inner: Inner,
+    guard: Arc<Guard>,
     services: Services,
     export_links: ExportLinks,
+    documents: live::Documents,
+    audiences: live::Audiences,
 }
 
 /// Builds the schema that serves.
-pub fn build_schema(services: Services, export_links: ExportLinks) -> Schema {
+pub fn build_schema(services: Services, export_links: ExportLinks, limits: Limits) -> Schema {
     Schema {
         inner: bare_schema(),
+        guard: Arc::new(Guard::new(limits)),
         services,
         export_links,
+        documents: live::Documents::default(),
+        audiences: live::Audiences::default(),
     }
 }
 
@@ -84,18 +96,26 @@ pub fn sdl() -> String {
 }
 
 fn bare_schema() -> Inner {
-    Inner::build(Query::default(), Mutation::default(), EmptySubscription)
+    Inner::build(Query::default(), Mutation::default(), Subscription::default())
         .register_output_type::<payload::MutationPayload>()
         .register_output_type::<node::Node>()
-        .limit_depth(weight::DEEPEST)
-        .limit_complexity(MOST_FIELDS)
-        .limit_aliases(weight::MOST_ALIASES)
-        .limit_directives(MOST_DIRECTIVES)
+        .register_output_type::<live::LiveEvent>()
         .disable_suggestions()
         .finish()
 }
 
 impl Schema {
+    /// The operation that a request asks for. One that asks for too much, or makes no sense as far as its document tells, is
+    /// answered here; the database is not asked.
+    pub fn check(&self, parameters: Parameters) -> Result<Operation, Box<Response>> {
+        self.guard.check(parameters)
+    }
+
+    /// The highest cost of one operation.
+    pub fn budget(&self) -> u64 {
+        self.guard.budget()
+    }
+
     /// Executes a query or a mutation. Without a caller only introspection has an answer.
     pub async fn execute(&self, mut request: Request, caller: Option<Caller>) -> Response {
         if let Some(caller) = caller {
@@ -103,17 +123,22 @@ impl Schema {
                 Ok(live_cursors) => live_cursors,
                 Err(error) => return error.into_response(),
             };
-            request = request.data(Scope {
-                loaders: Loaders::new(self.services.clone(), caller.actor.clone()),
-                caller,
-                services: self.services.clone(),
-                export_links: self.export_links.clone(),
-                live_cursors: Arc::new(live_cursors),
-            });
+            let loaders = Arc::new(Loaders::new(self.services.clone(), caller.actor.clone()));
+            request = request.data(self.scope(caller, loaders, live_cursors));
         }
         let mut response = self.inner.execute(request).await;
         errors::tidy(&mut response);
         response
+    }
+
+    fn scope(&self, caller: Caller, loaders: Arc<Loaders>, live_cursors: HashMap<AccountId, LiveCursor>) -> Scope {
+        Scope {
+            caller,
+            services: self.services.clone(),
+            export_links: self.export_links.clone(),
+            loaders,
+            live_cursors: Arc::new(live_cursors),
+        }
     }
 
     /// Takes the live cursors that the request asks for, before anything else of it is read: fields of one response are read
@@ -133,7 +158,7 @@ impl Schema {
             if !caller.actor.reaches(account_id) || cursors.contains_key(&account_id) {
                 continue;
             }
-            if let Some(cursor) = self.services.ledger.live_cursor(account_id).await? {
+            if let Some(cursor) = self.services.events.present(account_id).await? {
                 cursors.insert(account_id, cursor);
             }
         }

@@ -16,8 +16,12 @@ pub(super) async fn live() -> Json<serde_json::Value> {
     Json(serde_json::json!({ "status": "live" }))
 }
 
-/// The database answers and has our tables.
+/// The database answers and has our tables, and the server is to go on.
 pub(super) async fn ready(State(door): State<SharedDoor>) -> Response {
+    if door.stopping.is_cancelled() {
+        let answer = Json(serde_json::json!({ "status": "stopping" }));
+        return (StatusCode::SERVICE_UNAVAILABLE, answer).into_response();
+    }
     // A plain read: giving it up half-way leaves no transaction behind.
     let read = tokio::time::timeout(PATIENCE, door.services.accounts.installation()).await;
     let reason = match read {

@@ -4,51 +4,120 @@
 //! nothing but the schema itself, health and signed links; a handler may be dropped at any `await` because its client hung up,
 //! which harms nothing, for every transaction runs in a task of its own.
 
+mod allowance;
+mod answer;
 mod auth;
 mod export;
 mod graphql;
 mod health;
+mod log;
+mod media;
+mod parameters;
+mod server;
+mod stall;
 
-use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
+use async_graphql::{Response as GraphqlResponse, Value, value};
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
+use governor::clock::MonotonicClock;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::trace::TraceLayer;
 
 use crate::domain::Services;
-use crate::graphql::{ErrorCode, ExportLinks, Schema, refused_request};
+use crate::graphql::{Caller, ExportLinks, Operation, Schema, rate_limited};
+
+use allowance::{Allowances, Payer};
+
+pub use allowance::Rate;
+pub use server::serve;
 
 /// What the door may be told.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Web pages of these origins may call from a browser; those of our own always may.
     pub allowed_origins: Vec<String>,
+    /// What each caller may ask for over time; as much as they like when `None`.
+    pub rate: Option<Rate>,
+    /// Connections at the same time, sockets among them, at most.
+    pub max_connections: usize,
+    /// How long the head of a request may take to come, and so how long a connection may be idle.
+    pub head_timeout: Duration,
+    /// How long a body may take to come.
+    pub body_timeout: Duration,
+    /// How long a client may take nothing of an answer.
+    pub answer_timeout: Duration,
+    /// Over how long sockets are closed when the server stops.
+    pub drain: Duration,
 }
 
 /// What handlers share.
-struct Door {
+pub struct Door {
     schema: Schema,
     services: Services,
     export_links: ExportLinks,
+    settings: Settings,
+    allowances: Allowances,
+    /// Set when the server was told to stop: it is no longer ready, and nothing long is begun.
+    stopping: CancellationToken,
+    /// Set when requests have ended, or had their time: sockets and streams close, each at its own moment of the drain.
+    drain: CancellationToken,
+    /// Sockets count themselves here, so that the server waits for them.
+    sockets: TaskTracker,
 }
 
-type SharedDoor = Arc<Door>;
+/// The door, shared by everything that goes through it.
+pub type SharedDoor = Arc<Door>;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+impl Door {
+    /// A door to these services.
+    pub fn new(schema: Schema, services: Services, export_links: ExportLinks, settings: Settings) -> Self {
+        Self {
+            allowances: Allowances::new(settings.rate, MonotonicClock),
+            schema,
+            services,
+            export_links,
+            settings,
+            stopping: CancellationToken::new(),
+            drain: CancellationToken::new(),
+            sockets: TaskTracker::new(),
+        }
+    }
+
+    /// Takes a cost from somebody's allowance. Gives `extensions.cost` of the answer; or the answer that there is none left.
+    fn charge(&self, payer: &Payer, cost: u64) -> Result<Value, Box<GraphqlResponse>> {
+        let budget = self.schema.budget();
+        match self.allowances.charge(payer, cost) {
+            Ok(None) => Ok(value!({ "requested": cost, "budget": budget })),
+            Ok(Some(remaining)) => Ok(value!({ "requested": cost, "budget": budget, "remaining": remaining })),
+            // A part of a second is a second: whoever comes back too early is refused again.
+            Err(wait) => Err(Box::new(rate_limited(wait.as_secs() + 1))),
+        }
+    }
+
+    /// Executes a query or a mutation for a caller, if their allowance has its cost.
+    async fn execute(&self, operation: Operation, caller: Option<Caller>, payer: &Payer) -> GraphqlResponse {
+        match self.charge(payer, operation.cost) {
+            Ok(cost) => {
+                let response = self.schema.execute(operation.request, caller).await;
+                response.extension("cost", cost)
+            }
+            Err(refused) => *refused,
+        }
+    }
+}
 
 /// All paths of the service.
-pub fn router(schema: Schema, services: Services, export_links: ExportLinks, settings: &Settings) -> Router {
-    let door = Arc::new(Door {
-        schema,
-        services,
-        export_links,
-    });
+fn router(door: SharedDoor) -> Router {
+    let cross_origin = cross_origin(&door.settings);
     let routes = Router::new()
         .route("/", get(welcome))
         .route("/graphql", post(graphql::post).get(graphql::get))
@@ -56,24 +125,22 @@ pub fn router(schema: Schema, services: Services, export_links: ExportLinks, set
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .fallback(no_such_path)
+        .layer(middleware::from_fn_with_state(Arc::clone(&door), refuse_upgrades))
         .with_state(door)
-        .layer(CatchPanicLayer::custom(|_| panicked()))
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(TraceLayer::new_for_http())
-        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid));
-    match cross_origin(settings) {
+        .layer(CatchPanicLayer::custom(|_| answer::panicked()));
+    let routes = match cross_origin {
         Some(layer) => routes.layer(layer),
         None => routes,
-    }
+    };
+    routes.layer(middleware::from_fn(log::request))
 }
 
-/// Serves until `shutdown` resolves, then lets requests that are under way end.
-pub async fn serve(
-    listener: tokio::net::TcpListener,
-    router: Router,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+/// A server that was told to stop begins nothing that lasts.
+async fn refuse_upgrades(State(door): State<SharedDoor>, request: Request, next: Next) -> Response {
+    if door.stopping.is_cancelled() && request.headers().contains_key(header::UPGRADE) {
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")]).into_response();
+    }
+    next.run(request).await
 }
 
 /// Credentials travel in a header that pages set themselves, never in cookies, so that origins need no more leave than this.
@@ -89,8 +156,13 @@ fn cross_origin(settings: &Settings) -> Option<CorsLayer> {
     let layer = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
-        .expose_headers([REQUEST_ID]);
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::ACCEPT,
+            log::REQUEST_ID,
+        ])
+        .expose_headers([log::REQUEST_ID, header::RETRY_AFTER]);
     Some(layer)
 }
 
@@ -106,10 +178,4 @@ async fn welcome() -> Json<serde_json::Value> {
 async fn no_such_path() -> Response {
     let text = "There is nothing here. The API is at /graphql.\n";
     (StatusCode::NOT_FOUND, text).into_response()
-}
-
-/// The panic itself has been logged by the panic hook of the process.
-fn panicked() -> Response {
-    let answer = refused_request(ErrorCode::Internal, "something went wrong on our side");
-    graphql::answer(StatusCode::INTERNAL_SERVER_ERROR, graphql::Media::Json, &answer)
 }

@@ -5,6 +5,7 @@
 //! pause that grows, so that one that dies at once does not spin.
 
 mod key_use;
+mod live_poll;
 mod sweeper;
 
 use std::future::Future;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::Services;
 
 pub use key_use::KeyUse;
+pub use live_poll::LivePoll;
 pub use sweeper::Sweeper;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -36,12 +38,16 @@ impl Workers {
         let stop = CancellationToken::new();
         let sweeper = Sweeper::new(services.ledger.clone());
         let key_use = KeyUse::new(services.api_keys.clone());
+        let live_poll = LivePoll::new(services.clone());
         let keepers = vec![
             tokio::spawn(keep_running("sweeper", stop.clone(), move |stop| {
                 sweeper.clone().run(stop)
             })),
             tokio::spawn(keep_running("key use", stop.clone(), move |stop| {
                 key_use.clone().run(stop)
+            })),
+            tokio::spawn(keep_running("live poll", stop.clone(), move |stop| {
+                live_poll.clone().run(stop)
             })),
         ];
         Self { stop, keepers }

@@ -59,6 +59,12 @@ async fn bodies_that_are_no_request_are_refused_unread() {
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ),
         ("too large", vec![JSON], large, StatusCode::PAYLOAD_TOO_LARGE),
+        (
+            "a million words",
+            vec![JSON],
+            asking(&"a ".repeat(1_000_000)),
+            StatusCode::PAYLOAD_TOO_LARGE,
+        ),
         ("broken", vec![JSON], "{".to_owned(), StatusCode::BAD_REQUEST),
         (
             "a batch",
@@ -231,6 +237,11 @@ async fn queries_that_ask_too_much_are_refused_before_any_work() {
         (format!("{{ {roots} }}"), "TOO_COMPLEX"),
         (format!("{{ viewer {{ {aliases_1000} }} }}"), "TOO_COMPLEX"),
         (format!("{{ viewer {{ {} }} }}", "kind ".repeat(10_000)), "TOO_COMPLEX"),
+        (
+            format!("{{ viewer {{ kind {} }} }}", "@include(if: true) ".repeat(1_000)),
+            "TOO_COMPLEX",
+        ),
+        ("a ".repeat(30_000), "TOO_COMPLEX"),
         (format!("{{ node(id: {}", "[".repeat(60_000)), "TOO_COMPLEX"),
         ("{ a ".repeat(100), "TOO_COMPLEX"),
     ];

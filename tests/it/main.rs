@@ -5,11 +5,13 @@ mod api_keys;
 mod api_ledger;
 mod api_member;
 mod cli;
+mod door;
 mod faults;
 #[allow(dead_code, unused_imports, reason = "a harness has more than every test needs")]
 mod harness;
 mod hostile;
 mod journey;
+mod live;
 mod migrations;
 mod permissions;
 mod plans;

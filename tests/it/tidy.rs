@@ -246,7 +246,8 @@ fn tables_and_the_orm_are_named_in_stores_alone() {
             || source.path.contains("/store/")
             || source.path.starts_with("src/domain/database")
             || source.path == "src/domain/fault.rs"
-            || source.path.starts_with("src/adapters/database");
+            || source.path.starts_with("src/adapters/database")
+            || source.path.starts_with("src/adapters/bus/");
         if keeper || source.is_test() {
             continue;
         }
@@ -330,8 +331,8 @@ fn nothing_points_outside_the_project() {
 }
 
 #[test]
-fn lock_files_of_examples_name_no_registry() {
-    for source in sources(&["examples"], &["json"]) {
+fn lock_files_of_npm_name_no_registry() {
+    for source in sources(&["examples", "tests"], &["json"]) {
         let named = source.path.ends_with("package-lock.json") && source.text.contains("\"resolved\"");
         assert!(!named, "{} says where packages were downloaded from", source.path);
     }

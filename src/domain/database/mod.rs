@@ -28,6 +28,7 @@ use sea_orm::{
     AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, SqliteTransactionMode,
     TransactionOptions, TransactionTrait,
 };
+use tracing::Instrument;
 
 use super::fault::Fault;
 
@@ -150,7 +151,7 @@ where
     T: Send + 'static,
     E: MayFault + Send + 'static,
 {
-    let task = tokio::spawn(async move {
+    let run = async move {
         let mut retries = 0;
         loop {
             let (result, may_retry) = match connection.begin_with_options(options).await {
@@ -170,8 +171,9 @@ where
                 result => return result,
             }
         }
-    });
-    match task.await {
+    };
+    // What it logs belongs to the request that caused it.
+    match tokio::spawn(run.in_current_span()).await {
         Ok(result) => result,
         Err(error) => Err(Fault::Internal(format!("a transaction ended abnormally: {error}")).into()),
     }

@@ -3,10 +3,26 @@
 //! Whoever changes something of an account appends an event in the same transaction, under the account's row lock. Its number
 //! comes from the locked row, so events become visible in order and without holes, which a number given by the database would
 //! not do. An event row holds a kind, ids and a new status, never the object: objects are loaded as they are when somebody
-//! looks. Called by the ledger and by the rooms above it; calls nobody.
+//! looks. Called by the ledger and by the rooms above it, which append, and by the shells, which follow; calls nobody.
+//!
+//! Whoever follows a stream pulls: it holds a place, waits until the [`Hub`] knows of more, and reads on from there. So one that
+//! is slow costs an integer and holds nobody up, and none misses or repeats an event. What is new is read once for all that
+//! follow the account.
+//!
+//! Invariants:
+//! - A place is only ever moved past an event that was read from the table.
+//! - A bell that is lost costs time, never an event.
+//! - A cursor that does not belong to the rows as they are is never gone on from: see [`Start::is_reset`].
 
+mod bus;
+mod events;
+mod hub;
 mod model;
+mod recent;
 mod store;
 
-pub use model::{EventKind, InvalidLiveCursor, LiveCursor, NewEvent};
+pub use bus::{Bell, SilentBell};
+pub use events::{EventPage, Events, Start};
+pub use hub::{Hub, Listener};
+pub use model::{Event, EventKind, InvalidLiveCursor, LiveCursor, NewEvent, Place};
 pub(in crate::domain) use store::append;

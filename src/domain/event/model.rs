@@ -47,6 +47,56 @@ pub struct NewEvent {
     pub balance_version: Option<i64>,
 }
 
+impl NewEvent {
+    /// An event about nothing in particular yet.
+    pub fn new(place: Place, kind: EventKind, occurred_at: Timestamp) -> Self {
+        Self {
+            sequence: place.sequence,
+            nonce: place.nonce,
+            kind,
+            occurred_at,
+            entry_id: None,
+            session_id: None,
+            top_up_id: None,
+            member_id: None,
+            status: None,
+            balance_version: None,
+        }
+    }
+}
+
+/// An event as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its number and nonce.
+    pub place: Place,
+    /// What happened.
+    pub kind: EventKind,
+    /// When.
+    pub occurred_at: Timestamp,
+    /// The entry it is about.
+    pub entry_id: Option<EntryId>,
+    /// The session it is about.
+    pub session_id: Option<SessionId>,
+    /// The top-up it is about.
+    pub top_up_id: Option<TopUpId>,
+    /// The member it is about, or whose session or entry it is.
+    pub member_id: Option<MemberId>,
+    /// The new status of the session, top-up or account.
+    pub status: Option<String>,
+    /// The balance's version after the command, on the last event of a command that changed the balance.
+    pub balance_version: Option<i64>,
+}
+
+/// A place in a stream whose account is known: after this event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Number of the event; 0 before the first.
+    pub sequence: i64,
+    /// Its nonce; 0 before the first.
+    pub nonce: i64,
+}
+
 /// A place in an account's stream: after this event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LiveCursor {
@@ -66,6 +116,24 @@ pub struct LiveCursor {
 pub struct InvalidLiveCursor;
 
 impl LiveCursor {
+    /// The cursor of a place in an account's stream.
+    pub const fn new(epoch: Uuid, account_id: AccountId, place: Place) -> Self {
+        Self {
+            epoch,
+            account_id,
+            sequence: place.sequence,
+            nonce: place.nonce,
+        }
+    }
+
+    /// The place alone.
+    pub const fn place(&self) -> Place {
+        Place {
+            sequence: self.sequence,
+            nonce: self.nonce,
+        }
+    }
+
     /// The cursor as clients hold it: opaque, and bound to its account.
     pub fn encode(&self) -> String {
         let mut position = Vec::with_capacity(32);

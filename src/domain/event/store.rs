@@ -1,13 +1,18 @@
-//! Rows of the `event` table.
+//! Rows of the `event` table, and the ends of streams as kept in `account_state`.
 
-use sea_orm::ConnectionTrait;
+use std::sync::Arc;
 
-use crate::domain::database::Transaction;
+use sea_orm::{ConnectionTrait, Statement};
+use uuid::Uuid;
+
 use crate::domain::database::bulk::{Columns, Kind, Rows};
+use crate::domain::database::select::{Row, Select};
+use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
+use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId, TopUpId};
 
-use super::NewEvent;
+use super::{Event, EventKind, NewEvent, Place};
 
 const COLUMNS: Columns = &[
     ("account_id", Kind::BigInt),
@@ -47,4 +52,85 @@ pub(in crate::domain) async fn append(tx: &Transaction, events: &[(AccountId, &N
             .await?;
     }
     Ok(())
+}
+
+const ACCOUNTS: Columns = &[("account_id", Kind::BigInt)];
+
+/// Where the streams of accounts end. Accounts that do not exist are left out.
+pub(super) async fn heads(
+    connection: &impl ConnectionTrait,
+    accounts: &[AccountId],
+) -> Result<Vec<(AccountId, Place)>, Fault> {
+    let backend = connection.get_database_backend();
+    let text = "SELECT s.account_id, s.event_sequence, s.event_nonce FROM";
+    let statement = if let [account_id] = accounts {
+        let sql = format!("{text} account_state AS s WHERE s.account_id = $1");
+        Statement::from_sql_and_values(backend, sql, [account_id.number().into()])
+    } else {
+        let mut rows = Rows::new(ACCOUNTS);
+        accounts
+            .iter()
+            .for_each(|account_id| rows.push([account_id.number().into()]));
+        let relation = rows.relation(backend, 1);
+        let sql = format!("{text} {relation} JOIN account_state AS s ON s.account_id = r.account_id");
+        rows.statement(backend, sql)
+    };
+    let rows = connection.query_all_raw(statement).await?;
+    let head = |row: &Row| {
+        let place = Place {
+            sequence: row.try_get("", "event_sequence")?,
+            nonce: row.try_get("", "event_nonce")?,
+        };
+        Ok((AccountId::from_number(row.try_get("", "account_id")?), place))
+    };
+    rows.iter().map(head).collect()
+}
+
+/// The first `limit` events after `sequence`, in order.
+pub(super) async fn after(
+    database: &Database,
+    account_id: AccountId,
+    sequence: i64,
+    limit: usize,
+) -> Result<Vec<Arc<Event>>, Fault> {
+    let mut select = Select::of(database, account_id, "");
+    select
+        .push(
+            "SELECT sequence, nonce, kind, occurred_at, entry_id, session_id, top_up_id, member_id, status, balance_version \
+             FROM event WHERE account_id = $1 AND sequence > ",
+        )
+        .bind(sequence)
+        .push(" ORDER BY sequence LIMIT ")
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    let rows = select.all(database).await?;
+    rows.iter().map(|row| event(row).map(Arc::new)).collect()
+}
+
+/// The nonce of an event, if it is kept.
+pub(super) async fn nonce(database: &Database, account_id: AccountId, sequence: i64) -> Result<Option<i64>, Fault> {
+    let text = "SELECT nonce FROM event WHERE account_id = $1 AND sequence = ";
+    let mut select = Select::of(database, account_id, text);
+    select.bind(sequence);
+    let row = select.one(database).await?;
+    row.map(|row| Ok(row.try_get("", "nonce")?)).transpose()
+}
+
+fn event(row: &Row) -> Result<Event, Fault> {
+    let kind: String = row.try_get("", "kind")?;
+    let id = |column: &str| row.try_get::<Option<Uuid>>("", column);
+    Ok(Event {
+        place: Place {
+            sequence: row.try_get("", "sequence")?,
+            nonce: row.try_get("", "nonce")?,
+        },
+        kind: EventKind::from_text(&kind)
+            .ok_or_else(|| Fault::Internal(format!("an event of the unknown kind {kind}")))?,
+        occurred_at: Timestamp::from_millis(row.try_get("", "occurred_at")?),
+        entry_id: id("entry_id")?.map(EntryId::from_uuid),
+        session_id: id("session_id")?.map(SessionId::from_uuid),
+        top_up_id: id("top_up_id")?.map(TopUpId::from_uuid),
+        member_id: id("member_id")?.map(MemberId::from_uuid),
+        status: row.try_get("", "status")?,
+        balance_version: row.try_get("", "balance_version")?,
+    })
 }

@@ -98,12 +98,7 @@ impl Posted {
             entry: entry.cloned(),
             replayed,
             balance: Balance::from(header),
-            live_cursor: LiveCursor {
-                epoch,
-                account_id: header.account_id,
-                sequence: header.event_sequence,
-                nonce: header.event_nonce,
-            },
+            live_cursor: LiveCursor::new(epoch, header.account_id, header.event_place()),
         }
     }
 }

@@ -4,46 +4,79 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::domain::database::Transaction;
+use crate::domain::database::{MayFault, Transaction, Work};
 use crate::domain::event::{self, EventKind, LiveCursor, NewEvent};
 use crate::domain::fault::Fault;
+use crate::primitives::actor::AccessError;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, MemberId, TopUpId};
 
 use super::balance::Posted;
 use super::engine::{self, Poster};
 use super::model::{AccountHeader, Refusal, Request};
-use super::store;
+use super::{Ledger, store};
 
-/// An account whose row is locked until the transaction ends.
-///
-/// Whoever changes its figures or appends an event ends with [`Self::save`]; [`Self::post`] saves by itself.
+/// An account whose row is locked until the transaction ends. Its figures are written when the change that holds it is done.
 #[derive(Debug)]
 pub struct LockedAccount {
     /// The locked row.
     pub header: AccountHeader,
     /// The time of the transaction: read under the lock, and not before the account's last.
     pub now: Timestamp,
+    /// The row as it stands in the database.
+    written: AccountHeader,
     poster: Arc<Poster>,
 }
 
+impl Ledger {
+    /// Carries out a change of another room: `work`, in a transaction whose first statement locks the account. When it is
+    /// committed, and not before, whoever follows the account is told of the events that it has appended.
+    ///
+    /// This is the only way to such a lock, so that nothing is changed in silence. An account that does not exist is
+    /// [`AccessError::NotFound`]. As any transaction, `work` may run several times.
+    pub async fn change<T, E, F>(&self, account_id: AccountId, work: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t Transaction, &'t mut LockedAccount) -> Work<'t, T, E> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: MayFault + From<AccessError> + Send + 'static,
+    {
+        let (poster, work) = (Arc::clone(&self.poster), Arc::new(work));
+        let changed = self.poster.database.transaction(move |tx| {
+            let (poster, work) = (Arc::clone(&poster), Arc::clone(&work));
+            Box::pin(async move {
+                let mut locked = LockedAccount::begin(tx, account_id, poster).await?;
+                let locked = locked.as_mut().ok_or(AccessError::NotFound)?;
+                let last_event = locked.header.event_sequence;
+                let done = work(tx, locked).await?;
+                locked.write(tx).await?;
+                let event_sequence = locked.header.event_sequence;
+                Ok::<_, E>((done, (event_sequence > last_event).then_some(event_sequence)))
+            })
+        });
+        let (done, event_sequence) = changed.await?;
+        if let Some(event_sequence) = event_sequence {
+            self.bell.ring(account_id, event_sequence);
+        }
+        Ok(done)
+    }
+}
+
 impl LockedAccount {
-    pub(super) async fn begin(
-        tx: &Transaction,
-        account_id: AccountId,
-        poster: &Arc<Poster>,
-    ) -> Result<Option<Self>, Fault> {
+    async fn begin(tx: &Transaction, account_id: AccountId, poster: Arc<Poster>) -> Result<Option<Self>, Fault> {
         let found = engine::begin(tx, account_id, &poster.clock).await?;
         Ok(found.map(|(header, now)| Self {
+            written: header.clone(),
             header,
             now,
-            poster: Arc::clone(poster),
+            poster,
         }))
     }
 
     /// Posts a command as a batch of one, in the caller's transaction.
     pub async fn post(&mut self, tx: &Transaction, request: Request) -> Result<Result<Posted, Refusal>, Fault> {
-        engine::post_one(&self.poster, tx, &mut self.header, self.now, request).await
+        let posted = engine::post_one(&self.poster, tx, &mut self.header, self.now, request).await?;
+        self.written = self.header.clone();
+        Ok(posted)
     }
 
     /// Appends an event about the account, or about a member of it.
@@ -75,19 +108,9 @@ impl LockedAccount {
         .await
     }
 
-    /// Writes the figures. The events' numbers are among them, so this comes after the last event.
-    pub async fn save(&self, tx: &Transaction) -> Result<(), Fault> {
-        store::update_headers(tx, &[&self.header]).await
-    }
-
     /// The place in the account's stream as of now.
     pub fn live_cursor(&self) -> LiveCursor {
-        LiveCursor {
-            epoch: self.poster.epoch,
-            account_id: self.header.account_id,
-            sequence: self.header.event_sequence,
-            nonce: self.header.event_nonce,
-        }
+        LiveCursor::new(self.poster.epoch, self.header.account_id, self.header.event_place())
     }
 
     async fn append(
@@ -96,22 +119,16 @@ impl LockedAccount {
         kind: EventKind,
         fill: impl FnOnce(&mut NewEvent),
     ) -> Result<(), Fault> {
-        self.header.event_sequence += 1;
-        self.header.event_nonce = i64::from(Uuid::new_v4().as_fields().0);
-        self.header.last_at = self.now;
-        let mut event = NewEvent {
-            sequence: self.header.event_sequence,
-            nonce: self.header.event_nonce,
-            kind,
-            occurred_at: self.now,
-            entry_id: None,
-            session_id: None,
-            top_up_id: None,
-            member_id: None,
-            status: None,
-            balance_version: None,
-        };
+        let mut event = self.header.next_event(kind, Uuid::new_v4().as_fields().0, self.now);
         fill(&mut event);
         event::append(tx, &[(self.header.account_id, &event)]).await
+    }
+
+    /// Writes the figures, if they have changed. The events' numbers are among them, so this comes after the last event.
+    async fn write(&self, tx: &Transaction) -> Result<(), Fault> {
+        if self.header == self.written {
+            return Ok(());
+        }
+        store::update_headers(tx, &[&self.header]).await
     }
 }

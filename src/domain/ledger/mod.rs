@@ -2,8 +2,8 @@
 //!
 //! [`Ledger`] is the one way to change an account's credits. A use case checks who asks and what they say, and hands a
 //! [`model::Command`] to the posting engine, which answers once it is committed. A use case of another room that changes rows
-//! of its own with it, such as a top-up that is credited, locks the account with [`Ledger::begin`] and posts inside its own
-//! transaction.
+//! of its own with it, such as a top-up that is credited, does so by [`Ledger::change`], which locks the account, and posts
+//! inside that transaction.
 //!
 //! Invariants:
 //! - The account's row in `account_state` is locked by the first statement of every transaction that changes anything of the
@@ -31,7 +31,7 @@ use futures_util::future::join_all;
 use uuid::Uuid;
 
 use crate::domain::database::{Database, Transaction};
-use crate::domain::event::LiveCursor;
+use crate::domain::event::Bell;
 use crate::domain::fault::Fault;
 use crate::primitives::actor::{Actor, Cause};
 use crate::primitives::clock::{Clock, Timestamp};
@@ -41,7 +41,7 @@ use engine::{Engine, Poster};
 use model::{AccountHeader, Command, Origin, Policy, Refusal, Request};
 
 pub use balance::{Balance, Posted};
-pub use engine::{Bell, EngineSettings, SilentBell};
+pub use engine::EngineSettings;
 pub use error::LedgerError;
 pub use locked::LockedAccount;
 
@@ -59,14 +59,11 @@ pub struct LedgerSettings {
 pub struct Ledger {
     poster: Arc<Poster>,
     engine: Arc<Engine>,
+    bell: Arc<dyn Bell>,
 }
 
 impl Ledger {
     /// Starts the posting engine. `epoch` is the installation's, `bell` is told about every commit.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "each lane shares the bell, which the caller hands over for good"
-    )]
     pub fn start(database: Database, clock: Clock, epoch: Uuid, settings: LedgerSettings, bell: Arc<dyn Bell>) -> Self {
         let poster = Poster {
             database,
@@ -75,12 +72,12 @@ impl Ledger {
             policy: settings.policy,
             decide: model::decide,
         };
-        Self::with(Arc::new(poster), settings.engine, &bell)
+        Self::with(Arc::new(poster), settings.engine, bell)
     }
 
-    fn with(poster: Arc<Poster>, settings: EngineSettings, bell: &Arc<dyn Bell>) -> Self {
-        let engine = Arc::new(Engine::start(&poster, bell, settings));
-        Self { poster, engine }
+    fn with(poster: Arc<Poster>, settings: EngineSettings, bell: Arc<dyn Bell>) -> Self {
+        let engine = Arc::new(Engine::start(&poster, &bell, settings));
+        Self { poster, engine, bell }
     }
 
     /// Carries out a command about sessions, grants or corrections, once for each key of the account. `acting` is the member on
@@ -164,18 +161,6 @@ impl Ledger {
             .collect())
     }
 
-    /// The end of an account's stream of events: what comes later is after this cursor. `None` when there is no such account.
-    /// Whoever asks has checked who may see it.
-    pub async fn live_cursor(&self, account_id: AccountId) -> Result<Option<LiveCursor>, Fault> {
-        let headers = store::headers(self.poster.database.read(), &[account_id]).await?;
-        Ok(headers.get(&account_id).map(|header| LiveCursor {
-            epoch: self.poster.epoch,
-            account_id,
-            sequence: header.event_sequence,
-            nonce: header.event_nonce,
-        }))
-    }
-
     /// Deals with what is due in up to `limit` accounts: expires lots and holds, announces sessions that have ended. Tells how
     /// many accounts it served.
     pub async fn sweep(&self, limit: u32) -> Result<usize, Fault> {
@@ -200,11 +185,6 @@ impl Ledger {
             }
         }
         Ok(served)
-    }
-
-    /// Locks an account in the caller's transaction: its first statement there. `None` when there is no such account.
-    pub async fn begin(&self, tx: &Transaction, account_id: AccountId) -> Result<Option<LockedAccount>, Fault> {
-        LockedAccount::begin(tx, account_id, &self.poster).await
     }
 
     /// Writes the figures of an account that the caller's transaction makes.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::domain::database::{Database, Transaction};
 use crate::domain::event::EventKind;
 use crate::domain::fault::{Fault, QueryError};
-use crate::domain::ledger::Ledger;
+use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission};
 use crate::primitives::clock::Clock;
 use crate::primitives::ids::{AccountId, IdMint, IdSeed, MemberId};
@@ -106,11 +106,10 @@ impl Accounts {
     ) -> Result<Account, UpdateAccountError> {
         actor.require(account_id, Permission::ManageAccounts)?;
         let patch = Arc::new(checked_patch(patch)?);
-        let ledger = self.ledger.clone();
-        self.database
-            .transaction(move |tx| {
-                let (ledger, patch) = (ledger.clone(), Arc::clone(&patch));
-                Box::pin(async move { update_locked(&ledger, tx, account_id, &patch).await })
+        self.ledger
+            .change(account_id, move |tx, locked| {
+                let patch = Arc::clone(&patch);
+                Box::pin(async move { update_locked(tx, locked, &patch).await })
             })
             .await
     }
@@ -273,14 +272,11 @@ impl Accounts {
 }
 
 async fn update_locked(
-    ledger: &Ledger,
     tx: &Transaction,
-    account_id: AccountId,
+    locked: &mut LockedAccount,
     patch: &AccountPatch,
 ) -> Result<Account, UpdateAccountError> {
-    let Some(mut locked) = ledger.begin(tx, account_id).await? else {
-        return Err(AccessError::NotFound.into());
-    };
+    let account_id = locked.header.account_id;
     let before = store::account(tx, account_id).await?.ok_or(AccessError::NotFound)?;
     if patch.expected_version.is_some_and(|version| version != before.version) {
         return Err(UpdateAccountError::VersionConflict(Box::new(before)));
@@ -308,7 +304,6 @@ async fn update_locked(
     store::update_account(tx, &after).await?;
     locked.header.session_grace_millis = grace_millis(after.session_grace_hours);
     locked.append_event(tx, EventKind::AccountUpdated, None).await?;
-    locked.save(tx).await?;
     Ok(after)
 }
 

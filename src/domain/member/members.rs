@@ -7,7 +7,7 @@ use crate::domain::database::{Database, Transaction};
 use crate::domain::event::EventKind;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
-use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission};
+use crate::primitives::actor::{Actor, MemberRole, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, IdMint, IdSeed, MemberId};
 use crate::primitives::page::{Page, PageRequest};
@@ -65,14 +65,11 @@ impl Members {
         if new.role == MemberRole::Owner && !may_change_owners(actor) {
             return Err(AddMemberError::OwnersOnly);
         }
-        let (ledger, addition) = (self.ledger.clone(), Arc::new(Addition::new(new)));
-        self.database
-            .transaction(move |tx| {
-                let (ledger, addition) = (ledger.clone(), Arc::clone(&addition));
-                Box::pin(async move {
-                    let mut locked = ledger.begin(tx, account_id).await?.ok_or(AccessError::NotFound)?;
-                    add_locked(tx, &mut locked, &addition).await
-                })
+        let addition = Arc::new(Addition::new(new));
+        self.ledger
+            .change(account_id, move |tx, locked| {
+                let addition = Arc::clone(&addition);
+                Box::pin(async move { add_locked(tx, locked, &addition).await })
             })
             .await
     }
@@ -86,14 +83,11 @@ impl Members {
     ) -> Result<Member, UpsertMemberError> {
         actor.require(account_id, Permission::ManageMembers)?;
         let wanted = Arc::new(checked_upsert(wanted)?);
-        let (ledger, changes_owners) = (self.ledger.clone(), may_change_owners(actor));
-        self.database
-            .transaction(move |tx| {
-                let (ledger, wanted) = (ledger.clone(), Arc::clone(&wanted));
-                Box::pin(async move {
-                    let mut locked = ledger.begin(tx, account_id).await?.ok_or(AccessError::NotFound)?;
-                    upsert_locked(tx, &mut locked, account_id, &wanted, changes_owners).await
-                })
+        let changes_owners = may_change_owners(actor);
+        self.ledger
+            .change(account_id, move |tx, locked| {
+                let wanted = Arc::clone(&wanted);
+                Box::pin(async move { upsert_locked(tx, locked, account_id, &wanted, changes_owners).await })
             })
             .await
     }
@@ -108,14 +102,13 @@ impl Members {
     ) -> Result<Member, UpdateMemberError> {
         actor.require(account_id, Permission::ManageMembers)?;
         let patch = Arc::new(checked_patch(patch)?);
-        let (ledger, changes_owners) = (self.ledger.clone(), may_change_owners(actor));
-        self.database
-            .transaction(move |tx| {
-                let (ledger, patch) = (ledger.clone(), Arc::clone(&patch));
-                Box::pin(async move {
-                    let mut locked = ledger.begin(tx, account_id).await?.ok_or(AccessError::NotFound)?;
-                    update_locked(tx, &mut locked, (account_id, member_id), &patch, changes_owners).await
-                })
+        let changes_owners = may_change_owners(actor);
+        self.ledger
+            .change(account_id, move |tx, locked| {
+                let patch = Arc::clone(&patch);
+                Box::pin(
+                    async move { update_locked(tx, locked, (account_id, member_id), &patch, changes_owners).await },
+                )
             })
             .await
     }
@@ -128,12 +121,10 @@ impl Members {
         member_id: MemberId,
     ) -> Result<Member, RemoveMemberError> {
         actor.require(account_id, Permission::ManageMembers)?;
-        let (ledger, changes_owners) = (self.ledger.clone(), may_change_owners(actor));
-        self.database
-            .transaction(move |tx| {
-                let ledger = ledger.clone();
+        let changes_owners = may_change_owners(actor);
+        self.ledger
+            .change(account_id, move |tx, locked| {
                 Box::pin(async move {
-                    let mut locked = ledger.begin(tx, account_id).await?.ok_or(AccessError::NotFound)?;
                     let before = store::member(tx, account_id, member_id)
                         .await?
                         .ok_or(RemoveMemberError::NotFound)?;
@@ -148,7 +139,7 @@ impl Members {
                     if owners(tx, account_id).await?.loses_last(&before, &after) {
                         return Err(RemoveMemberError::LastOwner);
                     }
-                    Ok(updated(tx, &mut locked, after, None).await?)
+                    Ok(updated(tx, locked, after, None).await?)
                 })
             })
             .await
@@ -417,7 +408,6 @@ async fn recorded(tx: &Transaction, locked: &mut LockedAccount, changed: Changed
     locked
         .append_event(tx, EventKind::MemberUpdated, Some(changed.member.id))
         .await?;
-    locked.save(tx).await?;
     Ok(changed.member)
 }
 

@@ -21,6 +21,7 @@ mod members;
 mod model;
 mod scan;
 mod sign_in;
+mod standing;
 mod store;
 mod token;
 
@@ -41,3 +42,4 @@ pub use model::{
     NewAccount, NewApiKey, NewMember, UpsertMember, may_see_contact,
 };
 pub use sign_in::{SignIn, SignInSettings, SignedIn};
+pub use standing::{Standing, Watch};

@@ -60,14 +60,10 @@ impl TopUps {
             return Err(RecordPaidError::Amount);
         }
         let paid = Arc::new(Paid::new(credits, origin, requested_by));
-        let ledger = self.ledger.clone();
-        self.database
-            .transaction(move |tx| {
-                let (ledger, paid) = (ledger.clone(), Arc::clone(&paid));
-                Box::pin(async move {
-                    let mut locked = ledger.begin(tx, account_id).await?.ok_or(AccessError::NotFound)?;
-                    record_paid(tx, &mut locked, &paid).await
-                })
+        self.ledger
+            .change(account_id, move |tx, locked| {
+                let paid = Arc::clone(&paid);
+                Box::pin(async move { record_paid(tx, locked, &paid).await })
             })
             .await
     }
@@ -179,6 +175,5 @@ async fn record_paid(tx: &Transaction, locked: &mut LockedAccount, paid: &Paid) 
     };
     store::insert(tx, &top_up).await?;
     locked.append_top_up_event(tx, id, top_up.status.as_str()).await?;
-    locked.save(tx).await?;
     Ok(top_up)
 }

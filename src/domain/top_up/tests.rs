@@ -18,17 +18,12 @@ async fn f01_what_was_paid_is_credited_once_however_often_the_transaction_runs()
     ));
     let mut made = Vec::new();
     for _ in 0..2 {
-        let (ledger, paid, account_id) = (room.ledger.clone(), Arc::clone(&paid), team.id);
-        let top_up: Result<TopUp, RecordPaidError> = room
-            .database
-            .transaction(move |tx| {
-                let (ledger, paid) = (ledger.clone(), Arc::clone(&paid));
-                Box::pin(async move {
-                    let mut locked = ledger.begin(tx, account_id).await?.expect("exists");
-                    record_paid(tx, &mut locked, &paid).await
-                })
-            })
-            .await;
+        let paid = Arc::clone(&paid);
+        let recorded = room.ledger.change(team.id, move |tx, locked| {
+            let paid = Arc::clone(&paid);
+            Box::pin(async move { record_paid(tx, locked, &paid).await })
+        });
+        let top_up: Result<TopUp, RecordPaidError> = recorded.await;
         made.push(top_up.expect("recorded"));
         room.clock.advance(Duration::from_secs(1));
     }

@@ -13,6 +13,7 @@ mod payload;
 mod session;
 mod session_input;
 mod session_mutation;
+mod subscription;
 mod usage;
 
 pub(super) use balance::{AccountStatus, Balance, Eligibility};
@@ -25,6 +26,7 @@ pub(super) use payload::{
     AdjustCreditsPayload, BookSessionPayload, BookSessionsPayload, CancelSessionPayload, CompleteSessionPayload,
     CompleteSessionsPayload, GrantCreditsPayload, RefundSessionPayload, RescheduleSessionPayload,
 };
-pub(super) use session::{Session, SessionConnection, SessionFilter, SessionOrder};
+pub(super) use session::{Session, SessionConnection, SessionFilter, SessionOrder, SessionStatus};
 pub(super) use session_mutation::SessionMutation;
+pub(super) use subscription::{BalanceEvent, CreditEntryEvent, LedgerSubscription, SessionEvent, own_part};
 pub(super) use usage::{CreditTotals, CreditUsage, CreditUsageConnection, UsageGrouping, UsageScope};

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 
+use super::account_subscription::{self, EventPage, LiveTopic};
 use super::api_key::ApiKey;
 use super::person::{Member, MemberConnection, MemberRole};
 use crate::domain::event::LiveCursor;
@@ -16,6 +17,7 @@ use crate::graphql::ledger::{
     CreditUsageConnection, Eligibility, ExportFormat, ExportLink, Session, SessionConnection, SessionFilter,
     SessionOrder, SortOrder, UsageGrouping, at_most_100,
 };
+use crate::graphql::live::event_page;
 use crate::graphql::loaders::must_exist;
 use crate::graphql::scalars::{Decimal, LiveCursorText, TimeZone};
 use crate::graphql::top_up::{TopUp, TopUpConnection, TopUpFilter};
@@ -454,10 +456,30 @@ impl Account {
         let cursor = if let Some(cursor) = self.live_cursor {
             cursor
         } else {
-            let ledger = &scope(ctx)?.services.ledger;
-            must_exist(ledger.live_cursor(self.row.id).await?, "stream")?
+            let events = &scope(ctx)?.services.events;
+            must_exist(events.present(self.row.id).await?, "stream")?
         };
         Ok(LiveCursorText(cursor.encode()))
+    }
+
+    /// What happened after a cursor, for those who cannot keep a connection open: what accountUpdated would tell. Null means from
+    /// now on: no events yet, and a cursor to come back with.
+    async fn events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only what came after this cursor; nothing yet when null.")] after: Option<LiveCursorText>,
+        #[graphql(desc = "What to be told of; all that the viewer may see when left out.")] topics: Option<
+            Vec<LiveTopic>,
+        >,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+    ) -> Option<Result<EventPage, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let interest = account_subscription::interest(scope, self.row.id, topics.as_deref())?;
+            let moments = event_page(scope, self.row.id, interest, after.as_ref(), first).await?;
+            Ok(Some(EventPage::new(moments)))
+        })
+        .await
     }
 
     /// Grows with every change of the account's settings; for expectedVersion.

@@ -4,6 +4,7 @@
 
 mod account;
 mod account_mutation;
+mod account_subscription;
 mod api_key;
 mod api_key_mutation;
 mod member_mutation;
@@ -15,6 +16,7 @@ pub(super) use account_mutation::{
     AccountMutation, CloseAccountPayload, CreateAccountPayload, FreezeAccountPayload, UnfreezeAccountPayload,
     UpdateAccountPayload,
 };
+pub(super) use account_subscription::{AccountEvent, AccountSubscription};
 pub(super) use api_key::ApiKey;
 pub(super) use api_key_mutation::{ApiKeyMutation, CreateApiKeyPayload, RevokeApiKeyPayload};
 pub(super) use member_mutation::{

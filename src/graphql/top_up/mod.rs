@@ -1,15 +1,19 @@
 //! Top-ups in the public language: purchases of credits, as the credit log shows them.
 
-use async_graphql::{Context, Enum, ID, InputObject, Object};
+use async_graphql::{Context, Enum, ID, InputObject, Object, Subscription};
 
 use super::connection::connection;
-use super::context::{public_id, scope};
+use super::context::{Scope, public_id, scope};
 use super::errors::{ApiError, nullable};
 use super::ledger::{Actor, CreditEntry, DateTimeRange, at_most_100};
+use super::live::{Interest, Shown, Topics, follow, id_in, live_event};
 use super::member::{Account, Money};
+use super::scalars::LiveCursorText;
 use crate::domain::top_up;
+use crate::primitives::actor::Permission;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
+use crate::primitives::ids::{IdKind, TopUpId};
 
 /// How far a top-up is.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,4 +162,56 @@ impl TopUp {
 connection! {
     /// A page of top-ups.
     TopUpConnection, TopUpEdge of TopUp
+}
+
+live_event! {
+    /// Tells of a top-up that has changed.
+    TopUpEvent {
+        /// The top-up as it is now. Null unless the signal is ITEM.
+        async fn top_up(&self, ctx: &Context<'_>) -> Option<Result<TopUp, ApiError>> {
+            nullable(async {
+                let Some(top_up_id) = self.0.event().and_then(|event| event.top_up_id) else {
+                    return Ok(None);
+                };
+                let top_up = scope(ctx)?.loaders.top_up(self.0.account_id(), top_up_id).await?;
+                Ok(top_up.map(TopUp::new))
+            })
+            .await
+        }
+
+        /// The status that this event brought; topUp shows the present. Null unless the signal is ITEM.
+        async fn status(&self) -> Option<TopUpStatus> {
+            let status = self.0.event()?.status.as_deref()?;
+            top_up::TopUpStatus::from_text(status).map(Into::into)
+        }
+    }
+}
+
+/// Top-ups as they happen.
+#[derive(Default)]
+pub(crate) struct TopUpSubscription;
+
+/// Top-ups as they happen.
+#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
+#[Subscription]
+impl TopUpSubscription {
+    /// Each change of a top-up. [auth: `READ_CREDIT_LOG`]
+    async fn top_up_updated(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose top-ups; the viewer's own account when left out.")] account_id: Option<ID>,
+        #[graphql(desc = "Only this top-up; all when left out.")] top_up_id: Option<ID>,
+        #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next change.")]
+        after: Option<LiveCursorText>,
+    ) -> Result<Shown<TopUpEvent>, ApiError> {
+        let interest = |scope: &Scope, account_id| {
+            scope.actor().require(account_id, Permission::ReadCreditLog)?;
+            let top_up_id = top_up_id.map(|id| id_in(account_id, "topUpId", &id, IdKind::TopUp));
+            Ok(Interest {
+                top_up_id: top_up_id.transpose()?.map(TopUpId::from_uuid),
+                ..Interest::in_topics(Topics::TOP_UPS)
+            })
+        };
+        follow(ctx, account_id.as_ref(), after.as_ref(), interest, TopUpEvent)
+    }
 }

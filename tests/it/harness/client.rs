@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 /// Somebody who calls the API, or nobody in particular.
@@ -56,6 +56,11 @@ impl Client {
         self.credential.as_deref()
     }
 
+    /// The server it calls.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Runs the operation kept in `tests/documents/<document>.graphql`.
     pub(crate) async fn run(&self, document: &str, variables: Value) -> Answer {
         self.query(&read_document(document), variables).await
@@ -92,6 +97,11 @@ impl Client {
     /// A POST to a path of the server, signed in.
     pub(crate) fn post(&self, path: &str) -> RequestBuilder {
         self.sign(self.http.post(format!("{}{path}", self.base)))
+    }
+
+    /// A request of any method to a path of the server, signed in.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.sign(self.http.request(method, format!("{}{path}", self.base)))
     }
 
     /// A GET of a path of the server, signed in, or of a whole URL.

@@ -9,6 +9,8 @@
 
 mod client;
 mod database;
+mod raw;
+mod subscriber;
 
 use std::time::Duration;
 
@@ -17,19 +19,23 @@ use ledgerbell::app::{self, App};
 use ledgerbell::config::Settings;
 use ledgerbell::domain::Services;
 use ledgerbell::domain::ledger::verify;
-use ledgerbell::domain::member::{Account, Member, NewAccount, NewApiKey, NewMember};
+use ledgerbell::domain::member::{Account, Member, NewAccount, NewApiKey, NewMember, SignedIn};
 use ledgerbell::domain::top_up::{TopUp, TopUpOrigin};
+use ledgerbell::graphql::Schema;
 use ledgerbell::primitives::actor::{Actor, Cause, MemberRole, Permission, Permissions};
 use ledgerbell::primitives::clock::{Clock, Timestamp};
 use ledgerbell::primitives::credits::Credits;
 use ledgerbell::primitives::ids::AccountId;
 use ledgerbell::primitives::money::CreditPrice;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use client::{Answer, Client, read_document};
 pub(crate) use database::{TestDatabase, elsewhere, postgres_server};
+pub(crate) use raw::{Raw, RawAnswer};
+pub(crate) use subscriber::Subscriber;
 
 /// When tests begin: Monday, 2 March 2026, 09:00 UTC.
 pub(crate) const BEGIN: Timestamp = Timestamp::from_millis(1_772_442_000_000);
@@ -43,6 +49,7 @@ pub(crate) struct TestApp {
     /// Calls with a key that may do everything, everywhere.
     pub(crate) platform: Client,
     app: App,
+    schema: Schema,
     settings: Settings,
     stop: CancellationToken,
     server: Option<JoinHandle<()>>,
@@ -99,8 +106,9 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
-        let router = app.router(&settings, &base);
-        let serving = ledgerbell::http::serve(listener, router, stop.clone().cancelled_owned());
+        let door = app.door(&settings, &base);
+        let schema = app.schema(&settings, &base);
+        let serving = ledgerbell::http::serve(listener, door, stop.clone().cancelled_owned());
         let server = tokio::spawn(async move { serving.await.expect("the server ends well") });
         let anonymous = Client::new(&base, None);
         let key = make_key(app.services(), AccountId::PLATFORM, Permissions::all()).await;
@@ -110,6 +118,7 @@ impl TestApp {
             team,
             platform: anonymous.with_credential(&key),
             app,
+            schema,
             settings,
             stop,
             server: Some(server),
@@ -126,6 +135,61 @@ impl TestApp {
     /// The application.
     pub(crate) fn app(&self) -> &App {
         &self.app
+    }
+
+    /// Where the server is, without a slash at the end.
+    pub(crate) fn base(&self) -> &str {
+        self.platform.base()
+    }
+
+    /// Tells the server to stop, as SIGTERM does.
+    pub(crate) fn tell_to_stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Subscribes as whoever the client is signed in as, at the schema itself.
+    pub(crate) async fn subscribe(&self, client: &Client, document: &str, variables: Value) -> Subscriber {
+        let subscribed = self.try_subscribe(client, document, variables).await;
+        subscribed.unwrap_or_else(|refused| panic!("subscribed to, not {refused}"))
+    }
+
+    /// As [`Self::subscribe`], or the answer that refuses.
+    pub(crate) async fn try_subscribe(
+        &self,
+        client: &Client,
+        document: &str,
+        variables: Value,
+    ) -> Result<Subscriber, Value> {
+        subscribe(&self.app, &self.schema, client, document, variables).await
+    }
+
+    /// What the client's credential signs in.
+    pub(crate) async fn sign_in(&self, client: &Client) -> SignedIn {
+        let credential = client.credential().expect("has a credential");
+        let signed_in = self.services().sign_in.authenticate(credential).await;
+        signed_in.expect("signs in")
+    }
+
+    /// As [`Self::try_subscribe`], for one who signed in before.
+    pub(crate) async fn subscribe_as(
+        &self,
+        signed_in: SignedIn,
+        document: &str,
+        variables: Value,
+    ) -> Result<Subscriber, Value> {
+        Subscriber::start((&self.schema, self.services()), signed_in, document, variables).await
+    }
+
+    /// A second process on the same database, with these settings besides.
+    pub(crate) async fn another_process(&self, settings: &[(&'static str, &str)]) -> AnotherProcess {
+        let settings = load_settings(&self.database, settings);
+        let opened = app::open_database(&settings).await.expect("the database opens");
+        let app = App::start(opened, &settings, self.clock.clone());
+        let app = app.await.expect("the application starts");
+        AnotherProcess {
+            schema: app.schema(&settings, "http://another"),
+            app,
+        }
     }
 
     /// Where the database is.
@@ -231,6 +295,53 @@ impl Drop for TestApp {
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
+}
+
+/// An application without a door, on the database of a test's server. End it with [`Self::close`].
+pub(crate) struct AnotherProcess {
+    app: App,
+    schema: Schema,
+}
+
+impl AnotherProcess {
+    /// Its use cases.
+    pub(crate) fn services(&self) -> &Services {
+        self.app.services()
+    }
+
+    /// The application.
+    pub(crate) fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// As [`TestApp::subscribe`].
+    pub(crate) async fn subscribe(&self, client: &Client, document: &str, variables: Value) -> Subscriber {
+        let subscribed = subscribe(&self.app, &self.schema, client, document, variables).await;
+        subscribed.unwrap_or_else(|refused| panic!("subscribed to, not {refused}"))
+    }
+
+    /// Ends it as SIGTERM does.
+    pub(crate) async fn close(self) {
+        self.app.close().await.expect("the application closes");
+    }
+}
+
+async fn subscribe(
+    app: &App,
+    schema: &Schema,
+    client: &Client,
+    document: &str,
+    variables: Value,
+) -> Result<Subscriber, Value> {
+    let credential = client.credential().expect("signed in");
+    let signed_in = app.services().sign_in.authenticate(credential).await;
+    Subscriber::start(
+        (schema, app.services()),
+        signed_in.expect("signs in"),
+        document,
+        variables,
+    )
+    .await
 }
 
 /// Settings of a test, read as an operator's are.

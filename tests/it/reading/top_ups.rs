@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use ledgerbell::domain::event::SilentBell;
 use ledgerbell::domain::ledger::credit_log::CreditLog;
 use ledgerbell::domain::ledger::lots::Lots;
 use ledgerbell::domain::ledger::model::{EntryKind, Policy};
-use ledgerbell::domain::ledger::{EngineSettings, Ledger, LedgerSettings, SilentBell};
+use ledgerbell::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
 use ledgerbell::domain::top_up::{RecordPaidError, TopUp, TopUpFilter, TopUpOrigin, TopUpStatus, TopUps};
 use ledgerbell::primitives::actor::{AccessError, Actor, Cause};
 use ledgerbell::primitives::clock::{Clock, Timestamp};

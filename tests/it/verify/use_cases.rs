@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledgerbell::adapters::database::migrate;
+use ledgerbell::domain::event::SilentBell;
 use ledgerbell::domain::ledger::model::{Command, LotKind, MemberRef, Policy, SessionRef};
 use ledgerbell::domain::ledger::verify::verify;
-use ledgerbell::domain::ledger::{EngineSettings, Ledger, LedgerError, LedgerSettings, SilentBell};
+use ledgerbell::domain::ledger::{EngineSettings, Ledger, LedgerError, LedgerSettings};
 use ledgerbell::domain::member::{Accounts, NewAccount, NewMember, open_installation};
 use ledgerbell::primitives::actor::{Actor, MemberRole};
 use ledgerbell::primitives::clock::{Clock, Timestamp};

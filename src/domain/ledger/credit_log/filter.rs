@@ -138,6 +138,11 @@ impl CreditLogFilter {
         format!("{sorted:?}")
     }
 
+    /// Refuses what every reading by this filter would refuse.
+    pub fn validate(&self) -> Result<(), QueryError> {
+        self.check().map(drop)
+    }
+
     /// Checks everything that needs no look at the database, and brings lists into order.
     pub(super) fn check(&self) -> Result<CheckedFilter, QueryError> {
         if let Some(DateRange {

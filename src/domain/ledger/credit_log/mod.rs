@@ -76,6 +76,21 @@ impl CreditLog {
         Ok(self.page_of(&selection, order, request).await?)
     }
 
+    /// Which of these entries the filter lists: those that [`Self::page`] would show.
+    pub async fn listed(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        filter: &CreditLogFilter,
+        ids: &[EntryId],
+    ) -> Result<Vec<EntryId>, QueryError> {
+        let selection = self.select(actor, account_id, filter).await?;
+        if ids.is_empty() || selection.matches_nothing() {
+            return Ok(Vec::new());
+        }
+        Ok(store::selected(&self.database, &selection, ids).await?)
+    }
+
     /// Sums over all that the filter matches.
     pub async fn totals(
         &self,

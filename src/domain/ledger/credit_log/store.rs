@@ -98,6 +98,21 @@ pub(super) fn no_totals(scope: UsageScope) -> CreditTotals {
     }
 }
 
+/// Which of these entries are in a selection.
+pub(super) async fn selected(
+    database: &Database,
+    selection: &Selection,
+    ids: &[EntryId],
+) -> Result<Vec<EntryId>, Fault> {
+    let text = "SELECT id FROM credit_entry WHERE account_id = $1";
+    let mut select = Select::of(database, selection.account_id, text);
+    select.and_all(&[Condition::Uuids("id", ids.iter().map(|id| id.uuid()).collect())]);
+    selection.and_range(&mut select);
+    let rows = select.all(database).await?;
+    let id = |row: &Row| Ok(EntryId::from_uuid(row.try_get("", "id")?));
+    rows.iter().map(id).collect()
+}
+
 /// Entries by id, of one member alone if `own` says so.
 pub(super) async fn entries_by_id(
     database: &Database,

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::domain::event::Bell;
 use crate::domain::fault::Fault;
 
+use super::EngineSettings;
 use super::batch::{AccountOutcome, AccountRequests, Poster};
 use super::queue::{AccountJobs, Answer, Queue};
-use super::{Bell, EngineSettings};
 
 /// Posts what its queue gives, batch after batch.
 pub(super) struct Lane {

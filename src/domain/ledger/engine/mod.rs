@@ -23,6 +23,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::domain::event::Bell;
 use crate::domain::fault::Fault;
 use crate::primitives::ids::AccountId;
 
@@ -63,20 +64,6 @@ impl EngineSettings {
         lanes: NonZeroUsize::MIN.saturating_add(1),
         ..Self::ONE_WRITER
     };
-}
-
-/// Told after a commit that an account's stream has grown. May be called often and must return at once; a ring may be lost.
-pub trait Bell: Send + Sync + 'static {
-    /// The account's events go up to `event_sequence` now.
-    fn ring(&self, account_id: AccountId, event_sequence: i64);
-}
-
-/// A bell that nobody hears.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SilentBell;
-
-impl Bell for SilentBell {
-    fn ring(&self, _: AccountId, _: i64) {}
 }
 
 /// The lanes and their queues.

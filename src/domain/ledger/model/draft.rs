@@ -262,27 +262,14 @@ impl<'a> Draft<'a> {
 
     /// Numbers and keeps an event; `fill` says what it is about.
     pub(super) fn announce(&mut self, kind: EventKind, fill: impl FnOnce(&mut NewEvent)) {
-        self.header.event_sequence += 1;
         let random = self.ids.next_uuid();
-        let nonce = i64::from(u32::from_be_bytes([
+        let nonce = u32::from_be_bytes([
             random.as_bytes()[12],
             random.as_bytes()[13],
             random.as_bytes()[14],
             random.as_bytes()[15],
-        ]));
-        self.header.event_nonce = nonce;
-        let mut event = NewEvent {
-            sequence: self.header.event_sequence,
-            nonce,
-            kind,
-            occurred_at: self.now,
-            entry_id: None,
-            session_id: None,
-            top_up_id: None,
-            member_id: None,
-            status: None,
-            balance_version: None,
-        };
+        ]);
+        let mut event = self.header.next_event(kind, nonce, self.now);
         fill(&mut event);
         self.events.push(event);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::domain::event::{EventKind, NewEvent, Place};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, LotId, MemberId, SessionId, TopUpId};
@@ -135,6 +136,22 @@ pub struct AccountHeader {
 }
 
 impl AccountHeader {
+    /// Numbers an event that happens at `now`: it is the account's last from here on. `nonce` is random.
+    pub fn next_event(&mut self, kind: EventKind, nonce: u32, now: Timestamp) -> NewEvent {
+        self.event_sequence += 1;
+        self.event_nonce = i64::from(nonce);
+        self.last_at = now;
+        NewEvent::new(self.event_place(), kind, now)
+    }
+
+    /// Where the account's stream of events ends.
+    pub const fn event_place(&self) -> Place {
+        Place {
+            sequence: self.event_sequence,
+            nonce: self.event_nonce,
+        }
+    }
+
     /// An account that has just been made.
     pub fn new(account_id: AccountId, session_grace_millis: i64, now: Timestamp) -> Self {
         Self {

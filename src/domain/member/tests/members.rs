@@ -91,17 +91,12 @@ async fn a_person_is_added_once_however_often_the_transaction_runs() {
         let addition = Arc::new(Addition::new(new));
         let mut made = Vec::new();
         for _ in 0..2 {
-            let (ledger, addition, account_id) = (room.ledger.clone(), Arc::clone(&addition), team.id);
-            let added: Result<_, AddMemberError> = room
-                .database
-                .transaction(move |tx| {
-                    let (ledger, addition) = (ledger.clone(), Arc::clone(&addition));
-                    Box::pin(async move {
-                        let mut locked = ledger.begin(tx, account_id).await?.expect("exists");
-                        add_locked(tx, &mut locked, &addition).await
-                    })
-                })
-                .await;
+            let addition = Arc::clone(&addition);
+            let added = room.ledger.change(team.id, move |tx, locked| {
+                let addition = Arc::clone(&addition);
+                Box::pin(async move { add_locked(tx, locked, &addition).await })
+            });
+            let added: Result<_, AddMemberError> = added.await;
             made.push(added.expect("added"));
             room.clock.advance(Duration::from_secs(1));
         }

@@ -13,8 +13,10 @@ use uuid::Uuid;
 
 use crate::adapters::database::{OpenOptions, migrate, open};
 use crate::domain::database::Database;
+use crate::domain::event::SilentBell;
+use crate::domain::fault::QueryError;
 use crate::domain::ledger::model::Policy;
-use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings, SilentBell};
+use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
 use crate::primitives::actor::{Actor, MemberRole, Permission, Permissions};
 use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::credits::Credits;
@@ -102,17 +104,10 @@ impl Room {
 
     /// How many events the account has.
     async fn events(&self, account_id: AccountId) -> i64 {
-        let ledger = self.ledger.clone();
-        self.database
-            .transaction(move |tx| {
-                let ledger = ledger.clone();
-                Box::pin(async move {
-                    let locked = ledger.begin(tx, account_id).await?;
-                    Ok::<_, crate::domain::fault::Fault>(locked.expect("exists").header.event_sequence)
-                })
-            })
-            .await
-            .expect("reads")
+        let counted = self.ledger.change(account_id, |_, locked| {
+            Box::pin(async move { Ok::<_, QueryError>(locked.header.event_sequence) })
+        });
+        counted.await.expect("reads")
     }
 }
 

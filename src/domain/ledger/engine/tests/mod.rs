@@ -10,10 +10,11 @@ use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;
 
 use super::batch::{Decide, Poster};
-use super::{Bell, Engine, EngineSettings, SilentBell};
+use super::{Engine, EngineSettings};
 use crate::adapters::database::{OpenOptions, migrate, open};
 use crate::domain::database::Database;
 use crate::domain::database::server_for_tests::postgres_server;
+use crate::domain::event::{Bell, SilentBell};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::balance::Posted;
 use crate::domain::ledger::error::LedgerError;

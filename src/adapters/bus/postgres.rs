@@ -1,0 +1,224 @@
+//! The bell of several processes on one Postgres: LISTEN and NOTIFY.
+//!
+//! A NOTIFY inside a transaction takes a lock at its commit that all such commits of the server share. So it is sent after the
+//! commit, on a connection of its own, and what is rung within a few milliseconds goes together. What is lost on the way, or while
+//! a connection is down, the hub finds by itself.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgListener};
+use sea_orm::sqlx::{self, Connection as _};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::event::{Bell, Hub};
+use crate::primitives::ids::AccountId;
+
+const CHANNEL: &str = "ledgerbell_event";
+/// What is rung within this time goes together.
+const GATHERED: Duration = Duration::from_millis(10);
+/// The longest text of one NOTIFY, in bytes; Postgres refuses 8,000.
+const LONGEST_TEXT: usize = 7_900;
+/// Between attempts to connect: the first pause, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+/// How long the last rings may take to go out when the process ends.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Rings this process's hub at once, and those of all other processes on the same database by way of Postgres.
+#[derive(Debug)]
+pub struct PostgresBell {
+    hub: Hub,
+    rung: Arc<Rung>,
+    stop: CancellationToken,
+    listening: JoinHandle<()>,
+    ringing: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What is to be told to the others: of each account how far its stream goes.
+#[derive(Debug, Default)]
+struct Rung {
+    heads: Mutex<HashMap<AccountId, i64>>,
+    added: Notify,
+}
+
+impl PostgresBell {
+    /// Connects when there is something to tell, and listens while somebody listens to the hub. It never fails: without a
+    /// connection it is silent.
+    pub fn start(url: &str, hub: Hub) -> Arc<Self> {
+        let (rung, stop) = (Arc::<Rung>::default(), CancellationToken::new());
+        let ringing = ring_on(url.to_owned(), Arc::clone(&rung), stop.clone());
+        Arc::new(Self {
+            listening: tokio::spawn(listen_on(url.to_owned(), hub.clone())),
+            ringing: Mutex::new(Some(tokio::spawn(ringing))),
+            hub,
+            rung,
+            stop,
+        })
+    }
+
+    /// Tells the others what was rung last, and ends.
+    pub async fn close(&self) {
+        self.listening.abort();
+        self.stop.cancel();
+        let ringing = self.ringing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(ringing) = ringing {
+            let abort = ringing.abort_handle();
+            if tokio::time::timeout(LAST_WORDS, ringing).await.is_err() {
+                abort.abort();
+            }
+        }
+    }
+}
+
+impl Bell for PostgresBell {
+    fn ring(&self, account_id: AccountId, event_sequence: i64) {
+        self.hub.ring(account_id, event_sequence);
+        let mut heads = self.rung.heads();
+        let head = heads.entry(account_id).or_insert(event_sequence);
+        *head = event_sequence.max(*head);
+        drop(heads);
+        self.rung.added.notify_one();
+    }
+}
+
+impl Drop for PostgresBell {
+    fn drop(&mut self) {
+        self.listening.abort();
+        self.stop.cancel();
+    }
+}
+
+impl Rung {
+    fn heads(&self) -> MutexGuard<'_, HashMap<AccountId, i64>> {
+        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what was rung, as the texts of as few notifications as it fits into.
+    fn take(&self) -> Vec<String> {
+        let heads = std::mem::take(&mut *self.heads());
+        let mut texts: Vec<String> = Vec::new();
+        for (account_id, sequence) in heads {
+            let ring = format!("{}:{sequence}", account_id.number());
+            match texts.last_mut() {
+                Some(text) if text.len() + 1 + ring.len() <= LONGEST_TEXT => {
+                    text.push(' ');
+                    text.push_str(&ring);
+                }
+                _ => texts.push(ring),
+            }
+        }
+        texts
+    }
+}
+
+/// The rings in a notification. Whatever is none is passed over: anybody on the database can send one.
+fn rings(text: &str) -> impl Iterator<Item = (AccountId, i64)> {
+    text.split(' ').filter_map(|ring| {
+        let (account, sequence) = ring.split_once(':')?;
+        Some((AccountId::from_number(account.parse().ok()?), sequence.parse().ok()?))
+    })
+}
+
+async fn ring_on(url: String, rung: Arc<Rung>, stop: CancellationToken) {
+    let mut connection = None;
+    let mut pause = PAUSES.0;
+    loop {
+        let goes_on = stop.run_until_cancelled(rung.added.notified()).await.is_some();
+        if goes_on {
+            stop.run_until_cancelled(tokio::time::sleep(GATHERED)).await;
+        }
+        for text in rung.take() {
+            match notify(&url, connection.take(), &text).await {
+                Ok(open) => {
+                    connection = Some(open);
+                    pause = PAUSES.0;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the other processes are not told of new events; they find them by themselves");
+                    stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+                    pause = (pause * 2).min(PAUSES.1);
+                    break;
+                }
+            }
+        }
+        if !goes_on {
+            if let Some(connection) = connection {
+                let _ = connection.close().await;
+            }
+            return;
+        }
+    }
+}
+
+async fn notify(url: &str, open: Option<PgConnection>, text: &str) -> Result<PgConnection, sqlx::Error> {
+    let mut connection = match open {
+        Some(connection) => connection,
+        None => {
+            let options = PgConnectOptions::from_str(url)?.application_name("ledgerbell bell");
+            PgConnection::connect_with(&options).await?
+        }
+    };
+    let statement = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(text);
+    statement.execute(&mut connection).await?;
+    Ok(connection)
+}
+
+async fn listen_on(url: String, hub: Hub) {
+    hub.listened_to().await;
+    let mut pause = PAUSES.0;
+    loop {
+        if let Err(error) = listen(&url, &hub, &mut pause).await {
+            tracing::warn!(%error, "new events of other processes are not told at once; they are asked for instead");
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSES.1);
+    }
+}
+
+/// Hands on what is rung, until the connection is lost and cannot be had again.
+async fn listen(url: &str, hub: &Hub, pause: &mut Duration) -> Result<(), sqlx::Error> {
+    let mut listener = PgListener::connect(url).await?;
+    listener.listen(CHANNEL).await?;
+    *pause = PAUSES.0;
+    loop {
+        // What was rung before the connection stood, or while it was lost.
+        if let Err(fault) = hub.poll().await {
+            tracing::warn!(%fault, "streams are not asked for new events; they are asked again soon");
+        }
+        while let Some(notification) = listener.try_recv().await? {
+            for (account_id, sequence) in rings(notification.payload()) {
+                hub.ring(account_id, sequence);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rings_fit_into_notifications_and_come_back() {
+        let rung = Rung::default();
+        let sent: HashMap<AccountId, i64> = (1..=2_000)
+            .map(|number| (AccountId::from_number(number << 40), i64::MAX - number))
+            .collect();
+        rung.heads().clone_from(&sent);
+        let texts = rung.take();
+        assert!(texts.len() > 1 && texts.iter().all(|text| text.len() < 8_000));
+        let received: HashMap<_, _> = texts.iter().flat_map(|text| rings(text)).collect();
+        assert_eq!(received, sent);
+        assert_eq!(rung.take(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_no_ring_is_passed_over() {
+        let heard: Vec<_> = rings("1:2 x :3 4: 5:6:7 8:9").collect();
+        let expected = [(1, 2), (8, 9)].map(|(number, sequence)| (AccountId::from_number(number), sequence));
+        assert_eq!(heard, expected);
+    }
+}

@@ -1,0 +1,199 @@
+//! What a caller who signed in a while ago may do by now.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::domain::database::Database;
+use crate::domain::fault::Fault;
+use crate::primitives::actor::Actor;
+use crate::primitives::clock::Clock;
+use crate::primitives::ids::{AccountId, ApiKeyId};
+
+use super::store;
+
+/// How old what is known of a watched key may be.
+const HOLDS: Duration = Duration::from_secs(1);
+
+/// Looks callers up again, for those who stay.
+///
+/// Whatever happens to a member is an event of the account, so whoever follows the account is told. Of keys nothing is told, and
+/// one key may be behind thousands of subscriptions: they share a look-up a second, by [`Standing::watch`].
+#[derive(Clone, Debug)]
+pub struct Standing {
+    clock: Clock,
+    database: Database,
+    keys: Arc<Mutex<HashMap<KeyId, Arc<WatchedKey>>>>,
+}
+
+type KeyId = (AccountId, ApiKeyId);
+
+#[derive(Debug)]
+struct WatchedKey {
+    known: watch::Sender<Known>,
+    /// Held by whoever looks it up, for all others.
+    reading: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Known {
+    actor: Option<Actor>,
+    /// When it was looked up here; `None` for what whoever watches says of itself.
+    at: Option<Instant>,
+}
+
+/// Told when a key's rights have changed. Dropping it ends that.
+#[derive(Debug)]
+pub struct Watch {
+    standing: Standing,
+    key: KeyId,
+    known: watch::Receiver<Known>,
+}
+
+impl Standing {
+    /// The callers of this database.
+    pub fn new(clock: Clock, database: Database) -> Self {
+        Self {
+            clock,
+            database,
+            keys: Arc::default(),
+        }
+    }
+
+    /// The caller as of now, or as of a second ago for a key that is watched; `None` when it would no longer be signed in.
+    pub async fn of(&self, actor: &Actor) -> Result<Option<Actor>, Fault> {
+        match actor {
+            Actor::Member {
+                account_id, member_id, ..
+            } => {
+                let member = store::member(self.database.read(), *account_id, *member_id).await?;
+                let present = member.filter(|member| member.removed_at.is_none());
+                Ok(present.map(|member| Actor::Member {
+                    account_id: member.account_id,
+                    member_id: member.id,
+                    role: member.role,
+                }))
+            }
+            Actor::ApiKey {
+                account_id, api_key_id, ..
+            } => self.of_key((*account_id, *api_key_id)).await,
+            Actor::System => Ok(Some(Actor::System)),
+        }
+    }
+
+    /// Has a caller's rights looked at every second from now on, if it is a key.
+    pub fn watch(&self, actor: &Actor) -> Option<Watch> {
+        let Actor::ApiKey {
+            account_id, api_key_id, ..
+        } = actor
+        else {
+            return None;
+        };
+        let key = (*account_id, *api_key_id);
+        let mut keys = self.keys();
+        let watched = keys.entry(key).or_insert_with(|| {
+            let (actor, at) = (Some(actor.clone()), None);
+            Arc::new(WatchedKey {
+                known: watch::Sender::new(Known { actor, at }),
+                reading: tokio::sync::Mutex::default(),
+            })
+        });
+        Some(Watch {
+            known: watched.known.subscribe(),
+            standing: self.clone(),
+            key,
+        })
+    }
+
+    /// Looks all watched keys up, by one statement.
+    pub async fn poll(&self) -> Result<(), Fault> {
+        let watched: Vec<_> = self
+            .keys()
+            .iter()
+            .map(|(key, watched)| (*key, Arc::clone(watched)))
+            .collect();
+        if watched.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<ApiKeyId> = watched.iter().map(|((_, id), _)| *id).collect();
+        let now = self.clock.now();
+        let found = store::api_keys_by_id(self.database.read(), &ids).await?;
+        let active = found.into_iter().filter(|api_key| api_key.is_active(now));
+        let mut actors: HashMap<KeyId, Actor> = active
+            .map(|api_key| ((api_key.account_id, api_key.id), api_key.actor()))
+            .collect();
+        for (key, watched) in watched {
+            watched.learn(actors.remove(&key));
+        }
+        Ok(())
+    }
+
+    async fn of_key(&self, key: KeyId) -> Result<Option<Actor>, Fault> {
+        let watched = self.keys().get(&key).cloned();
+        let Some(watched) = watched else {
+            return self.read_key(key).await;
+        };
+        if let Some(actor) = watched.recently() {
+            return Ok(actor);
+        }
+        let _turn = watched.reading.lock().await;
+        if let Some(actor) = watched.recently() {
+            return Ok(actor);
+        }
+        let actor = self.read_key(key).await?;
+        watched.learn(actor.clone());
+        Ok(actor)
+    }
+
+    async fn read_key(&self, (account_id, api_key_id): KeyId) -> Result<Option<Actor>, Fault> {
+        let api_key = store::api_key(self.database.read(), account_id, api_key_id).await?;
+        let active = api_key.filter(|api_key| api_key.is_active(self.clock.now()));
+        Ok(active.map(|api_key| api_key.actor()))
+    }
+
+    fn keys(&self) -> MutexGuard<'_, HashMap<KeyId, Arc<WatchedKey>>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl WatchedKey {
+    fn recently(&self) -> Option<Option<Actor>> {
+        let known = self.known.borrow();
+        known
+            .at
+            .is_some_and(|at| at.elapsed() < HOLDS)
+            .then(|| known.actor.clone())
+    }
+
+    fn learn(&self, actor: Option<Actor>) {
+        self.known.send_if_modified(|known| {
+            let has_changed = known.actor != actor;
+            (known.actor, known.at) = (actor, Some(Instant::now()));
+            has_changed
+        });
+    }
+}
+
+impl Watch {
+    /// Waits until the key's rights are seen to have changed.
+    pub async fn changed(&mut self) {
+        // Fails only when the sender is gone, which watching keeps.
+        let _ = self.known.changed().await;
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut keys = self.standing.keys();
+        // Under the lock nobody else begins or ends.
+        if keys
+            .get(&self.key)
+            .is_some_and(|watched| watched.known.receiver_count() <= 1)
+        {
+            keys.remove(&self.key);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The document guard: looks at what a request asks for before anything else does.
+//!
+//! Called by the schema's front, before the caller is known, so nothing here touches the database. A text is counted (`text`),
+//! parsed, weighed with its fragments (`weight`), looked through (`operation`) and priced (`cost`, by what `types` knows of the
+//! schema); what comes out is remembered (`documents`) or was read at the start (`trusted`). Invariant: the work on a document is
+//! bounded by its length, however its fragments spread one another, and what passes is safe for the library to walk; and variables are what
+//! their definitions say (`variables`).
+
+mod cost;
+mod documents;
+mod operation;
+#[cfg(test)]
+mod tests;
+mod text;
+mod trusted;
+mod types;
+mod variables;
+mod weight;
+
+use std::sync::{Arc, LazyLock};
+
+use async_graphql::{Request, Response, Variables};
+
+use super::errors::{self, ErrorCode};
+use documents::{Digest, Document, Documents, Unreadable};
+use trusted::SHA_256;
+use types::Types;
+
+pub use operation::OperationKind;
+pub use trusted::{InvalidManifest, TrustedDocuments};
+
+/// Why a document is not executed.
+#[derive(Debug, PartialEq, Eq)]
+struct Refused {
+    code: ErrorCode,
+    message: &'static str,
+}
+
+impl Refused {
+    const fn new(code: ErrorCode, message: &'static str) -> Self {
+        Self { code, message }
+    }
+}
+
+impl From<Refused> for Box<Response> {
+    fn from(refused: Refused) -> Self {
+        Self::new(errors::refused_request(refused.code, refused.message))
+    }
+}
+
+const fn too_complex(message: &'static str) -> Refused {
+    Refused::new(ErrorCode::TooComplex, message)
+}
+
+/// What a request may ask for.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The highest cost of one operation.
+    pub cost: u64,
+    /// Documents that may be asked for by id.
+    pub trusted: TrustedDocuments,
+    /// Whether nothing else may be asked for.
+    pub only_trusted: bool,
+}
+
+/// A request as it came: the parameters of GraphQL over HTTP, which sockets use too.
+#[derive(Clone, Debug, Default)]
+pub struct Parameters {
+    /// The document's text.
+    pub query: Option<String>,
+    /// The id of a trusted document, instead of a text.
+    pub document_id: Option<String>,
+    /// Which operation of the document is to run.
+    pub operation_name: Option<String>,
+    /// The variables.
+    pub variables: Variables,
+}
+
+/// An operation that may be executed, once it is known who asks.
+#[derive(Debug)]
+pub struct Operation {
+    /// For [`super::Schema::execute`]. The parsed document is in it.
+    pub request: Request,
+    /// Query, mutation or subscription.
+    pub kind: OperationKind,
+    /// Its name in the document.
+    pub name: Option<String>,
+    /// Whether it asks for nothing but the schema itself, which is no secret.
+    pub is_introspection: bool,
+    /// What it costs.
+    pub cost: u64,
+}
+
+/// Looks at requests before anything else does.
+#[derive(Debug)]
+pub(super) struct Guard {
+    documents: Documents,
+    limits: Limits,
+}
+
+impl Guard {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            documents: Documents::new(),
+            limits,
+        }
+    }
+
+    /// The highest cost of one operation.
+    pub(super) fn budget(&self) -> u64 {
+        self.limits.cost
+    }
+
+    /// The operation that a request asks for. A document that does not parse, or does not have the operation, or asks for too
+    /// much, is answered here.
+    pub(super) fn check(&self, parameters: Parameters) -> Result<Operation, Box<Response>> {
+        let Parameters {
+            query,
+            document_id,
+            operation_name,
+            variables,
+        } = parameters;
+        let (text, document) = self.document(query, document_id)?;
+        let operation = document.operation(operation_name.as_deref())?;
+        variables::check(&operation.variables, &variables, types_of_schema().inputs())
+            .map_err(|message| errors::refused_request(ErrorCode::BadRequest, message))?;
+        let cost = operation.cost.with(&variables);
+        if cost > self.limits.cost {
+            return Err(Box::new(errors::too_costly(cost, self.limits.cost)));
+        }
+        let mut request = Request::new(text).variables(variables);
+        request.set_parsed_query(document.parsed.clone());
+        request.operation_name = operation_name;
+        Ok(Operation {
+            request,
+            kind: operation.kind,
+            name: operation.name.as_ref().map(ToString::to_string),
+            is_introspection: operation.is_introspection,
+            cost,
+        })
+    }
+
+    fn document(
+        &self,
+        query: Option<String>,
+        document_id: Option<String>,
+    ) -> Result<(String, Arc<Document>), Box<Response>> {
+        let bad = |message| Refused::new(ErrorCode::BadRequest, message);
+        match (query, document_id) {
+            (Some(_), Some(_)) => Err(bad("send query or documentId, not both").into()),
+            (None, None) => Err(bad("query must be a string, or documentId the id of a trusted document").into()),
+            (None, Some(id)) => {
+                let trusted = &self.limits.trusted;
+                let found = trusted.by_id(&id).ok_or(bad(UNKNOWN_DOCUMENT))?;
+                Ok((found.text.to_string(), Arc::clone(&found.document)))
+            }
+            (Some(text), None) => {
+                let digest = Digest::of(&text);
+                if let Some(found) = self.limits.trusted.by_digest(digest) {
+                    return Ok((text, Arc::clone(&found.document)));
+                }
+                if self.limits.only_trusted {
+                    return Err(bad("only trusted documents are answered: ask for one by its documentId").into());
+                }
+                match self.documents.get_or_read(digest, &text, types_of_schema()) {
+                    Ok(document) => Ok((text, document)),
+                    Err(Unreadable::Refused(refused)) => Err(refused.into()),
+                    Err(Unreadable::Syntax(error)) => {
+                        let mut response = Response::from_errors(vec![error]);
+                        errors::tidy(&mut response);
+                        Err(Box::new(response))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What clients are told whose document is not in the manifest.
+const UNKNOWN_DOCUMENT: &str = "there is no trusted document of this documentId";
+
+/// The id that the digest of a trusted document's text stands for: how clients of Apollo's persisted queries ask.
+pub fn document_id_of(sha256: &str) -> String {
+    format!("{SHA_256}{sha256}")
+}
+
+/// What is known of the schema, read once: it is the same for all servers of a process.
+fn types_of_schema() -> &'static Types {
+    static TYPES: LazyLock<Types> = LazyLock::new(|| Types::read(&super::sdl()));
+    &TYPES
+}

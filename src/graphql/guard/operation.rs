@@ -1,0 +1,103 @@
+//! What the operations of a document are about to do, told before one is executed.
+
+use async_graphql::Name;
+pub use async_graphql::parser::types::OperationType as OperationKind;
+use async_graphql::parser::types::{ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet};
+
+use super::cost::OperationCost;
+use super::types::Types;
+use super::variables::Definition;
+use super::weight::is_conditional;
+use super::{Refused, too_complex};
+use crate::graphql::errors::ErrorCode;
+
+/// An operation of a document, looked through.
+#[derive(Debug)]
+pub(super) struct Operation {
+    pub(super) name: Option<Name>,
+    pub(super) kind: OperationKind,
+    /// Whether it asks for nothing but the schema itself, which is no secret.
+    pub(super) is_introspection: bool,
+    pub(super) cost: OperationCost,
+    pub(super) variables: Vec<Definition>,
+}
+
+impl Operation {
+    /// Looks through an operation of a document that has been weighed.
+    pub(super) fn read(
+        document: &ExecutableDocument,
+        name: Option<&Name>,
+        operation: &OperationDefinition,
+        types: &Types,
+    ) -> Result<Self, Refused> {
+        let mut roots = Roots::default();
+        roots.collect(document, &operation.selection_set.node);
+        check_roots(operation.ty, &roots, types)?;
+        Ok(Self {
+            name: name.cloned(),
+            kind: operation.ty,
+            is_introspection: operation.ty == OperationKind::Query
+                && !roots.are_incomplete
+                && roots.fields.iter().all(|field| field.name.node.starts_with("__")),
+            cost: OperationCost::of(document, operation, types),
+            variables: Definition::all(operation),
+        })
+    }
+}
+
+/// The fields at the top of an operation, those of fragments included.
+#[derive(Default)]
+struct Roots<'a> {
+    fields: Vec<&'a Field>,
+    /// Whether `@skip` or `@include` may leave one out.
+    are_conditional: bool,
+    /// Whether a fragment is missing.
+    are_incomplete: bool,
+}
+
+impl<'a> Roots<'a> {
+    fn collect(&mut self, document: &'a ExecutableDocument, selections: &'a SelectionSet) {
+        for selection in &selections.items {
+            self.are_conditional |= is_conditional(selection.node.directives());
+            match &selection.node {
+                Selection::Field(field) => self.fields.push(&field.node),
+                Selection::InlineFragment(fragment) => self.collect(document, &fragment.node.selection_set.node),
+                Selection::FragmentSpread(spread) => match document.fragments.get(&spread.node.fragment_name.node) {
+                    Some(fragment) => self.collect(document, &fragment.node.selection_set.node),
+                    None => self.are_incomplete = true,
+                },
+            }
+        }
+    }
+}
+
+/// One root field for subscriptions, as the specification has it, and for mutations that move credits: so that an answer tells of
+/// one movement, and what is sent again with its key is that movement and nothing else.
+fn check_roots(kind: OperationKind, roots: &Roots<'_>, types: &Types) -> Result<(), Refused> {
+    let bad = |message| Err(Refused::new(ErrorCode::BadRequest, message));
+    match kind {
+        OperationKind::Subscription if roots.fields.len() != 1 => {
+            bad("a subscription has exactly one field at its top")
+        }
+        OperationKind::Subscription if roots.are_conditional => {
+            bad("@skip and @include are not allowed at the top of a subscription")
+        }
+        OperationKind::Subscription if roots.fields[0].name.node.starts_with("__") => {
+            bad("the field at the top of a subscription must not be one of introspection")
+        }
+        OperationKind::Subscription | OperationKind::Query => Ok(()),
+        OperationKind::Mutation => {
+            let moves = |field: &&&Field| {
+                let known = types.field("Mutation", &field.name.node);
+                known.is_some_and(|known| known.moves_credits)
+            };
+            let moving = roots.fields.iter().filter(moves).count();
+            if moving > 0 && roots.fields.len() > 1 {
+                return Err(too_complex(
+                    "a mutation that moves credits stands alone: send one at a time, or use bookSessions and completeSessions",
+                ));
+            }
+            Ok(())
+        }
+    }
+}

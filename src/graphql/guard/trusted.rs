@@ -1,0 +1,96 @@
+//! Trusted documents: operations that were reviewed and published with an application, and run by their id.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::documents::{Digest, Document, Unreadable};
+
+/// The documents of a manifest by their ids.
+///
+/// A manifest is a JSON object from id to document, as Relay's compiler and the client preset of GraphQL Code Generator write it.
+/// A document is asked for by `documentId`, as *Persisted Documents* in GraphQL over HTTP has it: by its id in the manifest, or by
+/// `sha256:` and the SHA-256 of its text in lower-case hexadecimal digits.
+#[derive(Clone, Debug, Default)]
+pub struct TrustedDocuments {
+    by_id: Arc<HashMap<String, Trusted>>,
+}
+
+/// A document with its text.
+#[derive(Clone, Debug)]
+pub(super) struct Trusted {
+    pub(super) text: Arc<str>,
+    pub(super) document: Arc<Document>,
+}
+
+/// Why a manifest is no good, for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidManifest {
+    /// Not JSON, or not of this shape.
+    #[error("it must be a JSON object from ids to documents: {0}")]
+    Shape(#[from] serde_json::Error),
+    /// A document that would not be executed.
+    #[error("document {id:?} cannot be executed: {reason}")]
+    Document {
+        /// Its id.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An id that says it is a digest and is not that of its document.
+    #[error("document {id:?} does not have the digest that its id says")]
+    Digest {
+        /// The id.
+        id: String,
+    },
+}
+
+impl TrustedDocuments {
+    /// Reads a manifest, and every document in it.
+    pub fn read(manifest: &str) -> Result<Self, InvalidManifest> {
+        let texts: HashMap<String, String> = serde_json::from_str(manifest)?;
+        let types = super::types_of_schema();
+        let mut by_id = HashMap::new();
+        for (id, text) in texts {
+            let digest = id_of(Digest::of(&text));
+            if id.starts_with(SHA_256) && id != digest {
+                return Err(InvalidManifest::Digest { id });
+            }
+            let document = Document::read(&text, types).map_err(|unreadable| InvalidManifest::Document {
+                id: id.clone(),
+                reason: reason(unreadable),
+            })?;
+            let trusted = Trusted {
+                text: text.into(),
+                document: Arc::new(document),
+            };
+            by_id.insert(id, trusted.clone());
+            by_id.insert(digest, trusted);
+        }
+        Ok(Self { by_id: Arc::new(by_id) })
+    }
+
+    pub(super) fn by_id(&self, id: &str) -> Option<&Trusted> {
+        self.by_id.get(id)
+    }
+
+    pub(super) fn by_digest(&self, digest: Digest) -> Option<&Trusted> {
+        if self.by_id.is_empty() {
+            return None;
+        }
+        self.by_id.get(&id_of(digest))
+    }
+}
+
+/// What ids begin with that are a digest.
+pub(super) const SHA_256: &str = "sha256:";
+
+fn id_of(digest: Digest) -> String {
+    format!("{SHA_256}{}", digest.to_hex())
+}
+
+fn reason(unreadable: Unreadable) -> String {
+    match unreadable {
+        Unreadable::Syntax(error) => error.message,
+        Unreadable::Refused(refused) => refused.message.to_owned(),
+    }
+}

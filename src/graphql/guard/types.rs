@@ -1,0 +1,235 @@
+//! What the guard knows of the schema: for each field what it returns, what it costs and what multiplies it; and what inputs are.
+//!
+//! Read off the schema's own definition, so that a new field has its price without being listed anywhere.
+
+use std::collections::{HashMap, HashSet};
+
+use async_graphql::parser::parse_schema;
+use async_graphql::parser::types::{BaseType, FieldDefinition, InputObjectType, Type, TypeKind, TypeSystemDefinition};
+
+use super::variables::{Input, Inputs};
+
+/// What most fields cost: a value that is there already, or comes by a loader with those of its neighbours.
+const FIELD: u64 = 1;
+/// What a page costs beside its items: statements of its own.
+const PAGE: u64 = 10;
+/// What a change costs beside what it answers, for each of its items.
+const CHANGE: u64 = 10;
+/// Items that a list without pages counts for.
+const LIST: u64 = 5;
+
+/// Fields that read more rows than they return: type, field, cost.
+const DEAR: &[(&str, &str, u64)] = &[
+    ("Account", "creditLogExport", 20),
+    ("Account", "creditUsage", 100),
+    ("CreditEntryConnection", "totals", 100),
+    ("Member", "usage", 100),
+];
+
+/// The schema of the schema, as far as it can be asked for in lists within lists, with the items that each counts for.
+const INTROSPECTION: &[(&str, &str, &str, u64)] = &[
+    ("__Schema", "types", "__Type", 100),
+    ("__Schema", "directives", "__Directive", 5),
+    ("__Type", "fields", "__Field", 5),
+    ("__Type", "inputFields", "__InputValue", 2),
+    ("__Type", "interfaces", "__Type", 1),
+    ("__Type", "possibleTypes", "__Type", 2),
+    ("__Type", "enumValues", "__EnumValue", 2),
+    ("__Type", "ofType", "__Type", 1),
+    ("__Field", "args", "__InputValue", 1),
+    ("__Field", "type", "__Type", 1),
+    ("__Directive", "args", "__InputValue", 1),
+    ("__InputValue", "type", "__Type", 1),
+];
+
+/// What multiplies what is selected in a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Multiplier {
+    /// A list that has always about so many items, or a single thing.
+    Fixed(u64),
+    /// A page: lists in what it returns have as many items as `first` or `last` asks for.
+    Page,
+    /// A list with an item for each of the argument `ids`.
+    Ids,
+    /// A change for each of `input.items`: so often it is done, and so many items have the lists in what it returns.
+    Items,
+}
+
+/// What the guard knows of a field.
+#[derive(Clone, Debug)]
+pub(super) struct Field {
+    /// The object or interface that it returns, or lists; `None` for values.
+    pub(super) returns: Option<String>,
+    /// Whether it is a list of these.
+    pub(super) is_list: bool,
+    pub(super) price: u64,
+    pub(super) multiplier: Multiplier,
+    /// Whether it takes an idempotency key, itself or in its items: such changes move credits.
+    pub(super) moves_credits: bool,
+}
+
+/// The types of a schema by their names.
+#[derive(Debug, Default)]
+pub(super) struct Types {
+    fields: HashMap<String, HashMap<String, Field>>,
+    inputs: Inputs,
+}
+
+impl Types {
+    /// Reads a schema's definition.
+    ///
+    /// # Panics
+    ///
+    /// When the text is no schema. It is printed by the library that reads it.
+    pub(super) fn read(sdl: &str) -> Self {
+        let document = parse_schema(sdl).expect("the library reads what it printed");
+        let mut types = Self::default();
+        let mut inputs: HashMap<&str, &InputObjectType> = HashMap::new();
+        let mut objects: Vec<(&str, &Vec<async_graphql::Positioned<FieldDefinition>>)> = Vec::new();
+        for definition in &document.definitions {
+            let TypeSystemDefinition::Type(definition) = definition else {
+                continue;
+            };
+            let name = definition.node.name.node.as_str();
+            match &definition.node.kind {
+                TypeKind::Object(object) => objects.push((name, &object.fields)),
+                TypeKind::Interface(interface) => objects.push((name, &interface.fields)),
+                TypeKind::InputObject(input) => {
+                    inputs.insert(name, input);
+                    types.inputs.insert(name.to_owned(), Input::object(input));
+                }
+                TypeKind::Enum(definition) => {
+                    let values = definition.values.iter().map(|value| value.node.value.node.to_string());
+                    types.inputs.insert(name.to_owned(), Input::Enum(values.collect()));
+                }
+                TypeKind::Scalar => {
+                    types.inputs.insert(name.to_owned(), Input::Scalar);
+                }
+                TypeKind::Union(_) => {}
+            }
+        }
+        let names: HashSet<&str> = objects.iter().map(|(name, _)| *name).collect();
+        for (name, definitions) in objects {
+            let fields = definitions.iter().map(|definition| {
+                let field = read_field(name, &definition.node, &names, &inputs);
+                (definition.node.name.node.to_string(), field)
+            });
+            types.fields.insert(name.to_owned(), fields.collect());
+        }
+        types.add_introspection();
+        types
+    }
+
+    /// A field of a type. `None` when there is none, which validation will say.
+    pub(super) fn field(&self, on_type: &str, name: &str) -> Option<&Field> {
+        self.fields.get(on_type)?.get(name)
+    }
+
+    /// The types that variables may have.
+    pub(super) fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    fn add_introspection(&mut self) {
+        for (on_type, name, returns, items) in INTROSPECTION {
+            let field = Field {
+                returns: Some((*returns).to_owned()),
+                is_list: *items > 1,
+                price: FIELD,
+                multiplier: Multiplier::Fixed(*items),
+                moves_credits: false,
+            };
+            let fields = self.fields.entry((*on_type).to_owned()).or_default();
+            fields.insert((*name).to_owned(), field);
+        }
+    }
+}
+
+fn read_field(
+    on_type: &str,
+    definition: &FieldDefinition,
+    objects: &HashSet<&str>,
+    inputs: &HashMap<&str, &InputObjectType>,
+) -> Field {
+    let name = definition.name.node.as_str();
+    let takes = |argument: &str| {
+        let mut arguments = definition.arguments.iter();
+        arguments.find(|given| given.node.name.node == argument)
+    };
+    let field_of = |input: &Type, name: &str| {
+        let input = inputs.get(named(input))?;
+        let field = input.fields.iter().find(|field| field.node.name.node == name)?;
+        Some(&field.node.ty.node)
+    };
+    let input = takes("input").map(|argument| &argument.node.ty.node);
+    let items = input.and_then(|input| field_of(input, "items"));
+    let has_key = |input: &Type| field_of(input, "idempotencyKey").is_some();
+
+    let returns = named(&definition.ty.node);
+    let is_object = objects.contains(returns);
+    let is_list = is_object && matches!(definition.ty.node.base, BaseType::List(_));
+    let is_page = takes("first").is_some() || takes("last").is_some();
+    let multiplier = if items.is_some() {
+        Multiplier::Items
+    } else if is_page {
+        Multiplier::Page
+    } else if is_list && takes("ids").is_some() {
+        Multiplier::Ids
+    } else {
+        Multiplier::Fixed(if is_list { LIST } else { 1 })
+    };
+    let dear = DEAR.iter().find(|(dear, field, _)| (*dear, *field) == (on_type, name));
+    let price = match dear {
+        Some((_, _, price)) => *price,
+        None if matches!(on_type, "Mutation" | "Subscription") => CHANGE,
+        None if is_page => PAGE,
+        None => FIELD,
+    };
+    Field {
+        returns: is_object.then(|| returns.to_owned()),
+        is_list,
+        price,
+        multiplier,
+        moves_credits: on_type == "Mutation" && (input.is_some_and(has_key) || items.is_some_and(has_key)),
+    }
+}
+
+/// The name of a type without its brackets and exclamation marks.
+fn named(ty: &Type) -> &str {
+    match &ty.base {
+        BaseType::Named(name) => name.as_str(),
+        BaseType::List(inner) => named(inner),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn types() -> Types {
+        Types::read(&crate::graphql::sdl())
+    }
+
+    #[test]
+    fn what_is_dear_exists() {
+        let types = types();
+        for (on_type, field, price) in DEAR {
+            let found = types.field(on_type, field);
+            assert_eq!(found.map(|field| field.price), Some(*price), "{on_type}.{field}");
+        }
+    }
+
+    #[test]
+    fn pages_lists_and_changes_are_told_apart() {
+        let types = types();
+        let multiplier = |on_type, field| types.field(on_type, field).expect("it exists").multiplier;
+        assert_eq!(multiplier("Account", "creditLog"), Multiplier::Page);
+        assert_eq!(multiplier("Query", "nodes"), Multiplier::Ids);
+        assert_eq!(multiplier("Session", "entries"), Multiplier::Fixed(LIST));
+        assert_eq!(multiplier("CreditEntry", "member"), Multiplier::Fixed(1));
+        assert_eq!(multiplier("Mutation", "bookSessions"), Multiplier::Items);
+        let moves = |field| types.field("Mutation", field).expect("it exists").moves_credits;
+        assert!(moves("bookSession") && moves("completeSessions") && moves("grantCredits"));
+        assert!(!moves("addMember") && !moves("revokeApiKey"));
+    }
+}

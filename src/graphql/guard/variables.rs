@@ -1,0 +1,179 @@
+//! Variables are what their definitions say, before anything is executed.
+//!
+//! The specification coerces variables first (*Coercing Variable Values*). The library looks at a variable only where it is used:
+//! one that must be given and is not becomes null there, and an object's place takes a text.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+
+use async_graphql::parser::types::{BaseType, InputObjectType, OperationDefinition, Type};
+use async_graphql::{Name, Variables};
+use async_graphql_value::ConstValue;
+
+/// A type that variables may have.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// What it takes is its own affair, and the library's to ask.
+    Scalar,
+    Enum(HashSet<String>),
+    Object(BTreeMap<String, InputField>),
+}
+
+/// A field of an object in the input.
+#[derive(Debug)]
+pub(super) struct InputField {
+    ty: Type,
+    has_default: bool,
+}
+
+impl Input {
+    pub(super) fn object(definition: &InputObjectType) -> Self {
+        let fields = definition.fields.iter().map(|field| {
+            let input = InputField {
+                ty: field.node.ty.node.clone(),
+                has_default: field.node.default_value.is_some(),
+            };
+            (field.node.name.node.to_string(), input)
+        });
+        Self::Object(fields.collect())
+    }
+}
+
+/// Types that variables may have, by their names.
+pub(super) type Inputs = HashMap<String, Input>;
+
+/// A variable of an operation.
+#[derive(Debug)]
+pub(super) struct Definition {
+    name: Name,
+    ty: Type,
+    has_default: bool,
+}
+
+impl Definition {
+    pub(super) fn all(operation: &OperationDefinition) -> Vec<Self> {
+        let definitions = operation.variable_definitions.iter();
+        definitions
+            .map(|definition| Self {
+                name: definition.node.name.node.clone(),
+                ty: definition.node.var_type.node.clone(),
+                has_default: definition.node.default_value.is_some(),
+            })
+            .collect()
+    }
+}
+
+/// Where in the variables something is wrong, as `$input.items[3].credits`.
+enum Place<'a> {
+    Variable(&'a str),
+    Field(&'a Place<'a>, &'a str),
+    Item(&'a Place<'a>, usize),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(name) => write!(f, "${name}"),
+            Self::Field(outer, name) => write!(f, "{outer}.{name}"),
+            Self::Item(outer, at) => write!(f, "{outer}[{at}]"),
+        }
+    }
+}
+
+/// Checks what was given against the definitions. The error says what is wrong, for people.
+pub(super) fn check(definitions: &[Definition], given: &Variables, inputs: &Inputs) -> Result<(), String> {
+    for Definition { name, ty, has_default } in definitions {
+        let place = Place::Variable(name);
+        match given.get(name) {
+            Some(value) => check_value(&place, value, ty, inputs)?,
+            None if !ty.nullable && !has_default => return Err(format!("{place} must be given: it is {ty}")),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_value(place: &Place<'_>, value: &ConstValue, ty: &Type, inputs: &Inputs) -> Result<(), String> {
+    if matches!(value, ConstValue::Null) {
+        return if ty.nullable {
+            Ok(())
+        } else {
+            Err(format!("{place} must not be null: it is {ty}"))
+        };
+    }
+    match (&ty.base, value) {
+        (BaseType::List(of), ConstValue::List(items)) => {
+            let mut items = items.iter().enumerate();
+            items.try_for_each(|(at, item)| check_value(&Place::Item(place, at), item, of, inputs))
+        }
+        // One item stands for a list of it.
+        (BaseType::List(of), value) => check_value(place, value, of, inputs),
+        (BaseType::Named(name), value) => check_named(place, value, name, inputs),
+    }
+}
+
+fn check_named(place: &Place<'_>, value: &ConstValue, name: &Name, inputs: &Inputs) -> Result<(), String> {
+    let wrong = |what: &str| Err(format!("{place} must be {what}: it is {name}"));
+    let number = match value {
+        ConstValue::Number(number) => Some(number),
+        _ => None,
+    };
+    match (name.as_str(), inputs.get(name.as_str())) {
+        ("Int", _) => {
+            let whole = number.and_then(serde_json::Number::as_i64);
+            if whole.is_some_and(|whole| i32::try_from(whole).is_ok()) {
+                Ok(())
+            } else {
+                wrong("a whole number of 32 bits")
+            }
+        }
+        ("Float", _) if number.is_none() => wrong("a number"),
+        ("String", _) if !matches!(value, ConstValue::String(_)) => wrong("a text"),
+        ("Boolean", _) if !matches!(value, ConstValue::Boolean(_)) => wrong("true or false"),
+        ("ID", _) => {
+            let is_whole = number.is_some_and(|number| number.is_i64() || number.is_u64());
+            if is_whole || matches!(value, ConstValue::String(_)) {
+                Ok(())
+            } else {
+                wrong("a text")
+            }
+        }
+        (_, Some(Input::Enum(values))) => match value {
+            ConstValue::String(value) if values.contains(value) => Ok(()),
+            _ => wrong("one of the enum's values"),
+        },
+        (_, Some(Input::Object(fields))) => check_object(place, value, name, fields, inputs),
+        // Types that do not exist are validation's to find.
+        _ => Ok(()),
+    }
+}
+
+fn check_object(
+    place: &Place<'_>,
+    value: &ConstValue,
+    name: &Name,
+    fields: &BTreeMap<String, InputField>,
+    inputs: &Inputs,
+) -> Result<(), String> {
+    let ConstValue::Object(object) = value else {
+        return Err(format!("{place} must be an object: it is {name}"));
+    };
+    for (name, value) in object {
+        let place = Place::Field(place, name);
+        match fields.get(name.as_str()) {
+            Some(field) => check_value(&place, value, &field.ty, inputs)?,
+            None => return Err(format!("{place} does not exist")),
+        }
+    }
+    let missing = fields.iter().find(|(name, field)| {
+        let is_required = !field.ty.nullable && !field.has_default;
+        is_required && !object.contains_key(name.as_str())
+    });
+    match missing {
+        Some((name, field)) => {
+            let ty = &field.ty;
+            Err(format!("{} must be given: it is {ty}", Place::Field(place, name)))
+        }
+        None => Ok(()),
+    }
+}

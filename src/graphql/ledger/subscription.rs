@@ -1,0 +1,163 @@
+//! The ledger as it happens.
+
+use async_graphql::{Context, ID, Subscription};
+
+use super::{Balance, CreditEntry, Session, SessionStatus};
+use crate::domain::ledger::credit_log::CreditLogFilter;
+use crate::domain::ledger::sessions::ShownStatus;
+use crate::graphql::context::{Scope, scope};
+use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::live::{Interest, LiveSignal, Moment, Shown, Topics, follow, id_in, live_event};
+use crate::graphql::loaders::must_exist;
+use crate::graphql::member::Account;
+use crate::graphql::scalars::LiveCursorText;
+use crate::primitives::actor::Permission;
+use crate::primitives::ids::{AccountId, IdKind, MemberId, SessionId};
+
+/// Whose entries and sessions the caller is told of: everybody's where `None`, else their own.
+pub(in crate::graphql) fn own_part(scope: &Scope, account_id: AccountId) -> Result<Option<MemberId>, ApiError> {
+    let sees_all = scope.services.credit_log.sees_whole_log(scope.actor(), account_id)?;
+    Ok(scope.actor().member_id().filter(|_| !sees_all))
+}
+
+live_event! {
+    /// Tells of a new line of the credit log.
+    CreditEntryEvent {
+        /// The line. Null unless the signal is ITEM.
+        async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
+            nullable(async {
+                let Some(entry_id) = self.0.event().and_then(|event| event.entry_id) else {
+                    return Ok(None);
+                };
+                let entry = scope(ctx)?.loaders.entry(self.0.account_id(), entry_id).await?;
+                Ok(entry.map(CreditEntry::new))
+            })
+            .await
+        }
+
+        /// What the account has now. Null unless the signal is ITEM.
+        async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance, ApiError>> {
+            nullable(balance(ctx, &self.0)).await
+        }
+    }
+}
+
+live_event! {
+    /// Tells that what an account has has changed.
+    BalanceEvent {
+        /// What the account has now: of two, keep the one with the larger version. Null unless the signal is ITEM.
+        async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance, ApiError>> {
+            nullable(balance(ctx, &self.0)).await
+        }
+
+        /// The account. Null unless the signal is ITEM.
+        async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+            nullable(async {
+                match self.0.event() {
+                    Some(_) => Account::load(ctx, self.0.account_id()).await.map(Some),
+                    None => Ok(None),
+                }
+            })
+            .await
+        }
+    }
+}
+
+live_event! {
+    /// Tells of a session that was booked, moved, ended or resolved, or of a refund for it.
+    SessionEvent {
+        /// The session as it is now. Null unless the signal is ITEM.
+        async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
+            nullable(async {
+                let Some(session_id) = self.0.event().and_then(|event| event.session_id) else {
+                    return Ok(None);
+                };
+                let session = scope(ctx)?.loaders.session(self.0.account_id(), session_id).await?;
+                Ok(session.map(|session| Session::new(self.0.account_id(), session)))
+            })
+            .await
+        }
+
+        /// The status that this event brought; session shows the present. Null unless the signal is ITEM.
+        async fn status(&self) -> Option<SessionStatus> {
+            let status = self.0.event()?.status.as_deref()?;
+            ShownStatus::from_text(status).map(Into::into)
+        }
+    }
+}
+
+async fn balance(ctx: &Context<'_>, moment: &Moment) -> Result<Option<Balance>, ApiError> {
+    if moment.signal != LiveSignal::Item {
+        return Ok(None);
+    }
+    let scope = scope(ctx)?;
+    scope.actor().require(moment.account_id(), Permission::ReadOwnUsage)?;
+    let balance = scope.loaders.balance(moment.account_id()).await?;
+    must_exist(balance, "balance").map(|balance| Some(Balance::new(balance)))
+}
+
+/// The ledger as it happens.
+#[derive(Default)]
+pub(crate) struct LedgerSubscription;
+
+/// The ledger as it happens.
+#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
+#[Subscription]
+impl LedgerSubscription {
+    /// Each new line of the credit log that the filter lists. A member without `READ_CREDIT_LOG` is told of their own.
+    async fn credit_entry_posted(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose log; the viewer's own account when left out.")] account_id: Option<ID>,
+        #[graphql(desc = "Which entries, as in creditLog; all when left out.")] filter: Option<super::CreditLogFilter>,
+        #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next entry.")]
+        after: Option<LiveCursorText>,
+    ) -> Result<Shown<CreditEntryEvent>, ApiError> {
+        let interest = |scope: &Scope, account_id| {
+            let filter = filter.map(|filter| filter.for_account(account_id)).transpose()?;
+            filter.as_ref().map_or(Ok(()), CreditLogFilter::validate)?;
+            Ok(Interest {
+                member_id: own_part(scope, account_id)?,
+                filter,
+                ..Interest::in_topics(Topics::ENTRIES)
+            })
+        };
+        follow(ctx, account_id.as_ref(), after.as_ref(), interest, CreditEntryEvent)
+    }
+
+    /// Each change of what the account has. [auth: `READ_OWN_USAGE`]
+    async fn balance_changed(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
+        #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next change.")]
+        after: Option<LiveCursorText>,
+    ) -> Result<Shown<BalanceEvent>, ApiError> {
+        let interest = |scope: &Scope, account_id| {
+            scope.actor().require(account_id, Permission::ReadOwnUsage)?;
+            Ok(Interest::in_topics(Topics::BALANCE))
+        };
+        follow(ctx, account_id.as_ref(), after.as_ref(), interest, BalanceEvent)
+    }
+
+    /// Each change of a session: booked, moved, PROCESSING, resolved, refunded. A member without `READ_CREDIT_LOG` is told of
+    /// their own.
+    async fn session_updated(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose sessions; the viewer's own account when left out.")] account_id: Option<ID>,
+        #[graphql(desc = "Only this session; all when left out.")] session_id: Option<ID>,
+        #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next change.")]
+        after: Option<LiveCursorText>,
+    ) -> Result<Shown<SessionEvent>, ApiError> {
+        let interest = |scope: &Scope, account_id| {
+            let session_id = session_id.map(|id| id_in(account_id, "sessionId", &id, IdKind::Session));
+            Ok(Interest {
+                member_id: own_part(scope, account_id)?,
+                session_id: session_id.transpose()?.map(SessionId::from_uuid),
+                ..Interest::in_topics(Topics::SESSIONS)
+            })
+        };
+        follow(ctx, account_id.as_ref(), after.as_ref(), interest, SessionEvent)
+    }
+}

@@ -1,0 +1,300 @@
+//! Those who get the same messages: what one of them has had made is there for the others.
+//!
+//! A message is made once for an audience and a place in the stream, whoever comes first, while the others wait for it. Where it
+//! ends is decided with it, so that those who are at one place stay together. Never shared: history, which differs in `replayed`,
+//! and anything between callers who may not see the same; see [`Operation::audience`].
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use async_graphql::Response;
+use futures_util::StreamExt;
+use futures_util::future::try_join_all;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use super::LiveItem;
+use super::interest::{Interest, Topics};
+use super::operation::{AudienceKey, Operation};
+use super::payload::LiveSignal;
+use super::stage::{Moment, Stage};
+use crate::domain::event::{Event, EventKind, Listener, Place};
+use crate::domain::fault::{Fault, QueryError};
+use crate::graphql::Schema;
+use crate::graphql::context::Caller;
+use crate::graphql::errors::{self, ApiError, ErrorCode, code_of};
+use crate::graphql::loaders::Loaders;
+use crate::primitives::ids::AccountId;
+
+/// Messages that are made together at the most, so that what they show is read together.
+const MOST_TOGETHER: usize = 32;
+/// Steps that are kept for those who come later.
+const MOST_KEPT: usize = 8;
+/// How long. Objects are shown as of now, and this is how far now may be off.
+const KEPT: Duration = Duration::from_secs(2);
+
+/// Subscribers who get the same messages.
+pub(super) struct Audience {
+    pub(super) account_id: AccountId,
+    schema: Schema,
+    operation: Operation,
+    interest: Arc<Interest>,
+    /// One of them: all see what this one sees.
+    caller: Caller,
+    steps: Mutex<VecDeque<Kept>>,
+    key: AudienceKey,
+}
+
+struct Kept {
+    after: i64,
+    since: Instant,
+    step: Arc<OnceCell<Arc<Step>>>,
+}
+
+/// From a place to the next.
+pub(super) struct Step {
+    /// The event that it ends with.
+    pub(super) end: Place,
+    /// What there is to tell on the way.
+    pub(super) items: Vec<LiveItem>,
+}
+
+/// Why there is no step.
+#[derive(Debug)]
+pub(super) enum Stuck {
+    /// Nothing has happened after the place.
+    Nothing,
+    /// What happened after the place is no longer kept.
+    Gone,
+    /// It may go better later.
+    Passing(Box<Response>),
+    /// It will not.
+    Lasting(Box<Response>),
+}
+
+impl From<Fault> for Stuck {
+    fn from(fault: Fault) -> Self {
+        let passes = matches!(fault, Fault::Unavailable(_));
+        let response = Box::new(ApiError::from(fault).into_response());
+        if passes {
+            Self::Passing(response)
+        } else {
+            Self::Lasting(response)
+        }
+    }
+}
+
+/// The audiences that there are.
+#[derive(Clone, Default)]
+pub(in crate::graphql) struct Audiences(Arc<Mutex<HashMap<AudienceKey, Weak<Audience>>>>);
+
+impl Audiences {
+    /// The audience that a caller belongs to.
+    pub(super) fn join(
+        &self,
+        schema: &Schema,
+        operation: &Operation,
+        (account_id, interest): (AccountId, Interest),
+        caller: &Caller,
+    ) -> Arc<Audience> {
+        let key = operation.audience(account_id, &caller.actor);
+        let mut audiences = self.lock();
+        if let Some(audience) = audiences.get(&key).and_then(Weak::upgrade) {
+            return audience;
+        }
+        let audience = Arc::new(Audience {
+            account_id,
+            schema: schema.clone(),
+            operation: operation.clone(),
+            interest: Arc::new(interest),
+            caller: caller.clone(),
+            steps: Mutex::default(),
+            key,
+        });
+        audiences.insert(key, Arc::downgrade(&audience));
+        audience
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<AudienceKey, Weak<Audience>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Audience {
+    fn drop(&mut self) {
+        let mut audiences = self.schema.audiences.lock();
+        // Somebody may have founded it anew in the meantime.
+        if audiences.get(&self.key).is_some_and(|kept| kept.strong_count() == 0) {
+            audiences.remove(&self.key);
+        }
+    }
+}
+
+impl Audience {
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    pub(super) fn operation(&self) -> &Operation {
+        &self.operation
+    }
+
+    /// The next step after a live place.
+    pub(super) async fn live_step(&self, listener: &Listener, place: Place) -> Result<Arc<Step>, Stuck> {
+        let cell = self.kept(place.sequence);
+        let step = cell.get_or_try_init(|| async { self.step(listener, place, None).await.map(Arc::new) });
+        step.await.cloned()
+    }
+
+    /// The next step after a place in history, which ends with the event `last` at the latest.
+    pub(super) async fn history_step(&self, listener: &Listener, place: Place, last: i64) -> Result<Arc<Step>, Stuck> {
+        self.step(listener, place, Some(last)).await.map(Arc::new)
+    }
+
+    /// Tells nothing but a place.
+    pub(super) async fn signal(&self, signal: LiveSignal, place: Place) -> Result<LiveItem, Stuck> {
+        let moment = self.moment(signal, place, false, &[]);
+        self.show(&self.loaders(), moment).await
+    }
+
+    fn kept(&self, after: i64) -> Arc<OnceCell<Arc<Step>>> {
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        while steps.front().is_some_and(|kept| now - kept.since > KEPT) {
+            steps.pop_front();
+        }
+        if let Some(kept) = steps.iter().find(|kept| kept.after == after) {
+            return Arc::clone(&kept.step);
+        }
+        if steps.len() == MOST_KEPT {
+            steps.pop_front();
+        }
+        let step = Arc::default();
+        steps.push_back(Kept {
+            after,
+            since: now,
+            step: Arc::clone(&step),
+        });
+        step
+    }
+
+    async fn step(&self, listener: &Listener, place: Place, last: Option<i64>) -> Result<Step, Stuck> {
+        let mut events = listener.after(place.sequence).await?;
+        match events.first() {
+            Some(next) if next.place.sequence != place.sequence + 1 => return Err(Stuck::Gone),
+            None if last.is_some() => return Err(Stuck::Gone),
+            None => return Err(Stuck::Nothing),
+            Some(_) => {}
+        }
+        if let Some(last) = last {
+            events.retain(|event| event.place.sequence <= last);
+        }
+        let is_told = self.told(&events).await?;
+        let (messages, end) = self.messages(place, events, is_told);
+        let loaders = self.loaders();
+        let shown = messages.iter().filter_map(|events| {
+            let place = events.last()?.place;
+            let moment = self.moment(LiveSignal::Item, place, last.is_some(), events);
+            Some(self.show(&loaders, moment))
+        });
+        let items = try_join_all(shown).await?;
+        Ok(Step { end, items })
+    }
+
+    /// The events of each message, and the last event that they go up to.
+    fn messages(
+        &self,
+        mut end: Place,
+        events: Vec<Arc<Event>>,
+        is_told: impl Fn(&Event) -> bool,
+    ) -> (Vec<Vec<Arc<Event>>>, Place) {
+        let mut messages: Vec<Vec<Arc<Event>>> = Vec::new();
+        for event in events {
+            let place = event.place;
+            if is_told(&event) {
+                let is_full = messages
+                    .last()
+                    .is_none_or(|message| message.len() == self.interest.at_once);
+                if is_full && messages.len() == MOST_TOGETHER {
+                    break;
+                }
+                if is_full {
+                    messages.push(Vec::new());
+                }
+                if let Some(message) = messages.last_mut() {
+                    message.push(event);
+                }
+            }
+            end = place;
+        }
+        (messages, end)
+    }
+
+    /// Which of these events there is something to tell of. The filter of the log is asked once for all entries among them.
+    async fn told(&self, events: &[Arc<Event>]) -> Result<impl Fn(&Event) -> bool + use<'_>, Stuck> {
+        let listed = match &self.interest.filter {
+            None => None,
+            Some(filter) => {
+                let entries = events
+                    .iter()
+                    .filter(|event| self.interest.concerns_as(Topics::ENTRIES, event));
+                let ids: Vec<_> = entries.filter_map(|event| event.entry_id).collect();
+                let log = &self.schema.services.credit_log;
+                let listed = log.listed(&self.caller.actor, self.account_id, filter, &ids).await;
+                let listed = listed.map_err(|error| match error {
+                    QueryError::Fault(fault) => Stuck::from(fault),
+                    error => Stuck::Lasting(Box::new(ApiError::from(error).into_response())),
+                })?;
+                Some(listed.into_iter().collect::<HashSet<_>>())
+            }
+        };
+        Ok(move |event: &Event| {
+            self.interest.concerns(event)
+                && match (&listed, event.kind, event.entry_id) {
+                    (Some(listed), EventKind::CreditEntryPosted, Some(id)) => listed.contains(&id),
+                    _ => true,
+                }
+        })
+    }
+
+    fn moment(&self, signal: LiveSignal, place: Place, replayed: bool, events: &[Arc<Event>]) -> Moment {
+        Moment {
+            signal,
+            cursor: self.schema.services.events.cursor(self.account_id, place),
+            replayed,
+            events: events.into(),
+            interest: Arc::clone(&self.interest),
+        }
+    }
+
+    fn loaders(&self) -> Arc<Loaders> {
+        Arc::new(Loaders::new(self.schema.services.clone(), self.caller.actor.clone()))
+    }
+
+    /// Executes the subscription for one message.
+    async fn show(&self, loaders: &Arc<Loaders>, moment: Moment) -> Result<LiveItem, Stuck> {
+        let cursor = moment.cursor;
+        // What the message shows is read later than its event, so nothing after the event is missed by whoever goes on from it.
+        let live_cursors = HashMap::from([(self.account_id, cursor)]);
+        let scope = self
+            .schema
+            .scope(self.caller.clone(), Arc::clone(loaders), live_cursors);
+        let request = self.operation.request().data(scope).data(Stage::Show(moment));
+        let response = self.schema.inner.execute_stream(request).next().await;
+        let mut response = response.ok_or_else(|| Fault::Internal("a message was not made".to_owned()))?;
+        errors::tidy(&mut response);
+        let unavailable = Some(ErrorCode::Unavailable.as_str());
+        if response.errors.iter().any(|error| code_of(error) == unavailable) {
+            return Err(Stuck::Passing(Box::new(response)));
+        }
+        if response.data == async_graphql::Value::Null {
+            return Err(Stuck::Lasting(Box::new(response)));
+        }
+        let payload = serde_json::to_string(&response).map_err(|error| Fault::Internal(error.to_string()))?;
+        Ok(LiveItem {
+            cursor: cursor.encode().into(),
+            payload: payload.into(),
+        })
+    }
+}

@@ -1,0 +1,221 @@
+//! One subscription: where it is in its account's stream, and who looks.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::audience::{Audience, Stuck};
+use super::payload::LiveSignal;
+use super::{LiveEnd, LiveItem};
+use crate::domain::event::{Listener, Place, Start};
+use crate::domain::member::Watch;
+use crate::graphql::Schema;
+use crate::graphql::context::Caller;
+use crate::primitives::actor::Actor;
+use crate::primitives::clock::Timestamp;
+
+/// How often a subscriber is told of a place alone, at the most.
+const POSITION_MILLIS: i64 = 30_000;
+/// How old what is known of a member's rights may be where the stream has not been read to its end.
+const RIGHTS_HOLD: Duration = Duration::from_secs(1);
+/// Between tries while something is unavailable: the first pause, and the last before the subscription ends.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+
+/// One who follows a stream. Idle, it waits for the stream's head and nothing else.
+pub(super) struct Follower {
+    audience: Arc<Audience>,
+    caller: Caller,
+    listener: Listener,
+    /// After this event it goes on.
+    place: Place,
+    /// History ends with this event.
+    history_ends: i64,
+    /// What is to be told when history is sent, before anything live.
+    due: Option<LiveSignal>,
+    /// Made and not handed out yet.
+    ready: VecDeque<LiveItem>,
+    last_told_at: Timestamp,
+    /// The caller's rights were read when the stream had got here at least, and then.
+    rights_at: i64,
+    rights_read: Instant,
+    /// Tells when a key's rights have changed; a member's change is in the stream.
+    watch: Option<Watch>,
+}
+
+impl Follower {
+    /// Begins at `start`.
+    pub(super) fn start(audience: Arc<Audience>, caller: Caller, (listener, start): (Listener, Start)) -> Self {
+        let services = &audience.schema().services;
+        Self {
+            last_told_at: services.clock.now(),
+            watch: services.standing.watch(&caller.actor),
+            audience,
+            caller,
+            listener,
+            place: start.place,
+            history_ends: start.head.sequence,
+            due: Some(if start.is_reset {
+                LiveSignal::Reset
+            } else {
+                LiveSignal::CaughtUp
+            }),
+            ready: VecDeque::new(),
+            rights_at: start.head.sequence,
+            rights_read: Instant::now(),
+        }
+    }
+
+    /// The next message, and the subscription after it. `None` after its end.
+    pub(super) async fn next(mut self) -> Option<(Result<LiveItem, LiveEnd>, Option<Self>)> {
+        loop {
+            if let Some(item) = self.ready.pop_front() {
+                return Some((Ok(item), Some(self)));
+            }
+            if self.due.is_none() {
+                tokio::select! {
+                    () = self.listener.advanced(self.place.sequence) => {}
+                    () = rights_changed(self.watch.as_mut()) => {}
+                }
+            }
+            // Boxed, so that one that waits does not take the room of one that works.
+            if let Err(end) = Box::pin(self.advance()).await {
+                return Some((Err(end), None));
+            }
+        }
+    }
+
+    /// Goes a step on, waiting for what is unavailable for a while.
+    async fn advance(&mut self) -> Result<(), LiveEnd> {
+        let mut pause = PAUSES.0;
+        loop {
+            match self.step().await {
+                Ok(()) | Err(Halt::Stuck(Stuck::Nothing | Stuck::Gone)) => return Ok(()),
+                Err(Halt::End(end)) => return Err(end),
+                Err(Halt::Stuck(Stuck::Passing(_))) if pause <= PAUSES.1 => {
+                    sleep(pause).await;
+                    pause *= 2;
+                }
+                Err(Halt::Stuck(Stuck::Passing(response) | Stuck::Lasting(response))) => {
+                    return Err(LiveEnd::Failed(response));
+                }
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Result<(), Halt> {
+        let is_history = self.place.sequence < self.history_ends;
+        if !is_history && let Some(signal) = self.due {
+            return self.signal(signal).await;
+        }
+        let step = if is_history {
+            let step = self
+                .audience
+                .history_step(&self.listener, self.place, self.history_ends);
+            step.await
+        } else {
+            self.audience.live_step(&self.listener, self.place).await
+        };
+        // After the step is made: all that it read has gone by, and changes of members among it.
+        let actor = self.present_actor().await?;
+        if actor != self.caller.actor || matches!(step, Err(Stuck::Gone)) {
+            return self.start_over(actor).await;
+        }
+        let step = step?;
+        self.place = step.end;
+        if !step.items.is_empty() {
+            self.tell(step.items.iter().cloned());
+        } else if self.now().millis() - self.last_told_at.millis() >= POSITION_MILLIS {
+            self.signal(LiveSignal::Position).await?;
+        }
+        Ok(())
+    }
+
+    async fn signal(&mut self, signal: LiveSignal) -> Result<(), Halt> {
+        let item = self.audience.signal(signal, self.place).await?;
+        self.due = None;
+        self.tell([item]);
+        Ok(())
+    }
+
+    fn tell(&mut self, items: impl IntoIterator<Item = LiveItem>) {
+        self.last_told_at = self.now();
+        self.ready.extend(items);
+    }
+
+    fn now(&self) -> Timestamp {
+        self.audience.schema().services.clock.now()
+    }
+
+    /// The caller with the rights it has by now. They are looked up where they may have changed.
+    async fn present_actor(&mut self) -> Result<Actor, Halt> {
+        let actor = &self.caller.actor;
+        let now = self.now();
+        if self.caller.expires_at.is_some_and(|expires_at| expires_at <= now) {
+            return Err(Halt::End(LiveEnd::Revoked));
+        }
+        let told = match actor {
+            Actor::Member { member_id, .. } => self.listener.member_changed_since(*member_id, self.rights_at),
+            // All that use the key share a look-up a second.
+            Actor::ApiKey { .. } => Some(true),
+            Actor::System => Some(false),
+        };
+        let may_have_changed = told.unwrap_or_else(|| self.rights_read.elapsed() >= RIGHTS_HOLD);
+        if !may_have_changed {
+            return Ok(actor.clone());
+        }
+        let (head, read) = (self.listener.head(), Instant::now());
+        let standing = &self.audience.schema().services.standing;
+        let present = standing.of(actor).await.map_err(Stuck::from)?;
+        let present = present.ok_or(Halt::End(LiveEnd::Revoked))?;
+        if present == *actor {
+            (self.rights_at, self.rights_read) = (head, read);
+        }
+        Ok(present)
+    }
+
+    /// Goes on at the present, with what the caller may see now. Until that is settled nothing changes here: what is tried again
+    /// comes to the same.
+    async fn start_over(&mut self, actor: Actor) -> Result<(), Halt> {
+        let caller = Caller {
+            actor,
+            ..self.caller.clone()
+        };
+        let schema: &Schema = self.audience.schema();
+        let operation = self.audience.operation();
+        // The rights were read when the stream had got here.
+        let rights_at = self.place.sequence;
+        let failed = |response| Halt::End(LiveEnd::Failed(response));
+        let plan = schema.plan(operation, &caller).await.map_err(failed)?;
+        let listening = schema.services.events.listen(plan.account_id, None).await;
+        let Some((listener, start)) = listening.map_err(Stuck::from)? else {
+            return Err(Halt::End(LiveEnd::Revoked));
+        };
+        let aim = (plan.account_id, plan.interest);
+        let audience = schema.audiences.join(schema, operation, aim, &caller);
+        (self.audience, self.listener, self.caller) = (audience, listener, caller);
+        (self.place, self.history_ends, self.rights_at) = (start.head, start.head.sequence, rights_at);
+        self.due = Some(LiveSignal::Reset);
+        Ok(())
+    }
+}
+
+async fn rights_changed(watch: Option<&mut Watch>) {
+    match watch {
+        Some(watch) => watch.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Why a subscription does not go on as it was.
+enum Halt {
+    Stuck(Stuck),
+    End(LiveEnd),
+}
+
+impl From<Stuck> for Halt {
+    fn from(stuck: Stuck) -> Self {
+        Self::Stuck(stuck)
+    }
+}

@@ -1,0 +1,108 @@
+//! Which events a subscription is about.
+
+use std::ops::BitOr;
+
+use crate::domain::event::{Event, EventKind};
+use crate::domain::ledger::credit_log::CreditLogFilter;
+use crate::primitives::ids::{MemberId, SessionId, TopUpId};
+
+/// A set of things that events may be about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::graphql) struct Topics(u8);
+
+impl Topics {
+    /// Entries of the credit log.
+    pub(in crate::graphql) const ENTRIES: Self = Self(1);
+    /// Changes of the balance, whatever caused them.
+    pub(in crate::graphql) const BALANCE: Self = Self(1 << 1);
+    /// Sessions.
+    pub(in crate::graphql) const SESSIONS: Self = Self(1 << 2);
+    /// Top-ups.
+    pub(in crate::graphql) const TOP_UPS: Self = Self(1 << 3);
+    /// The account's settings and status.
+    pub(in crate::graphql) const ACCOUNT: Self = Self(1 << 4);
+    /// Members.
+    pub(in crate::graphql) const MEMBERS: Self = Self(1 << 5);
+
+    const fn meets(self, others: Self) -> bool {
+        self.0 & others.0 != 0
+    }
+
+    fn of(event: &Event) -> Self {
+        let of_kind = match event.kind {
+            EventKind::CreditEntryPosted => Self::ENTRIES,
+            EventKind::SessionUpdated => Self::SESSIONS,
+            EventKind::TopUpUpdated => Self::TOP_UPS,
+            EventKind::AccountUpdated => Self::ACCOUNT,
+            EventKind::MemberUpdated => Self::MEMBERS,
+        };
+        match event.balance_version {
+            Some(_) => of_kind | Self::BALANCE,
+            None => of_kind,
+        }
+    }
+}
+
+impl BitOr for Topics {
+    type Output = Self;
+
+    fn bitor(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+}
+
+/// What a subscription is about, as far as an event itself tells.
+#[derive(Clone, Debug)]
+pub(in crate::graphql) struct Interest {
+    /// Any of these.
+    pub topics: Topics,
+    /// Of entries, sessions and members: only this member's.
+    pub member_id: Option<MemberId>,
+    /// Of sessions: only this one.
+    pub session_id: Option<SessionId>,
+    /// Of top-ups: only this one.
+    pub top_up_id: Option<TopUpId>,
+    /// Of entries: only those that this filter lists.
+    pub filter: Option<CreditLogFilter>,
+    /// How many events one message may tell of.
+    pub at_once: usize,
+}
+
+impl Interest {
+    /// In these topics, an event a message.
+    pub(in crate::graphql) const fn in_topics(topics: Topics) -> Self {
+        Self {
+            topics,
+            member_id: None,
+            session_id: None,
+            top_up_id: None,
+            filter: None,
+            at_once: 1,
+        }
+    }
+
+    /// The topics of interest that an event is about. Whether the filter lists an entry is for the database to say.
+    fn topics_of(&self, event: &Event) -> Topics {
+        let mut seen = Topics::of(event).0 & self.topics.0;
+        if self.member_id.is_some() && event.member_id != self.member_id {
+            seen &= !(Topics::ENTRIES | Topics::SESSIONS | Topics::MEMBERS).0;
+        }
+        if self.session_id.is_some() && event.session_id != self.session_id {
+            seen &= !Topics::SESSIONS.0;
+        }
+        if self.top_up_id.is_some() && event.top_up_id != self.top_up_id {
+            seen &= !Topics::TOP_UPS.0;
+        }
+        Topics(seen)
+    }
+
+    /// Whether an event is of interest.
+    pub(super) fn concerns(&self, event: &Event) -> bool {
+        self.topics_of(event) != Topics::default()
+    }
+
+    /// Whether an event is of interest for being about one of `topics`.
+    pub(in crate::graphql) fn concerns_as(&self, topics: Topics, event: &Event) -> bool {
+        self.topics_of(event).meets(topics)
+    }
+}

@@ -1,0 +1,129 @@
+//! Subscriptions: one machine for all of them.
+//!
+//! A subscription is planned once and executed for each message (`stage`). It follows its account's stream of events from a place
+//! of its own (`follower`), and shares what it is sent with all who may see the same (`audience`, `operation`). The root fields are
+//! their domains': each names what it is about (`interest`) and wraps a moment into its payload.
+//!
+//! Called by the transports through [`Schema::subscribe`]. Invariants: a message is never shared between callers who may not see
+//! the same; a place is never passed before what it was about is handed over or known to be of no interest; an idle subscription
+//! has no task, timer, loaders or buffers.
+
+mod audience;
+mod follower;
+mod interest;
+mod operation;
+mod page;
+mod payload;
+mod stage;
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use async_graphql::{Request, Response};
+use futures_util::stream::{self, Stream, StreamExt};
+
+use super::Schema;
+use super::context::Caller;
+use super::errors::{self, ApiError, ErrorCode, refused_request};
+use super::loaders::Loaders;
+use follower::Follower;
+use operation::Operation;
+
+pub(super) use audience::Audiences;
+pub(super) use interest::{Interest, Topics};
+pub(super) use operation::Documents;
+pub(super) use page::{Moments, event_page};
+pub(super) use payload::{LiveEvent, LiveSignal, live_event};
+pub(super) use stage::{Moment, Shown, follow, id_in};
+use stage::{Plan, Stage};
+
+/// A message of a subscription.
+#[derive(Clone, Debug)]
+pub struct LiveItem {
+    /// The place after it: where to go on from.
+    pub cursor: Arc<str>,
+    /// The result of the execution as JSON: an object with `data` and perhaps `errors`.
+    pub payload: Arc<str>,
+}
+
+/// Why a subscription ended.
+#[derive(Debug)]
+pub enum LiveEnd {
+    /// It cannot go on: the response has errors and no data. The last cursor is still good.
+    Failed(Box<Response>),
+    /// The caller is no longer signed in: the token ran out, the key was revoked, the member removed.
+    Revoked,
+}
+
+/// The messages of one subscription, in order. It goes on until it is dropped, or yields why it ended as its last item.
+pub struct Live(Pin<Box<dyn Stream<Item = Result<LiveItem, LiveEnd>> + Send>>);
+
+impl Stream for Live {
+    type Item = Result<LiveItem, LiveEnd>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next_unpin(cx)
+    }
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live").finish_non_exhaustive()
+    }
+}
+
+impl Schema {
+    /// Starts a subscription. What cannot be subscribed to, or not by this caller, is answered. The caller may have signed in long
+    /// ago: who it is by now is looked up here.
+    pub async fn subscribe(&self, request: Request, caller: Caller) -> Result<Live, Box<Response>> {
+        let operation = Operation::take(request, &self.documents)?;
+        let mut plan = self.plan(&operation, &caller).await?;
+        let services = &self.services;
+        let fault = |fault| Box::new(ApiError::from(fault).into_response());
+        let listening = services
+            .events
+            .listen(plan.account_id, plan.after)
+            .await
+            .map_err(fault)?;
+        let Some(listening) = listening else {
+            let message = "accountId: this account does not exist";
+            return Err(Box::new(refused_request(ErrorCode::BadRequest, message)));
+        };
+        // After the end of the stream was read: what changes later is told there.
+        let actor = services.standing.of(&caller.actor).await.map_err(fault)?;
+        let Some(actor) = actor else {
+            return Err(Box::new(ApiError::Unauthenticated.into_response()));
+        };
+        let has_changed = actor != caller.actor;
+        let caller = Caller { actor, ..caller };
+        if has_changed {
+            plan = self.plan(&operation, &caller).await?;
+        }
+        let aim = (plan.account_id, plan.interest);
+        let audience = self.audiences.join(self, &operation, aim, &caller);
+        let follower = Follower::start(audience, caller, listening);
+        let items = stream::unfold(Some(follower), async |follower| follower?.next().await);
+        Ok(Live(Box::pin(items)))
+    }
+
+    /// Executes a subscription to learn what it is about; a refusal is its answer.
+    async fn plan(&self, operation: &Operation, caller: &Caller) -> Result<Plan, Box<Response>> {
+        let place = Arc::new(Mutex::new(None));
+        let loaders = Arc::new(Loaders::new(self.services.clone(), caller.actor.clone()));
+        let scope = self.scope(caller.clone(), loaders, std::collections::HashMap::new());
+        let request = operation.request().data(scope).data(Stage::Plan(Arc::clone(&place)));
+        let refused = self.inner.execute_stream(request).next().await;
+        if let Some(mut response) = refused {
+            errors::tidy(&mut response);
+            return Err(Box::new(response));
+        }
+        let plan = place.lock().unwrap_or_else(PoisonError::into_inner).take();
+        plan.ok_or_else(|| {
+            Box::new(refused_request(
+                ErrorCode::BadRequest,
+                "this selects nothing to subscribe to",
+            ))
+        })
+    }
+}

@@ -1,0 +1,67 @@
+//! The stream by pages, for those who cannot keep a connection open.
+
+use std::sync::Arc;
+
+use super::interest::Interest;
+use super::payload::LiveSignal;
+use super::stage::{Moment, decode};
+use crate::domain::event::{Event, EventPage};
+use crate::graphql::context::Scope;
+use crate::graphql::errors::ApiError;
+use crate::graphql::loaders::must_exist;
+use crate::graphql::scalars::LiveCursorText;
+use crate::primitives::ids::AccountId;
+use crate::primitives::page::PageRequest;
+
+/// Events that one page looks at, at the most, whatever few of them are of interest.
+const MOST_LOOKED_AT: usize = 500;
+
+/// Some moments of a stream, and the place after them.
+pub(in crate::graphql) struct Moments {
+    pub(in crate::graphql) moments: Vec<Moment>,
+    pub(in crate::graphql) cursor: String,
+    pub(in crate::graphql) has_more: bool,
+}
+
+/// The first moments of interest after a cursor, one for each event. Without a cursor none, and the end of the stream.
+pub(in crate::graphql) async fn event_page(
+    scope: &Scope,
+    account_id: AccountId,
+    interest: Interest,
+    after: Option<&LiveCursorText>,
+    first: Option<i32>,
+) -> Result<Moments, ApiError> {
+    let after = after.map(|text| decode(account_id, text)).transpose()?;
+    let request = PageRequest::new(first, after, None, None);
+    let request = request.map_err(|error| ApiError::BadRequest(error.to_string()))?;
+    let events = &scope.services.events;
+    let page = events.page(account_id, request.after, MOST_LOOKED_AT).await?;
+    let EventPage { start, events: found } = must_exist(page, "stream")?;
+    let interest = Arc::new(interest);
+    let moment = |signal, place, about: &[Arc<Event>]| Moment {
+        signal,
+        cursor: events.cursor(account_id, place),
+        replayed: signal == LiveSignal::Item,
+        events: about.into(),
+        interest: Arc::clone(&interest),
+    };
+    let mut moments = Vec::new();
+    let mut end = start.place;
+    if start.is_reset {
+        moments.push(moment(LiveSignal::Reset, end, &[]));
+    }
+    for event in found {
+        if interest.concerns(&event) {
+            if moments.len() >= request.limit as usize {
+                break;
+            }
+            moments.push(moment(LiveSignal::Item, event.place, std::slice::from_ref(&event)));
+        }
+        end = event.place;
+    }
+    Ok(Moments {
+        moments,
+        cursor: events.cursor(account_id, end).encode(),
+        has_more: end.sequence < start.head.sequence,
+    })
+}

@@ -1,0 +1,75 @@
+//! What all live events have in common.
+
+use async_graphql::{Enum, Interface};
+
+use crate::graphql::ledger::{BalanceEvent, CreditEntryEvent, SessionEvent};
+use crate::graphql::member::AccountEvent;
+use crate::graphql::scalars::LiveCursorText;
+use crate::graphql::top_up::TopUpEvent;
+
+/// What a live event is for.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LiveSignal {
+    /// The event has its object.
+    Item,
+    /// History is sent, what follows is live. The first event of a stream that has no history to send.
+    CaughtUp,
+    /// Nothing for you, but keep this cursor. At most every 30 s.
+    Position,
+    /// The cursor is too old or of another epoch, or your rights changed: query again, go on from this cursor.
+    Reset,
+}
+
+/// What every event of a subscription has.
+#[derive(Interface)]
+#[graphql(
+    field(
+        name = "cursor",
+        ty = "LiveCursorText",
+        desc = "The place after this event: go on from here."
+    ),
+    field(name = "signal", ty = "LiveSignal", desc = "What this event is for."),
+    field(
+        name = "replayed",
+        ty = "bool",
+        desc = "Whether it happened before this stream began, and is sent because of its cursor."
+    )
+)]
+pub(crate) enum LiveEvent {
+    CreditEntry(CreditEntryEvent),
+    Balance(BalanceEvent),
+    Session(SessionEvent),
+    TopUp(TopUpEvent),
+    Account(AccountEvent),
+}
+
+/// Declares the payload of a subscription: what all of them have, and fields of its own.
+macro_rules! live_event {
+    ($(#[$doc:meta])* $name:ident { $($fields:tt)* }) => {
+        $(#[$doc])*
+        pub(crate) struct $name(pub(in crate::graphql) $crate::graphql::live::Moment);
+
+        $(#[$doc])*
+        #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
+        #[async_graphql::Object]
+        impl $name {
+            /// The place after this event: go on from here.
+            pub(in crate::graphql) async fn cursor(&self) -> $crate::graphql::scalars::LiveCursorText {
+                $crate::graphql::scalars::LiveCursorText(self.0.cursor.encode())
+            }
+
+            /// What this event is for.
+            pub(in crate::graphql) async fn signal(&self) -> $crate::graphql::live::LiveSignal {
+                self.0.signal
+            }
+
+            /// Whether it happened before this stream began, and is sent because of its cursor.
+            pub(in crate::graphql) async fn replayed(&self) -> bool {
+                self.0.replayed
+            }
+
+            $($fields)*
+        }
+    };
+}
+pub(in crate::graphql) use live_event;

@@ -1,0 +1,139 @@
+//! What an execution of a subscription is for: to plan it, or to show one moment of it.
+//!
+//! A subscription is one operation that is executed many times. First to plan: its resolver checks who asks and for what, and
+//! writes down what it is interested in. Then once for each message: the resolver finds in its context what the message is about,
+//! and yields it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_graphql::{Context, ID};
+use futures_util::stream;
+use uuid::Uuid;
+
+use super::interest::{Interest, Topics};
+use super::payload::LiveSignal;
+use crate::domain::event::{Event, LiveCursor};
+use crate::graphql::context::{Scope, parse_id, scope};
+use crate::graphql::errors::ApiError;
+use crate::graphql::scalars::LiveCursorText;
+use crate::primitives::ids::{AccountId, IdKind};
+
+/// What a subscription follows.
+#[derive(Clone, Debug)]
+pub(in crate::graphql) struct Plan {
+    pub account_id: AccountId,
+    pub after: Option<LiveCursor>,
+    pub interest: Interest,
+}
+
+/// What one message is about.
+#[derive(Clone, Debug)]
+pub(in crate::graphql) struct Moment {
+    pub signal: LiveSignal,
+    pub cursor: LiveCursor,
+    pub replayed: bool,
+    /// Empty unless the signal is ITEM.
+    pub events: Arc<[Arc<Event>]>,
+    /// What the subscription is about.
+    pub interest: Arc<Interest>,
+}
+
+impl Moment {
+    pub(in crate::graphql) const fn account_id(&self) -> AccountId {
+        self.cursor.account_id
+    }
+
+    /// The event, where a message is about one.
+    pub(in crate::graphql) fn event(&self) -> Option<&Event> {
+        self.events.first().map(AsRef::as_ref)
+    }
+
+    /// What the events name that are of interest for these topics: each once, in order.
+    pub(in crate::graphql) fn ids<I: PartialEq>(&self, topics: Topics, id: impl Fn(&Event) -> Option<I>) -> Vec<I> {
+        let mut ids = Vec::new();
+        let events = self
+            .events
+            .iter()
+            .filter(|event| self.interest.concerns_as(topics, event));
+        for id in events.filter_map(|event| id(event)) {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        ids
+    }
+}
+
+/// In the context data of each execution of a subscription.
+pub(in crate::graphql) enum Stage {
+    Plan(Arc<Mutex<Option<Plan>>>),
+    Show(Moment),
+}
+
+/// What a subscription's root field yields: nothing while it is planned, then one payload.
+pub(in crate::graphql) type Shown<T> = stream::Iter<std::option::IntoIter<T>>;
+
+/// The whole of a subscription's root field. `interest` says what the caller gets to see, or why nothing; `payload` wraps a
+/// moment.
+pub(in crate::graphql) fn follow<T>(
+    ctx: &Context<'_>,
+    account_id: Option<&ID>,
+    after: Option<&LiveCursorText>,
+    interest: impl FnOnce(&Scope, AccountId) -> Result<Interest, ApiError>,
+    payload: impl FnOnce(Moment) -> T,
+) -> Result<Shown<T>, ApiError> {
+    let shown = match ctx.data_opt::<Stage>() {
+        Some(Stage::Show(moment)) => Some(payload(moment.clone())),
+        Some(Stage::Plan(place)) => {
+            let scope = scope(ctx)?;
+            let account_id = account(scope, account_id)?;
+            let plan = Plan {
+                account_id,
+                after: after.map(|text| decode(account_id, text)).transpose()?,
+                interest: interest(scope, account_id)?,
+            };
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
+            None
+        }
+        None => {
+            return Err(ApiError::BadRequest(
+                "subscriptions are not served here: use a WebSocket or Server-Sent Events".to_owned(),
+            ));
+        }
+    };
+    Ok(stream::iter(shown))
+}
+
+/// The account that is meant, if it exists as far as the caller is concerned.
+fn account(scope: &Scope, named: Option<&ID>) -> Result<AccountId, ApiError> {
+    let account_id = match named {
+        Some(id) => parse_id(id, IdKind::Account).map(|id| id.account_id),
+        None => Some(
+            scope
+                .actor()
+                .own_account()
+                .ok_or_else(|| ApiError::BadRequest("accountId: say which account".to_owned()))?,
+        ),
+    };
+    account_id
+        .filter(|account_id| scope.actor().reaches(*account_id))
+        .ok_or_else(|| ApiError::BadRequest("accountId: this account does not exist".to_owned()))
+}
+
+/// A cursor as clients hold it.
+pub(in crate::graphql) fn decode(account_id: AccountId, text: &LiveCursorText) -> Result<LiveCursor, ApiError> {
+    LiveCursor::decode(account_id, &text.0).map_err(|invalid| ApiError::BadRequest(format!("after: {invalid}")))
+}
+
+/// The id that an argument names, which must be one of this kind in the account.
+pub(in crate::graphql) fn id_in(
+    account_id: AccountId,
+    argument: &str,
+    id: &ID,
+    kind: IdKind,
+) -> Result<Uuid, ApiError> {
+    parse_id(id, kind)
+        .filter(|id| id.account_id == account_id)
+        .map(|id| id.uuid)
+        .ok_or_else(|| ApiError::BadRequest(format!("{argument}: this is not one of the account's")))
+}

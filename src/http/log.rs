@@ -1,0 +1,84 @@
+//! Requests in the log: each has an id, which its answer carries too, and a span that says what it was about.
+//!
+//! Neither credentials nor variables are written down.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
+use uuid::Uuid;
+
+use crate::graphql::Operation;
+
+/// The header that a request's id comes and goes in.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Ids of clients longer than this are not taken over.
+const LONGEST_ID: usize = 64;
+
+/// What one request is called in the log and in its answer.
+#[derive(Clone, Debug)]
+pub(super) struct RequestId(pub(super) Arc<str>);
+
+impl RequestId {
+    /// The client's own, if it is fit for a log; else a new one.
+    fn of(headers: &HeaderMap) -> Self {
+        let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+        let is_fit = |id: &&str| {
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+            (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(fits)
+        };
+        match given.filter(is_fit) {
+            Some(given) => Self(given.into()),
+            None => Self(Uuid::new_v4().to_string().into()),
+        }
+    }
+}
+
+/// Gives a request its id and its span, and logs how it went.
+pub(super) async fn request(mut request: Request, next: Next) -> Response {
+    let id = RequestId::of(request.headers());
+    let header = HeaderValue::from_str(&id.0);
+    let span = tracing::info_span!(
+        "request",
+        id = %id.0,
+        method = %request.method(),
+        path = request.uri().path(),
+        operation = Empty,
+        kind = Empty,
+        cost = Empty,
+    );
+    request.extensions_mut().insert(id);
+    async move {
+        let begun = Instant::now();
+        let mut response = next.run(request).await;
+        if let Ok(header) = header {
+            response.headers_mut().insert(REQUEST_ID, header);
+        }
+        let status = response.status().as_u16();
+        let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if response.status().is_server_error() {
+            tracing::warn!(status, elapsed_ms, "answered");
+        } else {
+            tracing::debug!(status, elapsed_ms, "answered");
+        }
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// Writes down what the request that is being answered is about.
+pub(super) fn operation(operation: &Operation) {
+    let span = Span::current();
+    if let Some(name) = &operation.name {
+        span.record("operation", name.as_str());
+    }
+    span.record("kind", tracing::field::display(operation.kind));
+    span.record("cost", operation.cost);
+}

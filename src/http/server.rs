@@ -1,0 +1,179 @@
+//! The server: accepts connections, bounds what each may take, and ends them in good order.
+//!
+//! Invariants: a connection that is slow with its head, with its body or with reading its answer is ended; there are no more than
+//! were allowed, and those beyond are told so; after the drain nothing is left running. A connection's buffers are small and grow
+//! only while it is busy, for most are idle.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::SharedDoor;
+use super::stall::StallGuard;
+
+/// The largest head of a request, in bytes: a document may be in its address.
+const LARGEST_HEAD: usize = 32 * 1024;
+/// What a connection holds back in memory, at most, in bytes, each way.
+const LARGEST_BUFFER: usize = 32 * 1024;
+/// How long nothing is accepted after accepting failed, most likely for want of file descriptors.
+const RESPITE: Duration = Duration::from_millis(100);
+/// What is left for the last sockets, which close at the end of the drain, to say so.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// The answer to connections beyond those allowed.
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// Serves until `stop` resolves, then drains: whoever asks whether we are ready is told no and upgrades are refused at once, idle
+/// connections close, requests under way end, and then [`super::Door::drain`] tells sockets to close.
+pub async fn serve(listener: TcpListener, door: SharedDoor, stop: impl Future<Output = ()> + Send) -> io::Result<()> {
+    let server = Server {
+        http: builder(&door),
+        routes: super::router(Arc::clone(&door)),
+        allowed: Arc::new(Semaphore::new(door.settings.max_connections)),
+        connections: TaskTracker::new(),
+        end: CancellationToken::new(),
+        door,
+    };
+    // Connections are accepted to the last, for somebody has to be told that we are not ready.
+    tokio::select! {
+        () = server.accept(&listener) => {}
+        () = server.drain(stop) => {}
+    }
+    server.end.cancel();
+    Ok(())
+}
+
+fn builder(door: &SharedDoor) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(door.settings.head_timeout)
+        .max_header_size(LARGEST_HEAD)
+        .max_buf_size(LARGEST_BUFFER);
+    http
+}
+
+struct Server {
+    door: SharedDoor,
+    routes: Router,
+    http: http1::Builder,
+    allowed: Arc<Semaphore>,
+    connections: TaskTracker,
+    /// Cuts off whoever has not ended after the drain.
+    end: CancellationToken,
+}
+
+impl Server {
+    async fn accept(&self, listener: &TcpListener) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, remote)) => self.welcome(stream, remote),
+                Err(error) if is_of_the_client(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "no connections can be accepted");
+                    tokio::time::sleep(RESPITE).await;
+                }
+            }
+        }
+    }
+
+    fn welcome(&self, stream: TcpStream, remote: SocketAddr) {
+        let Ok(permit) = Arc::clone(&self.allowed).try_acquire_owned() else {
+            // Told if it can be done at once, as it can on a new connection; not waited for.
+            let _ = stream.try_write(FULL);
+            return;
+        };
+        // Answers are written whole. Where it cannot be had, all is well but slower.
+        let _ = stream.set_nodelay(true);
+        self.connections.spawn(self.connection(stream, remote, permit));
+    }
+
+    /// Serves one connection until it ends, or has become a socket.
+    fn connection(
+        &self,
+        stream: TcpStream,
+        remote: SocketAddr,
+        permit: OwnedSemaphorePermit,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let stopping = self.door.stopping.clone();
+        let end = self.end.clone();
+        let routes = TowerToHyperService::new(self.routes.clone());
+        let permit = Arc::new(permit);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(remote));
+            // A socket takes its connection's place among those allowed.
+            request.extensions_mut().insert(Place(Arc::clone(&permit)));
+            routes.call(request.map(Body::new))
+        });
+        let stream = StallGuard::new(stream, self.door.settings.answer_timeout);
+        // Hung up on at once it would not learn that the server stops; so it is answered, and closed after that.
+        let is_late = stopping.is_cancelled();
+        let mut http = self.http.clone();
+        http.keep_alive(!is_late);
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        async move {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stopping.cancelled() => {
+                    if !is_late {
+                        connection.as_mut().graceful_shutdown();
+                    }
+                    tokio::select! {
+                        ended = connection.as_mut() => ended,
+                        () = end.cancelled() => Ok(()),
+                    }
+                }
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%error, %remote, "a connection broke");
+            }
+        }
+    }
+
+    async fn drain(&self, stop: impl Future<Output = ()>) {
+        stop.await;
+        let time = self.door.settings.drain;
+        self.door.stopping.cancel();
+        self.connections.close();
+        self.door.sockets.close();
+        // Streams are requests that do not end by themselves, so not all of the time is waited for those that do.
+        let _ = timeout(time / 4, self.connections.wait()).await;
+        self.door.drain.cancel();
+        let rest = async { tokio::join!(self.connections.wait(), self.door.sockets.wait()) };
+        if timeout(time + LAST_WORDS, rest).await.is_err() {
+            let (connections, sockets) = (self.connections.len(), self.door.sockets.len());
+            tracing::warn!(connections, sockets, "not all ended in time");
+        }
+    }
+}
+
+/// A connection's place among those allowed. Whoever upgrades the connection keeps it for as long as the socket lives.
+#[derive(Clone)]
+pub(super) struct Place(#[expect(dead_code, reason = "held, not read")] Arc<OwnedSemaphorePermit>);
+
+/// Whether only the connection that was about to be accepted is lost.
+fn is_of_the_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+    )
+}

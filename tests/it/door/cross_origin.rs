@@ -1,0 +1,79 @@
+//! Pages of other sites call from a browser only where the operator listed their origin.
+
+use reqwest::header::{HeaderMap, HeaderName};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::harness::{Client, TestApp};
+
+const LISTED: &str = "https://app.example.com";
+
+async fn preflight(client: &Client, origin: &str, method: &str, headers: &str) -> (StatusCode, HeaderMap) {
+    let request = client.request(Method::OPTIONS, "/graphql").header("origin", origin);
+    let request = request
+        .header("access-control-request-method", method)
+        .header("access-control-request-headers", headers);
+    let response = request.send().await.expect("an answer");
+    (response.status(), response.headers().clone())
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> &'a str {
+    let value = headers.get(HeaderName::from_static(name));
+    value.map_or("", |value| value.to_str().expect("text"))
+}
+
+#[tokio::test]
+async fn listed_origins_may_call_and_foreign_ones_are_told_nothing() {
+    let app = TestApp::start_with(&[("http.cors_origins", "https://app.example.com,http://localhost:5173")]).await;
+    let client = &app.team.owner.client;
+    for origin in [LISTED, "http://localhost:5173"] {
+        let (status, headers) = preflight(client, origin, "POST", "authorization,content-type,accept").await;
+        assert_eq!(
+            (status, text(&headers, "access-control-allow-origin")),
+            (StatusCode::OK, origin)
+        );
+        assert!(text(&headers, "access-control-allow-methods").contains("POST"));
+        for name in ["authorization", "content-type", "accept", "x-request-id"] {
+            assert!(text(&headers, "access-control-allow-headers").contains(name), "{name}");
+        }
+        assert!(text(&headers, "access-control-allow-credentials").is_empty());
+        let asked = client.post("/graphql").header("origin", origin);
+        let response = asked
+            .json(&json!({ "query": "{ viewer { kind } }" }))
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(text(response.headers(), "access-control-allow-origin"), origin);
+        let exposed = text(response.headers(), "access-control-expose-headers");
+        assert!(
+            exposed.contains("x-request-id") && exposed.contains("retry-after"),
+            "{exposed}"
+        );
+    }
+    for origin in [
+        "https://evil.example",
+        "https://app.example.com.evil.example",
+        "http://app.example.com",
+        "null",
+    ] {
+        let (_, headers) = preflight(client, origin, "POST", "authorization").await;
+        assert!(text(&headers, "access-control-allow-origin").is_empty(), "{origin}");
+        let asked = client.post("/graphql").header("origin", origin);
+        let response = asked
+            .json(&json!({ "query": "{ viewer { kind } }" }))
+            .send()
+            .await
+            .expect("an answer");
+        assert!(
+            text(response.headers(), "access-control-allow-origin").is_empty(),
+            "{origin}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_origin_is_listed_unless_somebody_lists_it() {
+    let app = TestApp::start().await;
+    let (_, headers) = preflight(&app.team.owner.client, LISTED, "POST", "authorization").await;
+    assert!(text(&headers, "access-control-allow-origin").is_empty());
+}

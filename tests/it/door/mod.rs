@@ -1,0 +1,53 @@
+//! The door before anything is executed: what kind of operation it is, what it costs, who pays, and which documents are run.
+
+mod connections;
+mod cross_origin;
+mod documents;
+mod limits;
+mod log;
+mod operations;
+
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde_json::{Value, json};
+
+use crate::harness::{Client, TestApp};
+
+/// What the strict clients accept, so that the status says how it went.
+const NEW: &str = "application/graphql-response+json";
+
+/// Sends a body and gives all that came back.
+async fn send(client: &Client, body: &Value) -> (StatusCode, HeaderMap, Value) {
+    let request = client.post("/graphql").header("accept", NEW).json(body);
+    let response = request.send().await.expect("an answer");
+    let (status, headers) = (response.status(), response.headers().clone());
+    (status, headers, response.json().await.expect("JSON"))
+}
+
+async fn ask(client: &Client, query: &str, variables: Value) -> (StatusCode, HeaderMap, Value) {
+    send(client, &json!({ "query": query, "variables": variables })).await
+}
+
+fn code(body: &Value) -> &str {
+    body["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
+}
+
+/// What is refused here costs not even the statement of signing in.
+async fn refused_without_a_statement(
+    app: &TestApp,
+    client: &Client,
+    body: &Value,
+    status: StatusCode,
+    expected: &str,
+) -> Value {
+    let before = app.app().database().statements();
+    let (given, _, answer) = send(client, body).await;
+    assert_eq!(
+        (given, code(&answer)),
+        (status, expected),
+        "{body} is answered {answer}"
+    );
+    assert!(answer.get("data").is_none(), "{answer}");
+    assert_eq!(app.app().database().statements(), before, "{body}");
+    answer
+}

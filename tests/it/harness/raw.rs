@@ -1,0 +1,84 @@
+//! A client that writes what it likes: bytes on a connection, and not always those of HTTP.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Longer than this nothing takes that works.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One connection to the server.
+pub(crate) struct Raw {
+    stream: TcpStream,
+    read: Vec<u8>,
+}
+
+/// What came back for one request.
+#[derive(Debug)]
+pub(crate) struct RawAnswer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Raw {
+    /// A connection to `base`, such as `http://127.0.0.1:8080`.
+    pub(crate) async fn connect(base: &str) -> Self {
+        let address = base.trim_start_matches("http://");
+        let stream = TcpStream::connect(address).await.expect("the server listens");
+        Self { stream, read: vec![] }
+    }
+
+    /// Writes text; an error means that the server no longer reads.
+    pub(crate) async fn send(&mut self, text: impl AsRef<[u8]>) -> std::io::Result<()> {
+        let written = timeout(PATIENCE, self.stream.write_all(text.as_ref()));
+        written.await.expect("the server reads, or hangs up")
+    }
+
+    /// Says that nothing more will be written.
+    pub(crate) async fn close_half(&mut self) {
+        self.stream.shutdown().await.expect("the connection lives");
+    }
+
+    /// The next answer; `None` when the server hangs up instead.
+    pub(crate) async fn answer(&mut self) -> Option<RawAnswer> {
+        let head_ends = loop {
+            if let Some(at) = self.read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+                break at + 4;
+            }
+            self.read_on().await?;
+        };
+        let head = String::from_utf8_lossy(&self.read[..head_ends]).to_lowercase();
+        let length: usize = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:"))
+            .map_or(0, |length| length.trim().parse().expect("a length"));
+        while self.read.len() < head_ends + length {
+            self.read_on().await?;
+        }
+        let body = String::from_utf8_lossy(&self.read[head_ends..head_ends + length]).into_owned();
+        self.read.drain(..head_ends + length);
+        let status = head.split_whitespace().nth(1).expect("a status");
+        Some(RawAnswer {
+            status: status.parse().expect("a number"),
+            head,
+            body,
+        })
+    }
+
+    /// Waits until the server hangs up.
+    pub(crate) async fn is_hung_up_on(&mut self) {
+        while self.read_on().await.is_some() {}
+    }
+
+    /// `None` when the server hung up, in whatever manner.
+    async fn read_on(&mut self) -> Option<()> {
+        let read = timeout(PATIENCE, self.stream.read_buf(&mut self.read)).await;
+        match read.expect("the server answers, or hangs up") {
+            Ok(0) | Err(_) => None,
+            Ok(_) => Some(()),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Somebody who is subscribed.
+
+use std::time::Duration;
+
+use async_graphql::{Request, Variables};
+use futures_util::StreamExt;
+use ledgerbell::domain::Services;
+use ledgerbell::domain::member::SignedIn;
+use ledgerbell::graphql::{Caller, Live, LiveEnd, LiveItem, Schema};
+use ledgerbell::primitives::ids::AccountId;
+use serde_json::Value;
+
+/// A test that waits longer for a message waits in vain.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Statements that no message takes as many of, one after the other.
+const LOOKS: usize = 30;
+
+/// A subscription and what has come of it.
+pub(crate) struct Subscriber {
+    live: Live,
+    services: Services,
+    account_id: AccountId,
+    /// Of the last message.
+    pub(crate) cursor: String,
+}
+
+/// One message.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    /// The payload of the one root field.
+    pub(crate) event: Value,
+    /// The text as it was sent.
+    pub(crate) payload: std::sync::Arc<str>,
+}
+
+impl Message {
+    /// What it is for.
+    pub(crate) fn signal(&self) -> &str {
+        self.event["signal"].as_str().expect("a signal is selected")
+    }
+}
+
+impl Subscriber {
+    pub(super) async fn start(
+        (schema, services): (&Schema, &Services),
+        signed_in: SignedIn,
+        document: &str,
+        variables: Value,
+    ) -> Result<Self, Value> {
+        let request = Request::new(document).variables(Variables::from_json(variables));
+        let account_id = signed_in.actor.own_account().unwrap_or(AccountId::from_number(1));
+        let caller = Caller {
+            actor: signed_in.actor,
+            expires_at: signed_in.expires_at,
+        };
+        match schema.subscribe(request, caller).await {
+            Ok(live) => Ok(Self {
+                live,
+                services: services.clone(),
+                account_id,
+                cursor: String::new(),
+            }),
+            Err(response) => Err(serde_json::to_value(&response).expect("JSON")),
+        }
+    }
+
+    /// The next message, whatever it is for.
+    pub(crate) async fn next(&mut self) -> Message {
+        match self.next_or_end().await {
+            Ok(message) => message,
+            Err(end) => panic!("a message, not {end:?}"),
+        }
+    }
+
+    /// The next message with this signal, which must be the next at all.
+    pub(crate) async fn expect(&mut self, signal: &str) -> Value {
+        let message = self.next().await;
+        assert_eq!(message.signal(), signal, "{}", message.event);
+        message.event
+    }
+
+    /// The next message, or why there is none.
+    pub(crate) async fn next_or_end(&mut self) -> Result<Message, LiveEnd> {
+        let next = tokio::time::timeout(PATIENCE, self.live.next()).await;
+        let item = next.expect("a message comes in time").expect("it has not ended before");
+        item.map(|item| self.take(item))
+    }
+
+    /// Whether there is nothing more to be told: nothing comes in the time that many more looks at the database take than making
+    /// a message does.
+    pub(crate) async fn is_idle(&mut self) -> bool {
+        let looks = async {
+            for _ in 0..LOOKS {
+                let present = self.services.events.present(self.account_id).await;
+                assert!(present.expect("reads").is_some());
+            }
+        };
+        tokio::select! {
+            biased;
+            message = self.live.next() => {
+                drop(message.expect("it has not ended"));
+                false
+            }
+            () = looks => true,
+        }
+    }
+
+    fn take(&mut self, item: LiveItem) -> Message {
+        let body: Value = serde_json::from_str(&item.payload).expect("JSON");
+        assert!(body["errors"].is_null(), "{body}");
+        let fields = body["data"].as_object().expect("an object");
+        let event = fields.values().next().cloned().expect("one field");
+        if let Some(cursor) = event["cursor"].as_str() {
+            assert_eq!(cursor, &*item.cursor);
+        }
+        self.cursor = item.cursor.to_string();
+        Message {
+            event,
+            payload: item.payload,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Two processes on one database: told by the bell, or finding out by themselves.
+
+use futures_util::future::join_all;
+use ledgerbell::domain::event::Hub;
+use serde_json::json;
+
+use super::{ENTRIES, grant, sequences};
+use crate::harness::{TestApp, postgres_server};
+
+/// SQLite has no bell between processes: there the other one is always found out by asking.
+async fn without_bell(hub: &Hub) {
+    if postgres_server().is_none() {
+        hub.poll().await.expect("polls");
+    }
+}
+
+#[tokio::test]
+async fn what_one_process_posts_is_told_by_the_other() {
+    let app = TestApp::start().await;
+    let other = app.another_process(&[]).await;
+    let mut subscribers = Vec::new();
+    for _ in 0..3 {
+        let mut subscriber = other.subscribe(&app.team.admin.client, ENTRIES, json!({})).await;
+        subscriber.expect("CAUGHT_UP").await;
+        subscribers.push(subscriber);
+    }
+    for round in 0..5_i64 {
+        grant(&app, &app.team, &format!("round {round}"), 10).await;
+        without_bell(other.services().events.hub()).await;
+        let told = join_all(subscribers.iter_mut().map(|subscriber| sequences(subscriber, 10))).await;
+        let expected: Vec<i64> = (round * 10 + 1..=round * 10 + 10).collect();
+        assert!(told.iter().all(|told| *told == expected), "{told:?}");
+    }
+    drop(subscribers);
+    other.close().await;
+}
+
+/// A use case of another room rings as the engine does.
+#[tokio::test]
+async fn changes_beside_the_ledger_ring_as_well() {
+    let app = TestApp::start().await;
+    let other = app.another_process(&[]).await;
+    let document = "subscription { accountUpdated { cursor signal account { name } } }";
+    let mut here = app.subscribe(&app.team.admin.client, document, json!({})).await;
+    let mut there = other.subscribe(&app.team.admin.client, document, json!({})).await;
+    here.expect("CAUGHT_UP").await;
+    there.expect("CAUGHT_UP").await;
+    let update =
+        "mutation($id: ID!) { updateAccount(input: { accountId: $id, name: \"Renamed\" }) { userErrors { code } } }";
+    let updated = app.platform.query(update, json!({ "id": app.team.id() })).await;
+    assert_eq!(updated.only_field()["userErrors"], json!([]));
+    without_bell(other.services().events.hub()).await;
+    for subscriber in [&mut here, &mut there] {
+        assert_eq!(subscriber.expect("ITEM").await["account"]["name"], json!("Renamed"));
+    }
+    drop((here, there));
+    other.close().await;
+}
+
+#[tokio::test]
+async fn a_bell_that_is_never_heard_costs_time_alone() {
+    let app = TestApp::start_with(&[("live.bell", "off")]).await;
+    let other = app.another_process(&[("live.bell", "off")]).await;
+    let mut subscriber = other.subscribe(&app.team.admin.client, ENTRIES, json!({})).await;
+    subscriber.expect("CAUGHT_UP").await;
+    grant(&app, &app.team, "unheard", 300).await;
+    assert!(subscriber.is_idle().await);
+    let before = other.app().database().statements();
+    other.services().events.hub().poll().await.expect("polls");
+    assert_eq!(
+        other.app().database().statements() - before,
+        1,
+        "one statement for all accounts"
+    );
+    assert_eq!(sequences(&mut subscriber, 300).await, (1..=300).collect::<Vec<i64>>());
+    assert!(subscriber.is_idle().await);
+    drop(subscriber);
+    other.close().await;
+}
+
+/// A bell that promises what is not there wakes, once, and nothing else.
+#[tokio::test]
+async fn a_bell_that_promises_too_much_harms_nobody() {
+    use ledgerbell::domain::event::Bell as _;
+    let app = TestApp::start().await;
+    let mut subscriber = app.subscribe(&app.team.admin.client, ENTRIES, json!({})).await;
+    subscriber.expect("CAUGHT_UP").await;
+    app.services().events.hub().ring(app.team.account.id, i64::MAX);
+    assert!(subscriber.is_idle().await);
+    grant(&app, &app.team, "real", 2).await;
+    assert_eq!(sequences(&mut subscriber, 2).await, [1, 2]);
+}

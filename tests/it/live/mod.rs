@@ -1,0 +1,91 @@
+//! Subscriptions, at the schema: what is sent, to whom, in which order, and how often it is made.
+
+mod bells;
+mod cursors;
+mod delivery;
+mod filters;
+mod rights;
+mod sharing;
+
+use futures_util::future::join_all;
+use ledgerbell::domain::ledger::model::{Command, LotKind};
+use ledgerbell::primitives::actor::Actor;
+use ledgerbell::primitives::credits::Credits;
+use serde_json::{Value, json};
+
+use crate::harness::{Subscriber, Team, TestApp};
+
+/// Entries as they are posted.
+const ENTRIES: &str = "subscription($after: LiveCursor, $filter: CreditLogFilter) {
+    creditEntryPosted(after: $after, filter: $filter) {
+        cursor signal replayed entry { id sequence amount } balance { posted version } } }";
+/// The balance as it changes.
+const BALANCE: &str = "subscription($accountId: ID, $after: LiveCursor) {
+    balanceChanged(accountId: $accountId, after: $after) {
+        cursor signal replayed balance { version posted held } account { name } } }";
+/// Sessions as they change.
+const SESSIONS: &str = "subscription($sessionId: ID, $after: LiveCursor) {
+    sessionUpdated(sessionId: $sessionId, after: $after) {
+        cursor signal replayed status session { id status member { name } } } }";
+/// All of an account.
+const ACCOUNT: &str = "subscription($topics: [LiveTopic!], $after: LiveCursor) {
+    accountUpdated(topics: $topics, after: $after) {
+        cursor signal replayed account { name status liveCursor } entries { sequence } sessions { id status }
+        topUps { id } } }";
+
+/// Gives a team so many grants of one credit, many at once.
+async fn grant(app: &TestApp, team: &Team, label: &str, count: usize) {
+    let grants = (0..count).map(|number| {
+        let command = Command::Grant {
+            credits: Credits::whole(1),
+            description: format!("{label} {number}"),
+            kind: LotKind::Promotional,
+            expires_at: None,
+            priority: 0,
+        };
+        let key = format!("{label}-{number}");
+        app.services()
+            .ledger
+            .post(&Actor::System, team.account.id, None, key, command)
+    });
+    for granted in join_all(grants).await {
+        granted.expect("granted");
+    }
+}
+
+/// Books a session for a member of the team; gives its id.
+async fn book(app: &TestApp, member_id: &str, key: &str) -> String {
+    let input = json!({
+        "accountId": app.team.id(),
+        "memberId": member_id,
+        "title": format!("Lesson {key}"),
+        "startsAt": app.in_minutes(60),
+        "endsAt": app.in_minutes(120),
+        "credits": "1",
+        "idempotencyKey": key,
+    });
+    let payload = app.platform.accept("book_session", input).await;
+    payload["session"]["id"].as_str().expect("an id").to_owned()
+}
+
+/// Completes a session.
+async fn complete(app: &TestApp, session_id: &str) {
+    let input = json!({ "sessionId": session_id, "idempotencyKey": format!("{session_id} is done") });
+    app.platform.accept("complete_session", input).await;
+}
+
+/// The sequences of so many entries, which must be what comes next.
+async fn sequences(subscriber: &mut Subscriber, count: usize) -> Vec<i64> {
+    let mut sequences = Vec::with_capacity(count);
+    for _ in 0..count {
+        sequences.push(sequence(&subscriber.expect("ITEM").await["entry"]));
+    }
+    sequences
+}
+
+fn sequence(entry: &Value) -> i64 {
+    entry["sequence"]
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .expect("a sequence")
+}
