@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use async_graphql::Response;
 use axum::Extension;
 use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::HeaderMap;
 
@@ -35,10 +36,10 @@ pub(super) async fn get(
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     Extension(request_id): Extension<RequestId>,
     headers: HeaderMap,
-    Query(parameters): Query<HashMap<String, String>>,
+    parameters: Result<Query<HashMap<String, String>>, QueryRejection>,
 ) -> axum::response::Response {
     let exchange = Exchange::begin(headers, remote, request_id);
-    let ended = exchange.get(&door, parameters).await;
+    let ended = exchange.get(&door, parameters.ok()).await;
     exchange.reply.end(ended)
 }
 
@@ -72,10 +73,19 @@ impl Exchange {
         self.execute(door, parameters, false).await
     }
 
-    async fn get(&self, door: &Door, parameters: HashMap<String, String>) -> Result<Response, Rejection> {
+    async fn get(
+        &self,
+        door: &Door,
+        parameters: Option<Query<HashMap<String, String>>>,
+    ) -> Result<Response, Rejection> {
         if !self.is_acceptable {
             return Err(Rejection::NotAcceptable);
         }
+        let Some(Query(parameters)) = parameters else {
+            return Err(Rejection::Malformed(
+                "the parameters of the address cannot be read".to_owned(),
+            ));
+        };
         self.execute(door, parameters::from_url(parameters)?, true).await
     }
 
