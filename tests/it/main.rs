@@ -19,5 +19,7 @@ mod schema;
 mod scratch;
 #[path = "../../src/domain/database/server_for_tests.rs"]
 mod server_for_tests;
+mod sse;
 mod tidy;
 mod verify;
+mod ws;

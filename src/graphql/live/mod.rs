@@ -27,6 +27,7 @@ use super::Schema;
 use super::context::Caller;
 use super::errors::{self, ApiError, ErrorCode, refused_request};
 use super::loaders::Loaders;
+use crate::domain::event::LiveCursor;
 use follower::Follower;
 use operation::Operation;
 
@@ -77,8 +78,19 @@ impl Schema {
     /// Starts a subscription. What cannot be subscribed to, or not by this caller, is answered. The caller may have signed in long
     /// ago: who it is by now is looked up here.
     pub async fn subscribe(&self, request: Request, caller: Caller) -> Result<Live, Box<Response>> {
+        self.resume(request, caller, None).await
+    }
+
+    /// As [`Self::subscribe`], after the cursor `last`, if there is one, whatever the document says: for transports that keep the
+    /// place themselves.
+    pub async fn resume(&self, request: Request, caller: Caller, last: Option<&str>) -> Result<Live, Box<Response>> {
         let operation = Operation::take(request, &self.documents)?;
         let mut plan = self.plan(&operation, &caller).await?;
+        if let Some(last) = last {
+            let after = LiveCursor::decode(plan.account_id, last);
+            let refused = |error| Box::new(refused_request(ErrorCode::BadRequest, format!("Last-Event-ID {error}")));
+            plan.after = Some(after.map_err(refused)?);
+        }
         let services = &self.services;
         let fault = |fault| Box::new(ApiError::from(fault).into_response());
         let listening = services
