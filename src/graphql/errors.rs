@@ -188,6 +188,7 @@ pub fn retry_after_seconds(error: &ServerError) -> Option<u64> {
 fn refusal(error: Error) -> Response {
     let mut error = error.into_server_error(async_graphql::Pos::default());
     error.locations.clear();
+    error.message = presentable(&error.message);
     Response::from_errors(vec![error])
 }
 
@@ -214,19 +215,21 @@ pub(super) fn tidy(response: &mut Response) {
     }
 }
 
-/// The message with what was expected, without control characters, and cut.
+/// The message, presentable, with what was expected.
 fn helpful(message: &str) -> String {
     let expected = message
         .rsplit_once("expected type \"")
         .and_then(|(_, rest)| rest.strip_suffix('"'))
         .and_then(scalars::expected_form);
-    let message: String = message
-        .chars()
-        .map(|char| if char.is_control() { ' ' } else { char })
-        .take(LONGEST_MESSAGE)
-        .collect();
+    let message = presentable(message);
     match expected {
         Some(expected) => format!("{message}: {expected}"),
         None => message,
     }
+}
+
+/// The message without control characters, and cut.
+fn presentable(message: &str) -> String {
+    let chars = message.chars().take(LONGEST_MESSAGE);
+    chars.map(|char| if char.is_control() { ' ' } else { char }).collect()
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use async_graphql::Response;
 use axum::Extension;
 use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::http::HeaderMap;
 
@@ -41,7 +42,7 @@ pub(super) async fn get(
     State(door): State<SharedDoor>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     Extension(request_id): Extension<RequestId>,
-    Query(parameters): Query<HashMap<String, String>>,
+    parameters: Result<Query<HashMap<String, String>>, QueryRejection>,
     request: Request,
 ) -> axum::response::Response {
     if ws::is_wanted(request.headers()) {
@@ -50,9 +51,10 @@ pub(super) async fn get(
     let (head, _) = request.into_parts();
     let exchange = Exchange::begin(head.headers, remote, request_id);
     if sse::is_wanted(&exchange.headers) {
-        return exchange.stream(&door, parameters::from_url(parameters), true).await;
+        let parameters = from_address(parameters.ok());
+        return exchange.stream(&door, parameters, true).await;
     }
-    let ended = exchange.get(&door, parameters).await;
+    let ended = exchange.get(&door, parameters.ok()).await;
     exchange.reply.end(ended)
 }
 
@@ -86,11 +88,15 @@ impl Exchange {
         self.execute(door, parameters, false).await
     }
 
-    async fn get(&self, door: &Door, parameters: HashMap<String, String>) -> Result<Response, Rejection> {
+    async fn get(
+        &self,
+        door: &Door,
+        parameters: Option<Query<HashMap<String, String>>>,
+    ) -> Result<Response, Rejection> {
         if !self.is_acceptable {
             return Err(Rejection::NotAcceptable);
         }
-        self.execute(door, parameters::from_url(parameters)?, true).await
+        self.execute(door, from_address(parameters)?, true).await
     }
 
     async fn execute(&self, door: &Door, parameters: Parameters, by_get: bool) -> Result<Response, Rejection> {
@@ -168,6 +174,11 @@ impl Exchange {
         let running = Running::begin(door, signed_in, self.remote.ip(), operation, after);
         Ok(sse::respond(door, seat, running, expires_at))
     }
+}
+
+fn from_address(parameters: Option<Query<HashMap<String, String>>>) -> Result<Parameters, Rejection> {
+    let unreadable = || Rejection::Malformed("the parameters of the address cannot be read".to_owned());
+    parameters::from_url(parameters.ok_or_else(unreadable)?.0)
 }
 
 fn nobody() -> Rejection {

@@ -48,7 +48,7 @@ pub(super) async fn request(mut request: Request, next: Next) -> Response {
         "request",
         id = %id.0,
         method = %request.method(),
-        path = request.uri().path(),
+        path = cut(request.uri().path()),
         operation = Empty,
         kind = Empty,
         cost = Empty,
@@ -73,11 +73,18 @@ pub(super) async fn request(mut request: Request, next: Next) -> Response {
     .await
 }
 
+/// Names and paths longer than this are cut in the log: they are the client's.
+const LONGEST_NAME: usize = 200;
+
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(LONGEST_NAME)).unwrap_or(text)
+}
+
 /// Writes down what the request that is being answered is about.
 pub(super) fn operation(operation: &Operation) {
     let span = Span::current();
     if let Some(name) = &operation.name {
-        span.record("operation", name.as_str());
+        span.record("operation", cut(name));
     }
     span.record("kind", tracing::field::display(operation.kind));
     span.record("cost", operation.cost);

@@ -178,6 +178,17 @@ async fn get_asks_and_never_changes() {
         .await
         .expect("an answer");
     assert_eq!(response.status(), StatusCode::OK);
+    for broken in [
+        "/graphql",
+        "/graphql?query=%ff",
+        "/graphql?query=%7B__typename%7D&variables=%7B",
+    ] {
+        let request = client.get(broken).header(ACCEPT, "application/graphql-response+json");
+        let response = request.send().await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{broken}");
+        let body: Value = response.json().await.expect("JSON");
+        assert_eq!(code(&body), "BAD_REQUEST", "{broken}");
+    }
     let mutation =
         "/graphql?query=mutation%7BremoveMember(input%3A%7BmemberId%3A%22x%22%7D)%7BuserErrors%7Bcode%7D%7D%7D";
     let response = client
