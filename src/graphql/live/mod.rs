@@ -33,7 +33,7 @@ use operation::Operation;
 pub(super) use audience::Audiences;
 pub(super) use interest::{Interest, Topics};
 pub(super) use operation::Documents;
-pub(super) use page::{Moments, event_page};
+pub(super) use page::{MomentPage, event_page};
 pub(super) use payload::{LiveEvent, LiveSignal, live_event};
 pub(super) use stage::{Moment, Shown, follow, id_in};
 use stage::{Plan, Stage};
@@ -78,9 +78,18 @@ impl Schema {
     /// ago: who it is by now is looked up here.
     pub async fn subscribe(&self, request: Request, caller: Caller) -> Result<Live, Box<Response>> {
         let operation = Operation::take(request, &self.documents)?;
-        let mut plan = self.plan(&operation, &caller).await?;
         let services = &self.services;
         let fault = |fault| Box::new(ApiError::from(fault).into_response());
+        let mut plan = match self.plan(&operation, &caller).await {
+            Ok(plan) => plan,
+            Err(refused) => {
+                // Perhaps by rights that were too few then, and are not now.
+                let actor = services.standing.of(&caller.actor).await.map_err(fault)?;
+                let actor = actor.filter(|actor| *actor != caller.actor).ok_or(refused)?;
+                let expires_at = caller.expires_at;
+                self.plan(&operation, &Caller { actor, expires_at }).await?
+            }
+        };
         let listening = services
             .events
             .listen(plan.account_id, plan.after)
@@ -102,7 +111,8 @@ impl Schema {
         }
         let aim = (plan.account_id, plan.interest);
         let audience = self.audiences.join(self, &operation, aim, &caller);
-        let follower = Follower::start(audience, caller, listening);
+        // Boxed, so that it is moved about by its address.
+        let follower = Box::new(Follower::start(audience, caller, listening));
         let items = stream::unfold(Some(follower), async |follower| follower?.next().await);
         Ok(Live(Box::pin(items)))
     }
