@@ -75,7 +75,7 @@ const MOST_DIRECTIVES: usize = 10;
 #[derive(Clone)]
 pub struct Schema {
     inner: Inner,
-    services: Services,
+    services: Arc<Services>,
     export_links: ExportLinks,
     documents: live::Documents,
     audiences: live::Audiences,
@@ -85,7 +85,7 @@ pub struct Schema {
 pub fn build_schema(services: Services, export_links: ExportLinks) -> Schema {
     Schema {
         inner: bare_schema(),
-        services,
+        services: Arc::new(services),
         export_links,
         documents: live::Documents::default(),
         audiences: live::Audiences::default(),
@@ -119,7 +119,7 @@ impl Schema {
                 Ok(live_cursors) => live_cursors,
                 Err(error) => return error.into_response(),
             };
-            let loaders = Arc::new(Loaders::new(self.services.clone(), caller.actor.clone()));
+            let loaders = Arc::new(Loaders::new(Arc::clone(&self.services), caller.actor.clone()));
             request = request.data(self.scope(caller, loaders, live_cursors));
         }
         let mut response = self.inner.execute(request).await;
@@ -130,7 +130,7 @@ impl Schema {
     fn scope(&self, caller: Caller, loaders: Arc<Loaders>, live_cursors: HashMap<AccountId, LiveCursor>) -> Scope {
         Scope {
             caller,
-            services: self.services.clone(),
+            services: Arc::clone(&self.services),
             export_links: self.export_links.clone(),
             loaders,
             live_cursors: Arc::new(live_cursors),

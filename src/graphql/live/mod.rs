@@ -120,7 +120,7 @@ impl Schema {
     /// Executes a subscription to learn what it is about; a refusal is its answer.
     async fn plan(&self, operation: &Operation, caller: &Caller) -> Result<Plan, Box<Response>> {
         let place = Arc::new(Mutex::new(None));
-        let loaders = Arc::new(Loaders::new(self.services.clone(), caller.actor.clone()));
+        let loaders = Arc::new(Loaders::new(Arc::clone(&self.services), caller.actor.clone()));
         let scope = self.scope(caller.clone(), loaders, std::collections::HashMap::new());
         let request = operation.request().data(scope).data(Stage::Plan(Arc::clone(&place)));
         let refused = self.inner.execute_stream(request).next().await;
