@@ -4,6 +4,7 @@ mod api_http;
 mod api_keys;
 mod api_ledger;
 mod api_member;
+mod chaos;
 mod cli;
 mod door;
 mod faults;

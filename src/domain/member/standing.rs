@@ -40,7 +40,7 @@ struct WatchedKey {
     reading: tokio::sync::Mutex<()>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Known {
     actor: Option<Actor>,
     /// When it was looked up here; `None` for what whoever watches says of itself.
@@ -163,12 +163,12 @@ impl Standing {
         let Some(watched) = watched else {
             return self.read_key(key).await;
         };
-        if let Some(actor) = watched.recently() {
-            return Ok(actor);
+        if let Some(known) = watched.recently() {
+            return Ok(known.actor);
         }
         let _turn = watched.reading.lock().await;
-        if let Some(actor) = watched.recently() {
-            return Ok(actor);
+        if let Some(known) = watched.recently() {
+            return Ok(known.actor);
         }
         let actor = self.read_key(key).await?;
         watched.learn(actor.clone());
@@ -187,12 +187,9 @@ impl Standing {
 }
 
 impl WatchedKey {
-    fn recently(&self) -> Option<Option<Actor>> {
+    fn recently(&self) -> Option<Known> {
         let known = self.known.borrow();
-        known
-            .at
-            .is_some_and(|at| at.elapsed() < HOLDS)
-            .then(|| known.actor.clone())
+        Some(known.clone()).filter(|known| known.at.is_some_and(|at| at.elapsed() < HOLDS))
     }
 
     fn learn(&self, actor: Option<Actor>) {

@@ -51,6 +51,20 @@ impl Socket {
         }
     }
 
+    /// As [`Self::ready`], where the server may be gone, or go.
+    pub(crate) async fn try_ready(base: &str, credential: &str) -> Option<Self> {
+        let address = base.trim_start_matches("http://");
+        let mut request = format!("ws://{address}/graphql").into_client_request().ok()?;
+        let subprotocol = "graphql-transport-ws".parse().ok()?;
+        request.headers_mut().insert("sec-websocket-protocol", subprotocol);
+        let tcp = TcpStream::connect(address).await.ok()?;
+        let (stream, _) = tokio_tungstenite::client_async(request, tcp).await.ok()?;
+        let mut socket = Self { stream };
+        socket.init(credential).await;
+        let ack = Frame::Message(json!({"type": "connection_ack"}));
+        (socket.frame().await == ack).then_some(socket)
+    }
+
     /// A socket without a handshake of its own, for answers that a client would not take.
     pub(crate) async fn over(tcp: TcpStream) -> Self {
         Self {
