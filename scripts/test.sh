@@ -95,6 +95,16 @@ audit_http() {
     cargo build --locked --quiet && scripts/clients.sh http
 }
 
+# A script of tests/clients/package.json that starts, kills and restarts servers of its own.
+live_clients() {
+    if ! command -v npm >/dev/null; then
+        reason="npm is not installed"
+        return 64
+    fi
+    cargo build --locked --quiet &&
+        (cd tests/clients && npm ci --no-audit --no-fund --loglevel=error && npm run --silent "$1")
+}
+
 trap 'stop_postgres' EXIT
 # Some tests go to both databases by themselves, and find this one by its variable.
 if find_or_start_postgres; then
@@ -108,6 +118,9 @@ stage "tests on Postgres, one account a transaction" postgres_one_account_a_tran
 stage "dependencies (cargo deny)" dependencies
 stage "example client in TypeScript" example_typescript
 stage "audits of GraphQL over HTTP (npm graphql-http)" audit_http
+stage "sockets, with their reference client (npm graphql-ws)" live_clients sockets
+stage "event streams, with their reference client (npm graphql-sse)" live_clients event_streams
+stage "the example's helper beneath graphql-ws, urql and Apollo Client" live_clients live
 
 printf '\n=== Summary after %s s\n' "$((SECONDS - started))"
 [ ${#passed[@]} -eq 0 ] || printf '  passed   %s\n' "${passed[@]}"

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::adapters::bus::PostgresBell;
 use crate::adapters::database::{self, OpenError, OpenOptions};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
-use crate::config::{AuthSettings, DocumentSettings, Settings};
+use crate::config::{AuthSettings, DocumentSettings, LiveSettings, Settings};
 use crate::domain::Services;
 use crate::domain::database::Database;
 use crate::domain::event::{Bell, Events, Hub};
@@ -23,7 +23,7 @@ use crate::domain::member::{
 };
 use crate::domain::top_up::TopUps;
 use crate::graphql::{self, ExportLinks, Limits, Schema, TrustedDocuments};
-use crate::http::{self, Door};
+use crate::http::{self, Door, Seats};
 use crate::primitives::clock::Clock;
 
 /// What a caller who is told BUSY is told to wait.
@@ -36,6 +36,7 @@ pub struct App {
     database: Database,
     trusted: TrustedDocuments,
     postgres_bell: Option<Arc<PostgresBell>>,
+    seats: Seats,
 }
 
 /// Why the application does not start.
@@ -131,11 +132,13 @@ impl App {
             ledger,
             clock: time(),
         };
+        let seats = Seats::new(settings.live.per_caller);
         Ok(Self {
             services,
             database,
             trusted,
             postgres_bell,
+            seats,
         })
     }
 
@@ -159,6 +162,11 @@ impl App {
         graphql::build_schema(self.services.clone(), export_links(settings, base_url), limits)
     }
 
+    /// The connections that stay open: sockets and event streams.
+    pub fn seats(&self) -> &Seats {
+        &self.seats
+    }
+
     /// The HTTP interface. Links that clients follow begin with `base_url`.
     pub fn door(&self, settings: &Settings, base_url: &str) -> Arc<Door> {
         let export_links = export_links(settings, base_url);
@@ -169,6 +177,8 @@ impl App {
         });
         let door = http::Settings {
             allowed_origins: settings.http.cors_origins.clone(),
+            public_url: settings.public_url.clone(),
+            sockets: socket_limits(&settings.live),
             rate,
             max_connections: settings.http.max_connections,
             head_timeout: settings.http.head_timeout,
@@ -176,7 +186,13 @@ impl App {
             answer_timeout: settings.http.answer_timeout,
             drain: settings.http.drain,
         };
-        Arc::new(Door::new(schema, self.services.clone(), export_links, door))
+        Arc::new(Door::new(
+            schema,
+            self.services.clone(),
+            export_links,
+            self.seats.clone(),
+            door,
+        ))
     }
 
     /// Answers what waits, writes down what was remembered, and closes the database.
@@ -225,6 +241,18 @@ fn trusted_documents(settings: &DocumentSettings) -> Result<TrustedDocuments, St
     };
     let manifest = std::fs::read_to_string(path).map_err(|reason| wrong(reason.to_string()))?;
     TrustedDocuments::read(&manifest).map_err(|reason| wrong(reason.to_string()))
+}
+
+fn socket_limits(live: &LiveSettings) -> http::SocketLimits {
+    http::SocketLimits {
+        init_timeout: live.init_timeout,
+        ping_interval: live.ping_interval,
+        pong_timeout: live.pong_timeout,
+        write_timeout: live.write_timeout,
+        operations: live.operations,
+        messages_per_second: live.messages_per_second,
+        message_bytes: live.message_bytes,
+    }
 }
 
 fn sign_in_settings(auth: &AuthSettings) -> Result<SignInSettings, InvalidKeySetUrl> {

@@ -90,6 +90,8 @@ pub struct Settings {
     pub documents: DocumentSettings,
     /// Whether servers tell each other of new events, where the database can.
     pub rings_others: bool,
+    /// Connections that stay open.
+    pub live: LiveSettings,
     /// Directives for what is logged.
     pub log_level: String,
     /// How it is logged.
@@ -167,6 +169,27 @@ pub struct DocumentSettings {
     pub trusted: Option<PathBuf>,
     /// Whether nothing else is run.
     pub only_trusted: bool,
+}
+
+/// How many connections may stay open for what happens later, and what their clients may do.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveSettings {
+    /// Sockets and event streams of one member or API key.
+    pub per_caller: usize,
+    /// Operations of a socket at a time.
+    pub operations: usize,
+    /// Bytes of a client's message.
+    pub message_bytes: usize,
+    /// Messages of a client a second.
+    pub messages_per_second: u32,
+    /// For a client to introduce itself.
+    pub init_timeout: Duration,
+    /// Of silence, before a client is pinged.
+    pub ping_interval: Duration,
+    /// For a client to answer a ping.
+    pub pong_timeout: Duration,
+    /// For a client to take what it is sent.
+    pub write_timeout: Duration,
 }
 
 /// What the command line says, by path; `None` where it says nothing.
@@ -275,6 +298,16 @@ impl Settings {
             limits: read_limits(read, mode)?,
             documents: read_documents(read)?,
             rings_others: read.one_of("live.bell", &[("auto", true), ("off", false)])?,
+            live: LiveSettings {
+                per_caller: read.number("live.per_caller", 1, 1_000_000)?,
+                operations: read.number("live.operations", 1, 10_000)?,
+                message_bytes: read.number("live.message_bytes", 1_024, 1_048_576)?,
+                messages_per_second: read.number("live.messages_per_second", 1, 100_000)?,
+                init_timeout: read.millis("live.init_timeout_ms")?,
+                ping_interval: read.millis("live.ping_interval_ms")?,
+                pong_timeout: read.millis("live.pong_timeout_ms")?,
+                write_timeout: read.millis("live.write_timeout_ms")?,
+            },
             log_level: {
                 let level = read.required("log.level")?;
                 if level.parse::<tracing_subscriber::EnvFilter>().is_err() {

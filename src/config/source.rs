@@ -198,6 +198,11 @@ impl Reader<'_> {
         self.number(path, least, most).map(Duration::from_secs)
     }
 
+    /// A time between a hundredth of a second and ten minutes.
+    pub(super) fn millis(&self, path: &'static str) -> Result<Duration, ConfigError> {
+        self.number(path, 10, 600_000).map(Duration::from_millis)
+    }
+
     pub(super) fn one_of<T: Copy>(&self, path: &'static str, names: &[(&str, T)]) -> Result<T, ConfigError> {
         let given = self.required(path)?;
         let found = names.iter().find(|(name, _)| *name == given);

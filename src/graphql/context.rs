@@ -25,7 +25,7 @@ pub struct Caller {
 /// One request's view of the world. Made for each request and never shared: the loaders answer for this caller alone.
 pub(super) struct Scope {
     pub caller: Caller,
-    pub services: Services,
+    pub services: Arc<Services>,
     pub export_links: ExportLinks,
     /// Messages of one subscription that are made together share theirs.
     pub loaders: Arc<Loaders>,

@@ -4,6 +4,7 @@
 //! the same request; for the latter reason nothing is kept between batches either.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_graphql::dataloader::{DataLoader, Loader};
 use async_graphql::runtime::{TokioSpawner, TokioTimer};
@@ -22,7 +23,7 @@ use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, LotId, MemberId, Sess
 
 /// Where the loaders read, and for whom.
 struct Source {
-    services: Services,
+    services: Arc<Services>,
     actor: Actor,
 }
 
@@ -163,7 +164,7 @@ impl Loader<ApiKeyKey> for Source {
 
 impl Loaders {
     /// For one request of `actor`. Must be called on the runtime.
-    pub(super) fn new(services: Services, actor: Actor) -> Self {
+    pub(super) fn new(services: Arc<Services>, actor: Actor) -> Self {
         let source = Source { services, actor };
         Self(DataLoader::new(source, TokioSpawner::current(), TokioTimer::default()))
     }

@@ -71,7 +71,7 @@ type Inner = async_graphql::Schema<Query, Mutation, Subscription>;
 pub struct Schema {
     inner: Inner,
     guard: Arc<Guard>,
-    services: Services,
+    services: Arc<Services>,
     export_links: ExportLinks,
     documents: live::Documents,
     audiences: live::Audiences,
@@ -82,7 +82,7 @@ pub fn build_schema(services: Services, export_links: ExportLinks, limits: Limit
     Schema {
         inner: bare_schema(),
         guard: Arc::new(Guard::new(limits)),
-        services,
+        services: Arc::new(services),
         export_links,
         documents: live::Documents::default(),
         audiences: live::Audiences::default(),
@@ -123,7 +123,7 @@ impl Schema {
                 Ok(live_cursors) => live_cursors,
                 Err(error) => return error.into_response(),
             };
-            let loaders = Arc::new(Loaders::new(self.services.clone(), caller.actor.clone()));
+            let loaders = Arc::new(Loaders::new(Arc::clone(&self.services), caller.actor.clone()));
             request = request.data(self.scope(caller, loaders, live_cursors));
         }
         let mut response = self.inner.execute(request).await;
@@ -134,7 +134,7 @@ impl Schema {
     fn scope(&self, caller: Caller, loaders: Arc<Loaders>, live_cursors: HashMap<AccountId, LiveCursor>) -> Scope {
         Scope {
             caller,
-            services: self.services.clone(),
+            services: Arc::clone(&self.services),
             export_links: self.export_links.clone(),
             loaders,
             live_cursors: Arc::new(live_cursors),

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::log::RequestId;
 use super::media::Media;
+use super::seats::NoSeat;
 use crate::graphql::{ErrorCode, code_of, refused_request, retry_after_seconds};
 
 /// Why a request is not executed.
@@ -30,6 +31,10 @@ pub(super) enum Rejection {
     NotAStream,
     /// Nobody is signed in; what to do, for people.
     Unauthenticated(String),
+    /// The caller has as many streams as it may.
+    TooManyConnections(NoSeat),
+    /// The server was told to stop, and begins nothing that lasts.
+    Stopping,
     /// GraphQL refused it.
     Refused(Box<Response>),
 }
@@ -57,6 +62,14 @@ fn rejected(rejection: Rejection, media: Media) -> (StatusCode, Box<Response>) {
         Rejection::Unauthenticated(message) => {
             let refused = refused_request(ErrorCode::Unauthenticated, message);
             (StatusCode::UNAUTHORIZED, Box::new(refused))
+        }
+        Rejection::TooManyConnections(no_seat) => {
+            let refused = refused_request(ErrorCode::RateLimited, no_seat.to_string());
+            (StatusCode::TOO_MANY_REQUESTS, Box::new(refused))
+        }
+        Rejection::Stopping => {
+            let refused = refused_request(ErrorCode::Unavailable, "the server is stopping: connect to another one");
+            (StatusCode::SERVICE_UNAVAILABLE, Box::new(refused))
         }
         Rejection::Refused(response) => (status_of(&response, media), response),
     }
@@ -87,7 +100,7 @@ fn status_of(response: &Response, media: Media) -> StatusCode {
 }
 
 /// The request was never executed: there is no data, and no error has a place in it.
-fn is_request_error(response: &Response) -> bool {
+pub(super) fn is_request_error(response: &Response) -> bool {
     response.data == async_graphql::Value::Null && response.errors.iter().all(|error| error.path.is_empty())
 }
 
@@ -100,6 +113,22 @@ struct Shown<'a> {
     data: Option<&'a Value>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     extensions: &'a BTreeMap<String, Value>,
+}
+
+/// What GraphQL said, as JSON.
+pub(super) fn to_json(response: &Response) -> String {
+    let shown = Shown {
+        errors: &response.errors,
+        data: (!is_request_error(response)).then_some(&response.data),
+        extensions: &response.extensions,
+    };
+    // Only maps with keys that are no strings fail to become JSON, and a response has none.
+    serde_json::to_string(&shown).unwrap_or_default()
+}
+
+/// Its errors alone, as a list in JSON.
+pub(super) fn errors_to_json(response: &Response) -> String {
+    serde_json::to_string(&response.errors).unwrap_or_default()
 }
 
 /// Where an answer goes.
@@ -145,14 +174,7 @@ impl Reply {
         if let Some(RequestId(id)) = self.request_id.as_ref().filter(|_| !response.errors.is_empty()) {
             response.extensions.insert("requestId".to_owned(), Value::from(&**id));
         }
-        let shown = Shown {
-            errors: &response.errors,
-            data: (!is_request_error(&response)).then_some(&response.data),
-            extensions: &response.extensions,
-        };
-        // Only maps with keys that are no strings fail to become JSON, and a response has none.
-        let body = serde_json::to_vec(&shown).unwrap_or_default();
-        let mut answer = axum::response::Response::new(Body::from(body));
+        let mut answer = axum::response::Response::new(Body::from(to_json(&response)));
         *answer.status_mut() = status;
         let mut set = |name: HeaderName, value| answer.headers_mut().insert(name, value);
         set(

@@ -26,11 +26,16 @@ pub(super) async fn caller(headers: &HeaderMap, sign_in: &SignIn) -> Result<Opti
         let message = "send `Authorization: Bearer <token or API key>`";
         return Err(Refused::Unauthenticated(message.to_owned()));
     };
-    match sign_in.authenticate(credential.trim()).await {
-        Ok(signed_in) => Ok(Some(Caller {
+    self::sign_in(credential.trim(), sign_in).await.map(Some)
+}
+
+/// The caller that a token or an API key signs in.
+pub(super) async fn sign_in(credential: &str, sign_in: &SignIn) -> Result<Caller, Refused> {
+    match sign_in.authenticate(credential).await {
+        Ok(signed_in) => Ok(Caller {
             actor: signed_in.actor,
             expires_at: signed_in.expires_at,
-        })),
+        }),
         Err(SignInError::Unauthenticated(rejection)) => Err(Refused::Unauthenticated(rejection.to_string())),
         Err(SignInError::Fault(fault)) => Err(Refused::Fault(fault)),
     }

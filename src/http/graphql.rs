@@ -7,7 +7,7 @@ use async_graphql::Response;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{ConnectInfo, Query, State};
+use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::http::HeaderMap;
 
 use super::allowance::Payer;
@@ -15,9 +15,12 @@ use super::answer::{Rejection, Reply};
 use super::auth::{self, Refused};
 use super::log::{self, RequestId};
 use super::media::Media;
+use super::operation::Running;
 use super::parameters;
+use super::sse;
+use super::ws;
 use super::{Door, SharedDoor};
-use crate::graphql::{ApiError, OperationKind, Parameters};
+use crate::graphql::{ApiError, Caller, Operation, OperationKind, Parameters};
 
 pub(super) async fn post(
     State(door): State<SharedDoor>,
@@ -27,6 +30,10 @@ pub(super) async fn post(
     body: Body,
 ) -> axum::response::Response {
     let exchange = Exchange::begin(headers, remote, request_id);
+    if sse::is_wanted(&exchange.headers) {
+        let parameters = parameters::read(&exchange.headers, body, door.settings.body_timeout).await;
+        return exchange.stream(&door, parameters, false).await;
+    }
     let ended = exchange.post(&door, body).await;
     exchange.reply.end(ended)
 }
@@ -35,10 +42,18 @@ pub(super) async fn get(
     State(door): State<SharedDoor>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     Extension(request_id): Extension<RequestId>,
-    headers: HeaderMap,
     parameters: Result<Query<HashMap<String, String>>, QueryRejection>,
+    request: Request,
 ) -> axum::response::Response {
-    let exchange = Exchange::begin(headers, remote, request_id);
+    if ws::is_wanted(request.headers()) {
+        return ws::upgrade(&door, remote.ip(), request);
+    }
+    let (head, _) = request.into_parts();
+    let exchange = Exchange::begin(head.headers, remote, request_id);
+    if sse::is_wanted(&exchange.headers) {
+        let parameters = from_address(parameters.ok());
+        return exchange.stream(&door, parameters, true).await;
+    }
     let ended = exchange.get(&door, parameters.ok()).await;
     exchange.reply.end(ended)
 }
@@ -81,12 +96,7 @@ impl Exchange {
         if !self.is_acceptable {
             return Err(Rejection::NotAcceptable);
         }
-        let Some(Query(parameters)) = parameters else {
-            return Err(Rejection::Malformed(
-                "the parameters of the address cannot be read".to_owned(),
-            ));
-        };
-        self.execute(door, parameters::from_url(parameters)?, true).await
+        self.execute(door, from_address(parameters)?, true).await
     }
 
     async fn execute(&self, door: &Door, parameters: Parameters, by_get: bool) -> Result<Response, Rejection> {
@@ -98,6 +108,13 @@ impl Exchange {
             OperationKind::Mutation if by_get => return Err(Rejection::MutationByGet),
             OperationKind::Mutation | OperationKind::Query => {}
         }
+        let caller = self.caller(door, &operation).await?;
+        let payer = Payer::of(caller.as_ref(), self.remote.ip());
+        Ok(door.execute(operation, caller, &payer).await)
+    }
+
+    /// Who asks for this; nobody only where nobody need be signed in.
+    async fn caller(&self, door: &Door, operation: &Operation) -> Result<Option<Caller>, Rejection> {
         let caller = match auth::caller(&self.headers, &door.services.sign_in).await {
             Ok(caller) => caller,
             Err(Refused::Unauthenticated(message)) => {
@@ -112,10 +129,58 @@ impl Exchange {
             }
         };
         if caller.is_none() && !operation.is_introspection {
-            let message = "sign in: send `Authorization: Bearer <token or API key>`";
-            return Err(Rejection::Unauthenticated(message.to_owned()));
+            return Err(nobody());
         }
-        let payer = Payer::of(caller.as_ref(), self.remote.ip());
-        Ok(door.execute(operation, caller, &payer).await)
+        Ok(caller)
     }
+
+    /// Answers with an event stream.
+    async fn stream(
+        &self,
+        door: &SharedDoor,
+        parameters: Result<Parameters, Rejection>,
+        by_get: bool,
+    ) -> axum::response::Response {
+        match self.begin_stream(door, parameters, by_get).await {
+            Ok(stream) => stream,
+            Err(rejection) => self.reply.end(Err(rejection)),
+        }
+    }
+
+    async fn begin_stream(
+        &self,
+        door: &SharedDoor,
+        parameters: Result<Parameters, Rejection>,
+        by_get: bool,
+    ) -> Result<axum::response::Response, Rejection> {
+        let operation = match door.schema.check(parameters?) {
+            Ok(operation) => operation,
+            // What is wrong with an operation is told in the stream, where browsers can read it.
+            Err(response) => return Ok(sse::refuse(&response)),
+        };
+        log::operation(&operation);
+        if by_get && operation.kind == OperationKind::Mutation {
+            return Err(Rejection::MutationByGet);
+        }
+        let caller = self.caller(door, &operation).await?.ok_or_else(nobody)?;
+        if door.stopping.is_cancelled() {
+            return Err(Rejection::Stopping);
+        }
+        let mut seat = door.seats.take();
+        seat.hold(&caller.actor).map_err(Rejection::TooManyConnections)?;
+        let expires_at = caller.expires_at;
+        let after = sse::last_event_id(&self.headers).map(str::to_owned);
+        let signed_in = std::future::ready(Ok(caller));
+        let running = Running::begin(door, signed_in, self.remote.ip(), operation, after);
+        Ok(sse::respond(door, seat, running, expires_at))
+    }
+}
+
+fn from_address(parameters: Option<Query<HashMap<String, String>>>) -> Result<Parameters, Rejection> {
+    let unreadable = || Rejection::Malformed("the parameters of the address cannot be read".to_owned());
+    parameters::from_url(parameters.ok_or_else(unreadable)?.0)
+}
+
+fn nobody() -> Rejection {
+    Rejection::Unauthenticated("sign in: send `Authorization: Bearer <token or API key>`".to_owned())
 }

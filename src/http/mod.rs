@@ -1,4 +1,4 @@
-//! The door: GraphQL over HTTP, files, and whether we are well.
+//! The door: GraphQL over HTTP, sockets and event streams, files, and whether we are well.
 //!
 //! Called by `serve`, the demo and the tests. Invariants: a body is read only up to a bound; whoever is not signed in reaches
 //! nothing but the schema itself, health and signed links; a handler may be dropped at any `await` because its client hung up,
@@ -12,9 +12,14 @@ mod graphql;
 mod health;
 mod log;
 mod media;
+mod operation;
+mod origin;
 mod parameters;
+mod seats;
 mod server;
+mod sse;
 mod stall;
+mod ws;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,13 +43,19 @@ use crate::graphql::{Caller, ExportLinks, Operation, Schema, rate_limited};
 use allowance::{Allowances, Payer};
 
 pub use allowance::Rate;
+pub use seats::Seats;
 pub use server::serve;
+pub use ws::SocketLimits;
 
 /// What the door may be told.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Web pages of these origins may call from a browser; those of our own always may.
     pub allowed_origins: Vec<String>,
+    /// How clients reach us, if that is not where we listen.
+    pub public_url: Option<String>,
+    /// What a socket may do, and how long it may take.
+    pub sockets: SocketLimits,
     /// What each caller may ask for over time; as much as they like when `None`.
     pub rate: Option<Rate>,
     /// Connections at the same time, sockets among them, at most.
@@ -66,6 +77,7 @@ pub struct Door {
     export_links: ExportLinks,
     settings: Settings,
     allowances: Allowances,
+    seats: Seats,
     /// Set when the server was told to stop: it is no longer ready, and nothing long is begun.
     stopping: CancellationToken,
     /// Set when requests have ended, or had their time: sockets and streams close, each at its own moment of the drain.
@@ -79,12 +91,19 @@ pub type SharedDoor = Arc<Door>;
 
 impl Door {
     /// A door to these services.
-    pub fn new(schema: Schema, services: Services, export_links: ExportLinks, settings: Settings) -> Self {
+    pub fn new(
+        schema: Schema,
+        services: Services,
+        export_links: ExportLinks,
+        seats: Seats,
+        settings: Settings,
+    ) -> Self {
         Self {
             allowances: Allowances::new(settings.rate, MonotonicClock),
             schema,
             services,
             export_links,
+            seats,
             settings,
             stopping: CancellationToken::new(),
             drain: CancellationToken::new(),
@@ -161,6 +180,7 @@ fn cross_origin(settings: &Settings) -> Option<CorsLayer> {
             header::CONTENT_TYPE,
             header::ACCEPT,
             log::REQUEST_ID,
+            sse::LAST_EVENT_ID,
         ])
         .expose_headers([log::REQUEST_ID, header::RETRY_AFTER]);
     Some(layer)

@@ -43,7 +43,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, within: Duration) -> R
 }
 
 /// How JSON and GraphQL write the character 0, which Postgres cannot keep: no text that anybody means has it.
-const NUL: &str = "\\u0000";
+pub(super) const NUL: &str = "\\u0000";
 
 fn nul() -> Rejection {
     malformed("texts must not contain the character U+0000")

@@ -55,6 +55,7 @@ pub async fn serve(listener: TcpListener, door: SharedDoor, stop: impl Future<Ou
     // Connections are accepted to the last, for somebody has to be told that we are not ready.
     tokio::select! {
         () = server.accept(&listener) => {}
+        () = server.door.seats.watch(&server.door.services.clock, &server.door.services.standing) => {}
         () = server.drain(stop) => {}
     }
     server.end.cancel();

@@ -1,11 +1,15 @@
 //! Time: instants, and the clock that hands them out.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// An instant in UTC, cut to whole milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,8 +63,11 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System,
-    Manual(Arc<AtomicI64>),
+    Manual(Arc<watch::Sender<i64>>),
 }
+
+/// What the system clock's elapsed time counts from.
+static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl Clock {
     /// The machine's own clock.
@@ -70,28 +77,99 @@ impl Clock {
 
     /// A clock that stands still until it is advanced: for tests and for the demo's history.
     pub fn manual(start: Timestamp) -> Self {
-        Self(Source::Manual(Arc::new(AtomicI64::new(start.millis()))))
+        Self(Source::Manual(Arc::new(watch::Sender::new(start.millis()))))
     }
 
     /// The present instant.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System => Timestamp::from_datetime(Utc::now()),
-            Source::Manual(millis) => Timestamp(millis.load(Ordering::SeqCst)),
+            Source::Manual(millis) => Timestamp(*millis.borrow()),
         }
+    }
+
+    /// How long it has been running, for time-outs: unlike the present instant it never jumps when somebody sets the machine's
+    /// clock.
+    pub fn elapsed(&self) -> Duration {
+        match &self.0 {
+            Source::System => BEGUN.elapsed(),
+            Source::Manual(millis) => since_1970(*millis.borrow()),
+        }
+    }
+
+    /// An alarm that rings when [`Self::elapsed`] has come to `at`.
+    pub fn alarm(&self, at: Duration) -> Alarm {
+        Alarm(match &self.0 {
+            Source::System => Bell::System(Box::pin(sleep_until(*BEGUN + at))),
+            Source::Manual(millis) => {
+                let mut millis = millis.subscribe();
+                Bell::Manual(Box::pin(async move {
+                    // A clock that nobody can move any more has stopped.
+                    if millis.wait_for(|millis| since_1970(*millis) >= at).await.is_err() {
+                        std::future::pending().await
+                    }
+                }))
+            }
+        })
     }
 
     /// Moves a manual clock forward; the system clock is not ours to move.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(millis) = &self.0 {
-            millis.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+            let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+            millis.send_modify(|millis| *millis = millis.saturating_add(by));
         }
     }
 
     /// Sets a manual clock, never backwards.
     pub fn advance_to(&self, instant: Timestamp) {
         if let Source::Manual(millis) = &self.0 {
-            millis.fetch_max(instant.millis(), Ordering::SeqCst);
+            millis.send_modify(|millis| *millis = (*millis).max(instant.millis()));
         }
+    }
+}
+
+fn since_1970(millis: i64) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or_default())
+}
+
+/// Resolves when its time has come, once. Made by [`Clock::alarm`].
+pub struct Alarm(Bell);
+
+enum Bell {
+    System(Pin<Box<Sleep>>),
+    Manual(Pin<Box<dyn Future<Output = ()> + Send>>),
+}
+
+impl fmt::Debug for Alarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Alarm").finish_non_exhaustive()
+    }
+}
+
+impl Future for Alarm {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.0 {
+            Bell::System(sleep) => sleep.as_mut().poll(context),
+            Bell::Manual(moved) => moved.as_mut().poll(context),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_alarm_of_a_manual_clock_rings_when_the_clock_is_moved_so_far() {
+        let clock = Clock::manual(Timestamp::from_millis(1_000));
+        let mut alarm = Box::pin(clock.alarm(clock.elapsed() + Duration::from_secs(5)));
+        clock.advance(Duration::from_millis(4_999));
+        assert!(futures_util::poll!(&mut alarm).is_pending());
+        clock.advance(Duration::from_millis(1));
+        alarm.await;
+        assert_eq!(clock.now().millis(), 6_000);
     }
 }

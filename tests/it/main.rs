@@ -4,6 +4,7 @@ mod api_http;
 mod api_keys;
 mod api_ledger;
 mod api_member;
+mod chaos;
 mod cli;
 mod door;
 mod faults;
@@ -20,5 +21,7 @@ mod schema;
 mod scratch;
 #[path = "../../src/domain/database/server_for_tests.rs"]
 mod server_for_tests;
+mod sse;
 mod tidy;
 mod verify;
+mod ws;

@@ -155,12 +155,11 @@ async fn ring_on(url: String, rung: Arc<Rung>, stop: CancellationToken) {
 }
 
 async fn notify(url: &str, open: Option<PgConnection>, text: &str) -> Result<PgConnection, sqlx::Error> {
-    let mut connection = match open {
-        Some(connection) => connection,
-        None => {
-            let options = PgConnectOptions::from_str(url)?.application_name("ledgerbell bell");
-            PgConnection::connect_with(&options).await?
-        }
+    let mut connection = if let Some(connection) = open {
+        connection
+    } else {
+        let options = PgConnectOptions::from_str(url)?.application_name("ledgerbell bell");
+        PgConnection::connect_with(&options).await?
     };
     let statement = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(text);
     statement.execute(&mut connection).await?;

@@ -68,9 +68,9 @@ pub(super) async fn heads(
         Statement::from_sql_and_values(backend, sql, [account_id.number().into()])
     } else {
         let mut rows = Rows::new(ACCOUNTS);
-        accounts
-            .iter()
-            .for_each(|account_id| rows.push([account_id.number().into()]));
+        for account_id in accounts {
+            rows.push([account_id.number().into()]);
+        }
         let relation = rows.relation(backend, 1);
         let sql = format!("{text} {relation} JOIN account_state AS s ON s.account_id = r.account_id");
         rows.statement(backend, sql)

@@ -269,7 +269,10 @@ impl Audience {
     }
 
     fn loaders(&self) -> Arc<Loaders> {
-        Arc::new(Loaders::new(self.schema.services.clone(), self.caller.actor.clone()))
+        Arc::new(Loaders::new(
+            Arc::clone(&self.schema.services),
+            self.caller.actor.clone(),
+        ))
     }
 
     /// Executes the subscription for one message.

@@ -1,12 +1,11 @@
 //! One subscription: where it is in its account's stream, and who looks.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::audience::{Audience, Stuck};
+use super::audience::{Audience, Step, Stuck};
 use super::payload::LiveSignal;
 use super::{LiveEnd, LiveItem};
 use crate::domain::event::{Listener, Place, Start};
@@ -34,8 +33,8 @@ pub(super) struct Follower {
     history_ends: i64,
     /// What is to be told when history is sent, before anything live.
     due: Option<LiveSignal>,
-    /// Made and not handed out yet.
-    ready: VecDeque<LiveItem>,
+    /// The step that is being handed out, and how many of its messages have been.
+    ready: Option<(Arc<Step>, usize)>,
     last_told_at: Timestamp,
     /// The caller's rights were read when the stream had got here at least, and then.
     rights_at: i64,
@@ -61,16 +60,19 @@ impl Follower {
             } else {
                 LiveSignal::CaughtUp
             }),
-            ready: VecDeque::new(),
+            ready: None,
             rights_at: start.head.sequence,
             rights_read: Instant::now(),
         }
     }
 
     /// The next message, and the subscription after it. `None` after its end.
-    pub(super) async fn next(mut self) -> Option<(Result<LiveItem, LiveEnd>, Option<Self>)> {
+    pub(super) async fn next(mut self: Box<Self>) -> Option<(Result<LiveItem, LiveEnd>, Option<Box<Self>>)> {
         loop {
-            if let Some(item) = self.ready.pop_front() {
+            if let Some((step, told)) = self.ready.take()
+                && let Some(item) = step.items.get(told).cloned()
+            {
+                self.ready = Some((step, told + 1));
                 return Some((Ok(item), Some(self)));
             }
             if self.due.is_none() {
@@ -125,7 +127,7 @@ impl Follower {
         let step = step?;
         self.place = step.end;
         if !step.items.is_empty() {
-            self.tell(step.items.iter().cloned());
+            self.tell(step);
         } else if self.now().millis() - self.last_told_at.millis() >= POSITION_MILLIS {
             self.signal(LiveSignal::Position).await?;
         }
@@ -135,13 +137,16 @@ impl Follower {
     async fn signal(&mut self, signal: LiveSignal) -> Result<(), Halt> {
         let item = self.audience.signal(signal, self.place).await?;
         self.due = None;
-        self.tell([item]);
+        self.tell(Arc::new(Step {
+            end: self.place,
+            items: vec![item],
+        }));
         Ok(())
     }
 
-    fn tell(&mut self, items: impl IntoIterator<Item = LiveItem>) {
+    fn tell(&mut self, step: Arc<Step>) {
         self.last_told_at = self.now();
-        self.ready.extend(items);
+        self.ready = Some((step, 0));
     }
 
     fn now(&self) -> Timestamp {

@@ -27,13 +27,14 @@ use super::Schema;
 use super::context::Caller;
 use super::errors::{self, ApiError, ErrorCode, refused_request};
 use super::loaders::Loaders;
+use crate::domain::event::LiveCursor;
 use follower::Follower;
 use operation::Operation;
 
 pub(super) use audience::Audiences;
 pub(super) use interest::{Interest, Topics};
 pub(super) use operation::Documents;
-pub(super) use page::{Moments, event_page};
+pub(super) use page::{MomentPage, event_page};
 pub(super) use payload::{LiveEvent, LiveSignal, live_event};
 pub(super) use stage::{Moment, Shown, follow, id_in};
 use stage::{Plan, Stage};
@@ -77,10 +78,30 @@ impl Schema {
     /// Starts a subscription. What cannot be subscribed to, or not by this caller, is answered. The caller may have signed in long
     /// ago: who it is by now is looked up here.
     pub async fn subscribe(&self, request: Request, caller: Caller) -> Result<Live, Box<Response>> {
+        self.resume(request, caller, None).await
+    }
+
+    /// As [`Self::subscribe`], after the cursor `last`, if there is one, whatever the document says: for transports that keep the
+    /// place themselves.
+    pub async fn resume(&self, request: Request, caller: Caller, last: Option<&str>) -> Result<Live, Box<Response>> {
         let operation = Operation::take(request, &self.documents)?;
-        let mut plan = self.plan(&operation, &caller).await?;
         let services = &self.services;
         let fault = |fault| Box::new(ApiError::from(fault).into_response());
+        let mut plan = match self.plan(&operation, &caller).await {
+            Ok(plan) => plan,
+            Err(refused) => {
+                // Perhaps by rights that were too few then, and are not now.
+                let actor = services.standing.of(&caller.actor).await.map_err(fault)?;
+                let actor = actor.filter(|actor| *actor != caller.actor).ok_or(refused)?;
+                let expires_at = caller.expires_at;
+                self.plan(&operation, &Caller { actor, expires_at }).await?
+            }
+        };
+        if let Some(last) = last {
+            let after = LiveCursor::decode(plan.account_id, last);
+            let refused = |error| Box::new(refused_request(ErrorCode::BadRequest, format!("Last-Event-ID {error}")));
+            plan.after = Some(after.map_err(refused)?);
+        }
         let listening = services
             .events
             .listen(plan.account_id, plan.after)
@@ -102,7 +123,8 @@ impl Schema {
         }
         let aim = (plan.account_id, plan.interest);
         let audience = self.audiences.join(self, &operation, aim, &caller);
-        let follower = Follower::start(audience, caller, listening);
+        // Boxed, so that it is moved about by its address.
+        let follower = Box::new(Follower::start(audience, caller, listening));
         let items = stream::unfold(Some(follower), async |follower| follower?.next().await);
         Ok(Live(Box::pin(items)))
     }
@@ -110,7 +132,7 @@ impl Schema {
     /// Executes a subscription to learn what it is about; a refusal is its answer.
     async fn plan(&self, operation: &Operation, caller: &Caller) -> Result<Plan, Box<Response>> {
         let place = Arc::new(Mutex::new(None));
-        let loaders = Arc::new(Loaders::new(self.services.clone(), caller.actor.clone()));
+        let loaders = Arc::new(Loaders::new(Arc::clone(&self.services), caller.actor.clone()));
         let scope = self.scope(caller.clone(), loaders, std::collections::HashMap::new());
         let request = operation.request().data(scope).data(Stage::Plan(Arc::clone(&place)));
         let refused = self.inner.execute_stream(request).next().await;

@@ -17,7 +17,7 @@ use crate::primitives::page::PageRequest;
 const MOST_LOOKED_AT: usize = 500;
 
 /// Some moments of a stream, and the place after them.
-pub(in crate::graphql) struct Moments {
+pub(in crate::graphql) struct MomentPage {
     pub(in crate::graphql) moments: Vec<Moment>,
     pub(in crate::graphql) cursor: String,
     pub(in crate::graphql) has_more: bool,
@@ -30,7 +30,7 @@ pub(in crate::graphql) async fn event_page(
     interest: Interest,
     after: Option<&LiveCursorText>,
     first: Option<i32>,
-) -> Result<Moments, ApiError> {
+) -> Result<MomentPage, ApiError> {
     let after = after.map(|text| decode(account_id, text)).transpose()?;
     let request = PageRequest::new(first, after, None, None);
     let request = request.map_err(|error| ApiError::BadRequest(error.to_string()))?;
@@ -59,7 +59,7 @@ pub(in crate::graphql) async fn event_page(
         }
         end = event.place;
     }
-    Ok(Moments {
+    Ok(MomentPage {
         moments,
         cursor: events.cursor(account_id, end).encode(),
         has_more: end.sequence < start.head.sequence,

@@ -7,7 +7,7 @@ use super::Account;
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::ledger::{CreditEntry, Session, at_most_100, own_part};
-use crate::graphql::live::{Interest, LiveSignal, Moments, Shown, Topics, follow, live_event};
+use crate::graphql::live::{Interest, LiveSignal, MomentPage, Shown, Topics, follow, live_event};
 use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::top_up::TopUp;
 use crate::primitives::actor::Permission;
@@ -117,10 +117,10 @@ live_event! {
 }
 
 /// Some events of an account.
-pub(crate) struct EventPage(Moments);
+pub(crate) struct EventPage(MomentPage);
 
 impl EventPage {
-    pub(super) const fn new(moments: Moments) -> Self {
+    pub(super) const fn new(moments: MomentPage) -> Self {
         Self(moments)
     }
 }

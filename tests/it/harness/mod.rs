@@ -9,7 +9,9 @@
 
 mod client;
 mod database;
+mod event_stream;
 mod raw;
+mod socket;
 mod subscriber;
 
 use std::time::Duration;
@@ -27,14 +29,16 @@ use ledgerbell::primitives::clock::{Clock, Timestamp};
 use ledgerbell::primitives::credits::Credits;
 use ledgerbell::primitives::ids::AccountId;
 use ledgerbell::primitives::money::CreditPrice;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use client::{Answer, Client, read_document};
 pub(crate) use database::{TestDatabase, elsewhere, postgres_server};
+pub(crate) use event_stream::{EventStream, StreamEvent};
 pub(crate) use raw::{Raw, RawAnswer};
+pub(crate) use socket::{Frame, Socket};
 pub(crate) use subscriber::Subscriber;
 
 /// When tests begin: Monday, 2 March 2026, 09:00 UTC.
@@ -192,6 +196,12 @@ impl TestApp {
         }
     }
 
+    /// Waits until nobody is connected any more.
+    pub(crate) async fn until_nobody_is_connected(&self) {
+        until(|| self.app.seats().taken() == 0).await;
+        assert_eq!(self.app.seats().callers(), 0);
+    }
+
     /// Where the database is.
     pub(crate) fn database_url(&self) -> &str {
         &self.database.url
@@ -214,6 +224,21 @@ impl TestApp {
         let permissions = permissions.iter().copied().collect();
         let key = make_key(self.services(), AccountId::PLATFORM, permissions).await;
         self.platform.with_credential(&key)
+    }
+
+    /// Revokes all keys of the team's account.
+    pub(crate) async fn revoke_all_keys(&self) {
+        let keys = self
+            .team
+            .owner
+            .client
+            .query("{ account { apiKeys { id } } }", json!({}))
+            .await;
+        let revoke = "mutation R($input: RevokeApiKeyInput!) { revokeApiKey(input: $input) { userErrors { code } } }";
+        for key in keys.at("/account/apiKeys").as_array().expect("a list") {
+            let input = json!({ "apiKeyId": key["id"] });
+            self.platform.query(revoke, json!({ "input": input })).await.data();
+        }
     }
 
     /// Another account with people of its own. `external_id` also names it.
@@ -342,6 +367,18 @@ async fn subscribe(
         variables,
     )
     .await
+}
+
+/// Waits for a condition that is going to hold.
+pub(crate) async fn until(holds: impl Fn() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting)
+        .await
+        .expect("it comes to hold");
 }
 
 /// Settings of a test, read as an operator's are.

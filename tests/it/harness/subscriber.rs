@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use async_graphql::{Request, Variables};
+use async_graphql::Variables;
 use futures_util::StreamExt;
 use ledgerbell::domain::Services;
 use ledgerbell::domain::member::SignedIn;
-use ledgerbell::graphql::{Caller, Live, LiveEnd, LiveItem, Schema};
+use ledgerbell::graphql::{Caller, Live, LiveEnd, LiveItem, Parameters, Schema};
 use ledgerbell::primitives::ids::AccountId;
 use serde_json::Value;
 
@@ -48,13 +48,19 @@ impl Subscriber {
         document: &str,
         variables: Value,
     ) -> Result<Self, Value> {
-        let request = Request::new(document).variables(Variables::from_json(variables));
+        let parameters = Parameters {
+            query: Some(document.to_owned()),
+            variables: Variables::from_json(variables),
+            ..Parameters::default()
+        };
+        let refused = |response| serde_json::to_value(&response).expect("JSON");
+        let operation = schema.check(parameters).map_err(refused)?;
         let account_id = signed_in.actor.own_account().unwrap_or(AccountId::from_number(1));
         let caller = Caller {
             actor: signed_in.actor,
             expires_at: signed_in.expires_at,
         };
-        match schema.subscribe(request, caller).await {
+        match schema.subscribe(operation.request, caller).await {
             Ok(live) => Ok(Self {
                 live,
                 services: services.clone(),

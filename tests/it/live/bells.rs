@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use ledgerbell::domain::event::Hub;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
 
 use super::{ENTRIES, grant, sequences};
@@ -89,4 +90,36 @@ async fn a_bell_that_promises_too_much_harms_nobody() {
     assert!(subscriber.is_idle().await);
     grant(&app, &app.team, "real", 2).await;
     assert_eq!(sequences(&mut subscriber, 2).await, [1, 2]);
+}
+
+/// Whoever lost the connection that it is told by asks once it has another.
+#[tokio::test]
+async fn a_connection_to_the_bell_that_is_cut_costs_time_alone() {
+    if postgres_server().is_none() {
+        return;
+    }
+    let app = TestApp::start().await;
+    let other = app.another_process(&[]).await;
+    let mut subscriber = other.subscribe(&app.team.admin.client, ENTRIES, json!({})).await;
+    subscriber.expect("CAUGHT_UP").await;
+    for round in 0..3_i64 {
+        grant(&app, &app.team, &format!("before {round}"), 5).await;
+        let cut = "SELECT COUNT(pg_terminate_backend(pid)) AS cut FROM pg_stat_activity
+            WHERE datname = current_database() AND (query LIKE 'LISTEN%' OR query LIKE '%pg_notify%') AND pid <> pg_backend_pid()";
+        let statement = Statement::from_string(DbBackend::Postgres, cut);
+        let row = app
+            .app()
+            .database()
+            .read()
+            .query_one_raw(statement)
+            .await
+            .expect("cuts");
+        let cut: i64 = row.expect("a row").try_get("", "cut").expect("a count");
+        assert!(cut > 0, "there was something to cut");
+        grant(&app, &app.team, &format!("after {round}"), 5).await;
+        let expected: Vec<i64> = (round * 10 + 1..=round * 10 + 10).collect();
+        assert_eq!(sequences(&mut subscriber, 10).await, expected);
+    }
+    drop(subscriber);
+    other.close().await;
 }

@@ -41,8 +41,8 @@ fn random_filter(dice: &mut Dice, app: &TestApp, sessions: &[Value]) -> Value {
             3 => filter["sessionIds"] = dice.some(sessions),
             4 => filter["amount"] = json!({ "min": dice.below(3).to_string(), "max": (2 + dice.below(9)).to_string() }),
             5 => {
-                filter["search"] =
-                    json!(["lesson", "gift", "Lesson mi", "nothing"][usize::try_from(dice.below(4)).expect("small")])
+                let words = ["lesson", "gift", "Lesson mi", "nothing"];
+                filter["search"] = json!(words[usize::try_from(dice.below(4)).expect("small")]);
             }
             6 => filter["occurredAt"] = json!({ "from": instant(dice) }),
             7 => filter["actorKinds"] = dice.some(&["MEMBER", "API_KEY", "SYSTEM"].map(|kind| json!(kind))),

@@ -122,6 +122,10 @@ async fn what_one_may_see_is_what_one_may_see_now() {
         app.sign_in(&key).await,
     ];
     set_role(&app, &app.team.admin, MemberRole::Member).await;
+    set_role(&app, &app.team.member, MemberRole::Admin).await;
+    let top_ups = "subscription { topUpUpdated { cursor signal } }";
+    let promoted = app.subscribe_as(member.clone(), top_ups, json!({})).await;
+    promoted.expect("subscribes").expect("CAUGHT_UP").await;
     let mut demoted = app.subscribe_as(admin, ENTRIES, json!({})).await.expect("subscribes");
     demoted.expect("CAUGHT_UP").await;
     grant(&app, &app.team, "not their own", 1).await;

@@ -1,24 +1,24 @@
 //! API keys and when they were last used.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use entity::{api_key, api_key_use};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    Statement,
 };
 use uuid::Uuid;
 
-use crate::domain::database::bulk::{Columns, Kind, Rows};
+use crate::domain::database::bulk::Rows;
 use crate::domain::fault::Fault;
 use crate::primitives::actor::Permissions;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, ApiKeyId};
 
 use super::super::model::ApiKey;
-use super::rows_by_id;
+use super::{KEYS, rows_by_id};
 
-const KEYS: Columns = &[("account_id", Kind::BigInt), ("id", Kind::Uuid)];
 const PREFIXES: Columns = &[("prefix", Kind::Text)];
 /// Keys of one sort that are listed. Above the number of active ones that there may be.
 const MAX_KEYS: u64 = 200;
@@ -92,6 +92,34 @@ pub(in super::super) async fn api_keys(
     }
     rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.id)));
     with_uses(connection, rows).await
+}
+
+/// Those of these keys that still sign in.
+pub(in super::super) async fn active_api_keys(
+    connection: &impl ConnectionTrait,
+    api_keys: &[(AccountId, ApiKeyId)],
+    now: Timestamp,
+) -> Result<HashSet<(AccountId, ApiKeyId)>, Fault> {
+    if api_keys.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let mut rows = Rows::new(KEYS);
+    for (account_id, api_key_id) in api_keys {
+        rows.push([account_id.number().into(), api_key_id.uuid().into()]);
+    }
+    let backend = connection.get_database_backend();
+    let sql = format!(
+        "SELECT k.account_id, k.id FROM {} JOIN api_key k ON k.account_id = r.account_id AND k.id = r.id \
+         WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)",
+        rows.relation(backend, 1)
+    );
+    let statement = Statement::from_sql_and_values(backend, sql, [rows.value(), now.millis().into()]);
+    let active = connection.query_all_raw(statement).await?;
+    let active = active.iter().map(|row| {
+        let key = (row.try_get("", "account_id")?, row.try_get("", "id")?);
+        Ok((AccountId::from_number(key.0), ApiKeyId::from_uuid(key.1)))
+    });
+    active.collect()
 }
 
 pub(in super::super) async fn insert_api_key(

@@ -1,5 +1,7 @@
 //! Members and their contacts.
 
+use std::collections::HashSet;
+
 use entity::{contact, member};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
@@ -7,13 +9,14 @@ use sea_orm::{
     QuerySelect, Select,
 };
 
+use crate::domain::database::bulk::Rows;
 use crate::domain::fault::Fault;
 use crate::primitives::actor::MemberRole;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, MemberId};
 
 use super::super::model::{Contact, ContactStatus, Member, MemberPosition};
-use super::{rows_by_id, timezone, unreadable};
+use super::{KEYS, rows_by_id, timezone, unreadable};
 
 pub(in super::super) async fn member(
     connection: &impl ConnectionTrait,
@@ -47,6 +50,32 @@ pub(in super::super) async fn members(
     let ids = member_ids.iter().map(|id| id.uuid());
     let rows = rows_by_id::<member::Entity>(connection, ("member", "id"), Some(account_id.number()), ids).await?;
     rows.into_iter().map(from_row).collect()
+}
+
+/// Those of these members who are still there.
+pub(in super::super) async fn present_members(
+    connection: &impl ConnectionTrait,
+    members: &[(AccountId, MemberId)],
+) -> Result<HashSet<(AccountId, MemberId)>, Fault> {
+    if members.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let mut rows = Rows::new(KEYS);
+    for (account_id, member_id) in members {
+        rows.push([account_id.number().into(), member_id.uuid().into()]);
+    }
+    let backend = connection.get_database_backend();
+    let sql = format!(
+        "SELECT m.account_id, m.id FROM {} JOIN member m ON m.account_id = r.account_id AND m.id = r.id \
+         WHERE m.removed_at IS NULL",
+        rows.relation(backend, 1)
+    );
+    let present = connection.query_all_raw(rows.statement(backend, sql)).await?;
+    let present = present.iter().map(|row| {
+        let key = (row.try_get("", "account_id")?, row.try_get("", "id")?);
+        Ok((AccountId::from_number(key.0), MemberId::from_uuid(key.1)))
+    });
+    present.collect()
 }
 
 /// The member who was added first.

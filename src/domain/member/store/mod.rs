@@ -9,11 +9,12 @@ pub(super) use accounts::{
     make_installation, release_external_id, take_account_numbers, update_account,
 };
 pub(super) use api_keys::{
-    api_key, api_keys, api_keys_by_id, api_keys_by_prefix, insert_api_key, revoke_api_key, save_api_key_uses,
+    active_api_keys, api_key, api_keys, api_keys_by_id, api_keys_by_prefix, insert_api_key, revoke_api_key,
+    save_api_key_uses,
 };
 pub(super) use members::{
     contacts, count_owners, first_member, insert_member, member, member_by_external_id, members, members_after,
-    save_contact, update_member,
+    present_members, save_contact, update_member,
 };
 
 use chrono_tz::Tz;
@@ -23,6 +24,8 @@ use uuid::Uuid;
 use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::fault::Fault;
 
+/// Rows of any account.
+const KEYS: Columns = &[("account_id", Kind::BigInt), ("id", Kind::Uuid)];
 const IDS: Columns = &[("id", Kind::Uuid)];
 
 /// Rows of `table` whose `column` is one of `ids`, by a statement that is the same whatever their number. Loaders ask so for

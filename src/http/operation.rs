@@ -1,0 +1,149 @@
+//! One operation of a connection that stays open, whichever protocol the connection speaks.
+//!
+//! It is begun like a request over HTTP: guarded, signed in with the rights that its caller has at this moment, and charged. It has
+//! no task of its own: whoever holds it polls it, and dropping it ends it.
+
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use async_graphql::Response;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, Stream, StreamExt};
+use tracing::Instrument;
+
+use super::SharedDoor;
+use super::allowance::Payer;
+use super::answer::{is_request_error, to_json};
+use super::auth::Refused;
+use crate::graphql::{ApiError, Caller, ErrorCode, Live, LiveEnd, LiveItem, Operation, OperationKind, refused_request};
+
+/// What an operation gives. Its end is that of the stream.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// A result.
+    Next {
+        /// As JSON.
+        result: Arc<str>,
+        /// Of a subscription: where to go on from.
+        cursor: Option<Arc<str>>,
+    },
+    /// It was never executed, or cannot go on. Nothing follows.
+    Failed(Box<Response>),
+    /// Its caller is not signed in any more. Nothing follows.
+    SignedOut,
+}
+
+/// What a request has become.
+enum Begun {
+    Once(Outcome),
+    Live(Live),
+}
+
+/// An operation that runs.
+pub(super) struct Running(State);
+
+enum State {
+    /// Boxed apart from what follows, since it is far larger and soon over.
+    Beginning(BoxFuture<'static, Begun>),
+    Live(Live),
+    Over,
+}
+
+impl Running {
+    /// Begins an operation that has been checked, as whoever signs in, after the cursor `after` if there is one.
+    pub(super) fn begin(
+        door: &SharedDoor,
+        signing_in: impl Future<Output = Result<Caller, Refused>> + Send + 'static,
+        remote: IpAddr,
+        operation: Operation,
+        after: Option<String>,
+    ) -> Self {
+        let span = tracing::info_span!("operation", name = operation.name, cost = operation.cost);
+        let begun = begin(Arc::clone(door), signing_in, remote, operation, after);
+        Self(State::Beginning(begun.instrument(span).boxed()))
+    }
+
+    fn step(&mut self, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
+        loop {
+            match &mut self.0 {
+                State::Beginning(beginning) => match ready!(beginning.as_mut().poll(context)) {
+                    Begun::Once(outcome) => {
+                        self.0 = State::Over;
+                        return Poll::Ready(Some(outcome));
+                    }
+                    Begun::Live(live) => self.0 = State::Live(live),
+                },
+                State::Live(live) => {
+                    let outcome = ready!(live.poll_next_unpin(context)).map(Outcome::of);
+                    if !matches!(outcome, Some(Outcome::Next { .. })) {
+                        self.0 = State::Over;
+                    }
+                    return Poll::Ready(outcome);
+                }
+                State::Over => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl Stream for Running {
+    type Item = Outcome;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
+        // A panic is the end of its operation, and not of the others on the connection. The panic hook has logged it.
+        catch_unwind(AssertUnwindSafe(|| self.step(context))).unwrap_or_else(|_| {
+            self.0 = State::Over;
+            let response = refused_request(ErrorCode::Internal, "something went wrong on our side");
+            Poll::Ready(Some(Outcome::Failed(Box::new(response))))
+        })
+    }
+}
+
+impl Outcome {
+    fn of(item: Result<LiveItem, LiveEnd>) -> Self {
+        match item {
+            Ok(item) => Self::Next {
+                result: item.payload,
+                cursor: Some(item.cursor),
+            },
+            Err(LiveEnd::Failed(response)) => Self::Failed(response),
+            Err(LiveEnd::Revoked) => Self::SignedOut,
+        }
+    }
+}
+
+async fn begin(
+    door: SharedDoor,
+    signing_in: impl Future<Output = Result<Caller, Refused>>,
+    remote: IpAddr,
+    operation: Operation,
+    after: Option<String>,
+) -> Begun {
+    let failed = |response| Begun::Once(Outcome::Failed(response));
+    let caller = match signing_in.await {
+        Ok(caller) => caller,
+        Err(Refused::Unauthenticated(_)) => return Begun::Once(Outcome::SignedOut),
+        Err(Refused::Fault(fault)) => return failed(Box::new(ApiError::from(fault).into_response())),
+    };
+    let payer = Payer::of(Some(&caller), remote);
+    if operation.kind == OperationKind::Subscription {
+        if let Err(refused) = door.charge(&payer, operation.cost) {
+            return failed(refused);
+        }
+        return match door.schema.resume(operation.request, caller, after.as_deref()).await {
+            Ok(live) => Begun::Live(live),
+            Err(response) => failed(response),
+        };
+    }
+    let response = door.execute(operation, Some(caller), &payer).await;
+    if is_request_error(&response) {
+        return failed(Box::new(response));
+    }
+    Begun::Once(Outcome::Next {
+        result: to_json(&response).into(),
+        cursor: None,
+    })
+}

@@ -1,0 +1,99 @@
+//! Sockets: GraphQL over WebSocket by the subprotocol `graphql-transport-ws`, and by no other.
+//!
+//! Called by the router for an upgrade of `/graphql`. [`protocol`] is a pure machine that says what is to be done, [`socket`] does
+//! it. Invariants: a socket is one task and its operations have none; nobody who is not signed in runs anything; what a client
+//! does not read is not produced; everything is freed when the socket ends, however it ends.
+
+mod message;
+mod operations;
+mod protocol;
+mod socket;
+
+use std::net::IpAddr;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+
+use super::SharedDoor;
+use super::origin;
+use protocol::{Close, Now, Protocol};
+use socket::Opened;
+
+pub use protocol::SocketLimits;
+
+const SUBPROTOCOL: &str = "graphql-transport-ws";
+
+/// Whether the request asks for a socket.
+pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
+    let upgrade = headers.get(header::UPGRADE);
+    upgrade.is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Answers a request for a socket, and runs it.
+pub(super) fn upgrade(door: &SharedDoor, remote: IpAddr, mut request: Request) -> Response {
+    let settings = &door.settings;
+    if !origin::may_connect(
+        request.headers(),
+        &settings.allowed_origins,
+        settings.public_url.as_deref(),
+    ) {
+        return refused(StatusCode::FORBIDDEN, "Pages of this origin may not connect.\n");
+    }
+    let mut response = match create_response_with_body(&request, Body::empty) {
+        Ok(response) => response,
+        Err(_) => return bad_handshake(request.headers()),
+    };
+    // Only a socket can tell a browser why it is refused.
+    let refused = (!offers_subprotocol(request.headers())).then(Close::subprotocol);
+    if refused.is_none() {
+        let subprotocol = HeaderValue::from_static(SUBPROTOCOL);
+        response
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+    }
+    let opened = Opened {
+        limits: settings.sockets,
+        seat: door.seats.take(),
+        place: request.extensions_mut().remove(),
+        remote,
+        protocol: Protocol::new(settings.sockets, Now::of(&door.services.clock)),
+        refused,
+        door: door.clone(),
+    };
+    let upgraded = hyper::upgrade::on(&mut request);
+    door.sockets.spawn(async move {
+        // A client that is gone before it has its socket needs none.
+        if let Ok(upgraded) = upgraded.await {
+            socket::run(upgraded, opened).await;
+        }
+    });
+    response
+}
+
+fn offers_subprotocol(headers: &HeaderMap) -> bool {
+    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut offered = offered
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    offered.any(|name| name.trim() == SUBPROTOCOL)
+}
+
+fn bad_handshake(headers: &HeaderMap) -> Response {
+    const VERSION: HeaderName = header::SEC_WEBSOCKET_VERSION;
+    if headers.get(VERSION).is_some_and(|version| version != "13") {
+        let mut response = refused(
+            StatusCode::UPGRADE_REQUIRED,
+            "Only version 13 of WebSocket is spoken.\n",
+        );
+        response.headers_mut().insert(VERSION, HeaderValue::from_static("13"));
+        return response;
+    }
+    refused(StatusCode::BAD_REQUEST, "This is no WebSocket handshake.\n")
+}
+
+fn refused(status: StatusCode, text: &'static str) -> Response {
+    (status, text).into_response()
+}

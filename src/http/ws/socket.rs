@@ -1,0 +1,446 @@
+//! One socket: a thin driver that carries out what the protocol says, in one task.
+//!
+//! Memory is what counts when there are ten thousand of them, most of them idle: small buffers, one boxed alarm, and nothing
+//! larger than a pointer for what is rare. While the client does not take what was written, nothing is read and each operation
+//! stops at its next result: a slow reader costs its buffers, and its events wait where everybody's are.
+
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, Sink, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use super::operations::{Operations, Step};
+use super::protocol::{Action, Close, Now, Protocol, SocketLimits};
+use crate::graphql::{Caller, ErrorCode, refused_request};
+use crate::http::SharedDoor;
+use crate::http::answer::{Rejection, errors_to_json};
+use crate::http::auth::{self, Refused};
+use crate::http::operation::Running;
+use crate::http::parameters;
+use crate::http::seats::Seat;
+use crate::http::server::Place;
+use crate::http::ws::message;
+use crate::primitives::clock::Alarm;
+
+/// Of reading and of writing, each, in bytes.
+const BUFFER: usize = 4 * 1024;
+/// A longer message is sent in pieces of this size, so that the buffer which the socket keeps stays small.
+const PIECE: usize = 16 * 1024;
+/// Steps that a socket takes before it lets others have their turn.
+const STEPS: usize = 64;
+/// The longest that an alarm is set for.
+const LONGEST_REST: Duration = Duration::from_hours(1);
+
+type SigningIn = BoxFuture<'static, Result<Caller, Refused>>;
+
+/// Runs a socket to its end.
+pub(super) async fn run(upgraded: Upgraded, opened: Opened) {
+    let message_bytes = opened.limits.message_bytes;
+    let config = WebSocketConfig::default()
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(BUFFER)
+        .max_write_buffer_size(4 * PIECE)
+        .max_message_size(Some(message_bytes))
+        .max_frame_size(Some(message_bytes));
+    let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+    let mut socket = Socket::new(stream, opened);
+    std::future::poll_fn(|context| socket.poll(context)).await;
+}
+
+/// What is known about a socket when it is opened.
+pub(super) struct Opened {
+    pub(super) door: SharedDoor,
+    pub(super) limits: SocketLimits,
+    pub(super) seat: Seat,
+    /// Among the connections of the server, for as long as the socket lives.
+    pub(super) place: Option<Place>,
+    /// Where the client is.
+    pub(super) remote: IpAddr,
+    /// Before the client is told that it has a socket, so that its time begins no later than the client thinks.
+    pub(super) protocol: Protocol,
+    /// Why it is closed at once, if it is.
+    pub(super) refused: Option<Close>,
+}
+
+struct Socket {
+    stream: WebSocketStream<TokioIo<Upgraded>>,
+    door: SharedDoor,
+    limits: SocketLimits,
+    seat: Seat,
+    _place: Option<Place>,
+    remote: IpAddr,
+    protocol: Protocol,
+    operations: Operations,
+    refused: Option<Close>,
+    signing_in: Option<SigningIn>,
+    credential: Option<Arc<str>>,
+    /// What is left of a message that is sent in pieces.
+    rest: Option<Bytes>,
+    alarm: Alarm,
+    alarm_at: Duration,
+    drain: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    signed_out: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    is_blocked: bool,
+    /// Frames cannot be read any more: what still comes is thrown away.
+    is_broken: bool,
+    reads_next: bool,
+}
+
+enum Turn {
+    /// Something was done: there may be more.
+    Worked,
+    /// Everything waits.
+    Idle,
+    /// The connection is gone.
+    Over,
+}
+
+impl Socket {
+    fn new(stream: WebSocketStream<TokioIo<Upgraded>>, opened: Opened) -> Self {
+        let clock = &opened.door.services.clock;
+        let alarm_at = clock.elapsed();
+        Self {
+            stream,
+            limits: opened.limits,
+            seat: opened.seat,
+            _place: opened.place,
+            remote: opened.remote,
+            protocol: opened.protocol,
+            operations: Operations::default(),
+            refused: opened.refused,
+            signing_in: None,
+            credential: None,
+            rest: None,
+            alarm: clock.alarm(alarm_at),
+            alarm_at,
+            drain: Some(Box::pin(opened.door.drain.clone().cancelled_owned())),
+            signed_out: None,
+            is_blocked: false,
+            is_broken: false,
+            reads_next: true,
+            door: opened.door,
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now::of(&self.door.services.clock)
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..STEPS {
+            match self.turn(context) {
+                Turn::Worked => {}
+                Turn::Idle if self.is_armed(context) => return Poll::Pending,
+                Turn::Idle => {}
+                Turn::Over => return Poll::Ready(()),
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Sets the alarm to the next thing that is due. Whether it is to be waited for; otherwise it has rung.
+    ///
+    /// An alarm that rings too early costs a look, one that is set anew costs an allocation: so it is only ever brought forward.
+    fn is_armed(&mut self, context: &mut Context<'_>) -> bool {
+        let now = self.now();
+        let due = self.protocol.next_tick(now).min(now.elapsed + LONGEST_REST);
+        if due < self.alarm_at || self.alarm_at <= now.elapsed {
+            self.alarm = self.door.services.clock.alarm(due);
+            self.alarm_at = due;
+        }
+        self.alarm.poll_unpin(context).is_pending()
+    }
+
+    fn turn(&mut self, context: &mut Context<'_>) -> Turn {
+        if let Some(turn) = self.turn_of_time(context) {
+            return turn;
+        }
+        if self.is_blocked && self.flush(context).is_pending() {
+            self.operations.poll_ahead(context);
+            return Turn::Idle;
+        }
+        if self.protocol.is_closing() {
+            return self.turn_of_closing(context);
+        }
+        if let Some(rest) = self.rest.take() {
+            return self.send_piece(rest, OpCode::Data(Data::Continue));
+        }
+        if let Some(turn) = self.turn_of_signing_in(context) {
+            return turn;
+        }
+        // In turn, so that neither a client that keeps sending nor a subscription that keeps giving starves the other.
+        self.reads_next = !self.reads_next;
+        let turn = if self.reads_next {
+            self.turn_of_reading(context)
+                .or_else(|| self.turn_of_operations(context))
+        } else {
+            self.turn_of_operations(context)
+                .or_else(|| self.turn_of_reading(context))
+        };
+        turn.unwrap_or_else(|| match self.flush(context) {
+            Poll::Ready(Err(())) => Turn::Over,
+            Poll::Ready(Ok(())) | Poll::Pending => Turn::Idle,
+        })
+    }
+
+    fn turn_of_time(&mut self, context: &mut Context<'_>) -> Option<Turn> {
+        if let Some(close) = self.refused.take() {
+            let action = self.protocol.close(close, self.now());
+            return Some(self.act(action));
+        }
+        if self
+            .drain
+            .as_mut()
+            .is_some_and(|drain| drain.as_mut().poll(context).is_ready())
+        {
+            self.drain = None;
+            let after = self.door.settings.drain.mul_f64(self.seat.turn());
+            self.protocol.drain(after, self.now());
+        }
+        if self
+            .signed_out
+            .as_mut()
+            .is_some_and(|out| out.as_mut().poll(context).is_ready())
+        {
+            self.signed_out = None;
+            let action = self.protocol.close(Close::signed_out(), self.now());
+            return Some(self.act(action));
+        }
+        if self.alarm_at > self.door.services.clock.elapsed() {
+            return None;
+        }
+        match self.protocol.tick(self.now()) {
+            Action::Rest => None,
+            action => Some(self.act(action)),
+        }
+    }
+
+    /// Waits for the client to answer the close frame, which it can only read as long as we do not drop what it sends.
+    fn turn_of_closing(&mut self, context: &mut Context<'_>) -> Turn {
+        if self.is_broken {
+            return self.discard(context);
+        }
+        match self.stream.poll_next_unpin(context) {
+            Poll::Ready(Some(Ok(_))) => Turn::Worked,
+            Poll::Ready(Some(Err(Error::Capacity(_) | Error::Protocol(_) | Error::Utf8(_)))) => {
+                self.is_broken = true;
+                Turn::Worked
+            }
+            Poll::Ready(Some(Err(_)) | None) => Turn::Over,
+            Poll::Pending => match self.flush(context) {
+                Poll::Ready(Err(())) => Turn::Over,
+                Poll::Ready(Ok(())) | Poll::Pending => Turn::Idle,
+            },
+        }
+    }
+
+    fn discard(&mut self, context: &mut Context<'_>) -> Turn {
+        // The frames that wait are sent, though none is read.
+        if let Poll::Ready(Err(())) = self.flush(context) {
+            return Turn::Over;
+        }
+        let mut scratch = [std::mem::MaybeUninit::uninit(); 1024];
+        let mut scratch = ReadBuf::uninit(&mut scratch);
+        match Pin::new(self.stream.get_mut()).poll_read(context, &mut scratch) {
+            Poll::Ready(Ok(())) if !scratch.filled().is_empty() => Turn::Worked,
+            Poll::Ready(_) => Turn::Over,
+            Poll::Pending => Turn::Idle,
+        }
+    }
+
+    fn turn_of_signing_in(&mut self, context: &mut Context<'_>) -> Option<Turn> {
+        let Poll::Ready(signed_in) = self.signing_in.as_mut()?.as_mut().poll(context) else {
+            return None;
+        };
+        self.signing_in = None;
+        let now = self.now();
+        let action = match signed_in {
+            Ok(caller) => match self.seat.hold(&caller.actor) {
+                Ok(()) => {
+                    self.signed_out = Some(Box::pin(self.seat.signed_out()));
+                    self.protocol.signed_in(caller.expires_at, now)
+                }
+                Err(no_seat) => self.protocol.close(Close::overload(no_seat.to_string()), now),
+            },
+            Err(Refused::Unauthenticated(message)) => self.protocol.close(Close::forbidden(message), now),
+            Err(Refused::Fault(fault)) => {
+                tracing::warn!(%fault, "a socket could not be signed in");
+                let reason = "The service is not available at the moment: try again later";
+                self.protocol.close(Close::overload(reason), now)
+            }
+        };
+        Some(self.act(action))
+    }
+
+    fn turn_of_reading(&mut self, context: &mut Context<'_>) -> Option<Turn> {
+        let Poll::Ready(message) = self.stream.poll_next_unpin(context) else {
+            return None;
+        };
+        let now = self.now();
+        let action = match message {
+            None | Some(Err(Error::Io(_) | Error::ConnectionClosed | Error::AlreadyClosed)) => return Some(Turn::Over),
+            Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => return Some(Turn::Over),
+            Some(Ok(Message::Text(text))) => self.protocol.receive(&text, &self.operations, now),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => self.protocol.hear(now),
+            Some(Ok(Message::Binary(_))) => {
+                let close = Close::malformed("Messages are text, not binary");
+                self.protocol.close(close, now)
+            }
+            Some(Ok(Message::Close(_))) => {
+                // The answer is on its way already.
+                let _answered = self.protocol.close(Close::drain(), now);
+                self.end_operations();
+                Action::Rest
+            }
+            Some(Err(error)) => {
+                self.is_broken = true;
+                self.protocol.close(close_of(&error), now)
+            }
+        };
+        Some(self.act(action))
+    }
+
+    fn turn_of_operations(&mut self, context: &mut Context<'_>) -> Option<Turn> {
+        match self.operations.poll_step(context) {
+            Poll::Ready(Step::Send(text)) => Some(self.send(text)),
+            Poll::Ready(Step::SignedOut) => {
+                let action = self.protocol.close(Close::signed_out(), self.now());
+                Some(self.act(action))
+            }
+            Poll::Pending => None,
+        }
+    }
+
+    fn act(&mut self, action: Action) -> Turn {
+        match action {
+            Action::Rest => Turn::Worked,
+            Action::Send(text) => self.send(text),
+            Action::Ping => self.write(Message::Ping(Bytes::new())),
+            Action::SignIn(credential) => self.sign_in(credential),
+            Action::Start { id, payload } => self.start(id, payload),
+            Action::Stop(id) => {
+                self.operations.remove(&id);
+                Turn::Worked
+            }
+            Action::Close(close) => {
+                self.end_operations();
+                let code = close.code.into();
+                let reason = close.reason.into_owned().into();
+                self.write(Message::Close(Some(CloseFrame { code, reason })))
+            }
+            Action::HangUp => Turn::Over,
+        }
+    }
+
+    fn end_operations(&mut self) {
+        self.operations.clear();
+        self.signing_in = None;
+        self.rest = None;
+    }
+
+    fn sign_in(&mut self, credential: Option<String>) -> Turn {
+        let Some(credential) = credential else {
+            let close =
+                Close::forbidden("Send a token or an API key as authorization in the payload of connection_init");
+            let action = self.protocol.close(close, self.now());
+            return self.act(action);
+        };
+        let credential: Arc<str> = credential.into();
+        self.credential = Some(Arc::clone(&credential));
+        let sign_in = self.door.services.sign_in.clone();
+        self.signing_in = Some(async move { auth::sign_in(&credential, &sign_in).await }.boxed());
+        Turn::Worked
+    }
+
+    fn start(&mut self, id: String, payload: serde_json::Value) -> Turn {
+        let Some(credential) = self.credential.clone() else {
+            return Turn::Worked;
+        };
+        if self.operations.len() >= self.limits.operations {
+            let reason = format!(
+                "this socket runs {} operations: complete one first",
+                self.limits.operations
+            );
+            let refused = refused_request(ErrorCode::RateLimited, reason);
+            return self.send(message::error(&id, &errors_to_json(&refused)));
+        }
+        let parameters = match parameters::from_json(payload) {
+            Ok(parameters) if parameters.query.is_some() || parameters.document_id.is_some() => parameters,
+            rejected => {
+                let reason = match rejected {
+                    Err(Rejection::Malformed(reason)) => reason,
+                    _ => "the payload of subscribe must have a query".to_owned(),
+                };
+                let action = self.protocol.close(Close::malformed(reason), self.now());
+                return self.act(action);
+            }
+        };
+        match self.door.schema.check(parameters) {
+            Ok(operation) => {
+                let sign_in = self.door.services.sign_in.clone();
+                let signing_in = async move { auth::sign_in(&credential, &sign_in).await };
+                let running = Running::begin(&self.door, signing_in, self.remote, operation, None);
+                self.operations.add(id, running);
+                Turn::Worked
+            }
+            Err(refused) => self.send(message::error(&id, &errors_to_json(&refused))),
+        }
+    }
+
+    fn send(&mut self, text: String) -> Turn {
+        if text.len() > PIECE {
+            return self.send_piece(text.into(), OpCode::Data(Data::Text));
+        }
+        self.write(Message::Text(text.into()))
+    }
+
+    fn send_piece(&mut self, mut text: Bytes, opcode: OpCode) -> Turn {
+        let piece = text.split_to(text.len().min(PIECE));
+        let is_last = text.is_empty();
+        self.rest = (!is_last).then_some(text);
+        self.write(Message::Frame(Frame::message(piece, opcode, is_last)))
+    }
+
+    fn write(&mut self, message: Message) -> Turn {
+        // Before each write the buffer was empty or the socket took what was written, so that there is room.
+        match Pin::new(&mut self.stream).start_send(message) {
+            Ok(()) => Turn::Worked,
+            Err(_) => Turn::Over,
+        }
+    }
+
+    fn flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), ()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.is_blocked = flushed.is_pending();
+        if self.is_blocked {
+            self.protocol.blocked(self.now());
+        } else {
+            self.protocol.unblocked();
+        }
+        flushed.map_err(|_| ())
+    }
+}
+
+/// The code for frames that are none.
+fn close_of(error: &Error) -> Close {
+    match error {
+        Error::Capacity(_) => Close::too_large(),
+        Error::Utf8(_) => Close::malformed("Messages are text in UTF-8"),
+        _ => Close::frames(),
+    }
+}
