@@ -133,7 +133,7 @@ async fn begin(
         if let Err(refused) = door.charge(&payer, operation.cost) {
             return failed(refused);
         }
-        return match door.schema.resume(operation.request, caller, after.as_deref()).await {
+        return match door.schema.resume(operation, caller, after.as_deref()).await {
             Ok(live) => Begun::Live(live),
             Err(response) => failed(response),
         };

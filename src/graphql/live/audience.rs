@@ -75,7 +75,7 @@ pub(super) enum Stuck {
 
 impl From<Fault> for Stuck {
     fn from(fault: Fault) -> Self {
-        let passes = matches!(fault, Fault::Unavailable(_));
+        let passes = fault.passes();
         let response = Box::new(ApiError::from(fault).into_response());
         if passes {
             Self::Passing(response)

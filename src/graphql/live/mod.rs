@@ -17,13 +17,15 @@ mod payload;
 mod stage;
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use async_graphql::{Request, Response};
+use async_graphql::Response;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::Schema;
+use super::guard::Operation as Checked;
 use super::context::Caller;
 use super::errors::{self, ApiError, ErrorCode, refused_request};
 use super::loaders::Loaders;
@@ -58,13 +60,23 @@ pub enum LiveEnd {
 }
 
 /// The messages of one subscription, in order. It goes on until it is dropped, or yields why it ended as its last item.
-pub struct Live(Pin<Box<dyn Stream<Item = Result<LiveItem, LiveEnd>> + Send>>);
+pub struct Live {
+    messages: Pin<Box<dyn Stream<Item = Result<LiveItem, LiveEnd>> + Send>>,
+    waits: Arc<AtomicBool>,
+}
+
+impl Live {
+    /// Whether, when it was last polled, all that was known to have happened had been told.
+    pub fn is_waiting(&self) -> bool {
+        self.waits.load(Ordering::Relaxed)
+    }
+}
 
 impl Stream for Live {
     type Item = Result<LiveItem, LiveEnd>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_next_unpin(cx)
+        self.messages.poll_next_unpin(cx)
     }
 }
 
@@ -75,16 +87,16 @@ impl std::fmt::Debug for Live {
 }
 
 impl Schema {
-    /// Starts a subscription. What cannot be subscribed to, or not by this caller, is answered. The caller may have signed in long
-    /// ago: who it is by now is looked up here.
-    pub async fn subscribe(&self, request: Request, caller: Caller) -> Result<Live, Box<Response>> {
-        self.resume(request, caller, None).await
+    /// Starts a subscription that has been checked. What cannot be subscribed to, or not by this caller, is answered. The caller
+    /// may have signed in long ago: who it is by now is looked up here.
+    pub async fn subscribe(&self, checked: Checked, caller: Caller) -> Result<Live, Box<Response>> {
+        self.resume(checked, caller, None).await
     }
 
     /// As [`Self::subscribe`], after the cursor `last`, if there is one, whatever the document says: for transports that keep the
     /// place themselves.
-    pub async fn resume(&self, request: Request, caller: Caller, last: Option<&str>) -> Result<Live, Box<Response>> {
-        let operation = Operation::take(request, &self.documents)?;
+    pub async fn resume(&self, checked: Checked, caller: Caller, last: Option<&str>) -> Result<Live, Box<Response>> {
+        let operation = Operation::take(checked.request, &self.documents)?;
         let services = &self.services;
         let fault = |fault| Box::new(ApiError::from(fault).into_response());
         let mut plan = match self.plan(&operation, &caller).await {
@@ -125,8 +137,10 @@ impl Schema {
         let audience = self.audiences.join(self, &operation, aim, &caller);
         // Boxed, so that it is moved about by its address.
         let follower = Box::new(Follower::start(audience, caller, listening));
-        let items = stream::unfold(Some(follower), async |follower| follower?.next().await);
-        Ok(Live(Box::pin(items)))
+        Ok(Live {
+            waits: follower.waits(),
+            messages: Box::pin(stream::unfold(Some(follower), async |follower| follower?.next().await)),
+        })
     }
 
     /// Executes a subscription to learn what it is about; a refusal is its answer.

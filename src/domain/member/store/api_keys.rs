@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::domain::database::bulk::Rows;
+use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::fault::Fault;
 use crate::primitives::actor::Permissions;
 use crate::primitives::clock::Timestamp;
