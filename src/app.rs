@@ -4,12 +4,16 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use tokio_util::sync::CancellationToken;
 
 use crate::adapters::database::{self, OpenError, OpenOptions};
+use crate::adapters::gateway::NoGateway;
+use crate::adapters::gateway::simulated::SimulatedGateway;
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
-use crate::config::{AuthSettings, Settings};
+use crate::config::{AuthSettings, GatewayKind, Settings};
 use crate::domain::Services;
 use crate::domain::database::Database;
 use crate::domain::fault::Fault;
@@ -19,19 +23,25 @@ use crate::domain::ledger::model::Policy;
 use crate::domain::ledger::sessions::Sessions;
 use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings, SilentBell};
 use crate::domain::member::{Accounts, ApiKeys, KeySetSource, Members, SignIn, SignInSettings, open_installation};
-use crate::domain::top_up::TopUps;
+use crate::domain::top_up::gateway::PaymentGateway;
+use crate::domain::top_up::{
+    AutoTopUps, Charging, Desk, PaymentMethods, ReceiveError, Reconciler, Refunding, TopUps, Webhooks,
+};
 use crate::graphql::{self, ExportLinks};
 use crate::http;
 use crate::primitives::clock::Clock;
 
 /// What a caller who is told BUSY is told to wait.
 const RETRY_AFTER_SECONDS: u32 = 1;
+/// Between deliveries of what the simulated payment gateway has to tell.
+const DELIVERY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Everything that is running. End it with [`Self::close`].
 #[derive(Clone)]
 pub struct App {
     services: Services,
     database: Database,
+    simulated_gateway: Option<SimulatedGateway>,
 }
 
 /// Why the application does not start.
@@ -54,6 +64,9 @@ pub enum StartError {
     /// The address of the keys that sign tokens is no good.
     #[error("setting auth.jwks_url {0}")]
     KeySet(#[from] InvalidKeySetUrl),
+    /// The simulated payment gateway's file cannot be read.
+    #[error("cannot read what the simulated payment gateway remembers: {0}")]
+    SimulatedGateway(#[from] std::io::Error),
     /// The database does not answer.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -98,11 +111,19 @@ impl App {
         let bell = Arc::new(SilentBell);
         let ledger = Ledger::start(handle(), time(), installation.epoch, ledger_settings, bell);
         let api_keys = ApiKeys::new(time(), handle());
+        let (simulated_gateway, gateway) = open_gateway(settings, &clock)?;
+        let desk = Desk::new(time(), handle(), ledger.clone(), gateway);
         let services = Services {
             accounts: Accounts::new(time(), handle(), ledger.clone()),
             members: Members::new(handle(), ledger.clone()),
             sign_in: SignIn::new(time(), handle(), api_keys.clone(), sign_in_settings),
-            top_ups: TopUps::new(handle(), ledger.clone()),
+            top_ups: TopUps::new(desk.clone()),
+            payment_methods: PaymentMethods::new(desk.clone()),
+            auto_top_ups: AutoTopUps::new(desk.clone()),
+            charging: Charging::new(desk.clone()),
+            refunding: Refunding::new(desk.clone()),
+            webhooks: Webhooks::new(desk.clone()),
+            reconciler: Reconciler::new(desk),
             credit_log: CreditLog::new(handle()),
             sessions: Sessions::new(handle()),
             lots: Lots::new(handle()),
@@ -110,7 +131,16 @@ impl App {
             ledger,
             clock: time(),
         };
-        Ok(Self { services, database })
+        Ok(Self {
+            services,
+            database,
+            simulated_gateway,
+        })
+    }
+
+    /// The payment gateway, where it is the embedded one.
+    pub fn simulated_gateway(&self) -> Option<&SimulatedGateway> {
+        self.simulated_gateway.as_ref()
     }
 
     /// The use cases.
@@ -130,7 +160,38 @@ impl App {
         let door = http::Settings {
             allowed_origins: settings.cors_origins.clone(),
         };
-        http::router(schema, self.services.clone(), export_links, &door)
+        let router = http::router(schema, self.services.clone(), export_links, &door);
+        match self.simulated_gateway.clone() {
+            Some(gateway) => {
+                let confirm = move |id: &str, confirms: bool| gateway.authenticate(id, confirms);
+                router.merge(http::payment_page(Arc::new(confirm)))
+            }
+            None => router,
+        }
+    }
+
+    /// Delivers what the embedded payment gateway has to tell, as another one would by its webhooks. Tells how much it was.
+    pub async fn deliver_messages(&self) -> Result<usize, ReceiveError> {
+        let messages = self.simulated_gateway.as_ref().map(SimulatedGateway::take_messages);
+        let messages = messages.unwrap_or_default();
+        let delivered = messages.len();
+        for (body, signature) in messages {
+            self.services.webhooks.receive(body, &signature).await?;
+        }
+        Ok(delivered)
+    }
+
+    /// Goes on delivering until told to stop.
+    pub async fn keep_delivering(self, stop: CancellationToken) {
+        while stop
+            .run_until_cancelled(tokio::time::sleep(DELIVERY_INTERVAL))
+            .await
+            .is_some()
+        {
+            if let Err(error) = self.deliver_messages().await {
+                tracing::warn!(%error, "a message of the simulated payment gateway was not taken in");
+            }
+        }
     }
 
     /// Answers what waits, writes down what was remembered, and closes the database.
@@ -144,6 +205,26 @@ impl App {
         self.services.ledger.shutdown().await;
         self.services.api_keys.flush_last_used().await
     }
+}
+
+/// What the simulated gateway remembers, in the data directory.
+const SIMULATED_GATEWAY_FILE: &str = "simulated-gateway.json";
+
+type Gateway = (Option<SimulatedGateway>, Arc<dyn PaymentGateway>);
+
+fn open_gateway(settings: &Settings, clock: &Clock) -> Result<Gateway, StartError> {
+    Ok(match settings.gateway.kind {
+        GatewayKind::None => (None, Arc::new(NoGateway)),
+        GatewayKind::Simulated => {
+            let file = settings.data_dir.join(SIMULATED_GATEWAY_FILE);
+            let url = match &settings.public_url {
+                Some(url) => url.clone(),
+                None => format!("http://{}", settings.listen),
+            };
+            let gateway = SimulatedGateway::open(clock.clone(), file)?.at(&url);
+            (Some(gateway.clone()), Arc::new(gateway))
+        }
+    })
 }
 
 fn engine_settings(database: &Database, settings: &Settings) -> EngineSettings {

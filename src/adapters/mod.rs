@@ -1,4 +1,5 @@
 //! The outside world behind the domain's ports. Built by `app` and by commands; the domain never names what is in here.
 
 pub mod database;
+pub mod gateway;
 pub mod key_set;

@@ -86,6 +86,7 @@ impl Server {
         let links = settings.public_url.as_deref().unwrap_or(&self.url);
         let router = app.router(settings, links);
         let workers = Workers::start(app.services());
+        let delivering = tokio::spawn(app.clone().keep_delivering(stop.clone()));
         let serving = tokio::spawn(http::serve(self.listener, router, stop.clone().cancelled_owned()));
         let told = match ready() {
             Ok(()) => {
@@ -101,6 +102,7 @@ impl Server {
         let served = tokio::time::timeout(DRAIN, serving).await;
         abort.abort();
         workers.stop().await;
+        delivering.await?;
         app.close().await?;
         told?;
         match served {

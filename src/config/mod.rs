@@ -80,6 +80,8 @@ pub struct Settings {
     pub engine: EngineSettings,
     /// How far completing a session may go beyond what was booked.
     pub overage_limit: Credits,
+    /// How cards are charged.
+    pub gateway: GatewaySettings,
     /// Sites whose pages may call the API.
     pub cors_origins: Vec<String>,
     /// Directives for what is logged.
@@ -109,6 +111,22 @@ pub struct AuthSettings {
     pub issuer: Option<String>,
     /// The audience that tokens must name.
     pub audience: Option<String>,
+}
+
+/// Who charges cards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GatewayKind {
+    /// Nobody.
+    None,
+    /// The embedded gateway, which moves no money.
+    Simulated,
+}
+
+/// How cards are charged.
+#[derive(Clone, Copy, Debug)]
+pub struct GatewaySettings {
+    /// By whom.
+    pub kind: GatewayKind,
 }
 
 /// How commands are gathered into transactions.
@@ -218,6 +236,16 @@ impl Settings {
                     return Err(read.invalid("ledger.overage_limit"));
                 }
                 credits
+            },
+            gateway: GatewaySettings {
+                kind: match read.text("gateway.kind")? {
+                    Some(_) => read.one_of(
+                        "gateway.kind",
+                        &[("simulated", GatewayKind::Simulated), ("none", GatewayKind::None)],
+                    )?,
+                    None if development => GatewayKind::Simulated,
+                    None => GatewayKind::None,
+                },
             },
             cors_origins: read.origins("http.cors_origins")?,
             log_level: {

@@ -86,6 +86,7 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
                 .await;
             found(api_key)?.flatten().map(|api_key| ApiKey::new(api_key).into())
         }
+        IdKind::TopUpAttempt | IdKind::PaymentMethod | IdKind::AutoTopUp | IdKind::TopUpDecision => None,
     })
 }
 

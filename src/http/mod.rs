@@ -1,18 +1,21 @@
 //! The door: GraphQL over HTTP, files, and whether we are well.
 //!
 //! Called by `serve`, the demo and the tests. Invariants: a body is read only up to a bound; whoever is not signed in reaches
-//! nothing but the schema itself, health and signed links; a handler may be dropped at any `await` because its client hung up,
+//! nothing but the schema itself, health, signed links and signed webhooks; a handler may be dropped at any `await` because its client hung up,
 //! which harms nothing, for every transaction runs in a task of its own.
 
 mod auth;
 mod export;
 mod graphql;
 mod health;
+mod payment_page;
+mod webhooks;
 
 use std::future::Future;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
@@ -23,6 +26,8 @@ use tower_http::trace::TraceLayer;
 
 use crate::domain::Services;
 use crate::graphql::{ErrorCode, ExportLinks, Schema, refused_request};
+
+pub use payment_page::{Confirm, payment_page};
 
 /// What the door may be told.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +58,10 @@ pub fn router(schema: Schema, services: Services, export_links: ExportLinks, set
         .route("/", get(welcome))
         .route("/graphql", post(graphql::post).get(graphql::get))
         .route("/exports/credit-log", get(export::credit_log))
+        .route(
+            "/webhooks/stripe",
+            post(webhooks::stripe).layer(DefaultBodyLimit::max(webhooks::MAX_BODY_BYTES)),
+        )
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .fallback(no_such_path)

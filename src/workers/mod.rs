@@ -6,6 +6,7 @@
 
 mod key_use;
 mod sweeper;
+mod top_ups;
 
 use std::future::Future;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::domain::Services;
 
 pub use key_use::KeyUse;
 pub use sweeper::Sweeper;
+pub use top_ups::TopUpWork;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -36,12 +38,26 @@ impl Workers {
         let stop = CancellationToken::new();
         let sweeper = Sweeper::new(services.ledger.clone());
         let key_use = KeyUse::new(services.api_keys.clone());
+        let top_ups = TopUpWork::new(services.clone());
+        let (charging, rules, webhooks) = (top_ups.clone(), top_ups.clone(), top_ups.clone());
         let keepers = vec![
             tokio::spawn(keep_running("sweeper", stop.clone(), move |stop| {
                 sweeper.clone().run(stop)
             })),
             tokio::spawn(keep_running("key use", stop.clone(), move |stop| {
                 key_use.clone().run(stop)
+            })),
+            tokio::spawn(keep_running("charging", stop.clone(), move |stop| {
+                charging.clone().charge(stop)
+            })),
+            tokio::spawn(keep_running("auto top-up", stop.clone(), move |stop| {
+                rules.clone().evaluate(stop)
+            })),
+            tokio::spawn(keep_running("webhooks", stop.clone(), move |stop| {
+                webhooks.clone().listen(stop)
+            })),
+            tokio::spawn(keep_running("reconciler", stop.clone(), move |stop| {
+                top_ups.clone().reconcile(stop)
             })),
         ];
         Self { stop, keepers }

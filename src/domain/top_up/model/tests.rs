@@ -1,0 +1,1 @@
+//! Rules of purchases, by example and by random histories.
