@@ -51,6 +51,7 @@ pub struct Mutation(
     member::MemberMutation,
     ledger::CreditMutation,
     member::ApiKeyMutation,
+    top_up::TopUpMutation,
 );
 
 type Inner = async_graphql::Schema<Query, Mutation, EmptySubscription>;

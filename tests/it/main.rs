@@ -18,4 +18,5 @@ mod scratch;
 #[path = "../../src/domain/database/server_for_tests.rs"]
 mod server_for_tests;
 mod tidy;
+mod top_ups;
 mod verify;

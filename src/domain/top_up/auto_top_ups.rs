@@ -24,6 +24,7 @@ use super::model::{
     AutoTopUp, AutoTopUpPatch, AutoTopUpState, Decision, DecisionOutcome, NewPurchase, PatchFacts, PatchRefusal,
     PauseReason, PaymentMethod, Purchase, ShownPauseReason, Snapshot, StoredDecision, TopUp, TopUpOrigin,
 };
+use super::reading::require_to_see;
 use super::store;
 use super::terms::AccountTerms;
 
@@ -77,7 +78,7 @@ impl AutoTopUps {
 
     /// The account's rule as it shows now.
     pub async fn view(&self, actor: &Actor, account_id: AccountId) -> Result<AutoTopUpView, QueryError> {
-        actor.require(account_id, Permission::ReadCreditLog)?;
+        require_to_see(actor, account_id)?;
         let connection = self.desk.database.read();
         let balances = self.desk.ledger.balances(&[account_id]).await?;
         let balance = balances.get(&account_id).ok_or(AccessError::NotFound)?;
@@ -143,7 +144,7 @@ impl AutoTopUps {
         account_id: AccountId,
         request: &PageRequest<DecisionPosition>,
     ) -> Result<Page<StoredDecision, DecisionPosition>, QueryError> {
-        actor.require(account_id, Permission::ReadCreditLog)?;
+        require_to_see(actor, account_id)?;
         let mut keyset = store::decisions_keyset();
         keyset.turn_to(true, request, |(at, id)| (at.millis(), id.uuid()));
         let scan = keyset.scan(&self.desk.database, account_id, request.limit).await?;
@@ -158,7 +159,7 @@ impl AutoTopUps {
         account_id: AccountId,
         ids: &[TopUpDecisionId],
     ) -> Result<HashMap<TopUpDecisionId, StoredDecision>, QueryError> {
-        actor.require(account_id, Permission::ReadCreditLog)?;
+        require_to_see(actor, account_id)?;
         Ok(store::decisions_by_ids(&self.desk.database, account_id, ids).await?)
     }
 

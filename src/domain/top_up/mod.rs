@@ -16,6 +16,7 @@ mod error;
 pub mod gateway;
 pub mod model;
 mod payment_methods;
+mod reading;
 mod reconciling;
 mod refunding;
 mod requests;
@@ -139,7 +140,7 @@ impl TopUps {
         account_id: AccountId,
         ids: &[TopUpId],
     ) -> Result<HashMap<TopUpId, TopUp>, QueryError> {
-        actor.require(account_id, Permission::ReadCreditLog)?;
+        reading::require_to_see(actor, account_id)?;
         Ok(store::by_ids(&self.desk.database, account_id, ids).await?)
     }
 }

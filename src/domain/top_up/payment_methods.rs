@@ -16,6 +16,7 @@ use super::desk::{Desk, Turn};
 use super::error::PaymentMethodError;
 use super::gateway::{Card, CardSetup, GatewayError};
 use super::model::{AutoTopUp, PaymentMethod};
+use super::reading::require_to_see;
 use super::store;
 
 /// The longest id of a card that a gateway gives.
@@ -35,7 +36,7 @@ impl PaymentMethods {
 
     /// The account's cards, oldest first.
     pub async fn list(&self, actor: &Actor, account_id: AccountId) -> Result<Vec<PaymentMethod>, QueryError> {
-        actor.require(account_id, Permission::ReadCreditLog)?;
+        require_to_see(actor, account_id)?;
         let cards = store::payment_methods(self.desk.database.read(), account_id).await?;
         Ok(cards.into_iter().filter(|card| card.removed_at.is_none()).collect())
     }
@@ -47,7 +48,7 @@ impl PaymentMethods {
         account_id: AccountId,
         ids: &[PaymentMethodId],
     ) -> Result<HashMap<PaymentMethodId, PaymentMethod>, QueryError> {
-        actor.require(account_id, Permission::ReadCreditLog)?;
+        require_to_see(actor, account_id)?;
         Ok(store::payment_methods_by_ids(&self.desk.database, account_id, ids).await?)
     }
 

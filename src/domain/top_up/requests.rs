@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::fault::QueryError;
 use crate::domain::ledger;
 use crate::domain::ledger::model::{AccountStatus, Canonical, KeyRecord, Origin, Outcome};
 use crate::primitives::actor::{Actor, Permission};
@@ -111,16 +112,20 @@ impl TopUps {
         actor: &Actor,
         account_id: AccountId,
         credits: Credits,
-    ) -> Result<TopUpQuote, TopUpError> {
+    ) -> Result<TopUpQuote, QueryError> {
         actor.require(account_id, Permission::ReadOwnUsage)?;
+        let invalid = |message| QueryError::Invalid {
+            field: "credits",
+            message,
+        };
         let terms = store::account_terms(self.desk.database.read(), account_id).await?;
         if !credits.is_positive() || credits > Credits::MAX {
-            return Err(invalid_credits(format!("must be above 0 and at most {}", Credits::MAX)));
+            return Err(invalid(format!("must be above 0 and at most {}", Credits::MAX)));
         }
         let price = terms.price_of(credits);
         let least = self.desk.gateway.minimum(terms.currency);
         Ok(TopUpQuote {
-            price: price.ok_or_else(|| invalid_credits("cost more than can be charged".to_owned()))?,
+            price: price.ok_or_else(|| invalid("cost more than can be charged".to_owned()))?,
             minimum: fewest(least, |credits| terms.price_of(credits)),
             maximum: Credits::MAX,
             step: Credits::from_units(1),

@@ -8,6 +8,7 @@ mod attempt;
 mod auto_top_up;
 mod evaluation;
 mod failure;
+mod outcome;
 mod payment_method;
 mod purchase;
 mod settings;
@@ -19,10 +20,9 @@ pub use attempt::{Attempt, AttemptOutcome, Step};
 pub use auto_top_up::{AutoTopUp, AutoTopUpState, Consent, PauseReason, ShownPauseReason};
 pub use evaluation::{Decision, DecisionOutcome, Snapshot, StoredDecision, most_amounts};
 pub use failure::{Explanation, FailureCode, FixBy, NextStep};
+pub use outcome::target_of_return;
 pub use payment_method::{PaymentMethod, PaymentMethodStatus, Suspension};
-pub use purchase::{
-    CancelRefusal, Change, Errand, MAX_DECLINES, NewPurchase, Purchase, RetryFacts, RetryRefusal, target_of_return,
-};
+pub use purchase::{CancelRefusal, Change, Errand, MAX_DECLINES, NewPurchase, Purchase, RetryFacts, RetryRefusal};
 pub use settings::{AutoTopUpPatch, PatchFacts, PatchRefusal};
 pub use top_up::{TopUp, TopUpFilter, TopUpOrigin, TopUpStatus};
 

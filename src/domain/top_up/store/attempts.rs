@@ -220,3 +220,19 @@ pub(in super::super) async fn is_charged(
     let values = vec![Value::from(account_id.number()), id.uuid().into()];
     Ok(number(tx, sql, values).await?.is_some_and(|count| count > 0))
 }
+
+/// Attempts by id.
+pub(in super::super) async fn by_ids(
+    database: &Database,
+    account_id: AccountId,
+    ids: &[TopUpAttemptId],
+) -> Result<HashMap<TopUpAttemptId, Attempt>, Fault> {
+    let rows = Entity::find()
+        .filter(Column::AccountId.eq(account_id.number()))
+        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .all(database.read())
+        .await?;
+    rows.into_iter()
+        .map(|row| attempt(row).map(|attempt| (attempt.id, attempt)))
+        .collect()
+}

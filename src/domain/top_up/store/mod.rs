@@ -24,7 +24,10 @@ use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
 
-pub(super) use attempts::{due as due_attempts, is_charged, purchase, recent_declines, save_purchase, usage_by_rule};
+pub(super) use attempts::{
+    attempts_of, by_ids as attempts_by_ids, due as due_attempts, is_charged, purchase, recent_declines, save_purchase,
+    usage_by_rule,
+};
 pub(super) use auto_top_ups::{
     decision, decisions_by_ids, decisions_keyset, due as due_rules, find as find_rule, insert_decision, last_decision,
     save as save_rule,
