@@ -5,6 +5,8 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use data_encoding::BASE32_DNSSEC;
 use sha2::{Digest, Sha256};
@@ -277,6 +279,30 @@ impl IdSeed {
     /// A given seed: for tests and simulations.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+}
+
+/// Where seeds come from: chance, or a count for those who want the same ids again.
+#[derive(Clone, Debug, Default)]
+pub struct IdSeeds(Option<Arc<AtomicU64>>);
+
+impl IdSeeds {
+    /// Fresh seeds.
+    pub fn random() -> Self {
+        Self(None)
+    }
+
+    /// The same seeds again, in the same order: for simulations.
+    pub fn counted(from: u64) -> Self {
+        Self(Some(Arc::new(AtomicU64::new(from))))
+    }
+
+    /// The next one.
+    pub fn next_seed(&self) -> IdSeed {
+        match &self.0 {
+            None => IdSeed::random(),
+            Some(count) => IdSeed(u128::from(count.fetch_add(1, Ordering::SeqCst)).to_be_bytes()),
+        }
     }
 }
 

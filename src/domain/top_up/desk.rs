@@ -10,7 +10,7 @@ use crate::domain::fault::Fault;
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::primitives::actor::AccessError;
 use crate::primitives::clock::{Clock, Timestamp};
-use crate::primitives::ids::{AccountId, IdMint, IdSeed};
+use crate::primitives::ids::{AccountId, IdMint, IdSeeds};
 use crate::primitives::money::Currency;
 
 use super::gateway::PaymentGateway;
@@ -24,6 +24,7 @@ pub struct Desk {
     pub(super) database: Database,
     pub(super) ledger: Ledger,
     pub(super) gateway: Arc<dyn PaymentGateway>,
+    seeds: IdSeeds,
 }
 
 impl Desk {
@@ -34,7 +35,14 @@ impl Desk {
             database,
             ledger,
             gateway,
+            seeds: IdSeeds::random(),
         }
+    }
+
+    /// The same desk, whose ids come from these seeds.
+    #[must_use]
+    pub fn with_seeds(self, seeds: IdSeeds) -> Self {
+        Self { seeds, ..self }
     }
 
     /// Runs `work` in a transaction that has the account's lock, and writes the account's figures in the end.
@@ -59,7 +67,7 @@ impl Desk {
                         account_id,
                         now,
                         locked,
-                        ids: IdMint::new(IdSeed::random(), now),
+                        ids: IdMint::new(desk.seeds.next_seed(), now),
                         gateway: Arc::clone(&desk.gateway),
                     };
                     let before = turn.locked.header.clone();

@@ -216,11 +216,11 @@ impl Turn<'_> {
 }
 
 /// The card that is named, else the one that was charged last, else the default one.
-pub(super) fn choose_card<'a>(
-    cards: &'a [PaymentMethod],
+pub(super) fn choose_card(
+    cards: &[PaymentMethod],
     named: Option<PaymentMethodId>,
     last: Option<PaymentMethodId>,
-) -> Result<Option<&'a PaymentMethod>, TopUpError> {
+) -> Result<Option<&PaymentMethod>, TopUpError> {
     let present = || cards.iter().filter(|card| card.removed_at.is_none());
     if let Some(named) = named {
         let card = present().find(|card| card.id == named);

@@ -61,6 +61,7 @@ impl PaymentMethod {
     }
 
     /// How it stands.
+    #[allow(clippy::unused_async, reason = "resolvers are async")]
     async fn status(&self, ctx: &Context<'_>) -> Result<PaymentMethodStatus, ApiError> {
         Ok(self.0.status(scope(ctx)?.now()).into())
     }

@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::top_up::gateway::{
-    Answer, Card, CardSetup, Charge, Confirmation, GatewayError, InvalidWebhook, NewCharge, Notice, PaymentGateway,
+    Answer, Card, CardSetup, Charge, Confirmation, DisputeStatus, GatewayError, InvalidWebhook, NewCharge, Notice,
+    PaymentGateway,
 };
 use crate::domain::top_up::model::FailureCode;
 use crate::primitives::clock::{Clock, Timestamp};
@@ -62,6 +63,10 @@ pub struct ChargedObject {
     pub charges: u32,
     /// What was charged each time.
     pub amount_minor: i64,
+    /// What went back of it by refunds and late failures.
+    pub returned_minor: i64,
+    /// How a dispute about it stands.
+    pub dispute: Option<DisputeStatus>,
 }
 
 impl SimulatedGateway {
@@ -106,6 +111,11 @@ impl SimulatedGateway {
         self.shared().chaos = chaos.map(|chaos| (chaos, Dice::new(seed)));
     }
 
+    /// The outage behind cards that hang or cannot be reached is over: they pay from now on.
+    pub fn end_outage(&self) {
+        self.change(|state, _| state.mend_cards());
+    }
+
     /// The customer confirms with the bank, or gives up. Tells whether that was waited for.
     pub fn authenticate(&self, charge_id: &str, confirms: bool) -> bool {
         self.change(|state, now| state.authenticate(charge_id, confirms, now))
@@ -136,10 +146,12 @@ impl SimulatedGateway {
         intents
             .into_values()
             .map(|intent| ChargedObject {
+                dispute: intent.dispute_status(),
                 id: intent.id,
                 reference: intent.reference,
                 charges: intent.charges,
                 amount_minor: intent.amount_minor,
+                returned_minor: intent.returned_minor,
             })
             .collect()
     }

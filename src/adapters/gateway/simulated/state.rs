@@ -120,7 +120,7 @@ pub(super) struct Intent {
 }
 
 /// A dispute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Dispute {
     Open,
     Lost,
@@ -175,20 +175,17 @@ impl State {
             .cards
             .iter()
             .find(|(_, card)| card.customer_id == customer_id && card.token == token);
-        let id = match known.map(|(id, _)| id.clone()) {
-            Some(id) => id,
-            None => {
-                let id = self.next_id("pm");
-                let card = KeptCard {
-                    token: token.to_owned(),
-                    customer_id: customer_id.to_owned(),
-                    behaviour,
-                    has_declined: false,
-                };
-                self.cards.insert(id.clone(), card);
-                id
-            }
+        if let Some((id, _)) = known {
+            return Some(card(id, token));
+        }
+        let id = self.next_id("pm");
+        let kept = KeptCard {
+            token: token.to_owned(),
+            customer_id: customer_id.to_owned(),
+            behaviour,
+            has_declined: false,
         };
+        self.cards.insert(id.clone(), kept);
         Some(card(&id, token))
     }
 
@@ -239,7 +236,7 @@ impl State {
         if !is_open || !intent.confirm_keys.insert(key.to_owned()) {
             return Some(Confirmed::Answered);
         }
-        intent.card_id = card_id.to_owned();
+        card_id.clone_into(&mut intent.card_id);
         let behaviour = match card.behaviour {
             Behaviour::DeclinesOnce if !card.has_declined => Behaviour::Declines(Reason::Declined),
             Behaviour::DeclinesOnce => Behaviour::Pays,
@@ -335,11 +332,12 @@ impl State {
         Some(true)
     }
 
+    /// A dispute goes one way: opened, lost, won. One that was lost may still be won; none is opened again.
     pub(super) fn dispute(&mut self, id: &str, dispute: Dispute, now: Timestamp) -> bool {
         let Some(intent) = self.intents.get_mut(id) else {
             return false;
         };
-        if intent.status != IntentStatus::Succeeded {
+        if intent.status != IntentStatus::Succeeded || intent.dispute >= Some(dispute) {
             return false;
         }
         intent.dispute = Some(dispute);
@@ -375,6 +373,15 @@ impl State {
         }
     }
 
+    /// Cards that hang or cannot be reached pay from now on.
+    pub(super) fn mend_cards(&mut self) {
+        for card in self.cards.values_mut() {
+            if matches!(card.behaviour, Behaviour::Hangs | Behaviour::Unavailable) {
+                card.behaviour = Behaviour::Pays;
+            }
+        }
+    }
+
     fn tell(&mut self, kind: &str, id: &str, now: Timestamp) {
         let event_id = self.next_id("evt");
         let body = json!({
@@ -401,6 +408,14 @@ pub(super) fn card(id: &str, token: &str) -> Card {
 }
 
 impl Intent {
+    pub(super) fn dispute_status(&self) -> Option<DisputeStatus> {
+        self.dispute.map(|dispute| match dispute {
+            Dispute::Open => DisputeStatus::Open,
+            Dispute::Lost => DisputeStatus::Lost,
+            Dispute::Won => DisputeStatus::Won,
+        })
+    }
+
     /// As the port has it. `page` is where customers confirm with the bank.
     pub(super) fn charge(&self, page: &str) -> Charge {
         let status = match self.status {
@@ -410,11 +425,7 @@ impl Intent {
             IntentStatus::Succeeded => ChargeStatus::Succeeded,
             IntentStatus::Canceled => ChargeStatus::Canceled,
         };
-        let dispute = self.dispute.map(|dispute| match dispute {
-            Dispute::Open => DisputeStatus::Open,
-            Dispute::Lost => DisputeStatus::Lost,
-            Dispute::Won => DisputeStatus::Won,
-        });
+        let dispute = self.dispute_status();
         Charge {
             id: self.id.clone(),
             reference: Some(self.reference.clone()),

@@ -194,8 +194,8 @@ impl AutoTopUp {
             return Decision::no(Outcome::CoolingDown);
         }
         let may_charge =
-            |card: &&PaymentMethod| card.may_be_charged_again() && card.status(now) != PaymentMethodStatus::Expired;
-        if seen.card.filter(may_charge).is_none() {
+            |card: &PaymentMethod| card.may_be_charged_again() && card.status(now) != PaymentMethodStatus::Expired;
+        if !seen.card.is_some_and(may_charge) {
             return Decision::no(Outcome::NoPaymentMethod);
         }
         let gap = trigger.units().saturating_sub(seen.available.units());
