@@ -13,7 +13,7 @@ use ledgerbell::domain::member::{Accounts, NewAccount, open_installation};
 use ledgerbell::domain::top_up::model::{AutoTopUpPatch, PaymentMethod};
 use ledgerbell::domain::top_up::{
     AutoTopUpChange, AutoTopUps, Charging, Desk, NewRefund, NewTopUp, PaymentMethods, Reconciler, Refunding, TopUp,
-    TopUpFilter, TopUpRetry, TopUps, Webhooks,
+    TopUpFilter, TopUpRetry, TopUpStatus, TopUps, Webhooks,
 };
 use ledgerbell::primitives::actor::Actor;
 use ledgerbell::primitives::clock::{Clock, Timestamp};
@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 use crate::dice::Dice;
 use crate::unreliable::Unreliable;
 
-const TOKENS: [&str; 16] = [
+const TOKENS: [&str; 20] = [
     "card_ok",
     "card_ok-2",
     "card_ok-3",
@@ -43,6 +43,11 @@ const TOKENS: [&str; 16] = [
     "card_declines_once",
     "card_fails_late",
     "card_disputed",
+    // Those whose outcome is open the longest come up more often.
+    "card_authenticate-2",
+    "card_authenticate-3",
+    "card_dies_after_charge-2",
+    "card_slow-2",
 ];
 /// The rule's cap, which never changes: 60.00.
 pub(crate) const CAP_MINOR: i64 = 6_000;
@@ -257,7 +262,15 @@ impl World {
     }
 
     async fn press_retry(&mut self) {
-        let Some(top_up) = self.any().await else { return };
+        // Mostly one that may be retried.
+        let mut all = self.all().await;
+        let is_failed = |top_up: &TopUp| matches!(top_up.status, TopUpStatus::Failed | TopUpStatus::RequiresAction);
+        if self.dice.below(4) > 0 {
+            all.retain(is_failed);
+        }
+        let Some(top_up) = self.dice.one_of(&all).cloned() else {
+            return;
+        };
         let again = TopUpRetry {
             top_up_id: top_up.id,
             payment_method_id: self.any_card().await.map(|card| card.id),
@@ -376,8 +389,11 @@ impl World {
         };
         match self.dice.below(6) {
             0..=2 => {
+                // The customer looks at every page that is open.
                 let confirms = self.dice.below(3) > 0;
-                self.gateway.authenticate(&object.id, confirms);
+                for object in &objects {
+                    self.gateway.authenticate(&object.id, confirms);
+                }
             }
             3 => {
                 let minor = 1 + i64::try_from(self.dice.below(1_000)).expect("small");
