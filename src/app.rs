@@ -163,6 +163,7 @@ impl App {
         let router = http::router(schema, self.services.clone(), export_links, &door);
         match self.simulated_gateway.clone() {
             Some(gateway) => {
+                gateway.send_customers_to(base_url);
                 let confirm = move |id: &str, confirms: bool| gateway.authenticate(id, confirms);
                 router.merge(http::payment_page(Arc::new(confirm)))
             }
@@ -217,11 +218,7 @@ fn open_gateway(settings: &Settings, clock: &Clock) -> Result<Gateway, StartErro
         GatewayKind::None => (None, Arc::new(NoGateway)),
         GatewayKind::Simulated => {
             let file = settings.data_dir.join(SIMULATED_GATEWAY_FILE);
-            let url = match &settings.public_url {
-                Some(url) => url.clone(),
-                None => format!("http://{}", settings.listen),
-            };
-            let gateway = SimulatedGateway::open(clock.clone(), file)?.at(&url);
+            let gateway = SimulatedGateway::open(clock.clone(), file)?;
             (Some(gateway.clone()), Arc::new(gateway))
         }
     })

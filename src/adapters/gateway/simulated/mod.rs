@@ -42,7 +42,7 @@ pub struct SimulatedGateway {
     clock: Clock,
     shared: Arc<Mutex<Shared>>,
     file: Option<PathBuf>,
-    page: String,
+    page: Arc<Mutex<String>>,
 }
 
 struct Shared {
@@ -80,7 +80,7 @@ impl SimulatedGateway {
                 late: Vec::new(),
             })),
             file: None,
-            page: "http://127.0.0.1:8080/simulated-gateway/authenticate".to_owned(),
+            page: Arc::default(),
         }
     }
 
@@ -97,13 +97,14 @@ impl SimulatedGateway {
         })
     }
 
-    /// The same, with customers sent to pages of the server at this address to confirm with their bank.
-    #[must_use]
-    pub fn at(self, base_url: &str) -> Self {
-        Self {
-            page: format!("{base_url}/simulated-gateway/authenticate"),
-            ..self
-        }
+    /// Sends customers to pages of the server at this address to confirm with their bank.
+    pub fn send_customers_to(&self, base_url: &str) {
+        let page = format!("{base_url}/simulated-gateway/authenticate");
+        *self.page.lock().unwrap_or_else(PoisonError::into_inner) = page;
+    }
+
+    fn page(&self) -> String {
+        self.page.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Makes trouble from now on, the same for the same seed; or none.
@@ -276,7 +277,7 @@ impl PaymentGateway for SimulatedGateway {
     }
 
     fn create_charge(&self, new: NewCharge) -> Answer<'_, Charge> {
-        let page = self.page.clone();
+        let page = self.page();
         self.call(move |state, now| {
             if new.price.minor < MINIMUM {
                 return Err(refused(FailureCode::AmountInvalid, "amount_too_small"));
@@ -287,7 +288,7 @@ impl PaymentGateway for SimulatedGateway {
     }
 
     fn confirm_charge(&self, confirmation: Confirmation) -> Answer<'_, Charge> {
-        let page = self.page.clone();
+        let page = self.page();
         self.call(move |state, now| {
             let Confirmation {
                 charge_id,
@@ -304,12 +305,12 @@ impl PaymentGateway for SimulatedGateway {
     }
 
     fn read_charge(&self, charge_id: String) -> Answer<'_, Charge> {
-        let page = self.page.clone();
+        let page = self.page();
         self.call(move |state, _| charge_of(state, &charge_id, &page))
     }
 
     fn cancel_charge(&self, charge_id: String) -> Answer<'_, Charge> {
-        let page = self.page.clone();
+        let page = self.page();
         self.call(move |state, now| {
             state.cancel(&charge_id, now).ok_or(GatewayError::NotFound)?;
             charge_of(state, &charge_id, &page)
@@ -327,7 +328,7 @@ impl PaymentGateway for SimulatedGateway {
     }
 
     fn list_charges(&self, since: Timestamp, after: Option<String>) -> Answer<'_, Vec<Charge>> {
-        let page = self.page.clone();
+        let page = self.page();
         self.call(move |state, _| {
             let made_since = state
                 .intents
