@@ -1,14 +1,21 @@
 # make run    build, open or create a SQLite database in ./data, fill it with a demo team, serve on 127.0.0.1:8080
 # make test   everything: format, lints, tests on SQLite and on Postgres, dependencies, examples
+# make simulate  purchases in a hostile world, by SEEDS=n seeds
 # make bench  postings and log pages through HTTP, beside pgbench where Postgres is there
 
-.PHONY: run test bench schema fmt
+.PHONY: run test simulate bench schema fmt
 
 run:
 	cargo run --locked -- demo
 
 test:
 	@scripts/test.sh
+
+# make simulate SEEDS=20000 FIRST=1   purchases in a hostile world, each by its seed
+SEEDS ?= 500
+FIRST ?= 1
+simulate:
+	SIMULATION_SEEDS=$(SEEDS) SIMULATION_FIRST=$(FIRST) cargo test --locked --test simulation -- --nocapture
 
 bench:
 	cargo bench --locked --bench api

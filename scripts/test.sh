@@ -64,6 +64,10 @@ postgres_one_account_a_transaction() {
         cargo test --locked --quiet --test it -- "${elsewhere[@]}"
 }
 
+simulation() {
+    SIMULATION_SEEDS=500 cargo test --locked --quiet --test simulation -- --nocapture
+}
+
 dependencies() {
     local deny=target/tools/bin/cargo-deny
     command -v cargo-deny >/dev/null && deny=cargo-deny
@@ -115,6 +119,7 @@ stage "lints" lints
 stage "tests on SQLite, and those that go to both databases" sqlite
 stage "tests on Postgres" postgres
 stage "tests on Postgres, one account a transaction" postgres_one_account_a_transaction
+stage "simulation of purchases, 500 seeds" simulation
 stage "dependencies (cargo deny)" dependencies
 stage "example client in TypeScript" example_typescript
 stage "audits of GraphQL over HTTP (npm graphql-http)" audit_http

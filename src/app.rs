@@ -4,11 +4,16 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use crate::adapters::bus::PostgresBell;
 use crate::adapters::database::{self, OpenError, OpenOptions};
+use crate::adapters::gateway::NoGateway;
+use crate::adapters::gateway::simulated::SimulatedGateway;
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
-use crate::config::{AuthSettings, DocumentSettings, LiveSettings, Settings};
+use crate::config::{AuthSettings, DocumentSettings, GatewayKind, LiveSettings, Settings};
 use crate::domain::Services;
 use crate::domain::database::Database;
 use crate::domain::event::{Bell, Events, Hub};
@@ -21,13 +26,18 @@ use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
 use crate::domain::member::{
     Accounts, ApiKeys, KeySetSource, Members, SignIn, SignInSettings, Standing, open_installation,
 };
-use crate::domain::top_up::TopUps;
+use crate::domain::top_up::gateway::PaymentGateway;
+use crate::domain::top_up::{
+    AutoTopUps, Charging, Desk, PaymentMethods, ReceiveError, Reconciler, Refunding, TopUps, Webhooks,
+};
 use crate::graphql::{self, ExportLinks, Limits, Schema, TrustedDocuments};
 use crate::http::{self, Door, Seats};
 use crate::primitives::clock::Clock;
 
 /// What a caller who is told BUSY is told to wait.
 const RETRY_AFTER_SECONDS: u32 = 1;
+/// Between deliveries of what the simulated payment gateway has to tell.
+const DELIVERY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Everything that is running. End it with [`Self::close`].
 #[derive(Clone)]
@@ -37,6 +47,7 @@ pub struct App {
     trusted: TrustedDocuments,
     postgres_bell: Option<Arc<PostgresBell>>,
     seats: Seats,
+    simulated_gateway: Option<SimulatedGateway>,
 }
 
 /// Why the application does not start.
@@ -67,6 +78,9 @@ pub enum StartError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The simulated payment gateway's file cannot be read.
+    #[error("cannot read what the simulated payment gateway remembers: {0}")]
+    SimulatedGateway(#[from] std::io::Error),
     /// The database does not answer.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -118,12 +132,20 @@ impl App {
         };
         let ledger = Ledger::start(handle(), time(), installation.epoch, ledger_settings, bell);
         let api_keys = ApiKeys::new(time(), handle());
+        let (simulated_gateway, gateway) = open_gateway(settings, &clock)?;
+        let desk = Desk::new(time(), handle(), ledger.clone(), gateway);
         let services = Services {
             accounts: Accounts::new(time(), handle(), ledger.clone()),
             members: Members::new(handle(), ledger.clone()),
             sign_in: SignIn::new(time(), handle(), api_keys.clone(), sign_in_settings),
             standing: Standing::new(time(), handle()),
-            top_ups: TopUps::new(handle(), ledger.clone()),
+            top_ups: TopUps::new(desk.clone()),
+            payment_methods: PaymentMethods::new(desk.clone()),
+            auto_top_ups: AutoTopUps::new(desk.clone()),
+            charging: Charging::new(desk.clone()),
+            refunding: Refunding::new(desk.clone()),
+            webhooks: Webhooks::new(desk.clone()),
+            reconciler: Reconciler::new(desk),
             credit_log: CreditLog::new(handle()),
             sessions: Sessions::new(handle()),
             lots: Lots::new(handle()),
@@ -139,7 +161,13 @@ impl App {
             trusted,
             postgres_bell,
             seats,
+            simulated_gateway,
         })
+    }
+
+    /// The payment gateway, where it is the embedded one.
+    pub fn simulated_gateway(&self) -> Option<&SimulatedGateway> {
+        self.simulated_gateway.as_ref()
     }
 
     /// The use cases.
@@ -186,13 +214,39 @@ impl App {
             answer_timeout: settings.http.answer_timeout,
             drain: settings.http.drain,
         };
-        Arc::new(Door::new(
-            schema,
-            self.services.clone(),
-            export_links,
-            self.seats.clone(),
-            door,
-        ))
+        let door = Door::new(schema, self.services.clone(), export_links, self.seats.clone(), door);
+        Arc::new(match self.simulated_gateway.clone() {
+            Some(gateway) => {
+                gateway.send_customers_to(base_url);
+                let confirm = move |id: &str, confirms: bool| gateway.authenticate(id, confirms);
+                door.with_payment_page(Arc::new(confirm))
+            }
+            None => door,
+        })
+    }
+
+    /// Delivers what the embedded payment gateway has to tell, as another one would by its webhooks. Tells how much it was.
+    pub async fn deliver_messages(&self) -> Result<usize, ReceiveError> {
+        let messages = self.simulated_gateway.as_ref().map(SimulatedGateway::take_messages);
+        let messages = messages.unwrap_or_default();
+        let delivered = messages.len();
+        for (body, signature) in messages {
+            self.services.webhooks.receive(body, &signature).await?;
+        }
+        Ok(delivered)
+    }
+
+    /// Goes on delivering until told to stop.
+    pub async fn keep_delivering(self, stop: CancellationToken) {
+        while stop
+            .run_until_cancelled(tokio::time::sleep(DELIVERY_INTERVAL))
+            .await
+            .is_some()
+        {
+            if let Err(error) = self.deliver_messages().await {
+                tracing::warn!(%error, "a message of the simulated payment gateway was not taken in");
+            }
+        }
     }
 
     /// Answers what waits, writes down what was remembered, and closes the database.
@@ -213,6 +267,22 @@ impl App {
 
 fn export_links(settings: &Settings, base_url: &str) -> ExportLinks {
     ExportLinks::new(settings.secret.reveal().as_bytes(), base_url)
+}
+
+/// What the simulated gateway remembers, in the data directory.
+const SIMULATED_GATEWAY_FILE: &str = "simulated-gateway.json";
+
+type Gateway = (Option<SimulatedGateway>, Arc<dyn PaymentGateway>);
+
+fn open_gateway(settings: &Settings, clock: &Clock) -> Result<Gateway, StartError> {
+    Ok(match settings.gateway.kind {
+        GatewayKind::None => (None, Arc::new(NoGateway)),
+        GatewayKind::Simulated => {
+            let file = settings.data_dir.join(SIMULATED_GATEWAY_FILE);
+            let gateway = SimulatedGateway::open(clock.clone(), file)?;
+            (Some(gateway.clone()), Arc::new(gateway))
+        }
+    })
 }
 
 fn engine_settings(database: &Database, settings: &Settings) -> EngineSettings {

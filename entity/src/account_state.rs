@@ -49,6 +49,10 @@ pub struct Model {
     pub next_processing_at: Option<i64>,
     /// When a sweeper has something to do.
     pub due_at: Option<i64>,
+    /// The level of available credits that somebody watches.
+    pub low_mark: Option<i64>,
+    /// Since when available is at or below it, and nobody has looked.
+    pub low_since: Option<i64>,
 }
 
 /// None: rows of other tables are found by explicit statements.

@@ -23,6 +23,8 @@ pub struct Model {
     pub session_id: Option<Uuid>,
     /// The entry it posted.
     pub entry_id: Option<Uuid>,
+    /// The top-up it made or changed.
+    pub top_up_id: Option<Uuid>,
     /// When it was first used.
     pub created_at: i64,
 }

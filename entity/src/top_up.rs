@@ -32,6 +32,26 @@ pub struct Model {
     pub entry_id: Option<Uuid>,
     /// How many were taken back.
     pub credits_reversed: i64,
+    /// Why the last attempt failed.
+    pub failure_code: Option<String>,
+    /// When the next automatic attempt is due.
+    pub next_attempt_at: Option<i64>,
+    /// When somebody wished it canceled.
+    pub cancel_requested_at: Option<i64>,
+    /// Where the customer confirms with the bank.
+    pub action_url: Option<String>,
+    /// Until when that is waited for.
+    pub action_expires_at: Option<i64>,
+    /// The gateway's object that is charged for it.
+    pub object_id: Option<String>,
+    /// How many objects were made for it before.
+    pub object_number: i32,
+    /// What went back by refunds and late failures.
+    pub returned_minor: i64,
+    /// How a dispute stands.
+    pub dispute: Option<String>,
+    /// What the dispute is about.
+    pub disputed_minor: i64,
     /// When it was asked for.
     pub created_at: i64,
     /// When it last changed.

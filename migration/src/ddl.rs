@@ -2,7 +2,7 @@
 //!
 //! Words in braces are filled in: `{uuid}` and `{bytes}` are column types, `{clustered}` ends a table that SQLite keeps in the
 //! order of its key, `{whole a, b}` stands among the constraints and makes SQLite, which would store anything anywhere, refuse
-//! what is not an integer in these columns.
+//! what is not an integer in these columns; `{integer a}` does so after the type of a column that is added.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_migration::{DbErr, SchemaManager};
@@ -13,6 +13,17 @@ pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Res
     let backend = connection.get_database_backend();
     for statement in statements {
         connection.execute_unprepared(&render(statement, backend)).await?;
+    }
+    Ok(())
+}
+
+/// Takes columns away in order.
+pub(crate) async fn drop_columns(manager: &SchemaManager<'_>, table: &str, columns: &[&str]) -> Result<(), DbErr> {
+    for column in columns {
+        manager
+            .get_connection()
+            .execute_unprepared(&format!("ALTER TABLE {table} DROP COLUMN {column}"))
+            .await?;
     }
     Ok(())
 }
@@ -42,6 +53,12 @@ fn render(statement: &str, backend: DbBackend) -> String {
             ("uuid", false) => rendered.push_str("UUID"),
             ("bytes", false) => rendered.push_str("BYTEA"),
             ("clustered", true) => rendered.push_str("WITHOUT ROWID"),
+            (word, true) if word.starts_with("integer ") => {
+                let column = word.trim_start_matches("integer ");
+                rendered.push_str("CHECK (typeof(");
+                rendered.push_str(column);
+                rendered.push_str(") IN ('integer', 'null'))");
+            }
             (_, true) => rendered.extend(
                 word.trim_start_matches("whole ")
                     .split(", ")
@@ -61,6 +78,12 @@ mod tests {
 
     #[test]
     fn each_database_gets_its_own_words() {
+        let added = "ALTER TABLE t ADD COLUMN e BIGINT {integer e}";
+        assert_eq!(render(added, DbBackend::Postgres), "ALTER TABLE t ADD COLUMN e BIGINT ");
+        assert_eq!(
+            render(added, DbBackend::Sqlite),
+            "ALTER TABLE t ADD COLUMN e BIGINT CHECK (typeof(e) IN ('integer', 'null'))"
+        );
         let statement = "CREATE TABLE t (a {uuid}, b {bytes}, c BIGINT, {whole c, d}PRIMARY KEY (a)) {clustered}";
         assert_eq!(
             render(statement, DbBackend::Postgres),

@@ -5,7 +5,7 @@
 //!
 //! Invariant, read from the catalogue by a test: every key and every unique index begins with `account_id`, so that the tables
 //! can be spread over several servers by it. The exceptions are the few global tables: `installation`, `account_directory`,
-//! `api_key`.
+//! `api_key`, `gateway_object`, `webhook_inbox`.
 
 mod ddl;
 mod m20261123_063000_create_installation;
@@ -18,6 +18,13 @@ mod m20261123_063600_create_session;
 mod m20261123_063700_create_top_up;
 mod m20261123_063800_create_event;
 mod m20261123_063900_create_idempotency_key;
+mod m20261124_083000_add_low_mark_to_account_state;
+mod m20261124_083100_add_charging_to_top_up;
+mod m20261124_083200_create_payment_method;
+mod m20261124_083300_create_top_up_attempt;
+mod m20261124_083400_create_auto_top_up;
+mod m20261124_083500_create_top_up_refund;
+mod m20261124_083600_create_webhook_inbox;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -40,6 +47,13 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_063700_create_top_up::Migration),
             Box::new(m20261123_063800_create_event::Migration),
             Box::new(m20261123_063900_create_idempotency_key::Migration),
+            Box::new(m20261124_083000_add_low_mark_to_account_state::Migration),
+            Box::new(m20261124_083100_add_charging_to_top_up::Migration),
+            Box::new(m20261124_083200_create_payment_method::Migration),
+            Box::new(m20261124_083300_create_top_up_attempt::Migration),
+            Box::new(m20261124_083400_create_auto_top_up::Migration),
+            Box::new(m20261124_083500_create_top_up_refund::Migration),
+            Box::new(m20261124_083600_create_webhook_inbox::Migration),
         ]
     }
 }

@@ -2,4 +2,5 @@
 
 pub mod bus;
 pub mod database;
+pub mod gateway;
 pub mod key_set;

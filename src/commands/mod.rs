@@ -12,6 +12,7 @@ mod migrate;
 mod schema;
 mod serve;
 mod token;
+mod top_up;
 mod verify;
 mod worker;
 
@@ -53,6 +54,12 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Recompute every account's sums, chains, hashes, lots and holds. Exits 1 if anything does not match.
     Verify(verify::Verify),
+    /// End top-ups whose outcome nobody can find out any more.
+    TopUp(top_up::TopUp),
+    /// Deal again with webhooks that were given up.
+    Webhooks(top_up::Webhooks),
+    /// Compare top-ups with what the payment gateway has.
+    Reconcile(top_up::Reconcile),
     /// Create, list or revoke API keys.
     ApiKey(api_key::ApiKey),
     /// Print a token that signs a member in. In development only.
@@ -151,6 +158,9 @@ async fn run(line: &CommandLine) -> Ending {
         Command::Worker(command) => worker::run(command, &given.load()?).await,
         Command::Migrate(command) => migrate::run(command, &given.load()?).await,
         Command::Verify(command) => verify::run(command, &given.load()?).await,
+        Command::TopUp(command) => top_up::run_top_up(command, &given.load()?).await,
+        Command::Webhooks(command) => top_up::run_webhooks(command, &given.load()?).await,
+        Command::Reconcile(command) => top_up::run_reconcile(command, &given.load()?).await,
         Command::ApiKey(command) => api_key::run(command, &given.load()?).await,
         Command::Token(command) => token::run(command, &given.load()?).await,
         Command::Schema(command) => schema::run(command),

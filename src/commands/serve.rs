@@ -82,6 +82,7 @@ impl Server {
         let links = settings.public_url.as_deref().unwrap_or(&self.url);
         let door = app.door(settings, links);
         let workers = Workers::start(app.services());
+        let delivering = tokio::spawn(app.clone().keep_delivering(stop.clone()));
         let serving = tokio::spawn(http::serve(self.listener, door, stop.clone().cancelled_owned()));
         let told = match ready() {
             Ok(()) => {
@@ -94,6 +95,7 @@ impl Server {
         stop.cancel();
         let served = serving.await;
         workers.stop().await;
+        delivering.await?;
         app.close().await?;
         told?;
         Ok(served??)

@@ -143,6 +143,13 @@ pub(super) const KEYS: &[Key] = &[
         about: "How far completing a session with allowOverage may go beyond what was booked.",
     },
     Key {
+        path: "gateway.kind",
+        default: None,
+        form: Form::Text,
+        allowed: "simulated or none",
+        about: "Who charges cards. simulated moves no money; the default in development. Otherwise none, and cards cannot be added.",
+    },
+    Key {
         path: "http.cors_origins",
         default: Some(""),
         form: Form::List,

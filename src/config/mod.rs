@@ -92,6 +92,8 @@ pub struct Settings {
     pub rings_others: bool,
     /// Connections that stay open.
     pub live: LiveSettings,
+    /// How cards are charged.
+    pub gateway: GatewaySettings,
     /// Directives for what is logged.
     pub log_level: String,
     /// How it is logged.
@@ -119,6 +121,22 @@ pub struct AuthSettings {
     pub issuer: Option<String>,
     /// The audience that tokens must name.
     pub audience: Option<String>,
+}
+
+/// Who charges cards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GatewayKind {
+    /// Nobody.
+    None,
+    /// The embedded gateway, which moves no money.
+    Simulated,
+}
+
+/// How cards are charged.
+#[derive(Clone, Copy, Debug)]
+pub struct GatewaySettings {
+    /// By whom.
+    pub kind: GatewayKind,
 }
 
 /// How commands are gathered into transactions.
@@ -307,6 +325,16 @@ impl Settings {
                 ping_interval: read.millis("live.ping_interval_ms")?,
                 pong_timeout: read.millis("live.pong_timeout_ms")?,
                 write_timeout: read.millis("live.write_timeout_ms")?,
+            },
+            gateway: GatewaySettings {
+                kind: match read.text("gateway.kind")? {
+                    Some(_) => read.one_of(
+                        "gateway.kind",
+                        &[("simulated", GatewayKind::Simulated), ("none", GatewayKind::None)],
+                    )?,
+                    None if development => GatewayKind::Simulated,
+                    None => GatewayKind::None,
+                },
             },
             log_level: {
                 let level = read.required("log.level")?;

@@ -29,6 +29,18 @@ pub struct Services {
     pub lots: ledger::lots::Lots,
     /// Purchases of credits.
     pub top_ups: top_up::TopUps,
+    /// Cards.
+    pub payment_methods: top_up::PaymentMethods,
+    /// The rules by which accounts top themselves up.
+    pub auto_top_ups: top_up::AutoTopUps,
+    /// Charges top-ups.
+    pub charging: top_up::Charging,
+    /// Gives money back.
+    pub refunding: top_up::Refunding,
+    /// What the payment gateway tells of its own accord.
+    pub webhooks: top_up::Webhooks,
+    /// Compares top-ups with what the payment gateway has.
+    pub reconciler: top_up::Reconciler,
     /// Accounts but for their figures.
     pub accounts: member::Accounts,
     /// The people of accounts.

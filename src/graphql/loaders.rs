@@ -18,8 +18,11 @@ use crate::domain::ledger::model::Lot;
 use crate::domain::ledger::sessions::SessionView;
 use crate::domain::member::{Account, ApiKey, Contact, Member};
 use crate::domain::top_up::TopUp;
+use crate::domain::top_up::model::{Attempt, PaymentMethod, StoredDecision};
 use crate::primitives::actor::{AccessError, Actor};
-use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, LotId, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{
+    AccountId, ApiKeyId, EntryId, LotId, MemberId, PaymentMethodId, SessionId, TopUpAttemptId, TopUpDecisionId, TopUpId,
+};
 
 /// Where the loaders read, and for whom.
 struct Source {
@@ -106,6 +109,16 @@ loaded! {
         |source, account_id, ids| source.services.credit_log.entries_by_id(&Actor::System, account_id, &ids).await;
     LotKey(LotId) => lot -> Lot =
         |source, account_id, ids| source.services.lots.by_ids(&source.actor, account_id, &ids).await;
+    AttemptsKey(TopUpId) => attempts -> Vec<Attempt> =
+        |source, account_id, ids| source.services.top_ups.attempts(&source.actor, account_id, &ids).await;
+    CanRetryKey(TopUpId) => can_retry -> bool =
+        |source, account_id, ids| source.services.top_ups.can_retry(&source.actor, account_id, &ids).await;
+    AttemptKey(TopUpAttemptId) => attempt -> Attempt =
+        |source, account_id, ids| source.services.top_ups.attempts_by_ids(&source.actor, account_id, &ids).await;
+    PaymentMethodKey(PaymentMethodId) => payment_method -> PaymentMethod =
+        |source, account_id, ids| source.services.payment_methods.by_ids(&source.actor, account_id, &ids).await;
+    DecisionKey(TopUpDecisionId) => decision -> StoredDecision =
+        |source, account_id, ids| source.services.auto_top_ups.decisions_by_ids(&source.actor, account_id, &ids).await;
     TopUpKey(TopUpId) => top_up -> TopUp =
         |source, account_id, ids| source.services.top_ups.by_ids(&source.actor, account_id, &ids).await;
 }

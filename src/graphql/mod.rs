@@ -53,6 +53,7 @@ pub struct Mutation(
     member::MemberMutation,
     ledger::CreditMutation,
     member::ApiKeyMutation,
+    top_up::TopUpMutation,
 );
 
 /// What can be followed. Every event carries a cursor. With `after`, all that came since that cursor is sent, then what happens:

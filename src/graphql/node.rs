@@ -7,10 +7,13 @@ use super::context::scope;
 use super::errors::{ApiError, found, nullable};
 use super::ledger::{Balance, CreditEntry, CreditLot, Session, at_most_100};
 use super::member::{Account, ApiKey, Contact, Member};
-use super::top_up::TopUp;
+use super::top_up::{AutoTopUp, PaymentMethod, TopUp, TopUpAttempt, TopUpDecision};
 use crate::domain::member::may_see_contact;
 use crate::primitives::actor::Permission;
-use crate::primitives::ids::{ApiKeyId, EntryId, GlobalId, IdKind, LotId, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{
+    ApiKeyId, EntryId, GlobalId, IdKind, LotId, MemberId, PaymentMethodId, SessionId, TopUpAttemptId, TopUpDecisionId,
+    TopUpId,
+};
 
 /// A thing with an id by which it can be asked for again.
 #[derive(Interface)]
@@ -22,6 +25,10 @@ pub(super) enum Node {
     CreditLot(CreditLot),
     Session(Session),
     TopUp(TopUp),
+    TopUpAttempt(TopUpAttempt),
+    PaymentMethod(PaymentMethod),
+    AutoTopUp(AutoTopUp),
+    TopUpDecision(TopUpDecision),
     Member(Member),
     Contact(Contact),
     ApiKey(ApiKey),
@@ -85,6 +92,24 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
                 .find(scope.actor(), account_id, ApiKeyId::from_uuid(uuid))
                 .await;
             found(api_key)?.flatten().map(|api_key| ApiKey::new(api_key).into())
+        }
+        IdKind::TopUpAttempt => {
+            let attempt = loaders.attempt(account_id, TopUpAttemptId::from_uuid(uuid)).await?;
+            attempt.map(|attempt| TopUpAttempt::new(attempt).into())
+        }
+        IdKind::PaymentMethod => {
+            let method = loaders
+                .payment_method(account_id, PaymentMethodId::from_uuid(uuid))
+                .await?;
+            method.map(|method| PaymentMethod::new(method).into())
+        }
+        IdKind::AutoTopUp => {
+            let view = scope.services.auto_top_ups.view(scope.actor(), account_id).await;
+            found(view)?.map(|view| AutoTopUp::new(view).into())
+        }
+        IdKind::TopUpDecision => {
+            let decision = loaders.decision(account_id, TopUpDecisionId::from_uuid(uuid)).await?;
+            decision.map(|decision| TopUpDecision::new(decision).into())
         }
     })
 }

@@ -13,6 +13,11 @@ use super::member::{
     UpsertMemberPayload,
 };
 use super::refusals::{Failure, Present, UserError};
+use super::top_up::{
+    AddPaymentMethodPayload, CancelTopUpPayload, CreateTopUpPayload, RefundTopUpPayload, RemovePaymentMethodPayload,
+    ResumeAutoTopUpPayload, RetryTopUpPayload, SetDefaultPaymentMethodPayload, StartPaymentMethodSetupPayload,
+    UpdateAutoTopUpPayload,
+};
 
 /// Lets one helper unwrap every mutation.
 #[derive(Interface)]
@@ -42,6 +47,16 @@ pub(super) enum MutationPayload {
     RemoveMember(RemoveMemberPayload),
     CreateApiKey(CreateApiKeyPayload),
     RevokeApiKey(RevokeApiKeyPayload),
+    CreateTopUp(CreateTopUpPayload),
+    RetryTopUp(RetryTopUpPayload),
+    CancelTopUp(CancelTopUpPayload),
+    RefundTopUp(RefundTopUpPayload),
+    UpdateAutoTopUp(UpdateAutoTopUpPayload),
+    ResumeAutoTopUp(ResumeAutoTopUpPayload),
+    StartPaymentMethodSetup(StartPaymentMethodSetupPayload),
+    AddPaymentMethod(AddPaymentMethodPayload),
+    SetDefaultPaymentMethod(SetDefaultPaymentMethodPayload),
+    RemovePaymentMethod(RemovePaymentMethodPayload),
 }
 
 /// How a mutation ended, short of a fault.

@@ -12,6 +12,7 @@ use crate::domain::member::{
     Account, AddMemberError, CreateAccountError, CreateApiKeyError, InvalidInput, Member, RemoveMemberError,
     RevokeApiKeyError, UpdateAccountError, UpdateMemberError, UpsertMemberError,
 };
+use crate::domain::top_up::{AutoTopUpView, TopUp};
 use crate::primitives::actor::AccessError;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, SessionId};
@@ -131,6 +132,8 @@ pub(super) enum Present {
     Session(AccountId, SessionId),
     Account(Box<Account>),
     Member(Box<Member>),
+    TopUp(Box<TopUp>),
+    AutoTopUp(Box<AutoTopUpView>),
 }
 
 /// Why a mutation did not do what it was asked.
@@ -159,7 +162,7 @@ impl Failure {
         )
     }
 
-    fn with(self, present: Present) -> Self {
+    pub(super) fn with(self, present: Present) -> Self {
         match self {
             Self::Refused(error, _) => Self::Refused(error, Some(present)),
             Self::Fault(_) => self,

@@ -1,12 +1,13 @@
 //! The door: GraphQL over HTTP, sockets and event streams, files, and whether we are well.
 //!
 //! Called by `serve`, the demo and the tests. Invariants: a body is read only up to a bound; whoever is not signed in reaches
-//! nothing but the schema itself, health and signed links; a handler may be dropped at any `await` because its client hung up,
-//! which harms nothing, for every transaction runs in a task of its own.
+//! nothing but the schema itself, health, signed links, signed webhooks and the simulated gateway's page; a handler may be
+//! dropped at any `await` because its client hung up, which harms nothing, for every transaction runs in a task of its own.
 
 mod allowance;
 mod answer;
 mod auth;
+mod body;
 mod export;
 mod graphql;
 mod health;
@@ -15,10 +16,12 @@ mod media;
 mod operation;
 mod origin;
 mod parameters;
+mod payment_page;
 mod seats;
 mod server;
 mod sse;
 mod stall;
+mod webhooks;
 mod ws;
 
 use std::sync::Arc;
@@ -43,6 +46,7 @@ use crate::graphql::{Caller, ExportLinks, Operation, Schema, rate_limited};
 use allowance::{Allowances, Payer};
 
 pub use allowance::Rate;
+pub use payment_page::Confirm;
 pub use seats::Seats;
 pub use server::serve;
 pub use ws::SocketLimits;
@@ -78,6 +82,8 @@ pub struct Door {
     settings: Settings,
     allowances: Allowances,
     seats: Seats,
+    /// Whom to tell what customers answer on the simulated gateway's page; there is none such with another gateway.
+    confirm: Option<Confirm>,
     /// Set when the server was told to stop: it is no longer ready, and nothing long is begun.
     stopping: CancellationToken,
     /// Set when requests have ended, or had their time: sockets and streams close, each at its own moment of the drain.
@@ -104,10 +110,20 @@ impl Door {
             services,
             export_links,
             seats,
+            confirm: None,
             settings,
             stopping: CancellationToken::new(),
             drain: CancellationToken::new(),
             sockets: TaskTracker::new(),
+        }
+    }
+
+    /// The same door, with the page on which customers of the simulated gateway confirm their payments.
+    #[must_use]
+    pub fn with_payment_page(self, confirm: Confirm) -> Self {
+        Self {
+            confirm: Some(confirm),
+            ..self
         }
     }
 
@@ -137,15 +153,18 @@ impl Door {
 /// All paths of the service.
 fn router(door: SharedDoor) -> Router {
     let cross_origin = cross_origin(&door.settings);
+    let payment_page = door.confirm.clone().map(payment_page::payment_page);
     let routes = Router::new()
         .route("/", get(welcome))
         .route("/graphql", post(graphql::post).get(graphql::get))
         .route("/exports/credit-log", get(export::credit_log))
+        .route("/webhooks/stripe", post(webhooks::stripe))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .fallback(no_such_path)
         .layer(middleware::from_fn_with_state(Arc::clone(&door), refuse_upgrades))
         .with_state(door)
+        .merge(payment_page.unwrap_or_default())
         .layer(CatchPanicLayer::custom(|_| answer::panicked()));
     let routes = match cross_origin {
         Some(layer) => routes.layer(layer),

@@ -8,10 +8,10 @@ use std::time::Duration;
 use async_graphql::Variables;
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
-use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
 use super::answer::Rejection;
+use super::body::{self, Unread};
 use crate::graphql::{Parameters, document_id_of};
 
 /// The largest body that is read, in bytes.
@@ -31,9 +31,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, within: Duration) -> R
     if is_packed || !content_type.is_some_and(is_json) {
         return Err(Rejection::NotJson);
     }
-    // Giving up a body half-way harms nothing: nothing has begun.
-    let read = tokio::time::timeout(within, bounded(body)).await;
-    let bytes = read.map_err(|_| Rejection::TooSlow)??;
+    let bytes = body::read(body, LARGEST_BODY, within).await.map_err(unread)?;
     if bytes.windows(NUL.len()).any(|text| text == NUL.as_bytes()) {
         return Err(nul());
     }
@@ -52,18 +50,12 @@ fn nul() -> Rejection {
     malformed("texts must not contain the character U+0000")
 }
 
-/// The body, read no further than its bound, whatever its length was said to be.
-async fn bounded(body: Body) -> Result<Vec<u8>, Rejection> {
-    let mut stream = body.into_data_stream();
-    let mut bytes = Vec::new();
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|_| malformed("the body could not be read"))?;
-        if bytes.len() + chunk.len() > LARGEST_BODY {
-            return Err(Rejection::TooLarge);
-        }
-        bytes.extend_from_slice(&chunk);
+fn unread(why: Unread) -> Rejection {
+    match why {
+        Unread::TooLarge => Rejection::TooLarge,
+        Unread::TooSlow => Rejection::TooSlow,
+        Unread::Broken => malformed("the body could not be read"),
     }
-    Ok(bytes)
 }
 
 /// `application/json`, in UTF-8 if it says in what.

@@ -5,6 +5,8 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use data_encoding::BASE32_DNSSEC;
 use sha2::{Digest, Sha256};
@@ -95,10 +97,18 @@ pub enum IdKind {
     TopUp,
     /// `key_`: an API key.
     ApiKey,
+    /// `att_`: one try at charging for a top-up.
+    TopUpAttempt,
+    /// `pm_`: a payment method.
+    PaymentMethod,
+    /// `atu_`: an account's auto top-up rule.
+    AutoTopUp,
+    /// `dec_`: what an evaluation of that rule came to.
+    TopUpDecision,
 }
 
 impl IdKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 13] = [
         Self::Account,
         Self::Balance,
         Self::Member,
@@ -108,6 +118,10 @@ impl IdKind {
         Self::Session,
         Self::TopUp,
         Self::ApiKey,
+        Self::TopUpAttempt,
+        Self::PaymentMethod,
+        Self::AutoTopUp,
+        Self::TopUpDecision,
     ];
 
     const fn prefix(self) -> &'static str {
@@ -121,12 +135,16 @@ impl IdKind {
             Self::Session => "ses_",
             Self::TopUp => "top_",
             Self::ApiKey => "key_",
+            Self::TopUpAttempt => "att_",
+            Self::PaymentMethod => "pm_",
+            Self::AutoTopUp => "atu_",
+            Self::TopUpDecision => "dec_",
         }
     }
 
     /// One of an account has the account's number alone; the others have a UUID too.
     const fn has_uuid(self) -> bool {
-        !matches!(self, Self::Account | Self::Balance)
+        !matches!(self, Self::Account | Self::Balance | Self::AutoTopUp)
     }
 }
 
@@ -137,7 +155,7 @@ pub struct GlobalId {
     pub kind: IdKind,
     /// The account it belongs to.
     pub account_id: AccountId,
-    /// The thing within the account; nil for an account and its balance.
+    /// The thing within the account; nil for what an account has one of.
     pub uuid: Uuid,
 }
 
@@ -238,6 +256,12 @@ uuid_ids! {
     TopUpId is TopUp;
     /// An API key, within its account or the platform.
     ApiKeyId is ApiKey;
+    /// One try at charging for a top-up, within its account.
+    TopUpAttemptId is TopUpAttempt;
+    /// A payment method, within its account.
+    PaymentMethodId is PaymentMethod;
+    /// What an evaluation of the auto top-up rule came to, within its account.
+    TopUpDecisionId is TopUpDecision;
 }
 
 /// Randomness drawn once for a command, from which all ids that the command makes are derived.
@@ -255,6 +279,30 @@ impl IdSeed {
     /// A given seed: for tests and simulations.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+}
+
+/// Where seeds come from: chance, or a count for those who want the same ids again.
+#[derive(Clone, Debug, Default)]
+pub struct IdSeeds(Option<Arc<AtomicU64>>);
+
+impl IdSeeds {
+    /// Fresh seeds.
+    pub fn random() -> Self {
+        Self(None)
+    }
+
+    /// The same seeds again, in the same order: for simulations.
+    pub fn counted(from: u64) -> Self {
+        Self(Some(Arc::new(AtomicU64::new(from))))
+    }
+
+    /// The next one.
+    pub fn next_seed(&self) -> IdSeed {
+        match &self.0 {
+            None => IdSeed::random(),
+            Some(count) => IdSeed(u128::from(count.fetch_add(1, Ordering::SeqCst)).to_be_bytes()),
+        }
     }
 }
 

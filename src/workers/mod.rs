@@ -7,6 +7,7 @@
 mod key_use;
 mod live_poll;
 mod sweeper;
+mod top_ups;
 
 use std::future::Future;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::domain::Services;
 pub use key_use::KeyUse;
 pub use live_poll::LivePoll;
 pub use sweeper::Sweeper;
+pub use top_ups::TopUpWork;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -39,6 +41,8 @@ impl Workers {
         let sweeper = Sweeper::new(services.ledger.clone());
         let key_use = KeyUse::new(services.api_keys.clone());
         let live_poll = LivePoll::new(services.clone());
+        let top_ups = TopUpWork::new(services.clone());
+        let (charging, rules, webhooks) = (top_ups.clone(), top_ups.clone(), top_ups.clone());
         let keepers = vec![
             tokio::spawn(keep_running("sweeper", stop.clone(), move |stop| {
                 sweeper.clone().run(stop)
@@ -48,6 +52,18 @@ impl Workers {
             })),
             tokio::spawn(keep_running("live poll", stop.clone(), move |stop| {
                 live_poll.clone().run(stop)
+            })),
+            tokio::spawn(keep_running("charging", stop.clone(), move |stop| {
+                charging.clone().charge(stop)
+            })),
+            tokio::spawn(keep_running("auto top-up", stop.clone(), move |stop| {
+                rules.clone().evaluate(stop)
+            })),
+            tokio::spawn(keep_running("webhooks", stop.clone(), move |stop| {
+                webhooks.clone().listen(stop)
+            })),
+            tokio::spawn(keep_running("reconciler", stop.clone(), move |stop| {
+                top_ups.clone().reconcile(stop)
             })),
         ];
         Self { stop, keepers }

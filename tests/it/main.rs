@@ -23,5 +23,6 @@ mod scratch;
 mod server_for_tests;
 mod sse;
 mod tidy;
+mod top_ups;
 mod verify;
 mod ws;

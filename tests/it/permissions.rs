@@ -24,23 +24,25 @@ struct Ids {
     account: String,
     member: String,
     api_key: String,
+    payment_method: String,
+    top_up: String,
 }
 
 impl Ids {
     async fn of(team: &Team) -> Self {
-        let made = team.owner.client.query(
-            "mutation { createApiKey(input: { name: \"Test\", permissions: [READ_OWN_USAGE] }) { apiKey { id } } }",
-            json!({}),
-        );
+        let made = async |mutation: &str, path: &str| {
+            let answer = team.owner.client.query(mutation, json!({})).await;
+            answer.at(path).as_str().expect("an id").to_owned()
+        };
+        let key = "createApiKey(input: { name: \"Test\", permissions: [READ_OWN_USAGE] }) { apiKey { id } }";
+        let card = "addPaymentMethod(input: { gatewayToken: \"card_ok\" }) { paymentMethod { id } }";
+        let top_up = "createTopUp(input: { credits: \"10\", idempotencyKey: \"test\" }) { topUp { id } }";
         Self {
             account: team.id(),
             member: team.member.id(),
-            api_key: made
-                .await
-                .at("/createApiKey/apiKey/id")
-                .as_str()
-                .expect("an id")
-                .to_owned(),
+            api_key: made(&format!("mutation {{ {key} }}"), "/createApiKey/apiKey/id").await,
+            payment_method: made(&format!("mutation {{ {card} }}"), "/addPaymentMethod/paymentMethod/id").await,
+            top_up: made(&format!("mutation {{ {top_up} }}"), "/createTopUp/topUp/id").await,
         }
     }
 }
@@ -95,6 +97,8 @@ impl Published {
         match name {
             "memberId" => json!(ids.member),
             "apiKeyId" => json!(ids.api_key),
+            "topUpId" => json!(ids.top_up),
+            "paymentMethodId" => json!(ids.payment_method),
             // A key cannot make one that may do more than itself.
             "permissions" => json!(["MANAGE_API_KEYS"]),
             _ => self.sample(of, ids),

@@ -8,7 +8,8 @@ use crate::commands::Failure;
 use crate::domain::Services;
 use crate::domain::ledger::model::{Command, LotKind, MemberRef, SessionRef};
 use crate::domain::member::{AccountPatch, NewAccount, NewApiKey, NewMember};
-use crate::domain::top_up::TopUpOrigin;
+use crate::domain::top_up::model::AutoTopUpPatch;
+use crate::domain::top_up::{AutoTopUpChange, TopUpOrigin};
 use crate::primitives::actor::{Actor, Permissions};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -24,6 +25,8 @@ pub(super) const UNFINISHED: &str = "demo-team-unfinished";
 /// Below this the team's account tops itself up.
 const LOW: Credits = Credits::whole(45);
 const AUTOMATIC_TOP_UP: Credits = Credits::whole(150);
+/// Most euros that it spends on that in a month.
+const MONTHLY_CAP: i64 = 1_000;
 
 /// What a story is told with.
 struct Player<'a> {
@@ -67,7 +70,31 @@ pub(super) async fn seed(services: &Services, now: Timestamp) -> Result<String, 
         ..AccountPatch::default()
     };
     services.accounts.update(&player.platform, account.id, whole).await?;
+    switch_on_auto_top_up(services, &player).await?;
     Ok(platform_key.secret)
+}
+
+/// The team's card, of the simulated gateway, and the rule that charges it: as the owner would set them up.
+async fn switch_on_auto_top_up(services: &Services, player: &Player<'_>) -> Result<(), Failure> {
+    let (owner, _) = player.who(Who::Person(0));
+    let account_id = player.account_id;
+    services
+        .payment_methods
+        .add(&owner, account_id, "card_ok".to_owned(), true)
+        .await?;
+    let change = AutoTopUpChange {
+        patch: AutoTopUpPatch {
+            enabled: Some(true),
+            trigger: Some(LOW),
+            amount: Some(AUTOMATIC_TOP_UP),
+            consent: true,
+            ..AutoTopUpPatch::default()
+        },
+        monthly_cap: Some(Some(MONTHLY_CAP.into())),
+        ..AutoTopUpChange::default()
+    };
+    services.auto_top_ups.update(&owner, account_id, change).await?;
+    Ok(())
 }
 
 /// The key that the demo prints: it may do everything.

@@ -25,7 +25,7 @@ pub(super) fn authorise(actor: &Actor, account_id: AccountId, command: &Command)
         Command::Grant { .. } | Command::Adjust { .. } => Permission::ManageCredits,
         Command::Freeze { .. } | Command::Unfreeze | Command::Close { .. } => Permission::ManageAccounts,
         // Facts that Ledgerbell finds out itself: nobody else may claim them.
-        Command::CreditTopUp { .. } | Command::TakeBack { .. } | Command::Sweep => {
+        Command::CreditTopUp { .. } | Command::TakeBack { .. } | Command::HoldDisputed { .. } | Command::Sweep => {
             actor.require(account_id, Permission::ManageCredits)?;
             return match actor {
                 Actor::System => Ok(()),
@@ -39,6 +39,11 @@ pub(super) fn authorise(actor: &Actor, account_id: AccountId, command: &Command)
 /// Refuses a key that could not be stored or told apart.
 pub(super) fn check_key(key: &str) -> Result<(), Refusal> {
     check("idempotencyKey", key, MAX_ID)
+}
+
+/// Refuses a description or a reason that is empty, too long, or holds control characters.
+pub(super) fn check_description(field: &'static str, text: &str) -> Result<(), Refusal> {
+    check(field, text, MAX_DESCRIPTION)
 }
 
 /// Refuses texts that are empty, too long, or hold control characters.
@@ -77,7 +82,7 @@ pub(super) fn check_texts(command: &Command) -> Result<(), Refusal> {
         | Command::Adjust { description, .. }
         | Command::TakeBack { description, .. } => check("description", description, MAX_DESCRIPTION),
         Command::Freeze { reason } | Command::Close { reason } => check("reason", reason, MAX_DESCRIPTION),
-        Command::CreditTopUp { .. } | Command::Unfreeze | Command::Sweep => Ok(()),
+        Command::CreditTopUp { .. } | Command::HoldDisputed { .. } | Command::Unfreeze | Command::Sweep => Ok(()),
     }
 }
 

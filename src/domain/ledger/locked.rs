@@ -9,11 +9,12 @@ use crate::domain::event::{self, EventKind, LiveCursor, NewEvent};
 use crate::domain::fault::Fault;
 use crate::primitives::actor::AccessError;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, MemberId, TopUpId};
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, EntryId, MemberId, TopUpId};
 
 use super::balance::Posted;
 use super::engine::{self, Poster};
-use super::model::{AccountHeader, Refusal, Request};
+use super::model::{AccountHeader, KeyRecord, MemberStanding, Origin, Refusal, Request};
 use super::{Ledger, store};
 
 /// An account whose row is locked until the transaction ends. Its figures are written when the change that holds it is done.
@@ -94,18 +95,70 @@ impl LockedAccount {
         .await
     }
 
-    /// Appends an event about a top-up and what has become of it.
+    /// Appends an event about a top-up and what has become of it, which changes what is coming in by `incoming`.
     pub async fn append_top_up_event(
         &mut self,
         tx: &Transaction,
         top_up_id: TopUpId,
         status: &'static str,
+        incoming: Credits,
     ) -> Result<(), Fault> {
+        let mut balance_version = None;
+        if !incoming.is_zero() {
+            let overflow = || Fault::Internal("what is coming in would not fit".to_owned());
+            self.header.incoming = self.header.incoming.checked_add(incoming).ok_or_else(overflow)?;
+            self.header.balance_version += 1;
+            self.header.balance_at = self.now;
+            balance_version = Some(self.header.balance_version);
+        }
         self.append(tx, EventKind::TopUpUpdated, |event| {
             event.top_up_id = Some(top_up_id);
             event.status = Some(status);
+            event.balance_version = balance_version;
         })
         .await
+    }
+
+    /// What a key was used for before, if it was.
+    pub async fn known_key(&self, tx: &Transaction, key: &(Origin, String)) -> Result<Option<KeyRecord>, Fault> {
+        let mut works = [store::Work::new(self.header.clone(), Vec::new(), self.now)];
+        store::load_keys(tx, &mut works, &[key]).await?;
+        Ok(works[0].state.keys.remove(key))
+    }
+
+    /// How a member on whose behalf somebody acts stands; `None` when there is none such.
+    pub async fn member_standing(&self, tx: &Transaction, id: MemberId) -> Result<Option<MemberStanding>, Fault> {
+        store::member_standing(tx, self.header.account_id, id).await
+    }
+
+    /// Binds a key to what came of it.
+    pub async fn store_key(
+        &self,
+        tx: &Transaction,
+        key: (Origin, String),
+        operation: &'static str,
+        record: KeyRecord,
+    ) -> Result<(), Fault> {
+        let mut work = store::Work::new(self.header.clone(), Vec::new(), self.now);
+        work.changes.keys.push((key, operation, record));
+        store::insert_keys(tx, &[work]).await
+    }
+
+    /// How much of an entry was taken back, by whomever.
+    pub async fn taken_back(&self, tx: &Transaction, entry_id: EntryId) -> Result<Credits, Fault> {
+        store::taken_back(tx, self.header.account_id, entry_id).await
+    }
+
+    /// Has the ledger watch available credits: whenever they fall to `mark`, it is remembered until somebody looks.
+    pub fn watch(&mut self, mark: Option<Credits>) {
+        self.header.low_mark = mark;
+        let is_low = self.header.is_low();
+        self.header.low_since = self.header.low_since.or(Some(self.now)).filter(|_| is_low);
+    }
+
+    /// Somebody has looked at the level that is watched.
+    pub fn looked(&mut self) {
+        self.header.low_since = None;
     }
 
     /// The place in the account's stream as of now.

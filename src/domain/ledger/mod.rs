@@ -21,6 +21,7 @@ mod locked;
 pub mod lots;
 pub mod model;
 pub mod sessions;
+mod short;
 mod store;
 pub mod verify;
 
@@ -44,6 +45,7 @@ pub use balance::{Balance, Posted};
 pub use engine::EngineSettings;
 pub use error::LedgerError;
 pub use locked::LockedAccount;
+pub use short::ShortAccounts;
 
 /// How the ledger works here.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +62,7 @@ pub struct Ledger {
     poster: Arc<Poster>,
     engine: Arc<Engine>,
     bell: Arc<dyn Bell>,
+    short: Arc<ShortAccounts>,
 }
 
 impl Ledger {
@@ -77,7 +80,12 @@ impl Ledger {
 
     fn with(poster: Arc<Poster>, settings: EngineSettings, bell: Arc<dyn Bell>) -> Self {
         let engine = Arc::new(Engine::start(&poster, &bell, settings));
-        Self { poster, engine, bell }
+        Self {
+            poster,
+            engine,
+            bell,
+            short: Arc::default(),
+        }
     }
 
     /// Carries out a command about sessions, grants or corrections, once for each key of the account. `acting` is the member on
@@ -92,7 +100,9 @@ impl Ledger {
     ) -> Result<Posted, LedgerError> {
         input::authorise(actor, account_id, &command)?;
         let request = request(actor, acting, Some(key), command)?;
-        self.engine.post(account_id, request).await
+        let posted = self.engine.post(account_id, request).await;
+        self.note_if_short(account_id, &posted);
+        posted
     }
 
     /// Carries out commands of one account in order, each with its own key and its own answer.
@@ -121,7 +131,28 @@ impl Ledger {
             Some(refusal) => Err(refusal.into()),
             None => posted.next().unwrap_or_else(missing),
         });
-        Ok(results.collect())
+        let results: Vec<_> = results.collect();
+        for result in &results {
+            self.note_if_short(account_id, result);
+        }
+        Ok(results)
+    }
+
+    fn note_if_short(&self, account_id: AccountId, result: &Result<Posted, LedgerError>) {
+        if matches!(result, Err(LedgerError::Refused(Refusal::InsufficientCredits { .. }))) {
+            self.short.add(account_id);
+        }
+    }
+
+    /// Accounts in which something was refused for want of credits.
+    pub fn short_accounts(&self) -> &ShortAccounts {
+        &self.short
+    }
+
+    /// Up to `limit` accounts whose available credits have fallen to the level that is watched, and at which nobody has looked
+    /// since.
+    pub async fn low_accounts(&self, limit: u32) -> Result<Vec<AccountId>, Fault> {
+        store::low_accounts(self.poster.database.read(), self.poster.clock.now(), limit).await
     }
 
     /// Stops everything new in an account. What has happened is still recorded, and nothing expires meanwhile.
@@ -221,6 +252,16 @@ impl std::fmt::Debug for Ledger {
             .field("poster", &self.poster)
             .finish_non_exhaustive()
     }
+}
+
+/// Refuses an idempotency key that could not be stored or told apart.
+pub fn check_key(key: &str) -> Result<(), Refusal> {
+    input::check_key(key)
+}
+
+/// Refuses a text for people that is empty, too long, or holds control characters.
+pub fn check_description(field: &'static str, text: &str) -> Result<(), Refusal> {
+    input::check_description(field, text)
 }
 
 fn request(actor: &Actor, acting: Option<MemberId>, key: Option<String>, command: Command) -> Result<Request, Refusal> {

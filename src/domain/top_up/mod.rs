@@ -1,30 +1,58 @@
-//! Top-ups: purchases of credits.
+//! Top-ups: purchases of credits, the cards that pay for them, and the rule by which accounts buy by themselves.
 //!
-//! Called by the shells. Invariant: a top-up is credited once, by the ledger, in the transaction that makes it SUCCEEDED.
+//! Called by the shells. What people ask for is written down and answered (`requests`, `refunding`); workers ask the gateway
+//! later (`charging`, `webhooks`, `reconciling`), and what it says is written together with all that follows from it (`settling`).
+//! The rules themselves are in `model`, which is pure.
+//!
+//! Invariants:
+//! - A top-up is credited once, by the ledger, in the transaction that makes it SUCCEEDED, whatever its status was.
+//! - The gateway is never called inside a transaction, and inside a request only to set up a card.
+//! - What the gateway is asked to charge is written down before it is asked.
 
+mod auto_top_ups;
+mod charging;
+mod desk;
 mod error;
-mod model;
+pub mod gateway;
+pub mod model;
+mod payment_methods;
+mod reading;
+mod reconciling;
+mod refunding;
+mod requests;
+mod settling;
 mod store;
+mod terms;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use crate::domain::database::Transaction;
 use crate::domain::database::select::Condition;
-use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::{Fault, QueryError};
+use crate::domain::ledger::LockedAccount;
 use crate::domain::ledger::credit_log::list;
 use crate::domain::ledger::model::{Command, Origin, Request};
-use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::primitives::actor::{AccessError, Actor, Cause, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, IdMint, IdSeed, TopUpId};
 use crate::primitives::page::{Page, PageRequest, SortOrder};
 
-pub use error::RecordPaidError;
+pub use auto_top_ups::{AutoTopUpChange, AutoTopUpView, AutoTopUps, DecisionPosition};
+pub use charging::{Charging, GatewayFault};
+pub use desk::Desk;
+pub use error::{AutoTopUpError, PaymentMethodError, RecordPaidError, TopUpError};
 pub use model::{TopUp, TopUpFilter, TopUpOrigin, TopUpStatus};
+pub use payment_methods::PaymentMethods;
+pub use reconciling::{ReconcileReport, Reconciler};
+pub use refunding::{NewRefund, RefundStatus, Refunding};
+pub use requests::{Answered, NewTopUp, TopUpQuote, TopUpRetry};
+pub use terms::AccountTerms;
+pub use webhooks::{ReceiveError, StoredWebhook, WebhookStatus, Webhooks};
 
 /// A top-up's place in a list: when it was asked for, and its id.
 pub type TopUpPosition = (Timestamp, TopUpId);
@@ -32,14 +60,13 @@ pub type TopUpPosition = (Timestamp, TopUpId);
 /// The top-ups of accounts.
 #[derive(Clone, Debug)]
 pub struct TopUps {
-    database: Database,
-    ledger: Ledger,
+    desk: Desk,
 }
 
 impl TopUps {
-    /// The top-ups as kept in `database`.
-    pub fn new(database: Database, ledger: Ledger) -> Self {
-        Self { database, ledger }
+    /// The top-ups kept at this desk.
+    pub fn new(desk: Desk) -> Self {
+        Self { desk }
     }
 
     /// Records a top-up whose payment is proven, and credits it: one transaction. `requested_by` is who asked for it.
@@ -60,7 +87,8 @@ impl TopUps {
             return Err(RecordPaidError::Amount);
         }
         let paid = Arc::new(Paid::new(credits, origin, requested_by));
-        self.ledger
+        self.desk
+            .ledger
             .change(account_id, move |tx, locked| {
                 let paid = Arc::clone(&paid);
                 Box::pin(async move { record_paid(tx, locked, &paid).await })
@@ -96,7 +124,7 @@ impl TopUps {
         keyset.turn_to(order == SortOrder::NewestFirst, request, |(at, id)| {
             (at.millis(), id.uuid())
         });
-        let scan = keyset.scan(&self.database, account_id, request.limit).await?;
+        let scan = keyset.scan(&self.desk.database, account_id, request.limit).await?;
         let position = |(millis, id)| (Timestamp::from_millis(millis), TopUpId::from_uuid(id));
         Ok(scan.into_page(request, position, |row| store::top_up(row, account_id))?)
     }
@@ -108,8 +136,8 @@ impl TopUps {
         account_id: AccountId,
         ids: &[TopUpId],
     ) -> Result<HashMap<TopUpId, TopUp>, QueryError> {
-        actor.require(account_id, Permission::ReadCreditLog)?;
-        Ok(store::by_ids(&self.database, account_id, ids).await?)
+        reading::require_to_see(actor, account_id)?;
+        Ok(store::by_ids(&self.desk.database, account_id, ids).await?)
     }
 }
 
@@ -144,10 +172,8 @@ async fn record_paid(tx: &Transaction, locked: &mut LockedAccount, paid: &Paid) 
     if let Some(recorded) = store::find(tx, account_id, id).await? {
         return Ok(recorded);
     }
-    let (credit_price, currency) = store::credit_price(tx, account_id).await?;
-    let price = credit_price
-        .price_of(paid.credits, currency)
-        .ok_or(RecordPaidError::Amount)?;
+    let terms = store::account_terms(tx, account_id).await?;
+    let price = terms.price_of(paid.credits).ok_or(RecordPaidError::Amount)?;
     let request = Request {
         command: Command::CreditTopUp {
             top_up_id: id,
@@ -158,22 +184,23 @@ async fn record_paid(tx: &Transaction, locked: &mut LockedAccount, paid: &Paid) 
         cause: paid.requested_by,
         seed: IdSeed::random(),
     };
-    let posted = locked.post(tx, request).await??;
+    let posted = locked.post(tx, request).await?.map_err(RecordPaidError::Refused)?;
     let missing = || Fault::Internal("a top-up was credited without an entry".to_owned());
+    let asked = TopUp::new(
+        (account_id, id),
+        paid.origin,
+        (paid.credits, price),
+        paid.requested_by,
+        now,
+    );
     let top_up = TopUp {
-        id,
-        account_id,
         status: TopUpStatus::Succeeded,
-        origin: paid.origin,
-        credits: paid.credits,
-        price,
-        requested_by: paid.requested_by,
         entry_id: Some(posted.outcome.entry_id.ok_or_else(missing)?),
-        credits_reversed: Credits::ZERO,
-        created_at: now,
-        updated_at: now,
+        ..asked
     };
     store::insert(tx, &top_up).await?;
-    locked.append_top_up_event(tx, id, top_up.status.as_str()).await?;
+    locked
+        .append_top_up_event(tx, id, top_up.status.as_str(), Credits::ZERO)
+        .await?;
     Ok(top_up)
 }

@@ -20,9 +20,10 @@ use crate::graphql::ledger::{
 use crate::graphql::live::event_page;
 use crate::graphql::loaders::must_exist;
 use crate::graphql::scalars::{Decimal, LiveCursorText, TimeZone};
-use crate::graphql::top_up::{TopUp, TopUpConnection, TopUpFilter};
+use crate::graphql::top_up::{AutoTopUp, PaymentMethod, TopUp, TopUpConnection, TopUpFilter, TopUpQuote};
 use crate::primitives::actor::Permission;
 use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
 use crate::primitives::cursor::CursorScope;
 use crate::primitives::ids::GlobalId;
 use crate::primitives::money::{self, Currency};
@@ -437,6 +438,40 @@ impl Account {
                 place,
                 request.backward,
             ))))
+        })
+        .await
+    }
+
+    /// What a top-up of so many credits would cost. Null with an error where the amount cannot be bought.
+    async fn top_up_quote(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many credits.")] credits: Credits,
+    ) -> Option<Result<TopUpQuote, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let quoted = scope.services.top_ups.quote(scope.actor(), self.row.id, credits).await;
+            Ok(Some(quoted?.into()))
+        })
+        .await
+    }
+
+    /// The rule by which the account tops itself up. [auth: `READ_CREDIT_LOG` or `MANAGE_TOP_UPS`]
+    async fn auto_top_up(&self, ctx: &Context<'_>) -> Option<Result<AutoTopUp, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let view = scope.services.auto_top_ups.view(scope.actor(), self.row.id).await?;
+            Ok(Some(AutoTopUp::new(view)))
+        })
+        .await
+    }
+
+    /// Cards that can be charged, oldest first. [auth: `READ_CREDIT_LOG` or `MANAGE_TOP_UPS`]
+    async fn payment_methods(&self, ctx: &Context<'_>) -> Option<Result<Vec<PaymentMethod>, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let methods = scope.services.payment_methods.list(scope.actor(), self.row.id).await?;
+            Ok(Some(methods.into_iter().map(PaymentMethod::new).collect()))
         })
         .await
     }

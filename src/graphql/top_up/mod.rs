@@ -1,6 +1,16 @@
-//! Top-ups in the public language: purchases of credits, as the credit log shows them.
+//! Top-ups in the public language: purchases of credits, cards, and the rule by which accounts buy by themselves.
+//!
+//! Called by the schema's roots and by the account type. Shapes only: who may do what, and every rule about purchases, is the
+//! domain's. Raw words of banks and gateways never come here.
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, Subscription};
+mod attempt;
+mod auto_top_up;
+mod mutation;
+mod payload;
+mod payment_method;
+mod refusals;
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Subscription};
 
 use super::connection::connection;
 use super::context::{Scope, public_id, scope};
@@ -10,10 +20,45 @@ use super::live::{Interest, Shown, Topics, follow, id_in, live_event};
 use super::member::{Account, Money};
 use super::scalars::LiveCursorText;
 use crate::domain::top_up;
+use crate::domain::top_up::model::{Attempt, AttemptOutcome, FailureCode};
 use crate::primitives::actor::Permission;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{IdKind, TopUpId};
+
+pub(super) use attempt::{TopUpAttempt, TopUpFailure};
+pub(super) use auto_top_up::{AutoTopUp, TopUpDecision};
+pub(super) use mutation::TopUpMutation;
+pub(super) use payload::{
+    AddPaymentMethodPayload, CancelTopUpPayload, CreateTopUpPayload, RefundTopUpPayload, RemovePaymentMethodPayload,
+    ResumeAutoTopUpPayload, RetryTopUpPayload, SetDefaultPaymentMethodPayload, StartPaymentMethodSetupPayload,
+    UpdateAutoTopUpPayload,
+};
+pub(super) use payment_method::PaymentMethod;
+
+/// What a top-up would cost, and how large one may be.
+#[derive(SimpleObject, Clone, Copy, Debug)]
+pub(crate) struct TopUpQuote {
+    /// What the credits asked for would cost.
+    price: Money,
+    /// The fewest credits that can be bought.
+    minimum: Credits,
+    /// The most.
+    maximum: Credits,
+    /// Amounts are multiples of this.
+    step: Credits,
+}
+
+impl From<top_up::TopUpQuote> for TopUpQuote {
+    fn from(quote: top_up::TopUpQuote) -> Self {
+        Self {
+            price: quote.price.into(),
+            minimum: quote.minimum,
+            maximum: quote.maximum,
+            step: quote.step,
+        }
+    }
+}
 
 /// How far a top-up is.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +160,46 @@ impl TopUp {
     /// Who asked for it; Ledgerbell for automatic ones.
     async fn requested_by(&self) -> Actor {
         Actor::new(self.0.account_id, self.0.requested_by)
+    }
+
+    /// Every try at charging, oldest first.
+    async fn attempts(&self, ctx: &Context<'_>) -> Result<Vec<TopUpAttempt>, ApiError> {
+        let attempts = scope(ctx)?.loaders.attempts(self.0.account_id, self.0.id).await?;
+        Ok(attempts
+            .unwrap_or_default()
+            .into_iter()
+            .map(TopUpAttempt::new)
+            .collect())
+    }
+
+    /// Why the last attempt failed, in words for people, with what to do next. Null unless it failed, needs action, or nobody
+    /// knows yet what came of it.
+    async fn failure(&self, ctx: &Context<'_>) -> Option<Result<TopUpFailure, ApiError>> {
+        nullable(async {
+            let code = match self.0.status {
+                top_up::TopUpStatus::Failed | top_up::TopUpStatus::RequiresAction => self.0.failure_code,
+                top_up::TopUpStatus::Processing => {
+                    let attempts = scope(ctx)?.loaders.attempts(self.0.account_id, self.0.id).await?;
+                    let is_unknown = |attempt: &Attempt| attempt.outcome == AttemptOutcome::Unknown;
+                    let is_unknown = attempts.unwrap_or_default().last().is_some_and(is_unknown);
+                    is_unknown.then_some(FailureCode::UnknownOutcome)
+                }
+                _ => None,
+            };
+            Ok(code.map(|code| TopUpFailure::new(code, self.0.action_url.clone())))
+        })
+        .await
+    }
+
+    /// Whether retryTopUp would be accepted now, without naming another card.
+    async fn can_retry(&self, ctx: &Context<'_>) -> Result<bool, ApiError> {
+        let can_retry = scope(ctx)?.loaders.can_retry(self.0.account_id, self.0.id).await?;
+        Ok(can_retry.unwrap_or(false))
+    }
+
+    /// When the next automatic attempt is due.
+    async fn next_attempt_at(&self) -> Option<Timestamp> {
+        self.0.next_attempt_at
     }
 
     /// The line of the credit log that added its credits. Null until it succeeded.

@@ -17,6 +17,7 @@ mod subscriber;
 use std::time::Duration;
 
 use ledgerbell::adapters::database::{self as databases, OpenOptions};
+use ledgerbell::adapters::gateway::simulated::SimulatedGateway;
 use ledgerbell::app::{self, App};
 use ledgerbell::config::Settings;
 use ledgerbell::domain::Services;
@@ -270,9 +271,28 @@ impl TestApp {
         self.clock.now().plus_millis(minutes * 60_000).to_string()
     }
 
-    /// Runs the sweeper until nothing is due.
+    /// Runs the workers until nothing is due.
     pub(crate) async fn settle(&self) {
-        while self.services().ledger.sweep(500).await.expect("the sweeper works") > 0 {}
+        let services = self.services();
+        loop {
+            let mut found = services.ledger.sweep(500).await.expect("the sweeper works");
+            found += services.auto_top_ups.try_again(500).await.expect("retries work");
+            found += services.auto_top_ups.sweep(500).await.expect("rules are evaluated");
+            found += services.charging.turn(500).await.expect("charging works");
+            found += services.refunding.turn(500).await.expect("refunding works");
+            found += self.app.deliver_messages().await.expect("messages are taken in");
+            found += services.webhooks.turn(500).await.expect("webhooks are dealt with");
+            if found == 0 {
+                return;
+            }
+        }
+    }
+
+    /// The payment gateway.
+    pub(crate) fn gateway(&self) -> &SimulatedGateway {
+        self.app
+            .simulated_gateway()
+            .expect("tests charge the simulated gateway")
     }
 
     /// For tests that spoil the ledger.

@@ -6,6 +6,7 @@ mod delivery;
 mod filters;
 mod rights;
 mod sharing;
+mod top_ups;
 
 use futures_util::future::join_all;
 use ledgerbell::domain::ledger::model::{Command, LotKind};

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use ledgerbell::adapters::gateway::NoGateway;
 use ledgerbell::domain::event::SilentBell;
 use ledgerbell::domain::ledger::credit_log::CreditLog;
 use ledgerbell::domain::ledger::lots::Lots;
 use ledgerbell::domain::ledger::model::{EntryKind, Policy};
 use ledgerbell::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
-use ledgerbell::domain::top_up::{RecordPaidError, TopUp, TopUpFilter, TopUpOrigin, TopUpStatus, TopUps};
+use ledgerbell::domain::top_up::{Desk, RecordPaidError, TopUp, TopUpFilter, TopUpOrigin, TopUpStatus, TopUps};
 use ledgerbell::primitives::actor::{AccessError, Actor, Cause};
 use ledgerbell::primitives::clock::{Clock, Timestamp};
 use ledgerbell::primitives::credits::Credits;
@@ -42,7 +43,7 @@ async fn a_paid_top_up_is_credited_with_its_own_entry_and_shows_in_pages() {
         let clock = Clock::manual(now);
         let ledger = Ledger::start(
             ground.database.clone(),
-            clock,
+            clock.clone(),
             Uuid::nil(),
             settings,
             Arc::new(SilentBell),
@@ -56,7 +57,8 @@ async fn a_paid_top_up_is_credited_with_its_own_entry_and_shows_in_pages() {
             })
             .await
             .expect("an account");
-        let top_ups = TopUps::new(ground.database.clone(), ledger.clone());
+        let desk = Desk::new(clock, ground.database.clone(), ledger.clone(), Arc::new(NoGateway));
+        let top_ups = TopUps::new(desk);
         let mut made: Vec<TopUp> = Vec::new();
         for (whole, origin) in [
             (10, TopUpOrigin::Manual),

@@ -148,7 +148,7 @@ const TAMPERINGS: &[(&str, &str)] = &[
     ),
     (
         "UPDATE session SET held = 3 WHERE account_id = $1 AND status = 'BOOKED'",
-        "what open sessions hold",
+        "what open sessions and disputes hold",
     ),
     (
         "UPDATE session SET held = 3 WHERE account_id = $1 AND status = 'COMPLETED'",
@@ -186,6 +186,34 @@ const TAMPERINGS: &[(&str, &str)] = &[
         "DELETE FROM session WHERE account_id = $1 AND status = 'BOOKED'",
         "part of a hold is open",
     ),
+    (
+        "UPDATE account_state SET incoming = 5 WHERE account_id = $1",
+        "top-ups being charged will bring",
+    ),
+    (
+        "UPDATE top_up SET credits_reversed = 7 WHERE account_id = $1",
+        "return took back of a top-up",
+    ),
+    (
+        "UPDATE top_up SET status = 'PROCESSING' WHERE account_id = $1",
+        "has an attempt that is",
+    ),
+    (
+        "UPDATE top_up SET status = 'DISPUTED' WHERE account_id = $1",
+        "held for a dispute when and only when",
+    ),
+    (
+        "INSERT INTO dispute_hold (account_id, top_up_id, amount) VALUES ($1, {nobody}, 5)",
+        "dispute's hold exists",
+    ),
+    (
+        "INSERT INTO dispute_hold (account_id, top_up_id, amount) VALUES ($1, {nobody}, 5)",
+        "open sessions and disputes hold",
+    ),
+    (
+        "UPDATE idempotency_key SET top_up_id = {nobody} WHERE account_id = $1",
+        "idempotency key made exists",
+    ),
     ("DELETE FROM member WHERE account_id = $1", "member of a session"),
     (
         "UPDATE session_hold SET amount = 1 WHERE account_id = $1",
@@ -209,7 +237,7 @@ const TAMPERINGS: &[(&str, &str)] = &[
     ),
     (
         "UPDATE account_state SET held = held + 1 WHERE account_id = $1",
-        "what open sessions hold",
+        "what open sessions and disputes hold",
     ),
     (
         "UPDATE account_state SET debt = 5 WHERE account_id = $1",

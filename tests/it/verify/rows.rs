@@ -225,6 +225,8 @@ impl Builder {
             next_hold_expiry_at: Some(30_000),
             next_processing_at: Some(20_000),
             due_at: Some(20_000),
+            low_mark: None,
+            low_since: None,
         }
     }
 
@@ -300,6 +302,16 @@ pub(crate) async fn insert_account(tx: &Transaction, number: i64) -> Result<(), 
         actor_member_id: None,
         entry_id: Some(builder.entry_id(2)),
         credits_reversed: 20,
+        failure_code: None,
+        next_attempt_at: None,
+        cancel_requested_at: None,
+        action_url: None,
+        action_expires_at: None,
+        object_id: None,
+        object_number: 0,
+        returned_minor: 0,
+        dispute: None,
+        disputed_minor: 0,
         created_at: 1_500,
         updated_at: 5_000,
     };
@@ -318,6 +330,7 @@ pub(crate) async fn insert_account(tx: &Transaction, number: i64) -> Result<(), 
         operation: "completeSession".to_owned(),
         session_id: Some(builder.id(Thing::Completed, 0)),
         entry_id: Some(builder.entry_id(3)),
+        top_up_id: None,
         created_at: 3_000,
     };
     insert!(tx, account, [account]);

@@ -30,6 +30,7 @@ use crate::primitives::page::{Page, PageRequest, SortOrder};
 pub use filter::{ActorKind, ActorRef, AmountRange, CreditLogFilter, DateRange, Direction, InstantRange, MAX_VALUES};
 pub(in crate::domain) use filter::{invalid, list, unique};
 pub use model::{CreditTotals, Entry, ExportRow, LotDraw, UsageGroup, UsageGrouping, UsageScope};
+pub use period::end_of_month;
 use selection::Selection;
 
 /// The credit log.

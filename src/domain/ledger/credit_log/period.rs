@@ -57,6 +57,11 @@ impl PeriodUnit {
     }
 }
 
+/// When the calendar month of an instant ends in a time zone.
+pub fn end_of_month(zone: Tz, instant: Timestamp) -> Timestamp {
+    PeriodUnit::Month.around(zone, instant).end
+}
+
 /// The first instant of a calendar day: where clocks skip midnight, the instant of the skip; where midnight comes twice, the
 /// first of them.
 pub(super) fn start_of_day(zone: Tz, day: NaiveDate) -> Timestamp {

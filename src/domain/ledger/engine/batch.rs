@@ -196,6 +196,7 @@ impl Work {
         changes.lots.extend(decision.lots.into_keys());
         changes.sessions.extend(decision.sessions.into_keys());
         changes.past_entries.extend(decision.past_entries.into_keys());
+        changes.dispute_holds.extend(decision.dispute_holds.into_keys());
         changes.entries.extend(decision.entries);
         changes.events.extend(decision.events);
         changes.keys.extend(decision.key);

@@ -75,6 +75,14 @@ pub enum Command {
         /// For people.
         description: String,
     },
+    /// Hold what is left of a top-up's credits while it is disputed, or hold nothing of it any more. Sets what is held, so that it
+    /// is safe to repeat.
+    HoldDisputed {
+        /// The entry that credited the top-up.
+        entry_id: EntryId,
+        /// The bank has not decided yet.
+        is_open: bool,
+    },
     /// Book a session: holds its credits.
     Book {
         /// Who will use it.
@@ -174,7 +182,10 @@ impl Request {
     /// The member on whose behalf a key asks, who has to be on the team now. A payment is not asked for now: its cause is who
     /// asked when it was begun, and it counts whoever has left since.
     pub fn acting(&self) -> Option<MemberId> {
-        let is_payment = matches!(self.command, Command::CreditTopUp { .. } | Command::TakeBack { .. });
+        let is_payment = matches!(
+            self.command,
+            Command::CreditTopUp { .. } | Command::TakeBack { .. } | Command::HoldDisputed { .. }
+        );
         match self.cause {
             Cause::ApiKey(_, acting) if !is_payment => acting,
             _ => None,
@@ -189,6 +200,7 @@ impl Command {
             Self::Grant { .. } => "grantCredits",
             Self::CreditTopUp { .. } => "creditTopUp",
             Self::TakeBack { .. } => "takeBack",
+            Self::HoldDisputed { .. } => "holdDisputed",
             Self::Book { .. } => "bookSession",
             Self::Reschedule { .. } => "rescheduleSession",
             Self::Complete { .. } => "completeSession",
@@ -262,6 +274,10 @@ impl Command {
                 out.text(kind.as_str());
                 out.text(contra.as_str());
                 out.text(description);
+            }
+            Self::HoldDisputed { entry_id, is_open } => {
+                out.bytes(entry_id.uuid().as_bytes());
+                out.number(i64::from(*is_open));
             }
             Self::Book {
                 member,
@@ -344,10 +360,12 @@ impl Command {
 
 /// Feeds values to SHA-256 so that no two different inputs make the same stream: each is preceded by its length, and what may
 /// be absent by whether it is there.
-pub(super) struct Canonical(Sha256);
+#[derive(Debug)]
+pub struct Canonical(Sha256);
 
 impl Canonical {
-    pub(super) fn new(version: i64, name: &str) -> Self {
+    /// Begins with what is done, and the version of how it is written.
+    pub fn new(version: i64, name: &str) -> Self {
         let mut canonical = Self(Sha256::new());
         canonical.number(version);
         canonical.text(name);
@@ -362,20 +380,24 @@ impl Canonical {
         canonical
     }
 
-    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+    /// Feeds bytes.
+    pub fn bytes(&mut self, bytes: &[u8]) {
         self.0.update((bytes.len() as u64).to_be_bytes());
         self.0.update(bytes);
     }
 
-    pub(super) fn text(&mut self, text: &str) {
+    /// Feeds a text.
+    pub fn text(&mut self, text: &str) {
         self.bytes(text.as_bytes());
     }
 
-    pub(super) fn number(&mut self, number: i64) {
+    /// Feeds a number.
+    pub fn number(&mut self, number: i64) {
         self.bytes(&number.to_be_bytes());
     }
 
-    pub(super) fn optional_bytes(&mut self, bytes: Option<&[u8]>) {
+    /// Feeds bytes, or that there are none.
+    pub fn optional_bytes(&mut self, bytes: Option<&[u8]>) {
         match bytes {
             Some(bytes) => {
                 self.0.update([1]);
@@ -385,11 +407,13 @@ impl Canonical {
         }
     }
 
-    pub(super) fn optional_text(&mut self, text: Option<&str>) {
+    /// Feeds a text, or that there is none.
+    pub fn optional_text(&mut self, text: Option<&str>) {
         self.optional_bytes(text.map(str::as_bytes));
     }
 
-    pub(super) fn optional_number(&mut self, number: Option<i64>) {
+    /// Feeds a number, or that there is none.
+    pub fn optional_number(&mut self, number: Option<i64>) {
         self.optional_bytes(number.map(i64::to_be_bytes).as_ref().map(|bytes| &bytes[..]));
     }
 
@@ -407,7 +431,8 @@ impl Canonical {
         }
     }
 
-    pub(super) fn finish(self) -> [u8; 32] {
+    /// The hash.
+    pub fn finish(self) -> [u8; 32] {
         self.0.finalize().into()
     }
 }

@@ -1,5 +1,6 @@
 //! Credits that come in other than by sessions: grants, top-ups; and corrections: reversals, adjustments.
 
+use crate::domain::event::EventKind;
 use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -90,8 +91,8 @@ impl Draft<'_> {
         self.add_credits(entry_id, facts.amount, terms, &mut movements)?;
         self.post_as(entry_id, facts, movements)?;
         Ok(Outcome {
-            session_id: None,
             entry_id: Some(entry_id),
+            ..Outcome::default()
         })
     }
 
@@ -109,10 +110,7 @@ impl Draft<'_> {
         let target = target.min(addition.amount).max(Credits::ZERO);
         let change = target.checked_sub(addition.taken_back).ok_or(Refusal::Overflow)?;
         if change.is_zero() {
-            return Ok(Outcome {
-                session_id: None,
-                entry_id: None,
-            });
+            return Ok(Outcome::default());
         }
         let mut facts = EntryFacts::new(kind, contra, -change, description, Cause::PaymentGateway);
         facts.top_up_id = addition.top_up_id;
@@ -129,8 +127,30 @@ impl Draft<'_> {
         self.past_entries.insert(addition.id, addition);
         self.post_as(posted_id, facts, movements)?;
         Ok(Outcome {
-            session_id: None,
             entry_id: Some(posted_id),
+            ..Outcome::default()
+        })
+    }
+
+    /// Holds what is not taken back yet of a disputed top-up, or nothing of it. The credits of a dispute keep no lot from
+    /// expiring: nobody will spend them.
+    pub(super) fn hold_disputed(&mut self, entry_id: EntryId, is_open: bool) -> Result<Outcome, Refusal> {
+        let addition = self.past_entry(entry_id).ok_or(Refusal::EntryNotFound)?;
+        let top_up_id = addition.top_up_id.ok_or(Refusal::EntryNotFound)?;
+        let held = self.state.dispute_holds.get(&top_up_id).copied().unwrap_or_default();
+        let left = addition
+            .amount
+            .checked_sub(addition.taken_back)
+            .ok_or(Refusal::Overflow)?;
+        let wanted = if is_open { left } else { Credits::ZERO };
+        self.hold(wanted.checked_sub(held).ok_or(Refusal::Overflow)?)?;
+        if wanted != held {
+            self.dispute_holds.insert(top_up_id, wanted);
+            self.announce(EventKind::TopUpUpdated, |event| event.top_up_id = Some(top_up_id));
+        }
+        Ok(Outcome {
+            top_up_id: Some(top_up_id),
+            ..Outcome::default()
         })
     }
 
@@ -163,8 +183,8 @@ impl Draft<'_> {
             self.draw_live(amount.abs(), &mut movements)?;
             let entry_id = self.post(facts, movements)?;
             return Ok(Outcome {
-                session_id: None,
                 entry_id,
+                ..Outcome::default()
             });
         };
         let mut target = self.past_entry(reversed_id).ok_or(Refusal::EntryNotFound)?;
@@ -183,8 +203,8 @@ impl Draft<'_> {
         self.past_entries.insert(target.id, target);
         self.post_as(entry_id, facts, movements)?;
         Ok(Outcome {
-            session_id: None,
             entry_id: Some(entry_id),
+            ..Outcome::default()
         })
     }
 }

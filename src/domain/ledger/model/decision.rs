@@ -64,6 +64,8 @@ pub struct Decision {
     pub sessions: BTreeMap<SessionId, Session>,
     /// Past entries of which something was given or taken back, as they are now.
     pub past_entries: BTreeMap<EntryId, PastEntry>,
+    /// What is held for disputed top-ups, where it changed; nothing where it is released.
+    pub dispute_holds: BTreeMap<TopUpId, Credits>,
     /// Entries posted, in order.
     pub entries: Vec<NewEntry>,
     /// Events, in order.
@@ -219,6 +221,7 @@ impl Decision {
             held_before: state.held_before.clone(),
             sessions: BTreeMap::new(),
             past_entries: BTreeMap::new(),
+            dispute_holds: BTreeMap::new(),
             entries: Vec::new(),
             events: Vec::new(),
             key: None,
@@ -244,6 +247,7 @@ impl AccountState {
         }
         self.entries
             .extend(decision.past_entries.iter().map(|(id, entry)| (*id, entry.clone())));
+        self.dispute_holds.extend(&decision.dispute_holds);
         for entry in &decision.entries {
             self.entries.insert(entry.id, PastEntry::from(entry));
             if let (Some(top_up_id), EntryKind::TopUp | EntryKind::AutoTopUp) = (entry.top_up_id, entry.kind) {

@@ -29,6 +29,7 @@ pub(super) struct Draft<'a> {
     pub(super) held_before: BTreeMap<LotId, Credits>,
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) past_entries: BTreeMap<EntryId, PastEntry>,
+    pub(super) dispute_holds: BTreeMap<TopUpId, Credits>,
     pub(super) entries: Vec<NewEntry>,
     pub(super) events: Vec<NewEvent>,
     pub(super) shift_expiries_by: Option<ShiftExpiries>,
@@ -88,6 +89,7 @@ impl<'a> Draft<'a> {
             held_before: state.held_before.clone(),
             sessions: BTreeMap::new(),
             past_entries: BTreeMap::new(),
+            dispute_holds: BTreeMap::new(),
             entries: Vec::new(),
             events: Vec::new(),
             shift_expiries_by: None,
@@ -115,6 +117,7 @@ impl<'a> Draft<'a> {
                 contra,
                 description,
             } => self.take_back(*entry_id, *target, *kind, *contra, description),
+            Command::HoldDisputed { entry_id, is_open } => self.hold_disputed(*entry_id, *is_open),
             Command::Book { .. } => self.book(command),
             Command::Reschedule {
                 session,
@@ -294,6 +297,9 @@ impl<'a> Draft<'a> {
                 last.balance_version = Some(self.header.balance_version);
             }
         }
+        if self.header.available() < before.available() && self.header.is_low() {
+            self.header.low_since.get_or_insert(self.now);
+        }
         let key = self.request.key.clone();
         Decision {
             header: self.header,
@@ -301,6 +307,7 @@ impl<'a> Draft<'a> {
             held_before: self.held_before,
             sessions: self.sessions,
             past_entries: self.past_entries,
+            dispute_holds: self.dispute_holds,
             entries: self.entries,
             events: self.events,
             key: key.map(|key| (key, self.request.command.operation(), KeyRecord { digest, outcome })),

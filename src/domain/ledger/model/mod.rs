@@ -17,7 +17,7 @@ mod state;
 mod tests;
 
 pub use crate::domain::event::{EventKind, NewEvent};
-pub use command::{Command, MemberRef, Origin, Request, SessionRef};
+pub use command::{Canonical, Command, MemberRef, Origin, Request, SessionRef};
 pub use decision::{Decision, NewEntry, Refusal, ShiftExpiries};
 pub use entry::{HASH_VERSION, HashedFacts, genesis_hash};
 pub use state::{

@@ -121,7 +121,7 @@ impl Draft<'_> {
         self.put_session(session, SessionStatus::Booked.as_str());
         Ok(Outcome {
             session_id: Some(id),
-            entry_id: None,
+            ..Outcome::default()
         })
     }
 
@@ -168,7 +168,7 @@ impl Draft<'_> {
         self.put_session(session, SessionStatus::Booked.as_str());
         Ok(Outcome {
             session_id: Some(id),
-            entry_id: None,
+            ..Outcome::default()
         })
     }
 
@@ -281,6 +281,7 @@ impl Draft<'_> {
         Ok(Outcome {
             session_id: Some(session_id),
             entry_id,
+            ..Outcome::default()
         })
     }
 
@@ -334,6 +335,7 @@ impl Draft<'_> {
         Ok(Outcome {
             session_id: Some(session_id),
             entry_id: Some(entry_id),
+            ..Outcome::default()
         })
     }
 

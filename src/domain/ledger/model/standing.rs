@@ -63,6 +63,9 @@ impl Draft<'_> {
         self.header.status = AccountStatus::Active;
         self.header.halted_at = None;
         self.header.halt_reason = None;
+        if self.header.is_low() {
+            self.header.low_since.get_or_insert(self.now);
+        }
         self.announce_standing();
         Ok(Outcome::default())
     }

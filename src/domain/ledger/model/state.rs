@@ -102,7 +102,7 @@ pub struct AccountHeader {
     pub halt_reason: Option<String>,
     /// Sum of all entries.
     pub posted: Credits,
-    /// Reserved for open sessions and disputes.
+    /// Reserved for open sessions and disputed top-ups.
     pub held: Credits,
     /// In top-ups being charged.
     pub incoming: Credits,
@@ -133,6 +133,10 @@ pub struct AccountHeader {
     pub next_hold_expiry_at: Option<Timestamp>,
     /// No session becomes PROCESSING, unannounced, before this. May be too early, never too late.
     pub next_processing_at: Option<Timestamp>,
+    /// The level of available credits that somebody above watches.
+    pub low_mark: Option<Credits>,
+    /// Since when available is at or below it and nobody has looked. Stored with what lowered it, so that no crash loses it.
+    pub low_since: Option<Timestamp>,
 }
 
 impl AccountHeader {
@@ -175,7 +179,14 @@ impl AccountHeader {
             next_lot_expiry_at: None,
             next_hold_expiry_at: None,
             next_processing_at: None,
+            low_mark: None,
+            low_since: None,
         }
+    }
+
+    /// Whether what can be spent is at or below the level that is watched.
+    pub fn is_low(&self) -> bool {
+        self.low_mark.is_some_and(|mark| self.available() <= mark)
     }
 
     /// What can be spent: posted − held.
@@ -356,6 +367,8 @@ pub struct Outcome {
     pub session_id: Option<SessionId>,
     /// The entry posted.
     pub entry_id: Option<EntryId>,
+    /// The top-up asked for, or asked for again.
+    pub top_up_id: Option<TopUpId>,
 }
 
 /// A member as far as booking cares.
@@ -392,6 +405,8 @@ pub struct AccountState {
     pub entries: BTreeMap<EntryId, PastEntry>,
     /// Top-up → the entry that credited it.
     pub credited_top_ups: HashMap<TopUpId, EntryId>,
+    /// Credits held while a top-up is disputed, for top-ups whose entries commands name.
+    pub dispute_holds: BTreeMap<TopUpId, Credits>,
     /// Stored keys.
     pub keys: HashMap<(Origin, String), KeyRecord>,
 }
@@ -409,6 +424,7 @@ impl AccountState {
             members_by_external_id: HashMap::new(),
             entries: BTreeMap::new(),
             credited_top_ups: HashMap::new(),
+            dispute_holds: BTreeMap::new(),
             keys: HashMap::new(),
         }
     }

@@ -1,6 +1,6 @@
 //! Lines of the credit log, and where their amounts went.
 
-use sea_orm::{ConnectionTrait, QueryResult};
+use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Columns, Kind, Rows};
@@ -10,7 +10,7 @@ use crate::domain::ledger::model::{
     Command, ContraAccount, EntryKind, HASH_VERSION, LotMovement, NewEntry, PastEntry, SessionRef,
 };
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{ApiKeyId, EntryId, LotId, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, LotId, MemberId, SessionId, TopUpId};
 
 use super::fields::Fields;
 use super::{Batch, Scope, Work, execute, query};
@@ -64,7 +64,7 @@ pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), 
         for request in &work.requests {
             let entry_id = match &request.command {
                 Command::Refund { session, .. } => charge_of(work, session),
-                Command::TakeBack { entry_id, .. } => Some(*entry_id),
+                Command::TakeBack { entry_id, .. } | Command::HoldDisputed { entry_id, .. } => Some(*entry_id),
                 Command::Adjust { reverses, .. } => *reverses,
                 Command::CreditTopUp { top_up_id, .. } => {
                     top_ups.push([number.into(), top_up_id.uuid().into()]);
@@ -166,6 +166,23 @@ async fn load_credited(tx: &Transaction, batch: &mut Batch<'_>, top_ups: &Rows) 
         state.credited_top_ups.insert(top_up_id, entry_id);
     }
     Ok(())
+}
+
+/// How much of an entry was taken back, as the transaction sees it.
+pub(in crate::domain::ledger) async fn taken_back(
+    tx: &Transaction,
+    account_id: AccountId,
+    entry_id: EntryId,
+) -> Result<Credits, Fault> {
+    let sql = "SELECT taken_back FROM credit_entry WHERE account_id = $1 AND id = $2";
+    let values = [Value::from(account_id.number()), entry_id.uuid().into()];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    match tx.query_one_raw(statement).await? {
+        Some(row) => Fields::of(&row).credits(),
+        None => Err(Fault::Internal(
+            "an entry that a top-up names does not exist".to_owned(),
+        )),
+    }
 }
 
 /// Writes new entries with their movements, and what was given or taken back of old ones.

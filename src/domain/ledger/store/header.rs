@@ -9,6 +9,7 @@ use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::{AccountHeader, AccountStatus};
 use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
 use super::execute;
@@ -36,12 +37,14 @@ const COLUMNS: Columns = &[
     ("next_hold_expiry_at", Kind::BigInt),
     ("next_processing_at", Kind::BigInt),
     ("due_at", Kind::BigInt),
+    ("low_mark", Kind::BigInt),
+    ("low_since", Kind::BigInt),
 ];
 
 /// All columns but `due_at`, which follows from the others.
 const SELECT: &str = "SELECT account_id, status, halted_at, halt_reason, posted, held, incoming, debt, balance_version, \
     balance_at, entry_sequence, event_sequence, event_nonce, last_hash, last_at, lot_count, session_grace_millis, \
-    next_lot_expiry_at, next_hold_expiry_at, next_processing_at FROM account_state";
+    next_lot_expiry_at, next_hold_expiry_at, next_processing_at, low_mark, low_since FROM account_state";
 
 /// Locks accounts and reads their figures: the first statement of every transaction that changes anything of an account.
 ///
@@ -101,6 +104,25 @@ pub(in crate::domain::ledger) async fn due_accounts(
     limit: u32,
 ) -> Result<Vec<AccountId>, Fault> {
     let sql = "SELECT account_id FROM account_state WHERE due_at <= $1 ORDER BY due_at, account_id LIMIT $2";
+    accounts_by_time(connection, sql, now, limit).await
+}
+
+/// Accounts of which the level that is watched is reached and nobody has looked, the longest first.
+pub(in crate::domain::ledger) async fn low_accounts(
+    connection: &impl ConnectionTrait,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<AccountId>, Fault> {
+    let sql = "SELECT account_id FROM account_state WHERE low_since <= $1 ORDER BY low_since, account_id LIMIT $2";
+    accounts_by_time(connection, sql, now, limit).await
+}
+
+async fn accounts_by_time(
+    connection: &impl ConnectionTrait,
+    sql: &str,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<AccountId>, Fault> {
     let values = [Value::from(now.millis()), i64::from(limit).into()];
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
     let rows = connection.query_all_raw(statement).await?;
@@ -147,6 +169,8 @@ fn header(row: &QueryResult) -> Result<AccountHeader, Fault> {
         next_lot_expiry_at: fields.optional_timestamp()?,
         next_hold_expiry_at: fields.optional_timestamp()?,
         next_processing_at: fields.optional_timestamp()?,
+        low_mark: fields.next::<Option<i64>>()?.map(Credits::from_units),
+        low_since: fields.optional_timestamp()?,
     })
 }
 
@@ -175,6 +199,8 @@ fn rows(headers: &[&AccountHeader]) -> Rows {
             header.next_hold_expiry_at.map(Timestamp::millis).into(),
             header.next_processing_at.map(Timestamp::millis).into(),
             header.due_at().map(Timestamp::millis).into(),
+            header.low_mark.map(Credits::units).into(),
+            header.low_since.map(Timestamp::millis).into(),
         ]);
     }
     rows

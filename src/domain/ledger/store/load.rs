@@ -5,7 +5,7 @@ use sea_orm::ConnectionTrait;
 use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 
-use super::{Batch, Work, entries, keys, lots, sessions};
+use super::{Batch, Work, disputes, entries, keys, lots, sessions};
 
 /// Adds to each account's figures the rows that its commands name or may draw on, as [`crate::domain::ledger::model::AccountState`]
 /// promises. `works` are locked and in the order of their accounts.
@@ -15,9 +15,10 @@ use super::{Batch, Work, entries, keys, lots, sessions};
 pub(in crate::domain::ledger) async fn load(tx: &Transaction, works: &mut [Work]) -> Result<(), Fault> {
     let backend = tx.get_database_backend();
     let mut batch = Batch { works, backend };
-    keys::load(tx, &mut batch).await?;
+    keys::load_requested(tx, &mut batch).await?;
     keys::load_members(tx, &mut batch).await?;
     sessions::load(tx, &mut batch).await?;
     entries::load(tx, &mut batch).await?;
+    disputes::load(tx, &mut batch).await?;
     lots::load(tx, &mut batch).await
 }

@@ -107,7 +107,9 @@ fn reaches_lots(command: &Command) -> bool {
         | Command::Unfreeze
         | Command::Close { .. }
         | Command::Sweep => true,
-        Command::Grant { .. } | Command::CreditTopUp { .. } | Command::Book { .. } => false,
+        Command::Grant { .. } | Command::CreditTopUp { .. } | Command::HoldDisputed { .. } | Command::Book { .. } => {
+            false
+        }
     }
 }
 

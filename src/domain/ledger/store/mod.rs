@@ -7,6 +7,7 @@
 //! With one account in a transaction every statement names it as `account_id = $n`: a sharded database then sends it to one
 //! machine.
 
+mod disputes;
 mod entries;
 mod fields;
 mod header;
@@ -26,11 +27,13 @@ use crate::domain::database::bulk::Rows;
 use crate::domain::event::NewEvent;
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, EntryId, LotId, SessionId};
+use crate::primitives::ids::{AccountId, EntryId, LotId, SessionId, TopUpId};
 
 use super::model::{AccountHeader, AccountState, KeyRecord, NewEntry, Origin, Request, ShiftExpiries};
 
-pub(super) use header::{due_accounts, headers, insert as insert_header, lock, update as update_headers};
+pub(super) use entries::taken_back;
+pub(super) use header::{due_accounts, headers, insert as insert_header, lock, low_accounts, update as update_headers};
+pub(super) use keys::{insert as insert_keys, load as load_keys, member_standing};
 pub(super) use load::load;
 pub(super) use write::write;
 
@@ -72,6 +75,7 @@ pub(super) struct Changes {
     pub lots: BTreeSet<LotId>,
     pub sessions: BTreeSet<SessionId>,
     pub past_entries: BTreeSet<EntryId>,
+    pub dispute_holds: BTreeSet<TopUpId>,
     pub shift_expiries_by: Option<ShiftExpiries>,
 }
 

@@ -43,16 +43,24 @@ pub(super) struct Figure {
 
 pub(super) const FIGURES: &[Figure] = &[
     Figure {
-        what: "held is what open sessions hold",
+        what: "held is what open sessions and disputes hold",
         unit: Unit::Credits,
         stored: |header| header.held,
-        sql: "SELECT SUM(held) FROM session WHERE account_id = $1 AND status = 'BOOKED'",
+        sql: "SELECT COALESCE((SELECT SUM(held) FROM session WHERE account_id = $1 AND status = 'BOOKED'), 0)
+                   + COALESCE((SELECT SUM(amount) FROM dispute_hold WHERE account_id = $1), 0)",
     },
     Figure {
         what: "held is the sum of all parts of holds",
         unit: Unit::Credits,
         stored: |header| header.held,
-        sql: "SELECT SUM(amount) FROM session_hold WHERE account_id = $1",
+        sql: "SELECT COALESCE((SELECT SUM(amount) FROM session_hold WHERE account_id = $1), 0)
+                   + COALESCE((SELECT SUM(amount) FROM dispute_hold WHERE account_id = $1), 0)",
+    },
+    Figure {
+        what: "incoming is what top-ups being charged will bring",
+        unit: Unit::Credits,
+        stored: |header| header.incoming,
+        sql: "SELECT SUM(credits) FROM top_up WHERE account_id = $1 AND status IN ('PENDING', 'PROCESSING')",
     },
     Figure {
         what: "posted and debt together are what lots have left",
@@ -317,6 +325,65 @@ pub(super) const CHECKS: &[Check] = &[
                 SELECT 1 FROM top_up AS t WHERE t.account_id = $1 AND t.id = e.top_up_id AND t.entry_id = e.id)",
     },
     Check {
+        what: "what money's return took back of a top-up is what its entries took",
+        row: TOP_UP,
+        unit: Unit::Credits,
+        sql: "SELECT id, expected, found FROM (
+                SELECT t.id, t.credits_reversed AS found,
+                       (SELECT COALESCE(-SUM(e.amount), 0) FROM credit_entry AS e
+                        WHERE e.account_id = $1 AND e.top_up_id = t.id AND e.kind IN ('REVERSAL', 'CHARGEBACK')) AS expected
+                FROM top_up AS t WHERE t.account_id = $1) AS sums
+              WHERE expected <> found",
+    },
+    Check {
+        what: "a top-up whose outcome is open has an attempt that is, and no other has",
+        row: TOP_UP,
+        unit: Unit::Count,
+        sql: "SELECT id, expected, found FROM (
+                SELECT t.id, CASE WHEN t.status IN ('PENDING', 'PROCESSING', 'REQUIRES_ACTION') THEN 1 ELSE 0 END AS expected,
+                       (SELECT COUNT(*) FROM top_up_attempt AS a
+                        WHERE a.account_id = $1 AND a.top_up_id = t.id AND a.finished_at IS NULL) AS found
+                FROM top_up AS t WHERE t.account_id = $1) AS counts
+              WHERE expected <> found",
+    },
+    Check {
+        what: "an attempt that succeeded belongs to a top-up that was credited",
+        row: RowId::Public(IdKind::TopUpAttempt),
+        unit: Unit::Count,
+        sql: "SELECT a.id, 1 AS expected, 0 AS found FROM top_up_attempt AS a
+              WHERE a.account_id = $1 AND a.outcome = 'SUCCEEDED' AND NOT EXISTS (
+                SELECT 1 FROM top_up AS t WHERE t.account_id = $1 AND t.id = a.top_up_id AND t.entry_id IS NOT NULL)",
+    },
+    Check {
+        what: "the top-up of an attempt exists",
+        row: RowId::Public(IdKind::TopUpAttempt),
+        unit: Unit::Count,
+        sql: "SELECT a.id, 1 AS expected, 0 AS found FROM top_up_attempt AS a
+              WHERE a.account_id = $1 AND NOT EXISTS (
+                SELECT 1 FROM top_up AS t WHERE t.account_id = $1 AND t.id = a.top_up_id)",
+    },
+    Check {
+        what: "credits are held for a dispute when and only when there is one",
+        row: TOP_UP,
+        unit: Unit::Credits,
+        sql: "SELECT id, expected, found FROM (
+                SELECT t.id,
+                       CASE WHEN t.status = 'DISPUTED' THEN t.credits - COALESCE((SELECT e.taken_back FROM credit_entry AS e
+                         WHERE e.account_id = $1 AND e.id = t.entry_id), 0) ELSE 0 END AS expected,
+                       COALESCE((SELECT h.amount FROM dispute_hold AS h
+                         WHERE h.account_id = $1 AND h.top_up_id = t.id), 0) AS found
+                FROM top_up AS t WHERE t.account_id = $1) AS sums
+              WHERE expected <> found",
+    },
+    Check {
+        what: "the top-up of a dispute's hold exists",
+        row: TOP_UP,
+        unit: Unit::Count,
+        sql: "SELECT h.top_up_id AS id, 1 AS expected, 0 AS found FROM dispute_hold AS h
+              WHERE h.account_id = $1 AND NOT EXISTS (
+                SELECT 1 FROM top_up AS t WHERE t.account_id = $1 AND t.id = h.top_up_id)",
+    },
+    Check {
         what: "what an idempotency key made exists",
         row: RowId::Text,
         unit: Unit::Count,
@@ -325,7 +392,9 @@ pub(super) const CHECKS: &[Check] = &[
                 AND (k.session_id IS NOT NULL AND NOT EXISTS (
                        SELECT 1 FROM session AS s WHERE s.account_id = $1 AND s.id = k.session_id)
                   OR k.entry_id IS NOT NULL AND NOT EXISTS (
-                       SELECT 1 FROM credit_entry AS e WHERE e.account_id = $1 AND e.id = k.entry_id))",
+                       SELECT 1 FROM credit_entry AS e WHERE e.account_id = $1 AND e.id = k.entry_id)
+                  OR k.top_up_id IS NOT NULL AND NOT EXISTS (
+                       SELECT 1 FROM top_up AS t WHERE t.account_id = $1 AND t.id = k.top_up_id))",
     },
 ];
 

@@ -1,0 +1,69 @@
+//! No gateway: where none is set, cards cannot be added, and so nothing is ever charged.
+
+use crate::domain::top_up::gateway::{
+    Answer, Card, CardSetup, Charge, Confirmation, GatewayError, InvalidWebhook, NewCharge, Notice, PaymentGateway,
+};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::money::Currency;
+
+/// Answers nothing to everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoGateway;
+
+fn nothing<T: Send + 'static>() -> Answer<'static, T> {
+    Box::pin(async { Err(GatewayError::Unknown("no payment gateway is set".to_owned())) })
+}
+
+impl PaymentGateway for NoGateway {
+    fn name(&self) -> &'static str {
+        "none"
+    }
+
+    fn minimum(&self, _: Currency) -> i64 {
+        1
+    }
+
+    fn create_customer(&self, _: String, _: String) -> Answer<'_, String> {
+        nothing()
+    }
+
+    fn start_setup(&self, _: String) -> Answer<'_, CardSetup> {
+        nothing()
+    }
+
+    fn keep_card(&self, _: String, _: String) -> Answer<'_, Card> {
+        nothing()
+    }
+
+    fn forget_card(&self, _: String) -> Answer<'_, ()> {
+        nothing()
+    }
+
+    fn create_charge(&self, _: NewCharge) -> Answer<'_, Charge> {
+        nothing()
+    }
+
+    fn confirm_charge(&self, _: Confirmation) -> Answer<'_, Charge> {
+        nothing()
+    }
+
+    fn read_charge(&self, _: String) -> Answer<'_, Charge> {
+        nothing()
+    }
+
+    fn cancel_charge(&self, _: String) -> Answer<'_, Charge> {
+        nothing()
+    }
+
+    fn refund(&self, _: String, _: String, _: i64) -> Answer<'_, ()> {
+        nothing()
+    }
+
+    fn list_charges(&self, _: Timestamp, _: Option<String>) -> Answer<'_, Vec<Charge>> {
+        nothing()
+    }
+
+    fn read_webhook(&self, _: &[u8], _: &str, _: Timestamp) -> Result<Notice, InvalidWebhook> {
+        Err(InvalidWebhook::Signature)
+    }
+}

@@ -1,0 +1,345 @@
+//! A payment gateway that moves no money: stateful, embedded, and as unreliable as it is told to be.
+//!
+//! Cards behave by their token (`card_ok`, `card_insufficient_funds`, `card_authenticate` …). Calls and messages can be lost,
+//! doubled, reordered and delayed by a seed, so that the same seed brings the same trouble. Its state is in memory, or in a file
+//! as well.
+//!
+//! Called through the port like any other gateway, and beside it by whoever plays the customer, the bank or the operator.
+
+mod chaos;
+mod state;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::domain::top_up::gateway::{
+    Answer, Card, CardSetup, Charge, Confirmation, DisputeStatus, GatewayError, InvalidWebhook, NewCharge, Notice,
+    PaymentGateway,
+};
+use crate::domain::top_up::model::FailureCode;
+use crate::primitives::clock::{Clock, Timestamp};
+use crate::primitives::money::Currency;
+
+use super::webhook;
+use chaos::{Dice, Trouble};
+use state::{Confirmed, Dispute, State};
+
+pub use chaos::Chaos;
+
+/// The least that it charges, in the minor unit.
+const MINIMUM: i64 = 50;
+/// Objects in one page of a list.
+const PAGE: usize = 100;
+/// The secret that signs its messages: it says nothing that anybody would want to forge.
+const WEBHOOK_SECRET: &str = "whsec_simulated";
+
+/// A message to deliver: its body and its signature.
+pub type Message = (Vec<u8>, String);
+
+/// A payment gateway that moves no money. Cloning shares it.
+#[derive(Clone)]
+pub struct SimulatedGateway {
+    clock: Clock,
+    shared: Arc<Mutex<Shared>>,
+    file: Option<PathBuf>,
+    page: Arc<Mutex<String>>,
+}
+
+struct Shared {
+    state: State,
+    chaos: Option<(Chaos, Dice)>,
+    /// Messages that are held back.
+    late: Vec<(Timestamp, state::Event)>,
+}
+
+/// What it has charged for a top-up, for whoever checks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChargedObject {
+    /// The object.
+    pub id: String,
+    /// The top-up that it was made for.
+    pub reference: String,
+    /// Successful charges of it.
+    pub charges: u32,
+    /// What was charged each time.
+    pub amount_minor: i64,
+    /// What went back of it by refunds and late failures.
+    pub returned_minor: i64,
+    /// How a dispute about it stands.
+    pub dispute: Option<DisputeStatus>,
+}
+
+impl SimulatedGateway {
+    /// An empty one.
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            shared: Arc::new(Mutex::new(Shared {
+                state: State::default(),
+                chaos: None,
+                late: Vec::new(),
+            })),
+            file: None,
+            page: Arc::default(),
+        }
+    }
+
+    /// One that remembers in a file, and what is there already.
+    pub fn open(clock: Clock, file: PathBuf) -> std::io::Result<Self> {
+        let gateway = Self::new(clock);
+        if file.exists() {
+            let text = std::fs::read_to_string(&file)?;
+            gateway.shared().state = serde_json::from_str(&text)?;
+        }
+        Ok(Self {
+            file: Some(file),
+            ..gateway
+        })
+    }
+
+    /// Sends customers to pages of the server at this address to confirm with their bank.
+    pub fn send_customers_to(&self, base_url: &str) {
+        let page = format!("{base_url}/simulated-gateway/authenticate");
+        *self.page.lock().unwrap_or_else(PoisonError::into_inner) = page;
+    }
+
+    fn page(&self) -> String {
+        self.page.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes trouble from now on, the same for the same seed; or none.
+    pub fn make_trouble(&self, seed: u64, chaos: Option<Chaos>) {
+        self.shared().chaos = chaos.map(|chaos| (chaos, Dice::new(seed)));
+    }
+
+    /// The outage behind cards that hang or cannot be reached is over: they pay from now on.
+    pub fn end_outage(&self) {
+        self.change(|state, _| state.mend_cards());
+    }
+
+    /// The customer confirms with the bank, or gives up. Tells whether that was waited for.
+    pub fn authenticate(&self, charge_id: &str, confirms: bool) -> bool {
+        self.change(|state, now| state.authenticate(charge_id, confirms, now))
+    }
+
+    /// The operator gives money back at the gateway itself.
+    pub fn refund_directly(&self, charge_id: &str, amount_minor: i64) -> bool {
+        self.change(|state, now| {
+            let key = state.next_id("re");
+            state.refund(charge_id, &key, amount_minor, now).unwrap_or(false)
+        })
+    }
+
+    /// The customer disputes a charge.
+    pub fn open_dispute(&self, charge_id: &str) -> bool {
+        self.change(|state, now| state.dispute(charge_id, Dispute::Open, now))
+    }
+
+    /// The bank decides.
+    pub fn close_dispute(&self, charge_id: &str, is_won: bool) -> bool {
+        let outcome = if is_won { Dispute::Won } else { Dispute::Lost };
+        self.change(|state, now| state.dispute(charge_id, outcome, now))
+    }
+
+    /// Everything it was asked to make, in order.
+    pub fn objects(&self) -> Vec<ChargedObject> {
+        let intents = self.change(|state, _| state.intents.clone());
+        intents
+            .into_values()
+            .map(|intent| ChargedObject {
+                dispute: intent.dispute_status(),
+                id: intent.id,
+                reference: intent.reference,
+                charges: intent.charges,
+                amount_minor: intent.amount_minor,
+                returned_minor: intent.returned_minor,
+            })
+            .collect()
+    }
+
+    /// Messages to deliver now: in trouble some are lost, doubled, late, or out of order.
+    pub fn take_messages(&self) -> Vec<Message> {
+        let now = self.clock.now();
+        let mut shared = self.shared();
+        shared.state.tick(now);
+        let events = std::mem::take(&mut shared.state.outbox);
+        let due = shared.deal_out(events, now);
+        drop(shared);
+        self.save();
+        due.into_iter()
+            .map(|event| {
+                let body = event.body.into_bytes();
+                let signature = webhook::sign(WEBHOOK_SECRET, &body, now);
+                (body, signature)
+            })
+            .collect()
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+        let now = self.clock.now();
+        let mut shared = self.shared();
+        shared.state.tick(now);
+        let done = change(&mut shared.state, now);
+        drop(shared);
+        self.save();
+        done
+    }
+
+    /// Written beside and renamed, so that a crash leaves the old state or the new one.
+    fn save(&self) {
+        let Some(file) = &self.file else { return };
+        let shared = self.shared();
+        let beside = file.with_extension("new");
+        let written = serde_json::to_vec(&shared.state)
+            .map_err(std::io::Error::from)
+            .and_then(|text| std::fs::write(&beside, text))
+            .and_then(|()| std::fs::rename(&beside, file));
+        if let Err(error) = written {
+            tracing::warn!(%error, "the simulated gateway could not write down its state");
+        }
+    }
+
+    /// A call, with whatever trouble it gets into.
+    fn call<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut State, Timestamp) -> Result<T, GatewayError>,
+    ) -> Answer<'static, T> {
+        let trouble = self.shared().trouble();
+        let answer = match trouble {
+            Some(Trouble::LostBefore) => Err(GatewayError::Unknown("the request was lost".to_owned())),
+            Some(Trouble::LostAfter) => {
+                let _ = self.change(call);
+                Err(GatewayError::Unknown("the answer was lost".to_owned()))
+            }
+            None => self.change(call),
+        };
+        Box::pin(async move { answer })
+    }
+}
+
+impl std::fmt::Debug for SimulatedGateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SimulatedGateway").finish_non_exhaustive()
+    }
+}
+
+fn charge_of(state: &State, id: &str, page: &str) -> Result<Charge, GatewayError> {
+    let intent = state.intents.get(id).ok_or(GatewayError::NotFound)?;
+    Ok(intent.charge(page))
+}
+
+fn refused(code: FailureCode, detail: &str) -> GatewayError {
+    GatewayError::Refused {
+        code,
+        detail: detail.to_owned(),
+    }
+}
+
+impl PaymentGateway for SimulatedGateway {
+    fn name(&self) -> &'static str {
+        "simulated"
+    }
+
+    fn minimum(&self, _: Currency) -> i64 {
+        MINIMUM
+    }
+
+    fn create_customer(&self, key: String, _: String) -> Answer<'_, String> {
+        self.call(move |state, _| Ok(state.customer(&key)))
+    }
+
+    fn start_setup(&self, _: String) -> Answer<'_, CardSetup> {
+        self.call(move |state, _| {
+            Ok(CardSetup {
+                client_secret: format!("{}_secret_simulated", state.next_id("seti")),
+                publishable_key: "pk_simulated".to_owned(),
+            })
+        })
+    }
+
+    fn keep_card(&self, customer_id: String, token: String) -> Answer<'_, Card> {
+        self.call(move |state, _| {
+            let card = state.keep_card(&customer_id, &token);
+            card.ok_or_else(|| refused(FailureCode::PaymentMethodMissing, "no such payment method"))
+        })
+    }
+
+    fn forget_card(&self, card_id: String) -> Answer<'_, ()> {
+        self.call(move |state, _| {
+            // What it was charged with stays; it only cannot be charged again.
+            state.cards.remove(&card_id);
+            Ok(())
+        })
+    }
+
+    fn create_charge(&self, new: NewCharge) -> Answer<'_, Charge> {
+        let page = self.page();
+        self.call(move |state, now| {
+            if new.price.minor < MINIMUM {
+                return Err(refused(FailureCode::AmountInvalid, "amount_too_small"));
+            }
+            let id = state.create(&new, now);
+            charge_of(state, &id, &page)
+        })
+    }
+
+    fn confirm_charge(&self, confirmation: Confirmation) -> Answer<'_, Charge> {
+        let page = self.page();
+        self.call(move |state, now| {
+            let Confirmation {
+                charge_id,
+                key,
+                card_id,
+                ..
+            } = confirmation;
+            match state.confirm(&charge_id, &key, &card_id, now) {
+                None => Err(GatewayError::NotFound),
+                Some(Confirmed::Lost(why)) => Err(GatewayError::Unknown(why.to_owned())),
+                Some(Confirmed::Answered) => charge_of(state, &charge_id, &page),
+            }
+        })
+    }
+
+    fn read_charge(&self, charge_id: String) -> Answer<'_, Charge> {
+        let page = self.page();
+        self.call(move |state, _| charge_of(state, &charge_id, &page))
+    }
+
+    fn cancel_charge(&self, charge_id: String) -> Answer<'_, Charge> {
+        let page = self.page();
+        self.call(move |state, now| {
+            state.cancel(&charge_id, now).ok_or(GatewayError::NotFound)?;
+            charge_of(state, &charge_id, &page)
+        })
+    }
+
+    fn refund(&self, charge_id: String, key: String, amount_minor: i64) -> Answer<'_, ()> {
+        self.call(
+            move |state, now| match state.refund(&charge_id, &key, amount_minor, now) {
+                None => Err(GatewayError::NotFound),
+                Some(false) => Err(refused(FailureCode::AmountInvalid, "more than was charged")),
+                Some(true) => Ok(()),
+            },
+        )
+    }
+
+    fn list_charges(&self, since: Timestamp, after: Option<String>) -> Answer<'_, Vec<Charge>> {
+        let page = self.page();
+        self.call(move |state, _| {
+            let made_since = state
+                .intents
+                .values()
+                .filter(|intent| intent.created_at >= since.millis());
+            let rest = made_since.filter(|intent| after.as_ref().is_none_or(|after| intent.id > *after));
+            Ok(rest.take(PAGE).map(|intent| intent.charge(&page)).collect())
+        })
+    }
+
+    fn read_webhook(&self, body: &[u8], signature: &str, now: Timestamp) -> Result<Notice, InvalidWebhook> {
+        webhook::read(WEBHOOK_SECRET, body, signature, now)
+    }
+}

@@ -1,0 +1,124 @@
+//! `ledgerbell top-up`, `webhooks` and `reconcile`: what an operator does about payments that need somebody to look.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::app::App;
+use crate::config::Settings;
+use crate::primitives::clock::Clock;
+use crate::primitives::ids::{GlobalId, IdKind, TopUpId};
+
+use super::{Ending, Failure, say, start_logging};
+
+const DAY: i64 = 24 * 60 * 60 * 1_000;
+
+/// End top-ups whose outcome nobody can find out any more.
+#[derive(Debug, Args)]
+pub(super) struct TopUp {
+    #[command(subcommand)]
+    action: TopUpAction,
+}
+
+#[derive(Debug, Subcommand)]
+enum TopUpAction {
+    /// Say whether a top-up was charged, as the payment gateway's own pages show it.
+    Settle(Settle),
+}
+
+#[derive(Debug, Args)]
+struct Settle {
+    /// The top-up's id.
+    id: String,
+    /// The card was charged: the top-up is credited.
+    #[arg(long, conflicts_with = "not_charged", required_unless_present = "not_charged")]
+    charged: bool,
+    /// The card was not charged: the top-up has failed.
+    #[arg(long)]
+    not_charged: bool,
+    /// How you know. Goes into the log.
+    #[arg(long)]
+    reason: String,
+}
+
+/// What the payment gateway has told.
+#[derive(Debug, Args)]
+pub(super) struct Webhooks {
+    #[command(subcommand)]
+    action: WebhooksAction,
+}
+
+#[derive(Debug, Subcommand)]
+enum WebhooksAction {
+    /// Deal again with those that were given up.
+    Replay,
+}
+
+/// Compare top-ups with what the payment gateway has, and set right what can be proven. Exits 1 if something is left for
+/// somebody to look at.
+#[derive(Debug, Args)]
+pub(super) struct Reconcile {
+    /// How many days back.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=365))]
+    days: u16,
+}
+
+pub(super) async fn run_top_up(command: &TopUp, settings: &Settings) -> Ending {
+    start_logging(settings);
+    let TopUpAction::Settle(settle) = &command.action;
+    let id: GlobalId = settle.id.parse()?;
+    if id.kind != IdKind::TopUp {
+        return Err(format!("{} is not the id of a top-up", settle.id).into());
+    }
+    let app = App::open(settings, Clock::system()).await?;
+    let top_up_id = TopUpId::from_uuid(id.uuid);
+    let reconciler = &app.services().reconciler;
+    let settled = reconciler
+        .settle_by_hand(id.account_id, top_up_id, settle.charged, settle.reason.clone())
+        .await;
+    app.close().await?;
+    let top_up = settled?;
+    say(&format!("{} is {}", settle.id, top_up.status.as_str()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn run_webhooks(command: &Webhooks, settings: &Settings) -> Ending {
+    start_logging(settings);
+    let WebhooksAction::Replay = &command.action;
+    let app = App::open(settings, Clock::system()).await?;
+    let replayed = replay(&app).await;
+    app.close().await?;
+    say(&format!("{} webhooks were dealt with again", replayed?))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn replay(app: &App) -> Result<usize, Failure> {
+    let webhooks = &app.services().webhooks;
+    let found = webhooks.replay().await?;
+    while webhooks.turn(100).await? > 0 {}
+    Ok(found)
+}
+
+pub(super) async fn run_reconcile(command: &Reconcile, settings: &Settings) -> Ending {
+    start_logging(settings);
+    let app = App::open(settings, Clock::system()).await?;
+    let since = app.services().clock.now().plus_millis(-i64::from(command.days) * DAY);
+    let compared = app.services().reconciler.reconcile(since).await;
+    app.close().await?;
+    let report = compared?;
+    for repaired in &report.repaired {
+        say(&format!("set right: {repaired}"))?;
+    }
+    for raised in &report.raised {
+        say(&format!("look at: {raised}"))?;
+    }
+    let (compared, repaired, raised) = (report.compared, report.repaired.len(), report.raised.len());
+    say(&format!(
+        "{compared} charges compared, {repaired} set right, {raised} to be looked at"
+    ))?;
+    Ok(if raised == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

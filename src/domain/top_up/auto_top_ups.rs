@@ -1,0 +1,448 @@
+//! The account's rule for topping itself up: set by people, evaluated by Ledgerbell.
+//!
+//! It is evaluated when the ledger has noted that available credits fell to its trigger, when a booking was refused for want of
+//! credits, when a change of its own asks for it, and now and then. Each evaluation decides under the account's lock on what is
+//! the case there, starts a top-up in the same transaction or none, and stores why.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+
+use crate::domain::fault::{Fault, QueryError};
+use crate::domain::ledger::model::AccountStatus;
+use crate::primitives::actor::{AccessError, Actor, Cause, Permission};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, MemberId, PaymentMethodId, TopUpDecisionId, TopUpId};
+use crate::primitives::money::{Currency, Money};
+use crate::primitives::page::{Page, PageRequest};
+
+use super::desk::{Desk, Turn};
+use super::error::{AutoTopUpError, TopUpError, TurnError};
+use super::model::{
+    AutoTopUp, AutoTopUpPatch, AutoTopUpState, Decision, DecisionOutcome, NewPurchase, PatchFacts, PatchRefusal,
+    PauseReason, PaymentMethod, Purchase, ShownPauseReason, Snapshot, StoredDecision, TopUp, TopUpOrigin,
+};
+use super::reading::require_to_see;
+use super::store;
+use super::terms::AccountTerms;
+
+/// A decision's place in a list: when it was first come to, and its id.
+pub type DecisionPosition = (Timestamp, TopUpDecisionId);
+
+const DAY: i64 = 24 * 60 * 60 * 1_000;
+const HOUR: i64 = 60 * 60 * 1_000;
+/// When a rule is looked at again that found a top-up only just succeeded.
+const COOLED_DOWN: i64 = 30_000;
+
+/// The rule as it shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AutoTopUpView {
+    /// The rule itself.
+    pub rule: AutoTopUp,
+    /// Whether it works.
+    pub state: AutoTopUpState,
+    /// Why it does not.
+    pub pause_reason: Option<ShownPauseReason>,
+    /// What it has spent this month.
+    pub spent: Money,
+    /// When the month ends.
+    pub cap_resets_at: Timestamp,
+}
+
+/// A change that somebody asks for.
+#[derive(Clone, Debug, Default)]
+pub struct AutoTopUpChange {
+    /// The settings; its cap is left out.
+    pub patch: AutoTopUpPatch,
+    /// The cap in the currency's major unit; `Some(None)` takes it away.
+    pub monthly_cap: Option<Option<Decimal>>,
+    /// Another card.
+    pub payment_method_id: Option<PaymentMethodId>,
+    /// The member on whose behalf a key acts.
+    pub acting: Option<MemberId>,
+}
+
+/// Use cases about the rule.
+#[derive(Clone, Debug)]
+pub struct AutoTopUps {
+    desk: Desk,
+}
+
+impl AutoTopUps {
+    /// The rules kept at this desk.
+    pub fn new(desk: Desk) -> Self {
+        Self { desk }
+    }
+
+    /// The account's rule as it shows now.
+    pub async fn view(&self, actor: &Actor, account_id: AccountId) -> Result<AutoTopUpView, QueryError> {
+        require_to_see(actor, account_id)?;
+        let connection = self.desk.database.read();
+        let balances = self.desk.ledger.balances(&[account_id]).await?;
+        let balance = balances.get(&account_id).ok_or(AccessError::NotFound)?;
+        let now = self.desk.clock.now();
+        let found = store::find_rule(connection, account_id).await?;
+        let rule = found.unwrap_or_else(|| AutoTopUp::new(account_id, now));
+        let terms = store::account_terms(connection, account_id).await?;
+        let cards = store::payment_methods(connection, account_id).await?;
+        let has_card = card_of(&rule, &cards).is_some_and(PaymentMethod::may_be_charged_again);
+        let (state, pause_reason) = rule.shown(balance.status == AccountStatus::Active, has_card);
+        let month = terms.month(now);
+        let usage = store::usage_by_rule(connection, account_id, &month, now.plus_millis(-DAY), None).await?;
+        Ok(AutoTopUpView {
+            state,
+            pause_reason,
+            spent: terms.money(usage.spent_minor),
+            cap_resets_at: terms.month_ends_at(now),
+            rule,
+        })
+    }
+
+    /// Changes the rule. Whatever makes it take more needs consent.
+    pub async fn update(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        change: AutoTopUpChange,
+    ) -> Result<AutoTopUpView, AutoTopUpError> {
+        actor.require(account_id, Permission::ManageTopUps)?;
+        let asked = Arc::new((actor.clone(), change));
+        self.desk
+            .turn(account_id, move |turn| {
+                let asked = Arc::clone(&asked);
+                Box::pin(async move { update(turn, &asked.0, &asked.1).await })
+            })
+            .await?;
+        self.shown(account_id).await
+    }
+
+    /// Ends a pause.
+    pub async fn resume(&self, actor: &Actor, account_id: AccountId) -> Result<AutoTopUpView, AutoTopUpError> {
+        actor.require(account_id, Permission::ManageTopUps)?;
+        self.desk
+            .turn(account_id, move |turn| Box::pin(async move { resume(turn).await }))
+            .await?;
+        self.shown(account_id).await
+    }
+
+    async fn shown(&self, account_id: AccountId) -> Result<AutoTopUpView, AutoTopUpError> {
+        self.view(&Actor::System, account_id)
+            .await
+            .map_err(|error| match error {
+                QueryError::Access(error) => error.into(),
+                QueryError::Fault(fault) => fault.into(),
+                QueryError::Invalid { message, .. } => Fault::Internal(message).into(),
+            })
+    }
+
+    /// One page of what the rule's evaluations came to, newest first.
+    pub async fn decisions(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        request: &PageRequest<DecisionPosition>,
+    ) -> Result<Page<StoredDecision, DecisionPosition>, QueryError> {
+        require_to_see(actor, account_id)?;
+        let mut keyset = store::decisions_keyset();
+        keyset.turn_to(true, request, |(at, id)| (at.millis(), id.uuid()));
+        let scan = keyset.scan(&self.desk.database, account_id, request.limit).await?;
+        let position = |(millis, id)| (Timestamp::from_millis(millis), TopUpDecisionId::from_uuid(id));
+        Ok(scan.into_page(request, position, |row| store::decision(row, account_id))?)
+    }
+
+    /// Decisions by id.
+    pub async fn decisions_by_ids(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        ids: &[TopUpDecisionId],
+    ) -> Result<HashMap<TopUpDecisionId, StoredDecision>, QueryError> {
+        require_to_see(actor, account_id)?;
+        Ok(store::decisions_by_ids(&self.desk.database, account_id, ids).await?)
+    }
+
+    /// Evaluates up to `limit` rules whose account is low, was short, or whose time has come. Tells how many.
+    pub async fn sweep(&self, limit: u32) -> Result<usize, Fault> {
+        let short = self.desk.ledger.short_accounts().take();
+        let mut accounts = self.desk.ledger.low_accounts(limit).await?;
+        accounts.extend(store::due_rules(&self.desk.database, self.desk.clock.now(), limit).await?);
+        accounts.retain(|account_id| !short.contains(account_id));
+        accounts.sort_unstable();
+        accounts.dedup();
+        let found = short.len() + accounts.len();
+        let hints = short.into_iter().map(|id| (id, true));
+        for (account_id, was_short) in hints.chain(accounts.into_iter().map(|id| (id, false))) {
+            if let Err(fault) = self.evaluate(account_id, was_short).await {
+                tracing::warn!(account = account_id.number(), %fault, "a rule was not evaluated");
+            }
+        }
+        Ok(found)
+    }
+
+    /// Evaluates the account's rule now. `was_short`: a booking was refused for want of credits.
+    pub async fn evaluate(&self, account_id: AccountId, was_short: bool) -> Result<(), Fault> {
+        let evaluated = self.desk.turn(account_id, move |turn| {
+            Box::pin(async move { evaluate(turn, was_short).await })
+        });
+        evaluated.await.map_err(TurnError::into_fault)
+    }
+
+    /// Makes the next attempt of up to `limit` automatic top-ups whose time has come, or calls them off where the rule would not
+    /// start them now. Tells how many it found.
+    pub async fn try_again(&self, limit: u32) -> Result<usize, Fault> {
+        let due = store::due_again(&self.desk.database, self.desk.clock.now(), limit).await?;
+        let found = due.len();
+        for (account_id, top_up_id) in due {
+            let tried = self.desk.turn(account_id, move |turn| {
+                Box::pin(async move { try_again(turn, top_up_id).await })
+            });
+            if let Err(error) = tried.await {
+                let fault = error.into_fault();
+                tracing::warn!(top_up = %top_up_id.global(account_id), %fault, "an automatic top-up was not tried again");
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn card_of<'a>(rule: &AutoTopUp, cards: &'a [PaymentMethod]) -> Option<&'a PaymentMethod> {
+    cards
+        .iter()
+        .find(|card| Some(card.id) == rule.payment_method_id && card.removed_at.is_none())
+}
+
+fn minor_units(amount: Decimal, currency: Currency) -> Option<i64> {
+    let scale = Decimal::from(10_i64.checked_pow(currency.exponent())?);
+    let minor = amount.checked_mul(scale)?.normalize();
+    minor.is_integer().then(|| minor.to_i64()).flatten()
+}
+
+async fn update(turn: &mut Turn<'_>, actor: &Actor, change: &AutoTopUpChange) -> Result<(), AutoTopUpError> {
+    turn.require_acting(change.acting).await.map_err(|error| match error {
+        TopUpError::MemberNotFound => AutoTopUpError::MemberNotFound,
+        TopUpError::MemberRemoved => AutoTopUpError::MemberRemoved,
+        TopUpError::Fault(fault) => fault.into(),
+        other => Fault::Internal(format!("a member was refused: {other}")).into(),
+    })?;
+    if turn.locked.header.status == AccountStatus::Closed {
+        return Err(AutoTopUpError::Closed);
+    }
+    let terms = store::account_terms(turn.tx, turn.account_id).await?;
+    let mut patch = change.patch.clone();
+    if let Some(cap) = change.monthly_cap {
+        let minor = cap.map(|cap| minor_units(cap, terms.currency).filter(|minor| *minor >= 0));
+        let invalid = || AutoTopUpError::Invalid {
+            field: "monthlyCap",
+            message: format!("must be an amount of {}, 0 or more", terms.currency),
+        };
+        patch.monthly_cap_minor = Some(match minor {
+            None => None,
+            Some(minor) => Some(minor.ok_or_else(invalid)?),
+        });
+    }
+    let before = turn.rule().await?;
+    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+    let present = || cards.iter().filter(|card| card.removed_at.is_none());
+    let card = match change.payment_method_id {
+        Some(id) => Some(
+            present()
+                .find(|card| card.id == id)
+                .ok_or(AutoTopUpError::CardNotFound)?,
+        ),
+        None => card_of(&before, &cards).or_else(|| present().find(|card| card.is_default)),
+    };
+    let facts = PatchFacts {
+        card,
+        credit_price: terms.credit_price,
+        currency: terms.currency,
+        minimum_minor: turn.minimum(terms.currency),
+        by: actor.cause(change.acting),
+    };
+    let after = before
+        .patched(&patch, facts, turn.now)
+        .map_err(|refusal| match refusal {
+            PatchRefusal::VersionConflict => AutoTopUpError::VersionConflict(Box::new(before.clone())),
+            PatchRefusal::Invalid { field, message } => AutoTopUpError::Invalid { field, message },
+            PatchRefusal::CardMissing => AutoTopUpError::CardMissing,
+            PatchRefusal::CardSuspended => AutoTopUpError::CardSuspended,
+            PatchRefusal::ConsentRequired => AutoTopUpError::ConsentRequired,
+            PatchRefusal::CapTooLow => AutoTopUpError::CapTooLow,
+        })?;
+    Ok(turn.keep_rule(&before, &after).await?)
+}
+
+async fn resume(turn: &mut Turn<'_>) -> Result<(), AutoTopUpError> {
+    let before = turn.rule().await?;
+    if turn.locked.header.status == AccountStatus::Closed {
+        return Err(AutoTopUpError::Closed);
+    }
+    if before.pause.is_none() {
+        return Ok(());
+    }
+    if before.pause == Some(PauseReason::ConsentNeeded) {
+        return Err(AutoTopUpError::ConsentRequired);
+    }
+    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+    let card = card_of(&before, &cards).ok_or(AutoTopUpError::CardMissing)?;
+    if !card.may_be_charged_again() {
+        return Err(AutoTopUpError::CardSuspended);
+    }
+    let mut after = before.clone();
+    after.resume(turn.now);
+    Ok(turn.keep_rule(&before, &after).await?)
+}
+
+/// What the rule decides now, as if the top-up `except` did not exist.
+async fn decide(
+    turn: &Turn<'_>,
+    rule: &AutoTopUp,
+    terms: &AccountTerms,
+    card: Option<&PaymentMethod>,
+    except: Option<TopUpId>,
+) -> Result<(Decision, i64), Fault> {
+    let (tx, account_id, now) = (turn.tx, turn.account_id, turn.now);
+    let month = terms.month(now);
+    let usage = store::usage_by_rule(tx, account_id, &month, now.plus_millis(-DAY), except).await?;
+    let open = store::open_automatic(tx, account_id).await?;
+    let has_open = open.is_some_and(|open| Some(open) != except) || store::any_charged_by_hand(tx, account_id).await?;
+    let seen = Snapshot {
+        standing: turn.locked.header.status,
+        available: turn.locked.header.available(),
+        card,
+        credit_price: terms.credit_price,
+        currency: terms.currency,
+        minimum_minor: turn.minimum(terms.currency),
+        has_open,
+        last_success_at: store::last_success_at(tx, account_id).await?,
+        spent_minor: usage.spent_minor,
+        recent_charges: usage.recent_charges,
+        recent_credits: usage.recent_credits,
+    };
+    Ok((rule.evaluate(&seen, now), usage.spent_minor))
+}
+
+async fn evaluate(turn: &mut Turn<'_>, was_short: bool) -> Result<(), TurnError> {
+    turn.locked.looked();
+    let Some(before) = store::find_rule(turn.tx, turn.account_id).await? else {
+        return Ok(());
+    };
+    let mut rule = before.clone();
+    if was_short && rule.is_enabled {
+        rule.refused_at = Some(turn.now);
+    }
+    let terms = store::account_terms(turn.tx, turn.account_id).await?;
+    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+    let card = card_of(&rule, &cards);
+    let (decision, _) = decide(turn, &rule, &terms, card, None).await?;
+    match decision.outcome {
+        DecisionOutcome::AmountInvalid => rule.pause(PauseReason::AmountInvalid, None, turn.now),
+        DecisionOutcome::ConsentNeeded => rule.pause(PauseReason::ConsentNeeded, None, turn.now),
+        _ => {}
+    }
+    let mut started = None;
+    if let (Some((credits, price)), Some(card)) = (decision.purchase, card) {
+        let id = TopUpId::from_uuid(turn.ids.next_uuid());
+        let top_up = TopUp::new(
+            (turn.account_id, id),
+            TopUpOrigin::Auto,
+            (credits, price),
+            Cause::System,
+            turn.now,
+        );
+        let attempt = NewPurchase {
+            attempt_id: turn.attempt_id(),
+            card,
+            month: Some(terms.month(turn.now)),
+            actor: Cause::System,
+        };
+        let purchase = Purchase::new(top_up, attempt);
+        turn.close_failures(&purchase).await?;
+        turn.keep(None, purchase, &[]).await?;
+        started = Some(id);
+    }
+    let is_same = remember(turn, &rule, &decision, (was_short, started)).await?;
+    match decision.outcome {
+        DecisionOutcome::Off => rule.due_at = None,
+        DecisionOutcome::AboveTrigger => {
+            rule.repeated = 0;
+            rule.due_at = Some(turn.now.plus_millis(HOUR));
+        }
+        DecisionOutcome::CoolingDown => rule.due_at = Some(turn.now.plus_millis(COOLED_DOWN)),
+        _ => rule.back_off(is_same, turn.now),
+    }
+    turn.keep_rule(&before, &rule).await?;
+    Ok(())
+}
+
+/// Stores a decision. One that came to the same no again is the same one. Tells whether it was.
+async fn remember(
+    turn: &mut Turn<'_>,
+    rule: &AutoTopUp,
+    decision: &Decision,
+    (was_short, started): (bool, Option<TopUpId>),
+) -> Result<bool, TurnError> {
+    let outcome = decision.outcome;
+    if outcome == DecisionOutcome::Off || (outcome == DecisionOutcome::AboveTrigger && !was_short) {
+        return Ok(false);
+    }
+    let available = turn.locked.header.available();
+    let last = store::last_decision(turn.tx, turn.account_id).await?;
+    let is_same = |last: &StoredDecision| {
+        started.is_none()
+            && (last.outcome, last.trigger) == (outcome, rule.trigger)
+            && last.decided_at >= rule.updated_at
+    };
+    let same = last.filter(is_same);
+    let is_repeated = same.is_some();
+    let (id, created_at) = match same {
+        Some(same) => (same.id, same.created_at),
+        None => (TopUpDecisionId::from_uuid(turn.ids.next_uuid()), turn.now),
+    };
+    let stored = StoredDecision {
+        id,
+        account_id: turn.account_id,
+        created_at,
+        decided_at: turn.now,
+        outcome,
+        available,
+        trigger: rule.trigger,
+        message: decision.message(rule, available),
+        top_up_id: started,
+    };
+    store::insert_decision(turn.tx, &stored).await?;
+    Ok(is_repeated)
+}
+
+async fn try_again(turn: &mut Turn<'_>, top_up_id: TopUpId) -> Result<(), TurnError> {
+    let Some(before) = store::purchase(turn.tx, turn.account_id, top_up_id).await? else {
+        return Ok(());
+    };
+    if !before.is_due_again(turn.now) {
+        return Ok(());
+    }
+    let rule = turn.rule().await?;
+    let terms = store::account_terms(turn.tx, turn.account_id).await?;
+    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+    let card = card_of(&rule, &cards);
+    let (decision, spent_minor) = decide(turn, &rule, &terms, card, Some(top_up_id)).await?;
+    let fits = rule
+        .monthly_cap_minor
+        .is_none_or(|cap| spent_minor.saturating_add(before.top_up.price.minor) <= cap);
+    let mut after = before.clone();
+    match card.filter(|_| decision.outcome == DecisionOutcome::Triggered && fits) {
+        Some(card) => {
+            let attempt = NewPurchase {
+                attempt_id: turn.attempt_id(),
+                card,
+                month: Some(terms.month(turn.now)),
+                actor: Cause::System,
+            };
+            after.try_again(attempt, turn.now);
+        }
+        None => after.close_uncharged(turn.now),
+    }
+    turn.keep(Some(&before), after, &[]).await?;
+    Ok(())
+}

@@ -1,0 +1,234 @@
+//! Charging: attempts are worked from their rows, by any number of workers.
+//!
+//! What is due is found without a lock, and taken under the account's lock together with a lease. What the gateway is asked is
+//! written down before it is asked, the gateway is asked outside any transaction, and what it says is taken in under the lock
+//! again. So a worker may die anywhere, two may work at the same attempt, and nothing is lost or done twice.
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+
+use crate::domain::fault::Fault;
+use crate::primitives::ids::{AccountId, TopUpAttemptId, TopUpId};
+
+use super::desk::{Desk, Turn};
+use super::error::TurnError;
+use super::gateway::{Charge, Confirmation, GatewayError, NewCharge};
+use super::model::{Errand, Purchase};
+use super::store;
+
+/// Attempts worked at the same time by one worker.
+const AT_ONCE: usize = 8;
+/// Errands in a row for one attempt: making the object, charging it, and a few more.
+const ERRANDS: usize = 6;
+
+/// Works attempts.
+#[derive(Clone, Debug)]
+pub struct Charging {
+    desk: Desk,
+}
+
+/// What to ask the gateway, with all that it has to be told.
+#[derive(Clone, Debug)]
+struct Task {
+    errand: Errand,
+    attempt_id: TopUpAttemptId,
+    object_id: Option<String>,
+    new: NewCharge,
+    is_automatic: bool,
+}
+
+/// What the gateway said.
+#[derive(Clone, Debug)]
+enum Reply {
+    Created(Charge),
+    Is(Charge),
+    Unanswered,
+    Refused(super::model::FailureCode),
+}
+
+impl Charging {
+    /// Charges what `desk` knows of.
+    pub fn new(desk: Desk) -> Self {
+        Self { desk }
+    }
+
+    /// Goes on with up to `limit` attempts that are due. Tells how many it found.
+    pub async fn turn(&self, limit: u32) -> Result<usize, Fault> {
+        let now = self.desk.clock.now();
+        let due = store::due_attempts(&self.desk.database, now, limit).await?;
+        let found = due.len();
+        stream::iter(due)
+            .for_each_concurrent(AT_ONCE, async |(account_id, top_up_id)| {
+                if let Err(fault) = self.work(account_id, top_up_id).await {
+                    tracing::warn!(top_up = %top_up_id.global(account_id), %fault, "an attempt was not gone on with");
+                }
+            })
+            .await;
+        Ok(found)
+    }
+
+    /// Goes on with the open attempt of a top-up, if it is due and nobody else has it.
+    pub async fn work(&self, account_id: AccountId, top_up_id: TopUpId) -> Result<(), Fault> {
+        for _ in 0..ERRANDS {
+            let Some(task) = self.claim(account_id, top_up_id).await? else {
+                return Ok(());
+            };
+            let reply = self.ask(&task).await;
+            self.take_in(account_id, top_up_id, task, reply).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what the gateway says of an object now, whoever found out that it should be asked.
+    pub async fn look_at(
+        &self,
+        account_id: AccountId,
+        top_up_id: TopUpId,
+        object_id: &str,
+    ) -> Result<(), GatewayFault> {
+        let charge = self.desk.gateway.read_charge(object_id.to_owned()).await?;
+        self.settle(account_id, top_up_id, charge).await?;
+        Ok(())
+    }
+
+    /// Takes in what is known of an object.
+    pub(super) async fn settle(&self, account_id: AccountId, top_up_id: TopUpId, charge: Charge) -> Result<(), Fault> {
+        let settled = self.desk.turn(account_id, move |turn| {
+            let charge = charge.clone();
+            Box::pin(async move { settle(turn, top_up_id, &charge).await })
+        });
+        settled.await.map_err(TurnError::into_fault)
+    }
+
+    async fn claim(&self, account_id: AccountId, top_up_id: TopUpId) -> Result<Option<Task>, Fault> {
+        let claimed = self.desk.turn(account_id, move |turn| {
+            Box::pin(async move { claim(turn, top_up_id).await })
+        });
+        claimed.await.map_err(TurnError::into_fault)
+    }
+
+    async fn ask(&self, task: &Task) -> Reply {
+        let gateway = &self.desk.gateway;
+        let object_id = task.object_id.clone().unwrap_or_default();
+        let answer = match task.errand {
+            Errand::Create => gateway.create_charge(task.new.clone()).await.map(Reply::Created),
+            Errand::Confirm => {
+                let confirmation = Confirmation {
+                    charge_id: object_id,
+                    key: task.attempt_id.uuid().to_string(),
+                    card_id: task.new.card_id.clone(),
+                    is_automatic: task.is_automatic,
+                };
+                gateway.confirm_charge(confirmation).await.map(Reply::Is)
+            }
+            Errand::Read => gateway.read_charge(object_id).await.map(Reply::Is),
+            Errand::Cancel => gateway.cancel_charge(object_id).await.map(Reply::Is),
+        };
+        answer.unwrap_or_else(|error| {
+            tracing::warn!(errand = ?task.errand, %error, "the payment gateway gave no answer");
+            match error {
+                GatewayError::Refused { code, .. } => Reply::Refused(code),
+                GatewayError::Unknown(_) | GatewayError::NotFound => Reply::Unanswered,
+            }
+        })
+    }
+
+    async fn take_in(&self, account_id: AccountId, top_up_id: TopUpId, task: Task, reply: Reply) -> Result<(), Fault> {
+        let taken_in = self.desk.turn(account_id, move |turn| {
+            let (attempt_id, reply) = (task.attempt_id, reply.clone());
+            Box::pin(async move { take_in(turn, top_up_id, attempt_id, reply).await })
+        });
+        taken_in.await.map_err(TurnError::into_fault)
+    }
+}
+
+/// Why nothing was found out about an object.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GatewayFault {
+    /// The gateway gave nothing.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// The database did.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+async fn purchase(turn: &Turn<'_>, top_up_id: TopUpId) -> Result<Purchase, TurnError> {
+    let found = store::purchase(turn.tx, turn.account_id, top_up_id).await?;
+    Ok(
+        found
+            .ok_or_else(|| Fault::Internal("an attempt or an object names a top-up that does not exist".to_owned()))?,
+    )
+}
+
+async fn claim(turn: &mut Turn<'_>, top_up_id: TopUpId) -> Result<Option<Task>, TurnError> {
+    let before = purchase(turn, top_up_id).await?;
+    let mut after = before.clone();
+    let standing = turn.locked.header.status;
+    let errand = after.claim(standing, turn.now);
+    let after = turn.keep(Some(&before), after, &[]).await?;
+    let (Some(errand), Some(attempt)) = (errand, after.open_attempt()) else {
+        return Ok(None);
+    };
+    let customer = store::customer(turn.tx, turn.account_id, turn.gateway_name()).await?;
+    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+    let card = cards.into_iter().find(|card| card.id == attempt.payment_method_id);
+    let reference = top_up_id.global(turn.account_id).to_string();
+    Ok(Some(Task {
+        errand,
+        attempt_id: attempt.id,
+        object_id: attempt.object_id.clone(),
+        is_automatic: attempt.is_automatic,
+        new: NewCharge {
+            key: format!("{reference}:{}", after.top_up.object_number),
+            customer_id: customer.unwrap_or_default(),
+            card_id: card.map(|card| card.gateway_card_id).unwrap_or_default(),
+            price: after.top_up.price,
+            reference,
+        },
+    }))
+}
+
+async fn take_in(
+    turn: &mut Turn<'_>,
+    top_up_id: TopUpId,
+    attempt_id: TopUpAttemptId,
+    reply: Reply,
+) -> Result<(), TurnError> {
+    let now = turn.now;
+    match reply {
+        Reply::Is(charge) => return settle(turn, top_up_id, &charge).await,
+        Reply::Created(charge) => {
+            let object = (turn.gateway_name(), charge.id.as_str());
+            store::claim_object(turn.tx, object, (turn.account_id, top_up_id), now).await?;
+            change(turn, top_up_id, |purchase| purchase.created(attempt_id, &charge.id, now)).await
+        }
+        Reply::Refused(code) => change(turn, top_up_id, |purchase| purchase.refused(attempt_id, code, now)).await,
+        Reply::Unanswered => {
+            change(turn, top_up_id, |purchase| {
+                purchase.unanswered(attempt_id, now);
+                if purchase.escalate(now) {
+                    let top_up = purchase.top_up.id.global(purchase.top_up.account_id);
+                    tracing::error!(%top_up, "for a day nobody could find out whether this top-up was charged: look it up at the payment gateway, and say so with `ledgerbell top-up settle`");
+                }
+            })
+            .await
+        }
+    }
+}
+
+async fn change(turn: &mut Turn<'_>, top_up_id: TopUpId, change: impl FnOnce(&mut Purchase)) -> Result<(), TurnError> {
+    let before = purchase(turn, top_up_id).await?;
+    let mut after = before.clone();
+    change(&mut after);
+    turn.keep(Some(&before), after, &[]).await?;
+    Ok(())
+}
+
+async fn settle(turn: &mut Turn<'_>, top_up_id: TopUpId, charge: &Charge) -> Result<(), TurnError> {
+    let before = purchase(turn, top_up_id).await?;
+    let mut after = before.clone();
+    let changes = after.settle(charge, turn.now);
+    turn.keep(Some(&before), after, &changes).await?;
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! What every use case of this room works with, and its turn at an account.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::domain::database::{Database, MayFault, Transaction};
+use crate::domain::event::EventKind;
+use crate::domain::fault::Fault;
+use crate::domain::ledger::{Ledger, LockedAccount};
+use crate::primitives::actor::AccessError;
+use crate::primitives::clock::{Clock, Timestamp};
+use crate::primitives::ids::{AccountId, IdMint, IdSeeds};
+use crate::primitives::money::Currency;
+
+use super::gateway::PaymentGateway;
+use super::model::AutoTopUp;
+use super::store;
+
+/// What every use case of this room works with. Cloning shares everything.
+#[derive(Clone)]
+pub struct Desk {
+    pub(super) clock: Clock,
+    pub(super) database: Database,
+    pub(super) ledger: Ledger,
+    pub(super) gateway: Arc<dyn PaymentGateway>,
+    seeds: IdSeeds,
+}
+
+impl Desk {
+    /// For top-ups kept in `database` and charged through `gateway`.
+    pub fn new(clock: Clock, database: Database, ledger: Ledger, gateway: Arc<dyn PaymentGateway>) -> Self {
+        Self {
+            clock,
+            database,
+            ledger,
+            gateway,
+            seeds: IdSeeds::random(),
+        }
+    }
+
+    /// The same desk, whose ids come from these seeds.
+    #[must_use]
+    pub fn with_seeds(self, seeds: IdSeeds) -> Self {
+        Self { seeds, ..self }
+    }
+
+    /// Runs `work` in a transaction that has the account's lock; the account's figures are written in the end, and when that is
+    /// committed, whoever follows the account is told.
+    ///
+    /// It may run several times. It never calls the gateway: a slow one would hold the lock.
+    pub(super) async fn turn<T, E, F>(&self, account_id: AccountId, work: F) -> Result<T, E>
+    where
+        F: for<'a, 't> Fn(&'a mut Turn<'t>) -> TurnWork<'a, T, E> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: MayFault + From<AccessError> + Send + 'static,
+    {
+        let desk = self.clone();
+        let work = Arc::new(work);
+        self.ledger
+            .change(account_id, move |tx, locked| {
+                let (desk, work) = (desk.clone(), Arc::clone(&work));
+                Box::pin(async move {
+                    let now = locked.now;
+                    let mut turn = Turn {
+                        tx,
+                        account_id,
+                        now,
+                        locked,
+                        ids: IdMint::new(desk.seeds.next_seed(), now),
+                        gateway: Arc::clone(&desk.gateway),
+                    };
+                    work(&mut turn).await
+                })
+            })
+            .await
+    }
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk")
+            .field("gateway", &self.gateway.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The boxed future that the work of a turn returns.
+pub(super) type TurnWork<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
+
+/// One turn at an account, under its lock.
+pub(super) struct Turn<'t> {
+    pub(super) tx: &'t Transaction,
+    pub(super) account_id: AccountId,
+    /// Not before the account's last time.
+    pub(super) now: Timestamp,
+    pub(super) locked: &'t mut LockedAccount,
+    pub(super) ids: IdMint,
+    gateway: Arc<dyn PaymentGateway>,
+}
+
+impl Turn<'_> {
+    /// Which gateway it is. It is not called here.
+    pub(super) fn gateway_name(&self) -> &'static str {
+        self.gateway.name()
+    }
+
+    /// The least that the gateway charges.
+    pub(super) fn minimum(&self, currency: Currency) -> i64 {
+        self.gateway.minimum(currency)
+    }
+
+    /// The account's rule, as it was set or never set.
+    pub(super) async fn rule(&self) -> Result<AutoTopUp, Fault> {
+        let found = store::find_rule(self.tx, self.account_id).await?;
+        Ok(found.unwrap_or_else(|| AutoTopUp::new(self.account_id, self.now)))
+    }
+
+    /// Writes a rule that has changed, and has the ledger watch for it.
+    pub(super) async fn keep_rule(&mut self, before: &AutoTopUp, after: &AutoTopUp) -> Result<(), Fault> {
+        if before == after {
+            return Ok(());
+        }
+        store::save_rule(self.tx, after).await?;
+        if before.watched_level() != after.watched_level() {
+            self.locked.watch(after.watched_level());
+        }
+        if before.version != after.version {
+            self.locked
+                .append_event(self.tx, EventKind::AccountUpdated, None)
+                .await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! Why a charge failed, in the few kinds that people can act upon.
+//!
+//! What the card's bank said stays with the gateway: adapters map it to these, and these are all that leaves.
+
+crate::text_enum! {
+    /// Why an attempt failed.
+    FailureCode {
+        /// The card's account holds too little.
+        InsufficientFunds = "INSUFFICIENT_FUNDS",
+        /// The bank said no, and did not say why.
+        CardDeclined = "CARD_DECLINED",
+        /// The card is past its date.
+        CardExpired = "CARD_EXPIRED",
+        /// Lost, stolen, closed, or refused for good.
+        CardBlocked = "CARD_BLOCKED",
+        /// The bank wants its customer to confirm the payment.
+        AuthenticationRequired = "AUTHENTICATION_REQUIRED",
+        /// There was no card to charge.
+        PaymentMethodMissing = "PAYMENT_METHOD_MISSING",
+        /// The gateway did not answer in time, and nothing was charged.
+        GatewayUnavailable = "GATEWAY_UNAVAILABLE",
+        /// The gateway does not take such an amount.
+        AmountInvalid = "AMOUNT_INVALID",
+        /// The monthly cap left no room.
+        CapReached = "CAP_REACHED",
+        /// Nobody knows yet whether it was charged.
+        UnknownOutcome = "UNKNOWN_OUTCOME",
+    }
+}
+
+crate::text_enum! {
+    /// Who can mend it.
+    FixBy {
+        /// The customer.
+        Customer = "CUSTOMER",
+        /// The customer's bank.
+        Bank = "BANK",
+        /// Whoever runs this service.
+        Platform = "PLATFORM",
+    }
+}
+
+crate::text_enum! {
+    /// What to do next.
+    NextStep {
+        /// Put money on the card's account, then retry.
+        AddFundsThenRetry = "ADD_FUNDS_THEN_RETRY",
+        /// Ask the bank, then retry.
+        ContactBankThenRetry = "CONTACT_BANK_THEN_RETRY",
+        /// Add another card.
+        UpdatePaymentMethod = "UPDATE_PAYMENT_METHOD",
+        /// Confirm the payment with the bank.
+        Authenticate = "AUTHENTICATE",
+        /// Wait: it is being seen to.
+        Wait = "WAIT",
+        /// Raise the monthly cap.
+        RaiseCap = "RAISE_CAP",
+        /// Nothing.
+        None = "NONE",
+    }
+}
+
+/// A failure in words for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// What was wrong and what to do.
+    pub message: &'static str,
+    /// Whether trying the same card again may help.
+    pub retryable: bool,
+    /// Who can mend it.
+    pub fix_by: FixBy,
+    /// What to do next.
+    pub next_step: NextStep,
+}
+
+impl FailureCode {
+    /// A decline that may pass: automatic top-ups try again by themselves, later.
+    pub const fn is_soft(self) -> bool {
+        matches!(self, Self::InsufficientFunds | Self::CardDeclined)
+    }
+
+    /// A decline after which the card is not charged again by itself.
+    pub const fn is_hard(self) -> bool {
+        matches!(
+            self,
+            Self::CardExpired | Self::CardBlocked | Self::AuthenticationRequired
+        )
+    }
+
+    /// In words for people.
+    pub const fn explain(self) -> Explanation {
+        let (message, retryable, fix_by, next_step) = match self {
+            Self::InsufficientFunds => (
+                "The card's account does not hold enough money. Add funds to it, then retry, or use another card.",
+                true,
+                FixBy::Customer,
+                NextStep::AddFundsThenRetry,
+            ),
+            Self::CardDeclined => (
+                "The bank declined the charge. Ask the bank why, then retry, or use another card.",
+                true,
+                FixBy::Bank,
+                NextStep::ContactBankThenRetry,
+            ),
+            Self::CardExpired => (
+                "The card has expired. Add a card that is valid, then retry with it.",
+                false,
+                FixBy::Customer,
+                NextStep::UpdatePaymentMethod,
+            ),
+            Self::CardBlocked => (
+                "The bank no longer accepts charges to this card. Add another card, then retry with it.",
+                false,
+                FixBy::Customer,
+                NextStep::UpdatePaymentMethod,
+            ),
+            Self::AuthenticationRequired => (
+                "The bank wants the cardholder to confirm this payment. Confirm it, or retry with another card.",
+                true,
+                FixBy::Customer,
+                NextStep::Authenticate,
+            ),
+            Self::PaymentMethodMissing => (
+                "There was no card to charge. Add a card, then retry.",
+                true,
+                FixBy::Customer,
+                NextStep::UpdatePaymentMethod,
+            ),
+            Self::GatewayUnavailable => (
+                "The payment service did not answer in time, and nothing was charged. Retry in a while.",
+                true,
+                FixBy::Platform,
+                NextStep::Wait,
+            ),
+            Self::AmountInvalid => (
+                "The payment service does not accept this amount, and nothing was charged. Choose another amount.",
+                false,
+                FixBy::Customer,
+                NextStep::None,
+            ),
+            Self::CapReached => (
+                "The monthly cap for automatic top-ups left no room for this one. Raise the cap, or top up by hand.",
+                false,
+                FixBy::Customer,
+                NextStep::RaiseCap,
+            ),
+            Self::UnknownOutcome => (
+                "The payment service has not said yet whether the card was charged. We keep asking; nothing will be charged twice.",
+                false,
+                FixBy::Platform,
+                NextStep::Wait,
+            ),
+        };
+        Explanation {
+            message,
+            retryable,
+            fix_by,
+            next_step,
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The pure core of purchases: what the nouns are, what may become of them, and when.
+//!
+//! No I/O, no clock, no async: everything is a function of rows and a time that is handed in, so that property tests and the
+//! simulation drive the very code that serves. [`Purchase`] is a top-up with its attempts, and the only place that decides what
+//! becomes of it; [`AutoTopUp::evaluate`] is the only place that decides whether the account's rule buys.
+
+mod attempt;
+mod auto_top_up;
+mod evaluation;
+mod failure;
+mod outcome;
+mod payment_method;
+mod purchase;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod top_up;
+
+pub use attempt::{Attempt, AttemptOutcome, Step};
+pub use auto_top_up::{AutoTopUp, AutoTopUpState, Consent, PauseReason, ShownPauseReason};
+pub use evaluation::{Decision, DecisionOutcome, Snapshot, StoredDecision, most_amounts};
+pub use failure::{Explanation, FailureCode, FixBy, NextStep};
+pub use outcome::target_of_return;
+pub use payment_method::{PaymentMethod, PaymentMethodStatus, Suspension};
+pub use purchase::{CancelRefusal, Change, Errand, MAX_DECLINES, NewPurchase, Purchase, RetryFacts, RetryRefusal};
+pub use settings::{AutoTopUpPatch, PatchFacts, PatchRefusal};
+pub use top_up::{TopUp, TopUpFilter, TopUpOrigin, TopUpStatus};
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;

@@ -1,0 +1,210 @@
+//! Changing the rule: its settings are checked together, and consent is asked for whatever makes it take more.
+
+use crate::primitives::actor::Cause;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::money::{CreditPrice, Currency};
+
+use super::auto_top_up::{AutoTopUp, Consent, PauseReason};
+use super::payment_method::PaymentMethod;
+
+/// A change of the rule. What is left out stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AutoTopUpPatch {
+    /// On or off.
+    pub enabled: Option<bool>,
+    /// Top up when available is at or below this.
+    pub trigger: Option<Credits>,
+    /// By this much.
+    pub amount: Option<Credits>,
+    /// Up to this much money a month, in the minor unit; `Some(None)` takes the cap away.
+    pub monthly_cap_minor: Option<Option<i64>>,
+    /// A person agrees to all of it.
+    pub consent: bool,
+    /// Refused unless the rule has this version.
+    pub expected_version: Option<i32>,
+}
+
+/// What a change is checked against.
+#[derive(Clone, Copy, Debug)]
+pub struct PatchFacts<'a> {
+    /// The card that the rule will charge.
+    pub card: Option<&'a PaymentMethod>,
+    /// What a credit costs.
+    pub credit_price: CreditPrice,
+    /// In which currency.
+    pub currency: Currency,
+    /// The least that the gateway charges.
+    pub minimum_minor: i64,
+    /// Who asks.
+    pub by: Cause,
+}
+
+/// Why a change of the rule is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PatchRefusal {
+    /// It has another version.
+    VersionConflict,
+    /// An input is wrong or missing.
+    Invalid {
+        /// Which.
+        field: &'static str,
+        /// For people.
+        message: String,
+    },
+    /// There is no card.
+    CardMissing,
+    /// The card may not be charged by itself.
+    CardSuspended,
+    /// It would take more than was agreed to.
+    ConsentRequired,
+    /// The cap does not hold one amount.
+    CapTooLow,
+}
+
+fn invalid(field: &'static str, message: impl Into<String>) -> PatchRefusal {
+    PatchRefusal::Invalid {
+        field,
+        message: message.into(),
+    }
+}
+
+impl AutoTopUp {
+    /// The rule after the change, or why not. Switching it off and on changes nothing else, a pause included.
+    pub fn patched(&self, patch: &AutoTopUpPatch, facts: PatchFacts<'_>, now: Timestamp) -> Result<Self, PatchRefusal> {
+        if patch.expected_version.is_some_and(|version| version != self.version) {
+            return Err(PatchRefusal::VersionConflict);
+        }
+        let mut rule = self.clone();
+        rule.is_enabled = patch.enabled.unwrap_or(self.is_enabled);
+        rule.trigger = patch.trigger.or(self.trigger);
+        rule.amount = patch.amount.or(self.amount);
+        if let Some(cap) = patch.monthly_cap_minor {
+            if cap.is_none() && self.is_enabled && rule.is_enabled {
+                return Err(invalid(
+                    "monthlyCap",
+                    "cannot be taken away while automatic top-ups are on",
+                ));
+            }
+            rule.monthly_cap_minor = cap;
+        }
+        if rule
+            .trigger
+            .is_some_and(|trigger| trigger.is_negative() || trigger > Credits::MAX)
+        {
+            return Err(invalid("trigger", format!("must be between 0 and {}", Credits::MAX)));
+        }
+        if rule
+            .amount
+            .is_some_and(|amount| !amount.is_positive() || amount > Credits::MAX)
+        {
+            return Err(invalid(
+                "amount",
+                format!("must be above 0 and at most {}", Credits::MAX),
+            ));
+        }
+        if rule.monthly_cap_minor.is_some_and(|cap| cap < 0) {
+            return Err(invalid("monthlyCap", "must not be negative"));
+        }
+        let price = rule.price_of_one(facts)?;
+        if rule.is_enabled {
+            rule.check_enabled(self, patch, facts, price, now)?;
+        }
+        if rule.amount != self.amount && rule.pause == Some(PauseReason::AmountInvalid) {
+            rule.end_pause(now);
+        }
+        if let Some(card) = facts.card
+            && rule.payment_method_id != Some(card.id)
+        {
+            rule.payment_method_id = Some(card.id);
+            rule.card_changed(card, now);
+        }
+        if rule != *self {
+            rule.version = self.version.saturating_add(1);
+            rule.updated_at = now;
+            rule.look_again(now);
+        }
+        Ok(rule)
+    }
+
+    /// What one amount costs, which the gateway must take and the cap must hold.
+    fn price_of_one(&self, facts: PatchFacts<'_>) -> Result<i64, PatchRefusal> {
+        let Some(amount) = self.amount else {
+            return Ok(0);
+        };
+        let price = facts.credit_price.price_of(amount, facts.currency);
+        let price = price.ok_or_else(|| invalid("amount", "costs more than can be charged"))?;
+        if price.minor < facts.minimum_minor {
+            return Err(invalid(
+                "amount",
+                "costs less than the least that the payment service charges",
+            ));
+        }
+        if self.monthly_cap_minor.is_some_and(|cap| cap < price.minor) {
+            return Err(PatchRefusal::CapTooLow);
+        }
+        Ok(price.minor)
+    }
+
+    fn check_enabled(
+        &mut self,
+        before: &Self,
+        patch: &AutoTopUpPatch,
+        facts: PatchFacts<'_>,
+        price_minor: i64,
+        now: Timestamp,
+    ) -> Result<(), PatchRefusal> {
+        let needed = "is needed to switch automatic top-ups on";
+        let trigger = self.trigger.ok_or_else(|| invalid("trigger", needed))?;
+        let amount = self.amount.ok_or_else(|| invalid("amount", needed))?;
+        let card = facts.card.ok_or(PatchRefusal::CardMissing)?;
+        if !card.may_be_charged_again() {
+            return Err(PatchRefusal::CardSuspended);
+        }
+        let consent = Consent {
+            trigger,
+            amount,
+            monthly_cap_minor: self.monthly_cap_minor,
+            price_minor,
+            by: facts.by,
+            at: now,
+        };
+        if patch.consent {
+            let agreed = |consent: &Consent| {
+                (
+                    consent.trigger,
+                    consent.amount,
+                    consent.monthly_cap_minor,
+                    consent.price_minor,
+                )
+            };
+            let is_new = !before.is_enabled || self.consent.as_ref().map(agreed) != Some(agreed(&consent));
+            if is_new {
+                self.consent = Some(consent);
+            }
+            if self.pause == Some(PauseReason::ConsentNeeded) {
+                self.end_pause(now);
+            }
+            return Ok(());
+        }
+        // A price that rose meanwhile pauses the rule, whoever changes what; it does not stand in the way of lowering it.
+        let is_covered = self.consent.as_ref().is_some_and(|agreed| agreed.covers(&consent));
+        if before.is_enabled && is_covered {
+            Ok(())
+        } else {
+            Err(PatchRefusal::ConsentRequired)
+        }
+    }
+}
+
+impl Consent {
+    /// Whether who agreed to these terms agreed to those of `other` as well.
+    fn covers(&self, other: &Self) -> bool {
+        let cap_is_covered = match (self.monthly_cap_minor, other.monthly_cap_minor) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(agreed), Some(other)) => other <= agreed,
+        };
+        other.trigger <= self.trigger && other.amount <= self.amount && cap_is_covered
+    }
+}

@@ -1,0 +1,275 @@
+//! Cards: set up in the browser, kept by the gateway, named here.
+//!
+//! The one place that calls the gateway while a caller waits: a card is wanted at once or not at all. No transaction is open
+//! then, and the adapter bounds each call.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::domain::event::EventKind;
+use crate::domain::fault::QueryError;
+use crate::domain::ledger::model::AccountStatus;
+use crate::primitives::actor::{Actor, Permission};
+use crate::primitives::ids::{AccountId, GlobalId, PaymentMethodId};
+
+use super::desk::{Desk, Turn};
+use super::error::PaymentMethodError;
+use super::gateway::{Card, CardSetup, GatewayError};
+use super::model::{AutoTopUp, PaymentMethod};
+use super::reading::require_to_see;
+use super::store;
+
+/// The longest id of a card that a gateway gives.
+const MAX_TOKEN: usize = 255;
+
+/// Use cases about cards.
+#[derive(Clone, Debug)]
+pub struct PaymentMethods {
+    desk: Desk,
+}
+
+impl PaymentMethods {
+    /// Cards kept by the desk's gateway.
+    pub fn new(desk: Desk) -> Self {
+        Self { desk }
+    }
+
+    /// The account's cards, oldest first.
+    pub async fn list(&self, actor: &Actor, account_id: AccountId) -> Result<Vec<PaymentMethod>, QueryError> {
+        require_to_see(actor, account_id)?;
+        let cards = store::payment_methods(self.desk.database.read(), account_id).await?;
+        Ok(cards.into_iter().filter(|card| card.removed_at.is_none()).collect())
+    }
+
+    /// Cards by id, also those that were taken away since.
+    pub async fn by_ids(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        ids: &[PaymentMethodId],
+    ) -> Result<HashMap<PaymentMethodId, PaymentMethod>, QueryError> {
+        require_to_see(actor, account_id)?;
+        Ok(store::payment_methods_by_ids(&self.desk.database, account_id, ids).await?)
+    }
+
+    /// Begins to collect a card in the browser: card data goes from there to the gateway and never comes here.
+    pub async fn start_setup(&self, actor: &Actor, account_id: AccountId) -> Result<CardSetup, PaymentMethodError> {
+        actor.require(account_id, Permission::ManageTopUps)?;
+        let customer_id = self.customer(account_id).await?;
+        Ok(self.desk.gateway.start_setup(customer_id).await?)
+    }
+
+    /// Keeps a card that the browser has handed to the gateway. The same one again is the same one.
+    pub async fn add(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        token: String,
+        make_default: bool,
+    ) -> Result<PaymentMethod, PaymentMethodError> {
+        actor.require(account_id, Permission::ManageTopUps)?;
+        let is_plain = |char: char| char.is_ascii_graphic();
+        if token.is_empty() || token.len() > MAX_TOKEN || !token.chars().all(is_plain) {
+            return Err(PaymentMethodError::Invalid {
+                field: "gatewayToken",
+                message: "must be the id of a payment method that the gateway's browser library has given".to_owned(),
+            });
+        }
+        let customer_id = self.customer(account_id).await?;
+        let card = Arc::new(self.desk.gateway.keep_card(customer_id, token).await?);
+        self.desk
+            .turn(account_id, move |turn| {
+                let card = Arc::clone(&card);
+                Box::pin(async move { add(turn, &card, make_default).await })
+            })
+            .await
+    }
+
+    /// Has a card charged where no other is named.
+    pub async fn set_default(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        id: PaymentMethodId,
+    ) -> Result<PaymentMethod, PaymentMethodError> {
+        actor.require(account_id, Permission::ManageTopUps)?;
+        self.desk
+            .turn(account_id, move |turn| {
+                Box::pin(async move {
+                    let card = present(turn, id).await?;
+                    make_default(turn, card).await
+                })
+            })
+            .await
+    }
+
+    /// Takes a card away. Refused while it is being charged.
+    pub async fn remove(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        id: PaymentMethodId,
+    ) -> Result<PaymentMethod, PaymentMethodError> {
+        actor.require(account_id, Permission::ManageTopUps)?;
+        let removed = self
+            .desk
+            .turn(account_id, move |turn| Box::pin(async move { remove(turn, id).await }))
+            .await?;
+        if let Err(error) = self.desk.gateway.forget_card(removed.gateway_card_id.clone()).await {
+            tracing::warn!(%error, "a card that was taken away is still kept by the payment gateway");
+        }
+        Ok(removed)
+    }
+
+    /// What the gateway calls the account: made there on first use.
+    async fn customer(&self, account_id: AccountId) -> Result<String, PaymentMethodError> {
+        let gateway = self.desk.gateway.name();
+        if let Some(known) = store::customer(self.desk.database.read(), account_id, gateway).await? {
+            return Ok(known);
+        }
+        let reference = GlobalId::account(account_id).to_string();
+        let made = self
+            .desk
+            .gateway
+            .create_customer(format!("customer:{reference}"), reference)
+            .await?;
+        self.desk
+            .turn(account_id, move |turn| {
+                let made = made.clone();
+                Box::pin(async move {
+                    if turn.locked.header.status == AccountStatus::Closed {
+                        return Err(PaymentMethodError::Closed);
+                    }
+                    let named = (turn.gateway_name(), made.as_str());
+                    store::insert_customer(turn.tx, turn.account_id, named, turn.now).await?;
+                    let known = store::customer(turn.tx, turn.account_id, turn.gateway_name()).await?;
+                    Ok(known.unwrap_or(made))
+                })
+            })
+            .await
+    }
+}
+
+impl From<GatewayError> for PaymentMethodError {
+    fn from(error: GatewayError) -> Self {
+        tracing::warn!(%error, "the payment gateway did not set up a card");
+        match error {
+            GatewayError::Unknown(_) => Self::GatewayUnavailable,
+            GatewayError::Refused { .. } | GatewayError::NotFound => Self::Refused,
+        }
+    }
+}
+
+async fn present(turn: &Turn<'_>, id: PaymentMethodId) -> Result<PaymentMethod, PaymentMethodError> {
+    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+    let found = cards
+        .into_iter()
+        .find(|card| card.id == id && card.removed_at.is_none());
+    found.ok_or(PaymentMethodError::NotFound)
+}
+
+async fn add(turn: &mut Turn<'_>, card: &Card, as_default: bool) -> Result<PaymentMethod, PaymentMethodError> {
+    if turn.locked.header.status == AccountStatus::Closed {
+        return Err(PaymentMethodError::Closed);
+    }
+    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+    let known = cards.iter().find(|known| known.gateway_card_id == card.id);
+    // The same card added again is not another card: what the bank said of it stays said.
+    let suspension = cards
+        .iter()
+        .filter(|known| known.fingerprint == card.fingerprint)
+        .filter_map(|known| known.suspension)
+        .max();
+    let id = match known {
+        Some(known) => known.id,
+        None => PaymentMethodId::from_uuid(turn.ids.next_uuid()),
+    };
+    let method = PaymentMethod {
+        id,
+        account_id: turn.account_id,
+        gateway_card_id: card.id.clone(),
+        brand: card.brand.clone(),
+        last4: card.last4.clone(),
+        expiry_month: card.expiry_month,
+        expiry_year: card.expiry_year,
+        fingerprint: card.fingerprint.clone(),
+        suspension,
+        is_default: known.is_some_and(|known| known.is_default && known.removed_at.is_none()),
+        added_at: known.map_or(turn.now, |known| known.added_at),
+        last_declined_at: known.and_then(|known| known.last_declined_at),
+        removed_at: None,
+    };
+    store::save_payment_method(turn.tx, &method).await?;
+    turn.locked
+        .append_event(turn.tx, EventKind::AccountUpdated, None)
+        .await?;
+    let is_first = !cards.iter().any(|known| known.is_default && known.removed_at.is_none());
+    if as_default || is_first {
+        make_default(turn, method).await
+    } else {
+        Ok(method)
+    }
+}
+
+/// The rule follows the default card, unless it was given one of its own that it can still charge.
+async fn make_default(turn: &mut Turn<'_>, card: PaymentMethod) -> Result<PaymentMethod, PaymentMethodError> {
+    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+    let old = cards.iter().find(|known| known.is_default && known.id != card.id);
+    // The old one first: there may be one default at a time.
+    if let Some(old) = old {
+        let mut old = old.clone();
+        old.is_default = false;
+        store::save_payment_method(turn.tx, &old).await?;
+    }
+    let mut card = card;
+    card.is_default = true;
+    store::save_payment_method(turn.tx, &card).await?;
+    let before = turn.rule().await?;
+    let charged = cards.iter().find(|known| Some(known.id) == before.payment_method_id);
+    let keeps_own = charged.is_some_and(|charged| {
+        charged.may_be_charged_again() && old.is_none_or(|old| old.id != charged.id) && before.pause.is_none()
+    });
+    if before.is_enabled && !keeps_own {
+        change_card_of_rule(turn, &before, &card).await?;
+    }
+    Ok(card)
+}
+
+async fn change_card_of_rule(
+    turn: &mut Turn<'_>,
+    before: &AutoTopUp,
+    card: &PaymentMethod,
+) -> Result<(), PaymentMethodError> {
+    let mut rule = before.clone();
+    rule.payment_method_id = Some(card.id);
+    rule.card_changed(card, turn.now);
+    if rule.version == before.version && rule.payment_method_id != before.payment_method_id {
+        rule.version = rule.version.saturating_add(1);
+    }
+    turn.keep_rule(before, &rule).await?;
+    Ok(())
+}
+
+async fn remove(turn: &mut Turn<'_>, id: PaymentMethodId) -> Result<PaymentMethod, PaymentMethodError> {
+    let mut card = present(turn, id).await?;
+    if store::is_charged(turn.tx, turn.account_id, id).await? {
+        return Err(PaymentMethodError::InUse);
+    }
+    card.removed_at = Some(turn.now);
+    card.is_default = false;
+    store::save_payment_method(turn.tx, &card).await?;
+    let before = turn.rule().await?;
+    if before.payment_method_id == Some(id) {
+        let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+        let other = cards.iter().find(|card| card.is_default && card.removed_at.is_none());
+        let mut rule = before.clone();
+        rule.payment_method_id = other.map(|card| card.id);
+        rule.version = rule.version.saturating_add(1);
+        rule.look_again(turn.now);
+        turn.keep_rule(&before, &rule).await?;
+    }
+    turn.locked
+        .append_event(turn.tx, EventKind::AccountUpdated, None)
+        .await?;
+    Ok(card)
+}

@@ -1,0 +1,79 @@
+//! Reading attempts, and whether a top-up can be retried.
+
+use std::collections::HashMap;
+
+use crate::domain::fault::QueryError;
+use crate::primitives::actor::{AccessError, Actor, Permission};
+use crate::primitives::ids::{AccountId, TopUpAttemptId, TopUpId};
+
+use super::TopUps;
+use super::model::{Attempt, Purchase, RetryFacts};
+use super::requests::{DECLINES_SINCE, choose_card};
+use super::store;
+
+/// Whoever reads the whole log may see purchases, cards and the rule, and so may whoever manages them.
+pub(super) fn require_to_see(actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {
+    let reads = actor.require(account_id, Permission::ReadCreditLog);
+    reads.or_else(|error| actor.require(account_id, Permission::ManageTopUps).map_err(|_| error))
+}
+
+impl TopUps {
+    /// The attempts of top-ups, oldest first. A top-up without any is left out.
+    pub async fn attempts(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        ids: &[TopUpId],
+    ) -> Result<HashMap<TopUpId, Vec<Attempt>>, QueryError> {
+        require_to_see(actor, account_id)?;
+        Ok(store::attempts_of(self.desk.database.read(), account_id, ids).await?)
+    }
+
+    /// Attempts by id.
+    pub async fn attempts_by_ids(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        ids: &[TopUpAttemptId],
+    ) -> Result<HashMap<TopUpAttemptId, Attempt>, QueryError> {
+        require_to_see(actor, account_id)?;
+        Ok(store::attempts_by_ids(&self.desk.database, account_id, ids).await?)
+    }
+
+    /// Whether `retry` would be accepted now for each of these top-ups, with the card that it would choose. A fixed number of
+    /// statements, whatever their number.
+    pub async fn can_retry(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        ids: &[TopUpId],
+    ) -> Result<HashMap<TopUpId, bool>, QueryError> {
+        require_to_see(actor, account_id)?;
+        let connection = self.desk.database.read();
+        let balances = self.desk.ledger.balances(&[account_id]).await?;
+        let standing = balances.get(&account_id).ok_or(AccessError::NotFound)?.status;
+        let top_ups = store::by_ids(&self.desk.database, account_id, ids).await?;
+        let mut attempts = store::attempts_of(connection, account_id, ids).await?;
+        let cards = store::payment_methods(connection, account_id).await?;
+        let since = self.desk.clock.now().plus_millis(-DECLINES_SINCE);
+        let declines = store::recent_declines(connection, account_id, since).await?;
+        let open_automatic = store::open_automatic(connection, account_id).await?;
+        let can_retry = top_ups.into_iter().map(|(id, top_up)| {
+            let attempts = attempts.remove(&id).unwrap_or_default();
+            let last = attempts.last().map(|attempt| attempt.payment_method_id);
+            let card = choose_card(&cards, None, last).ok().flatten();
+            let facts = RetryFacts {
+                standing,
+                card,
+                recent_declines: card
+                    .and_then(|card| declines.get(&card.fingerprint))
+                    .copied()
+                    .unwrap_or(0),
+                open_automatic,
+            };
+            let purchase = Purchase { top_up, attempts };
+            (id, purchase.may_retry(&facts).is_ok())
+        });
+        Ok(can_retry.collect())
+    }
+}

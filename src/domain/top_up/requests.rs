@@ -1,0 +1,378 @@
+//! What people and integrations ask of top-ups: start one, try again, call it off. Each is written down and answered; the
+//! gateway is asked later, by a worker.
+
+use std::sync::Arc;
+
+use crate::domain::fault::QueryError;
+use crate::domain::ledger;
+use crate::domain::ledger::model::{AccountStatus, Canonical, KeyRecord, Origin, Outcome};
+use crate::primitives::actor::{Actor, Permission};
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, MemberId, PaymentMethodId, TopUpAttemptId, TopUpId};
+use crate::primitives::money::Money;
+
+use super::TopUps;
+use super::desk::Turn;
+use super::error::TopUpError;
+use super::model::{
+    CancelRefusal, MAX_DECLINES, NewPurchase, PaymentMethod, Purchase, RetryFacts, RetryRefusal, TopUp, TopUpOrigin,
+};
+use super::store;
+
+/// So far back declines of a card count.
+pub(super) const DECLINES_SINCE: i64 = 30 * 24 * 60 * 60 * 1_000;
+
+/// A top-up to start.
+#[derive(Clone, Debug)]
+pub struct NewTopUp {
+    /// How many credits.
+    pub credits: Credits,
+    /// The card; the default one when `None`.
+    pub payment_method_id: Option<PaymentMethodId>,
+    /// The member on whose behalf a key acts.
+    pub acting: Option<MemberId>,
+    /// Starts it once.
+    pub key: String,
+}
+
+/// Another try at a top-up.
+#[derive(Clone, Debug)]
+pub struct TopUpRetry {
+    /// Which.
+    pub top_up_id: TopUpId,
+    /// Another card; the last one when `None`, if it is still there.
+    pub payment_method_id: Option<PaymentMethodId>,
+    /// The member on whose behalf a key acts.
+    pub acting: Option<MemberId>,
+    /// Tries once.
+    pub key: String,
+}
+
+/// What a top-up would cost, and how large one may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TopUpQuote {
+    /// What the credits asked for would cost.
+    pub price: Money,
+    /// The fewest credits that the gateway charges for.
+    pub minimum: Credits,
+    /// The most.
+    pub maximum: Credits,
+    /// Amounts are multiples of this.
+    pub step: Credits,
+}
+
+/// An answer, with the place in the account's stream right after.
+pub type Answered = (TopUp, crate::domain::event::LiveCursor);
+
+impl TopUps {
+    /// Starts a top-up: it is charged within seconds. Once for each key of the account.
+    pub async fn create(&self, actor: &Actor, account_id: AccountId, new: NewTopUp) -> Result<Answered, TopUpError> {
+        actor.require(account_id, Permission::ManageTopUps)?;
+        ledger::check_key(&new.key)?;
+        let asked = Arc::new((actor.clone(), new));
+        self.desk
+            .turn(account_id, move |turn| {
+                let asked = Arc::clone(&asked);
+                Box::pin(async move { create(turn, &asked.0, &asked.1).await })
+            })
+            .await
+    }
+
+    /// Tries again. Pressed often, with one key or with many, it makes one attempt: the others find it under way.
+    pub async fn retry(&self, actor: &Actor, account_id: AccountId, again: TopUpRetry) -> Result<Answered, TopUpError> {
+        actor.require(account_id, Permission::ManageTopUps)?;
+        ledger::check_key(&again.key)?;
+        let asked = Arc::new((actor.clone(), again));
+        self.desk
+            .turn(account_id, move |turn| {
+                let asked = Arc::clone(&asked);
+                Box::pin(async move { retry(turn, &asked.0, &asked.1).await })
+            })
+            .await
+    }
+
+    /// Calls a top-up off, if nothing of it can be charged any more, or as soon as the gateway has said so.
+    pub async fn cancel(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        top_up_id: TopUpId,
+    ) -> Result<Answered, TopUpError> {
+        actor.require(account_id, Permission::ManageTopUps)?;
+        self.desk
+            .turn(account_id, move |turn| {
+                Box::pin(async move { cancel(turn, top_up_id).await })
+            })
+            .await
+    }
+
+    /// What so many credits would cost.
+    pub async fn quote(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        credits: Credits,
+    ) -> Result<TopUpQuote, QueryError> {
+        actor.require(account_id, Permission::ReadOwnUsage)?;
+        let invalid = |message| QueryError::Invalid {
+            field: "credits",
+            message,
+        };
+        let terms = store::account_terms(self.desk.database.read(), account_id).await?;
+        if !credits.is_positive() || credits > Credits::MAX {
+            return Err(invalid(format!("must be above 0 and at most {}", Credits::MAX)));
+        }
+        let price = terms.price_of(credits);
+        let least = self.desk.gateway.minimum(terms.currency);
+        Ok(TopUpQuote {
+            price: price.ok_or_else(|| invalid("cost more than can be charged".to_owned()))?,
+            minimum: fewest(least, |credits| terms.price_of(credits)),
+            maximum: Credits::MAX,
+            step: Credits::from_units(1),
+        })
+    }
+}
+
+/// The fewest credits that cost at least so much.
+fn fewest(least_minor: i64, price_of: impl Fn(Credits) -> Option<Money>) -> Credits {
+    let is_enough = |units: i64| price_of(Credits::from_units(units)).is_none_or(|price| price.minor >= least_minor);
+    let (mut low, mut high) = (0, Credits::MAX.units());
+    // Invariant: low is too few, or no credits at all; high is enough, or the most there may be.
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if is_enough(middle) {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    Credits::from_units(high)
+}
+
+fn invalid_credits(message: String) -> TopUpError {
+    TopUpError::Invalid {
+        field: "credits",
+        message,
+    }
+}
+
+impl Turn<'_> {
+    /// What a known key has made, if it is bound to this input.
+    pub(super) async fn replay(
+        &self,
+        key: &(Origin, String),
+        digest: [u8; 32],
+    ) -> Result<Option<Purchase>, TopUpError> {
+        let Some(known) = self.locked.known_key(self.tx, key).await? else {
+            return Ok(None);
+        };
+        if known.digest != digest {
+            return Err(TopUpError::IdempotencyKeyReused);
+        }
+        let top_up_id = known.outcome.top_up_id.ok_or(TopUpError::IdempotencyKeyReused)?;
+        Ok(store::purchase(self.tx, self.account_id, top_up_id).await?)
+    }
+
+    pub(super) async fn bind(
+        &self,
+        key: (Origin, String),
+        operation: &'static str,
+        digest: [u8; 32],
+        top_up_id: TopUpId,
+    ) -> Result<(), TopUpError> {
+        let outcome = Outcome {
+            top_up_id: Some(top_up_id),
+            ..Outcome::default()
+        };
+        let record = KeyRecord { digest, outcome };
+        Ok(self.locked.store_key(self.tx, key, operation, record).await?)
+    }
+
+    pub(super) async fn require_acting(&self, acting: Option<MemberId>) -> Result<(), TopUpError> {
+        let Some(member_id) = acting else {
+            return Ok(());
+        };
+        match self.locked.member_standing(self.tx, member_id).await? {
+            None => Err(TopUpError::MemberNotFound),
+            Some(standing) if standing.is_removed => Err(TopUpError::MemberRemoved),
+            Some(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn halted(&self) -> TopUpError {
+        TopUpError::Halted {
+            standing: self.locked.header.status,
+            reason: self.locked.header.halt_reason.clone(),
+        }
+    }
+
+    pub(super) fn answer(&self, top_up: TopUp) -> Answered {
+        (top_up, self.locked.live_cursor())
+    }
+
+    pub(super) fn attempt_id(&mut self) -> TopUpAttemptId {
+        TopUpAttemptId::from_uuid(self.ids.next_uuid())
+    }
+}
+
+/// The card that is named, else the one that was charged last, else the default one.
+pub(super) fn choose_card(
+    cards: &[PaymentMethod],
+    named: Option<PaymentMethodId>,
+    last: Option<PaymentMethodId>,
+) -> Result<Option<&PaymentMethod>, TopUpError> {
+    let present = || cards.iter().filter(|card| card.removed_at.is_none());
+    if let Some(named) = named {
+        let card = present().find(|card| card.id == named);
+        return card.map(Some).ok_or(TopUpError::CardNotFound);
+    }
+    let last = last.and_then(|last| present().find(|card| card.id == last));
+    Ok(last.or_else(|| present().find(|card| card.is_default)))
+}
+
+async fn create(turn: &mut Turn<'_>, actor: &Actor, new: &NewTopUp) -> Result<Answered, TopUpError> {
+    let mut digest = Canonical::new(1, "createTopUp");
+    digest.number(new.credits.units());
+    digest.optional_bytes(
+        new.payment_method_id
+            .map(|id| *id.uuid().as_bytes())
+            .as_ref()
+            .map(|id| &id[..]),
+    );
+    let (digest, key) = (digest.finish(), (Origin::Client, new.key.clone()));
+    if let Some(made) = turn.replay(&key, digest).await? {
+        return Ok(turn.answer(made.top_up));
+    }
+    turn.require_acting(new.acting).await?;
+    if turn.locked.header.status != AccountStatus::Active {
+        return Err(turn.halted());
+    }
+    if !new.credits.is_positive() || new.credits > Credits::MAX {
+        return Err(invalid_credits(format!("must be above 0 and at most {}", Credits::MAX)));
+    }
+    let terms = store::account_terms(turn.tx, turn.account_id).await?;
+    let price = terms.price_of(new.credits);
+    let price = price.ok_or_else(|| invalid_credits("cost more than can be charged".to_owned()))?;
+    if price.minor < turn.minimum(terms.currency) {
+        let least = terms.money(turn.minimum(terms.currency));
+        let message = format!(
+            "cost less than {} {}, the least that is charged",
+            least.to_decimal(),
+            least.currency
+        );
+        return Err(invalid_credits(message));
+    }
+    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+    let card = choose_card(&cards, new.payment_method_id, None)?.ok_or(TopUpError::CardMissing)?;
+    if !card.may_be_charged_by_hand() {
+        return Err(TopUpError::CardSuspended);
+    }
+    let since = turn.now.plus_millis(-DECLINES_SINCE);
+    let declines = store::recent_declines(turn.tx, turn.account_id, since).await?;
+    if declines
+        .get(&card.fingerprint)
+        .is_some_and(|declines| *declines >= MAX_DECLINES)
+    {
+        return Err(TopUpError::TooManyDeclines(None));
+    }
+    let cause = actor.cause(new.acting);
+    let id = TopUpId::from_uuid(turn.ids.next_uuid());
+    let top_up = TopUp::new(
+        (turn.account_id, id),
+        TopUpOrigin::Manual,
+        (new.credits, price),
+        cause,
+        turn.now,
+    );
+    let attempt = NewPurchase {
+        attempt_id: turn.attempt_id(),
+        card,
+        month: None,
+        actor: cause,
+    };
+    let made = turn.keep(None, Purchase::new(top_up, attempt), &[]).await?;
+    turn.bind(key, "createTopUp", digest, id).await?;
+    Ok(turn.answer(made.top_up))
+}
+
+async fn retry(turn: &mut Turn<'_>, actor: &Actor, again: &TopUpRetry) -> Result<Answered, TopUpError> {
+    let mut digest = Canonical::new(1, "retryTopUp");
+    digest.bytes(again.top_up_id.uuid().as_bytes());
+    digest.optional_bytes(
+        again
+            .payment_method_id
+            .map(|id| *id.uuid().as_bytes())
+            .as_ref()
+            .map(|id| &id[..]),
+    );
+    let (digest, key) = (digest.finish(), (Origin::Client, again.key.clone()));
+    if let Some(made) = turn.replay(&key, digest).await? {
+        return Ok(turn.answer(made.top_up));
+    }
+    turn.require_acting(again.acting).await?;
+    let found = store::purchase(turn.tx, turn.account_id, again.top_up_id).await?;
+    let before = found.ok_or(TopUpError::NotFound)?;
+    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+    let last = before.attempts.last().map(|attempt| attempt.payment_method_id);
+    let card = choose_card(&cards, again.payment_method_id, last)?;
+    let since = turn.now.plus_millis(-DECLINES_SINCE);
+    let declines = store::recent_declines(turn.tx, turn.account_id, since).await?;
+    let facts = RetryFacts {
+        standing: turn.locked.header.status,
+        card,
+        recent_declines: card
+            .and_then(|card| declines.get(&card.fingerprint))
+            .copied()
+            .unwrap_or(0),
+        open_automatic: store::open_automatic(turn.tx, turn.account_id).await?,
+    };
+    let mut after = before.clone();
+    let attempt_id = turn.attempt_id();
+    let result = match facts.card {
+        Some(card) => {
+            let attempt = NewPurchase {
+                attempt_id,
+                card,
+                month: None,
+                actor: actor.cause(again.acting),
+            };
+            after.retry(&facts, attempt, turn.now)
+        }
+        None => before.may_retry(&facts),
+    };
+    if let Err(refusal) = result {
+        return Err(not_retried(turn, before.top_up, refusal).await?);
+    }
+    let made = turn.keep(Some(&before), after, &[]).await?;
+    turn.bind(key, "retryTopUp", digest, again.top_up_id).await?;
+    Ok(turn.answer(made.top_up))
+}
+
+async fn not_retried(turn: &Turn<'_>, top_up: TopUp, refusal: RetryRefusal) -> Result<TopUpError, TopUpError> {
+    Ok(match refusal {
+        RetryRefusal::InProgress(id) if id == top_up.id => TopUpError::InProgress(Box::new(top_up)),
+        RetryRefusal::InProgress(id) => {
+            let other = store::find(turn.tx, turn.account_id, id).await?;
+            TopUpError::InProgress(Box::new(other.unwrap_or(top_up)))
+        }
+        RetryRefusal::Over(_) => TopUpError::over(top_up),
+        RetryRefusal::Halted(_) => turn.halted(),
+        RetryRefusal::CardMissing => TopUpError::CardMissing,
+        RetryRefusal::CardSuspended => TopUpError::CardSuspended,
+        RetryRefusal::TooManyDeclines => TopUpError::TooManyDeclines(Some(Box::new(top_up))),
+    })
+}
+
+async fn cancel(turn: &mut Turn<'_>, top_up_id: TopUpId) -> Result<Answered, TopUpError> {
+    let found = store::purchase(turn.tx, turn.account_id, top_up_id).await?;
+    let before = found.ok_or(TopUpError::NotFound)?;
+    let mut after = before.clone();
+    match after.cancel(turn.now) {
+        Ok(()) => {}
+        Err(CancelRefusal::InProgress | CancelRefusal::Over(_)) => {
+            return Err(TopUpError::NotCancelable(Box::new(before.top_up)));
+        }
+    }
+    let made = turn.keep(Some(&before), after, &[]).await?;
+    Ok(turn.answer(made.top_up))
+}

@@ -1,0 +1,81 @@
+//! Rows of money that is to be given back.
+
+use entity::top_up_refund::{Entity, Model};
+use sea_orm::{EntityTrait, Value};
+use uuid::Uuid;
+
+use crate::domain::database::{Database, Transaction};
+use crate::domain::fault::Fault;
+use crate::domain::top_up::refunding::{Refund, RefundStatus};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, ApiKeyId, MemberId, TopUpId};
+
+use super::{cause_of, due_ids, instant, number, save_row, word};
+
+/// Writes a refund, new or changed.
+pub(in super::super) async fn save(tx: &Transaction, account_id: AccountId, refund: &Refund) -> Result<(), Fault> {
+    let (actor_kind, actor_key_id, actor_member_id) = refund.actor.columns();
+    let row = Model {
+        account_id: account_id.number(),
+        id: refund.id,
+        top_up_id: refund.top_up_id.uuid(),
+        credits: refund.credits.units(),
+        amount_minor: refund.amount_minor,
+        reason: refund.reason.clone(),
+        status: refund.status.as_str().to_owned(),
+        tries: refund.tries,
+        due_at: refund.due_at.map(Timestamp::millis),
+        actor_kind: actor_kind.to_owned(),
+        actor_key_id: actor_key_id.map(ApiKeyId::uuid),
+        actor_member_id: actor_member_id.map(MemberId::uuid),
+        created_at: refund.created_at.millis(),
+    };
+    save_row::<Entity>(tx, row).await
+}
+
+/// A refund as the transaction sees it.
+pub(in super::super) async fn find(tx: &Transaction, account_id: AccountId, id: Uuid) -> Result<Option<Refund>, Fault> {
+    let row = Entity::find_by_id((account_id.number(), id)).one(tx).await?;
+    row.map(|row| {
+        Ok(Refund {
+            id: row.id,
+            top_up_id: TopUpId::from_uuid(row.top_up_id),
+            credits: Credits::from_units(row.credits),
+            amount_minor: row.amount_minor,
+            reason: row.reason,
+            status: word(RefundStatus::from_text, &row.status, "status")?,
+            tries: row.tries,
+            due_at: instant(row.due_at),
+            actor: cause_of(&row.actor_kind, row.actor_key_id, row.actor_member_id)?,
+            created_at: Timestamp::from_millis(row.created_at),
+        })
+    })
+    .transpose()
+}
+
+/// Refunds that a worker may go on with.
+pub(in super::super) async fn due(
+    database: &Database,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<(AccountId, Uuid)>, Fault> {
+    due_ids(database.read(), ("top_up_refund", "due_at"), now, limit).await
+}
+
+/// Money of a top-up that is asked to go back, or has gone: what another refund may not give again.
+pub(in super::super) async fn in_flight_credits(
+    tx: &Transaction,
+    account_id: AccountId,
+    top_up_id: TopUpId,
+) -> Result<(Credits, i64), Fault> {
+    let sum = async |column: &str| {
+        let sql = format!(
+            "SELECT CAST(COALESCE(SUM({column}), 0) AS BIGINT) FROM top_up_refund \
+             WHERE account_id = $1 AND top_up_id = $2 AND status = 'PENDING'"
+        );
+        let values = vec![Value::from(account_id.number()), top_up_id.uuid().into()];
+        Ok::<_, Fault>(number(tx, &sql, values).await?.unwrap_or(0))
+    };
+    Ok((Credits::from_units(sum("credits").await?), sum("amount_minor").await?))
+}

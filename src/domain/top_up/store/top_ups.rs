@@ -1,0 +1,220 @@
+//! Rows of top-ups.
+
+use std::collections::HashMap;
+
+use entity::{account, top_up};
+use sea_orm::{ConnectionTrait, EntityTrait, Statement, Value};
+use uuid::Uuid;
+
+use crate::domain::database::keyset::{Keyset, Position};
+use crate::domain::database::select::{Condition, Row, Select};
+use crate::domain::database::{Database, Transaction};
+use crate::domain::fault::Fault;
+use crate::domain::ledger::credit_log::store::{broken, cause};
+use crate::domain::top_up::gateway::DisputeStatus;
+use crate::domain::top_up::model::{FailureCode, TopUp, TopUpOrigin, TopUpStatus};
+use crate::domain::top_up::terms::AccountTerms;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, MemberId, TopUpId};
+use crate::primitives::money::{CreditPrice, Currency, Money};
+
+use super::{instant, number, optional_word, save_row, word};
+
+const COLUMNS: &str = "id, status, origin, credits, price_minor, currency, actor_kind, actor_key_id, actor_member_id, entry_id, \
+     credits_reversed, failure_code, next_attempt_at, cancel_requested_at, action_url, action_expires_at, object_id, \
+     object_number, returned_minor, dispute, disputed_minor, created_at, updated_at";
+
+/// As the partial index has it, which allows one of these in an account.
+const OPEN_AUTOMATIC: &str = "origin = 'AUTO' AND (status IN ('PENDING', 'PROCESSING', 'REQUIRES_ACTION') \
+     OR (status = 'FAILED' AND next_attempt_at IS NOT NULL))";
+
+/// The account's top-ups that meet `residuals`, by the time they were asked for.
+pub(in super::super) fn keyset(residuals: Vec<Condition>) -> Keyset<(i64, Uuid)> {
+    Keyset {
+        table: "top_up",
+        key: &["created_at", "id"],
+        columns: COLUMNS,
+        branches: Vec::new(),
+        has_repeats: false,
+        residuals,
+        from: <(i64, Uuid)>::FIRST,
+        to: <(i64, Uuid)>::LAST,
+        descending: false,
+    }
+}
+
+/// Top-ups by id.
+pub(in super::super) async fn by_ids(
+    database: &Database,
+    account_id: AccountId,
+    ids: &[TopUpId],
+) -> Result<HashMap<TopUpId, TopUp>, Fault> {
+    let mut select = Select::of(database, account_id, "");
+    select.push(&format!("SELECT {COLUMNS} FROM top_up WHERE account_id = $1"));
+    select.and_all(&[Condition::Uuids("id", ids.iter().map(|id| id.uuid()).collect())]);
+    let mut found = HashMap::new();
+    for row in select.all(database).await? {
+        let top_up = top_up(&row, account_id)?;
+        found.insert(top_up.id, top_up);
+    }
+    Ok(found)
+}
+
+/// A top-up as the transaction sees it.
+pub(in super::super) async fn find(
+    tx: &Transaction,
+    account_id: AccountId,
+    id: TopUpId,
+) -> Result<Option<TopUp>, Fault> {
+    let sql = format!("SELECT {COLUMNS} FROM top_up WHERE account_id = $1 AND id = $2");
+    let values = [Value::from(account_id.number()), id.uuid().into()];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    let row = tx.query_one_raw(statement).await?;
+    row.map(|row| top_up(&row, account_id)).transpose()
+}
+
+/// A top-up from its row.
+pub(in super::super) fn top_up(row: &Row, account_id: AccountId) -> Result<TopUp, Fault> {
+    let (status, origin): (String, String) = (row.try_get("", "status")?, row.try_get("", "origin")?);
+    let currency: String = row.try_get("", "currency")?;
+    let failure_code: Option<String> = row.try_get("", "failure_code")?;
+    let dispute: Option<String> = row.try_get("", "dispute")?;
+    Ok(TopUp {
+        id: TopUpId::from_uuid(row.try_get("", "id")?),
+        account_id,
+        status: word(TopUpStatus::from_text, &status, "status")?,
+        origin: word(TopUpOrigin::from_text, &origin, "origin")?,
+        credits: Credits::from_units(row.try_get("", "credits")?),
+        price: Money {
+            minor: row.try_get("", "price_minor")?,
+            currency: currency.parse::<Currency>().map_err(|_| broken("currency"))?,
+        },
+        requested_by: cause(row)?,
+        entry_id: row.try_get::<Option<Uuid>>("", "entry_id")?.map(EntryId::from_uuid),
+        credits_reversed: Credits::from_units(row.try_get("", "credits_reversed")?),
+        failure_code: optional_word(FailureCode::from_text, failure_code.as_ref(), "failure_code")?,
+        next_attempt_at: instant(row.try_get("", "next_attempt_at")?),
+        cancel_requested_at: instant(row.try_get("", "cancel_requested_at")?),
+        action_url: row.try_get("", "action_url")?,
+        action_expires_at: instant(row.try_get("", "action_expires_at")?),
+        object_id: row.try_get("", "object_id")?,
+        object_number: row.try_get("", "object_number")?,
+        returned_minor: row.try_get("", "returned_minor")?,
+        dispute: optional_word(DisputeStatus::from_text, dispute.as_ref(), "dispute")?,
+        disputed_minor: row.try_get("", "disputed_minor")?,
+        created_at: Timestamp::from_millis(row.try_get("", "created_at")?),
+        updated_at: Timestamp::from_millis(row.try_get("", "updated_at")?),
+    })
+}
+
+/// Writes a top-up, new or changed.
+pub(in super::super) async fn insert(tx: &Transaction, top_up: &TopUp) -> Result<(), Fault> {
+    let (actor_kind, actor_key_id, actor_member_id) = top_up.requested_by.columns();
+    let row = top_up::Model {
+        account_id: top_up.account_id.number(),
+        id: top_up.id.uuid(),
+        status: top_up.status.as_str().to_owned(),
+        origin: top_up.origin.as_str().to_owned(),
+        credits: top_up.credits.units(),
+        price_minor: top_up.price.minor,
+        currency: top_up.price.currency.code().to_owned(),
+        actor_kind: actor_kind.to_owned(),
+        actor_key_id: actor_key_id.map(ApiKeyId::uuid),
+        actor_member_id: actor_member_id.map(MemberId::uuid),
+        entry_id: top_up.entry_id.map(EntryId::uuid),
+        credits_reversed: top_up.credits_reversed.units(),
+        failure_code: top_up.failure_code.map(|code| code.as_str().to_owned()),
+        next_attempt_at: top_up.next_attempt_at.map(Timestamp::millis),
+        cancel_requested_at: top_up.cancel_requested_at.map(Timestamp::millis),
+        action_url: top_up.action_url.clone(),
+        action_expires_at: top_up.action_expires_at.map(Timestamp::millis),
+        object_id: top_up.object_id.clone(),
+        object_number: top_up.object_number,
+        returned_minor: top_up.returned_minor,
+        dispute: top_up.dispute.map(|dispute| dispute.as_str().to_owned()),
+        disputed_minor: top_up.disputed_minor,
+        created_at: top_up.created_at.millis(),
+        updated_at: top_up.updated_at.millis(),
+    };
+    save_row::<top_up::Entity>(tx, row).await
+}
+
+/// What the account's credits cost, and where its months begin.
+pub(in super::super) async fn account_terms(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+) -> Result<AccountTerms, Fault> {
+    let row = account::Entity::find_by_id(account_id.number()).one(connection).await?;
+    let row = row.ok_or_else(|| broken("account"))?;
+    Ok(AccountTerms {
+        credit_price: CreditPrice::from_millionths(row.credit_price),
+        currency: row.currency.parse().map_err(|_| broken("currency"))?,
+        timezone: row.timezone.parse().map_err(|_| broken("timezone"))?,
+    })
+}
+
+async fn one_id(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+    condition: &str,
+) -> Result<Option<TopUpId>, Fault> {
+    let sql = format!("SELECT id FROM top_up WHERE account_id = $1 AND {condition} LIMIT 1");
+    let backend = connection.get_database_backend();
+    let statement = Statement::from_sql_and_values(backend, sql, [account_id.number().into()]);
+    let row = connection.query_one_raw(statement).await?;
+    let id: Option<Uuid> = row.map(|row| row.try_get("", "id")).transpose()?;
+    Ok(id.map(TopUpId::from_uuid))
+}
+
+/// The account's open automatic top-up, of which there is at most one.
+pub(in super::super) async fn open_automatic(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+) -> Result<Option<TopUpId>, Fault> {
+    one_id(connection, account_id, OPEN_AUTOMATIC).await
+}
+
+/// Whether a top-up that somebody asked for waits to be charged or is being charged.
+///
+/// One of which nobody has found out for a day what came of it does not count: it would stand in the way for good.
+pub(in super::super) async fn any_charged_by_hand(tx: &Transaction, account_id: AccountId) -> Result<bool, Fault> {
+    let condition = "origin = 'MANUAL' AND status IN ('PENDING', 'PROCESSING') AND NOT EXISTS (
+        SELECT 1 FROM top_up_attempt AS a WHERE a.account_id = $1 AND a.top_up_id = top_up.id AND a.finished_at IS NULL
+          AND a.is_escalated)";
+    Ok(one_id(tx, account_id, condition).await?.is_some())
+}
+
+/// When a top-up of the account last succeeded.
+pub(in super::super) async fn last_success_at(
+    tx: &Transaction,
+    account_id: AccountId,
+) -> Result<Option<Timestamp>, Fault> {
+    let sql = "SELECT MAX(occurred_at) FROM (SELECT occurred_at FROM credit_entry WHERE account_id = $1 \
+         AND kind IN ('TOP_UP', 'AUTO_TOP_UP') ORDER BY sequence DESC LIMIT 1) AS newest";
+    Ok(instant(number(tx, sql, vec![account_id.number().into()]).await?))
+}
+
+/// Automatic top-ups of the account that have failed for good: a later one takes their place.
+pub(in super::super) async fn waiting_failures(tx: &Transaction, account_id: AccountId) -> Result<Vec<TopUpId>, Fault> {
+    let sql = "SELECT id FROM top_up WHERE account_id = $1 AND origin = 'AUTO' AND status = 'FAILED' \
+         AND next_attempt_at IS NULL ORDER BY created_at DESC LIMIT 100";
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [account_id.number().into()]);
+    let rows = tx.query_all_raw(statement).await?;
+    rows.iter()
+        .map(|row| Ok(TopUpId::from_uuid(row.try_get("", "id")?)))
+        .collect()
+}
+
+/// Top-ups whose next automatic attempt is due.
+pub(in super::super) async fn due_again(
+    database: &Database,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<(AccountId, TopUpId)>, Fault> {
+    let due = super::due_ids(database.read(), ("top_up", "next_attempt_at"), now, limit).await?;
+    Ok(due
+        .into_iter()
+        .map(|(account_id, id)| (account_id, TopUpId::from_uuid(id)))
+        .collect())
+}

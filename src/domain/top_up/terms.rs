@@ -1,0 +1,47 @@
+//! What an account's credits cost, and where its months begin.
+
+use chrono::Datelike;
+use chrono::TimeZone;
+use chrono_tz::Tz;
+
+use crate::domain::ledger::credit_log::end_of_month;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::money::{CreditPrice, Currency, Money};
+
+/// What an account's credits cost, and where its months begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountTerms {
+    /// What one credit costs.
+    pub credit_price: CreditPrice,
+    /// In which currency.
+    pub currency: Currency,
+    /// Where its months begin and end.
+    pub timezone: Tz,
+}
+
+impl AccountTerms {
+    /// What so many credits cost; `None` where that does not fit.
+    pub fn price_of(&self, credits: Credits) -> Option<Money> {
+        self.credit_price.price_of(credits, self.currency)
+    }
+
+    /// An amount of money in the account's currency.
+    pub fn money(&self, minor: i64) -> Money {
+        Money {
+            minor,
+            currency: self.currency,
+        }
+    }
+
+    /// The calendar month of an instant: `2026-11`.
+    pub fn month(&self, at: Timestamp) -> String {
+        let local = self.timezone.from_utc_datetime(&at.to_datetime().naive_utc());
+        format!("{:04}-{:02}", local.year(), local.month())
+    }
+
+    /// When that month ends, and with it what the cap has counted.
+    pub fn month_ends_at(&self, at: Timestamp) -> Timestamp {
+        end_of_month(self.timezone, at)
+    }
+}

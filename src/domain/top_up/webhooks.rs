@@ -1,0 +1,226 @@
+//! What the gateway tells us of its own accord.
+//!
+//! A webhook is believed only when it is signed, kept as it came, and answered once it is kept. A worker deals with it later, and
+//! never from what it says: it names an object, and that is read. So any order and any number of repetitions come to the same,
+//! and one that cannot be dealt with waits for somebody to look, and can be replayed.
+
+use std::sync::Arc;
+
+use crate::domain::fault::Fault;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{GlobalId, IdKind, TopUpId};
+
+use super::charging::{Charging, GatewayFault};
+use super::desk::Desk;
+use super::gateway::{InvalidWebhook, Notice};
+use super::store;
+
+/// Tries after which a webhook is given up until somebody replays it.
+const MAX_TRIES: i32 = 10;
+/// So long a worker has a webhook to itself.
+const LEASE: i64 = 60_000;
+
+crate::text_enum! {
+    /// How far a webhook is.
+    WebhookStatus {
+        /// Kept, not dealt with.
+        Pending = "PENDING",
+        /// Dealt with.
+        Applied = "APPLIED",
+        /// Given up until somebody replays it.
+        Parked = "PARKED",
+    }
+}
+
+/// A webhook as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredWebhook {
+    /// The gateway's id of it.
+    pub event_id: String,
+    /// What it is about.
+    pub kind: String,
+    /// The object to read.
+    pub object_id: Option<String>,
+    /// As it came.
+    pub body: Vec<u8>,
+    /// How far it is.
+    pub status: WebhookStatus,
+    /// How often it was tried.
+    pub tries: i32,
+    /// Why the last try failed.
+    pub last_error: Option<String>,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// When it was dealt with.
+    pub applied_at: Option<Timestamp>,
+    /// When a worker goes on with it.
+    pub due_at: Option<Timestamp>,
+}
+
+/// Why a webhook is not taken in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiveError {
+    /// It is not believed.
+    #[error(transparent)]
+    Invalid(#[from] InvalidWebhook),
+    /// It could not be kept: the gateway sends it again.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Takes in webhooks and deals with them.
+#[derive(Clone, Debug)]
+pub struct Webhooks {
+    desk: Desk,
+    charging: Charging,
+}
+
+impl Webhooks {
+    /// Of the desk's gateway.
+    pub fn new(desk: Desk) -> Self {
+        let charging = Charging::new(desk.clone());
+        Self { desk, charging }
+    }
+
+    /// Keeps a webhook, if it is signed as it should be. It is kept when this returns.
+    pub async fn receive(&self, body: Vec<u8>, signature: &str) -> Result<(), ReceiveError> {
+        let now = self.desk.clock.now();
+        let Notice {
+            event_id,
+            kind,
+            charge_id,
+        } = self.desk.gateway.read_webhook(&body, signature, now)?;
+        // What concerns nothing of ours is kept too, and nothing is done about it.
+        let due_at = charge_id.is_some().then_some(now);
+        let status = if due_at.is_some() {
+            WebhookStatus::Pending
+        } else {
+            WebhookStatus::Applied
+        };
+        let webhook = Arc::new(StoredWebhook {
+            event_id,
+            kind,
+            object_id: charge_id,
+            body,
+            status,
+            tries: 0,
+            last_error: None,
+            received_at: now,
+            applied_at: None,
+            due_at,
+        });
+        let gateway = self.desk.gateway.name();
+        self.desk
+            .database
+            .transaction(move |tx| {
+                let webhook = Arc::clone(&webhook);
+                Box::pin(async move { store::receive_webhook(tx, gateway, &webhook).await })
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Deals with up to `limit` webhooks that are due. Tells how many it found.
+    pub async fn turn(&self, limit: u32) -> Result<usize, Fault> {
+        let gateway = self.desk.gateway.name();
+        let due = store::due_webhooks(&self.desk.database, gateway, self.desk.clock.now(), limit).await?;
+        let found = due.len();
+        for webhook in due {
+            self.apply(webhook).await?;
+        }
+        Ok(found)
+    }
+
+    /// Has parked webhooks dealt with again. Tells how many there were.
+    pub async fn replay(&self) -> Result<usize, Fault> {
+        let gateway = self.desk.gateway.name();
+        let parked = store::parked_webhooks(&self.desk.database, gateway).await?;
+        let found = parked.len();
+        let now = self.desk.clock.now();
+        for webhook in parked {
+            self.save(StoredWebhook {
+                status: WebhookStatus::Pending,
+                tries: 0,
+                due_at: Some(now),
+                ..webhook
+            })
+            .await?;
+        }
+        Ok(found)
+    }
+
+    async fn apply(&self, webhook: StoredWebhook) -> Result<(), Fault> {
+        let now = self.desk.clock.now();
+        let claimed = StoredWebhook {
+            tries: webhook.tries + 1,
+            due_at: Some(now.plus_millis(LEASE)),
+            ..webhook
+        };
+        self.save(claimed.clone()).await?;
+        let result = self.look(&claimed).await;
+        let ended = match result {
+            Ok(()) => StoredWebhook {
+                status: WebhookStatus::Applied,
+                applied_at: Some(now),
+                due_at: None,
+                last_error: None,
+                ..claimed
+            },
+            Err(error) if claimed.tries >= MAX_TRIES => {
+                tracing::error!(event = claimed.event_id, %error, "a webhook is given up: look into it, then run `ledgerbell webhooks replay`");
+                StoredWebhook {
+                    status: WebhookStatus::Parked,
+                    due_at: None,
+                    last_error: Some(error.to_string()),
+                    ..claimed
+                }
+            }
+            Err(error) => {
+                let pause = (1_000_i64 << claimed.tries.clamp(0, 12)).min(60 * LEASE);
+                StoredWebhook {
+                    due_at: Some(now.plus_millis(pause)),
+                    last_error: Some(error.to_string()),
+                    ..claimed
+                }
+            }
+        };
+        self.save(ended).await
+    }
+
+    async fn look(&self, webhook: &StoredWebhook) -> Result<(), GatewayFault> {
+        let Some(object_id) = &webhook.object_id else {
+            return Ok(());
+        };
+        let gateway = self.desk.gateway.name();
+        if let Some((account_id, top_up_id)) =
+            store::object_owner(self.desk.database.read(), gateway, object_id).await?
+        {
+            return self.charging.look_at(account_id, top_up_id, object_id).await;
+        }
+        // Made for a top-up whose worker died before it could write the object down: then the object says whose it is.
+        let charge = self.desk.gateway.read_charge(object_id.clone()).await?;
+        let reference = charge
+            .reference
+            .as_ref()
+            .and_then(|reference| reference.parse::<GlobalId>().ok());
+        match reference.filter(|id| id.kind == IdKind::TopUp) {
+            Some(id) => {
+                let top_up_id = TopUpId::from_uuid(id.uuid);
+                Ok(self.charging.settle_if_known(id.account_id, top_up_id, charge).await?)
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn save(&self, webhook: StoredWebhook) -> Result<(), Fault> {
+        let gateway = self.desk.gateway.name();
+        let webhook = Arc::new(webhook);
+        self.desk
+            .database
+            .transaction(move |tx| {
+                let webhook = Arc::clone(&webhook);
+                Box::pin(async move { store::save_webhook(tx, gateway, &webhook).await })
+            })
+            .await
+    }
+}

@@ -1,0 +1,411 @@
+//! Mutations of top-ups, cards and the rule.
+
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+
+use super::payload::{
+    AddPaymentMethodPayload, CancelTopUpPayload, CreateTopUpPayload, RefundTopUpPayload, RemovePaymentMethodPayload,
+    ResumeAutoTopUpPayload, RetryTopUpPayload, SetDefaultPaymentMethodPayload, StartPaymentMethodSetupPayload,
+    UpdateAutoTopUpPayload,
+};
+use super::refusals::{auto_top_up_failure, top_up_failure};
+use crate::domain::top_up::gateway::CardSetup;
+use crate::domain::top_up::model::{AutoTopUpPatch, PaymentMethod};
+use crate::domain::top_up::{Answered, AutoTopUpChange, AutoTopUpView, NewRefund, NewTopUp, TopUpRetry};
+use crate::graphql::context::{Scope, parse_id, scope};
+use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::inputs::patched;
+use crate::graphql::payload::Outcome;
+use crate::graphql::refusals::Failure;
+use crate::graphql::scalars::Decimal;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, IdKind, PaymentMethodId, TopUpId};
+
+/// A top-up to start.
+#[derive(InputObject, Debug)]
+pub(crate) struct CreateTopUpInput {
+    /// For which account. May be left out by a member, or by a key that belongs to one account.
+    account_id: Option<ID>,
+    /// The member on whose behalf an API key acts.
+    acting_member_id: Option<ID>,
+    /// How many credits to buy.
+    credits: Credits,
+    /// The card to charge; the default one when left out.
+    payment_method_id: Option<ID>,
+    /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
+    idempotency_key: String,
+}
+
+/// Makes the next attempt at the same top-up.
+#[derive(InputObject, Debug)]
+pub(crate) struct RetryTopUpInput {
+    /// Which.
+    top_up_id: ID,
+    /// The member on whose behalf an API key acts.
+    acting_member_id: Option<ID>,
+    /// Another card than last time.
+    payment_method_id: Option<ID>,
+    /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
+    idempotency_key: String,
+}
+
+/// A top-up to call off.
+#[derive(InputObject, Debug)]
+pub(crate) struct CancelTopUpInput {
+    /// Which.
+    top_up_id: ID,
+}
+
+/// Money of a top-up to give back.
+#[derive(InputObject, Debug)]
+pub(crate) struct RefundTopUpInput {
+    /// Which.
+    top_up_id: ID,
+    /// How many of its credits; all that is left when left out.
+    credits: Option<Credits>,
+    /// Why, in words for people: 1 to 500 characters.
+    reason: String,
+    /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
+    idempotency_key: String,
+}
+
+/// Changes to the rule. Fields left out stay as they are. Switching on needs consent: true, a trigger, an amount and a payment
+/// method.
+#[derive(InputObject, Debug)]
+pub(crate) struct UpdateAutoTopUpInput {
+    /// Whose rule. May be left out by a member, or by a key that belongs to one account.
+    account_id: Option<ID>,
+    /// The member on whose behalf an API key acts.
+    acting_member_id: Option<ID>,
+    /// On or off.
+    enabled: MaybeUndefined<bool>,
+    /// Top up when available is at or below this; 0 or more.
+    trigger: MaybeUndefined<Credits>,
+    /// Buy this much at a time; above 0.
+    amount: MaybeUndefined<Credits>,
+    /// Most money a month, in the currency's major unit; at least the price of one amount. Null takes the cap away while the rule
+    /// is off.
+    monthly_cap: MaybeUndefined<Decimal>,
+    /// The card to charge.
+    payment_method_id: MaybeUndefined<ID>,
+    /// A person agrees to the trigger, the amount, the cap and the price of one amount. Needed to switch on, and when any of
+    /// these rises.
+    consent: MaybeUndefined<bool>,
+    /// Refused as `VERSION_CONFLICT` when this is not the newest version.
+    expected_version: Option<i32>,
+}
+
+/// A rule whose pause ends.
+#[derive(InputObject, Debug)]
+pub(crate) struct ResumeAutoTopUpInput {
+    /// Whose rule. May be left out by a member, or by a key that belongs to one account.
+    account_id: Option<ID>,
+}
+
+/// A card to set up.
+#[derive(InputObject, Debug)]
+pub(crate) struct StartPaymentMethodSetupInput {
+    /// For which account. May be left out by a member, or by a key that belongs to one account.
+    account_id: Option<ID>,
+}
+
+/// A card to keep.
+#[derive(InputObject, Debug)]
+pub(crate) struct AddPaymentMethodInput {
+    /// For which account. May be left out by a member, or by a key that belongs to one account.
+    account_id: Option<ID>,
+    /// The gateway's id of a payment method made in the browser.
+    gateway_token: String,
+    /// Whether it is charged where no other is named.
+    #[graphql(default_with = "Some(true)")]
+    make_default: Option<bool>,
+}
+
+/// A card to charge where no other is named.
+#[derive(InputObject, Debug)]
+pub(crate) struct SetDefaultPaymentMethodInput {
+    /// Which.
+    payment_method_id: ID,
+}
+
+/// A card to take away.
+#[derive(InputObject, Debug)]
+pub(crate) struct RemovePaymentMethodInput {
+    /// Which.
+    payment_method_id: ID,
+}
+
+fn card_in(account_id: AccountId, id: Option<&ID>) -> Result<Option<PaymentMethodId>, Failure> {
+    let Some(id) = id else { return Ok(None) };
+    let id = parse_id(id, IdKind::PaymentMethod).filter(|id| id.account_id == account_id);
+    let id = id.ok_or_else(|| Failure::not_found("paymentMethodId", "payment method"))?;
+    Ok(Some(PaymentMethodId::from_uuid(id.uuid)))
+}
+
+fn top_up_of(scope: &Scope, id: &ID) -> Result<(AccountId, TopUpId), Failure> {
+    let (account_id, uuid) = scope.account_of(None, id, IdKind::TopUp, ("topUpId", "top-up"))?;
+    Ok((account_id, TopUpId::from_uuid(uuid)))
+}
+
+fn card_of(scope: &Scope, id: &ID) -> Result<(AccountId, PaymentMethodId), Failure> {
+    let names = ("paymentMethodId", "payment method");
+    let (account_id, uuid) = scope.account_of(None, id, IdKind::PaymentMethod, names)?;
+    Ok((account_id, PaymentMethodId::from_uuid(uuid)))
+}
+
+async fn create(scope: &Scope, input: CreateTopUpInput) -> Result<Answered, Failure> {
+    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let new = NewTopUp {
+        credits: input.credits,
+        payment_method_id: card_in(account_id, input.payment_method_id.as_ref())?,
+        acting: scope.acting(account_id, input.acting_member_id.as_ref())?,
+        key: input.idempotency_key,
+    };
+    let created = scope.services.top_ups.create(scope.actor(), account_id, new).await;
+    created.map_err(top_up_failure)
+}
+
+async fn retry(scope: &Scope, input: RetryTopUpInput) -> Result<Answered, Failure> {
+    let (account_id, top_up_id) = top_up_of(scope, &input.top_up_id)?;
+    let again = TopUpRetry {
+        top_up_id,
+        payment_method_id: card_in(account_id, input.payment_method_id.as_ref())?,
+        acting: scope.acting(account_id, input.acting_member_id.as_ref())?,
+        key: input.idempotency_key,
+    };
+    let retried = scope.services.top_ups.retry(scope.actor(), account_id, again).await;
+    retried.map_err(top_up_failure)
+}
+
+async fn cancel(scope: &Scope, input: CancelTopUpInput) -> Result<Answered, Failure> {
+    let (account_id, top_up_id) = top_up_of(scope, &input.top_up_id)?;
+    let canceled = scope
+        .services
+        .top_ups
+        .cancel(scope.actor(), account_id, top_up_id)
+        .await;
+    canceled.map_err(top_up_failure)
+}
+
+async fn refund(scope: &Scope, input: RefundTopUpInput) -> Result<Answered, Failure> {
+    let (account_id, top_up_id) = top_up_of(scope, &input.top_up_id)?;
+    let new = NewRefund {
+        top_up_id,
+        credits: input.credits,
+        reason: input.reason,
+        key: input.idempotency_key,
+    };
+    let refunded = scope.services.top_ups.refund(scope.actor(), account_id, new).await;
+    refunded.map_err(top_up_failure)
+}
+
+async fn update_rule(scope: &Scope, input: UpdateAutoTopUpInput) -> Result<AutoTopUpView, Failure> {
+    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let card = patched("paymentMethodId", input.payment_method_id)?;
+    let change = AutoTopUpChange {
+        patch: AutoTopUpPatch {
+            enabled: patched("enabled", input.enabled)?,
+            trigger: patched("trigger", input.trigger)?,
+            amount: patched("amount", input.amount)?,
+            monthly_cap_minor: None,
+            consent: patched("consent", input.consent)?.unwrap_or(false),
+            expected_version: input.expected_version,
+        },
+        monthly_cap: match input.monthly_cap {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(None),
+            MaybeUndefined::Value(cap) => Some(Some(cap.0)),
+        },
+        payment_method_id: card_in(account_id, card.as_ref())?,
+        acting: scope.acting(account_id, input.acting_member_id.as_ref())?,
+    };
+    let rules = &scope.services.auto_top_ups;
+    match rules.update(scope.actor(), account_id, change).await {
+        Ok(view) => Ok(view),
+        Err(error) => Err(auto_top_up_failure(scope, account_id, error).await),
+    }
+}
+
+async fn resume(scope: &Scope, input: ResumeAutoTopUpInput) -> Result<AutoTopUpView, Failure> {
+    let account_id = scope.account_for(input.account_id.as_ref())?;
+    match scope.services.auto_top_ups.resume(scope.actor(), account_id).await {
+        Ok(view) => Ok(view),
+        Err(error) => Err(auto_top_up_failure(scope, account_id, error).await),
+    }
+}
+
+async fn start_setup(scope: &Scope, input: StartPaymentMethodSetupInput) -> Result<CardSetup, Failure> {
+    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let methods = &scope.services.payment_methods;
+    Ok(methods.start_setup(scope.actor(), account_id).await?)
+}
+
+async fn add_card(scope: &Scope, input: AddPaymentMethodInput) -> Result<PaymentMethod, Failure> {
+    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let methods = &scope.services.payment_methods;
+    let make_default = input.make_default.unwrap_or(true);
+    Ok(methods
+        .add(scope.actor(), account_id, input.gateway_token, make_default)
+        .await?)
+}
+
+async fn set_default(scope: &Scope, input: SetDefaultPaymentMethodInput) -> Result<PaymentMethod, Failure> {
+    let (account_id, id) = card_of(scope, &input.payment_method_id)?;
+    let methods = &scope.services.payment_methods;
+    Ok(methods.set_default(scope.actor(), account_id, id).await?)
+}
+
+async fn remove_card(scope: &Scope, input: RemovePaymentMethodInput) -> Result<PaymentMethod, Failure> {
+    let (account_id, id) = card_of(scope, &input.payment_method_id)?;
+    Ok(scope
+        .services
+        .payment_methods
+        .remove(scope.actor(), account_id, id)
+        .await?)
+}
+
+/// Mutations of top-ups, cards and the rule.
+#[derive(Default)]
+pub(crate) struct TopUpMutation;
+
+/// Mutations of top-ups, cards and the rule.
+#[Object]
+impl TopUpMutation {
+    /// Starts a top-up. It is charged within seconds; watch its status. [auth: `MANAGE_TOP_UPS`]
+    async fn create_top_up(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How much, and from which card.")] input: CreateTopUpInput,
+    ) -> Option<Result<CreateTopUpPayload, ApiError>> {
+        nullable(async {
+            Ok(Some(CreateTopUpPayload(Outcome::settle(
+                create(scope(ctx)?, input).await,
+            )?)))
+        })
+        .await
+    }
+
+    /// Tries to charge a failed top-up again, also with another card. Pressed often, it makes one attempt: while one is under way
+    /// it answers `TOP_UP_IN_PROGRESS` with the top-up. [auth: `MANAGE_TOP_UPS`]
+    async fn retry_top_up(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which top-up.")] input: RetryTopUpInput,
+    ) -> Option<Result<RetryTopUpPayload, ApiError>> {
+        nullable(async {
+            Ok(Some(RetryTopUpPayload(Outcome::settle(
+                retry(scope(ctx)?, input).await,
+            )?)))
+        })
+        .await
+    }
+
+    /// Calls off a top-up that is not being charged. One that waits for the cardholder is canceled once the payment service has
+    /// confirmed it. [auth: `MANAGE_TOP_UPS`]
+    async fn cancel_top_up(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which top-up.")] input: CancelTopUpInput,
+    ) -> Option<Result<CancelTopUpPayload, ApiError>> {
+        nullable(async {
+            Ok(Some(CancelTopUpPayload(Outcome::settle(
+                cancel(scope(ctx)?, input).await,
+            )?)))
+        })
+        .await
+    }
+
+    /// Gives money of a top-up back to its card. Its credits go when the money has gone. [auth: `MANAGE_TOP_UPS`]
+    async fn refund_top_up(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which top-up, how much, and why.")] input: RefundTopUpInput,
+    ) -> Option<Result<RefundTopUpPayload, ApiError>> {
+        nullable(async {
+            Ok(Some(RefundTopUpPayload(Outcome::settle(
+                refund(scope(ctx)?, input).await,
+            )?)))
+        })
+        .await
+    }
+
+    /// Changes the rule by which the account tops itself up. [auth: `MANAGE_TOP_UPS`]
+    async fn update_auto_top_up(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What changes.")] input: UpdateAutoTopUpInput,
+    ) -> Option<Result<UpdateAutoTopUpPayload, ApiError>> {
+        nullable(async {
+            Ok(Some(UpdateAutoTopUpPayload(Outcome::settle(
+                update_rule(scope(ctx)?, input).await,
+            )?)))
+        })
+        .await
+    }
+
+    /// Ends the rule's pause. [auth: `MANAGE_TOP_UPS`]
+    async fn resume_auto_top_up(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose rule.")] input: ResumeAutoTopUpInput,
+    ) -> Option<Result<ResumeAutoTopUpPayload, ApiError>> {
+        nullable(async {
+            Ok(Some(ResumeAutoTopUpPayload(Outcome::settle(
+                resume(scope(ctx)?, input).await,
+            )?)))
+        })
+        .await
+    }
+
+    /// Begins to collect a card in the browser. Card data never reaches this server. [auth: `MANAGE_TOP_UPS`]
+    async fn start_payment_method_setup(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "For which account.")] input: StartPaymentMethodSetupInput,
+    ) -> Option<Result<StartPaymentMethodSetupPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(start_setup(scope(ctx)?, input).await)?;
+            Ok(Some(StartPaymentMethodSetupPayload(outcome)))
+        })
+        .await
+    }
+
+    /// Keeps a card that the browser has handed to the payment gateway. [auth: `MANAGE_TOP_UPS`]
+    async fn add_payment_method(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which card.")] input: AddPaymentMethodInput,
+    ) -> Option<Result<AddPaymentMethodPayload, ApiError>> {
+        nullable(async {
+            Ok(Some(AddPaymentMethodPayload(Outcome::settle(
+                add_card(scope(ctx)?, input).await,
+            )?)))
+        })
+        .await
+    }
+
+    /// Has a card charged where no other is named. A rule that charges the default card goes along. [auth: `MANAGE_TOP_UPS`]
+    async fn set_default_payment_method(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which card.")] input: SetDefaultPaymentMethodInput,
+    ) -> Option<Result<SetDefaultPaymentMethodPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(set_default(scope(ctx)?, input).await)?;
+            Ok(Some(SetDefaultPaymentMethodPayload(outcome)))
+        })
+        .await
+    }
+
+    /// Takes a card away. Refused while it is being charged. [auth: `MANAGE_TOP_UPS`]
+    async fn remove_payment_method(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which card.")] input: RemovePaymentMethodInput,
+    ) -> Option<Result<RemovePaymentMethodPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(remove_card(scope(ctx)?, input).await)?;
+            Ok(Some(RemovePaymentMethodPayload(outcome)))
+        })
+        .await
+    }
+}

@@ -1,0 +1,118 @@
+//! Top-ups by the front door: bought, retried, called off, given back; cards; and the faults of systems that do this elsewhere.
+//!
+//! What of F1 to F34 has no test here: F16 is in `faults`; F17 cannot occur, for an account's identity is its number and its
+//! public id is taken apart again by a test in `primitives::ids`; F6's free purchases cannot occur, for what costs nothing is
+//! granted (`grantCredits`); F31's "refill that sets the balance" cannot occur, for the ledger has no command that sets one; F8
+//! cannot occur, for no client takes part in crediting. Random orders of news (F9) and of edits (F30) are properties of the pure
+//! core (`domain::top_up::model`), and random failures of everything are the simulation.
+
+mod auto;
+mod charging;
+mod returning;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, TestApp};
+
+pub(crate) const TOP_UP: &str = "fragment T on TopUp { id status origin credits price { amount currency } canRetry nextAttemptAt creditsReversed \
+    failure { code message retryable fixBy nextStep actionUrl } entry { amount kind } \
+    attempts { id number outcome failureCode gatewayReference finishedAt actor { kind } paymentMethod { id } } }";
+
+/// The team's admin, topping up.
+pub(crate) struct Buyer<'a> {
+    pub(crate) app: &'a TestApp,
+    pub(crate) client: &'a Client,
+}
+
+impl<'a> Buyer<'a> {
+    pub(crate) fn of(app: &'a TestApp) -> Self {
+        Self {
+            app,
+            client: &app.team.admin.client,
+        }
+    }
+
+    /// Runs a mutation and gives its payload.
+    pub(crate) async fn mutate(&self, name: &str, selection: &str, input: Value) -> Value {
+        let type_name = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+        let mut query = format!(
+            "mutation($input: {type_name}!) {{ {name}(input: $input) {{ {selection} userErrors {{ code field message }} }} }}"
+        );
+        if selection.contains("...T") {
+            query = format!("{query} {TOP_UP}");
+        }
+        self.client.query(&query, json!({ "input": input })).await.only_field()
+    }
+
+    /// As [`Self::mutate`], where nothing but a success will do.
+    pub(crate) async fn accept(&self, name: &str, selection: &str, input: Value) -> Value {
+        let payload = self.mutate(name, selection, input).await;
+        assert_eq!(payload["userErrors"], json!([]), "{name}: {payload}");
+        payload
+    }
+
+    /// The code of a refusal, and the payload.
+    pub(crate) async fn refuse(&self, name: &str, selection: &str, input: Value) -> (String, Value) {
+        let payload = self.mutate(name, selection, input).await;
+        let code = payload["userErrors"][0]["code"].as_str();
+        let code = code
+            .unwrap_or_else(|| panic!("{name} is refused: {payload}"))
+            .to_owned();
+        (code, payload)
+    }
+
+    /// Adds a card, which becomes the default one.
+    pub(crate) async fn add_card(&self, token: &str) -> String {
+        let added = self
+            .accept(
+                "addPaymentMethod",
+                "paymentMethod { id }",
+                json!({ "gatewayToken": token }),
+            )
+            .await;
+        added["paymentMethod"]["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Starts a top-up and gives it as it is then.
+    pub(crate) async fn create(&self, credits: &str, key: &str) -> Value {
+        let input = json!({ "credits": credits, "idempotencyKey": key });
+        self.accept("createTopUp", "topUp { ...T }", input).await["topUp"].clone()
+    }
+
+    /// Adds a card, starts a top-up with it, and gives it as it is once the workers are done.
+    pub(crate) async fn buy_with(&self, token: &str, credits: &str) -> Value {
+        self.add_card(token).await;
+        let made = self.create(credits, token).await;
+        self.app.settle().await;
+        self.top_up(&made["id"]).await
+    }
+
+    pub(crate) async fn retry(&self, id: &Value, key: &str) -> Value {
+        let input = json!({ "topUpId": id, "idempotencyKey": key });
+        self.mutate("retryTopUp", "topUp { ...T }", input).await
+    }
+
+    /// The top-up as it is now.
+    pub(crate) async fn top_up(&self, id: &Value) -> Value {
+        let query = format!("query($id: ID!) {{ node(id: $id) {{ ...T }} }} {TOP_UP}");
+        self.client.query(&query, json!({ "id": id })).await.only_field()
+    }
+
+    /// The account's figures: posted, held, available, incoming.
+    pub(crate) async fn balance(&self) -> Value {
+        let query = "{ account { balance { posted held available incoming } } }";
+        self.client.query(query, json!({})).await.at("/account/balance").clone()
+    }
+
+    /// All top-ups of the account, newest first.
+    pub(crate) async fn top_ups(&self) -> Vec<Value> {
+        let query = format!("{{ account {{ topUps(first: 100) {{ nodes {{ ...T }} }} }} }} {TOP_UP}");
+        let answer = self.client.query(&query, json!({})).await;
+        answer.at("/account/topUps/nodes").as_array().expect("a list").clone()
+    }
+
+    /// How often the gateway has charged, in all.
+    pub(crate) fn charges(&self) -> u32 {
+        self.app.gateway().objects().iter().map(|object| object.charges).sum()
+    }
+}

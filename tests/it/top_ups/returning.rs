@@ -1,0 +1,149 @@
+//! Money that goes back: refunds here and at the gateway, late failures, disputes.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Buyer;
+use crate::harness::TestApp;
+
+#[tokio::test]
+async fn a_refund_takes_the_credits_when_the_money_has_gone() {
+    let app = TestApp::start().await;
+    let buyer = Buyer::of(&app);
+    let paid = buyer.buy_with("card_ok", "10").await;
+    let refund = |credits: Option<&str>, key: &str| json!({ "topUpId": paid["id"], "credits": credits, "reason": "Bought too many", "idempotencyKey": key });
+    let asked = buyer
+        .accept("refundTopUp", "topUp { ...T }", refund(Some("4"), "a"))
+        .await;
+    assert_eq!(asked["topUp"]["creditsReversed"], "0");
+    app.settle().await;
+    let partly = buyer.top_up(&paid["id"]).await;
+    assert_eq!(
+        (&partly["status"], &partly["creditsReversed"]),
+        (&json!("SUCCEEDED"), &json!("4"))
+    );
+    buyer
+        .accept("refundTopUp", "topUp { id }", refund(Some("4"), "a"))
+        .await;
+    let (code, _) = buyer
+        .refuse("refundTopUp", "topUp { id }", refund(Some("7"), "b"))
+        .await;
+    assert_eq!(code, "REFUND_EXCEEDS_CHARGE");
+    buyer.accept("refundTopUp", "topUp { id }", refund(None, "c")).await;
+    let (code, _) = buyer
+        .refuse("refundTopUp", "topUp { id }", refund(Some("1"), "d"))
+        .await;
+    assert_eq!(
+        code, "REFUND_EXCEEDS_CHARGE",
+        "what is asked to go back counts before it has gone"
+    );
+    app.settle().await;
+    let all = buyer.top_up(&paid["id"]).await;
+    assert_eq!(
+        (&all["status"], &all["creditsReversed"]),
+        (&json!("REVERSED"), &json!("10"))
+    );
+    assert_eq!(buyer.balance().await["posted"], "0");
+}
+
+#[tokio::test]
+async fn f10_f12_money_that_goes_back_at_the_gateway_takes_the_credits_once_and_may_go_below_zero() {
+    let app = TestApp::start().await;
+    let buyer = Buyer::of(&app);
+    let paid = buyer.buy_with("card_ok", "10").await;
+    let object = paid["attempts"][0]["gatewayReference"]
+        .as_str()
+        .expect("an object")
+        .to_owned();
+    let adjust = "mutation($input: AdjustCreditsInput!) { adjustCredits(input: $input) { userErrors { code } } }";
+    let spend = json!({ "input": { "accountId": app.team.id(), "amount": "-8", "description": "Spent", "idempotencyKey": "s" } });
+    app.platform.query(adjust, spend).await.only_field();
+    for (minor, reversed, posted) in [(300, "3", "-1"), (300, "6", "-4"), (400, "10", "-8")] {
+        assert!(app.gateway().refund_directly(&object, minor));
+        app.settle().await;
+        app.settle().await;
+        assert_eq!(buyer.top_up(&paid["id"]).await["creditsReversed"], reversed);
+        assert_eq!(buyer.balance().await["posted"], posted);
+    }
+    assert_eq!(buyer.top_up(&paid["id"]).await["status"], "REVERSED");
+}
+
+#[tokio::test]
+async fn f10_a_payment_that_fails_late_is_reversed() {
+    let app = TestApp::start().await;
+    let buyer = Buyer::of(&app);
+    let paid = buyer.buy_with("card_fails_late", "10").await;
+    assert_eq!(paid["status"], "SUCCEEDED");
+    app.advance(Duration::from_secs(61));
+    app.settle().await;
+    let reversed = buyer.top_up(&paid["id"]).await;
+    assert_eq!(
+        (&reversed["status"], &reversed["creditsReversed"]),
+        (&json!("REVERSED"), &json!("10"))
+    );
+    assert_eq!(buyer.balance().await["posted"], "0");
+}
+
+#[tokio::test]
+async fn f13_a_dispute_holds_when_opened_debits_when_lost_and_releases_when_won() {
+    for is_won in [true, false] {
+        let app = TestApp::start().await;
+        let buyer = Buyer::of(&app);
+        let disputed = buyer.buy_with("card_disputed", "10").await;
+        assert_eq!(disputed["status"], "DISPUTED");
+        let balance = buyer.balance().await;
+        assert_eq!(
+            (&balance["posted"], &balance["held"], &balance["available"]),
+            (&json!("10"), &json!("10"), &json!("0"))
+        );
+        let object = disputed["attempts"][0]["gatewayReference"]
+            .as_str()
+            .expect("an object")
+            .to_owned();
+        assert!(app.gateway().close_dispute(&object, is_won));
+        app.settle().await;
+        let (status, posted) = if is_won { ("SUCCEEDED", "10") } else { ("REVERSED", "0") };
+        assert_eq!(buyer.top_up(&disputed["id"]).await["status"], status);
+        let balance = buyer.balance().await;
+        assert_eq!((&balance["posted"], &balance["held"]), (&json!(posted), &json!("0")));
+        if !is_won {
+            // Won after it was lost: the credits come back.
+            assert!(app.gateway().close_dispute(&object, true));
+            app.settle().await;
+            assert_eq!(buyer.top_up(&disputed["id"]).await["status"], "SUCCEEDED");
+            assert_eq!(buyer.balance().await["posted"], "10");
+        }
+    }
+}
+
+#[tokio::test]
+async fn f14_a_refund_and_a_dispute_together_take_back_what_was_granted_and_no_more() {
+    let app = TestApp::start().await;
+    let buyer = Buyer::of(&app);
+    let paid = buyer.buy_with("card_ok", "10").await;
+    let object = paid["attempts"][0]["gatewayReference"]
+        .as_str()
+        .expect("an object")
+        .to_owned();
+    assert!(app.gateway().refund_directly(&object, 600));
+    app.settle().await;
+    assert!(app.gateway().open_dispute(&object));
+    app.settle().await;
+    assert_eq!(buyer.balance().await["held"], "4");
+    // What the operator corrected besides counts as well.
+    let log = "{ account { creditLog(order: OLDEST_FIRST) { nodes { id } } } }";
+    let entry = buyer
+        .client
+        .query(log, json!({}))
+        .await
+        .at("/account/creditLog/nodes/0/id")
+        .clone();
+    let adjust = "mutation($input: AdjustCreditsInput!) { adjustCredits(input: $input) { userErrors { code } } }";
+    let input = json!({ "accountId": app.team.id(), "amount": "-1", "description": "Fee", "reversesEntryId": entry, "idempotencyKey": "s" });
+    app.platform.query(adjust, json!({ "input": input })).await.only_field();
+    assert!(app.gateway().close_dispute(&object, false));
+    app.settle().await;
+    assert_eq!(buyer.balance().await["posted"], "0");
+    assert_eq!(buyer.top_up(&paid["id"]).await["status"], "REVERSED");
+}
