@@ -203,8 +203,14 @@ pub fn code_of(error: &ServerError) -> Option<&str> {
 /// Errors longer than this are cut: the library quotes what the client sent, however long that is.
 const LONGEST_MESSAGE: usize = 400;
 
+/// Errors of one request at the most that was never executed: a document can be wrong in every word of it.
+const MOST_ERRORS: usize = 20;
+
 /// Gives the library's own errors a code and a message that helps, and cuts what quotes the request.
 pub(super) fn tidy(response: &mut Response) {
+    if response.data == async_graphql::Value::Null && response.errors.iter().all(|error| error.path.is_empty()) {
+        response.errors.truncate(MOST_ERRORS);
+    }
     for error in &mut response.errors {
         if code_of(error).is_some() {
             continue;

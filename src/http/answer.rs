@@ -17,7 +17,7 @@ use crate::graphql::{ErrorCode, code_of, refused_request, retry_after_seconds};
 pub(super) enum Rejection {
     /// The client takes none of the types that answers have.
     NotAcceptable,
-    /// The body is not said to be JSON.
+    /// The body is not said to be JSON, or it is compressed.
     NotJson,
     /// The body is larger than is read.
     TooLarge,
@@ -49,7 +49,7 @@ fn rejected(rejection: Rejection, media: Media) -> (StatusCode, Box<Response>) {
         ),
         Rejection::NotJson => (
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            bad("send the operation as application/json"),
+            bad("send the operation as application/json, not compressed"),
         ),
         Rejection::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, bad("the body must not exceed 64 KiB")),
         Rejection::TooSlow => (StatusCode::REQUEST_TIMEOUT, bad("the body did not come in time")),

@@ -25,7 +25,10 @@ fn malformed(message: impl Into<String>) -> Rejection {
 /// The parameters in a body of JSON, which must have come `within` this time.
 pub(super) async fn read(headers: &HeaderMap, body: Body, within: Duration) -> Result<Parameters, Rejection> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if !content_type.is_some_and(is_json) {
+    let is_packed = headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|given| given != "identity");
+    if is_packed || !content_type.is_some_and(is_json) {
         return Err(Rejection::NotJson);
     }
     // Giving up a body half-way harms nothing: nothing has begun.

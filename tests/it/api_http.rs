@@ -65,6 +65,12 @@ async fn bodies_that_are_no_request_are_refused_unread() {
             asking(&"a ".repeat(1_000_000)),
             StatusCode::PAYLOAD_TOO_LARGE,
         ),
+        (
+            "compressed",
+            vec![JSON, ("content-encoding", "gzip")],
+            asking(VIEWER),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ),
         ("broken", vec![JSON], "{".to_owned(), StatusCode::BAD_REQUEST),
         (
             "a batch",
@@ -128,6 +134,9 @@ async fn statuses_and_types_follow_what_is_accepted() {
                 .starts_with("application/json")
         );
     }
+    let wrong_everywhere = format!("{{ viewer {{ {} }} }}", "nothing ".repeat(500));
+    let (_, _, body) = post(client, &[JSON, NEW], asking(&wrong_everywhere)).await;
+    assert_eq!(body["errors"].as_array().map(Vec::len), Some(20));
     let (status, _, _) = post(client, &[JSON, ("accept", "text/html")], asking(VIEWER)).await;
     assert_eq!(status, StatusCode::NOT_ACCEPTABLE);
 }

@@ -19,7 +19,8 @@ use crate::graphql::errors::ErrorCode;
 const MOST_MEMORY: u64 = 16 * 1024 * 1024;
 /// How many documents are likely to be remembered.
 const LIKELY: usize = 1_000;
-/// Memory that a word or sign of a document takes once it is parsed, in bytes: a field takes 350, and is one or more.
+/// Memory that a word or sign of a document takes once it is parsed, in bytes, roughly and at most: a field can be
+/// one word, and takes 184 in its list, again as much where the list keeps room to grow, and its name.
 const MEMORY_PER_TOKEN: usize = 400;
 
 /// The SHA-256 of a document's text. Nobody makes two texts with the same one, so a client cannot have its document taken for
