@@ -154,16 +154,23 @@ async fn ring_on(url: String, rung: Arc<Rung>, stop: CancellationToken) {
     }
 }
 
+/// Sends a text, on a connection that is open or by one that is made. One that turns out to be lost is made anew, once.
 async fn notify(url: &str, open: Option<PgConnection>, text: &str) -> Result<PgConnection, sqlx::Error> {
-    let mut connection = if let Some(connection) = open {
-        connection
-    } else {
-        let options = PgConnectOptions::from_str(url)?.application_name("ledgerbell bell");
-        PgConnection::connect_with(&options).await?
-    };
-    let statement = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(text);
-    statement.execute(&mut connection).await?;
+    if let Some(mut connection) = open
+        && send(&mut connection, text).await.is_ok()
+    {
+        return Ok(connection);
+    }
+    let options = PgConnectOptions::from_str(url)?.application_name("ledgerbell bell");
+    let mut connection = PgConnection::connect_with(&options).await?;
+    send(&mut connection, text).await?;
     Ok(connection)
+}
+
+async fn send(connection: &mut PgConnection, text: &str) -> Result<(), sqlx::Error> {
+    let statement = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(text);
+    statement.execute(connection).await?;
+    Ok(())
 }
 
 async fn listen_on(url: String, hub: Hub) {

@@ -1,6 +1,7 @@
 //! One subscription: where it is in its account's stream, and who looks.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -41,6 +42,8 @@ pub(super) struct Follower {
     rights_read: Instant,
     /// Tells when a key's rights have changed; a member's change is in the stream.
     watch: Option<Watch>,
+    /// Whether all that is known has been told. Read by whoever holds the messages.
+    waits: Arc<AtomicBool>,
 }
 
 impl Follower {
@@ -63,7 +66,12 @@ impl Follower {
             ready: None,
             rights_at: start.head.sequence,
             rights_read: Instant::now(),
+            waits: Arc::default(),
         }
+    }
+
+    pub(super) fn waits(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.waits)
     }
 
     /// The next message, and the subscription after it. `None` after its end.
@@ -76,10 +84,12 @@ impl Follower {
                 return Some((Ok(item), Some(self)));
             }
             if self.due.is_none() {
+                self.waits.store(true, Ordering::Relaxed);
                 tokio::select! {
                     () = self.listener.advanced(self.place.sequence) => {}
                     () = rights_changed(self.watch.as_mut()) => {}
                 }
+                self.waits.store(false, Ordering::Relaxed);
             }
             // Boxed, so that one that waits does not take the room of one that works.
             if let Err(end) = Box::pin(self.advance()).await {

@@ -17,6 +17,7 @@ mod payload;
 mod stage;
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -58,13 +59,23 @@ pub enum LiveEnd {
 }
 
 /// The messages of one subscription, in order. It goes on until it is dropped, or yields why it ended as its last item.
-pub struct Live(Pin<Box<dyn Stream<Item = Result<LiveItem, LiveEnd>> + Send>>);
+pub struct Live {
+    messages: Pin<Box<dyn Stream<Item = Result<LiveItem, LiveEnd>> + Send>>,
+    waits: Arc<AtomicBool>,
+}
+
+impl Live {
+    /// Whether, when it was last polled, all that was known to have happened had been told.
+    pub fn is_waiting(&self) -> bool {
+        self.waits.load(Ordering::Relaxed)
+    }
+}
 
 impl Stream for Live {
     type Item = Result<LiveItem, LiveEnd>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_next_unpin(cx)
+        self.messages.poll_next_unpin(cx)
     }
 }
 
@@ -125,8 +136,10 @@ impl Schema {
         let audience = self.audiences.join(self, &operation, aim, &caller);
         // Boxed, so that it is moved about by its address.
         let follower = Box::new(Follower::start(audience, caller, listening));
-        let items = stream::unfold(Some(follower), async |follower| follower?.next().await);
-        Ok(Live(Box::pin(items)))
+        Ok(Live {
+            waits: follower.waits(),
+            messages: Box::pin(stream::unfold(Some(follower), async |follower| follower?.next().await)),
+        })
     }
 
     /// Executes a subscription to learn what it is about; a refusal is its answer.

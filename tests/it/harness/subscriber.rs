@@ -7,20 +7,15 @@ use futures_util::StreamExt;
 use ledgerbell::domain::Services;
 use ledgerbell::domain::member::SignedIn;
 use ledgerbell::graphql::{Caller, Live, LiveEnd, LiveItem, Parameters, Schema};
-use ledgerbell::primitives::ids::AccountId;
 use serde_json::Value;
 
 /// A test that waits longer for a message waits in vain.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Statements that no message takes as many of, one after the other.
-const LOOKS: usize = 30;
-
 /// A subscription and what has come of it.
 pub(crate) struct Subscriber {
     live: Live,
     services: Services,
-    account_id: AccountId,
     /// Of the last message.
     pub(crate) cursor: String,
 }
@@ -55,7 +50,6 @@ impl Subscriber {
         };
         let refused = |response| serde_json::to_value(&response).expect("JSON");
         let operation = schema.check(parameters).map_err(refused)?;
-        let account_id = signed_in.actor.own_account().unwrap_or(AccountId::from_number(1));
         let caller = Caller {
             actor: signed_in.actor,
             expires_at: signed_in.expires_at,
@@ -64,7 +58,6 @@ impl Subscriber {
             Ok(live) => Ok(Self {
                 live,
                 services: services.clone(),
-                account_id,
                 cursor: String::new(),
             }),
             Err(response) => Err(serde_json::to_value(&response).expect("JSON")),
@@ -93,22 +86,28 @@ impl Subscriber {
         item.map(|item| self.take(item))
     }
 
-    /// Whether there is nothing more to be told: nothing comes in the time that many more looks at the database take than making
-    /// a message does.
+    /// Whether there is nothing more to be told, of all that has happened.
     pub(crate) async fn is_idle(&mut self) -> bool {
-        let looks = async {
-            for _ in 0..LOOKS {
-                let present = self.services.events.present(self.account_id).await;
-                assert!(present.expect("reads").is_some());
+        let polled = self.services.events.hub().poll().await;
+        polled.expect("streams are looked at");
+        self.was_told_nothing().await
+    }
+
+    /// As [`Self::is_idle`], of what its process has heard of.
+    pub(crate) async fn was_told_nothing(&mut self) -> bool {
+        loop {
+            tokio::select! {
+                biased;
+                message = self.live.next() => {
+                    drop(message.expect("it has not ended"));
+                    return false;
+                }
+                () = tokio::task::yield_now() => {
+                    if self.live.is_waiting() {
+                        return true;
+                    }
+                }
             }
-        };
-        tokio::select! {
-            biased;
-            message = self.live.next() => {
-                drop(message.expect("it has not ended"));
-                false
-            }
-            () = looks => true,
         }
     }
 
