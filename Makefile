@@ -1,8 +1,9 @@
 # make run    build, open or create a SQLite database in ./data, fill it with a demo team, serve on 127.0.0.1:8080
 # make test   everything: format, lints, tests on SQLite and on Postgres, dependencies, examples
 # make bench  postings and log pages through HTTP, beside pgbench where Postgres is there
+# make bench-live  sockets: memory of idle ones, from commit to client, messages a second, beside npm graphql-ws
 
-.PHONY: run test bench schema fmt
+.PHONY: run test bench bench-live schema fmt
 
 run:
 	cargo run --locked -- demo
@@ -12,6 +13,9 @@ test:
 
 bench:
 	cargo bench --locked --bench api
+
+bench-live:
+	cargo bench --locked --bench live
 
 # Prints the public contract from the code; a test compares it.
 schema:
