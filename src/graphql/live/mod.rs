@@ -25,9 +25,9 @@ use async_graphql::Response;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::Schema;
-use super::guard::Operation as Checked;
 use super::context::Caller;
 use super::errors::{self, ApiError, ErrorCode, refused_request};
+use super::guard::Operation as Checked;
 use super::loaders::Loaders;
 use crate::domain::event::LiveCursor;
 use follower::Follower;
