@@ -38,7 +38,7 @@ pub(crate) struct Fleet {
     arrivals: mpsc::UnboundedReceiver<(u64, Instant)>,
     received: Arc<AtomicUsize>,
     accounts: usize,
-    _readers: JoinSet<()>,
+    readers: JoinSet<()>,
 }
 
 /// What was measured, in milliseconds.
@@ -75,7 +75,7 @@ impl Fleet {
             arrivals,
             received,
             accounts,
-            _readers: readers,
+            readers: readers,
         })
     }
 
@@ -132,7 +132,7 @@ impl Fleet {
         let account = &target.accounts()[0];
         while begun.elapsed() < time {
             // Not further ahead than subscribers are told, or it would be the posting that is measured.
-            let expected = usize::try_from(number)?.saturating_sub(8) * self._readers.len();
+            let expected = usize::try_from(number)?.saturating_sub(8) * self.readers.len();
             if self.received.load(Ordering::Relaxed) < expected {
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 continue;

@@ -80,7 +80,6 @@ async fn measure(name: &str, target: &impl Target, options: &Options) -> Result<
         "{name:<11} {:>6} sockets, {:>5} accounts, {:>4} postings/s: commit to client p50 {:>7.1} ms, p99 {:>7.1} ms ({} messages)",
         options.sockets, options.accounts, options.rate, spread.p50, spread.p99, spread.messages
     );
-    drop(fleet);
     let fleet = Fleet::open(target, options.subscribers, 1).await?;
     let one = fleet.flood(target, options.time).await?;
     println!(
