@@ -2,8 +2,9 @@
 # make test   everything: format, lints, tests on SQLite and on Postgres, dependencies, examples
 # make simulate  purchases in a hostile world, by SEEDS=n seeds
 # make bench  postings and log pages through HTTP, beside pgbench where Postgres is there
+# make bench-live  sockets: memory of idle ones, from commit to client, messages a second, beside npm graphql-ws
 
-.PHONY: run test simulate bench schema fmt
+.PHONY: run test simulate bench bench-live schema fmt
 
 run:
 	cargo run --locked -- demo
@@ -19,6 +20,9 @@ simulate:
 
 bench:
 	cargo bench --locked --bench api
+
+bench-live:
+	cargo bench --locked --bench live
 
 # Prints the public contract from the code; a test compares it.
 schema:

@@ -13,15 +13,15 @@ pub(super) fn may_connect(headers: &HeaderMap, allowed: &[String], public_url: O
         return false;
     };
     let is_same = |other: &str| origin.eq_ignore_ascii_case(other.trim_end_matches('/'));
-    let is_ours = || match public_url {
-        Some(url) => is_same(origin_of(url)),
-        None => {
-            let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-            let page = origin
-                .strip_prefix("http://")
-                .or_else(|| origin.strip_prefix("https://"));
-            host.is_some() && page == host
+    let is_ours = || {
+        if let Some(url) = public_url {
+            return is_same(origin_of(url));
         }
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let page = origin
+            .strip_prefix("http://")
+            .or_else(|| origin.strip_prefix("https://"));
+        host.is_some() && page == host
     };
     origins.next().is_none() && (allowed.iter().any(|other| is_same(other)) || is_ours())
 }

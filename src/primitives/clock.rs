@@ -106,7 +106,7 @@ impl Clock {
                 Bell::Manual(Box::pin(async move {
                     // A clock that nobody can move any more has stopped.
                     if millis.wait_for(|millis| since_1970(*millis) >= at).await.is_err() {
-                        std::future::pending().await
+                        std::future::pending::<()>().await;
                     }
                 }))
             }

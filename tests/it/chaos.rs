@@ -136,10 +136,10 @@ impl Chaos {
     async fn follow(
         &self,
         credential: &str,
-        seed: usize,
+        number: usize,
         last: &tokio::sync::watch::Receiver<Option<i64>>,
     ) -> Vec<i64> {
-        let (mut seen, mut after, mut turn) = (Vec::new(), Value::Null, seed);
+        let (mut seen, mut after, mut turn) = (Vec::new(), Value::Null, number);
         let is_done = |seen: &Vec<i64>| {
             let last = *last.borrow();
             last.is_some() && seen.last().copied() >= last
@@ -152,7 +152,7 @@ impl Chaos {
             };
             socket.subscribe("s", ENTRIES, json!({ "after": after })).await;
             // Now and then a client hangs up by itself.
-            let stays_for = 20 + (turn * 37 + seed * 13) % 200;
+            let stays_for = 20 + (turn * 37 + number * 13) % 200;
             let mut count = 0;
             loop {
                 let message = match tokio::time::timeout(Duration::from_millis(500), socket.frame()).await {

@@ -42,9 +42,8 @@ pub(super) fn upgrade(door: &SharedDoor, remote: IpAddr, mut request: Request) -
     ) {
         return refused(StatusCode::FORBIDDEN, "Pages of this origin may not connect.\n");
     }
-    let mut response = match create_response_with_body(&request, Body::empty) {
-        Ok(response) => response,
-        Err(_) => return bad_handshake(request.headers()),
+    let Ok(mut response) = create_response_with_body(&request, Body::empty) else {
+        return bad_handshake(request.headers());
     };
     // Only a socket can tell a browser why it is refused.
     let refused = (!offers_subprotocol(request.headers())).then(Close::subprotocol);

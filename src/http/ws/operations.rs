@@ -30,14 +30,14 @@ struct Named {
     id: Box<str>,
     operation: Running,
     /// What it has given that was not sent yet.
-    ahead: Option<Option<Outcome>>,
+    ahead: Poll<Option<Outcome>>,
 }
 
 impl Named {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
-        match self.ahead.take() {
-            Some(outcome) => Poll::Ready(outcome),
-            None => self.operation.poll_next_unpin(context),
+        match std::mem::replace(&mut self.ahead, Poll::Pending) {
+            Poll::Ready(outcome) => Poll::Ready(outcome),
+            Poll::Pending => self.operation.poll_next_unpin(context),
         }
     }
 }
@@ -51,7 +51,7 @@ impl Operations {
         self.named.push(Named {
             id: id.into_boxed_str(),
             operation,
-            ahead: None,
+            ahead: Poll::Pending,
         });
     }
 
@@ -95,10 +95,8 @@ impl Operations {
     /// hold what others wait for: a client that does not read must not stop it there.
     pub(super) fn poll_ahead(&mut self, context: &mut Context<'_>) {
         for named in &mut self.named {
-            if named.ahead.is_none()
-                && let Poll::Ready(outcome) = named.operation.poll_next_unpin(context)
-            {
-                named.ahead = Some(outcome);
+            if named.ahead.is_pending() {
+                named.ahead = named.operation.poll_next_unpin(context);
             }
         }
     }

@@ -143,9 +143,8 @@ impl Socket {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         for _ in 0..STEPS {
             match self.turn(context) {
-                Turn::Worked => {}
                 Turn::Idle if self.is_armed(context) => return Poll::Pending,
-                Turn::Idle => {}
+                Turn::Idle | Turn::Worked => {}
                 Turn::Over => return Poll::Ready(()),
             }
         }
@@ -293,8 +292,13 @@ impl Socket {
         };
         let now = self.now();
         let action = match message {
-            None | Some(Err(Error::Io(_) | Error::ConnectionClosed | Error::AlreadyClosed)) => return Some(Turn::Over),
-            Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => return Some(Turn::Over),
+            None
+            | Some(Err(
+                Error::Io(_)
+                | Error::ConnectionClosed
+                | Error::AlreadyClosed
+                | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake),
+            )) => return Some(Turn::Over),
             Some(Ok(Message::Text(text))) => self.protocol.receive(&text, &self.operations, now),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => self.protocol.hear(now),
             Some(Ok(Message::Binary(_))) => {

@@ -55,8 +55,8 @@ impl EventStream {
     pub(crate) async fn any(&mut self) -> Option<StreamEvent> {
         loop {
             if let Some((event, rest)) = self.buffer.split_once("\n\n") {
-                let event = parse(event);
-                self.buffer = rest.to_owned();
+                let (event, rest) = (parse(event), rest.to_owned());
+                self.buffer = rest;
                 return Some(event);
             }
             let chunk = tokio::time::timeout(PATIENCE, self.response.chunk())

@@ -75,7 +75,7 @@ impl Socket {
 
     /// Seconds until it wants to be looked at again.
     fn rests_for(&self) -> u64 {
-        (self.protocol.next_tick(now(self.at)) - self.at).as_secs()
+        self.protocol.next_tick(now(self.at)).saturating_sub(self.at).as_secs()
     }
 }
 

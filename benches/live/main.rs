@@ -1,0 +1,90 @@
+//! What claims about live delivery rest on: `make bench-live`, or
+//! `cargo bench --bench live -- [--sockets N] [--accounts N] [--rate N] [--subscribers N] [--seconds N] [--postgres URL]`.
+//!
+//! Measures, on this machine and in one run:
+//! - the memory that the server has resident for an idle socket with one subscription, at 10,000 sockets;
+//! - how long after its commit a posting reaches its subscribers, at 10,000 sockets over 1,000 accounts and 500 postings a second;
+//! - messages a second to 5,000 subscribers of one account;
+//! - the same of a server of npm `graphql-ws` on Node with a pubsub in its memory, which keeps nothing and checks nobody's rights.
+//!
+//! Ledgerbell runs on SQLite, or on the Postgres of `--postgres`, whose database should be empty. The clients are in this process, on the same
+//! cores as the server, which is part of every figure. The system must allow as many open files as there are sockets, and a few.
+
+#![allow(clippy::print_stdout, reason = "what a benchmark prints is its result")]
+
+mod fleet;
+mod peer;
+#[path = "../api/client.rs"]
+mod post;
+mod server;
+
+use std::time::Duration;
+
+use fleet::{Fleet, Target};
+use post::Failure;
+
+/// How much is measured.
+pub(crate) struct Options {
+    sockets: usize,
+    accounts: usize,
+    /// Postings a second.
+    rate: u32,
+    subscribers: usize,
+    time: Duration,
+    postgres: Option<String>,
+}
+
+impl Options {
+    fn from_arguments() -> Self {
+        let arguments: Vec<String> = std::env::args().collect();
+        let given = |name: &str| {
+            let at = arguments.iter().position(|argument| argument == name)?;
+            arguments.get(at + 1).cloned()
+        };
+        let number = |name: &str, default: usize| given(name).and_then(|text| text.parse().ok()).unwrap_or(default);
+        Self {
+            sockets: number("--sockets", 10_000),
+            accounts: number("--accounts", 1_000),
+            rate: u32::try_from(number("--rate", 500)).unwrap_or(500),
+            subscribers: number("--subscribers", 5_000),
+            time: Duration::from_secs(number("--seconds", 10) as u64),
+            postgres: given("--postgres"),
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let options = Options::from_arguments();
+    let ours = server::Server::start(&options).await?;
+    measure("ledgerbell", &ours, &options).await?;
+    drop(ours);
+    match peer::Peer::start().await {
+        Some(peer) => measure("graphql-ws", &peer, &options).await?,
+        None => println!("SKIPPED: the peer needs node and npm"),
+    }
+    Ok(())
+}
+
+async fn measure(name: &str, target: &impl Target, options: &Options) -> Result<(), Failure> {
+    let before = target.resident_kib();
+    let fleet = Fleet::open(target, options.sockets, options.accounts).await?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    if let (Some(before), Some(after)) = (before, target.resident_kib()) {
+        #[allow(clippy::cast_precision_loss)]
+        let each = after.saturating_sub(before) as f64 / options.sockets as f64;
+        println!("{name:<11} {:>6} idle sockets: {each:>8.1} KiB each", options.sockets);
+    }
+    let spread = fleet.post(target, options.rate, options.time).await?;
+    println!(
+        "{name:<11} {:>6} sockets, {:>5} accounts, {:>4} postings/s: commit to client p50 {:>7.1} ms, p99 {:>7.1} ms ({} messages)",
+        options.sockets, options.accounts, options.rate, spread.p50, spread.p99, spread.messages
+    );
+    let fleet = Fleet::open(target, options.subscribers, 1).await?;
+    let one = fleet.flood(target, options.time).await?;
+    println!(
+        "{name:<11} {:>6} subscribers of one account: {one:>9.0} messages/s\n",
+        options.subscribers
+    );
+    Ok(())
+}
