@@ -120,13 +120,32 @@ pub enum GatewayKind {
     None,
     /// The embedded gateway, which moves no money.
     Simulated,
+    /// Stripe.
+    Stripe,
 }
 
 /// How cards are charged.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct GatewaySettings {
     /// By whom.
     pub kind: GatewayKind,
+    /// What it takes to speak with Stripe, where it is Stripe.
+    pub stripe: Option<StripeSettings>,
+}
+
+/// What it takes to speak with Stripe.
+#[derive(Clone, Debug)]
+pub struct StripeSettings {
+    /// Where the API is.
+    pub url: String,
+    /// Authenticates us.
+    pub secret_key: Secret,
+    /// Names us to the browser library.
+    pub publishable_key: String,
+    /// Signs webhooks.
+    pub webhook_secret: Secret,
+    /// Where customers come back to.
+    pub return_url: String,
 }
 
 /// How commands are gathered into transactions.
@@ -237,16 +256,7 @@ impl Settings {
                 }
                 credits
             },
-            gateway: GatewaySettings {
-                kind: match read.text("gateway.kind")? {
-                    Some(_) => read.one_of(
-                        "gateway.kind",
-                        &[("simulated", GatewayKind::Simulated), ("none", GatewayKind::None)],
-                    )?,
-                    None if development => GatewayKind::Simulated,
-                    None => GatewayKind::None,
-                },
-            },
+            gateway: gateway_settings(read, development)?,
             cors_origins: read.origins("http.cors_origins")?,
             log_level: {
                 let level = read.required("log.level")?;
@@ -267,6 +277,48 @@ pub fn sqlite_url(data_dir: &Path) -> String {
     // These three mean something in a URL.
     let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     format!("sqlite://{path}?mode=rwc")
+}
+
+fn gateway_settings(read: &Reader<'_>, development: bool) -> Result<GatewaySettings, ConfigError> {
+    let kinds = [
+        ("stripe", GatewayKind::Stripe),
+        ("simulated", GatewayKind::Simulated),
+        ("none", GatewayKind::None),
+    ];
+    let kind = match read.text("gateway.kind")? {
+        Some(_) => read.one_of("gateway.kind", &kinds)?,
+        None if development => GatewayKind::Simulated,
+        None => GatewayKind::None,
+    };
+    let schemes = ["http://", "https://"];
+    let stripe = (
+        read.url("gateway.stripe_url", &schemes)?,
+        read.text("gateway.stripe_secret_key")?,
+        read.text("gateway.stripe_publishable_key")?,
+        read.text("gateway.stripe_webhook_secret")?,
+        read.url("gateway.return_url", &schemes)?,
+    );
+    let stripe = match (kind, stripe) {
+        (
+            GatewayKind::Stripe,
+            (Some(url), Some(secret_key), Some(publishable_key), Some(webhook_secret), Some(return_url)),
+        ) => Some(StripeSettings {
+            url,
+            secret_key: Secret(secret_key),
+            publishable_key,
+            webhook_secret: Secret(webhook_secret),
+            return_url,
+        }),
+        (GatewayKind::Stripe, _) => {
+            return Err(ConfigError::Together(
+                "gateway.kind stripe needs gateway.stripe_secret_key, gateway.stripe_publishable_key, \
+                 gateway.stripe_webhook_secret and gateway.return_url beside it"
+                    .to_owned(),
+            ));
+        }
+        _ => None,
+    };
+    Ok(GatewaySettings { kind, stripe })
 }
 
 fn check_together(
