@@ -382,6 +382,29 @@ mod tests {
     }
 
     #[test]
+    fn stripe_needs_its_keys_and_nobody_charges_unasked_in_production() {
+        let development = "mode = \"development\"\n";
+        let settings = load(development, &[], vec![]).expect("valid");
+        assert_eq!(settings.gateway.kind, GatewayKind::Simulated);
+        let production = format!("secret = \"{SECRET}\"\n[auth]\njwt_secret = \"{SECRET}\"\n");
+        let settings = load(&production, &[], vec![]).expect("valid");
+        assert_eq!(settings.gateway.kind, GatewayKind::None);
+        let stripe = [("LEDGERBELL_GATEWAY_KIND", "stripe")];
+        let refused = load(&production, &stripe, vec![]).expect_err("keys are missing");
+        assert!(refused.contains("gateway.stripe_webhook_secret"), "{refused}");
+        let given = [
+            ("LEDGERBELL_GATEWAY_KIND", "stripe"),
+            ("LEDGERBELL_GATEWAY_STRIPE_SECRET_KEY", "sk_secret"),
+            ("LEDGERBELL_GATEWAY_STRIPE_PUBLISHABLE_KEY", "pk_1"),
+            ("LEDGERBELL_GATEWAY_STRIPE_WEBHOOK_SECRET", "whsec_secret"),
+            ("LEDGERBELL_GATEWAY_RETURN_URL", "https://app.example/back"),
+        ];
+        let settings = load(&production, &given, vec![]).expect("valid");
+        assert!(settings.gateway.stripe.is_some());
+        assert!(!format!("{settings:?}").contains("sk_secret"), "no secret is shown");
+    }
+
+    #[test]
     fn a_wrong_setting_is_named_with_what_is_allowed() {
         let development = |rest: &str| format!("mode = \"development\"\n{rest}");
         for (toml, environment, expected) in [
