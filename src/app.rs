@@ -12,6 +12,7 @@ use crate::adapters::bus::PostgresBell;
 use crate::adapters::database::{self, OpenError, OpenOptions};
 use crate::adapters::gateway::NoGateway;
 use crate::adapters::gateway::simulated::SimulatedGateway;
+use crate::adapters::gateway::stripe::{Stripe, StripeSettings};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
 use crate::config::{AuthSettings, DocumentSettings, GatewayKind, LiveSettings, Settings};
 use crate::domain::Services;
@@ -78,6 +79,12 @@ pub enum StartError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Stripe is to charge cards, and nothing says how to reach it.
+    #[error("gateway.kind is stripe, but its settings are missing")]
+    NoStripeSettings,
+    /// The client of Stripe cannot be made.
+    #[error("cannot make a client for Stripe: {0}")]
+    Stripe(String),
     /// The simulated payment gateway's file cannot be read.
     #[error("cannot read what the simulated payment gateway remembers: {0}")]
     SimulatedGateway(#[from] std::io::Error),
@@ -277,6 +284,20 @@ type Gateway = (Option<SimulatedGateway>, Arc<dyn PaymentGateway>);
 fn open_gateway(settings: &Settings, clock: &Clock) -> Result<Gateway, StartError> {
     Ok(match settings.gateway.kind {
         GatewayKind::None => (None, Arc::new(NoGateway)),
+        GatewayKind::Stripe => {
+            let given = settings.gateway.stripe.as_ref().ok_or(StartError::NoStripeSettings)?;
+            let stripe = Stripe::new(StripeSettings {
+                base_url: given.url.clone(),
+                secret_key: given.secret_key.reveal().to_owned(),
+                publishable_key: given.publishable_key.clone(),
+                webhook_secret: given.webhook_secret.reveal().to_owned(),
+                return_url: given.return_url.clone(),
+            });
+            (
+                None,
+                Arc::new(stripe.map_err(|error| StartError::Stripe(error.to_string()))?),
+            )
+        }
         GatewayKind::Simulated => {
             let file = settings.data_dir.join(SIMULATED_GATEWAY_FILE);
             let gateway = SimulatedGateway::open(clock.clone(), file)?;

@@ -5,6 +5,7 @@
 //! `LEDGERBELL_DATABASE_MAX_CONNECTIONS` in the environment. Invariants: a wrong setting is named together with what is
 //! allowed, an unknown one is an error, and no secret is ever printed.
 
+mod gateway;
 mod keys;
 mod print;
 mod source;
@@ -18,6 +19,8 @@ use std::time::Duration;
 
 use crate::primitives::credits::Credits;
 
+use gateway::read_gateway;
+pub use gateway::{GatewayKind, GatewaySettings, StripeSettings};
 use keys::KEYS;
 use print::Shown;
 pub use source::ConfigError;
@@ -121,22 +124,6 @@ pub struct AuthSettings {
     pub issuer: Option<String>,
     /// The audience that tokens must name.
     pub audience: Option<String>,
-}
-
-/// Who charges cards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GatewayKind {
-    /// Nobody.
-    None,
-    /// The embedded gateway, which moves no money.
-    Simulated,
-}
-
-/// How cards are charged.
-#[derive(Clone, Copy, Debug)]
-pub struct GatewaySettings {
-    /// By whom.
-    pub kind: GatewayKind,
 }
 
 /// How commands are gathered into transactions.
@@ -326,16 +313,7 @@ impl Settings {
                 pong_timeout: read.millis("live.pong_timeout_ms")?,
                 write_timeout: read.millis("live.write_timeout_ms")?,
             },
-            gateway: GatewaySettings {
-                kind: match read.text("gateway.kind")? {
-                    Some(_) => read.one_of(
-                        "gateway.kind",
-                        &[("simulated", GatewayKind::Simulated), ("none", GatewayKind::None)],
-                    )?,
-                    None if development => GatewayKind::Simulated,
-                    None => GatewayKind::None,
-                },
-            },
+            gateway: read_gateway(read, development)?,
             log_level: {
                 let level = read.required("log.level")?;
                 if level.parse::<tracing_subscriber::EnvFilter>().is_err() {
@@ -453,6 +431,29 @@ mod tests {
         assert_eq!(settings.listen.port(), 3);
         assert_eq!((settings.engine.lanes, settings.engine.queue), (Some(4), 7));
         assert_eq!(settings.database.url.reveal(), "sqlite://data/ledgerbell.db?mode=rwc");
+    }
+
+    #[test]
+    fn stripe_needs_its_keys_and_nobody_charges_unasked_in_production() {
+        let development = "mode = \"development\"\n";
+        let settings = load(development, &[], vec![]).expect("valid");
+        assert_eq!(settings.gateway.kind, GatewayKind::Simulated);
+        let production = format!("secret = \"{SECRET}\"\n[auth]\njwt_secret = \"{SECRET}\"\n");
+        let settings = load(&production, &[], vec![]).expect("valid");
+        assert_eq!(settings.gateway.kind, GatewayKind::None);
+        let stripe = [("LEDGERBELL_GATEWAY_KIND", "stripe")];
+        let refused = load(&production, &stripe, vec![]).expect_err("keys are missing");
+        assert!(refused.contains("gateway.stripe_webhook_secret"), "{refused}");
+        let given = [
+            ("LEDGERBELL_GATEWAY_KIND", "stripe"),
+            ("LEDGERBELL_GATEWAY_STRIPE_SECRET_KEY", "sk_secret"),
+            ("LEDGERBELL_GATEWAY_STRIPE_PUBLISHABLE_KEY", "pk_1"),
+            ("LEDGERBELL_GATEWAY_STRIPE_WEBHOOK_SECRET", "whsec_secret"),
+            ("LEDGERBELL_GATEWAY_RETURN_URL", "https://app.example/back"),
+        ];
+        let settings = load(&production, &given, vec![]).expect("valid");
+        assert!(settings.gateway.stripe.is_some());
+        assert!(!format!("{settings:?}").contains("sk_secret"), "no secret is shown");
     }
 
     #[test]

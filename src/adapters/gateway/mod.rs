@@ -5,6 +5,7 @@
 
 mod none;
 pub mod simulated;
+pub mod stripe;
 pub mod webhook;
 
 pub use none::NoGateway;

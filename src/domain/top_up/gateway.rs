@@ -207,7 +207,7 @@ pub trait PaymentGateway: Send + Sync + 'static {
     /// Gives money back, once for the same key.
     fn refund(&self, charge_id: String, key: String, amount_minor: i64) -> Answer<'_, ()>;
 
-    /// Objects made since then, oldest first, up to a hundred after the one named.
+    /// Objects made since then, up to a hundred after the one named, in the gateway's own order.
     fn list_charges(&self, since: Timestamp, after: Option<String>) -> Answer<'_, Vec<Charge>>;
 
     /// Believes a webhook or not. A stored one is read again with `now` as it was received.

@@ -37,7 +37,7 @@ fn card(number: u128) -> PaymentMethod {
     }
 }
 
-fn attempt<'a>(card: &'a PaymentMethod, number: u128, automatic: bool) -> NewPurchase<'a> {
+fn attempt(card: &PaymentMethod, number: u128, automatic: bool) -> NewPurchase<'_> {
     NewPurchase {
         attempt_id: TopUpAttemptId::from_uuid(Uuid::from_u128(number)),
         card,

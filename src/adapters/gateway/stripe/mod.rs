@@ -1,0 +1,277 @@
+//! Stripe: a thin client of the few endpoints that the port needs.
+//!
+//! Payment intents are made unconfirmed and confirmed later. Every call is bounded in time; a timeout, a lost connection, 409, 429
+//! and 5xx are no answer. What a refused confirmation or cancellation means is not taken from the refusal: the intent is read.
+//! The bank's own words go no further than the mapping in `wire`.
+
+mod wire;
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, StatusCode, Url};
+use serde_json::Value;
+
+use crate::domain::top_up::gateway::{
+    Answer, Card, CardSetup, Charge, Confirmation, GatewayError, InvalidWebhook, NewCharge, Notice, PaymentGateway,
+};
+use crate::domain::top_up::model::FailureCode;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::money::Currency;
+
+use super::webhook;
+
+/// A worker may wait for this long, and a caller who sets up a card.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// With each intent comes its latest charge and what became of that.
+const EXPAND: (&str, &str) = ("expand[]", "latest_charge.dispute");
+
+/// What it takes to speak with Stripe.
+#[derive(Clone, Debug)]
+pub struct StripeSettings {
+    /// Where the API is.
+    pub base_url: String,
+    /// Authenticates us.
+    pub secret_key: String,
+    /// Names us to the browser library.
+    pub publishable_key: String,
+    /// Signs webhooks.
+    pub webhook_secret: String,
+    /// Where customers come back to after they have confirmed with their bank.
+    pub return_url: String,
+}
+
+/// A client of Stripe.
+#[derive(Clone)]
+pub struct Stripe {
+    client: Client,
+    settings: StripeSettings,
+}
+
+impl std::fmt::Debug for Stripe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stripe")
+            .field("base_url", &self.settings.base_url)
+            .finish_non_exhaustive()
+    }
+}
+
+type Pairs<'a> = Vec<(&'a str, String)>;
+
+fn unknown(error: impl std::fmt::Display) -> GatewayError {
+    GatewayError::Unknown(error.to_string())
+}
+
+impl Stripe {
+    /// A client with these settings.
+    pub fn new(settings: StripeSettings) -> Result<Self, reqwest::Error> {
+        let client = Client::builder()
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("ledgerbell/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { client, settings })
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        pairs: Pairs<'_>,
+        key: Option<&str>,
+    ) -> Result<Value, GatewayError> {
+        let base = self.settings.base_url.trim_end_matches('/');
+        let mut url: Url = format!("{base}/v1/{path}").parse().map_err(unknown)?;
+        url.query_pairs_mut().extend_pairs(&pairs);
+        let mut request = if method == Method::GET {
+            self.client.get(url)
+        } else {
+            // The form is encoded as a query is, and sent as the body.
+            let body = url.query().unwrap_or_default().to_owned();
+            url.set_query(None);
+            let form = "application/x-www-form-urlencoded";
+            self.client.post(url).header("content-type", form).body(body)
+        };
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let sent = request.bearer_auth(&self.settings.secret_key).send().await;
+        let response = sent.map_err(|error| unknown(error.without_url()))?;
+        let status = response.status();
+        let body: Value = response.json().await.map_err(|error| unknown(error.without_url()))?;
+        match status {
+            status if status.is_success() => Ok(body),
+            StatusCode::NOT_FOUND => Err(GatewayError::NotFound),
+            StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS => Err(unknown(status)),
+            status if status.is_client_error() => Err(wire::refusal(&body)),
+            status => Err(unknown(status)),
+        }
+    }
+
+    async fn read(&self, charge_id: &str) -> Result<Charge, GatewayError> {
+        let path = format!("payment_intents/{}", wire::plain_id(charge_id)?);
+        let pairs = vec![(EXPAND.0, EXPAND.1.to_owned())];
+        wire::charge(&self.call(Method::GET, &path, pairs, None).await?)
+    }
+
+    /// Changes an intent, and reads what has become of it where that is refused.
+    async fn change(
+        &self,
+        charge_id: &str,
+        what: &str,
+        mut pairs: Pairs<'_>,
+        key: Option<&str>,
+    ) -> Result<Charge, GatewayError> {
+        let path = format!("payment_intents/{}/{what}", wire::plain_id(charge_id)?);
+        pairs.push((EXPAND.0, EXPAND.1.to_owned()));
+        match self.call(Method::POST, &path, pairs, key).await {
+            Ok(intent) => wire::charge(&intent),
+            Err(GatewayError::Refused { .. }) => self.read(charge_id).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn confirm(&self, confirmation: Confirmation) -> Result<Charge, GatewayError> {
+        let Confirmation {
+            charge_id,
+            key,
+            card_id,
+            is_automatic,
+        } = confirmation;
+        let on_session = || {
+            vec![
+                ("payment_method", card_id.clone()),
+                ("return_url", self.settings.return_url.clone()),
+            ]
+        };
+        if !is_automatic {
+            return self.change(&charge_id, "confirm", on_session(), Some(&key)).await;
+        }
+        let off_session = vec![("payment_method", card_id.clone()), ("off_session", "true".to_owned())];
+        let charge = self.change(&charge_id, "confirm", off_session, Some(&key)).await?;
+        let wants_customer = |failure: &crate::domain::top_up::gateway::ChargeFailure| {
+            failure.code == FailureCode::AuthenticationRequired
+        };
+        if !charge.failure.as_ref().is_some_and(wants_customer) {
+            return Ok(charge);
+        }
+        // The bank wants the customer: the same intent gets a page where they can confirm.
+        self.change(&charge_id, "confirm", on_session(), Some(&format!("{key}:action")))
+            .await
+    }
+
+    async fn keep(&self, customer_id: String, token: String) -> Result<Card, GatewayError> {
+        let path = format!("payment_methods/{}", wire::plain_id(&token)?);
+        let found = self.call(Method::GET, &path, Vec::new(), None).await?;
+        match found["customer"].as_str() {
+            Some(owner) if owner == customer_id => wire::card(&found),
+            Some(_) => Err(wire::refused("the payment method is another customer's")),
+            None => {
+                let pairs = vec![("customer", customer_id)];
+                wire::card(&self.call(Method::POST, &format!("{path}/attach"), pairs, None).await?)
+            }
+        }
+    }
+}
+
+impl PaymentGateway for Stripe {
+    fn name(&self) -> &'static str {
+        "stripe"
+    }
+
+    fn minimum(&self, currency: Currency) -> i64 {
+        wire::minimum(currency.code())
+    }
+
+    fn create_customer(&self, key: String, reference: String) -> Answer<'_, String> {
+        Box::pin(async move {
+            let pairs = vec![("metadata[account]", reference)];
+            let made = self.call(Method::POST, "customers", pairs, Some(&key)).await?;
+            wire::text(&made, "id")
+        })
+    }
+
+    fn start_setup(&self, customer_id: String) -> Answer<'_, CardSetup> {
+        Box::pin(async move {
+            let pairs = vec![
+                ("customer", customer_id),
+                ("usage", "off_session".to_owned()),
+                ("payment_method_types[]", "card".to_owned()),
+            ];
+            let made = self.call(Method::POST, "setup_intents", pairs, None).await?;
+            Ok(CardSetup {
+                client_secret: wire::text(&made, "client_secret")?,
+                publishable_key: self.settings.publishable_key.clone(),
+            })
+        })
+    }
+
+    fn keep_card(&self, customer_id: String, token: String) -> Answer<'_, Card> {
+        Box::pin(self.keep(customer_id, token))
+    }
+
+    fn forget_card(&self, card_id: String) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let path = format!("payment_methods/{}/detach", wire::plain_id(&card_id)?);
+            self.call(Method::POST, &path, Vec::new(), None).await.map(|_| ())
+        })
+    }
+
+    fn create_charge(&self, new: NewCharge) -> Answer<'_, Charge> {
+        Box::pin(async move {
+            let pairs = vec![
+                ("amount", new.price.minor.to_string()),
+                ("currency", new.price.currency.code().to_lowercase()),
+                ("customer", new.customer_id),
+                ("payment_method", new.card_id),
+                ("payment_method_types[]", "card".to_owned()),
+                ("metadata[top_up]", new.reference),
+                (EXPAND.0, EXPAND.1.to_owned()),
+            ];
+            wire::charge(
+                &self
+                    .call(Method::POST, "payment_intents", pairs, Some(&new.key))
+                    .await?,
+            )
+        })
+    }
+
+    fn confirm_charge(&self, confirmation: Confirmation) -> Answer<'_, Charge> {
+        Box::pin(self.confirm(confirmation))
+    }
+
+    fn read_charge(&self, charge_id: String) -> Answer<'_, Charge> {
+        Box::pin(async move { self.read(&charge_id).await })
+    }
+
+    fn cancel_charge(&self, charge_id: String) -> Answer<'_, Charge> {
+        Box::pin(async move { self.change(&charge_id, "cancel", Vec::new(), None).await })
+    }
+
+    fn refund(&self, charge_id: String, key: String, amount_minor: i64) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let pairs = vec![("payment_intent", charge_id), ("amount", amount_minor.to_string())];
+            self.call(Method::POST, "refunds", pairs, Some(&key)).await.map(|_| ())
+        })
+    }
+
+    fn list_charges(&self, since: Timestamp, after: Option<String>) -> Answer<'_, Vec<Charge>> {
+        Box::pin(async move {
+            let mut pairs = vec![
+                ("created[gte]", (since.millis() / 1_000).to_string()),
+                ("limit", "100".to_owned()),
+                ("expand[]", "data.latest_charge.dispute".to_owned()),
+            ];
+            pairs.extend(after.map(|after| ("starting_after", after)));
+            let page = self.call(Method::GET, "payment_intents", pairs, None).await?;
+            let intents = page["data"].as_array().ok_or_else(|| unknown("a list without data"))?;
+            intents.iter().map(wire::charge).collect()
+        })
+    }
+
+    fn read_webhook(&self, body: &[u8], signature: &str, now: Timestamp) -> Result<Notice, InvalidWebhook> {
+        webhook::read(&self.settings.webhook_secret, body, signature, now)
+    }
+}
+
+#[cfg(test)]
+mod tests;

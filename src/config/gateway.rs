@@ -1,0 +1,80 @@
+//! Who charges cards.
+
+use super::{ConfigError, Reader, Secret};
+
+/// Who charges cards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GatewayKind {
+    /// Nobody.
+    None,
+    /// The embedded gateway, which moves no money.
+    Simulated,
+    /// Stripe.
+    Stripe,
+}
+
+/// How cards are charged.
+#[derive(Clone, Debug)]
+pub struct GatewaySettings {
+    /// By whom.
+    pub kind: GatewayKind,
+    /// What it takes to speak with Stripe, where it is Stripe.
+    pub stripe: Option<StripeSettings>,
+}
+
+/// What it takes to speak with Stripe.
+#[derive(Clone, Debug)]
+pub struct StripeSettings {
+    /// Where the API is.
+    pub url: String,
+    /// Authenticates us.
+    pub secret_key: Secret,
+    /// Names us to the browser library.
+    pub publishable_key: String,
+    /// Signs webhooks.
+    pub webhook_secret: Secret,
+    /// Where customers come back to.
+    pub return_url: String,
+}
+
+pub(super) fn read_gateway(read: &Reader<'_>, development: bool) -> Result<GatewaySettings, ConfigError> {
+    let kinds = [
+        ("stripe", GatewayKind::Stripe),
+        ("simulated", GatewayKind::Simulated),
+        ("none", GatewayKind::None),
+    ];
+    let kind = match read.text("gateway.kind")? {
+        Some(_) => read.one_of("gateway.kind", &kinds)?,
+        None if development => GatewayKind::Simulated,
+        None => GatewayKind::None,
+    };
+    let schemes = ["http://", "https://"];
+    let stripe = (
+        read.url("gateway.stripe_url", &schemes)?,
+        read.text("gateway.stripe_secret_key")?,
+        read.text("gateway.stripe_publishable_key")?,
+        read.text("gateway.stripe_webhook_secret")?,
+        read.url("gateway.return_url", &schemes)?,
+    );
+    let stripe = match (kind, stripe) {
+        (
+            GatewayKind::Stripe,
+            (Some(url), Some(secret_key), Some(publishable_key), Some(webhook_secret), Some(return_url)),
+        ) => Some(StripeSettings {
+            url,
+            secret_key: Secret(secret_key),
+            publishable_key,
+            webhook_secret: Secret(webhook_secret),
+            return_url,
+        }),
+        (GatewayKind::Stripe, _) => {
+            return Err(ConfigError::Together(
+                "gateway.kind stripe needs gateway.stripe_secret_key, gateway.stripe_publishable_key, \
+                 gateway.stripe_webhook_secret and gateway.return_url beside it"
+                    .to_owned(),
+            ));
+        }
+        _ => None,
+    };
+    Ok(GatewaySettings { kind, stripe })
+}
