@@ -75,7 +75,7 @@ impl Fleet {
             arrivals,
             received,
             accounts,
-            readers: readers,
+            readers,
         })
     }
 
