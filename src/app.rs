@@ -21,8 +21,9 @@ use crate::domain::ledger::model::Policy;
 use crate::domain::ledger::sessions::Sessions;
 use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
 use crate::domain::member::{
-    Accounts, ApiKeys, KeySetSource, Members, SignIn, SignInSettings, Standing, open_installation,
+    Accounts, ApiKeys, Contacts, KeySetSource, Members, SignIn, SignInSettings, Standing, open_installation,
 };
+use crate::domain::notification;
 use crate::domain::top_up::TopUps;
 use crate::graphql::{self, ExportLinks, Schema};
 use crate::http;
@@ -109,14 +110,25 @@ impl App {
         };
         let ledger = Ledger::start(handle(), time(), installation.epoch, ledger_settings, bell);
         let api_keys = ApiKeys::new(time(), handle());
+        let (credit_log, sessions) = (CreditLog::new(handle()), Sessions::new(handle()));
+        let top_ups = TopUps::new(handle(), ledger.clone());
         let services = Services {
             accounts: Accounts::new(time(), handle(), ledger.clone()),
             members: Members::new(handle(), ledger.clone()),
+            contacts: Contacts::new(ledger.clone()),
+            notification_settings: notification::Settings::new(handle(), ledger.clone()),
             sign_in: SignIn::new(time(), handle(), api_keys.clone(), sign_in_settings),
             standing: Standing::new(time(), handle()),
-            top_ups: TopUps::new(handle(), ledger.clone()),
-            credit_log: CreditLog::new(handle()),
-            sessions: Sessions::new(handle()),
+            alerts: notification::Alerts::new(
+                (handle(), time()),
+                ledger.clone(),
+                credit_log.clone(),
+                sessions.clone(),
+                top_ups.clone(),
+            ),
+            top_ups,
+            credit_log,
+            sessions,
             lots: Lots::new(handle()),
             events: Events::new(handle(), installation.epoch, hub),
             api_keys,

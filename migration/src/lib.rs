@@ -18,6 +18,8 @@ mod m20261123_063600_create_session;
 mod m20261123_063700_create_top_up;
 mod m20261123_063800_create_event;
 mod m20261123_063900_create_idempotency_key;
+mod m20261124_090000_create_notification_settings;
+mod m20261124_090100_create_alert;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -40,6 +42,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_063700_create_top_up::Migration),
             Box::new(m20261123_063800_create_event::Migration),
             Box::new(m20261123_063900_create_idempotency_key::Migration),
+            Box::new(m20261124_090000_create_notification_settings::Migration),
+            Box::new(m20261124_090100_create_alert::Migration),
         ]
     }
 }

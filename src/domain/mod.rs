@@ -8,6 +8,7 @@ pub mod event;
 pub mod fault;
 pub mod ledger;
 pub mod member;
+pub mod notification;
 pub mod top_up;
 
 use crate::primitives::clock::Clock;
@@ -33,6 +34,12 @@ pub struct Services {
     pub accounts: member::Accounts,
     /// The people of accounts.
     pub members: member::Members,
+    /// How members are reached.
+    pub contacts: member::Contacts,
+    /// What members want to be told of.
+    pub notification_settings: notification::Settings,
+    /// What members are told.
+    pub alerts: notification::Alerts,
     /// Keys of integrations.
     pub api_keys: member::ApiKeys,
     /// From credentials to actors.

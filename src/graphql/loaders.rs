@@ -17,6 +17,7 @@ use crate::domain::ledger::credit_log::{Entry, LotDraw};
 use crate::domain::ledger::model::Lot;
 use crate::domain::ledger::sessions::SessionView;
 use crate::domain::member::{Account, ApiKey, Contact, Member};
+use crate::domain::notification::model::NotificationSettings;
 use crate::domain::top_up::TopUp;
 use crate::primitives::actor::{AccessError, Actor};
 use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, LotId, MemberId, SessionId, TopUpId};
@@ -84,6 +85,8 @@ loaded! {
         |source, account_id, ids| source.services.members.find_by_ids(&source.actor, account_id, &ids).await;
     ContactKey(MemberId) => contact -> Contact =
         |source, account_id, ids| source.services.members.contacts(&source.actor, account_id, &ids).await;
+    SettingsKey(MemberId) => notification_settings -> NotificationSettings =
+        |source, account_id, ids| source.services.notification_settings.of_members(&source.actor, account_id, &ids).await;
     EntryKey(EntryId) => entry -> Entry =
         |source, account_id, ids| source.services.credit_log.entries_by_id(&source.actor, account_id, &ids).await;
     SessionEntriesKey(SessionId) => entries_of_session -> Vec<Entry> =

@@ -17,6 +17,7 @@ mod live;
 mod loaders;
 mod member;
 mod node;
+mod notification;
 mod payload;
 mod refusals;
 mod scalars;
@@ -53,6 +54,8 @@ pub struct Mutation(
     member::MemberMutation,
     ledger::CreditMutation,
     member::ApiKeyMutation,
+    notification::SettingsMutation,
+    notification::ContactMutation,
 );
 
 /// What can be followed. Every event carries a cursor. With `after`, all that came since that cursor is sent, then what happens:

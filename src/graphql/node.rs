@@ -7,8 +7,9 @@ use super::context::scope;
 use super::errors::{ApiError, found, nullable};
 use super::ledger::{Balance, CreditEntry, CreditLot, Session, at_most_100};
 use super::member::{Account, ApiKey, Contact, Member};
+use super::notification::NotificationSettings;
 use super::top_up::TopUp;
-use crate::domain::member::may_see_contact;
+use crate::domain::member::{may_see_contact, require_own_or_settings};
 use crate::primitives::actor::Permission;
 use crate::primitives::ids::{ApiKeyId, EntryId, GlobalId, IdKind, LotId, MemberId, SessionId, TopUpId};
 
@@ -25,6 +26,7 @@ pub(super) enum Node {
     Member(Member),
     Contact(Contact),
     ApiKey(ApiKey),
+    NotificationSettings(NotificationSettings),
 }
 
 /// The thing that an id names, if it exists for the caller.
@@ -79,6 +81,16 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
             let top_up = loaders.top_up(account_id, TopUpId::from_uuid(uuid)).await?;
             top_up.map(|top_up| TopUp::new(top_up).into())
         }
+        IdKind::NotificationSettings => {
+            let member_id = MemberId::from_uuid(uuid);
+            if !scope.actor().reaches(account_id) || loaders.member(account_id, member_id).await?.is_none() {
+                return Ok(None);
+            }
+            require_own_or_settings(scope.actor(), account_id, member_id)?;
+            let settings = loaders.notification_settings(account_id, member_id).await?;
+            settings.map(|settings| NotificationSettings::new(settings).into())
+        }
+        IdKind::Alert | IdKind::Delivery => None,
         IdKind::ApiKey => {
             let api_keys = &scope.services.api_keys;
             let api_key = api_keys

@@ -12,6 +12,7 @@ use super::member::{
     RemoveMemberPayload, RevokeApiKeyPayload, UnfreezeAccountPayload, UpdateAccountPayload, UpdateMemberPayload,
     UpsertMemberPayload,
 };
+use super::notification::{UpdateContactPayload, UpdateNotificationSettingsPayload, VerifyContactPayload};
 use super::refusals::{Failure, Present, UserError};
 
 /// Lets one helper unwrap every mutation.
@@ -42,6 +43,9 @@ pub(super) enum MutationPayload {
     RemoveMember(RemoveMemberPayload),
     CreateApiKey(CreateApiKeyPayload),
     RevokeApiKey(RevokeApiKeyPayload),
+    UpdateNotificationSettings(UpdateNotificationSettingsPayload),
+    UpdateContact(UpdateContactPayload),
+    VerifyContact(VerifyContactPayload),
 }
 
 /// How a mutation ended, short of a fault.

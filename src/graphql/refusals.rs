@@ -9,9 +9,12 @@ use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::LedgerError;
 use crate::domain::ledger::model::Refusal;
 use crate::domain::member::{
-    Account, AddMemberError, CreateAccountError, CreateApiKeyError, InvalidInput, Member, RemoveMemberError,
-    RevokeApiKeyError, UpdateAccountError, UpdateMemberError, UpsertMemberError,
+    Account, AddMemberError, Contact, CreateAccountError, CreateApiKeyError, InvalidInput, Member, RemoveMemberError,
+    RevokeApiKeyError, UpdateAccountError, UpdateContactError, UpdateMemberError, UpsertMemberError,
+    VerifyContactError,
 };
+use crate::domain::notification::UpdateSettingsError;
+use crate::domain::notification::model::NotificationSettings;
 use crate::primitives::actor::AccessError;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, SessionId};
@@ -131,6 +134,8 @@ pub(super) enum Present {
     Session(AccountId, SessionId),
     Account(Box<Account>),
     Member(Box<Member>),
+    Contact(Box<Contact>),
+    Settings(Box<NotificationSettings>),
 }
 
 /// Why a mutation did not do what it was asked.
@@ -367,11 +372,7 @@ impl From<UpdateMemberError> for Failure {
             UpdateMemberError::Invalid(error) => error.into(),
             UpdateMemberError::NotFound => Self::not_found("memberId", "member"),
             UpdateMemberError::OwnersOnly => owners_only(),
-            UpdateMemberError::MemberRemoved => Self::new(
-                UserErrorCode::MemberRemoved,
-                Some("memberId"),
-                "this member was removed from the team",
-            ),
+            UpdateMemberError::MemberRemoved => member_removed(),
             UpdateMemberError::LastOwner => last_owner(),
             UpdateMemberError::ExternalIdTaken(member) => external_id_taken("member").with(Present::Member(member)),
             UpdateMemberError::VersionConflict(member) => version_conflict().with(Present::Member(member)),
@@ -388,6 +389,58 @@ impl From<RemoveMemberError> for Failure {
             RemoveMemberError::OwnersOnly => owners_only(),
             RemoveMemberError::LastOwner => last_owner(),
             RemoveMemberError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+fn member_removed() -> Failure {
+    Failure::new(
+        UserErrorCode::MemberRemoved,
+        Some("memberId"),
+        "this member was removed from the team",
+    )
+}
+
+impl From<UpdateContactError> for Failure {
+    fn from(error: UpdateContactError) -> Self {
+        match error {
+            UpdateContactError::Access(error) => error.into(),
+            UpdateContactError::Invalid(error) => error.into(),
+            UpdateContactError::NotFound => Self::not_found("memberId", "member"),
+            UpdateContactError::MemberRemoved => member_removed(),
+            UpdateContactError::VersionConflict(contact) => version_conflict().with(Present::Contact(contact)),
+            UpdateContactError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<VerifyContactError> for Failure {
+    fn from(error: VerifyContactError) -> Self {
+        match error {
+            VerifyContactError::Access(error) => error.into(),
+            VerifyContactError::NotFound => Self::not_found("memberId", "member"),
+            VerifyContactError::CodeInvalid => Self::new(UserErrorCode::CodeInvalid, Some("code"), error.to_string()),
+            VerifyContactError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<UpdateSettingsError> for Failure {
+    fn from(error: UpdateSettingsError) -> Self {
+        let message = error.to_string();
+        match error {
+            UpdateSettingsError::Access(error) => error.into(),
+            UpdateSettingsError::NotFound => Self::not_found("memberId", "member"),
+            UpdateSettingsError::MemberRemoved => member_removed(),
+            UpdateSettingsError::Preferences(_) => Self::invalid("preferences", message),
+            UpdateSettingsError::Threshold => Self::invalid("lowBalanceThreshold", message),
+            UpdateSettingsError::QuietHours => Self::invalid("quietHours", message),
+            UpdateSettingsError::Locked { at, .. } => {
+                let field = format!("preferences.{at}.enabled");
+                Self::new(UserErrorCode::PreferenceLocked, Some(&field), message)
+            }
+            UpdateSettingsError::VersionConflict(settings) => version_conflict().with(Present::Settings(settings)),
+            UpdateSettingsError::Fault(fault) => fault.into(),
         }
     }
 }

@@ -95,10 +95,16 @@ pub enum IdKind {
     TopUp,
     /// `key_`: an API key.
     ApiKey,
+    /// `set_`: a member's notification settings; carries the member's UUID.
+    NotificationSettings,
+    /// `alr_`: an alert.
+    Alert,
+    /// `dlv_`: a delivery of an alert.
+    Delivery,
 }
 
 impl IdKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::Account,
         Self::Balance,
         Self::Member,
@@ -108,6 +114,9 @@ impl IdKind {
         Self::Session,
         Self::TopUp,
         Self::ApiKey,
+        Self::NotificationSettings,
+        Self::Alert,
+        Self::Delivery,
     ];
 
     const fn prefix(self) -> &'static str {
@@ -121,6 +130,9 @@ impl IdKind {
             Self::Session => "ses_",
             Self::TopUp => "top_",
             Self::ApiKey => "key_",
+            Self::NotificationSettings => "set_",
+            Self::Alert => "alr_",
+            Self::Delivery => "dlv_",
         }
     }
 
@@ -238,6 +250,10 @@ uuid_ids! {
     TopUpId is TopUp;
     /// An API key, within its account or the platform.
     ApiKeyId is ApiKey;
+    /// An alert, within its account.
+    AlertId is Alert;
+    /// A delivery of an alert, within its account.
+    DeliveryId is Delivery;
 }
 
 /// Randomness drawn once for a command, from which all ids that the command makes are derived.

@@ -4,6 +4,7 @@
 //! database again after a crash, and several processes may run the same one. A worker that panics is started again after a
 //! pause that grows, so that one that dies at once does not spin.
 
+mod alert_watch;
 mod key_use;
 mod live_poll;
 mod sweeper;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::Services;
 
+pub use alert_watch::AlertWatch;
 pub use key_use::KeyUse;
 pub use live_poll::LivePoll;
 pub use sweeper::Sweeper;
@@ -39,6 +41,7 @@ impl Workers {
         let sweeper = Sweeper::new(services.ledger.clone());
         let key_use = KeyUse::new(services.api_keys.clone());
         let live_poll = LivePoll::new(services.clone());
+        let alert_watch = AlertWatch::new(services.clone());
         let keepers = vec![
             tokio::spawn(keep_running("sweeper", stop.clone(), move |stop| {
                 sweeper.clone().run(stop)
@@ -48,6 +51,9 @@ impl Workers {
             })),
             tokio::spawn(keep_running("live poll", stop.clone(), move |stop| {
                 live_poll.clone().run(stop)
+            })),
+            tokio::spawn(keep_running("alert watch", stop.clone(), move |stop| {
+                alert_watch.clone().run(stop)
             })),
         ];
         Self { stop, keepers }

@@ -12,6 +12,7 @@ mod hostile;
 mod journey;
 mod live;
 mod migrations;
+mod notification;
 mod plans;
 mod reading;
 mod schema;

@@ -144,8 +144,8 @@ macro_rules! entities {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rows_that_the_code_knows_are_those_of_the_schema() {
     let expected = entities! {
-        account account_directory account_state api_key api_key_use contact credit_entry credit_lot event
-        idempotency_key installation lot_movement member session session_hold top_up
+        account account_directory account_state alert alert_edge alert_place api_key api_key_use contact contact_verification
+        credit_entry credit_lot delivery event idempotency_key installation lot_movement member notification_settings session session_hold top_up
     };
     for scratch in each_database().await {
         let database = &scratch.database;

@@ -9,7 +9,7 @@ use crate::domain::event::{self, EventKind, LiveCursor, NewEvent};
 use crate::domain::fault::Fault;
 use crate::primitives::actor::AccessError;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, MemberId, TopUpId};
+use crate::primitives::ids::{AccountId, AlertId, MemberId, TopUpId};
 
 use super::balance::Posted;
 use super::engine::{self, Poster};
@@ -104,6 +104,21 @@ impl LockedAccount {
         self.append(tx, EventKind::TopUpUpdated, |event| {
             event.top_up_id = Some(top_up_id);
             event.status = Some(status);
+        })
+        .await
+    }
+
+    /// Appends an event about an alert: that it was raised, for whom if for one member alone, or what became of it.
+    pub async fn append_alert_event(
+        &mut self,
+        tx: &Transaction,
+        kind: EventKind,
+        alert: (Option<AlertId>, Option<MemberId>),
+        status: Option<&'static str>,
+    ) -> Result<(), Fault> {
+        self.append(tx, kind, |event| {
+            (event.alert_id, event.member_id) = alert;
+            event.status = status;
         })
         .await
     }

@@ -239,6 +239,15 @@ impl Members {
     }
 }
 
+/// A member as the transaction sees it: for rooms above that change rows about members under the account's lock.
+pub(in crate::domain) async fn locked_member(
+    tx: &Transaction,
+    account_id: AccountId,
+    member_id: MemberId,
+) -> Result<Option<Member>, Fault> {
+    store::member(tx, account_id, member_id).await
+}
+
 fn sees(actor: &Actor, account_id: AccountId, member_id: MemberId) -> bool {
     let is_self = actor.reaches(account_id) && actor.member_id() == Some(member_id);
     is_self || require_directory(actor, account_id).is_ok()

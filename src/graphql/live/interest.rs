@@ -24,6 +24,11 @@ impl Topics {
     /// Members.
     pub(in crate::graphql) const MEMBERS: Self = Self(1 << 5);
 
+    /// Alerts that are raised.
+    pub(in crate::graphql) const ALERTS: Self = Self(1 << 6);
+    /// What becomes of alerts: marks of members, and their end.
+    pub(in crate::graphql) const ALERT_CHANGES: Self = Self(1 << 7);
+
     const fn meets(self, others: Self) -> bool {
         self.0 & others.0 != 0
     }
@@ -35,6 +40,8 @@ impl Topics {
             EventKind::TopUpUpdated => Self::TOP_UPS,
             EventKind::AccountUpdated => Self::ACCOUNT,
             EventKind::MemberUpdated => Self::MEMBERS,
+            EventKind::AlertRaised => Self::ALERTS,
+            EventKind::AlertsUpdated => Self::ALERT_CHANGES,
         };
         match event.balance_version {
             Some(_) => of_kind | Self::BALANCE,

@@ -10,6 +10,7 @@ use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::ledger::{CreditLogFilter, CreditTotals, UsageScope};
 use crate::graphql::loaders::must_exist;
+use crate::graphql::notification::NotificationSettings;
 use crate::graphql::scalars::TimeZone;
 use crate::primitives::actor::{self, Permission};
 use crate::primitives::clock::Timestamp;
@@ -81,6 +82,20 @@ impl Member {
             member::may_see_contact(scope.actor(), self.0.account_id, self.0.id)?;
             let contact = scope.loaders.contact(self.0.account_id, self.0.id).await?;
             Ok(contact.map(Contact::new))
+        })
+        .await
+    }
+
+    /// Which alerts reach them, by which channel. [auth: OWN, or `MANAGE_SETTINGS`]
+    async fn notification_settings(&self, ctx: &Context<'_>) -> Option<Result<NotificationSettings, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            member::require_own_or_settings(scope.actor(), self.0.account_id, self.0.id)?;
+            let settings = scope
+                .loaders
+                .notification_settings(self.0.account_id, self.0.id)
+                .await?;
+            Ok(settings.map(NotificationSettings::new))
         })
         .await
     }
