@@ -87,6 +87,14 @@ example_typescript() {
     cargo build --locked --quiet && scripts/example.sh
 }
 
+mail() {
+    if ! python3 -c 'import ensurepip' 2>/dev/null || ! command -v openssl >/dev/null; then
+        reason="python3 with venv, and openssl, are not installed"
+        return 64
+    fi
+    cargo build --locked --quiet && scripts/mail.sh
+}
+
 trap 'stop_postgres' EXIT
 # Some tests go to both databases by themselves, and find this one by its variable.
 if find_or_start_postgres; then
@@ -99,6 +107,7 @@ stage "tests on Postgres" postgres
 stage "tests on Postgres, one account a transaction" postgres_one_account_a_transaction
 stage "dependencies (cargo deny)" dependencies
 stage "example client in TypeScript" example_typescript
+stage "mail through an SMTP server" mail
 
 printf '\n=== Summary after %s s\n' "$((SECONDS - started))"
 [ ${#passed[@]} -eq 0 ] || printf '  passed   %s\n' "${passed[@]}"

@@ -10,6 +10,8 @@ use axum::Router;
 use crate::adapters::bus::PostgresBell;
 use crate::adapters::database::{self, OpenError, OpenOptions};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
+use crate::adapters::mailer::{FileMailer, InvalidSender, InvalidSmtpUrl, Sender, SmtpMailer};
+use crate::adapters::wording::{TemplateError, Templates};
 use crate::config::{AuthSettings, Settings};
 use crate::domain::Services;
 use crate::domain::database::Database;
@@ -23,7 +25,7 @@ use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
 use crate::domain::member::{
     Accounts, ApiKeys, Contacts, KeySetSource, Members, SignIn, SignInSettings, Standing, open_installation,
 };
-use crate::domain::notification;
+use crate::domain::notification::{self, Links, Mailer, Post, Wording};
 use crate::domain::top_up::TopUps;
 use crate::graphql::{self, ExportLinks, Schema};
 use crate::http;
@@ -60,6 +62,15 @@ pub enum StartError {
     /// The address of the keys that sign tokens is no good.
     #[error("setting auth.jwks_url {0}")]
     KeySet(#[from] InvalidKeySetUrl),
+    /// Mail cannot be sent so.
+    #[error("setting mail.smtp_url {0}")]
+    SmtpUrl(#[from] InvalidSmtpUrl),
+    /// Mail cannot be from there.
+    #[error("setting mail.from {0}")]
+    MailFrom(#[from] InvalidSender),
+    /// Mail cannot be written so.
+    #[error("setting mail.templates: {0}")]
+    Templates(#[from] TemplateError),
     /// The database does not answer.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -112,10 +123,17 @@ impl App {
         let api_keys = ApiKeys::new(time(), handle());
         let (credit_log, sessions) = (CreditLog::new(handle()), Sessions::new(handle()));
         let top_ups = TopUps::new(handle(), ledger.clone());
+        let contacts = Contacts::new(ledger.clone());
+        let post = post(settings)?;
         let services = Services {
             accounts: Accounts::new(time(), handle(), ledger.clone()),
             members: Members::new(handle(), ledger.clone()),
-            contacts: Contacts::new(ledger.clone()),
+            deliveries: notification::Deliveries::new(handle(), ledger.clone()),
+            verification: notification::Verification::new(contacts.clone(), time(), post.clone()),
+            outbox: notification::Outbox::new((handle(), time()), ledger.clone(), post.clone()),
+            wording: post.wording,
+            links: post.links,
+            contacts,
             notification_settings: notification::Settings::new(handle(), ledger.clone()),
             sign_in: SignIn::new(time(), handle(), api_keys.clone(), sign_in_settings),
             standing: Standing::new(time(), handle()),
@@ -185,6 +203,22 @@ impl App {
 
 fn export_links(settings: &Settings, base_url: &str) -> ExportLinks {
     ExportLinks::new(settings.secret.reveal().as_bytes(), base_url)
+}
+
+/// What members are written with.
+fn post(settings: &Settings) -> Result<Post, StartError> {
+    let mail = &settings.mail;
+    let sender = Sender::parse(&mail.from)?;
+    let mailer: Arc<dyn Mailer> = if let Some(url) = &mail.smtp_url {
+        Arc::new(SmtpMailer::new(url.reveal(), sender)?)
+    } else {
+        let folder = settings.data_dir.join("mail");
+        tracing::info!(folder = %folder.display(), "no mail.smtp_url is set: mails are written as files");
+        Arc::new(FileMailer::new(&folder, sender))
+    };
+    let wording: Arc<dyn Wording> = Arc::new(Templates::load(mail.templates.as_deref())?);
+    let links = Links::new(settings.app_url.clone());
+    Ok(Post { mailer, wording, links })
 }
 
 fn engine_settings(database: &Database, settings: &Settings) -> EngineSettings {

@@ -63,8 +63,7 @@ const STATEMENTS: &[&str] = &[
     )",
     "CREATE UNIQUE INDEX delivery_once ON delivery (account_id, alert_id, member_id, channel)",
     "CREATE INDEX delivery_member ON delivery (account_id, member_id, created_at, id)",
-    "CREATE INDEX delivery_inbox ON delivery (account_id, member_id, created_at, alert_id)
-        WHERE channel = 'IN_APP' AND status = 'SENT'",
+    "CREATE INDEX delivery_inbox ON delivery (account_id, member_id, created_at, alert_id)",
     "CREATE INDEX delivery_unread ON delivery (account_id, member_id)
         WHERE channel = 'IN_APP' AND status = 'SENT' AND read_at IS NULL AND archived_at IS NULL",
     "CREATE INDEX delivery_marked ON delivery (account_id, member_id, marked_in) WHERE marked_in IS NOT NULL",

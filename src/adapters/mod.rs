@@ -3,3 +3,5 @@
 pub mod bus;
 pub mod database;
 pub mod key_set;
+pub mod mailer;
+pub mod wording;

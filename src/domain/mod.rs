@@ -40,6 +40,16 @@ pub struct Services {
     pub notification_settings: notification::Settings,
     /// What members are told.
     pub alerts: notification::Alerts,
+    /// What became of alerts on their way.
+    pub deliveries: notification::Deliveries,
+    /// Codes that show that mail arrives.
+    pub verification: notification::Verification,
+    /// Mail on its way.
+    pub outbox: notification::Outbox,
+    /// Puts alerts into words.
+    pub wording: std::sync::Arc<dyn notification::Wording>,
+    /// Where alerts lead.
+    pub links: notification::Links,
     /// Keys of integrations.
     pub api_keys: member::ApiKeys,
     /// From credentials to actors.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::errors::ApiError;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::cursor::CursorScope;
-use crate::primitives::ids::{AccountId, LotId, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{AccountId, AlertId, DeliveryId, LotId, MemberId, SessionId, TopUpId};
 use crate::primitives::page::{Page, PageRequest};
 
 /// Where a page stands in its list.
@@ -80,7 +80,7 @@ macro_rules! timed_position {
     )*};
 }
 
-timed_position!(SessionId LotId MemberId TopUpId);
+timed_position!(SessionId LotId MemberId TopUpId AlertId DeliveryId);
 
 /// Relay's four arguments, as they came.
 #[derive(Debug, Default)]

@@ -56,6 +56,7 @@ pub struct Mutation(
     member::ApiKeyMutation,
     notification::SettingsMutation,
     notification::ContactMutation,
+    notification::AlertMutation,
 );
 
 /// What can be followed. Every event carries a cursor. With `after`, all that came since that cursor is sent, then what happens:
@@ -65,6 +66,7 @@ pub struct Subscription(
     ledger::LedgerSubscription,
     member::AccountSubscription,
     top_up::TopUpSubscription,
+    notification::AlertSubscription,
 );
 
 type Inner = async_graphql::Schema<Query, Mutation, Subscription>;

@@ -7,11 +7,13 @@ use super::context::scope;
 use super::errors::{ApiError, found, nullable};
 use super::ledger::{Balance, CreditEntry, CreditLot, Session, at_most_100};
 use super::member::{Account, ApiKey, Contact, Member};
-use super::notification::NotificationSettings;
+use super::notification::{Alert, Delivery, NotificationSettings};
 use super::top_up::TopUp;
 use crate::domain::member::{may_see_contact, require_own_or_settings};
 use crate::primitives::actor::Permission;
-use crate::primitives::ids::{ApiKeyId, EntryId, GlobalId, IdKind, LotId, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{
+    AlertId, ApiKeyId, DeliveryId, EntryId, GlobalId, IdKind, LotId, MemberId, SessionId, TopUpId,
+};
 
 /// A thing with an id by which it can be asked for again.
 #[derive(Interface)]
@@ -27,6 +29,8 @@ pub(super) enum Node {
     Contact(Contact),
     ApiKey(ApiKey),
     NotificationSettings(NotificationSettings),
+    Alert(Alert),
+    Delivery(Delivery),
 }
 
 /// The thing that an id names, if it exists for the caller.
@@ -90,7 +94,24 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
             let settings = loaders.notification_settings(account_id, member_id).await?;
             settings.map(|settings| NotificationSettings::new(settings).into())
         }
-        IdKind::Alert | IdKind::Delivery => None,
+        IdKind::Alert => {
+            let alert_id = AlertId::from_uuid(uuid);
+            let alerts = &scope.services.alerts;
+            let inbox_of = scope.actor().member_id();
+            let alert = found(alerts.by_ids(scope.actor(), account_id, inbox_of, &[alert_id]).await)?;
+            alert
+                .and_then(|mut alerts| alerts.remove(&alert_id))
+                .map(|alert| Alert::new(alert).into())
+        }
+        IdKind::Delivery => {
+            let deliveries = &scope.services.deliveries;
+            let delivery = deliveries
+                .find(scope.actor(), account_id, DeliveryId::from_uuid(uuid))
+                .await;
+            found(delivery)?
+                .flatten()
+                .map(|delivery| Delivery::new(delivery).into())
+        }
         IdKind::ApiKey => {
             let api_keys = &scope.services.api_keys;
             let api_key = api_keys

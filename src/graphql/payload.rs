@@ -12,7 +12,10 @@ use super::member::{
     RemoveMemberPayload, RevokeApiKeyPayload, UnfreezeAccountPayload, UpdateAccountPayload, UpdateMemberPayload,
     UpsertMemberPayload,
 };
-use super::notification::{UpdateContactPayload, UpdateNotificationSettingsPayload, VerifyContactPayload};
+use super::notification::{
+    ArchiveAlertsPayload, MarkAlertsReadPayload, ResendDeliveryPayload, SendContactVerificationPayload,
+    SendTestNotificationPayload, UpdateContactPayload, UpdateNotificationSettingsPayload, VerifyContactPayload,
+};
 use super::refusals::{Failure, Present, UserError};
 
 /// Lets one helper unwrap every mutation.
@@ -46,6 +49,11 @@ pub(super) enum MutationPayload {
     UpdateNotificationSettings(UpdateNotificationSettingsPayload),
     UpdateContact(UpdateContactPayload),
     VerifyContact(VerifyContactPayload),
+    SendContactVerification(SendContactVerificationPayload),
+    SendTestNotification(SendTestNotificationPayload),
+    ResendDelivery(ResendDeliveryPayload),
+    MarkAlertsRead(MarkAlertsReadPayload),
+    ArchiveAlerts(ArchiveAlertsPayload),
 }
 
 /// How a mutation ended, short of a fault.

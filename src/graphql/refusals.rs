@@ -10,11 +10,11 @@ use crate::domain::ledger::LedgerError;
 use crate::domain::ledger::model::Refusal;
 use crate::domain::member::{
     Account, AddMemberError, Contact, CreateAccountError, CreateApiKeyError, InvalidInput, Member, RemoveMemberError,
-    RevokeApiKeyError, UpdateAccountError, UpdateContactError, UpdateMemberError, UpsertMemberError,
-    VerifyContactError,
+    RevokeApiKeyError, StartVerificationError, UpdateAccountError, UpdateContactError, UpdateMemberError,
+    UpsertMemberError, VerifyContactError,
 };
-use crate::domain::notification::UpdateSettingsError;
 use crate::domain::notification::model::NotificationSettings;
+use crate::domain::notification::{MarkError, ResendError, SendTestError, SendVerificationError, UpdateSettingsError};
 use crate::primitives::actor::AccessError;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, SessionId};
@@ -421,6 +421,68 @@ impl From<VerifyContactError> for Failure {
             VerifyContactError::NotFound => Self::not_found("memberId", "member"),
             VerifyContactError::CodeInvalid => Self::new(UserErrorCode::CodeInvalid, Some("code"), error.to_string()),
             VerifyContactError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<SendVerificationError> for Failure {
+    fn from(error: SendVerificationError) -> Self {
+        let message = error.to_string();
+        let invalid = |message: String| Self::new(UserErrorCode::ContactInvalid, Some("memberId"), message);
+        match error {
+            SendVerificationError::Start(error) => match error {
+                StartVerificationError::Access(error) => error.into(),
+                StartVerificationError::NotFound => Self::not_found("memberId", "member"),
+                StartVerificationError::NoAddress | StartVerificationError::AlreadyVerified => invalid(message),
+                StartVerificationError::TooSoon { retry_after_seconds } => Self::Refused(
+                    UserError {
+                        retry_after_seconds: Some(i32::try_from(retry_after_seconds).unwrap_or(i32::MAX)),
+                        ..UserError::new(UserErrorCode::RateLimited, None, message)
+                    },
+                    None,
+                ),
+                StartVerificationError::Fault(fault) => fault.into(),
+            },
+            SendVerificationError::Rejected(_) => invalid(message),
+            SendVerificationError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<SendTestError> for Failure {
+    fn from(error: SendTestError) -> Self {
+        match error {
+            SendTestError::Access(error) => error.into(),
+            SendTestError::NotFound => Self::not_found("memberId", "member"),
+            SendTestError::MemberRemoved => member_removed(),
+            SendTestError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<ResendError> for Failure {
+    fn from(error: ResendError) -> Self {
+        match error {
+            ResendError::Access(error) => error.into(),
+            ResendError::NotFound => Self::not_found("deliveryId", "delivery"),
+            ResendError::NotResendable(_) => Self::new(
+                UserErrorCode::DeliveryNotResendable,
+                Some("deliveryId"),
+                error.to_string(),
+            ),
+            ResendError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<MarkError> for Failure {
+    fn from(error: MarkError) -> Self {
+        match error {
+            MarkError::Access(error) => error.into(),
+            MarkError::TooMany => Self::invalid("alertIds", error.to_string()),
+            MarkError::NotFound { at: Some(at) } => Self::not_found(&format!("alertIds.{at}"), "alert"),
+            MarkError::NotFound { at: None } => Self::not_found("upTo", "alert"),
+            MarkError::Fault(fault) => fault.into(),
         }
     }
 }

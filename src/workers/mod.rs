@@ -7,6 +7,7 @@
 mod alert_watch;
 mod key_use;
 mod live_poll;
+mod mail;
 mod sweeper;
 
 use std::future::Future;
@@ -20,6 +21,7 @@ use crate::domain::Services;
 pub use alert_watch::AlertWatch;
 pub use key_use::KeyUse;
 pub use live_poll::LivePoll;
+pub use mail::MailRound;
 pub use sweeper::Sweeper;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -42,6 +44,7 @@ impl Workers {
         let key_use = KeyUse::new(services.api_keys.clone());
         let live_poll = LivePoll::new(services.clone());
         let alert_watch = AlertWatch::new(services.clone());
+        let mail = MailRound::new(services.outbox.clone());
         let keepers = vec![
             tokio::spawn(keep_running("sweeper", stop.clone(), move |stop| {
                 sweeper.clone().run(stop)
@@ -52,6 +55,7 @@ impl Workers {
             tokio::spawn(keep_running("live poll", stop.clone(), move |stop| {
                 live_poll.clone().run(stop)
             })),
+            tokio::spawn(keep_running("mail", stop.clone(), move |stop| mail.clone().run(stop))),
             tokio::spawn(keep_running("alert watch", stop.clone(), move |stop| {
                 alert_watch.clone().run(stop)
             })),

@@ -6,7 +6,6 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::domain::database::Transaction;
-use crate::domain::event::EventKind;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::primitives::actor::{AccessError, Actor, Permission};
@@ -15,6 +14,7 @@ use crate::primitives::ids::{AccountId, MemberId};
 
 use super::error::{InvalidInput, StartVerificationError, UpdateContactError, VerifyContactError};
 use super::input::{checked_email, checked_locale};
+use super::members::{locked_person, record_contact};
 use super::model::{Change, Contact, ContactPatch, ContactStatus, Member};
 use super::store;
 
@@ -79,7 +79,7 @@ impl Contacts {
             .change(account_id, move |tx, locked| {
                 let patch = Arc::clone(&patch);
                 Box::pin(async move {
-                    let (member, before) = person(tx, account_id, member_id)
+                    let (member, before) = locked_person(tx, account_id, member_id)
                         .await?
                         .ok_or(UpdateContactError::NotFound)?;
                     if patch.expected_version.is_some_and(|version| version != before.version) {
@@ -90,7 +90,7 @@ impl Contacts {
                     }
                     let after = before.clone().patched(&patch);
                     if after != before {
-                        record(tx, locked, &after).await?;
+                        record_contact(tx, locked, &after).await?;
                     }
                     Ok(after)
                 })
@@ -140,7 +140,7 @@ async fn start_locked(
     (account_id, member_id): (AccountId, MemberId),
     code: String,
 ) -> Result<NewCode, StartVerificationError> {
-    let (member, contact) = person(tx, account_id, member_id)
+    let (member, contact) = locked_person(tx, account_id, member_id)
         .await?
         .ok_or(StartVerificationError::NotFound)?;
     let Some(email) = contact.email.clone().filter(|_| member.removed_at.is_none()) else {
@@ -183,7 +183,7 @@ async fn verify_locked(
     (account_id, member_id): (AccountId, MemberId),
     code: &str,
 ) -> Result<Option<Contact>, VerifyContactError> {
-    let (_, contact) = person(tx, account_id, member_id)
+    let (_, contact) = locked_person(tx, account_id, member_id)
         .await?
         .ok_or(VerifyContactError::NotFound)?;
     let Some(mut sent) = store::verification(tx, account_id, member_id).await? else {
@@ -203,29 +203,8 @@ async fn verify_locked(
     }
     store::delete_verification(tx, account_id, member_id).await?;
     let verified = contact.with_status(ContactStatus::Verified, None);
-    record(tx, locked, &verified).await?;
+    record_contact(tx, locked, &verified).await?;
     Ok(Some(verified))
-}
-
-/// Writes a contact and tells of it.
-async fn record(tx: &Transaction, locked: &mut LockedAccount, contact: &Contact) -> Result<(), Fault> {
-    store::save_contact(tx, contact).await?;
-    locked
-        .append_event(tx, EventKind::MemberUpdated, Some(contact.member_id))
-        .await
-}
-
-async fn person(
-    tx: &Transaction,
-    account_id: AccountId,
-    member_id: MemberId,
-) -> Result<Option<(Member, Contact)>, Fault> {
-    let Some(member) = store::member(tx, account_id, member_id).await? else {
-        return Ok(None);
-    };
-    let contact = store::contacts(tx, account_id, &[member_id]).await?.pop();
-    let contact = contact.ok_or_else(|| Fault::Internal("a member has no contact row".to_owned()))?;
-    Ok(Some((member, contact)))
 }
 
 /// Refuses unless the caller may change how this member is reached and what they are told: themselves, and who manages settings.

@@ -39,7 +39,7 @@ pub use error::{
 };
 pub use key_set::KeySetSource;
 pub use members::Members;
-pub(in crate::domain) use members::locked_member;
+pub(in crate::domain) use members::{locked_member, locked_person, record_contact};
 pub use model::{
     Account, AccountFilter, AccountPatch, ApiKey, Change, Contact, ContactPatch, ContactStatus,
     DEFAULT_SESSION_GRACE_HOURS, Installation, MAX_ACTIVE_API_KEYS, MAX_SESSION_GRACE_HOURS, Member, MemberFilter,

@@ -13,12 +13,13 @@ use crate::domain::ledger::sessions::Sessions;
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member::{locked_member, require_own_or_settings};
 use crate::domain::top_up::TopUps;
-use crate::primitives::actor::{Actor, Permission};
+use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::ids::{AccountId, AlertId, MemberId};
 use crate::primitives::page::{Page, PageRequest};
 
 use super::balance::{self, OF_ACCOUNT};
+use super::bounces;
 use super::causes::{Cause, Causes, Sources};
 use super::error::{MarkError, SendTestError};
 use super::model::{Alert, AlertKind, Channel, Facts, InboxItem, Severity};
@@ -225,7 +226,7 @@ impl Alerts {
         let mut keyset = store::inbox_keyset(member_id, conditions);
         narrow(&mut keyset, filter, request)?;
         let scan = keyset.scan(&self.database, account_id, request.limit).await?;
-        let page = scan.into_page(request, position, |row| store::inbox_mark(row))?;
+        let page = scan.into_page(request, position, store::inbox_mark)?;
         let ids: Vec<AlertId> = page.items.iter().map(|((_, id), _)| *id).collect();
         let mut alerts = store::alerts_by_id(&self.database, account_id, &ids).await?;
         let items = page.items.into_iter().filter_map(|(place, (read_at, archived_at))| {
@@ -280,15 +281,11 @@ impl Alerts {
         inbox_of: Option<MemberId>,
         ids: &[AlertId],
     ) -> Result<HashMap<AlertId, InboxItem>, QueryError> {
-        let marks = match inbox_of {
-            Some(member_id) => {
-                require_own_or_settings(actor, account_id, member_id)?;
-                Some(store::marks(&self.database, account_id, member_id, ids).await?)
-            }
-            None => {
-                require_all(actor, account_id)?;
-                None
-            }
+        self.check_inbox(actor, account_id, inbox_of)?;
+        let marks = if let Some(member_id) = inbox_of {
+            Some(store::marks(&self.database, account_id, member_id, ids).await?)
+        } else {
+            None
         };
         let alerts = store::alerts_by_id(&self.database, account_id, ids).await?;
         let item = |(id, alert): (AlertId, Alert)| {
@@ -306,6 +303,19 @@ impl Alerts {
             ))
         };
         Ok(alerts.into_iter().filter_map(item).collect())
+    }
+
+    /// Refuses unless the caller may see a member's inbox, or all of the account's alerts where no member is named.
+    pub fn check_inbox(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        inbox_of: Option<MemberId>,
+    ) -> Result<(), AccessError> {
+        match inbox_of {
+            Some(member_id) => require_own_or_settings(actor, account_id, member_id),
+            None => require_all(actor, account_id),
+        }
     }
 
     /// How many alerts in a member's inbox are neither read nor put away.
@@ -350,7 +360,7 @@ impl Alerts {
 }
 
 /// All alerts of an account are for those who manage its settings, and for keys that read its whole log.
-fn require_all(actor: &Actor, account_id: AccountId) -> Result<(), crate::primitives::actor::AccessError> {
+fn require_all(actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {
     actor
         .require(account_id, Permission::ManageSettings)
         .or_else(|_| actor.require(account_id, Permission::ReadCreditLog))
@@ -410,7 +420,7 @@ async fn mark_locked(
 /// Raises and ends what events say, in their order, and then looks at the balance as it is now.
 async fn react(tx: &Transaction, locked: &mut LockedAccount, causes: &Causes) -> Result<(), Fault> {
     let account_id = locked.header.account_id;
-    for cause in &causes.causes {
+    for cause in &causes.said {
         match cause {
             Cause::Raise(new) => {
                 raise(tx, locked, new).await?;
@@ -424,6 +434,9 @@ async fn react(tx: &Transaction, locked: &mut LockedAccount, causes: &Causes) ->
             }
             Cause::Status { status, sequence, at } => status_changed(tx, locked, *status, (*sequence, *at)).await?,
         }
+    }
+    if causes.members {
+        bounces::look(tx, locked).await?;
     }
     if let Some(sequence) = causes.balance {
         balance::look(tx, locked, sequence).await?;
@@ -483,8 +496,8 @@ impl From<Fault> for NoticeError {
     }
 }
 
-impl From<crate::primitives::actor::AccessError> for NoticeError {
-    fn from(_: crate::primitives::actor::AccessError) -> Self {
+impl From<AccessError> for NoticeError {
+    fn from(_: AccessError) -> Self {
         Self::Gone
     }
 }

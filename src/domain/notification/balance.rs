@@ -23,6 +23,10 @@ type Edges = HashMap<(AlertKind, MemberId), AlertId>;
 ///
 /// What was so between two looks and no longer is, is not told: nobody could do anything about it.
 pub(super) async fn look(tx: &Transaction, locked: &mut LockedAccount, sequence: i64) -> Result<(), Fault> {
+    if locked.header.balance_version == 0 {
+        // An account that has never had anything has not run out of it.
+        return Ok(());
+    }
     let edges = store::edges(tx, locked.header.account_id).await?;
     let thresholds = thresholds(tx, locked).await?;
     let open = OpenEdges {

@@ -35,9 +35,11 @@ pub(super) enum Cause {
 /// What a run of events says.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Causes {
-    pub(super) causes: Vec<Cause>,
+    pub(super) said: Vec<Cause>,
     /// The last event that may have changed who is low on credits.
     pub(super) balance: Option<i64>,
+    /// Whether members or their contacts may have changed.
+    pub(super) members: bool,
 }
 
 /// The rooms that are asked about what events name.
@@ -102,7 +104,8 @@ impl Named {
                 EventKind::AccountUpdated => of_account(event),
                 EventKind::MemberUpdated | EventKind::AlertRaised | EventKind::AlertsUpdated => Vec::new(),
             };
-            causes.causes.extend(said);
+            causes.said.extend(said);
+            causes.members |= event.kind == EventKind::MemberUpdated;
             // Whose threshold it is changes with members, too.
             if event.balance_version.is_some() || event.kind == EventKind::MemberUpdated {
                 causes.balance = Some(event.place.sequence);

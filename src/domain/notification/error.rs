@@ -2,6 +2,7 @@
 
 use crate::domain::database::MayFault;
 use crate::domain::fault::Fault;
+use crate::domain::member::StartVerificationError;
 use crate::primitives::actor::AccessError;
 
 use super::model::{AlertKind, Channel, NotificationSettings};
@@ -82,6 +83,48 @@ pub enum MarkError {
     Fault(#[from] Fault),
 }
 
+/// Why a delivery is not sent again. It stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ResendError {
+    /// The account is not the caller's.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// There is no such delivery, or it is not theirs to see.
+    #[error("this delivery does not exist")]
+    NotFound,
+    /// It cannot be sent again, for this reason.
+    #[error("this delivery cannot be sent again: {0}")]
+    NotResendable(&'static str),
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why no code is sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendVerificationError {
+    /// No code is made.
+    #[error(transparent)]
+    Start(#[from] StartVerificationError),
+    /// The mail system will not have it.
+    #[error("the mail system does not take mail for this address")]
+    Rejected(String),
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a bounce is not noted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BounceError {
+    /// There is no such account.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
 macro_rules! may_fault {
     ($($error:ident),* $(,)?) => {$(
         impl MayFault for $error {
@@ -95,4 +138,4 @@ macro_rules! may_fault {
     )*};
 }
 
-may_fault!(UpdateSettingsError, SendTestError, MarkError);
+may_fault!(UpdateSettingsError, SendTestError, MarkError, ResendError, BounceError);

@@ -9,13 +9,26 @@
 
 mod alerts;
 mod balance;
+mod bounces;
 mod causes;
+mod deliveries;
 mod error;
+mod links;
+mod mailer;
 pub mod model;
+mod outbox;
 mod raise;
 mod settings;
 mod store;
+mod verification;
+mod wording;
 
 pub use alerts::{AlertFilter, AlertPosition, Alerts, InboxMark, MOST_MARKED, Marked};
-pub use error::{MarkError, SendTestError, UpdateSettingsError};
+pub use deliveries::{Deliveries, DeliveriesOf, DeliveryFilter, DeliveryPosition};
+pub use error::{MarkError, ResendError, SendTestError, SendVerificationError, UpdateSettingsError};
+pub use links::Links;
+pub use mailer::{Mail, MailError, Mailer, Sending};
+pub use outbox::{Outbox, Post};
 pub use settings::Settings;
+pub use verification::Verification;
+pub use wording::{CodeSent, Letter, Reader, Told, Wording, Words};

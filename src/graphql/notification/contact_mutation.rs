@@ -38,6 +38,13 @@ pub(crate) struct VerifyContactInput {
     code: String,
 }
 
+/// Whose address to send a code to.
+#[derive(InputObject, Debug)]
+pub(crate) struct SendContactVerificationInput {
+    /// Whose contact; the viewer's when left out.
+    member_id: Option<ID>,
+}
+
 macro_rules! contact_payload {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -91,6 +98,17 @@ contact_payload! {
     VerifyContactPayload
 }
 
+contact_payload! {
+    /// What sendContactVerification answers.
+    SendContactVerificationPayload
+}
+
+async fn send_code(scope: &Scope, input: SendContactVerificationInput) -> Result<member::Contact, Failure> {
+    let (account_id, member_id) = member_for(scope, input.member_id.as_ref())?;
+    let verification = &scope.services.verification;
+    Ok(verification.send(scope.actor(), account_id, member_id).await?)
+}
+
 async fn update(scope: &Scope, input: UpdateContactInput) -> Result<member::Contact, Failure> {
     let (account_id, member_id) = member_for(scope, input.member_id.as_ref())?;
     let patch = member::ContactPatch {
@@ -127,6 +145,19 @@ impl ContactMutation {
         nullable(async {
             let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
             Ok(Some(UpdateContactPayload(outcome)))
+        })
+        .await
+    }
+
+    /// Sends a code to a member's address; give it to verifyContact. At most one a minute. [auth: OWN, or `MANAGE_SETTINGS`]
+    async fn send_contact_verification(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "To whom.")] input: SendContactVerificationInput,
+    ) -> Option<Result<SendContactVerificationPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(send_code(scope(ctx)?, input).await)?;
+            Ok(Some(SendContactVerificationPayload(outcome)))
         })
         .await
     }

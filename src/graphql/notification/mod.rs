@@ -2,11 +2,23 @@
 //!
 //! Called by the schema's roots. Shapes only: who is told what, and who may change it, is the domain's to say.
 
+mod alert;
+mod alert_mutation;
+mod alert_subscription;
 mod contact_mutation;
+mod delivery;
 mod settings;
 mod settings_mutation;
 
-pub(super) use contact_mutation::{ContactMutation, UpdateContactPayload, VerifyContactPayload};
+pub(super) use alert::{Alert, AlertConnection, AlertFilter, inbox, unread_count};
+pub(super) use alert_mutation::{
+    AlertMutation, ArchiveAlertsPayload, MarkAlertsReadPayload, ResendDeliveryPayload, SendTestNotificationPayload,
+};
+pub(super) use alert_subscription::{AlertEvent, AlertSubscription, AlertsEvent};
+pub(super) use contact_mutation::{
+    ContactMutation, SendContactVerificationPayload, UpdateContactPayload, VerifyContactPayload,
+};
+pub(super) use delivery::{Delivery, DeliveryConnection, DeliveryFilter, deliveries};
 pub(super) use settings::NotificationSettings;
 pub(super) use settings_mutation::{SettingsMutation, UpdateNotificationSettingsPayload};
 

@@ -42,9 +42,9 @@ async fn a_member_begins_with_the_defaults_and_what_is_said_stays_until_it_is_re
         (&json!(true), &json!(true), &json!(true))
     );
     assert_eq!(depleted["label"], "Out of credits by e-mail");
-    let charged = preference(&begun, "SESSION_CHARGED", "EMAIL");
+    let of_session = preference(&begun, "SESSION_CHARGED", "EMAIL");
     assert_eq!(
-        (&charged["enabled"], &charged["locked"]),
+        (&of_session["enabled"], &of_session["locked"]),
         (&json!(false), &json!(false))
     );
 
@@ -65,8 +65,8 @@ async fn a_member_begins_with_the_defaults_and_what_is_said_stays_until_it_is_re
     );
 
     // What is left out stays; null clears.
-    let reset = json!({ "preferences": [{ "kind": "SESSION_CHARGED", "channel": "EMAIL", "enabled": null }], "quietHours": null });
-    let reset = update(&mia.client, reset).await;
+    let back = json!({ "preferences": [{ "kind": "SESSION_CHARGED", "channel": "EMAIL", "enabled": null }], "quietHours": null });
+    let reset = update(&mia.client, back).await;
     let settings = &reset["notificationSettings"];
     assert_eq!(
         (&settings["quietHours"], &settings["lowBalanceThreshold"]),

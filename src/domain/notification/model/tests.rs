@@ -275,7 +275,11 @@ fn f54_a_second_mail_of_a_kind_waits_a_day_unless_what_the_first_told_of_has_end
         assert_eq!(verdict(kind, 0, true), held, "a storm");
     }
     assert_eq!(verdict(AlertKind::Test, 1, false), Verdict::Send(NOW));
-    assert_eq!(verdict(AlertKind::Test, 0, false), held, "nobody floods an address with tests");
+    assert_eq!(
+        verdict(AlertKind::Test, 0, false),
+        held,
+        "nobody floods an address with tests"
+    );
     let inbox = Case {
         last_mail: Some(LastMail {
             at: NOW,

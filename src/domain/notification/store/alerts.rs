@@ -15,7 +15,7 @@ use crate::primitives::ids::{AccountId, AlertId, EntryId, MemberId, SessionId, T
 
 use super::super::model::{Alert, AlertKind, Facts};
 
-const COLUMNS: &str = "id, kind, subject_id, facts, entry_id, session_id, top_up_id, raised_at, resolved_at";
+const COLUMNS: &str = "id, kind, severity, subject_id, facts, entry_id, session_id, top_up_id, raised_at, resolved_at";
 
 /// The account's alerts that meet `residuals`, by when they were raised.
 pub(in super::super) fn alerts_keyset(residuals: Vec<Condition>) -> Keyset<(i64, Uuid)> {

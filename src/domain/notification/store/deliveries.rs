@@ -32,8 +32,11 @@ const NEW: Columns = &[
     ("created_at", Kind::BigInt),
 ];
 
-const COLUMNS: &str = "id, alert_id, member_id, channel, status, suppressed_because, address, attempts, last_error, \
+const COLUMNS: &str = "id, alert_id, member_id, channel, kind, status, suppressed_because, address, attempts, last_error, \
      next_attempt_at, sent_at, created_at";
+
+/// With what conditions look at.
+const INBOX_COLUMNS: &str = "alert_id, created_at, channel, kind, severity, status, resolved_at, read_at, archived_at";
 
 /// What is in a member's inbox.
 const IN_INBOX: Condition = Condition::Plain("channel = 'IN_APP' AND status = 'SENT'");
@@ -81,12 +84,7 @@ pub(in super::super) fn inbox_keyset(member_id: MemberId, mut residuals: Vec<Con
         column: "member_id",
         value: member_id.uuid().into(),
     };
-    keyset(
-        of,
-        &["created_at", "alert_id"],
-        "created_at, alert_id, read_at, archived_at",
-        residuals,
-    )
+    keyset(of, &["created_at", "alert_id"], INBOX_COLUMNS, residuals)
 }
 
 fn keyset(
@@ -130,6 +128,19 @@ pub(in super::super) fn delivery(row: &Row, account_id: AccountId) -> Result<Del
         sent_at: instant("sent_at")?,
         created_at: Timestamp::from_millis(row.try_get("", "created_at")?),
     })
+}
+
+/// A delivery by id.
+pub(in super::super) async fn delivery_by_id(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+    id: DeliveryId,
+) -> Result<Option<Delivery>, Fault> {
+    let sql = format!("SELECT {COLUMNS} FROM delivery WHERE account_id = $1 AND id = $2");
+    let values: [Value; 2] = [account_id.number().into(), id.uuid().into()];
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    let row = connection.query_one_raw(statement).await?;
+    row.map(|row| delivery(&row, account_id)).transpose()
 }
 
 /// When an alert was read and put away, from the row of an inbox.
@@ -271,7 +282,9 @@ pub(in super::super) async fn mark(
         Meant::These(ids) => {
             const IDS: Columns = &[("id", Kind::Uuid)];
             let mut rows = Rows::new(IDS);
-            ids.iter().for_each(|id| rows.push([id.uuid().into()]));
+            for id in ids {
+                rows.push([id.uuid().into()]);
+            }
             values.push(rows.value());
             format!("alert_id IN (SELECT r.id FROM {})", rows.relation(backend, 5))
         }
@@ -301,7 +314,9 @@ pub(in super::super) async fn in_inbox(
     const IDS: Columns = &[("id", Kind::Uuid)];
     let backend = tx.get_database_backend();
     let mut ids = Rows::new(IDS);
-    alert_ids.iter().for_each(|id| ids.push([id.uuid().into()]));
+    for id in alert_ids {
+        ids.push([id.uuid().into()]);
+    }
     let relation = ids.relation(backend, 3);
     let sql = format!(
         "SELECT d.alert_id FROM delivery d WHERE d.account_id = $1 AND d.member_id = $2 AND d.channel = 'IN_APP' \

@@ -24,7 +24,9 @@ pub(in super::super) async fn settings(
     member_ids: &[MemberId],
 ) -> Result<HashMap<MemberId, NotificationSettings>, Fault> {
     let mut ids = Rows::new(IDS);
-    member_ids.iter().for_each(|id| ids.push([id.uuid().into()]));
+    for id in member_ids {
+        ids.push([id.uuid().into()]);
+    }
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -36,7 +38,7 @@ pub(in super::super) async fn settings(
     let statement = Statement::from_sql_and_values(backend, sql, [ids.value(), account_id.number().into()]);
     let rows = notification_settings::Entity::find().from_raw_sql(statement);
     let rows = rows.all(connection).await?.into_iter();
-    rows.map(|row| from_row(row).map(|settings| (settings.member_id, settings)))
+    rows.map(|row| from_row(&row).map(|settings| (settings.member_id, settings)))
         .collect()
 }
 
@@ -90,7 +92,7 @@ fn from_json(json: &str) -> Result<BTreeMap<(AlertKind, Channel), bool>, Fault> 
         .collect()
 }
 
-fn from_row(row: notification_settings::Model) -> Result<NotificationSettings, Fault> {
+fn from_row(row: &notification_settings::Model) -> Result<NotificationSettings, Fault> {
     let time = |minutes: i32| LocalTime::from_minutes(minutes).ok_or_else(|| unreadable("time", &minutes.to_string()));
     let quiet_hours = match (row.quiet_start, row.quiet_end) {
         (Some(start), Some(end)) => Some(QuietHours {
