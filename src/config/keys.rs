@@ -51,6 +51,14 @@ pub(super) const KEYS: &[Key] = &[
         about: "How clients reach this server: what links to exports begin with. The address listened on when not set.",
     },
     Key {
+        path: "app_url",
+        default: None,
+        form: Form::Text,
+        allowed: "a URL that begins with http:// or https://",
+        about: "The page of your application that alerts lead to. Which action and which alert is added to it as a query, such as \
+                ?action=TOP_UP&alert=alr_… Without it, alerts have no links.",
+    },
+    Key {
         path: "data_dir",
         default: Some("data"),
         form: Form::Text,
@@ -177,14 +185,6 @@ pub(super) const KEYS: &[Key] = &[
         allowed: "the path of a directory",
         about: "Texts of your own: en.toml, de.toml or another language's, mail.txt and mail.html. Those that are not there are \
                 the built-in ones.",
-    },
-    Key {
-        path: "app_url",
-        default: None,
-        form: Form::Text,
-        allowed: "a URL that begins with http:// or https://",
-        about: "The page of your application that alerts lead to. Which action and which alert is added to it as a query, such as \
-                ?action=TOP_UP&alert=alr_… Without it, alerts have no links.",
     },
     Key {
         path: "log.level",
