@@ -109,6 +109,14 @@ live_clients() {
         (cd tests/clients && npm ci --no-audit --no-fund --loglevel=error && npm run --silent "$1")
 }
 
+mail() {
+    if ! python3 -c 'import ensurepip' 2>/dev/null || ! command -v openssl >/dev/null; then
+        reason="python3 with venv, and openssl, are not installed"
+        return 64
+    fi
+    cargo build --locked --quiet && scripts/mail.sh
+}
+
 trap 'stop_postgres' EXIT
 # Some tests go to both databases by themselves, and find this one by its variable.
 if find_or_start_postgres; then
@@ -126,6 +134,7 @@ stage "audits of GraphQL over HTTP (npm graphql-http)" audit_http
 stage "sockets, with their reference client (npm graphql-ws)" live_clients sockets
 stage "event streams, with their reference client (npm graphql-sse)" live_clients event_streams
 stage "the example's helper beneath graphql-ws, urql and Apollo Client" live_clients live
+stage "mail through an SMTP server" mail
 
 printf '\n=== Summary after %s s\n' "$((SECONDS - started))"
 [ ${#passed[@]} -eq 0 ] || printf '  passed   %s\n' "${passed[@]}"

@@ -14,6 +14,8 @@ use crate::adapters::gateway::NoGateway;
 use crate::adapters::gateway::simulated::SimulatedGateway;
 use crate::adapters::gateway::stripe::{Stripe, StripeSettings};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
+use crate::adapters::mailer::{FileMailer, InvalidSender, InvalidSmtpUrl, Sender, SmtpMailer};
+use crate::adapters::wording::{TemplateError, Templates};
 use crate::config::{AuthSettings, DocumentSettings, GatewayKind, LiveSettings, Settings};
 use crate::domain::Services;
 use crate::domain::database::Database;
@@ -25,8 +27,9 @@ use crate::domain::ledger::model::Policy;
 use crate::domain::ledger::sessions::Sessions;
 use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
 use crate::domain::member::{
-    Accounts, ApiKeys, KeySetSource, Members, SignIn, SignInSettings, Standing, open_installation,
+    Accounts, ApiKeys, Contacts, KeySetSource, Members, SignIn, SignInSettings, Standing, open_installation,
 };
+use crate::domain::notification::{self, Links, Mailer, Post, Wording};
 use crate::domain::top_up::gateway::PaymentGateway;
 use crate::domain::top_up::{
     AutoTopUps, Charging, Desk, PaymentMethods, ReceiveError, Reconciler, Refunding, TopUps, Webhooks,
@@ -88,6 +91,15 @@ pub enum StartError {
     /// The simulated payment gateway's file cannot be read.
     #[error("cannot read what the simulated payment gateway remembers: {0}")]
     SimulatedGateway(#[from] std::io::Error),
+    /// Mail cannot be sent so.
+    #[error("setting mail.smtp_url {0}")]
+    SmtpUrl(#[from] InvalidSmtpUrl),
+    /// Mail cannot be from there.
+    #[error("setting mail.from {0}")]
+    MailFrom(#[from] InvalidSender),
+    /// Mail cannot be written so.
+    #[error("setting mail.templates: {0}")]
+    Templates(#[from] TemplateError),
     /// The database does not answer.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -141,20 +153,38 @@ impl App {
         let api_keys = ApiKeys::new(time(), handle());
         let (simulated_gateway, gateway) = open_gateway(settings, &clock)?;
         let desk = Desk::new(time(), handle(), ledger.clone(), gateway);
+        let (credit_log, sessions) = (CreditLog::new(handle()), Sessions::new(handle()));
+        let top_ups = TopUps::new(desk.clone());
+        let contacts = Contacts::new(ledger.clone());
+        let post = post(settings)?;
         let services = Services {
             accounts: Accounts::new(time(), handle(), ledger.clone()),
             members: Members::new(handle(), ledger.clone()),
+            deliveries: notification::Deliveries::new(handle(), ledger.clone()),
+            verification: notification::Verification::new(contacts.clone(), time(), post.clone()),
+            outbox: notification::Outbox::new((handle(), time()), ledger.clone(), post.clone()),
+            wording: post.wording,
+            links: post.links,
+            contacts,
+            notification_settings: notification::Settings::new(handle(), ledger.clone()),
             sign_in: SignIn::new(time(), handle(), api_keys.clone(), sign_in_settings),
             standing: Standing::new(time(), handle()),
-            top_ups: TopUps::new(desk.clone()),
             payment_methods: PaymentMethods::new(desk.clone()),
             auto_top_ups: AutoTopUps::new(desk.clone()),
             charging: Charging::new(desk.clone()),
             refunding: Refunding::new(desk.clone()),
             webhooks: Webhooks::new(desk.clone()),
             reconciler: Reconciler::new(desk),
-            credit_log: CreditLog::new(handle()),
-            sessions: Sessions::new(handle()),
+            alerts: notification::Alerts::new(
+                (handle(), time()),
+                ledger.clone(),
+                credit_log.clone(),
+                sessions.clone(),
+                top_ups.clone(),
+            ),
+            top_ups,
+            credit_log,
+            sessions,
             lots: Lots::new(handle()),
             events: Events::new(handle(), installation.epoch, hub),
             api_keys,
@@ -304,6 +334,22 @@ fn open_gateway(settings: &Settings, clock: &Clock) -> Result<Gateway, StartErro
             (Some(gateway.clone()), Arc::new(gateway))
         }
     })
+}
+
+/// What members are written with.
+fn post(settings: &Settings) -> Result<Post, StartError> {
+    let mail = &settings.mail;
+    let sender = Sender::parse(&mail.from)?;
+    let mailer: Arc<dyn Mailer> = if let Some(url) = &mail.smtp_url {
+        Arc::new(SmtpMailer::new(url.reveal(), sender)?)
+    } else {
+        let folder = settings.data_dir.join("mail");
+        tracing::info!(folder = %folder.display(), "no mail.smtp_url is set: mails are written as files");
+        Arc::new(FileMailer::new(&folder, sender))
+    };
+    let wording: Arc<dyn Wording> = Arc::new(Templates::load(mail.templates.as_deref())?);
+    let links = Links::new(settings.app_url.clone());
+    Ok(Post { mailer, wording, links })
 }
 
 fn engine_settings(database: &Database, settings: &Settings) -> EngineSettings {

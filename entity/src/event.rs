@@ -26,6 +26,8 @@ pub struct Model {
     pub top_up_id: Option<Uuid>,
     /// The member it is about, or whose session or entry it is.
     pub member_id: Option<Uuid>,
+    /// The alert it is about.
+    pub alert_id: Option<Uuid>,
     /// The new status of the session, top-up or account.
     pub status: Option<String>,
     /// The balance's version after it.

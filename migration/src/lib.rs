@@ -25,6 +25,8 @@ mod m20261124_083300_create_top_up_attempt;
 mod m20261124_083400_create_auto_top_up;
 mod m20261124_083500_create_top_up_refund;
 mod m20261124_083600_create_webhook_inbox;
+mod m20261124_090000_create_notification_settings;
+mod m20261124_090100_create_alert;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -54,6 +56,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_083400_create_auto_top_up::Migration),
             Box::new(m20261124_083500_create_top_up_refund::Migration),
             Box::new(m20261124_083600_create_webhook_inbox::Migration),
+            Box::new(m20261124_090000_create_notification_settings::Migration),
+            Box::new(m20261124_090100_create_alert::Migration),
         ]
     }
 }

@@ -4,3 +4,5 @@ pub mod bus;
 pub mod database;
 pub mod gateway;
 pub mod key_set;
+pub mod mailer;
+pub mod wording;

@@ -52,6 +52,14 @@ pub(super) const KEYS: &[Key] = &[
         about: "How clients reach this server: what links to exports begin with. The address listened on when not set.",
     },
     Key {
+        path: "app_url",
+        default: None,
+        form: Form::Text,
+        allowed: "a URL that begins with http:// or https://",
+        about: "The page of your application that alerts lead to. Which action and which alert is added to it as a query, such as \
+                ?action=TOP_UP&alert=alr_… Without it, alerts have no links.",
+    },
+    Key {
         path: "data_dir",
         default: Some("data"),
         form: Form::Text,
@@ -326,6 +334,28 @@ pub(super) const KEYS: &[Key] = &[
         form: Form::Number,
         allowed: "a number from 10 to 600000",
         about: "Milliseconds for a client to take what it is sent.",
+    },
+    Key {
+        path: "mail.smtp_url",
+        default: None,
+        form: Form::SecretUrl,
+        allowed: "a URL such as smtps://user:password@mail.example.com or smtp://mail.example.com:587?tls=required",
+        about: "The server that mail is handed to. When not set, mails are written as .eml files into data_dir/mail.",
+    },
+    Key {
+        path: "mail.from",
+        default: Some("Ledgerbell <ledgerbell@localhost.localdomain>"),
+        form: Form::Text,
+        allowed: "an address such as Credits <credits@example.com>",
+        about: "Who mail is from. Set it together with mail.smtp_url.",
+    },
+    Key {
+        path: "mail.templates",
+        default: None,
+        form: Form::Text,
+        allowed: "the path of a directory",
+        about: "Texts of your own: en.toml, de.toml or another language's, mail.txt and mail.html. Those that are not there are \
+                the built-in ones.",
     },
     Key {
         path: "log.level",

@@ -97,6 +97,10 @@ pub struct Settings {
     pub live: LiveSettings,
     /// How cards are charged.
     pub gateway: GatewaySettings,
+    /// How mail is written and sent.
+    pub mail: MailSettings,
+    /// The page that alerts lead to.
+    pub app_url: Option<String>,
     /// Directives for what is logged.
     pub log_level: String,
     /// How it is logged.
@@ -124,6 +128,17 @@ pub struct AuthSettings {
     pub issuer: Option<String>,
     /// The audience that tokens must name.
     pub audience: Option<String>,
+}
+
+/// How mail is written and sent.
+#[derive(Clone, Debug)]
+pub struct MailSettings {
+    /// The server; may hold a password. Files when `None`.
+    pub smtp_url: Option<Secret>,
+    /// Who mail is from.
+    pub from: String,
+    /// Texts of the operator's own.
+    pub templates: Option<PathBuf>,
 }
 
 /// How commands are gathered into transactions.
@@ -314,6 +329,12 @@ impl Settings {
                 write_timeout: read.millis("live.write_timeout_ms")?,
             },
             gateway: read_gateway(read, development)?,
+            mail: MailSettings {
+                smtp_url: read.url("mail.smtp_url", &["smtp://", "smtps://"])?.map(Secret),
+                from: read.required("mail.from")?.to_owned(),
+                templates: read.text("mail.templates")?.map(PathBuf::from),
+            },
+            app_url: read.url("app_url", &["http://", "https://"])?,
             log_level: {
                 let level = read.required("log.level")?;
                 if level.parse::<tracing_subscriber::EnvFilter>().is_err() {

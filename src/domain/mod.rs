@@ -8,6 +8,7 @@ pub mod event;
 pub mod fault;
 pub mod ledger;
 pub mod member;
+pub mod notification;
 pub mod top_up;
 
 use crate::primitives::clock::Clock;
@@ -45,6 +46,22 @@ pub struct Services {
     pub accounts: member::Accounts,
     /// The people of accounts.
     pub members: member::Members,
+    /// How members are reached.
+    pub contacts: member::Contacts,
+    /// What members want to be told of.
+    pub notification_settings: notification::Settings,
+    /// What members are told.
+    pub alerts: notification::Alerts,
+    /// What became of alerts on their way.
+    pub deliveries: notification::Deliveries,
+    /// Codes that show that mail arrives.
+    pub verification: notification::Verification,
+    /// Mail on its way.
+    pub outbox: notification::Outbox,
+    /// Puts alerts into words.
+    pub wording: std::sync::Arc<dyn notification::Wording>,
+    /// Where alerts lead.
+    pub links: notification::Links,
     /// Keys of integrations.
     pub api_keys: member::ApiKeys,
     /// From credentials to actors.

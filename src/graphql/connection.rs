@@ -6,7 +6,9 @@ use uuid::Uuid;
 use super::errors::ApiError;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::cursor::CursorScope;
-use crate::primitives::ids::{AccountId, LotId, MemberId, SessionId, TopUpDecisionId, TopUpId};
+use crate::primitives::ids::{
+    AccountId, AlertId, DeliveryId, LotId, MemberId, SessionId, TopUpDecisionId, TopUpId,
+};
 use crate::primitives::page::{Page, PageRequest};
 
 /// Where a page stands in its list.
@@ -80,7 +82,7 @@ macro_rules! timed_position {
     )*};
 }
 
-timed_position!(SessionId LotId MemberId TopUpId TopUpDecisionId);
+timed_position!(SessionId LotId MemberId TopUpId TopUpDecisionId AlertId DeliveryId);
 
 /// Relay's four arguments, as they came.
 #[derive(Debug, Default)]

@@ -17,11 +17,13 @@ use crate::domain::ledger::credit_log::{Entry, LotDraw};
 use crate::domain::ledger::model::Lot;
 use crate::domain::ledger::sessions::SessionView;
 use crate::domain::member::{Account, ApiKey, Contact, Member};
+use crate::domain::notification::model::{InboxItem, NotificationSettings};
 use crate::domain::top_up::TopUp;
 use crate::domain::top_up::model::{Attempt, PaymentMethod, StoredDecision};
 use crate::primitives::actor::{AccessError, Actor};
 use crate::primitives::ids::{
-    AccountId, ApiKeyId, EntryId, LotId, MemberId, PaymentMethodId, SessionId, TopUpAttemptId, TopUpDecisionId, TopUpId,
+    AccountId, AlertId, ApiKeyId, EntryId, LotId, MemberId, PaymentMethodId, SessionId, TopUpAttemptId, TopUpDecisionId,
+    TopUpId,
 };
 
 /// Where the loaders read, and for whom.
@@ -32,6 +34,7 @@ struct Source {
 
 /// The loaders of one request.
 ///
+/// A delivery's alert is shown to whoever sees the delivery.
 /// Those `of_command` show what a command has made, or was refused because of, to whoever was allowed to give it: the permission of
 /// the command is enough, and has been looked at.
 pub(super) struct Loaders(DataLoader<Source>);
@@ -87,6 +90,10 @@ loaded! {
         |source, account_id, ids| source.services.members.find_by_ids(&source.actor, account_id, &ids).await;
     ContactKey(MemberId) => contact -> Contact =
         |source, account_id, ids| source.services.members.contacts(&source.actor, account_id, &ids).await;
+    SettingsKey(MemberId) => notification_settings -> NotificationSettings =
+        |source, account_id, ids| source.services.notification_settings.of_members(&source.actor, account_id, &ids).await;
+    DeliveredAlertKey(AlertId) => delivered_alert -> InboxItem =
+        |source, account_id, ids| source.services.alerts.by_ids(&Actor::System, account_id, None, &ids).await;
     EntryKey(EntryId) => entry -> Entry =
         |source, account_id, ids| source.services.credit_log.entries_by_id(&source.actor, account_id, &ids).await;
     SessionEntriesKey(SessionId) => entries_of_session -> Vec<Entry> =

@@ -17,6 +17,7 @@ mod live;
 mod loaders;
 mod member;
 mod node;
+mod notification;
 mod payload;
 mod refusals;
 mod scalars;
@@ -54,6 +55,9 @@ pub struct Mutation(
     ledger::CreditMutation,
     member::ApiKeyMutation,
     top_up::TopUpMutation,
+    notification::SettingsMutation,
+    notification::ContactMutation,
+    notification::AlertMutation,
 );
 
 /// What can be followed. Every event carries a cursor. With `after`, all that came since that cursor is sent, then what happens:
@@ -63,6 +67,7 @@ pub struct Subscription(
     ledger::LedgerSubscription,
     member::AccountSubscription,
     top_up::TopUpSubscription,
+    notification::AlertSubscription,
 );
 
 type Inner = async_graphql::Schema<Query, Mutation, Subscription>;

@@ -7,12 +7,13 @@ use super::context::scope;
 use super::errors::{ApiError, found, nullable};
 use super::ledger::{Balance, CreditEntry, CreditLot, Session, at_most_100};
 use super::member::{Account, ApiKey, Contact, Member};
+use super::notification::{Alert, Delivery, NotificationSettings};
 use super::top_up::{AutoTopUp, PaymentMethod, TopUp, TopUpAttempt, TopUpDecision};
-use crate::domain::member::may_see_contact;
+use crate::domain::member::{may_see_contact, require_own_or_settings};
 use crate::primitives::actor::Permission;
 use crate::primitives::ids::{
-    ApiKeyId, EntryId, GlobalId, IdKind, LotId, MemberId, PaymentMethodId, SessionId, TopUpAttemptId, TopUpDecisionId,
-    TopUpId,
+    AlertId, ApiKeyId, DeliveryId, EntryId, GlobalId, IdKind, LotId, MemberId, PaymentMethodId, SessionId, TopUpAttemptId,
+    TopUpDecisionId, TopUpId,
 };
 
 /// A thing with an id by which it can be asked for again.
@@ -32,6 +33,9 @@ pub(super) enum Node {
     Member(Member),
     Contact(Contact),
     ApiKey(ApiKey),
+    NotificationSettings(NotificationSettings),
+    Alert(Alert),
+    Delivery(Delivery),
 }
 
 /// The thing that an id names, if it exists for the caller.
@@ -85,6 +89,33 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
         IdKind::TopUp => {
             let top_up = loaders.top_up(account_id, TopUpId::from_uuid(uuid)).await?;
             top_up.map(|top_up| TopUp::new(top_up).into())
+        }
+        IdKind::NotificationSettings => {
+            let member_id = MemberId::from_uuid(uuid);
+            if !scope.actor().reaches(account_id) || loaders.member(account_id, member_id).await?.is_none() {
+                return Ok(None);
+            }
+            require_own_or_settings(scope.actor(), account_id, member_id)?;
+            let settings = loaders.notification_settings(account_id, member_id).await?;
+            settings.map(|settings| NotificationSettings::new(settings).into())
+        }
+        IdKind::Alert => {
+            let alert_id = AlertId::from_uuid(uuid);
+            let alerts = &scope.services.alerts;
+            let inbox_of = scope.actor().member_id();
+            let alert = found(alerts.by_ids(scope.actor(), account_id, inbox_of, &[alert_id]).await)?;
+            alert
+                .and_then(|mut alerts| alerts.remove(&alert_id))
+                .map(|alert| Alert::new(alert).into())
+        }
+        IdKind::Delivery => {
+            let deliveries = &scope.services.deliveries;
+            let delivery = deliveries
+                .find(scope.actor(), account_id, DeliveryId::from_uuid(uuid))
+                .await;
+            found(delivery)?
+                .flatten()
+                .map(|delivery| Delivery::new(delivery).into())
         }
         IdKind::ApiKey => {
             let api_keys = &scope.services.api_keys;

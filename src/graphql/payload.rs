@@ -12,6 +12,10 @@ use super::member::{
     RemoveMemberPayload, RevokeApiKeyPayload, UnfreezeAccountPayload, UpdateAccountPayload, UpdateMemberPayload,
     UpsertMemberPayload,
 };
+use super::notification::{
+    ArchiveAlertsPayload, MarkAlertsReadPayload, ResendDeliveryPayload, SendContactVerificationPayload,
+    SendTestNotificationPayload, UpdateContactPayload, UpdateNotificationSettingsPayload, VerifyContactPayload,
+};
 use super::refusals::{Failure, Present, UserError};
 use super::top_up::{
     AddPaymentMethodPayload, CancelTopUpPayload, CreateTopUpPayload, RefundTopUpPayload, RemovePaymentMethodPayload,
@@ -57,6 +61,14 @@ pub(super) enum MutationPayload {
     AddPaymentMethod(AddPaymentMethodPayload),
     SetDefaultPaymentMethod(SetDefaultPaymentMethodPayload),
     RemovePaymentMethod(RemovePaymentMethodPayload),
+    UpdateNotificationSettings(UpdateNotificationSettingsPayload),
+    UpdateContact(UpdateContactPayload),
+    VerifyContact(VerifyContactPayload),
+    SendContactVerification(SendContactVerificationPayload),
+    SendTestNotification(SendTestNotificationPayload),
+    ResendDelivery(ResendDeliveryPayload),
+    MarkAlertsRead(MarkAlertsReadPayload),
+    ArchiveAlerts(ArchiveAlertsPayload),
 }
 
 /// How a mutation ended, short of a fault.

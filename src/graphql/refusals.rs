@@ -9,9 +9,12 @@ use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::LedgerError;
 use crate::domain::ledger::model::Refusal;
 use crate::domain::member::{
-    Account, AddMemberError, CreateAccountError, CreateApiKeyError, InvalidInput, Member, RemoveMemberError,
-    RevokeApiKeyError, UpdateAccountError, UpdateMemberError, UpsertMemberError,
+    Account, AddMemberError, Contact, CreateAccountError, CreateApiKeyError, InvalidInput, Member, RemoveMemberError,
+    RevokeApiKeyError, StartVerificationError, UpdateAccountError, UpdateContactError, UpdateMemberError,
+    UpsertMemberError, VerifyContactError,
 };
+use crate::domain::notification::model::NotificationSettings;
+use crate::domain::notification::{MarkError, ResendError, SendTestError, SendVerificationError, UpdateSettingsError};
 use crate::domain::top_up::{AutoTopUpView, TopUp};
 use crate::primitives::actor::AccessError;
 use crate::primitives::credits::Credits;
@@ -134,6 +137,8 @@ pub(super) enum Present {
     Member(Box<Member>),
     TopUp(Box<TopUp>),
     AutoTopUp(Box<AutoTopUpView>),
+    Contact(Box<Contact>),
+    Settings(Box<NotificationSettings>),
 }
 
 /// Why a mutation did not do what it was asked.
@@ -372,11 +377,7 @@ impl From<UpdateMemberError> for Failure {
             UpdateMemberError::Invalid(error) => error.into(),
             UpdateMemberError::NotFound => Self::not_found("memberId", "member"),
             UpdateMemberError::OwnersOnly => owners_only(),
-            UpdateMemberError::MemberRemoved => Self::new(
-                UserErrorCode::MemberRemoved,
-                Some("memberId"),
-                "this member was removed from the team",
-            ),
+            UpdateMemberError::MemberRemoved => member_removed(),
             UpdateMemberError::LastOwner => last_owner(),
             UpdateMemberError::ExternalIdTaken(member) => external_id_taken("member").with(Present::Member(member)),
             UpdateMemberError::VersionConflict(member) => version_conflict().with(Present::Member(member)),
@@ -393,6 +394,120 @@ impl From<RemoveMemberError> for Failure {
             RemoveMemberError::OwnersOnly => owners_only(),
             RemoveMemberError::LastOwner => last_owner(),
             RemoveMemberError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+fn member_removed() -> Failure {
+    Failure::new(
+        UserErrorCode::MemberRemoved,
+        Some("memberId"),
+        "this member was removed from the team",
+    )
+}
+
+impl From<UpdateContactError> for Failure {
+    fn from(error: UpdateContactError) -> Self {
+        match error {
+            UpdateContactError::Access(error) => error.into(),
+            UpdateContactError::Invalid(error) => error.into(),
+            UpdateContactError::NotFound => Self::not_found("memberId", "member"),
+            UpdateContactError::MemberRemoved => member_removed(),
+            UpdateContactError::VersionConflict(contact) => version_conflict().with(Present::Contact(contact)),
+            UpdateContactError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<VerifyContactError> for Failure {
+    fn from(error: VerifyContactError) -> Self {
+        match error {
+            VerifyContactError::Access(error) => error.into(),
+            VerifyContactError::NotFound => Self::not_found("memberId", "member"),
+            VerifyContactError::CodeInvalid => Self::new(UserErrorCode::CodeInvalid, Some("code"), error.to_string()),
+            VerifyContactError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<SendVerificationError> for Failure {
+    fn from(error: SendVerificationError) -> Self {
+        let message = error.to_string();
+        let invalid = |message: String| Self::new(UserErrorCode::ContactInvalid, Some("memberId"), message);
+        match error {
+            SendVerificationError::Start(error) => match error {
+                StartVerificationError::Access(error) => error.into(),
+                StartVerificationError::NotFound => Self::not_found("memberId", "member"),
+                StartVerificationError::NoAddress | StartVerificationError::AlreadyVerified => invalid(message),
+                StartVerificationError::TooSoon { retry_after_seconds } => Self::Refused(
+                    UserError {
+                        retry_after_seconds: Some(i32::try_from(retry_after_seconds).unwrap_or(i32::MAX)),
+                        ..UserError::new(UserErrorCode::RateLimited, None, message)
+                    },
+                    None,
+                ),
+                StartVerificationError::Fault(fault) => fault.into(),
+            },
+            SendVerificationError::Rejected(_) => invalid(message),
+            SendVerificationError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<SendTestError> for Failure {
+    fn from(error: SendTestError) -> Self {
+        match error {
+            SendTestError::Access(error) => error.into(),
+            SendTestError::NotFound => Self::not_found("memberId", "member"),
+            SendTestError::MemberRemoved => member_removed(),
+            SendTestError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<ResendError> for Failure {
+    fn from(error: ResendError) -> Self {
+        match error {
+            ResendError::Access(error) => error.into(),
+            ResendError::NotFound => Self::not_found("deliveryId", "delivery"),
+            ResendError::NotResendable(_) => Self::new(
+                UserErrorCode::DeliveryNotResendable,
+                Some("deliveryId"),
+                error.to_string(),
+            ),
+            ResendError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<MarkError> for Failure {
+    fn from(error: MarkError) -> Self {
+        match error {
+            MarkError::Access(error) => error.into(),
+            MarkError::TooMany => Self::invalid("alertIds", error.to_string()),
+            MarkError::NotFound { at: Some(at) } => Self::not_found(&format!("alertIds.{at}"), "alert"),
+            MarkError::NotFound { at: None } => Self::not_found("upTo", "alert"),
+            MarkError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<UpdateSettingsError> for Failure {
+    fn from(error: UpdateSettingsError) -> Self {
+        let message = error.to_string();
+        match error {
+            UpdateSettingsError::Access(error) => error.into(),
+            UpdateSettingsError::NotFound => Self::not_found("memberId", "member"),
+            UpdateSettingsError::MemberRemoved => member_removed(),
+            UpdateSettingsError::Preferences(_) => Self::invalid("preferences", message),
+            UpdateSettingsError::Threshold => Self::invalid("lowBalanceThreshold", message),
+            UpdateSettingsError::QuietHours => Self::invalid("quietHours", message),
+            UpdateSettingsError::Locked { at, .. } => {
+                let field = format!("preferences.{at}.enabled");
+                Self::new(UserErrorCode::PreferenceLocked, Some(&field), message)
+            }
+            UpdateSettingsError::VersionConflict(settings) => version_conflict().with(Present::Settings(settings)),
+            UpdateSettingsError::Fault(fault) => fault.into(),
         }
     }
 }

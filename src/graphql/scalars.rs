@@ -8,6 +8,7 @@ use rust_decimal::Decimal as ExactDecimal;
 
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
+use crate::primitives::local_time::LocalTime;
 use crate::primitives::money::Currency;
 
 /// What each scalar looks like, for messages about input that does not.
@@ -21,6 +22,7 @@ pub(super) fn expected_form(scalar: &str) -> Option<&'static str> {
         "LiveCursor" => "a live cursor that this service handed out",
         "Int64" => "a whole number as a string, such as \"42\"",
         "Date" => "a calendar day such as \"2026-03-01\"",
+        "LocalTime" => "a time of day such as \"22:00\"",
         "TimeZone" => "an IANA time zone such as \"Europe/Berlin\"",
         "Currency" => "an ISO 4217 currency code in capitals, such as \"EUR\"",
         _ => return None,
@@ -214,6 +216,24 @@ impl ScalarType for TimeZone {
 
     fn to_value(&self) -> Value {
         Value::String(self.0.name().to_owned())
+    }
+}
+
+/// HH:MM, 24 hours.
+#[Scalar(name = "LocalTime")]
+impl ScalarType for LocalTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        text(&value)
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| refused("LocalTime"))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        text(value).is_some_and(|text| text.parse::<Self>().is_ok())
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.to_string())
     }
 }
 

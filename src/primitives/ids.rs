@@ -105,10 +105,16 @@ pub enum IdKind {
     AutoTopUp,
     /// `dec_`: what an evaluation of that rule came to.
     TopUpDecision,
+    /// `set_`: a member's notification settings; carries the member's UUID.
+    NotificationSettings,
+    /// `alr_`: an alert.
+    Alert,
+    /// `dlv_`: a delivery of an alert.
+    Delivery,
 }
 
 impl IdKind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 16] = [
         Self::Account,
         Self::Balance,
         Self::Member,
@@ -122,6 +128,9 @@ impl IdKind {
         Self::PaymentMethod,
         Self::AutoTopUp,
         Self::TopUpDecision,
+        Self::NotificationSettings,
+        Self::Alert,
+        Self::Delivery,
     ];
 
     const fn prefix(self) -> &'static str {
@@ -139,6 +148,9 @@ impl IdKind {
             Self::PaymentMethod => "pm_",
             Self::AutoTopUp => "atu_",
             Self::TopUpDecision => "dec_",
+            Self::NotificationSettings => "set_",
+            Self::Alert => "alr_",
+            Self::Delivery => "dlv_",
         }
     }
 
@@ -262,6 +274,10 @@ uuid_ids! {
     PaymentMethodId is PaymentMethod;
     /// What an evaluation of the auto top-up rule came to, within its account.
     TopUpDecisionId is TopUpDecision;
+    /// An alert, within its account.
+    AlertId is Alert;
+    /// A delivery of an alert, within its account.
+    DeliveryId is Delivery;
 }
 
 /// Randomness drawn once for a command, from which all ids that the command makes are derived.

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod credits;
 pub mod cursor;
 pub mod ids;
+pub mod local_time;
 pub mod money;
 pub mod page;
 pub mod text_enum;

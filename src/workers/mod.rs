@@ -4,8 +4,10 @@
 //! database again after a crash, and several processes may run the same one. A worker that panics is started again after a
 //! pause that grows, so that one that dies at once does not spin.
 
+mod alert_watch;
 mod key_use;
 mod live_poll;
+mod mail;
 mod sweeper;
 mod top_ups;
 
@@ -17,8 +19,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::Services;
 
+pub use alert_watch::AlertWatch;
 pub use key_use::KeyUse;
 pub use live_poll::LivePoll;
+pub use mail::MailRound;
 pub use sweeper::Sweeper;
 pub use top_ups::TopUpWork;
 
@@ -43,6 +47,8 @@ impl Workers {
         let live_poll = LivePoll::new(services.clone());
         let top_ups = TopUpWork::new(services.clone());
         let (charging, rules, webhooks) = (top_ups.clone(), top_ups.clone(), top_ups.clone());
+        let alert_watch = AlertWatch::new(services.clone());
+        let mail = MailRound::new(services.outbox.clone());
         let keepers = vec![
             tokio::spawn(keep_running("sweeper", stop.clone(), move |stop| {
                 sweeper.clone().run(stop)
@@ -64,6 +70,10 @@ impl Workers {
             })),
             tokio::spawn(keep_running("reconciler", stop.clone(), move |stop| {
                 top_ups.clone().reconcile(stop)
+            })),
+            tokio::spawn(keep_running("mail", stop.clone(), move |stop| mail.clone().run(stop))),
+            tokio::spawn(keep_running("alert watch", stop.clone(), move |stop| {
+                alert_watch.clone().run(stop)
             })),
         ];
         Self { stop, keepers }

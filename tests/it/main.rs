@@ -15,6 +15,7 @@ mod journey;
 mod live;
 mod migrations;
 mod permissions;
+mod notification;
 mod plans;
 mod reading;
 mod schema;

@@ -10,6 +10,7 @@ use crate::domain::fault::Fault;
 use crate::primitives::ids::{AccountId, MemberId};
 
 use super::recent::Recent;
+use super::rung::Rung;
 use super::{Bell, Event, store};
 
 /// Events that one statement reads at the most.
@@ -28,6 +29,7 @@ struct Inner {
     database: Database,
     streams: Mutex<HashMap<AccountId, Followed>>,
     listeners: watch::Sender<usize>,
+    rung: Rung,
 }
 
 #[derive(Debug)]
@@ -54,12 +56,18 @@ impl Hub {
             database,
             streams: Mutex::default(),
             listeners: watch::Sender::new(0),
+            rung: Rung::default(),
         }))
     }
 
     /// How many listeners there are.
     pub fn listeners(&self) -> usize {
         *self.0.listeners.borrow()
+    }
+
+    /// Accounts that have new events, whether or not somebody listens to them.
+    pub fn rung(&self) -> &Rung {
+        &self.0.rung
     }
 
     /// Waits until somebody listens.
@@ -119,6 +127,7 @@ impl Hub {
 
 impl Bell for Hub {
     fn ring(&self, account_id: AccountId, event_sequence: i64) {
+        self.0.rung.ring(account_id);
         let stream = self
             .streams()
             .get(&account_id)

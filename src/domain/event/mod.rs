@@ -19,10 +19,12 @@ mod events;
 mod hub;
 mod model;
 mod recent;
+mod rung;
 mod store;
 
 pub use bus::{Bell, SilentBell};
 pub use events::{EventPage, Events, Start};
 pub use hub::{Hub, Listener};
 pub use model::{Event, EventKind, InvalidLiveCursor, LiveCursor, NewEvent, Place};
-pub(in crate::domain) use store::append;
+pub use rung::Rung;
+pub(in crate::domain) use store::{after, append};

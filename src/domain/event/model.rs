@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::primitives::clock::Timestamp;
 use crate::primitives::cursor::CursorScope;
-use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{AccountId, AlertId, EntryId, MemberId, SessionId, TopUpId};
 
 crate::text_enum! {
     /// What happened, in an account's numbered stream of events.
@@ -19,6 +19,10 @@ crate::text_enum! {
         AccountUpdated = "ACCOUNT_UPDATED",
         /// A member was added, changed or removed.
         MemberUpdated = "MEMBER_UPDATED",
+        /// An alert was raised.
+        AlertRaised = "ALERT_RAISED",
+        /// A member marked alerts of theirs, or what an alert told of has ended.
+        AlertsUpdated = "ALERTS_UPDATED",
     }
 }
 
@@ -39,9 +43,11 @@ pub struct NewEvent {
     pub session_id: Option<SessionId>,
     /// The top-up it is about.
     pub top_up_id: Option<TopUpId>,
+    /// The alert it is about; of a mark, the last alert of all that it reaches back from.
+    pub alert_id: Option<AlertId>,
     /// The member it is about, or whose session or entry it is: who may see it.
     pub member_id: Option<MemberId>,
-    /// The new status of the session, top-up or account.
+    /// The new status of the session, top-up or account, or what became of alerts.
     pub status: Option<&'static str>,
     /// The balance's version after the command, on the last event of a command that changed the balance.
     pub balance_version: Option<i64>,
@@ -58,6 +64,7 @@ impl NewEvent {
             entry_id: None,
             session_id: None,
             top_up_id: None,
+            alert_id: None,
             member_id: None,
             status: None,
             balance_version: None,
@@ -80,9 +87,11 @@ pub struct Event {
     pub session_id: Option<SessionId>,
     /// The top-up it is about.
     pub top_up_id: Option<TopUpId>,
+    /// The alert it is about; of a mark, the last alert of all that it reaches back from.
+    pub alert_id: Option<AlertId>,
     /// The member it is about, or whose session or entry it is.
     pub member_id: Option<MemberId>,
-    /// The new status of the session, top-up or account.
+    /// The new status of the session, top-up or account, or what became of alerts.
     pub status: Option<String>,
     /// The balance's version after the command, on the last event of a command that changed the balance.
     pub balance_version: Option<i64>,

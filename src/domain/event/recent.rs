@@ -74,6 +74,7 @@ mod tests {
             entry_id: None,
             session_id: None,
             top_up_id: None,
+            alert_id: None,
             member_id: None,
             status: None,
             balance_version: None,

@@ -10,7 +10,7 @@ use crate::domain::database::select::{Row, Select};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{AccountId, AlertId, EntryId, MemberId, SessionId, TopUpId};
 
 use super::{Event, EventKind, NewEvent, Place};
 
@@ -23,6 +23,7 @@ const COLUMNS: Columns = &[
     ("entry_id", Kind::Uuid),
     ("session_id", Kind::Uuid),
     ("top_up_id", Kind::Uuid),
+    ("alert_id", Kind::Uuid),
     ("member_id", Kind::Uuid),
     ("status", Kind::Text),
     ("balance_version", Kind::BigInt),
@@ -42,6 +43,7 @@ pub(in crate::domain) async fn append(tx: &Transaction, events: &[(AccountId, &N
             event.entry_id.map(EntryId::uuid).into(),
             event.session_id.map(SessionId::uuid).into(),
             event.top_up_id.map(TopUpId::uuid).into(),
+            event.alert_id.map(AlertId::uuid).into(),
             event.member_id.map(MemberId::uuid).into(),
             event.status.into(),
             event.balance_version.into(),
@@ -87,7 +89,7 @@ pub(super) async fn heads(
 }
 
 /// The first `limit` events after `sequence`, in order.
-pub(super) async fn after(
+pub(in crate::domain) async fn after(
     database: &Database,
     account_id: AccountId,
     sequence: i64,
@@ -96,8 +98,8 @@ pub(super) async fn after(
     let mut select = Select::of(database, account_id, "");
     select
         .push(
-            "SELECT sequence, nonce, kind, occurred_at, entry_id, session_id, top_up_id, member_id, status, balance_version \
-             FROM event WHERE account_id = $1 AND sequence > ",
+            "SELECT sequence, nonce, kind, occurred_at, entry_id, session_id, top_up_id, alert_id, member_id, status, \
+             balance_version FROM event WHERE account_id = $1 AND sequence > ",
         )
         .bind(sequence)
         .push(" ORDER BY sequence LIMIT ")
@@ -129,6 +131,7 @@ fn event(row: &Row) -> Result<Event, Fault> {
         entry_id: id("entry_id")?.map(EntryId::from_uuid),
         session_id: id("session_id")?.map(SessionId::from_uuid),
         top_up_id: id("top_up_id")?.map(TopUpId::from_uuid),
+        alert_id: id("alert_id")?.map(AlertId::from_uuid),
         member_id: id("member_id")?.map(MemberId::from_uuid),
         status: row.try_get("", "status")?,
         balance_version: row.try_get("", "balance_version")?,

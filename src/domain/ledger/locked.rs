@@ -10,7 +10,7 @@ use crate::domain::fault::Fault;
 use crate::primitives::actor::AccessError;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, EntryId, MemberId, TopUpId};
+use crate::primitives::ids::{AccountId, AlertId, EntryId, MemberId, TopUpId};
 
 use super::balance::Posted;
 use super::engine::{self, Poster};
@@ -159,6 +159,21 @@ impl LockedAccount {
     /// Somebody has looked at the level that is watched.
     pub fn looked(&mut self) {
         self.header.low_since = None;
+    }
+
+    /// Appends an event about an alert: that it was raised, for whom if for one member alone, or what became of it.
+    pub async fn append_alert_event(
+        &mut self,
+        tx: &Transaction,
+        kind: EventKind,
+        alert: (Option<AlertId>, Option<MemberId>),
+        status: Option<&'static str>,
+    ) -> Result<(), Fault> {
+        self.append(tx, kind, |event| {
+            (event.alert_id, event.member_id) = alert;
+            event.status = status;
+        })
+        .await
     }
 
     /// The place in the account's stream as of now.

@@ -4,7 +4,7 @@ use crate::domain::database::MayFault;
 use crate::domain::fault::{Fault, QueryError};
 use crate::primitives::actor::{AccessError, Permission};
 
-use super::model::{Account, Member};
+use super::model::{Account, Contact, Member};
 
 /// An input that no state makes valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +57,72 @@ pub enum UpdateAccountError {
     /// Somebody changed the account since the version that was expected. It is given as it is now.
     #[error("the account was changed in the meantime: its version is {}", .0.version)]
     VersionConflict(Box<Account>),
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a contact is not changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpdateContactError {
+    /// The account is not the caller's, or the contact not theirs to change.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// See [`InvalidInput`].
+    #[error(transparent)]
+    Invalid(#[from] InvalidInput),
+    /// There is no such member.
+    #[error("this member does not exist")]
+    NotFound,
+    /// The member left the team.
+    #[error("this member was removed from the team")]
+    MemberRemoved,
+    /// Somebody changed the contact since the version that was expected. It is given as it is now.
+    #[error("the contact was changed in the meantime: its version is {}", .0.version)]
+    VersionConflict(Box<Contact>),
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why no code is made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartVerificationError {
+    /// The account is not the caller's, or the contact not theirs to change.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// There is no such member.
+    #[error("this member does not exist")]
+    NotFound,
+    /// There is nowhere to send it.
+    #[error("there is no e-mail address: give one with updateContact first")]
+    NoAddress,
+    /// There is nothing to show.
+    #[error("this e-mail address is verified already")]
+    AlreadyVerified,
+    /// A code was made a moment ago.
+    #[error("a code was sent a moment ago: look for it, or ask again in {retry_after_seconds} s")]
+    TooSoon {
+        /// When another one is made.
+        retry_after_seconds: u32,
+    },
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why an address is not verified.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyContactError {
+    /// The account is not the caller's, or the contact not theirs to change.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// There is no such member.
+    #[error("this member does not exist")]
+    NotFound,
+    /// Wrong, too old, tried too often, or for another address.
+    #[error("this code is wrong or no longer good: ask for another one with sendContactVerification")]
+    CodeInvalid,
     /// Nobody out there can mend it.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -239,6 +305,9 @@ macro_rules! may_fault {
 }
 
 may_fault!(
+    UpdateContactError,
+    StartVerificationError,
+    VerifyContactError,
     UpdateAccountError,
     AddMemberError,
     UpsertMemberError,

@@ -60,6 +60,22 @@ pub(super) fn checked_email(field: &'static str, email: &str) -> Result<String, 
     })
 }
 
+/// A language: a BCP 47 tag of plain parts, such as `de` or `pt-BR`.
+pub(super) fn checked_locale(field: &'static str, locale: &str) -> Result<String, InvalidInput> {
+    let mut parts = locale.split('-');
+    let is_language = parts
+        .next()
+        .is_some_and(|part| (2..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    let is_part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_language && locale.len() <= 35 && parts.all(is_part) {
+        return Ok(locale.to_owned());
+    }
+    Err(InvalidInput {
+        field,
+        message: "must be a language tag such as en, de or pt-BR".to_owned(),
+    })
+}
+
 fn is_email(email: &str) -> bool {
     const LONGEST: usize = 254;
     let Some((local, domain)) = email.rsplit_once('@') else {
@@ -199,6 +215,16 @@ mod tests {
             &long_local,
         ] {
             assert!(!is_email(email), "{email:?}");
+        }
+    }
+
+    #[test]
+    fn a_locale_is_a_language_tag() {
+        for locale in ["en", "de-AT", "pt-BR", "zh-Hant-TW", "gsw"] {
+            assert_eq!(checked_locale("locale", locale).as_deref(), Ok(locale));
+        }
+        for locale in ["", "e", "english", "de_DE", "-de", "de-", "d1", "../de", "de-ü"] {
+            assert!(checked_locale("locale", locale).is_err(), "{locale:?}");
         }
     }
 

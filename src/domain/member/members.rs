@@ -239,6 +239,39 @@ impl Members {
     }
 }
 
+/// A member as the transaction sees it: for rooms above that change rows about members under the account's lock.
+pub(in crate::domain) async fn locked_member(
+    tx: &Transaction,
+    account_id: AccountId,
+    member_id: MemberId,
+) -> Result<Option<Member>, Fault> {
+    store::member(tx, account_id, member_id).await
+}
+
+/// A member and their contact, as [`locked_member`].
+pub(in crate::domain) async fn locked_person(
+    tx: &Transaction,
+    account_id: AccountId,
+    member_id: MemberId,
+) -> Result<Option<(Member, Contact)>, Fault> {
+    let Some(member) = store::member(tx, account_id, member_id).await? else {
+        return Ok(None);
+    };
+    Ok(Some((member, contact(tx, account_id, member_id).await?)))
+}
+
+/// Writes a changed contact under the account's lock, and tells of it.
+pub(in crate::domain) async fn record_contact(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    contact: &Contact,
+) -> Result<(), Fault> {
+    store::save_contact(tx, contact).await?;
+    locked
+        .append_event(tx, EventKind::MemberUpdated, Some(contact.member_id))
+        .await
+}
+
 fn sees(actor: &Actor, account_id: AccountId, member_id: MemberId) -> bool {
     let is_self = actor.reaches(account_id) && actor.member_id() == Some(member_id);
     is_self || require_directory(actor, account_id).is_ok()

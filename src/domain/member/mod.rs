@@ -14,6 +14,7 @@
 
 mod accounts;
 mod api_keys;
+mod contacts;
 mod error;
 mod input;
 mod key_set;
@@ -30,16 +31,19 @@ pub(crate) mod tests;
 
 pub use accounts::{Accounts, open_installation};
 pub use api_keys::{ApiKeys, NewSecret};
+pub use contacts::{Contacts, NewCode, require_own_or_settings};
 pub use error::{
     AddMemberError, CreateAccountError, CreateApiKeyError, InvalidInput, IssueTokenError, Rejection, RemoveMemberError,
-    RevokeApiKeyError, SignInError, UpdateAccountError, UpdateMemberError, UpsertMemberError,
+    RevokeApiKeyError, SignInError, StartVerificationError, UpdateAccountError, UpdateContactError, UpdateMemberError,
+    UpsertMemberError, VerifyContactError,
 };
 pub use key_set::KeySetSource;
 pub use members::Members;
+pub(in crate::domain) use members::{locked_member, locked_person, record_contact};
 pub use model::{
-    Account, AccountFilter, AccountPatch, ApiKey, Change, Contact, ContactStatus, DEFAULT_SESSION_GRACE_HOURS,
-    Installation, MAX_ACTIVE_API_KEYS, MAX_SESSION_GRACE_HOURS, Member, MemberFilter, MemberPatch, MemberPosition,
-    NewAccount, NewApiKey, NewMember, UpsertMember, may_see_contact,
+    Account, AccountFilter, AccountPatch, ApiKey, Change, Contact, ContactPatch, ContactStatus,
+    DEFAULT_SESSION_GRACE_HOURS, Installation, MAX_ACTIVE_API_KEYS, MAX_SESSION_GRACE_HOURS, Member, MemberFilter,
+    MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember, UpsertMember, may_see_contact,
 };
 pub use sign_in::{SignIn, SignInSettings, SignedIn};
 pub use standing::{Standing, Watch};

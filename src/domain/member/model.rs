@@ -223,6 +223,45 @@ impl Contact {
     }
 }
 
+impl Contact {
+    /// This contact with the patch applied, under the next version if that changes anything.
+    #[must_use]
+    pub(super) fn patched(self, patch: &ContactPatch) -> Self {
+        let before = self.clone();
+        let mut after = self.with_email(patch.email.clone());
+        after.locale = patch.locale.clone().unwrap_or(after.locale);
+        after.timezone = patch.timezone.unwrap_or(after.timezone);
+        if after != before {
+            after.version = before.version.saturating_add(1);
+        }
+        after
+    }
+
+    /// This contact with another standing of its address, under the next version.
+    #[must_use]
+    pub(in crate::domain) fn with_status(self, email_status: ContactStatus, bounce_message: Option<String>) -> Self {
+        Self {
+            email_status,
+            bounce_message,
+            version: self.version.saturating_add(1),
+            ..self
+        }
+    }
+}
+
+/// A change of how a member is reached: what is `None` stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactPatch {
+    /// Refused when the contact has another version.
+    pub expected_version: Option<i32>,
+    /// The address.
+    pub email: Change<String>,
+    /// The language of mail, as a BCP 47 tag.
+    pub locale: Option<String>,
+    /// Times in mail, and quiet hours, are this zone's.
+    pub timezone: Option<Tz>,
+}
+
 fn status_of(email: Option<&str>) -> ContactStatus {
     email.map_or(ContactStatus::None, |_| ContactStatus::Unverified)
 }

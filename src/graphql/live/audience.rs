@@ -25,7 +25,7 @@ use crate::graphql::Schema;
 use crate::graphql::context::Caller;
 use crate::graphql::errors::{self, ApiError, ErrorCode, code_of};
 use crate::graphql::loaders::Loaders;
-use crate::primitives::ids::AccountId;
+use crate::primitives::ids::{AccountId, AlertId};
 
 /// Messages that are made together at the most, so that what they show is read together.
 const MOST_TOGETHER: usize = 32;
@@ -82,6 +82,13 @@ impl From<Fault> for Stuck {
         } else {
             Self::Lasting(response)
         }
+    }
+}
+
+fn stuck(error: QueryError) -> Stuck {
+    match error {
+        QueryError::Fault(fault) => Stuck::from(fault),
+        error => Stuck::Lasting(Box::new(ApiError::from(error).into_response())),
     }
 }
 
@@ -242,20 +249,39 @@ impl Audience {
                 let ids: Vec<_> = entries.filter_map(|event| event.entry_id).collect();
                 let log = &self.schema.services.credit_log;
                 let listed = log.listed(&self.caller.actor, self.account_id, filter, &ids).await;
-                let listed = listed.map_err(|error| match error {
-                    QueryError::Fault(fault) => Stuck::from(fault),
-                    error => Stuck::Lasting(Box::new(ApiError::from(error).into_response())),
-                })?;
+                let listed = listed.map_err(stuck)?;
                 Some(listed.into_iter().collect::<HashSet<_>>())
             }
         };
+        let inbox = self.in_inbox(events).await?;
         Ok(move |event: &Event| {
             self.interest.concerns(event)
-                && match (&listed, event.kind, event.entry_id) {
-                    (Some(listed), EventKind::CreditEntryPosted, Some(id)) => listed.contains(&id),
+                && match (event.kind, event.entry_id, event.alert_id) {
+                    (EventKind::CreditEntryPosted, Some(id), _) => listed.as_ref().is_none_or(|ids| ids.contains(&id)),
+                    (EventKind::AlertRaised | EventKind::AlertsUpdated, _, Some(id)) => {
+                        inbox.as_ref().is_none_or(|ids| ids.contains(&id))
+                    }
                     _ => true,
                 }
         })
+    }
+
+    /// Which alerts that these events are about are in the inbox of interest, asked once for all of them. `None` where none is.
+    async fn in_inbox(&self, events: &[Arc<Event>]) -> Result<Option<HashSet<AlertId>>, Stuck> {
+        let Some(member_id) = self.interest.inbox_of else {
+            return Ok(None);
+        };
+        let concerned = events.iter().filter(|event| self.interest.concerns(event));
+        let ids: Vec<AlertId> = concerned.filter_map(|event| event.alert_id).collect();
+        if ids.is_empty() {
+            return Ok(Some(HashSet::new()));
+        }
+        let alerts = &self.schema.services.alerts;
+        let found = alerts
+            .by_ids(&self.caller.actor, self.account_id, Some(member_id), &ids)
+            .await;
+        let found = found.map_err(stuck)?;
+        Ok(Some(found.into_keys().collect()))
     }
 
     fn moment(&self, signal: LiveSignal, place: Place, replayed: bool, events: &[Arc<Event>]) -> Moment {

@@ -24,6 +24,11 @@ impl Topics {
     /// Members.
     pub(in crate::graphql) const MEMBERS: Self = Self(1 << 5);
 
+    /// Alerts that are raised.
+    pub(in crate::graphql) const ALERTS: Self = Self(1 << 6);
+    /// What becomes of alerts: marks of members, and their end.
+    pub(in crate::graphql) const ALERT_CHANGES: Self = Self(1 << 7);
+
     const fn meets(self, others: Self) -> bool {
         self.0 & others.0 != 0
     }
@@ -35,6 +40,8 @@ impl Topics {
             EventKind::TopUpUpdated => Self::TOP_UPS,
             EventKind::AccountUpdated => Self::ACCOUNT,
             EventKind::MemberUpdated => Self::MEMBERS,
+            EventKind::AlertRaised => Self::ALERTS,
+            EventKind::AlertsUpdated => Self::ALERT_CHANGES,
         };
         match event.balance_version {
             Some(_) => of_kind | Self::BALANCE,
@@ -64,6 +71,8 @@ pub(in crate::graphql) struct Interest {
     pub top_up_id: Option<TopUpId>,
     /// Of entries: only those that this filter lists.
     pub filter: Option<CreditLogFilter>,
+    /// Of alerts: only those in this member's inbox.
+    pub inbox_of: Option<MemberId>,
     /// How many events one message may tell of.
     pub at_once: usize,
 }
@@ -77,6 +86,7 @@ impl Interest {
             session_id: None,
             top_up_id: None,
             filter: None,
+            inbox_of: None,
             at_once: 1,
         }
     }
@@ -92,6 +102,11 @@ impl Interest {
         }
         if self.top_up_id.is_some() && event.top_up_id != self.top_up_id {
             seen &= !Topics::TOP_UPS.0;
+        }
+        // Who gets an alert that is not for one member alone is for the database to say.
+        let is_of_another = event.member_id.is_some() && event.member_id != self.inbox_of;
+        if self.inbox_of.is_some() && is_of_another {
+            seen &= !(Topics::ALERTS | Topics::ALERT_CHANGES).0;
         }
         Topics(seen)
     }

@@ -15,7 +15,18 @@ use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::ids::AccountId;
 
 /// Fields whose value depends on who asks, and not only on what they may do. Whoever selects one shares with nobody.
-const OF_ONE_VIEWER: &[&str] = &["creditLogExport"];
+const OF_ONE_VIEWER: &[&str] = &[
+    "creditLogExport",
+    // Inboxes: what they hold, what is marked in them, and the language that their alerts are written in.
+    "alertRaised",
+    "alertsUpdated",
+    "alerts",
+    "unreadCount",
+    "unreadAlertCount",
+    "readAt",
+    "archivedAt",
+    "deliveries",
+];
 
 /// Subscriptions of one kind get one digest.
 pub(super) type AudienceKey = [u8; 32];

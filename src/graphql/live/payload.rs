@@ -4,6 +4,7 @@ use async_graphql::{Enum, Interface};
 
 use crate::graphql::ledger::{BalanceEvent, CreditEntryEvent, SessionEvent};
 use crate::graphql::member::AccountEvent;
+use crate::graphql::notification::{AlertEvent, AlertsEvent};
 use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::top_up::TopUpEvent;
 
@@ -41,6 +42,8 @@ pub(crate) enum LiveEvent {
     Session(SessionEvent),
     TopUp(TopUpEvent),
     Account(AccountEvent),
+    Alert(AlertEvent),
+    Alerts(AlertsEvent),
 }
 
 /// Declares the payload of a subscription: what all of them have, and fields of its own.

@@ -19,6 +19,7 @@ use crate::graphql::ledger::{
 };
 use crate::graphql::live::event_page;
 use crate::graphql::loaders::must_exist;
+use crate::graphql::notification::{AlertConnection, AlertFilter, inbox};
 use crate::graphql::scalars::{Decimal, LiveCursorText, TimeZone};
 use crate::graphql::top_up::{AutoTopUp, PaymentMethod, TopUp, TopUpConnection, TopUpFilter, TopUpQuote};
 use crate::primitives::actor::Permission;
@@ -484,6 +485,30 @@ impl Account {
             Ok(Some(api_keys.into_iter().map(ApiKey::new).collect()))
         })
         .await
+    }
+
+    /// The viewer's inbox, newest first. An API key sees all of the account's alerts. [auth: OWN, or for keys `MANAGE_SETTINGS` or
+    /// `READ_CREDIT_LOG`]
+    #[allow(clippy::too_many_arguments, reason = "they are the contract's")]
+    async fn alerts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which alerts; all but archived ones when left out.")] filter: Option<AlertFilter>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither first nor last is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor of the same filter.")] before: Option<String>,
+    ) -> Result<AlertConnection, ApiError> {
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        let viewer = scope(ctx)?.actor().member_id();
+        inbox(ctx, (self.row.id, viewer), filter, arguments).await
     }
 
     /// The place in the account's event stream, taken before anything else of this response is read.

@@ -5,11 +5,16 @@ use async_graphql::{Context, Enum, ID, Object};
 use super::account::Account;
 use crate::domain::ledger::credit_log;
 use crate::domain::member;
-use crate::graphql::connection::connection;
+use crate::domain::notification::DeliveriesOf;
+use crate::graphql::connection::{PageArguments, connection};
 use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::ledger::{CreditLogFilter, CreditTotals, UsageScope};
 use crate::graphql::loaders::must_exist;
+use crate::graphql::notification::{
+    AlertConnection, AlertFilter, DeliveryConnection, DeliveryFilter, NotificationSettings, deliveries, inbox,
+    unread_count,
+};
 use crate::graphql::scalars::TimeZone;
 use crate::primitives::actor::{self, Permission};
 use crate::primitives::clock::Timestamp;
@@ -85,6 +90,20 @@ impl Member {
         .await
     }
 
+    /// Which alerts reach them, by which channel. [auth: OWN, or `MANAGE_SETTINGS`]
+    async fn notification_settings(&self, ctx: &Context<'_>) -> Option<Result<NotificationSettings, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            member::require_own_or_settings(scope.actor(), self.0.account_id, self.0.id)?;
+            let settings = scope
+                .loaders
+                .notification_settings(self.0.account_id, self.0.id)
+                .await?;
+            Ok(settings.map(NotificationSettings::new))
+        })
+        .await
+    }
+
     /// Sums over the entries that were their use. [auth: OWN, or `READ_CREDIT_LOG`]
     async fn usage(
         &self,
@@ -111,6 +130,55 @@ impl Member {
             }))
         })
         .await
+    }
+
+    /// Their inbox, newest first. [auth: OWN, or `MANAGE_SETTINGS`]
+    #[allow(clippy::too_many_arguments, reason = "they are the contract's")]
+    async fn alerts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which alerts; all but archived ones when left out.")] filter: Option<AlertFilter>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither first nor last is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor of the same filter.")] before: Option<String>,
+    ) -> Option<Result<AlertConnection, ApiError>> {
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        let of = (self.0.account_id, Some(self.0.id));
+        nullable(async { inbox(ctx, of, filter, arguments).await.map(Some) }).await
+    }
+
+    /// How many alerts of their inbox are neither read nor archived. [auth: OWN, or `MANAGE_SETTINGS`]
+    async fn unread_alert_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
+        let count = async {
+            unread_count(scope(ctx)?, self.0.account_id, Some(self.0.id))
+                .await
+                .map(Some)
+        };
+        nullable(count).await
+    }
+
+    /// What became of the alerts that they were to get, newest first. [auth: OWN, or `MANAGE_SETTINGS`]
+    async fn deliveries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which deliveries; all when left out.")] filter: Option<DeliveryFilter>,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
+    ) -> Option<Result<DeliveryConnection, ApiError>> {
+        let of = DeliveriesOf::Member(self.0.id);
+        let page = async {
+            let page = deliveries(scope(ctx)?, self.0.account_id, of, filter, (first, after));
+            page.await.map(Some)
+        };
+        nullable(page).await
     }
 
     /// The team's account.

@@ -295,6 +295,31 @@ impl TestApp {
             .expect("tests charge the simulated gateway")
     }
 
+    /// Raises the alerts that what has happened is worth, until no account is left to be looked at.
+    pub(crate) async fn notice(&self) {
+        let alerts = &self.services().alerts;
+        let mut after = AccountId::PLATFORM;
+        loop {
+            let (behind, last) = alerts.behind(after, 500).await.expect("accounts are found");
+            for account_id in behind {
+                while alerts.notice(account_id).await.expect("events are looked at") {}
+            }
+            let Some(last) = last else { return };
+            after = last;
+        }
+    }
+
+    /// Sends the mail that is due. Gives all mail that was ever written into files.
+    pub(crate) async fn mail(&self) -> Vec<String> {
+        while self.services().outbox.send_due(20).await.expect("mail is sent") > 0 {}
+        let Ok(files) = std::fs::read_dir(self.settings.data_dir.join("mail")) else {
+            return Vec::new();
+        };
+        files
+            .map(|file| std::fs::read_to_string(file.expect("a file").path()).expect("a mail"))
+            .collect()
+    }
+
     /// For tests that spoil the ledger.
     pub(crate) fn do_not_verify(&mut self) {
         self.verifies = false;

@@ -240,6 +240,7 @@ impl Builder {
             entry_id: Some(self.entry_id(sequence)),
             session_id: None,
             top_up_id: None,
+            alert_id: None,
             member_id: None,
             status: None,
             balance_version: None,

@@ -3,6 +3,7 @@
 mod accounts;
 mod api_keys;
 mod members;
+mod verifications;
 
 pub(super) use accounts::{
     account, account_id, account_ids, accounts, accounts_after, claim_external_id, insert_account, installation,
@@ -16,6 +17,7 @@ pub(super) use members::{
     contacts, count_owners, first_member, insert_member, member, member_by_external_id, members, members_after,
     present_members, save_contact, update_member,
 };
+pub(super) use verifications::{delete_verification, save_verification, verification};
 
 use chrono_tz::Tz;
 use sea_orm::{ConnectionTrait, EntityTrait};

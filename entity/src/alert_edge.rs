@@ -1,0 +1,26 @@
+//! An alert that is open: it is not raised again before it has ended.
+
+use sea_orm::entity::prelude::*;
+
+/// An alert that is open: it is not raised again before it has ended.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "alert_edge")]
+pub struct Model {
+    /// Where.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub account_id: i64,
+    /// Its kind.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub kind: String,
+    /// Whose threshold was crossed; nil where it is the account's.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub member_id: Uuid,
+    /// The alert that was raised.
+    pub alert_id: Uuid,
+}
+
+/// None: rows of other tables are found by explicit statements.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,296 @@
+//! Puts alerts into words by templates: those that are built in, and those of a folder of the operator's instead.
+//!
+//! A language is a file `<language>.toml`; `mail.txt` and `mail.html` are the form of all mails. Called by the domain through its
+//! port. Every template is rendered once when it is read, so that a broken one is found when the server starts.
+
+mod language;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use serde::Serialize;
+
+use crate::domain::fault::Fault;
+use crate::domain::notification::model::{Alert, AlertKind, Facts};
+use crate::domain::notification::{CodeSent, Letter, Reader, Told, Wording, Words};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, AlertId};
+use language::Language;
+
+/// What is spoken where nothing nearer is.
+const FALLBACK: &str = "en";
+const BUILT_IN: [(&str, &str); 2] = [("en", include_str!("en.toml")), ("de", include_str!("de.toml"))];
+const HTML_FORM: &str = "mail.html";
+const FORMS: [(&str, &str); 2] = [
+    ("mail.txt", include_str!("mail.txt")),
+    (HTML_FORM, include_str!("mail.html")),
+];
+
+/// Why the templates cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the template {name}: {reason}")]
+pub struct TemplateError {
+    /// Which file.
+    name: String,
+    /// What is wrong with it.
+    reason: String,
+}
+
+impl TemplateError {
+    fn new(name: &str, reason: &impl ToString) -> Self {
+        Self {
+            name: name.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// All languages.
+pub struct Templates {
+    environment: Environment<'static>,
+    languages: BTreeMap<String, Language>,
+    fallback: Language,
+}
+
+/// One thing that a mail tells.
+#[derive(Debug, Serialize)]
+struct Item {
+    title: String,
+    body: String,
+    severity: &'static str,
+    action: Option<String>,
+    url: Option<String>,
+    code: Option<String>,
+}
+
+/// What the forms of mails are filled with.
+#[derive(Debug, Serialize)]
+struct Filling<'a> {
+    language: &'a str,
+    subject: &'a str,
+    greeting: String,
+    items: &'a [Item],
+    footer: Option<String>,
+}
+
+impl Templates {
+    /// The built-in templates, and from `folder` those that take their place or add a language.
+    pub fn load(folder: Option<&Path>) -> Result<Self, TemplateError> {
+        let mut environment = Environment::new();
+        // A fact that an alert does not have is left out of its text rather than losing the alert.
+        environment.set_undefined_behavior(UndefinedBehavior::Lenient);
+        environment.set_auto_escape_callback(|name| {
+            if name == HTML_FORM {
+                AutoEscape::Html
+            } else {
+                AutoEscape::None
+            }
+        });
+        let mut templates = Self {
+            environment,
+            languages: BTreeMap::new(),
+            fallback: Language::default(),
+        };
+        for (name, text) in FORMS {
+            templates.add_form(name, text)?;
+        }
+        for (name, text) in BUILT_IN {
+            templates.add_language(name, text)?;
+        }
+        if let Some(folder) = folder {
+            templates.add_folder(folder)?;
+        }
+        templates.try_all()?;
+        Ok(templates)
+    }
+
+    fn add_folder(&mut self, folder: &Path) -> Result<(), TemplateError> {
+        let shown = folder.display().to_string();
+        let files = std::fs::read_dir(folder).map_err(|error| TemplateError::new(&shown, &error))?;
+        for file in files {
+            let path = file.map_err(|error| TemplateError::new(&shown, &error))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let is_form = FORMS.iter().any(|(form, _)| *form == name);
+            let language = name.strip_suffix(".toml").map(str::to_owned);
+            if !is_form && language.is_none() {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).map_err(|error| TemplateError::new(&name, &error))?;
+            match language {
+                Some(language) => self.add_language(&language.to_lowercase(), &text)?,
+                None => self.add_form(&name, &text)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn add_form(&mut self, name: &str, text: &str) -> Result<(), TemplateError> {
+        self.environment
+            .add_template_owned(name.to_owned(), text.to_owned())
+            .map_err(|error| TemplateError::new(name, &error))
+    }
+
+    fn add_language(&mut self, name: &str, text: &str) -> Result<(), TemplateError> {
+        let language: Language = toml::from_str(text).map_err(|error| TemplateError::new(name, &error))?;
+        for (key, text) in language.texts() {
+            let name = format!("{name}/{key}");
+            self.environment
+                .add_template_owned(name.clone(), text.to_owned())
+                .map_err(|error| TemplateError::new(&name, &error))?;
+        }
+        if name == FALLBACK {
+            self.fallback = language.clone();
+        }
+        self.languages.insert(name.to_owned(), language);
+        Ok(())
+    }
+
+    /// Renders everything once.
+    fn try_all(&self) -> Result<(), TemplateError> {
+        for locale in self.languages.keys() {
+            let reader = Reader {
+                locale: locale.clone(),
+                timezone: chrono_tz::Tz::UTC,
+            };
+            let failed = |fault: Fault| TemplateError::new(locale, &fault);
+            for kind in AlertKind::ALL {
+                let alert = sample(*kind);
+                let told = Told {
+                    team: "Team",
+                    name: "Name",
+                    alerts: vec![(&alert, None)],
+                };
+                self.told(&told, &reader).map_err(failed)?;
+            }
+            let sent = CodeSent {
+                name: "Name",
+                code: "00000000",
+                minutes: 15,
+            };
+            self.code_sent(&sent, &reader).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// The nearest language to a locale: itself, without its region, or English.
+    fn language(&self, locale: &str) -> (&str, &Language) {
+        let locale = locale.to_lowercase();
+        let base = locale.split('-').next().unwrap_or_default();
+        let found = [locale.as_str(), base]
+            .into_iter()
+            .find_map(|name| self.languages.get_key_value(name));
+        found.map_or((FALLBACK, &self.fallback), |(name, language)| (name, language))
+    }
+
+    fn render(&self, name: &str, context: impl Into<Value>) -> Result<String, Fault> {
+        let template = self.environment.get_template(name);
+        let rendered = template.and_then(|template| template.render(context));
+        rendered.map_err(|error| Fault::Internal(format!("the template {name}: {error:#}")))
+    }
+
+    fn letter(&self, filling: &Filling<'_>) -> Result<Letter, Fault> {
+        let (text, html) = (
+            self.render("mail.txt", Serde(filling))?,
+            self.render(HTML_FORM, Serde(filling))?,
+        );
+        Ok(Letter {
+            // A line break would begin another header.
+            subject: filling.subject.replace(['\r', '\n'], " "),
+            text,
+            html,
+        })
+    }
+}
+
+impl Wording for Templates {
+    fn alert(&self, alert: &Alert, reader: &Reader) -> Result<Words, Fault> {
+        let (name, language) = self.language(&reader.locale);
+        let facts = language.facts(&alert.facts, reader.timezone, |text, context| {
+            self.environment
+                .render_str(text, context)
+                .map_err(|error| Fault::Internal(error.to_string()))
+        })?;
+        let written = |part: &str| self.render(&format!("{name}/{}.{part}", alert.kind.as_str()), Serde(&facts));
+        Ok(Words {
+            title: written("title")?,
+            body: written("body")?,
+            action: language.has_action(alert.kind).then(|| written("action")).transpose()?,
+        })
+    }
+
+    fn told(&self, told: &Told<'_>, reader: &Reader) -> Result<Letter, Fault> {
+        let (name, _) = self.language(&reader.locale);
+        let mut items = Vec::with_capacity(told.alerts.len());
+        for (alert, url) in &told.alerts {
+            let words = self.alert(alert, reader)?;
+            items.push(Item {
+                title: words.title,
+                body: words.body,
+                severity: alert.severity().as_str(),
+                url: url.clone().filter(|_| words.action.is_some()),
+                action: words.action,
+                code: None,
+            });
+        }
+        let context = minijinja::context! { name => told.name, team => told.team, count => items.len() };
+        let subject = match items.as_slice() {
+            [item] => item.title.clone(),
+            _ => self.render(&format!("{name}/digest_subject"), &context)?,
+        };
+        let filling = Filling {
+            language: name,
+            subject: &subject,
+            greeting: self.render(&format!("{name}/greeting"), &context)?,
+            items: &items,
+            footer: Some(self.render(&format!("{name}/footer"), &context)?),
+        };
+        self.letter(&filling)
+    }
+
+    fn code_sent(&self, sent: &CodeSent<'_>, reader: &Reader) -> Result<Letter, Fault> {
+        let (name, _) = self.language(&reader.locale);
+        let context = minijinja::context! { name => sent.name, code => sent.code, minutes => sent.minutes };
+        let subject = self.render(&format!("{name}/code_subject"), &context)?;
+        let item = Item {
+            title: subject.clone(),
+            body: self.render(&format!("{name}/code_body"), &context)?,
+            severity: "INFO",
+            action: None,
+            url: None,
+            code: Some(sent.code.to_owned()),
+        };
+        let filling = Filling {
+            language: name,
+            subject: &subject,
+            greeting: self.render(&format!("{name}/greeting"), &context)?,
+            items: &[item],
+            footer: None,
+        };
+        self.letter(&filling)
+    }
+}
+
+/// An alert with every fact.
+fn sample(kind: AlertKind) -> Alert {
+    Alert {
+        id: AlertId::from_uuid(uuid::Uuid::nil()),
+        account_id: AccountId::PLATFORM,
+        kind,
+        subject: None,
+        facts: Facts {
+            available: Some(125_000),
+            credits: Some(10_000),
+            title: Some("Title".to_owned()),
+            reason: Some("Reason.".to_owned()),
+            name: Some("Name".to_owned()),
+            at: Some(0),
+        },
+        entry_id: None,
+        session_id: None,
+        top_up_id: None,
+        raised_at: Timestamp::MIN,
+        resolved_at: None,
+    }
+}

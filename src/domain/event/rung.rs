@@ -1,0 +1,75 @@
+//! Accounts that the bell has rung for: for a worker that looks at the events of all accounts.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::primitives::ids::AccountId;
+
+/// Beyond so many the bell is not written down: whoever takes them also looks for accounts that no bell told of.
+const MOST_KEPT: usize = 100_000;
+
+/// Accounts that have new events since they were last taken. Cloning shares them.
+#[derive(Clone, Debug, Default)]
+pub struct Rung(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// `None` while nobody has ever wanted them.
+    accounts: Mutex<Option<HashSet<AccountId>>>,
+    rings: Notify,
+}
+
+impl Rung {
+    /// The accounts that have new events, as soon as there are any. Those from before the first call are not among them.
+    pub async fn take(&self) -> Vec<AccountId> {
+        loop {
+            let rings = self.0.rings.notified();
+            let taken = self.with(|accounts| accounts.replace(HashSet::new()).unwrap_or_default());
+            if !taken.is_empty() {
+                return taken.into_iter().collect();
+            }
+            rings.await;
+        }
+    }
+
+    pub(super) fn ring(&self, account_id: AccountId) {
+        let is_new = self.with(|accounts| {
+            let wanted = accounts.as_mut().filter(|accounts| accounts.len() < MOST_KEPT);
+            wanted.is_some_and(|accounts| accounts.insert(account_id))
+        });
+        if is_new {
+            self.0.rings.notify_one();
+        }
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut Option<HashSet<AccountId>>) -> T) -> T {
+        // Every change is complete before anything could panic.
+        change(&mut self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn each_account_is_taken_once_however_often_it_rings() {
+        let rung = Rung::default();
+        let account = AccountId::from_number;
+        rung.ring(account(1));
+        let taking = tokio::spawn({
+            let rung = rung.clone();
+            async move { rung.take().await }
+        });
+        while rung.with(|accounts| accounts.is_none()) {
+            tokio::task::yield_now().await;
+        }
+        rung.ring(account(2));
+        assert_eq!(taking.await.expect("ends"), [account(2)], "nobody wanted the first");
+        rung.ring(account(3));
+        rung.ring(account(3));
+        assert_eq!(rung.take().await, [account(3)]);
+    }
+}

@@ -1,0 +1,246 @@
+//! How members are reached: changing it, and showing that mail arrives.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::domain::database::Transaction;
+use crate::domain::fault::Fault;
+use crate::domain::ledger::{Ledger, LockedAccount};
+use crate::primitives::actor::{AccessError, Actor, Permission};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, MemberId};
+
+use super::error::{InvalidInput, StartVerificationError, UpdateContactError, VerifyContactError};
+use super::input::{checked_email, checked_locale};
+use super::members::{locked_person, record_contact};
+use super::model::{Change, Contact, ContactPatch, ContactStatus, Member};
+use super::store;
+
+/// For so long a code is good.
+const CODE_LIVES_MILLIS: i64 = 15 * 60_000;
+/// Between two codes at least.
+const CODE_INTERVAL_MILLIS: i64 = 60_000;
+/// Wrong codes that are taken before a new one is needed.
+const CODE_TRIES: i32 = 5;
+/// Codes have eight digits.
+const CODES: u64 = 100_000_000;
+
+/// Use cases about contacts.
+///
+/// Each change locks the account's state row first and appends an event about the member.
+#[derive(Clone, Debug)]
+pub struct Contacts {
+    ledger: Ledger,
+}
+
+/// A code to be sent to the contact's address. It is shown nowhere else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewCode {
+    /// Where to send it, and in which language.
+    pub contact: Contact,
+    /// Whom it is for.
+    pub member: Member,
+    /// The code.
+    pub code: String,
+    /// Until when it is good.
+    pub expires_at: Timestamp,
+}
+
+/// A code that was sent, but for the code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Verification {
+    pub(super) account_id: AccountId,
+    pub(super) member_id: MemberId,
+    pub(super) email: String,
+    pub(super) code_hash: Vec<u8>,
+    pub(super) tries_left: i32,
+    pub(super) made_at: Timestamp,
+}
+
+impl Contacts {
+    /// Contacts of all accounts of this ledger.
+    pub fn new(ledger: Ledger) -> Self {
+        Self { ledger }
+    }
+
+    /// Changes how a member is reached. Another address is unverified until a code sent there comes back.
+    pub async fn update(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        member_id: MemberId,
+        patch: ContactPatch,
+    ) -> Result<Contact, UpdateContactError> {
+        require_own_or_settings(actor, account_id, member_id)?;
+        let patch = Arc::new(checked(patch)?);
+        self.ledger
+            .change(account_id, move |tx, locked| {
+                let patch = Arc::clone(&patch);
+                Box::pin(async move {
+                    let (member, before) = locked_person(tx, account_id, member_id)
+                        .await?
+                        .ok_or(UpdateContactError::NotFound)?;
+                    if patch.expected_version.is_some_and(|version| version != before.version) {
+                        return Err(UpdateContactError::VersionConflict(Box::new(before)));
+                    }
+                    if member.removed_at.is_some() {
+                        return Err(UpdateContactError::MemberRemoved);
+                    }
+                    let after = before.clone().patched(&patch);
+                    if after != before {
+                        record_contact(tx, locked, &after).await?;
+                    }
+                    Ok(after)
+                })
+            })
+            .await
+    }
+
+    /// Makes a code that shows, once it comes back, that mail arrives at the member's address. Whoever calls sends it there.
+    pub async fn start_verification(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        member_id: MemberId,
+    ) -> Result<NewCode, StartVerificationError> {
+        require_own_or_settings(actor, account_id, member_id)?;
+        let code = new_code()?;
+        self.ledger
+            .change(account_id, move |tx, locked| {
+                let code = code.clone();
+                Box::pin(async move { start_locked(tx, locked.now, (account_id, member_id), code).await })
+            })
+            .await
+    }
+
+    /// Takes a code back that was sent to the member's address: the address is verified.
+    pub async fn verify(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        member_id: MemberId,
+        code: String,
+    ) -> Result<Contact, VerifyContactError> {
+        require_own_or_settings(actor, account_id, member_id)?;
+        let code = Arc::new(code);
+        let verified = self.ledger.change(account_id, move |tx, locked| {
+            let code = Arc::clone(&code);
+            Box::pin(async move { verify_locked(tx, locked, (account_id, member_id), &code).await })
+        });
+        // A wrong code is counted, so it must be committed: a refusal that is no error of the transaction.
+        verified.await?.ok_or(VerifyContactError::CodeInvalid)
+    }
+}
+
+async fn start_locked(
+    tx: &Transaction,
+    now: Timestamp,
+    (account_id, member_id): (AccountId, MemberId),
+    code: String,
+) -> Result<NewCode, StartVerificationError> {
+    let (member, contact) = locked_person(tx, account_id, member_id)
+        .await?
+        .ok_or(StartVerificationError::NotFound)?;
+    let Some(email) = contact.email.clone().filter(|_| member.removed_at.is_none()) else {
+        return Err(StartVerificationError::NoAddress);
+    };
+    if contact.email_status == ContactStatus::Verified {
+        return Err(StartVerificationError::AlreadyVerified);
+    }
+    let code_hash = hash(&contact, &email, &code);
+    if let Some(last) = store::verification(tx, account_id, member_id).await?
+        && last.code_hash != code_hash
+    {
+        let wait = last.made_at.millis() + CODE_INTERVAL_MILLIS - now.millis();
+        if wait > 0 {
+            let retry_after_seconds = u32::try_from((wait + 999) / 1_000).unwrap_or(u32::MAX);
+            return Err(StartVerificationError::TooSoon { retry_after_seconds });
+        }
+    }
+    let verification = Verification {
+        account_id,
+        member_id,
+        email,
+        code_hash,
+        tries_left: CODE_TRIES,
+        made_at: now,
+    };
+    store::save_verification(tx, &verification).await?;
+    Ok(NewCode {
+        contact,
+        member,
+        code,
+        expires_at: now.plus_millis(CODE_LIVES_MILLIS),
+    })
+}
+
+/// `None` when the code is wrong.
+async fn verify_locked(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    (account_id, member_id): (AccountId, MemberId),
+    code: &str,
+) -> Result<Option<Contact>, VerifyContactError> {
+    let (_, contact) = locked_person(tx, account_id, member_id)
+        .await?
+        .ok_or(VerifyContactError::NotFound)?;
+    let Some(mut sent) = store::verification(tx, account_id, member_id).await? else {
+        return Ok(None);
+    };
+    let is_good = contact.email.as_deref() == Some(sent.email.as_str())
+        && locked.now.millis() - sent.made_at.millis() < CODE_LIVES_MILLIS
+        && sent.tries_left > 0;
+    if !is_good {
+        return Ok(None);
+    }
+    let is_right = hash(&contact, &sent.email, code.trim()).ct_eq(&sent.code_hash);
+    if !bool::from(is_right) {
+        sent.tries_left -= 1;
+        store::save_verification(tx, &sent).await?;
+        return Ok(None);
+    }
+    store::delete_verification(tx, account_id, member_id).await?;
+    let verified = contact.with_status(ContactStatus::Verified, None);
+    record_contact(tx, locked, &verified).await?;
+    Ok(Some(verified))
+}
+
+/// Refuses unless the caller may change how this member is reached and what they are told: themselves, and who manages settings.
+pub fn require_own_or_settings(actor: &Actor, account_id: AccountId, member_id: MemberId) -> Result<(), AccessError> {
+    if actor.reaches(account_id) && actor.member_id() == Some(member_id) {
+        return Ok(());
+    }
+    actor.require(account_id, Permission::ManageSettings)
+}
+
+fn checked(patch: ContactPatch) -> Result<ContactPatch, InvalidInput> {
+    Ok(ContactPatch {
+        email: match patch.email {
+            Change::Set(email) => Change::Set(checked_email("email", &email)?),
+            other => other,
+        },
+        locale: patch
+            .locale
+            .map(|locale| checked_locale("locale", &locale))
+            .transpose()?,
+        ..patch
+    })
+}
+
+fn new_code() -> Result<String, Fault> {
+    let random = getrandom::u64().map_err(|error| Fault::Internal(format!("no randomness: {error}")))?;
+    Ok(format!("{:08}", random % CODES))
+}
+
+fn hash(contact: &Contact, email: &str, code: &str) -> Vec<u8> {
+    Sha256::new()
+        .chain_update(contact.account_id.number().to_be_bytes())
+        .chain_update(contact.member_id.uuid().as_bytes())
+        .chain_update(email)
+        .chain_update([0])
+        .chain_update(code)
+        .finalize()
+        .to_vec()
+}

@@ -1,0 +1,512 @@
+//! Alerts: raised from events, read and marked by members.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::domain::database::select::Condition;
+use crate::domain::database::{Database, Transaction};
+use crate::domain::event::{self, EventKind};
+use crate::domain::fault::{Fault, QueryError};
+use crate::domain::ledger::credit_log::{CreditLog, InstantRange, unique};
+use crate::domain::ledger::model::AccountStatus;
+use crate::domain::ledger::sessions::Sessions;
+use crate::domain::ledger::{Ledger, LockedAccount};
+use crate::domain::member::{locked_member, require_own_or_settings};
+use crate::domain::top_up::TopUps;
+use crate::primitives::actor::{AccessError, Actor, Permission};
+use crate::primitives::clock::{Clock, Timestamp};
+use crate::primitives::ids::{AccountId, AlertId, MemberId};
+use crate::primitives::page::{Page, PageRequest};
+
+use super::balance::{self, OF_ACCOUNT};
+use super::bounces;
+use super::causes::{Cause, Causes, Sources};
+use super::error::{MarkError, SendTestError};
+use super::model::{Alert, AlertKind, Channel, Facts, InboxItem, Severity};
+use super::raise::{NewAlert, raise, resolve_alert};
+use super::store::{self, Mark, Meant};
+
+/// Events that one transaction looks at, at the most.
+const MOST_EVENTS: usize = 256;
+/// Alerts that one call marks by id, at the most.
+pub const MOST_MARKED: usize = 100;
+
+/// An alert's place in a list: when it was raised, and its id.
+pub type AlertPosition = (Timestamp, AlertId);
+
+/// Which alerts are meant: those that meet every condition given. An empty list matches nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlertFilter {
+    /// Only those whose condition still holds.
+    pub open_only: bool,
+    /// Only those that the member has not read.
+    pub unread_only: bool,
+    /// Of one of these kinds.
+    pub kinds: Option<Vec<AlertKind>>,
+    /// Of one of these severities.
+    pub severities: Option<Vec<Severity>>,
+    /// Those that the member has put away, too.
+    pub include_archived: bool,
+    /// Raised at these times.
+    pub raised_at: Option<InstantRange>,
+}
+
+impl AlertFilter {
+    /// The filter in one form: equal texts for filters that mean the same. Page cursors are bound to it.
+    pub fn canonical(&self) -> String {
+        let sorted = Self {
+            kinds: self.kinds.clone().map(unique),
+            severities: self.severities.clone().map(unique),
+            ..self.clone()
+        };
+        format!("{sorted:?}")
+    }
+
+    fn matches_nothing(&self) -> bool {
+        self.kinds.as_ref().is_some_and(Vec::is_empty) || self.severities.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// What alerts and deliveries have in common.
+    fn conditions(&self) -> Vec<Condition> {
+        let kinds = self.kinds.iter().map(|kinds| {
+            let names = kinds.iter().map(|kind| kind.as_str().to_owned());
+            Condition::Texts("kind", names.collect())
+        });
+        let severities = self.severities.iter().map(|severities| {
+            let names = severities.iter().map(|severity| severity.as_str().to_owned());
+            Condition::Texts("severity", names.collect())
+        });
+        let open = self.open_only.then_some(Condition::Plain("resolved_at IS NULL"));
+        kinds.chain(severities).chain(open).collect()
+    }
+}
+
+/// Which alerts of an inbox are to be marked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Marked {
+    /// These, at most [`MOST_MARKED`].
+    These(Vec<AlertId>),
+    /// All up to and including this one.
+    UpTo(AlertId),
+}
+
+/// A mark that alerts of an inbox get or lose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InboxMark {
+    /// Read, or not.
+    Read(bool),
+    /// Put away, or not.
+    Archived(bool),
+}
+
+impl InboxMark {
+    const fn mark(self) -> Mark {
+        match self {
+            Self::Read(true) => Mark::Read,
+            Self::Read(false) => Mark::Unread,
+            Self::Archived(true) => Mark::Archived,
+            Self::Archived(false) => Mark::Unarchived,
+        }
+    }
+}
+
+/// The alerts of accounts.
+#[derive(Clone, Debug)]
+pub struct Alerts {
+    database: Database,
+    ledger: Ledger,
+    clock: Clock,
+    sources: Sources,
+}
+
+impl Alerts {
+    /// The alerts as kept in `database`, raised from what the rooms below tell.
+    pub fn new(
+        (database, clock): (Database, Clock),
+        ledger: Ledger,
+        credit_log: CreditLog,
+        sessions: Sessions,
+        top_ups: TopUps,
+    ) -> Self {
+        Self {
+            database,
+            ledger,
+            clock,
+            sources: Sources {
+                credit_log,
+                sessions,
+                top_ups,
+            },
+        }
+    }
+
+    /// Of up to `limit` accounts after `after`: those that have events nobody has looked at yet, and where to go on. For what was
+    /// not told by a bell.
+    pub async fn behind(&self, after: AccountId, limit: u32) -> Result<(Vec<AccountId>, Option<AccountId>), Fault> {
+        store::behind(&self.database, after, limit).await
+    }
+
+    /// Looks at the next events of an account and raises what they are worth: one transaction, in which the account's place moves
+    /// on, so each event is looked at once, however many processes do this. Gives whether there may be more.
+    pub async fn notice(&self, account_id: AccountId) -> Result<bool, Fault> {
+        let after = store::place(self.database.read(), account_id).await?;
+        let events = event::after(&self.database, account_id, after, MOST_EVENTS).await?;
+        let Some(last) = events.last().map(|event| event.place.sequence) else {
+            return Ok(false);
+        };
+        let causes = self.sources.causes(account_id, &events, self.clock.now()).await?;
+        let causes = Arc::new(causes);
+        let noticed = self.ledger.change(account_id, move |tx, locked| {
+            let causes = Arc::clone(&causes);
+            Box::pin(async move {
+                if store::place(tx, account_id).await? != after {
+                    // Somebody else has.
+                    return Ok::<(), NoticeError>(());
+                }
+                let is_all = last == locked.header.event_sequence;
+                react(tx, locked, &causes).await?;
+                // What this has raised needs no second look.
+                let place = if is_all { locked.header.event_sequence } else { last };
+                Ok(store::save_place(tx, account_id, place).await?)
+            })
+        });
+        match noticed.await {
+            Ok(()) | Err(NoticeError::Gone) => Ok(events.len() == MOST_EVENTS),
+            Err(NoticeError::Fault(fault)) => Err(fault),
+        }
+    }
+
+    /// Raises an alert of kind TEST for one member by one channel, by the way that all alerts go.
+    pub async fn send_test(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        member_id: MemberId,
+        channel: Channel,
+    ) -> Result<Alert, SendTestError> {
+        require_own_or_settings(actor, account_id, member_id)?;
+        let key = format!("{}:{}", AlertKind::Test.as_str(), uuid::Uuid::new_v4().simple());
+        self.ledger
+            .change(account_id, move |tx, locked| {
+                let new = NewAlert {
+                    subject: Some(member_id),
+                    channel: Some(channel),
+                    ..NewAlert::new(AlertKind::Test, key.clone(), locked.now)
+                };
+                Box::pin(async move {
+                    let member = locked_member(tx, account_id, member_id).await?;
+                    let member = member.ok_or(SendTestError::NotFound)?;
+                    if member.removed_at.is_some() {
+                        return Err(SendTestError::MemberRemoved);
+                    }
+                    let raised = raise(tx, locked, &new).await?;
+                    // The key is random: it is there already when a COMMIT that seemed to fail did not.
+                    raised.ok_or_else(|| Fault::Unavailable("the test was raised before".to_owned()).into())
+                })
+            })
+            .await
+    }
+
+    /// One page of a member's inbox.
+    pub async fn inbox(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        member_id: MemberId,
+        filter: &AlertFilter,
+        request: &PageRequest<AlertPosition>,
+    ) -> Result<Page<InboxItem, AlertPosition>, QueryError> {
+        require_own_or_settings(actor, account_id, member_id)?;
+        if filter.matches_nothing() {
+            return Ok(Page::from_scan(Vec::new(), request));
+        }
+        let mut conditions = filter.conditions();
+        conditions.extend(filter.unread_only.then_some(Condition::Plain("read_at IS NULL")));
+        conditions.extend((!filter.include_archived).then_some(Condition::Plain("archived_at IS NULL")));
+        let mut keyset = store::inbox_keyset(member_id, conditions);
+        narrow(&mut keyset, filter, request)?;
+        let scan = keyset.scan(&self.database, account_id, request.limit).await?;
+        let page = scan.into_page(request, position, store::inbox_mark)?;
+        let ids: Vec<AlertId> = page.items.iter().map(|((_, id), _)| *id).collect();
+        let mut alerts = store::alerts_by_id(&self.database, account_id, &ids).await?;
+        let items = page.items.into_iter().filter_map(|(place, (read_at, archived_at))| {
+            let alert = alerts.remove(&place.1)?;
+            Some((
+                place,
+                InboxItem {
+                    alert,
+                    read_at,
+                    archived_at,
+                },
+            ))
+        });
+        Ok(Page {
+            items: items.collect(),
+            has_next: page.has_next,
+            has_previous: page.has_previous,
+            scanned_to: page.scanned_to,
+        })
+    }
+
+    /// One page of all of an account's alerts, whomever they are for. They are nobody's, so none is read or put away.
+    pub async fn of_account(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        filter: &AlertFilter,
+        request: &PageRequest<AlertPosition>,
+    ) -> Result<Page<InboxItem, AlertPosition>, QueryError> {
+        require_all(actor, account_id)?;
+        if filter.matches_nothing() {
+            return Ok(Page::from_scan(Vec::new(), request));
+        }
+        let mut keyset = store::alerts_keyset(filter.conditions());
+        narrow(&mut keyset, filter, request)?;
+        let scan = keyset.scan(&self.database, account_id, request.limit).await?;
+        Ok(scan.into_page(request, position, |row| {
+            let alert = store::alert(row, account_id)?;
+            Ok(InboxItem {
+                alert,
+                read_at: None,
+                archived_at: None,
+            })
+        })?)
+    }
+
+    /// Alerts by id as a member's inbox has them, or as the account has them where no member is named. What is not there is left out.
+    pub async fn by_ids(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        inbox_of: Option<MemberId>,
+        ids: &[AlertId],
+    ) -> Result<HashMap<AlertId, InboxItem>, QueryError> {
+        self.check_inbox(actor, account_id, inbox_of)?;
+        let marks = if let Some(member_id) = inbox_of {
+            Some(store::marks(&self.database, account_id, member_id, ids).await?)
+        } else {
+            None
+        };
+        let alerts = store::alerts_by_id(&self.database, account_id, ids).await?;
+        let item = |(id, alert): (AlertId, Alert)| {
+            let (read_at, archived_at) = match &marks {
+                Some(marks) => *marks.get(&id)?,
+                None => (None, None),
+            };
+            Some((
+                id,
+                InboxItem {
+                    alert,
+                    read_at,
+                    archived_at,
+                },
+            ))
+        };
+        Ok(alerts.into_iter().filter_map(item).collect())
+    }
+
+    /// Refuses unless the caller may see a member's inbox, or all of the account's alerts where no member is named.
+    pub fn check_inbox(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        inbox_of: Option<MemberId>,
+    ) -> Result<(), AccessError> {
+        match inbox_of {
+            Some(member_id) => require_own_or_settings(actor, account_id, member_id),
+            None => require_all(actor, account_id),
+        }
+    }
+
+    /// How many alerts in a member's inbox are neither read nor put away.
+    pub async fn unread(&self, actor: &Actor, account_id: AccountId, member_id: MemberId) -> Result<i64, QueryError> {
+        require_own_or_settings(actor, account_id, member_id)?;
+        Ok(store::unread(&self.database, account_id, member_id).await?)
+    }
+
+    /// The alerts of a member's inbox whose last mark is the one that the event `sequence` told of, at most [`MOST_MARKED`].
+    pub async fn marked_in(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        member_id: MemberId,
+        sequence: i64,
+    ) -> Result<Vec<AlertId>, QueryError> {
+        require_own_or_settings(actor, account_id, member_id)?;
+        Ok(store::marked_in(&self.database, account_id, member_id, sequence).await?)
+    }
+
+    /// Marks alerts in a member's inbox. Alerts that have the mark already stay as they are, and if all have, nothing is told.
+    pub async fn mark(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        member_id: MemberId,
+        marked: Marked,
+        mark: InboxMark,
+    ) -> Result<(), MarkError> {
+        require_own_or_settings(actor, account_id, member_id)?;
+        if matches!(&marked, Marked::These(ids) if ids.len() > MOST_MARKED) {
+            return Err(MarkError::TooMany);
+        }
+        let marked = Arc::new(marked);
+        self.ledger
+            .change(account_id, move |tx, locked| {
+                let marked = Arc::clone(&marked);
+                Box::pin(async move { mark_locked(tx, locked, member_id, &marked, mark.mark()).await })
+            })
+            .await
+    }
+}
+
+/// All alerts of an account are for those who manage its settings, and for keys that read its whole log.
+fn require_all(actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {
+    actor
+        .require(account_id, Permission::ManageSettings)
+        .or_else(|_| actor.require(account_id, Permission::ReadCreditLog))
+}
+
+fn position((millis, id): (i64, uuid::Uuid)) -> AlertPosition {
+    (Timestamp::from_millis(millis), AlertId::from_uuid(id))
+}
+
+/// Newest first, between the cursors and within the filter's times.
+fn narrow(
+    keyset: &mut crate::domain::database::keyset::Keyset<(i64, uuid::Uuid)>,
+    filter: &AlertFilter,
+    request: &PageRequest<AlertPosition>,
+) -> Result<(), QueryError> {
+    if let Some(range) = filter.raised_at {
+        range.check("filter.raisedAt")?;
+        keyset.narrow(range.from, range.before);
+    }
+    keyset.turn_to(true, request, |(at, id)| (at.millis(), id.uuid()));
+    Ok(())
+}
+
+async fn mark_locked(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    member_id: MemberId,
+    marked: &Marked,
+    mark: Mark,
+) -> Result<(), MarkError> {
+    let account_id = locked.header.account_id;
+    let (meant, up_to) = match marked {
+        Marked::These(ids) => {
+            let found = store::in_inbox(tx, account_id, member_id, ids).await?;
+            if let Some(at) = ids.iter().position(|id| !found.contains(id)) {
+                return Err(MarkError::NotFound { at: Some(at) });
+            }
+            (Meant::These(ids.clone()), None)
+        }
+        Marked::UpTo(id) => {
+            let raised_at = store::raised_at(tx, account_id, member_id, *id).await?;
+            let raised_at = raised_at.ok_or(MarkError::NotFound { at: None })?;
+            (Meant::UpTo(raised_at, *id), Some(*id))
+        }
+    };
+    let sequence = locked.header.event_sequence + 1;
+    let inbox = (account_id, member_id);
+    if store::mark(tx, inbox, &meant, (mark, locked.now), sequence).await? > 0 {
+        let alert = (up_to, Some(member_id));
+        locked
+            .append_alert_event(tx, EventKind::AlertsUpdated, alert, Some(mark.as_str()))
+            .await?;
+    }
+    Ok(())
+}
+
+/// Raises and ends what events say, in their order, and then looks at the balance as it is now.
+async fn react(tx: &Transaction, locked: &mut LockedAccount, causes: &Causes) -> Result<(), Fault> {
+    let account_id = locked.header.account_id;
+    for cause in &causes.said {
+        match cause {
+            Cause::Raise(new) => {
+                raise(tx, locked, new).await?;
+            }
+            Cause::TopUpPaid(top_up_id) => {
+                for (alert_id, kind) in store::open_of_top_up(tx, account_id, *top_up_id).await? {
+                    if matches!(kind, AlertKind::TopUpFailed | AlertKind::TopUpActionRequired) {
+                        resolve_alert(tx, locked, alert_id).await?;
+                    }
+                }
+            }
+            Cause::Status { status, sequence, at } => status_changed(tx, locked, *status, (*sequence, *at)).await?,
+        }
+    }
+    if causes.members {
+        bounces::look(tx, locked).await?;
+    }
+    if let Some(sequence) = causes.balance {
+        balance::look(tx, locked, sequence).await?;
+    }
+    Ok(())
+}
+
+/// Freezing is an edge of the account: events tell the status also where something else has changed.
+async fn status_changed(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    status: AccountStatus,
+    (sequence, at): (i64, Timestamp),
+) -> Result<(), Fault> {
+    let account_id = locked.header.account_id;
+    let edge = (AlertKind::AccountFrozen, OF_ACCOUNT);
+    let open = store::edges(tx, account_id).await?.get(&edge).copied();
+    let new = |kind: AlertKind| NewAlert::new(kind, format!("{}:{sequence}", kind.as_str()), at);
+    match (status, open) {
+        (AccountStatus::Frozen, None) => {
+            let frozen = NewAlert {
+                facts: Facts {
+                    reason: locked.header.halt_reason.clone(),
+                    ..Facts::default()
+                },
+                ..new(AlertKind::AccountFrozen)
+            };
+            if let Some(alert) = raise(tx, locked, &frozen).await? {
+                store::open_edge(tx, account_id, edge, alert.id).await?;
+            }
+        }
+        (AccountStatus::Active, Some(alert_id)) => {
+            store::close_edge(tx, account_id, edge).await?;
+            resolve_alert(tx, locked, alert_id).await?;
+            raise(tx, locked, &new(AlertKind::AccountUnfrozen)).await?;
+        }
+        (AccountStatus::Closed, Some(alert_id)) => {
+            store::close_edge(tx, account_id, edge).await?;
+            resolve_alert(tx, locked, alert_id).await?;
+        }
+        (AccountStatus::Frozen, Some(_)) | (AccountStatus::Active | AccountStatus::Closed, None) => {}
+    }
+    Ok(())
+}
+
+/// Why events were not looked at.
+#[derive(Debug)]
+enum NoticeError {
+    /// There is no such account.
+    Gone,
+    Fault(Fault),
+}
+
+impl From<Fault> for NoticeError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<AccessError> for NoticeError {
+    fn from(_: AccessError) -> Self {
+        Self::Gone
+    }
+}
+
+impl crate::domain::database::MayFault for NoticeError {
+    fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Fault(fault) => Some(fault),
+            Self::Gone => None,
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What became of alerts on their way, and sending one again.
+
+use crate::domain::database::keyset::Branch;
+use crate::domain::database::select::{Condition, Value};
+use crate::domain::database::{Database, Transaction};
+use crate::domain::fault::QueryError;
+use crate::domain::ledger::credit_log::{InstantRange, unique};
+use crate::domain::ledger::{Ledger, LockedAccount};
+use crate::domain::member::require_own_or_settings;
+use crate::primitives::actor::{Actor, Permission};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, AlertId, DeliveryId, MemberId};
+use crate::primitives::page::{Page, PageRequest};
+
+use super::error::ResendError;
+use super::model::{AlertKind, Channel, Delivery, DeliveryStatus, SuppressionReason};
+use super::store;
+
+/// Between two times that the same mail is asked for again.
+const RESEND_INTERVAL_MILLIS: i64 = 60_000;
+
+/// A delivery's place in a list: when it was written down, and its id.
+pub type DeliveryPosition = (Timestamp, DeliveryId);
+
+/// Which deliveries are meant: those that meet every condition given. An empty list matches nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryFilter {
+    /// In one of these statuses.
+    pub statuses: Option<Vec<DeliveryStatus>>,
+    /// By one of these ways.
+    pub channels: Option<Vec<Channel>>,
+    /// Of one of these kinds of alerts.
+    pub alert_kinds: Option<Vec<AlertKind>>,
+    /// Written down at these times.
+    pub created_at: Option<InstantRange>,
+}
+
+impl DeliveryFilter {
+    /// The filter in one form: equal texts for filters that mean the same. Page cursors are bound to it.
+    pub fn canonical(&self) -> String {
+        let sorted = Self {
+            statuses: self.statuses.clone().map(unique),
+            channels: self.channels.clone().map(unique),
+            alert_kinds: self.alert_kinds.clone().map(unique),
+            created_at: self.created_at,
+        };
+        format!("{sorted:?}")
+    }
+
+    fn conditions(&self) -> Vec<Condition> {
+        let statuses = self.statuses.iter().map(|list| {
+            let names = list.iter().map(|one| one.as_str().to_owned());
+            Condition::Texts("status", names.collect())
+        });
+        let channels = self.channels.iter().map(|list| {
+            let names = list.iter().map(|one| one.as_str().to_owned());
+            Condition::Texts("channel", names.collect())
+        });
+        let kinds = self.alert_kinds.iter().map(|list| {
+            let names = list.iter().map(|one| one.as_str().to_owned());
+            Condition::Texts("kind", names.collect())
+        });
+        statuses.chain(channels).chain(kinds).collect()
+    }
+}
+
+/// Whose deliveries, or of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveriesOf {
+    /// All to one member.
+    Member(MemberId),
+    /// All of one alert.
+    Alert(AlertId),
+}
+
+/// The deliveries of accounts.
+#[derive(Clone, Debug)]
+pub struct Deliveries {
+    database: Database,
+    ledger: Ledger,
+}
+
+impl Deliveries {
+    /// The deliveries as kept in `database`.
+    pub fn new(database: Database, ledger: Ledger) -> Self {
+        Self { database, ledger }
+    }
+
+    /// One page of deliveries, newest first. A member who does not manage settings sees those to themselves.
+    pub async fn page(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        of: DeliveriesOf,
+        filter: &DeliveryFilter,
+        request: &PageRequest<DeliveryPosition>,
+    ) -> Result<Page<Delivery, DeliveryPosition>, QueryError> {
+        let mut conditions = filter.conditions();
+        let (column, id) = match of {
+            DeliveriesOf::Member(member_id) => {
+                require_own_or_settings(actor, account_id, member_id)?;
+                ("member_id", member_id.uuid())
+            }
+            DeliveriesOf::Alert(alert_id) => {
+                if let Err(refused) = actor.require(account_id, Permission::ManageSettings) {
+                    let own = actor.member_id().filter(|_| actor.reaches(account_id)).ok_or(refused)?;
+                    conditions.push(Condition::Uuids("member_id", vec![own.uuid()]));
+                }
+                ("alert_id", alert_id.uuid())
+            }
+        };
+        let value = Value::from(id);
+        let mut keyset = store::deliveries_keyset(Branch { column, value }, conditions);
+        if let Some(range) = filter.created_at {
+            range.check("filter.createdAt")?;
+            keyset.narrow(range.from, range.before);
+        }
+        keyset.turn_to(true, request, |(at, id)| (at.millis(), id.uuid()));
+        let scan = keyset.scan(&self.database, account_id, request.limit).await?;
+        let position = |(millis, id)| (Timestamp::from_millis(millis), DeliveryId::from_uuid(id));
+        Ok(scan.into_page(request, position, |row| store::delivery(row, account_id))?)
+    }
+
+    /// A delivery by id; none when it is not the caller's to see.
+    pub async fn find(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        id: DeliveryId,
+    ) -> Result<Option<Delivery>, QueryError> {
+        if !actor.reaches(account_id) {
+            return Ok(None);
+        }
+        let found = store::delivery_by_id(self.database.read(), account_id, id).await?;
+        Ok(found.filter(|delivery| require_own_or_settings(actor, account_id, delivery.member_id).is_ok()))
+    }
+
+    /// Sends a mail again that was sent, given up, bounced or held back.
+    pub async fn resend(&self, actor: &Actor, account_id: AccountId, id: DeliveryId) -> Result<Delivery, ResendError> {
+        if self.find(actor, account_id, id).await.map_err(unseen)?.is_none() {
+            return Err(ResendError::NotFound);
+        }
+        self.ledger
+            .change(account_id, move |tx, locked| {
+                Box::pin(async move { resend_locked(tx, locked, id).await })
+            })
+            .await
+    }
+}
+
+async fn resend_locked(tx: &Transaction, locked: &mut LockedAccount, id: DeliveryId) -> Result<Delivery, ResendError> {
+    let account_id = locked.header.account_id;
+    let found = store::delivery_by_id(tx, account_id, id).await?;
+    let mut delivery = found.ok_or(ResendError::NotFound)?;
+    if delivery.channel != Channel::Email {
+        return Err(ResendError::NotResendable(
+            "only e-mail is sent again: what is in the app is there",
+        ));
+    }
+    if matches!(delivery.status, DeliveryStatus::Queued | DeliveryStatus::Sending) {
+        return Err(ResendError::NotResendable("it is on its way already"));
+    }
+    if delivery.suppressed_because == Some(SuppressionReason::PreferenceOff) {
+        return Err(ResendError::NotResendable(
+            "the member has switched mail of this kind off",
+        ));
+    }
+    let is_recent = |at: Timestamp| locked.now.millis() - at.millis() < RESEND_INTERVAL_MILLIS;
+    if delivery.sent_at.is_some_and(is_recent) {
+        return Err(ResendError::NotResendable("it was sent less than a minute ago"));
+    }
+    store::requeue(tx, account_id, id, locked.now).await?;
+    delivery.status = DeliveryStatus::Queued;
+    delivery.suppressed_because = None;
+    delivery.attempts = 0;
+    delivery.next_attempt_at = Some(locked.now);
+    Ok(delivery)
+}
+
+fn unseen(error: QueryError) -> ResendError {
+    match error {
+        QueryError::Fault(fault) => fault.into(),
+        QueryError::Access(_) | QueryError::Invalid { .. } => ResendError::NotFound,
+    }
+}

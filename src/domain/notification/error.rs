@@ -1,0 +1,141 @@
+//! Why a use case about notifications refuses: one enum for each.
+
+use crate::domain::database::MayFault;
+use crate::domain::fault::Fault;
+use crate::domain::member::StartVerificationError;
+use crate::primitives::actor::AccessError;
+
+use super::model::{AlertKind, Channel, NotificationSettings};
+
+/// Why settings are not changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpdateSettingsError {
+    /// The account is not the caller's, or the settings not theirs to change.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// There is no such member.
+    #[error("this member does not exist")]
+    NotFound,
+    /// The member left the team.
+    #[error("this member was removed from the team")]
+    MemberRemoved,
+    /// Too many preferences at once, or one named twice.
+    #[error("{0}")]
+    Preferences(&'static str),
+    /// Not an amount that a balance could fall to.
+    #[error("must be 0 or more, and no more than an account can hold")]
+    Threshold,
+    /// They would end where they begin.
+    #[error("must end at another time than they begin; null switches them off")]
+    QuietHours,
+    /// This kind cannot be switched off for this channel.
+    #[error("{} cannot be switched off for {}: a critical alert keeps a way that works", .kind.as_str(), .channel.as_str())]
+    Locked {
+        /// Which of the preferences in the input.
+        at: usize,
+        /// Its kind.
+        kind: AlertKind,
+        /// Its channel.
+        channel: Channel,
+    },
+    /// Somebody changed them since the version that was expected. They are given as they are now.
+    #[error("the settings were changed in the meantime: their version is {}", .0.version)]
+    VersionConflict(Box<NotificationSettings>),
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why no test is sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendTestError {
+    /// The account is not the caller's, or the member not theirs to send a test to.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// There is no such member.
+    #[error("this member does not exist")]
+    NotFound,
+    /// The member left the team.
+    #[error("this member was removed from the team")]
+    MemberRemoved,
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why alerts are not marked. None of them is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MarkError {
+    /// The account is not the caller's, or the inbox not theirs to change.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// Too many at once.
+    #[error("at most {} alerts at once; with upTo there is no limit", super::alerts::MOST_MARKED)]
+    TooMany,
+    /// This alert is not in the member's inbox.
+    #[error("this alert is not in the member's inbox")]
+    NotFound {
+        /// Which of those that are named; `None` for the one up to which to mark.
+        at: Option<usize>,
+    },
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a delivery is not sent again. It stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ResendError {
+    /// The account is not the caller's.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// There is no such delivery, or it is not theirs to see.
+    #[error("this delivery does not exist")]
+    NotFound,
+    /// It cannot be sent again, for this reason.
+    #[error("this delivery cannot be sent again: {0}")]
+    NotResendable(&'static str),
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why no code is sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendVerificationError {
+    /// No code is made.
+    #[error(transparent)]
+    Start(#[from] StartVerificationError),
+    /// The mail system will not have it.
+    #[error("the mail system does not take mail for this address")]
+    Rejected(String),
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a bounce is not noted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BounceError {
+    /// There is no such account.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+macro_rules! may_fault {
+    ($($error:ident),* $(,)?) => {$(
+        impl MayFault for $error {
+            fn fault(&self) -> Option<&Fault> {
+                match self {
+                    Self::Fault(fault) => Some(fault),
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+
+may_fault!(UpdateSettingsError, SendTestError, MarkError, ResendError, BounceError);

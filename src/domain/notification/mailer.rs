@@ -1,0 +1,42 @@
+//! How mail is sent: the port.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use super::wording::Letter;
+
+/// A mail on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// The address that it goes to.
+    pub to: String,
+    /// What the person there is called.
+    pub name: String,
+    /// The part of its Message-ID before the @: the same whenever the same mail is sent, so that a mail system can tell that it
+    /// has it already.
+    pub message_id: String,
+    /// What it says.
+    pub letter: Letter,
+    /// Where to go to get no more of these; `None` where they cannot be switched off.
+    pub unsubscribe: Option<String>,
+}
+
+/// Why a mail was not sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MailError {
+    /// The mail system will not have it, now or later: there is no such address, or it refuses this one.
+    #[error("{0}")]
+    Rejected(String),
+    /// It may go better later.
+    #[error("{0}")]
+    Deferred(String),
+}
+
+/// The future of a mail that is being sent.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), MailError>> + Send + 'a>>;
+
+/// Sends mail. Bounded in time; what it takes over is on its way, and may be so without this knowing, when the answer is lost.
+pub trait Mailer: Send + Sync + 'static {
+    /// Hands a mail over to the mail system.
+    fn send<'a>(&'a self, mail: &'a Mail) -> Sending<'a>;
+}

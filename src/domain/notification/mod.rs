@@ -1,0 +1,34 @@
+//! What members are told, by which way, and what became of it.
+//!
+//! Causes write events; this room reacts to events, and nothing below it knows of it. Called by GraphQL, by the workers and by
+//! `app`, which gives it a way to send mail.
+//!
+//! Invariants:
+//! - One resolver decides each (alert, member, channel). Its answer is a stored delivery, also when the answer is no.
+//! - What is locked cannot be switched off: a critical alert keeps at least one way that works.
+
+mod alerts;
+mod balance;
+mod bounces;
+mod causes;
+mod deliveries;
+mod error;
+mod links;
+mod mailer;
+pub mod model;
+mod outbox;
+mod raise;
+mod settings;
+mod store;
+mod verification;
+mod wording;
+
+pub use alerts::{AlertFilter, AlertPosition, Alerts, InboxMark, MOST_MARKED, Marked};
+pub use deliveries::{Deliveries, DeliveriesOf, DeliveryFilter, DeliveryPosition};
+pub use error::{MarkError, ResendError, SendTestError, SendVerificationError, UpdateSettingsError};
+pub use links::Links;
+pub use mailer::{Mail, MailError, Mailer, Sending};
+pub use outbox::{Outbox, Post};
+pub use settings::Settings;
+pub use verification::Verification;
+pub use wording::{CodeSent, Letter, Reader, Told, Wording, Words};

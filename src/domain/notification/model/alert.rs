@@ -1,0 +1,130 @@
+//! Alerts and their deliveries: nouns.
+
+use serde::{Deserialize, Serialize};
+
+use super::kind::{AlertKind, Channel, NextStep, Severity};
+use super::resolver::SuppressionReason;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, AlertId, DeliveryId, EntryId, MemberId, SessionId, TopUpId};
+
+/// Something a member should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// Its id.
+    pub id: AlertId,
+    /// Where it was raised.
+    pub account_id: AccountId,
+    /// What it is.
+    pub kind: AlertKind,
+    /// The member it is about.
+    pub subject: Option<MemberId>,
+    /// What there is to say, as it was when it was raised.
+    pub facts: Facts,
+    /// The line of the credit log that it is about.
+    pub entry_id: Option<EntryId>,
+    /// The session that it is about.
+    pub session_id: Option<SessionId>,
+    /// The top-up that it is about.
+    pub top_up_id: Option<TopUpId>,
+    /// When it was raised.
+    pub raised_at: Timestamp,
+    /// When what it told of had ended.
+    pub resolved_at: Option<Timestamp>,
+}
+
+/// What an alert says beyond its kind: amounts are units of 1/10,000 credit, instants milliseconds since 1970. Kept as JSON:
+/// fields are added, never renamed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    /// What was available.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub available: Option<i64>,
+    /// How many credits it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credits: Option<i64>,
+    /// What a session was called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Why, in the words of whoever did it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// When it will be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<i64>,
+}
+
+impl Alert {
+    /// How much it matters.
+    pub const fn severity(&self) -> Severity {
+        self.kind.rule().severity
+    }
+
+    /// What can be done about it.
+    pub const fn next_step(&self) -> NextStep {
+        self.kind.rule().next_step
+    }
+}
+
+crate::text_enum! {
+    /// How far a delivery got.
+    DeliveryStatus {
+        /// It waits for its time, or for another try.
+        Queued = "QUEUED",
+        /// It is being sent.
+        Sending = "SENDING",
+        /// It was handed over: to the member's mail system, or into the inbox.
+        Sent = "SENT",
+        /// It was given up after a day of tries.
+        Failed = "FAILED",
+        /// It came back.
+        Bounced = "BOUNCED",
+        /// It was not to be sent.
+        Suppressed = "SUPPRESSED",
+    }
+}
+
+/// One alert on its way to one member by one channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The team.
+    pub account_id: AccountId,
+    /// What it delivers.
+    pub alert_id: AlertId,
+    /// To whom.
+    pub member_id: MemberId,
+    /// By which way.
+    pub channel: Channel,
+    /// How far it got.
+    pub status: DeliveryStatus,
+    /// Why it was not to be sent.
+    pub suppressed_because: Option<SuppressionReason>,
+    /// The address that it was last sent to.
+    pub address: Option<String>,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// When it is tried next.
+    pub next_attempt_at: Option<Timestamp>,
+    /// When it was sent.
+    pub sent_at: Option<Timestamp>,
+    /// When it was written down.
+    pub created_at: Timestamp,
+}
+
+/// An alert in a member's inbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboxItem {
+    /// The alert.
+    pub alert: Alert,
+    /// When the member has read it; for no member in particular, never.
+    pub read_at: Option<Timestamp>,
+    /// When the member has put it away; for no member in particular, never.
+    pub archived_at: Option<Timestamp>,
+}

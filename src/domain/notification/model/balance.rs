@@ -1,0 +1,72 @@
+//! When a balance is low, empty and well again: edges with hysteresis, so that each is told once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::MemberId;
+
+/// What is available must exceed a threshold by a tenth of it before the alert is armed again…
+const REARM_DIVISOR: i64 = 10;
+/// …and by so many credits at least.
+const LEAST_REARM: Credits = Credits::whole(1);
+
+/// Which alerts about the balance are open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenEdges {
+    /// Members whose threshold was crossed.
+    pub low: BTreeSet<MemberId>,
+    /// Nothing was left.
+    pub depleted: bool,
+}
+
+/// What a look at the balance brings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Crossing {
+    /// Members whose threshold has been crossed.
+    pub low: BTreeSet<MemberId>,
+    /// Nothing is left, for the first time since there was something.
+    pub depleted: bool,
+    /// Members whose alert is over: there is enough again, or they no longer watch.
+    pub low_ended: BTreeSet<MemberId>,
+    /// There is something again.
+    pub depleted_ended: bool,
+    /// Something that was open has ended because there is enough, and nothing is open any more.
+    pub recovered: bool,
+}
+
+impl Crossing {
+    /// Whether nothing has changed.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Compares what is available with the thresholds of those who watch.
+pub fn cross(available: Credits, thresholds: &BTreeMap<MemberId, Credits>, open: &OpenEdges) -> Crossing {
+    let low = thresholds
+        .iter()
+        .filter(|(member, threshold)| available <= **threshold && !open.low.contains(member));
+    let is_over = |member: &MemberId| {
+        thresholds
+            .get(member)
+            .is_none_or(|threshold| available > rearmed_above(*threshold))
+    };
+    let depleted_ended = open.depleted && available > rearmed_above(Credits::ZERO);
+    let mut crossing = Crossing {
+        low: low.map(|(member, _)| *member).collect(),
+        depleted: !open.depleted && available <= Credits::ZERO,
+        low_ended: open.low.iter().copied().filter(is_over).collect(),
+        depleted_ended,
+        recovered: false,
+    };
+    let ended_well = depleted_ended || crossing.low_ended.iter().any(|member| thresholds.contains_key(member));
+    let left_open = open.low.len() > crossing.low_ended.len() || (open.depleted && !depleted_ended);
+    crossing.recovered = ended_well && !left_open && crossing.low.is_empty() && !crossing.depleted;
+    crossing
+}
+
+/// Above this an alert about the threshold is armed again.
+fn rearmed_above(threshold: Credits) -> Credits {
+    let margin = Credits::from_units(threshold.units() / REARM_DIVISOR).max(LEAST_REARM);
+    Credits::from_units(threshold.units().saturating_add(margin.units()))
+}

@@ -1,0 +1,249 @@
+//! The kinds of alerts, and what holds for each: the table of rules.
+
+crate::text_enum! {
+    /// What a member is told of.
+    AlertKind {
+        /// What is available is at or below the member's own threshold.
+        LowBalance = "LOW_BALANCE",
+        /// Nothing is available any more.
+        BalanceDepleted = "BALANCE_DEPLETED",
+        /// There is enough again after one of the two before.
+        BalanceRecovered = "BALANCE_RECOVERED",
+        /// A top-up was paid and credited.
+        TopUpSucceeded = "TOP_UP_SUCCEEDED",
+        /// A top-up was declined.
+        TopUpFailed = "TOP_UP_FAILED",
+        /// The bank wants the customer to authenticate.
+        TopUpActionRequired = "TOP_UP_ACTION_REQUIRED",
+        /// The money of a top-up went back, and the credits with it.
+        TopUpReversed = "TOP_UP_REVERSED",
+        /// Auto top-up paused itself.
+        AutoTopUpPaused = "AUTO_TOP_UP_PAUSED",
+        /// Auto top-up would spend more than it may.
+        CapReached = "CAP_REACHED",
+        /// Credits are about to expire.
+        CreditsExpiring = "CREDITS_EXPIRING",
+        /// The default card is about to expire.
+        CardExpiring = "CARD_EXPIRING",
+        /// Credits were deducted for a session.
+        SessionCharged = "SESSION_CHARGED",
+        /// Credits were given back for a session.
+        SessionRefunded = "SESSION_REFUNDED",
+        /// Nobody resolved a session, and its hold was released.
+        SessionUnresolved = "SESSION_UNRESOLVED",
+        /// The account was frozen.
+        AccountFrozen = "ACCOUNT_FROZEN",
+        /// The account is active again.
+        AccountUnfrozen = "ACCOUNT_UNFROZEN",
+        /// Mail to a member comes back.
+        ContactBouncing = "CONTACT_BOUNCING",
+        /// Somebody wanted to see whether alerts arrive.
+        Test = "TEST",
+    }
+}
+
+crate::text_enum! {
+    /// How much an alert matters.
+    Severity {
+        /// Good to know.
+        Info = "INFO",
+        /// Something will go wrong unless somebody acts.
+        Warning = "WARNING",
+        /// Something has gone wrong.
+        Critical = "CRITICAL",
+    }
+}
+
+crate::text_enum! {
+    /// By which way an alert reaches a member.
+    Channel {
+        /// E-mail.
+        Email = "EMAIL",
+        /// The member's inbox here, and its live stream.
+        InApp = "IN_APP",
+    }
+}
+
+crate::text_enum! {
+    /// What a member can do about an alert.
+    NextStep {
+        /// Buy credits.
+        TopUp = "TOP_UP",
+        /// Try the top-up again.
+        RetryTopUp = "RETRY_TOP_UP",
+        /// Give another card.
+        UpdatePaymentMethod = "UPDATE_PAYMENT_METHOD",
+        /// Confirm the payment at the bank.
+        Authenticate = "AUTHENTICATE",
+        /// Allow auto top-up to spend more.
+        RaiseCap = "RAISE_CAP",
+        /// Give an address that mail arrives at.
+        UpdateContact = "UPDATE_CONTACT",
+        /// Look at the credit log.
+        ViewCreditLog = "VIEW_CREDIT_LOG",
+        /// Nothing.
+        None = "NONE",
+    }
+}
+
+/// Whom an alert is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Owners and admins.
+    Admins,
+    /// All members of the team.
+    Everybody,
+    /// The member it is about.
+    Subject,
+    /// The member it is about, owners and admins.
+    SubjectAndAdmins,
+}
+
+/// What holds for a kind of alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// How much it matters.
+    pub severity: Severity,
+    /// It cannot be switched off in the inbox, nor by e-mail where e-mail is on by default.
+    pub locked: bool,
+    /// Who gets it in the inbox.
+    pub in_app: Audience,
+    /// Who gets it by e-mail, if they want it.
+    pub email: Audience,
+    /// Whether they get it by e-mail unless they say otherwise.
+    pub email_default: bool,
+    /// What they can do about it.
+    pub next_step: NextStep,
+}
+
+impl AlertKind {
+    /// What holds for alerts of this kind.
+    pub const fn rule(self) -> Rule {
+        use Severity::{Critical, Info, Warning};
+        match self {
+            Self::LowBalance => Rule::for_admins(Warning, true, NextStep::TopUp),
+            Self::BalanceDepleted => Rule::for_admins(Critical, true, NextStep::TopUp).shown_to(Audience::Everybody),
+            Self::BalanceRecovered => Rule::for_admins(Info, false, NextStep::None),
+            Self::TopUpSucceeded => Rule::for_admins(Info, false, NextStep::ViewCreditLog),
+            Self::TopUpFailed => Rule::for_admins(Critical, true, NextStep::RetryTopUp),
+            Self::TopUpActionRequired => Rule::for_admins(Critical, true, NextStep::Authenticate),
+            Self::TopUpReversed => Rule::for_admins(Critical, true, NextStep::ViewCreditLog),
+            Self::AutoTopUpPaused | Self::CardExpiring => {
+                let severity = if matches!(self, Self::CardExpiring) {
+                    Warning
+                } else {
+                    Critical
+                };
+                Rule::for_admins(severity, true, NextStep::UpdatePaymentMethod)
+            }
+            Self::CapReached => Rule::for_admins(Warning, true, NextStep::RaiseCap),
+            Self::CreditsExpiring => Rule::for_admins(Warning, true, NextStep::ViewCreditLog),
+            Self::SessionCharged | Self::SessionRefunded => Rule::for_subject(NextStep::ViewCreditLog),
+            Self::SessionUnresolved => Rule::for_admins(Warning, true, NextStep::None),
+            Self::AccountFrozen => Rule::for_admins(Critical, true, NextStep::None).shown_to(Audience::Everybody),
+            Self::AccountUnfrozen => Rule::for_admins(Info, false, NextStep::None).shown_to(Audience::Everybody),
+            Self::ContactBouncing => {
+                let rule = Rule::for_admins(Critical, false, NextStep::UpdateContact);
+                rule.shown_to(Audience::SubjectAndAdmins)
+            }
+            Self::Test => Rule::for_subject(NextStep::None),
+        }
+    }
+
+    /// What it is called in English.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::LowBalance => "Low balance",
+            Self::BalanceDepleted => "Out of credits",
+            Self::BalanceRecovered => "Enough credits again",
+            Self::TopUpSucceeded => "Top-up succeeded",
+            Self::TopUpFailed => "Top-up failed",
+            Self::TopUpActionRequired => "Top-up needs confirmation",
+            Self::TopUpReversed => "Top-up taken back",
+            Self::AutoTopUpPaused => "Auto top-up paused",
+            Self::CapReached => "Monthly cap reached",
+            Self::CreditsExpiring => "Credits about to expire",
+            Self::CardExpiring => "Card about to expire",
+            Self::SessionCharged => "Session charged",
+            Self::SessionRefunded => "Session refunded",
+            Self::SessionUnresolved => "Session not resolved",
+            Self::AccountFrozen => "Account frozen",
+            Self::AccountUnfrozen => "Account active again",
+            Self::ContactBouncing => "Mail comes back",
+            Self::Test => "Test",
+        }
+    }
+
+    /// Whether a preference for this kind and channel cannot be switched off.
+    pub const fn is_locked(self, channel: Channel) -> bool {
+        let rule = self.rule();
+        rule.locked
+            && match channel {
+                Channel::InApp => true,
+                Channel::Email => rule.email_default,
+            }
+    }
+
+    /// Whether mail of this kind goes to addresses that are in doubt, does not wait for the morning and is not gathered with other
+    /// mail: what is critical, and tests, which are to show how mail goes.
+    pub const fn is_urgent(self) -> bool {
+        matches!(self, Self::Test) || matches!(self.rule().severity, Severity::Critical)
+    }
+
+    /// Whether members get this kind by this channel unless they say otherwise.
+    pub const fn is_on_by_default(self, channel: Channel) -> bool {
+        match channel {
+            Channel::InApp => true,
+            Channel::Email => self.rule().email_default,
+        }
+    }
+}
+
+impl Channel {
+    /// What it is called in English, behind the name of a kind.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Email => "by e-mail",
+            Self::InApp => "in the app",
+        }
+    }
+}
+
+impl Rule {
+    /// For owners and admins; what is critical is locked.
+    const fn for_admins(severity: Severity, email_default: bool, next_step: NextStep) -> Self {
+        Self {
+            severity,
+            locked: matches!(severity, Severity::Critical),
+            in_app: Audience::Admins,
+            email: Audience::Admins,
+            email_default,
+            next_step,
+        }
+    }
+
+    /// Good to know for the member it is about.
+    const fn for_subject(next_step: NextStep) -> Self {
+        Self {
+            severity: Severity::Info,
+            locked: false,
+            in_app: Audience::Subject,
+            email: Audience::Subject,
+            email_default: false,
+            next_step,
+        }
+    }
+
+    const fn shown_to(mut self, in_app: Audience) -> Self {
+        self.in_app = in_app;
+        self
+    }
+
+    /// Whom it is for by this channel.
+    pub const fn audience(self, channel: Channel) -> Audience {
+        match channel {
+            Channel::InApp => self.in_app,
+            Channel::Email => self.email,
+        }
+    }
+}

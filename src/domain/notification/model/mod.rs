@@ -1,0 +1,18 @@
+//! The rules about alerts: pure, so that tables of cases can drive them.
+//!
+//! Called by the use cases of this room alone. Nothing here reads, writes or asks for the time.
+
+mod alert;
+mod balance;
+mod kind;
+mod resolver;
+mod settings;
+
+#[cfg(test)]
+mod tests;
+
+pub use alert::{Alert, Delivery, DeliveryStatus, Facts, InboxItem};
+pub use balance::{Crossing, OpenEdges, cross};
+pub use kind::{AlertKind, Audience, Channel, NextStep, Rule, Severity};
+pub use resolver::{COOLDOWN_MILLIS, Case, LEAST_INTERVAL_MILLIS, LastMail, SuppressionReason, Verdict, resolve};
+pub use settings::{NotificationSettings, QuietHours, SettingsPatch};

@@ -1,0 +1,141 @@
+//! What a member wants to be told of, by which way and when.
+
+use std::collections::BTreeMap;
+
+use chrono::{Duration, NaiveDateTime, TimeZone, Timelike};
+use chrono_tz::Tz;
+
+use super::kind::{AlertKind, Channel};
+use crate::domain::member::Change;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, MemberId};
+use crate::primitives::local_time::LocalTime;
+
+/// Which alerts reach a member, by which channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotificationSettings {
+    /// The team.
+    pub account_id: AccountId,
+    /// Whose settings they are.
+    pub member_id: MemberId,
+    /// What the member has said; the default holds for the rest.
+    pub preferences: BTreeMap<(AlertKind, Channel), bool>,
+    /// `LOW_BALANCE` is raised when what is available falls to or below this.
+    pub low_balance_threshold: Option<Credits>,
+    /// When mail that is not critical waits.
+    pub quiet_hours: Option<QuietHours>,
+    /// Grows by one with every change of the above.
+    pub version: i32,
+}
+
+/// A change of settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsPatch {
+    /// Preferences that change; `None` is the default again.
+    pub preferences: Vec<(AlertKind, Channel, Option<bool>)>,
+    /// See [`NotificationSettings::low_balance_threshold`].
+    pub low_balance_threshold: Change<Credits>,
+    /// See [`NotificationSettings::quiet_hours`].
+    pub quiet_hours: Change<QuietHours>,
+    /// Refused when the settings have another version.
+    pub expected_version: Option<i32>,
+}
+
+/// From `start` to `end` on the wall, over midnight when `end` is the earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuietHours {
+    /// When they begin.
+    pub start: LocalTime,
+    /// When they are over. Never the same as `start`.
+    pub end: LocalTime,
+}
+
+impl NotificationSettings {
+    /// Those of a member who has said nothing yet.
+    pub const fn new(account_id: AccountId, member_id: MemberId) -> Self {
+        Self {
+            account_id,
+            member_id,
+            preferences: BTreeMap::new(),
+            low_balance_threshold: None,
+            quiet_hours: None,
+            version: 1,
+        }
+    }
+
+    /// What the member has said about a kind and a channel.
+    pub fn preference(&self, kind: AlertKind, channel: Channel) -> Option<bool> {
+        self.preferences.get(&(kind, channel)).copied()
+    }
+
+    /// These settings with the patch applied, under the next version if that changes anything.
+    #[must_use]
+    pub(in crate::domain::notification) fn patched(mut self, patch: &SettingsPatch) -> Self {
+        let before = self.clone();
+        for (kind, channel, enabled) in &patch.preferences {
+            match enabled {
+                Some(enabled) => self.preferences.insert((*kind, *channel), *enabled),
+                None => self.preferences.remove(&(*kind, *channel)),
+            };
+        }
+        apply(&mut self.low_balance_threshold, &patch.low_balance_threshold);
+        apply(&mut self.quiet_hours, &patch.quiet_hours);
+        if self != before {
+            self.version = self.version.saturating_add(1);
+        }
+        self
+    }
+}
+
+impl SettingsPatch {
+    /// The first preference that this would switch off and that cannot be.
+    pub(in crate::domain::notification) fn locked(&self) -> Option<(usize, AlertKind, Channel)> {
+        let mut preferences = self.preferences.iter().enumerate();
+        preferences.find_map(|(at, (kind, channel, enabled))| {
+            (*enabled == Some(false) && kind.is_locked(*channel)).then_some((at, *kind, *channel))
+        })
+    }
+}
+
+fn apply<T: Copy>(value: &mut Option<T>, change: &Change<T>) {
+    match change {
+        Change::Keep => {}
+        Change::Clear => *value = None,
+        Change::Set(new) => *value = Some(*new),
+    }
+}
+
+impl QuietHours {
+    /// When the quiet hours end that `now` falls into; `None` outside of them.
+    pub fn end_after(self, now: Timestamp, zone: Tz) -> Option<Timestamp> {
+        let local = now.to_datetime().with_timezone(&zone).naive_local();
+        let minute = minute_of(local);
+        let (start, end) = (self.start.minutes(), self.end.minutes());
+        let (is_quiet, ends_tomorrow) = if start < end {
+            ((start..end).contains(&minute), false)
+        } else {
+            (minute >= start || minute < end, minute >= start)
+        };
+        if !is_quiet {
+            return None;
+        }
+        let day = local.date() + Duration::days(i64::from(ends_tomorrow));
+        let end = day.and_hms_opt(u32::from(end) / 60, u32::from(end) % 60, 0)?;
+        Some(instant_of(end, zone).max(now))
+    }
+}
+
+fn minute_of(local: NaiveDateTime) -> u16 {
+    u16::try_from(local.hour() * 60 + local.minute()).unwrap_or_default()
+}
+
+/// The instant at which a clock on the wall shows a time: the first of two, and where clocks jump over it, the hour after.
+fn instant_of(local: NaiveDateTime, zone: Tz) -> Timestamp {
+    let find = |local: NaiveDateTime| zone.from_local_datetime(&local).earliest();
+    let found = find(local).or_else(|| find(local + Duration::hours(1)));
+    found.map_or_else(
+        || Timestamp::from_datetime(local.and_utc()),
+        |found| Timestamp::from_datetime(found.to_utc()),
+    )
+}

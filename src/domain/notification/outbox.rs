@@ -1,0 +1,230 @@
+//! Mail on its way: claimed, sent, tried again, given up, bounced.
+//!
+//! A mail arrives at least once. It may arrive twice only where the answer of the mail system, or the note of it, is lost: the
+//! process dies, or the database goes, between the mail system's taking it over and the end of the claim. The second one has the
+//! same Message-ID.
+
+use std::sync::Arc;
+
+use crate::domain::database::Database;
+use crate::domain::fault::Fault;
+use crate::domain::ledger::Ledger;
+use crate::primitives::clock::{Clock, Timestamp};
+use crate::primitives::ids::{AccountId, MemberId};
+
+use super::bounces;
+use super::links::Links;
+use super::mailer::{Mail, MailError, Mailer};
+use super::model::{Alert, DeliveryStatus, SuppressionReason};
+use super::store::{self, Addressee, Claimed, Ended};
+use super::wording::{Reader, Told, Wording};
+
+/// A claim lasts longer than any try.
+const CLAIM_MILLIS: i64 = 10 * 60_000;
+/// A mail is tried for so long.
+const TRIED_FOR_MILLIS: i64 = 24 * 3_600_000;
+/// Between tries: the first pause, and the longest.
+const PAUSES_MILLIS: (i64, i64) = (60_000, 3 * 3_600_000);
+/// The most of what a mail system says that is kept.
+const LONGEST_ERROR: usize = 500;
+
+/// Sends the mail of all accounts. Cloning is cheap.
+#[derive(Clone)]
+pub struct Outbox {
+    database: Database,
+    ledger: Ledger,
+    clock: Clock,
+    mailer: Arc<dyn Mailer>,
+    wording: Arc<dyn Wording>,
+    links: Links,
+}
+
+/// What members are written with.
+#[derive(Clone)]
+pub struct Post {
+    /// Sends it.
+    pub mailer: Arc<dyn Mailer>,
+    /// Writes it.
+    pub wording: Arc<dyn Wording>,
+    /// Where it leads.
+    pub links: Links,
+}
+
+impl Outbox {
+    /// The mail as kept in `database`.
+    pub fn new((database, clock): (Database, Clock), ledger: Ledger, post: Post) -> Self {
+        Self {
+            database,
+            ledger,
+            clock,
+            mailer: post.mailer,
+            wording: post.wording,
+            links: post.links,
+        }
+    }
+
+    /// Sends up to `limit` mails that are due. Gives how many were tried.
+    pub async fn send_due(&self, limit: u32) -> Result<usize, Fault> {
+        let now = self.clock.now();
+        if !store::is_mail_due(&self.database, now).await? {
+            return Ok(0);
+        }
+        let until = now.plus_millis(CLAIM_MILLIS);
+        let claimed = self
+            .database
+            .transaction(move |tx| Box::pin(async move { store::claim(tx, (now, until), i64::from(limit)).await }));
+        let claimed: Vec<Claimed> = claimed.await?;
+        for mails in claimed.chunk_by(are_one_mail) {
+            self.send(mails).await?;
+        }
+        Ok(claimed.len())
+    }
+
+    /// Sends what is one mail: several alerts that became due for one member at one time make a digest.
+    async fn send(&self, mails: &[Claimed]) -> Result<(), Fault> {
+        let Some(first) = mails.first() else {
+            return Ok(());
+        };
+        let addressee = store::addressee(&self.database, first.account_id, first.member_id).await?;
+        let mut sent = Vec::with_capacity(mails.len());
+        for mail in mails {
+            match addressee
+                .as_ref()
+                .map_or(Some(SuppressionReason::NoContact), |to| held_back(mail, to))
+            {
+                Some(reason) => self.end(mail, suppressed(reason)).await?,
+                None => sent.push(mail),
+            }
+        }
+        let Some((addressee, email)) = addressee.and_then(|to| to.email.clone().map(|email| (to, email))) else {
+            return Ok(());
+        };
+        if sent.is_empty() {
+            return Ok(());
+        }
+        let mail = self.write(&sent, &addressee, email.clone()).await?;
+        let answer = self.mailer.send(&mail).await;
+        if let Err(error) = &answer {
+            tracing::warn!(account = first.account_id.number(), %error, "a mail was not sent");
+        }
+        for delivery in &sent {
+            self.end(delivery, ended(delivery, &answer, &email, self.clock.now()))
+                .await?;
+        }
+        if let Err(MailError::Rejected(message)) = answer {
+            let message = clean(&message);
+            bounces::record(&self.ledger, (first.account_id, first.member_id), email, message).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&self, mails: &[&Claimed], to: &Addressee, email: String) -> Result<Mail, Fault> {
+        let missing = || Fault::Internal("a delivery names an alert that does not exist".to_owned());
+        let first = mails.first().ok_or_else(missing)?;
+        let ids: Vec<_> = mails.iter().map(|mail| mail.alert_id).collect();
+        let alerts = store::alerts_by_id(&self.database, first.account_id, &ids).await?;
+        let told: Vec<&Alert> = ids.iter().filter_map(|id| alerts.get(id)).collect();
+        let can_be_switched_off = told
+            .iter()
+            .all(|alert| !alert.kind.is_locked(super::model::Channel::Email));
+        let reader = Reader {
+            locale: to.locale.clone(),
+            timezone: to.timezone.parse().unwrap_or_default(),
+        };
+        let told = Told {
+            team: &to.team,
+            name: &to.name,
+            alerts: told
+                .into_iter()
+                .map(|alert| (alert, self.links.action(alert)))
+                .collect(),
+        };
+        Ok(Mail {
+            to: email,
+            name: to.name.clone(),
+            message_id: first.id.global(first.account_id).to_string(),
+            letter: self.wording.told(&told, &reader)?,
+            unsubscribe: self.links.settings().filter(|_| can_be_switched_off),
+        })
+    }
+
+    async fn end(&self, mail: &Claimed, ended: Ended) -> Result<(), Fault> {
+        let of = Arc::new((mail.clone(), ended));
+        self.database
+            .transaction(move |tx| {
+                let of = Arc::clone(&of);
+                Box::pin(async move { store::end_attempt(tx, &of.0, &of.1).await })
+            })
+            .await
+    }
+}
+
+/// What is not urgent and became due for one member at one time is one mail.
+fn are_one_mail(one: &Claimed, other: &Claimed) -> bool {
+    let of = |mail: &Claimed| (mail.account_id, mail.member_id, mail.due);
+    of(one) == of(other) && !one.kind.is_urgent() && !other.kind.is_urgent()
+}
+
+/// Why a mail that was to be sent is not, as things are now.
+fn held_back(mail: &Claimed, to: &Addressee) -> Option<SuppressionReason> {
+    let waited = mail.due > mail.created_at && mail.attempts == 1;
+    if to.is_removed || to.email.is_none() {
+        Some(SuppressionReason::NoContact)
+    } else if to.is_bouncing && !mail.kind.is_urgent() {
+        Some(SuppressionReason::ContactBouncing)
+    } else if waited && mail.has_ended && !mail.kind.is_urgent() {
+        Some(SuppressionReason::QuietHours)
+    } else {
+        None
+    }
+}
+
+fn suppressed(reason: SuppressionReason) -> Ended {
+    Ended {
+        status: DeliveryStatus::Suppressed,
+        because: Some(reason),
+        error: None,
+        next_attempt_at: None,
+        sent_at: None,
+        address: None,
+    }
+}
+
+/// What becomes of a delivery by the mail system's answer.
+fn ended(mail: &Claimed, answer: &Result<(), MailError>, email: &str, now: Timestamp) -> Ended {
+    let (status, error, next) = match answer {
+        Ok(()) => (DeliveryStatus::Sent, None, None),
+        Err(MailError::Rejected(message)) => (DeliveryStatus::Bounced, Some(clean(message)), None),
+        Err(MailError::Deferred(message)) => {
+            let next = now.plus_millis(pause(mail.attempts));
+            if next.millis() - mail.created_at.millis() > TRIED_FOR_MILLIS {
+                (DeliveryStatus::Failed, Some(clean(message)), None)
+            } else {
+                (DeliveryStatus::Queued, Some(clean(message)), Some(next))
+            }
+        }
+    };
+    Ended {
+        status,
+        because: None,
+        error,
+        next_attempt_at: next,
+        sent_at: (status == DeliveryStatus::Sent).then_some(now),
+        address: Some(email.to_owned()),
+    }
+}
+
+/// How long to wait after so many tries: a minute, then ever longer.
+fn pause(attempts: i32) -> i64 {
+    let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or_default().min(16);
+    (PAUSES_MILLIS.0 << doublings).min(PAUSES_MILLIS.1)
+}
+
+/// What a mail system said, fit to be shown.
+fn clean(message: &str) -> String {
+    let shown = |char: char| if char.is_control() { ' ' } else { char };
+    message.chars().map(shown).take(LONGEST_ERROR).collect()
+}
+
+/// Whose address a report is about.
+pub(super) type Person = (AccountId, MemberId);

@@ -1,0 +1,128 @@
+//! What members want to be told of: reading and changing it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::domain::database::{Database, Transaction};
+use crate::domain::event::EventKind;
+use crate::domain::fault::QueryError;
+use crate::domain::ledger::{Ledger, LockedAccount};
+use crate::domain::member::{self, Change, require_own_or_settings};
+use crate::primitives::actor::Actor;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, MemberId};
+
+use super::error::UpdateSettingsError;
+use super::model::{AlertKind, Channel, NotificationSettings, SettingsPatch};
+use super::store;
+
+/// Use cases about members' settings.
+///
+/// A change locks the account's state row, so that the worker that raises alerts, which holds it too, sees all of a change or
+/// nothing.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    database: Database,
+    ledger: Ledger,
+}
+
+impl Settings {
+    /// Settings of all members of this database.
+    pub fn new(database: Database, ledger: Ledger) -> Self {
+        Self { database, ledger }
+    }
+
+    /// The settings of several members; those that are not the caller's to see are left out.
+    pub async fn of_members(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        member_ids: &[MemberId],
+    ) -> Result<HashMap<MemberId, NotificationSettings>, QueryError> {
+        let is_seen = |member_id: &&MemberId| require_own_or_settings(actor, account_id, **member_id).is_ok();
+        let seen: Vec<MemberId> = member_ids.iter().filter(is_seen).copied().collect();
+        let mut settings = store::settings(self.database.read(), account_id, &seen).await?;
+        for member_id in seen {
+            let unsaid = || NotificationSettings::new(account_id, member_id);
+            settings.entry(member_id).or_insert_with(unsaid);
+        }
+        Ok(settings)
+    }
+
+    /// Changes what a member is told of.
+    pub async fn update(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        member_id: MemberId,
+        patch: SettingsPatch,
+    ) -> Result<NotificationSettings, UpdateSettingsError> {
+        require_own_or_settings(actor, account_id, member_id)?;
+        check(&patch)?;
+        let patch = Arc::new(patch);
+        self.ledger
+            .change(account_id, move |tx, locked| {
+                let patch = Arc::clone(&patch);
+                Box::pin(async move { update_locked(tx, locked, (account_id, member_id), &patch).await })
+            })
+            .await
+    }
+}
+
+async fn update_locked(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    (account_id, member_id): (AccountId, MemberId),
+    patch: &SettingsPatch,
+) -> Result<NotificationSettings, UpdateSettingsError> {
+    let member = member::locked_member(tx, account_id, member_id).await?;
+    let member = member.ok_or(UpdateSettingsError::NotFound)?;
+    let before = store::settings(tx, account_id, &[member_id]).await?.remove(&member_id);
+    let before = before.unwrap_or_else(|| NotificationSettings::new(account_id, member_id));
+    if patch.expected_version.is_some_and(|version| version != before.version) {
+        return Err(UpdateSettingsError::VersionConflict(Box::new(before)));
+    }
+    if member.removed_at.is_some() {
+        return Err(UpdateSettingsError::MemberRemoved);
+    }
+    let after = before.clone().patched(patch);
+    if after != before {
+        store::save_settings(tx, &after).await?;
+        locked
+            .append_event(tx, EventKind::MemberUpdated, Some(member_id))
+            .await?;
+    }
+    Ok(after)
+}
+
+/// What no state makes valid.
+fn check(patch: &SettingsPatch) -> Result<(), UpdateSettingsError> {
+    let most = AlertKind::ALL.len() * Channel::ALL.len();
+    if patch.preferences.len() > most {
+        return Err(UpdateSettingsError::Preferences("there are not so many preferences"));
+    }
+    let mut named = HashSet::new();
+    if !patch
+        .preferences
+        .iter()
+        .all(|(kind, channel, _)| named.insert((*kind, *channel)))
+    {
+        return Err(UpdateSettingsError::Preferences(
+            "a kind and a channel may be named once",
+        ));
+    }
+    if let Change::Set(threshold) = patch.low_balance_threshold
+        && (threshold.is_negative() || threshold > Credits::MAX)
+    {
+        return Err(UpdateSettingsError::Threshold);
+    }
+    if let Change::Set(hours) = patch.quiet_hours
+        && hours.start == hours.end
+    {
+        return Err(UpdateSettingsError::QuietHours);
+    }
+    match patch.locked() {
+        Some((at, kind, channel)) => Err(UpdateSettingsError::Locked { at, kind, channel }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,233 @@
+//! Rows of alerts, of what is open, and of places.
+
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, Statement, Value};
+use uuid::Uuid;
+
+use super::unreadable;
+use crate::domain::database::keyset::{Keyset, Position};
+use crate::domain::database::select::{Condition, Row, Select};
+use crate::domain::database::{Database, Transaction};
+use crate::domain::fault::Fault;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, AlertId, EntryId, MemberId, SessionId, TopUpId};
+
+use super::super::model::{Alert, AlertKind, Facts};
+
+const COLUMNS: &str = "id, kind, severity, subject_id, facts, entry_id, session_id, top_up_id, raised_at, resolved_at";
+
+/// The account's alerts that meet `residuals`, by when they were raised.
+pub(in super::super) fn alerts_keyset(residuals: Vec<Condition>) -> Keyset<(i64, Uuid)> {
+    Keyset {
+        table: "alert",
+        key: &["raised_at", "id"],
+        columns: COLUMNS,
+        branches: Vec::new(),
+        has_repeats: false,
+        residuals,
+        from: <(i64, Uuid)>::FIRST,
+        to: <(i64, Uuid)>::LAST,
+        descending: false,
+    }
+}
+
+/// An alert from its row.
+pub(in super::super) fn alert(row: &Row, account_id: AccountId) -> Result<Alert, Fault> {
+    let (kind, facts): (String, String) = (row.try_get("", "kind")?, row.try_get("", "facts")?);
+    let id = |column: &str| row.try_get::<Option<Uuid>>("", column);
+    Ok(Alert {
+        id: AlertId::from_uuid(row.try_get("", "id")?),
+        account_id,
+        kind: AlertKind::from_text(&kind).ok_or_else(|| unreadable("kind of alert", &kind))?,
+        subject: id("subject_id")?.map(MemberId::from_uuid),
+        facts: serde_json::from_str::<Facts>(&facts).map_err(|_| unreadable("list of facts", &facts))?,
+        entry_id: id("entry_id")?.map(EntryId::from_uuid),
+        session_id: id("session_id")?.map(SessionId::from_uuid),
+        top_up_id: id("top_up_id")?.map(TopUpId::from_uuid),
+        raised_at: Timestamp::from_millis(row.try_get("", "raised_at")?),
+        resolved_at: row
+            .try_get::<Option<i64>>("", "resolved_at")?
+            .map(Timestamp::from_millis),
+    })
+}
+
+/// Alerts by id.
+pub(in super::super) async fn alerts_by_id(
+    database: &Database,
+    account_id: AccountId,
+    ids: &[AlertId],
+) -> Result<HashMap<AlertId, Alert>, Fault> {
+    let mut select = Select::of(database, account_id, "");
+    select.push(&format!("SELECT {COLUMNS} FROM alert WHERE account_id = $1"));
+    select.and_all(&[Condition::Uuids("id", ids.iter().map(|id| id.uuid()).collect())]);
+    let mut found = HashMap::new();
+    for row in select.all(database).await? {
+        let alert = alert(&row, account_id)?;
+        found.insert(alert.id, alert);
+    }
+    Ok(found)
+}
+
+/// Writes a new alert. Gives false, and writes nothing, where the same was raised before.
+pub(in super::super) async fn insert_alert(tx: &Transaction, alert: &Alert, dedupe_key: &str) -> Result<bool, Fault> {
+    let facts = serde_json::to_string(&alert.facts).map_err(|error| Fault::Internal(error.to_string()))?;
+    let values: [Value; 12] = [
+        alert.account_id.number().into(),
+        alert.id.uuid().into(),
+        alert.kind.as_str().into(),
+        alert.severity().as_str().into(),
+        dedupe_key.into(),
+        alert.subject.map(MemberId::uuid).into(),
+        facts.into(),
+        alert.entry_id.map(EntryId::uuid).into(),
+        alert.session_id.map(SessionId::uuid).into(),
+        alert.top_up_id.map(TopUpId::uuid).into(),
+        alert.raised_at.millis().into(),
+        alert.resolved_at.map(Timestamp::millis).into(),
+    ];
+    let sql = "INSERT INTO alert (account_id, id, kind, severity, dedupe_key, subject_id, facts, entry_id, session_id, top_up_id, \
+               raised_at, resolved_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+               ON CONFLICT (account_id, dedupe_key) DO NOTHING";
+    let done = tx
+        .execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Marks an alert and its deliveries as ended. Gives whether it was open.
+pub(in super::super) async fn resolve_alert(
+    tx: &Transaction,
+    account_id: AccountId,
+    id: AlertId,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let run = async |sql: &str| {
+        let values: [Value; 3] = [account_id.number().into(), id.uuid().into(), now.millis().into()];
+        tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
+            .await
+    };
+    let alert = "UPDATE alert SET resolved_at = $3 WHERE account_id = $1 AND id = $2 AND resolved_at IS NULL";
+    if run(alert).await?.rows_affected() == 0 {
+        return Ok(false);
+    }
+    run("UPDATE delivery SET resolved_at = $3 WHERE account_id = $1 AND alert_id = $2").await?;
+    Ok(true)
+}
+
+/// Open alerts about a top-up.
+pub(in super::super) async fn open_of_top_up(
+    tx: &Transaction,
+    account_id: AccountId,
+    top_up_id: TopUpId,
+) -> Result<Vec<(AlertId, AlertKind)>, Fault> {
+    let sql = "SELECT id, kind FROM alert WHERE account_id = $1 AND top_up_id = $2 AND resolved_at IS NULL";
+    let values: [Value; 2] = [account_id.number().into(), top_up_id.uuid().into()];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    let rows = tx.query_all_raw(statement).await?;
+    rows.iter()
+        .map(|row| {
+            let kind: String = row.try_get("", "kind")?;
+            let kind = AlertKind::from_text(&kind).ok_or_else(|| unreadable("kind of alert", &kind))?;
+            Ok((AlertId::from_uuid(row.try_get("", "id")?), kind))
+        })
+        .collect()
+}
+
+/// What is open in an account: by kind and member, nil where it is the account's.
+pub(in super::super) async fn edges(
+    tx: &Transaction,
+    account_id: AccountId,
+) -> Result<HashMap<(AlertKind, MemberId), AlertId>, Fault> {
+    let sql = "SELECT kind, member_id, alert_id FROM alert_edge WHERE account_id = $1";
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [account_id.number().into()]);
+    let rows = tx.query_all_raw(statement).await?;
+    rows.iter()
+        .map(|row| {
+            let kind: String = row.try_get("", "kind")?;
+            let kind = AlertKind::from_text(&kind).ok_or_else(|| unreadable("kind of alert", &kind))?;
+            let member_id = MemberId::from_uuid(row.try_get("", "member_id")?);
+            Ok(((kind, member_id), AlertId::from_uuid(row.try_get("", "alert_id")?)))
+        })
+        .collect()
+}
+
+/// Opens an edge.
+pub(in super::super) async fn open_edge(
+    tx: &Transaction,
+    account_id: AccountId,
+    (kind, member_id): (AlertKind, MemberId),
+    alert_id: AlertId,
+) -> Result<(), Fault> {
+    let sql = "INSERT INTO alert_edge (account_id, kind, member_id, alert_id) VALUES ($1, $2, $3, $4)";
+    let values: [Value; 4] = [
+        account_id.number().into(),
+        kind.as_str().into(),
+        member_id.uuid().into(),
+        alert_id.uuid().into(),
+    ];
+    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
+        .await?;
+    Ok(())
+}
+
+/// Closes an edge: it may be crossed again.
+pub(in super::super) async fn close_edge(
+    tx: &Transaction,
+    account_id: AccountId,
+    (kind, member_id): (AlertKind, MemberId),
+) -> Result<(), Fault> {
+    let sql = "DELETE FROM alert_edge WHERE account_id = $1 AND kind = $2 AND member_id = $3";
+    let values: [Value; 3] = [
+        account_id.number().into(),
+        kind.as_str().into(),
+        member_id.uuid().into(),
+    ];
+    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
+        .await?;
+    Ok(())
+}
+
+/// The last event of the account that was looked at; 0 before the first.
+pub(in super::super) async fn place(connection: &impl ConnectionTrait, account_id: AccountId) -> Result<i64, Fault> {
+    let sql = "SELECT sequence FROM alert_place WHERE account_id = $1";
+    let backend = connection.get_database_backend();
+    let statement = Statement::from_sql_and_values(backend, sql, [account_id.number().into()]);
+    let row = connection.query_one_raw(statement).await?;
+    Ok(row.map(|row| row.try_get("", "sequence")).transpose()?.unwrap_or(0))
+}
+
+/// Moves the place on.
+pub(in super::super) async fn save_place(tx: &Transaction, account_id: AccountId, sequence: i64) -> Result<(), Fault> {
+    let sql = "INSERT INTO alert_place (account_id, sequence) VALUES ($1, $2) \
+               ON CONFLICT (account_id) DO UPDATE SET sequence = excluded.sequence";
+    let values: [Value; 2] = [account_id.number().into(), sequence.into()];
+    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
+        .await?;
+    Ok(())
+}
+
+/// Of up to `limit` accounts after `after`: those whose events have not all been looked at, and the last account seen. `None` at the
+/// end of the accounts.
+pub(in super::super) async fn behind(
+    database: &Database,
+    after: AccountId,
+    limit: u32,
+) -> Result<(Vec<AccountId>, Option<AccountId>), Fault> {
+    let sql = "SELECT s.account_id, s.event_sequence > COALESCE(p.sequence, 0) AS is_behind \
+               FROM account_state s LEFT JOIN alert_place p ON p.account_id = s.account_id \
+               WHERE s.account_id > $1 ORDER BY s.account_id LIMIT $2";
+    let values: [Value; 2] = [after.number().into(), i64::from(limit).into()];
+    let statement = Statement::from_sql_and_values(database.backend(), sql, values);
+    let rows = database.read().query_all_raw(statement).await?;
+    let mut behind = Vec::new();
+    let mut last = None;
+    for row in &rows {
+        let account_id = AccountId::from_number(row.try_get("", "account_id")?);
+        if row.try_get::<bool>("", "is_behind")? {
+            behind.push(account_id);
+        }
+        last = Some(account_id);
+    }
+    Ok((behind, last.filter(|_| rows.len() == limit as usize)))
+}

@@ -1,0 +1,66 @@
+//! Sending the code that shows that mail arrives at an address.
+
+use crate::domain::member::{Contact, Contacts};
+use crate::primitives::actor::Actor;
+use crate::primitives::clock::Clock;
+use crate::primitives::ids::{AccountId, MemberId};
+
+use super::error::SendVerificationError;
+use super::mailer::{Mail, MailError};
+use super::outbox::Post;
+use super::wording::{CodeSent, Reader};
+
+const MILLIS_PER_MINUTE: i64 = 60_000;
+
+/// Sends codes. Cloning is cheap.
+#[derive(Clone)]
+pub struct Verification {
+    contacts: Contacts,
+    clock: Clock,
+    post: Post,
+}
+
+impl Verification {
+    /// For these contacts.
+    pub fn new(contacts: Contacts, clock: Clock, post: Post) -> Self {
+        Self { contacts, clock, post }
+    }
+
+    /// Makes a code and sends it to the member's address, at once: the code is kept nowhere, so it cannot be sent later. No
+    /// transaction is open meanwhile.
+    pub async fn send(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        member_id: MemberId,
+    ) -> Result<Contact, SendVerificationError> {
+        let new = self.contacts.start_verification(actor, account_id, member_id).await?;
+        let Some(email) = new.contact.email.clone() else {
+            return Ok(new.contact);
+        };
+        let sent = CodeSent {
+            name: &new.member.name,
+            code: &new.code,
+            minutes: (new.expires_at.millis() - self.clock.now().millis()) / MILLIS_PER_MINUTE,
+        };
+        let reader = Reader {
+            locale: new.contact.locale.clone(),
+            timezone: new.contact.timezone,
+        };
+        let mail = Mail {
+            to: email,
+            name: new.member.name.clone(),
+            message_id: format!("code_{}", uuid::Uuid::new_v4().simple()),
+            letter: self.post.wording.code_sent(&sent, &reader)?,
+            unsubscribe: None,
+        };
+        match self.post.mailer.send(&mail).await {
+            Ok(()) => Ok(new.contact),
+            Err(MailError::Rejected(message)) => Err(SendVerificationError::Rejected(message)),
+            Err(MailError::Deferred(message)) => {
+                let fault = format!("no code was sent: {message}");
+                Err(crate::domain::fault::Fault::Unavailable(fault).into())
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! How alerts are put into words: the port.
+
+use chrono_tz::Tz;
+
+use crate::domain::fault::Fault;
+
+use super::model::Alert;
+
+/// For whom something is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reader {
+    /// The language, as a BCP 47 tag; where it is not spoken, the nearest that is.
+    pub locale: String,
+    /// The zone that times are written in.
+    pub timezone: Tz,
+}
+
+impl Default for Reader {
+    /// Nobody in particular: English and UTC.
+    fn default() -> Self {
+        Self {
+            locale: "en".to_owned(),
+            timezone: Tz::UTC,
+        }
+    }
+}
+
+/// An alert in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// In a line.
+    pub title: String,
+    /// In a sentence or two.
+    pub body: String,
+    /// What to write on the button; `None` where nothing can be done.
+    pub action: Option<String>,
+}
+
+/// What a mail says, but for whom it is to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// In a line.
+    pub subject: String,
+    /// For those who read text.
+    pub text: String,
+    /// For those who read HTML.
+    pub html: String,
+}
+
+/// What a mail about alerts is made of. Several of them make a digest.
+#[derive(Clone, Debug)]
+pub struct Told<'a> {
+    /// What the team is called.
+    pub team: &'a str,
+    /// What the member is called.
+    pub name: &'a str,
+    /// The alerts, the oldest first, each with where to act on it.
+    pub alerts: Vec<(&'a Alert, Option<String>)>,
+}
+
+/// What a mail with a code is made of.
+#[derive(Clone, Debug)]
+pub struct CodeSent<'a> {
+    /// What the member is called.
+    pub name: &'a str,
+    /// The code.
+    pub code: &'a str,
+    /// For how many minutes it is good.
+    pub minutes: i64,
+}
+
+/// Puts things into words. A fault is a template that is broken.
+pub trait Wording: Send + Sync + 'static {
+    /// An alert, for a screen or within a mail.
+    fn alert(&self, alert: &Alert, reader: &Reader) -> Result<Words, Fault>;
+
+    /// A mail about alerts.
+    fn told(&self, told: &Told<'_>, reader: &Reader) -> Result<Letter, Fault>;
+
+    /// A mail with a code that shows, once it comes back, that mail arrives.
+    fn code_sent(&self, sent: &CodeSent<'_>, reader: &Reader) -> Result<Letter, Fault>;
+}

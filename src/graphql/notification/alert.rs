@@ -1,0 +1,361 @@
+//! Alerts and inboxes.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+
+use super::delivery::{DeliveryConnection, deliveries};
+use super::settings::AlertKind;
+use crate::domain::event::LiveCursor;
+use crate::domain::notification::{self, DeliveriesOf, Reader, model};
+use crate::graphql::connection::{PageArguments, PageInfo, relay};
+use crate::graphql::context::{Scope, public_id, scope};
+use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::ledger::{DateTimeRange, Session, at_most_100};
+use crate::graphql::loaders::must_exist;
+use crate::graphql::scalars::LiveCursorText;
+use crate::graphql::top_up::TopUp;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::cursor::CursorScope;
+use crate::primitives::ids::{AccountId, MemberId};
+
+/// How much an alert matters.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "model::Severity")]
+pub(crate) enum AlertSeverity {
+    /// Good to know.
+    Info,
+    /// Something will go wrong unless somebody acts.
+    Warning,
+    /// Something has gone wrong.
+    Critical,
+}
+
+/// What a member can do about an alert.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "model::NextStep")]
+pub(crate) enum AlertNextStep {
+    /// Buy credits.
+    TopUp,
+    /// Try the top-up again.
+    RetryTopUp,
+    /// Give another card.
+    UpdatePaymentMethod,
+    /// Confirm the payment at the bank.
+    Authenticate,
+    /// Allow auto top-up to spend more.
+    RaiseCap,
+    /// Give an address that mail arrives at.
+    UpdateContact,
+    /// Look at the credit log.
+    ViewCreditLog,
+    /// Nothing.
+    None,
+}
+
+/// Which alerts: those that meet every condition given.
+#[derive(InputObject, Clone, Debug, Default)]
+pub(crate) struct AlertFilter {
+    /// Only those whose condition still holds.
+    open_only: Option<bool>,
+    /// Only those that the member has not read.
+    unread_only: Option<bool>,
+    /// Of one of these kinds.
+    kinds: Option<Vec<AlertKind>>,
+    /// Of one of these severities.
+    severities: Option<Vec<AlertSeverity>>,
+    /// Those that the member has archived, too.
+    include_archived: Option<bool>,
+    /// Raised at these times.
+    raised_at: Option<DateTimeRange>,
+}
+
+impl AlertFilter {
+    pub(in crate::graphql) fn into_domain(self) -> Result<notification::AlertFilter, ApiError> {
+        at_most_100("filter.kinds", self.kinds.as_deref())?;
+        at_most_100("filter.severities", self.severities.as_deref())?;
+        Ok(notification::AlertFilter {
+            open_only: self.open_only.unwrap_or_default(),
+            unread_only: self.unread_only.unwrap_or_default(),
+            kinds: self.kinds.map(|kinds| kinds.into_iter().map(Into::into).collect()),
+            severities: self
+                .severities
+                .map(|severities| severities.into_iter().map(Into::into).collect()),
+            include_archived: self.include_archived.unwrap_or_default(),
+            raised_at: self.raised_at.map(Into::into),
+        })
+    }
+}
+
+/// What can be done about an alert.
+#[derive(SimpleObject, Clone, Debug)]
+pub(crate) struct AlertAction {
+    /// What to write on the button, in the viewer's language.
+    label: String,
+    /// What it is, for programs.
+    next_step: AlertNextStep,
+    /// Where to do it. Null where the operator has not set up a page for it.
+    url: Option<String>,
+}
+
+/// Something a member should know.
+#[derive(Clone, Debug)]
+pub(crate) struct Alert(model::InboxItem);
+
+impl Alert {
+    pub(in crate::graphql) const fn new(item: model::InboxItem) -> Self {
+        Self(item)
+    }
+
+    async fn words(&self, ctx: &Context<'_>) -> Result<notification::Words, ApiError> {
+        let scope = scope(ctx)?;
+        let reader = reader(scope, self.0.alert.account_id).await?;
+        Ok(scope.services.wording.alert(&self.0.alert, &reader)?)
+    }
+}
+
+/// In whose language and zone things are written: the viewer's, or English for an API key.
+async fn reader(scope: &Scope, account_id: AccountId) -> Result<Reader, ApiError> {
+    let contact = match scope.actor().member_id() {
+        Some(member_id) => scope.loaders.contact(account_id, member_id).await?,
+        None => None,
+    };
+    Ok(contact.map_or_else(Reader::default, |contact| Reader {
+        locale: contact.locale,
+        timezone: contact.timezone,
+    }))
+}
+
+/// Something a member should know.
+#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
+#[Object]
+impl Alert {
+    /// Opaque id, for `node` and mutations.
+    pub(in crate::graphql) async fn id(&self) -> ID {
+        public_id(self.0.alert.id.global(self.0.alert.account_id))
+    }
+
+    /// What it is, for programs.
+    async fn kind(&self) -> AlertKind {
+        self.0.alert.kind.into()
+    }
+
+    /// How much it matters.
+    async fn severity(&self) -> AlertSeverity {
+        self.0.alert.severity().into()
+    }
+
+    /// What it is in a line, in the viewer's language.
+    async fn title(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
+        Ok(self.words(ctx).await?.title)
+    }
+
+    /// What it is in a sentence or two, in the viewer's language.
+    async fn body(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
+        Ok(self.words(ctx).await?.body)
+    }
+
+    /// What the member can do about it. Null when nothing is needed.
+    async fn action(&self, ctx: &Context<'_>) -> Option<Result<AlertAction, ApiError>> {
+        nullable(async {
+            let label = self.words(ctx).await?.action;
+            let url = scope(ctx)?.services.links.action(&self.0.alert);
+            Ok(label.map(|label| AlertAction {
+                label,
+                next_step: self.0.alert.next_step().into(),
+                url,
+            }))
+        })
+        .await
+    }
+
+    /// When it was raised.
+    async fn raised_at(&self) -> Timestamp {
+        self.0.alert.raised_at
+    }
+
+    /// When the condition ended: a balance recovered, a card was replaced. Null while it holds, and where there is none.
+    async fn resolved_at(&self) -> Option<Timestamp> {
+        self.0.alert.resolved_at
+    }
+
+    /// When the member whose inbox this is from read it.
+    async fn read_at(&self) -> Option<Timestamp> {
+        self.0.read_at
+    }
+
+    /// When the member whose inbox this is from put it away.
+    async fn archived_at(&self) -> Option<Timestamp> {
+        self.0.archived_at
+    }
+
+    /// The top-up it is about.
+    async fn top_up(&self, ctx: &Context<'_>) -> Option<Result<TopUp, ApiError>> {
+        nullable(async {
+            let Some(top_up_id) = self.0.alert.top_up_id else {
+                return Ok(None);
+            };
+            let top_up = scope(ctx)?.loaders.top_up(self.0.alert.account_id, top_up_id).await?;
+            Ok(top_up.map(TopUp::new))
+        })
+        .await
+    }
+
+    /// The session it is about.
+    async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
+        nullable(async {
+            let account_id = self.0.alert.account_id;
+            let Some(session_id) = self.0.alert.session_id else {
+                return Ok(None);
+            };
+            let session = scope(ctx)?.loaders.session(account_id, session_id).await?;
+            Ok(session.map(|session| Session::new(account_id, session)))
+        })
+        .await
+    }
+
+    /// Who was to get it by which channel, and what became of it. Whoever does not manage settings sees their own.
+    async fn deliveries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+    ) -> Option<Result<DeliveryConnection, ApiError>> {
+        nullable(async {
+            let of = DeliveriesOf::Alert(self.0.alert.id);
+            let page = deliveries(scope(ctx)?, self.0.alert.account_id, of, None, (first, after));
+            page.await.map(Some)
+        })
+        .await
+    }
+}
+
+/// One item of a page, and its cursor.
+#[derive(Clone)]
+pub(crate) struct AlertEdge {
+    cursor: String,
+    node: Alert,
+}
+
+/// One item of a page, and its cursor.
+#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
+#[Object]
+impl AlertEdge {
+    /// The item's place in this list, with this filter and order.
+    async fn cursor(&self) -> &str {
+        &self.cursor
+    }
+
+    /// The item.
+    async fn node(&self) -> &Alert {
+        &self.node
+    }
+
+    /// When the member read it.
+    async fn read_at(&self) -> Option<Timestamp> {
+        self.node.0.read_at
+    }
+
+    /// When the member put it away.
+    async fn archived_at(&self) -> Option<Timestamp> {
+        self.node.0.archived_at
+    }
+}
+
+/// A page of alerts, newest first.
+pub(crate) struct AlertConnection {
+    edges: Vec<AlertEdge>,
+    page_info: PageInfo,
+    account_id: AccountId,
+    inbox_of: Option<MemberId>,
+    live_cursor: Option<LiveCursor>,
+}
+
+/// One page of a member's inbox, or of all of the account's alerts where no member is named.
+pub(in crate::graphql) async fn inbox(
+    ctx: &Context<'_>,
+    (account_id, inbox_of): (AccountId, Option<MemberId>),
+    filter: Option<AlertFilter>,
+    arguments: PageArguments,
+) -> Result<AlertConnection, ApiError> {
+    let scope = scope(ctx)?;
+    let filter = filter.unwrap_or_default().into_domain()?;
+    let owner = inbox_of.map_or_else(|| "all".to_owned(), |member_id| member_id.uuid().to_string());
+    let account = account_id.number().to_string();
+    let place = CursorScope::of(&["alerts", &account, &owner, &filter.canonical()]);
+    let request = arguments.request(place)?;
+    let alerts = &scope.services.alerts;
+    alerts.check_inbox(scope.actor(), account_id, inbox_of)?;
+    // Taken before the page is read, so that nothing falls between the two.
+    let live_cursor = match scope.live_cursors.get(&account_id) {
+        Some(cursor) => Some(*cursor),
+        None if ctx.look_ahead().field("liveCursor").exists() => scope.services.events.present(account_id).await?,
+        None => None,
+    };
+    let page = match inbox_of {
+        Some(member_id) => {
+            alerts
+                .inbox(scope.actor(), account_id, member_id, &filter, &request)
+                .await?
+        }
+        None => alerts.of_account(scope.actor(), account_id, &filter, &request).await?,
+    };
+    let (items, page_info) = relay(page.map(Alert::new), place, request.backward);
+    let edges = items.into_iter().map(|(cursor, node)| AlertEdge { cursor, node });
+    Ok(AlertConnection {
+        edges: edges.collect(),
+        page_info,
+        account_id,
+        inbox_of,
+        live_cursor,
+    })
+}
+
+/// A page of alerts, newest first.
+#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
+#[Object]
+impl AlertConnection {
+    /// The items with their cursors.
+    async fn edges(&self) -> &[AlertEdge] {
+        &self.edges
+    }
+
+    /// The items alone.
+    async fn nodes(&self) -> Vec<&Alert> {
+        self.edges.iter().map(|edge| &edge.node).collect()
+    }
+
+    /// Where the page stands in the list.
+    async fn page_info(&self) -> &PageInfo {
+        &self.page_info
+    }
+
+    /// How many alerts of the inbox are neither read nor archived, whatever the filter. 0 for an API key, which has no inbox.
+    async fn unread_count(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
+        unread_count(scope(ctx)?, self.account_id, self.inbox_of).await
+    }
+
+    /// Give this to alertRaised(after:) to go on live from exactly here.
+    async fn live_cursor(&self, ctx: &Context<'_>) -> Result<LiveCursorText, ApiError> {
+        let cursor = match self.live_cursor {
+            Some(cursor) => cursor,
+            None => must_exist(scope(ctx)?.services.events.present(self.account_id).await?, "stream")?,
+        };
+        Ok(LiveCursorText(cursor.encode()))
+    }
+}
+
+/// How many alerts of an inbox are neither read nor archived; none where there is no inbox.
+pub(in crate::graphql) async fn unread_count(
+    scope: &Scope,
+    account_id: AccountId,
+    inbox_of: Option<MemberId>,
+) -> Result<i32, ApiError> {
+    let Some(member_id) = inbox_of else {
+        return Ok(0);
+    };
+    let unread = scope
+        .services
+        .alerts
+        .unread(scope.actor(), account_id, member_id)
+        .await?;
+    Ok(i32::try_from(unread).unwrap_or(i32::MAX))
+}

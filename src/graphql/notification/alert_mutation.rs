@@ -1,0 +1,307 @@
+//! Mutations of alerts and deliveries.
+
+use async_graphql::{Context, ID, InputObject, Object};
+
+use super::alert::{Alert, unread_count};
+use super::delivery::Delivery;
+use super::member_for;
+use super::settings::NotificationChannel;
+use crate::domain::notification::{InboxMark, Marked, model};
+use crate::graphql::context::{Scope, parse_id, scope};
+use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::loaders::must_exist;
+use crate::graphql::member::Member;
+use crate::graphql::payload::Outcome;
+use crate::graphql::refusals::{Failure, UserError};
+use crate::primitives::ids::{AccountId, AlertId, DeliveryId, IdKind, MemberId};
+
+/// Whom to send a test, and by which way.
+#[derive(InputObject, Debug)]
+pub(crate) struct SendTestNotificationInput {
+    /// To whom; the viewer when left out.
+    member_id: Option<ID>,
+    /// By which way.
+    channel: NotificationChannel,
+}
+
+/// What to send again.
+#[derive(InputObject, Debug)]
+pub(crate) struct ResendDeliveryInput {
+    /// Which delivery.
+    delivery_id: ID,
+}
+
+/// Alerts to mark as read. Either alertIds, or upTo.
+#[derive(InputObject, Debug)]
+pub(crate) struct MarkAlertsReadInput {
+    /// The account; the member's when left out.
+    account_id: Option<ID>,
+    /// Whose inbox; the viewer's when left out.
+    member_id: Option<ID>,
+    /// These alerts, at most 100.
+    alert_ids: Option<Vec<ID>>,
+    /// Everything up to and including this alert.
+    up_to: Option<ID>,
+    /// false: as not read.
+    #[graphql(default_with = "Some(true)")]
+    read: Option<bool>,
+}
+
+/// Alerts to put away. Either alertIds, or upTo.
+#[derive(InputObject, Debug)]
+pub(crate) struct ArchiveAlertsInput {
+    /// The account; the member's when left out.
+    account_id: Option<ID>,
+    /// Whose inbox; the viewer's when left out.
+    member_id: Option<ID>,
+    /// These alerts, at most 100.
+    alert_ids: Option<Vec<ID>>,
+    /// Everything up to and including this alert.
+    up_to: Option<ID>,
+    /// false: back into the inbox.
+    #[graphql(default_with = "Some(true)")]
+    archived: Option<bool>,
+}
+
+/// What sendTestNotification answers.
+pub(crate) struct SendTestNotificationPayload(Outcome<(MemberId, model::Alert)>);
+
+/// What sendTestNotification answers.
+#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
+#[Object]
+impl SendTestNotificationPayload {
+    /// The alert; its deliveries tell what becomes of it. Null when refused.
+    async fn alert(&self) -> Option<Alert> {
+        let (_, alert) = self.0.done.as_ref()?;
+        Some(Alert::new(model::InboxItem {
+            alert: alert.clone(),
+            read_at: None,
+            archived_at: None,
+        }))
+    }
+
+    /// Why nothing was sent. Empty when it was.
+    pub(crate) async fn user_errors(&self) -> Vec<UserError> {
+        self.0.errors.clone()
+    }
+}
+
+/// What resendDelivery answers.
+pub(crate) struct ResendDeliveryPayload(Outcome<model::Delivery>);
+
+/// What resendDelivery answers.
+#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
+#[Object]
+impl ResendDeliveryPayload {
+    /// The delivery, on its way again. Null when refused.
+    async fn delivery(&self) -> Option<Delivery> {
+        self.0.done.clone().map(Delivery::new)
+    }
+
+    /// Why nothing is sent. Empty when it is.
+    pub(crate) async fn user_errors(&self) -> Vec<UserError> {
+        self.0.errors.clone()
+    }
+}
+
+/// The inbox whose alerts were marked, and those that were named.
+#[derive(Clone, Debug)]
+struct Inbox {
+    account_id: AccountId,
+    member_id: MemberId,
+    alert_ids: Option<Vec<AlertId>>,
+}
+
+macro_rules! inbox_payload {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub(crate) struct $name(Outcome<Inbox>);
+
+        $(#[$doc])*
+        #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
+        #[Object]
+        impl $name {
+            /// The alerts that were named by id, as they are now. Null with upTo, and when refused.
+            async fn alerts(&self, ctx: &Context<'_>) -> Option<Result<Vec<Alert>, ApiError>> {
+                nullable(async {
+                    let Some((inbox, ids)) = self.0.done.as_ref().and_then(|inbox| Some((inbox, inbox.alert_ids.as_ref()?))) else {
+                        return Ok(None);
+                    };
+                    let scope = scope(ctx)?;
+                    let alerts = &scope.services.alerts;
+                    let mut found = alerts.by_ids(scope.actor(), inbox.account_id, Some(inbox.member_id), ids).await?;
+                    Ok(Some(ids.iter().filter_map(|id| found.remove(id)).map(Alert::new).collect()))
+                })
+                .await
+            }
+
+            /// How many alerts of the inbox are neither read nor archived now. Null when refused.
+            async fn unread_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
+                nullable(async {
+                    let Some(inbox) = &self.0.done else {
+                        return Ok(None);
+                    };
+                    unread_count(scope(ctx)?, inbox.account_id, Some(inbox.member_id)).await.map(Some)
+                })
+                .await
+            }
+
+            /// Whose inbox it is. Null when refused.
+            async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+                nullable(async {
+                    let Some(inbox) = &self.0.done else {
+                        return Ok(None);
+                    };
+                    let member = scope(ctx)?.loaders.member(inbox.account_id, inbox.member_id).await?;
+                    must_exist(member, "member").map(|member| Some(Member::new(member)))
+                })
+                .await
+            }
+
+            /// Why nothing was changed. Empty when it was.
+            pub(crate) async fn user_errors(&self) -> Vec<UserError> {
+                self.0.errors.clone()
+            }
+        }
+    };
+}
+
+inbox_payload! {
+    /// What markAlertsRead answers.
+    MarkAlertsReadPayload
+}
+inbox_payload! {
+    /// What archiveAlerts answers.
+    ArchiveAlertsPayload
+}
+
+async fn send_test(scope: &Scope, input: SendTestNotificationInput) -> Result<(MemberId, model::Alert), Failure> {
+    let (account_id, member_id) = member_for(scope, input.member_id.as_ref())?;
+    let alerts = &scope.services.alerts;
+    let alert = alerts
+        .send_test(scope.actor(), account_id, member_id, input.channel.into())
+        .await?;
+    Ok((member_id, alert))
+}
+
+async fn resend(scope: &Scope, input: ResendDeliveryInput) -> Result<model::Delivery, Failure> {
+    let field = ("deliveryId", "delivery");
+    let (account_id, uuid) = scope.account_of(None, &input.delivery_id, IdKind::Delivery, field)?;
+    let deliveries = &scope.services.deliveries;
+    Ok(deliveries
+        .resend(scope.actor(), account_id, DeliveryId::from_uuid(uuid))
+        .await?)
+}
+
+/// Which alerts of which inbox an input means.
+struct Meant {
+    account_id: Option<ID>,
+    member_id: Option<ID>,
+    alert_ids: Option<Vec<ID>>,
+    up_to: Option<ID>,
+}
+
+async fn mark(scope: &Scope, meant: Meant, mark: InboxMark) -> Result<Inbox, Failure> {
+    let (account_id, member_id) = member_for(scope, meant.member_id.as_ref())?;
+    if meant.account_id.is_some() && scope.account_for(meant.account_id.as_ref())? != account_id {
+        return Err(Failure::not_found("memberId", "member"));
+    }
+    let alert = |id: &ID, field: &str| {
+        parse_id(id, IdKind::Alert)
+            .filter(|id| id.account_id == account_id)
+            .map(|id| AlertId::from_uuid(id.uuid))
+            .ok_or_else(|| Failure::not_found(field, "alert"))
+    };
+    let (marked, alert_ids) = match (meant.alert_ids, meant.up_to) {
+        (Some(ids), None) => {
+            let numbered = ids.iter().enumerate();
+            let ids = numbered.map(|(at, id)| alert(id, &format!("alertIds.{at}")));
+            let ids: Vec<AlertId> = ids.collect::<Result<_, _>>()?;
+            (Marked::These(ids.clone()), Some(ids))
+        }
+        (None, Some(id)) => (Marked::UpTo(alert(&id, "upTo")?), None),
+        (Some(_), Some(_)) | (None, None) => return Err(Failure::invalid("alertIds", "give either alertIds or upTo")),
+    };
+    let alerts = &scope.services.alerts;
+    alerts.mark(scope.actor(), account_id, member_id, marked, mark).await?;
+    Ok(Inbox {
+        account_id,
+        member_id,
+        alert_ids,
+    })
+}
+
+/// Mutations of alerts and deliveries.
+#[derive(Default)]
+pub(crate) struct AlertMutation;
+
+/// Mutations of alerts and deliveries.
+#[Object]
+impl AlertMutation {
+    /// Sends an alert of kind TEST the way that all alerts go, whatever the preferences: by e-mail at most once a minute.
+    /// [auth: OWN, or `MANAGE_SETTINGS`]
+    async fn send_test_notification(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "To whom and how.")] input: SendTestNotificationInput,
+    ) -> Option<Result<SendTestNotificationPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(send_test(scope(ctx)?, input).await)?;
+            Ok(Some(SendTestNotificationPayload(outcome)))
+        })
+        .await
+    }
+
+    /// Sends a mail again that was sent, given up, bounced or held back. [auth: OWN, or `MANAGE_SETTINGS`]
+    async fn resend_delivery(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which one.")] input: ResendDeliveryInput,
+    ) -> Option<Result<ResendDeliveryPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(resend(scope(ctx)?, input).await)?;
+            Ok(Some(ResendDeliveryPayload(outcome)))
+        })
+        .await
+    }
+
+    /// Marks alerts of an inbox as read, or as not read. [auth: OWN, or `MANAGE_SETTINGS`]
+    async fn mark_alerts_read(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which alerts.")] input: MarkAlertsReadInput,
+    ) -> Option<Result<MarkAlertsReadPayload, ApiError>> {
+        nullable(async {
+            let meant = Meant {
+                account_id: input.account_id,
+                member_id: input.member_id,
+                alert_ids: input.alert_ids,
+                up_to: input.up_to,
+            };
+            let read = InboxMark::Read(input.read.unwrap_or(true));
+            let outcome = Outcome::settle(mark(scope(ctx)?, meant, read).await)?;
+            Ok(Some(MarkAlertsReadPayload(outcome)))
+        })
+        .await
+    }
+
+    /// Puts alerts of an inbox away, or back. [auth: OWN, or `MANAGE_SETTINGS`]
+    async fn archive_alerts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which alerts.")] input: ArchiveAlertsInput,
+    ) -> Option<Result<ArchiveAlertsPayload, ApiError>> {
+        nullable(async {
+            let meant = Meant {
+                account_id: input.account_id,
+                member_id: input.member_id,
+                alert_ids: input.alert_ids,
+                up_to: input.up_to,
+            };
+            let archived = InboxMark::Archived(input.archived.unwrap_or(true));
+            let outcome = Outcome::settle(mark(scope(ctx)?, meant, archived).await)?;
+            Ok(Some(ArchiveAlertsPayload(outcome)))
+        })
+        .await
+    }
+}

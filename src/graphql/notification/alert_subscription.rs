@@ -1,0 +1,200 @@
+//! Alerts as they happen.
+
+use async_graphql::{Context, Enum, ID, Subscription};
+
+use super::alert::{Alert, unread_count};
+use crate::domain::event::EventKind;
+use crate::graphql::context::{Scope, scope};
+use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::live::{Interest, Moment, Shown, Topics, follow, id_in, live_event};
+use crate::graphql::loaders::must_exist;
+use crate::graphql::member::Member;
+use crate::graphql::scalars::LiveCursorText;
+use crate::primitives::ids::{AccountId, AlertId, IdKind, MemberId};
+
+/// What became of alerts.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AlertChange {
+    /// They were raised.
+    Raised,
+    /// The member read them.
+    Read,
+    /// The member marked them as not read.
+    Unread,
+    /// The member put them away.
+    Archived,
+    /// The member took them back.
+    Unarchived,
+    /// What they told of has ended.
+    Resolved,
+}
+
+impl AlertChange {
+    fn from_status(status: &str) -> Option<Self> {
+        Some(match status {
+            "READ" => Self::Read,
+            "UNREAD" => Self::Unread,
+            "ARCHIVED" => Self::Archived,
+            "UNARCHIVED" => Self::Unarchived,
+            "RESOLVED" => Self::Resolved,
+            _ => return None,
+        })
+    }
+}
+
+/// Whose inbox a caller is told of: the one that is named, else their own; all of the account's alerts for a key that names none.
+fn inbox_of(scope: &Scope, account_id: AccountId, named: Option<&ID>) -> Result<Option<MemberId>, ApiError> {
+    let member_id = match named {
+        Some(id) => Some(MemberId::from_uuid(id_in(account_id, "memberId", id, IdKind::Member)?)),
+        None => scope.actor().member_id(),
+    };
+    scope
+        .services
+        .alerts
+        .check_inbox(scope.actor(), account_id, member_id)?;
+    Ok(member_id)
+}
+
+fn interest(scope: &Scope, account_id: AccountId, named: Option<&ID>, topics: Topics) -> Result<Interest, ApiError> {
+    Ok(Interest {
+        inbox_of: inbox_of(scope, account_id, named)?,
+        ..Interest::in_topics(topics)
+    })
+}
+
+/// The alerts with these ids, as the inbox that the moment is about has them.
+async fn alerts_of(ctx: &Context<'_>, moment: &Moment, ids: &[AlertId]) -> Result<Vec<Alert>, ApiError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let scope = scope(ctx)?;
+    let inbox_of = moment.interest.inbox_of;
+    let alerts = &scope.services.alerts;
+    let mut found = alerts.by_ids(scope.actor(), moment.account_id(), inbox_of, ids).await?;
+    Ok(ids.iter().filter_map(|id| found.remove(id)).map(Alert::new).collect())
+}
+
+async fn member_of(ctx: &Context<'_>, moment: &Moment) -> Result<Option<Member>, ApiError> {
+    let Some(member_id) = moment.interest.inbox_of.filter(|_| moment.event().is_some()) else {
+        return Ok(None);
+    };
+    let member = scope(ctx)?.loaders.member(moment.account_id(), member_id).await?;
+    must_exist(member, "member").map(|member| Some(Member::new(member)))
+}
+
+live_event! {
+    /// Tells of an alert that was raised.
+    AlertEvent {
+        /// The alert as it is now. Null unless the signal is ITEM.
+        async fn alert(&self, ctx: &Context<'_>) -> Option<Result<Alert, ApiError>> {
+            nullable(async {
+                let ids: Vec<AlertId> = self.0.event().and_then(|event| event.alert_id).into_iter().collect();
+                Ok(alerts_of(ctx, &self.0, &ids).await?.pop())
+            })
+            .await
+        }
+
+        /// How many alerts of the inbox are neither read nor archived now. Null unless the signal is ITEM.
+        async fn unread_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
+            nullable(async {
+                if self.0.event().is_none() {
+                    return Ok(None);
+                }
+                unread_count(scope(ctx)?, self.0.account_id(), self.0.interest.inbox_of).await.map(Some)
+            })
+            .await
+        }
+
+        /// Whose inbox it is in. Null unless the signal is ITEM, and where all of the account's alerts are followed.
+        async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+            nullable(member_of(ctx, &self.0)).await
+        }
+    }
+}
+
+live_event! {
+    /// Tells what became of alerts: in the member's other windows, too.
+    AlertsEvent {
+        /// What became of them. Null unless the signal is ITEM.
+        async fn change(&self) -> Option<AlertChange> {
+            let event = self.0.event()?;
+            match event.kind {
+                EventKind::AlertRaised => Some(AlertChange::Raised),
+                _ => AlertChange::from_status(event.status.as_deref()?),
+            }
+        }
+
+        /// The alerts as they are now. Those that were marked again since come with that change. Empty with upTo.
+        async fn alerts(&self, ctx: &Context<'_>) -> Result<Vec<Alert>, ApiError> {
+            let Some(event) = self.0.event() else {
+                return Ok(Vec::new());
+            };
+            let ids = match (event.alert_id, event.member_id) {
+                // Up to this one: the client marks what it shows.
+                (Some(_), Some(_)) if event.kind == EventKind::AlertsUpdated => Vec::new(),
+                (Some(alert_id), _) => vec![alert_id],
+                (None, Some(member_id)) => {
+                    let scope = scope(ctx)?;
+                    let (alerts, account_id) = (&scope.services.alerts, self.0.account_id());
+                    alerts.marked_in(scope.actor(), account_id, member_id, event.place.sequence).await?
+                }
+                (None, None) => Vec::new(),
+            };
+            alerts_of(ctx, &self.0, &ids).await
+        }
+
+        /// The change is of everything up to and including this alert. Null when it is of alerts named by id.
+        async fn up_to(&self, ctx: &Context<'_>) -> Option<Result<Alert, ApiError>> {
+            nullable(async {
+                let event = self.0.event().filter(|event| {
+                    event.kind == EventKind::AlertsUpdated && event.member_id.is_some()
+                });
+                let ids: Vec<AlertId> = event.and_then(|event| event.alert_id).into_iter().collect();
+                Ok(alerts_of(ctx, &self.0, &ids).await?.pop())
+            })
+            .await
+        }
+
+        /// Whose inbox they are in. Null unless the signal is ITEM, and where all of the account's alerts are followed.
+        async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+            nullable(member_of(ctx, &self.0)).await
+        }
+    }
+}
+
+/// Alerts as they happen.
+#[derive(Default)]
+pub(crate) struct AlertSubscription;
+
+/// Alerts as they happen.
+#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
+#[Subscription]
+impl AlertSubscription {
+    /// Each alert that reaches an inbox. A key that names no member is told of all alerts of the account.
+    /// [auth: OWN, or `MANAGE_SETTINGS`]
+    async fn alert_raised(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
+        #[graphql(desc = "Whose inbox; the viewer's when left out.")] member_id: Option<ID>,
+        #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next alert.")]
+        after: Option<LiveCursorText>,
+    ) -> Result<Shown<AlertEvent>, ApiError> {
+        let interest = |scope: &Scope, account_id| interest(scope, account_id, member_id.as_ref(), Topics::ALERTS);
+        follow(ctx, account_id.as_ref(), after.as_ref(), interest, AlertEvent)
+    }
+
+    /// All that becomes of the alerts in an inbox: raised, read, archived, resolved. [auth: OWN, or `MANAGE_SETTINGS`]
+    async fn alerts_updated(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
+        #[graphql(desc = "Whose inbox; the viewer's when left out.")] member_id: Option<ID>,
+        #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next change.")]
+        after: Option<LiveCursorText>,
+    ) -> Result<Shown<AlertsEvent>, ApiError> {
+        let topics = Topics::ALERTS | Topics::ALERT_CHANGES;
+        let interest = |scope: &Scope, account_id| interest(scope, account_id, member_id.as_ref(), topics);
+        follow(ctx, account_id.as_ref(), after.as_ref(), interest, AlertsEvent)
+    }
+}

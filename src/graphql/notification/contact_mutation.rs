@@ -1,0 +1,178 @@
+//! Mutations of contacts.
+
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+
+use super::member_for;
+use super::settings_mutation::change;
+use crate::domain::member;
+use crate::graphql::context::{Scope, scope};
+use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::inputs::patched;
+use crate::graphql::loaders::must_exist;
+use crate::graphql::member::{Contact, Member};
+use crate::graphql::payload::Outcome;
+use crate::graphql::refusals::{Failure, Present, UserError};
+use crate::graphql::scalars::TimeZone;
+
+/// Changes to how a member is reached. What is left out stays as it is.
+#[derive(InputObject, Debug)]
+pub(crate) struct UpdateContactInput {
+    /// Whose contact; the viewer's when left out.
+    member_id: Option<ID>,
+    /// The e-mail address; another one is UNVERIFIED until a code sent there comes back. Null removes it.
+    email: MaybeUndefined<String>,
+    /// The language that messages are written in, e.g. en or de.
+    locale: MaybeUndefined<String>,
+    /// The time zone that messages are written in, and that quiet hours are in.
+    timezone: MaybeUndefined<TimeZone>,
+    /// Refused as `VERSION_CONFLICT` when this is not the newest version.
+    expected_version: Option<i32>,
+}
+
+/// A code that was sent to a member's address.
+#[derive(InputObject, Debug)]
+pub(crate) struct VerifyContactInput {
+    /// Whose contact; the viewer's when left out.
+    member_id: Option<ID>,
+    /// The code as it stands in the mail.
+    code: String,
+}
+
+/// Whose address to send a code to.
+#[derive(InputObject, Debug)]
+pub(crate) struct SendContactVerificationInput {
+    /// Whose contact; the viewer's when left out.
+    member_id: Option<ID>,
+}
+
+macro_rules! contact_payload {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub(crate) struct $name(pub(super) Outcome<member::Contact>);
+
+        impl $name {
+            fn present(&self) -> Option<&member::Contact> {
+                match (&self.0.done, &self.0.present) {
+                    (Some(contact), _) => Some(contact),
+                    (None, Some(Present::Contact(contact))) => Some(contact),
+                    (None, _) => None,
+                }
+            }
+        }
+
+        $(#[$doc])*
+        #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
+        #[Object]
+        impl $name {
+            /// The contact as it is now. Null when refused, but for `VERSION_CONFLICT`.
+            async fn contact(&self) -> Option<Contact> {
+                self.present().map(|contact| Contact::new(contact.clone()))
+            }
+
+            /// Whose contact it is. Null when refused, but for `VERSION_CONFLICT`.
+            async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+                nullable(async {
+                    let Some(contact) = self.present() else {
+                        return Ok(None);
+                    };
+                    let member = scope(ctx)?.loaders.member(contact.account_id, contact.member_id).await?;
+                    must_exist(member, "member").map(|member| Some(Member::new(member)))
+                })
+                .await
+            }
+
+            /// Why nothing was changed. Empty when it was.
+            pub(crate) async fn user_errors(&self) -> Vec<UserError> {
+                self.0.errors.clone()
+            }
+        }
+    };
+}
+
+contact_payload! {
+    /// What updateContact answers.
+    UpdateContactPayload
+}
+contact_payload! {
+    /// What verifyContact answers.
+    VerifyContactPayload
+}
+
+contact_payload! {
+    /// What sendContactVerification answers.
+    SendContactVerificationPayload
+}
+
+async fn send_code(scope: &Scope, input: SendContactVerificationInput) -> Result<member::Contact, Failure> {
+    let (account_id, member_id) = member_for(scope, input.member_id.as_ref())?;
+    let verification = &scope.services.verification;
+    Ok(verification.send(scope.actor(), account_id, member_id).await?)
+}
+
+async fn update(scope: &Scope, input: UpdateContactInput) -> Result<member::Contact, Failure> {
+    let (account_id, member_id) = member_for(scope, input.member_id.as_ref())?;
+    let patch = member::ContactPatch {
+        expected_version: input.expected_version,
+        email: change(input.email, |email| email),
+        locale: patched("locale", input.locale)?,
+        timezone: patched("timezone", input.timezone)?.map(|zone| zone.0),
+    };
+    let contacts = &scope.services.contacts;
+    Ok(contacts.update(scope.actor(), account_id, member_id, patch).await?)
+}
+
+async fn verify(scope: &Scope, input: VerifyContactInput) -> Result<member::Contact, Failure> {
+    let (account_id, member_id) = member_for(scope, input.member_id.as_ref())?;
+    let contacts = &scope.services.contacts;
+    Ok(contacts
+        .verify(scope.actor(), account_id, member_id, input.code)
+        .await?)
+}
+
+/// Mutations of contacts.
+#[derive(Default)]
+pub(crate) struct ContactMutation;
+
+/// Mutations of contacts.
+#[Object]
+impl ContactMutation {
+    /// Changes how a member is reached. [auth: OWN, or `MANAGE_SETTINGS`]
+    async fn update_contact(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What changes.")] input: UpdateContactInput,
+    ) -> Option<Result<UpdateContactPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
+            Ok(Some(UpdateContactPayload(outcome)))
+        })
+        .await
+    }
+
+    /// Sends a code to a member's address; give it to verifyContact. At most one a minute. [auth: OWN, or `MANAGE_SETTINGS`]
+    async fn send_contact_verification(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "To whom.")] input: SendContactVerificationInput,
+    ) -> Option<Result<SendContactVerificationPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(send_code(scope(ctx)?, input).await)?;
+            Ok(Some(SendContactVerificationPayload(outcome)))
+        })
+        .await
+    }
+
+    /// Takes back the code that was sent to a member's address, which shows that mail arrives there. Five wrong codes, or a
+    /// quarter of an hour, and a new one is needed. [auth: OWN, or `MANAGE_SETTINGS`]
+    async fn verify_contact(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose code it is.")] input: VerifyContactInput,
+    ) -> Option<Result<VerifyContactPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(verify(scope(ctx)?, input).await)?;
+            Ok(Some(VerifyContactPayload(outcome)))
+        })
+        .await
+    }
+}

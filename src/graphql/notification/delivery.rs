@@ -1,0 +1,191 @@
+//! What became of alerts on their way.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object};
+
+use super::alert::Alert;
+use super::settings::{AlertKind, NotificationChannel};
+use crate::domain::notification::{self, DeliveriesOf, model};
+use crate::graphql::connection::{PageArguments, connection, relay};
+use crate::graphql::context::{Scope, public_id, scope};
+use crate::graphql::errors::ApiError;
+use crate::graphql::ledger::{DateTimeRange, at_most_100};
+use crate::graphql::loaders::must_exist;
+use crate::graphql::member::Member;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::cursor::CursorScope;
+use crate::primitives::ids::AccountId;
+
+/// How far a delivery got.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "model::DeliveryStatus")]
+pub(crate) enum DeliveryStatus {
+    /// It waits for its time, or for another try: see nextAttemptAt.
+    Queued,
+    /// It is being sent.
+    Sending,
+    /// It was handed over: to the member's mail system, or into the inbox.
+    Sent,
+    /// It was given up after a day of tries: see lastError.
+    Failed,
+    /// It came back: see lastError.
+    Bounced,
+    /// It was not to be sent: see suppressedBecause.
+    Suppressed,
+}
+
+/// Why an alert was not sent to a member by a channel.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "model::SuppressionReason")]
+pub(crate) enum SuppressionReason {
+    /// The member does not want it: see notificationSettings.
+    PreferenceOff,
+    /// It waited for the end of the member's quiet hours, and by then there was nothing left to tell.
+    QuietHours,
+    /// Mail of this kind went to the member not long ago.
+    Cooldown,
+    /// Mail to the member comes back. Critical mail is tried all the same.
+    ContactBouncing,
+    /// There is no address, or none that is verified. Critical mail goes to the latter all the same.
+    NoContact,
+}
+
+/// Which deliveries: those that meet every condition given.
+#[derive(InputObject, Clone, Debug, Default)]
+pub(crate) struct DeliveryFilter {
+    /// In one of these statuses.
+    statuses: Option<Vec<DeliveryStatus>>,
+    /// By one of these ways.
+    channels: Option<Vec<NotificationChannel>>,
+    /// Of one of these kinds of alerts.
+    alert_kinds: Option<Vec<AlertKind>>,
+    /// Written down at these times.
+    created_at: Option<DateTimeRange>,
+}
+
+impl DeliveryFilter {
+    fn into_domain(self) -> Result<notification::DeliveryFilter, ApiError> {
+        at_most_100("filter.statuses", self.statuses.as_deref())?;
+        at_most_100("filter.channels", self.channels.as_deref())?;
+        at_most_100("filter.alertKinds", self.alert_kinds.as_deref())?;
+        Ok(notification::DeliveryFilter {
+            statuses: self.statuses.map(|list| list.into_iter().map(Into::into).collect()),
+            channels: self.channels.map(|list| list.into_iter().map(Into::into).collect()),
+            alert_kinds: self.alert_kinds.map(|list| list.into_iter().map(Into::into).collect()),
+            created_at: self.created_at.map(Into::into),
+        })
+    }
+}
+
+/// One alert on its way to one member by one channel.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery(model::Delivery);
+
+impl Delivery {
+    pub(in crate::graphql) const fn new(delivery: model::Delivery) -> Self {
+        Self(delivery)
+    }
+}
+
+/// One alert on its way to one member by one channel.
+#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
+#[Object]
+impl Delivery {
+    /// Opaque id, for `node` and resendDelivery.
+    pub(in crate::graphql) async fn id(&self) -> ID {
+        public_id(self.0.id.global(self.0.account_id))
+    }
+
+    /// What it delivers.
+    async fn alert(&self, ctx: &Context<'_>) -> Result<Alert, ApiError> {
+        let alert = scope(ctx)?
+            .loaders
+            .delivered_alert(self.0.account_id, self.0.alert_id)
+            .await?;
+        must_exist(alert, "alert").map(Alert::new)
+    }
+
+    /// When it was written down.
+    async fn created_at(&self) -> Timestamp {
+        self.0.created_at
+    }
+
+    /// To whom.
+    async fn recipient(&self, ctx: &Context<'_>) -> Result<Member, ApiError> {
+        let member = scope(ctx)?.loaders.member(self.0.account_id, self.0.member_id).await?;
+        must_exist(member, "member").map(Member::new)
+    }
+
+    /// By which way.
+    async fn channel(&self) -> NotificationChannel {
+        self.0.channel.into()
+    }
+
+    /// How far it got.
+    async fn status(&self) -> DeliveryStatus {
+        self.0.status.into()
+    }
+
+    /// Why it was not sent. Null unless SUPPRESSED.
+    async fn suppressed_because(&self) -> Option<SuppressionReason> {
+        self.0.suppressed_because.map(Into::into)
+    }
+
+    /// The address that it was last sent to, masked: `a***@example.com`. Null in the app, and before the first try.
+    async fn address(&self) -> Option<String> {
+        self.0.address.as_deref().map(masked)
+    }
+
+    /// How often it was tried.
+    async fn attempts(&self) -> i32 {
+        self.0.attempts
+    }
+
+    /// What the mail system said when it last refused.
+    async fn last_error(&self) -> Option<&str> {
+        self.0.last_error.as_deref()
+    }
+
+    /// When it is tried next. Null unless it is on its way.
+    async fn next_attempt_at(&self) -> Option<Timestamp> {
+        self.0.next_attempt_at
+    }
+
+    /// When it was handed over.
+    async fn sent_at(&self) -> Option<Timestamp> {
+        self.0.sent_at
+    }
+}
+
+fn masked(address: &str) -> String {
+    let (local, domain) = address.rsplit_once('@').unwrap_or((address, ""));
+    format!("{}***@{domain}", local.chars().next().unwrap_or_default())
+}
+
+connection! {
+    /// A page of deliveries, newest first.
+    DeliveryConnection, DeliveryEdge of Delivery
+}
+
+/// One page of the deliveries of an alert or to a member.
+pub(in crate::graphql) async fn deliveries(
+    scope: &Scope,
+    account_id: AccountId,
+    of: DeliveriesOf,
+    filter: Option<DeliveryFilter>,
+    (first, after): (Option<i32>, Option<String>),
+) -> Result<DeliveryConnection, ApiError> {
+    let filter = filter.unwrap_or_default().into_domain()?;
+    let list = format!("{of:?}");
+    let place = CursorScope::of(&[
+        "deliveries",
+        &account_id.number().to_string(),
+        &list,
+        &filter.canonical(),
+    ]);
+    let request = PageArguments::forward(first, after).request(place)?;
+    let deliveries = &scope.services.deliveries;
+    let page = deliveries
+        .page(scope.actor(), account_id, of, &filter, &request)
+        .await?;
+    Ok(DeliveryConnection::new(relay(page.map(Delivery::new), place, false)))
+}

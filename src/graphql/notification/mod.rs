@@ -1,0 +1,41 @@
+//! What members are told, in the public language.
+//!
+//! Called by the schema's roots. Shapes only: who is told what, and who may change it, is the domain's to say.
+
+mod alert;
+mod alert_mutation;
+mod alert_subscription;
+mod contact_mutation;
+mod delivery;
+mod settings;
+mod settings_mutation;
+
+pub(super) use alert::{Alert, AlertConnection, AlertFilter, inbox, unread_count};
+pub(super) use alert_mutation::{
+    AlertMutation, ArchiveAlertsPayload, MarkAlertsReadPayload, ResendDeliveryPayload, SendTestNotificationPayload,
+};
+pub(super) use alert_subscription::{AlertEvent, AlertSubscription, AlertsEvent};
+pub(super) use contact_mutation::{
+    ContactMutation, SendContactVerificationPayload, UpdateContactPayload, VerifyContactPayload,
+};
+pub(super) use delivery::{Delivery, DeliveryConnection, DeliveryFilter, deliveries};
+pub(super) use settings::NotificationSettings;
+pub(super) use settings_mutation::{SettingsMutation, UpdateNotificationSettingsPayload};
+
+use async_graphql::ID;
+
+use super::context::Scope;
+use super::refusals::Failure;
+use crate::primitives::ids::{AccountId, IdKind, MemberId};
+
+/// The member whose contact, settings or inbox an input is about: the one it names, else the viewer.
+fn member_for(scope: &Scope, member_id: Option<&ID>) -> Result<(AccountId, MemberId), Failure> {
+    if let Some(id) = member_id {
+        let (account_id, uuid) = scope.account_of(None, id, IdKind::Member, ("memberId", "member"))?;
+        return Ok((account_id, MemberId::from_uuid(uuid)));
+    }
+    match (scope.actor().own_account(), scope.actor().member_id()) {
+        (Some(account_id), Some(member_id)) => Ok((account_id, member_id)),
+        _ => Err(Failure::invalid("memberId", "is needed: an API key is no member")),
+    }
+}

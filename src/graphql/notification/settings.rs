@@ -1,0 +1,167 @@
+//! What a member wants to be told of.
+
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+
+use crate::domain::notification::model;
+use crate::graphql::context::{public_id, scope};
+use crate::graphql::errors::ApiError;
+use crate::graphql::loaders::must_exist;
+use crate::graphql::member::Member;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{GlobalId, IdKind};
+use crate::primitives::local_time::LocalTime;
+
+/// What a member is told of.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "model::AlertKind")]
+pub(crate) enum AlertKind {
+    /// Available fell to or below the member's threshold. To admins.
+    LowBalance,
+    /// Available fell to 0 or below. To admins, and to all members in the app.
+    BalanceDepleted,
+    /// There is enough again after one of the two before. To admins.
+    BalanceRecovered,
+    /// A top-up was paid and credited. To admins.
+    TopUpSucceeded,
+    /// A top-up was declined. To admins.
+    TopUpFailed,
+    /// The bank wants the customer to authenticate. To admins.
+    TopUpActionRequired,
+    /// The money of a top-up went back, and the credits with it. To admins.
+    TopUpReversed,
+    /// Auto top-up paused itself. To admins.
+    AutoTopUpPaused,
+    /// Auto top-up would spend more than it may. To admins.
+    CapReached,
+    /// Credits expire in a week, or tomorrow. To admins.
+    CreditsExpiring,
+    /// The default card expires in a month. To admins.
+    CardExpiring,
+    /// Credits were deducted for a session. To its member.
+    SessionCharged,
+    /// Credits were given back for a session. To its member.
+    SessionRefunded,
+    /// Nobody resolved a session, and its hold was released. To admins.
+    SessionUnresolved,
+    /// The account was frozen. To admins, and to all members in the app.
+    AccountFrozen,
+    /// The account is active again. To admins, and to all members in the app.
+    AccountUnfrozen,
+    /// Mail to a member comes back. To that member and to admins, in the app.
+    ContactBouncing,
+    /// Somebody wanted to see whether alerts arrive.
+    Test,
+}
+
+/// By which way an alert reaches a member.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "model::Channel")]
+pub(crate) enum NotificationChannel {
+    /// E-mail to the member's contact.
+    Email,
+    /// The member's inbox in the app, and its live stream.
+    InApp,
+}
+
+/// Which alerts reach a member, by which channel.
+#[derive(Clone, Debug)]
+pub(crate) struct NotificationSettings(model::NotificationSettings);
+
+impl NotificationSettings {
+    pub(in crate::graphql) const fn new(settings: model::NotificationSettings) -> Self {
+        Self(settings)
+    }
+}
+
+/// Which alerts reach a member, by which channel.
+#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
+#[Object]
+impl NotificationSettings {
+    /// Opaque id, for `node`.
+    pub(in crate::graphql) async fn id(&self) -> ID {
+        let member_id = self.0.member_id.uuid();
+        public_id(GlobalId::new(
+            IdKind::NotificationSettings,
+            self.0.account_id,
+            member_id,
+        ))
+    }
+
+    /// Whose they are.
+    async fn member(&self, ctx: &Context<'_>) -> Result<Member, ApiError> {
+        let member = scope(ctx)?.loaders.member(self.0.account_id, self.0.member_id).await?;
+        must_exist(member, "member").map(Member::new)
+    }
+
+    /// One for each kind and channel.
+    async fn preferences(&self) -> Vec<NotificationPreference> {
+        let kinds = model::AlertKind::ALL.iter();
+        kinds
+            .flat_map(|kind| {
+                model::Channel::ALL
+                    .iter()
+                    .map(|channel| self.preference(*kind, *channel))
+            })
+            .collect()
+    }
+
+    /// `LOW_BALANCE` is raised when available falls to or below this. Null follows the account's auto top-up trigger; without one
+    /// there is no such alert.
+    async fn low_balance_threshold(&self) -> Option<Credits> {
+        self.0.low_balance_threshold
+    }
+
+    /// When e-mail that is not critical waits. Null when it never does.
+    async fn quiet_hours(&self) -> Option<QuietHours> {
+        self.0.quiet_hours.map(|hours| QuietHours {
+            start: hours.start,
+            end: hours.end,
+        })
+    }
+
+    /// Grows with every change of the settings; for expectedVersion.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+}
+
+impl NotificationSettings {
+    fn preference(&self, kind: model::AlertKind, channel: model::Channel) -> NotificationPreference {
+        let said = self.0.preference(kind, channel);
+        let locked = kind.is_locked(channel);
+        NotificationPreference {
+            kind: kind.into(),
+            channel: channel.into(),
+            enabled: locked || said.unwrap_or_else(|| kind.is_on_by_default(channel)),
+            locked,
+            is_default: said.is_none(),
+            label: format!("{} {}", kind.label(), channel.label()),
+        }
+    }
+}
+
+/// Whether one kind of alert reaches the member by one channel.
+#[derive(SimpleObject, Clone, Debug)]
+pub(crate) struct NotificationPreference {
+    /// Which alerts.
+    kind: AlertKind,
+    /// By which way.
+    channel: NotificationChannel,
+    /// Whether they do.
+    enabled: bool,
+    /// It cannot be switched off: a critical alert keeps at least one working channel.
+    locked: bool,
+    /// The member has not said anything about it.
+    is_default: bool,
+    /// What to write beside the switch.
+    label: String,
+}
+
+/// E-mail that is not critical waits until the end; in the member's time zone.
+#[derive(SimpleObject, Clone, Debug)]
+pub(crate) struct QuietHours {
+    /// When they begin.
+    start: LocalTime,
+    /// When they are over; before `start` when they last over midnight.
+    end: LocalTime,
+}

@@ -1,0 +1,178 @@
+//! What is raised from events, for whom, and when it ends.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::{adjust, inbox, kinds, set};
+use crate::harness::{Team, TestApp};
+
+#[tokio::test]
+async fn f53_f57_low_balance_is_told_once_to_whom_it_concerns_and_ends_with_a_recovery() {
+    let app = TestApp::start().await;
+    let Team {
+        owner, admin, member, ..
+    } = &app.team;
+    app.top_up(100).await;
+    app.notice().await;
+    set(owner, json!({ "lowBalanceThreshold": "50" })).await;
+    set(member, json!({ "lowBalanceThreshold": "90" })).await;
+    app.notice().await;
+    let begun = kinds(owner).await;
+    assert_eq!(begun, ["TOP_UP_SUCCEEDED"]);
+
+    adjust(&app, "-49.9999").await;
+    assert_eq!(kinds(owner).await, begun, "above the threshold");
+    adjust(&app, "-0.0001").await;
+    let (alerts, _) = inbox(&owner.client).await;
+    assert_eq!(alerts[0]["kind"], "LOW_BALANCE");
+    assert_eq!(
+        (&alerts[0]["title"], &alerts[0]["body"]),
+        (&json!("Credits are running low"), &json!("50 credits are left."))
+    );
+    assert_eq!(
+        alerts[0]["action"],
+        json!({ "label": "Top up", "nextStep": "TOP_UP", "url": null })
+    );
+    assert_eq!(kinds(admin).await, ["TOP_UP_SUCCEEDED"], "has no threshold");
+    assert_eq!(kinds(member).await, [""; 0], "is no admin");
+    for _ in 0..5 {
+        adjust(&app, "-1").await;
+    }
+    adjust(&app, "9").await;
+    assert_eq!(
+        kinds(owner).await,
+        ["LOW_BALANCE", "TOP_UP_SUCCEEDED"],
+        "F53: once while it lasts, F54: nor within the margin"
+    );
+
+    adjust(&app, "1.0001").await;
+    let (alerts, _) = inbox(&owner.client).await;
+    assert_eq!(
+        (&alerts[0]["kind"], &alerts[1]["kind"]),
+        (&json!("BALANCE_RECOVERED"), &json!("LOW_BALANCE"))
+    );
+    assert!(alerts[1]["resolvedAt"].is_string());
+    adjust(&app, "-20").await;
+    assert_eq!(kinds(owner).await[0], "LOW_BALANCE", "armed again");
+}
+
+#[tokio::test]
+async fn f55_of_what_one_posting_crosses_the_worst_is_told() {
+    let app = TestApp::start().await;
+    let Team {
+        owner, admin, member, ..
+    } = &app.team;
+    set(owner, json!({ "lowBalanceThreshold": "50" })).await;
+    set(admin, json!({ "lowBalanceThreshold": "10" })).await;
+    app.top_up(100).await;
+    app.notice().await;
+    adjust(&app, "-120").await;
+    for person in [owner, admin] {
+        assert_eq!(kinds(person).await, ["BALANCE_DEPLETED", "TOP_UP_SUCCEEDED"]);
+    }
+    assert_eq!(kinds(member).await, ["BALANCE_DEPLETED"], "everybody sees it");
+    let query =
+        "{ account { alerts(filter: { kinds: [LOW_BALANCE], includeArchived: true }) { nodes { kind resolvedAt } } } }";
+    let key = app
+        .key(&[ledgerbell::primitives::actor::Permission::ManageSettings])
+        .await;
+    let recorded = key.query(query, json!({})).await;
+    assert_eq!(recorded.at("/account/alerts/nodes").as_array().map(Vec::len), Some(1));
+    assert!(recorded.at("/account/alerts/nodes/0/resolvedAt").is_string());
+
+    adjust(&app, "50").await;
+    assert_eq!(
+        kinds(owner).await[0],
+        "BALANCE_DEPLETED",
+        "30 are still low for the owner"
+    );
+    adjust(&app, "100").await;
+    assert_eq!(kinds(owner).await[0], "BALANCE_RECOVERED");
+}
+
+#[tokio::test]
+async fn a_session_is_told_to_its_member_alone_once_however_many_look() {
+    let app = TestApp::start().await;
+    let Team { owner, member, .. } = &app.team;
+    app.top_up(100).await;
+    app.notice().await;
+    let book = json!({ "accountId": app.team.id(), "memberId": member.id(), "externalId": "s", "title": "Yoga <b>", "credits": "3",
+        "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(2), "idempotencyKey": "b" });
+    app.platform.accept("book_session", book).await;
+    let complete = json!({ "accountId": app.team.id(), "externalId": "s", "idempotencyKey": "c" });
+    app.platform.accept("complete_session", complete).await;
+    let another = app.another_process(&[]).await;
+    let account_id = app.team.account.id;
+    let looks = (0..6).map(|at| {
+        let services = if at % 2 == 0 {
+            app.services()
+        } else {
+            another.services()
+        };
+        async move { while services.alerts.notice(account_id).await.expect("looks") {} }
+    });
+    join_all(looks).await;
+    another.close().await;
+    let (alerts, unread) = inbox(&member.client).await;
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    assert_eq!(
+        (&alerts[0]["kind"], &alerts[0]["title"], &unread),
+        (&json!("SESSION_CHARGED"), &json!("3 credits were deducted"), &json!(1))
+    );
+    assert_eq!(alerts[0]["session"]["title"], "Yoga <b>");
+    assert_eq!(kinds(owner).await, ["TOP_UP_SUCCEEDED"]);
+}
+
+#[tokio::test]
+async fn freezing_is_told_once_and_ends() {
+    let app = TestApp::start().await;
+    let Team { owner, member, .. } = &app.team;
+    let freeze = json!({ "accountId": app.team.id(), "reason": "The invoice is open." });
+    app.platform.accept("freeze_account", freeze).await;
+    app.notice().await;
+    let rename =
+        "mutation ($id: ID!) { updateAccount(input: { accountId: $id, name: \"New\" }) { userErrors { code } } }";
+    app.platform.query(rename, json!({ "id": app.team.id() })).await;
+    app.notice().await;
+    for person in [owner, member] {
+        let (alerts, _) = inbox(&person.client).await;
+        let bodies: Vec<&Value> = alerts.iter().map(|alert| &alert["body"]).collect();
+        assert_eq!(
+            bodies,
+            ["The invoice is open. Credits can be neither used nor added, and none expire."]
+        );
+    }
+    app.advance(std::time::Duration::from_secs(1));
+    app.platform
+        .accept("unfreeze_account", json!({ "accountId": app.team.id() }))
+        .await;
+    app.notice().await;
+    assert_eq!(kinds(member).await, ["ACCOUNT_UNFROZEN", "ACCOUNT_FROZEN"]);
+    assert!(inbox(&member.client).await.0[1]["resolvedAt"].is_string());
+}
+
+#[tokio::test]
+async fn alerts_are_written_in_the_readers_language_and_lead_to_the_operators_page() {
+    let app = TestApp::start_with(&[("app_url", "https://app.example/credits")]).await;
+    let olga = &app.team.owner;
+    super::mutate(&olga.client, "updateContact", "", json!({ "locale": "de-AT" })).await;
+    app.top_up(1_234).await;
+    app.notice().await;
+    adjust(&app, "-1234.5").await;
+    let (alerts, _) = inbox(&olga.client).await;
+    assert_eq!(alerts[0]["title"], "Das Guthaben ist aufgebraucht");
+    assert!(
+        alerts[0]["body"]
+            .as_str()
+            .is_some_and(|body| body.contains("−0,5 Credits")),
+        "{}",
+        alerts[0]
+    );
+    let url = format!(
+        "https://app.example/credits?action=TOP_UP&alert={}",
+        alerts[0]["id"].as_str().expect("an id")
+    );
+    assert_eq!(alerts[0]["action"]["url"], json!(url));
+    assert_eq!(alerts[1]["body"], "1.234 Credits wurden hinzugefügt.");
+    assert_eq!(inbox(&app.team.admin.client).await.0[0]["title"], "Out of credits");
+}

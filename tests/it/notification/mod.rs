@@ -1,0 +1,95 @@
+//! What members are told: settings, contacts, alerts and how they are delivered.
+
+mod alerts;
+mod contacts;
+mod inbox;
+mod mail;
+mod settings;
+mod smtp;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Person, TestApp};
+
+/// Runs a mutation with `{"input": …}` and gives its payload.
+async fn mutate(client: &Client, name: &str, fields: &str, input: Value) -> Value {
+    let mut type_name = name.to_owned();
+    type_name[..1].make_ascii_uppercase();
+    let query = format!(
+        "mutation ($input: {type_name}Input!) {{ {name}(input: $input) {{ {fields} userErrors {{ code field message }} }} }}"
+    );
+    client.query(&query, json!({ "input": input })).await.only_field()
+}
+
+fn code(payload: &Value) -> &str {
+    payload["userErrors"][0]["code"].as_str().unwrap_or("accepted")
+}
+
+/// Moves what the team has by an amount, a second later, and raises what that is worth.
+async fn adjust(app: &TestApp, amount: &str) {
+    app.advance(Duration::from_secs(1));
+    let key = format!("adjust {}", uuid::Uuid::new_v4());
+    let input = json!({ "accountId": app.team.id(), "amount": amount, "description": "Test", "idempotencyKey": key });
+    app.platform.accept("adjust_credits", input).await;
+    app.notice().await;
+}
+
+/// Sets whatever is given of a member's settings.
+async fn set(person: &Person, input: Value) {
+    let payload = mutate(&person.client, "updateNotificationSettings", "", input).await;
+    assert_eq!(code(&payload), "accepted", "{payload}");
+}
+
+/// Shows that mail to the member arrives.
+async fn verify(app: &TestApp, person: &Person) {
+    let contacts = &app.services().contacts;
+    let system = &ledgerbell::primitives::actor::Actor::System;
+    let sent = contacts
+        .start_verification(system, app.team.account.id, person.member.id)
+        .await;
+    let input = json!({ "code": sent.expect("a code").code });
+    assert_eq!(
+        code(&mutate(&person.client, "verifyContact", "", input).await),
+        "accepted"
+    );
+}
+
+/// A member's inbox, newest first, and how many are unread.
+async fn inbox(client: &Client) -> (Vec<Value>, Value) {
+    let query =
+        "{ account { alerts(first: 100) { unreadCount nodes { id kind severity title body raisedAt resolvedAt readAt
+        archivedAt action { label nextStep url } session { title } topUp { status } } } } }";
+    let answer = client.query(query, json!({})).await;
+    let nodes = answer.at("/account/alerts/nodes").as_array().expect("a list").clone();
+    (nodes, answer.at("/account/alerts/unreadCount").clone())
+}
+
+/// The kinds of what is in a member's inbox, newest first.
+async fn kinds(person: &Person) -> Vec<String> {
+    let kinds = inbox(&person.client).await.0.into_iter();
+    kinds
+        .map(|alert| alert["kind"].as_str().expect("a kind").to_owned())
+        .collect()
+}
+
+/// All deliveries to a member, newest first: kind, channel, status, reason.
+async fn deliveries(app: &TestApp, person: &Person) -> Vec<Value> {
+    let query = "query ($id: ID!) { node(id: $id) { ... on Member { deliveries(first: 100) { nodes { id channel status
+        suppressedBecause address attempts lastError nextAttemptAt sentAt alert { id kind } recipient { name } } } } } }";
+    let answer = app.platform.query(query, json!({ "id": person.id() })).await;
+    answer.at("/node/deliveries/nodes").as_array().expect("a list").clone()
+}
+
+/// What became of the newest mail of a kind to a member: status and reason.
+async fn mail_of(app: &TestApp, person: &Person, kind: &str) -> (Value, Value) {
+    let deliveries = deliveries(app, person).await;
+    let mut found = deliveries
+        .iter()
+        .filter(|one| one["channel"] == "EMAIL" && one["alert"]["kind"] == kind);
+    let newest = found
+        .next()
+        .unwrap_or_else(|| panic!("a mail of {kind} in {deliveries:?}"));
+    (newest["status"].clone(), newest["suppressedBecause"].clone())
+}

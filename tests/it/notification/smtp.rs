@@ -1,0 +1,248 @@
+//! Mail to a server that answers as the test wants.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{adjust, deliveries, inbox, kinds, mutate};
+use crate::harness::{Person, TestApp};
+
+/// What the server does with a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Take,
+    /// To RCPT.
+    Refuse(&'static str),
+    /// Takes it, and goes away without a word.
+    TakeAndDrop,
+}
+
+/// A mail server on this machine, in the clear.
+struct Server {
+    url: String,
+    answer: Arc<Mutex<Answer>>,
+    taken: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("smtp://{}", listener.local_addr().expect("an address"));
+        let server = Self {
+            url,
+            answer: Arc::new(Mutex::new(Answer::Take)),
+            taken: Arc::default(),
+        };
+        let (answer, taken) = (Arc::clone(&server.answer), Arc::clone(&server.taken));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (answer, taken) = (Arc::clone(&answer), Arc::clone(&taken));
+                tokio::spawn(async move { converse(stream, &answer, &taken).await });
+            }
+        });
+        server
+    }
+
+    fn answer(&self, answer: Answer) {
+        *self.answer.lock().expect("not poisoned") = answer;
+    }
+
+    fn taken(&self) -> Vec<String> {
+        self.taken.lock().expect("not poisoned").clone()
+    }
+}
+
+/// One connection. `None` at its end.
+async fn converse(stream: TcpStream, answer: &Mutex<Answer>, taken: &Mutex<Vec<String>>) -> Option<()> {
+    let (read, mut write) = stream.into_split();
+    let mut lines = BufReader::new(read).lines();
+    write.write_all(b"220 test ready\r\n").await.ok()?;
+    loop {
+        let line = lines.next_line().await.ok()??;
+        let wanted = *answer.lock().expect("not poisoned");
+        let reply = match (line.split(' ').next()?, wanted) {
+            ("EHLO", _) => "250-test\r\n250 8BITMIME".to_owned(),
+            ("RCPT", Answer::Refuse(reply)) => reply.to_owned(),
+            ("DATA", _) => {
+                write.write_all(b"354 go on\r\n").await.ok()?;
+                let mut mail = String::new();
+                loop {
+                    let line = lines.next_line().await.ok()??;
+                    if line == "." {
+                        break;
+                    }
+                    mail.push_str(&line);
+                    mail.push('\n');
+                }
+                taken.lock().expect("not poisoned").push(mail);
+                if wanted == Answer::TakeAndDrop {
+                    return None;
+                }
+                "250 taken".to_owned()
+            }
+            ("QUIT", _) => {
+                write.write_all(b"221 bye\r\n").await.ok()?;
+                return None;
+            }
+            _ => "250 fine".to_owned(),
+        };
+        write.write_all(format!("{reply}\r\n").as_bytes()).await.ok()?;
+    }
+}
+
+async fn start() -> (TestApp, Server) {
+    let server = Server::start().await;
+    let app = TestApp::start_with(&[
+        ("mail.smtp_url", &server.url),
+        ("mail.from", "Bell <bell@bell.example>"),
+    ])
+    .await;
+    (app, server)
+}
+
+/// Asks for a test by mail, a minute later than the last.
+async fn test_by_mail(app: &TestApp, person: &Person) {
+    app.advance(Duration::from_mins(1));
+    let sent = mutate(
+        &person.client,
+        "sendTestNotification",
+        "alert { id }",
+        json!({ "channel": "EMAIL" }),
+    )
+    .await;
+    assert!(sent["alert"]["id"].is_string(), "{sent}");
+}
+
+async fn newest_mail(app: &TestApp, person: &Person) -> Value {
+    let mails = deliveries(app, person).await.into_iter();
+    let mut mails = mails.filter(|one| one["channel"] == "EMAIL");
+    mails.next().expect("a mail")
+}
+
+fn message_id(mail: &str) -> &str {
+    mail.lines()
+        .find(|line| line.starts_with("Message-ID:"))
+        .expect("an id")
+}
+
+#[tokio::test]
+async fn f58_a_mail_is_handed_over_once_and_after_a_lost_answer_again_under_the_same_id() {
+    let (app, server) = start().await;
+    let mia = &app.team.member;
+    test_by_mail(&app, mia).await;
+    app.mail().await;
+    assert_eq!(server.taken().len(), 1);
+    assert_eq!(newest_mail(&app, mia).await["status"], "SENT");
+    server.answer(Answer::TakeAndDrop);
+    test_by_mail(&app, mia).await;
+    app.mail().await;
+    let waiting = newest_mail(&app, mia).await;
+    assert_eq!(
+        (&waiting["status"], &waiting["attempts"]),
+        (&json!("QUEUED"), &json!(1))
+    );
+    server.answer(Answer::Take);
+    app.advance(Duration::from_mins(1));
+    app.mail().await;
+    assert_eq!(newest_mail(&app, mia).await["status"], "SENT");
+    let taken = server.taken();
+    assert_eq!(taken.len(), 3);
+    assert_eq!(message_id(&taken[1]), message_id(&taken[2]));
+    assert_ne!(message_id(&taken[0]), message_id(&taken[1]));
+}
+
+#[tokio::test]
+async fn what_is_refused_for_now_is_tried_for_a_day_and_what_is_the_operators_fault_is_no_bounce() {
+    let (app, server) = start().await;
+    let mia = &app.team.member;
+    test_by_mail(&app, mia).await;
+    for (reply, attempts) in [("451 later", 1), ("450 busy", 2), ("530 sign in first", 3)] {
+        server.answer(Answer::Refuse(reply));
+        app.mail().await;
+        let waiting = newest_mail(&app, mia).await;
+        assert_eq!(
+            (&waiting["status"], &waiting["attempts"]),
+            (&json!("QUEUED"), &json!(attempts)),
+            "{reply}"
+        );
+        assert!(
+            waiting["lastError"]
+                .as_str()
+                .is_some_and(|error| error.contains(&reply[4..])),
+            "{waiting}"
+        );
+        app.advance(Duration::from_hours(3));
+    }
+    for _ in 0..8 {
+        app.mail().await;
+        app.advance(Duration::from_hours(3));
+    }
+    let given_up = newest_mail(&app, mia).await;
+    assert_eq!(
+        (&given_up["status"], &given_up["nextAttemptAt"]),
+        (&json!("FAILED"), &Value::Null)
+    );
+    assert_eq!(server.taken().len(), 0);
+    let contact = mia
+        .client
+        .query("{ viewer { member { contact { emailStatus } } } }", json!({}))
+        .await;
+    assert_eq!(contact.at("/viewer/member/contact/emailStatus"), "UNVERIFIED");
+}
+
+#[tokio::test]
+async fn f60_a_bounce_is_told_holds_back_what_is_not_critical_and_ends_with_another_address() {
+    let (app, server) = start().await;
+    let (olga, mia) = (&app.team.owner, &app.team.member);
+    super::verify(&app, mia).await;
+    server.answer(Answer::Refuse("550 no such user here"));
+    test_by_mail(&app, mia).await;
+    app.mail().await;
+    assert_eq!(newest_mail(&app, mia).await["status"], "BOUNCED");
+    let query = "{ viewer { member { contact { emailStatus bounceMessage } } } }";
+    let contact = mia.client.query(query, json!({})).await;
+    assert_eq!(contact.at("/viewer/member/contact/emailStatus"), "BOUNCING");
+    assert!(
+        contact
+            .at("/viewer/member/contact/bounceMessage")
+            .as_str()
+            .is_some_and(|text| text.contains("no such user"))
+    );
+    for person in [olga, mia] {
+        let (alerts, _) = inbox(&person.client).await;
+        assert_eq!(
+            (&alerts[0]["kind"], &alerts[0]["title"]),
+            (&json!("CONTACT_BOUNCING"), &json!("Mail to Mia comes back"))
+        );
+    }
+    assert_eq!(kinds(&app.team.admin).await, ["CONTACT_BOUNCING"]);
+
+    // What is not critical is held back; a test is tried, so that one can find out.
+    let on = json!({ "preferences": [{ "kind": "SESSION_CHARGED", "channel": "EMAIL", "enabled": true }] });
+    super::set(mia, on).await;
+    app.top_up(10).await;
+    let book = json!({ "accountId": app.team.id(), "memberId": mia.id(), "externalId": "s", "title": "Yoga", "credits": "3",
+        "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(2), "idempotencyKey": "b" });
+    app.platform.accept("book_session", book).await;
+    let complete = json!({ "accountId": app.team.id(), "externalId": "s", "idempotencyKey": "c" });
+    app.platform.accept("complete_session", complete).await;
+    adjust(&app, "1").await;
+    let held = super::mail_of(&app, mia, "SESSION_CHARGED").await;
+    assert_eq!(held, (json!("SUPPRESSED"), json!("CONTACT_BOUNCING")));
+    server.answer(Answer::Take);
+    test_by_mail(&app, mia).await;
+    app.mail().await;
+    assert_eq!(newest_mail(&app, mia).await["status"], "SENT");
+
+    mutate(&mia.client, "updateContact", "", json!({ "email": "mia@new.example" })).await;
+    app.notice().await;
+    let (alerts, _) = inbox(&mia.client).await;
+    let told = alerts
+        .iter()
+        .find(|alert| alert["kind"] == "CONTACT_BOUNCING")
+        .expect("told");
+    assert!(told["resolvedAt"].is_string(), "{told}");
+}
