@@ -20,6 +20,7 @@ const LIST: u64 = 5;
 
 /// Fields that read more rows than they return: type, field, cost.
 const DEAR: &[(&str, &str, u64)] = &[
+    ("Account", "autoTopUp", 20),
     ("Account", "creditLogExport", 20),
     ("Account", "creditUsage", 100),
     ("CreditEntryConnection", "totals", 100),

@@ -66,6 +66,24 @@ async fn a_body_without_an_end_is_read_to_its_bound() {
 }
 
 #[tokio::test]
+async fn webhooks_have_the_bounds_that_everything_has() {
+    let app = TestApp::start_with(&[("http.body_seconds", "1")]).await;
+    let head = |rest: &str| format!("POST /webhooks/stripe HTTP/1.1\r\nhost: x\r\n{rest}\r\n\r\n");
+    let mut slow = Raw::connect(app.base()).await;
+    slow.send(head("content-length: 100")).await.expect("it is read");
+    slow.send("{ \"id\":").await.expect("it is read");
+    assert_eq!(slow.answer().await.expect("an answer").status, 408);
+    slow.is_hung_up_on().await;
+    for (bytes, status) in [(512 * 1024, 400), (512 * 1024 + 1, 413)] {
+        let mut whole = Raw::connect(app.base()).await;
+        let length = format!("content-length: {bytes}");
+        whole.send(head(&length)).await.expect("it is read");
+        whole.send(" ".repeat(bytes)).await.expect("it is read");
+        assert_eq!(whole.answer().await.expect("an answer").status, status, "{bytes} bytes");
+    }
+}
+
+#[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
     let app = TestApp::start().await;
     for head in [
