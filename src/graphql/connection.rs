@@ -6,9 +6,7 @@ use uuid::Uuid;
 use super::errors::ApiError;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::cursor::CursorScope;
-use crate::primitives::ids::{
-    AccountId, AlertId, DeliveryId, LotId, MemberId, SessionId, TopUpDecisionId, TopUpId,
-};
+use crate::primitives::ids::{AccountId, AlertId, DeliveryId, LotId, MemberId, SessionId, TopUpDecisionId, TopUpId};
 use crate::primitives::page::{Page, PageRequest};
 
 /// Where a page stands in its list.

@@ -22,8 +22,8 @@ use crate::domain::top_up::TopUp;
 use crate::domain::top_up::model::{Attempt, PaymentMethod, StoredDecision};
 use crate::primitives::actor::{AccessError, Actor};
 use crate::primitives::ids::{
-    AccountId, AlertId, ApiKeyId, EntryId, LotId, MemberId, PaymentMethodId, SessionId, TopUpAttemptId, TopUpDecisionId,
-    TopUpId,
+    AccountId, AlertId, ApiKeyId, EntryId, LotId, MemberId, PaymentMethodId, SessionId, TopUpAttemptId,
+    TopUpDecisionId, TopUpId,
 };
 
 /// Where the loaders read, and for whom.
