@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::database::Database;
 use crate::domain::fault::Fault;
-use crate::primitives::ids::AccountId;
+use crate::primitives::ids::{AccountId, MemberId};
 
 use super::{Event, Hub, Listener, LiveCursor, Place, store};
 
@@ -25,8 +25,9 @@ pub struct Start {
     pub place: Place,
     /// The end of the stream at that time: what lies before it is history.
     pub head: Place,
-    /// The cursor was of no use: it is of another epoch or of a history that was undone, or what follows it is no longer kept.
-    /// What has happened since is not known; the place is the end of the stream.
+    /// The cursor was of no use: it is of another epoch or of a history that was undone, what follows it is no longer kept, or
+    /// whoever holds it was changed since, and perhaps may see other things than when it was handed out. The place is the end of
+    /// the stream.
     pub is_reset: bool,
 }
 
@@ -61,14 +62,16 @@ impl Events {
         Ok(head.map(|place| self.cursor(account_id, place)))
     }
 
-    /// Follows an account's stream from a cursor on, or from now on. `None` when there is no such account.
+    /// Follows an account's stream from a cursor of `viewer`'s on, if it is a member's, or from now on. `None` when there is no
+    /// such account.
     pub async fn listen(
         &self,
         account_id: AccountId,
         after: Option<LiveCursor>,
+        viewer: Option<MemberId>,
     ) -> Result<Option<(Listener, Start)>, Fault> {
         let listener = self.hub.listen(account_id);
-        let Some(start) = self.start(account_id, after).await? else {
+        let Some(start) = self.start(account_id, after, viewer).await? else {
             return Ok(None);
         };
         listener.grown_to(start.head.sequence);
@@ -80,9 +83,10 @@ impl Events {
         &self,
         account_id: AccountId,
         after: Option<LiveCursor>,
+        viewer: Option<MemberId>,
         limit: usize,
     ) -> Result<Option<EventPage>, Fault> {
-        let Some(start) = self.start(account_id, after).await? else {
+        let Some(start) = self.start(account_id, after, viewer).await? else {
             return Ok(None);
         };
         let events = if start.place == start.head {
@@ -93,12 +97,19 @@ impl Events {
         Ok(Some(EventPage { start, events }))
     }
 
-    async fn start(&self, account_id: AccountId, after: Option<LiveCursor>) -> Result<Option<Start>, Fault> {
+    async fn start(
+        &self,
+        account_id: AccountId,
+        after: Option<LiveCursor>,
+        viewer: Option<MemberId>,
+    ) -> Result<Option<Start>, Fault> {
         let Some(head) = self.head(account_id).await? else {
             return Ok(None);
         };
         let place = match after {
-            Some(cursor) if self.holds(&cursor, head).await? => Some(cursor.place()),
+            Some(cursor) if self.holds(&cursor, head).await? && !self.was_changed(viewer, &cursor).await? => {
+                Some(cursor.place())
+            }
             Some(_) => None,
             None => Some(head),
         };
@@ -127,6 +138,14 @@ impl Events {
                 nonce == place.nonce
             }
         }))
+    }
+
+    /// Whether the member who holds a cursor was changed since. Keys never are: they are made and revoked.
+    async fn was_changed(&self, viewer: Option<MemberId>, cursor: &LiveCursor) -> Result<bool, Fault> {
+        match viewer {
+            Some(viewer) => store::member_changed_after(&self.database, cursor, viewer).await,
+            None => Ok(false),
+        }
     }
 
     async fn head(&self, account_id: AccountId) -> Result<Option<Place>, Fault> {

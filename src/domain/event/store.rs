@@ -12,7 +12,7 @@ use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, EntryId, MemberId, SessionId, TopUpId};
 
-use super::{Event, EventKind, NewEvent, Place};
+use super::{Event, EventKind, LiveCursor, NewEvent, Place};
 
 const COLUMNS: Columns = &[
     ("account_id", Kind::BigInt),
@@ -115,6 +115,24 @@ pub(super) async fn nonce(database: &Database, account_id: AccountId, sequence: 
     select.bind(sequence);
     let row = select.one(database).await?;
     row.map(|row| Ok(row.try_get("", "nonce")?)).transpose()
+}
+
+/// Whether a member was added, changed or removed after a cursor.
+pub(super) async fn member_changed_after(
+    database: &Database,
+    cursor: &LiveCursor,
+    member_id: MemberId,
+) -> Result<bool, Fault> {
+    let mut select = Select::of(database, cursor.account_id, "");
+    select
+        .push("SELECT sequence FROM event WHERE account_id = $1 AND sequence > ")
+        .bind(cursor.sequence)
+        .push(" AND kind = ")
+        .bind(EventKind::MemberUpdated.as_str())
+        .push(" AND member_id = ")
+        .bind(member_id.uuid())
+        .push(" LIMIT 1");
+    Ok(select.one(database).await?.is_some())
 }
 
 fn event(row: &Row) -> Result<Event, Fault> {

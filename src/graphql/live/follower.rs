@@ -203,7 +203,7 @@ impl Follower {
         let rights_at = self.place.sequence;
         let failed = |response| Halt::End(LiveEnd::Failed(response));
         let plan = schema.plan(operation, &caller).await.map_err(failed)?;
-        let listening = schema.services.events.listen(plan.account_id, None).await;
+        let listening = schema.services.events.listen(plan.account_id, None, None).await;
         let Some((listener, start)) = listening.map_err(Stuck::from)? else {
             return Err(Halt::End(LiveEnd::Revoked));
         };

@@ -116,7 +116,7 @@ impl Schema {
         }
         let listening = services
             .events
-            .listen(plan.account_id, plan.after)
+            .listen(plan.account_id, plan.after, caller.actor.member_id())
             .await
             .map_err(fault)?;
         let Some(listening) = listening else {

@@ -35,7 +35,8 @@ pub(in crate::graphql) async fn event_page(
     let request = PageRequest::new(first, after, None, None);
     let request = request.map_err(|error| ApiError::BadRequest(error.to_string()))?;
     let events = &scope.services.events;
-    let page = events.page(account_id, request.after, MOST_LOOKED_AT).await?;
+    let viewer = scope.actor().member_id();
+    let page = events.page(account_id, request.after, viewer, MOST_LOOKED_AT).await?;
     let EventPage { start, events: found } = must_exist(page, "stream")?;
     let interest = Arc::new(interest);
     let moment = |signal, place, about: &[Arc<Event>]| Moment {

@@ -1,6 +1,7 @@
 //! Cursors that hold, that do not any more, and that never did.
 
 use ledgerbell::domain::event::LiveCursor;
+use ledgerbell::primitives::actor::Permission;
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -16,12 +17,18 @@ async fn cursor(app: &TestApp) -> LiveCursor {
 /// What one who comes with this cursor is told first, and that it goes on from there without a replay.
 async fn is_reset(app: &TestApp, cursor: LiveCursor) {
     let variables = json!({ "after": cursor.encode() });
-    let mut subscriber = app.subscribe(&app.team.admin.client, ENTRIES, variables).await;
+    let mut subscriber = app
+        .subscribe(&app.key(&[Permission::ReadCreditLog]).await, ENTRIES, variables)
+        .await;
     let reset = subscriber.expect("RESET").await;
     assert_eq!((&reset["entry"], &reset["replayed"]), (&json!(null), &json!(false)));
     assert!(subscriber.is_idle().await, "nothing of the history is sent");
     let mut again = app
-        .subscribe(&app.team.admin.client, ENTRIES, json!({ "after": reset["cursor"] }))
+        .subscribe(
+            &app.key(&[Permission::ReadCreditLog]).await,
+            ENTRIES,
+            json!({ "after": reset["cursor"] }),
+        )
         .await;
     again.expect("CAUGHT_UP").await;
     app.top_up(1).await;
@@ -71,6 +78,8 @@ async fn a_cursor_of_another_history_starts_over() {
 async fn a_cursor_before_what_is_kept_starts_over() {
     let mut app = TestApp::start().await;
     app.do_not_verify();
+    // A key was not added after the beginning, as members are.
+    let key = app.key(&[Permission::ReadCreditLog]).await;
     let beginning = LiveCursor {
         sequence: 0,
         nonce: 0,
@@ -80,7 +89,7 @@ async fn a_cursor_before_what_is_kept_starts_over() {
     let kept = cursor(&app).await;
     grant(&app, &app.team, "more", 2).await;
     let variables = json!({ "after": beginning.encode() });
-    let mut subscriber = app.subscribe(&app.team.admin.client, ENTRIES, variables).await;
+    let mut subscriber = app.subscribe(&key, ENTRIES, variables).await;
     assert_eq!(
         sequence(&subscriber.expect("ITEM").await["entry"]),
         1,
@@ -107,7 +116,7 @@ async fn a_cursor_before_what_is_kept_starts_over() {
     )
     .await;
     let variables = json!({ "after": kept.encode() });
-    let mut subscriber = app.subscribe(&app.team.admin.client, ENTRIES, variables).await;
+    let mut subscriber = app.subscribe(&key, ENTRIES, variables).await;
     assert_eq!(
         sequence(&subscriber.expect("ITEM").await["entry"]),
         3,

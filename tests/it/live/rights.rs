@@ -111,6 +111,30 @@ async fn more_rights_start_it_over_with_more_to_see() {
     assert_eq!(sequence(&subscriber.expect("ITEM").await["entry"]), 2);
 }
 
+/// Also when it happened while nobody was connected: what was shown before is not what would be shown now.
+#[tokio::test]
+async fn rights_that_change_meanwhile_start_over_whoever_comes_back() {
+    let app = TestApp::start().await;
+    let client = &app.team.member.client;
+    let cursor = async || {
+        let answer = client.query("{ account { liveCursor } }", json!({})).await;
+        answer.at("/account/liveCursor").clone()
+    };
+    let before = json!({ "after": cursor().await });
+    app.top_up(5).await;
+    set_role(&app, &app.team.member, MemberRole::Admin).await;
+    let since = json!({ "after": cursor().await });
+    app.top_up(6).await;
+    let mut subscriber = app.subscribe(client, ENTRIES, before.clone()).await;
+    subscriber.expect("RESET").await;
+    assert!(subscriber.is_idle().await, "nothing is replayed");
+    let page = "query($after: LiveCursor) { account { events(after: $after) { events { signal } } } }";
+    let page = client.query(page, before).await;
+    assert_eq!(page.at("/account/events/events"), &json!([{ "signal": "RESET" }]));
+    let mut subscriber = app.subscribe(client, ENTRIES, since).await;
+    assert_eq!(sequence(&subscriber.expect("ITEM").await["entry"]), 2);
+}
+
 /// A socket may have signed in hours ago.
 #[tokio::test]
 async fn what_one_may_see_is_what_one_may_see_now() {
