@@ -7,10 +7,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::Services;
 use crate::domain::fault::Fault;
+use crate::domain::notification::Passed;
 use crate::primitives::ids::AccountId;
 
 /// Accounts that are looked at side by side.
 const AT_ONCE: usize = 4;
+/// Accounts that are sifted by one statement.
+const SIFTED: usize = 256;
 /// Between looks for accounts that no bell told of…
 const INTERVAL: Duration = Duration::from_secs(1);
 /// …and how many accounts each goes through. After the last it begins anew.
@@ -29,9 +32,10 @@ impl AlertWatch {
     }
 
     /// Looks for accounts that are behind among those after `after`: gives where to go on, the beginning after the end.
-    pub async fn turn(&self, after: AccountId) -> Result<AccountId, Fault> {
+    async fn turn(&self, after: AccountId, passed: &mut Passed) -> Result<AccountId, Fault> {
+        self.services.alerts.write_down(passed).await?;
         let (behind, last) = self.services.alerts.behind(after, ACCOUNTS).await?;
-        self.notice(behind).await;
+        self.notice(behind, passed).await;
         Ok(last.unwrap_or(AccountId::PLATFORM))
     }
 
@@ -39,13 +43,14 @@ impl AlertWatch {
     pub async fn run(self, stop: CancellationToken) {
         let rung = self.services.events.hub().rung().clone();
         let mut after = AccountId::PLATFORM;
+        let mut passed = Passed::default();
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !stop.is_cancelled() {
             tokio::select! {
                 () = stop.cancelled() => {}
-                accounts = rung.take() => self.notice(accounts).await,
-                _ = ticks.tick() => match self.turn(after).await {
+                accounts = rung.take() => self.notice(accounts, &mut passed).await,
+                _ = ticks.tick() => match self.turn(after, &mut passed).await {
                     Ok(next) => after = next,
                     Err(fault) => tracing::warn!(%fault, "accounts were not looked at; they are looked at again soon"),
                 },
@@ -53,8 +58,18 @@ impl AlertWatch {
         }
     }
 
+    /// Passes over those that have nothing to tell, and looks at the others one by one.
+    async fn notice(&self, accounts: Vec<AccountId>, passed: &mut Passed) {
+        for accounts in accounts.chunks(SIFTED) {
+            match self.services.alerts.sift(accounts, passed).await {
+                Ok(worth) => self.notice_each(worth).await,
+                Err(fault) => tracing::warn!(%fault, "accounts were not looked at; they are looked at again soon"),
+            }
+        }
+    }
+
     /// An account that cannot be looked at holds up no other, and is come back to.
-    async fn notice(&self, accounts: Vec<AccountId>) {
+    async fn notice_each(&self, accounts: Vec<AccountId>) {
         let notice = async |account_id: AccountId| {
             loop {
                 match self.services.alerts.notice(account_id).await {

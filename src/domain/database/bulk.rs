@@ -135,6 +135,21 @@ impl Rows {
     }
 }
 
+/// Joins the rows of the relation `r` to those of `table`, as `t`, that are of the same account and meet `condition`: by an index,
+/// row by row.
+///
+/// Postgres is told so by a subquery that it may not flatten. Left free, it plans these statements once, while the tables are
+/// small, as a hash join over all their rows, and keeps to it until they are analysed.
+pub fn probe(backend: DbBackend, table: &str, condition: &str) -> String {
+    if backend == DbBackend::Sqlite {
+        format!("CROSS JOIN {table} AS t ON t.account_id = r.account_id{condition}")
+    } else {
+        format!(
+            "CROSS JOIN LATERAL (SELECT * FROM {table} AS t WHERE t.account_id = r.account_id{condition} OFFSET 0) AS t"
+        )
+    }
+}
+
 fn relation(columns: Columns, backend: DbBackend, parameter: usize) -> String {
     let list = |item: &dyn Fn(&str, Kind) -> String| {
         let items: Vec<String> = columns.iter().map(|(name, kind)| item(name, *kind)).collect();

@@ -27,4 +27,4 @@ pub use events::{EventPage, Events, Start};
 pub use hub::{Hub, Listener};
 pub use model::{Event, EventKind, InvalidLiveCursor, LiveCursor, NewEvent, Place};
 pub use rung::Rung;
-pub(in crate::domain) use store::{after, append};
+pub(in crate::domain) use store::{after, append, between};

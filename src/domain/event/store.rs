@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;
 
-use crate::domain::database::bulk::{Columns, Kind, Rows};
+use crate::domain::database::bulk::{self, Columns, Kind, Rows};
 use crate::domain::database::select::{Row, Select};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
@@ -56,6 +56,21 @@ pub(in crate::domain) async fn append(tx: &Transaction, events: &[(AccountId, &N
     Ok(())
 }
 
+/// The columns that an event is read from.
+const SELECTED: [&str; 11] = [
+    "sequence",
+    "nonce",
+    "kind",
+    "occurred_at",
+    "entry_id",
+    "session_id",
+    "top_up_id",
+    "alert_id",
+    "member_id",
+    "status",
+    "balance_version",
+];
+
 const ACCOUNTS: Columns = &[("account_id", Kind::BigInt)];
 
 /// Where the streams of accounts end. Accounts that do not exist are left out.
@@ -97,15 +112,45 @@ pub(in crate::domain) async fn after(
 ) -> Result<Vec<Arc<Event>>, Fault> {
     let mut select = Select::of(database, account_id, "");
     select
-        .push(
-            "SELECT sequence, nonce, kind, occurred_at, entry_id, session_id, top_up_id, alert_id, member_id, status, \
-             balance_version FROM event WHERE account_id = $1 AND sequence > ",
-        )
+        .push("SELECT ")
+        .push(&SELECTED.join(", "))
+        .push(" FROM event WHERE account_id = $1 AND sequence > ")
         .bind(sequence)
         .push(" ORDER BY sequence LIMIT ")
         .bind(i64::try_from(limit).unwrap_or(i64::MAX));
     let rows = select.all(database).await?;
     rows.iter().map(|row| event(row).map(Arc::new)).collect()
+}
+
+const STRETCHES: Columns = &[
+    ("account_id", Kind::BigInt),
+    ("after", Kind::BigInt),
+    ("until", Kind::BigInt),
+];
+
+/// Events of several accounts: of each, those after one sequence and up to another, in no order. Whoever asks has bounded how many
+/// that are.
+pub(in crate::domain) async fn between(
+    database: &Database,
+    stretches: &[(AccountId, i64, i64)],
+) -> Result<Vec<(AccountId, Event)>, Fault> {
+    let mut rows = Rows::new(STRETCHES);
+    for (account_id, after, until) in stretches {
+        rows.push([account_id.number().into(), (*after).into(), (*until).into()]);
+    }
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let backend = database.backend();
+    let sql = format!(
+        "SELECT t.account_id, {} FROM {} {}",
+        SELECTED.map(|column| format!("t.{column}")).join(", "),
+        rows.relation(backend, 1),
+        bulk::probe(backend, "event", " AND t.sequence > r.after AND t.sequence <= r.until")
+    );
+    let rows = database.read().query_all_raw(rows.statement(backend, sql)).await?;
+    let of_account = |row: &Row| Ok((AccountId::from_number(row.try_get("", "account_id")?), event(row)?));
+    rows.iter().map(of_account).collect()
 }
 
 /// The nonce of an event, if it is kept.

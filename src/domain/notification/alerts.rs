@@ -1,6 +1,6 @@
 //! Alerts: raised from events, read and marked by members.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::database::select::Condition;
@@ -20,14 +20,16 @@ use crate::primitives::page::{Page, PageRequest};
 
 use super::balance::{self, OF_ACCOUNT};
 use super::bounces;
-use super::causes::{Cause, Causes, Sources};
+use super::causes::{Cause, Causes, Sources, may_say};
 use super::error::{MarkError, SendTestError};
-use super::model::{Alert, AlertKind, Channel, Facts, InboxItem, Severity};
+use super::model::{Alert, AlertKind, Channel, Facts, InboxItem, Severity, is_calm as balance_is_calm};
 use super::raise::{NewAlert, raise, resolve_alert};
 use super::store::{self, Mark, Meant};
 
 /// Events that one transaction looks at, at the most.
 const MOST_EVENTS: usize = 256;
+/// Events of one account that are sifted together with those of others, at the most.
+const MOST_SIFTED: i64 = 64;
 /// Alerts that one call marks by id, at the most.
 pub const MOST_MARKED: usize = 100;
 
@@ -90,6 +92,10 @@ pub enum Marked {
     UpTo(AlertId),
 }
 
+/// How far events were passed over, as far as that is not written down. What is forgotten is sifted again.
+#[derive(Debug, Default)]
+pub struct Passed(HashMap<AccountId, i64>);
+
 /// A mark that alerts of an inbox get or lose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InboxMark {
@@ -144,6 +150,48 @@ impl Alerts {
     /// not told by a bell.
     pub async fn behind(&self, after: AccountId, limit: u32) -> Result<(Vec<AccountId>, Option<AccountId>), Fault> {
         store::behind(&self.database, after, limit).await
+    }
+
+    /// Of these accounts, those whose new events may be worth an alert: for [`Self::notice`]. All others are passed over together, by
+    /// reading alone, so that a posting that nobody is told of costs next to nothing.
+    ///
+    /// Whatever an account's events have done by then to its balance was read at the same moment as where they end, and what comes
+    /// after is looked at later.
+    pub async fn sift(&self, accounts: &[AccountId], passed: &mut Passed) -> Result<Vec<AccountId>, Fault> {
+        let mut glances = store::glances(&self.database, accounts).await?;
+        for glance in &mut glances {
+            glance.place = glance.place.max(passed.0.get(&glance.account_id).copied().unwrap_or(0));
+        }
+        glances.retain(|glance| glance.head > glance.place);
+        let is_calm = |glance: &store::Glance| {
+            !glance.is_open
+                && balance_is_calm(glance.available, glance.highest_threshold)
+                && glance.head - glance.place <= MOST_SIFTED
+        };
+        let (calm, mut worth): (Vec<_>, Vec<_>) = glances.into_iter().partition(is_calm);
+        let stretch = |glance: &store::Glance| (glance.account_id, glance.place, glance.head);
+        let stretches: Vec<_> = calm.iter().map(stretch).collect();
+        let events = event::between(&self.database, &stretches).await?;
+        let speaking = events.iter().filter(|(_, event)| may_say(event));
+        let speaking: HashSet<AccountId> = speaking.map(|(account_id, _)| *account_id).collect();
+        for glance in calm {
+            if speaking.contains(&glance.account_id) {
+                worth.push(glance);
+            } else {
+                passed.0.insert(glance.account_id, glance.head);
+            }
+        }
+        Ok(worth.into_iter().map(|glance| glance.account_id).collect())
+    }
+
+    /// Moves the places of accounts on to what was passed over in them, for all by one statement and without their locks.
+    pub async fn write_down(&self, passed: &mut Passed) -> Result<(), Fault> {
+        let mut places: Vec<(AccountId, i64)> = passed.0.iter().map(|(id, place)| (*id, *place)).collect();
+        // In the order of the accounts, so that two processes that do this never wait for each other.
+        places.sort_unstable();
+        store::move_places(&self.database, &places).await?;
+        passed.0.clear();
+        Ok(())
     }
 
     /// Looks at the next events of an account and raises what they are worth: one transaction, in which the account's place moves

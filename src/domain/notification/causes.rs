@@ -98,6 +98,7 @@ impl Named {
         let mut causes = Causes::default();
         for event in events {
             let said = match event.kind {
+                _ if !may_say(event) => Vec::new(),
                 EventKind::CreditEntryPosted => self.of_entry(event),
                 EventKind::SessionUpdated => self.of_session(event),
                 EventKind::TopUpUpdated => self.of_top_up(event),
@@ -199,6 +200,16 @@ fn of_account(event: &Event) -> Vec<Cause> {
         at: event.occurred_at,
     });
     changed.into_iter().collect()
+}
+
+/// Whether an event may say something, whatever the things are that it names. What it does to the balance is another matter.
+pub(super) fn may_say(event: &Event) -> bool {
+    match event.kind {
+        EventKind::CreditEntryPosted => event.session_id.is_some(),
+        EventKind::SessionUpdated => is_status(event, ShownStatus::Expired.as_str()),
+        EventKind::TopUpUpdated | EventKind::AccountUpdated | EventKind::MemberUpdated => true,
+        EventKind::AlertRaised | EventKind::AlertsUpdated => false,
+    }
 }
 
 /// An alert about something, raised when the event happened.

@@ -23,7 +23,7 @@ mod store;
 mod verification;
 mod wording;
 
-pub use alerts::{AlertFilter, AlertPosition, Alerts, InboxMark, MOST_MARKED, Marked};
+pub use alerts::{AlertFilter, AlertPosition, Alerts, InboxMark, MOST_MARKED, Marked, Passed};
 pub use deliveries::{Deliveries, DeliveriesOf, DeliveryFilter, DeliveryPosition};
 pub use error::{MarkError, ResendError, SendTestError, SendVerificationError, UpdateSettingsError};
 pub use links::Links;

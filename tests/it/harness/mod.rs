@@ -23,6 +23,7 @@ use ledgerbell::config::Settings;
 use ledgerbell::domain::Services;
 use ledgerbell::domain::ledger::verify;
 use ledgerbell::domain::member::{Account, Member, NewAccount, NewApiKey, NewMember, SignedIn};
+use ledgerbell::domain::notification::Passed;
 use ledgerbell::domain::top_up::{TopUp, TopUpOrigin};
 use ledgerbell::graphql::Schema;
 use ledgerbell::primitives::actor::{Actor, Cause, MemberRole, Permission, Permissions};
@@ -301,9 +302,11 @@ impl TestApp {
         let mut after = AccountId::PLATFORM;
         loop {
             let (behind, last) = alerts.behind(after, 500).await.expect("accounts are found");
-            for account_id in behind {
+            let mut passed = Passed::default();
+            for account_id in alerts.sift(&behind, &mut passed).await.expect("accounts are sifted") {
                 while alerts.notice(account_id).await.expect("events are looked at") {}
             }
+            alerts.write_down(&mut passed).await.expect("places are moved on");
             let Some(last) = last else { return };
             after = last;
         }

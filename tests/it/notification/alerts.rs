@@ -4,6 +4,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{adjust, inbox, kinds, set};
+use ledgerbell::domain::notification::Passed;
+use ledgerbell::primitives::ids::AccountId;
+
 use crate::harness::{Team, TestApp};
 
 #[tokio::test]
@@ -88,6 +91,42 @@ async fn f55_of_what_one_posting_crosses_the_worst_is_told() {
     );
     adjust(&app, "100").await;
     assert_eq!(kinds(owner).await[0], "BALANCE_RECOVERED");
+}
+
+#[tokio::test]
+async fn what_nobody_is_told_of_is_passed_over_for_many_accounts_at_once() {
+    let app = TestApp::start().await;
+    let alerts = &app.services().alerts;
+    let (mut accounts, mut public) = (vec![app.team.account.id], vec![app.team.id()]);
+    for number in 0..8 {
+        let team = app.another_team(&format!("quiet-{number}")).await;
+        app.top_up_of(&team, 100).await;
+        accounts.push(team.account.id);
+        public.push(team.id());
+    }
+    app.top_up(100).await;
+    app.notice().await;
+    for (number, account) in public.iter().enumerate() {
+        let spent = json!({ "accountId": account, "amount": "-40", "description": "Spent",
+            "idempotencyKey": format!("spent-{number}") });
+        app.platform.accept("adjust_credits", spent).await;
+    }
+    set(&app.team.owner, json!({ "lowBalanceThreshold": "60" })).await;
+    let before = app.app().database().statements();
+    let mut passed = Passed::default();
+    for _ in 0..2 {
+        let worth = alerts.sift(&accounts, &mut passed).await.expect("sifted");
+        assert_eq!(worth, [app.team.account.id], "at the owner's threshold, and no other");
+    }
+    alerts.write_down(&mut passed).await.expect("written");
+    let statements = app.app().database().statements() - before;
+    assert!(statements <= 6, "{statements} statements for nine accounts");
+
+    let behind = async || alerts.behind(AccountId::PLATFORM, 100).await.expect("found").0;
+    assert_eq!(behind().await, [app.team.account.id]);
+    app.notice().await;
+    assert_eq!(kinds(&app.team.owner).await[0], "LOW_BALANCE");
+    assert!(behind().await.is_empty());
 }
 
 #[tokio::test]

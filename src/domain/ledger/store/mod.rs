@@ -23,7 +23,7 @@ use std::sync::Arc;
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 
 use crate::domain::database::Transaction;
-use crate::domain::database::bulk::Rows;
+use crate::domain::database::bulk::{self, Rows};
 use crate::domain::event::NewEvent;
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
@@ -137,19 +137,9 @@ impl Scope {
         })
     }
 
-    /// Joins the rows of the relation `r` to those of `table`, as `t`, that meet `condition`: by an index, row by row.
-    ///
-    /// Postgres is told so by a subquery that it may not flatten. Left free, it plans these statements once, while the tables
-    /// are small, as a hash join over all their rows, and keeps to it until they are analysed.
+    /// Joins the rows of the relation `r` to those of `table`, as `t`, that meet `condition`: see [`bulk::probe`].
     fn probe(self, backend: DbBackend, table: &str, condition: &str) -> String {
-        let scope = self.condition("t");
-        if backend == DbBackend::Sqlite {
-            format!("CROSS JOIN {table} AS t ON t.account_id = r.account_id{scope} AND {condition}")
-        } else {
-            format!(
-                "CROSS JOIN LATERAL (SELECT * FROM {table} AS t WHERE t.account_id = r.account_id{scope} AND {condition} OFFSET 0) AS t"
-            )
-        }
+        bulk::probe(backend, table, &format!("{} AND {condition}", self.condition("t")))
     }
 
     /// As [`Self::probe`], but for each row of `r` only the first `limit` in the order of the column `order`.

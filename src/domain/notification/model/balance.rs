@@ -65,6 +65,12 @@ pub fn cross(available: Credits, thresholds: &BTreeMap<MemberId, Credits>, open:
     crossing
 }
 
+/// Whether a balance so far above the highest of the thresholds has nothing to say, where nothing about it is open. Then
+/// [`cross`] finds nothing.
+pub fn is_calm(available: Credits, highest_threshold: Option<Credits>) -> bool {
+    available > highest_threshold.unwrap_or_default().max(Credits::ZERO)
+}
+
 /// Above this an alert about the threshold is armed again.
 fn rearmed_above(threshold: Credits) -> Credits {
     let margin = Credits::from_units(threshold.units() / REARM_DIVISOR).max(LEAST_REARM);

@@ -12,7 +12,7 @@ mod settings;
 mod tests;
 
 pub use alert::{Alert, Delivery, DeliveryStatus, Facts, InboxItem};
-pub use balance::{Crossing, OpenEdges, cross};
+pub use balance::{Crossing, OpenEdges, cross, is_calm};
 pub use kind::{AlertKind, Audience, Channel, NextStep, Rule, Severity};
 pub use resolver::{COOLDOWN_MILLIS, Case, LEAST_INTERVAL_MILLIS, LastMail, SuppressionReason, Verdict, resolve};
 pub use settings::{NotificationSettings, QuietHours, SettingsPatch};

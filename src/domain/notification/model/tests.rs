@@ -353,6 +353,24 @@ fn f55_f56_the_edge_is_exact_at_any_threshold_and_one_jump_may_cross_three() {
 }
 
 #[test]
+fn a_calm_balance_has_nothing_to_say() {
+    let three = watching(&[(1, 100), (2, 50), (3, -10)]);
+    let open = OpenEdges::default();
+    for units in (-20_000..1_100_000).step_by(100) {
+        let available = Credits::from_units(units);
+        let is_calm = is_calm(available, Some(Credits::whole(100)));
+        assert_eq!(is_calm, cross(available, &three, &open).is_none(), "{units}");
+    }
+    for (units, expected) in [(-1, false), (0, false), (1, true)] {
+        let available = Credits::from_units(units);
+        for highest in [None, Some(Credits::whole(-5))] {
+            assert_eq!(is_calm(available, highest), expected, "{units}");
+        }
+        assert_eq!(cross(available, &watching(&[]), &open).is_none(), expected, "{units}");
+    }
+}
+
+#[test]
 fn f53_what_is_open_is_not_raised_again() {
     let open = OpenEdges {
         low: low(&[1]),

@@ -4,11 +4,11 @@ mod alerts;
 mod deliveries;
 mod outbox;
 mod people;
+mod places;
 mod settings;
 
 pub(super) use alerts::{
-    alert, alerts_by_id, alerts_keyset, behind, close_edge, edges, insert_alert, open_edge, open_of_top_up, place,
-    resolve_alert, save_place,
+    alert, alerts_by_id, alerts_keyset, close_edge, edges, insert_alert, open_edge, open_of_top_up, resolve_alert,
 };
 pub(super) use deliveries::{
     Mark, Meant, deliveries_keyset, delivery, delivery_by_id, in_inbox, inbox_keyset, inbox_mark, insert_deliveries,
@@ -16,6 +16,7 @@ pub(super) use deliveries::{
 };
 pub(super) use outbox::{Addressee, Claimed, Ended, addressee, claim, end_attempt, is_mail_due, requeue};
 pub(super) use people::{Recipient, last_mails, recipients};
+pub(super) use places::{Glance, behind, glances, move_places, place, save_place};
 pub(super) use settings::{save_settings, settings};
 
 use crate::domain::fault::Fault;

@@ -1,0 +1,133 @@
+//! How far the events of accounts have been looked at.
+
+use sea_orm::{ConnectionTrait, Statement, Value};
+
+use crate::domain::database::bulk::{self, Columns, Kind, Rows};
+use crate::domain::database::{Database, Transaction};
+use crate::domain::fault::Fault;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::AccountId;
+
+/// How things stood in an account at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Glance {
+    pub(in super::super) account_id: AccountId,
+    /// The last event that was looked at…
+    pub(in super::super) place: i64,
+    /// …and the last that there is.
+    pub(in super::super) head: i64,
+    pub(in super::super) available: Credits,
+    /// The highest of the thresholds of those who watch the balance.
+    pub(in super::super) highest_threshold: Option<Credits>,
+    /// Whether an alert about the balance is open.
+    pub(in super::super) is_open: bool,
+}
+
+const ACCOUNTS: Columns = &[("account_id", Kind::BigInt)];
+const PLACES: Columns = &[("account_id", Kind::BigInt), ("sequence", Kind::BigInt)];
+
+/// A place never moves back.
+const MOVE_ON: &str = "ON CONFLICT (account_id) DO UPDATE SET sequence = excluded.sequence \
+                       WHERE alert_place.sequence < excluded.sequence";
+
+/// The last event of the account that was looked at; 0 before the first.
+pub(in super::super) async fn place(connection: &impl ConnectionTrait, account_id: AccountId) -> Result<i64, Fault> {
+    let sql = "SELECT sequence FROM alert_place WHERE account_id = $1";
+    let backend = connection.get_database_backend();
+    let statement = Statement::from_sql_and_values(backend, sql, [account_id.number().into()]);
+    let row = connection.query_one_raw(statement).await?;
+    Ok(row.map(|row| row.try_get("", "sequence")).transpose()?.unwrap_or(0))
+}
+
+/// Moves the place on.
+pub(in super::super) async fn save_place(tx: &Transaction, account_id: AccountId, sequence: i64) -> Result<(), Fault> {
+    let sql = format!("INSERT INTO alert_place (account_id, sequence) VALUES ($1, $2) {MOVE_ON}");
+    let values: [Value; 2] = [account_id.number().into(), sequence.into()];
+    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
+        .await?;
+    Ok(())
+}
+
+/// Of up to `limit` accounts after `after`: those whose events have not all been looked at, and the last account seen. `None` at the
+/// end of the accounts.
+pub(in super::super) async fn behind(
+    database: &Database,
+    after: AccountId,
+    limit: u32,
+) -> Result<(Vec<AccountId>, Option<AccountId>), Fault> {
+    let sql = "SELECT s.account_id, s.event_sequence > COALESCE(p.sequence, 0) AS is_behind \
+               FROM account_state s LEFT JOIN alert_place p ON p.account_id = s.account_id \
+               WHERE s.account_id > $1 ORDER BY s.account_id LIMIT $2";
+    let values: [Value; 2] = [after.number().into(), i64::from(limit).into()];
+    let statement = Statement::from_sql_and_values(database.backend(), sql, values);
+    let rows = database.read().query_all_raw(statement).await?;
+    let mut behind = Vec::new();
+    let mut last = None;
+    for row in &rows {
+        let account_id = AccountId::from_number(row.try_get("", "account_id")?);
+        if row.try_get::<bool>("", "is_behind")? {
+            behind.push(account_id);
+        }
+        last = Some(account_id);
+    }
+    Ok((behind, last.filter(|_| rows.len() == limit as usize)))
+}
+
+/// How things stand in these accounts.
+pub(in super::super) async fn glances(database: &Database, accounts: &[AccountId]) -> Result<Vec<Glance>, Fault> {
+    let mut rows = Rows::new(ACCOUNTS);
+    for account_id in accounts {
+        rows.push([account_id.number().into()]);
+    }
+    let backend = database.backend();
+    let sql = format!(
+        "SELECT t.account_id, t.event_sequence, t.posted, t.held, \
+         COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = t.account_id), 0) AS place, \
+         EXISTS (SELECT 1 FROM alert_edge e WHERE e.account_id = t.account_id \
+           AND e.kind IN ('LOW_BALANCE', 'BALANCE_DEPLETED')) AS is_open, \
+         (SELECT MAX(n.low_balance_threshold) FROM notification_settings n \
+           JOIN member m ON m.account_id = n.account_id AND m.id = n.member_id \
+           WHERE n.account_id = t.account_id AND m.removed_at IS NULL AND m.role IN ('OWNER', 'ADMIN')) AS highest_threshold \
+         FROM {} {}",
+        rows.relation(backend, 1),
+        bulk::probe(backend, "account_state", "")
+    );
+    let rows = database.read().query_all_raw(rows.statement(backend, sql)).await?;
+    let mut glances = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (posted, held): (i64, i64) = (row.try_get("", "posted")?, row.try_get("", "held")?);
+        glances.push(Glance {
+            account_id: AccountId::from_number(row.try_get("", "account_id")?),
+            place: row.try_get("", "place")?,
+            head: row.try_get("", "event_sequence")?,
+            available: Credits::from_units(posted.saturating_sub(held)),
+            highest_threshold: row
+                .try_get::<Option<i64>>("", "highest_threshold")?
+                .map(Credits::from_units),
+            is_open: row.try_get("", "is_open")?,
+        });
+    }
+    Ok(glances)
+}
+
+/// Moves the places of these accounts on, by one statement and without their locks. A place that somebody else has moved further
+/// stays.
+pub(in super::super) async fn move_places(database: &Database, places: &[(AccountId, i64)]) -> Result<(), Fault> {
+    let mut rows = Rows::new(PLACES);
+    for (account_id, sequence) in places {
+        rows.push([account_id.number().into(), (*sequence).into()]);
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let statement = rows.insert(database.backend(), "alert_place", MOVE_ON);
+    database
+        .transaction(move |tx| {
+            let statement = statement.clone();
+            Box::pin(async move {
+                tx.execute_raw(statement).await?;
+                Ok(())
+            })
+        })
+        .await
+}
