@@ -20,6 +20,8 @@ pub struct Model {
     pub role: String,
     /// When the member left.
     pub removed_at: Option<i64>,
+    /// When the member came back after having left.
+    pub returned_at: Option<i64>,
     /// Grows by one with every change.
     pub version: i32,
     /// When the member was added.

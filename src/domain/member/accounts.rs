@@ -343,6 +343,7 @@ fn first_owner(account: &Account, owner: &NewMember) -> (Member, Contact) {
         name: owner.name.clone(),
         role: MemberRole::Owner,
         removed_at: None,
+        returned_at: None,
         version: 1,
         created_at: account.created_at,
     };

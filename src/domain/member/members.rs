@@ -324,7 +324,9 @@ async fn upsert_locked(
     let mut after = before.clone();
     after.name.clone_from(&wanted.name);
     after.role = wanted.role.unwrap_or(before.role);
-    after.removed_at = None;
+    if after.removed_at.take().is_some() {
+        after.returned_at = Some(locked.now);
+    }
     let contact_before = contact(tx, account_id, before.id).await?;
     let contact_after = contact_before.clone().with_email(wanted.email.clone());
     if (&after, &contact_after) == (&before, &contact_before) {
@@ -411,6 +413,7 @@ async fn added(
         name: new.name.clone(),
         role: new.role,
         removed_at: None,
+        returned_at: None,
         version: 1,
         created_at: now,
     };

@@ -123,6 +123,8 @@ pub struct Member {
     pub role: MemberRole,
     /// When they left the team. Their sessions and entries stay.
     pub removed_at: Option<Timestamp>,
+    /// When they came back, if they had left.
+    pub returned_at: Option<Timestamp>,
     /// Grows by one with every change of the above.
     pub version: i32,
     /// When they were added.

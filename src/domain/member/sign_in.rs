@@ -91,6 +91,12 @@ impl SignIn {
         if member.removed_at.is_some() {
             return Err(Rejection::Refused.into());
         }
+        // Whoever was removed and added again signs in anew: removing ends what was issued before.
+        if let Some(returned_at) = member.returned_at
+            && claims.is_older_than(returned_at)?
+        {
+            return Err(Rejection::Expired.into());
+        }
         Ok(SignedIn {
             actor: Actor::Member {
                 account_id: member.account_id,

@@ -115,6 +115,12 @@ impl Claims {
         }
     }
 
+    /// Whether the token says that it was issued before this, as far as clocks agree.
+    pub(super) fn is_older_than(&self, at: Timestamp) -> Result<bool, Rejection> {
+        let issued = self.iat.as_ref().map(millis).transpose()?;
+        Ok(issued.is_some_and(|issued| issued.saturating_add(LEEWAY_MILLIS) < at.millis()))
+    }
+
     /// From when on the token no longer signs anybody in.
     pub(super) fn expires_at(&self) -> Result<Timestamp, Rejection> {
         millis(&self.exp).map(|expiry| Timestamp::MIN.plus_millis(expiry))

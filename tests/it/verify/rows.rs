@@ -287,6 +287,7 @@ pub(crate) async fn insert_account(tx: &Transaction, number: i64) -> Result<(), 
         name: "Somebody".to_owned(),
         role: "MEMBER".to_owned(),
         removed_at: None,
+        returned_at: None,
         version: 1,
         created_at: 0,
     };

@@ -137,6 +137,7 @@ pub(in super::super) async fn update_member(tx: &impl ConnectionTrait, member: &
         .col_expr(member::Column::Name, Expr::value(row.name))
         .col_expr(member::Column::Role, Expr::value(row.role))
         .col_expr(member::Column::RemovedAt, Expr::value(row.removed_at))
+        .col_expr(member::Column::ReturnedAt, Expr::value(row.returned_at))
         .col_expr(member::Column::Version, Expr::value(row.version))
         .filter(member::Column::AccountId.eq(row.account_id))
         .filter(member::Column::Id.eq(row.id))
@@ -197,6 +198,7 @@ fn to_row(member: &Member) -> member::Model {
         name: member.name.clone(),
         role: member.role.as_str().to_owned(),
         removed_at: member.removed_at.map(Timestamp::millis),
+        returned_at: member.returned_at.map(Timestamp::millis),
         version: member.version,
         created_at: member.created_at.millis(),
     }
@@ -210,6 +212,7 @@ fn from_row(row: member::Model) -> Result<Member, Fault> {
         name: row.name,
         role: MemberRole::from_text(&row.role).ok_or_else(|| unreadable("role", &row.role))?,
         removed_at: row.removed_at.map(Timestamp::from_millis),
+        returned_at: row.returned_at.map(Timestamp::from_millis),
         version: row.version,
         created_at: Timestamp::from_millis(row.created_at),
     })

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use crate::domain::fault::Fault;
 use crate::primitives::actor::{Actor, MemberRole};
 
-use super::super::{IssueTokenError, Member, MemberPatch, Rejection, SignIn, SignInError, SignInSettings};
+use super::super::{
+    Change, IssueTokenError, Member, MemberPatch, Rejection, SignIn, SignInError, SignInSettings, UpsertMember,
+};
 use super::issuer::{Issuer, Published, claims};
 use super::{Room, actor};
 
@@ -144,6 +146,50 @@ async fn removal_and_a_new_role_count_at_once() {
         .await
         .expect("removes");
     refused(&sign_in, &token, Rejection::Refused).await;
+}
+
+#[tokio::test]
+async fn who_left_and_came_back_signs_in_anew() {
+    let room = Room::open().await;
+    let (team, _) = room.team("one").await;
+    let ada = room.member(team.id, "ada", MemberRole::Member).await;
+    let sign_in = with_secret(&room);
+    let issue = || {
+        sign_in
+            .issue_token(team.id, ada.id, Duration::from_hours(1))
+            .expect("issues")
+    };
+    let token = issue();
+    room.clock.advance(Duration::from_secs(10));
+    let again = UpsertMember {
+        external_id: "ada".to_owned(),
+        name: "Ada again".to_owned(),
+        email: Change::Keep,
+        role: None,
+    };
+    let upsert = async || {
+        room.members
+            .upsert(&Actor::System, team.id, again.clone())
+            .await
+            .expect("upserts")
+    };
+    upsert().await;
+    assert!(sign_in.authenticate(&token).await.is_ok(), "only changed");
+
+    room.members
+        .remove(&Actor::System, team.id, ada.id)
+        .await
+        .expect("removes");
+    let back = upsert().await;
+    assert_eq!((back.removed_at, back.returned_at), (None, Some(room.clock.now())));
+    refused(&sign_in, &token, Rejection::Expired).await;
+    assert!(sign_in.authenticate(&issue()).await.is_ok());
+    let issuer = Issuer::new(Algorithm::HS256, "");
+    let undated = issuer.sign(&claims(&room.clock, "one", "ada"));
+    assert!(
+        sign_in.authenticate(&undated).await.is_ok(),
+        "when it was issued is not known"
+    );
 }
 
 #[tokio::test]
