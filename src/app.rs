@@ -12,7 +12,8 @@ use crate::adapters::bus::PostgresBell;
 use crate::adapters::database::{self, OpenError, OpenOptions};
 use crate::adapters::gateway::NoGateway;
 use crate::adapters::gateway::simulated::SimulatedGateway;
-use crate::adapters::gateway::stripe::{Stripe, StripeSettings};
+use crate::adapters::gateway::simulated::dialect::{Call, Reply};
+use crate::adapters::gateway::stripe::{self, Stripe, StripeSettings};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
 use crate::adapters::mailer::{FileMailer, InvalidSender, InvalidSmtpUrl, Sender, SmtpMailer};
 use crate::adapters::wording::{TemplateError, Templates};
@@ -302,6 +303,32 @@ impl App {
     }
 }
 
+/// The simulated gateway as a server of its own, which speaks as Stripe does.
+pub fn stripe_face(gateway: SimulatedGateway) -> axum::Router {
+    let customer = gateway.clone();
+    let confirm = move |id: &str, confirms: bool| customer.authenticate(id, confirms);
+    let answer = move |call: http::StripeCall| {
+        let reply = gateway.answer(&Call {
+            method: call.method,
+            path: call.path,
+            query: call.query,
+            authorization: call.authorization,
+            idempotency_key: call.idempotency_key,
+            body: call.body,
+        });
+        match reply {
+            Reply::Answer {
+                status,
+                body,
+                is_replay,
+            } => http::StripeReply::Answer(status, body, is_replay),
+            Reply::Silence => http::StripeReply::Silence,
+            Reply::Lost => http::StripeReply::Lost,
+        }
+    };
+    http::stripe_face(Arc::new(answer), Arc::new(confirm))
+}
+
 fn export_links(settings: &Settings, base_url: &str) -> ExportLinks {
     ExportLinks::new(settings.secret.reveal().as_bytes(), base_url)
 }
@@ -322,6 +349,7 @@ fn open_gateway(settings: &Settings, clock: &Clock) -> Result<Gateway, StartErro
                 publishable_key: given.publishable_key.clone(),
                 webhook_secret: given.webhook_secret.reveal().to_owned(),
                 return_url: given.return_url.clone(),
+                timeout: stripe::TIMEOUT,
             });
             (
                 None,

@@ -48,6 +48,8 @@ pub struct Model {
     pub object_number: i32,
     /// What went back by refunds and late failures.
     pub returned_minor: i64,
+    /// What of that came back, because refunds failed later.
+    pub came_back_minor: i64,
     /// How a dispute stands.
     pub dispute: Option<String>,
     /// What the dispute is about.

@@ -7,6 +7,7 @@
 mod api_key;
 mod config;
 mod demo;
+mod gateway;
 mod healthcheck;
 mod migrate;
 mod schema;
@@ -60,6 +61,8 @@ enum Command {
     Webhooks(top_up::Webhooks),
     /// Compare top-ups with what the payment gateway has.
     Reconcile(top_up::Reconcile),
+    /// Serve the simulated payment gateway as if it were Stripe. In development only.
+    Gateway(gateway::Gateway),
     /// Create, list or revoke API keys.
     ApiKey(api_key::ApiKey),
     /// Print a token that signs a member in. In development only.
@@ -161,6 +164,7 @@ async fn run(line: &CommandLine) -> Ending {
         Command::TopUp(command) => top_up::run_top_up(command, &given.load()?).await,
         Command::Webhooks(command) => top_up::run_webhooks(command, &given.load()?).await,
         Command::Reconcile(command) => top_up::run_reconcile(command, &given.load()?).await,
+        Command::Gateway(command) => gateway::run(command, &given.load()?).await,
         Command::ApiKey(command) => api_key::run(command, &given.load()?).await,
         Command::Token(command) => token::run(command, &given.load()?).await,
         Command::Schema(command) => schema::run(command),

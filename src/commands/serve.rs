@@ -103,6 +103,6 @@ impl Server {
 }
 
 /// An address that everybody listens on is reached by the local one.
-fn url_of(bound: SocketAddr) -> String {
+pub(super) fn url_of(bound: SocketAddr) -> String {
     format!("http://{}", super::healthcheck::reachable(bound))
 }

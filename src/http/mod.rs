@@ -21,6 +21,7 @@ mod seats;
 mod server;
 mod sse;
 mod stall;
+mod stripe_face;
 mod webhooks;
 mod ws;
 
@@ -49,6 +50,7 @@ pub use allowance::Rate;
 pub use payment_page::Confirm;
 pub use seats::Seats;
 pub use server::serve;
+pub use stripe_face::{StripeCall, StripeGateway, StripeReply, stripe_face};
 pub use ws::SocketLimits;
 
 /// What the door may be told.

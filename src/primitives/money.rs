@@ -62,6 +62,16 @@ impl Currency {
     pub fn exponent(self) -> u32 {
         u32::from(self.exponent)
     }
+
+    /// What prices are multiples of, in the minor unit. Card networks take amounts with three digits only if the last one is 0, and
+    /// nothing of the ariary, whose minor unit is a fifth and not a hundredth, but whole ones.
+    pub fn step(self) -> i64 {
+        match (self.exponent, self.code()) {
+            (3, _) => 10,
+            (_, "MGA") => 100,
+            _ => 1,
+        }
+    }
 }
 
 impl fmt::Display for Currency {
@@ -158,11 +168,12 @@ impl CreditPrice {
             .ok_or(CreditPriceError::TooLarge)
     }
 
-    /// What `credits` cost: credits × price, rounded half up once. `None` where it does not fit.
+    /// What `credits` cost: credits × price, rounded half up once, to what can be charged. `None` where it does not fit.
     pub fn price_of(self, credits: Credits, currency: Currency) -> Option<Money> {
         let exact = i128::from(credits.units()) * i128::from(self.0) * 10_i128.pow(currency.exponent());
-        let divisor = i128::from(Credits::UNITS) * 1_000_000;
-        let minor = (exact + divisor / 2).div_euclid(divisor);
+        let step = i128::from(currency.step());
+        let divisor = i128::from(Credits::UNITS) * 1_000_000 * step;
+        let minor = (exact + divisor / 2).div_euclid(divisor) * step;
         Some(Money {
             minor: i64::try_from(minor).ok()?,
             currency,
@@ -185,7 +196,13 @@ mod tests {
             ("1", "EUR", "0.13"),
             ("1", "JPY", "0"),
             ("4", "JPY", "1"),
-            ("1", "KWD", "0.125"),
+            ("4", "ISK", "1"),
+            ("1", "MGA", "0.00"),
+            ("5", "MGA", "1.00"),
+            // 0.125, whose last digit no card is charged.
+            ("1", "KWD", "0.130"),
+            ("3", "BHD", "0.380"),
+            ("0.9", "TND", "0.110"),
         ] {
             let money = price
                 .price_of(credits.parse().expect("credits"), currency(code))

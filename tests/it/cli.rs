@@ -181,6 +181,19 @@ async fn the_demo_prints_one_line_and_finds_its_team_again() {
     );
 }
 
+#[tokio::test]
+async fn the_simulated_gateway_is_served_in_development_alone() {
+    let database = TestDatabase::make_empty().await;
+    let mut command = ledgerbell(&database);
+    command
+        .env("LEDGERBELL_MODE", "production")
+        .env("LEDGERBELL_SECRET", SECRET)
+        .env("LEDGERBELL_AUTH_JWT_SECRET", SECRET)
+        .args(["gateway", "--api", "127.0.0.1:0"]);
+    let complaint = complain(&mut command);
+    assert!(complaint.contains("in development only"), "{complaint}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_makes_another_key_when_the_one_it_remembers_is_gone() {
     let database = TestDatabase::make_empty().await;

@@ -8,7 +8,7 @@ use ledgerbell::domain::top_up::gateway::{
     Answer, Card, CardSetup, Charge, Confirmation, InvalidWebhook, NewCharge, Notice, PaymentGateway,
 };
 use ledgerbell::primitives::clock::Timestamp;
-use ledgerbell::primitives::money::Currency;
+use ledgerbell::primitives::money::{Currency, Money};
 use tokio::sync::{Notify, watch};
 
 use crate::dice::Dice;
@@ -118,8 +118,8 @@ impl PaymentGateway for Unreliable {
         self.call(|| self.inner.cancel_charge(charge_id))
     }
 
-    fn refund(&self, charge_id: String, key: String, amount_minor: i64) -> Answer<'_, ()> {
-        self.call(move || self.inner.refund(charge_id, key, amount_minor))
+    fn refund(&self, charge_id: String, key: String, amount: Money) -> Answer<'_, ()> {
+        self.call(move || self.inner.refund(charge_id, key, amount))
     }
 
     fn list_charges(&self, since: Timestamp, after: Option<String>) -> Answer<'_, Vec<Charge>> {

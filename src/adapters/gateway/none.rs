@@ -4,7 +4,7 @@ use crate::domain::top_up::gateway::{
     Answer, Card, CardSetup, Charge, Confirmation, GatewayError, InvalidWebhook, NewCharge, Notice, PaymentGateway,
 };
 use crate::primitives::clock::Timestamp;
-use crate::primitives::money::Currency;
+use crate::primitives::money::{Currency, Money};
 
 /// Answers nothing to everything.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,7 +55,7 @@ impl PaymentGateway for NoGateway {
         nothing()
     }
 
-    fn refund(&self, _: String, _: String, _: i64) -> Answer<'_, ()> {
+    fn refund(&self, _: String, _: String, _: Money) -> Answer<'_, ()> {
         nothing()
     }
 

@@ -106,6 +106,8 @@ use_case_errors! {
         Closed = "the account is closed",
         /// It is being charged.
         InUse = "this payment method is being charged: wait for what comes of it",
+        /// The account has as many as it may have.
+        TooMany = "an account has at most 20 payment methods: take one away first",
         /// The gateway does not take it.
         Refused = "the payment service does not accept this payment method",
         /// The gateway does not answer.

@@ -88,8 +88,10 @@ pub struct Charge {
     pub failure: Option<ChargeFailure>,
     /// Where the customer confirms.
     pub action_url: Option<String>,
-    /// What went back by refunds and late failures, in all.
+    /// What went back by refunds and late failures, in all: also refunds that failed later. Never less than it was before.
     pub returned_minor: i64,
+    /// What of that did not reach the customer after all, because the refund failed later. Never less than it was before.
+    pub came_back_minor: i64,
     /// A dispute about it: how it stands, and about how much.
     pub dispute: Option<(DisputeStatus, i64)>,
     /// When it was made.
@@ -204,8 +206,8 @@ pub trait PaymentGateway: Send + Sync + 'static {
     /// Sees to it that it will never be charged; gives it as it is, which may be charged.
     fn cancel_charge(&self, charge_id: String) -> Answer<'_, Charge>;
 
-    /// Gives money back, once for the same key.
-    fn refund(&self, charge_id: String, key: String, amount_minor: i64) -> Answer<'_, ()>;
+    /// Gives money back, once for the same key. It may still fail later, which the object says then.
+    fn refund(&self, charge_id: String, key: String, amount: Money) -> Answer<'_, ()>;
 
     /// Objects made since then, up to a hundred after the one named, in the gateway's own order.
     fn list_charges(&self, since: Timestamp, after: Option<String>) -> Answer<'_, Vec<Charge>>;

@@ -21,6 +21,8 @@ use super::store;
 
 /// The longest id of a card that a gateway gives.
 const MAX_TOKEN: usize = 255;
+/// Cards that an account may have at the same time: more than a team needs, and too few to try stolen ones out.
+const MAX_PAYMENT_METHODS: usize = 20;
 
 /// Use cases about cards.
 #[derive(Clone, Debug)]
@@ -77,12 +79,23 @@ impl PaymentMethods {
         }
         let customer_id = self.customer(account_id).await?;
         let card = Arc::new(self.desk.gateway.keep_card(customer_id, token).await?);
-        self.desk
-            .turn(account_id, move |turn| {
-                let card = Arc::clone(&card);
-                Box::pin(async move { add(turn, &card, make_default).await })
-            })
-            .await
+        let kept = Arc::clone(&card);
+        let added = self.desk.turn(account_id, move |turn| {
+            let card = Arc::clone(&card);
+            Box::pin(async move { add(turn, &card, make_default).await })
+        });
+        let added = added.await;
+        // Only under the lock is it known that the card is one too many, and then the gateway has it already.
+        if matches!(added, Err(PaymentMethodError::TooMany)) {
+            self.forget(kept.id.clone()).await;
+        }
+        added
+    }
+
+    async fn forget(&self, gateway_card_id: String) {
+        if let Err(error) = self.desk.gateway.forget_card(gateway_card_id).await {
+            tracing::warn!(%error, "a card that nobody needs is still kept by the payment gateway");
+        }
     }
 
     /// Has a card charged where no other is named.
@@ -115,9 +128,7 @@ impl PaymentMethods {
             .desk
             .turn(account_id, move |turn| Box::pin(async move { remove(turn, id).await }))
             .await?;
-        if let Err(error) = self.desk.gateway.forget_card(removed.gateway_card_id.clone()).await {
-            tracing::warn!(%error, "a card that was taken away is still kept by the payment gateway");
-        }
+        self.forget(removed.gateway_card_id.clone()).await;
         Ok(removed)
     }
 
@@ -174,6 +185,10 @@ async fn add(turn: &mut Turn<'_>, card: &Card, as_default: bool) -> Result<Payme
     }
     let cards = store::payment_methods(turn.tx, turn.account_id).await?;
     let known = cards.iter().find(|known| known.gateway_card_id == card.id);
+    let present = cards.iter().filter(|known| known.removed_at.is_none());
+    if known.is_none_or(|known| known.removed_at.is_some()) && present.count() >= MAX_PAYMENT_METHODS {
+        return Err(PaymentMethodError::TooMany);
+    }
     // The same card added again is not another card: what the bank said of it stays said.
     let suspension = cards
         .iter()

@@ -11,6 +11,7 @@ use crate::primitives::actor::{Actor, Cause, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, TopUpId};
+use crate::primitives::money::Money;
 
 use super::TopUps;
 use super::charging::Charging;
@@ -116,7 +117,7 @@ async fn refund(turn: &mut Turn<'_>, actor: &Actor, new: &NewRefund) -> Result<A
     let taken = turn.locked.taken_back(turn.tx, entry_id).await?;
     let (asked, asked_minor) = store::in_flight_credits(turn.tx, turn.account_id, top_up.id).await?;
     let left = Credits::from_units((top_up.credits.units() - taken.units() - asked.units()).max(0));
-    let left_minor = (top_up.price.minor - top_up.returned_minor - asked_minor).max(0);
+    let left_minor = (top_up.price.minor - top_up.gone_minor() - asked_minor).max(0);
     let credits = new.credits.unwrap_or(left);
     if new.credits.is_some_and(|credits| !credits.is_positive()) {
         return Err(invalid("credits", "must be above 0"));
@@ -129,7 +130,9 @@ async fn refund(turn: &mut Turn<'_>, actor: &Actor, new: &NewRefund) -> Result<A
     let amount_minor = if credits == left {
         left_minor
     } else {
-        let rounded = (2 * share + whole).div_euclid(2 * whole);
+        // To what the gateway gives back of this currency, as it was when it was charged.
+        let step = i128::from(top_up.price.currency.step());
+        let rounded = (2 * share + whole * step).div_euclid(2 * whole * step) * step;
         i64::try_from(rounded).unwrap_or(left_minor).min(left_minor)
     };
     if amount_minor == 0 {
@@ -181,13 +184,11 @@ impl Refunding {
         let claimed = self
             .desk
             .turn(account_id, move |turn| Box::pin(async move { claim(turn, id).await }));
-        let Some((refund, object_id)) = claimed.await.map_err(TurnError::into_fault)? else {
+        let Some((refund, object_id, amount)) = claimed.await.map_err(TurnError::into_fault)? else {
             return Ok(());
         };
         let gateway = &self.desk.gateway;
-        let sent = gateway
-            .refund(object_id.clone(), id.to_string(), refund.amount_minor)
-            .await;
+        let sent = gateway.refund(object_id.clone(), id.to_string(), amount).await;
         let status = match sent {
             Ok(()) => RefundStatus::Succeeded,
             Err(GatewayError::Refused { detail, .. }) => {
@@ -223,7 +224,7 @@ impl Refunding {
     }
 }
 
-async fn claim(turn: &mut Turn<'_>, id: Uuid) -> Result<Option<(Refund, String)>, TurnError> {
+async fn claim(turn: &mut Turn<'_>, id: Uuid) -> Result<Option<(Refund, String, Money)>, TurnError> {
     let Some(mut refund) = store::find_refund(turn.tx, turn.account_id, id).await? else {
         return Ok(None);
     };
@@ -231,11 +232,18 @@ async fn claim(turn: &mut Turn<'_>, id: Uuid) -> Result<Option<(Refund, String)>
         return Ok(None);
     }
     let purchase = store::purchase(turn.tx, turn.account_id, refund.top_up_id).await?;
-    let Some(object_id) = purchase.as_ref().and_then(paid_object) else {
+    let paid = purchase
+        .as_ref()
+        .and_then(|purchase| Some((purchase.top_up.price, paid_object(purchase)?)));
+    let Some((price, object_id)) = paid else {
         return Ok(None);
     };
     refund.tries += 1;
     refund.due_at = Some(turn.now.plus_millis(LEASE << refund.tries.min(6)));
     store::save_refund(turn.tx, turn.account_id, &refund).await?;
-    Ok(Some((refund, object_id)))
+    let amount = Money {
+        minor: refund.amount_minor,
+        ..price
+    };
+    Ok(Some((refund, object_id, amount)))
 }

@@ -13,6 +13,11 @@ use super::model::{
 };
 use super::store;
 
+/// As what money that was given back by us, or failed late, is posted.
+const REFUND: (EntryKind, ContraAccount) = (EntryKind::Reversal, ContraAccount::CardPayments);
+/// As what the bank took away is posted.
+const DISPUTE: (EntryKind, ContraAccount) = (EntryKind::Chargeback, ContraAccount::Chargebacks);
+
 impl Turn<'_> {
     /// Writes a purchase that has changed, or is new where there is no `before`: credits it, takes back, holds and releases,
     /// marks the card, and tells the rule.
@@ -37,7 +42,7 @@ impl Turn<'_> {
                         );
                     }
                 }
-                Change::Returned => self.returned(&mut after, &mut rule).await?,
+                Change::Returned => self.returned(before, &mut after, &mut rule).await?,
             }
         }
         if before == Some(&after) {
@@ -147,43 +152,47 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Takes back credits whose money went back, and holds those that are disputed.
+    /// Takes back credits whose money went back, gives them again when it came back, and holds those that are disputed.
     ///
     /// What others took back of the same entry counts: together never more than was granted, and each return once.
-    async fn returned(&mut self, purchase: &mut Purchase, rule: &mut AutoTopUp) -> Result<(), Fault> {
+    async fn returned(
+        &mut self,
+        before: Option<&Purchase>,
+        purchase: &mut Purchase,
+        rule: &mut AutoTopUp,
+    ) -> Result<(), Fault> {
         let Some(entry_id) = purchase.top_up.entry_id else {
             return Ok(());
         };
         let taken = self.locked.taken_back(self.tx, entry_id).await?;
         let by_others = Credits::from_units(taken.units() - purchase.top_up.credits_reversed.units());
         let (returned, with_lost) = target_of_return(&purchase.top_up);
+        let wanted = with_lost.max(by_others);
         let mut now_taken = taken;
         if returned.max(by_others) > now_taken {
             now_taken = returned.max(by_others);
-            let why = "Money of a top-up was given back";
-            self.take_back(
-                entry_id,
-                now_taken,
-                (EntryKind::Reversal, ContraAccount::CardPayments),
-                why,
-            )
-            .await?;
+            self.take_back(entry_id, now_taken, REFUND, "Money of a top-up was given back")
+                .await?;
         }
-        let wanted = with_lost.max(by_others);
+        // What came back of refunds is told apart from what a dispute brings back, as far as less is to be taken at all.
+        let returned_before = before.map_or(Credits::ZERO, |before| target_of_return(&before.top_up).0);
+        let came_back = returned_before.units() - returned.units();
+        if came_back > 0 {
+            tracing::error!(top_up = %purchase.top_up.id.global(self.account_id), "a refund failed at the payment gateway, and its credits are there again: the customer still has to be given the money, another way");
+        }
+        if came_back > 0 && wanted < now_taken {
+            now_taken = Credits::from_units(now_taken.units() - came_back).max(wanted);
+            self.take_back(entry_id, now_taken, REFUND, "A refund of a top-up failed later")
+                .await?;
+        }
         if wanted != now_taken {
             let why = if wanted > now_taken {
                 "A disputed top-up was lost"
             } else {
                 "A disputed top-up was won after all"
             };
-            self.take_back(
-                entry_id,
-                wanted,
-                (EntryKind::Chargeback, ContraAccount::Chargebacks),
-                why,
-            )
-            .await?;
             now_taken = wanted;
+            self.take_back(entry_id, now_taken, DISPUTE, why).await?;
         }
         purchase.top_up.credits_reversed = Credits::from_units(now_taken.units() - by_others.units());
         purchase.note_taken_back(now_taken);
@@ -191,7 +200,9 @@ impl Turn<'_> {
             let is_open = purchase.top_up.dispute == Some(DisputeStatus::Open);
             self.post(Command::HoldDisputed { entry_id, is_open }).await?;
         }
-        if purchase.top_up.dispute != Some(DisputeStatus::Won) || purchase.top_up.returned_minor > 0 {
+        let has_fallen =
+            now_taken > taken || before.is_none_or(|before| before.top_up.dispute < purchase.top_up.dispute);
+        if has_fallen && (purchase.top_up.dispute != Some(DisputeStatus::Won) || purchase.top_up.gone_minor() > 0) {
             rule.pause(PauseReason::TopUpReversed, None, self.now);
         }
         Ok(())

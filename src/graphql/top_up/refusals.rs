@@ -59,6 +59,7 @@ impl From<PaymentMethodError> for Failure {
             PaymentMethodError::Invalid { field, message } => Self::invalid(field, message),
             PaymentMethodError::Closed => refused(Code::AccountClosed, None),
             PaymentMethodError::InUse => refused(Code::TopUpInProgress, Some("paymentMethodId")),
+            PaymentMethodError::TooMany => Self::invalid("gatewayToken", words),
             PaymentMethodError::Refused => refused(Code::PaymentMethodRefused, Some("gatewayToken")),
             PaymentMethodError::GatewayUnavailable => refused(Code::GatewayUnavailable, None),
             PaymentMethodError::Fault(fault) => fault.into(),

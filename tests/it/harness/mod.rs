@@ -460,6 +460,16 @@ async fn make_key(services: &Services, account_id: AccountId, permissions: Permi
         .secret
 }
 
+/// Somebody who owns an account that a test makes by itself.
+pub(crate) fn owner(name: &str) -> NewMember {
+    NewMember {
+        external_id: Some(name.to_lowercase()),
+        name: name.to_owned(),
+        email: None,
+        role: MemberRole::Owner,
+    }
+}
+
 async fn make_team(services: &Services, anonymous: &Client, external_id: &str) -> Team {
     let new_member = |name: &str, role| NewMember {
         external_id: Some(name.to_lowercase()),

@@ -10,6 +10,7 @@
 //! of everything are the simulation.
 
 mod auto;
+mod cards;
 mod charging;
 mod returning;
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ledgerbell::domain::top_up::gateway::PaymentGateway as _;
 use serde_json::json;
 
 use super::Buyer;
@@ -146,4 +147,113 @@ async fn f14_a_refund_and_a_dispute_together_take_back_what_was_granted_and_no_m
     app.settle().await;
     assert_eq!(buyer.balance().await["posted"], "0");
     assert_eq!(buyer.top_up(&paid["id"]).await["status"], "REVERSED");
+}
+
+#[tokio::test]
+async fn a_refund_that_fails_later_gives_the_credits_again_once_and_may_be_asked_for_anew() {
+    let app = TestApp::start().await;
+    let buyer = Buyer::of(&app);
+    let paid = buyer.buy_with("card_ok", "10").await;
+    let object = paid["attempts"][0]["gatewayReference"]
+        .as_str()
+        .expect("an object")
+        .to_owned();
+    let refund = |credits: Option<&str>, key: &str| json!({ "topUpId": paid["id"], "credits": credits, "reason": "Too many", "idempotencyKey": key });
+    buyer.accept("refundTopUp", "topUp { id }", refund(None, "a")).await;
+    app.settle().await;
+    assert_eq!(buyer.top_up(&paid["id"]).await["status"], "REVERSED");
+    assert!(app.gateway().fail_refund(&object));
+    for _ in 0..3 {
+        app.settle().await;
+        let again = buyer.top_up(&paid["id"]).await;
+        assert_eq!(
+            (
+                &again["status"],
+                &again["creditsReversed"],
+                &buyer.balance().await["posted"]
+            ),
+            (&json!("SUCCEEDED"), &json!("0"), &json!("10"))
+        );
+        // Whoever looks once more finds nothing new.
+        let report = app
+            .services()
+            .reconciler
+            .reconcile(crate::harness::BEGIN)
+            .await
+            .expect("compared");
+        assert_eq!(report.repaired, Vec::<String>::new());
+    }
+    buyer
+        .accept("refundTopUp", "topUp { id }", refund(Some("4"), "b"))
+        .await;
+    app.settle().await;
+    let partly = buyer.top_up(&paid["id"]).await;
+    assert_eq!(
+        (&partly["status"], &partly["creditsReversed"]),
+        (&json!("SUCCEEDED"), &json!("4"))
+    );
+    let (code, _) = buyer
+        .refuse("refundTopUp", "topUp { id }", refund(Some("7"), "c"))
+        .await;
+    assert_eq!(
+        (code.as_str(), &buyer.balance().await["posted"]),
+        ("REFUND_EXCEEDS_CHARGE", &json!("6"))
+    );
+    let log = "{ account { creditLog(order: OLDEST_FIRST) { nodes { kind amount } } } }";
+    let answer = buyer.client.query(log, json!({})).await;
+    let entries = answer
+        .at("/account/creditLog/nodes")
+        .as_array()
+        .expect("a list")
+        .clone();
+    let entries = entries
+        .iter()
+        .map(|entry| format!("{} {}", entry["kind"], entry["amount"]).replace('"', ""));
+    let expected = ["TOP_UP 10", "REVERSAL -10", "REVERSAL 10", "REVERSAL -4"];
+    assert_eq!(entries.collect::<Vec<_>>(), expected);
+}
+
+/// A refund fails, another one is made, a dispute is opened and decided: in whatever order it is heard, the same is left in the end.
+#[tokio::test]
+async fn refunds_that_fail_count_beside_disputes_in_every_order() {
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    for (at, order) in orders.into_iter().enumerate() {
+        let app = TestApp::start().await;
+        let buyer = Buyer::of(&app);
+        let paid = buyer.buy_with("card_ok", "10").await;
+        let object = paid["attempts"][0]["gatewayReference"].as_str().expect("an object");
+        let gateway = app.gateway();
+        assert!(gateway.refund_directly(object, 600));
+        app.settle().await;
+        for step in order {
+            assert!(match step {
+                0 => gateway.fail_refund(object),
+                1 => gateway.open_dispute(object),
+                _ => gateway.refund_directly(object, 100),
+            });
+            app.settle().await;
+        }
+        let charge = gateway.read_charge(object.to_owned()).await.expect("read");
+        let gone = charge.returned_minor - charge.came_back_minor;
+        let (_, disputed) = charge.dispute.expect("a dispute");
+        let held = 1_000 - gone;
+        assert_eq!(buyer.balance().await["held"], format!("{}", held / 100), "{order:?}");
+        let is_won = at % 2 == 0;
+        assert!(gateway.close_dispute(object, is_won));
+        app.settle().await;
+        let lost = if is_won { 0 } else { disputed };
+        let left = (1_000 - gone - lost).max(0) / 100;
+        let balance = buyer.balance().await;
+        assert_eq!(
+            (&balance["posted"], &balance["held"]),
+            (&json!(format!("{left}")), &json!("0")),
+            "{order:?}"
+        );
+        let reversed = format!("{}", 10 - left);
+        assert_eq!(
+            buyer.top_up(&paid["id"]).await["creditsReversed"],
+            reversed,
+            "{order:?}"
+        );
+    }
 }

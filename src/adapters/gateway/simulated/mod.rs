@@ -4,9 +4,14 @@
 //! doubled, reordered and delayed by a seed, so that the same seed brings the same trouble. Its state is in memory, or in a file
 //! as well.
 //!
-//! Called through the port like any other gateway, and beside it by whoever plays the customer, the bank or the operator.
+//! Called through the port like any other gateway, and beside it by whoever plays the customer, the bank or the operator. Over HTTP
+//! it speaks Stripe's language (`dialect`) and sends its messages to whoever waits for them (`delivery`).
 
+mod cards;
 mod chaos;
+mod delivery;
+pub mod dialect;
+mod objects;
 mod state;
 
 use std::path::PathBuf;
@@ -18,20 +23,23 @@ use crate::domain::top_up::gateway::{
 };
 use crate::domain::top_up::model::FailureCode;
 use crate::primitives::clock::{Clock, Timestamp};
-use crate::primitives::money::Currency;
+use crate::primitives::money::{Currency, Money};
 
 use super::webhook;
 use chaos::{Dice, Trouble};
-use state::{Confirmed, Dispute, State};
+use state::{ConfirmWith, Confirmed, Customer, Dispute, State};
 
 pub use chaos::Chaos;
+pub use delivery::Courier;
 
 /// The least that it charges, in the minor unit.
 const MINIMUM: i64 = 50;
 /// Objects in one page of a list.
 const PAGE: usize = 100;
 /// The secret that signs its messages: it says nothing that anybody would want to forge.
-const WEBHOOK_SECRET: &str = "whsec_simulated";
+pub const WEBHOOK_SECRET: &str = "whsec_simulated";
+/// Names it to browsers.
+pub const PUBLISHABLE_KEY: &str = "pk_simulated";
 
 /// A message to deliver: its body and its signature.
 pub type Message = (Vec<u8>, String);
@@ -65,6 +73,8 @@ pub struct ChargedObject {
     pub amount_minor: i64,
     /// What went back of it by refunds and late failures.
     pub returned_minor: i64,
+    /// What of that came back, because refunds failed later.
+    pub came_back_minor: i64,
     /// How a dispute about it stands.
     pub dispute: Option<DisputeStatus>,
 }
@@ -125,8 +135,18 @@ impl SimulatedGateway {
     /// The operator gives money back at the gateway itself.
     pub fn refund_directly(&self, charge_id: &str, amount_minor: i64) -> bool {
         self.change(|state, now| {
-            let key = state.next_id("re");
-            state.refund(charge_id, &key, amount_minor, now).unwrap_or(false)
+            let key = state.next_id("key");
+            state.refund(charge_id, &key, amount_minor, now).flatten().is_some()
+        })
+    }
+
+    /// The customer's bank does not take the last refund of a charge after all. Tells whether there was one.
+    pub fn fail_refund(&self, charge_id: &str) -> bool {
+        self.change(|state, now| {
+            let intent = state.intents.get(charge_id);
+            let last = intent.and_then(|intent| intent.refunds.iter().rfind(|refund| !refund.has_failed));
+            let last = last.map(|refund| refund.id.clone());
+            last.is_some_and(|refund_id| state.fail_refund(charge_id, &refund_id, now))
         })
     }
 
@@ -148,11 +168,12 @@ impl SimulatedGateway {
             .into_values()
             .map(|intent| ChargedObject {
                 dispute: intent.dispute_status(),
-                id: intent.id,
-                reference: intent.reference,
+                id: intent.id.clone(),
+                reference: intent.reference.clone().unwrap_or_default(),
                 charges: intent.charges,
                 amount_minor: intent.amount_minor,
-                returned_minor: intent.returned_minor,
+                returned_minor: intent.returned_minor().0,
+                came_back_minor: intent.returned_minor().1,
             })
             .collect()
     }
@@ -244,19 +265,25 @@ impl PaymentGateway for SimulatedGateway {
         "simulated"
     }
 
-    fn minimum(&self, _: Currency) -> i64 {
-        MINIMUM
+    fn minimum(&self, currency: Currency) -> i64 {
+        MINIMUM.max(currency.step())
     }
 
     fn create_customer(&self, key: String, _: String) -> Answer<'_, String> {
-        self.call(move |state, _| Ok(state.customer(&key)))
+        self.call(move |state, now| {
+            let customer = Customer {
+                created_at: now.millis(),
+                ..Customer::default()
+            };
+            Ok(state.customer(&key, customer))
+        })
     }
 
     fn start_setup(&self, _: String) -> Answer<'_, CardSetup> {
         self.call(move |state, _| {
             Ok(CardSetup {
                 client_secret: format!("{}_secret_simulated", state.next_id("seti")),
-                publishable_key: "pk_simulated".to_owned(),
+                publishable_key: PUBLISHABLE_KEY.to_owned(),
             })
         })
     }
@@ -282,6 +309,9 @@ impl PaymentGateway for SimulatedGateway {
             if new.price.minor < MINIMUM {
                 return Err(refused(FailureCode::AmountInvalid, "amount_too_small"));
             }
+            if new.price.minor % new.price.currency.step() != 0 {
+                return Err(refused(FailureCode::AmountInvalid, "cards are not charged so exactly"));
+            }
             let id = state.create(&new, now);
             charge_of(state, &id, &page)
         })
@@ -296,9 +326,18 @@ impl PaymentGateway for SimulatedGateway {
                 card_id,
                 ..
             } = confirmation;
-            match state.confirm(&charge_id, &key, &card_id, now) {
+            let with = ConfirmWith {
+                key: &key,
+                card_id: &card_id,
+                // Whoever is not there is sent a page.
+                off_session: false,
+            };
+            let silent = |why: &str| Err(GatewayError::Unknown(why.to_owned()));
+            match state.confirm(&charge_id, &with, now) {
                 None => Err(GatewayError::NotFound),
-                Some(Confirmed::Lost(why)) => Err(GatewayError::Unknown(why.to_owned())),
+                Some(Confirmed::Silent) => silent("the card hangs"),
+                Some(Confirmed::Broken) => silent("the card cannot be reached"),
+                Some(Confirmed::Lost) => silent("the connection died after the charge"),
                 Some(Confirmed::Answered) => charge_of(state, &charge_id, &page),
             }
         })
@@ -317,12 +356,12 @@ impl PaymentGateway for SimulatedGateway {
         })
     }
 
-    fn refund(&self, charge_id: String, key: String, amount_minor: i64) -> Answer<'_, ()> {
+    fn refund(&self, charge_id: String, key: String, amount: Money) -> Answer<'_, ()> {
         self.call(
-            move |state, now| match state.refund(&charge_id, &key, amount_minor, now) {
+            move |state, now| match state.refund(&charge_id, &key, amount.minor, now) {
                 None => Err(GatewayError::NotFound),
-                Some(false) => Err(refused(FailureCode::AmountInvalid, "more than was charged")),
-                Some(true) => Ok(()),
+                Some(None) => Err(refused(FailureCode::AmountInvalid, "more than was charged")),
+                Some(Some(_)) => Ok(()),
             },
         )
     }

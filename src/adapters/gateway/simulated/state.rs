@@ -1,87 +1,21 @@
-//! What the simulated gateway remembers: customers, cards, intents to pay, and what it still has to tell.
+//! What the simulated gateway remembers: customers, cards, intents to pay, refunds, and what it still has to tell.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::Value;
 
 use crate::domain::top_up::gateway::{Card, Charge, ChargeFailure, ChargeStatus, DisputeStatus, NewCharge};
-use crate::domain::top_up::model::FailureCode;
 use crate::primitives::clock::Timestamp;
+
+use super::cards::{Behaviour, KeptCard, Reason};
+use super::dialect::Remembered;
+use super::objects;
 
 /// When a slow card answers.
 const SLOW: i64 = 5_000;
-/// When a card that fails late does.
+/// When a card that fails late does, and a refund that does.
 const LATE: i64 = 60_000;
-
-/// How a card behaves, by the beginning of its token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Behaviour {
-    Pays,
-    Declines(Reason),
-    Authenticates,
-    Hangs,
-    DiesAfterCharge,
-    Unavailable,
-    Slow,
-    DeclinesOnce,
-    FailsLate,
-    Disputed,
-}
-
-/// Why a card declines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Reason {
-    Funds,
-    Declined,
-    Expired,
-    Blocked,
-    NotAuthenticated,
-}
-
-impl Reason {
-    fn code(self) -> FailureCode {
-        match self {
-            Self::Funds => FailureCode::InsufficientFunds,
-            Self::Declined => FailureCode::CardDeclined,
-            Self::Expired => FailureCode::CardExpired,
-            Self::Blocked => FailureCode::CardBlocked,
-            Self::NotAuthenticated => FailureCode::AuthenticationRequired,
-        }
-    }
-}
-
-impl Behaviour {
-    /// From a token such as `card_ok` or, for another card that behaves alike, `card_ok-2`.
-    pub(super) fn of(token: &str) -> Option<Self> {
-        let name = token.split_once('-').map_or(token, |(name, _)| name);
-        Some(match name {
-            "card_ok" => Self::Pays,
-            "card_insufficient_funds" => Self::Declines(Reason::Funds),
-            "card_declined" => Self::Declines(Reason::Declined),
-            "card_expired" => Self::Declines(Reason::Expired),
-            "card_blocked" => Self::Declines(Reason::Blocked),
-            "card_authenticate" => Self::Authenticates,
-            "card_hang" => Self::Hangs,
-            "card_dies_after_charge" => Self::DiesAfterCharge,
-            "card_unavailable" => Self::Unavailable,
-            "card_slow" => Self::Slow,
-            "card_declines_once" => Self::DeclinesOnce,
-            "card_fails_late" => Self::FailsLate,
-            "card_disputed" => Self::Disputed,
-            _ => return None,
-        })
-    }
-}
-
-/// A card.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct KeptCard {
-    pub(super) token: String,
-    pub(super) customer_id: String,
-    pub(super) behaviour: Behaviour,
-    pub(super) has_declined: bool,
-}
 
 /// Whether an intent is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,9 +31,12 @@ pub(super) enum IntentStatus {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Intent {
     pub(super) id: String,
-    pub(super) reference: String,
-    pub(super) customer_id: String,
-    pub(super) card_id: String,
+    pub(super) reference: Option<String>,
+    /// What whoever made it over HTTP wrote beside it.
+    #[serde(default)]
+    pub(super) metadata: BTreeMap<String, String>,
+    pub(super) customer_id: Option<String>,
+    pub(super) card_id: Option<String>,
     pub(super) amount_minor: i64,
     pub(super) currency: String,
     pub(super) status: IntentStatus,
@@ -107,10 +44,16 @@ pub(super) struct Intent {
     pub(super) failure: Option<(Reason, String)>,
     /// The charge that succeeded.
     pub(super) paid_by: Option<String>,
-    pub(super) returned_minor: i64,
+    #[serde(default)]
+    pub(super) refunds: Vec<Refund>,
     pub(super) dispute: Option<Dispute>,
+    /// What the dispute is about: what had not gone back when it was opened.
+    #[serde(default)]
+    pub(super) disputed_minor: i64,
+    /// Where the customer goes after having confirmed.
+    #[serde(default)]
+    pub(super) return_url: Option<String>,
     pub(super) confirm_keys: BTreeSet<String>,
-    pub(super) refund_keys: BTreeSet<String>,
     /// When something happens to it by itself.
     pub(super) pays_at: Option<i64>,
     pub(super) fails_at: Option<i64>,
@@ -119,12 +62,45 @@ pub(super) struct Intent {
     pub(super) charges: u32,
 }
 
+/// Money of an intent that went back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Refund {
+    pub(super) id: String,
+    pub(super) key: String,
+    pub(super) amount_minor: i64,
+    /// It came back: the customer's bank did not take it.
+    pub(super) has_failed: bool,
+    /// When that will happen.
+    pub(super) fails_at: Option<i64>,
+    pub(super) created_at: i64,
+}
+
 /// A dispute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Dispute {
     Open,
     Lost,
     Won,
+}
+
+/// A card that is being set up in a browser.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Setup {
+    pub(super) id: String,
+    pub(super) customer_id: Option<String>,
+    /// The card, once it is there.
+    pub(super) card_id: Option<String>,
+    pub(super) is_canceled: bool,
+    pub(super) created_at: i64,
+}
+
+/// A customer, beside the id.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Customer {
+    pub(super) email: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) metadata: BTreeMap<String, String>,
+    pub(super) created_at: i64,
 }
 
 /// Something to tell.
@@ -137,20 +113,42 @@ pub(super) struct Event {
 
 /// All that it remembers.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct State {
+    /// Customers by the key that they were made under.
     pub(super) customers: BTreeMap<String, String>,
+    pub(super) known_customers: BTreeMap<String, Customer>,
     pub(super) cards: BTreeMap<String, KeptCard>,
+    pub(super) setups: BTreeMap<String, Setup>,
     pub(super) intents: BTreeMap<String, Intent>,
     pub(super) create_keys: BTreeMap<String, String>,
     pub(super) outbox: Vec<Event>,
+    /// What was answered over HTTP, by key.
+    pub(super) answers: BTreeMap<String, Remembered>,
+    /// Where customers confirm with their bank.
+    #[serde(skip)]
+    pub(super) page: String,
     made: u64,
 }
 
 /// What becomes of a confirmation besides the intent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Confirmed {
     Answered,
-    /// The answer does not arrive.
-    Lost(&'static str),
+    /// Nothing happened, and nobody answers.
+    Silent,
+    /// Nothing happened, and the answer says that it is broken.
+    Broken,
+    /// It happened, and the connection is lost.
+    Lost,
+}
+
+/// What a confirmation is made with.
+pub(super) struct ConfirmWith<'a> {
+    pub(super) key: &'a str,
+    pub(super) card_id: &'a str,
+    /// Nobody is there who could confirm: banks that want it decline.
+    pub(super) off_session: bool,
 }
 
 impl State {
@@ -160,110 +158,118 @@ impl State {
         format!("{prefix}_sim{:010}", self.made)
     }
 
-    pub(super) fn customer(&mut self, key: &str) -> String {
+    pub(super) fn customer(&mut self, key: &str, customer: Customer) -> String {
         if let Some(known) = self.customers.get(key) {
             return known.clone();
         }
         let id = self.next_id("cus");
         self.customers.insert(key.to_owned(), id.clone());
+        self.known_customers.insert(id.clone(), customer);
         id
     }
 
+    /// Keeps the card of this name for a customer: the same for the same name.
     pub(super) fn keep_card(&mut self, customer_id: &str, token: &str) -> Option<Card> {
-        let behaviour = Behaviour::of(token)?;
+        let is_theirs = |card: &KeptCard| card.customer_id.as_deref() == Some(customer_id);
+        if let Some(known) = self.cards.get(token).filter(|card| is_theirs(card)) {
+            return Some(known.card(token));
+        }
         let known = self
             .cards
             .iter()
-            .find(|(_, card)| card.customer_id == customer_id && card.token == token);
-        if let Some((id, _)) = known {
-            return Some(card(id, token));
+            .find(|(_, card)| is_theirs(card) && card.token == token);
+        if let Some((id, card)) = known {
+            return Some(card.card(id));
         }
+        let id = self.new_card(token)?;
+        let card = self.cards.get_mut(&id)?;
+        card.customer_id = Some(customer_id.to_owned());
+        Some(card.card(&id))
+    }
+
+    /// A card of this name that is nobody's yet.
+    pub(super) fn new_card(&mut self, token: &str) -> Option<String> {
+        let card = KeptCard::new(token)?;
         let id = self.next_id("pm");
-        let kept = KeptCard {
-            token: token.to_owned(),
-            customer_id: customer_id.to_owned(),
-            behaviour,
-            has_declined: false,
-        };
-        self.cards.insert(id.clone(), kept);
-        Some(card(&id, token))
+        self.cards.insert(id.clone(), card);
+        Some(id)
     }
 
     pub(super) fn create(&mut self, new: &NewCharge, now: Timestamp) -> String {
         if let Some(known) = self.create_keys.get(&new.key) {
             return known.clone();
         }
-        let id = self.next_id("pi");
+        let intent = Intent {
+            reference: Some(new.reference.clone()),
+            customer_id: Some(new.customer_id.clone()),
+            card_id: Some(new.card_id.clone()),
+            ..Intent::new(new.price.minor, new.price.currency.code(), now)
+        };
+        let id = self.add_intent(intent, now);
         self.create_keys.insert(new.key.clone(), id.clone());
+        id
+    }
+
+    /// Gives an intent its id.
+    pub(super) fn add_intent(&mut self, intent: Intent, now: Timestamp) -> String {
+        let id = self.next_id("pi");
         let intent = Intent {
             id: id.clone(),
-            reference: new.reference.clone(),
-            customer_id: new.customer_id.clone(),
-            card_id: new.card_id.clone(),
-            amount_minor: new.price.minor,
-            currency: new.price.currency.code().to_lowercase(),
-            status: IntentStatus::Unconfirmed,
-            failure: None,
-            paid_by: None,
-            returned_minor: 0,
-            dispute: None,
-            confirm_keys: BTreeSet::new(),
-            refund_keys: BTreeSet::new(),
-            pays_at: None,
-            fails_at: None,
-            created_at: now.millis(),
-            charges: 0,
+            ..intent
         };
         self.intents.insert(id.clone(), intent);
-        self.tell("payment_intent.created", &id, now);
+        self.tell("payment_intent.created", &id, now, objects::intent);
         id
     }
 
     /// Charges an intent, once for a key, and never one that is paid, being paid or canceled.
-    pub(super) fn confirm(&mut self, id: &str, key: &str, card_id: &str, now: Timestamp) -> Option<Confirmed> {
-        let card = self.cards.get(card_id).cloned();
+    pub(super) fn confirm(&mut self, id: &str, with: &ConfirmWith<'_>, now: Timestamp) -> Option<Confirmed> {
+        let card = self.cards.get(with.card_id).cloned();
         let charge_id = self.next_id("ch");
         let intent = self.intents.get_mut(id)?;
         let Some(card) = card else {
-            intent.failure = Some((Reason::Declined, charge_id));
+            if intent.is_open() {
+                intent.failure = Some((Reason::Gone, charge_id));
+            }
             return Some(Confirmed::Answered);
         };
-        let is_open = matches!(intent.status, IntentStatus::Unconfirmed | IntentStatus::RequiresAction);
-        let loses_first = matches!(card.behaviour, Behaviour::Hangs | Behaviour::Unavailable);
-        if loses_first {
-            return Some(Confirmed::Lost("the card hangs"));
+        match card.behaviour {
+            Behaviour::Hangs => return Some(Confirmed::Silent),
+            Behaviour::Unavailable => return Some(Confirmed::Broken),
+            _ => {}
         }
-        if !is_open || !intent.confirm_keys.insert(key.to_owned()) {
+        if !intent.is_open() || !intent.confirm_keys.insert(with.key.to_owned()) {
             return Some(Confirmed::Answered);
         }
-        card_id.clone_into(&mut intent.card_id);
+        intent.card_id = Some(with.card_id.to_owned());
         let behaviour = match card.behaviour {
             Behaviour::DeclinesOnce if !card.has_declined => Behaviour::Declines(Reason::Declined),
             Behaviour::DeclinesOnce => Behaviour::Pays,
+            Behaviour::Authenticates if with.off_session => Behaviour::Declines(Reason::Absent),
             other => other,
         };
         match behaviour {
             Behaviour::Declines(reason) => {
                 intent.status = IntentStatus::Unconfirmed;
                 intent.failure = Some((reason, charge_id));
-                if let Some(card) = self.cards.get_mut(card_id) {
+                if let Some(card) = self.cards.get_mut(with.card_id) {
                     card.has_declined = true;
                 }
-                self.tell("payment_intent.payment_failed", id, now);
+                self.tell("payment_intent.payment_failed", id, now, objects::intent);
             }
             Behaviour::Authenticates => {
                 intent.status = IntentStatus::RequiresAction;
-                self.tell("payment_intent.requires_action", id, now);
+                self.tell("payment_intent.requires_action", id, now, objects::intent);
             }
             Behaviour::Slow => {
                 intent.status = IntentStatus::Processing;
                 intent.pays_at = Some(now.millis() + SLOW);
-                self.tell("payment_intent.processing", id, now);
+                self.tell("payment_intent.processing", id, now, objects::intent);
             }
             _ => self.pay(id, charge_id, behaviour, now),
         }
         Some(if card.behaviour == Behaviour::DiesAfterCharge {
-            Confirmed::Lost("the connection died after the charge")
+            Confirmed::Lost
         } else {
             Confirmed::Answered
         })
@@ -281,10 +287,11 @@ impl State {
         let is_disputed = behaviour == Behaviour::Disputed;
         if is_disputed {
             intent.dispute = Some(Dispute::Open);
+            intent.disputed_minor = intent.amount_minor;
         }
-        self.tell("payment_intent.succeeded", id, now);
+        self.tell("payment_intent.succeeded", id, now, objects::intent);
         if is_disputed {
-            self.tell("charge.dispute.created", id, now);
+            self.tell("charge.dispute.created", id, now, objects::dispute);
         }
     }
 
@@ -302,34 +309,61 @@ impl State {
         } else {
             intent.status = IntentStatus::Unconfirmed;
             intent.failure = Some((Reason::NotAuthenticated, charge_id));
-            self.tell("payment_intent.payment_failed", id, now);
+            self.tell("payment_intent.payment_failed", id, now, objects::intent);
         }
         true
     }
 
     pub(super) fn cancel(&mut self, id: &str, now: Timestamp) -> Option<()> {
         let intent = self.intents.get_mut(id)?;
-        if matches!(intent.status, IntentStatus::Unconfirmed | IntentStatus::RequiresAction) {
+        if intent.is_open() {
             intent.status = IntentStatus::Canceled;
-            self.tell("payment_intent.canceled", id, now);
+            self.tell("payment_intent.canceled", id, now, objects::intent);
         }
         Some(())
     }
 
-    /// Gives money back; `false` where that is more than there is.
-    pub(super) fn refund(&mut self, id: &str, key: &str, amount_minor: i64, now: Timestamp) -> Option<bool> {
+    /// Gives money back, once for a key: the refund's id, or nothing where that is more than there is.
+    pub(super) fn refund(&mut self, id: &str, key: &str, amount_minor: i64, now: Timestamp) -> Option<Option<String>> {
+        let refund_id = self.next_id("re");
         let intent = self.intents.get_mut(id)?;
-        if intent.refund_keys.contains(key) {
-            return Some(true);
+        if let Some(known) = intent.refunds.iter().find(|refund| refund.key == key) {
+            return Some(Some(known.id.clone()));
         }
-        let left = intent.amount_minor - intent.returned_minor;
-        if intent.status != IntentStatus::Succeeded || amount_minor <= 0 || amount_minor > left {
-            return Some(false);
+        if intent.status != IntentStatus::Succeeded || amount_minor <= 0 || amount_minor > intent.left_minor() {
+            return Some(None);
         }
-        intent.refund_keys.insert(key.to_owned());
-        intent.returned_minor += amount_minor;
-        self.tell("charge.refunded", id, now);
-        Some(true)
+        let card = intent.card_id.as_ref().and_then(|card_id| self.cards.get(card_id));
+        let fails = card.is_some_and(|card| card.behaviour == Behaviour::RefundFails);
+        intent.refunds.push(Refund {
+            id: refund_id.clone(),
+            key: key.to_owned(),
+            amount_minor,
+            has_failed: false,
+            fails_at: fails.then(|| now.millis() + LATE),
+            created_at: now.millis(),
+        });
+        self.tell("charge.refunded", id, now, objects::charge);
+        let made = refund_id.clone();
+        self.tell("refund.created", id, now, |state, intent| {
+            objects::refund(state, intent, &made)
+        });
+        Some(Some(refund_id))
+    }
+
+    /// The customer's bank does not take a refund, and the money comes back. Tells whether there was one.
+    pub(super) fn fail_refund(&mut self, id: &str, refund_id: &str, now: Timestamp) -> bool {
+        let refund = self.intents.get_mut(id).and_then(|intent| {
+            let mut refunds = intent.refunds.iter_mut();
+            refunds.find(|refund| refund.id == refund_id && !refund.has_failed)
+        });
+        let Some(refund) = refund else { return false };
+        refund.has_failed = true;
+        refund.fails_at = None;
+        for kind in ["refund.failed", "charge.refund.updated"] {
+            self.tell(kind, id, now, |state, intent| objects::refund(state, intent, refund_id));
+        }
+        true
     }
 
     /// A dispute goes one way: opened, lost, won. One that was lost may still be won; none is opened again.
@@ -340,35 +374,46 @@ impl State {
         if intent.status != IntentStatus::Succeeded || intent.dispute >= Some(dispute) {
             return false;
         }
+        if intent.dispute.is_none() {
+            intent.disputed_minor = intent.left_minor();
+        }
         intent.dispute = Some(dispute);
         let kind = if dispute == Dispute::Open {
             "charge.dispute.created"
         } else {
             "charge.dispute.closed"
         };
-        self.tell(kind, id, now);
+        self.tell(kind, id, now, objects::dispute);
         true
     }
 
     /// Does what time alone brings about.
     pub(super) fn tick(&mut self, now: Timestamp) {
         let is_due = |at: Option<i64>| at.is_some_and(|at| at <= now.millis());
-        let due = self
+        let any_due = |intent: &Intent| {
+            let refunds = intent.refunds.iter().any(|refund| is_due(refund.fails_at));
+            refunds || is_due(intent.pays_at) || is_due(intent.fails_at)
+        };
+        let due: Vec<Intent> = self
             .intents
             .values()
-            .filter(|intent| is_due(intent.pays_at) || is_due(intent.fails_at));
-        let due: Vec<String> = due.map(|intent| intent.id.clone()).collect();
-        for id in due {
-            let charge_id = self.next_id("ch");
-            let Some(intent) = self.intents.get_mut(&id) else {
-                continue;
-            };
+            .filter(|intent| any_due(intent))
+            .cloned()
+            .collect();
+        for intent in due {
+            let id = intent.id.as_str();
             if is_due(intent.pays_at) {
-                self.pay(&id, charge_id, Behaviour::Pays, now);
-            } else {
-                intent.fails_at = None;
-                intent.returned_minor = intent.amount_minor;
-                self.tell("charge.refunded", &id, now);
+                let charge_id = self.next_id("ch");
+                self.pay(id, charge_id, Behaviour::Pays, now);
+            }
+            if is_due(intent.fails_at) {
+                if let Some(intent) = self.intents.get_mut(id) {
+                    intent.fails_at = None;
+                }
+                self.refund(id, "late failure", intent.left_minor(), now);
+            }
+            for refund in intent.refunds.iter().filter(|refund| is_due(refund.fails_at)) {
+                self.fail_refund(id, &refund.id, now);
             }
         }
     }
@@ -382,12 +427,11 @@ impl State {
         }
     }
 
-    fn tell(&mut self, kind: &str, id: &str, now: Timestamp) {
+    /// Has something told of an intent, as it is now.
+    fn tell(&mut self, kind: &str, id: &str, now: Timestamp, object: impl FnOnce(&Self, &Intent) -> Value) {
         let event_id = self.next_id("evt");
-        let body = json!({
-            "id": event_id, "object": "event", "type": kind, "created": now.millis() / 1_000,
-            "data": { "object": { "id": id, "object": "payment_intent" } },
-        });
+        let Some(intent) = self.intents.get(id) else { return };
+        let body = objects::event(&event_id, kind, &object(self, intent), now);
         self.outbox.push(Event {
             id: event_id,
             kind: kind.to_owned(),
@@ -396,18 +440,50 @@ impl State {
     }
 }
 
-pub(super) fn card(id: &str, token: &str) -> Card {
-    Card {
-        id: id.to_owned(),
-        brand: "visa".to_owned(),
-        last4: "4242".to_owned(),
-        expiry_month: 12,
-        expiry_year: 2_039,
-        fingerprint: format!("fp_{token}"),
-    }
-}
-
 impl Intent {
+    /// One that has no id yet.
+    pub(super) fn new(amount_minor: i64, currency: &str, now: Timestamp) -> Self {
+        Self {
+            id: String::new(),
+            reference: None,
+            metadata: BTreeMap::new(),
+            customer_id: None,
+            card_id: None,
+            amount_minor,
+            currency: currency.to_lowercase(),
+            status: IntentStatus::Unconfirmed,
+            failure: None,
+            paid_by: None,
+            refunds: Vec::new(),
+            dispute: None,
+            disputed_minor: 0,
+            return_url: None,
+            confirm_keys: BTreeSet::new(),
+            pays_at: None,
+            fails_at: None,
+            created_at: now.millis(),
+            charges: 0,
+        }
+    }
+
+    /// Whether it may still be confirmed, or canceled.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.status, IntentStatus::Unconfirmed | IntentStatus::RequiresAction)
+    }
+
+    /// What went back, and what of that came back.
+    pub(super) fn returned_minor(&self) -> (i64, i64) {
+        let failed = self.refunds.iter().filter(|refund| refund.has_failed);
+        let all = self.refunds.iter().map(|refund| refund.amount_minor).sum();
+        (all, failed.map(|refund| refund.amount_minor).sum())
+    }
+
+    /// What has not gone back.
+    pub(super) fn left_minor(&self) -> i64 {
+        let (returned, came_back) = self.returned_minor();
+        self.amount_minor - returned + came_back
+    }
+
     pub(super) fn dispute_status(&self) -> Option<DisputeStatus> {
         self.dispute.map(|dispute| match dispute {
             Dispute::Open => DisputeStatus::Open,
@@ -426,9 +502,10 @@ impl Intent {
             IntentStatus::Canceled => ChargeStatus::Canceled,
         };
         let dispute = self.dispute_status();
+        let (returned_minor, came_back_minor) = self.returned_minor();
         Charge {
             id: self.id.clone(),
-            reference: Some(self.reference.clone()),
+            reference: self.reference.clone(),
             status,
             amount_minor: self.amount_minor,
             failure: self.failure.as_ref().map(|(reason, mark)| ChargeFailure {
@@ -436,8 +513,9 @@ impl Intent {
                 mark: mark.clone(),
             }),
             action_url: (status == ChargeStatus::RequiresAction).then(|| format!("{page}/{}", self.id)),
-            returned_minor: self.returned_minor,
-            dispute: dispute.map(|dispute| (dispute, self.amount_minor - self.returned_minor)),
+            returned_minor,
+            came_back_minor,
+            dispute: dispute.map(|dispute| (dispute, self.disputed_minor)),
             created_at: Timestamp::from_millis(self.created_at),
         }
     }

@@ -12,18 +12,21 @@ use reqwest::{Client, Method, StatusCode, Url};
 use serde_json::Value;
 
 use crate::domain::top_up::gateway::{
-    Answer, Card, CardSetup, Charge, Confirmation, GatewayError, InvalidWebhook, NewCharge, Notice, PaymentGateway,
+    Answer, Card, CardSetup, Charge, ChargeFailure, ChargeStatus, Confirmation, GatewayError, InvalidWebhook,
+    NewCharge, Notice, PaymentGateway,
 };
 use crate::domain::top_up::model::FailureCode;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::money::Currency;
+use crate::primitives::money::{Currency, Money};
 
 use super::webhook;
 
 /// A worker may wait for this long, and a caller who sets up a card.
-const TIMEOUT: Duration = Duration::from_secs(5);
+pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// With each intent comes its latest charge and what became of that.
-const EXPAND: (&str, &str) = ("expand[]", "latest_charge.dispute");
+const EXPAND: [&str; 2] = ["latest_charge.dispute", "latest_charge.refunds"];
+/// Pages of refunds of one charge that are read, at the most.
+const MOST_PAGES: usize = 20;
 
 /// What it takes to speak with Stripe.
 #[derive(Clone, Debug)]
@@ -38,6 +41,8 @@ pub struct StripeSettings {
     pub webhook_secret: String,
     /// Where customers come back to after they have confirmed with their bank.
     pub return_url: String,
+    /// How long a call may take.
+    pub timeout: Duration,
 }
 
 /// A client of Stripe.
@@ -57,6 +62,11 @@ impl std::fmt::Debug for Stripe {
 
 type Pairs<'a> = Vec<(&'a str, String)>;
 
+/// Asks for all that [`EXPAND`] names, of one intent or of each in a list.
+fn expand(pairs: &mut Pairs<'_>, prefix: &str) {
+    pairs.extend(EXPAND.map(|path| ("expand[]", format!("{prefix}{path}"))));
+}
+
 fn unknown(error: impl std::fmt::Display) -> GatewayError {
     GatewayError::Unknown(error.to_string())
 }
@@ -65,7 +75,7 @@ impl Stripe {
     /// A client with these settings.
     pub fn new(settings: StripeSettings) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
-            .timeout(TIMEOUT)
+            .timeout(settings.timeout)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("ledgerbell/", env!("CARGO_PKG_VERSION")))
             .build()?;
@@ -102,6 +112,8 @@ impl Stripe {
             status if status.is_success() => Ok(body),
             StatusCode::NOT_FOUND => Err(GatewayError::NotFound),
             StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS => Err(unknown(status)),
+            // A key that is wrong, or may not do this, is ours to mend, and no word about the customer's card.
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(unknown(wire::refusal(&body))),
             status if status.is_client_error() => Err(wire::refusal(&body)),
             status => Err(unknown(status)),
         }
@@ -109,8 +121,34 @@ impl Stripe {
 
     async fn read(&self, charge_id: &str) -> Result<Charge, GatewayError> {
         let path = format!("payment_intents/{}", wire::plain_id(charge_id)?);
-        let pairs = vec![(EXPAND.0, EXPAND.1.to_owned())];
-        wire::charge(&self.call(Method::GET, &path, pairs, None).await?)
+        let mut pairs = Vec::new();
+        expand(&mut pairs, "");
+        self.whole(self.call(Method::GET, &path, pairs, None).await?).await
+    }
+
+    /// An intent with all refunds of its charge, which shows only the newest ones itself.
+    async fn whole(&self, mut intent: Value) -> Result<Charge, GatewayError> {
+        let refunds = &intent["latest_charge"]["refunds"];
+        if refunds["has_more"].as_bool() != Some(true) {
+            return wire::charge(&intent);
+        }
+        let charge_id = wire::text(&intent["latest_charge"], "id")?;
+        let mut all: Vec<Value> = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let mut pairs = vec![("charge", charge_id.clone()), ("limit", "100".to_owned())];
+            if let Some(last) = all.last() {
+                pairs.push(("starting_after", wire::text(last, "id")?));
+            }
+            let mut page = self.call(Method::GET, "refunds", pairs, None).await?;
+            if let Value::Array(refunds) = page["data"].take() {
+                all.extend(refunds);
+            }
+            if page["has_more"].as_bool() != Some(true) {
+                intent["latest_charge"]["refunds"]["data"] = Value::Array(all);
+                return wire::charge(&intent);
+            }
+        }
+        Err(unknown("a charge with more refunds than are read"))
     }
 
     /// Changes an intent, and reads what has become of it where that is refused.
@@ -122,10 +160,19 @@ impl Stripe {
         key: Option<&str>,
     ) -> Result<Charge, GatewayError> {
         let path = format!("payment_intents/{}/{what}", wire::plain_id(charge_id)?);
-        pairs.push((EXPAND.0, EXPAND.1.to_owned()));
+        expand(&mut pairs, "");
         match self.call(Method::POST, &path, pairs, key).await {
-            Ok(intent) => wire::charge(&intent),
-            Err(GatewayError::Refused { .. }) => self.read(charge_id).await,
+            Ok(intent) => self.whole(intent).await,
+            Err(GatewayError::Refused { code, .. }) => {
+                let mut charge = self.read(charge_id).await?;
+                // A card that is not there any more leaves no trace in the intent, which goes on waiting for one.
+                let is_without_card = code == FailureCode::PaymentMethodMissing;
+                if let Some(key) = key.filter(|_| is_without_card && charge.status == ChargeStatus::Unconfirmed) {
+                    let mark = key.to_owned();
+                    charge.failure = Some(ChargeFailure { code, mark });
+                }
+                Ok(charge)
+            }
             Err(error) => Err(error),
         }
     }
@@ -148,9 +195,7 @@ impl Stripe {
         }
         let off_session = vec![("payment_method", card_id.clone()), ("off_session", "true".to_owned())];
         let charge = self.change(&charge_id, "confirm", off_session, Some(&key)).await?;
-        let wants_customer = |failure: &crate::domain::top_up::gateway::ChargeFailure| {
-            failure.code == FailureCode::AuthenticationRequired
-        };
+        let wants_customer = |failure: &ChargeFailure| failure.code == FailureCode::AuthenticationRequired;
         if !charge.failure.as_ref().is_some_and(wants_customer) {
             return Ok(charge);
         }
@@ -179,7 +224,7 @@ impl PaymentGateway for Stripe {
     }
 
     fn minimum(&self, currency: Currency) -> i64 {
-        wire::minimum(currency.code())
+        wire::minimum(currency)
     }
 
     fn create_customer(&self, key: String, reference: String) -> Answer<'_, String> {
@@ -212,26 +257,26 @@ impl PaymentGateway for Stripe {
     fn forget_card(&self, card_id: String) -> Answer<'_, ()> {
         Box::pin(async move {
             let path = format!("payment_methods/{}/detach", wire::plain_id(&card_id)?);
-            self.call(Method::POST, &path, Vec::new(), None).await.map(|_| ())
+            match self.call(Method::POST, &path, Vec::new(), None).await {
+                Ok(_) | Err(GatewayError::NotFound) => Ok(()),
+                Err(error) => Err(error),
+            }
         })
     }
 
     fn create_charge(&self, new: NewCharge) -> Answer<'_, Charge> {
         Box::pin(async move {
-            let pairs = vec![
-                ("amount", new.price.minor.to_string()),
+            let mut pairs = vec![
+                ("amount", wire::outward(new.price).to_string()),
                 ("currency", new.price.currency.code().to_lowercase()),
                 ("customer", new.customer_id),
                 ("payment_method", new.card_id),
                 ("payment_method_types[]", "card".to_owned()),
                 ("metadata[top_up]", new.reference),
-                (EXPAND.0, EXPAND.1.to_owned()),
             ];
-            wire::charge(
-                &self
-                    .call(Method::POST, "payment_intents", pairs, Some(&new.key))
-                    .await?,
-            )
+            expand(&mut pairs, "");
+            let made = self.call(Method::POST, "payment_intents", pairs, Some(&new.key));
+            wire::charge(&made.await?)
         })
     }
 
@@ -247,9 +292,10 @@ impl PaymentGateway for Stripe {
         Box::pin(async move { self.change(&charge_id, "cancel", Vec::new(), None).await })
     }
 
-    fn refund(&self, charge_id: String, key: String, amount_minor: i64) -> Answer<'_, ()> {
+    fn refund(&self, charge_id: String, key: String, amount: Money) -> Answer<'_, ()> {
         Box::pin(async move {
-            let pairs = vec![("payment_intent", charge_id), ("amount", amount_minor.to_string())];
+            let amount = wire::outward(amount).to_string();
+            let pairs = vec![("payment_intent", charge_id), ("amount", amount)];
             self.call(Method::POST, "refunds", pairs, Some(&key)).await.map(|_| ())
         })
     }
@@ -259,12 +305,18 @@ impl PaymentGateway for Stripe {
             let mut pairs = vec![
                 ("created[gte]", (since.millis() / 1_000).to_string()),
                 ("limit", "100".to_owned()),
-                ("expand[]", "data.latest_charge.dispute".to_owned()),
             ];
+            expand(&mut pairs, "data.");
             pairs.extend(after.map(|after| ("starting_after", after)));
-            let page = self.call(Method::GET, "payment_intents", pairs, None).await?;
-            let intents = page["data"].as_array().ok_or_else(|| unknown("a list without data"))?;
-            intents.iter().map(wire::charge).collect()
+            let mut page = self.call(Method::GET, "payment_intents", pairs, None).await?;
+            let Value::Array(intents) = page["data"].take() else {
+                return Err(unknown("a list without data"));
+            };
+            let mut charges = Vec::with_capacity(intents.len());
+            for intent in intents {
+                charges.push(self.whole(intent).await?);
+            }
+            Ok(charges)
         })
     }
 

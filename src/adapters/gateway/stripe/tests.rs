@@ -50,6 +50,7 @@ async fn stripe(script: Vec<(u16, Value)>) -> (Stripe, Asked) {
         publishable_key: "pk_test".to_owned(),
         webhook_secret: "whsec_test".to_owned(),
         return_url: "https://app.example/back".to_owned(),
+        timeout: TIMEOUT,
     };
     (Stripe::new(settings).expect("a client"), asked)
 }
@@ -134,7 +135,8 @@ async fn an_automatic_charge_that_wants_authentication_gets_a_page() {
 
 #[tokio::test]
 async fn silence_is_unknown_and_a_no_is_a_no() {
-    for status in [409, 429, 500, 503] {
+    // A key that is no good says nothing about the card either.
+    for status in [401, 403, 409, 429, 500, 503] {
         let (stripe, _) = stripe(vec![(status, json!({}))]).await;
         let answer = stripe.confirm_charge(confirmation(false)).await;
         assert!(matches!(answer, Err(GatewayError::Unknown(_))), "{status}: {answer:?}");
@@ -167,4 +169,58 @@ async fn what_went_back_and_disputes_come_with_the_intent() {
         (page[0].returned_minor, page[0].dispute),
         (300, Some((DisputeStatus::Open, 700)))
     );
+}
+
+#[tokio::test]
+async fn a_refund_that_failed_later_has_come_back_and_all_of_many_are_counted() {
+    let refund = |id: u32, status: &str| json!({ "id": format!("re_{id}"), "amount": 10, "status": status });
+    let mut paid = intent("succeeded");
+    paid["latest_charge"] = json!({ "id": "ch_1", "amount_refunded": 10, "refunds": {
+        "has_more": true, "data": [refund(3, "succeeded")] } });
+    let first = json!({ "has_more": true, "data": [refund(3, "succeeded"), refund(2, "failed")] });
+    let rest = json!({ "has_more": false, "data": [refund(1, "canceled")] });
+    let (stripe, asked) = stripe(vec![(200, paid), (200, first), (200, rest)]).await;
+    let charge = stripe.read_charge("pi_1".to_owned()).await.expect("read");
+    assert_eq!((charge.returned_minor, charge.came_back_minor), (30, 20));
+    let asked = asked.lock().expect("free").clone();
+    assert!(asked[2].0.ends_with("starting_after=re_2"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn amounts_are_told_as_stripe_counts_them() {
+    for (code, ours, theirs) in [
+        ("EUR", 1_000, 1_000),
+        ("JPY", 1_000, 1_000),
+        ("KWD", 1_230, 1_230),
+        ("ISK", 1_000, 100_000),
+        ("UGX", 1_000, 100_000),
+        ("MGA", 100_000, 1_000),
+    ] {
+        let currency: Currency = code.parse().expect("a currency");
+        let money = Money { minor: ours, currency };
+        let mut made = intent("succeeded");
+        made["amount"] = theirs.into();
+        made["currency"] = code.to_lowercase().into();
+        made["latest_charge"] = json!({ "id": "ch_1", "dispute": { "status": "lost", "amount": theirs }, "refunds": {
+            "has_more": false, "data": [{ "id": "re_1", "amount": theirs, "status": "succeeded" }] } });
+        let (stripe, asked) = stripe(vec![(200, made)]).await;
+        let new = NewCharge {
+            key: "k".to_owned(),
+            customer_id: "cus_1".to_owned(),
+            card_id: "pm_1".to_owned(),
+            price: money,
+            reference: "top_x".to_owned(),
+        };
+        let charge = stripe.create_charge(new).await.expect("made");
+        assert_eq!((charge.amount_minor, charge.returned_minor), (ours, ours), "{code}");
+        assert_eq!(charge.dispute, Some((DisputeStatus::Lost, ours)), "{code}");
+        stripe
+            .refund("pi_1".to_owned(), "r".to_owned(), money)
+            .await
+            .expect("refunded");
+        let asked = asked.lock().expect("free").clone();
+        assert!(asked[0].1.contains(&format!("amount={theirs}&")), "{code}: {asked:?}");
+        assert!(asked[1].1.ends_with(&format!("amount={theirs}")), "{code}: {asked:?}");
+        assert!(stripe.minimum(currency) % currency.step() == 0, "{code}");
+    }
 }

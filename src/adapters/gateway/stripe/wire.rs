@@ -5,9 +5,11 @@ use serde_json::Value;
 use crate::domain::top_up::gateway::{Card, Charge, ChargeFailure, ChargeStatus, DisputeStatus, GatewayError};
 use crate::domain::top_up::model::FailureCode;
 use crate::primitives::clock::Timestamp;
+use crate::primitives::money::{Currency, Money};
 
-/// The least that is charged, in the minor unit, where it is not 50.
-const MINIMUMS: [(&str, i64); 13] = [
+/// The least that is charged, in the minor unit, where it is not 50. What is not listed depends on the day's rates: then it may be more,
+/// and Stripe says so when it is asked.
+const MINIMUMS: [(&str, i64); 14] = [
     ("AED", 200),
     ("BGN", 100),
     ("CZK", 1_500),
@@ -21,13 +23,34 @@ const MINIMUMS: [(&str, i64); 13] = [
     ("PLN", 200),
     ("RON", 200),
     ("SEK", 300),
+    ("THB", 1_000),
 ];
 
-pub(super) fn minimum(code: &str) -> i64 {
-    MINIMUMS
-        .iter()
-        .find(|(known, _)| *known == code)
-        .map_or(50, |(_, minimum)| *minimum)
+pub(super) fn minimum(currency: Currency) -> i64 {
+    let listed = MINIMUMS.iter().find(|(known, _)| *known == currency.code());
+    listed.map_or(50, |(_, minimum)| *minimum).max(currency.step())
+}
+
+/// Of how many of our minor units one of Stripe's is made, and the other way round, where they differ: Stripe still counts hundredths of
+/// currencies that have none any more, and none of the ariary's.
+fn units(code: &str) -> (i64, i64) {
+    match code.to_ascii_uppercase().as_str() {
+        "ISK" | "UGX" => (1, 100),
+        "MGA" => (100, 1),
+        _ => (1, 1),
+    }
+}
+
+/// An amount as Stripe counts it.
+pub(super) fn outward(amount: Money) -> i64 {
+    let (ours, theirs) = units(amount.currency.code());
+    amount.minor.saturating_mul(theirs) / ours
+}
+
+/// An amount as we count it.
+fn inward(code: &str, amount: i64) -> i64 {
+    let (ours, theirs) = units(code);
+    amount.saturating_mul(ours) / theirs
 }
 
 /// Ids go into paths: nothing but letters, digits and underscores does.
@@ -55,11 +78,22 @@ pub(super) fn text(object: &Value, field: &str) -> Result<String, GatewayError> 
     object[field].as_str().map(str::to_owned).ok_or_else(|| odd(field))
 }
 
-/// A definite no.
+/// A definite no. What is not about the card or the amount is nothing that the customer could mend.
 pub(super) fn refusal(body: &Value) -> GatewayError {
     let error = &body["error"];
+    let is_of_card = error["type"].as_str() == Some("card_error");
+    let code = match error["param"].as_str() {
+        _ if is_of_card => failure_code(error),
+        Some("amount") => FailureCode::AmountInvalid,
+        Some("payment_method") => FailureCode::PaymentMethodMissing,
+        _ => match error["code"].as_str() {
+            Some("amount_too_small" | "amount_too_large") => FailureCode::AmountInvalid,
+            Some("resource_missing") => FailureCode::PaymentMethodMissing,
+            _ => FailureCode::GatewayUnavailable,
+        },
+    };
     GatewayError::Refused {
-        code: failure_code(error),
+        code,
         detail: error["message"].as_str().unwrap_or("no reason given").to_owned(),
     }
 }
@@ -98,17 +132,29 @@ fn failure(intent: &Value) -> Option<ChargeFailure> {
     let error = intent["last_payment_error"]
         .as_object()
         .map(|_| &intent["last_payment_error"])?;
-    let latest = &intent["latest_charge"];
-    // A failure before any charge was made is told apart by its card and its kind.
-    let charge = error["charge"].as_str().or(latest["id"].as_str()).map(str::to_owned);
-    let mark = charge.unwrap_or_else(|| {
+    // A failure without a charge of its own is told apart by the request that failed; or else by its card, its kind, and the charge
+    // that was the last one then.
+    let own = error["charge"].as_str().or(error["request_log_url"].as_str());
+    let mark = own.map(str::to_owned).unwrap_or_else(|| {
         let card = error["payment_method"]["id"].as_str().unwrap_or_default();
-        format!("{card}:{}", error["code"].as_str().unwrap_or_default())
+        let kind = error["code"].as_str().unwrap_or_default();
+        format!("{card}:{kind}:{}", intent["latest_charge"]["id"].as_str().unwrap_or_default())
     });
     Some(ChargeFailure {
         code: failure_code(error),
         mark,
     })
+}
+
+/// What went back of a charge, and what of that came back because refunds failed later.
+fn returned(charge: &Value) -> (i64, i64) {
+    let Some(refunds) = charge["refunds"]["data"].as_array() else {
+        return (charge["amount_refunded"].as_i64().unwrap_or_default(), 0);
+    };
+    let amount = |refund: &Value| refund["amount"].as_i64().unwrap_or_default();
+    let has_failed = |refund: &&Value| matches!(refund["status"].as_str(), Some("failed" | "canceled"));
+    let all = refunds.iter().map(amount).sum();
+    (all, refunds.iter().filter(has_failed).map(amount).sum())
 }
 
 fn dispute(charge: &Value) -> Option<(DisputeStatus, i64)> {
@@ -134,17 +180,20 @@ pub(super) fn charge(intent: &Value) -> Result<Charge, GatewayError> {
         other => return Err(GatewayError::Unknown(format!("the unknown status {other}"))),
     };
     let latest = &intent["latest_charge"];
+    let inward = |amount: i64| inward(intent["currency"].as_str().unwrap_or_default(), amount);
+    let (returned, came_back) = returned(latest);
     Ok(Charge {
         id: text(intent, "id")?,
         reference: intent["metadata"]["top_up"].as_str().map(str::to_owned),
         status,
-        amount_minor: intent["amount"].as_i64().ok_or_else(|| odd("amount"))?,
+        amount_minor: inward(intent["amount"].as_i64().ok_or_else(|| odd("amount"))?),
         failure: failure(intent),
         action_url: intent["next_action"]["redirect_to_url"]["url"]
             .as_str()
             .map(str::to_owned),
-        returned_minor: latest["amount_refunded"].as_i64().unwrap_or_default(),
-        dispute: dispute(latest),
+        returned_minor: inward(returned),
+        came_back_minor: inward(came_back),
+        dispute: dispute(latest).map(|(status, amount)| (status, inward(amount))),
         created_at: Timestamp::from_millis(intent["created"].as_i64().unwrap_or_default().saturating_mul(1_000)),
     })
 }

@@ -263,13 +263,21 @@ impl Purchase {
     /// Remembers what went back. Tells whether anything is new.
     fn note_returns(&mut self, charge: &Charge, now: Timestamp) -> bool {
         let top_up = &mut self.top_up;
-        let before = (top_up.returned_minor, top_up.dispute, top_up.disputed_minor);
+        let noted = |top_up: &TopUp| {
+            (
+                (top_up.returned_minor, top_up.came_back_minor),
+                (top_up.dispute, top_up.disputed_minor),
+            )
+        };
+        let before = noted(top_up);
+        // Both only grow at the gateway, so that the most that was heard of each is the latest, in whatever order it is heard.
         top_up.returned_minor = top_up.returned_minor.max(charge.returned_minor);
+        top_up.came_back_minor = top_up.came_back_minor.max(charge.came_back_minor);
         if let Some((status, amount_minor)) = charge.dispute {
             top_up.dispute = top_up.dispute.max(Some(status));
             top_up.disputed_minor = top_up.disputed_minor.max(amount_minor);
         }
-        let is_new = before != (top_up.returned_minor, top_up.dispute, top_up.disputed_minor);
+        let is_new = before != noted(top_up);
         if is_new {
             top_up.updated_at = now;
         }
@@ -290,7 +298,7 @@ impl Purchase {
 }
 
 /// Credits to be taken back in all by refunds and late failures, and by those and a lost dispute: credits × money back ÷ price,
-/// rounded half up, at most all.
+/// rounded half up, at most all. Refunds that failed later do not count.
 pub fn target_of_return(top_up: &TopUp) -> (Credits, Credits) {
     let lost_minor = match top_up.dispute {
         Some(DisputeStatus::Lost) => top_up.disputed_minor,
@@ -305,6 +313,6 @@ pub fn target_of_return(top_up: &TopUp) -> (Credits, Credits) {
         let units = (2 * exact + price).div_euclid(2 * price);
         Credits::from_units(i64::try_from(units).unwrap_or(i64::MAX)).min(top_up.credits)
     };
-    let returned = share(top_up.returned_minor);
-    (returned, share(top_up.returned_minor.saturating_add(lost_minor)))
+    let returned = share(top_up.gone_minor());
+    (returned, share(top_up.gone_minor().saturating_add(lost_minor)))
 }

@@ -79,6 +79,8 @@ pub struct TopUp {
     pub object_number: i32,
     /// What went back by refunds and late failures, in the minor unit: the most that was ever heard.
     pub returned_minor: i64,
+    /// What of that came back, because refunds failed later: the most that was ever heard.
+    pub came_back_minor: i64,
     /// How a dispute stands: the last word that was ever heard.
     pub dispute: Option<DisputeStatus>,
     /// What the dispute is about, in the minor unit.
@@ -116,11 +118,17 @@ impl TopUp {
             object_id: None,
             object_number: 0,
             returned_minor: 0,
+            came_back_minor: 0,
             dispute: None,
             disputed_minor: 0,
             created_at: now,
             updated_at: now,
         }
+    }
+
+    /// The money that has gone back and stayed there, in the minor unit.
+    pub fn gone_minor(&self) -> i64 {
+        (self.returned_minor - self.came_back_minor).max(0)
     }
 
     /// What it adds to the account's incoming figure: its credits while they are being charged.

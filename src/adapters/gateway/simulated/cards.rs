@@ -1,0 +1,180 @@
+//! Cards that behave by their name.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::top_up::gateway::Card;
+use crate::domain::top_up::model::FailureCode;
+
+/// How a card behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Behaviour {
+    Pays,
+    Declines(Reason),
+    Authenticates,
+    Hangs,
+    DiesAfterCharge,
+    Unavailable,
+    Slow,
+    DeclinesOnce,
+    FailsLate,
+    Disputed,
+    /// Pays, but what is given back to it comes back a minute later.
+    RefundFails,
+}
+
+/// Why a card declines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Reason {
+    Funds,
+    Declined,
+    Expired,
+    Blocked,
+    /// The bank wanted its customer, and nobody was there.
+    Absent,
+    /// The customer did not confirm.
+    NotAuthenticated,
+    /// It was taken away before.
+    Gone,
+}
+
+/// What a gateway says of a decline.
+pub(super) struct Words {
+    pub(super) code: &'static str,
+    pub(super) decline_code: Option<&'static str>,
+    pub(super) message: &'static str,
+}
+
+impl Reason {
+    pub(super) fn code(self) -> FailureCode {
+        match self {
+            Self::Funds => FailureCode::InsufficientFunds,
+            Self::Declined => FailureCode::CardDeclined,
+            Self::Expired => FailureCode::CardExpired,
+            Self::Blocked => FailureCode::CardBlocked,
+            Self::Absent | Self::NotAuthenticated => FailureCode::AuthenticationRequired,
+            Self::Gone => FailureCode::PaymentMethodMissing,
+        }
+    }
+
+    pub(super) fn words(self) -> Words {
+        let (code, decline_code, message) = match self {
+            Self::Funds => (
+                "card_declined",
+                Some("insufficient_funds"),
+                "Your card has insufficient funds.",
+            ),
+            Self::Declined => ("card_declined", Some("generic_decline"), "Your card was declined."),
+            Self::Expired => ("expired_card", Some("expired_card"), "Your card has expired."),
+            Self::Blocked => ("card_declined", Some("stolen_card"), "Your card was declined."),
+            Self::Absent => (
+                "authentication_required",
+                Some("authentication_required"),
+                "Your card was declined. This transaction requires authentication.",
+            ),
+            Self::NotAuthenticated => (
+                "payment_intent_authentication_failure",
+                None,
+                "The provided PaymentMethod has failed authentication.",
+            ),
+            Self::Gone => ("resource_missing", None, "No such PaymentMethod."),
+        };
+        Words {
+            code,
+            decline_code,
+            message,
+        }
+    }
+
+    /// Whether the bank was asked for the money.
+    pub(super) fn leaves_charge(self) -> bool {
+        !matches!(self, Self::NotAuthenticated | Self::Gone)
+    }
+}
+
+/// Cards by our own names, after `card_`.
+const OWN: &[(&str, Behaviour)] = &[
+    ("ok", Behaviour::Pays),
+    ("insufficient_funds", Behaviour::Declines(Reason::Funds)),
+    ("declined", Behaviour::Declines(Reason::Declined)),
+    ("expired", Behaviour::Declines(Reason::Expired)),
+    ("blocked", Behaviour::Declines(Reason::Blocked)),
+    ("authenticate", Behaviour::Authenticates),
+    ("hang", Behaviour::Hangs),
+    ("dies_after_charge", Behaviour::DiesAfterCharge),
+    ("unavailable", Behaviour::Unavailable),
+    ("slow", Behaviour::Slow),
+    ("declines_once", Behaviour::DeclinesOnce),
+    ("fails_late", Behaviour::FailsLate),
+    ("disputed", Behaviour::Disputed),
+    ("refund_fails", Behaviour::RefundFails),
+];
+
+/// Cards by the names of Stripe's test mode, after `pm_card_` or `tok_`.
+const STRIPES: &[(&str, Behaviour)] = &[
+    ("visa", Behaviour::Pays),
+    ("mastercard", Behaviour::Pays),
+    ("amex", Behaviour::Pays),
+    ("chargeDeclined", Behaviour::Declines(Reason::Declined)),
+    ("chargeDeclinedInsufficientFunds", Behaviour::Declines(Reason::Funds)),
+    ("chargeDeclinedExpiredCard", Behaviour::Declines(Reason::Expired)),
+    ("chargeDeclinedLostCard", Behaviour::Declines(Reason::Blocked)),
+    ("chargeDeclinedStolenCard", Behaviour::Declines(Reason::Blocked)),
+    ("authenticationRequired", Behaviour::Authenticates),
+    ("createDispute", Behaviour::Disputed),
+    ("refundFail", Behaviour::RefundFails),
+];
+
+impl Behaviour {
+    /// From a name such as `card_ok` or, for another card that behaves alike, `card_ok-2`; or from `pm_card_visa` and the others
+    /// that Stripe's test mode has.
+    pub(super) fn of(token: &str) -> Option<Self> {
+        let name = token.split_once('-').map_or(token, |(name, _)| name);
+        let look_up = |table: &[(&str, Self)], name: &str| {
+            let found = table.iter().find(|(known, _)| *known == name);
+            found.map(|(_, behaviour)| *behaviour)
+        };
+        if let Some(own) = name.strip_prefix("card_") {
+            return look_up(OWN, own);
+        }
+        let name = name.strip_prefix("pm_card_").or_else(|| name.strip_prefix("tok_"))?;
+        look_up(STRIPES, name).or_else(|| look_up(STRIPES, name.strip_prefix("visa_")?))
+    }
+}
+
+/// A card.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct KeptCard {
+    pub(super) token: String,
+    /// Whose it is, once it was attached.
+    pub(super) customer_id: Option<String>,
+    pub(super) behaviour: Behaviour,
+    pub(super) has_declined: bool,
+}
+
+impl KeptCard {
+    /// One that behaves as its token says, and is nobody's.
+    pub(super) fn new(token: &str) -> Option<Self> {
+        Some(Self {
+            token: token.to_owned(),
+            customer_id: None,
+            behaviour: Behaviour::of(token)?,
+            has_declined: false,
+        })
+    }
+
+    /// As the port has it.
+    pub(super) fn card(&self, id: &str) -> Card {
+        Card {
+            id: id.to_owned(),
+            brand: if self.token.contains("mastercard") {
+                "mastercard".to_owned()
+            } else {
+                "visa".to_owned()
+            },
+            last4: "4242".to_owned(),
+            expiry_month: 12,
+            expiry_year: 2_039,
+            fingerprint: format!("fp_{}", self.token),
+        }
+    }
+}

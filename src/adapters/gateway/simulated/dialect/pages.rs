@@ -1,0 +1,45 @@
+//! Pages of lists, the newest first.
+
+use serde_json::Value;
+
+use crate::adapters::gateway::simulated::objects;
+
+use super::form::Form;
+use super::{Done, invalid, no_such};
+
+/// Parameters of a list.
+pub(super) const PAGING: [&str; 3] = ["limit", "starting_after", "ending_before"];
+/// Objects of a page when nothing is said.
+const USUAL: i64 = 10;
+/// Objects of a page, at the most.
+const MOST: i64 = 100;
+
+/// The page that the form asks for, of objects with an `id` that are listed with the newest first.
+pub(super) fn page(form: &Form, path: &str, all: Vec<Value>) -> Done {
+    let limit = form.number("limit")?.unwrap_or(USUAL);
+    if !(1..=MOST).contains(&limit) {
+        let message = "This value must be at least 1 and at most 100.";
+        return Err(invalid("limit", Some("parameter_invalid_integer"), message));
+    }
+    let limit = usize::try_from(limit).unwrap_or(1);
+    let place = |name: &str| match form.text(name) {
+        None => Ok(None),
+        Some(id) => match all.iter().position(|object| object["id"] == id) {
+            Some(at) => Ok(Some(at)),
+            None => Err(no_such("object", id, Some(name))),
+        },
+    };
+    let (after, before) = (place("starting_after")?, place("ending_before")?);
+    let begin = after.map_or(0, |at| at + 1);
+    let end = before.unwrap_or(all.len()).max(begin);
+    let window = begin..end;
+    let (shown, has_more) = if before.is_some() {
+        // Those that come right before.
+        let first = end.saturating_sub(limit).max(begin);
+        (first..end, first > begin)
+    } else {
+        (begin..end.min(begin + limit), window.len() > limit)
+    };
+    let data = all.get(shown).unwrap_or_default().to_vec();
+    Ok(objects::list(path, data, has_more))
+}

@@ -1,0 +1,126 @@
+//! Cards of an account, and what they are charged in its currency.
+
+use std::time::Duration;
+
+use ledgerbell::domain::member::NewAccount;
+use ledgerbell::primitives::actor::Actor;
+use ledgerbell::primitives::money::CreditPrice;
+use serde_json::{Value, json};
+
+use super::Buyer;
+use crate::harness::TestApp;
+
+#[tokio::test]
+async fn an_account_has_at_most_twenty_cards() {
+    let app = TestApp::start().await;
+    let buyer = Buyer::of(&app);
+    let mut cards = Vec::new();
+    for at in 0..20 {
+        cards.push(buyer.add_card(&format!("card_ok-{at}")).await);
+    }
+    let list = async || {
+        let listed = buyer
+            .client
+            .query("{ account { paymentMethods { id isDefault } } }", json!({}))
+            .await;
+        listed.at("/account/paymentMethods").clone()
+    };
+    let before = list().await;
+    let add = |token: &str| json!({ "gatewayToken": token });
+    let refused = buyer
+        .mutate("addPaymentMethod", "paymentMethod { id }", add("card_ok-20"))
+        .await;
+    let error = &refused["userErrors"][0];
+    assert_eq!(
+        (&error["code"], &refused["paymentMethod"]),
+        (&json!("VALIDATION"), &Value::Null)
+    );
+    let message = error["message"].as_str().expect("words");
+    assert!(message.contains("at most 20 payment methods"), "{message}");
+    assert_eq!(list().await, before, "nothing has changed");
+    // One that is there already is no other one; and where one goes, another may come.
+    assert_eq!(&buyer.add_card("card_ok-7").await, &cards[7]);
+    let gone = json!({ "paymentMethodId": cards[3] });
+    buyer.accept("removePaymentMethod", "paymentMethod { id }", gone).await;
+    buyer.add_card("card_ok-20").await;
+    let (code, _) = buyer
+        .refuse("addPaymentMethod", "paymentMethod { id }", add("card_ok-3"))
+        .await;
+    assert_eq!(code, "VALIDATION");
+}
+
+/// What the credits cost in each currency: as cards can be charged, when it is quoted, when it is asked for, and when it is given back.
+#[tokio::test]
+async fn prices_are_what_cards_are_charged_in_every_currency() {
+    let app = TestApp::start().await;
+    for (code, price, credits, quoted, minimum) in [
+        // 10 times 0.1234 is 1.234: the last digit cannot be charged.
+        ("KWD", 123_400, "10", "1.230", "0.3647"),
+        ("JPY", 15_550_000, "10", "156", "3.1833"),
+        ("ISK", 14_250_000, "10", "143", "3.4737"),
+        ("UGX", 370_040_000, "10", "3700", "0.1338"),
+        ("MGA", 450_040_000, "10", "4500.00", "0.0012"),
+        ("HUF", 35_001_000, "10", "350.01", "0.0142"),
+    ] {
+        let new = NewAccount {
+            external_id: Some(code.to_owned()),
+            name: code.to_owned(),
+            credit_price: CreditPrice::from_millionths(price),
+            currency: code.parse().expect("a currency"),
+            timezone: chrono_tz::Tz::UTC,
+            owner: Some(crate::harness::owner("Olga")),
+        };
+        let services = app.services();
+        let account = services.accounts.create(&Actor::System, new).await.expect("an account");
+        let owner = services
+            .members
+            .find_by_external_id(&Actor::System, account.id, "olga")
+            .await;
+        let owner = owner.expect("found").expect("an owner");
+        let token = services
+            .sign_in
+            .issue_token(account.id, owner.id, Duration::from_hours(24));
+        let client = app.platform.with_credential(&token.expect("a token"));
+        let buyer = Buyer {
+            app: &app,
+            client: &client,
+        };
+        let quote = "query($credits: Credits!) { account { topUpQuote(credits: $credits) { price { amount currency } minimum } } }";
+        let answer = client.query(quote, json!({ "credits": credits })).await;
+        let answer = answer.at("/account/topUpQuote");
+        assert_eq!(
+            answer,
+            &json!({ "price": { "amount": quoted, "currency": code }, "minimum": minimum })
+        );
+        let too_few = json!({ "credits": minimum.parse::<f64>().map(|least| format!("{:.4}", least - 0.0001)).expect("a number"), "idempotencyKey": "few" });
+        buyer.add_card("card_ok").await;
+        let (refused, payload) = buyer.refuse("createTopUp", "topUp { id }", too_few).await;
+        assert_eq!(refused, "VALIDATION", "{code}: {payload}");
+        let least = buyer.create(minimum, "least").await;
+        let bought = buyer.create(credits, "bought").await;
+        app.settle().await;
+        for top_up in [&least, &bought] {
+            let paid = buyer.top_up(&top_up["id"]).await;
+            assert_eq!(paid["status"], "SUCCEEDED", "{code}: {paid}");
+        }
+        assert_eq!(bought["price"]["amount"], quoted, "{code}");
+        let refund =
+            json!({ "topUpId": bought["id"], "credits": "3.3333", "reason": "A third", "idempotencyKey": "r" });
+        buyer.accept("refundTopUp", "topUp { id }", refund).await;
+        app.settle().await;
+        let objects = app.gateway().objects();
+        let object = objects
+            .iter()
+            .find(|object| object.reference == bought["id"])
+            .expect("charged");
+        let step = account.currency.step();
+        assert!(
+            object.returned_minor > 0 && object.returned_minor % step == 0,
+            "{code}: {object:?}"
+        );
+        let rest = json!({ "topUpId": bought["id"], "reason": "The rest", "idempotencyKey": "rest" });
+        buyer.accept("refundTopUp", "topUp { id }", rest).await;
+        app.settle().await;
+        assert_eq!(buyer.top_up(&bought["id"]).await["status"], "REVERSED", "{code}");
+    }
+}
