@@ -407,6 +407,19 @@ pub(super) fn card(id: &str, token: &str) -> Card {
     }
 }
 
+impl IntentStatus {
+    /// As the port has it.
+    pub(super) fn shown(self) -> ChargeStatus {
+        match self {
+            Self::Unconfirmed => ChargeStatus::Unconfirmed,
+            Self::Processing => ChargeStatus::Processing,
+            Self::RequiresAction => ChargeStatus::RequiresAction,
+            Self::Succeeded => ChargeStatus::Succeeded,
+            Self::Canceled => ChargeStatus::Canceled,
+        }
+    }
+}
+
 impl Intent {
     pub(super) fn dispute_status(&self) -> Option<DisputeStatus> {
         self.dispute.map(|dispute| match dispute {
@@ -418,13 +431,7 @@ impl Intent {
 
     /// As the port has it. `page` is where customers confirm with the bank.
     pub(super) fn charge(&self, page: &str) -> Charge {
-        let status = match self.status {
-            IntentStatus::Unconfirmed => ChargeStatus::Unconfirmed,
-            IntentStatus::Processing => ChargeStatus::Processing,
-            IntentStatus::RequiresAction => ChargeStatus::RequiresAction,
-            IntentStatus::Succeeded => ChargeStatus::Succeeded,
-            IntentStatus::Canceled => ChargeStatus::Canceled,
-        };
+        let status = self.status.shown();
         let dispute = self.dispute_status();
         Charge {
             id: self.id.clone(),
