@@ -12,7 +12,7 @@ run:
 test:
 	@scripts/test.sh
 
-# make simulate SEEDS=20000 FIRST=1   purchases in a hostile world, each by its seed
+# make simulate SEEDS=20000 FIRST=1   purchases in a hostile world, each by its seed, on all processors; says what happened in them
 SEEDS ?= 500
 FIRST ?= 1
 simulate:

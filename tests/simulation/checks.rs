@@ -1,50 +1,71 @@
 //! What must be so in the end, whatever happened.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use ledgerbell::adapters::gateway::simulated::ChargedObject;
 use ledgerbell::domain::ledger::verify::verify;
-use ledgerbell::domain::top_up::model::{AttemptOutcome, target_of_return};
+use ledgerbell::domain::top_up::gateway::DisputeStatus;
+use ledgerbell::domain::top_up::model::target_of_return;
 use ledgerbell::domain::top_up::{TopUp, TopUpStatus};
 use ledgerbell::primitives::actor::Actor;
+use ledgerbell::primitives::credits::Credits;
+use sea_orm::{ConnectionTrait as _, Statement};
+use uuid::Uuid;
 
-use crate::world::{CAP_MINOR, World};
+use crate::watch::figures;
+use crate::world::World;
 
 /// What happened, to see that enough did.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
-    top_ups: usize,
-    attempts: usize,
-    charges: u32,
-    by_status: BTreeMap<&'static str, usize>,
+    counts: BTreeMap<&'static str, u64>,
 }
 
 impl Tally {
+    fn count(&mut self, what: &'static str, more: u64) {
+        *self.counts.entry(what).or_default() += more;
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
-        self.top_ups += other.top_ups;
-        self.attempts += other.attempts;
-        self.charges += other.charges;
-        for (status, count) in &other.by_status {
-            *self.by_status.entry(status).or_default() += count;
+        for (what, more) in &other.counts {
+            self.count(what, *more);
         }
     }
 }
 
-/// Everything that must be so, or what is not.
-pub(crate) async fn check(world: &World) -> Result<Tally, Vec<String>> {
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.counts.iter().map(|(what, count)| format!("{count} {what}"));
+        f.write_str(&counts.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// What happened, and everything that must be so and is not.
+pub(crate) async fn check(world: &World) -> (Tally, Vec<String>) {
     let mut complaints = Vec::new();
     let mut tally = Tally::default();
+    tally.count("crashes", world.crashes);
     let top_ups = world.all().await;
+    let asked_back = asked_back(world).await;
     let mut paid: HashMap<String, Vec<ChargedObject>> = HashMap::new();
-    for object in world.gateway.objects().into_iter().filter(|object| object.charges > 0) {
-        tally.charges += object.charges;
-        paid.entry(object.reference.clone()).or_default().push(object);
+    for object in world.gateway.objects() {
+        tally.count("charges", object.charges.into());
+        tally.count("refunds", (object.returned_minor > 0).into());
+        tally.count("disputes", object.dispute.is_some().into());
+        if object.charges > 0 {
+            paid.entry(object.reference.clone()).or_default().push(object);
+        }
     }
     for top_up in &top_ups {
         let reference = top_up.id.global(world.account_id).to_string();
-        complaints.extend(check_one(top_up, &paid.remove(&reference).unwrap_or_default()));
-        tally.top_ups += 1;
-        *tally.by_status.entry(top_up.status.as_str()).or_default() += 1;
+        let objects = paid.remove(&reference).unwrap_or_default();
+        let asked = asked_back.get(&top_up.id.uuid()).copied().unwrap_or_default();
+        let by_operators = world.given_back.get(&reference).copied().unwrap_or_default();
+        complaints.extend(check_one(top_up, &objects));
+        complaints.extend(nothing_back_unasked(&objects, asked + by_operators));
+        tally.count("top-ups", 1);
+        tally.count(top_up.status.as_str(), 1);
     }
     for reference in paid.keys() {
         complaints.push(format!("{reference} was charged and is no top-up"));
@@ -55,45 +76,72 @@ pub(crate) async fn check(world: &World) -> Result<Tally, Vec<String>> {
         .attempts(&Actor::System, world.account_id, &ids)
         .await
         .expect("reads");
-    let mut spent: BTreeMap<String, i64> = BTreeMap::new();
-    for attempt in attempts.values().flatten() {
-        tally.attempts += 1;
-        if let Some(month) = attempt
-            .month
-            .clone()
-            .filter(|_| attempt.outcome == AttemptOutcome::Succeeded)
-        {
-            *spent.entry(month).or_default() += attempt.price_minor;
-        }
+    tally.count("attempts", attempts.values().flatten().count() as u64);
+    let [_, posted, held, incoming] = figures(world).await;
+    let credited = top_ups.iter().filter(|top_up| top_up.entry_id.is_some());
+    let bought: i64 = credited
+        .map(|top_up| top_up.credits.units() - top_up.credits_reversed.units())
+        .sum();
+    if posted != bought - world.spent {
+        complaints.push(format!(
+            "{posted} units are posted, {bought} were bought and {} spent",
+            world.spent
+        ));
     }
-    for (month, minor) in spent.into_iter().filter(|(_, minor)| *minor > CAP_MINOR) {
-        complaints.push(format!("{minor} were charged automatically in {month}, above the cap"));
+    let is_disputed = |top_up: &&TopUp| top_up.dispute == Some(DisputeStatus::Open);
+    let disputed: i64 = top_ups
+        .iter()
+        .filter(is_disputed)
+        .map(|top_up| top_up.credits.units() - top_up.credits_reversed.units())
+        .sum();
+    if held != disputed {
+        let (held, disputed) = (Credits::from_units(held), Credits::from_units(disputed));
+        complaints.push(format!("{held} credits are held and {disputed} are disputed"));
+    }
+    if incoming != 0 {
+        complaints.push(format!("{} credits are still coming in", Credits::from_units(incoming)));
     }
     let report = verify(&world.database, |_| {}).await.expect("verifies");
     complaints.extend(report.violations.iter().map(ToString::to_string));
-    if complaints.is_empty() {
-        Ok(tally)
-    } else {
-        Err(complaints)
+    (tally, complaints)
+}
+
+/// Cents that people asked to have given back, by top-up.
+async fn asked_back(world: &World) -> HashMap<Uuid, i64> {
+    let sql = "SELECT top_up_id, amount_minor FROM top_up_refund WHERE account_id = $1 AND status <> 'FAILED'";
+    let values = [world.account_id.number().into()];
+    let statement = Statement::from_sql_and_values(world.database.backend(), sql, values);
+    let mut asked: HashMap<Uuid, i64> = HashMap::new();
+    for row in world.database.read().query_all_raw(statement).await.expect("reads") {
+        let top_up_id = row.try_get("", "top_up_id").expect("an id");
+        let minor: i64 = row.try_get("", "amount_minor").expect("a number");
+        *asked.entry(top_up_id).or_default() += minor;
     }
+    asked
+}
+
+/// Only late failures bring back what nobody asked for: all of it.
+fn nothing_back_unasked(objects: &[ChargedObject], asked_minor: i64) -> Option<String> {
+    let object = objects
+        .iter()
+        .find(|object| object.returned_minor > asked_minor && object.returned_minor < object.amount_minor)?;
+    Some(format!(
+        "{} was asked back of {}, and {} went",
+        asked_minor, object.reference, object.returned_minor
+    ))
 }
 
 fn check_one(top_up: &TopUp, objects: &[ChargedObject]) -> Vec<String> {
     let charges: u32 = objects.iter().map(|object| object.charges).sum();
+    let is_credited = top_up.entry_id.is_some();
     let mut complaints = Vec::new();
     let mut complain = |what: String| complaints.push(format!("{}: {what}", top_up.id.uuid()));
     if charges > 1 {
         complain(format!("charged {charges} times"));
     }
-    if (charges == 1) != top_up.entry_id.is_some() {
-        complain(format!(
-            "charged {charges} times, {}",
-            if top_up.entry_id.is_some() {
-                "credited"
-            } else {
-                "not credited"
-            }
-        ));
+    if (charges == 1) != is_credited {
+        let credited = if is_credited { "credited" } else { "not credited" };
+        complain(format!("charged {charges} times, {credited}"));
     }
     for object in objects {
         let told = (top_up.returned_minor, top_up.dispute);
@@ -105,18 +153,29 @@ fn check_one(top_up: &TopUp, objects: &[ChargedObject]) -> Vec<String> {
         }
     }
     let (_, wanted) = target_of_return(top_up);
-    if top_up.entry_id.is_some() && top_up.credits_reversed != wanted {
+    if is_credited && top_up.credits_reversed != wanted {
         complain(format!(
             "{} credits were taken back, not {wanted}",
             top_up.credits_reversed
         ));
     }
-    let is_open = matches!(
-        top_up.status,
-        TopUpStatus::Pending | TopUpStatus::Processing | TopUpStatus::RequiresAction
-    );
-    if is_open {
-        complain(format!("still {}", top_up.status.as_str()));
+    let is_right = match top_up.status {
+        TopUpStatus::Pending | TopUpStatus::Processing | TopUpStatus::RequiresAction => false,
+        TopUpStatus::Failed | TopUpStatus::Canceled => !is_credited,
+        TopUpStatus::Disputed => top_up.dispute == Some(DisputeStatus::Open),
+        TopUpStatus::Reversed => top_up.credits_reversed >= top_up.credits,
+        TopUpStatus::Succeeded => {
+            top_up.credits_reversed < top_up.credits && top_up.dispute != Some(DisputeStatus::Open)
+        }
+    };
+    if !is_right {
+        complain(format!(
+            "still {} with {} of {} taken back, {:?}",
+            top_up.status.as_str(),
+            top_up.credits_reversed,
+            top_up.credits,
+            top_up.dispute
+        ));
     }
     complaints
 }

@@ -1,7 +1,8 @@
 //! A gateway behind which workers die: calls stall before or after they have had their effect, and are let go on much later, or
-//! never.
+//! never; and what is read may be old, as from a copy that lags behind.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ledgerbell::adapters::gateway::simulated::SimulatedGateway;
 use ledgerbell::domain::top_up::gateway::{
@@ -9,59 +10,104 @@ use ledgerbell::domain::top_up::gateway::{
 };
 use ledgerbell::primitives::clock::Timestamp;
 use ledgerbell::primitives::money::{Currency, Money};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, oneshot};
 
 use crate::dice::Dice;
 
 /// The simulated gateway with workers that die while they wait for it.
 pub(crate) struct Unreliable {
     inner: SimulatedGateway,
-    stalls: Mutex<Stalls>,
-    /// Told when a call stalls.
+    mischief: Mutex<Mischief>,
+    /// Told when a call stalls. Whoever hears it takes the [`Stall`].
     pub(crate) stalled: Notify,
-    release: watch::Sender<u64>,
 }
 
-struct Stalls {
+/// A call that has stalled, and goes on when this is told so.
+pub(crate) type Stall = oneshot::Sender<()>;
+
+struct Mischief {
     dice: Dice,
-    /// In a thousand; half of them before the effect.
-    chance: u64,
+    /// Calls that stall, in a thousand; half of them before the effect.
+    stalls: u64,
+    /// Readings that are old, in a thousand.
+    stale: u64,
+    /// What was ever said of an object, oldest first.
+    said: HashMap<String, Vec<Charge>>,
+    stall: Option<Stall>,
+}
+
+impl Mischief {
+    fn throws(&mut self, chance: u64) -> bool {
+        self.dice.below(1_000) < chance
+    }
+
+    fn note(&mut self, charge: &Charge) {
+        let said = self.said.entry(charge.id.clone()).or_default();
+        if said.last() != Some(charge) {
+            said.push(charge.clone());
+        }
+    }
+
+    /// The object as it is, or as it once was.
+    fn as_read(&mut self, charge: Charge) -> Charge {
+        self.note(&charge);
+        if !self.throws(self.stale) {
+            return charge;
+        }
+        let said = self.said.get(&charge.id).map_or(&[][..], Vec::as_slice);
+        self.dice.one_of(said).cloned().unwrap_or(charge)
+    }
 }
 
 impl Unreliable {
-    pub(crate) fn new(inner: SimulatedGateway, dice: Dice, chance: u64) -> Arc<Self> {
+    pub(crate) fn new(inner: SimulatedGateway, mut dice: Dice) -> Arc<Self> {
+        let stalls = 20 * dice.below(12);
+        let stale = 50 * dice.below(6);
+        let mischief = Mischief {
+            dice,
+            stalls,
+            stale,
+            said: HashMap::new(),
+            stall: None,
+        };
         Arc::new(Self {
             inner,
-            stalls: Mutex::new(Stalls { dice, chance }),
+            mischief: Mutex::new(mischief),
             stalled: Notify::new(),
-            release: watch::Sender::new(0),
         })
     }
 
-    /// No call stalls any more.
+    fn mischief(&self) -> MutexGuard<'_, Mischief> {
+        self.mischief.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// No call stalls any more, and what is read is as it is.
     pub(crate) fn heal(&self) {
-        self.stalls.lock().unwrap_or_else(PoisonError::into_inner).chance = 0;
+        let mut mischief = self.mischief();
+        (mischief.stalls, mischief.stale) = (0, 0);
     }
 
-    /// All calls that have stalled go on.
-    pub(crate) fn release(&self) {
-        self.release.send_modify(|count| *count += 1);
+    /// The call that has just stalled.
+    pub(crate) fn take_stall(&self) -> Option<Stall> {
+        self.mischief().stall.take()
     }
 
-    fn throws_stall(&self) -> (bool, bool) {
-        let mut stalls = self.stalls.lock().unwrap_or_else(PoisonError::into_inner);
-        let chance = stalls.chance;
-        let stalls_now = stalls.dice.below(1_000) < chance;
-        (stalls_now, stalls.dice.below(2) == 0)
-    }
-
-    fn call<'a, T: Send + 'a>(&'a self, call: impl FnOnce() -> Answer<'a, T> + Send + 'a) -> Answer<'a, T> {
-        let (stalls, before) = self.throws_stall();
+    fn call<'a, T: Send + 'a>(
+        &'a self,
+        call: impl FnOnce() -> Answer<'a, T> + Send + 'a,
+        heard: impl FnOnce(&mut Mischief, T) -> T + Send + 'a,
+    ) -> Answer<'a, T> {
+        let (stalls, before) = {
+            let mut mischief = self.mischief();
+            let chance = mischief.stalls;
+            (mischief.throws(chance), mischief.dice.below(2) == 0)
+        };
         Box::pin(async move {
             if stalls && before {
                 self.stall().await;
             }
             let answer = call().await;
+            let answer = answer.map(|answer| heard(&mut self.mischief(), answer));
             if stalls && !before {
                 self.stall().await;
             }
@@ -70,11 +116,17 @@ impl Unreliable {
     }
 
     async fn stall(&self) {
-        let mut released = self.release.subscribe();
+        let (stall, go_on) = oneshot::channel();
+        self.mischief().stall = Some(stall);
         self.stalled.notify_one();
-        // The sender lives as long as we do.
-        let _ = released.changed().await;
+        // Also when nobody will ever say so: then the worker is thrown away.
+        let _ = go_on.await;
     }
+}
+
+fn noted(mischief: &mut Mischief, charge: Charge) -> Charge {
+    mischief.note(&charge);
+    charge
 }
 
 impl PaymentGateway for Unreliable {
@@ -103,27 +155,30 @@ impl PaymentGateway for Unreliable {
     }
 
     fn create_charge(&self, new: NewCharge) -> Answer<'_, Charge> {
-        self.call(|| self.inner.create_charge(new))
+        self.call(|| self.inner.create_charge(new), noted)
     }
 
     fn confirm_charge(&self, confirmation: Confirmation) -> Answer<'_, Charge> {
-        self.call(|| self.inner.confirm_charge(confirmation))
+        self.call(|| self.inner.confirm_charge(confirmation), noted)
     }
 
     fn read_charge(&self, charge_id: String) -> Answer<'_, Charge> {
-        self.call(|| self.inner.read_charge(charge_id))
+        self.call(|| self.inner.read_charge(charge_id), Mischief::as_read)
     }
 
     fn cancel_charge(&self, charge_id: String) -> Answer<'_, Charge> {
-        self.call(|| self.inner.cancel_charge(charge_id))
+        self.call(|| self.inner.cancel_charge(charge_id), noted)
     }
 
     fn refund(&self, charge_id: String, key: String, amount: Money) -> Answer<'_, ()> {
-        self.call(move || self.inner.refund(charge_id, key, amount))
+        self.call(move || self.inner.refund(charge_id, key, amount), |_, answer| answer)
     }
 
     fn list_charges(&self, since: Timestamp, after: Option<String>) -> Answer<'_, Vec<Charge>> {
-        self.inner.list_charges(since, after)
+        self.call(
+            move || self.inner.list_charges(since, after),
+            |mischief, charges| charges.into_iter().map(|charge| mischief.as_read(charge)).collect(),
+        )
     }
 
     fn read_webhook(&self, body: &[u8], signature: &str, now: Timestamp) -> Result<Notice, InvalidWebhook> {

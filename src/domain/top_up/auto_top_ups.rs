@@ -25,6 +25,7 @@ use super::model::{
     PauseReason, PaymentMethod, Purchase, ShownPauseReason, Snapshot, StoredDecision, TopUp, TopUpOrigin,
 };
 use super::reading::require_to_see;
+use super::requests::DECLINES_SINCE;
 use super::store;
 use super::terms::AccountTerms;
 
@@ -307,10 +308,18 @@ async fn decide(
     let usage = store::usage_by_rule(tx, account_id, &month, now.plus_millis(-DAY), except).await?;
     let open = store::open_automatic(tx, account_id).await?;
     let has_open = open.is_some_and(|open| Some(open) != except) || store::any_charged_by_hand(tx, account_id).await?;
+    let recent_declines = match card {
+        Some(card) => {
+            let declines = store::recent_declines(tx, account_id, now.plus_millis(-DECLINES_SINCE)).await?;
+            declines.get(&card.fingerprint).copied().unwrap_or(0)
+        }
+        None => 0,
+    };
     let seen = Snapshot {
         standing: turn.locked.header.status,
         available: turn.locked.header.available(),
         card,
+        recent_declines,
         credit_price: terms.credit_price,
         currency: terms.currency,
         minimum_minor: turn.minimum(terms.currency),

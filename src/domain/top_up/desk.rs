@@ -10,7 +10,7 @@ use crate::domain::fault::Fault;
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::primitives::actor::AccessError;
 use crate::primitives::clock::{Clock, Timestamp};
-use crate::primitives::ids::{AccountId, IdMint, IdSeeds};
+use crate::primitives::ids::{AccountId, IdMint, IdSeed, IdSeeds};
 use crate::primitives::money::Currency;
 
 use super::gateway::PaymentGateway;
@@ -68,6 +68,7 @@ impl Desk {
                         now,
                         locked,
                         ids: IdMint::new(desk.seeds.next_seed(), now),
+                        seeds: desk.seeds.clone(),
                         gateway: Arc::clone(&desk.gateway),
                     };
                     work(&mut turn).await
@@ -96,6 +97,7 @@ pub(super) struct Turn<'t> {
     pub(super) now: Timestamp,
     pub(super) locked: &'t mut LockedAccount,
     pub(super) ids: IdMint,
+    seeds: IdSeeds,
     gateway: Arc<dyn PaymentGateway>,
 }
 
@@ -103,6 +105,11 @@ impl Turn<'_> {
     /// Which gateway it is. It is not called here.
     pub(super) fn gateway_name(&self) -> &'static str {
         self.gateway.name()
+    }
+
+    /// For a command of the ledger.
+    pub(super) fn seed(&self) -> IdSeed {
+        self.seeds.next_seed()
     }
 
     /// The least that the gateway charges.

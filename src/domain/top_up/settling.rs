@@ -4,7 +4,7 @@ use crate::domain::fault::Fault;
 use crate::domain::ledger::model::{AccountStatus, Command, ContraAccount, EntryKind, Origin, Refusal, Request};
 use crate::primitives::actor::Cause;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{EntryId, IdSeed, TopUpAttemptId};
+use crate::primitives::ids::{EntryId, TopUpAttemptId};
 
 use super::desk::Turn;
 use super::gateway::DisputeStatus;
@@ -101,7 +101,7 @@ impl Turn<'_> {
             },
             key: Some((Origin::System, format!("credit:{}", top_up.id.global(self.account_id)))),
             cause: top_up.requested_by,
-            seed: IdSeed::random(),
+            seed: self.seed(),
         };
         let entry_id = match self.locked.post(self.tx, request).await? {
             Ok(posted) => posted.outcome.entry_id,
@@ -231,7 +231,7 @@ impl Turn<'_> {
             command,
             key: None,
             cause: Cause::PaymentGateway,
-            seed: IdSeed::random(),
+            seed: self.seed(),
         };
         match self.locked.post(self.tx, request).await? {
             Ok(_) => Ok(()),

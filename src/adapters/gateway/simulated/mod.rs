@@ -18,8 +18,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::top_up::gateway::{
-    Answer, Card, CardSetup, Charge, Confirmation, DisputeStatus, GatewayError, InvalidWebhook, NewCharge, Notice,
-    PaymentGateway,
+    Answer, Card, CardSetup, Charge, ChargeStatus, Confirmation, DisputeStatus, GatewayError, InvalidWebhook,
+    NewCharge, Notice, PaymentGateway,
 };
 use crate::domain::top_up::model::FailureCode;
 use crate::primitives::clock::{Clock, Timestamp};
@@ -67,6 +67,8 @@ pub struct ChargedObject {
     pub id: String,
     /// The top-up that it was made for.
     pub reference: String,
+    /// How far it is.
+    pub status: ChargeStatus,
     /// Successful charges of it.
     pub charges: u32,
     /// What was charged each time.
@@ -168,6 +170,7 @@ impl SimulatedGateway {
             .into_values()
             .map(|intent| ChargedObject {
                 dispute: intent.dispute_status(),
+                status: intent.status.shown(),
                 id: intent.id.clone(),
                 reference: intent.reference.clone().unwrap_or_default(),
                 charges: intent.charges,

@@ -440,6 +440,19 @@ impl State {
     }
 }
 
+impl IntentStatus {
+    /// As the port has it.
+    pub(super) fn shown(self) -> ChargeStatus {
+        match self {
+            Self::Unconfirmed => ChargeStatus::Unconfirmed,
+            Self::Processing => ChargeStatus::Processing,
+            Self::RequiresAction => ChargeStatus::RequiresAction,
+            Self::Succeeded => ChargeStatus::Succeeded,
+            Self::Canceled => ChargeStatus::Canceled,
+        }
+    }
+}
+
 impl Intent {
     /// One that has no id yet.
     pub(super) fn new(amount_minor: i64, currency: &str, now: Timestamp) -> Self {
@@ -494,13 +507,7 @@ impl Intent {
 
     /// As the port has it. `page` is where customers confirm with the bank.
     pub(super) fn charge(&self, page: &str) -> Charge {
-        let status = match self.status {
-            IntentStatus::Unconfirmed => ChargeStatus::Unconfirmed,
-            IntentStatus::Processing => ChargeStatus::Processing,
-            IntentStatus::RequiresAction => ChargeStatus::RequiresAction,
-            IntentStatus::Succeeded => ChargeStatus::Succeeded,
-            IntentStatus::Canceled => ChargeStatus::Canceled,
-        };
+        let status = self.status.shown();
         let dispute = self.dispute_status();
         let (returned_minor, came_back_minor) = self.returned_minor();
         Charge {

@@ -8,6 +8,7 @@ use crate::primitives::money::{CreditPrice, Currency, Money};
 
 use super::auto_top_up::AutoTopUp;
 use super::payment_method::{PaymentMethod, PaymentMethodStatus};
+use super::purchase::MAX_DECLINES;
 
 /// So long after a success nothing is started: what it brought may not have been seen yet.
 const COOLDOWN: i64 = 30_000;
@@ -55,6 +56,8 @@ pub struct Snapshot<'a> {
     pub available: Credits,
     /// The card that the rule would charge.
     pub card: Option<&'a PaymentMethod>,
+    /// Declines of that card within 30 days.
+    pub recent_declines: u32,
     /// What a credit costs.
     pub credit_price: CreditPrice,
     /// In which currency.
@@ -193,8 +196,11 @@ impl AutoTopUp {
         if seen.last_success_at.is_some_and(|at| now < at.plus_millis(COOLDOWN)) {
             return Decision::no(Outcome::CoolingDown);
         }
-        let may_charge =
-            |card: &PaymentMethod| card.may_be_charged_again() && card.status(now) != PaymentMethodStatus::Expired;
+        let may_charge = |card: &PaymentMethod| {
+            card.may_be_charged_again()
+                && card.status(now) != PaymentMethodStatus::Expired
+                && seen.recent_declines < MAX_DECLINES
+        };
         if !seen.card.is_some_and(may_charge) {
             return Decision::no(Outcome::NoPaymentMethod);
         }

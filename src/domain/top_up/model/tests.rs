@@ -337,6 +337,7 @@ proptest! {
             standing: AccountStatus::Active,
             available: Credits::from_units(available),
             card: Some(&card),
+            recent_declines: 0,
             credit_price: CreditPrice::from_millionths(1_000_000),
             currency: euro(),
             minimum_minor: 1,

@@ -1,0 +1,230 @@
+//! What people, workers, customers and banks do.
+
+use ledgerbell::domain::ledger::model::Command;
+use ledgerbell::domain::top_up::model::{AutoTopUpPatch, PaymentMethod};
+use ledgerbell::domain::top_up::{AutoTopUpChange, NewRefund, NewTopUp, TopUp, TopUpRetry, TopUpStatus};
+use ledgerbell::primitives::actor::Actor;
+use ledgerbell::primitives::credits::Credits;
+
+use crate::world::World;
+
+/// Caps that people set, in euros: some hold hardly more than one amount.
+const CAPS: [i64; 4] = [15, 20, 30, 60];
+
+impl World {
+    fn whole(&mut self, from: u64, below: u64) -> Credits {
+        Credits::whole(i64::try_from(from + self.dice.below(below)).expect("small"))
+    }
+
+    async fn any(&mut self) -> Option<TopUp> {
+        let all = self.all().await;
+        self.dice.one_of(&all).cloned()
+    }
+
+    async fn any_card(&mut self) -> Option<PaymentMethod> {
+        let cards = self.cards.list(&Actor::System, self.account_id).await.expect("reads");
+        if self.dice.below(2) == 0 {
+            return None;
+        }
+        self.dice.one_of(&cards).cloned()
+    }
+
+    pub(crate) async fn create(&mut self) {
+        let new = NewTopUp {
+            credits: self.whole(1, 20),
+            payment_method_id: self.any_card().await.map(|card| card.id),
+            acting: None,
+            key: self.next_key(),
+        };
+        let _ = self.top_ups.create(&Actor::System, self.account_id, new).await;
+    }
+
+    pub(crate) async fn press_retry(&mut self) {
+        // Mostly one that may be retried.
+        let mut all = self.all().await;
+        let is_failed = |top_up: &TopUp| matches!(top_up.status, TopUpStatus::Failed | TopUpStatus::RequiresAction);
+        if self.dice.below(4) > 0 {
+            all.retain(is_failed);
+        }
+        let Some(top_up) = self.dice.one_of(&all).cloned() else {
+            return;
+        };
+        let again = TopUpRetry {
+            top_up_id: top_up.id,
+            payment_method_id: self.any_card().await.map(|card| card.id),
+            acting: None,
+            key: self.next_key(),
+        };
+        let press = || self.top_ups.retry(&Actor::System, self.account_id, again.clone());
+        let _ = tokio::join!(press(), press());
+    }
+
+    pub(crate) async fn cancel(&mut self) {
+        if let Some(top_up) = self.any().await {
+            let _ = self.top_ups.cancel(&Actor::System, self.account_id, top_up.id).await;
+        }
+    }
+
+    pub(crate) async fn refund(&mut self) {
+        let Some(top_up) = self.any().await else { return };
+        let credits = i64::try_from(self.dice.below(5)).expect("small");
+        let new = NewRefund {
+            top_up_id: top_up.id,
+            credits: (credits > 0).then(|| Credits::whole(credits)),
+            reason: "A mistake".to_owned(),
+            key: self.next_key(),
+        };
+        let _ = self.top_ups.refund(&Actor::System, self.account_id, new).await;
+    }
+
+    pub(crate) async fn add_card(&mut self) {
+        let token = *self.dice.one_of(self.mood.tokens()).expect("a card");
+        let as_default = self.dice.below(2) == 0;
+        let _ = self
+            .cards
+            .add(&Actor::System, self.account_id, token.to_owned(), as_default)
+            .await;
+    }
+
+    pub(crate) async fn remove_card(&mut self) {
+        if let Some(card) = self.any_card().await {
+            let _ = self.cards.remove(&Actor::System, self.account_id, card.id).await;
+        }
+    }
+
+    /// Sets the rule anew, with another cap and perhaps another card.
+    pub(crate) async fn set_rule(&mut self, on: bool) {
+        let amount = self.whole(5, 10);
+        let cap = *self.dice.one_of(&CAPS).expect("a cap");
+        let card = self.any_card().await;
+        let change = AutoTopUpChange {
+            patch: AutoTopUpPatch {
+                enabled: Some(on),
+                trigger: Some(Credits::whole(10)),
+                amount: Some(amount),
+                monthly_cap_minor: None,
+                consent: true,
+                expected_version: None,
+            },
+            monthly_cap: Some(Some(cap.into())),
+            payment_method_id: card.map(|card| card.id),
+            ..AutoTopUpChange::default()
+        };
+        let _ = self.rules.update(&Actor::System, self.account_id, change).await;
+    }
+
+    pub(crate) async fn switch_off(&mut self) {
+        let change = AutoTopUpChange {
+            patch: AutoTopUpPatch {
+                enabled: Some(false),
+                ..AutoTopUpPatch::default()
+            },
+            ..AutoTopUpChange::default()
+        };
+        let switched = self.rules.update(&Actor::System, self.account_id, change).await;
+        switched.expect("switches off");
+    }
+
+    pub(crate) async fn spend(&mut self) {
+        self.keys += 1;
+        let amount = self.whole(1, 15);
+        let command = Command::Adjust {
+            amount: Credits::from_units(-amount.units()),
+            description: "Spent".to_owned(),
+            reverses: None,
+        };
+        let key = format!("spend{}", self.keys);
+        let posted = self
+            .ledger
+            .post(&Actor::System, self.account_id, None, key, command)
+            .await;
+        if posted.is_ok() {
+            self.spent += amount.units();
+        }
+    }
+
+    pub(crate) async fn freeze_or_thaw(&mut self) {
+        let (actor, account_id) = (Actor::System, self.account_id);
+        if self.dice.below(3) == 0 {
+            let _ = self
+                .ledger
+                .freeze_account(&actor, account_id, "A doubt".to_owned())
+                .await;
+        } else {
+            let _ = self.ledger.unfreeze_account(&actor, account_id).await;
+        }
+    }
+
+    /// A worker takes a turn. It may get stuck at the gateway, and then others go on.
+    pub(crate) async fn run_worker(&mut self) {
+        let (charging, refunding) = (self.charging.clone(), self.refunding.clone());
+        let refunds = self.dice.below(5) == 0;
+        self.run_until_stuck(async move {
+            if refunds {
+                let _ = refunding.turn(1).await;
+            } else {
+                let _ = charging.turn(1).await;
+            }
+        })
+        .await;
+    }
+
+    pub(crate) async fn try_again(&mut self) {
+        let _ = self.rules.try_again(10).await;
+        let _ = self.rules.sweep(10).await;
+    }
+
+    pub(crate) async fn evaluate_twice_at_once(&mut self) {
+        let (rules, account_id) = (&self.rules, self.account_id);
+        let _ = tokio::join!(rules.evaluate(account_id, true), rules.evaluate(account_id, false));
+    }
+
+    pub(crate) async fn deliver(&mut self) {
+        for (body, signature) in self.gateway.take_messages() {
+            self.webhooks.receive(body, &signature).await.expect("kept");
+        }
+        let webhooks = self.webhooks.clone();
+        self.run_until_stuck(async move {
+            let _ = webhooks.turn(3).await;
+        })
+        .await;
+    }
+
+    pub(crate) async fn reconcile(&mut self) {
+        let since = self.clock.now().plus_millis(-3 * 86_400_000);
+        let reconciler = self.reconciler.clone();
+        self.run_until_stuck(async move {
+            let _ = reconciler.reconcile(since).await;
+        })
+        .await;
+    }
+
+    pub(crate) fn play_customer_or_bank(&mut self) {
+        let objects = self.gateway.objects();
+        let Some(object) = self.dice.one_of(&objects) else {
+            return;
+        };
+        match self.dice.below(6) {
+            0..=2 => {
+                // The customer looks at every page that is open.
+                let confirms = self.dice.below(3) > 0;
+                for object in &objects {
+                    self.gateway.authenticate(&object.id, confirms);
+                }
+            }
+            3 => {
+                let minor = 1 + i64::try_from(self.dice.below(1_000)).expect("small");
+                if self.gateway.refund_directly(&object.id, minor) {
+                    *self.given_back.entry(object.reference.clone()).or_default() += minor;
+                }
+            }
+            4 => {
+                self.gateway.open_dispute(&object.id);
+            }
+            _ => {
+                let is_won = self.dice.below(2) == 0;
+                self.gateway.close_dispute(&object.id, is_won);
+            }
+        }
+    }
+}
