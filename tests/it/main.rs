@@ -8,6 +8,7 @@ mod chaos;
 mod cli;
 mod door;
 mod faults;
+mod forecast;
 #[allow(dead_code, unused_imports, reason = "a harness has more than every test needs")]
 mod harness;
 mod hostile;
