@@ -22,6 +22,7 @@ use crate::domain::Services;
 use crate::domain::database::Database;
 use crate::domain::event::{Bell, Events, Hub};
 use crate::domain::fault::Fault;
+use crate::domain::forecast::Forecasts;
 use crate::domain::ledger::credit_log::CreditLog;
 use crate::domain::ledger::lots::Lots;
 use crate::domain::ledger::model::Policy;
@@ -155,6 +156,7 @@ impl App {
         let (simulated_gateway, gateway) = open_gateway(settings, &clock)?;
         let desk = Desk::new(time(), handle(), ledger.clone(), gateway);
         let (credit_log, sessions) = (CreditLog::new(handle()), Sessions::new(handle()));
+        let (lots, rules) = (Lots::new(handle()), AutoTopUps::new(desk.clone()));
         let top_ups = TopUps::new(desk.clone());
         let contacts = Contacts::new(ledger.clone());
         let post = post(settings)?;
@@ -171,7 +173,14 @@ impl App {
             sign_in: SignIn::new(time(), handle(), api_keys.clone(), sign_in_settings),
             standing: Standing::new(time(), handle()),
             payment_methods: PaymentMethods::new(desk.clone()),
-            auto_top_ups: AutoTopUps::new(desk.clone()),
+            forecasts: Forecasts::new(
+                (handle(), time()),
+                ledger.clone(),
+                credit_log.clone(),
+                lots.clone(),
+                rules.clone(),
+            ),
+            auto_top_ups: rules,
             charging: Charging::new(desk.clone()),
             refunding: Refunding::new(desk.clone()),
             webhooks: Webhooks::new(desk.clone()),
@@ -186,7 +195,7 @@ impl App {
             top_ups,
             credit_log,
             sessions,
-            lots: Lots::new(handle()),
+            lots,
             events: Events::new(handle(), installation.epoch, hub),
             api_keys,
             ledger,

@@ -23,6 +23,7 @@ pub mod delivery;
 pub mod dispute_hold;
 pub mod event;
 pub mod gateway_object;
+pub mod hold_movement;
 pub mod idempotency_key;
 pub mod installation;
 pub mod lot_movement;

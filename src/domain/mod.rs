@@ -6,6 +6,7 @@
 pub mod database;
 pub mod event;
 pub mod fault;
+pub mod forecast;
 pub mod ledger;
 pub mod member;
 pub mod notification;
@@ -34,6 +35,8 @@ pub struct Services {
     pub payment_methods: top_up::PaymentMethods,
     /// The rules by which accounts top themselves up.
     pub auto_top_ups: top_up::AutoTopUps,
+    /// How long credits last, and what other settings of those rules would have done.
+    pub forecasts: forecast::Forecasts,
     /// Charges top-ups.
     pub charging: top_up::Charging,
     /// Gives money back.

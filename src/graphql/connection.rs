@@ -59,6 +59,18 @@ impl Position for AccountId {
     }
 }
 
+impl Position for (Timestamp, i64) {
+    fn to_bytes(&self) -> Vec<u8> {
+        [self.0.millis().to_be_bytes(), self.1.to_be_bytes()].concat()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (millis, number) = bytes.split_at_checked(8)?;
+        let integer = |bytes: &[u8]| Some(i64::from_be_bytes(bytes.try_into().ok()?));
+        Some((Timestamp::from_millis(integer(millis)?), integer(number)?))
+    }
+}
+
 /// Lists in order of time have the item's UUID behind it: times may be equal.
 macro_rules! timed_position {
     ($($id:ident)*) => {$(

@@ -10,6 +10,7 @@ mod connection;
 mod context;
 mod errors;
 mod export_link;
+mod forecast;
 mod guard;
 mod inputs;
 mod ledger;

@@ -9,6 +9,7 @@ mod cli;
 mod door;
 mod faults;
 mod gateway;
+mod forecast;
 #[allow(dead_code, unused_imports, reason = "a harness has more than every test needs")]
 mod harness;
 mod hostile;

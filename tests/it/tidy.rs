@@ -178,10 +178,12 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 
 /// Within the domain: a room → the rooms that it may not name. `event ← ledger ← member, top_up ← notification`.
 const FORBIDDEN_ROOMS: &[(&str, &[&str])] = &[
-    ("event", &["ledger", "member", "top_up", "notification"]),
-    ("ledger", &["member", "top_up", "notification"]),
-    ("member", &["top_up", "notification"]),
-    ("top_up", &["member", "notification"]),
+    ("event", &["ledger", "member", "top_up", "notification", "forecast"]),
+    ("ledger", &["member", "top_up", "notification", "forecast"]),
+    ("member", &["top_up", "notification", "forecast"]),
+    ("top_up", &["member", "notification", "forecast"]),
+    ("notification", &["forecast"]),
+    ("forecast", &["member", "notification"]),
 ];
 
 /// Whether code on this line names the path, as a whole word.

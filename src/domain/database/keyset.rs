@@ -67,6 +67,33 @@ impl Position for i64 {
     }
 }
 
+impl Position for (i64, i64) {
+    const FIRST: Self = (i64::MIN, i64::MIN);
+    const LAST: Self = (i64::MAX, i64::MAX);
+
+    fn next(self) -> Self {
+        match self.1.checked_add(1) {
+            Some(second) => (self.0, second),
+            None => (self.0.saturating_add(1), i64::MIN),
+        }
+    }
+
+    fn previous(self) -> Self {
+        match self.1.checked_sub(1) {
+            Some(second) => (self.0, second),
+            None => (self.0.saturating_sub(1), i64::MAX),
+        }
+    }
+
+    fn values(self) -> Vec<Value> {
+        vec![self.0.into(), self.1.into()]
+    }
+
+    fn read(row: &Row, key: &[&str]) -> Result<Self, DbErr> {
+        Ok((row.try_get("", key[0])?, row.try_get("", key[1])?))
+    }
+}
+
 impl Position for (i64, Uuid) {
     const FIRST: Self = (i64::MIN, Uuid::nil());
     const LAST: Self = (i64::MAX, Uuid::max());

@@ -74,6 +74,7 @@ impl Select {
             Condition::AtMost(expression, most) => self.push(expression).push(" <= ").bind(*most),
             Condition::Like(column, pattern) => self.push(column).push(" LIKE ").bind(pattern.clone()),
             Condition::Plain(text) => self.push(text),
+            Condition::Around(before, number, after) => self.push(before).bind(*number).push(after),
             Condition::Any(conditions) => {
                 self.push("(");
                 for (n, condition) in conditions.iter().enumerate() {
@@ -160,6 +161,8 @@ pub(in crate::domain) enum Condition {
     Like(&'static str, String),
     /// As written.
     Plain(&'static str),
+    /// As written, with a number in the middle.
+    Around(&'static str, i64, &'static str),
     /// At least one of these holds.
     Any(Vec<Condition>),
 }

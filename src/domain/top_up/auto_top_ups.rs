@@ -8,21 +8,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::actor::{AccessError, Actor, Cause, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, MemberId, PaymentMethodId, TopUpDecisionId, TopUpId};
-use crate::primitives::money::{Currency, Money};
+use crate::primitives::money::Money;
 use crate::primitives::page::{Page, PageRequest};
 
 use super::desk::{Desk, Turn};
 use super::error::{AutoTopUpError, TopUpError, TurnError};
 use super::model::{
-    AutoTopUp, AutoTopUpPatch, AutoTopUpState, Decision, DecisionOutcome, NewPurchase, PatchFacts, PatchRefusal,
-    PauseReason, PaymentMethod, Purchase, ShownPauseReason, Snapshot, StoredDecision, TopUp, TopUpOrigin,
+    AutoTopUp, AutoTopUpPatch, AutoTopUpState, COOLDOWN_MILLIS, Decision, DecisionOutcome, NewPurchase, PatchFacts,
+    PatchRefusal, PauseReason, PaymentMethod, Purchase, ShownPauseReason, Snapshot, StoredDecision, TopUp, TopUpOrigin,
 };
 use super::reading::require_to_see;
 use super::requests::DECLINES_SINCE;
@@ -34,8 +33,6 @@ pub type DecisionPosition = (Timestamp, TopUpDecisionId);
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 const HOUR: i64 = 60 * 60 * 1_000;
-/// When a rule is looked at again that found a top-up only just succeeded.
-const COOLED_DOWN: i64 = 30_000;
 
 /// The rule as it shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +96,13 @@ impl AutoTopUps {
             cap_resets_at: terms.month_ends_at(now),
             rule,
         })
+    }
+
+    /// What the account's credits cost, and the least that the gateway charges in its currency. Whoever asks has checked who may see
+    /// that.
+    pub(in crate::domain) async fn terms(&self, account_id: AccountId) -> Result<(AccountTerms, i64), Fault> {
+        let terms = store::account_terms(self.desk.database.read(), account_id).await?;
+        Ok((terms, self.desk.gateway.minimum(terms.currency)))
     }
 
     /// Changes the rule. Whatever makes it take more needs consent.
@@ -214,12 +218,6 @@ fn card_of<'a>(rule: &AutoTopUp, cards: &'a [PaymentMethod]) -> Option<&'a Payme
         .find(|card| Some(card.id) == rule.payment_method_id && card.removed_at.is_none())
 }
 
-fn minor_units(amount: Decimal, currency: Currency) -> Option<i64> {
-    let scale = Decimal::from(10_i64.checked_pow(currency.exponent())?);
-    let minor = amount.checked_mul(scale)?.normalize();
-    minor.is_integer().then(|| minor.to_i64()).flatten()
-}
-
 async fn update(turn: &mut Turn<'_>, actor: &Actor, change: &AutoTopUpChange) -> Result<(), AutoTopUpError> {
     turn.require_acting(change.acting).await.map_err(|error| match error {
         TopUpError::MemberNotFound => AutoTopUpError::MemberNotFound,
@@ -233,7 +231,7 @@ async fn update(turn: &mut Turn<'_>, actor: &Actor, change: &AutoTopUpChange) ->
     let terms = store::account_terms(turn.tx, turn.account_id).await?;
     let mut patch = change.patch.clone();
     if let Some(cap) = change.monthly_cap {
-        let minor = cap.map(|cap| minor_units(cap, terms.currency).filter(|minor| *minor >= 0));
+        let minor = cap.map(|cap| terms.minor_units(cap).filter(|minor| *minor >= 0));
         let invalid = || AutoTopUpError::Invalid {
             field: "monthlyCap",
             message: format!("must be an amount of {}, 0 or more", terms.currency),
@@ -378,7 +376,7 @@ async fn evaluate(turn: &mut Turn<'_>, was_short: bool) -> Result<(), TurnError>
             rule.repeated = 0;
             rule.due_at = Some(turn.now.plus_millis(HOUR));
         }
-        DecisionOutcome::CoolingDown => rule.due_at = Some(turn.now.plus_millis(COOLED_DOWN)),
+        DecisionOutcome::CoolingDown => rule.due_at = Some(turn.now.plus_millis(COOLDOWN_MILLIS)),
         _ => rule.back_off(is_same, turn.now),
     }
     turn.keep_rule(&before, &rule).await?;

@@ -48,6 +48,7 @@ pub use desk::Desk;
 pub use error::{AutoTopUpError, PaymentMethodError, RecordPaidError, TopUpError};
 pub use model::{TopUp, TopUpFilter, TopUpOrigin, TopUpStatus};
 pub use payment_methods::PaymentMethods;
+pub(in crate::domain) use reading::require_to_see;
 pub use reconciling::{ReconcileReport, Reconciler};
 pub use refunding::{NewRefund, RefundStatus, Refunding};
 pub use requests::{Answered, NewTopUp, TopUpQuote, TopUpRetry};

@@ -12,7 +12,7 @@ use super::requests::{DECLINES_SINCE, choose_card};
 use super::store;
 
 /// Whoever reads the whole log may see purchases, cards and the rule, and so may whoever manages them.
-pub(super) fn require_to_see(actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {
+pub(in crate::domain) fn require_to_see(actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {
     let reads = actor.require(account_id, Permission::ReadCreditLog);
     reads.or_else(|error| actor.require(account_id, Permission::ManageTopUps).map_err(|_| error))
 }

@@ -3,6 +3,8 @@
 use chrono::Datelike;
 use chrono::TimeZone;
 use chrono_tz::Tz;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 
 use crate::domain::ledger::credit_log::end_of_month;
 use crate::primitives::clock::Timestamp;
@@ -32,6 +34,13 @@ impl AccountTerms {
             minor,
             currency: self.currency,
         }
+    }
+
+    /// So much of the currency's major unit in its minor unit; `None` where that is no whole number.
+    pub fn minor_units(&self, amount: Decimal) -> Option<i64> {
+        let scale = Decimal::from(10_i64.checked_pow(self.currency.exponent())?);
+        let minor = amount.checked_mul(scale)?.normalize();
+        minor.is_integer().then(|| minor.to_i64()).flatten()
     }
 
     /// The calendar month of an instant: `2026-11`.

@@ -23,6 +23,10 @@ const DEAR: &[(&str, &str, u64)] = &[
     ("Account", "autoTopUp", 20),
     ("Account", "creditLogExport", 20),
     ("Account", "creditUsage", 100),
+    ("Account", "explainBalance", 20),
+    ("Account", "forecast", 100),
+    ("Account", "simulateAutoTopUp", 200),
+    ("BalanceExplanation", "totals", 100),
     ("CreditEntryConnection", "totals", 100),
     ("Member", "usage", 100),
 ];

@@ -1,9 +1,12 @@
 //! The link to a file of the credit log.
 
-use async_graphql::{Enum, InputType, SimpleObject};
+use async_graphql::{Context, Enum, InputType, SimpleObject};
 
 use super::filter::CreditLogFilter;
+use crate::graphql::context::scope;
+use crate::graphql::errors::{ApiError, nullable};
 use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::AccountId;
 
 /// What kind of file.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +26,27 @@ pub(crate) struct ExportLink {
     pub url: String,
     /// 15 minutes after it was made.
     pub expires_at: Timestamp,
+}
+
+/// A link to the entries that `filter` means.
+pub(in crate::graphql) async fn export_link(
+    ctx: &Context<'_>,
+    account_id: AccountId,
+    filter: Option<CreditLogFilter>,
+    format: ExportFormat,
+) -> Option<Result<ExportLink, ApiError>> {
+    nullable(async {
+        let scope = scope(ctx)?;
+        // Refused here what would be refused when the file is fetched.
+        let checked = filter.clone().unwrap_or_default().for_account(account_id)?;
+        let log = &scope.services.credit_log;
+        drop(log.export(scope.actor(), account_id, &checked).await?);
+        let link = scope
+            .export_links
+            .make(scope.actor(), account_id, filter.as_ref(), format, scope.now());
+        Ok(link.map(|(url, expires_at)| ExportLink { url, expires_at }))
+    })
+    .await
 }
 
 /// The filter as it travels inside a link: in the words of the contract, so that it means the same on the way back.

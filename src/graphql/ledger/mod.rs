@@ -6,6 +6,7 @@
 mod balance;
 mod credit_mutation;
 mod entry;
+mod explanation;
 mod export;
 mod filter;
 mod lot;
@@ -19,7 +20,8 @@ mod usage;
 pub(super) use balance::{AccountStatus, Balance, Eligibility};
 pub(super) use credit_mutation::CreditMutation;
 pub(super) use entry::{Actor, CreditEntry, CreditEntryConnection};
-pub(super) use export::{ExportFormat, ExportLink, filter_from_json, filter_to_json};
+pub(super) use explanation::{BalanceExplanation, explain_balance};
+pub(super) use export::{ExportFormat, ExportLink, export_link, filter_from_json, filter_to_json};
 pub(super) use filter::{CreditLogFilter, DateTimeRange, SortOrder, at_most_100};
 pub(super) use lot::{CreditLot, CreditLotConnection, CreditLotKind};
 pub(super) use payload::{

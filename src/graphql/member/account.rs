@@ -1,21 +1,24 @@
 //! The account: what everything else hangs on.
 
-use async_graphql::{Context, ID, Object, SimpleObject};
+use async_graphql::{Context, ID, Object};
 
 use super::account_subscription::{self, EventPage, LiveTopic};
 use super::api_key::ApiKey;
+use super::money::Money;
 use super::person::{Member, MemberConnection, MemberRole};
 use crate::domain::event::LiveCursor;
+use crate::domain::forecast::TrialSettings;
 use crate::domain::ledger::model::AccountStatus as Status;
 use crate::domain::ledger::{self, Posted, sessions};
 use crate::domain::member;
 use crate::graphql::connection::{PageArguments, relay};
 use crate::graphql::context::{Scope, public_id, scope};
 use crate::graphql::errors::{ApiError, found, nullable};
+use crate::graphql::forecast::{self, AutoTopUpSimulation, Forecast};
 use crate::graphql::ledger::{
-    AccountStatus, Balance, CreditEntryConnection, CreditLogFilter, CreditLot, CreditLotConnection, CreditUsage,
-    CreditUsageConnection, Eligibility, ExportFormat, ExportLink, Session, SessionConnection, SessionFilter,
-    SessionOrder, SortOrder, UsageGrouping, at_most_100,
+    AccountStatus, Balance, BalanceExplanation, CreditEntryConnection, CreditLogFilter, CreditLot, CreditLotConnection,
+    CreditUsage, CreditUsageConnection, Eligibility, ExportFormat, ExportLink, Session, SessionConnection,
+    SessionFilter, SessionOrder, SortOrder, UsageGrouping, at_most_100, explain_balance, export_link,
 };
 use crate::graphql::live::event_page;
 use crate::graphql::loaders::must_exist;
@@ -27,26 +30,7 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::cursor::CursorScope;
 use crate::primitives::ids::GlobalId;
-use crate::primitives::money::{self, Currency};
 use crate::primitives::page::{Page, SortOrder as Order};
-
-/// An amount of money. It has exactly its currency's own digits (JPY 0, EUR 2), but for creditPrice.
-#[derive(SimpleObject, Clone, Copy, Debug)]
-pub(crate) struct Money {
-    /// How much, in the currency's major unit.
-    amount: Decimal,
-    /// Of what.
-    currency: Currency,
-}
-
-impl From<money::Money> for Money {
-    fn from(money: money::Money) -> Self {
-        Self {
-            amount: Decimal(money.to_decimal()),
-            currency: money.currency,
-        }
-    }
-}
 
 /// The prepaid account of a team.
 #[derive(Clone, Debug)]
@@ -244,18 +228,7 @@ impl Account {
         #[graphql(desc = "Which entries; all when left out.")] filter: Option<CreditLogFilter>,
         #[graphql(desc = "What kind of file.", default_with = "Some(ExportFormat::Csv)")] format: Option<ExportFormat>,
     ) -> Option<Result<ExportLink, ApiError>> {
-        nullable(async {
-            let scope = scope(ctx)?;
-            // Refused here what would be refused when the file is fetched.
-            let checked = filter.clone().unwrap_or_default().for_account(self.row.id)?;
-            let log = &scope.services.credit_log;
-            drop(log.export(scope.actor(), self.row.id, &checked).await?);
-            let format = format.unwrap_or(ExportFormat::Csv);
-            let links = &scope.export_links;
-            let link = links.make(scope.actor(), self.row.id, filter.as_ref(), format, scope.now());
-            Ok(link.map(|(url, expires_at)| ExportLink { url, expires_at }))
-        })
-        .await
+        export_link(ctx, self.row.id, filter, format.unwrap_or(ExportFormat::Csv)).await
     }
 
     /// Sessions. A member without `READ_CREDIT_LOG` sees their own.
@@ -465,6 +438,45 @@ impl Account {
             Ok(Some(AutoTopUp::new(view)))
         })
         .await
+    }
+
+    /// What the account had at a past instant, and the entries and holds that make it up; now when at is left out.
+    /// [auth: `READ_CREDIT_LOG`]
+    async fn explain_balance(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "When; not in the future.")] at: Option<Timestamp>,
+    ) -> Option<Result<BalanceExplanation, ApiError>> {
+        explain_balance(ctx, self.row.id, at).await
+    }
+
+    /// How long credits last at the present rate, and when the rule tops up next. [auth: `READ_CREDIT_LOG` or `MANAGE_TOP_UPS`]
+    async fn forecast(&self, ctx: &Context<'_>) -> Option<Result<Forecast, ApiError>> {
+        forecast::forecast(ctx, self.row.id).await
+    }
+
+    /// What these settings of the rule would have done over the last 90 days. Nothing is saved or charged.
+    /// [auth: `READ_CREDIT_LOG` or `MANAGE_TOP_UPS`]
+    async fn simulate_auto_top_up(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Top up when available is at or below this.")] trigger: Credits,
+        #[graphql(desc = "Buy this much, as many times over as one charge needs.")] amount: Credits,
+        #[graphql(desc = "Most money a calendar month, in the account's currency. No cap when left out.")]
+        monthly_cap: Option<Decimal>,
+        #[graphql(
+            desc = "Whether credits that people bought themselves came in as they did; else the rule has to buy those as well.",
+            default_with = "Some(true)"
+        )]
+        with_manual_top_ups: Option<bool>,
+    ) -> Option<Result<AutoTopUpSimulation, ApiError>> {
+        let trial = TrialSettings {
+            trigger,
+            amount,
+            monthly_cap: monthly_cap.map(|cap| cap.0),
+            keeps_manual: with_manual_top_ups.unwrap_or(true),
+        };
+        forecast::simulate(ctx, self.row.id, trial).await
     }
 
     /// Cards that can be charged, oldest first. [auth: `READ_CREDIT_LOG` or `MANAGE_TOP_UPS`]

@@ -8,10 +8,11 @@ mod account_subscription;
 mod api_key;
 mod api_key_mutation;
 mod member_mutation;
+mod money;
 mod person;
 mod query;
 
-pub(super) use account::{Account, Money};
+pub(super) use account::Account;
 pub(super) use account_mutation::{
     AccountMutation, CloseAccountPayload, CreateAccountPayload, FreezeAccountPayload, UnfreezeAccountPayload,
     UpdateAccountPayload,
@@ -22,5 +23,6 @@ pub(super) use api_key_mutation::{ApiKeyMutation, CreateApiKeyPayload, RevokeApi
 pub(super) use member_mutation::{
     AddMemberPayload, MemberMutation, RemoveMemberPayload, UpdateMemberPayload, UpsertMemberPayload,
 };
+pub(super) use money::Money;
 pub(super) use person::{Contact, Member};
 pub(super) use query::MemberQuery;

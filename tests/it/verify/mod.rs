@@ -167,6 +167,26 @@ const TAMPERINGS: &[(&str, &str)] = &[
         "part of a hold is open",
     ),
     (
+        "DELETE FROM hold_movement WHERE account_id = $1 AND sequence = 3",
+        "sum of all changes of holds",
+    ),
+    (
+        "DELETE FROM hold_movement WHERE account_id = $1 AND sequence = 3",
+        "last change of its hold",
+    ),
+    (
+        "UPDATE hold_movement SET held_after = 9 WHERE account_id = $1 AND sequence = 2",
+        "what was held before it",
+    ),
+    (
+        "UPDATE hold_movement SET held = 9 WHERE account_id = $1 AND sequence = 2",
+        "what one holds after",
+    ),
+    (
+        "UPDATE hold_movement SET holder_id = (SELECT id FROM top_up WHERE account_id = $1) WHERE account_id = $1 AND sequence = 2",
+        "a disputed top-up holds what",
+    ),
+    (
         "UPDATE session SET resolved_at = NULL WHERE account_id = $1 AND status = 'COMPLETED'",
         "only when it is not open",
     ),

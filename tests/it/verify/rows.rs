@@ -2,8 +2,8 @@
 //! open session.
 
 use entity::{
-    account, account_directory, account_state, credit_entry, credit_lot, event, idempotency_key, lot_movement, member,
-    session, session_hold, top_up,
+    account, account_directory, account_state, credit_entry, credit_lot, event, hold_movement, idempotency_key,
+    lot_movement, member, session, session_hold, top_up,
 };
 use ledgerbell::domain::database::Transaction;
 use ledgerbell::domain::ledger::model::{ContraAccount, EntryKind, HASH_VERSION, HashedFacts, genesis_hash};
@@ -202,6 +202,25 @@ impl Builder {
         vec![open, completed]
     }
 
+    /// Both sessions are booked by one event after the other, and the longer one is resolved.
+    fn hold_movements(&self) -> Vec<hold_movement::Model> {
+        let movement = |thing, sequence: i64, amount, held, held_after| hold_movement::Model {
+            account_id: self.number,
+            holder_id: self.id(thing, 0),
+            sequence,
+            holder: "SESSION".to_owned(),
+            occurred_at: 1_000 * sequence,
+            amount,
+            held,
+            held_after,
+        };
+        vec![
+            movement(Thing::Completed, 1, 130, 130, 130),
+            movement(Thing::Open, 2, 10, 10, 140),
+            movement(Thing::Completed, 3, -130, 0, 10),
+        ]
+    }
+
     fn state(&self) -> account_state::Model {
         account_state::Model {
             account_id: self.number,
@@ -344,6 +363,7 @@ pub(crate) async fn insert_account(tx: &Transaction, number: i64) -> Result<(), 
     insert!(tx, credit_lot, builder.lots());
     insert!(tx, session, builder.sessions());
     insert!(tx, session_hold, [hold]);
+    insert!(tx, hold_movement, builder.hold_movements());
     insert!(tx, top_up, [top_up]);
     insert!(tx, event, builder.events());
     insert!(tx, idempotency_key, [key]);

@@ -7,6 +7,7 @@
 //! become sequences by a look-up before anything else. No statement's cost grows with how far one has paged, and a page's work is
 //! bounded whatever its filter: see [`crate::domain::database::keyset`].
 
+mod explanation;
 mod export;
 mod filter;
 mod model;
@@ -27,6 +28,7 @@ use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId, TopUpId};
 use crate::primitives::page::{Page, PageRequest, SortOrder};
 
+pub use explanation::{BalanceAt, HoldAt, HoldPosition};
 pub use filter::{ActorKind, ActorRef, AmountRange, CreditLogFilter, DateRange, Direction, InstantRange, MAX_VALUES};
 pub(in crate::domain) use filter::{invalid, list, unique};
 pub use model::{CreditTotals, Entry, ExportRow, LotDraw, UsageGroup, UsageGrouping, UsageScope};

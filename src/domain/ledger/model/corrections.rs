@@ -11,7 +11,7 @@ use super::decision::Refusal;
 use super::draft::{Draft, EntryFacts};
 use super::lots::LotTerms;
 use super::sessions::{require_amount, take_from_left};
-use super::state::{ContraAccount, EntryKind, LotKind, Outcome, PastEntry};
+use super::state::{ContraAccount, EntryKind, Holder, LotKind, Outcome, PastEntry};
 
 impl Draft<'_> {
     pub(super) fn past_entry(&self, id: EntryId) -> Option<PastEntry> {
@@ -147,6 +147,7 @@ impl Draft<'_> {
         if wanted != held {
             self.dispute_holds.insert(top_up_id, wanted);
             self.announce(EventKind::TopUpUpdated, |event| event.top_up_id = Some(top_up_id));
+            self.note_hold(Holder::TopUp(top_up_id), held, wanted);
         }
         Ok(Outcome {
             top_up_id: Some(top_up_id),

@@ -10,8 +10,8 @@ use crate::primitives::ids::{EntryId, LotId, MemberId, SessionId, TopUpId};
 
 use super::command::Origin;
 use super::state::{
-    AccountHeader, AccountState, ContraAccount, EntryKind, KeyRecord, Lot, LotMovement, Outcome, PastEntry, Session,
-    SessionStatus,
+    AccountHeader, AccountState, ContraAccount, EntryKind, HoldMovement, KeyRecord, Lot, LotMovement, Outcome,
+    PastEntry, Session, SessionStatus,
 };
 
 /// A line of the credit log that is to be written.
@@ -66,6 +66,8 @@ pub struct Decision {
     pub past_entries: BTreeMap<EntryId, PastEntry>,
     /// What is held for disputed top-ups, where it changed; nothing where it is released.
     pub dispute_holds: BTreeMap<TopUpId, Credits>,
+    /// How holds have changed, in order.
+    pub hold_movements: Vec<HoldMovement>,
     /// Entries posted, in order.
     pub entries: Vec<NewEntry>,
     /// Events, in order.
@@ -222,6 +224,7 @@ impl Decision {
             sessions: BTreeMap::new(),
             past_entries: BTreeMap::new(),
             dispute_holds: BTreeMap::new(),
+            hold_movements: Vec::new(),
             entries: Vec::new(),
             events: Vec::new(),
             key: None,

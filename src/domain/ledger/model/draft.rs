@@ -13,8 +13,8 @@ use super::command::{Command, Request};
 use super::decision::{Decision, NewEntry, Refusal, ShiftExpiries};
 use super::entry::{HASH_VERSION, HashedFacts};
 use super::state::{
-    AccountHeader, AccountState, AccountStatus, ContraAccount, EntryKind, HoldPart, KeyRecord, Lot, LotMovement,
-    Outcome, PastEntry, Session,
+    AccountHeader, AccountState, AccountStatus, ContraAccount, EntryKind, HoldMovement, HoldPart, Holder, KeyRecord,
+    Lot, LotMovement, Outcome, PastEntry, Session,
 };
 
 /// Reads fall through to the state; writes stay here until [`Draft::finish`].
@@ -30,6 +30,7 @@ pub(super) struct Draft<'a> {
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) past_entries: BTreeMap<EntryId, PastEntry>,
     pub(super) dispute_holds: BTreeMap<TopUpId, Credits>,
+    pub(super) hold_movements: Vec<HoldMovement>,
     pub(super) entries: Vec<NewEntry>,
     pub(super) events: Vec<NewEvent>,
     pub(super) shift_expiries_by: Option<ShiftExpiries>,
@@ -90,6 +91,7 @@ impl<'a> Draft<'a> {
             sessions: BTreeMap::new(),
             past_entries: BTreeMap::new(),
             dispute_holds: BTreeMap::new(),
+            hold_movements: Vec::new(),
             entries: Vec::new(),
             events: Vec::new(),
             shift_expiries_by: None,
@@ -277,14 +279,33 @@ impl<'a> Draft<'a> {
         self.events.push(event);
     }
 
-    /// Keeps a session as it is now and announces it.
+    /// Keeps a session as it is now and announces it. What it holds is in the held figure already.
     pub(super) fn put_session(&mut self, session: Session, status: &'static str) {
         self.announce(EventKind::SessionUpdated, |event| {
             event.session_id = Some(session.id);
             event.member_id = Some(session.member_id);
             event.status = Some(status);
         });
+        let known = self.sessions.get(&session.id);
+        let before = known.or_else(|| self.state.sessions.get(&session.id));
+        let before = before.map_or(Credits::ZERO, Session::held);
+        self.note_hold(Holder::Session(session.id), before, session.held());
         self.sessions.insert(session.id, session);
+    }
+
+    /// Remembers that a hold has changed, under the number of the event that was just announced.
+    pub(super) fn note_hold(&mut self, holder: Holder, before: Credits, held: Credits) {
+        let amount = Credits::from_units(held.units().saturating_sub(before.units()));
+        if !amount.is_zero() {
+            self.hold_movements.push(HoldMovement {
+                holder,
+                sequence: self.header.event_sequence,
+                occurred_at: self.now,
+                amount,
+                held,
+                held_after: self.header.held,
+            });
+        }
     }
 
     pub(super) fn finish(mut self, outcome: Outcome, digest: [u8; 32]) -> Decision {
@@ -308,6 +329,7 @@ impl<'a> Draft<'a> {
             sessions: self.sessions,
             past_entries: self.past_entries,
             dispute_holds: self.dispute_holds,
+            hold_movements: self.hold_movements,
             entries: self.entries,
             events: self.events,
             key: key.map(|key| (key, self.request.command.operation(), KeyRecord { digest, outcome })),

@@ -21,8 +21,8 @@ pub use command::{Canonical, Command, MemberRef, Origin, Request, SessionRef};
 pub use decision::{Decision, NewEntry, Refusal, ShiftExpiries};
 pub use entry::{HASH_VERSION, HashedFacts, genesis_hash};
 pub use state::{
-    AccountHeader, AccountState, AccountStatus, ContraAccount, EntryKind, HoldPart, KeyRecord, Lot, LotKind,
-    LotMovement, MemberStanding, Outcome, PastEntry, Session, SessionStatus,
+    AccountHeader, AccountState, AccountStatus, ContraAccount, EntryKind, HoldMovement, HoldPart, Holder, KeyRecord,
+    Lot, LotKind, LotMovement, MemberStanding, Outcome, PastEntry, Session, SessionStatus,
 };
 
 use draft::Draft;

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use uuid::Uuid;
+
 use crate::domain::event::{EventKind, NewEvent, Place};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -258,6 +260,59 @@ pub struct HoldPart {
     pub booked_at: Timestamp,
     /// How much.
     pub amount: Credits,
+}
+
+/// Who holds credits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// An open session.
+    Session(SessionId),
+    /// A top-up that is disputed.
+    TopUp(TopUpId),
+}
+
+impl Holder {
+    /// What kind of holder, as stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Session(_) => "SESSION",
+            Self::TopUp(_) => "TOP_UP",
+        }
+    }
+
+    /// Which one.
+    pub fn uuid(self) -> Uuid {
+        match self {
+            Self::Session(id) => id.uuid(),
+            Self::TopUp(id) => id.uuid(),
+        }
+    }
+
+    /// From its two columns.
+    pub fn from_columns(kind: &str, id: Uuid) -> Option<Self> {
+        match kind {
+            "SESSION" => Some(Self::Session(SessionId::from_uuid(id))),
+            "TOP_UP" => Some(Self::TopUp(TopUpId::from_uuid(id))),
+            _ => None,
+        }
+    }
+}
+
+/// A change of what is held: with the entries these tell every balance that there ever was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldMovement {
+    /// Who holds.
+    pub holder: Holder,
+    /// The number of the event that tells of it.
+    pub sequence: i64,
+    /// When.
+    pub occurred_at: Timestamp,
+    /// How much more is held, or less; never 0.
+    pub amount: Credits,
+    /// What the holder holds after it.
+    pub held: Credits,
+    /// What the account holds after it.
+    pub held_after: Credits,
 }
 
 /// A booked use of credits.

@@ -11,6 +11,7 @@ mod disputes;
 mod entries;
 mod fields;
 mod header;
+mod hold_movements;
 mod keys;
 mod load;
 mod lots;
@@ -29,7 +30,7 @@ use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, EntryId, LotId, SessionId, TopUpId};
 
-use super::model::{AccountHeader, AccountState, KeyRecord, NewEntry, Origin, Request, ShiftExpiries};
+use super::model::{AccountHeader, AccountState, HoldMovement, KeyRecord, NewEntry, Origin, Request, ShiftExpiries};
 
 pub(super) use entries::taken_back;
 pub(super) use header::{due_accounts, headers, insert as insert_header, lock, low_accounts, update as update_headers};
@@ -76,6 +77,7 @@ pub(super) struct Changes {
     pub sessions: BTreeSet<SessionId>,
     pub past_entries: BTreeSet<EntryId>,
     pub dispute_holds: BTreeSet<TopUpId>,
+    pub hold_movements: Vec<HoldMovement>,
     pub shift_expiries_by: Option<ShiftExpiries>,
 }
 

@@ -57,6 +57,12 @@ pub(super) const FIGURES: &[Figure] = &[
                    + COALESCE((SELECT SUM(amount) FROM dispute_hold WHERE account_id = $1), 0)",
     },
     Figure {
+        what: "held is the sum of all changes of holds",
+        unit: Unit::Credits,
+        stored: |header| header.held,
+        sql: "SELECT SUM(amount) FROM hold_movement WHERE account_id = $1",
+    },
+    Figure {
         what: "incoming is what top-ups being charged will bring",
         unit: Unit::Credits,
         stored: |header| header.incoming,
@@ -254,6 +260,49 @@ pub(super) const CHECKS: &[Check] = &[
         sql: "SELECT h.session_id AS id, 1 AS expected, 0 AS found FROM session_hold AS h
               WHERE h.account_id = $1 AND NOT EXISTS (
                 SELECT 1 FROM session AS s WHERE s.account_id = $1 AND s.id = h.session_id AND s.status = 'BOOKED')",
+    },
+    Check {
+        what: "what is held after a change of a hold follows from what was held before it",
+        row: RowId::Number,
+        unit: Unit::Credits,
+        sql: "SELECT sequence AS id, previous + amount AS expected, held_after AS found
+              FROM (SELECT sequence, amount, held_after,
+                           COALESCE(LAG(held_after) OVER (ORDER BY occurred_at, sequence), 0) AS previous
+                    FROM hold_movement WHERE account_id = $1) AS chained
+              WHERE held_after <> previous + amount",
+    },
+    Check {
+        what: "what one holds after a change follows from what it held before",
+        row: RowId::Number,
+        unit: Unit::Credits,
+        sql: "SELECT sequence AS id, previous + amount AS expected, held AS found
+              FROM (SELECT sequence, amount, held,
+                           COALESCE(LAG(held) OVER (PARTITION BY holder_id ORDER BY sequence), 0) AS previous
+                    FROM hold_movement WHERE account_id = $1) AS chained
+              WHERE held <> previous + amount",
+    },
+    Check {
+        what: "a session holds what the last change of its hold says",
+        row: SESSION,
+        unit: Unit::Credits,
+        sql: "SELECT id, expected, found FROM (
+                SELECT s.id, s.held AS found,
+                       COALESCE((SELECT m.held FROM hold_movement AS m WHERE m.account_id = $1 AND m.holder_id = s.id
+                                 ORDER BY m.sequence DESC LIMIT 1), 0) AS expected
+                FROM session AS s WHERE s.account_id = $1) AS held
+              WHERE expected <> found",
+    },
+    Check {
+        what: "a disputed top-up holds what the last change of its hold says",
+        row: TOP_UP,
+        unit: Unit::Credits,
+        sql: "SELECT id, expected, found FROM (
+                SELECT t.id, COALESCE((SELECT h.amount FROM dispute_hold AS h
+                         WHERE h.account_id = $1 AND h.top_up_id = t.id), 0) AS found,
+                       COALESCE((SELECT m.held FROM hold_movement AS m WHERE m.account_id = $1 AND m.holder_id = t.id
+                                 ORDER BY m.sequence DESC LIMIT 1), 0) AS expected
+                FROM top_up AS t WHERE t.account_id = $1) AS held
+              WHERE expected <> found",
     },
     Check {
         what: "a session is resolved when and only when it is not open",

@@ -11,7 +11,7 @@ use super::payment_method::{PaymentMethod, PaymentMethodStatus};
 use super::purchase::MAX_DECLINES;
 
 /// So long after a success nothing is started: what it brought may not have been seen yet.
-const COOLDOWN: i64 = 30_000;
+pub const COOLDOWN_MILLIS: i64 = 30_000;
 /// Automatic charges of one account within 24 hours, at the most.
 const MAX_CHARGES: u32 = 10;
 /// Amounts that they buy together, at the most.
@@ -193,7 +193,10 @@ impl AutoTopUp {
         if price_of_one.minor < seen.minimum_minor {
             return Decision::no(Outcome::AmountInvalid);
         }
-        if seen.last_success_at.is_some_and(|at| now < at.plus_millis(COOLDOWN)) {
+        if seen
+            .last_success_at
+            .is_some_and(|at| now < at.plus_millis(COOLDOWN_MILLIS))
+        {
             return Decision::no(Outcome::CoolingDown);
         }
         let may_charge = |card: &PaymentMethod| {

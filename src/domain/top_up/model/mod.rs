@@ -18,7 +18,7 @@ mod top_up;
 
 pub use attempt::{Attempt, AttemptOutcome, Step};
 pub use auto_top_up::{AutoTopUp, AutoTopUpState, Consent, PauseReason, ShownPauseReason};
-pub use evaluation::{Decision, DecisionOutcome, Snapshot, StoredDecision, most_amounts};
+pub use evaluation::{COOLDOWN_MILLIS, Decision, DecisionOutcome, Snapshot, StoredDecision, most_amounts};
 pub use failure::{Explanation, FailureCode, FixBy, NextStep};
 pub use outcome::target_of_return;
 pub use payment_method::{PaymentMethod, PaymentMethodStatus, Suspension};

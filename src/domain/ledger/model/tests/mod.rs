@@ -127,6 +127,19 @@ impl World {
         assert_eq!(header.posted, sum, "posted = sum of entries");
         let held: Credits = self.state.sessions.values().map(Session::held).sum();
         assert_eq!(header.held, held, "held = holds of sessions");
+        let moved: Credits = decision.hold_movements.iter().map(|movement| movement.amount).sum();
+        assert_eq!(
+            Some(header.held),
+            before.header.held.checked_add(moved),
+            "holds change by their movements"
+        );
+        if let Some(last) = decision.hold_movements.last() {
+            assert_eq!(
+                (last.held_after, last.occurred_at),
+                (header.held, self.now),
+                "and say what is held then"
+            );
+        }
         let remainders: Credits = self.state.lots.values().map(|lot| lot.remaining).sum();
         assert_eq!(
             remainders,

@@ -1,0 +1,109 @@
+//! How fast credits are used, and when they are used up.
+
+use crate::domain::ledger::model::Lot;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+
+use super::{BURN_DAYS, DAY};
+
+/// Days of an average month, times 10,000.
+const MONTH: i128 = 304_375;
+
+/// What sessions use a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Burn {
+    pub(super) per_day: Credits,
+    /// How many days that is taken from.
+    pub(super) based_on_days: u16,
+}
+
+impl Burn {
+    /// Of an account in which nothing has happened yet.
+    pub(super) const NOTHING: Self = Self {
+        per_day: Credits::ZERO,
+        based_on_days: 0,
+    };
+
+    /// From what was used on each of the last `days` days, the last 24 hours first; days that are left out had no use. The last
+    /// day counts 28 times as much as the 28th before it. More given back than used is no use.
+    pub(super) fn of(used: &[(i64, Credits)], days: u16) -> Self {
+        let weight = |day: i64| i128::from(i64::from(BURN_DAYS) - day);
+        let within = used.iter().filter(|(day, _)| (0..i64::from(days)).contains(day));
+        let sum: i128 = within.map(|(day, used)| weight(*day) * i128::from(used.units())).sum();
+        let weights: i128 = (0..i64::from(days)).map(weight).sum();
+        let per_day = (2 * sum.max(0) + weights) / (2 * weights.max(1));
+        Self {
+            per_day: Credits::from_units(i64::try_from(per_day).unwrap_or(i64::MAX)),
+            based_on_days: days,
+        }
+    }
+
+    /// What is used in an average month.
+    pub(super) fn per_month(self) -> Credits {
+        let units = (i128::from(self.per_day.units()) * MONTH + 5_000) / 10_000;
+        Credits::from_units(i64::try_from(units).unwrap_or(i64::MAX))
+    }
+}
+
+/// How long so many credits last at this rate; `None` where it takes longer than can be written.
+pub(super) fn lasts(credits: Credits, per_day: Credits) -> Option<i64> {
+    if !per_day.is_positive() {
+        return None;
+    }
+    let (credits, per_day) = (i128::from(credits.units().max(0)), i128::from(per_day.units()));
+    i64::try_from((credits * i128::from(DAY) + per_day - 1) / per_day).ok()
+}
+
+/// The instant `millis` after `now`, if it can be written.
+pub(super) fn after(now: Timestamp, millis: i64) -> Option<Timestamp> {
+    let at = now.millis().checked_add(millis)?;
+    (at <= Timestamp::MAX.millis()).then(|| Timestamp::from_millis(at))
+}
+
+/// When nothing is left to book with: credits are used in the order in which lots are spent, and what a lot still has when it
+/// expires goes with it. Held credits are spoken for.
+pub(super) fn depleted_at(
+    mut lots: Vec<Lot>,
+    held: Credits,
+    available: Credits,
+    per_day: Credits,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    if !available.is_positive() {
+        return Some(now);
+    }
+    lots.sort_unstable_by_key(Lot::spending_key);
+    // What expired lots still have is kept for holds; the rest of the holds takes from the lots that are spent first.
+    let (kept, mut lots): (Vec<Lot>, Vec<Lot>) = lots.into_iter().partition(|lot| lot.is_expired(now));
+    let kept: Credits = kept.iter().map(|lot| lot.remaining).sum();
+    spend(&mut lots, Credits::from_units((held.units() - kept.units()).max(0)));
+    let mut now = now;
+    loop {
+        let left: Credits = lots.iter().map(|lot| lot.remaining).sum();
+        if !left.is_positive() {
+            return Some(now);
+        }
+        let used_up = lasts(left, per_day).and_then(|millis| after(now, millis));
+        let with_some = lots.iter().filter(|lot| lot.remaining.is_positive());
+        let Some(expiry) = with_some.filter_map(|lot| lot.expires_at).min() else {
+            return used_up;
+        };
+        if used_up.is_some_and(|used_up| used_up <= expiry) {
+            return used_up;
+        }
+        let millis = i128::from(expiry.millis() - now.millis());
+        let used = i128::from(per_day.units()) * millis / i128::from(DAY);
+        spend(&mut lots, Credits::from_units(i64::try_from(used).unwrap_or(i64::MAX)));
+        lots.retain(|lot| !lot.is_expired(expiry));
+        now = expiry;
+    }
+}
+
+fn spend(lots: &mut [Lot], credits: Credits) {
+    let mut left = credits;
+    for lot in lots {
+        let spent = lot.remaining.min(left);
+        lot.remaining = Credits::from_units(lot.remaining.units() - spent.units());
+        left = Credits::from_units(left.units() - spent.units());
+    }
+}

@@ -1,0 +1,234 @@
+//! Looking ahead, and looking back at what might have been: how long credits last at the present rate, and what other settings of
+//! the rule that tops up would have done.
+//!
+//! Called by the shells. Nothing here writes. Both questions are pure functions of rows (`burn`, `replay`), and the rule that is
+//! played back is the very one that buys: `top_up::model::AutoTopUp::evaluate`.
+//!
+//! Invariant: the work of an answer is bounded. Of the last [`MOST`] entries and as many changes of holds all is read; where there
+//! are more, the answer is about fewer days, and says so.
+
+mod burn;
+mod hours;
+mod replay;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use rust_decimal::Decimal;
+
+use crate::domain::database::Database;
+use crate::domain::fault::{Fault, QueryError};
+use crate::domain::ledger::Ledger;
+use crate::domain::ledger::credit_log::CreditLog;
+use crate::domain::ledger::lots::Lots;
+use crate::domain::ledger::model::{Lot, MAX_LOTS};
+use crate::domain::top_up::model::AutoTopUpState;
+use crate::domain::top_up::{AutoTopUps, require_to_see};
+use crate::primitives::actor::{AccessError, Actor};
+use crate::primitives::clock::{Clock, Timestamp};
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::AccountId;
+use crate::primitives::money::Money;
+use crate::primitives::page::PageRequest;
+
+use burn::Burn;
+use replay::Replay;
+
+pub use replay::{Replayed, RuleTerms, SimulatedMonth, SimulatedTopUp, Step};
+
+/// Entries, and changes of holds, that one answer looks at.
+const MOST: i64 = 1_000_000;
+/// So many of each are played back one by one; more of them hour by hour.
+const ONE_BY_ONE: i64 = 20_000;
+const DAY: i64 = 24 * 60 * 60 * 1_000;
+const HOUR: i64 = 60 * 60 * 1_000;
+/// How far the burn rate looks back.
+const BURN_DAYS: u16 = 28;
+/// How far the simulation looks back.
+const SIMULATED_DAYS: i64 = 90;
+
+/// How long credits last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forecast {
+    /// When this was looked at.
+    pub now: Timestamp,
+    /// What sessions use a day.
+    pub credits_per_day: Credits,
+    /// How many days that is taken from.
+    pub based_on_days: u16,
+    /// When nothing is left to book with, if nothing is bought.
+    pub depleted_at: Option<Timestamp>,
+    /// When the rule buys next.
+    pub next_auto_top_up_at: Option<Timestamp>,
+    /// What the use of a month costs.
+    pub expected_monthly_cost: Money,
+}
+
+impl Forecast {
+    /// Days until nothing is left, to the hundredth.
+    #[allow(clippy::cast_precision_loss, reason = "a span of time is short of 2^53 milliseconds")]
+    pub fn days_left(&self) -> Option<f64> {
+        let millis = self.depleted_at?.millis() - self.now.millis();
+        Some((millis as f64 / DAY as f64 * 100.0).round() / 100.0)
+    }
+}
+
+/// Settings of the rule to try out.
+#[derive(Clone, Copy, Debug)]
+pub struct TrialSettings {
+    /// Tops up at or below this.
+    pub trigger: Credits,
+    /// By this much.
+    pub amount: Credits,
+    /// Up to this much a month, in the currency's major unit.
+    pub monthly_cap: Option<Decimal>,
+    /// Whether the credits that people bought themselves count, or the rule has to buy those as well.
+    pub keeps_manual: bool,
+}
+
+/// What settings would have done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Simulation {
+    /// From when on.
+    pub from: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+    /// Whether every change was played back one by one.
+    pub is_exact: bool,
+    /// What came of it.
+    pub replayed: Replayed,
+}
+
+/// Forecasts of accounts.
+#[derive(Clone, Debug)]
+pub struct Forecasts {
+    database: Database,
+    clock: Clock,
+    ledger: Ledger,
+    credit_log: CreditLog,
+    lots: Lots,
+    rules: AutoTopUps,
+}
+
+impl Forecasts {
+    /// Forecasts from what these know.
+    pub fn new(
+        (database, clock): (Database, Clock),
+        ledger: Ledger,
+        credit_log: CreditLog,
+        lots: Lots,
+        rules: AutoTopUps,
+    ) -> Self {
+        Self {
+            database,
+            clock,
+            ledger,
+            credit_log,
+            lots,
+            rules,
+        }
+    }
+
+    /// How long the account's credits last at the present rate.
+    pub async fn forecast(&self, actor: &Actor, account_id: AccountId) -> Result<Forecast, QueryError> {
+        require_to_see(actor, account_id)?;
+        let now = self.clock.now();
+        let burn = self.burn(account_id, now).await?;
+        let balances = self.ledger.balances(&[account_id]).await?;
+        let balance = balances.get(&account_id).ok_or(AccessError::NotFound)?;
+        let lots = self.live_lots(account_id).await?;
+        let (terms, minimum_minor) = self.rules.terms(account_id).await?;
+        let view = self.rules.view(&Actor::System, account_id).await?;
+        let next_auto_top_up_at = (view.state == AutoTopUpState::Active)
+            .then(|| {
+                let incoming = balance.available().checked_add(balance.incoming);
+                let mut replay = Replay::of_rule(&view.rule, terms, minimum_minor, incoming.unwrap_or(Credits::MAX));
+                replay.has_spent(terms.month(now), view.spent.minor);
+                replay.next_at(burn.per_day, now)
+            })
+            .flatten();
+        Ok(Forecast {
+            now,
+            credits_per_day: burn.per_day,
+            based_on_days: burn.based_on_days,
+            depleted_at: burn::depleted_at(lots, balance.held, balance.available(), burn.per_day, now),
+            next_auto_top_up_at,
+            expected_monthly_cost: terms
+                .price_of(burn.per_month())
+                .unwrap_or_else(|| terms.money(i64::MAX)),
+        })
+    }
+
+    /// What other settings of the rule would have done over the last 90 days, had every charge succeeded at once and at today's
+    /// price.
+    pub async fn simulate(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        trial: &TrialSettings,
+    ) -> Result<Simulation, QueryError> {
+        require_to_see(actor, account_id)?;
+        let now = self.clock.now();
+        let (terms, minimum_minor) = self.rules.terms(account_id).await?;
+        let rule = RuleTerms::check(trial, terms, minimum_minor)?;
+        let wanted = now.plus_millis(-SIMULATED_DAYS * DAY);
+        let (is_exact, from) = match store::begin(&self.database, account_id, wanted, ONE_BY_ONE).await? {
+            None => (true, wanted),
+            Some(_) => {
+                let begin = store::begin(&self.database, account_id, wanted, MOST).await?;
+                (false, begin.map_or(wanted, |begin| begin.plus_millis(1)))
+            }
+        };
+        let log = &self.credit_log;
+        let before = Some(from.plus_millis(-1));
+        let opening = log.balance_at(&Actor::System, account_id, before, now).await?;
+        let (database, within) = (&self.database, (from, now));
+        let steps = if is_exact {
+            store::steps(database, account_id, within, trial.keeps_manual).await?
+        } else {
+            store::hours(database, account_id, within, &opening, trial.keeps_manual).await?
+        };
+        let mut replay = Replay::new(rule, opening.available());
+        // Before its first credits an account needs no top-up.
+        let has_begun = opening.sequence > 0;
+        let from = if has_begun {
+            replay.look(from);
+            from
+        } else {
+            steps.first().map_or(now, |step| step.at)
+        };
+        for step in steps {
+            replay.play(step);
+        }
+        Ok(Simulation {
+            from,
+            until: now,
+            is_exact,
+            replayed: replay.finish(now),
+        })
+    }
+
+    async fn burn(&self, account_id: AccountId, now: Timestamp) -> Result<Burn, Fault> {
+        let wanted = now.plus_millis(-i64::from(BURN_DAYS) * DAY);
+        let begin = store::begin(&self.database, account_id, wanted, MOST).await?;
+        let from = begin.map_or(wanted, |begin| begin.plus_millis(1));
+        let (first, used) = store::used_by_day(&self.database, account_id, (from, now)).await?;
+        let Some(first) = first else {
+            return Ok(Burn::NOTHING);
+        };
+        let days = (now.millis() - first.max(from).millis()).div_euclid(DAY) + 1;
+        let days = u16::try_from(days).unwrap_or(BURN_DAYS).clamp(1, BURN_DAYS);
+        Ok(Burn::of(&used, days))
+    }
+
+    async fn live_lots(&self, account_id: AccountId) -> Result<Vec<Lot>, QueryError> {
+        let all = PageRequest {
+            limit: u32::try_from(MAX_LOTS).unwrap_or(u32::MAX),
+            backward: false,
+            after: None,
+            before: None,
+        };
+        let page = self.lots.page(&Actor::System, account_id, false, &all).await?;
+        Ok(page.items.into_iter().map(|(_, lot)| lot).collect())
+    }
+}

@@ -1,0 +1,250 @@
+//! What an account had at a past instant, and what it was made up of.
+
+use async_graphql::{Context, Object};
+
+use super::entry::{CreditEntry, CreditEntryConnection};
+use super::session::Session;
+use super::usage::CreditUsage;
+use crate::domain::ledger::credit_log::{BalanceAt, CreditLogFilter, HoldAt, InstantRange, UsageGrouping};
+use crate::domain::ledger::model::Holder;
+use crate::graphql::connection::{PageArguments, connection, relay};
+use crate::graphql::context::scope;
+use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::scalars::Int64;
+use crate::graphql::top_up::TopUp;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::cursor::CursorScope;
+use crate::primitives::ids::AccountId;
+use crate::primitives::page::{PageRequest, SortOrder};
+
+/// There are fewer kinds of entries than that.
+const ALL_KINDS: u32 = 100;
+
+/// What an account had at a past instant, and what it was made up of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BalanceExplanation {
+    account_id: AccountId,
+    balance: BalanceAt,
+}
+
+/// What the account had at `at`, now where that is left out.
+pub(in crate::graphql) async fn explain_balance(
+    ctx: &Context<'_>,
+    account_id: AccountId,
+    at: Option<Timestamp>,
+) -> Option<Result<BalanceExplanation, ApiError>> {
+    nullable(async {
+        let scope = scope(ctx)?;
+        let log = &scope.services.credit_log;
+        let balance = log.balance_at(scope.actor(), account_id, at, scope.now()).await?;
+        Ok(Some(BalanceExplanation { account_id, balance }))
+    })
+    .await
+}
+
+impl BalanceExplanation {
+    /// The entries up to then, from an instant on if one is given.
+    fn filter(&self, since: Option<Timestamp>) -> CreditLogFilter {
+        CreditLogFilter {
+            occurred_at: Some(InstantRange {
+                from: since,
+                before: Some(self.balance.at.plus_millis(1)),
+            }),
+            ..CreditLogFilter::default()
+        }
+    }
+
+    fn list(&self, name: &str) -> CursorScope {
+        let account = self.account_id.number().to_string();
+        CursorScope::of(&[name, &account, &self.balance.at.millis().to_string()])
+    }
+}
+
+/// What an account had at a past instant: what `balance` said then, and what it was made up of. Of several changes within the same
+/// millisecond the last one counts.
+#[Object]
+impl BalanceExplanation {
+    /// The instant.
+    async fn at(&self) -> Timestamp {
+        self.balance.at
+    }
+
+    /// Sum of the credit log up to then.
+    async fn posted(&self) -> Credits {
+        self.balance.posted
+    }
+
+    /// Reserved then for booked sessions and disputed top-ups.
+    async fn held(&self) -> Credits {
+        self.balance.held
+    }
+
+    /// What could be booked with then: posted - held.
+    async fn available(&self) -> Credits {
+        self.balance.available()
+    }
+
+    /// Position of the last entry up to then. 0 before the first.
+    async fn sequence(&self) -> Int64 {
+        Int64(self.balance.sequence)
+    }
+
+    /// The last entry up to then: its balanceAfter is posted. Null before the first.
+    async fn last_entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
+        nullable(async {
+            let Some(entry_id) = self.balance.last_entry else {
+                return Ok(None);
+            };
+            let entry = scope(ctx)?.loaders.entry(self.account_id, entry_id).await?;
+            Ok(entry.map(CreditEntry::new))
+        })
+        .await
+    }
+
+    /// The entries up to then summed up by kind. Without since, their net amounts together are posted.
+    async fn totals(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only entries from this instant on; all when left out.")] since: Option<Timestamp>,
+    ) -> Option<Result<Vec<CreditUsage>, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let request = PageRequest {
+                limit: ALL_KINDS,
+                backward: false,
+                after: None,
+                before: None,
+            };
+            let (log, filter) = (&scope.services.credit_log, self.filter(since));
+            let groups = log
+                .usage(
+                    scope.actor(),
+                    self.account_id,
+                    &filter,
+                    &[UsageGrouping::Kind],
+                    None,
+                    &request,
+                )
+                .await?;
+            let groups = groups.items.into_iter();
+            Ok(Some(
+                groups
+                    .map(|(_, group)| CreditUsage::new(self.account_id, group))
+                    .collect(),
+            ))
+        })
+        .await
+    }
+
+    /// The entries up to then, newest first.
+    async fn entries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100; 20 when neither first nor last is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only items after this cursor of the same list.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor of the same list.")] before: Option<String>,
+    ) -> Option<Result<CreditEntryConnection, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let place = self.list("balance_entries");
+            let arguments = PageArguments {
+                first,
+                after,
+                last,
+                before,
+            };
+            let request = arguments.request(place)?;
+            let (log, filter) = (&scope.services.credit_log, self.filter(None));
+            let page = log
+                .page(
+                    scope.actor(),
+                    self.account_id,
+                    &filter,
+                    SortOrder::NewestFirst,
+                    &request,
+                )
+                .await?;
+            let page = relay(page, place, request.backward);
+            Ok(Some(CreditEntryConnection::new(page, self.account_id, filter)))
+        })
+        .await
+    }
+
+    /// What was reserved then and for what, those changed last first. Together they are held.
+    async fn holds(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor of the same list.")] after: Option<String>,
+    ) -> Option<Result<CreditHoldConnection, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let place = self.list("balance_holds");
+            let request = PageArguments::forward(first, after).request(place)?;
+            let log = &scope.services.credit_log;
+            let page = log
+                .holds_at(scope.actor(), self.account_id, self.balance.at, &request)
+                .await?;
+            let page = page.map(|hold| CreditHold {
+                account_id: self.account_id,
+                hold,
+            });
+            Ok(Some(CreditHoldConnection::new(relay(page, place, false))))
+        })
+        .await
+    }
+}
+
+/// What was reserved at a past instant for one session or disputed top-up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CreditHold {
+    account_id: AccountId,
+    hold: HoldAt,
+}
+
+/// What was reserved at a past instant for one session or disputed top-up.
+#[Object]
+impl CreditHold {
+    /// How many credits, at that time.
+    async fn credits(&self) -> Credits {
+        self.hold.credits
+    }
+
+    /// Since when it had been so many: when it was booked, disputed, or last changed.
+    async fn since(&self) -> Timestamp {
+        self.hold.since
+    }
+
+    /// The session, as it is now. Null where it is for a top-up.
+    async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
+        nullable(async {
+            let Holder::Session(id) = self.hold.holder else {
+                return Ok(None);
+            };
+            let session = scope(ctx)?.loaders.session(self.account_id, id).await?;
+            Ok(session.map(|session| Session::new(self.account_id, session)))
+        })
+        .await
+    }
+
+    /// The disputed top-up, as it is now. Null where it is for a session.
+    async fn top_up(&self, ctx: &Context<'_>) -> Option<Result<TopUp, ApiError>> {
+        nullable(async {
+            let Holder::TopUp(id) = self.hold.holder else {
+                return Ok(None);
+            };
+            let top_up = scope(ctx)?.loaders.top_up(self.account_id, id).await?;
+            Ok(top_up.map(TopUp::new))
+        })
+        .await
+    }
+}
+
+connection! {
+    /// A page of holds.
+    CreditHoldConnection, CreditHoldEdge of CreditHold
+}
