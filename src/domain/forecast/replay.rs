@@ -305,6 +305,7 @@ impl Replay {
             standing: AccountStatus::Active,
             available: self.available,
             card: Some(&self.card),
+            recent_declines: 0,
             credit_price: self.of.terms.credit_price,
             currency: self.of.terms.currency,
             minimum_minor: self.of.minimum_minor,
