@@ -4,6 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 source scripts/postgres.sh
+source scripts/python.sh
 
 unset LEDGERBELL_TEST_DATABASE_URL LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION
 strict=${LEDGERBELL_TEST_STRICT:-0}
@@ -110,11 +111,19 @@ live_clients() {
 }
 
 mail() {
-    if ! python3 -c 'import ensurepip' 2>/dev/null || ! command -v openssl >/dev/null; then
-        reason="python3 with venv, and openssl, are not installed"
+    if ! find_or_install_python || ! command -v openssl >/dev/null; then
+        reason=${python_reason:-"openssl is not installed"}
         return 64
     fi
     cargo build --locked --quiet && scripts/mail.sh
+}
+
+localstripe() {
+    if ! find_or_install_python; then
+        reason=$python_reason
+        return 64
+    fi
+    scripts/localstripe.sh
 }
 
 trap 'stop_postgres' EXIT
@@ -134,6 +143,8 @@ stage "audits of GraphQL over HTTP (npm graphql-http)" audit_http
 stage "sockets, with their reference client (npm graphql-ws)" live_clients sockets
 stage "event streams, with their reference client (npm graphql-sse)" live_clients event_streams
 stage "the example's helper beneath graphql-ws, urql and Apollo Client" live_clients live
+stage "the simulated gateway in Stripe's dialect, with the official SDK (npm stripe)" live_clients stripe
+stage "the client of Stripe against another stand-in (PyPI localstripe)" localstripe
 stage "mail through an SMTP server" mail
 
 printf '\n=== Summary after %s s\n' "$((SECONDS - started))"
