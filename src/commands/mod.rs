@@ -8,6 +8,7 @@ mod api_key;
 mod config;
 mod demo;
 mod healthcheck;
+mod metrics;
 mod migrate;
 mod schema;
 mod serve;
