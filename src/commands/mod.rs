@@ -9,6 +9,7 @@ mod config;
 mod demo;
 mod gateway;
 mod healthcheck;
+mod metrics;
 mod migrate;
 mod schema;
 mod serve;

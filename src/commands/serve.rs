@@ -14,6 +14,7 @@ use crate::http;
 use crate::primitives::clock::Clock;
 use crate::workers::Workers;
 
+use super::metrics::{self, Metrics};
 use super::{Ending, Failure, StopSignal, start_logging, stop_signal};
 
 /// Serve the API, and do what is due.
@@ -46,6 +47,7 @@ pub(super) async fn run(command: &Serve, settings: &Settings) -> Ending {
 /// A server that has its port, but does not answer yet.
 pub(super) struct Server {
     listener: TcpListener,
+    metrics: Metrics,
     url: String,
     told_to_stop: StopSignal,
 }
@@ -61,6 +63,7 @@ impl Server {
         let bound = listener.local_addr()?;
         Ok(Self {
             listener,
+            metrics: Metrics::bind(settings).await?,
             url: url_of(bound),
             told_to_stop: stop_signal()?,
         })
@@ -84,6 +87,7 @@ impl Server {
         let workers = Workers::start(app.services());
         let delivering = tokio::spawn(app.clone().keep_delivering(stop.clone()));
         let serving = tokio::spawn(http::serve(self.listener, door, stop.clone().cancelled_owned()));
+        let measuring = self.metrics.serve(app, stop.clone());
         let told = match ready() {
             Ok(()) => {
                 self.told_to_stop.await;
@@ -96,6 +100,7 @@ impl Server {
         let served = serving.await;
         workers.stop().await;
         delivering.await?;
+        metrics::end(measuring).await?;
         app.close().await?;
         told?;
         Ok(served??)

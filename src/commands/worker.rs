@@ -3,12 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::config::Settings;
 use crate::primitives::clock::Clock;
 use crate::workers::Workers;
 
+use super::metrics::{self, Metrics};
 use super::{Ending, start_logging, stop_signal};
 
 /// Do what is due, without serving.
@@ -18,12 +20,17 @@ pub(super) struct Worker {}
 pub(super) async fn run(_: &Worker, settings: &Settings) -> Ending {
     start_logging(settings);
     let told_to_stop = stop_signal()?;
+    let metrics = Metrics::bind(settings).await?;
     let app = App::open(settings, Clock::system()).await?;
     let workers = Workers::start(app.services());
+    let stop = CancellationToken::new();
+    let measuring = metrics.serve(&app, stop.clone());
     tracing::info!("working");
     told_to_stop.await;
     tracing::info!("stopping");
+    stop.cancel();
     workers.stop().await;
+    metrics::end(measuring).await?;
     app.close().await?;
     Ok(ExitCode::SUCCESS)
 }

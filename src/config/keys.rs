@@ -358,6 +358,14 @@ pub(super) const KEYS: &[Key] = &[
                 the built-in ones.",
     },
     Key {
+        path: "metrics.listen",
+        default: None,
+        form: Form::Text,
+        allowed: "an address and a port, such as 127.0.0.1:9464; port 0 takes any free one",
+        about: "Where Prometheus reads figures for operators, at /metrics. They are not for clients: listen where only your \
+                monitoring reaches. Nowhere when not set.",
+    },
+    Key {
         path: "log.level",
         default: Some("info"),
         form: Form::Text,

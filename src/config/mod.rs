@@ -71,6 +71,8 @@ pub struct Settings {
     pub mode: Mode,
     /// Where the HTTP server listens.
     pub listen: SocketAddr,
+    /// Where operators' figures are read; nowhere when `None`.
+    pub metrics_listen: Option<SocketAddr>,
     /// What links that clients follow begin with, without a slash at the end.
     pub public_url: Option<String>,
     /// Where files are kept.
@@ -276,6 +278,10 @@ impl Settings {
         Ok(Self {
             mode,
             listen: read.parse("listen")?,
+            metrics_listen: match read.text("metrics.listen")? {
+                Some(_) => Some(read.parse("metrics.listen")?),
+                None => None,
+            },
             public_url: read
                 .url("public_url", &["http://", "https://"])?
                 .map(|url| url.trim_end_matches('/').to_owned()),

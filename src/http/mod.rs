@@ -13,6 +13,7 @@ mod graphql;
 mod health;
 mod log;
 mod media;
+mod metrics;
 mod operation;
 mod origin;
 mod parameters;
@@ -47,6 +48,7 @@ use crate::graphql::{Caller, ExportLinks, Operation, Schema, rate_limited};
 use allowance::{Allowances, Payer};
 
 pub use allowance::Rate;
+pub use metrics::Metrics;
 pub use payment_page::Confirm;
 pub use seats::Seats;
 pub use server::serve;

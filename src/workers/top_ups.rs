@@ -13,6 +13,8 @@ use crate::primitives::clock::Timestamp;
 const AT_ONCE: u32 = 100;
 /// Between turns that leave nothing to do: how long a top-up waits at the most before its charge begins.
 const INTERVAL: Duration = Duration::from_millis(250);
+/// When a process first compares with the payment gateway: one that is started anew every day would never come to it otherwise.
+const RECONCILE_FIRST: Duration = Duration::from_mins(10);
 /// Between comparisons with the payment gateway.
 const RECONCILE_EVERY: Duration = Duration::from_hours(24);
 /// How far back they go.
@@ -56,13 +58,11 @@ impl TopUpWork {
         repeat(stop, "webhooks", async || services.webhooks.turn(AT_ONCE).await).await;
     }
 
-    /// Compares once a day until told to stop.
+    /// Compares soon, and then once a day, until told to stop.
     pub async fn reconcile(self, stop: CancellationToken) {
-        while stop
-            .run_until_cancelled(tokio::time::sleep(RECONCILE_EVERY))
-            .await
-            .is_some()
-        {
+        let mut pause = RECONCILE_FIRST;
+        while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+            pause = RECONCILE_EVERY;
             let since = days_before(self.services.clock.now());
             match self.services.reconciler.reconcile(since).await {
                 Ok(report) => tracing::info!(compared = report.compared, "compared with the payment gateway"),

@@ -195,6 +195,43 @@ async fn the_simulated_gateway_is_served_in_development_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn figures_are_served_where_a_setting_says_and_a_taken_port_is_told() {
+    let database = TestDatabase::make_empty().await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let mut serve = ledgerbell(&database);
+    serve
+        .env("LEDGERBELL_METRICS_LISTEN", &address)
+        .args(["demo", "--json", "--listen", "127.0.0.1:0"]);
+    let complaint = complain(&mut serve);
+    assert!(
+        complaint.contains(&address) && complaint.contains("metrics.listen"),
+        "{complaint}"
+    );
+    drop(taken);
+
+    let mut process = serve
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let mut line = String::new();
+    let out = process.stdout.as_mut().expect("standard output");
+    BufReader::new(out).read_line(&mut line).expect("a line");
+    let ready = serde_json::from_str(&line).expect("it is ready");
+    let demo = Demo { process, ready };
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let answer = client
+        .get(format!("http://{address}/metrics"))
+        .send()
+        .await
+        .expect("answers");
+    let text = answer.text().await.expect("a text");
+    assert!(text.contains("ledgerbell_postings_total"), "{text}");
+    assert!(demo.stop().0.success(), "it ends cleanly");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_demo_makes_another_key_when_the_one_it_remembers_is_gone() {
     let database = TestDatabase::make_empty().await;
     let demo = Demo::start(&database);

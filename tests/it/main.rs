@@ -15,6 +15,7 @@ mod harness;
 mod hostile;
 mod journey;
 mod live;
+mod metrics;
 mod migrations;
 mod notification;
 mod permissions;

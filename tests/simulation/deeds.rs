@@ -78,7 +78,7 @@ impl World {
     }
 
     pub(crate) async fn add_card(&mut self) {
-        let token = *self.dice.one_of(self.mood.tokens()).expect("a card");
+        let token = *self.dice.one_of(self.tokens()).expect("a card");
         let as_default = self.dice.below(2) == 0;
         let _ = self
             .cards
@@ -204,7 +204,10 @@ impl World {
         let Some(object) = self.dice.one_of(&objects) else {
             return;
         };
-        match self.dice.below(6) {
+        match self.dice.below(7) {
+            6 => {
+                self.gateway.pay_on_page(&object.id);
+            }
             0..=2 => {
                 // The customer looks at every page that is open.
                 let confirms = self.dice.below(3) > 0;

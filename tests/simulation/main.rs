@@ -26,8 +26,6 @@ use tokio::runtime::{Builder, Runtime};
 use checks::Tally;
 use world::World;
 
-/// Things that happen in one world.
-const STEPS: u64 = 60;
 /// Seeds that once showed a fault: always run.
 const OF_BEFORE: [u64; 0] = [];
 
@@ -78,7 +76,7 @@ fn live(template: &Path, name: &str, seed: u64) -> Life {
     std::fs::copy(template, &file).expect("copies");
     let life = runtime().block_on(async {
         let mut world = World::make(&file, seed).await;
-        let mut complaints = world.run(STEPS).await;
+        let mut complaints = world.run().await;
         let (tally, at_the_end) = checks::check(&world).await;
         complaints.extend(at_the_end);
         let trace = world.end().await;

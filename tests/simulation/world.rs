@@ -28,6 +28,9 @@ use crate::trace::Trace;
 use crate::unreliable::{Stall, Unreliable};
 use crate::watch::Watch;
 
+/// Things that happen in one world, and in some.
+const STEPS: u64 = 50;
+const MANY_STEPS: u64 = 240;
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 /// 2026-09-30T22:00:00Z: in Berlin, October begins.
@@ -40,6 +43,8 @@ pub(crate) enum Mood {
     Mixed,
     /// Banks say no, and the rule tries again, near its cap.
     Declining,
+    /// As before, and there is one card only.
+    Stubborn,
     /// The gateway does not answer, or answers late.
     Silent,
     /// Money goes back.
@@ -48,7 +53,7 @@ pub(crate) enum Mood {
 
 impl Mood {
     /// Cards that people add.
-    pub(crate) fn tokens(self) -> &'static [&'static str] {
+    fn tokens(self) -> &'static [&'static str] {
         match self {
             Self::Mixed => &[
                 "card_ok",
@@ -83,6 +88,7 @@ impl Mood {
                 "card_declines_once-4",
                 "card_ok",
             ],
+            Self::Stubborn => &["card_insufficient_funds"],
             Self::Silent => &[
                 "card_hang",
                 "card_unavailable",
@@ -175,7 +181,13 @@ impl World {
             owner: None,
         };
         let account_id = accounts.create(&Actor::System, new).await.expect("an account").id;
-        let moods = [Mood::Mixed, Mood::Declining, Mood::Silent, Mood::Returning];
+        let moods = [
+            Mood::Mixed,
+            Mood::Declining,
+            Mood::Stubborn,
+            Mood::Silent,
+            Mood::Returning,
+        ];
         let mood = *dice.one_of(&moods).expect("a mood");
         let gateway = SimulatedGateway::new(time());
         let unreliable = Unreliable::new(gateway.clone(), Dice::new(seed ^ 0xabcd));
@@ -207,8 +219,13 @@ impl World {
         }
     }
 
-    /// Lets so many things happen, in trouble, and then lets everything come to its end. Gives what was wrong on the way.
-    pub(crate) async fn run(&mut self, steps: u64) -> Vec<String> {
+    /// Cards that people add.
+    pub(crate) fn tokens(&self) -> &'static [&'static str] {
+        self.mood.tokens()
+    }
+
+    /// Lets things happen, in trouble, and then lets everything come to its end. Gives what was wrong on the way.
+    pub(crate) async fn run(&mut self) -> Vec<String> {
         self.add_card().await;
         self.set_rule(true).await;
         let worst = 40 * self.dice.below(8);
@@ -220,6 +237,7 @@ impl World {
             late: 300,
         };
         self.gateway.make_trouble(self.dice.below(u64::MAX), Some(chaos));
+        let steps = if self.dice.below(12) == 0 { MANY_STEPS } else { STEPS };
         for _ in 0..steps {
             self.clock.advance(Duration::from_millis(1 + self.dice.below(20_000)));
             self.step().await;
@@ -297,12 +315,13 @@ impl World {
             (Mood::Mixed, 0) | (Mood::Returning, 0..=1) => self.play_customer_or_bank(),
             (Mood::Mixed, _) | (Mood::Silent, 0..=1) => self.run_worker().await,
             (Mood::Declining, 0) => self.set_rule(true).await,
-            (Mood::Declining, 1) => {
+            (Mood::Stubborn, 0) => self.press_retry().await,
+            (Mood::Declining | Mood::Stubborn, 1) => {
                 let _ = self.rules.resume(&Actor::System, self.account_id).await;
                 self.spend().await;
             }
-            (Mood::Declining, 2) => self.run_worker().await,
-            (Mood::Declining, _) => {
+            (Mood::Declining | Mood::Stubborn, 2) => self.run_worker().await,
+            (Mood::Declining | Mood::Stubborn, _) => {
                 self.let_time_pass();
                 self.try_again().await;
             }

@@ -17,6 +17,7 @@ mod fault;
 pub(in crate::domain) mod gather;
 pub(in crate::domain) mod keyset;
 pub(in crate::domain) mod select;
+mod waiting;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -33,6 +34,7 @@ use tracing::Instrument;
 use super::fault::Fault;
 
 pub use fault::MayFault;
+pub use waiting::{MOST_COUNTED, Waiting};
 
 /// How often a transaction is run again that failed for a reason that passes.
 pub const RETRIES: u32 = 3;

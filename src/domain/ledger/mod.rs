@@ -42,7 +42,7 @@ use engine::{Engine, Poster};
 use model::{AccountHeader, Command, Origin, Policy, Refusal, Request};
 
 pub use balance::{Balance, Posted};
-pub use engine::EngineSettings;
+pub use engine::{EngineSettings, PostingTotals};
 pub use error::LedgerError;
 pub use locked::LockedAccount;
 pub use short::ShortAccounts;
@@ -142,6 +142,11 @@ impl Ledger {
         if matches!(result, Err(LedgerError::Refused(Refusal::InsufficientCredits { .. }))) {
             self.short.add(account_id);
         }
+    }
+
+    /// What the posting engine of this process has posted.
+    pub fn totals(&self) -> PostingTotals {
+        self.engine.totals()
     }
 
     /// Accounts in which something was refused for want of credits.

@@ -1,6 +1,6 @@
 //! Comparing what the gateway has with what we have: repairs what can be proven, and says what cannot.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
@@ -27,22 +27,65 @@ pub struct ReconcileReport {
     pub raised: Vec<String>,
 }
 
-/// Compares.
+/// What the comparisons of this process came to, in all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReconcileTotals {
+    /// Comparisons that came to their end.
+    pub runs: u64,
+    /// Comparisons that broke off, because the gateway or the database did not answer.
+    pub broken_off: u64,
+    /// Objects of the gateway that were compared.
+    pub compared: u64,
+    /// Top-ups that were set right.
+    pub repaired: u64,
+    /// What was left for somebody to look at.
+    pub raised: u64,
+    /// When the last one came to its end.
+    pub last_at: Option<Timestamp>,
+}
+
+/// Compares. Cloning shares what it has counted.
 #[derive(Clone, Debug)]
 pub struct Reconciler {
     desk: Desk,
     charging: Charging,
+    totals: Arc<Mutex<ReconcileTotals>>,
 }
 
 impl Reconciler {
     /// With the desk's gateway.
     pub fn new(desk: Desk) -> Self {
         let charging = Charging::new(desk.clone());
-        Self { desk, charging }
+        Self {
+            desk,
+            charging,
+            totals: Arc::default(),
+        }
+    }
+
+    /// What the comparisons of this process came to.
+    pub fn totals(&self) -> ReconcileTotals {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Compares everything that the gateway was asked to make since then.
     pub async fn reconcile(&self, since: Timestamp) -> Result<ReconcileReport, GatewayFault> {
+        let result = self.compare_all(since).await;
+        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        match &result {
+            Ok(report) => {
+                totals.runs += 1;
+                totals.compared += report.compared as u64;
+                totals.repaired += report.repaired.len() as u64;
+                totals.raised += report.raised.len() as u64;
+                totals.last_at = Some(self.desk.clock.now());
+            }
+            Err(_) => totals.broken_off += 1,
+        }
+        result
+    }
+
+    async fn compare_all(&self, since: Timestamp) -> Result<ReconcileReport, GatewayFault> {
         let mut report = ReconcileReport::default();
         let mut after = None;
         while report.compared < MOST {

@@ -29,6 +29,8 @@ const DEAR: &[(&str, &str, u64)] = &[
     ("BalanceExplanation", "totals", 100),
     ("CreditEntryConnection", "totals", 100),
     ("Member", "usage", 100),
+    // All attempts of the top-up, and the cards and declines of its account.
+    ("TopUp", "canRetry", 5),
 ];
 
 /// The schema of the schema, as far as it can be asked for in lists within lists, with the items that each counts for.

@@ -95,7 +95,7 @@ async fn f18_one_open_auto_top_up_per_account() {
 }
 
 #[tokio::test]
-async fn f28_the_cap_holds_with_what_is_in_flight_and_says_so() {
+async fn f27_f28_the_cap_holds_with_what_is_in_flight_and_says_so_until_the_next_month() {
     let app = TestApp::start().await;
     let buyer = Buyer::of(&app);
     buyer.add_card("card_ok").await;
@@ -417,4 +417,36 @@ async fn the_rule_never_buys_back_what_was_taken_back() {
     );
     buyer.accept("resumeAutoTopUp", RULE, json!({})).await;
     assert_eq!(buyer.rule().await["state"], "ACTIVE");
+}
+
+#[tokio::test]
+async fn f24_a_card_that_was_declined_15_times_is_not_tried_by_the_rule_either() {
+    let app = TestApp::start().await;
+    let buyer = Buyer::of(&app);
+    buyer.add_card("card_insufficient_funds").await;
+    buyer.switch_on("0", "10", None).await;
+    let attempts = async || -> usize {
+        let all = buyer.top_ups().await;
+        all.iter()
+            .map(|one| one["attempts"].as_array().map_or(0, Vec::len))
+            .sum()
+    };
+    for round in 1..=5 {
+        for pause in [1, 6, 24] {
+            app.settle().await;
+            app.advance(Duration::from_hours(pause));
+        }
+        assert_eq!(attempts().await, 3 * round);
+        assert_eq!(buyer.rule().await["pauseReason"], "REPEATED_DECLINES");
+        buyer.accept("resumeAutoTopUp", RULE, json!({})).await;
+    }
+    app.settle().await;
+    app.advance(Duration::from_hours(48));
+    app.settle().await;
+    assert_eq!(attempts().await, 15, "networks forbid more");
+    assert_eq!(buyer.outcomes().await[0], "NO_PAYMENT_METHOD");
+    // 30 days after the first declines there is room again.
+    app.advance(Duration::from_hours(25 * 24));
+    app.settle().await;
+    assert_eq!(attempts().await, 16);
 }

@@ -536,3 +536,51 @@ async fn what_nobody_can_find_out_is_ended_by_an_operator() {
         "once"
     );
 }
+
+#[tokio::test]
+async fn f08_whoever_closes_the_page_after_paying_is_credited_all_the_same() {
+    let app = TestApp::start().await;
+    let buyer = Buyer::of(&app);
+    let waiting = buyer.buy_with("card_authenticate", "10").await;
+    assert_eq!(waiting["status"], "REQUIRES_ACTION");
+    let object = waiting["attempts"][0]["gatewayReference"].as_str().expect("an object");
+    assert!(app.gateway().authenticate(object, true));
+    // Nobody calls: neither a browser that comes back, nor anybody who asks how it went.
+    app.settle().await;
+    assert_eq!(buyer.balance().await["posted"], "10");
+}
+
+#[tokio::test]
+async fn whether_a_page_of_top_ups_can_be_retried_takes_a_fixed_number_of_statements() {
+    let app = TestApp::start().await;
+    let buyer = Buyer::of(&app);
+    buyer.add_card("card_insufficient_funds").await;
+    let query = "{ account { topUps(first: 20) { nodes { canRetry attempts { number } } } } }";
+    let mut taken = Vec::new();
+    for up_to in [2, 8] {
+        for number in 0..up_to {
+            buyer.create("10", &format!("{up_to}-{number}")).await;
+        }
+        app.settle().await;
+        let before = app.app().database().statements();
+        let answer = buyer.client.query(query, json!({})).await;
+        taken.push(app.app().database().statements() - before);
+        let nodes = answer.at("/account/topUps/nodes").as_array().expect("a list").clone();
+        assert!(
+            nodes.len() >= up_to && nodes.iter().all(|node| node["canRetry"] == true),
+            "{nodes:?}"
+        );
+    }
+    assert_eq!(taken[0], taken[1]);
+    let one = "{ account { topUps(first: 1) { nodes { id } } } }";
+    let dear = "{ account { topUps(first: 1) { nodes { canRetry } } } }";
+    let cost = async |query: &str| {
+        let answer = buyer.client.query(query, json!({})).await;
+        answer.body["extensions"]["cost"]["requested"].as_i64().expect("a cost")
+    };
+    assert_eq!(
+        cost(dear).await - cost(one).await,
+        4,
+        "it reads more than a field that is there"
+    );
+}

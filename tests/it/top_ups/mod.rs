@@ -1,13 +1,13 @@
 //! Top-ups by the front door: bought, retried, called off, given back; cards; and the faults of systems that do this elsewhere.
 //!
-//! What of F1 to F34 has no test here: F16 is in `faults`; F17 cannot occur, for an account's identity is its number and its
-//! public id is taken apart again by a test in `primitives::ids`; F6's free purchases cannot occur, for what costs nothing is
-//! granted (`grantCredits`); F31's "refill that sets the balance" cannot occur, for the ledger has no command that sets one; F8
-//! cannot occur, for no client takes part in crediting; F11 cannot occur, for a posted entry never changes and every test ends with
-//! `verify`; F26 and the telling of F27 wait for alerts, which are not there yet: the reason, the decision and the pause are.
+//! Where each of F1 to F34 is kept out, if not here by its number: F9 (news in any order), F30 and F32 (any sequence of switches
+//! and edits) are properties of the pure core (`domain::top_up::model`), as are F19 and F28 besides their tests here; F16 is in
+//! `faults`; F17 is in `domain::member::tests` and `primitives::ids`; F26 and the telling of F10 and F27 belong to alerts, and their
+//! tests are in `notification`; what the decision and the pause say is here. Random failures of everything are the simulation.
 //!
-//! Random orders of news (F9) and of edits (F30) are properties of the pure core (`domain::top_up::model`), and random failures
-//! of everything are the simulation.
+//! What cannot occur, and has no test: F6's free purchases, for what costs nothing is granted (`grantCredits`); F31's "refill that
+//! sets the balance", for the ledger has no command that sets one, and its dead checkout sessions, for an object of the gateway is
+//! made only for an attempt that somebody, or a rule with consent, has asked for.
 
 mod auto;
 mod cards;

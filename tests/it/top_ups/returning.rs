@@ -257,3 +257,29 @@ async fn refunds_that_fail_count_beside_disputes_in_every_order() {
         );
     }
 }
+
+#[tokio::test]
+async fn f11_what_was_credited_stays_an_entry_and_what_undoes_it_is_another() {
+    let app = TestApp::start().await;
+    let buyer = Buyer::of(&app);
+    let paid = buyer.buy_with("card_fails_late", "10").await;
+    let entries = async || {
+        let query = "query($id: ID!) { node(id: $id) { ... on TopUp { entries { id amount balanceAfter kind } } } }";
+        let answer = buyer.client.query(query, json!({ "id": paid["id"] })).await;
+        answer.at("/node/entries").as_array().expect("a list").clone()
+    };
+    let before = entries().await;
+    assert_eq!((before.len(), &before[0]["amount"]), (1, &json!("10")));
+    app.advance(Duration::from_mins(2));
+    app.settle().await;
+    let after = entries().await;
+    assert_eq!(after[0], before[0], "never changed");
+    assert_eq!(
+        (after.len(), &after[1]["amount"], &after[1]["balanceAfter"]),
+        (2, &json!("-10"), &json!("0"))
+    );
+    let input = json!({ "topUpId": paid["id"], "idempotencyKey": "again" });
+    let (code, _) = buyer.refuse("retryTopUp", "topUp { id }", input).await;
+    assert_eq!(code, "TOP_UP_NOT_RETRYABLE", "it cannot be credited a second time");
+    assert_eq!(entries().await, after);
+}

@@ -134,6 +134,11 @@ impl SimulatedGateway {
         self.change(|state, now| state.authenticate(charge_id, confirms, now))
     }
 
+    /// The customer still has the page of a payment open, and pays there by another card. Tells whether that was possible.
+    pub fn pay_on_page(&self, charge_id: &str) -> bool {
+        self.change(|state, now| state.pay_on_page(charge_id, now))
+    }
+
     /// The operator gives money back at the gateway itself.
     pub fn refund_directly(&self, charge_id: &str, amount_minor: i64) -> bool {
         self.change(|state, now| {

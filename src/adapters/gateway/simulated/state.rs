@@ -314,6 +314,20 @@ impl State {
         true
     }
 
+    /// The customer pays what waits for a confirmation, whoever else thought that it had failed.
+    pub(super) fn pay_on_page(&mut self, id: &str, now: Timestamp) -> bool {
+        let charge_id = self.next_id("ch");
+        let is_open = self.intents.get(id).is_some_and(|intent| {
+            let may_be_paid = matches!(intent.status, IntentStatus::Unconfirmed | IntentStatus::RequiresAction);
+            // Nobody has such a page before a first confirmation has led there.
+            may_be_paid && !intent.confirm_keys.is_empty()
+        });
+        if is_open {
+            self.pay(id, charge_id, Behaviour::Pays, now);
+        }
+        is_open
+    }
+
     pub(super) fn cancel(&mut self, id: &str, now: Timestamp) -> Option<()> {
         let intent = self.intents.get_mut(id)?;
         if intent.is_open() {

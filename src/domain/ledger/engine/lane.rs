@@ -11,6 +11,7 @@ use crate::domain::fault::Fault;
 
 use super::EngineSettings;
 use super::batch::{AccountOutcome, AccountRequests, Poster};
+use super::counts::Counts;
 use super::queue::{AccountJobs, Answer, Queue};
 
 /// Posts what its queue gives, batch after batch.
@@ -18,6 +19,7 @@ pub(super) struct Lane {
     pub(super) queue: Arc<Queue>,
     poster: Arc<Poster>,
     bell: Arc<dyn Bell>,
+    counts: Arc<Counts>,
 }
 
 /// Runs a lane until its queue is closed and empty, starting it again whenever it dies.
@@ -38,11 +40,12 @@ pub(super) async fn keep_running(lane: Arc<Lane>) {
 }
 
 impl Lane {
-    pub(super) fn new(poster: Arc<Poster>, bell: Arc<dyn Bell>, settings: EngineSettings) -> Self {
+    pub(super) fn new(poster: Arc<Poster>, bell: Arc<dyn Bell>, counts: Arc<Counts>, settings: EngineSettings) -> Self {
         Self {
             queue: Arc::new(Queue::new(settings)),
             poster,
             bell,
+            counts,
         }
     }
 
@@ -59,7 +62,10 @@ impl Lane {
         while let Some(attempt) = work.pop_front() {
             let requests = Arc::new(attempt.requests);
             match self.poster.post(Arc::clone(&requests)).await {
-                Ok(outcomes) => self.answer(outcomes, attempt.answers),
+                Ok(outcomes) => {
+                    self.counts.note(&outcomes);
+                    self.answer(outcomes, attempt.answers);
+                }
                 Err(fault) if may_be_of_one_part(&fault, &attempt.answers) => {
                     tracing::error!(%fault, "a batch failed; its parts are tried alone");
                     for part in parts(&requests, attempt.answers).into_iter().rev() {

@@ -14,6 +14,7 @@
 //! same code through [`super::LockedAccount`].
 
 mod batch;
+mod counts;
 mod lane;
 mod queue;
 
@@ -31,7 +32,10 @@ use super::balance::Posted;
 use super::error::LedgerError;
 use super::model::Request;
 
+pub use counts::PostingTotals;
+
 pub(super) use batch::{Poster, begin, post_one};
+use counts::Counts;
 use lane::Lane;
 use queue::{Job, Queue};
 
@@ -69,17 +73,19 @@ impl EngineSettings {
 /// The lanes and their queues.
 pub(super) struct Engine {
     queues: Vec<Arc<Queue>>,
+    counts: Arc<Counts>,
     lanes: std::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Engine {
     /// Starts the lanes. They live until [`Self::shutdown`].
     pub(super) fn start(poster: &Arc<Poster>, bell: &Arc<dyn Bell>, settings: EngineSettings) -> Self {
-        let lanes: Vec<Arc<Lane>> = (0..settings.lanes.get())
-            .map(|_| Arc::new(Lane::new(Arc::clone(poster), Arc::clone(bell), settings)))
-            .collect();
+        let counts = Arc::<Counts>::default();
+        let lane = || Lane::new(Arc::clone(poster), Arc::clone(bell), Arc::clone(&counts), settings);
+        let lanes: Vec<Arc<Lane>> = (0..settings.lanes.get()).map(|_| Arc::new(lane())).collect();
         Self {
             queues: lanes.iter().map(|lane| Arc::clone(&lane.queue)).collect(),
+            counts,
             lanes: std::sync::Mutex::new(
                 lanes
                     .into_iter()
@@ -110,6 +116,11 @@ impl Engine {
             results.push(wait(answer).await);
         }
         Ok(results)
+    }
+
+    /// What the lanes have posted.
+    pub(super) fn totals(&self) -> PostingTotals {
+        self.counts.totals()
     }
 
     /// Takes nothing more in, serves what waits, and returns when the lanes have ended.

@@ -5,6 +5,7 @@
 
 mod attempts;
 mod auto_top_ups;
+mod figures;
 mod objects;
 mod payment_methods;
 mod refunds;
@@ -32,6 +33,7 @@ pub(super) use auto_top_ups::{
     decision, decisions_by_ids, decisions_keyset, due as due_rules, find as find_rule, insert_decision, last_decision,
     save as save_rule,
 };
+pub(super) use figures::figures;
 pub(super) use objects::{claim as claim_object, owner as object_owner};
 pub(super) use payment_methods::{
     all as payment_methods, by_ids as payment_methods_by_ids, customer, insert_customer, save as save_payment_method,

@@ -1,0 +1,36 @@
+//! How much of something waits, and since when: counted up to a bound, so that a look costs the same however much there is.
+
+use sea_orm::{ConnectionTrait as _, Statement, Value};
+
+use super::Database;
+use crate::domain::fault::Fault;
+use crate::primitives::clock::Timestamp;
+
+/// Rows that are counted at the most. Whoever has so many that wait needs no exact number.
+pub const MOST_COUNTED: u32 = 10_000;
+
+/// How much of something waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// How much, up to [`MOST_COUNTED`].
+    pub count: i64,
+    /// Since when the one has waited that has waited the longest.
+    pub since: Option<Timestamp>,
+}
+
+impl Database {
+    /// Counts the rows of `rows`, a query that gives a column `since`.
+    pub async fn waiting(&self, rows: &'static str) -> Result<Waiting, Fault> {
+        let sql = format!("SELECT COUNT(*) AS many, MIN(since) AS since FROM ({rows} LIMIT {MOST_COUNTED}) AS counted");
+        let statement = Statement::from_sql_and_values(self.backend(), sql, Vec::<Value>::new());
+        let row = self.read().query_one_raw(statement).await?;
+        let Some(row) = row else {
+            return Ok(Waiting::default());
+        };
+        let since: Option<i64> = row.try_get("", "since")?;
+        Ok(Waiting {
+            count: row.try_get("", "many")?,
+            since: since.map(Timestamp::from_millis),
+        })
+    }
+}

@@ -1,0 +1,48 @@
+//! Rows that are under way or wait, counted across accounts. A condition on the first column of a partial index makes both
+//! databases walk that index, which holds nothing that is over.
+
+use sea_orm::{ConnectionTrait as _, Statement, Value};
+
+use super::word;
+use crate::domain::database::{Database, MOST_COUNTED};
+use crate::domain::fault::Fault;
+use crate::domain::top_up::figures::TopUpFigures;
+use crate::domain::top_up::model::TopUpStatus;
+
+const UNKNOWN: &str =
+    "SELECT COALESCE(unknown_since, created_at) AS since FROM top_up_attempt WHERE due_at > 0 AND outcome = 'UNKNOWN'";
+const TRIED_AGAIN: &str = "SELECT next_attempt_at AS since FROM top_up WHERE next_attempt_at > 0";
+const REFUNDS: &str = "SELECT created_at AS since FROM top_up_refund WHERE due_at > 0";
+const WEBHOOKS: &str = "SELECT received_at AS since FROM webhook_inbox WHERE due_at > 0";
+const PARKED: &str = "SELECT received_at AS since FROM webhook_inbox WHERE status = 'PARKED' AND received_at > 0";
+
+/// Reads the figures.
+pub(in super::super) async fn figures(database: &Database) -> Result<TopUpFigures, Fault> {
+    Ok(TopUpFigures {
+        open: open(database).await?,
+        unknown: database.waiting(UNKNOWN).await?,
+        tried_again: database.waiting(TRIED_AGAIN).await?.count,
+        refunds: database.waiting(REFUNDS).await?,
+        webhooks: database.waiting(WEBHOOKS).await?,
+        parked: database.waiting(PARKED).await?,
+    })
+}
+
+async fn open(database: &Database) -> Result<Vec<(TopUpStatus, i64)>, Fault> {
+    let sql = format!(
+        "SELECT t.status AS status, COUNT(*) AS many FROM (
+             SELECT account_id, top_up_id FROM top_up_attempt WHERE due_at > 0 LIMIT {MOST_COUNTED}) AS a
+         JOIN top_up AS t ON t.account_id = a.account_id AND t.id = a.top_up_id GROUP BY t.status"
+    );
+    let statement = Statement::from_sql_and_values(database.backend(), sql, Vec::<Value>::new());
+    let rows = database.read().query_all_raw(statement).await?;
+    rows.iter()
+        .map(|row| {
+            let status: String = row.try_get("", "status")?;
+            Ok((
+                word(TopUpStatus::from_text, &status, "status")?,
+                row.try_get("", "many")?,
+            ))
+        })
+        .collect()
+}

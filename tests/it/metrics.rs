@@ -1,0 +1,187 @@
+//! Figures for operators: on a listener of their own, and true.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledgerbell::adapters::gateway::NoGateway;
+use ledgerbell::domain::event::SilentBell;
+use ledgerbell::domain::ledger::model::Policy;
+use ledgerbell::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
+use ledgerbell::domain::top_up::{Desk, TopUps};
+use ledgerbell::http::Metrics;
+use ledgerbell::primitives::clock::{Clock, Timestamp};
+use ledgerbell::primitives::credits::Credits;
+use reqwest::StatusCode;
+use sea_orm::ConnectionTrait as _;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::harness::TestApp;
+use crate::reading::ground::Ground;
+use crate::top_ups::Buyer;
+
+/// Where the figures of an app are read.
+struct Monitor {
+    url: String,
+    stop: CancellationToken,
+}
+
+impl Monitor {
+    async fn of(app: &TestApp) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/metrics", listener.local_addr().expect("an address"));
+        let stop = CancellationToken::new();
+        let metrics = Metrics::new(app.services().clone(), app.app().seats().clone());
+        tokio::spawn(metrics.serve(listener, stop.clone().cancelled_owned()));
+        Self { url, stop }
+    }
+
+    /// All figures by name and labels.
+    async fn read(&self) -> HashMap<String, i64> {
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let answer = client.get(&self.url).send().await.expect("answers");
+        assert_eq!(answer.status(), StatusCode::OK);
+        let kind = answer.headers()["content-type"].to_str().expect("a text").to_owned();
+        assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
+        figures(&answer.text().await.expect("a text"))
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn figures(text: &str) -> HashMap<String, i64> {
+    assert!(text.ends_with("# EOF\n"), "{text}");
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| {
+            let (name, value) = line.rsplit_once(' ').expect("a name and a value");
+            let name = name.strip_prefix("ledgerbell_").expect("our own");
+            (name.to_owned(), value.parse().expect("a whole number"))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn figures_say_what_was_posted_and_what_waits() {
+    let app = TestApp::start().await;
+    let monitor = Monitor::of(&app).await;
+    let before = monitor.read().await;
+    assert_eq!(before["unknown_attempts_waiting"], 0);
+    assert!(!before.contains_key("open_top_ups{status=\"PROCESSING\"}"));
+    assert!(!before.contains_key("reconciler_age_seconds"), "it never ran");
+
+    let buyer = Buyer::of(&app);
+    buyer.buy_with("card_hang", "10").await;
+    let input = json!({
+        "accountId": app.team.id(), "memberId": app.team.member.id(), "title": "Coaching", "credits": "4",
+        "startsAt": app.in_minutes(60), "endsAt": app.in_minutes(120), "idempotencyKey": "one",
+    });
+    let book = "mutation($input: BookSessionInput!) { bookSession(input: $input) { userErrors { code } } }";
+    let refused = app.platform.query(book, json!({ "input": input })).await.only_field();
+    assert_eq!(refused["userErrors"][0]["code"], "INSUFFICIENT_CREDITS");
+    app.top_up(10).await;
+    let booked = app.platform.query(book, json!({ "input": input })).await.only_field();
+    assert_eq!(booked["userErrors"], json!([]));
+
+    app.advance(Duration::from_mins(10));
+    let after = monitor.read().await;
+    let grown = |name: &str| after[name] - before[name];
+    assert_eq!((grown("postings_total"), grown("refusals_total")), (1, 1));
+    assert_eq!(grown("batches_total"), 2);
+    assert_eq!(after["open_top_ups{status=\"PROCESSING\"}"], 1);
+    assert_eq!(after["unknown_attempts_waiting"], 1);
+    assert_eq!(after["unknown_attempts_oldest_age_seconds"], 600);
+    assert_eq!(after["open_connections"], 0);
+
+    app.gateway().end_outage();
+    app.settle().await;
+    let settled = monitor.read().await;
+    assert_eq!(settled["unknown_attempts_waiting"], 0, "{settled:?}");
+    assert_eq!(settled["unknown_attempts_oldest_age_seconds"], 0);
+    assert!(!settled.contains_key("open_top_ups{status=\"PROCESSING\"}"));
+}
+
+#[tokio::test]
+async fn figures_say_what_webhooks_and_comparisons_came_to() {
+    let app = TestApp::start().await;
+    let monitor = Monitor::of(&app).await;
+    Buyer::of(&app).add_card("card_dies_after_charge").await;
+    Buyer::of(&app).create("10", "k").await;
+    let services = app.services();
+    services.charging.turn(10).await.expect("works");
+    app.app().deliver_messages().await.expect("kept");
+    assert!(monitor.read().await["webhooks_waiting"] > 0);
+
+    let since = app.clock.now().plus_millis(-86_400_000);
+    services.reconciler.reconcile(since).await.expect("compares");
+    app.advance(Duration::from_hours(1));
+    let figures = monitor.read().await;
+    assert_eq!(
+        (figures["reconciler_runs_total"], figures["reconciler_compared_total"]),
+        (1, 1)
+    );
+    assert_eq!(
+        figures["reconciler_repaired_total"], 1,
+        "it was charged, and nobody had noticed"
+    );
+    assert_eq!(figures["reconciler_age_seconds"], 3_600);
+    app.settle().await;
+    assert_eq!(monitor.read().await["webhooks_waiting"], 0);
+}
+
+#[tokio::test]
+async fn clients_do_not_reach_the_figures() {
+    let app = TestApp::start().await;
+    let answer = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let answer = answer.get(format!("{}/metrics", app.base())).send().await;
+    assert_eq!(answer.expect("answers").status(), StatusCode::NOT_FOUND);
+    let monitor = Monitor::of(&app).await;
+    let elsewhere = monitor.url.replace("/metrics", "/graphql");
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let answer = client.post(elsewhere).send().await.expect("answers");
+    assert_eq!(answer.status(), StatusCode::NOT_FOUND, "nor is there anything else");
+}
+
+/// However much is over, only what is open is walked over.
+#[tokio::test]
+async fn figures_are_read_by_indexes_of_open_work() {
+    let ground = Ground::sqlite().await;
+    let settings = LedgerSettings {
+        engine: EngineSettings::ONE_WRITER,
+        policy: Policy {
+            overage_limit: Credits::ZERO,
+        },
+    };
+    let clock = Clock::manual(Timestamp::from_millis(0));
+    let database = || ground.database.clone();
+    let bell = Arc::new(SilentBell);
+    let ledger = Ledger::start(database(), clock.clone(), Uuid::nil(), settings, bell);
+    let top_ups = TopUps::new(Desk::new(clock, database(), ledger, Arc::new(NoGateway)));
+    ground.take_asked();
+    top_ups.figures().await.expect("figures");
+    let asked = ground.take_asked();
+    assert_eq!(asked.len(), 6);
+    for mut statement in asked {
+        statement.sql = format!("EXPLAIN QUERY PLAN {}", statement.sql);
+        for row in ground
+            .database
+            .read()
+            .query_all_raw(statement.clone())
+            .await
+            .expect("explains")
+        {
+            let step: String = row.try_get("", "detail").expect("a detail");
+            let walks = ["SCAN top_up", "SCAN webhook_inbox"]
+                .iter()
+                .any(|walk| step.starts_with(walk));
+            assert!(!walks, "{step}\n{}", statement.sql);
+        }
+    }
+}
