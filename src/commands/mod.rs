@@ -161,7 +161,7 @@ async fn run(line: &CommandLine) -> Ending {
         Command::Worker(command) => worker::run(command, &given.load()?).await,
         Command::Migrate(command) => migrate::run(command, &given.load()?).await,
         Command::Verify(command) => verify::run(command, &given.load()?).await,
-        Command::Doctor(command) => doctor::run(command, given).await,
+        Command::Doctor(command) => Box::pin(doctor::run(command, given)).await,
         Command::TopUp(command) => top_up::run_top_up(command, &given.load()?).await,
         Command::Webhooks(command) => top_up::run_webhooks(command, &given.load()?).await,
         Command::Reconcile(command) => top_up::run_reconcile(command, &given.load()?).await,

@@ -39,7 +39,7 @@ pub(super) struct Doctor {
 
 pub(super) async fn run(command: &Doctor, given: &SettingsFlags) -> Ending {
     let report = match given.load() {
-        Ok(settings) => examine(&settings).await,
+        Ok(settings) => Box::pin(examine(&settings)).await,
         Err(wrong) => Report::of(vec![Check::failed(
             "settings",
             wrong.to_string(),
@@ -69,7 +69,7 @@ async fn examine(settings: &Settings) -> Report {
 
 /// A check that gives up after [`PATIENCE`].
 async fn within(name: &'static str, check: impl Future<Output = Check>) -> Check {
-    tokio::time::timeout(PATIENCE, check)
+    tokio::time::timeout(PATIENCE, Box::pin(check))
         .await
         .unwrap_or_else(|_| gave_up(name))
 }
