@@ -347,24 +347,24 @@ const SIMULATED_GATEWAY_FILE: &str = "simulated-gateway.json";
 
 type Gateway = (Option<SimulatedGateway>, Arc<dyn PaymentGateway>);
 
+/// The client of Stripe that the settings describe.
+pub(crate) fn stripe(settings: &Settings) -> Result<Stripe, StartError> {
+    let given = settings.gateway.stripe.as_ref().ok_or(StartError::NoStripeSettings)?;
+    let stripe = Stripe::new(StripeSettings {
+        base_url: given.url.clone(),
+        secret_key: given.secret_key.reveal().to_owned(),
+        publishable_key: given.publishable_key.clone(),
+        webhook_secret: given.webhook_secret.reveal().to_owned(),
+        return_url: given.return_url.clone(),
+        timeout: stripe::TIMEOUT,
+    });
+    stripe.map_err(|error| StartError::Stripe(error.to_string()))
+}
+
 fn open_gateway(settings: &Settings, clock: &Clock) -> Result<Gateway, StartError> {
     Ok(match settings.gateway.kind {
         GatewayKind::None => (None, Arc::new(NoGateway)),
-        GatewayKind::Stripe => {
-            let given = settings.gateway.stripe.as_ref().ok_or(StartError::NoStripeSettings)?;
-            let stripe = Stripe::new(StripeSettings {
-                base_url: given.url.clone(),
-                secret_key: given.secret_key.reveal().to_owned(),
-                publishable_key: given.publishable_key.clone(),
-                webhook_secret: given.webhook_secret.reveal().to_owned(),
-                return_url: given.return_url.clone(),
-                timeout: stripe::TIMEOUT,
-            });
-            (
-                None,
-                Arc::new(stripe.map_err(|error| StartError::Stripe(error.to_string()))?),
-            )
-        }
+        GatewayKind::Stripe => (None, Arc::new(stripe(settings)?)),
         GatewayKind::Simulated => {
             let file = settings.data_dir.join(SIMULATED_GATEWAY_FILE);
             let gateway = SimulatedGateway::open(clock.clone(), file)?;

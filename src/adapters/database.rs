@@ -77,25 +77,46 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<Database, OpenError
     }
 }
 
+/// As [`open`], to look and not to change anything: a SQLite database that is not there is not made.
+pub async fn open_to_read(url: &str, options: OpenOptions) -> Result<Database, OpenError> {
+    if !url.starts_with("sqlite:") {
+        return open(url, options).await;
+    }
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(OpenError::InMemory);
+    }
+    let reader = sqlite_pool(url, options.readers.max(1), Access::LookOnly, options).await?;
+    Ok(Database::new(reader.clone(), reader).counting_statements())
+}
+
+/// What a connection to SQLite may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Write,
+    Read,
+    /// Read a database that is there, as it is.
+    LookOnly,
+}
+
 async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database, OpenError> {
     if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(OpenError::InMemory);
     }
     // The writer comes first: it makes the file and switches it to write-ahead logging, which readers cannot.
-    let writer = sqlite_pool(url, 1, false, options).await?;
+    let writer = sqlite_pool(url, 1, Access::Write, options).await?;
     let version = sqlite_version(&writer).await?;
     let parts: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
     if !matches!(parts[..], [major, minor, patch, ..] if (major, minor, patch) >= OLDEST_SQLITE) {
         return Err(OpenError::OldSqlite { found: version });
     }
-    let reader = sqlite_pool(url, options.readers.max(1), true, options).await?;
+    let reader = sqlite_pool(url, options.readers.max(1), Access::Read, options).await?;
     Ok(Database::new(writer, reader).counting_statements())
 }
 
 async fn sqlite_pool(
     url: &str,
     connections: u32,
-    read_only: bool,
+    access: Access,
     options: OpenOptions,
 ) -> Result<DatabaseConnection, DbErr> {
     let mut connect = common(url, options);
@@ -106,8 +127,12 @@ async fn sqlite_pool(
         .idle_timeout(None)
         .max_lifetime(None)
         .map_sqlx_sqlite_opts(move |sqlite| {
+            let sqlite = if access == Access::LookOnly {
+                sqlite.create_if_missing(false)
+            } else {
+                sqlite.pragma("journal_mode", "WAL")
+            };
             sqlite
-                .pragma("journal_mode", "WAL")
                 // NORMAL may lose committed work when the power fails.
                 .pragma("synchronous", "FULL")
                 .pragma("foreign_keys", "ON")
@@ -115,7 +140,7 @@ async fn sqlite_pool(
                 .pragma("cache_size", "-16000")
                 .pragma("temp_store", "MEMORY")
                 .pragma("journal_size_limit", "67108864")
-                .pragma("query_only", if read_only { "ON" } else { "OFF" })
+                .pragma("query_only", if access == Access::Write { "OFF" } else { "ON" })
         });
     SqlxSqliteConnector::connect(connect).await
 }
@@ -172,8 +197,33 @@ fn common(url: &str, options: OpenOptions) -> ConnectOptions {
 
 /// Whether the schema lacks a migration that this version needs.
 pub async fn migrations_are_pending(database: &Database) -> Result<bool, Fault> {
-    let pending = Migrator::get_pending_migrations_read_only(database.read()).await?;
-    Ok(!pending.is_empty())
+    Ok(pending_migrations(database).await? > 0)
+}
+
+/// How many migrations the schema lacks that this version needs.
+pub async fn pending_migrations(database: &Database) -> Result<usize, Fault> {
+    Ok(Migrator::get_pending_migrations_read_only(database.read()).await?.len())
+}
+
+/// That the database answers, and which it is.
+pub async fn answers(database: &Database) -> Result<&'static str, Fault> {
+    let statement = Statement::from_string(database.backend(), "SELECT 1");
+    database.read().query_one_raw(statement).await?;
+    Ok(match database.backend() {
+        DbBackend::Sqlite => "SQLite",
+        _ => "Postgres",
+    })
+}
+
+/// The database server's own time in milliseconds since 1970; `None` where it goes by this machine's.
+pub async fn time(database: &Database) -> Result<Option<i64>, Fault> {
+    if database.backend() == DbBackend::Sqlite {
+        return Ok(None);
+    }
+    let sql = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS millis";
+    let statement = Statement::from_string(database.backend(), sql);
+    let row = database.read().query_one_raw(statement).await?;
+    Ok(row.map(|row| row.try_get("", "millis")).transpose()?)
 }
 
 /// Applies the migrations that are missing, all or none of them. Instances that start together take turns.

@@ -2,6 +2,7 @@
 
 pub mod bus;
 pub mod database;
+pub mod disk;
 pub mod gateway;
 pub mod key_set;
 pub mod mailer;

@@ -7,6 +7,7 @@
 mod api_key;
 mod config;
 mod demo;
+mod doctor;
 mod gateway;
 mod healthcheck;
 mod metrics;
@@ -56,6 +57,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Recompute every account's sums, chains, hashes, lots and holds. Exits 1 if anything does not match.
     Verify(verify::Verify),
+    /// Look at everything that this installation depends on, and say what to do. Changes nothing.
+    Doctor(doctor::Doctor),
     /// End top-ups whose outcome nobody can find out any more.
     TopUp(top_up::TopUp),
     /// Deal again with webhooks that were given up.
@@ -162,6 +165,7 @@ async fn run(line: &CommandLine) -> Ending {
         Command::Worker(command) => worker::run(command, &given.load()?).await,
         Command::Migrate(command) => migrate::run(command, &given.load()?).await,
         Command::Verify(command) => verify::run(command, &given.load()?).await,
+        Command::Doctor(command) => Box::pin(doctor::run(command, given)).await,
         Command::TopUp(command) => top_up::run_top_up(command, &given.load()?).await,
         Command::Webhooks(command) => top_up::run_webhooks(command, &given.load()?).await,
         Command::Reconcile(command) => top_up::run_reconcile(command, &given.load()?).await,

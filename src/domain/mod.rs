@@ -3,6 +3,7 @@
 //! One room a domain; in each, only `mod.rs` is public. The shells (graphql, http, workers, commands) call use cases here and
 //! nothing below them.
 
+pub mod backlog;
 pub mod database;
 pub mod event;
 pub mod fault;

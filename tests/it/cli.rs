@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, TestDatabase};
 
-const SECRET: &str = "0123456789012345678901234567890123456789";
+pub(crate) const SECRET: &str = "0123456789012345678901234567890123456789";
 
 /// The executable on a database of its own, in development mode, with nothing of the tester's environment.
-fn ledgerbell(database: &TestDatabase) -> Command {
+pub(crate) fn ledgerbell(database: &TestDatabase) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ledgerbell"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LEDGERBELL_")) {
         command.env_remove(name);

@@ -6,6 +6,7 @@ mod api_ledger;
 mod api_member;
 mod chaos;
 mod cli;
+mod doctor;
 mod door;
 mod faults;
 mod gateway;

@@ -5,4 +5,4 @@
 
 mod postgres;
 
-pub use postgres::PostgresBell;
+pub use postgres::{PostgresBell, hear};

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgListener};
 use sea_orm::sqlx::{self, Connection as _};
@@ -19,6 +19,10 @@ use crate::domain::event::{Bell, Hub};
 use crate::primitives::ids::AccountId;
 
 const CHANNEL: &str = "ledgerbell_event";
+/// For trying out whether a bell is heard.
+const TRIAL_CHANNEL: &str = "ledgerbell_trial";
+/// A bell that takes longer to be heard is not heard.
+const HEARD_WITHIN: Duration = Duration::from_secs(2);
 /// What is rung within this time goes together.
 const GATHERED: Duration = Duration::from_millis(10);
 /// The longest text of one NOTIFY, in bytes; Postgres refuses 8,000.
@@ -71,6 +75,27 @@ impl PostgresBell {
                 abort.abort();
             }
         }
+    }
+}
+
+/// How long a NOTIFY takes to be heard by a LISTEN, on a channel that nobody else listens to. Gives the reason where it is not heard.
+pub async fn hear(url: &str) -> Result<Duration, String> {
+    let reason = |error: sqlx::Error| error.to_string();
+    let mut listener = PgListener::connect(url).await.map_err(reason)?;
+    listener.listen(TRIAL_CHANNEL).await.map_err(reason)?;
+    let options = PgConnectOptions::from_str(url).map_err(reason)?;
+    let mut ringer = PgConnection::connect_with(&options).await.map_err(reason)?;
+    let began = Instant::now();
+    let told = sqlx::query("SELECT pg_notify($1, '')")
+        .bind(TRIAL_CHANNEL)
+        .execute(&mut ringer);
+    told.await.map_err(reason)?;
+    let heard = tokio::time::timeout(HEARD_WITHIN, listener.recv()).await;
+    // Nothing is lost with this connection.
+    let _ = ringer.close().await;
+    match heard {
+        Ok(heard) => heard.map(|_| began.elapsed()).map_err(reason),
+        Err(_) => Err(format!("nothing came within {} seconds", HEARD_WITHIN.as_secs())),
     }
 }
 

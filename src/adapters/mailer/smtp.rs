@@ -40,6 +40,15 @@ impl SmtpMailer {
         Ok(Self { transport, sender })
     }
 
+    /// Connects and signs in, and sends nothing. Gives the reason where that does not work.
+    pub async fn probe(&self) -> Result<(), String> {
+        match self.transport.test_connection().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("it does not answer as a mail system does".to_owned()),
+            Err(error) => Err(in_words(&error)),
+        }
+    }
+
     async fn hand_over(&self, mail: &Mail) -> Result<(), MailError> {
         let message = self.sender.message(mail)?;
         match tokio::time::timeout(MAIL_TIMEOUT, self.transport.send(message)).await {
@@ -56,13 +65,18 @@ impl Mailer for SmtpMailer {
     }
 }
 
-fn refused(error: &lettre::transport::smtp::Error) -> MailError {
+fn in_words(error: &lettre::transport::smtp::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         text = format!("{text}: {inner}");
         cause = inner.source();
     }
+    text
+}
+
+fn refused(error: &lettre::transport::smtp::Error) -> MailError {
+    let text = in_words(error);
     match error.status() {
         Some(code) if is_about_recipient(code) => MailError::Rejected(text),
         _ => MailError::Deferred(text),

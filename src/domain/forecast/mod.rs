@@ -172,12 +172,14 @@ impl Forecasts {
         let (terms, minimum_minor) = self.rules.terms(account_id).await?;
         let rule = RuleTerms::check(trial, terms, minimum_minor)?;
         let wanted = now.plus_millis(-SIMULATED_DAYS * DAY);
-        let (is_exact, from) = match store::begin(&self.database, account_id, wanted, ONE_BY_ONE).await? {
-            None => (true, wanted),
-            Some(_) => {
-                let begin = store::begin(&self.database, account_id, wanted, MOST).await?;
-                (false, begin.map_or(wanted, |begin| begin.plus_millis(1)))
-            }
+        let is_exact = store::begin(&self.database, account_id, wanted, ONE_BY_ONE)
+            .await?
+            .is_none();
+        let from = if is_exact {
+            wanted
+        } else {
+            let begin = store::begin(&self.database, account_id, wanted, MOST).await?;
+            begin.map_or(wanted, |begin| begin.plus_millis(1))
         };
         let log = &self.credit_log;
         let before = Some(from.plus_millis(-1));

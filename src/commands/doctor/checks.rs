@@ -1,0 +1,323 @@
+//! What is looked at, one function a check.
+
+use std::path::Path;
+use std::time::Instant;
+
+use crate::adapters::bus;
+use crate::adapters::database;
+use crate::adapters::disk::{self, Room};
+use crate::adapters::key_set::HttpKeySet;
+use crate::adapters::mailer::{Sender, SmtpMailer};
+use crate::app;
+use crate::config::{DEMO_SECRET, GatewayKind, Mode, Secret, Settings};
+use crate::domain::backlog::{self, MOST_COUNTED, Queue};
+use crate::domain::database::Database;
+use crate::domain::fault::Fault;
+use crate::domain::member::KeySetSource as _;
+use crate::domain::top_up::gateway::{GatewayError, PaymentGateway as _};
+use crate::primitives::clock::{Clock, Timestamp};
+
+use super::gave_up;
+use super::report::Check;
+
+/// Work that has been due for so long should be looked at, and for so long is not being done; in milliseconds.
+const LATE: (i64, i64) = (60_000, 600_000);
+/// A clock that is off by so much should be looked at, and by so much spoils tokens and signatures; in milliseconds.
+const SKEWED: (i64, i64) = (1_000, 30_000);
+/// Room on the disk below which it should be looked at, and below which it is about to be full; in bytes.
+const CRAMPED: (u64, u64) = (1 << 30, 100 << 20);
+
+pub(super) fn settings(settings: &Settings) -> Check {
+    match settings.mode {
+        Mode::Production => Check::ok("settings", "production"),
+        Mode::Development => Check::warned(
+            "settings",
+            "development mode: `ledgerbell token` signs anybody in",
+            "set mode = \"production\" where others rely on it",
+        ),
+    }
+}
+
+/// Which secrets are in use, by what is known of them and never by what they are.
+pub(super) fn secrets(settings: &Settings) -> Check {
+    let is_demo = |secret: &Secret| secret.reveal() == DEMO_SECRET;
+    let jwt = settings.auth.jwt_secret.as_ref();
+    let mut wrong = Vec::new();
+    if is_demo(&settings.secret) {
+        wrong.push("secret is the demo secret, which everybody knows");
+    }
+    if jwt.is_some_and(is_demo) {
+        wrong.push("auth.jwt_secret is the demo secret: anybody can sign in as anybody");
+    } else if jwt == Some(&settings.secret) {
+        wrong.push("secret and auth.jwt_secret are the same: who learns one has both");
+    }
+    let stripe = settings.gateway.stripe.as_ref();
+    let is_test = stripe.is_some_and(|stripe| stripe.secret_key.reveal().contains("_test_"));
+    if is_test && settings.mode == Mode::Production {
+        wrong.push("the secret key of Stripe is one for tests: nobody is really charged");
+    }
+    if wrong.is_empty() {
+        let sign_in = match (jwt, &settings.auth.jwks_url) {
+            (Some(_), Some(_)) => "members sign in by a shared secret or the issuer's keys",
+            (Some(_), None) => "members sign in by a shared secret",
+            (None, _) => "members sign in by the issuer's keys",
+        };
+        return Check::ok("secrets", format!("own ones; {sign_in}"));
+    }
+    Check::warned(
+        "secrets",
+        wrong.join("; "),
+        "set secrets of your own, such as `openssl rand -hex 32` makes",
+    )
+}
+
+/// That the database answers, and how soon.
+pub(super) async fn answers(database: &Database) -> Check {
+    let began = Instant::now();
+    match database::answers(database).await {
+        Ok(kind) => Check::ok(
+            "database",
+            format!("{kind} answers in {} ms", began.elapsed().as_millis()),
+        ),
+        Err(fault) => fault_of("database", &fault, "see whether the database is healthy"),
+    }
+}
+
+fn fault_of(name: &'static str, fault: &Fault, advice: &str) -> Check {
+    Check::failed(name, fault.to_string(), advice)
+}
+
+/// How far this machine's clock and the database's are apart.
+pub(super) async fn clock(database: &Database, clock: &Clock) -> Check {
+    let before = clock.now().millis();
+    let server = match database::time(database).await {
+        Ok(Some(server)) => server,
+        Ok(None) => return Check::ok("clock", "the database goes by this machine's clock"),
+        Err(fault) => return fault_of("clock", &fault, "see whether the database is healthy"),
+    };
+    // Its answer was made somewhere in between.
+    let (early, late) = (before - server, server - clock.now().millis());
+    let skew = early.max(late).max(0);
+    let message = format!("this machine and the database are {skew} ms apart");
+    let advice = "let both go by a time service (NTP): tokens, webhooks and expiries depend on it";
+    match skew {
+        skew if skew >= SKEWED.1 => Check::failed("clock", message, advice),
+        skew if skew >= SKEWED.0 => Check::warned("clock", message, advice),
+        _ => Check::ok("clock", message),
+    }
+}
+
+pub(super) async fn migrations(database: &Database) -> Check {
+    let newer = "run the version of ledgerbell that has migrated this database, or a newer one";
+    match database::pending_migrations(database).await {
+        Ok(0) => Check::ok("migrations", "the schema is up to date"),
+        Ok(count) => Check::failed(
+            "migrations",
+            format!("{count} migrations are missing"),
+            "run `ledgerbell migrate`",
+        ),
+        Err(fault) => fault_of("migrations", &fault, newer),
+    }
+}
+
+/// Each kind of work that workers do: how much of it is due, and since when.
+pub(super) async fn work(database: &Database, now: Timestamp) -> Vec<Check> {
+    match tokio::time::timeout(super::PATIENCE, backlog::queues(database, now)).await {
+        Ok(Ok(queues)) => queues.iter().map(|queue| lag(queue, now)).collect(),
+        Ok(Err(fault)) => vec![fault_of("work", &fault, "see whether the database is healthy")],
+        Err(_) => vec![gave_up("work")],
+    }
+}
+
+fn lag(queue: &Queue, now: Timestamp) -> Check {
+    let late = queue.lag(now);
+    let count = if queue.waiting >= MOST_COUNTED {
+        format!("{MOST_COUNTED} or more")
+    } else {
+        queue.waiting.to_string()
+    };
+    if queue.waiting == 0 {
+        return Check::ok(queue.name, "nothing waits");
+    }
+    let message = format!("{count} {}, the oldest for {} s", queue.what, late / 1_000);
+    let advice =
+        "see whether `ledgerbell serve` or `ledgerbell worker` runs and what it logs; more of them share the work";
+    match late {
+        late if late >= LATE.1 => Check::failed(queue.name, message, advice),
+        late if late >= LATE.0 => Check::warned(queue.name, message, advice),
+        _ => Check::ok(queue.name, message),
+    }
+}
+
+/// What no worker will get done by itself.
+pub(super) async fn stuck(database: &Database, now: Timestamp) -> Check {
+    let stuck = match backlog::stuck(database, now).await {
+        Ok(stuck) => stuck,
+        Err(fault) => return fault_of("stuck", &fault, "see whether the database is healthy"),
+    };
+    let mut found = Vec::new();
+    let mut advice = Vec::new();
+    if stuck.parked_webhooks > 0 {
+        found.push(format!("{} webhooks were given up", stuck.parked_webhooks));
+        advice.push("`ledgerbell webhooks replay` deals with them again");
+    }
+    if stuck.unsettled_charges > 0 {
+        found.push(format!(
+            "of {} charges nobody knows for a day what came of them",
+            stuck.unsettled_charges
+        ));
+        advice.push("look them up at the payment gateway, then `ledgerbell top-up settle`");
+    }
+    if stuck.lost_mails > 0 {
+        found.push(format!(
+            "{} mails were taken up by a sender that is gone",
+            stuck.lost_mails
+        ));
+        advice.push("a running worker takes them up again by itself");
+    }
+    if found.is_empty() {
+        return Check::ok("stuck", "nothing is");
+    }
+    Check::warned("stuck", found.join("; "), advice.join("; "))
+}
+
+/// Whether the payment gateway answers and knows us.
+pub(super) async fn gateway(settings: &Settings) -> Check {
+    let is_production = settings.mode == Mode::Production;
+    match settings.gateway.kind {
+        GatewayKind::None if is_production => Check::warned(
+            "gateway",
+            "none is set: nobody can buy credits here",
+            "set gateway.kind if anybody should",
+        ),
+        GatewayKind::None => Check::ok("gateway", "none is set: nobody can buy credits here"),
+        GatewayKind::Simulated if is_production => Check::failed(
+            "gateway",
+            "the simulated one gives credits for no money",
+            "set gateway.kind = \"stripe\" or \"none\"",
+        ),
+        GatewayKind::Simulated => Check::ok("gateway", "the simulated one, which moves no money"),
+        GatewayKind::Stripe => stripe(settings).await,
+    }
+}
+
+async fn stripe(settings: &Settings) -> Check {
+    let stripe = match app::stripe(settings) {
+        Ok(stripe) => stripe,
+        Err(error) => return Check::failed("gateway", error.to_string(), "mend the settings of gateway.stripe"),
+    };
+    let began = Instant::now();
+    match stripe.list_charges(Clock::system().now(), None).await {
+        Ok(_) => Check::ok(
+            "gateway",
+            format!("Stripe answers in {} ms", began.elapsed().as_millis()),
+        ),
+        Err(GatewayError::Unknown(detail)) => Check::failed(
+            "gateway",
+            format!("Stripe does not answer: {detail}"),
+            "see whether it is reachable from this machine; charges wait and are made later",
+        ),
+        Err(GatewayError::Refused { detail, .. }) => Check::failed(
+            "gateway",
+            format!("Stripe refuses: {detail}"),
+            "see whether gateway.stripe.secret_key is right and may list payment intents",
+        ),
+        Err(GatewayError::NotFound) => Check::failed(
+            "gateway",
+            "what answers for Stripe does not know its API",
+            "see whether gateway.stripe.url is right",
+        ),
+    }
+}
+
+/// Whether the mail system takes us in. Nothing is sent.
+pub(super) async fn mail(settings: &Settings) -> Check {
+    let sender = match Sender::parse(&settings.mail.from) {
+        Ok(sender) => sender,
+        Err(error) => return Check::failed("mail", format!("mail.from {error}"), "mend mail.from"),
+    };
+    let Some(url) = &settings.mail.smtp_url else {
+        let message = "no mail.smtp_url is set: mails are written as files, and nobody gets them";
+        return match settings.mode {
+            Mode::Production => Check::warned("mail", message, "set mail.smtp_url"),
+            Mode::Development => Check::ok("mail", message),
+        };
+    };
+    let began = Instant::now();
+    let probed = match SmtpMailer::new(url.reveal(), sender) {
+        Ok(mailer) => mailer.probe().await,
+        Err(error) => Err(format!("mail.smtp_url {error}")),
+    };
+    match probed {
+        Ok(()) => Check::ok(
+            "mail",
+            format!("the mail system answers in {} ms", began.elapsed().as_millis()),
+        ),
+        Err(reason) => Check::failed(
+            "mail",
+            format!("the mail system does not take us in: {reason}"),
+            "see whether host, port, TLS and password in mail.smtp_url are right; mails wait for a day",
+        ),
+    }
+}
+
+/// Whether the keys by which tokens are checked can be had.
+pub(super) async fn issuer(settings: &Settings) -> Check {
+    let Some(url) = &settings.auth.jwks_url else {
+        return Check::ok("issuer", "none: tokens are signed with a shared secret");
+    };
+    let advice = "see whether auth.jwks_url is right and reachable: nobody new can sign in without";
+    let fetched = match HttpKeySet::new(url) {
+        Ok(key_set) => key_set.fetch().await,
+        Err(error) => return Check::failed("issuer", format!("auth.jwks_url {error}"), advice),
+    };
+    match fetched {
+        Ok(_) => Check::ok("issuer", "its keys can be fetched"),
+        Err(fault) => fault_of("issuer", &fault, advice),
+    }
+}
+
+/// Whether servers hear of each other's events.
+pub(super) async fn bell(settings: &Settings) -> Check {
+    let url = settings.database.url.reveal();
+    if url.starts_with("sqlite:") {
+        return Check::ok("bell", "one process on this machine needs none");
+    }
+    if !settings.rings_others {
+        return Check::ok("bell", "off: other servers find events within half a second");
+    }
+    match bus::hear(url).await {
+        Ok(took) => Check::ok("bell", format!("LISTEN hears a NOTIFY after {} ms", took.as_millis())),
+        Err(reason) => Check::warned(
+            "bell",
+            format!("LISTEN hears no NOTIFY: {reason}"),
+            "events are found by polling meanwhile; a pooler in transaction mode cannot LISTEN, so give a direct connection",
+        ),
+    }
+}
+
+/// Room for files.
+pub(super) fn disk(directory: &Path) -> Check {
+    let shown = directory.display();
+    match disk::room(directory) {
+        Ok(Some(Room { free, is_writable })) => {
+            let message = format!("{shown} has {} MiB left", free >> 20);
+            if !is_writable {
+                let advice = "let the user that runs ledgerbell write there";
+                return Check::failed("disk", format!("{shown} cannot be written to"), advice);
+            }
+            let advice = "make room: without any, nothing can be posted on SQLite";
+            match free {
+                free if free < CRAMPED.1 => Check::failed("disk", message, advice),
+                free if free < CRAMPED.0 => Check::warned("disk", message, advice),
+                _ => Check::ok("disk", message),
+            }
+        }
+        Ok(None) => Check::ok("disk", "not looked at on this system"),
+        Err(error) => Check::failed(
+            "disk",
+            format!("{shown}: {error}"),
+            "make the directory, or set data_dir to one that is there",
+        ),
+    }
+}

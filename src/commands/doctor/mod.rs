@@ -1,0 +1,127 @@
+//! `ledgerbell doctor`: what is wrong with this installation, and what to do about it.
+//!
+//! It looks and changes nothing, so it may be run on a production system at any time, beside servers or without them. Each check is
+//! bounded in time and one line of the report. What it prints names settings and never secrets.
+//!
+//! Exits 0 when all is well, 1 when something should be looked at, 2 when something does not work.
+
+mod checks;
+mod report;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::adapters::database::{self, OpenOptions};
+use crate::config::Settings;
+use crate::domain::database::Database;
+use crate::primitives::clock::Clock;
+
+use super::{Ending, SettingsFlags, say};
+
+use report::{Check, Report};
+
+/// No check takes longer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Connections that it takes from what the database has to give.
+const CONNECTIONS: u32 = 2;
+
+/// Look at the database, workers, payment gateway, mail and disk, and say what to do. Changes nothing. Exits 0 when all is well, 1
+/// when something should be looked at, 2 when something does not work.
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// Print one JSON object instead of lines for people.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(command: &Doctor, given: &SettingsFlags) -> Ending {
+    let report = match given.load() {
+        Ok(settings) => Box::pin(examine(&settings)).await,
+        Err(wrong) => Report::of(vec![Check::failed(
+            "settings",
+            wrong.to_string(),
+            "mend this setting: nothing starts before",
+        )]),
+    };
+    say(&if command.json {
+        report.to_json()
+    } else {
+        report.to_text()
+    })?;
+    Ok(ExitCode::from(report.exit_code()))
+}
+
+async fn examine(settings: &Settings) -> Report {
+    let ((mut found, bell), gateway, mail, issuer) = tokio::join!(
+        async { tokio::join!(of_database(settings), within("bell", checks::bell(settings))) },
+        within("gateway", checks::gateway(settings)),
+        within("mail", checks::mail(settings)),
+        within("issuer", checks::issuer(settings)),
+    );
+    let mut all = vec![checks::settings(settings), checks::secrets(settings)];
+    all.append(&mut found);
+    all.extend([bell, gateway, mail, issuer, checks::disk(Path::new(&settings.data_dir))]);
+    Report::of(all)
+}
+
+/// A check that gives up after [`PATIENCE`].
+async fn within(name: &'static str, check: impl Future<Output = Check>) -> Check {
+    tokio::time::timeout(PATIENCE, Box::pin(check))
+        .await
+        .unwrap_or_else(|_| gave_up(name))
+}
+
+fn gave_up(name: &'static str) -> Check {
+    Check::failed(
+        name,
+        format!("no answer within {} seconds", PATIENCE.as_secs()),
+        "see whether it is reachable from this machine, and how busy it is",
+    )
+}
+
+/// The database, and what can be told from its rows.
+async fn of_database(settings: &Settings) -> Vec<Check> {
+    let options = OpenOptions {
+        max_connections: CONNECTIONS,
+        readers: CONNECTIONS,
+        ..OpenOptions::default()
+    };
+    let opening = database::open_to_read(settings.database.url.reveal(), options);
+    let opened = match tokio::time::timeout(PATIENCE, opening).await {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(error)) => {
+            let advice = "see whether database.url is right, the server runs, and lets this user in; a new installation begins with `ledgerbell migrate`";
+            return vec![Check::failed(
+                "database",
+                format!("{}: {error}", settings.database_shown()),
+                advice,
+            )];
+        }
+        Err(_) => return vec![gave_up("database")],
+    };
+    let found = look_at(&opened).await;
+    // It is only read from: there is nothing that closing it could lose.
+    let _ = opened.close().await;
+    found
+}
+
+async fn look_at(database: &Database) -> Vec<Check> {
+    let mut found = vec![within("database", checks::answers(database)).await];
+    if !found[0].is_ok() {
+        return found;
+    }
+    let clock = Clock::system();
+    found.push(within("clock", checks::clock(database, &clock)).await);
+    let migrations = within("migrations", checks::migrations(database)).await;
+    let is_migrated = migrations.is_ok();
+    found.push(migrations);
+    // Rows of another schema cannot be asked.
+    if is_migrated {
+        found.extend(checks::work(database, clock.now()).await);
+        found.push(within("stuck", checks::stuck(database, clock.now())).await);
+    }
+    found
+}

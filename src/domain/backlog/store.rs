@@ -1,0 +1,164 @@
+//! Rows that owe work. Statements of all accounts: they name none.
+
+use sea_orm::{ConnectionTrait, Statement, Value};
+
+use crate::domain::database::Database;
+use crate::domain::fault::Fault;
+use crate::primitives::clock::Timestamp;
+
+use super::{MOST_COUNTED, Queue, Stuck};
+
+/// How long a claim may have run out before its holder counts as lost, in milliseconds.
+const LOST: i64 = 60_000;
+/// Accounts whose events are looked at for unread ones.
+const MOST_ACCOUNTS: i64 = 10_000;
+
+/// Where a kind of work is found.
+pub(super) struct Due {
+    name: &'static str,
+    what: &'static str,
+    table: &'static str,
+    column: &'static str,
+    /// What the partial index says besides.
+    condition: &'static str,
+}
+
+/// Each kind of work that has a due time.
+pub(super) const DUE: &[Due] = &[
+    Due {
+        name: "sweeper",
+        what: "accounts in which something is to expire or has ended",
+        table: "account_state",
+        column: "due_at",
+        condition: "due_at IS NOT NULL",
+    },
+    Due {
+        name: "low accounts",
+        what: "accounts that fell to their trigger and were not looked at",
+        table: "account_state",
+        column: "low_since",
+        condition: "low_since IS NOT NULL",
+    },
+    Due {
+        name: "rules",
+        what: "automatic top-up rules to be looked at",
+        table: "auto_top_up",
+        column: "due_at",
+        condition: "due_at IS NOT NULL",
+    },
+    Due {
+        name: "retries",
+        what: "automatic top-ups to be tried again",
+        table: "top_up",
+        column: "next_attempt_at",
+        condition: "next_attempt_at IS NOT NULL",
+    },
+    Due {
+        name: "charging",
+        what: "charges to be made or asked about",
+        table: "top_up_attempt",
+        column: "due_at",
+        condition: "due_at IS NOT NULL",
+    },
+    Due {
+        name: "refunds",
+        what: "refunds to be made",
+        table: "top_up_refund",
+        column: "due_at",
+        condition: "due_at IS NOT NULL",
+    },
+    Due {
+        name: "webhooks",
+        what: "webhooks to be dealt with",
+        table: "webhook_inbox",
+        column: "due_at",
+        condition: "due_at IS NOT NULL",
+    },
+    Due {
+        name: "outbox",
+        what: "mails to be sent",
+        table: "delivery",
+        column: "next_attempt_at",
+        condition: "status IN ('QUEUED', 'SENDING')",
+    },
+];
+
+async fn numbers<const N: usize>(
+    database: &Database,
+    sql: String,
+    values: Vec<Value>,
+) -> Result<[Option<i64>; N], Fault> {
+    let statement = Statement::from_sql_and_values(database.backend(), sql, values);
+    let row = database.read().query_one_raw(statement).await?;
+    let mut found = [None; N];
+    if let Some(row) = row {
+        for (at, number) in found.iter_mut().enumerate() {
+            *number = row.try_get_by_index(at)?;
+        }
+    }
+    Ok(found)
+}
+
+/// What is due at `now` of one kind of work.
+pub(super) async fn due(database: &Database, due: &Due, now: Timestamp) -> Result<Queue, Fault> {
+    let Due {
+        name,
+        what,
+        table,
+        column,
+        condition,
+    } = due;
+    let sql = format!(
+        "SELECT COUNT(*), MIN(due) FROM (SELECT {column} AS due FROM {table} WHERE {condition} AND {column} <= $1 \
+         ORDER BY {column} LIMIT {MOST_COUNTED}) AS waiting"
+    );
+    let [waiting, oldest] = numbers(database, sql, vec![now.millis().into()]).await?;
+    Ok(Queue {
+        name,
+        what,
+        waiting: waiting.unwrap_or_default(),
+        oldest: oldest.map(Timestamp::from_millis),
+    })
+}
+
+/// Accounts with events from which no alerts were raised yet, of the first [`MOST_ACCOUNTS`].
+pub(super) async fn unread_events(database: &Database) -> Result<Queue, Fault> {
+    let sql = format!(
+        "SELECT COUNT(*), MIN(e.occurred_at) FROM (
+            SELECT s.account_id, s.event_sequence, COALESCE(p.sequence, 0) AS read_to
+            FROM (SELECT account_id, event_sequence FROM account_state ORDER BY account_id LIMIT {MOST_ACCOUNTS}) AS s
+            LEFT JOIN alert_place AS p ON p.account_id = s.account_id) AS place
+         JOIN event AS e ON e.account_id = place.account_id AND e.sequence = place.read_to + 1
+         WHERE place.event_sequence > place.read_to"
+    );
+    let [waiting, oldest] = numbers(database, sql, Vec::new()).await?;
+    Ok(Queue {
+        name: "alerts",
+        what: "accounts with events that were not looked at",
+        waiting: waiting.unwrap_or_default(),
+        oldest: oldest.map(Timestamp::from_millis),
+    })
+}
+
+/// What no worker will get done by itself.
+pub(super) async fn stuck(database: &Database, now: Timestamp) -> Result<Stuck, Fault> {
+    let count = |table: &str, condition: &str| {
+        format!("(SELECT COUNT(*) FROM (SELECT 1 AS one FROM {table} WHERE {condition} LIMIT {MOST_COUNTED}) AS found)")
+    };
+    let sql = format!(
+        "SELECT {}, {}, {}",
+        count("webhook_inbox", "status = 'PARKED'"),
+        count("top_up_attempt", "due_at IS NOT NULL AND is_escalated"),
+        count(
+            "delivery",
+            "status IN ('QUEUED', 'SENDING') AND next_attempt_at <= $1 AND status = 'SENDING'"
+        ),
+    );
+    let lost_before = now.plus_millis(-LOST).millis();
+    let [parked, unsettled, lost] = numbers(database, sql, vec![lost_before.into()]).await?;
+    Ok(Stuck {
+        parked_webhooks: parked.unwrap_or_default(),
+        unsettled_charges: unsettled.unwrap_or_default(),
+        lost_mails: lost.unwrap_or_default(),
+    })
+}
