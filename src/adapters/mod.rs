@@ -5,4 +5,5 @@ pub mod database;
 pub mod gateway;
 pub mod key_set;
 pub mod mailer;
+pub mod signature;
 pub mod wording;
