@@ -4,6 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 source scripts/postgres.sh
+source scripts/python.sh
 
 unset LEDGERBELL_TEST_DATABASE_URL LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION
 strict=${LEDGERBELL_TEST_STRICT:-0}
@@ -110,11 +111,19 @@ live_clients() {
 }
 
 mail() {
-    if ! python3 -c 'import ensurepip' 2>/dev/null || ! command -v openssl >/dev/null; then
-        reason="python3 with venv, and openssl, are not installed"
+    if ! find_or_install openssl npm; then
+        reason=$python_reason
         return 64
     fi
     cargo build --locked --quiet && scripts/mail.sh
+}
+
+mail_crash() {
+    if ! find_or_install; then
+        reason=$python_reason
+        return 64
+    fi
+    cargo build --locked --quiet && scripts/mail.sh crash
 }
 
 trap 'stop_postgres' EXIT
@@ -134,7 +143,8 @@ stage "audits of GraphQL over HTTP (npm graphql-http)" audit_http
 stage "sockets, with their reference client (npm graphql-ws)" live_clients sockets
 stage "event streams, with their reference client (npm graphql-sse)" live_clients event_streams
 stage "the example's helper beneath graphql-ws, urql and Apollo Client" live_clients live
-stage "mail through an SMTP server" mail
+stage "mail through SMTP servers" mail
+stage "mail by a worker that is killed 50 times" mail_crash
 
 printf '\n=== Summary after %s s\n' "$((SECONDS - started))"
 [ ${#passed[@]} -eq 0 ] || printf '  passed   %s\n' "${passed[@]}"

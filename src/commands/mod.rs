@@ -8,6 +8,7 @@ mod api_key;
 mod config;
 mod demo;
 mod healthcheck;
+mod mail;
 mod migrate;
 mod schema;
 mod serve;
@@ -68,6 +69,8 @@ enum Command {
     Schema(schema::Schema),
     /// Print settings.
     Config(config::Config),
+    /// See what mail looks like.
+    Mail(mail::MailCommand),
     /// Ask a running server whether it is ready.
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -165,6 +168,7 @@ async fn run(line: &CommandLine) -> Ending {
         Command::Token(command) => token::run(command, &given.load()?).await,
         Command::Schema(command) => schema::run(command),
         Command::Config(command) => config::run(command, given),
+        Command::Mail(command) => mail::run(command, given),
         Command::Healthcheck(command) => healthcheck::run(command, given).await,
     }
 }
