@@ -3,16 +3,13 @@
 # installs what else it needs into target/localstripe.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/python.sh
 
 tools=target/localstripe
-mkdir -p "$tools"
-if [ ! -x "$tools/venv/bin/python" ]; then
-    python3 -m venv "$tools/venv"
-fi
-"$tools/venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement tests/localstripe/requirements.txt
+make_venv "$tools/venv" tests/localstripe/requirements.txt
 
 rm -f "$tools/ready"
-"$tools/venv/bin/python" tests/localstripe/serve.py >"$tools/ready" 2>"$tools/log" &
+"$python" tests/localstripe/serve.py >"$tools/ready" 2>"$tools/log" &
 server=$!
 trap 'kill "$server" 2>/dev/null || true' EXIT
 for _ in $(seq 300); do

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# Sends a mail through a real SMTP server over TLS (tests/mail). Needs python3, openssl and the built program; installs what
-# else it needs into target/mail.
+# Sends mail through real mail servers (tests/mail): one over TLS that also refuses, hangs and goes away, and npm maildev, from which it
+# is read back. With `crash`, kills the worker that sends it again and again instead. Needs python3 with venv, and openssl and npm unless
+# it is for `crash`, and the built program; installs what else it needs into target/mail.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/python.sh
 
-tools=target/mail
-mkdir -p "$tools"
-if [ ! -x "$tools/venv/bin/python" ]; then
-    python3 -m venv "$tools/venv"
+make_venv target/mail/venv tests/mail/requirements.txt
+if [ "${1:-}" = crash ]; then
+    exec "$python" tests/mail/crash.py "${@:2}"
 fi
-"$tools/venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement tests/mail/requirements.txt
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
-    -addext basicConstraints=critical,CA:FALSE -keyout "$tools/key.pem" -out "$tools/certificate.pem" 2>/dev/null
-"$tools/venv/bin/python" tests/mail/check.py target/debug/ledgerbell "$PWD/$tools/certificate.pem" "$PWD/$tools/key.pem"
+    -addext basicConstraints=critical,CA:FALSE -keyout target/mail/key.pem -out target/mail/certificate.pem 2>/dev/null
+"$python" tests/mail/check.py "$PWD/target/mail/certificate.pem" "$PWD/target/mail/key.pem"
+(cd tests/mail && npm ci --no-audit --no-fund --loglevel=error)
+"$python" tests/mail/mailbox.py

@@ -1,26 +1,45 @@
-# Finds a Python that can make environments of its own. Sourced by test.sh.
+# A Python with the packages of a test. Sourced by scripts that need one, after a cd to the root of the repository.
 #
-# find_or_install_python fails with python_reason where there is none. With LEDGERBELL_TEST_STRICT=1 it is installed on Debian.
+# find_or_install TOOL… makes sure of what the system has to bring (python3 with venv; other commands, by their Debian packages, which
+# have the same names), or fails with python_reason; it installs only in strict mode (LEDGERBELL_TEST_STRICT=1), on Debian, as root or by
+# sudo. make_venv DIRECTORY REQUIREMENTS makes or brings up to date a virtual environment, and sets python to its interpreter.
 
-python_reason=""
+python="" python_reason=""
 
-python_makes_environments() {
-    python3 -c 'import ensurepip, venv' 2>/dev/null
-}
-
-find_or_install_python() {
-    python_makes_environments && return 0
-    python_reason="python3 with venv is not installed"
-    [ "${LEDGERBELL_TEST_STRICT:-0}" = 1 ] && command -v apt-get >/dev/null || return 1
-    local as_root=""
+find_or_install() {
+    local as_root="" tool missing=()
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null || missing+=("$tool")
+    done
+    [ ${#missing[@]} -eq 0 ] && return 0
+    python_reason="not installed: ${missing[*]} (python3-venv is python3 with venv)"
+    [ "${LEDGERBELL_TEST_STRICT:-0}" = 1 ] || return 1
+    if ! command -v apt-get >/dev/null; then
+        return 1
+    fi
     if [ "$(id -u)" != 0 ]; then
         as_root="sudo -n"
-        $as_root true 2>/dev/null || { python_reason="$python_reason, and installing it needs root"; return 1; }
+        if ! $as_root true 2>/dev/null; then
+            python_reason="$python_reason, and installing needs root"
+            return 1
+        fi
     fi
-    echo "installing python3-venv"
+    echo "installing ${missing[*]}"
     $as_root apt-get update -qq >/dev/null 2>&1
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null 2>&1
-    python_makes_environments && return 0
-    python_reason="$python_reason, and apt-get install python3-venv failed"
-    return 1
+    if ! $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null 2>&1; then
+        python_reason="$python_reason, and apt-get install failed"
+        return 1
+    fi
+}
+
+make_venv() {
+    local directory=$1 requirements=$2
+    mkdir -p "$(dirname "$directory")"
+    # One that was made half, or by a Python that is gone, is made anew.
+    if ! "$directory/bin/python" -m pip --version >/dev/null 2>&1; then
+        python3 -m venv --clear "$directory" || return 1
+    fi
+    "$directory/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements" || return 1
+    python=$directory/bin/python
 }

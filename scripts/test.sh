@@ -111,19 +111,27 @@ live_clients() {
 }
 
 mail() {
-    if ! find_or_install_python || ! command -v openssl >/dev/null; then
-        reason=${python_reason:-"openssl is not installed"}
+    if ! find_or_install openssl npm; then
+        reason=$python_reason
         return 64
     fi
     cargo build --locked --quiet && scripts/mail.sh
 }
 
 localstripe() {
-    if ! find_or_install_python; then
+    if ! find_or_install; then
         reason=$python_reason
         return 64
     fi
     scripts/localstripe.sh
+}
+
+mail_crash() {
+    if ! find_or_install; then
+        reason=$python_reason
+        return 64
+    fi
+    cargo build --locked --quiet && scripts/mail.sh crash
 }
 
 trap 'stop_postgres' EXIT
@@ -145,7 +153,8 @@ stage "event streams, with their reference client (npm graphql-sse)" live_client
 stage "the example's helper beneath graphql-ws, urql and Apollo Client" live_clients live
 stage "the simulated gateway in Stripe's dialect, with the official SDK (npm stripe)" live_clients stripe
 stage "the client of Stripe against another stand-in (PyPI localstripe)" localstripe
-stage "mail through an SMTP server" mail
+stage "mail through SMTP servers" mail
+stage "mail by a worker that is killed 50 times" mail_crash
 
 printf '\n=== Summary after %s s\n' "$((SECONDS - started))"
 [ ${#passed[@]} -eq 0 ] || printf '  passed   %s\n' "${passed[@]}"

@@ -15,7 +15,7 @@ use crate::adapters::gateway::simulated::SimulatedGateway;
 use crate::adapters::gateway::simulated::dialect::{Call, Reply};
 use crate::adapters::gateway::stripe::{self, Stripe, StripeSettings};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
-use crate::adapters::mailer::{FileMailer, InvalidSender, InvalidSmtpUrl, Sender, SmtpMailer};
+use crate::adapters::mailer::{FileMailer, InvalidSender, InvalidSmtpUrl, Sender, SignedReports, SmtpMailer};
 use crate::adapters::wording::{TemplateError, Templates};
 use crate::config::{AuthSettings, DocumentSettings, GatewayKind, LiveSettings, Settings};
 use crate::domain::Services;
@@ -31,7 +31,7 @@ use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
 use crate::domain::member::{
     Accounts, ApiKeys, Contacts, KeySetSource, Members, SignIn, SignInSettings, Standing, open_installation,
 };
-use crate::domain::notification::{self, Links, Mailer, Post, Wording};
+use crate::domain::notification::{self, Links, Mailer, Post, ReportSource, Wording};
 use crate::domain::top_up::gateway::PaymentGateway;
 use crate::domain::top_up::{
     AutoTopUps, Charging, Desk, PaymentMethods, ReceiveError, Reconciler, Refunding, TopUps, Webhooks,
@@ -166,6 +166,7 @@ impl App {
             deliveries: notification::Deliveries::new(handle(), ledger.clone()),
             verification: notification::Verification::new(contacts.clone(), time(), post.clone()),
             outbox: notification::Outbox::new((handle(), time()), ledger.clone(), post.clone()),
+            mail_reports: notification::MailReports::new((handle(), time()), ledger.clone(), report_source(settings)),
             wording: post.wording,
             links: post.links,
             contacts,
@@ -387,6 +388,12 @@ fn post(settings: &Settings) -> Result<Post, StartError> {
     let wording: Arc<dyn Wording> = Arc::new(Templates::load(mail.templates.as_deref())?);
     let links = Links::new(settings.app_url.clone());
     Ok(Post { mailer, wording, links })
+}
+
+/// Who tells of mail later on.
+fn report_source(settings: &Settings) -> Option<Arc<dyn ReportSource>> {
+    let secret = settings.mail.webhook_secret.as_ref()?;
+    Some(Arc::new(SignedReports::new(secret.reveal())))
 }
 
 fn engine_settings(database: &Database, settings: &Settings) -> EngineSettings {

@@ -46,6 +46,8 @@ pub struct Model {
     pub archived_at: Option<i64>,
     /// The event that told of its last mark.
     pub marked_in: Option<i64>,
+    /// The delivery in whose mail it was told of, where that was another's.
+    pub sent_with: Option<Uuid>,
 }
 
 /// None: rows of other tables are found by explicit statements.

@@ -27,6 +27,7 @@ pub mod hold_movement;
 pub mod idempotency_key;
 pub mod installation;
 pub mod lot_movement;
+pub mod mail_report;
 pub mod member;
 pub mod notification_settings;
 pub mod payment_customer;

@@ -6,4 +6,5 @@ pub mod disk;
 pub mod gateway;
 pub mod key_set;
 pub mod mailer;
+pub mod signature;
 pub mod wording;

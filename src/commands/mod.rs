@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod gateway;
 mod healthcheck;
+mod mail;
 mod metrics;
 mod migrate;
 mod schema;
@@ -75,6 +76,8 @@ enum Command {
     Schema(schema::Schema),
     /// Print settings.
     Config(config::Config),
+    /// See what mail looks like.
+    Mail(mail::MailCommand),
     /// Ask a running server whether it is ready.
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -174,6 +177,7 @@ async fn run(line: &CommandLine) -> Ending {
         Command::Token(command) => token::run(command, &given.load()?).await,
         Command::Schema(command) => schema::run(command),
         Command::Config(command) => config::run(command, given),
+        Command::Mail(command) => mail::run(command, given),
         Command::Healthcheck(command) => healthcheck::run(command, given).await,
     }
 }

@@ -23,11 +23,15 @@ pub(super) struct Serve {
     /// Bring the schema up to date first.
     #[arg(long)]
     migrate: bool,
+    /// Serve only: what is due is done by `ledgerbell worker`, which must run beside it.
+    #[arg(long)]
+    no_workers: bool,
 }
 
 pub(super) async fn run(command: &Serve, settings: &Settings) -> Ending {
     start_logging(settings);
-    let server = Server::bind(settings).await?;
+    let mut server = Server::bind(settings).await?;
+    server.has_workers = !command.no_workers;
     if command.migrate {
         let database = app::open_database(settings).await?;
         database::migrate(&database).await?;
@@ -50,6 +54,8 @@ pub(super) struct Server {
     metrics: Metrics,
     url: String,
     told_to_stop: StopSignal,
+    /// Whether it also does what is due.
+    has_workers: bool,
 }
 
 impl Server {
@@ -66,6 +72,7 @@ impl Server {
             metrics: Metrics::bind(settings).await?,
             url: url_of(bound),
             told_to_stop: stop_signal()?,
+            has_workers: true,
         })
     }
 
@@ -74,7 +81,7 @@ impl Server {
         &self.url
     }
 
-    /// Answers, and runs the workers, until told to stop; then ends what was begun and closes the application.
+    /// Answers, and runs the workers if it has any, until told to stop; then ends what was begun and closes the application.
     pub(super) async fn run(
         self,
         app: &App,
@@ -84,7 +91,11 @@ impl Server {
         let stop = CancellationToken::new();
         let links = settings.public_url.as_deref().unwrap_or(&self.url);
         let door = app.door(settings, links);
-        let workers = Workers::start(app.services());
+        let workers = if self.has_workers {
+            Workers::start(app.services())
+        } else {
+            Workers::start_own(app.services())
+        };
         let delivering = tokio::spawn(app.clone().keep_delivering(stop.clone()));
         let serving = tokio::spawn(http::serve(self.listener, door, stop.clone().cancelled_owned()));
         let measuring = self.metrics.serve(app, stop.clone());

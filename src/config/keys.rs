@@ -366,6 +366,14 @@ pub(super) const KEYS: &[Key] = &[
                 monitoring reaches. Nowhere when not set.",
     },
     Key {
+        path: "mail.webhook_secret",
+        default: None,
+        form: Form::Secret,
+        allowed: "a random text of at least 32 characters",
+        about: "What reports of mail that bounced, was delivered or called spam are signed with at /webhooks/mail. When not set, none \
+                are taken in.",
+    },
+    Key {
         path: "log.level",
         default: Some("info"),
         form: Form::Text,

@@ -141,6 +141,8 @@ pub struct MailSettings {
     pub from: String,
     /// Texts of the operator's own.
     pub templates: Option<PathBuf>,
+    /// What reports of mail are signed with; none are taken in when `None`.
+    pub webhook_secret: Option<Secret>,
 }
 
 /// How commands are gathered into transactions.
@@ -339,6 +341,7 @@ impl Settings {
                 smtp_url: read.url("mail.smtp_url", &["smtp://", "smtps://"])?.map(Secret),
                 from: read.required("mail.from")?.to_owned(),
                 templates: read.text("mail.templates")?.map(PathBuf::from),
+                webhook_secret: read.secret("mail.webhook_secret")?,
             },
             app_url: read.url("app_url", &["http://", "https://"])?,
             log_level: {
@@ -546,7 +549,7 @@ mod tests {
     #[test]
     fn no_print_out_shows_a_secret() {
         let toml = format!(
-            "mode = \"development\"\nsecret = \"{SECRET}\"\nauth.jwt_secret = \"{SECRET}\"\n\
+            "mode = \"development\"\nsecret = \"{SECRET}\"\nauth.jwt_secret = \"{SECRET}\"\nmail.webhook_secret = \"{SECRET}\"\n\
              database.url = \"postgres://ann:p@ss:w0rd@db:5432/x?password=p@ss\""
         );
         let settings = load(&toml, &[], vec![]).expect("valid");

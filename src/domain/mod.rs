@@ -62,6 +62,8 @@ pub struct Services {
     pub verification: notification::Verification,
     /// Mail on its way.
     pub outbox: notification::Outbox,
+    /// What mail systems tell of mail later on.
+    pub mail_reports: notification::MailReports,
     /// Puts alerts into words.
     pub wording: std::sync::Arc<dyn notification::Wording>,
     /// Where alerts lead.

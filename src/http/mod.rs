@@ -163,6 +163,7 @@ fn router(door: SharedDoor) -> Router {
         .route("/graphql", post(graphql::post).get(graphql::get))
         .route("/exports/credit-log", get(export::credit_log))
         .route("/webhooks/stripe", post(webhooks::stripe))
+        .route("/webhooks/mail", post(webhooks::mail))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .fallback(no_such_path)

@@ -1,4 +1,4 @@
-//! What the payment gateway tells of its own accord: kept as it came, answered once it is kept.
+//! What the payment gateway and the mail system tell of their own accord: believed when signed, answered once it is kept.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -6,38 +6,93 @@ use axum::http::{HeaderMap, StatusCode};
 
 use super::SharedDoor;
 use super::body::{self, Unread};
+use crate::domain::notification::{InvalidReport, ReceiveReportError, TakenIn};
 use crate::domain::top_up::ReceiveError;
 
-/// The longest message that is taken in, in bytes.
+/// The longest message of the gateway that is taken in, in bytes; and the longest report of a mail.
 const LARGEST_BODY: usize = 512 * 1_024;
-/// Where the signature is.
-const SIGNATURE: &str = "stripe-signature";
+const LARGEST_REPORT: usize = 64 * 1_024;
+/// Where the signatures are.
+const STRIPE_SIGNATURE: &str = "stripe-signature";
+const SIGNATURE: &str = "ledgerbell-signature";
 
-/// 2xx only when it is kept: anything else is sent again.
-pub(super) async fn stripe(
-    State(door): State<SharedDoor>,
-    headers: HeaderMap,
-    body: Body,
-) -> (StatusCode, &'static str) {
-    let body = match body::read(body, LARGEST_BODY, door.settings.body_timeout).await {
+/// A status, and a line for whoever looks into their log. 2xx only when it is kept: anything else is sent again.
+type Reply = (StatusCode, String);
+
+/// What the payment gateway tells.
+pub(super) async fn stripe(State(door): State<SharedDoor>, headers: HeaderMap, body: Body) -> Reply {
+    let body = match read(&door, body, LARGEST_BODY).await {
         Ok(body) => body,
-        Err(Unread::TooLarge) => return (StatusCode::PAYLOAD_TOO_LARGE, "the body is too long\n"),
-        Err(Unread::TooSlow) => return (StatusCode::REQUEST_TIMEOUT, "the body took too long to come\n"),
-        Err(Unread::Broken) => return (StatusCode::BAD_REQUEST, "the body broke off\n"),
+        Err(reply) => return reply,
     };
-    let signature = headers
-        .get(SIGNATURE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let signature = signature(&headers, STRIPE_SIGNATURE);
     match door.services.webhooks.receive(body, signature).await {
-        Ok(()) => (StatusCode::OK, "kept\n"),
+        Ok(()) => reply(StatusCode::OK, "kept"),
         Err(ReceiveError::Invalid(reason)) => {
             tracing::warn!(%reason, "a webhook was not believed");
-            (StatusCode::BAD_REQUEST, "not signed as it should be\n")
+            reply(StatusCode::BAD_REQUEST, "not signed as it should be")
         }
         Err(ReceiveError::Fault(fault)) => {
             tracing::warn!(%fault, "a webhook was not kept; it will be sent again");
-            (StatusCode::SERVICE_UNAVAILABLE, "try again later\n")
+            reply(StatusCode::SERVICE_UNAVAILABLE, "try again later")
         }
     }
+}
+
+/// What the mail system tells of a mail.
+pub(super) async fn mail(State(door): State<SharedDoor>, headers: HeaderMap, body: Body) -> Reply {
+    let body = match read(&door, body, LARGEST_REPORT).await {
+        Ok(body) => body,
+        Err(reply) => return reply,
+    };
+    match door
+        .services
+        .mail_reports
+        .receive(&body, signature(&headers, SIGNATURE))
+        .await
+    {
+        Ok(TakenIn::Applied | TakenIn::Repeated) => reply(StatusCode::OK, "kept"),
+        Ok(TakenIn::NotOurs) => {
+            tracing::info!("a report of a mail that is not ours, or of an address that it did not go to, was let be");
+            reply(StatusCode::OK, "not about a mail of ours")
+        }
+        Err(ReceiveReportError::NotSetUp) => reply(
+            StatusCode::NOT_FOUND,
+            "set mail.webhook_secret to have reports taken in",
+        ),
+        Err(ReceiveReportError::Invalid(InvalidReport::Signature)) => {
+            tracing::warn!("a report of a mail was not believed");
+            reply(
+                StatusCode::BAD_REQUEST,
+                "not signed as it should be, or not within five minutes",
+            )
+        }
+        // Whoever signed it may know what is wrong with it.
+        Err(ReceiveReportError::Invalid(InvalidReport::Body(reason))) => {
+            tracing::warn!(%reason, "a report of a mail makes no sense");
+            (StatusCode::BAD_REQUEST, format!("{reason}\n"))
+        }
+        Err(ReceiveReportError::Fault(fault)) => {
+            tracing::warn!(%fault, "a report of a mail was not kept; it should be sent again");
+            reply(StatusCode::SERVICE_UNAVAILABLE, "try again later")
+        }
+    }
+}
+
+async fn read(door: &SharedDoor, body: Body, largest: usize) -> Result<Vec<u8>, Reply> {
+    let read = body::read(body, largest, door.settings.body_timeout).await;
+    read.map_err(|unread| match unread {
+        Unread::TooLarge => reply(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"),
+        Unread::TooSlow => reply(StatusCode::REQUEST_TIMEOUT, "the body took too long to come"),
+        Unread::Broken => reply(StatusCode::BAD_REQUEST, "the body broke off"),
+    })
+}
+
+fn signature<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    let value = headers.get(name);
+    value.and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn reply(status: StatusCode, line: &str) -> Reply {
+    (status, format!("{line}\n"))
 }

@@ -41,23 +41,16 @@ pub struct Workers {
 impl Workers {
     /// Starts all workers.
     pub fn start(services: &Services) -> Self {
-        let stop = CancellationToken::new();
+        let mut workers = Self::start_own(services);
+        let stop = workers.stop.clone();
         let sweeper = Sweeper::new(services.ledger.clone());
-        let key_use = KeyUse::new(services.api_keys.clone());
-        let live_poll = LivePoll::new(services.clone());
         let top_ups = TopUpWork::new(services.clone());
         let (charging, rules, webhooks) = (top_ups.clone(), top_ups.clone(), top_ups.clone());
         let alert_watch = AlertWatch::new(services.clone());
         let mail = MailRound::new(services.outbox.clone());
-        let keepers = vec![
+        workers.keepers.extend([
             tokio::spawn(keep_running("sweeper", stop.clone(), move |stop| {
                 sweeper.clone().run(stop)
-            })),
-            tokio::spawn(keep_running("key use", stop.clone(), move |stop| {
-                key_use.clone().run(stop)
-            })),
-            tokio::spawn(keep_running("live poll", stop.clone(), move |stop| {
-                live_poll.clone().run(stop)
             })),
             tokio::spawn(keep_running("charging", stop.clone(), move |stop| {
                 charging.clone().charge(stop)
@@ -74,6 +67,22 @@ impl Workers {
             tokio::spawn(keep_running("mail", stop.clone(), move |stop| mail.clone().run(stop))),
             tokio::spawn(keep_running("alert watch", stop.clone(), move |stop| {
                 alert_watch.clone().run(stop)
+            })),
+        ]);
+        workers
+    }
+
+    /// Starts those alone that a serving process needs for its own clients and keys, and that no other process can do for it.
+    pub fn start_own(services: &Services) -> Self {
+        let stop = CancellationToken::new();
+        let key_use = KeyUse::new(services.api_keys.clone());
+        let live_poll = LivePoll::new(services.clone());
+        let keepers = vec![
+            tokio::spawn(keep_running("key use", stop.clone(), move |stop| {
+                key_use.clone().run(stop)
+            })),
+            tokio::spawn(keep_running("live poll", stop.clone(), move |stop| {
+                live_poll.clone().run(stop)
             })),
         ];
         Self { stop, keepers }

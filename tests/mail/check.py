@@ -1,106 +1,115 @@
-"""Mail through a real SMTP server that insists on STARTTLS: one mail arrives, over TLS, with both of its bodies.
+"""Mail through a real SMTP server: over STARTTLS, and when the server is busy, refuses, hangs or goes away without a word.
 
-Usage: check.py LEDGERBELL CERTIFICATE KEY. The certificate is for localhost.
+Usage: check.py CERTIFICATE KEY. The certificate is for localhost.
 """
 
+import asyncio
 import email
-import json
-import os
-import queue
-import socket
 import ssl
-import subprocess
 import sys
-import tempfile
-import time
-import urllib.request
 
-from aiosmtpd.controller import Controller
+from ledgerbell import Ledgerbell, MailServer, end, until
 
-PATIENCE_SECONDS = 30
+# What is to become of a mail to each of these, by the name before the @.
+EXPECTED = {
+    "ada": ("SENT", None),
+    "greylisted": ("QUEUED", "450"),
+    "closing": ("QUEUED", "421"),
+    "gone": ("BOUNCED", "550"),
+    "spam": ("BOUNCED", "554"),
+    "dropped": ("QUEUED", ""),
+    "hanging": ("QUEUED", ""),
+}
+# A command that is not answered is given up after 20 s.
+HANG_SECONDS = 60
 
 
 class Handler:
     def __init__(self):
-        self.mails = queue.Queue()
+        self.mails = []
+        self.recovered = False
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        name = address.split("@")[0]
+        if not self.recovered:
+            if name == "greylisted":
+                return "450 4.2.0 come back later"
+            if name == "closing":
+                return "421 4.3.2 the server is going down"
+            if name == "gone":
+                return "550 5.1.1 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 fine"
 
     async def handle_DATA(self, server, session, envelope):
-        self.mails.put((session.ssl is not None, envelope.rcpt_tos, envelope.content))
+        name = envelope.rcpt_tos[0].split("@")[0]
+        self.mails.append((name, session.ssl is not None, email.message_from_bytes(envelope.content)))
+        if not self.recovered:
+            if name == "spam":
+                return "554 5.7.1 this looks like spam"
+            if name == "dropped":
+                server.transport.abort()
+            if name == "hanging":
+                await asyncio.sleep(HANG_SECONDS)
         return "250 taken"
 
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    def sent_to(self, name):
+        return [message for to, _, message in self.mails if to == name]
 
 
-def call(url, key, query, variables):
-    body = json.dumps({"query": query, "variables": variables}).encode()
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
-    request = urllib.request.Request(f"{url}/graphql", body, headers)
-    with urllib.request.urlopen(request, timeout=10) as response:
-        answer = json.load(response)
-    assert "errors" not in answer, answer
-    return answer["data"]
+def deliveries(bell, members):
+    """Status and error of the one mail to each member, by name."""
+    query = "query ($id: ID!) { node(id: $id) { ... on Member { deliveries(first: 5, filter: { alertKinds: [TEST] }) { nodes { status lastError } } } } }"
+    of = lambda member: bell.call(query, id=member)["node"]["deliveries"]["nodes"][0]
+    return {name: of(member) for name, member in members.items()}
 
 
-def wait_until_ready(url, server):
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < ends:
-        assert server.poll() is None, "the server ended"
-        try:
-            urllib.request.urlopen(f"{url}/health/ready", timeout=1)
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("the server is not ready in time")
-
-
-def main(ledgerbell, certificate, key_file):
+def main(certificate, key_file):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key_file)
     handler = Handler()
-    mail = Controller(handler, hostname="127.0.0.1", port=free_port(), tls_context=context, require_starttls=True)
+    mail = MailServer(handler, tls_context=context, require_starttls=True)
     mail.start()
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    with tempfile.TemporaryDirectory() as directory:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "SSL_CERT_FILE": certificate,
-            "LEDGERBELL_MODE": "development",
-            "LEDGERBELL_LISTEN": f"127.0.0.1:{port}",
-            "LEDGERBELL_DATA_DIR": directory,
-            "LEDGERBELL_MAIL_SMTP_URL": f"smtp://localhost:{mail.port}?tls=required",
-            "LEDGERBELL_MAIL_FROM": "Bell <bell@bell.example>",
-        }
-        server = subprocess.Popen([ledgerbell, "serve", "--migrate"], env=environment)
+    settings = {"SSL_CERT_FILE": certificate}
+    with Ledgerbell(f"smtp://localhost:{mail.port}?tls=required", settings) as bell:
+        server = bell.serve()
         try:
-            wait_until_ready(url, server)
-            made = subprocess.run(
-                [ledgerbell, "api-key", "create", "--name", "Test", "--permissions", "MANAGE_ACCOUNTS,MANAGE_SETTINGS,READ_CREDIT_LOG"],
-                env=environment, check=True, capture_output=True, text=True,
-            )
-            words = (made.stdout + made.stderr).split()
-            key = next(word for word in words if word.startswith("lb_"))
             create = """mutation { createAccount(input: { name: "Team", creditPrice: "1", currency: "EUR",
-                owner: { name: "Ada", email: "ada@example.com" } }) { account { members { nodes { id } } } } }"""
-            member = call(url, key, create, {})["createAccount"]["account"]["members"]["nodes"][0]["id"]
+                owner: { name: "Owner" } }) { account { id } } }"""
+            account = bell.call(create)["createAccount"]["account"]["id"]
+            add = """mutation ($input: AddMemberInput!) { addMember(input: $input) { member { id } } }"""
             send = """mutation ($id: ID!) { sendTestNotification(input: { memberId: $id, channel: EMAIL }) { alert { id } } }"""
-            assert call(url, key, send, {"id": member})["sendTestNotification"]["alert"]
-            over_tls, recipients, content = handler.mails.get(timeout=PATIENCE_SECONDS)
+            members = {}
+            for name in EXPECTED:
+                new = {"accountId": account, "name": name.title(), "email": f"{name}@example.com"}
+                members[name] = bell.call(add, input=new)["addMember"]["member"]["id"]
+                assert bell.call(send, id=members[name])["sendTestNotification"]["alert"]
+            ended = "SELECT COUNT(*) FROM delivery WHERE channel = 'EMAIL' AND attempts = 1 AND status <> 'SENDING'"
+            until(lambda: bell.count(ended) == len(EXPECTED), "every mail was tried", 2 * HANG_SECONDS)
+            for name, found in deliveries(bell, members).items():
+                status, error = EXPECTED[name]
+                assert found["status"] == status, (name, found)
+                assert (found["lastError"] is None) == (error is None) and (error or "") in (found["lastError"] or ""), (name, found)
+            handler.recovered = True
+            bell.make_due("QUEUED")
+            waiting = "SELECT COUNT(*) FROM delivery WHERE status IN ('QUEUED', 'SENDING')"
+            until(lambda: bell.count(waiting) == 0, "what was not taken is sent again")
         finally:
-            server.terminate()
-            server.wait(timeout=PATIENCE_SECONDS)
+            end(server)
             mail.stop()
-    message = email.message_from_bytes(content)
+    assert all(over_tls for _, over_tls, _ in handler.mails), "a mail came in the clear"
+    [message] = handler.sent_to("ada")
     kinds = [part.get_content_type() for part in message.walk() if not part.is_multipart()]
-    assert over_tls, "the mail came in the clear"
-    assert recipients == ["ada@example.com"], recipients
-    assert message["Subject"] == "Test", message["Subject"]
     assert kinds == ["text/plain", "text/html"], kinds
-    print("a mail arrived over TLS:", message["Message-ID"])
+    assert (message["To"], message["Subject"]) == ("Ada <ada@example.com>", "Test"), (message["To"], message["Subject"])
+    for name in ["greylisted", "closing"]:
+        assert len(handler.sent_to(name)) == 1, name
+    assert len(handler.sent_to("spam")) == 1 and not handler.sent_to("gone"), "what came back is not sent again"
+    # Taken over, but nobody said so: sent again, and mail programs can tell.
+    for name in ["dropped", "hanging"]:
+        first, second = handler.sent_to(name)
+        assert first["Message-ID"] == second["Message-ID"], name
+    print(f"over TLS: {len(handler.mails)} mails were handed over; 421, 450 and silence were tried again, 550 and 554 came back")
 
 
 main(*sys.argv[1:])

@@ -28,6 +28,9 @@ struct Format {
     decimal: String,
     group: String,
     instant: String,
+    /// Without the time of day; as `instant` when it is empty.
+    #[serde(default)]
+    date: String,
     months: Vec<String>,
 }
 
@@ -49,6 +52,7 @@ pub(super) struct Written {
     reason: Option<String>,
     name: Option<String>,
     at: Option<String>,
+    on: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -87,7 +91,12 @@ impl Language {
         zone: Tz,
         render: impl Fn(&str, minijinja::Value) -> Result<String, Fault>,
     ) -> Result<Written, Fault> {
-        let instant = |millis: i64| {
+        let date = if self.format.date.is_empty() {
+            &self.format.instant
+        } else {
+            &self.format.date
+        };
+        let written = |form: &str, millis: i64| {
             let local = Timestamp::from_millis(millis).to_datetime().with_timezone(&zone);
             let month = usize::try_from(local.month0())
                 .ok()
@@ -99,7 +108,7 @@ impl Language {
                 hour: format!("{:02}", local.hour()),
                 minute: format!("{:02}", local.minute()),
             };
-            render(&self.format.instant, minijinja::Value::from(Serde(instant)))
+            render(form, minijinja::Value::from(Serde(instant)))
         };
         Ok(Written {
             available: facts.available.map(|units| self.amount(units)),
@@ -107,7 +116,8 @@ impl Language {
             title: facts.title.clone(),
             reason: facts.reason.clone(),
             name: facts.name.clone(),
-            at: facts.at.map(instant).transpose()?,
+            at: facts.at.map(|at| written(&self.format.instant, at)).transpose()?,
+            on: facts.at.map(|at| written(date, at)).transpose()?,
         })
     }
 

@@ -4,6 +4,7 @@
 //! port. Every template is rendered once when it is read, so that a broken one is found when the server starts.
 
 mod language;
+mod preview;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,11 +14,10 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use crate::domain::fault::Fault;
-use crate::domain::notification::model::{Alert, AlertKind, Facts};
-use crate::domain::notification::{CodeSent, Letter, Reader, Told, Wording, Words};
-use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, AlertId};
+use crate::domain::notification::model::Alert;
+use crate::domain::notification::{CodeSent, Letter, Links, Reader, Told, Wording, Words};
 use language::Language;
+pub use preview::Preview;
 
 /// What is spoken where nothing nearer is.
 const FALLBACK: &str = "en";
@@ -70,6 +70,7 @@ struct Item {
 struct Filling<'a> {
     language: &'a str,
     subject: &'a str,
+    team: Option<&'a str>,
     greeting: String,
     items: &'a [Item],
     footer: Option<String>,
@@ -149,29 +150,7 @@ impl Templates {
 
     /// Renders everything once.
     fn try_all(&self) -> Result<(), TemplateError> {
-        for locale in self.languages.keys() {
-            let reader = Reader {
-                locale: locale.clone(),
-                timezone: chrono_tz::Tz::UTC,
-            };
-            let failed = |fault: Fault| TemplateError::new(locale, &fault);
-            for kind in AlertKind::ALL {
-                let alert = sample(*kind);
-                let told = Told {
-                    team: "Team",
-                    name: "Name",
-                    alerts: vec![(&alert, None)],
-                };
-                self.told(&told, &reader).map_err(failed)?;
-            }
-            let sent = CodeSent {
-                name: "Name",
-                code: "00000000",
-                minutes: 15,
-            };
-            self.code_sent(&sent, &reader).map_err(failed)?;
-        }
-        Ok(())
+        self.previews("Team", &Links::default()).map(|_| ())
     }
 
     /// The nearest language to a locale: itself, without its region, or English.
@@ -242,6 +221,7 @@ impl Wording for Templates {
         let filling = Filling {
             language: name,
             subject: &subject,
+            team: Some(told.team),
             greeting: self.render(&format!("{name}/greeting"), &context)?,
             items: &items,
             footer: Some(self.render(&format!("{name}/footer"), &context)?),
@@ -264,33 +244,11 @@ impl Wording for Templates {
         let filling = Filling {
             language: name,
             subject: &subject,
+            team: None,
             greeting: self.render(&format!("{name}/greeting"), &context)?,
             items: &[item],
             footer: None,
         };
         self.letter(&filling)
-    }
-}
-
-/// An alert with every fact.
-fn sample(kind: AlertKind) -> Alert {
-    Alert {
-        id: AlertId::from_uuid(uuid::Uuid::nil()),
-        account_id: AccountId::PLATFORM,
-        kind,
-        subject: None,
-        facts: Facts {
-            available: Some(125_000),
-            credits: Some(10_000),
-            title: Some("Title".to_owned()),
-            reason: Some("Reason.".to_owned()),
-            name: Some("Name".to_owned()),
-            at: Some(0),
-        },
-        entry_id: None,
-        session_id: None,
-        top_up_id: None,
-        raised_at: Timestamp::MIN,
-        resolved_at: None,
     }
 }

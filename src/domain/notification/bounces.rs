@@ -6,54 +6,28 @@ use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member::{self, ContactStatus};
+use crate::primitives::ids::{AccountId, MemberId};
 
 use super::error::BounceError;
 use super::model::{AlertKind, Facts};
-use super::outbox::Person;
 use super::raise::{NewAlert, raise, resolve_alert};
-use super::store;
+use super::store::{self, Claimed, Ended};
 
-/// Notes that mail to a member's address came back, and tells that member and the admins. An address that was changed since is
-/// not to blame.
+/// Writes down tries that ended with a lasting refusal, and that mail to the address comes back: together, or a process that dies between
+/// the two would leave the member without either mail or warning.
 pub(super) async fn record(
     ledger: &Ledger,
-    (account_id, member_id): Person,
-    email: String,
-    message: String,
+    (account_id, member_id): (AccountId, MemberId),
+    ended: Vec<(Claimed, Ended)>,
+    (email, message): (String, String),
 ) -> Result<(), Fault> {
-    let report = Arc::new((email, message));
+    let report = Arc::new((ended, email, message));
     let recorded = ledger.change(account_id, move |tx, locked| {
         let report = Arc::clone(&report);
         Box::pin(async move {
-            let (email, message) = (&report.0, &report.1);
-            let person = member::locked_person(tx, account_id, member_id).await?;
-            let Some((member, contact)) = person else {
-                return Ok(());
-            };
-            if contact.email.as_ref() != Some(email) || contact.email_status == ContactStatus::Bouncing {
-                return Ok(());
-            }
-            let contact = contact.with_status(ContactStatus::Bouncing, Some(message.clone()));
-            member::record_contact(tx, locked, &contact).await?;
-            let key = format!(
-                "{}:{}:{}",
-                AlertKind::ContactBouncing.as_str(),
-                member_id.uuid(),
-                contact.version
-            );
-            let new = NewAlert {
-                subject: Some(member_id),
-                facts: Facts {
-                    name: Some(member.name),
-                    reason: Some(message.clone()),
-                    ..Facts::default()
-                },
-                ..NewAlert::new(AlertKind::ContactBouncing, key, locked.now)
-            };
-            if let Some(alert) = raise(tx, locked, &new).await? {
-                let edge = (AlertKind::ContactBouncing, member_id);
-                store::open_edge(tx, account_id, edge, alert.id).await?;
-            }
+            let (ended, email, message) = &*report;
+            store::end_attempts(tx, ended).await?;
+            mark(tx, locked, member_id, (email, Some(message))).await?;
             Ok::<(), BounceError>(())
         })
     });
@@ -61,6 +35,49 @@ pub(super) async fn record(
         Ok(()) | Err(BounceError::Access(_)) => Ok(()),
         Err(BounceError::Fault(fault)) => Err(fault),
     }
+}
+
+/// Notes that mail to a member's address comes back, and tells that member and the admins. An address that was changed since is not to
+/// blame. Gives whether it is still the member's.
+pub(super) async fn mark(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    member_id: MemberId,
+    (email, message): (&str, Option<&String>),
+) -> Result<bool, Fault> {
+    let account_id = locked.header.account_id;
+    let Some((member, contact)) = member::locked_person(tx, account_id, member_id).await? else {
+        return Ok(false);
+    };
+    let is_theirs = contact
+        .email
+        .as_ref()
+        .is_some_and(|own| own.eq_ignore_ascii_case(email));
+    if !is_theirs || member.removed_at.is_some() || contact.email_status == ContactStatus::Bouncing {
+        return Ok(is_theirs);
+    }
+    let contact = contact.with_status(ContactStatus::Bouncing, message.cloned());
+    member::record_contact(tx, locked, &contact).await?;
+    let key = format!(
+        "{}:{}:{}",
+        AlertKind::ContactBouncing.as_str(),
+        member_id.uuid(),
+        contact.version
+    );
+    let new = NewAlert {
+        subject: Some(member_id),
+        facts: Facts {
+            name: Some(member.name),
+            reason: message.cloned(),
+            ..Facts::default()
+        },
+        ..NewAlert::new(AlertKind::ContactBouncing, key, locked.now)
+    };
+    if let Some(alert) = raise(tx, locked, &new).await? {
+        let edge = (AlertKind::ContactBouncing, member_id);
+        store::open_edge(tx, account_id, edge, alert.id).await?;
+    }
+    Ok(true)
 }
 
 /// Ends what was told of bounces of members whose contact is good again, or at least another one.

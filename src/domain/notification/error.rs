@@ -114,7 +114,7 @@ pub enum SendVerificationError {
     Fault(#[from] Fault),
 }
 
-/// Why a bounce is not noted.
+/// Why what became of a mail is not noted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BounceError {
     /// There is no such account.

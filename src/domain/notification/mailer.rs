@@ -1,8 +1,11 @@
-//! How mail is sent: the port.
+//! How mail is sent, and how we hear what became of it: the ports.
 
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::primitives::clock::Timestamp;
+
+use super::model::Report;
 use super::wording::Letter;
 
 /// A mail on its way.
@@ -39,4 +42,21 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), MailError>> + Send
 pub trait Mailer: Send + Sync + 'static {
     /// Hands a mail over to the mail system.
     fn send<'a>(&'a self, mail: &'a Mail) -> Sending<'a>;
+}
+
+/// Why a report of a mail is not believed, or makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidReport {
+    /// It is not signed as it should be, or was signed too long ago.
+    #[error("it is not signed as it should be, or not within five minutes")]
+    Signature,
+    /// It is no report.
+    #[error("{0}")]
+    Body(String),
+}
+
+/// Reads reports of mail. Whatever this returns was sent by somebody whom the operator trusts.
+pub trait ReportSource: Send + Sync + 'static {
+    /// The report in a message with this signature.
+    fn read(&self, body: &[u8], signature: &str, now: Timestamp) -> Result<Report, InvalidReport>;
 }

@@ -18,6 +18,7 @@ mod mailer;
 pub mod model;
 mod outbox;
 mod raise;
+mod reports;
 mod settings;
 mod store;
 mod verification;
@@ -27,8 +28,9 @@ pub use alerts::{AlertFilter, AlertPosition, Alerts, InboxMark, MOST_MARKED, Mar
 pub use deliveries::{Deliveries, DeliveriesOf, DeliveryFilter, DeliveryPosition};
 pub use error::{MarkError, ResendError, SendTestError, SendVerificationError, UpdateSettingsError};
 pub use links::Links;
-pub use mailer::{Mail, MailError, Mailer, Sending};
+pub use mailer::{InvalidReport, Mail, MailError, Mailer, ReportSource, Sending};
 pub use outbox::{Outbox, Post};
+pub use reports::{MailReports, ReceiveReportError, TakenIn};
 pub use settings::Settings;
 pub use verification::Verification;
 pub use wording::{CodeSent, Letter, Reader, Told, Wording, Words};

@@ -10,21 +10,16 @@ use crate::domain::database::{Database, Waiting};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::Ledger;
 use crate::primitives::clock::{Clock, Timestamp};
-use crate::primitives::ids::{AccountId, MemberId};
 
 use super::bounces;
 use super::links::Links;
 use super::mailer::{Mail, MailError, Mailer};
-use super::model::{Alert, DeliveryStatus, SuppressionReason};
+use super::model::{Alert, DeliveryStatus, SuppressionReason, next_try};
 use super::store::{self, Addressee, Claimed, Ended};
 use super::wording::{Reader, Told, Wording};
 
 /// A claim lasts longer than any try.
 const CLAIM_MILLIS: i64 = 10 * 60_000;
-/// A mail is tried for so long.
-const TRIED_FOR_MILLIS: i64 = 24 * 3_600_000;
-/// Between tries: the first pause, and the longest.
-const PAUSES_MILLIS: (i64, i64) = (60_000, 3 * 3_600_000);
 /// The most of what a mail system says that is kept.
 const LONGEST_ERROR: usize = 500;
 
@@ -79,10 +74,14 @@ impl Outbox {
             .database
             .transaction(move |tx| Box::pin(async move { store::claim(tx, (now, until), i64::from(limit)).await }));
         let claimed: Vec<Claimed> = claimed.await?;
+        let mut failed = None;
         for mails in claimed.chunk_by(are_one_mail) {
-            self.send(mails).await?;
+            // One that fails holds up no other.
+            if let Err(fault) = self.send(mails).await {
+                failed = Some(fault);
+            }
         }
-        Ok(claimed.len())
+        failed.map_or(Ok(claimed.len()), Err)
     }
 
     /// Sends what is one mail: several alerts that became due for one member at one time make a digest.
@@ -97,30 +96,42 @@ impl Outbox {
                 .as_ref()
                 .map_or(Some(SuppressionReason::NoContact), |to| held_back(mail, to))
             {
-                Some(reason) => self.end(mail, suppressed(reason)).await?,
+                Some(reason) => self.end(vec![(mail.clone(), suppressed(reason))]).await?,
                 None => sent.push(mail),
             }
         }
         let Some((addressee, email)) = addressee.and_then(|to| to.email.clone().map(|email| (to, email))) else {
             return Ok(());
         };
-        if sent.is_empty() {
+        // The mail has the id of the first that it tells of.
+        let Some(first) = sent.first().copied() else {
             return Ok(());
-        }
-        let mail = self.write(&sent, &addressee, email.clone()).await?;
-        let answer = self.mailer.send(&mail).await;
+        };
+        let answer = match self.write(&sent, &addressee, email.clone()).await {
+            Ok(mail) => self.mailer.send(&mail).await,
+            Err(fault) if fault.passes() => return Err(fault),
+            Err(fault) => {
+                // Somebody mends the template, or the mail is given up: it must not be claimed for ever.
+                tracing::error!(account = first.account_id.number(), %fault, "a mail cannot be written");
+                Err(MailError::Deferred(
+                    "the mail cannot be written: see the log of the server".to_owned(),
+                ))
+            }
+        };
         if let Err(error) = &answer {
             tracing::warn!(account = first.account_id.number(), %error, "a mail was not sent");
         }
-        for delivery in &sent {
-            self.end(delivery, ended(delivery, &answer, &email, self.clock.now()))
-                .await?;
+        // One instant for all: what is put off together becomes due together, and is one mail again.
+        let now = self.clock.now();
+        let ended = |delivery: &&Claimed| ((*delivery).clone(), ended(delivery, (first, &answer), &email, now));
+        let ended: Vec<_> = sent.iter().map(ended).collect();
+        match answer {
+            Err(MailError::Rejected(message)) => {
+                let person = (first.account_id, first.member_id);
+                bounces::record(&self.ledger, person, ended, (email, clean(&message))).await
+            }
+            Ok(()) | Err(MailError::Deferred(_)) => self.end(ended).await,
         }
-        if let Err(MailError::Rejected(message)) = answer {
-            let message = clean(&message);
-            bounces::record(&self.ledger, (first.account_id, first.member_id), email, message).await?;
-        }
-        Ok(())
     }
 
     async fn write(&self, mails: &[&Claimed], to: &Addressee, email: String) -> Result<Mail, Fault> {
@@ -153,12 +164,14 @@ impl Outbox {
         })
     }
 
-    async fn end(&self, mail: &Claimed, ended: Ended) -> Result<(), Fault> {
-        let of = Arc::new((mail.clone(), ended));
+    /// Writes down how tries ended, those of one mail together: else the part of a digest that is not yet noted as sent would be sent
+    /// again.
+    async fn end(&self, ended: Vec<(Claimed, Ended)>) -> Result<(), Fault> {
+        let ended = Arc::new(ended);
         self.database
             .transaction(move |tx| {
-                let of = Arc::clone(&of);
-                Box::pin(async move { store::end_attempt(tx, &of.0, &of.1).await })
+                let ended = Arc::clone(&ended);
+                Box::pin(async move { store::end_attempts(tx, &ended).await })
             })
             .await
     }
@@ -192,21 +205,19 @@ fn suppressed(reason: SuppressionReason) -> Ended {
         next_attempt_at: None,
         sent_at: None,
         address: None,
+        sent_with: None,
     }
 }
 
-/// What becomes of a delivery by the mail system's answer.
-fn ended(mail: &Claimed, answer: &Result<(), MailError>, email: &str, now: Timestamp) -> Ended {
+/// What becomes of a delivery by the mail system's answer to the mail that `first` and others were.
+fn ended(mail: &Claimed, (first, answer): (&Claimed, &Result<(), MailError>), email: &str, now: Timestamp) -> Ended {
     let (status, error, next) = match answer {
         Ok(()) => (DeliveryStatus::Sent, None, None),
         Err(MailError::Rejected(message)) => (DeliveryStatus::Bounced, Some(clean(message)), None),
         Err(MailError::Deferred(message)) => {
-            let next = now.plus_millis(pause(mail.attempts));
-            if next.millis() - mail.created_at.millis() > TRIED_FOR_MILLIS {
-                (DeliveryStatus::Failed, Some(clean(message)), None)
-            } else {
-                (DeliveryStatus::Queued, Some(clean(message)), Some(next))
-            }
+            let next = next_try(mail.attempts, mail.created_at, now);
+            let status = next.map_or(DeliveryStatus::Failed, |_| DeliveryStatus::Queued);
+            (status, Some(clean(message)), next)
         }
     };
     Ended {
@@ -216,20 +227,12 @@ fn ended(mail: &Claimed, answer: &Result<(), MailError>, email: &str, now: Times
         next_attempt_at: next,
         sent_at: (status == DeliveryStatus::Sent).then_some(now),
         address: Some(email.to_owned()),
+        sent_with: (mail.id != first.id).then_some(first.id),
     }
 }
 
-/// How long to wait after so many tries: a minute, then ever longer.
-fn pause(attempts: i32) -> i64 {
-    let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or_default().min(16);
-    (PAUSES_MILLIS.0 << doublings).min(PAUSES_MILLIS.1)
-}
-
 /// What a mail system said, fit to be shown.
-fn clean(message: &str) -> String {
+pub(super) fn clean(message: &str) -> String {
     let shown = |char: char| if char.is_control() { ' ' } else { char };
     message.chars().map(shown).take(LONGEST_ERROR).collect()
 }
-
-/// Whose address a report is about.
-pub(super) type Person = (AccountId, MemberId);

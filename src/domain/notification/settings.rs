@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::database::{Database, Transaction};
 use crate::domain::event::EventKind;
-use crate::domain::fault::QueryError;
+use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member::{self, Change, require_own_or_settings};
 use crate::primitives::actor::Actor;
@@ -77,19 +77,47 @@ async fn update_locked(
 ) -> Result<NotificationSettings, UpdateSettingsError> {
     let member = member::locked_member(tx, account_id, member_id).await?;
     let member = member.ok_or(UpdateSettingsError::NotFound)?;
-    let before = store::settings(tx, account_id, &[member_id]).await?.remove(&member_id);
-    let before = before.unwrap_or_else(|| NotificationSettings::new(account_id, member_id));
+    let before = settings_of(tx, account_id, member_id).await?;
     if patch.expected_version.is_some_and(|version| version != before.version) {
         return Err(UpdateSettingsError::VersionConflict(Box::new(before)));
     }
     if member.removed_at.is_some() {
         return Err(UpdateSettingsError::MemberRemoved);
     }
+    Ok(save_patched(tx, locked, before, patch).await?)
+}
+
+/// Switches off all mail to a member that can be, and tells of it, if that changes anything.
+pub(super) async fn switch_mail_off(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    member_id: MemberId,
+) -> Result<(), Fault> {
+    let before = settings_of(tx, locked.header.account_id, member_id).await?;
+    save_patched(tx, locked, before, &SettingsPatch::no_mail()).await?;
+    Ok(())
+}
+
+async fn settings_of(
+    tx: &Transaction,
+    account_id: AccountId,
+    member_id: MemberId,
+) -> Result<NotificationSettings, Fault> {
+    let said = store::settings(tx, account_id, &[member_id]).await?.remove(&member_id);
+    Ok(said.unwrap_or_else(|| NotificationSettings::new(account_id, member_id)))
+}
+
+async fn save_patched(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    before: NotificationSettings,
+    patch: &SettingsPatch,
+) -> Result<NotificationSettings, Fault> {
     let after = before.clone().patched(patch);
     if after != before {
         store::save_settings(tx, &after).await?;
         locked
-            .append_event(tx, EventKind::MemberUpdated, Some(member_id))
+            .append_event(tx, EventKind::MemberUpdated, Some(after.member_id))
             .await?;
     }
     Ok(after)

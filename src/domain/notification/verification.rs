@@ -50,7 +50,7 @@ impl Verification {
         let mail = Mail {
             to: email,
             name: new.member.name.clone(),
-            message_id: format!("code_{}", uuid::Uuid::new_v4().simple()),
+            message_id: message_id_of_code(account_id, member_id),
             letter: self.post.wording.code_sent(&sent, &reader)?,
             unsubscribe: None,
         };
@@ -63,4 +63,10 @@ impl Verification {
             }
         }
     }
+}
+
+/// Names the member, so that a report of the mail finds the address; and no other mail has it.
+fn message_id_of_code(account_id: AccountId, member_id: MemberId) -> String {
+    let member = member_id.global(account_id);
+    format!("{member}.{}", uuid::Uuid::new_v4().simple())
 }

@@ -4,6 +4,7 @@ mod alerts;
 mod contacts;
 mod inbox;
 mod mail;
+mod reports;
 mod settings;
 mod smtp;
 

@@ -5,7 +5,9 @@
 mod alert;
 mod balance;
 mod kind;
+mod report;
 mod resolver;
+mod retry;
 mod settings;
 
 #[cfg(test)]
@@ -14,5 +16,7 @@ mod tests;
 pub use alert::{Alert, Delivery, DeliveryStatus, Facts, InboxItem};
 pub use balance::{Crossing, OpenEdges, cross, is_calm};
 pub use kind::{AlertKind, Audience, Channel, NextStep, Rule, Severity};
+pub use report::{Fate, Report, ReportKind, Reported, fate};
 pub use resolver::{COOLDOWN_MILLIS, Case, LEAST_INTERVAL_MILLIS, LastMail, SuppressionReason, Verdict, resolve};
+pub use retry::next_try;
 pub use settings::{NotificationSettings, QuietHours, SettingsPatch};

@@ -89,6 +89,19 @@ impl NotificationSettings {
 }
 
 impl SettingsPatch {
+    /// Switches off all mail that can be.
+    pub(in crate::domain::notification) fn no_mail() -> Self {
+        let kinds = AlertKind::ALL
+            .iter()
+            .filter(|kind| !kind.is_locked(Channel::Email) && **kind != AlertKind::Test);
+        Self {
+            preferences: kinds.map(|kind| (*kind, Channel::Email, Some(false))).collect(),
+            low_balance_threshold: Change::Keep,
+            quiet_hours: Change::Keep,
+            expected_version: None,
+        }
+    }
+
     /// The first preference that this would switch off and that cannot be.
     pub(in crate::domain::notification) fn locked(&self) -> Option<(usize, AlertKind, Channel)> {
         let mut preferences = self.preferences.iter().enumerate();

@@ -98,14 +98,24 @@ pub(in super::super) struct Ended {
     pub(in super::super) next_attempt_at: Option<Timestamp>,
     pub(in super::super) sent_at: Option<Timestamp>,
     pub(in super::super) address: Option<String>,
+    /// In whose mail it was told of, where that had the id of another.
+    pub(in super::super) sent_with: Option<DeliveryId>,
 }
 
-/// Writes down how a try ended, unless the claim ran out and somebody else has tried since.
-pub(in super::super) async fn end_attempt(tx: &Transaction, mail: &Claimed, ended: &Ended) -> Result<(), Fault> {
+/// Writes down how the tries of one mail ended, but for those whose claim ran out and that somebody else has tried since, or of which
+/// the mail system has told meanwhile. There are no more than were claimed together.
+pub(in super::super) async fn end_attempts(tx: &Transaction, ended: &[(Claimed, Ended)]) -> Result<(), Fault> {
+    for (mail, ended) in ended {
+        end_attempt(tx, mail, ended).await?;
+    }
+    Ok(())
+}
+
+async fn end_attempt(tx: &Transaction, mail: &Claimed, ended: &Ended) -> Result<(), Fault> {
     let sql = "UPDATE delivery SET status = $4, suppressed_because = $5, last_error = $6, next_attempt_at = $7, sent_at = $8, \
-               address = COALESCE($9, address) \
+               address = COALESCE($9, address), sent_with = $10 \
                WHERE account_id = $1 AND id = $2 AND attempts = $3 AND status = 'SENDING'";
-    let values: [Value; 9] = [
+    let values: [Value; 10] = [
         mail.account_id.number().into(),
         mail.id.uuid().into(),
         mail.attempts.into(),
@@ -115,6 +125,7 @@ pub(in super::super) async fn end_attempt(tx: &Transaction, mail: &Claimed, ende
         ended.next_attempt_at.map(Timestamp::millis).into(),
         ended.sent_at.map(Timestamp::millis).into(),
         ended.address.clone().into(),
+        ended.sent_with.map(DeliveryId::uuid).into(),
     ];
     tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
         .await?;

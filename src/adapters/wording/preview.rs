@@ -1,0 +1,98 @@
+//! Every mail in every language, made of examples: to find a broken template at the start, and for people to look at.
+
+use crate::domain::fault::Fault;
+use crate::domain::notification::model::{Alert, AlertKind, Facts};
+use crate::domain::notification::{CodeSent, Letter, Links, Reader, Told, Wording};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, AlertId};
+
+use super::{TemplateError, Templates};
+
+/// Who the examples are for.
+const NAME: &str = "Ada Example";
+/// When what they tell of happens: an evening in March 2026.
+const AT: i64 = 1_774_031_400_000;
+
+/// One mail.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// `<what>.<language>`.
+    pub name: String,
+    /// What it says.
+    pub letter: Letter,
+}
+
+impl Templates {
+    /// An alert of every kind, several at once, and a code, in every language, for a member of a team.
+    pub fn previews(&self, team: &str, links: &Links) -> Result<Vec<Preview>, TemplateError> {
+        let mut previews = Vec::new();
+        for language in self.languages.keys() {
+            let reader = Reader {
+                locale: language.clone(),
+                timezone: chrono_tz::Tz::Europe__Berlin,
+            };
+            let failed = |fault: Fault| TemplateError::new(language, &fault);
+            let mut add = |what: &str, letter: Letter| {
+                let name = format!("{what}.{language}");
+                previews.push(Preview { name, letter });
+            };
+            let told = |alerts: &[Alert]| {
+                let told = Told {
+                    team,
+                    name: NAME,
+                    alerts: alerts.iter().map(|alert| (alert, links.action(alert))).collect(),
+                };
+                self.told(&told, &reader).map_err(failed)
+            };
+            for kind in AlertKind::ALL {
+                add(&kind.as_str().to_lowercase(), told(&[example(*kind)])?);
+            }
+            let several = [
+                AlertKind::TopUpSucceeded,
+                AlertKind::LowBalance,
+                AlertKind::CardExpiring,
+            ];
+            add("digest", told(&several.map(example))?);
+            let sent = CodeSent {
+                name: NAME,
+                code: "01234567",
+                minutes: 15,
+            };
+            add("code", self.code_sent(&sent, &reader).map_err(failed)?);
+        }
+        Ok(previews)
+    }
+}
+
+/// An alert with every fact.
+fn example(kind: AlertKind) -> Alert {
+    let available = match kind {
+        AlertKind::LowBalance => 485_000,
+        AlertKind::BalanceDepleted => -125_000,
+        _ => 12_345_500,
+    };
+    let reason = match kind {
+        AlertKind::ContactBouncing => "550 5.1.1 no such user here",
+        AlertKind::AutoTopUpPaused => "The card was declined three times.",
+        _ => "Invoice 2026-17 is not paid.",
+    };
+    Alert {
+        id: AlertId::from_uuid(uuid::Uuid::nil()),
+        account_id: AccountId::PLATFORM,
+        kind,
+        subject: None,
+        facts: Facts {
+            available: Some(available),
+            credits: Some(12_345_500),
+            title: Some("Coaching with Grace".to_owned()),
+            reason: Some(reason.to_owned()),
+            name: Some(NAME.to_owned()),
+            at: Some(AT),
+        },
+        entry_id: None,
+        session_id: None,
+        top_up_id: None,
+        raised_at: Timestamp::MIN,
+        resolved_at: None,
+    }
+}

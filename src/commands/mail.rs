@@ -1,0 +1,49 @@
+//! `ledgerbell mail preview`: every mail as a file, for whoever writes templates.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::adapters::wording::Templates;
+use crate::domain::notification::Links;
+
+use super::{Ending, SettingsFlags, say};
+
+/// Where the buttons of examples lead when no setting says where.
+const EXAMPLE_APP: &str = "https://app.example.com/credits";
+
+/// See what mail looks like.
+#[derive(Debug, Args)]
+pub(super) struct MailCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Write an example of every mail in every language into a directory, as HTML and as text, by the templates in force.
+    Preview {
+        /// The directory, which is made when it is not there.
+        directory: PathBuf,
+        /// What the team in the examples is called.
+        #[arg(long, default_value = "The team")]
+        team: String,
+    },
+}
+
+pub(super) fn run(command: &MailCommand, given: &SettingsFlags) -> Ending {
+    let Action::Preview { directory, team } = &command.action;
+    let settings = given.load()?;
+    let templates = Templates::load(settings.mail.templates.as_deref())?;
+    let app_url = settings.app_url.unwrap_or_else(|| EXAMPLE_APP.to_owned());
+    let previews = templates.previews(team, &Links::new(Some(app_url)))?;
+    std::fs::create_dir_all(directory)?;
+    for preview in &previews {
+        let path = |ending: &str| directory.join(format!("{}.{ending}", preview.name));
+        std::fs::write(path("html"), &preview.letter.html)?;
+        std::fs::write(path("txt"), &preview.letter.text)?;
+    }
+    say(&format!("{} mails are in {}", previews.len(), directory.display()))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,142 @@
+//! What mail systems have told of mail.
+
+use sea_orm::{ConnectionTrait, Statement, Value};
+
+use super::unreadable;
+use crate::domain::database::Transaction;
+use crate::domain::fault::Fault;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, DeliveryId, MemberId};
+
+use super::super::model::{DeliveryStatus, Fate, Report};
+
+/// A delivery that a mail told of.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Mailed {
+    pub(in super::super) id: DeliveryId,
+    pub(in super::super) status: DeliveryStatus,
+    pub(in super::super) attempts: i32,
+    pub(in super::super) created_at: Timestamp,
+    /// Where it went; none while the first try is under way.
+    pub(in super::super) address: Option<String>,
+}
+
+/// What is kept of a report beside what it says.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Kept {
+    pub(in super::super) account_id: AccountId,
+    pub(in super::super) member_id: MemberId,
+    pub(in super::super) delivery_id: Option<DeliveryId>,
+    pub(in super::super) received_at: Timestamp,
+}
+
+/// Whether a report was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Keeping {
+    New,
+    Known,
+    /// There is no such member.
+    OfNobody,
+}
+
+/// All that one mail told of: the delivery whose id it has, and those that were sent with it.
+pub(in super::super) async fn mailed(
+    tx: &Transaction,
+    account_id: AccountId,
+    id: DeliveryId,
+) -> Result<Vec<Mailed>, Fault> {
+    let sql = "SELECT id, status, attempts, created_at, address FROM delivery \
+               WHERE account_id = $1 AND id = $2 AND channel = 'EMAIL' \
+               UNION ALL SELECT id, status, attempts, created_at, address FROM delivery \
+               WHERE account_id = $1 AND sent_with = $2";
+    let values: [Value; 2] = [account_id.number().into(), id.uuid().into()];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    let rows = tx.query_all_raw(statement).await?;
+    rows.iter()
+        .map(|row| {
+            let status: String = row.try_get("", "status")?;
+            Ok(Mailed {
+                id: DeliveryId::from_uuid(row.try_get("", "id")?),
+                status: DeliveryStatus::from_text(&status).ok_or_else(|| unreadable("status", &status))?,
+                attempts: row.try_get("", "attempts")?,
+                created_at: Timestamp::from_millis(row.try_get("", "created_at")?),
+                address: row.try_get("", "address")?,
+            })
+        })
+        .collect()
+}
+
+/// Whether a report told that a mail arrived.
+pub(in super::super) async fn has_arrived(
+    tx: &Transaction,
+    account_id: AccountId,
+    id: DeliveryId,
+) -> Result<bool, Fault> {
+    let sql = "SELECT 1 AS arrived FROM mail_report \
+               WHERE account_id = $1 AND delivery_id = $2 AND kind IN ('DELIVERED', 'COMPLAINT') LIMIT 1";
+    let values: [Value; 2] = [account_id.number().into(), id.uuid().into()];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    Ok(tx.query_one_raw(statement).await?.is_some())
+}
+
+/// Keeps a report, unless it is known by its id.
+pub(in super::super) async fn keep_report(tx: &Transaction, kept: &Kept, report: &Report) -> Result<Keeping, Fault> {
+    let backend = tx.get_database_backend();
+    let sql = "SELECT id FROM member WHERE account_id = $1 AND id = $2";
+    let values: [Value; 2] = [kept.account_id.number().into(), kept.member_id.uuid().into()];
+    let member = tx.query_one_raw(Statement::from_sql_and_values(backend, sql, values));
+    if member.await?.is_none() {
+        return Ok(Keeping::OfNobody);
+    }
+    let sql = "INSERT INTO mail_report (account_id, id, member_id, delivery_id, kind, address, reason, received_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+    let values: [Value; 8] = [
+        kept.account_id.number().into(),
+        report.id.clone().into(),
+        kept.member_id.uuid().into(),
+        kept.delivery_id.map(DeliveryId::uuid).into(),
+        report.kind.as_str().into(),
+        report.address.clone().into(),
+        report.reason.clone().into(),
+        kept.received_at.millis().into(),
+    ];
+    let done = tx
+        .execute_raw(Statement::from_sql_and_values(backend, sql, values))
+        .await?;
+    Ok(if done.rows_affected() == 1 {
+        Keeping::New
+    } else {
+        Keeping::Known
+    })
+}
+
+/// Writes down what became of a delivery by a report. The number of tries says that it is still the one that was decided upon, while
+/// whoever sends it may write down meanwhile how that ended.
+pub(in super::super) async fn apply_fate(
+    tx: &Transaction,
+    (account_id, mail): (AccountId, &Mailed),
+    fate: Fate,
+    (reason, now): (Option<&String>, Timestamp),
+) -> Result<(), Fault> {
+    let (status, next, sent_at) = match fate {
+        Fate::Unchanged => return Ok(()),
+        Fate::Sent => (DeliveryStatus::Sent, None, Some(now)),
+        Fate::Again(next) => (DeliveryStatus::Queued, Some(next), None),
+        Fate::GivenUp => (DeliveryStatus::Failed, None, None),
+        Fate::CameBack => (DeliveryStatus::Bounced, None, None),
+    };
+    let sql = "UPDATE delivery SET status = $4, next_attempt_at = $5, sent_at = COALESCE(sent_at, $6), last_error = $7 \
+               WHERE account_id = $1 AND id = $2 AND attempts = $3 AND status IN ('QUEUED', 'SENDING', 'SENT', 'FAILED')";
+    let values: [Value; 7] = [
+        account_id.number().into(),
+        mail.id.uuid().into(),
+        mail.attempts.into(),
+        status.as_str().into(),
+        next.map(Timestamp::millis).into(),
+        sent_at.map(Timestamp::millis).into(),
+        reason.cloned().into(),
+    ];
+    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
+        .await?;
+    Ok(())
+}
