@@ -27,6 +27,8 @@ mod m20261124_083500_create_top_up_refund;
 mod m20261124_083600_create_webhook_inbox;
 mod m20261124_090000_create_notification_settings;
 mod m20261124_090100_create_alert;
+mod m20261124_120000_add_troubleshooting;
+mod m20261124_120100_create_troubleshooting_place;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -58,6 +60,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_083600_create_webhook_inbox::Migration),
             Box::new(m20261124_090000_create_notification_settings::Migration),
             Box::new(m20261124_090100_create_alert::Migration),
+            Box::new(m20261124_120000_add_troubleshooting::Migration),
+            Box::new(m20261124_120100_create_troubleshooting_place::Migration),
         ]
     }
 }

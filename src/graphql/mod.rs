@@ -22,6 +22,7 @@ mod payload;
 mod refusals;
 mod scalars;
 mod top_up;
+mod troubleshooting;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -68,6 +69,7 @@ pub struct Subscription(
     member::AccountSubscription,
     top_up::TopUpSubscription,
     notification::AlertSubscription,
+    troubleshooting::TroubleshootingSubscription,
 );
 
 type Inner = async_graphql::Schema<Query, Mutation, Subscription>;

@@ -23,7 +23,9 @@ mod scratch;
 #[path = "../../src/domain/database/server_for_tests.rs"]
 mod server_for_tests;
 mod sse;
+mod stories;
 mod tidy;
 mod top_ups;
+mod troubleshooting;
 mod verify;
 mod ws;

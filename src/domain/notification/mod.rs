@@ -18,6 +18,7 @@ mod mailer;
 pub mod model;
 mod outbox;
 mod raise;
+mod reach;
 mod settings;
 mod store;
 mod verification;
@@ -29,6 +30,8 @@ pub use error::{MarkError, ResendError, SendTestError, SendVerificationError, Up
 pub use links::Links;
 pub use mailer::{Mail, MailError, Mailer, Sending};
 pub use outbox::{Outbox, Post};
+pub(in crate::domain) use reach::reach;
+pub use reach::{Reach, Reached};
 pub use settings::Settings;
 pub use verification::Verification;
 pub use wording::{CodeSent, Letter, Reader, Told, Wording, Words};

@@ -87,7 +87,7 @@ async fn update_locked(
     }
     let after = before.clone().patched(patch);
     if after != before {
-        store::save_settings(tx, &after).await?;
+        store::save_settings(tx, &after, locked.now).await?;
         locked
             .append_event(tx, EventKind::MemberUpdated, Some(member_id))
             .await?;

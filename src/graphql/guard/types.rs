@@ -23,6 +23,7 @@ const DEAR: &[(&str, &str, u64)] = &[
     ("Account", "autoTopUp", 20),
     ("Account", "creditLogExport", 20),
     ("Account", "creditUsage", 100),
+    ("Account", "troubleshooting", 30),
     ("CreditEntryConnection", "totals", 100),
     ("Member", "usage", 100),
 ];

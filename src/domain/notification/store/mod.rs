@@ -4,6 +4,7 @@ mod alerts;
 mod deliveries;
 mod outbox;
 mod people;
+mod reach;
 mod settings;
 
 pub(super) use alerts::{
@@ -11,11 +12,12 @@ pub(super) use alerts::{
     resolve_alert, save_place,
 };
 pub(super) use deliveries::{
-    Mark, Meant, deliveries_keyset, delivery, delivery_by_id, in_inbox, inbox_keyset, inbox_mark, insert_deliveries,
-    mark, marked_in, marks, raised_at, unread,
+    DELIVERY_COLUMNS, Mark, Meant, deliveries_by_id, deliveries_keyset, delivery, delivery_by_id, in_inbox,
+    inbox_keyset, inbox_mark, insert_deliveries, mark, marked_in, marks, raised_at, unread,
 };
 pub(super) use outbox::{Addressee, Claimed, Ended, addressee, claim, end_attempt, is_mail_due, requeue};
 pub(super) use people::{Recipient, last_mails, recipients};
+pub(super) use reach::{reached, unsent};
 pub(super) use settings::{save_settings, settings};
 
 use crate::domain::fault::Fault;
