@@ -36,6 +36,7 @@ use crate::domain::top_up::gateway::PaymentGateway;
 use crate::domain::top_up::{
     AutoTopUps, Charging, Desk, PaymentMethods, ReceiveError, Reconciler, Refunding, TopUps, Webhooks,
 };
+use crate::domain::troubleshooting::Troubleshooting;
 use crate::graphql::{self, ExportLinks, Limits, Schema, TrustedDocuments};
 use crate::http::{self, Door, Seats};
 use crate::primitives::clock::Clock;
@@ -159,7 +160,7 @@ impl App {
         let (lots, rules) = (Lots::new(handle()), AutoTopUps::new(desk.clone()));
         let top_ups = TopUps::new(desk.clone());
         let contacts = Contacts::new(ledger.clone());
-        let post = post(settings)?;
+        let (post, templates) = post(settings)?;
         let services = Services {
             accounts: Accounts::new(time(), handle(), ledger.clone()),
             members: Members::new(handle(), ledger.clone()),
@@ -174,6 +175,8 @@ impl App {
             sign_in: SignIn::new(time(), handle(), api_keys.clone(), sign_in_settings),
             standing: Standing::new(time(), handle()),
             payment_methods: PaymentMethods::new(desk.clone()),
+            troubleshooting: Troubleshooting::new((handle(), time()), ledger.clone(), rules.clone()),
+            explaining: templates,
             forecasts: Forecasts::new(
                 (handle(), time()),
                 ledger.clone(),
@@ -375,7 +378,7 @@ fn open_gateway(settings: &Settings, clock: &Clock) -> Result<Gateway, StartErro
 }
 
 /// What members are written with.
-fn post(settings: &Settings) -> Result<Post, StartError> {
+fn post(settings: &Settings) -> Result<(Post, Arc<Templates>), StartError> {
     let mail = &settings.mail;
     let sender = Sender::parse(&mail.from)?;
     let mailer: Arc<dyn Mailer> = if let Some(url) = &mail.smtp_url {
@@ -385,9 +388,10 @@ fn post(settings: &Settings) -> Result<Post, StartError> {
         tracing::info!(folder = %folder.display(), "no mail.smtp_url is set: mails are written as files");
         Arc::new(FileMailer::new(&folder, sender))
     };
-    let wording: Arc<dyn Wording> = Arc::new(Templates::load(mail.templates.as_deref())?);
+    let templates = Arc::new(Templates::load(mail.templates.as_deref())?);
+    let wording: Arc<dyn Wording> = Arc::<Templates>::clone(&templates);
     let links = Links::new(settings.app_url.clone());
-    Ok(Post { mailer, wording, links })
+    Ok((Post { mailer, wording, links }, templates))
 }
 
 /// Who tells of mail later on.

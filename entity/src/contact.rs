@@ -24,6 +24,8 @@ pub struct Model {
     pub timezone: String,
     /// Grows by one with every change.
     pub version: i32,
+    /// Since when the address is this one and stands so.
+    pub status_since: Option<i64>,
 }
 
 /// None: rows of other tables are found by explicit statements.

@@ -38,4 +38,5 @@ pub mod top_up;
 pub mod top_up_attempt;
 pub mod top_up_decision;
 pub mod top_up_refund;
+pub mod troubleshooting_place;
 pub mod webhook_inbox;

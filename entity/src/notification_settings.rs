@@ -22,6 +22,8 @@ pub struct Model {
     pub quiet_end: Option<i32>,
     /// Grows by one with every change.
     pub version: i32,
+    /// When they last changed.
+    pub changed_at: Option<i64>,
 }
 
 /// None: rows of other tables are found by explicit statements.

@@ -31,6 +31,8 @@ mod m20261124_113000_add_came_back_to_top_up;
 mod m20261124_113000_create_hold_movement;
 mod m20261124_113000_create_mail_report;
 mod m20261124_120000_add_returned_at_to_member;
+mod m20261124_120000_add_troubleshooting;
+mod m20261124_120100_create_troubleshooting_place;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -66,6 +68,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_113000_create_hold_movement::Migration),
             Box::new(m20261124_113000_create_mail_report::Migration),
             Box::new(m20261124_120000_add_returned_at_to_member::Migration),
+            Box::new(m20261124_120000_add_troubleshooting::Migration),
+            Box::new(m20261124_120100_create_troubleshooting_place::Migration),
         ]
     }
 }

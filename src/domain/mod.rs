@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod member;
 pub mod notification;
 pub mod top_up;
+pub mod troubleshooting;
 
 use crate::primitives::clock::Clock;
 
@@ -66,6 +67,10 @@ pub struct Services {
     pub mail_reports: notification::MailReports,
     /// Puts alerts into words.
     pub wording: std::sync::Arc<dyn notification::Wording>,
+    /// What is wrong in accounts.
+    pub troubleshooting: troubleshooting::Troubleshooting,
+    /// Puts that into words.
+    pub explaining: std::sync::Arc<dyn troubleshooting::Explaining>,
     /// Where alerts lead.
     pub links: notification::Links,
     /// Keys of integrations.

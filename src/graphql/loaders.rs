@@ -17,12 +17,12 @@ use crate::domain::ledger::credit_log::{Entry, LotDraw};
 use crate::domain::ledger::model::Lot;
 use crate::domain::ledger::sessions::SessionView;
 use crate::domain::member::{Account, ApiKey, Contact, Member};
-use crate::domain::notification::model::{InboxItem, NotificationSettings};
+use crate::domain::notification::model::{Delivery, InboxItem, NotificationSettings};
 use crate::domain::top_up::TopUp;
 use crate::domain::top_up::model::{Attempt, PaymentMethod, StoredDecision};
 use crate::primitives::actor::{AccessError, Actor};
 use crate::primitives::ids::{
-    AccountId, AlertId, ApiKeyId, EntryId, LotId, MemberId, PaymentMethodId, SessionId, TopUpAttemptId,
+    AccountId, AlertId, ApiKeyId, DeliveryId, EntryId, LotId, MemberId, PaymentMethodId, SessionId, TopUpAttemptId,
     TopUpDecisionId, TopUpId,
 };
 
@@ -94,6 +94,8 @@ loaded! {
         |source, account_id, ids| source.services.notification_settings.of_members(&source.actor, account_id, &ids).await;
     DeliveredAlertKey(AlertId) => delivered_alert -> InboxItem =
         |source, account_id, ids| source.services.alerts.by_ids(&Actor::System, account_id, None, &ids).await;
+    DeliveryKey(DeliveryId) => delivery -> Delivery =
+        |source, account_id, ids| source.services.deliveries.by_ids(&source.actor, account_id, &ids).await;
     EntryKey(EntryId) => entry -> Entry =
         |source, account_id, ids| source.services.credit_log.entries_by_id(&source.actor, account_id, &ids).await;
     SessionEntriesKey(SessionId) => entries_of_session -> Vec<Entry> =

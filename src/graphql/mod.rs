@@ -23,6 +23,7 @@ mod payload;
 mod refusals;
 mod scalars;
 mod top_up;
+mod troubleshooting;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -69,6 +70,7 @@ pub struct Subscription(
     member::AccountSubscription,
     top_up::TopUpSubscription,
     notification::AlertSubscription,
+    troubleshooting::TroubleshootingSubscription,
 );
 
 type Inner = async_graphql::Schema<Query, Mutation, Subscription>;

@@ -43,7 +43,7 @@ pub(super) enum Node {
     clippy::too_many_lines,
     reason = "one arm a kind of thing, and no arm decides anything"
 )]
-async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
+pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
     let scope = scope(ctx)?;
     let Ok(GlobalId { kind, account_id, uuid }) = id.parse() else {
         return Ok(None);
@@ -113,13 +113,8 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
                 .map(|alert| Alert::new(alert).into())
         }
         IdKind::Delivery => {
-            let deliveries = &scope.services.deliveries;
-            let delivery = deliveries
-                .find(scope.actor(), account_id, DeliveryId::from_uuid(uuid))
-                .await;
-            found(delivery)?
-                .flatten()
-                .map(|delivery| Delivery::new(delivery).into())
+            let delivery = loaders.delivery(account_id, DeliveryId::from_uuid(uuid)).await?;
+            delivery.map(|delivery| Delivery::new(delivery).into())
         }
         IdKind::ApiKey => {
             let api_keys = &scope.services.api_keys;

@@ -5,6 +5,7 @@
 //! pause that grows, so that one that dies at once does not spin.
 
 mod alert_watch;
+mod finding_watch;
 mod key_use;
 mod live_poll;
 mod mail;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::Services;
 
 pub use alert_watch::AlertWatch;
+pub use finding_watch::FindingWatch;
 pub use key_use::KeyUse;
 pub use live_poll::LivePoll;
 pub use mail::MailRound;
@@ -47,6 +49,7 @@ impl Workers {
         let top_ups = TopUpWork::new(services.clone());
         let (charging, rules, webhooks) = (top_ups.clone(), top_ups.clone(), top_ups.clone());
         let alert_watch = AlertWatch::new(services.clone());
+        let finding_watch = FindingWatch::new(services.clone());
         let mail = MailRound::new(services.outbox.clone());
         workers.keepers.extend([
             tokio::spawn(keep_running("sweeper", stop.clone(), move |stop| {
@@ -67,6 +70,9 @@ impl Workers {
             tokio::spawn(keep_running("mail", stop.clone(), move |stop| mail.clone().run(stop))),
             tokio::spawn(keep_running("alert watch", stop.clone(), move |stop| {
                 alert_watch.clone().run(stop)
+            })),
+            tokio::spawn(keep_running("finding watch", stop.clone(), move |stop| {
+                finding_watch.clone().run(stop)
             })),
         ]);
         workers

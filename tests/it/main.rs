@@ -9,8 +9,8 @@ mod cli;
 mod doctor;
 mod door;
 mod faults;
-mod gateway;
 mod forecast;
+mod gateway;
 #[allow(dead_code, unused_imports, reason = "a harness has more than every test needs")]
 mod harness;
 mod hostile;
@@ -27,7 +27,9 @@ mod scratch;
 #[path = "../../src/domain/database/server_for_tests.rs"]
 mod server_for_tests;
 mod sse;
+mod stories;
 mod tidy;
 mod top_ups;
+mod troubleshooting;
 mod verify;
 mod ws;

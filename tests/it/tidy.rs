@@ -176,14 +176,28 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("migration/", &["ledgerbell", "entity"]),
 ];
 
-/// Within the domain: a room → the rooms that it may not name. `event ← ledger ← member, top_up ← notification`.
+/// Within the domain: a room → the rooms that it may not name. `event ← ledger ← member, top_up ← notification ← troubleshooting`.
 const FORBIDDEN_ROOMS: &[(&str, &[&str])] = &[
-    ("event", &["ledger", "member", "top_up", "notification", "forecast"]),
-    ("ledger", &["member", "top_up", "notification", "forecast"]),
-    ("member", &["top_up", "notification", "forecast"]),
-    ("top_up", &["member", "notification", "forecast"]),
-    ("notification", &["forecast"]),
-    ("forecast", &["member", "notification"]),
+    (
+        "event",
+        &[
+            "ledger",
+            "member",
+            "top_up",
+            "notification",
+            "troubleshooting",
+            "forecast",
+        ],
+    ),
+    (
+        "ledger",
+        &["member", "top_up", "notification", "troubleshooting", "forecast"],
+    ),
+    ("member", &["top_up", "notification", "troubleshooting", "forecast"]),
+    ("top_up", &["member", "notification", "troubleshooting", "forecast"]),
+    ("notification", &["troubleshooting", "forecast"]),
+    ("troubleshooting", &["forecast"]),
+    ("forecast", &["member", "notification", "troubleshooting"]),
 ];
 
 /// Whether code on this line names the path, as a whole word.

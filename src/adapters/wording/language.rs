@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use minijinja::value::Serde;
 use serde::{Deserialize, Serialize};
 
+use super::findings::FindingTexts;
 use crate::domain::fault::Fault;
 use crate::domain::notification::model::{AlertKind, Facts};
 use crate::primitives::clock::Timestamp;
@@ -19,6 +20,8 @@ pub(super) struct Language {
     format: Format,
     mail: BTreeMap<String, String>,
     alerts: BTreeMap<String, Texts>,
+    #[serde(default)]
+    troubleshooting: FindingTexts,
 }
 
 /// How a language writes amounts and times.
@@ -74,7 +77,12 @@ impl Language {
             let parts = parts.into_iter().chain(action);
             parts.map(move |(part, text)| (format!("{kind}.{part}"), text))
         });
-        mail.chain(alerts)
+        mail.chain(alerts).chain(self.troubleshooting.texts())
+    }
+
+    /// What it says of what is wrong.
+    pub(super) fn of_findings(&self) -> &FindingTexts {
+        &self.troubleshooting
     }
 
     /// Whether there is something to write on a button.
@@ -96,20 +104,7 @@ impl Language {
         } else {
             &self.format.date
         };
-        let written = |form: &str, millis: i64| {
-            let local = Timestamp::from_millis(millis).to_datetime().with_timezone(&zone);
-            let month = usize::try_from(local.month0())
-                .ok()
-                .and_then(|at| self.format.months.get(at));
-            let instant = Instant {
-                day: local.day(),
-                month: month.map_or("", String::as_str),
-                year: local.year(),
-                hour: format!("{:02}", local.hour()),
-                minute: format!("{:02}", local.minute()),
-            };
-            render(form, minijinja::Value::from(Serde(instant)))
-        };
+        let written = |form: &str, millis: i64| self.written(form, Timestamp::from_millis(millis), zone, &render);
         Ok(Written {
             available: facts.available.map(|units| self.amount(units)),
             credits: facts.credits.map(|units| self.amount(units)),
@@ -121,12 +116,45 @@ impl Language {
         })
     }
 
+    /// An instant as this language writes it, in `zone`. `render` fills the template of instants in.
+    pub(super) fn instant(
+        &self,
+        at: Timestamp,
+        zone: Tz,
+        render: impl Fn(&str, minijinja::Value) -> Result<String, Fault>,
+    ) -> Result<String, Fault> {
+        self.written(&self.format.instant, at, zone, render)
+    }
+
+    fn written(
+        &self,
+        form: &str,
+        at: Timestamp,
+        zone: Tz,
+        render: impl Fn(&str, minijinja::Value) -> Result<String, Fault>,
+    ) -> Result<String, Fault> {
+        let local = at.to_datetime().with_timezone(&zone);
+        let month = usize::try_from(local.month0())
+            .ok()
+            .and_then(|at| self.format.months.get(at));
+        let instant = Instant {
+            day: local.day(),
+            month: month.map_or("", String::as_str),
+            year: local.year(),
+            hour: format!("{:02}", local.hour()),
+            minute: format!("{:02}", local.minute()),
+        };
+        render(form, minijinja::Value::from(Serde(instant)))
+    }
+
     /// An amount of credits with its separators: `1,234.5` in English.
-    fn amount(&self, units: i64) -> String {
-        let text = Credits::from_units(units).to_string();
-        let (sign, digits) = text
-            .strip_prefix('-')
-            .map_or(("", text.as_str()), |digits| ("−", digits));
+    pub(super) fn amount(&self, units: i64) -> String {
+        self.number(&Credits::from_units(units).to_string())
+    }
+
+    /// A number with its separators.
+    pub(super) fn number(&self, text: &str) -> String {
+        let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("−", digits));
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
         let mut grouped = String::new();
         for (at, digit) in whole.chars().enumerate() {

@@ -3,6 +3,7 @@
 //! A language is a file `<language>.toml`; `mail.txt` and `mail.html` are the form of all mails. Called by the domain through its
 //! port. Every template is rendered once when it is read, so that a broken one is found when the server starts.
 
+mod findings;
 mod language;
 mod preview;
 
@@ -150,7 +151,8 @@ impl Templates {
 
     /// Renders everything once.
     fn try_all(&self) -> Result<(), TemplateError> {
-        self.previews("Team", &Links::default()).map(|_| ())
+        self.previews("Team", &Links::default())?;
+        self.check_findings()
     }
 
     /// The nearest language to a locale: itself, without its region, or English.
@@ -167,6 +169,12 @@ impl Templates {
         let template = self.environment.get_template(name);
         let rendered = template.and_then(|template| template.render(context));
         rendered.map_err(|error| Fault::Internal(format!("the template {name}: {error:#}")))
+    }
+
+    fn render_instant(&self, text: &str, context: Value) -> Result<String, Fault> {
+        self.environment
+            .render_str(text, context)
+            .map_err(|error| Fault::Internal(error.to_string()))
     }
 
     fn letter(&self, filling: &Filling<'_>) -> Result<Letter, Fault> {
@@ -187,9 +195,7 @@ impl Wording for Templates {
     fn alert(&self, alert: &Alert, reader: &Reader) -> Result<Words, Fault> {
         let (name, language) = self.language(&reader.locale);
         let facts = language.facts(&alert.facts, reader.timezone, |text, context| {
-            self.environment
-                .render_str(text, context)
-                .map_err(|error| Fault::Internal(error.to_string()))
+            self.render_instant(text, context)
         })?;
         let written = |part: &str| self.render(&format!("{name}/{}.{part}", alert.kind.as_str()), Serde(&facts));
         Ok(Words {

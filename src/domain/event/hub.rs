@@ -30,6 +30,7 @@ struct Inner {
     streams: Mutex<HashMap<AccountId, Followed>>,
     listeners: watch::Sender<usize>,
     rung: Rung,
+    rung_for_findings: Rung,
 }
 
 #[derive(Debug)]
@@ -57,6 +58,7 @@ impl Hub {
             streams: Mutex::default(),
             listeners: watch::Sender::new(0),
             rung: Rung::default(),
+            rung_for_findings: Rung::default(),
         }))
     }
 
@@ -68,6 +70,11 @@ impl Hub {
     /// Accounts that have new events, whether or not somebody listens to them.
     pub fn rung(&self) -> &Rung {
         &self.0.rung
+    }
+
+    /// The same, for whoever looks at what is wrong: each takes their own.
+    pub fn rung_for_findings(&self) -> &Rung {
+        &self.0.rung_for_findings
     }
 
     /// Waits until somebody listens.
@@ -128,6 +135,7 @@ impl Hub {
 impl Bell for Hub {
     fn ring(&self, account_id: AccountId, event_sequence: i64) {
         self.0.rung.ring(account_id);
+        self.0.rung_for_findings.ring(account_id);
         let stream = self
             .streams()
             .get(&account_id)

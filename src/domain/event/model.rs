@@ -23,6 +23,8 @@ crate::text_enum! {
         AlertRaised = "ALERT_RAISED",
         /// A member marked alerts of theirs, or what an alert told of has ended.
         AlertsUpdated = "ALERTS_UPDATED",
+        /// Something has gone wrong, or was mended.
+        TroubleshootingChanged = "TROUBLESHOOTING_CHANGED",
     }
 }
 

@@ -26,12 +26,18 @@ impl Rung {
     pub async fn take(&self) -> Vec<AccountId> {
         loop {
             let rings = self.0.rings.notified();
-            let taken = self.with(|accounts| accounts.replace(HashSet::new()).unwrap_or_default());
+            let taken = self.taken();
             if !taken.is_empty() {
-                return taken.into_iter().collect();
+                return taken;
             }
             rings.await;
         }
+    }
+
+    /// The accounts that have new events by now, perhaps none.
+    pub fn taken(&self) -> Vec<AccountId> {
+        let taken = self.with(|accounts| accounts.replace(HashSet::new()).unwrap_or_default());
+        taken.into_iter().collect()
     }
 
     pub(super) fn ring(&self, account_id: AccountId) {

@@ -259,6 +259,14 @@ impl std::fmt::Debug for Ledger {
     }
 }
 
+/// An account's figures as the transaction sees them, without their lock.
+pub(in crate::domain) async fn figures(
+    tx: &Transaction,
+    account_id: AccountId,
+) -> Result<Option<model::AccountHeader>, Fault> {
+    Ok(store::headers(tx, &[account_id]).await?.remove(&account_id))
+}
+
 /// Refuses an idempotency key that could not be stored or told apart.
 pub fn check_key(key: &str) -> Result<(), Refusal> {
     input::check_key(key)

@@ -230,19 +230,27 @@ impl Sessions {
         if views.is_empty() {
             return Ok(());
         }
-        let text = "SELECT resolved_at - ends_at AS taken FROM session WHERE account_id = $1 AND charge_entry_id IS NOT NULL \
-             AND resolved_at IS NOT NULL ORDER BY resolved_at DESC LIMIT 100";
-        let mut taken = Vec::new();
-        for row in Select::of(&self.database, account_id, text).all(&self.database).await? {
-            taken.push(row.try_get::<i64>("", "taken")?.max(0));
-        }
-        taken.sort_unstable();
-        let middle = taken.get(taken.len() / 2).copied().unwrap_or(DEFAULT_PROCESSING_MILLIS);
+        let rows = Select::of(&self.database, account_id, PROCESSING_TIMES);
+        let middle = usual_processing_millis(&rows.all(&self.database).await?)?;
         for view in views {
             view.deduction_expected_by = Some(view.session.ends_at.plus_millis(middle));
         }
         Ok(())
     }
+}
+
+/// How long the account's last deductions took, from the end of the session on.
+pub(in crate::domain) const PROCESSING_TIMES: &str = "SELECT resolved_at - ends_at AS taken FROM session \
+     WHERE account_id = $1 AND charge_entry_id IS NOT NULL AND resolved_at IS NOT NULL ORDER BY resolved_at DESC LIMIT 100";
+
+/// How long a deduction takes by [`PROCESSING_TIMES`]: as long as the middle one did.
+pub(in crate::domain) fn usual_processing_millis(rows: &[Row]) -> Result<i64, Fault> {
+    let mut taken = Vec::with_capacity(rows.len());
+    for row in rows {
+        taken.push(row.try_get::<i64>("", "taken")?.max(0));
+    }
+    taken.sort_unstable();
+    Ok(taken.get(taken.len() / 2).copied().unwrap_or(DEFAULT_PROCESSING_MILLIS))
 }
 
 /// The list that a filter means; `None` where nothing can match.

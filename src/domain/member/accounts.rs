@@ -246,7 +246,7 @@ impl Accounts {
                     if let Some(owner) = owner {
                         let (member, contact) = first_owner(account, owner);
                         store::insert_member(tx, &member).await?;
-                        store::save_contact(tx, &contact).await?;
+                        store::save_contact(tx, &contact, account.created_at).await?;
                     }
                     Ok(true)
                 })

@@ -266,7 +266,7 @@ pub(in crate::domain) async fn record_contact(
     locked: &mut LockedAccount,
     contact: &Contact,
 ) -> Result<(), Fault> {
-    store::save_contact(tx, contact).await?;
+    store::save_contact(tx, contact, locked.now).await?;
     locked
         .append_event(tx, EventKind::MemberUpdated, Some(contact.member_id))
         .await
@@ -439,7 +439,7 @@ async fn updated(
 /// Writes the contact that goes with a written member, and tells of both.
 async fn recorded(tx: &Transaction, locked: &mut LockedAccount, changed: Changed) -> Result<Member, Fault> {
     if let Some(contact) = &changed.contact {
-        store::save_contact(tx, contact).await?;
+        store::save_contact(tx, contact, locked.now).await?;
     }
     locked
         .append_event(tx, EventKind::MemberUpdated, Some(changed.member.id))

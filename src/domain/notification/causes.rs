@@ -103,7 +103,10 @@ impl Named {
                 EventKind::SessionUpdated => self.of_session(event),
                 EventKind::TopUpUpdated => self.of_top_up(event),
                 EventKind::AccountUpdated => of_account(event),
-                EventKind::MemberUpdated | EventKind::AlertRaised | EventKind::AlertsUpdated => Vec::new(),
+                EventKind::MemberUpdated
+                | EventKind::AlertRaised
+                | EventKind::AlertsUpdated
+                | EventKind::TroubleshootingChanged => Vec::new(),
             };
             causes.said.extend(said);
             causes.members |= event.kind == EventKind::MemberUpdated;

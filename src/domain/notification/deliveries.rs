@@ -1,5 +1,7 @@
 //! What became of alerts on their way, and sending one again.
 
+use std::collections::HashMap;
+
 use crate::domain::database::keyset::Branch;
 use crate::domain::database::select::{Condition, Value};
 use crate::domain::database::{Database, Transaction};
@@ -119,6 +121,23 @@ impl Deliveries {
         let scan = keyset.scan(&self.database, account_id, request.limit).await?;
         let position = |(millis, id)| (Timestamp::from_millis(millis), DeliveryId::from_uuid(id));
         Ok(scan.into_page(request, position, |row| store::delivery(row, account_id))?)
+    }
+
+    /// Deliveries by id; those that are not the caller's to see are left out.
+    pub async fn by_ids(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        ids: &[DeliveryId],
+    ) -> Result<HashMap<DeliveryId, Delivery>, QueryError> {
+        if !actor.reaches(account_id) {
+            return Ok(HashMap::new());
+        }
+        let found = store::deliveries_by_id(&self.database, account_id, ids)
+            .await?
+            .into_iter();
+        let seen = found.filter(|delivery| require_own_or_settings(actor, account_id, delivery.member_id).is_ok());
+        Ok(seen.map(|delivery| (delivery.id, delivery)).collect())
     }
 
     /// A delivery by id; none when it is not the caller's to see.

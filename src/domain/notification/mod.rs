@@ -18,6 +18,7 @@ mod mailer;
 pub mod model;
 mod outbox;
 mod raise;
+mod reach;
 mod reports;
 mod settings;
 mod store;
@@ -30,6 +31,8 @@ pub use error::{MarkError, ResendError, SendTestError, SendVerificationError, Up
 pub use links::Links;
 pub use mailer::{InvalidReport, Mail, MailError, Mailer, ReportSource, Sending};
 pub use outbox::{Outbox, Post};
+pub(in crate::domain) use reach::reach;
+pub use reach::{Reach, Reached};
 pub use reports::{MailReports, ReceiveReportError, TakenIn};
 pub use settings::Settings;
 pub use verification::Verification;

@@ -115,7 +115,7 @@ async fn save_patched(
 ) -> Result<NotificationSettings, Fault> {
     let after = before.clone().patched(patch);
     if after != before {
-        store::save_settings(tx, &after).await?;
+        store::save_settings(tx, &after, locked.now).await?;
         locked
             .append_event(tx, EventKind::MemberUpdated, Some(after.member_id))
             .await?;

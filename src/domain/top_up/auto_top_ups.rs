@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
+use crate::domain::database::Transaction;
 use crate::domain::fault::{Fault, QueryError};
-use crate::domain::ledger::model::AccountStatus;
+use crate::domain::ledger::model::{AccountHeader, AccountStatus};
 use crate::primitives::actor::{AccessError, Actor, Cause, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, MemberId, PaymentMethodId, TopUpDecisionId, TopUpId};
@@ -72,6 +73,11 @@ impl AutoTopUps {
     /// The rules kept at this desk.
     pub fn new(desk: Desk) -> Self {
         Self { desk }
+    }
+
+    /// The least that the gateway charges.
+    pub(super) fn minimum(&self, currency: Currency) -> i64 {
+        self.desk.gateway.minimum(currency)
     }
 
     /// The account's rule as it shows now.
@@ -212,7 +218,7 @@ impl AutoTopUps {
     }
 }
 
-fn card_of<'a>(rule: &AutoTopUp, cards: &'a [PaymentMethod]) -> Option<&'a PaymentMethod> {
+pub(super) fn card_of<'a>(rule: &AutoTopUp, cards: &'a [PaymentMethod]) -> Option<&'a PaymentMethod> {
     cards
         .iter()
         .find(|card| Some(card.id) == rule.payment_method_id && card.removed_at.is_none())
@@ -301,7 +307,29 @@ async fn decide(
     card: Option<&PaymentMethod>,
     except: Option<TopUpId>,
 ) -> Result<(Decision, i64), Fault> {
-    let (tx, account_id, now) = (turn.tx, turn.account_id, turn.now);
+    let minimum_minor = turn.minimum(terms.currency);
+    let seen = observe(
+        turn.tx,
+        &turn.locked.header,
+        (terms, minimum_minor),
+        card,
+        except,
+        turn.now,
+    )
+    .await?;
+    Ok((rule.evaluate(&seen, turn.now), seen.spent_minor))
+}
+
+/// All that an evaluation depends on, as the transaction sees it.
+pub(super) async fn observe<'a>(
+    tx: &Transaction,
+    header: &AccountHeader,
+    (terms, minimum_minor): (&AccountTerms, i64),
+    card: Option<&'a PaymentMethod>,
+    except: Option<TopUpId>,
+    now: Timestamp,
+) -> Result<Snapshot<'a>, Fault> {
+    let account_id = header.account_id;
     let month = terms.month(now);
     let usage = store::usage_by_rule(tx, account_id, &month, now.plus_millis(-DAY), except).await?;
     let open = store::open_automatic(tx, account_id).await?;
@@ -313,21 +341,20 @@ async fn decide(
         }
         None => 0,
     };
-    let seen = Snapshot {
-        standing: turn.locked.header.status,
-        available: turn.locked.header.available(),
+    Ok(Snapshot {
+        standing: header.status,
+        available: header.available(),
         card,
         recent_declines,
         credit_price: terms.credit_price,
         currency: terms.currency,
-        minimum_minor: turn.minimum(terms.currency),
+        minimum_minor,
         has_open,
         last_success_at: store::last_success_at(tx, account_id).await?,
         spent_minor: usage.spent_minor,
         recent_charges: usage.recent_charges,
         recent_credits: usage.recent_credits,
-    };
-    Ok((rule.evaluate(&seen, now), usage.spent_minor))
+    })
 }
 
 async fn evaluate(turn: &mut Turn<'_>, was_short: bool) -> Result<(), TurnError> {

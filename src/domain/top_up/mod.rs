@@ -17,6 +17,7 @@ mod figures;
 pub mod gateway;
 pub mod model;
 mod payment_methods;
+mod picture;
 mod reading;
 mod reconciling;
 mod refunding;
@@ -50,6 +51,7 @@ pub use error::{AutoTopUpError, PaymentMethodError, RecordPaidError, TopUpError}
 pub use figures::TopUpFigures;
 pub use model::{TopUp, TopUpFilter, TopUpOrigin, TopUpStatus};
 pub use payment_methods::PaymentMethods;
+pub use picture::{Picture, WayOn, is_good, unknown};
 pub(in crate::domain) use reading::require_to_see;
 pub use reconciling::{ReconcileReport, ReconcileTotals, Reconciler};
 pub use refunding::{NewRefund, RefundStatus, Refunding};

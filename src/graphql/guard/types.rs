@@ -26,6 +26,7 @@ const DEAR: &[(&str, &str, u64)] = &[
     ("Account", "explainBalance", 20),
     ("Account", "forecast", 100),
     ("Account", "simulateAutoTopUp", 200),
+    ("Account", "troubleshooting", 30),
     ("BalanceExplanation", "totals", 100),
     ("CreditEntryConnection", "totals", 100),
     ("Member", "usage", 100),

@@ -8,7 +8,7 @@ use crate::primitives::ids::{MemberId, SessionId, TopUpId};
 
 /// A set of things that events may be about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::graphql) struct Topics(u8);
+pub(in crate::graphql) struct Topics(u16);
 
 impl Topics {
     /// Entries of the credit log.
@@ -28,6 +28,8 @@ impl Topics {
     pub(in crate::graphql) const ALERTS: Self = Self(1 << 6);
     /// What becomes of alerts: marks of members, and their end.
     pub(in crate::graphql) const ALERT_CHANGES: Self = Self(1 << 7);
+    /// What is wrong.
+    pub(in crate::graphql) const TROUBLESHOOTING: Self = Self(1 << 8);
 
     const fn meets(self, others: Self) -> bool {
         self.0 & others.0 != 0
@@ -42,6 +44,7 @@ impl Topics {
             EventKind::MemberUpdated => Self::MEMBERS,
             EventKind::AlertRaised => Self::ALERTS,
             EventKind::AlertsUpdated => Self::ALERT_CHANGES,
+            EventKind::TroubleshootingChanged => Self::TROUBLESHOOTING,
         };
         match event.balance_version {
             Some(_) => of_kind | Self::BALANCE,

@@ -26,6 +26,9 @@ const OF_ONE_VIEWER: &[&str] = &[
     "readAt",
     "archivedAt",
     "deliveries",
+    // What is wrong is said in the viewer's language.
+    "troubleshooting",
+    "troubleshootingChanged",
 ];
 
 /// Subscriptions of one kind get one digest.

@@ -7,6 +7,7 @@ use crate::graphql::member::AccountEvent;
 use crate::graphql::notification::{AlertEvent, AlertsEvent};
 use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::top_up::TopUpEvent;
+use crate::graphql::troubleshooting::TroubleshootingEvent;
 
 /// What a live event is for.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,7 @@ pub(crate) enum LiveEvent {
     Account(AccountEvent),
     Alert(AlertEvent),
     Alerts(AlertsEvent),
+    Troubleshooting(TroubleshootingEvent),
 }
 
 /// Declares the payload of a subscription: what all of them have, and fields of its own.

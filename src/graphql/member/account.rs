@@ -25,6 +25,7 @@ use crate::graphql::loaders::must_exist;
 use crate::graphql::notification::{AlertConnection, AlertFilter, inbox};
 use crate::graphql::scalars::{Decimal, LiveCursorText, TimeZone};
 use crate::graphql::top_up::{AutoTopUp, PaymentMethod, TopUp, TopUpConnection, TopUpFilter, TopUpQuote};
+use crate::graphql::troubleshooting::{Finding, findings};
 use crate::primitives::actor::Permission;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -487,6 +488,11 @@ impl Account {
             Ok(Some(methods.into_iter().map(PaymentMethod::new).collect()))
         })
         .await
+    }
+
+    /// What is wrong now, why, and which mutation mends it: the worst first. Empty when all is well. [auth: `READ_CREDIT_LOG`]
+    async fn troubleshooting(&self, ctx: &Context<'_>) -> Option<Result<Vec<Finding>, ApiError>> {
+        nullable(async { findings(ctx, self.row.id).await.map(Some) }).await
     }
 
     /// The account's API keys, newest first. [auth: `MANAGE_API_KEYS`]

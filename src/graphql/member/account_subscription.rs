@@ -27,10 +27,18 @@ pub(crate) enum LiveTopic {
     TopUps,
     /// Changes of sessions.
     Sessions,
+    /// Changes of what is wrong; `account.troubleshooting` says what is. [auth: `READ_CREDIT_LOG`]
+    Troubleshooting,
 }
 
 impl LiveTopic {
-    const ALL: [Self; 4] = [Self::CreditEntries, Self::Balance, Self::TopUps, Self::Sessions];
+    const ALL: [Self; 5] = [
+        Self::CreditEntries,
+        Self::Balance,
+        Self::TopUps,
+        Self::Sessions,
+        Self::Troubleshooting,
+    ];
 
     const fn topics(self) -> Topics {
         match self {
@@ -38,6 +46,7 @@ impl LiveTopic {
             Self::Balance => Topics::BALANCE,
             Self::TopUps => Topics::TOP_UPS,
             Self::Sessions => Topics::SESSIONS,
+            Self::Troubleshooting => Topics::TROUBLESHOOTING,
         }
     }
 
@@ -46,7 +55,7 @@ impl LiveTopic {
         match self {
             Self::CreditEntries | Self::Sessions => own_part(scope, account_id).map(drop),
             Self::Balance => Ok(scope.actor().require(account_id, Permission::ReadOwnUsage)?),
-            Self::TopUps => Ok(scope.actor().require(account_id, Permission::ReadCreditLog)?),
+            Self::TopUps | Self::Troubleshooting => Ok(scope.actor().require(account_id, Permission::ReadCreditLog)?),
         }
     }
 }

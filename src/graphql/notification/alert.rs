@@ -113,7 +113,7 @@ impl Alert {
 }
 
 /// In whose language and zone things are written: the viewer's, or English for an API key.
-async fn reader(scope: &Scope, account_id: AccountId) -> Result<Reader, ApiError> {
+pub(in crate::graphql) async fn reader(scope: &Scope, account_id: AccountId) -> Result<Reader, ApiError> {
     let contact = match scope.actor().member_id() {
         Some(member_id) => scope.loaders.contact(account_id, member_id).await?,
         None => None,

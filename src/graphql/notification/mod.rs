@@ -10,7 +10,7 @@ mod delivery;
 mod settings;
 mod settings_mutation;
 
-pub(super) use alert::{Alert, AlertConnection, AlertFilter, inbox, unread_count};
+pub(super) use alert::{Alert, AlertConnection, AlertFilter, AlertSeverity, inbox, reader, unread_count};
 pub(super) use alert_mutation::{
     AlertMutation, ArchiveAlertsPayload, MarkAlertsReadPayload, ResendDeliveryPayload, SendTestNotificationPayload,
 };

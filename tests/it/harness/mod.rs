@@ -31,6 +31,7 @@ use ledgerbell::primitives::clock::{Clock, Timestamp};
 use ledgerbell::primitives::credits::Credits;
 use ledgerbell::primitives::ids::AccountId;
 use ledgerbell::primitives::money::CreditPrice;
+use ledgerbell::workers::FindingWatch;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -309,6 +310,18 @@ impl TestApp {
             alerts.write_down(&mut passed).await.expect("places are moved on");
             let Some(last) = last else { return };
             after = last;
+        }
+    }
+
+    /// Looks at what is wrong wherever that may have changed, and has it told.
+    pub(crate) async fn look(&self) {
+        let watch = FindingWatch::new(self.services().clone());
+        let mut after = watch
+            .turn(Vec::new(), AccountId::PLATFORM)
+            .await
+            .expect("accounts are looked at");
+        while after != AccountId::PLATFORM {
+            after = watch.turn(Vec::new(), after).await.expect("accounts are looked at");
         }
     }
 

@@ -6,7 +6,7 @@ mod inbox;
 mod mail;
 mod reports;
 mod settings;
-mod smtp;
+pub(crate) mod smtp;
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::harness::{Client, Person, TestApp};
 
 /// Runs a mutation with `{"input": …}` and gives its payload.
-async fn mutate(client: &Client, name: &str, fields: &str, input: Value) -> Value {
+pub(crate) async fn mutate(client: &Client, name: &str, fields: &str, input: Value) -> Value {
     let mut type_name = name.to_owned();
     type_name[..1].make_ascii_uppercase();
     let query = format!(
@@ -38,13 +38,13 @@ async fn adjust(app: &TestApp, amount: &str) {
 }
 
 /// Sets whatever is given of a member's settings.
-async fn set(person: &Person, input: Value) {
+pub(crate) async fn set(person: &Person, input: Value) {
     let payload = mutate(&person.client, "updateNotificationSettings", "", input).await;
     assert_eq!(code(&payload), "accepted", "{payload}");
 }
 
 /// Shows that mail to the member arrives.
-async fn verify(app: &TestApp, person: &Person) {
+pub(crate) async fn verify(app: &TestApp, person: &Person) {
     let contacts = &app.services().contacts;
     let system = &ledgerbell::primitives::actor::Actor::System;
     let sent = contacts
@@ -76,7 +76,7 @@ async fn kinds(person: &Person) -> Vec<String> {
 }
 
 /// All deliveries to a member, newest first: kind, channel, status, reason.
-async fn deliveries(app: &TestApp, person: &Person) -> Vec<Value> {
+pub(crate) async fn deliveries(app: &TestApp, person: &Person) -> Vec<Value> {
     let query = "query ($id: ID!) { node(id: $id) { ... on Member { deliveries(first: 100) { nodes { id channel status
         suppressedBecause address attempts lastError nextAttemptAt sentAt alert { id kind } recipient { name } } } } } }";
     let answer = app.platform.query(query, json!({ "id": person.id() })).await;

@@ -12,7 +12,7 @@ use crate::harness::{Person, TestApp};
 
 /// What the server does with a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
+pub(crate) enum Answer {
     Take,
     /// To RCPT.
     Refuse(&'static str),
@@ -21,7 +21,7 @@ enum Answer {
 }
 
 /// A mail server on this machine, in the clear.
-struct Server {
+pub(crate) struct Server {
     url: String,
     answer: Arc<Mutex<Answer>>,
     taken: Arc<Mutex<Vec<String>>>,
@@ -46,11 +46,11 @@ impl Server {
         server
     }
 
-    fn answer(&self, answer: Answer) {
+    pub(crate) fn answer(&self, answer: Answer) {
         *self.answer.lock().expect("not poisoned") = answer;
     }
 
-    fn taken(&self) -> Vec<String> {
+    pub(crate) fn taken(&self) -> Vec<String> {
         self.taken.lock().expect("not poisoned").clone()
     }
 }
@@ -93,7 +93,7 @@ async fn converse(stream: TcpStream, answer: &Mutex<Answer>, taken: &Mutex<Vec<S
     }
 }
 
-async fn start() -> (TestApp, Server) {
+pub(crate) async fn start() -> (TestApp, Server) {
     let server = Server::start().await;
     let app = TestApp::start_with(&[
         ("mail.smtp_url", &server.url),
@@ -104,7 +104,7 @@ async fn start() -> (TestApp, Server) {
 }
 
 /// Asks for a test by mail, a minute later than the last.
-async fn test_by_mail(app: &TestApp, person: &Person) {
+pub(crate) async fn test_by_mail(app: &TestApp, person: &Person) {
     app.advance(Duration::from_mins(1));
     let sent = mutate(
         &person.client,

@@ -162,8 +162,9 @@ impl KeptCard {
         })
     }
 
-    /// As the port has it.
+    /// As the port has it: good until the end of 2039, or of the year that its token ends with (`card_ok-2027`).
     pub(super) fn card(&self, id: &str) -> Card {
+        let year = self.token.rsplit_once('-').and_then(|(_, year)| year.parse().ok());
         Card {
             id: id.to_owned(),
             brand: if self.token.contains("mastercard") {
@@ -173,7 +174,7 @@ impl KeptCard {
             },
             last4: "4242".to_owned(),
             expiry_month: 12,
-            expiry_year: 2_039,
+            expiry_year: year.filter(|year| (2_000..10_000).contains(year)).unwrap_or(2_039),
             fingerprint: format!("fp_{}", self.token),
         }
     }

@@ -138,7 +138,10 @@ fn failure(intent: &Value) -> Option<ChargeFailure> {
     let mark = own.map(str::to_owned).unwrap_or_else(|| {
         let card = error["payment_method"]["id"].as_str().unwrap_or_default();
         let kind = error["code"].as_str().unwrap_or_default();
-        format!("{card}:{kind}:{}", intent["latest_charge"]["id"].as_str().unwrap_or_default())
+        format!(
+            "{card}:{kind}:{}",
+            intent["latest_charge"]["id"].as_str().unwrap_or_default()
+        )
     });
     Some(ChargeFailure {
         code: failure_code(error),

@@ -157,8 +157,16 @@ pub(in super::super) async fn contacts(
     rows.into_iter().map(contact_from_row).collect()
 }
 
-/// Writes a contact, whether or not there was one.
-pub(in super::super) async fn save_contact(tx: &impl ConnectionTrait, contact: &Contact) -> Result<(), Fault> {
+/// Since when an address is what it is and stands as it does, once a contact is written.
+const STATUS_SINCE: &str = "CASE WHEN COALESCE(contact.email, '') = COALESCE(excluded.email, '') \
+     AND contact.email_status = excluded.email_status THEN contact.status_since ELSE excluded.status_since END";
+
+/// Writes a contact as it is from `now` on, whether or not there was one.
+pub(in super::super) async fn save_contact(
+    tx: &impl ConnectionTrait,
+    contact: &Contact,
+    now: Timestamp,
+) -> Result<(), Fault> {
     let row = contact::Model {
         account_id: contact.account_id.number(),
         member_id: contact.member_id.uuid(),
@@ -168,6 +176,7 @@ pub(in super::super) async fn save_contact(tx: &impl ConnectionTrait, contact: &
         locale: contact.locale.clone(),
         timezone: contact.timezone.name().to_owned(),
         version: contact.version,
+        status_since: Some(now.millis()),
     };
     let replace = OnConflict::columns([contact::Column::AccountId, contact::Column::MemberId])
         .update_columns([
@@ -178,6 +187,7 @@ pub(in super::super) async fn save_contact(tx: &impl ConnectionTrait, contact: &
             contact::Column::Timezone,
             contact::Column::Version,
         ])
+        .value(contact::Column::StatusSince, Expr::cust(STATUS_SINCE))
         .to_owned();
     contact::Entity::insert(row.into_active_model())
         .on_conflict(replace)

@@ -32,7 +32,8 @@ const NEW: Columns = &[
     ("created_at", Kind::BigInt),
 ];
 
-const COLUMNS: &str = "id, alert_id, member_id, channel, kind, status, suppressed_because, address, attempts, last_error, \
+/// What a delivery is made of.
+pub(in super::super) const DELIVERY_COLUMNS: &str = "id, alert_id, member_id, channel, kind, status, suppressed_because, address, attempts, last_error, \
      next_attempt_at, sent_at, created_at";
 
 /// With what conditions look at.
@@ -74,7 +75,7 @@ pub(in super::super) async fn insert_deliveries(
 
 /// Deliveries that meet `residuals`, by when they were written down; `of` drives the scan.
 pub(in super::super) fn deliveries_keyset(of: Branch, residuals: Vec<Condition>) -> Keyset<(i64, Uuid)> {
-    keyset(of, &["created_at", "id"], COLUMNS, residuals)
+    keyset(of, &["created_at", "id"], DELIVERY_COLUMNS, residuals)
 }
 
 /// The alerts in a member's inbox that meet `residuals`, by when they were raised.
@@ -130,13 +131,28 @@ pub(in super::super) fn delivery(row: &Row, account_id: AccountId) -> Result<Del
     })
 }
 
+/// Deliveries by id.
+pub(in super::super) async fn deliveries_by_id(
+    database: &Database,
+    account_id: AccountId,
+    ids: &[DeliveryId],
+) -> Result<Vec<Delivery>, Fault> {
+    let mut select = Select::of(database, account_id, "");
+    select.push(&format!(
+        "SELECT {DELIVERY_COLUMNS} FROM delivery WHERE account_id = $1"
+    ));
+    select.and_all(&[Condition::Uuids("id", ids.iter().map(|id| id.uuid()).collect())]);
+    let rows = select.all(database).await?;
+    rows.iter().map(|row| delivery(row, account_id)).collect()
+}
+
 /// A delivery by id.
 pub(in super::super) async fn delivery_by_id(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
     id: DeliveryId,
 ) -> Result<Option<Delivery>, Fault> {
-    let sql = format!("SELECT {COLUMNS} FROM delivery WHERE account_id = $1 AND id = $2");
+    let sql = format!("SELECT {DELIVERY_COLUMNS} FROM delivery WHERE account_id = $1 AND id = $2");
     let values: [Value; 2] = [account_id.number().into(), id.uuid().into()];
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
     let row = connection.query_one_raw(statement).await?;

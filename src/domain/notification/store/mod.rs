@@ -5,6 +5,7 @@ mod deliveries;
 mod outbox;
 mod people;
 mod places;
+mod reach;
 mod reports;
 mod settings;
 
@@ -12,12 +13,15 @@ pub(super) use alerts::{
     alert, alerts_by_id, alerts_keyset, close_edge, edges, insert_alert, open_edge, open_of_top_up, resolve_alert,
 };
 pub(super) use deliveries::{
-    Mark, Meant, deliveries_keyset, delivery, delivery_by_id, in_inbox, inbox_keyset, inbox_mark, insert_deliveries,
-    mark, marked_in, marks, raised_at, unread,
+    DELIVERY_COLUMNS, Mark, Meant, deliveries_by_id, deliveries_keyset, delivery, delivery_by_id, in_inbox,
+    inbox_keyset, inbox_mark, insert_deliveries, mark, marked_in, marks, raised_at, unread,
 };
-pub(super) use outbox::{Addressee, Claimed, Ended, addressee, claim, end_attempts, is_mail_due, requeue, waiting_mail};
+pub(super) use outbox::{
+    Addressee, Claimed, Ended, addressee, claim, end_attempts, is_mail_due, requeue, waiting_mail,
+};
 pub(super) use people::{Recipient, last_mails, recipients};
 pub(super) use places::{Glance, behind, glances, move_places, place, save_place};
+pub(super) use reach::{reached, unsent};
 pub(super) use reports::{Keeping, Kept, Mailed, apply_fate, has_arrived, keep_report, mailed};
 pub(super) use settings::{save_settings, settings};
 

@@ -9,6 +9,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel, Statement};
 use super::unreadable;
 use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::fault::Fault;
+use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, MemberId};
 use crate::primitives::local_time::LocalTime;
@@ -46,6 +47,7 @@ pub(in super::super) async fn settings(
 pub(in super::super) async fn save_settings(
     tx: &impl ConnectionTrait,
     settings: &NotificationSettings,
+    now: Timestamp,
 ) -> Result<(), Fault> {
     let minutes = |time: LocalTime| i32::from(time.minutes());
     let row = notification_settings::Model {
@@ -56,6 +58,7 @@ pub(in super::super) async fn save_settings(
         quiet_start: settings.quiet_hours.map(|hours| minutes(hours.start)),
         quiet_end: settings.quiet_hours.map(|hours| minutes(hours.end)),
         version: settings.version,
+        changed_at: Some(now.millis()),
     };
     let replace = OnConflict::columns([Column::AccountId, Column::MemberId])
         .update_columns([
@@ -64,6 +67,7 @@ pub(in super::super) async fn save_settings(
             Column::QuietStart,
             Column::QuietEnd,
             Column::Version,
+            Column::ChangedAt,
         ])
         .to_owned();
     notification_settings::Entity::insert(row.into_active_model())

@@ -109,7 +109,7 @@ impl PaymentMethod {
     }
 
     /// The first instant at which it is past its date: a card holds until its month ends everywhere.
-    fn ends_at(&self) -> Timestamp {
+    pub fn ends_at(&self) -> Timestamp {
         let month = u32::try_from(self.expiry_month).unwrap_or_default();
         let first = NaiveDate::from_ymd_opt(self.expiry_year, month, 1);
         let next = first.and_then(|first| first.checked_add_months(chrono::Months::new(1)));

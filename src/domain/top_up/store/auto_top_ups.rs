@@ -138,6 +138,21 @@ pub(in super::super) async fn last_decision(
     .transpose()
 }
 
+/// The newest decisions, newest first.
+pub(in super::super) async fn recent_decisions(
+    tx: &Transaction,
+    account_id: AccountId,
+    limit: u32,
+) -> Result<Vec<StoredDecision>, Fault> {
+    let sql = format!(
+        "SELECT {DECISION_COLUMNS} FROM top_up_decision WHERE account_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2"
+    );
+    let values = [Value::from(account_id.number()), i64::from(limit).into()];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    let rows = tx.query_all_raw(statement).await?;
+    rows.iter().map(|row| decision(row, account_id)).collect()
+}
+
 /// Writes a decision, new or come to again.
 pub(in super::super) async fn insert_decision(tx: &Transaction, decision: &StoredDecision) -> Result<(), Fault> {
     let row = top_up_decision::Model {

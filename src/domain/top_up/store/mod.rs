@@ -31,7 +31,7 @@ pub(super) use attempts::{
 };
 pub(super) use auto_top_ups::{
     decision, decisions_by_ids, decisions_keyset, due as due_rules, find as find_rule, insert_decision, last_decision,
-    save as save_rule,
+    recent_decisions, save as save_rule,
 };
 pub(super) use figures::figures;
 pub(super) use objects::{claim as claim_object, owner as object_owner};
@@ -40,8 +40,8 @@ pub(super) use payment_methods::{
 };
 pub(super) use refunds::{due as due_refunds, find as find_refund, in_flight_credits, save as save_refund};
 pub(super) use top_ups::{
-    account_terms, any_charged_by_hand, by_ids, due_again, find, insert, keyset, last_success_at, open_automatic,
-    top_up, waiting_failures,
+    account_terms, any_charged_by_hand, by_ids, due_again, failed, find, insert, keyset, last_success_at,
+    open_automatic, top_up, unfinished, waiting_failures,
 };
 pub(super) use webhooks::{
     due as due_webhooks, parked as parked_webhooks, receive as receive_webhook, save as save_webhook,

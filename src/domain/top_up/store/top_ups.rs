@@ -208,6 +208,29 @@ pub(in super::super) async fn waiting_failures(tx: &Transaction, account_id: Acc
         .collect()
 }
 
+/// The newest top-ups of the account that have failed, newest first.
+pub(in super::super) async fn failed(tx: &Transaction, account_id: AccountId, limit: u32) -> Result<Vec<TopUp>, Fault> {
+    some(tx, account_id, "status = 'FAILED' ORDER BY created_at DESC", limit).await
+}
+
+/// The oldest top-ups of the account that are under way, oldest first.
+pub(in super::super) async fn unfinished(
+    tx: &Transaction,
+    account_id: AccountId,
+    limit: u32,
+) -> Result<Vec<TopUp>, Fault> {
+    let condition = "status IN ('PENDING', 'PROCESSING', 'REQUIRES_ACTION') ORDER BY created_at";
+    some(tx, account_id, condition, limit).await
+}
+
+async fn some(tx: &Transaction, account_id: AccountId, condition: &str, limit: u32) -> Result<Vec<TopUp>, Fault> {
+    let sql = format!("SELECT {COLUMNS} FROM top_up WHERE account_id = $1 AND {condition} LIMIT $2");
+    let values = [Value::from(account_id.number()), i64::from(limit).into()];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    let rows = tx.query_all_raw(statement).await?;
+    rows.iter().map(|row| top_up(row, account_id)).collect()
+}
+
 /// Top-ups whose next automatic attempt is due.
 pub(in super::super) async fn due_again(
     database: &Database,

@@ -1,0 +1,98 @@
+//! Whom of a team news reaches, as one transaction sees it, for whoever finds out why something did not arrive.
+
+use crate::domain::database::Transaction;
+use crate::domain::fault::Fault;
+use crate::domain::member::ContactStatus;
+use crate::primitives::actor::MemberRole;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, MemberId};
+
+use super::model::{AlertKind, Case, Channel, Delivery, DeliveryStatus, NotificationSettings, Verdict, resolve};
+use super::store;
+
+/// So many people are looked at, and so many mails.
+const MOST: u32 = 100;
+/// Mail that was given up longer ago is no longer of interest.
+const INTEREST_MILLIS: i64 = 7 * 24 * 60 * 60 * 1_000;
+
+/// Those of a team who are to be told, and mail that does not get through.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    /// Owners and admins, and whoever mail comes back from, in the order they joined.
+    pub people: Vec<Reached>,
+    /// Mail of the last days that failed and was not sent since, oldest first.
+    pub failing: Vec<Delivery>,
+    /// Whether any mail of the last days has not been sent yet, or was given up: what becomes of it is no event.
+    pub has_unsent: bool,
+}
+
+/// How a member is reached.
+#[derive(Clone, Debug)]
+pub struct Reached {
+    /// Who.
+    pub member_id: MemberId,
+    /// What they are called.
+    pub name: String,
+    /// Their standing.
+    pub role: MemberRole,
+    /// The address.
+    pub email: Option<String>,
+    /// How far it is to be trusted.
+    pub contact: ContactStatus,
+    /// What the mail system said when it last bounced.
+    pub bounce_message: Option<String>,
+    /// Since when the address stands so.
+    pub contact_since: Timestamp,
+    /// What they want to be told of.
+    pub settings: NotificationSettings,
+    /// Since when they have said so.
+    pub settings_since: Timestamp,
+}
+
+/// Whom of an account news reaches.
+pub(in crate::domain) async fn reach(tx: &Transaction, account_id: AccountId, now: Timestamp) -> Result<Reach, Fault> {
+    let since = now.plus_millis(-INTEREST_MILLIS);
+    let people = store::reached(tx, account_id, MOST).await?;
+    let unsent = store::unsent(tx, account_id, since, MOST).await?;
+    let has_unsent = !unsent.is_empty();
+    let is_failing = |mail: &Delivery| {
+        let was_tried = mail.attempts > 1 && mail.last_error.is_some();
+        mail.status == DeliveryStatus::Failed || was_tried
+    };
+    Ok(Reach {
+        people,
+        failing: unsent.into_iter().filter(is_failing).collect(),
+        has_unsent,
+    })
+}
+
+impl Reached {
+    /// Whether alerts for admins are for this member.
+    pub fn is_admin(&self) -> bool {
+        matches!(self.role, MemberRole::Owner | MemberRole::Admin)
+    }
+
+    /// At which level this member is told that the balance is low: their own, else the rule's.
+    pub fn low_level(&self, trigger: Option<Credits>) -> Option<Credits> {
+        self.settings.low_balance_threshold.or(trigger)
+    }
+
+    /// Whether an alert of this kind would reach the member by any channel, as the resolver says who decides when it is raised.
+    pub fn would_hear(&self, kind: AlertKind, now: Timestamp) -> bool {
+        Channel::ALL.iter().any(|channel| {
+            let case = Case {
+                kind,
+                channel: *channel,
+                role: self.role,
+                is_subject: false,
+                preference: self.settings.preference(kind, *channel),
+                contact: self.contact,
+                last_mail: None,
+                quiet_until: None,
+                now,
+            };
+            matches!(resolve(&case), Verdict::Send(_))
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! How the people of a team are reached, and mail that does not get through.
+
+use sea_orm::{ConnectionTrait, Statement, Value};
+
+use super::{DELIVERY_COLUMNS, delivery, settings, unreadable};
+use crate::domain::database::Transaction;
+use crate::domain::fault::Fault;
+use crate::domain::member::ContactStatus;
+use crate::primitives::actor::MemberRole;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, MemberId};
+
+use super::super::model::{Delivery, NotificationSettings};
+use super::super::reach::Reached;
+
+/// Owners and admins, and whoever mail comes back from, in the order they joined.
+pub(in super::super) async fn reached(
+    tx: &Transaction,
+    account_id: AccountId,
+    limit: u32,
+) -> Result<Vec<Reached>, Fault> {
+    let sql = "SELECT m.id, m.name, m.role, m.created_at, c.email, c.email_status, c.bounce_message, c.status_since, \
+               s.changed_at FROM member m JOIN contact c ON c.account_id = m.account_id AND c.member_id = m.id \
+               LEFT JOIN notification_settings s ON s.account_id = m.account_id AND s.member_id = m.id \
+               WHERE m.account_id = $1 AND m.removed_at IS NULL \
+               AND (m.role IN ('OWNER', 'ADMIN') OR c.email_status = 'BOUNCING') ORDER BY m.created_at, m.id LIMIT $2";
+    let values: [Value; 2] = [account_id.number().into(), i64::from(limit).into()];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    let mut found = Vec::new();
+    for row in &tx.query_all_raw(statement).await? {
+        let (role, status): (String, String) = (row.try_get("", "role")?, row.try_get("", "email_status")?);
+        let joined_at: i64 = row.try_get("", "created_at")?;
+        let since = |column: &str| {
+            let since = row.try_get::<Option<i64>>("", column)?;
+            Ok::<_, Fault>(Timestamp::from_millis(since.unwrap_or(joined_at)))
+        };
+        let member_id = MemberId::from_uuid(row.try_get("", "id")?);
+        found.push(Reached {
+            member_id,
+            name: row.try_get("", "name")?,
+            role: MemberRole::from_text(&role).ok_or_else(|| unreadable("role", &role))?,
+            email: row.try_get("", "email")?,
+            contact: ContactStatus::from_text(&status).ok_or_else(|| unreadable("contact status", &status))?,
+            bounce_message: row.try_get("", "bounce_message")?,
+            contact_since: since("status_since")?,
+            settings: NotificationSettings::new(account_id, member_id),
+            settings_since: since("changed_at")?,
+        });
+    }
+    let ids: Vec<MemberId> = found.iter().map(|one| one.member_id).collect();
+    let mut said = settings(tx, account_id, &ids).await?;
+    for one in &mut found {
+        if let Some(settings) = said.remove(&one.member_id) {
+            one.settings = settings;
+        }
+    }
+    Ok(found)
+}
+
+/// Mail that was written down at or after `since` and was not sent or was given up: the newest, oldest first.
+pub(in super::super) async fn unsent(
+    tx: &Transaction,
+    account_id: AccountId,
+    since: Timestamp,
+    limit: u32,
+) -> Result<Vec<Delivery>, Fault> {
+    // As the partial index has it.
+    let sql = format!(
+        "SELECT {DELIVERY_COLUMNS} FROM delivery WHERE account_id = $1 AND channel = 'EMAIL' \
+         AND status IN ('QUEUED', 'SENDING', 'FAILED') AND created_at >= $2 ORDER BY created_at DESC LIMIT $3"
+    );
+    let values: [Value; 3] = [
+        account_id.number().into(),
+        since.millis().into(),
+        i64::from(limit).into(),
+    ];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    let rows = tx.query_all_raw(statement).await?;
+    rows.iter().rev().map(|row| delivery(row, account_id)).collect()
+}

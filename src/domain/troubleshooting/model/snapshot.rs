@@ -1,0 +1,89 @@
+//! What rules look at.
+
+use crate::domain::ledger::model::AccountHeader;
+use crate::domain::notification::{Reach, Reached};
+use crate::domain::top_up::Picture;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::SessionId;
+
+/// Everything of an account that may be wrong, at one instant.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The present.
+    pub now: Timestamp,
+    /// The account's figures.
+    pub account: AccountHeader,
+    /// Its purchases, cards and rule.
+    pub purchases: Picture,
+    /// Its sessions.
+    pub sessions: SessionFigures,
+    /// Whom news reaches.
+    pub reach: Reach,
+}
+
+/// What is to be known of an account's sessions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionFigures {
+    /// What nine of ten of the last sessions take at the most; `None` where there were none.
+    pub typical: Option<Credits>,
+    /// How long a deduction takes as a rule, from the end of the session on.
+    pub usual_processing_millis: i64,
+    /// Sessions that are over and not resolved, those that ended first first.
+    pub processing: Vec<OpenSession>,
+    /// Whether there are more of these.
+    pub has_more: bool,
+    /// When the next session ends that is not over yet.
+    pub next_end: Option<Timestamp>,
+}
+
+/// A session that is over and not resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenSession {
+    /// Its id.
+    pub id: SessionId,
+    /// When it ended.
+    pub ends_at: Timestamp,
+    /// What it holds.
+    pub held: Credits,
+}
+
+impl Snapshot {
+    /// Owners and admins.
+    pub fn admins(&self) -> impl Iterator<Item = &Reached> {
+        self.reach.people.iter().filter(|person| person.is_admin())
+    }
+
+    /// The level that the rule watches while it is on.
+    pub fn trigger(&self) -> Option<Credits> {
+        self.purchases.rule.watched_level()
+    }
+
+    /// When the deduction for a session that ended then is to be expected.
+    pub fn expected_by(&self, ends_at: Timestamp) -> Timestamp {
+        ends_at.plus_millis(self.sessions.usual_processing_millis)
+    }
+}
+
+/// What nine of ten of these take at the most: of the sorted amounts, the one at nine tenths of the way.
+pub fn typical(mut amounts: Vec<i64>) -> Option<Credits> {
+    amounts.sort_unstable();
+    let at = (amounts.len() * 9).div_ceil(10).checked_sub(1)?;
+    amounts.get(at).copied().map(Credits::from_units)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nine_of_ten_take_no_more_than_the_typical_one() {
+        let typical = |amounts: &[i64]| typical(amounts.to_vec()).map(Credits::units);
+        assert_eq!(typical(&[]), None);
+        assert_eq!(typical(&[7]), Some(7));
+        assert_eq!(typical(&[5, 1]), Some(5));
+        assert_eq!(typical(&[10, 9, 8, 7, 6, 5, 4, 3, 2, 1]), Some(9));
+        assert_eq!(typical(&(1..=100).rev().collect::<Vec<_>>()), Some(90));
+        assert_eq!(typical(&(1..=11).collect::<Vec<_>>()), Some(10));
+    }
+}

@@ -1,0 +1,34 @@
+//! What is wrong with the account as such.
+
+use crate::domain::ledger::model::AccountStatus;
+use crate::domain::notification::model::Severity;
+use crate::domain::troubleshooting::model::{Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
+use crate::primitives::ids::GlobalId;
+
+/// Whether things are started in it at all. Where they are not, that is what is wrong, and not what follows from it.
+pub(super) fn is_active(snapshot: &Snapshot) -> bool {
+    snapshot.account.status == AccountStatus::Active
+}
+
+/// Whether news is of use to anybody: not of an account that is closed for good.
+pub(super) fn is_open(snapshot: &Snapshot) -> bool {
+    snapshot.account.status != AccountStatus::Closed
+}
+
+pub(super) fn frozen(snapshot: &Snapshot) -> Vec<Finding> {
+    let account = &snapshot.account;
+    if account.status != AccountStatus::Frozen {
+        return Vec::new();
+    }
+    let since = account.halted_at.unwrap_or(account.last_at);
+    let reason = account.halt_reason.clone().map(Fact::Text);
+    let finding = Finding::new(
+        account.account_id,
+        (FindingCode::AccountFrozen, Severity::Critical),
+        since.millis().to_string(),
+        since,
+        Remedy::by_hand(RemedyAction::ContactSupport),
+    );
+    let finding = finding.fact("at", Fact::At(since)).maybe("reason", reason);
+    vec![finding.evidence([GlobalId::account(account.account_id)])]
+}

@@ -1,0 +1,162 @@
+//! Why somebody was not told.
+
+use crate::domain::member::ContactStatus;
+use crate::domain::notification::Reached;
+use crate::domain::notification::model::{AlertKind, Channel, Severity};
+use crate::domain::troubleshooting::model::{Call, Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
+use crate::primitives::ids::{GlobalId, IdKind};
+
+use super::account::is_open;
+
+fn of_person(snapshot: &Snapshot, kind: IdKind, person: &Reached) -> GlobalId {
+    GlobalId::new(kind, snapshot.account.account_id, person.member_id.uuid())
+}
+
+/// No owner or admin would hear that credits run low.
+pub(super) fn low_balance_muted(snapshot: &Snapshot) -> Vec<Finding> {
+    let (account, trigger) = (&snapshot.account, snapshot.trigger());
+    let hears =
+        |admin: &Reached| admin.low_level(trigger).is_some() && admin.would_hear(AlertKind::LowBalance, snapshot.now);
+    // An account that has never had anything cannot run low.
+    if !is_open(snapshot) || account.entry_sequence == 0 || snapshot.admins().any(hears) {
+        return Vec::new();
+    }
+    let muted: Vec<&Reached> = snapshot
+        .admins()
+        .filter(|admin| admin.low_level(trigger).is_some())
+        .collect();
+    let since = snapshot.admins().map(|admin| admin.settings_since).max();
+    let since = since.unwrap_or(account.last_at);
+    // In the app nothing is needed but the wish to hear; nobody has said at which level, where nobody is muted.
+    let (severity, remedy) = match muted.first() {
+        Some(admin) => {
+            let call = Call::HearOfLowBalance(admin.member_id, Channel::InApp);
+            (
+                Severity::Warning,
+                Remedy::ready(RemedyAction::UpdateNotificationSettings, call),
+            )
+        }
+        None => (
+            Severity::Info,
+            Remedy::by_hand(RemedyAction::UpdateNotificationSettings),
+        ),
+    };
+    let people: Vec<&Reached> = if muted.is_empty() {
+        snapshot.admins().collect()
+    } else {
+        muted.clone()
+    };
+    let level = muted.iter().filter_map(|admin| admin.low_level(trigger)).max();
+    let names: Vec<&str> = people
+        .iter()
+        .take(super::MOST_EVIDENCE)
+        .map(|person| person.name.as_str())
+        .collect();
+    let finding = Finding::new(
+        account.account_id,
+        (FindingCode::LowBalanceMuted, severity),
+        since.millis().to_string(),
+        since,
+        remedy,
+    );
+    let finding = finding
+        .fact("count", Fact::Count(people.len()))
+        .fact("name", Fact::Text(names.join(", ")))
+        .fact("available", Fact::Credits(account.available()))
+        .maybe("level", level.map(Fact::Credits));
+    let settings = people
+        .into_iter()
+        .map(|person| of_person(snapshot, IdKind::NotificationSettings, person));
+    vec![finding.evidence(settings)]
+}
+
+fn of_contact(
+    snapshot: &Snapshot,
+    person: &Reached,
+    (code, severity): (FindingCode, Severity),
+    remedy: Remedy,
+) -> Finding {
+    let contact = of_person(snapshot, IdKind::Contact, person);
+    let finding = Finding::new(
+        snapshot.account.account_id,
+        (code, severity),
+        format!("{contact}:{}", person.contact_since.millis()),
+        person.contact_since,
+        remedy,
+    );
+    finding
+        .fact("name", Fact::Text(person.name.clone()))
+        .fact("at", Fact::At(person.contact_since))
+        .maybe("email", person.email.clone().map(Fact::Text))
+        .maybe("reason", person.bounce_message.clone().map(Fact::Text))
+        .evidence([contact])
+}
+
+fn with_status(snapshot: &Snapshot, status: ContactStatus) -> Vec<&Reached> {
+    let people = snapshot.reach.people.iter().filter(|_| is_open(snapshot));
+    people.filter(|person| person.contact == status).collect()
+}
+
+/// An owner or admin has no address.
+pub(super) fn contact_missing(snapshot: &Snapshot) -> Vec<Finding> {
+    let people = with_status(snapshot, ContactStatus::None).into_iter();
+    let code = (FindingCode::ContactMissing, Severity::Warning);
+    let remedy = Remedy::by_hand(RemedyAction::UpdateContact);
+    people
+        .map(|person| of_contact(snapshot, person, code, remedy.clone()))
+        .collect()
+}
+
+/// Nobody has shown that mail to an owner or admin arrives.
+pub(super) fn contact_unverified(snapshot: &Snapshot) -> Vec<Finding> {
+    let people = with_status(snapshot, ContactStatus::Unverified).into_iter();
+    let findings = people.map(|person| {
+        let call = Call::SendContactVerification(person.member_id);
+        let remedy = Remedy::ready(RemedyAction::SendContactVerification, call);
+        let code = (FindingCode::ContactUnverified, Severity::Warning);
+        of_contact(snapshot, person, code, remedy)
+    });
+    findings.collect()
+}
+
+/// Mail to somebody comes back.
+pub(super) fn contact_bouncing(snapshot: &Snapshot) -> Vec<Finding> {
+    let people = with_status(snapshot, ContactStatus::Bouncing).into_iter();
+    let code = (FindingCode::ContactBouncing, Severity::Critical);
+    let remedy = Remedy::by_hand(RemedyAction::UpdateContact);
+    people
+        .map(|person| of_contact(snapshot, person, code, remedy.clone()))
+        .collect()
+}
+
+/// Mail does not get out.
+pub(super) fn mail_failing(snapshot: &Snapshot) -> Vec<Finding> {
+    let account_id = snapshot.account.account_id;
+    let failing = &snapshot.reach.failing;
+    let (Some(first), Some(last)) = (failing.first(), failing.last()) else {
+        return Vec::new();
+    };
+    if !is_open(snapshot) {
+        return Vec::new();
+    }
+    // What was given up is sent again by hand; what is still tried goes by itself.
+    let given_up = failing.iter().rev().find(|mail| mail.next_attempt_at.is_none());
+    let remedy = match given_up {
+        Some(mail) => Remedy::ready(RemedyAction::ResendDelivery, Call::ResendDelivery(mail.id)),
+        None => Remedy::by_hand(RemedyAction::Wait),
+    };
+    let about = given_up.unwrap_or(first);
+    let finding = Finding::new(
+        account_id,
+        (FindingCode::EmailDeliveryFailing, Severity::Warning),
+        about.id.global(account_id).to_string(),
+        first.created_at,
+        remedy,
+    );
+    let finding = finding
+        .fact("count", Fact::Count(failing.len()))
+        .fact("at", Fact::At(first.created_at))
+        .maybe("reason", last.last_error.clone().map(Fact::Text))
+        .maybe("until", last.next_attempt_at.map(Fact::At));
+    vec![finding.evidence(failing.iter().rev().map(|mail| mail.id.global(account_id)))]
+}

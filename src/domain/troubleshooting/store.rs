@@ -1,0 +1,171 @@
+//! Reads what rules look at: the pictures of the other rooms, and the figures of sessions.
+
+use sea_orm::{ConnectionTrait, Statement, Value};
+
+use crate::domain::database::select::Row;
+use crate::domain::database::{Database, Transaction};
+use crate::domain::fault::Fault;
+use crate::domain::ledger::figures;
+use crate::domain::ledger::sessions::{PROCESSING_TIMES, usual_processing_millis};
+use crate::domain::notification::reach;
+use crate::domain::top_up::AutoTopUps;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, SessionId};
+
+use super::model::{OpenSession, SessionFigures, Snapshot, typical};
+
+/// The sessions by which the typical one is judged: of the last 90 days, …
+const TYPICAL_MILLIS: i64 = 90 * 24 * 60 * 60 * 1_000;
+/// …the newest so many.
+const MOST_TYPICAL: i64 = 1_000;
+/// Sessions that are over and not resolved: so many are counted.
+const MOST_PROCESSING: usize = 1_000;
+
+/// Everything of an account at one instant. `None` when there is no such account.
+pub(super) async fn snapshot(
+    tx: &Transaction,
+    auto_top_ups: &AutoTopUps,
+    account_id: AccountId,
+    now: Timestamp,
+) -> Result<Option<Snapshot>, Fault> {
+    let Some(account) = figures(tx, account_id).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Snapshot {
+        now,
+        purchases: auto_top_ups.picture(tx, &account, now).await?,
+        sessions: session_figures(tx, account_id, now).await?,
+        reach: reach(tx, account_id, now).await?,
+        account,
+    }))
+}
+
+async fn session_figures(tx: &Transaction, account_id: AccountId, now: Timestamp) -> Result<SessionFigures, Fault> {
+    let number = Value::from(account_id.number());
+    // What was booked is what had to be there, whatever became of it.
+    let booked = "SELECT booked FROM session WHERE account_id = $1 AND booked_at > $2 ORDER BY booked_at DESC LIMIT $3";
+    let since = now.plus_millis(-TYPICAL_MILLIS).millis();
+    let booked = rows(tx, booked, [number.clone(), since.into(), MOST_TYPICAL.into()]).await?;
+    let booked: Result<Vec<i64>, _> = booked.iter().map(|row| row.try_get("", "booked")).collect();
+
+    let taken = rows(tx, PROCESSING_TIMES, [number.clone()]).await?;
+
+    let over = "SELECT id, ends_at, held FROM session WHERE account_id = $1 AND status = 'BOOKED' AND ends_at <= $2 \
+                ORDER BY ends_at LIMIT $3";
+    let one_more = i64::try_from(MOST_PROCESSING + 1).unwrap_or(i64::MAX);
+    let over = rows(tx, over, [number.clone(), now.millis().into(), one_more.into()]).await?;
+    let open = |row: &Row| {
+        Ok::<_, Fault>(OpenSession {
+            id: SessionId::from_uuid(row.try_get("", "id")?),
+            ends_at: Timestamp::from_millis(row.try_get("", "ends_at")?),
+            held: Credits::from_units(row.try_get("", "held")?),
+        })
+    };
+    let mut processing: Vec<OpenSession> = over.iter().map(open).collect::<Result<_, _>>()?;
+    let has_more = processing.len() > MOST_PROCESSING;
+    processing.truncate(MOST_PROCESSING);
+
+    let next =
+        "SELECT MIN(ends_at) AS ends_at FROM session WHERE account_id = $1 AND status = 'BOOKED' AND ends_at > $2";
+    let next = rows(tx, next, [number, now.millis().into()]).await?;
+    let next = next.first().map(|row| row.try_get::<Option<i64>>("", "ends_at"));
+    Ok(SessionFigures {
+        typical: typical(booked?),
+        usual_processing_millis: usual_processing_millis(&taken)?,
+        processing,
+        has_more,
+        next_end: next.transpose()?.flatten().map(Timestamp::from_millis),
+    })
+}
+
+async fn rows<const N: usize>(tx: &Transaction, sql: &str, values: [Value; N]) -> Result<Vec<Row>, Fault> {
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    Ok(tx.query_all_raw(statement).await?)
+}
+
+/// How far an account was looked at, and what was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Number of the last event that was looked at.
+    pub(super) sequence: i64,
+    /// Of what was found.
+    pub(super) fingerprint: Vec<u8>,
+    /// When time alone may change it.
+    pub(super) due_at: Option<Timestamp>,
+}
+
+/// Number of the account's last event, and how far it was looked at. `None` when there is no such account.
+pub(super) async fn place(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+) -> Result<Option<(i64, Place)>, Fault> {
+    let sql = "SELECT s.event_sequence, p.sequence, p.fingerprint, p.due_at FROM account_state s \
+               LEFT JOIN troubleshooting_place p ON p.account_id = s.account_id WHERE s.account_id = $1";
+    let values = [account_id.number().into()];
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    let Some(row) = connection.query_one_raw(statement).await? else {
+        return Ok(None);
+    };
+    let place = match row.try_get::<Option<i64>>("", "sequence")? {
+        None => Place::first(),
+        Some(sequence) => Place {
+            sequence,
+            fingerprint: row.try_get("", "fingerprint")?,
+            due_at: row.try_get::<Option<i64>>("", "due_at")?.map(Timestamp::from_millis),
+        },
+    };
+    Ok(Some((row.try_get("", "event_sequence")?, place)))
+}
+
+/// Keeps how far an account was looked at, unless somebody has looked further.
+pub(super) async fn save_place(tx: &Transaction, account_id: AccountId, place: &Place) -> Result<(), Fault> {
+    let sql = "INSERT INTO troubleshooting_place (account_id, sequence, fingerprint, due_at) VALUES ($1, $2, $3, $4) \
+               ON CONFLICT (account_id) DO UPDATE SET sequence = excluded.sequence, fingerprint = excluded.fingerprint, \
+               due_at = excluded.due_at WHERE troubleshooting_place.sequence <= excluded.sequence";
+    let values: [Value; 4] = [
+        account_id.number().into(),
+        place.sequence.into(),
+        place.fingerprint.clone().into(),
+        place.due_at.map(Timestamp::millis).into(),
+    ];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    tx.execute_raw(statement).await?;
+    Ok(())
+}
+
+/// Accounts whose time has come, the longest first.
+pub(super) async fn due(database: &Database, now: Timestamp, limit: u32) -> Result<Vec<AccountId>, Fault> {
+    let sql = "SELECT account_id FROM troubleshooting_place WHERE due_at <= $1 ORDER BY due_at, account_id LIMIT $2";
+    let values = [Value::from(now.millis()), i64::from(limit).into()];
+    let statement = Statement::from_sql_and_values(database.backend(), sql, values);
+    let rows = database.read().query_all_raw(statement).await?;
+    rows.iter()
+        .map(|row| Ok(AccountId::from_number(row.try_get("", "account_id")?)))
+        .collect()
+}
+
+/// Of up to `limit` accounts after `after`: those whose events have not all been looked at, and the last account seen. `None` at the
+/// end of the accounts.
+pub(super) async fn behind(
+    database: &Database,
+    after: AccountId,
+    limit: u32,
+) -> Result<(Vec<AccountId>, Option<AccountId>), Fault> {
+    let sql = "SELECT s.account_id, s.event_sequence > COALESCE(p.sequence, 0) AS is_behind FROM account_state s \
+               LEFT JOIN troubleshooting_place p ON p.account_id = s.account_id \
+               WHERE s.account_id > $1 ORDER BY s.account_id LIMIT $2";
+    let values = [Value::from(after.number()), i64::from(limit).into()];
+    let statement = Statement::from_sql_and_values(database.backend(), sql, values);
+    let rows = database.read().query_all_raw(statement).await?;
+    let mut behind = Vec::new();
+    let mut last = None;
+    for row in &rows {
+        let account_id = AccountId::from_number(row.try_get("", "account_id")?);
+        if row.try_get::<bool>("", "is_behind")? {
+            behind.push(account_id);
+        }
+        last = Some(account_id);
+    }
+    Ok((behind, last.filter(|_| rows.len() == limit as usize)))
+}

@@ -1,0 +1,130 @@
+//! Telling live that what is wrong has changed.
+//!
+//! What is wrong follows from the rows of an account and from time, and nobody writes it down when it changes. So an account is
+//! looked at again when it has new events, and when an instant comes that a rule waits for; what was found then is kept as a
+//! fingerprint. Where it differs, an event says so, in the transaction that keeps the new one. That event is numbered and kept
+//! like all others, so it is replayed to whoever was away, once. An account in which nothing happens is not looked at.
+//!
+//! The first look locks nothing. Only where it finds a difference the account is locked and looked at again.
+
+use std::sync::Arc;
+
+use crate::domain::database::{MayFault, Transaction};
+use crate::domain::event::EventKind;
+use crate::domain::fault::Fault;
+use crate::domain::ledger::LockedAccount;
+use crate::domain::top_up::AutoTopUps;
+use crate::primitives::actor::AccessError;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::AccountId;
+
+use super::model::Snapshot;
+use super::store::{self, Place};
+use super::{Troubleshooting, rules};
+
+/// Why a look has come to nothing.
+#[derive(Debug)]
+enum LookError {
+    /// The account does not exist.
+    Gone,
+    Fault(Fault),
+}
+
+impl From<AccessError> for LookError {
+    fn from(_: AccessError) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<Fault> for LookError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl MayFault for LookError {
+    fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Gone => None,
+            Self::Fault(fault) => Some(fault),
+        }
+    }
+}
+
+impl Troubleshooting {
+    /// Of up to `limit` accounts after `after`: those that have events nobody has looked at yet, and where to go on. For what was
+    /// not told by a bell.
+    pub async fn behind(&self, after: AccountId, limit: u32) -> Result<(Vec<AccountId>, Option<AccountId>), Fault> {
+        store::behind(&self.database, after, limit).await
+    }
+
+    /// Up to `limit` accounts in which time alone may have changed what is wrong, the longest first.
+    pub async fn due(&self, limit: u32) -> Result<Vec<AccountId>, Fault> {
+        store::due(&self.database, self.clock.now(), limit).await
+    }
+
+    /// Looks at an account, if it has new events or its time has come, and tells of it where what is wrong is not what it was.
+    /// However many processes do this, each change is told once.
+    pub async fn look(&self, account_id: AccountId) -> Result<(), Fault> {
+        let now = self.clock.now();
+        let Some((last_event, place)) = store::place(self.database.read(), account_id).await? else {
+            return Ok(());
+        };
+        if place.sequence >= last_event && place.due_at.is_none_or(|due_at| due_at > now) {
+            return Ok(());
+        }
+        let Some(snapshot) = self.snapshot(account_id, now).await? else {
+            return Ok(());
+        };
+        let seen = seen(&snapshot);
+        if seen.fingerprint == place.fingerprint {
+            let kept = self.database.transaction(move |tx| {
+                let seen = seen.clone();
+                Box::pin(async move { store::save_place(tx, account_id, &seen).await })
+            });
+            return kept.await;
+        }
+        let auto_top_ups = Arc::new(self.auto_top_ups.clone());
+        let told = self.ledger.change(account_id, move |tx, locked| {
+            let auto_top_ups = Arc::clone(&auto_top_ups);
+            Box::pin(async move { tell(tx, locked, &auto_top_ups).await })
+        });
+        match told.await {
+            Ok(()) | Err(LookError::Gone) => Ok(()),
+            Err(LookError::Fault(fault)) => Err(fault),
+        }
+    }
+}
+
+/// Looks again under the account's lock, and tells what has changed.
+async fn tell(tx: &Transaction, locked: &mut LockedAccount, auto_top_ups: &AutoTopUps) -> Result<(), LookError> {
+    let account_id = locked.header.account_id;
+    let (_, before) = store::place(tx, account_id).await?.ok_or(LookError::Gone)?;
+    let snapshot = store::snapshot(tx, auto_top_ups, account_id, locked.now).await?;
+    let mut after = seen(&snapshot.ok_or(LookError::Gone)?);
+    if after.fingerprint != before.fingerprint {
+        locked.append_event(tx, EventKind::TroubleshootingChanged, None).await?;
+        // The event that tells of it needs no look.
+        after.sequence = locked.header.event_sequence;
+    }
+    Ok(store::save_place(tx, account_id, &after).await?)
+}
+
+fn seen(snapshot: &Snapshot) -> Place {
+    Place {
+        sequence: snapshot.account.event_sequence,
+        fingerprint: rules::fingerprint(&rules::find(snapshot)),
+        due_at: rules::next_change(snapshot),
+    }
+}
+
+impl Place {
+    /// Of an account that was never looked at: nothing was known to be wrong.
+    pub(super) fn first() -> Self {
+        Self {
+            sequence: 0,
+            fingerprint: rules::fingerprint(&[]),
+            due_at: None::<Timestamp>,
+        }
+    }
+}

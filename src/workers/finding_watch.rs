@@ -1,0 +1,67 @@
+//! Looks at accounts for what is wrong, so that whoever follows one is told when that changes.
+
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt};
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::Services;
+use crate::domain::fault::Fault;
+use crate::primitives::ids::AccountId;
+
+/// Accounts that are looked at side by side: few, for each look is some twenty statements, and nobody waits for it.
+const AT_ONCE: usize = 2;
+/// Between rounds. An account is looked at once a round at the most, however much happens in it.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// Accounts that each round goes through for those that no bell told of. After the last it begins anew.
+const ACCOUNTS: u32 = 5_000;
+/// Accounts whose time has come that a round looks at.
+const DUE: u32 = 500;
+
+/// Follows what is wrong in all accounts.
+#[derive(Clone)]
+pub struct FindingWatch {
+    services: Services,
+}
+
+impl FindingWatch {
+    /// For all accounts of the installation.
+    pub fn new(services: Services) -> Self {
+        Self { services }
+    }
+
+    /// One round: accounts that a bell told of, accounts whose time has come, and those after `after` that are behind. Gives where
+    /// to go on, the beginning after the end.
+    pub async fn turn(&self, rung: Vec<AccountId>, after: AccountId) -> Result<AccountId, Fault> {
+        self.look(rung).await;
+        let troubleshooting = &self.services.troubleshooting;
+        self.look(troubleshooting.due(DUE).await?).await;
+        let (behind, last) = troubleshooting.behind(after, ACCOUNTS).await?;
+        self.look(behind).await;
+        Ok(last.unwrap_or(AccountId::PLATFORM))
+    }
+
+    /// Until told to stop. What is under way is finished.
+    pub async fn run(self, stop: CancellationToken) {
+        let rung = self.services.events.hub().rung_for_findings().clone();
+        let mut after = AccountId::PLATFORM;
+        let mut ticks = tokio::time::interval(INTERVAL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            match self.turn(rung.taken(), after).await {
+                Ok(next) => after = next,
+                Err(fault) => tracing::warn!(%fault, "accounts were not looked at; they are looked at again soon"),
+            }
+        }
+    }
+
+    /// An account that cannot be looked at holds up no other, and is come back to.
+    async fn look(&self, accounts: Vec<AccountId>) {
+        let look = async |account_id: AccountId| {
+            if let Err(fault) = self.services.troubleshooting.look(account_id).await {
+                tracing::warn!(account = account_id.number(), %fault, "an account was not looked at");
+            }
+        };
+        stream::iter(accounts).for_each_concurrent(AT_ONCE, look).await;
+    }
+}

@@ -1,0 +1,138 @@
+//! What is wrong, told as it changes: once, in order, also to whoever was away, and by time alone.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{book, complete, healthy, level, send, spend, switch_on, the_finding};
+use crate::top_ups::Buyer;
+
+const CHANGED: &str = "subscription($after: LiveCursor) { troubleshootingChanged(after: $after) {
+    cursor signal replayed findings { code remedy { action } } } }";
+const ACCOUNT: &str = "subscription($topics: [LiveTopic!]) { accountUpdated(topics: $topics) {
+    cursor signal account { troubleshooting { code summary } } } }";
+
+fn codes(message: &Value) -> Vec<&str> {
+    let findings = message["findings"].as_array().expect("a list");
+    findings
+        .iter()
+        .map(|finding| finding["code"].as_str().expect("a code"))
+        .collect()
+}
+
+#[tokio::test]
+async fn what_goes_wrong_and_what_is_mended_is_told_once_each() {
+    let app = healthy().await;
+    let buyer = Buyer::of(&app);
+    app.look().await;
+    let mut told = app.subscribe(&app.team.owner.client, CHANGED, json!({})).await;
+    told.expect("CAUGHT_UP").await;
+    buyer.buy_with("card_declines_once", "10").await;
+    app.look().await;
+    app.look().await;
+    let first = told.expect("ITEM").await;
+    assert_eq!(codes(&first), ["TOP_UP_FAILED"]);
+    send(buyer.client, &the_finding(&app, "TOP_UP_FAILED").await).await;
+    app.settle().await;
+    app.look().await;
+    let second = told.expect("ITEM").await;
+    assert_eq!(codes(&second), Vec::<&str>::new());
+
+    // Whoever comes back hears of what came after, and of nothing twice.
+    let again = json!({ "after": first["cursor"] });
+    let mut back = app.subscribe(&app.team.owner.client, CHANGED, again).await;
+    let replayed = back.expect("ITEM").await;
+    assert_eq!(
+        (&replayed["cursor"], &replayed["replayed"]),
+        (&second["cursor"], &json!(true))
+    );
+    back.expect("CAUGHT_UP").await;
+}
+
+#[tokio::test]
+async fn time_alone_is_told_of_and_what_changes_nothing_is_not() {
+    let app = healthy().await;
+    let session = book(&app, "10").await;
+    app.look().await;
+    let mut told = app.subscribe(&app.team.owner.client, CHANGED, json!({})).await;
+    told.expect("CAUGHT_UP").await;
+    app.advance(Duration::from_mins(60));
+    spend(&app, "1").await;
+    app.look().await;
+    // The end of the session; 15 minutes later it is late.
+    app.advance(Duration::from_mins(1));
+    app.look().await;
+    assert_eq!(codes(&told.expect("ITEM").await), ["SESSIONS_PROCESSING"]);
+    app.advance(Duration::from_mins(15));
+    app.look().await;
+    app.advance(Duration::from_millis(1));
+    app.look().await;
+    assert_eq!(codes(&told.expect("ITEM").await), ["SESSIONS_OVERDUE"]);
+    complete(&app, &session).await;
+    app.look().await;
+    assert_eq!(codes(&told.expect("ITEM").await), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn many_processes_tell_of_a_change_once() {
+    let app = healthy().await;
+    app.look().await;
+    let mut told = app.subscribe(&app.team.owner.client, CHANGED, json!({})).await;
+    told.expect("CAUGHT_UP").await;
+    let other = app.another_process(&[]).await;
+    for round in 0..5 {
+        spend(&app, if round == 0 { "96" } else { "0.5" }).await;
+        let looks = (0..8).map(|n| {
+            let services = if n % 2 == 0 { app.services() } else { other.services() };
+            services.troubleshooting.look(app.team.account.id)
+        });
+        for looked in futures_util::future::join_all(looks).await {
+            looked.expect("looked at");
+        }
+    }
+    assert_eq!(codes(&told.expect("ITEM").await), ["AUTO_TOP_UP_OFF_AND_LOW"]);
+    level(&app.team.owner, json!("1")).await;
+    other
+        .services()
+        .troubleshooting
+        .look(app.team.account.id)
+        .await
+        .expect("looked at");
+    assert_eq!(codes(&told.expect("ITEM").await), Vec::<&str>::new());
+    other.close().await;
+}
+
+#[tokio::test]
+async fn one_stream_of_the_account_tells_of_it_too_and_each_viewer_in_their_own_language() {
+    let app = healthy().await;
+    let buyer = Buyer::of(&app);
+    let german = json!({ "locale": "de" });
+    crate::notification::mutate(&app.team.owner.client, "updateContact", "", german).await;
+    buyer.add_card("card_ok").await;
+    switch_on(&buyer, "2", "50", None).await;
+    app.look().await;
+    let topics = json!({ "topics": ["TROUBLESHOOTING"] });
+    let mut olga = app.subscribe(&app.team.owner.client, ACCOUNT, topics.clone()).await;
+    let mut adam = app.subscribe(&app.team.admin.client, ACCOUNT, topics.clone()).await;
+    olga.expect("CAUGHT_UP").await;
+    adam.expect("CAUGHT_UP").await;
+    book(&app, "5").await;
+    app.look().await;
+    for (stream, summary) in [
+        (
+            &mut olga,
+            "Die Schwelle der automatischen Aufladung ist für Ihre Termine zu niedrig",
+        ),
+        (&mut adam, "The trigger of auto top-up is too low for your sessions"),
+    ] {
+        let told = stream.expect("ITEM").await;
+        assert_eq!(told["account"]["troubleshooting"][0]["summary"], summary);
+    }
+    for document in [ACCOUNT, CHANGED] {
+        let refused = app
+            .try_subscribe(&app.team.member.client, document, topics.clone())
+            .await;
+        let refused = refused.err().expect("a member is refused");
+        assert_eq!(refused["errors"][0]["extensions"]["code"], "FORBIDDEN", "{refused}");
+    }
+}

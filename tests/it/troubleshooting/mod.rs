@@ -1,0 +1,171 @@
+//! What is wrong, why and what mends it: for each code the situation is brought about by the front door, the finding is seen and
+//! no other, its remedy is sent exactly as it was given, or done by a person where it says that a person must choose, and the
+//! finding is seen gone.
+
+mod auto_top_ups;
+mod live;
+mod notifications;
+mod plans;
+mod reading;
+mod sessions;
+mod top_ups;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Person, TestApp};
+use crate::notification;
+use crate::top_ups::Buyer;
+
+const FINDING: &str = "id code symptom severity summary cause since evidence { __typename id } \
+    remedy { label action mutation variables url help }";
+
+/// All that is wrong, as the client is told.
+pub(crate) async fn findings(client: &Client) -> Vec<Value> {
+    let query = format!("{{ account {{ troubleshooting {{ {FINDING} }} }} }}");
+    let answer = client.query(&query, json!({})).await;
+    answer
+        .at("/account/troubleshooting")
+        .as_array()
+        .expect("a list")
+        .clone()
+}
+
+/// What is wrong in the team, by code.
+pub(crate) async fn codes(app: &TestApp) -> Vec<String> {
+    let found = findings(&app.team.owner.client).await;
+    found
+        .iter()
+        .map(|finding| finding["code"].as_str().expect("a code").to_owned())
+        .collect()
+}
+
+/// The one thing that is wrong in the team.
+pub(crate) async fn the_finding(app: &TestApp, code: &str) -> Value {
+    let found = findings(&app.team.owner.client).await;
+    assert_eq!(found.len(), 1, "{code} and nothing else: {found:#?}");
+    let finding = found.into_iter().next().expect("a finding");
+    assert_eq!(finding["code"], code, "{finding:#}");
+    for text in ["summary", "cause"] {
+        let text = finding[text].as_str().expect("a text");
+        assert!(text.len() > 10 && !text.contains("{{"), "{text}");
+    }
+    finding
+}
+
+pub(crate) async fn all_is_well(app: &TestApp) {
+    let found = findings(&app.team.owner.client).await;
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Sends the remedy exactly as it was given, and gives the payload.
+pub(crate) async fn send(client: &Client, finding: &Value) -> Value {
+    let remedy = &finding["remedy"];
+    let name = remedy["mutation"]
+        .as_str()
+        .unwrap_or_else(|| panic!("can be sent: {finding:#}"));
+    let type_name = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+    let selection = if name == "completeSessions" {
+        "results { userErrors { code field message } } "
+    } else {
+        ""
+    };
+    let query = format!(
+        "mutation($input: {type_name}!) {{ {name}(input: $input) {{ {selection}userErrors {{ code field message }} }} }}"
+    );
+    let payload = client.query(&query, remedy["variables"].clone()).await.only_field();
+    assert_eq!(payload["userErrors"], json!([]), "{name}: {payload}");
+    payload
+}
+
+/// The remedy is this, and a person has to choose first.
+pub(crate) fn a_person_must_choose(finding: &Value, action: &str) {
+    let remedy = &finding["remedy"];
+    assert_eq!(
+        (&remedy["action"], &remedy["mutation"], &remedy["variables"]),
+        (&json!(action), &Value::Null, &Value::Null),
+        "{finding:#}"
+    );
+    assert!(
+        remedy["help"].as_str().is_some_and(|help| help.len() > 10),
+        "{finding:#}"
+    );
+}
+
+/// The cause names these figures.
+pub(crate) fn says(finding: &Value, figures: &[&str]) {
+    let cause = finding["cause"].as_str().expect("a text");
+    for figure in figures {
+        assert!(cause.contains(figure), "{figure:?} in {cause:?}");
+    }
+}
+
+/// The types of the things that prove it.
+pub(crate) fn proved_by(finding: &Value) -> Vec<&str> {
+    let evidence = finding["evidence"].as_array().expect("a list");
+    evidence
+        .iter()
+        .map(|node| node["__typename"].as_str().expect("a type"))
+        .collect()
+}
+
+/// A team in which all is well: 100 credits, addresses that are verified, and somebody who is told below 5 credits.
+pub(crate) async fn healthy() -> TestApp {
+    let app = TestApp::start().await;
+    make_well(&app).await;
+    app
+}
+
+pub(crate) async fn make_well(app: &TestApp) {
+    notification::verify(app, &app.team.owner).await;
+    notification::verify(app, &app.team.admin).await;
+    level(&app.team.owner, json!("5")).await;
+    let grant = "mutation($input: GrantCreditsInput!) { grantCredits(input: $input) { userErrors { code } } }";
+    let input = json!({ "accountId": app.team.id(), "credits": "100", "description": "To begin with", "idempotencyKey": "begin" });
+    app.platform.query(grant, json!({ "input": input })).await.data();
+    all_is_well(app).await;
+}
+
+/// Sets at which level a member is told that credits run low.
+pub(crate) async fn level(person: &Person, credits: Value) {
+    notification::set(person, json!({ "lowBalanceThreshold": credits })).await;
+}
+
+/// Takes credits away.
+pub(crate) async fn spend(app: &TestApp, credits: &str) {
+    let key = uuid::Uuid::new_v4().to_string();
+    let input = json!({ "accountId": app.team.id(), "amount": format!("-{credits}"), "description": "Spent", "idempotencyKey": key });
+    app.platform.accept("adjust_credits", input).await;
+}
+
+/// Switches auto top-up on, with consent.
+pub(crate) async fn switch_on(buyer: &Buyer<'_>, trigger: &str, amount: &str, cap: Option<&str>) {
+    let mut input = json!({ "enabled": true, "trigger": trigger, "amount": amount, "consent": true });
+    if let Some(cap) = cap {
+        input["monthlyCap"] = json!(cap);
+    }
+    change_rule(buyer, input).await;
+}
+
+/// Changes auto top-up as a person does.
+pub(crate) async fn change_rule(buyer: &Buyer<'_>, input: Value) {
+    buyer.accept("updateAutoTopUp", "autoTopUp { id }", input).await;
+}
+
+/// Books a session of the member's, which lasts an hour from the next minute on. Gives its id.
+pub(crate) async fn book(app: &TestApp, credits: &str) -> Value {
+    let key = uuid::Uuid::new_v4().to_string();
+    let input = json!({ "accountId": app.team.id(), "memberId": app.team.member.id(), "title": "Yoga", "credits": credits,
+        "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(61), "idempotencyKey": key });
+    let query =
+        "mutation($input: BookSessionInput!) { bookSession(input: $input) { session { id } userErrors { code } } }";
+    let booked = app.platform.query(query, json!({ "input": input })).await.only_field();
+    assert_eq!(booked["userErrors"], json!([]));
+    booked["session"]["id"].clone()
+}
+
+pub(crate) async fn complete(app: &TestApp, session: &Value) {
+    let query = "mutation($input: CompleteSessionInput!) { completeSession(input: $input) { userErrors { code } } }";
+    let input = json!({ "sessionId": session, "idempotencyKey": uuid::Uuid::new_v4().to_string() });
+    let completed = app.platform.query(query, json!({ "input": input })).await.only_field();
+    assert_eq!(completed["userErrors"], json!([]));
+}

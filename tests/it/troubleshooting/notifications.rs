@@ -1,0 +1,149 @@
+//! News that does not arrive.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{a_person_must_choose, all_is_well, codes, healthy, level, make_well, proved_by, says, send, the_finding};
+use crate::harness::Person;
+use crate::notification::{deliveries, mutate, set, smtp};
+
+fn low_balance(enabled: Value) -> Value {
+    let preference = |channel: &str| json!({ "kind": "LOW_BALANCE", "channel": channel, "enabled": enabled });
+    json!({ "preferences": [preference("EMAIL"), preference("IN_APP")] })
+}
+
+async fn contact(person: &Person, input: Value) {
+    let payload = mutate(&person.client, "updateContact", "", input).await;
+    assert_eq!(payload["userErrors"], json!([]), "{payload}");
+}
+
+#[tokio::test]
+async fn low_balance_muted_is_switched_on_again_as_it_stands() {
+    let app = healthy().await;
+    let olga = &app.team.owner;
+    app.advance(Duration::from_mins(1));
+    set(olga, low_balance(json!(false))).await;
+    let finding = the_finding(&app, "LOW_BALANCE_MUTED").await;
+    assert_eq!(
+        (&finding["symptom"], &finding["severity"], &finding["since"]),
+        (
+            &json!("NOTIFICATION_NOT_RECEIVED"),
+            &json!("WARNING"),
+            &json!("2026-03-02T09:01:00.000Z")
+        )
+    );
+    says(&finding, &["The level is 5", "100 are available", "Olga"]);
+    assert_eq!(proved_by(&finding), ["NotificationSettings"]);
+    send(&app.team.admin.client, &finding).await;
+    all_is_well(&app).await;
+    // By any one way one hears of it.
+    set(olga, low_balance(json!(false))).await;
+    level(&app.team.admin, json!("3")).await;
+    all_is_well(&app).await;
+}
+
+#[tokio::test]
+async fn a_level_that_nobody_has_chosen_is_for_a_person_to_choose() {
+    let app = healthy().await;
+    level(&app.team.owner, Value::Null).await;
+    let finding = the_finding(&app, "LOW_BALANCE_MUTED").await;
+    assert_eq!(finding["severity"], "INFO");
+    a_person_must_choose(&finding, "UPDATE_NOTIFICATION_SETTINGS");
+    says(&finding, &["Olga, Adam"]);
+    level(&app.team.admin, json!("3")).await;
+    all_is_well(&app).await;
+}
+
+#[tokio::test]
+async fn contact_missing_then_unverified_ends_with_the_code_that_the_remedy_sends() {
+    let app = healthy().await;
+    let adam = &app.team.admin;
+    contact(adam, json!({ "email": null })).await;
+    let finding = the_finding(&app, "CONTACT_MISSING").await;
+    a_person_must_choose(&finding, "UPDATE_CONTACT");
+    says(&finding, &["Adam"]);
+    app.advance(Duration::from_mins(1));
+    contact(adam, json!({ "email": "adam@new.example" })).await;
+
+    let finding = the_finding(&app, "CONTACT_UNVERIFIED").await;
+    says(&finding, &["adam@new.example", "2 March 2026, 09:01"]);
+    assert_eq!(finding["since"], "2026-03-02T09:01:00.000Z");
+    assert_eq!(proved_by(&finding), ["Contact"]);
+    let before = app.mail().await;
+    send(&app.team.owner.client, &finding).await;
+    let sent = app
+        .mail()
+        .await
+        .into_iter()
+        .find(|mail| !before.contains(mail))
+        .expect("a mail");
+    let subject = sent
+        .lines()
+        .find(|line| line.starts_with("Subject: "))
+        .expect("a subject");
+    let code: String = subject.chars().filter(char::is_ascii_digit).collect();
+    let verified = mutate(&adam.client, "verifyContact", "", json!({ "code": code })).await;
+    assert_eq!(verified["userErrors"], json!([]), "{subject}");
+    all_is_well(&app).await;
+}
+
+#[tokio::test]
+async fn contact_bouncing_says_what_the_mail_system_said_and_ends_with_another_address() {
+    let (app, server) = smtp::start().await;
+    make_well(&app).await;
+    let mia = &app.team.member;
+    server.answer(smtp::Answer::Refuse("550 no such user here"));
+    smtp::test_by_mail(&app, mia).await;
+    app.mail().await;
+    let finding = the_finding(&app, "CONTACT_BOUNCING").await;
+    assert_eq!(finding["severity"], "CRITICAL");
+    a_person_must_choose(&finding, "UPDATE_CONTACT");
+    says(
+        &finding,
+        &["mia@team.example", "no such user here", "2 March 2026, 09:01"],
+    );
+    assert_eq!(finding["since"], "2026-03-02T09:01:00.000Z");
+    contact(mia, json!({ "email": "mia@new.example" })).await;
+    all_is_well(&app).await;
+}
+
+#[tokio::test]
+async fn email_delivery_failing_is_sent_again_once_the_mail_system_works() {
+    let (app, server) = smtp::start().await;
+    make_well(&app).await;
+    let olga = &app.team.owner;
+    server.answer(smtp::Answer::Refuse("451 the disk is full"));
+    smtp::test_by_mail(&app, olga).await;
+    app.mail().await;
+    all_is_well(&app).await;
+    app.advance(Duration::from_mins(5));
+    app.mail().await;
+    let finding = the_finding(&app, "EMAIL_DELIVERY_FAILING").await;
+    a_person_must_choose(&finding, "WAIT");
+    says(&finding, &["A message", "the disk is full", "The next try is on"]);
+    for _ in 0..9 {
+        app.advance(Duration::from_hours(3));
+        app.mail().await;
+    }
+    assert_eq!(deliveries(&app, olga).await[0]["status"], "FAILED");
+    let finding = the_finding(&app, "EMAIL_DELIVERY_FAILING").await;
+    assert_eq!(finding["remedy"]["action"], "RESEND_DELIVERY");
+    assert_eq!(proved_by(&finding), ["Delivery"]);
+    server.answer(smtp::Answer::Take);
+    send(&app.team.admin.client, &finding).await;
+    app.mail().await;
+    all_is_well(&app).await;
+    assert_eq!(deliveries(&app, olga).await[0]["status"], "SENT");
+}
+
+#[tokio::test]
+async fn a_member_without_news_to_hear_is_no_finding() {
+    let app = healthy().await;
+    contact(&app.team.member, json!({ "email": null })).await;
+    all_is_well(&app).await;
+    let promote = json!({ "memberId": app.team.member.id(), "role": "ADMIN" });
+    let promoted = mutate(&app.team.owner.client, "updateMember", "", promote).await;
+    assert_eq!(promoted["userErrors"], json!([]));
+    assert_eq!(codes(&app).await, ["CONTACT_MISSING"]);
+}
