@@ -32,7 +32,7 @@ use crate::primitives::clock::Timestamp;
 
 /// Slower than this is no answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// OpenMetrics, which Prometheus reads and grew out of its text format.
+/// What Prometheus reads: its own text format as it was made a standard.
 const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Figures of one process and of its database.

@@ -5,6 +5,25 @@
 //! Everything that happens follows from a seed, so a seed that fails fails again. `SIMULATION_SEEDS` says how many are run,
 //! `SIMULATION_FIRST` which is the first:
 //! `SIMULATION_FIRST=17 SIMULATION_SEEDS=1 cargo test --test simulation -- --nocapture` runs one again.
+//!
+//! That it bites was tried by breaking the code. Each break, and the first seed of this world that finds it:
+//!
+//! | Break | Seed |
+//! |---|---|
+//! | Each attempt makes an object of its own | 1 |
+//! | No answer is a failure | 1 |
+//! | A success that comes late is ignored | 21 |
+//! | A success that is heard of twice credits twice | 1 |
+//! | An unconfirmed charge is given up without being canceled at the gateway | 3 |
+//! | A customer's time runs out, and the object is not canceled | 9 |
+//! | An attempt takes a failure that another has had | 3 |
+//! | What went back is what was heard last, and not the most | 12 |
+//! | A dispute that was decided is still held | 12 |
+//! | A refund that is sent again has another key | 107 |
+//! | The cap is looked at before the first attempt alone | 35 |
+//! | The rule does not heed how often its card was declined | 203 |
+//!
+//! One break is not found, because nothing comes of it: workers without a lease. Two may work at the same attempt.
 
 mod checks;
 mod deeds;
@@ -26,8 +45,8 @@ use tokio::runtime::{Builder, Runtime};
 use checks::Tally;
 use world::World;
 
-/// Seeds that once showed a fault: always run.
-const OF_BEFORE: [u64; 0] = [];
+/// Always run, whatever the others are: seeds that find rare breaks. A seed that shows a fault of ours belongs here too.
+const ALWAYS: [u64; 5] = [12, 21, 35, 107, 203];
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name)
@@ -99,7 +118,7 @@ fn nobody_is_charged_twice_and_no_payment_is_lost() {
     let directory = scratch_directory();
     let template = template(directory.path());
     let next = AtomicU64::new(0);
-    let before = OF_BEFORE.len() as u64;
+    let always = ALWAYS.len() as u64;
     let lived = Mutex::new((Tally::default(), Vec::new()));
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
@@ -107,9 +126,9 @@ fn nobody_is_charged_twice_and_no_payment_is_lost() {
             scope.spawn(|| {
                 loop {
                     let at = next.fetch_add(1, Ordering::SeqCst);
-                    let seed = match OF_BEFORE.get(usize::try_from(at).unwrap_or(usize::MAX)) {
+                    let seed = match ALWAYS.get(usize::try_from(at).unwrap_or(usize::MAX)) {
                         Some(seed) => *seed,
-                        None if at - before < seeds => first + at - before,
+                        None if at - always < seeds => first + at - always,
                         None => return,
                     };
                     let life = catch_unwind(AssertUnwindSafe(|| live(&template, &at.to_string(), seed)));
@@ -129,7 +148,8 @@ fn nobody_is_charged_twice_and_no_payment_is_lost() {
         }
     });
     let (tally, mut found) = lived.into_inner().unwrap_or_else(PoisonError::into_inner);
-    println!("{seeds} seeds from {first}: {tally}");
+    let seeds = seeds + always;
+    println!("{seeds} seeds: {tally}");
     found.sort();
     let failed: Vec<String> = found
         .iter()
