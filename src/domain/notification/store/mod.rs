@@ -15,7 +15,7 @@ pub(super) use deliveries::{
     Mark, Meant, deliveries_keyset, delivery, delivery_by_id, in_inbox, inbox_keyset, inbox_mark, insert_deliveries,
     mark, marked_in, marks, raised_at, unread,
 };
-pub(super) use outbox::{Addressee, Claimed, Ended, addressee, claim, end_attempts, is_mail_due, requeue};
+pub(super) use outbox::{Addressee, Claimed, Ended, addressee, claim, end_attempts, give_back, is_mail_due, requeue};
 pub(super) use people::{Recipient, last_mails, recipients};
 pub(super) use reports::{Keeping, Kept, Mailed, apply_fate, has_arrived, keep_report, mailed};
 pub(super) use settings::{save_settings, settings};
