@@ -365,3 +365,36 @@ async fn verify_exits_1_when_something_does_not_match() {
     let report = String::from_utf8(output.stdout).expect("text");
     assert!(report.contains("ent_") && !report.contains(" 0 violations"), "{report}");
 }
+
+#[tokio::test]
+async fn every_mail_can_be_looked_at_in_every_language_with_the_operators_own_words() {
+    let database = TestDatabase::make().await;
+    let directory = database.directory.path();
+    let (templates, mails) = (directory.join("templates"), directory.join("mails"));
+    std::fs::create_dir(&templates).expect("a folder");
+    std::fs::write(templates.join("mail.txt"), "{{ subject }} -- our own form").expect("written");
+    let preview = |command: &mut Command| {
+        let arguments = ["mail", "preview", "mails", "--team", "Tom & <Co>"];
+        let output = command.args(arguments).output().expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    preview(ledgerbell(&database).env("LEDGERBELL_MAIL_TEMPLATES", &templates));
+    let read = |name: &str| std::fs::read_to_string(mails.join(name)).expect("a mail");
+    let english = read("low_balance.en.html");
+    assert!(
+        english.contains("Tom &amp; &lt;Co&gt;") && english.contains("48.5 credits"),
+        "{english}"
+    );
+    assert!(read("low_balance.de.html").contains("48,5 Credits"));
+    assert_eq!(read("low_balance.de.txt"), "Das Guthaben wird knapp -- our own form");
+    assert!(read("card_expiring.de.html").contains("20.\u{a0}März 2026 ab"));
+    assert!(read("credits_expiring.en.html").contains("20\u{a0}March 2026, 19:30"));
+
+    std::fs::write(templates.join("mail.txt"), "{{ subject").expect("written");
+    let complaint = complain(
+        ledgerbell(&database)
+            .env("LEDGERBELL_MAIL_TEMPLATES", &templates)
+            .args(["mail", "preview", "mails"]),
+    );
+    assert!(complaint.contains("mail.txt"), "{complaint}");
+}

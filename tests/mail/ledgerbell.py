@@ -44,6 +44,7 @@ class Ledgerbell:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.key = None
+        self.processes = []
         self.environment = {
             "PATH": os.environ["PATH"],
             "LEDGERBELL_MODE": "development",
@@ -62,6 +63,9 @@ class Ledgerbell:
         return self
 
     def __exit__(self, *_):
+        for process in self.processes:
+            process.kill()
+            process.wait()
         self.rows.close()
         self.directory.cleanup()
 
@@ -72,7 +76,8 @@ class Ledgerbell:
         return ran.stdout
 
     def start(self, *arguments):
-        return subprocess.Popen([EXECUTABLE, *arguments], env=self.environment)
+        self.processes.append(subprocess.Popen([EXECUTABLE, *arguments], env=self.environment))
+        return self.processes[-1]
 
     def serve(self, *flags):
         """A serving process; to be ended by `end`."""

@@ -3,14 +3,18 @@
 Usage: mailbox.py. Needs `npm ci` in this directory.
 """
 
+import hashlib
+import hmac
 import html
 import json
 import os
 import subprocess
+import time
 import urllib.request
 
 from ledgerbell import Ledgerbell, end, free_port, until
 
+SECRET = "what-this-mail-server-signs-reports-with"
 MAILDEV = os.path.join(os.path.dirname(__file__), "node_modules/.bin/maildev")
 
 
@@ -57,6 +61,15 @@ def verify(bell, mailbox, member, address):
     assert verified["contact"]["emailStatus"] == "VERIFIED", verified
 
 
+def report(bell, **fields):
+    """What a mail service tells later on, signed as README says."""
+    body, seconds = json.dumps(fields).encode(), int(time.time())
+    tag = hmac.new(SECRET.encode(), f"{seconds}.".encode() + body, hashlib.sha256).hexdigest()
+    headers = {"Ledgerbell-Signature": f"t={seconds},v1={tag}"}
+    with urllib.request.urlopen(urllib.request.Request(f"{bell.url}/webhooks/mail", body, headers), timeout=10) as response:
+        assert response.read() == b"kept\n"
+
+
 def check(mail, subject, texts, link):
     """What every reader of a mail needs, in the form that each reads."""
     headers = mail["headers"]
@@ -70,7 +83,7 @@ def check(mail, subject, texts, link):
 
 
 def main():
-    with Mailbox() as mailbox, Ledgerbell(f"smtp://127.0.0.1:{mailbox.smtp}") as bell:
+    with Mailbox() as mailbox, Ledgerbell(f"smtp://127.0.0.1:{mailbox.smtp}", {"LEDGERBELL_MAIL_WEBHOOK_SECRET": SECRET}) as bell:
         server = bell.serve()
         try:
             # A name that HTML would take for its own.
@@ -134,6 +147,11 @@ def main():
             for name in ["message-id", "subject"]:
                 assert first["headers"][name] == second["headers"][name], name
             assert first["html"] == second["html"] and first["text"] == second["text"]
+
+            # The mail service finds out later that nobody is there.
+            report(bell, id="1", type="HARD_BOUNCE", messageId=second["headers"]["message-id"], address="juergen@example.com")
+            query = "query ($id: ID!) { node(id: $id) { ... on Member { contact { emailStatus } } } }"
+            assert bell.call(query, id=juergen)["node"]["contact"]["emailStatus"] == "BOUNCING"
         finally:
             end(server)
         print(f"{len(mailbox.mails())} mails were read back from a mailbox, in English and German")

@@ -10,9 +10,9 @@ use crate::domain::notification::{Mail, MailError, Mailer, Sending};
 
 use super::message::Sender;
 
-/// For one command and its answer.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(20);
-/// For a whole mail. Well below the time for which a delivery is claimed.
+/// To connect.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// For a whole mail, connecting included: the client knows no deadline for an answer. No more than the domain has in mind for a try.
 const MAIL_TIMEOUT: Duration = Duration::from_mins(1);
 /// Connections at the most.
 const CONNECTIONS: u32 = 4;
@@ -34,7 +34,7 @@ impl SmtpMailer {
     /// runtime.
     pub fn new(url: &str, sender: Sender) -> Result<Self, InvalidSmtpUrl> {
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)?
-            .timeout(Some(COMMAND_TIMEOUT))
+            .timeout(Some(CONNECT_TIMEOUT))
             .pool_config(PoolConfig::new().max_size(CONNECTIONS))
             .build();
         Ok(Self { transport, sender })

@@ -18,8 +18,11 @@ use super::model::{Alert, DeliveryStatus, SuppressionReason, next_try};
 use super::store::{self, Addressee, Claimed, Ended};
 use super::wording::{Reader, Told, Wording};
 
-/// A claim lasts longer than any try.
+/// A claim lasts longer than any try…
 const CLAIM_MILLIS: i64 = 10 * 60_000;
+/// …and none is begun that might outlast it: of many mails that were claimed together and whose server hangs, the later ones would be
+/// sent by two processes.
+const LONGEST_TRY_MILLIS: i64 = 2 * 60_000;
 /// The most of what a mail system says that is kept.
 const LONGEST_ERROR: usize = 500;
 
@@ -76,6 +79,10 @@ impl Outbox {
         let claimed: Vec<Claimed> = claimed.await?;
         let mut failed = None;
         for mails in claimed.chunk_by(are_one_mail) {
+            if self.clock.now().plus_millis(LONGEST_TRY_MILLIS) > until {
+                self.give_back(mails).await?;
+                continue;
+            }
             // One that fails holds up no other.
             if let Err(fault) = self.send(mails).await {
                 failed = Some(fault);
@@ -162,6 +169,17 @@ impl Outbox {
             letter: self.wording.told(&told, &reader)?,
             unsubscribe: self.links.settings().filter(|_| can_be_switched_off),
         })
+    }
+
+    /// Leaves mails to whoever claims them next.
+    async fn give_back(&self, mails: &[Claimed]) -> Result<(), Fault> {
+        let mails = Arc::new(mails.to_vec());
+        self.database
+            .transaction(move |tx| {
+                let mails = Arc::clone(&mails);
+                Box::pin(async move { store::give_back(tx, &mails).await })
+            })
+            .await
     }
 
     /// Writes down how tries ended, those of one mail together: else the part of a digest that is not yet noted as sent would be sent

@@ -15,7 +15,7 @@ use crate::primitives::ids::{AccountId, DeliveryId, GlobalId, IdKind, MemberId};
 use super::bounces;
 use super::error::BounceError;
 use super::mailer::{InvalidReport, ReportSource};
-use super::model::{Report, ReportKind, Reported, fate};
+use super::model::{Channel, Report, ReportKind, Reported, fate};
 use super::outbox::clean;
 use super::settings::switch_mail_off;
 use super::store::{self, Kept, Mailed};
@@ -111,7 +111,8 @@ impl MailReports {
             IdKind::Delivery => {
                 let delivery_id = DeliveryId::from_uuid(id.uuid);
                 let delivery = store::delivery_by_id(self.database.read(), account_id, delivery_id).await?;
-                Ok(delivery.map(|delivery| About {
+                let mailed = delivery.filter(|delivery| delivery.channel == Channel::Email);
+                Ok(mailed.map(|delivery| About {
                     account_id,
                     member_id: delivery.member_id,
                     delivery_id: Some(delivery_id),

@@ -272,7 +272,14 @@ async fn what_is_not_signed_too_old_too_long_or_of_somebody_else_changes_nothing
     let app = start().await;
     let mia = &app.team.member;
     let sent = mailed(&app, mia).await;
+    mutate(&mia.client, "sendTestNotification", "", json!({ "channel": "IN_APP" })).await;
     let before = state(&app, mia).await;
+    let in_app = deliveries(&app, mia).await;
+    let in_app = in_app
+        .iter()
+        .find(|one| one["channel"] == "IN_APP")
+        .expect("one in the app");
+    let in_app = in_app["id"].as_str().expect("an id");
     let body = about(&sent, "r1", "HARD_BOUNCE").to_string();
     let now = app.clock.now();
     let sign = |secret: &str, body: &str, at| signature::sign(secret, body.as_bytes(), at);
@@ -312,6 +319,7 @@ async fn what_is_not_signed_too_old_too_long_or_of_somebody_else_changes_nothing
         &app.team.id(),
         &mia.id().replace("mem", "dlv"),
         &nobody,
+        in_app,
     ] {
         assert_eq!(
             report(&app, &about(unknown, "r1", "HARD_BOUNCE")).await,

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ledgerbell::primitives::clock::Clock;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,12 +19,15 @@ pub(crate) enum Answer {
     Refuse(&'static str),
     /// Takes it, and goes away without a word.
     TakeAndDrop,
+    /// Takes it, but not before so much time has passed.
+    TakeAfter(Duration),
 }
 
 /// A mail server on this machine, in the clear.
 pub(crate) struct Server {
     url: String,
     answer: Arc<Mutex<Answer>>,
+    clock: Arc<Mutex<Option<Clock>>>,
     taken: Arc<Mutex<Vec<String>>>,
 }
 
@@ -34,13 +38,18 @@ impl Server {
         let server = Self {
             url,
             answer: Arc::new(Mutex::new(Answer::Take)),
+            clock: Arc::default(),
             taken: Arc::default(),
         };
-        let (answer, taken) = (Arc::clone(&server.answer), Arc::clone(&server.taken));
+        let (answer, taken, clock) = (
+            Arc::clone(&server.answer),
+            Arc::clone(&server.taken),
+            Arc::clone(&server.clock),
+        );
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (answer, taken) = (Arc::clone(&answer), Arc::clone(&taken));
-                tokio::spawn(async move { converse(stream, &answer, &taken).await });
+                let (answer, taken, clock) = (Arc::clone(&answer), Arc::clone(&taken), Arc::clone(&clock));
+                tokio::spawn(async move { converse(stream, (&answer, &clock), &taken).await });
             }
         });
         server
@@ -56,7 +65,11 @@ impl Server {
 }
 
 /// One connection. `None` at its end.
-async fn converse(stream: TcpStream, answer: &Mutex<Answer>, taken: &Mutex<Vec<String>>) -> Option<()> {
+async fn converse(
+    stream: TcpStream,
+    (answer, clock): (&Mutex<Answer>, &Mutex<Option<Clock>>),
+    taken: &Mutex<Vec<String>>,
+) -> Option<()> {
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read).lines();
     write.write_all(b"220 test ready\r\n").await.ok()?;
@@ -78,6 +91,10 @@ async fn converse(stream: TcpStream, answer: &Mutex<Answer>, taken: &Mutex<Vec<S
                     mail.push('\n');
                 }
                 taken.lock().expect("not poisoned").push(mail);
+                if let Answer::TakeAfter(time) = wanted {
+                    let clock = clock.lock().expect("not poisoned").clone();
+                    clock.expect("a clock").advance(time);
+                }
                 if wanted == Answer::TakeAndDrop {
                     return None;
                 }
@@ -152,6 +169,34 @@ async fn f58_a_mail_is_handed_over_once_and_after_a_lost_answer_again_under_the_
     assert_eq!(taken.len(), 3);
     assert_eq!(message_id(&taken[1]), message_id(&taken[2]));
     assert_ne!(message_id(&taken[0]), message_id(&taken[1]));
+}
+
+#[tokio::test]
+async fn f58_what_a_slow_server_keeps_waiting_is_left_to_whoever_comes_next() {
+    let (app, server) = start().await;
+    let (olga, adam, mia) = (&app.team.owner, &app.team.admin, &app.team.member);
+    *server.clock.lock().expect("not poisoned") = Some(app.clock.clone());
+    server.answer(Answer::TakeAfter(Duration::from_mins(9)));
+    for person in [olga, adam, mia] {
+        test_by_mail(&app, person).await;
+    }
+    let outbox = &app.services().outbox;
+    assert_eq!(outbox.send_due(20).await, Ok(3), "all are claimed");
+    // The first took so long that the claim of the others would have run out while they were sent.
+    assert_eq!(server.taken().len(), 1);
+    for person in [adam, mia] {
+        let waiting = newest_mail(&app, person).await;
+        assert_eq!(
+            (&waiting["status"], &waiting["attempts"]),
+            (&json!("QUEUED"), &json!(0))
+        );
+    }
+    server.answer(Answer::Take);
+    app.mail().await;
+    let mut ids: Vec<_> = server.taken().iter().map(|mail| message_id(mail).to_owned()).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!((server.taken().len(), ids.len()), (3, 3), "each once");
 }
 
 #[tokio::test]

@@ -89,6 +89,23 @@ pub(in super::super) async fn claim(
     Ok(claimed)
 }
 
+/// Ends claims of mails that were not tried, as if they had never been claimed.
+pub(in super::super) async fn give_back(tx: &Transaction, mails: &[Claimed]) -> Result<(), Fault> {
+    let sql = "UPDATE delivery SET status = 'QUEUED', attempts = attempts - 1, next_attempt_at = $4 \
+               WHERE account_id = $1 AND id = $2 AND attempts = $3 AND status = 'SENDING'";
+    for mail in mails {
+        let values: [Value; 4] = [
+            mail.account_id.number().into(),
+            mail.id.uuid().into(),
+            mail.attempts.into(),
+            mail.due.millis().into(),
+        ];
+        tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
+            .await?;
+    }
+    Ok(())
+}
+
 /// How a try ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct Ended {

@@ -46,7 +46,7 @@ pub(in super::super) async fn mailed(
     id: DeliveryId,
 ) -> Result<Vec<Mailed>, Fault> {
     let sql = "SELECT id, status, attempts, created_at, address FROM delivery \
-               WHERE account_id = $1 AND id = $2 AND channel = 'EMAIL' \
+               WHERE account_id = $1 AND id = $2 \
                UNION ALL SELECT id, status, attempts, created_at, address FROM delivery \
                WHERE account_id = $1 AND sent_with = $2";
     let values: [Value; 2] = [account_id.number().into(), id.uuid().into()];
