@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono_tz::Tz;
-use minijinja::Value;
+use minijinja::value::Serde;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::language::Language;
 use super::{FALLBACK, TemplateError, Templates};
@@ -151,8 +152,7 @@ impl Explaining for Templates {
         let facts = finding.facts.iter();
         let facts = facts.map(|(name, fact)| Ok((*name, self.fact(language, fact, reader.timezone)?)));
         let context = facts.collect::<Result<BTreeMap<&str, Value>, Fault>>()?;
-        let context: Value = context.into_iter().collect();
-        let written = |part: &str| self.render(&format!("{name}/{}", template(code, part)), context.clone());
+        let written = |part: &str| self.render(&format!("{name}/{}", template(code, part)), Serde(&context));
         let action = finding.remedy.action.as_str();
         let remedies = [language, &self.fallback].map(|language| language.of_findings().remedies.get(action));
         let missing = || Fault::Internal(format!("no language has a button for {action}"));

@@ -45,9 +45,10 @@ pub(crate) async fn the_finding(app: &TestApp, code: &str) -> Value {
     assert_eq!(found.len(), 1, "{code} and nothing else: {found:#?}");
     let finding = found.into_iter().next().expect("a finding");
     assert_eq!(finding["code"], code, "{finding:#}");
-    for text in ["summary", "cause"] {
-        let text = finding[text].as_str().expect("a text");
-        assert!(text.len() > 10 && !text.contains("{{"), "{text}");
+    for text in [&finding["summary"], &finding["cause"], &finding["remedy"]["help"]] {
+        let text = text.as_str().expect("a text");
+        let has_gaps = ["  ", " .", " ,", "{{"].iter().any(|gap| text.contains(gap));
+        assert!(text.len() > 10 && !has_gaps, "{text}");
     }
     finding
 }
