@@ -10,11 +10,9 @@ use graphql_parser::schema::{Definition, Field, InputValue, Type, TypeDefinition
 const STILL_TO_COME: &[&str] = &[
     "Account.forecast",
     "Account.troubleshooting",
-    "AccountEvent.alerts",
     "Finding",
     "FindingCode",
     "Forecast",
-    "LiveTopic.ALERTS",
     "LiveTopic.TROUBLESHOOTING",
     "Remedy",
     "RemedyAction",
