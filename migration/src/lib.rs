@@ -27,6 +27,7 @@ mod m20261124_083500_create_top_up_refund;
 mod m20261124_083600_create_webhook_inbox;
 mod m20261124_090000_create_notification_settings;
 mod m20261124_090100_create_alert;
+mod m20261124_113000_create_alert_due;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_083600_create_webhook_inbox::Migration),
             Box::new(m20261124_090000_create_notification_settings::Migration),
             Box::new(m20261124_090100_create_alert::Migration),
+            Box::new(m20261124_113000_create_alert_due::Migration),
         ]
     }
 }

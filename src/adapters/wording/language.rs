@@ -8,7 +8,7 @@ use minijinja::value::Serde;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::fault::Fault;
-use crate::domain::notification::model::{AlertKind, Facts};
+use crate::domain::notification::model::{Alert, AlertKind};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 
@@ -47,6 +47,8 @@ pub(super) struct Written {
     credits: Option<String>,
     title: Option<String>,
     reason: Option<String>,
+    code: Option<String>,
+    step: &'static str,
     name: Option<String>,
     at: Option<String>,
 }
@@ -83,10 +85,11 @@ impl Language {
     /// An alert's facts as this language writes them, in `zone`. `render` fills the template of instants in.
     pub(super) fn facts(
         &self,
-        facts: &Facts,
+        alert: &Alert,
         zone: Tz,
         render: impl Fn(&str, minijinja::Value) -> Result<String, Fault>,
     ) -> Result<Written, Fault> {
+        let facts = &alert.facts;
         let instant = |millis: i64| {
             let local = Timestamp::from_millis(millis).to_datetime().with_timezone(&zone);
             let month = usize::try_from(local.month0())
@@ -106,6 +109,8 @@ impl Language {
             credits: facts.credits.map(|units| self.amount(units)),
             title: facts.title.clone(),
             reason: facts.reason.clone(),
+            code: facts.code.clone(),
+            step: alert.next_step().as_str(),
             name: facts.name.clone(),
             at: facts.at.map(instant).transpose()?,
         })

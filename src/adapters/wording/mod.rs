@@ -207,7 +207,7 @@ impl Templates {
 impl Wording for Templates {
     fn alert(&self, alert: &Alert, reader: &Reader) -> Result<Words, Fault> {
         let (name, language) = self.language(&reader.locale);
-        let facts = language.facts(&alert.facts, reader.timezone, |text, context| {
+        let facts = language.facts(alert, reader.timezone, |text, context| {
             self.environment
                 .render_str(text, context)
                 .map_err(|error| Fault::Internal(error.to_string()))
@@ -284,6 +284,7 @@ fn sample(kind: AlertKind) -> Alert {
             credits: Some(10_000),
             title: Some("Title".to_owned()),
             reason: Some("Reason.".to_owned()),
+            code: Some("INSUFFICIENT_FUNDS".to_owned()),
             name: Some("Name".to_owned()),
             at: Some(0),
         },

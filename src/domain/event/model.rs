@@ -17,6 +17,8 @@ crate::text_enum! {
         TopUpUpdated = "TOP_UP_UPDATED",
         /// The account's settings or status changed.
         AccountUpdated = "ACCOUNT_UPDATED",
+        /// The account's rule could not buy all that it wanted, because of its cap or the operator's ceilings.
+        CapReached = "CAP_REACHED",
         /// A member was added, changed or removed.
         MemberUpdated = "MEMBER_UPDATED",
         /// An alert was raised.

@@ -48,7 +48,7 @@ impl Topics {
             EventKind::CreditEntryPosted => Self::ENTRIES,
             EventKind::SessionUpdated => Self::SESSIONS,
             EventKind::TopUpUpdated => Self::TOP_UPS,
-            EventKind::AccountUpdated => Self::ACCOUNT,
+            EventKind::AccountUpdated | EventKind::CapReached => Self::ACCOUNT,
             EventKind::MemberUpdated => Self::MEMBERS,
             EventKind::AlertRaised => Self::ALERTS,
             EventKind::AlertsUpdated => Self::ALERT_CHANGES,

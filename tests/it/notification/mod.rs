@@ -4,8 +4,12 @@ mod alerts;
 mod contacts;
 mod inbox;
 mod mail;
+mod plans;
+mod purchases;
 mod settings;
 mod smtp;
+mod storm;
+mod time;
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@
 //! public id is taken apart again by a test in `primitives::ids`; F6's free purchases cannot occur, for what costs nothing is
 //! granted (`grantCredits`); F31's "refill that sets the balance" cannot occur, for the ledger has no command that sets one; F8
 //! cannot occur, for no client takes part in crediting; F11 cannot occur, for a posted entry never changes and every test ends with
-//! `verify`; F26 and the telling of F27 wait for alerts, which are not there yet: the reason, the decision and the pause are.
+//! `verify`; how F26 and F27 are told is in `notification::purchases`.
 //!
 //! Random orders of news (F9) and of edits (F30) are properties of the pure core (`domain::top_up::model`), and random failures
 //! of everything are the simulation.

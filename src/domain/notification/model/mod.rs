@@ -5,6 +5,7 @@
 mod alert;
 mod balance;
 mod kind;
+mod reminders;
 mod resolver;
 mod settings;
 
@@ -14,5 +15,6 @@ mod tests;
 pub use alert::{Alert, Delivery, DeliveryStatus, Facts, InboxItem};
 pub use balance::{Crossing, OpenEdges, cross};
 pub use kind::{AlertKind, Audience, Channel, NextStep, Rule, Severity};
+pub use reminders::{Due, Expiring, FIRST_REMINDER_MILLIS, LAST_REMINDER_MILLIS, earliest};
 pub use resolver::{COOLDOWN_MILLIS, Case, LEAST_INTERVAL_MILLIS, LastMail, SuppressionReason, Verdict, resolve};
 pub use settings::{NotificationSettings, QuietHours, SettingsPatch};

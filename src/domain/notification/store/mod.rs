@@ -2,6 +2,7 @@
 
 mod alerts;
 mod deliveries;
+mod due;
 mod outbox;
 mod people;
 mod settings;
@@ -14,6 +15,7 @@ pub(super) use deliveries::{
     Mark, Meant, deliveries_keyset, delivery, delivery_by_id, in_inbox, inbox_keyset, inbox_mark, insert_deliveries,
     mark, marked_in, marks, raised_at, unread,
 };
+pub(super) use due::{StandingAlert, due, due_accounts, save_due, standing};
 pub(super) use outbox::{Addressee, Claimed, Ended, addressee, claim, end_attempt, is_mail_due, requeue};
 pub(super) use people::{Recipient, last_mails, recipients};
 pub(super) use settings::{save_settings, settings};

@@ -74,7 +74,7 @@ impl PaymentMethod {
             PaymentMethodStatus::Suspended
         } else if now >= ends_at {
             PaymentMethodStatus::Expired
-        } else if now.plus_millis(EXPIRING_MILLIS) >= ends_at {
+        } else if now >= self.expiring_at() {
             PaymentMethodStatus::Expiring
         } else {
             PaymentMethodStatus::Active
@@ -108,8 +108,13 @@ impl PaymentMethod {
         }
     }
 
+    /// From when on it shows as EXPIRING.
+    pub fn expiring_at(&self) -> Timestamp {
+        self.ends_at().plus_millis(-EXPIRING_MILLIS)
+    }
+
     /// The first instant at which it is past its date: a card holds until its month ends everywhere.
-    fn ends_at(&self) -> Timestamp {
+    pub fn ends_at(&self) -> Timestamp {
         let month = u32::try_from(self.expiry_month).unwrap_or_default();
         let first = NaiveDate::from_ymd_opt(self.expiry_year, month, 1);
         let next = first.and_then(|first| first.checked_add_months(chrono::Months::new(1)));
