@@ -4,6 +4,7 @@
 //! Measures, on this machine and in one run:
 //! - the memory that the server has resident for an idle socket with one subscription, at 10,000 sockets;
 //! - how long after its commit a posting reaches its subscribers, at 10,000 sockets over 1,000 accounts and 500 postings a second;
+//! - how long after its commit a session that is completed reaches the inbox of its member, by a socket, at 500 a second;
 //! - messages a second to 5,000 subscribers of one account;
 //! - the same of a server of npm `graphql-ws` on Node with a pubsub in its memory, which keeps nothing and checks nobody's rights.
 //!
@@ -12,6 +13,7 @@
 
 #![allow(clippy::print_stdout, reason = "what a benchmark prints is its result")]
 
+mod alerts;
 mod fleet;
 mod peer;
 #[path = "../api/client.rs"]
@@ -58,11 +60,24 @@ async fn main() -> Result<(), Failure> {
     let options = Options::from_arguments();
     let ours = server::Server::start(&options).await?;
     measure("ledgerbell", &ours, &options).await?;
+    measure_alerts(&ours, &options).await?;
     drop(ours);
     match peer::Peer::start().await {
         Some(peer) => measure("graphql-ws", &peer, &options).await?,
         None => println!("SKIPPED: the peer needs node and npm"),
     }
+    Ok(())
+}
+
+/// A socket for each account, and a session completed in one after the other.
+async fn measure_alerts(server: &server::Server, options: &Options) -> Result<(), Failure> {
+    let alerting = alerts::Alerting::prepare(server).await?;
+    let fleet = Fleet::open(&alerting, options.accounts, options.accounts).await?;
+    let spread = fleet.post(&alerting, options.rate, options.time).await?;
+    println!(
+        "{:<11} {:>6} sockets, {:>5} accounts, {:>4} sessions/s:  commit to alert  p50 {:>7.1} ms, p99 {:>7.1} ms ({} messages)\n",
+        "ledgerbell", options.accounts, options.accounts, options.rate, spread.p50, spread.p99, spread.messages
+    );
     Ok(())
 }
 

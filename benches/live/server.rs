@@ -87,6 +87,18 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Asks on a connection that is free, or else waits for one.
+    pub(crate) async fn ask(&self, query: &str, variables: &Value) -> Result<String, Failure> {
+        let free = self.posters.iter().find_map(|poster| poster.try_lock().ok());
+        let mut poster = match free {
+            Some(poster) => poster,
+            None => self.posters[query.len() % POSTERS].lock().await,
+        };
+        poster.query(query, variables).await
+    }
+}
+
 impl Target for Server {
     fn address(&self) -> &str {
         &self.address
@@ -109,12 +121,7 @@ impl Target for Server {
         let mutation = "mutation P($i: AdjustCreditsInput!) { adjustCredits(input: $i) { userErrors { code } } }";
         let key = uuid::Uuid::new_v4().to_string();
         let input = json!({"i": {"accountId": account, "amount": "1", "description": mark, "idempotencyKey": key}});
-        let free = self.posters.iter().find_map(|poster| poster.try_lock().ok());
-        let mut poster = match free {
-            Some(poster) => poster,
-            None => self.posters[key.len() % POSTERS].lock().await,
-        };
-        let answer = poster.query(mutation, &input).await?;
+        let answer = self.ask(mutation, &input).await?;
         if !answer.contains("\"userErrors\":[]") {
             return Err(format!("a posting was refused: {answer}").into());
         }

@@ -10,6 +10,7 @@ pub mod account;
 pub mod account_directory;
 pub mod account_state;
 pub mod alert;
+pub mod alert_due;
 pub mod alert_edge;
 pub mod alert_place;
 pub mod api_key;

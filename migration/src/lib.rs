@@ -28,6 +28,7 @@ mod m20261124_083600_create_webhook_inbox;
 mod m20261124_090000_create_notification_settings;
 mod m20261124_090100_create_alert;
 mod m20261124_113000_add_came_back_to_top_up;
+mod m20261124_113000_create_alert_due;
 mod m20261124_113000_create_hold_movement;
 mod m20261124_113000_create_mail_report;
 mod m20261124_120000_add_returned_at_to_member;
@@ -65,6 +66,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_090000_create_notification_settings::Migration),
             Box::new(m20261124_090100_create_alert::Migration),
             Box::new(m20261124_113000_add_came_back_to_top_up::Migration),
+            Box::new(m20261124_113000_create_alert_due::Migration),
             Box::new(m20261124_113000_create_hold_movement::Migration),
             Box::new(m20261124_113000_create_mail_report::Migration),
             Box::new(m20261124_120000_add_returned_at_to_member::Migration),

@@ -4,6 +4,7 @@
 //! database again after a crash, and several processes may run the same one. A worker that panics is started again after a
 //! pause that grows, so that one that dies at once does not spin.
 
+mod alert_reminders;
 mod alert_watch;
 mod finding_watch;
 mod key_use;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::Services;
 
+pub use alert_reminders::AlertReminders;
 pub use alert_watch::AlertWatch;
 pub use finding_watch::FindingWatch;
 pub use key_use::KeyUse;
@@ -50,6 +52,7 @@ impl Workers {
         let (charging, rules, webhooks) = (top_ups.clone(), top_ups.clone(), top_ups.clone());
         let alert_watch = AlertWatch::new(services.clone());
         let finding_watch = FindingWatch::new(services.clone());
+        let reminders = AlertReminders::new(services.alerts.clone());
         let mail = MailRound::new(services.outbox.clone());
         workers.keepers.extend([
             tokio::spawn(keep_running("sweeper", stop.clone(), move |stop| {
@@ -68,6 +71,9 @@ impl Workers {
                 top_ups.clone().reconcile(stop)
             })),
             tokio::spawn(keep_running("mail", stop.clone(), move |stop| mail.clone().run(stop))),
+            tokio::spawn(keep_running("alert reminders", stop.clone(), move |stop| {
+                reminders.clone().run(stop)
+            })),
             tokio::spawn(keep_running("alert watch", stop.clone(), move |stop| {
                 alert_watch.clone().run(stop)
             })),

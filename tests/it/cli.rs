@@ -151,6 +151,11 @@ async fn the_demo_prints_one_line_and_finds_its_team_again() {
         (1..count(&owners)).contains(&count(&members)),
         "a member sees their own entries alone"
     );
+    let unread = "{ account { alerts(filter: { unreadOnly: true }) { nodes { kind action { nextStep } topUp { canRetry } } } } }";
+    let unread = demo.client("ownerToken").query(unread, json!({})).await;
+    let failed =
+        json!([{ "kind": "TOP_UP_FAILED", "action": { "nextStep": "RETRY_TOP_UP" }, "topUp": { "canRetry": true } }]);
+    assert_eq!(*unread.at("/account/alerts/nodes"), failed);
     let permissions = demo
         .client("apiKey")
         .query("{ viewer { permissions } }", json!({}))

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::findings::FindingTexts;
 use crate::domain::fault::Fault;
-use crate::domain::notification::model::{AlertKind, Facts};
+use crate::domain::notification::model::{Alert, AlertKind};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 
@@ -53,6 +53,8 @@ pub(super) struct Written {
     credits: Option<String>,
     title: Option<String>,
     reason: Option<String>,
+    code: Option<String>,
+    step: &'static str,
     name: Option<String>,
     at: Option<String>,
     on: Option<String>,
@@ -95,10 +97,11 @@ impl Language {
     /// An alert's facts as this language writes them, in `zone`. `render` fills the template of instants in.
     pub(super) fn facts(
         &self,
-        facts: &Facts,
+        alert: &Alert,
         zone: Tz,
         render: impl Fn(&str, minijinja::Value) -> Result<String, Fault>,
     ) -> Result<Written, Fault> {
+        let facts = &alert.facts;
         let date = if self.format.date.is_empty() {
             &self.format.instant
         } else {
@@ -110,6 +113,8 @@ impl Language {
             credits: facts.credits.map(|units| self.amount(units)),
             title: facts.title.clone(),
             reason: facts.reason.clone(),
+            code: facts.code.clone(),
+            step: alert.next_step().as_str(),
             name: facts.name.clone(),
             at: facts.at.map(|at| written(&self.format.instant, at)).transpose()?,
             on: facts.at.map(|at| written(date, at)).transpose()?,

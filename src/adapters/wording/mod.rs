@@ -194,7 +194,7 @@ impl Templates {
 impl Wording for Templates {
     fn alert(&self, alert: &Alert, reader: &Reader) -> Result<Words, Fault> {
         let (name, language) = self.language(&reader.locale);
-        let facts = language.facts(&alert.facts, reader.timezone, |text, context| {
+        let facts = language.facts(alert, reader.timezone, |text, context| {
             self.render_instant(text, context)
         })?;
         let written = |part: &str| self.render(&format!("{name}/{}.{part}", alert.kind.as_str()), Serde(&facts));

@@ -184,6 +184,11 @@ impl Invitation {
 
     fn to_banner(&self, url: &str, settings: &Settings) -> String {
         let query = "{ account { name balance { posted held available } creditLog(first: 5) { nodes { occurredAt kind amount balanceAfter description member { name } } totals { count net } } } }";
+        let alerts = "{ account { alerts(first: 3) { unreadCount nodes { kind title body action { label nextStep } topUp { id canRetry } deliveries { nodes { recipient { name } channel status suppressedBecause } } } } } }";
+        let mail = match settings.mail.smtp_url {
+            Some(_) => "Mail is sent by SMTP.".to_owned(),
+            None => format!("Mail lands in {}", settings.data_dir.join("mail").display()),
+        };
         format!(
             "
 Ledgerbell is ready: {url}/graphql
@@ -202,9 +207,15 @@ The credit log:
   curl -s {url}/graphql -H 'content-type: application/json' \\
     -H 'authorization: Bearer {owner_token}' \\
     -d '{{\"query\":\"{query}\"}}'
+The owner's alerts (a top-up has just failed, and can be retried), who was told by which way, and who was not and why:
+  curl -s {url}/graphql -H 'content-type: application/json' \\
+    -H 'authorization: Bearer {owner_token}' \\
+    -d '{{\"query\":\"{alerts}\"}}'
+{mail}
 
 Ctrl-C stops it. What is in it stays for the next start.
 ",
+            mail = mail,
             database = settings.database_shown(),
             name = self.account.name,
             id = self.account.id,

@@ -8,13 +8,15 @@ use crate::commands::Failure;
 use crate::domain::Services;
 use crate::domain::ledger::model::{Command, LotKind, MemberRef, SessionRef};
 use crate::domain::member::{AccountPatch, NewAccount, NewApiKey, NewMember};
+use crate::domain::notification::{AlertFilter, InboxMark, Marked};
 use crate::domain::top_up::model::AutoTopUpPatch;
-use crate::domain::top_up::{AutoTopUpChange, TopUpOrigin};
+use crate::domain::top_up::{AutoTopUpChange, NewTopUp, TopUpOrigin};
 use crate::primitives::actor::{Actor, Permissions};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, MemberId};
 use crate::primitives::money::{CreditPrice, Currency};
+use crate::primitives::page::PageRequest;
 
 use super::story::{self, Act, Step, TEAM, Who};
 
@@ -25,6 +27,8 @@ pub(super) const UNFINISHED: &str = "demo-team-unfinished";
 /// Below this the team's account tops itself up.
 const LOW: Credits = Credits::whole(45);
 const AUTOMATIC_TOP_UP: Credits = Credits::whole(150);
+/// What the owner tried to buy in the end.
+const FAILING_TOP_UP: Credits = Credits::whole(100);
 /// Most euros that it spends on that in a month.
 const MONTHLY_CAP: i64 = 1_000;
 
@@ -71,6 +75,7 @@ pub(super) async fn seed(services: &Services, now: Timestamp) -> Result<String, 
     };
     services.accounts.update(&player.platform, account.id, whole).await?;
     switch_on_auto_top_up(services, &player).await?;
+    leave_something_to_do(services, &player).await?;
     Ok(platform_key.secret)
 }
 
@@ -95,6 +100,39 @@ async fn switch_on_auto_top_up(services: &Services, player: &Player<'_>) -> Resu
     };
     services.auto_top_ups.update(&owner, account_id, change).await?;
     Ok(())
+}
+
+/// What the owner finds on signing in: all alerts are read but those of a top-up that has just failed, and that goes through when it
+/// is tried again with the other card.
+async fn leave_something_to_do(services: &Services, player: &Player<'_>) -> Result<(), Failure> {
+    let (owner, _) = player.who(Who::Person(0));
+    let (account_id, member_id) = (player.account_id, player.members[0]);
+    player.notice().await?;
+    let newest = PageRequest::new(Some(1), None, None, None)?;
+    let inbox = services
+        .alerts
+        .inbox(&owner, account_id, member_id, &AlertFilter::default(), &newest)
+        .await?;
+    if let Some(((_, alert_id), _)) = inbox.items.first() {
+        let all = Marked::UpTo(*alert_id);
+        services
+            .alerts
+            .mark(&owner, account_id, member_id, all, InboxMark::Read(true))
+            .await?;
+    }
+    let card = services
+        .payment_methods
+        .add(&owner, account_id, "card_declined".to_owned(), false)
+        .await?;
+    let new = NewTopUp {
+        credits: FAILING_TOP_UP,
+        payment_method_id: Some(card.id),
+        acting: None,
+        key: "demo-top-up".to_owned(),
+    };
+    services.top_ups.create(&owner, account_id, new).await?;
+    while services.charging.turn(1).await? > 0 {}
+    player.notice().await
 }
 
 /// The key that the demo prints: it may do everything.
@@ -152,7 +190,7 @@ impl Player<'_> {
         let command = match step.act {
             Act::Sweep => {
                 self.services.ledger.sweep(1).await?;
-                return Ok(());
+                return self.notice().await;
             }
             Act::TopUp { credits } => {
                 let who = self.who(step.who).0;
@@ -226,6 +264,13 @@ impl Player<'_> {
                 .record_paid(&Actor::System, self.account_id, AUTOMATIC_TOP_UP, origin, cause)
                 .await?;
         }
+        Ok(())
+    }
+
+    /// Raises the alerts that what has happened is worth, at the time of the story.
+    async fn notice(&self) -> Result<(), Failure> {
+        while self.services.alerts.notice(self.account_id).await? {}
+        self.services.alerts.look_at_due(1).await?;
         Ok(())
     }
 

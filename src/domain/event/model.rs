@@ -6,6 +6,9 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::cursor::CursorScope;
 use crate::primitives::ids::{AccountId, AlertId, EntryId, MemberId, SessionId, TopUpId};
 
+/// The status of the event of an entry that took credits.
+pub const DEDUCTED: &str = "DEDUCTED";
+
 crate::text_enum! {
     /// What happened, in an account's numbered stream of events.
     EventKind {
@@ -17,6 +20,8 @@ crate::text_enum! {
         TopUpUpdated = "TOP_UP_UPDATED",
         /// The account's settings or status changed.
         AccountUpdated = "ACCOUNT_UPDATED",
+        /// The account's rule could not buy all that it wanted, because of its cap or the operator's ceilings.
+        CapReached = "CAP_REACHED",
         /// A member was added, changed or removed.
         MemberUpdated = "MEMBER_UPDATED",
         /// An alert was raised.
@@ -49,7 +54,7 @@ pub struct NewEvent {
     pub alert_id: Option<AlertId>,
     /// The member it is about, or whose session or entry it is: who may see it.
     pub member_id: Option<MemberId>,
-    /// The new status of the session, top-up or account, or what became of alerts.
+    /// The new status of the session, top-up or account, or what became of alerts; [`DEDUCTED`] for entries that took credits.
     pub status: Option<&'static str>,
     /// The balance's version after the command, on the last event of a command that changed the balance.
     pub balance_version: Option<i64>,
@@ -93,7 +98,7 @@ pub struct Event {
     pub alert_id: Option<AlertId>,
     /// The member it is about, or whose session or entry it is.
     pub member_id: Option<MemberId>,
-    /// The new status of the session, top-up or account, or what became of alerts.
+    /// The new status of the session, top-up or account, or what became of alerts; [`DEDUCTED`] for entries that took credits.
     pub status: Option<String>,
     /// The balance's version after the command, on the last event of a command that changed the balance.
     pub balance_version: Option<i64>,

@@ -176,6 +176,22 @@ impl LockedAccount {
         .await
     }
 
+    /// Appends an event that the account's rule could not buy all that it wanted, and by whose limit.
+    pub async fn append_cap_event(&mut self, tx: &Transaction, limit: &'static str) -> Result<(), Fault> {
+        self.append(tx, EventKind::CapReached, |event| event.status = Some(limit))
+            .await
+    }
+
+    /// Credits that expire after now and until `until`, gathered by the hour: when the first of each hour do, and how many they are.
+    pub async fn expiring(&self, tx: &Transaction, until: Timestamp) -> Result<Vec<(Timestamp, Credits)>, Fault> {
+        store::expiring(tx, self.header.account_id, (self.now, until)).await
+    }
+
+    /// When the next credits expire after an instant.
+    pub async fn next_expiry(&self, tx: &Transaction, after: Timestamp) -> Result<Option<Timestamp>, Fault> {
+        store::next_expiry(tx, self.header.account_id, after).await
+    }
+
     /// The place in the account's stream as of now.
     pub fn live_cursor(&self) -> LiveCursor {
         LiveCursor::new(self.poster.epoch, self.header.account_id, self.header.event_place())

@@ -8,7 +8,6 @@ use crate::domain::database::{Database, Transaction};
 use crate::domain::event::{self, EventKind};
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::{CreditLog, InstantRange, unique};
-use crate::domain::ledger::model::AccountStatus;
 use crate::domain::ledger::sessions::Sessions;
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member::{locked_member, require_own_or_settings};
@@ -18,12 +17,11 @@ use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::ids::{AccountId, AlertId, MemberId};
 use crate::primitives::page::{Page, PageRequest};
 
-use super::balance::{self, OF_ACCOUNT};
-use super::bounces;
-use super::causes::{Cause, Causes, Sources, may_say};
+use super::causes::{Sources, may_say};
 use super::error::{MarkError, SendTestError};
-use super::model::{Alert, AlertKind, Channel, Facts, InboxItem, Severity, is_calm as balance_is_calm};
-use super::raise::{NewAlert, raise, resolve_alert};
+use super::model::{Alert, AlertKind, Channel, InboxItem, Severity, is_calm as balance_is_calm};
+use super::raise::{NewAlert, raise};
+use super::react::{look_again, react};
 use super::store::{self, Mark, Meant};
 
 /// Events that one transaction looks at, at the most.
@@ -204,15 +202,16 @@ impl Alerts {
         };
         let causes = self.sources.causes(account_id, &events, self.clock.now()).await?;
         let causes = Arc::new(causes);
+        let top_ups = self.sources.top_ups.clone();
         let noticed = self.ledger.change(account_id, move |tx, locked| {
-            let causes = Arc::clone(&causes);
+            let (causes, top_ups) = (Arc::clone(&causes), top_ups.clone());
             Box::pin(async move {
                 if store::place(tx, account_id).await? != after {
                     // Somebody else has.
                     return Ok::<(), NoticeError>(());
                 }
                 let is_all = last == locked.header.event_sequence;
-                react(tx, locked, &causes).await?;
+                react(tx, locked, &top_ups, &causes).await?;
                 // What this has raised needs no second look.
                 let place = if is_all { locked.header.event_sequence } else { last };
                 Ok(store::save_place(tx, account_id, place).await?)
@@ -222,6 +221,24 @@ impl Alerts {
             Ok(()) | Err(NoticeError::Gone) => Ok(events.len() == MOST_EVENTS),
             Err(NoticeError::Fault(fault)) => Err(fault),
         }
+    }
+
+    /// Looks at up to `limit` accounts whose time has come: what was held back, credits and cards about to expire. Tells how many it
+    /// found.
+    pub async fn look_at_due(&self, limit: u32) -> Result<usize, Fault> {
+        let due = store::due_accounts(&self.database, self.clock.now(), limit).await?;
+        let found = due.len();
+        for account_id in due {
+            let top_ups = self.sources.top_ups.clone();
+            let looked = self.ledger.change(account_id, move |tx, locked| {
+                let top_ups = top_ups.clone();
+                Box::pin(async move { Ok::<(), NoticeError>(look_again(tx, locked, &top_ups).await?) })
+            });
+            if let Err(NoticeError::Fault(fault)) = looked.await {
+                tracing::warn!(account = account_id.number(), %fault, "an account was not looked at again");
+            }
+        }
+        Ok(found)
     }
 
     /// Raises an alert of kind TEST for one member by one channel, by the way that all alerts go.
@@ -461,71 +478,6 @@ async fn mark_locked(
         locked
             .append_alert_event(tx, EventKind::AlertsUpdated, alert, Some(mark.as_str()))
             .await?;
-    }
-    Ok(())
-}
-
-/// Raises and ends what events say, in their order, and then looks at the balance as it is now.
-async fn react(tx: &Transaction, locked: &mut LockedAccount, causes: &Causes) -> Result<(), Fault> {
-    let account_id = locked.header.account_id;
-    for cause in &causes.said {
-        match cause {
-            Cause::Raise(new) => {
-                raise(tx, locked, new).await?;
-            }
-            Cause::TopUpPaid(top_up_id) => {
-                for (alert_id, kind) in store::open_of_top_up(tx, account_id, *top_up_id).await? {
-                    if matches!(kind, AlertKind::TopUpFailed | AlertKind::TopUpActionRequired) {
-                        resolve_alert(tx, locked, alert_id).await?;
-                    }
-                }
-            }
-            Cause::Status { status, sequence, at } => status_changed(tx, locked, *status, (*sequence, *at)).await?,
-        }
-    }
-    if causes.members {
-        bounces::look(tx, locked).await?;
-    }
-    if let Some(sequence) = causes.balance {
-        balance::look(tx, locked, sequence).await?;
-    }
-    Ok(())
-}
-
-/// Freezing is an edge of the account: events tell the status also where something else has changed.
-async fn status_changed(
-    tx: &Transaction,
-    locked: &mut LockedAccount,
-    status: AccountStatus,
-    (sequence, at): (i64, Timestamp),
-) -> Result<(), Fault> {
-    let account_id = locked.header.account_id;
-    let edge = (AlertKind::AccountFrozen, OF_ACCOUNT);
-    let open = store::edges(tx, account_id).await?.get(&edge).copied();
-    let new = |kind: AlertKind| NewAlert::new(kind, format!("{}:{sequence}", kind.as_str()), at);
-    match (status, open) {
-        (AccountStatus::Frozen, None) => {
-            let frozen = NewAlert {
-                facts: Facts {
-                    reason: locked.header.halt_reason.clone(),
-                    ..Facts::default()
-                },
-                ..new(AlertKind::AccountFrozen)
-            };
-            if let Some(alert) = raise(tx, locked, &frozen).await? {
-                store::open_edge(tx, account_id, edge, alert.id).await?;
-            }
-        }
-        (AccountStatus::Active, Some(alert_id)) => {
-            store::close_edge(tx, account_id, edge).await?;
-            resolve_alert(tx, locked, alert_id).await?;
-            raise(tx, locked, &new(AlertKind::AccountUnfrozen)).await?;
-        }
-        (AccountStatus::Closed, Some(alert_id)) => {
-            store::close_edge(tx, account_id, edge).await?;
-            resolve_alert(tx, locked, alert_id).await?;
-        }
-        (AccountStatus::Frozen, Some(_)) | (AccountStatus::Active | AccountStatus::Closed, None) => {}
     }
     Ok(())
 }

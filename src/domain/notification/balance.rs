@@ -7,8 +7,10 @@ use uuid::Uuid;
 use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::LockedAccount;
+use crate::domain::top_up::{TopUps, locked_rule};
+use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AlertId, MemberId};
+use crate::primitives::ids::{AccountId, AlertId, MemberId};
 
 use super::model::{AlertKind, Audience, Crossing, Facts, OpenEdges, cross};
 use super::raise::{NewAlert, raise, record_resolved, resolve_alert};
@@ -17,31 +19,81 @@ use super::store;
 /// In place of a member where an edge is the account's.
 pub(super) const OF_ACCOUNT: MemberId = MemberId::from_uuid(Uuid::nil());
 
+/// For so long alerts about the balance wait for credits that are about to come.
+const HELD_MILLIS: i64 = 60_000;
+
 type Edges = HashMap<(AlertKind, MemberId), AlertId>;
 
-/// Compares what is available now with the thresholds as they are now. `sequence` is the last event that may have changed either.
+/// What a balance is compared with.
+#[derive(Debug)]
+pub(super) struct Levels {
+    /// At or below which level each admin wants to be told: their own, or else the trigger of the account's rule while that is on.
+    pub(super) thresholds: BTreeMap<MemberId, Credits>,
+    /// What was told and has not ended.
+    pub(super) open: OpenEdges,
+    edges: Edges,
+}
+
+/// Reads what an account's balance is compared with.
+pub(super) async fn levels(tx: &Transaction, account_id: AccountId) -> Result<Levels, Fault> {
+    let edges = store::edges(tx, account_id).await?;
+    let admins = store::recipients(tx, account_id, Audience::Admins, None).await?;
+    let rule = locked_rule(tx, account_id).await?;
+    let trigger = rule.and_then(|rule| rule.watched_level());
+    let threshold = |admin: store::Recipient| {
+        let own = admin.settings.low_balance_threshold;
+        Some((admin.member_id, own.or(trigger)?))
+    };
+    let low = edges.keys().filter(|(kind, _)| *kind == AlertKind::LowBalance);
+    Ok(Levels {
+        thresholds: admins.into_iter().filter_map(threshold).collect(),
+        open: OpenEdges {
+            low: low.map(|(_, member)| *member).collect(),
+            depleted: edges.contains_key(&(AlertKind::BalanceDepleted, OF_ACCOUNT)),
+        },
+        edges,
+    })
+}
+
+/// Compares what is available now with the thresholds as they are now. What is to be told while credits are about to come is held
+/// back: until they have come or failed to, and for a minute at the most. `held_until` says since when; gives it as it is then.
 ///
 /// What was so between two looks and no longer is, is not told: nobody could do anything about it.
-pub(super) async fn look(tx: &Transaction, locked: &mut LockedAccount, sequence: i64) -> Result<(), Fault> {
+pub(super) async fn look(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    top_ups: &TopUps,
+    held_until: Option<Timestamp>,
+) -> Result<Option<Timestamp>, Fault> {
     if locked.header.balance_version == 0 {
         // An account that has never had anything has not run out of it.
-        return Ok(());
+        return Ok(None);
     }
-    let edges = store::edges(tx, locked.header.account_id).await?;
-    let thresholds = thresholds(tx, locked).await?;
-    let open = OpenEdges {
-        low: edges
-            .keys()
-            .filter(|(kind, _)| *kind == AlertKind::LowBalance)
-            .map(|(_, member)| *member)
-            .collect(),
-        depleted: edges.contains_key(&(AlertKind::BalanceDepleted, OF_ACCOUNT)),
-    };
-    let crossing = cross(locked.header.available(), &thresholds, &open);
+    let levels = levels(tx, locked.header.account_id).await?;
+    let mut crossing = cross(locked.header.available(), &levels.thresholds, &levels.open);
     if crossing.is_none() {
-        return Ok(());
+        return Ok(None);
     }
-    end(tx, locked, &crossing, &edges).await?;
+    let until = held_until.unwrap_or(locked.now.plus_millis(HELD_MILLIS));
+    let is_held = crossing.is_worse() && locked.now < until && top_ups.are_credits_coming(tx, locked).await?;
+    if is_held {
+        crossing = crossing.held_back();
+    }
+    end(tx, locked, &crossing, &levels.edges).await?;
+    tell(tx, locked, &crossing, &levels.open).await?;
+    Ok(is_held.then_some(until))
+}
+
+/// Raises what a look has brought.
+async fn tell(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    crossing: &Crossing,
+    open: &OpenEdges,
+) -> Result<(), Fault> {
+    let account_id = locked.header.account_id;
+    // Whatever is raised appends an event, so no two of a kind have this number.
+    let sequence = locked.header.event_sequence;
     let new = |kind: AlertKind, locked: &LockedAccount| NewAlert {
         facts: Facts {
             available: Some(locked.header.available().units()),
@@ -53,7 +105,7 @@ pub(super) async fn look(tx: &Transaction, locked: &mut LockedAccount, sequence:
         let depleted = new(AlertKind::BalanceDepleted, locked);
         if let Some(alert) = raise(tx, locked, &depleted).await? {
             let edge = (AlertKind::BalanceDepleted, OF_ACCOUNT);
-            store::open_edge(tx, locked.header.account_id, edge, alert.id).await?;
+            store::open_edge(tx, account_id, edge, alert.id).await?;
         }
     }
     if !crossing.low.is_empty() {
@@ -71,7 +123,7 @@ pub(super) async fn look(tx: &Transaction, locked: &mut LockedAccount, sequence:
         if let Some(alert) = alert {
             for member_id in &crossing.low {
                 let edge = (AlertKind::LowBalance, *member_id);
-                store::open_edge(tx, locked.header.account_id, edge, alert.id).await?;
+                store::open_edge(tx, account_id, edge, alert.id).await?;
             }
         }
     }
@@ -80,12 +132,6 @@ pub(super) async fn look(tx: &Transaction, locked: &mut LockedAccount, sequence:
         raise(tx, locked, &recovered).await?;
     }
     Ok(())
-}
-
-async fn thresholds(tx: &Transaction, locked: &LockedAccount) -> Result<BTreeMap<MemberId, Credits>, Fault> {
-    let admins = store::recipients(tx, locked.header.account_id, Audience::Admins, None).await?;
-    let threshold = |admin: store::Recipient| Some((admin.member_id, admin.settings.low_balance_threshold?));
-    Ok(admins.into_iter().filter_map(threshold).collect())
 }
 
 /// Closes the edges that have ended, and the alerts that none is left of.

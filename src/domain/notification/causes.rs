@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::domain::event::{Event, EventKind};
+use crate::domain::event::{DEDUCTED, Event, EventKind};
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::{CreditLog, Entry};
 use crate::domain::ledger::model::{AccountStatus, EntryKind};
 use crate::domain::ledger::sessions::{Sessions, ShownStatus};
+use crate::domain::top_up::model::Attempt;
 use crate::domain::top_up::{TopUp, TopUpStatus, TopUps};
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
@@ -22,22 +23,35 @@ use super::raise::NewAlert;
 pub(super) enum Cause {
     /// Raises an alert.
     Raise(Box<NewAlert>),
-    /// A top-up was paid: what was wrong with it no longer is.
-    TopUpPaid(TopUpId),
+    /// A top-up was declined: told the first time, and when it gives up.
+    TopUpFailed {
+        first: Box<NewAlert>,
+        /// Where it is not tried again by itself.
+        gave_up: Option<Box<NewAlert>>,
+    },
+    /// What was wrong with a top-up no longer is: alerts of these kinds about it end.
+    TopUpOver {
+        top_up_id: TopUpId,
+        ended: &'static [AlertKind],
+    },
     /// The account may have been frozen or made active again.
     Status {
         status: AccountStatus,
         sequence: i64,
         at: Timestamp,
     },
+    /// The rule could not buy all that it wanted: by whose limit.
+    Limit { limit: String, at: Timestamp },
+    /// The rule, a card or when credits expire may have changed.
+    Changed,
 }
 
 /// What a run of events says.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Causes {
     pub(super) said: Vec<Cause>,
-    /// The last event that may have changed who is low on credits.
-    pub(super) balance: Option<i64>,
+    /// Whether events may have changed who is low on credits, or whether that is told.
+    pub(super) balance: bool,
     /// Whether members or their contacts may have changed.
     pub(super) members: bool,
 }
@@ -80,6 +94,20 @@ impl Sources {
         if !top_up_ids.is_empty() {
             let top_ups = self.top_ups.by_ids(system, account_id, &top_up_ids).await;
             named.top_ups = top_ups.map_err(fault)?;
+            let has_failed = |top_up: &&TopUp| top_up.status == TopUpStatus::Failed;
+            let failed: Vec<TopUpId> = named
+                .top_ups
+                .values()
+                .filter(has_failed)
+                .map(|top_up| top_up.id)
+                .collect();
+            if !failed.is_empty() {
+                named.attempts = self
+                    .top_ups
+                    .attempts(system, account_id, &failed)
+                    .await
+                    .map_err(fault)?;
+            }
         }
         Ok(named.causes(events))
     }
@@ -91,6 +119,8 @@ struct Named {
     entries: HashMap<EntryId, Entry>,
     sessions: HashMap<SessionId, (String, Credits)>,
     top_ups: HashMap<TopUpId, TopUp>,
+    /// Of those that have failed.
+    attempts: HashMap<TopUpId, Vec<Attempt>>,
 }
 
 impl Named {
@@ -103,6 +133,7 @@ impl Named {
                 EventKind::SessionUpdated => self.of_session(event),
                 EventKind::TopUpUpdated => self.of_top_up(event),
                 EventKind::AccountUpdated => of_account(event),
+                EventKind::CapReached => of_limit(event),
                 EventKind::MemberUpdated
                 | EventKind::AlertRaised
                 | EventKind::AlertsUpdated
@@ -110,10 +141,12 @@ impl Named {
             };
             causes.said.extend(said);
             causes.members |= event.kind == EventKind::MemberUpdated;
-            // Whose threshold it is changes with members, too.
-            if event.balance_version.is_some() || event.kind == EventKind::MemberUpdated {
-                causes.balance = Some(event.place.sequence);
-            }
+            // Whose threshold it is changes with members and with the rule, and a top-up that fails brings no credits.
+            let changes_levels = matches!(
+                event.kind,
+                EventKind::MemberUpdated | EventKind::AccountUpdated | EventKind::TopUpUpdated
+            );
+            causes.balance |= event.balance_version.is_some() || changes_levels;
         }
         causes
     }
@@ -125,26 +158,36 @@ impl Named {
         let kind = match entry.kind {
             EntryKind::Session => AlertKind::SessionCharged,
             EntryKind::SessionRefund => AlertKind::SessionRefunded,
+            // Credits that expire may have come in.
+            EntryKind::Grant => return vec![Cause::Changed],
+            EntryKind::Adjustment if entry.reverses.is_some() => return vec![Cause::Changed],
             EntryKind::TopUp
             | EntryKind::AutoTopUp
-            | EntryKind::Grant
             | EntryKind::Expiry
             | EntryKind::Reversal
             | EntryKind::Chargeback
             | EntryKind::Adjustment => return Vec::new(),
         };
-        let alert = NewAlert {
-            subject: entry.member_id,
-            facts: Facts {
-                credits: Some(entry.amount.abs().units()),
-                title: Some(entry.description.clone()),
-                ..Facts::default()
-            },
-            entry_id: Some(entry.id),
-            session_id: entry.session_id,
-            ..raised(kind, &entry.id.uuid().to_string(), event)
-        };
-        vec![Cause::Raise(Box::new(alert))]
+        let mut causes = Vec::new();
+        if entry.kind == EntryKind::SessionRefund {
+            causes.push(Cause::Changed);
+        }
+        // What is nobody's use is nobody's to be told of.
+        if entry.member_id.is_some() {
+            let alert = NewAlert {
+                subject: entry.member_id,
+                facts: Facts {
+                    credits: Some(entry.amount.abs().units()),
+                    title: Some(entry.description.clone()),
+                    ..Facts::default()
+                },
+                entry_id: Some(entry.id),
+                session_id: entry.session_id,
+                ..raised(kind, &entry.id.uuid().to_string(), event)
+            };
+            causes.push(Cause::Raise(Box::new(alert)));
+        }
+        causes
     }
 
     fn of_session(&self, event: &Event) -> Vec<Cause> {
@@ -171,47 +214,94 @@ impl Named {
         let (Some(top_up), Some(status)) = (event.top_up_id.and_then(|id| self.top_ups.get(&id)), status) else {
             return Vec::new();
         };
-        let kind = match status {
-            TopUpStatus::Succeeded => AlertKind::TopUpSucceeded,
-            TopUpStatus::Failed => AlertKind::TopUpFailed,
-            TopUpStatus::RequiresAction => AlertKind::TopUpActionRequired,
-            TopUpStatus::Reversed | TopUpStatus::Disputed => AlertKind::TopUpReversed,
-            TopUpStatus::Pending | TopUpStatus::Processing | TopUpStatus::Canceled => return Vec::new(),
+        let raise = |kind: AlertKind| Cause::Raise(Box::new(of_purchase(kind, "", top_up, event)));
+        let over = |ended: &'static [AlertKind]| Cause::TopUpOver {
+            top_up_id: top_up.id,
+            ended,
         };
-        let alert = NewAlert {
-            facts: Facts {
-                credits: Some(top_up.credits.units()),
-                ..Facts::default()
-            },
-            top_up_id: Some(top_up.id),
-            ..raised(kind, &top_up.id.uuid().to_string(), event)
-        };
-        let mut causes = Vec::new();
-        if status == TopUpStatus::Succeeded {
-            causes.push(Cause::TopUpPaid(top_up.id));
+        match status {
+            TopUpStatus::Succeeded if top_up.credits_reversed.is_zero() => {
+                vec![over(WRONG), over(REVERSED), raise(AlertKind::TopUpSucceeded)]
+            }
+            // Part of the money went back: what is left of it is still paid.
+            TopUpStatus::Succeeded => vec![
+                over(WRONG),
+                raise(AlertKind::TopUpSucceeded),
+                raise(AlertKind::TopUpReversed),
+            ],
+            TopUpStatus::Failed => vec![over(UNCONFIRMED), self.failed(top_up, event)],
+            TopUpStatus::RequiresAction => vec![raise(AlertKind::TopUpActionRequired)],
+            TopUpStatus::Reversed | TopUpStatus::Disputed => vec![raise(AlertKind::TopUpReversed)],
+            TopUpStatus::Canceled => vec![over(WRONG)],
+            TopUpStatus::Pending | TopUpStatus::Processing => Vec::new(),
         }
-        causes.push(Cause::Raise(Box::new(alert)));
-        causes
+    }
+
+    fn failed(&self, top_up: &TopUp, event: &Event) -> Cause {
+        let attempts = self.attempts.get(&top_up.id).map_or(0, Vec::len);
+        let has_given_up = attempts > 1 && top_up.next_attempt_at.is_none();
+        let gave_up = || Box::new(of_purchase(AlertKind::TopUpFailed, ":gave up", top_up, event));
+        Cause::TopUpFailed {
+            first: Box::new(of_purchase(AlertKind::TopUpFailed, "", top_up, event)),
+            gave_up: has_given_up.then(gave_up),
+        }
     }
 }
 
+/// What can be wrong with a top-up that is not paid.
+const WRONG: &[AlertKind] = &[AlertKind::TopUpFailed, AlertKind::TopUpActionRequired];
+/// What is over when nobody can confirm it any more.
+const UNCONFIRMED: &[AlertKind] = &[AlertKind::TopUpActionRequired];
+/// What is over when a dispute was won.
+const REVERSED: &[AlertKind] = &[AlertKind::TopUpReversed];
+
+/// An alert about a top-up. `stage` tells it from others of its kind about the same one.
+fn of_purchase(kind: AlertKind, stage: &str, top_up: &TopUp, event: &Event) -> NewAlert {
+    let is_part = kind == AlertKind::TopUpReversed && !top_up.credits_reversed.is_zero();
+    let credits = if is_part {
+        top_up.credits_reversed
+    } else {
+        top_up.credits
+    };
+    let failure = top_up.failure_code.filter(|_| kind == AlertKind::TopUpFailed);
+    NewAlert {
+        facts: Facts {
+            credits: Some(credits.units()),
+            code: failure.map(|code| code.as_str().to_owned()),
+            ..Facts::default()
+        },
+        top_up_id: Some(top_up.id),
+        ..raised(kind, &format!("{}{stage}", top_up.id.uuid()), event)
+    }
+}
+
+/// An event about the account comes with its status, whatever has changed.
 fn of_account(event: &Event) -> Vec<Cause> {
     let status = event.status.as_deref().and_then(AccountStatus::from_text);
-    let changed = status.map(|status| Cause::Status {
+    let status = status.map(|status| Cause::Status {
         status,
         sequence: event.place.sequence,
         at: event.occurred_at,
     });
-    changed.into_iter().collect()
+    status.into_iter().chain([Cause::Changed]).collect()
+}
+
+fn of_limit(event: &Event) -> Vec<Cause> {
+    let limit = event.status.clone().map(|limit| Cause::Limit {
+        limit,
+        at: event.occurred_at,
+    });
+    limit.into_iter().collect()
 }
 
 /// Whether an event may say something, whatever the things are that it names. What it does to the balance is another matter.
 pub(super) fn may_say(event: &Event) -> bool {
     match event.kind {
-        EventKind::CreditEntryPosted => event.session_id.is_some(),
+        // Credits that come in may expire one day.
+        EventKind::CreditEntryPosted => event.session_id.is_some() || !is_status(event, DEDUCTED),
         EventKind::SessionUpdated => is_status(event, ShownStatus::Expired.as_str()),
-        EventKind::TopUpUpdated | EventKind::AccountUpdated | EventKind::MemberUpdated => true,
-        EventKind::AlertRaised | EventKind::AlertsUpdated => false,
+        EventKind::TopUpUpdated | EventKind::AccountUpdated | EventKind::MemberUpdated | EventKind::CapReached => true,
+        EventKind::AlertRaised | EventKind::AlertsUpdated | EventKind::TroubleshootingChanged => false,
     }
 }
 

@@ -300,7 +300,7 @@ async fn resume(turn: &mut Turn<'_>) -> Result<(), AutoTopUpError> {
 }
 
 /// What the rule decides now, as if the top-up `except` did not exist.
-async fn decide(
+pub(super) async fn decide(
     turn: &Turn<'_>,
     rule: &AutoTopUp,
     terms: &AccountTerms,
@@ -396,7 +396,15 @@ async fn evaluate(turn: &mut Turn<'_>, was_short: bool) -> Result<(), TurnError>
         turn.keep(None, purchase, &[]).await?;
         started = Some(id);
     }
-    let is_same = remember(turn, &rule, &decision, (was_short, started)).await?;
+    let same_since = remember(turn, &rule, &decision, (was_short, started)).await?;
+    if decision.is_capped || decision.outcome == DecisionOutcome::CeilingReached {
+        // Once a month: what is still so in the next one is news again.
+        let is_told = same_since.is_some_and(|since| terms.month(since) == terms.month(turn.now));
+        if !is_told {
+            turn.locked.append_cap_event(turn.tx, decision.limit()).await?;
+        }
+    }
+    let is_same = same_since.is_some();
     match decision.outcome {
         DecisionOutcome::Off => rule.due_at = None,
         DecisionOutcome::AboveTrigger => {
@@ -410,16 +418,16 @@ async fn evaluate(turn: &mut Turn<'_>, was_short: bool) -> Result<(), TurnError>
     Ok(())
 }
 
-/// Stores a decision. One that came to the same no again is the same one. Tells whether it was.
+/// Stores a decision. One that came to the same no again is the same one: gives when that was last come to.
 async fn remember(
     turn: &mut Turn<'_>,
     rule: &AutoTopUp,
     decision: &Decision,
     (was_short, started): (bool, Option<TopUpId>),
-) -> Result<bool, TurnError> {
+) -> Result<Option<Timestamp>, TurnError> {
     let outcome = decision.outcome;
     if outcome == DecisionOutcome::Off || (outcome == DecisionOutcome::AboveTrigger && !was_short) {
-        return Ok(false);
+        return Ok(None);
     }
     let available = turn.locked.header.available();
     let last = store::last_decision(turn.tx, turn.account_id).await?;
@@ -429,7 +437,7 @@ async fn remember(
             && last.decided_at >= rule.updated_at
     };
     let same = last.filter(is_same);
-    let is_repeated = same.is_some();
+    let same_since = same.as_ref().map(|same| same.decided_at);
     let (id, created_at) = match same {
         Some(same) => (same.id, same.created_at),
         None => (TopUpDecisionId::from_uuid(turn.ids.next_uuid()), turn.now),
@@ -446,7 +454,7 @@ async fn remember(
         top_up_id: started,
     };
     store::insert_decision(turn.tx, &stored).await?;
-    Ok(is_repeated)
+    Ok(same_since)
 }
 
 async fn try_again(turn: &mut Turn<'_>, top_up_id: TopUpId) -> Result<(), TurnError> {

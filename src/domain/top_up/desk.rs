@@ -61,20 +61,25 @@ impl Desk {
             .change(account_id, move |tx, locked| {
                 let (desk, work) = (desk.clone(), Arc::clone(&work));
                 Box::pin(async move {
-                    let now = locked.now;
-                    let mut turn = Turn {
-                        tx,
-                        account_id,
-                        now,
-                        locked,
-                        ids: IdMint::new(desk.seeds.next_seed(), now),
-                        seeds: desk.seeds.clone(),
-                        gateway: Arc::clone(&desk.gateway),
-                    };
+                    let mut turn = desk.at(tx, locked);
                     work(&mut turn).await
                 })
             })
             .await
+    }
+
+    /// A turn within the transaction of somebody who has the account's lock.
+    pub(super) fn at<'t>(&self, tx: &'t Transaction, locked: &'t mut LockedAccount) -> Turn<'t> {
+        let (account_id, now) = (locked.header.account_id, locked.now);
+        Turn {
+            tx,
+            account_id,
+            now,
+            locked,
+            ids: IdMint::new(self.seeds.next_seed(), now),
+            seeds: self.seeds.clone(),
+            gateway: Arc::clone(&self.gateway),
+        }
     }
 }
 

@@ -110,6 +110,9 @@ impl PaymentMethods {
             .turn(account_id, move |turn| {
                 Box::pin(async move {
                     let card = present(turn, id).await?;
+                    turn.locked
+                        .append_event(turn.tx, EventKind::AccountUpdated, None)
+                        .await?;
                     make_default(turn, card).await
                 })
             })

@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::LiveItem;
-use super::interest::{Interest, Topics};
+use super::interest::{Interest, Topics, in_inbox};
 use super::operation::{AudienceKey, Operation};
 use super::payload::LiveSignal;
 use super::stage::{Moment, Stage};
@@ -25,7 +25,7 @@ use crate::graphql::Schema;
 use crate::graphql::context::Caller;
 use crate::graphql::errors::{self, ApiError, ErrorCode, code_of};
 use crate::graphql::loaders::Loaders;
-use crate::primitives::ids::{AccountId, AlertId};
+use crate::primitives::ids::AccountId;
 
 /// Messages that are made together at the most, so that what they show is read together.
 const MOST_TOGETHER: usize = 32;
@@ -105,7 +105,7 @@ impl Audiences {
         (account_id, interest): (AccountId, Interest),
         caller: &Caller,
     ) -> Arc<Audience> {
-        let key = operation.audience(account_id, &caller.actor);
+        let key = operation.audience(account_id, interest.inbox_of, &caller.actor);
         let mut audiences = self.lock();
         if let Some(audience) = audiences.get(&key).and_then(Weak::upgrade) {
             return audience;
@@ -253,35 +253,21 @@ impl Audience {
                 Some(listed.into_iter().collect::<HashSet<_>>())
             }
         };
-        let inbox = self.in_inbox(events).await?;
+        let inbox = in_inbox(
+            &self.schema.services,
+            &self.caller.actor,
+            self.account_id,
+            &self.interest,
+            events,
+        );
+        let inbox = inbox.await.map_err(stuck)?;
         Ok(move |event: &Event| {
             self.interest.concerns(event)
-                && match (event.kind, event.entry_id, event.alert_id) {
-                    (EventKind::CreditEntryPosted, Some(id), _) => listed.as_ref().is_none_or(|ids| ids.contains(&id)),
-                    (EventKind::AlertRaised | EventKind::AlertsUpdated, _, Some(id)) => {
-                        inbox.as_ref().is_none_or(|ids| ids.contains(&id))
-                    }
-                    _ => true,
+                && match (event.kind, event.entry_id) {
+                    (EventKind::CreditEntryPosted, Some(id)) => listed.as_ref().is_none_or(|ids| ids.contains(&id)),
+                    _ => inbox.holds(event),
                 }
         })
-    }
-
-    /// Which alerts that these events are about are in the inbox of interest, asked once for all of them. `None` where none is.
-    async fn in_inbox(&self, events: &[Arc<Event>]) -> Result<Option<HashSet<AlertId>>, Stuck> {
-        let Some(member_id) = self.interest.inbox_of else {
-            return Ok(None);
-        };
-        let concerned = events.iter().filter(|event| self.interest.concerns(event));
-        let ids: Vec<AlertId> = concerned.filter_map(|event| event.alert_id).collect();
-        if ids.is_empty() {
-            return Ok(Some(HashSet::new()));
-        }
-        let alerts = &self.schema.services.alerts;
-        let found = alerts
-            .by_ids(&self.caller.actor, self.account_id, Some(member_id), &ids)
-            .await;
-        let found = found.map_err(stuck)?;
-        Ok(Some(found.into_keys().collect()))
     }
 
     fn moment(&self, signal: LiveSignal, place: Place, replayed: bool, events: &[Arc<Event>]) -> Moment {

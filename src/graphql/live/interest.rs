@@ -1,10 +1,15 @@
 //! Which events a subscription is about.
 
+use std::collections::HashSet;
 use std::ops::BitOr;
+use std::sync::Arc;
 
+use crate::domain::Services;
 use crate::domain::event::{Event, EventKind};
+use crate::domain::fault::QueryError;
 use crate::domain::ledger::credit_log::CreditLogFilter;
-use crate::primitives::ids::{MemberId, SessionId, TopUpId};
+use crate::primitives::actor::Actor;
+use crate::primitives::ids::{AccountId, AlertId, MemberId, SessionId, TopUpId};
 
 /// A set of things that events may be about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +28,6 @@ impl Topics {
     pub(in crate::graphql) const ACCOUNT: Self = Self(1 << 4);
     /// Members.
     pub(in crate::graphql) const MEMBERS: Self = Self(1 << 5);
-
     /// Alerts that are raised.
     pub(in crate::graphql) const ALERTS: Self = Self(1 << 6);
     /// What becomes of alerts: marks of members, and their end.
@@ -31,7 +35,13 @@ impl Topics {
     /// What is wrong.
     pub(in crate::graphql) const TROUBLESHOOTING: Self = Self(1 << 8);
 
-    const fn meets(self, others: Self) -> bool {
+    /// These and others.
+    pub(in crate::graphql) const fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    /// Whether any of these is among others.
+    pub(in crate::graphql) const fn meets(self, others: Self) -> bool {
         self.0 & others.0 != 0
     }
 
@@ -40,7 +50,7 @@ impl Topics {
             EventKind::CreditEntryPosted => Self::ENTRIES,
             EventKind::SessionUpdated => Self::SESSIONS,
             EventKind::TopUpUpdated => Self::TOP_UPS,
-            EventKind::AccountUpdated => Self::ACCOUNT,
+            EventKind::AccountUpdated | EventKind::CapReached => Self::ACCOUNT,
             EventKind::MemberUpdated => Self::MEMBERS,
             EventKind::AlertRaised => Self::ALERTS,
             EventKind::AlertsUpdated => Self::ALERT_CHANGES,
@@ -123,4 +133,39 @@ impl Interest {
     pub(in crate::graphql) fn concerns_as(&self, topics: Topics, event: &Event) -> bool {
         self.topics_of(event).meets(topics)
     }
+}
+
+/// Which of the alerts that events are about are in the inbox of interest.
+pub(super) struct InInbox(Option<HashSet<AlertId>>);
+
+impl InInbox {
+    /// Whether an event is about an alert that is there, or about no alert in particular.
+    pub(super) fn holds(&self, event: &Event) -> bool {
+        let (EventKind::AlertRaised | EventKind::AlertsUpdated, Some(id), Some(inbox)) =
+            (event.kind, event.alert_id, &self.0)
+        else {
+            return true;
+        };
+        inbox.contains(&id)
+    }
+}
+
+/// Looks into the inbox of interest, if there is one, once for all of these events.
+pub(super) async fn in_inbox(
+    services: &Services,
+    actor: &Actor,
+    account_id: AccountId,
+    interest: &Interest,
+    events: &[Arc<Event>],
+) -> Result<InInbox, QueryError> {
+    let Some(member_id) = interest.inbox_of else {
+        return Ok(InInbox(None));
+    };
+    let concerned = events.iter().filter(|event| interest.concerns(event));
+    let ids: Vec<AlertId> = concerned.filter_map(|event| event.alert_id).collect();
+    if ids.is_empty() {
+        return Ok(InInbox(Some(HashSet::new())));
+    }
+    let found = services.alerts.by_ids(actor, account_id, Some(member_id), &ids).await?;
+    Ok(InInbox(Some(found.into_keys().collect())))
 }

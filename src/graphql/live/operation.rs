@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::graphql::errors::{self, ErrorCode};
 use crate::primitives::actor::{Actor, Permission};
-use crate::primitives::ids::AccountId;
+use crate::primitives::ids::{AccountId, MemberId};
 
 /// Fields whose value depends on who asks, and not only on what they may do. Whoever selects one shares with nobody.
 const OF_ONE_VIEWER: &[&str] = &[
@@ -89,8 +89,9 @@ impl Operation {
         request
     }
 
-    /// Callers with the same key get the same messages about the same events.
-    pub(super) fn audience(&self, account_id: AccountId, actor: &Actor) -> AudienceKey {
+    /// Callers with the same key get the same messages about the same events. Whose inbox they are told of makes a difference also
+    /// where nothing of it is selected: it decides which events there is something to tell of.
+    pub(super) fn audience(&self, account_id: AccountId, inbox_of: Option<MemberId>, actor: &Actor) -> AudienceKey {
         let sees_own_part = !actor.permissions().has(Permission::ReadCreditLog);
         let viewer = match actor {
             Actor::Member { member_id, role, .. } if self.is_of_one_viewer || sees_own_part => {
@@ -119,6 +120,7 @@ impl Operation {
         Sha256::new()
             .chain_update(self.digest)
             .chain_update(account_id.number().to_be_bytes())
+            .chain_update(inbox_of.map_or([0; 16], |member_id| *member_id.uuid().as_bytes()))
             .chain_update(viewer)
             .finalize()
             .into()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::interest::Interest;
+use super::interest::{Interest, in_inbox};
 use super::payload::LiveSignal;
 use super::stage::{Moment, decode};
 use crate::domain::event::{Event, EventPage};
@@ -38,6 +38,7 @@ pub(in crate::graphql) async fn event_page(
     let viewer = scope.actor().member_id();
     let page = events.page(account_id, request.after, viewer, MOST_LOOKED_AT).await?;
     let EventPage { start, events: found } = must_exist(page, "stream")?;
+    let inbox = in_inbox(&scope.services, scope.actor(), account_id, &interest, &found).await?;
     let interest = Arc::new(interest);
     let moment = |signal, place, about: &[Arc<Event>]| Moment {
         signal,
@@ -52,7 +53,7 @@ pub(in crate::graphql) async fn event_page(
         moments.push(moment(LiveSignal::Reset, end, &[]));
     }
     for event in found {
-        if interest.concerns(&event) {
+        if interest.concerns(&event) && inbox.holds(&event) {
             if moments.len() >= request.limit as usize {
                 break;
             }

@@ -546,14 +546,16 @@ impl Account {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only what came after this cursor; nothing yet when null.")] after: Option<LiveCursorText>,
-        #[graphql(desc = "What to be told of; all that the viewer may see when left out.")] topics: Option<
-            Vec<LiveTopic>,
-        >,
+        #[graphql(
+            desc = "What to be told of; all that the viewer may see when left out, but ALERTS only where alerts are selected."
+        )]
+        topics: Option<Vec<LiveTopic>>,
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
     ) -> Option<Result<EventPage, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;
-            let interest = account_subscription::interest(scope, self.row.id, topics.as_deref())?;
+            let selects_inbox = account_subscription::selects_inbox(&ctx.look_ahead().field("events"));
+            let interest = account_subscription::interest(scope, self.row.id, topics.as_deref(), selects_inbox)?;
             let moments = event_page(scope, self.row.id, interest, after.as_ref(), first).await?;
             Ok(Some(EventPage::new(moments)))
         })

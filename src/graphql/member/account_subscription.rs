@@ -1,18 +1,22 @@
 //! All of an account in one stream.
 
-use async_graphql::{Context, Enum, ID, Object, Subscription};
+use async_graphql::{Context, Enum, ID, Lookahead, Object, Subscription};
 use futures_util::future::try_join_all;
 
 use super::Account;
+use crate::domain::event::{Event, EventKind};
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::ledger::{CreditEntry, Session, at_most_100, own_part};
 use crate::graphql::live::{Interest, LiveSignal, MomentPage, Shown, Topics, follow, live_event};
+use crate::graphql::notification::{Alert, alerts_of, inbox_of};
 use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::top_up::TopUp;
 use crate::primitives::actor::Permission;
 use crate::primitives::ids::AccountId;
 
+/// All that becomes of alerts.
+const ALERTS: Topics = Topics::ALERTS.and(Topics::ALERT_CHANGES);
 /// Changes that one message tells of at the most.
 const MOST_CHANGES: usize = 100;
 
@@ -29,6 +33,8 @@ pub(crate) enum LiveTopic {
     Sessions,
     /// Changes of what is wrong; `account.troubleshooting` says what is. [auth: `READ_CREDIT_LOG`]
     Troubleshooting,
+    /// Alerts of the viewer's inbox: raised, read, archived, resolved. For an API key, all of the account's.
+    Alerts,
 }
 
 impl LiveTopic {
@@ -38,6 +44,7 @@ impl LiveTopic {
         Self::TopUps,
         Self::Sessions,
         Self::Troubleshooting,
+        Self::Alerts,
     ];
 
     const fn topics(self) -> Topics {
@@ -47,6 +54,7 @@ impl LiveTopic {
             Self::TopUps => Topics::TOP_UPS,
             Self::Sessions => Topics::SESSIONS,
             Self::Troubleshooting => Topics::TROUBLESHOOTING,
+            Self::Alerts => ALERTS,
         }
     }
 
@@ -56,20 +64,26 @@ impl LiveTopic {
             Self::CreditEntries | Self::Sessions => own_part(scope, account_id).map(drop),
             Self::Balance => Ok(scope.actor().require(account_id, Permission::ReadOwnUsage)?),
             Self::TopUps | Self::Troubleshooting => Ok(scope.actor().require(account_id, Permission::ReadCreditLog)?),
+            Self::Alerts => inbox_of(scope, account_id, None).map(drop),
         }
     }
 }
 
 /// What a caller is told of when they name these topics, or none: then all that they may be told of.
+///
+/// Alerts are left out then unless something of an inbox is selected: inboxes are each member's own, and whoever is told of one shares
+/// no message with others.
 pub(in crate::graphql) fn interest(
     scope: &Scope,
     account_id: AccountId,
     topics: Option<&[LiveTopic]>,
+    selects_inbox: bool,
 ) -> Result<Interest, ApiError> {
     at_most_100("topics", topics)?;
-    let named = topics.unwrap_or(&LiveTopic::ALL);
+    let mut named = topics.map_or_else(|| LiveTopic::ALL.to_vec(), <[LiveTopic]>::to_vec);
+    named.retain(|topic| *topic != LiveTopic::Alerts || topics.is_some() || selects_inbox);
     let mut told = Topics::ACCOUNT | Topics::MEMBERS;
-    for topic in named {
+    for topic in &named {
         match topic.check(scope, account_id) {
             Ok(()) => told = told | topic.topics(),
             Err(refused) if topics.is_some() => return Err(refused),
@@ -77,11 +91,22 @@ pub(in crate::graphql) fn interest(
         }
     }
     scope.actor().require(account_id, Permission::ReadOwnUsage)?;
+    let inbox_of = if told.meets(ALERTS) {
+        inbox_of(scope, account_id, None)?
+    } else {
+        None
+    };
     Ok(Interest {
+        inbox_of,
         member_id: own_part(scope, account_id)?,
         at_once: MOST_CHANGES,
         ..Interest::in_topics(told)
     })
+}
+
+/// Whether an inbox is selected, of what AccountEvent has.
+pub(in crate::graphql) fn selects_inbox(event: &Lookahead<'_>) -> bool {
+    event.field("alerts").exists() || event.field("account").field("alerts").exists()
 }
 
 live_event! {
@@ -121,6 +146,15 @@ live_event! {
             let ids = self.0.ids(Topics::TOP_UPS, |event| event.top_up_id);
             let top_ups = try_join_all(ids.into_iter().map(|id| loaders.top_up(account_id, id))).await?;
             Ok(top_ups.into_iter().flatten().map(TopUp::new).collect())
+        }
+
+        /// Alerts that were raised or have ended, as they are now, each once. What the member has marked is told without a list:
+        /// see alertsUpdated.
+        async fn alerts(&self, ctx: &Context<'_>) -> Result<Vec<Alert>, ApiError> {
+            // A mark names its member, and at most the last alert of those that it reaches back from.
+            let is_marked = |event: &Event| event.kind == EventKind::AlertsUpdated && event.member_id.is_some();
+            let ids = self.0.ids(ALERTS, |event| event.alert_id.filter(|_| !is_marked(event)));
+            alerts_of(ctx, &self.0, &ids).await
         }
     }
 }
@@ -168,13 +202,15 @@ impl AccountSubscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
-        #[graphql(desc = "What to be told of; all that the viewer may see when left out.")] topics: Option<
-            Vec<LiveTopic>,
-        >,
+        #[graphql(
+            desc = "What to be told of; all that the viewer may see when left out, but ALERTS only where alerts are selected."
+        )]
+        topics: Option<Vec<LiveTopic>>,
         #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next change.")]
         after: Option<LiveCursorText>,
     ) -> Result<Shown<AccountEvent>, ApiError> {
-        let interest = |scope: &Scope, account_id| interest(scope, account_id, topics.as_deref());
+        let selects_inbox = selects_inbox(&ctx.look_ahead());
+        let interest = |scope: &Scope, account_id| interest(scope, account_id, topics.as_deref(), selects_inbox);
         follow(ctx, account_id.as_ref(), after.as_ref(), interest, AccountEvent)
     }
 }

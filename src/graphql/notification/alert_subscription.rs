@@ -43,7 +43,11 @@ impl AlertChange {
 }
 
 /// Whose inbox a caller is told of: the one that is named, else their own; all of the account's alerts for a key that names none.
-fn inbox_of(scope: &Scope, account_id: AccountId, named: Option<&ID>) -> Result<Option<MemberId>, ApiError> {
+pub(in crate::graphql) fn inbox_of(
+    scope: &Scope,
+    account_id: AccountId,
+    named: Option<&ID>,
+) -> Result<Option<MemberId>, ApiError> {
     let member_id = match named {
         Some(id) => Some(MemberId::from_uuid(id_in(account_id, "memberId", id, IdKind::Member)?)),
         None => scope.actor().member_id(),
@@ -63,7 +67,11 @@ fn interest(scope: &Scope, account_id: AccountId, named: Option<&ID>, topics: To
 }
 
 /// The alerts with these ids, as the inbox that the moment is about has them.
-async fn alerts_of(ctx: &Context<'_>, moment: &Moment, ids: &[AlertId]) -> Result<Vec<Alert>, ApiError> {
+pub(in crate::graphql) async fn alerts_of(
+    ctx: &Context<'_>,
+    moment: &Moment,
+    ids: &[AlertId],
+) -> Result<Vec<Alert>, ApiError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }

@@ -14,7 +14,7 @@ pub(super) use alert::{Alert, AlertConnection, AlertFilter, AlertSeverity, inbox
 pub(super) use alert_mutation::{
     AlertMutation, ArchiveAlertsPayload, MarkAlertsReadPayload, ResendDeliveryPayload, SendTestNotificationPayload,
 };
-pub(super) use alert_subscription::{AlertEvent, AlertSubscription, AlertsEvent};
+pub(super) use alert_subscription::{AlertEvent, AlertSubscription, AlertsEvent, alerts_of, inbox_of};
 pub(super) use contact_mutation::{
     ContactMutation, SendContactVerificationPayload, UpdateContactPayload, VerifyContactPayload,
 };

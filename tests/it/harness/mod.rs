@@ -21,6 +21,7 @@ use ledgerbell::adapters::gateway::simulated::SimulatedGateway;
 use ledgerbell::app::{self, App};
 use ledgerbell::config::Settings;
 use ledgerbell::domain::Services;
+use ledgerbell::domain::database::Database;
 use ledgerbell::domain::ledger::verify;
 use ledgerbell::domain::member::{Account, Member, NewAccount, NewApiKey, NewMember, SignedIn};
 use ledgerbell::domain::notification::Passed;
@@ -191,10 +192,20 @@ impl TestApp {
     pub(crate) async fn another_process(&self, settings: &[(&'static str, &str)]) -> AnotherProcess {
         let settings = load_settings(&self.database, settings);
         let opened = app::open_database(&settings).await.expect("the database opens");
-        let app = App::start(opened, &settings, self.clock.clone());
+        self.another_process_on(opened, &settings).await
+    }
+
+    /// A second process by way of these connections.
+    pub(crate) async fn another_process_by(&self, opened: Database) -> AnotherProcess {
+        self.another_process_on(opened, &load_settings(&self.database, &[]))
+            .await
+    }
+
+    async fn another_process_on(&self, opened: Database, settings: &Settings) -> AnotherProcess {
+        let app = App::start(opened, settings, self.clock.clone());
         let app = app.await.expect("the application starts");
         AnotherProcess {
-            schema: app.schema(&settings, "http://another"),
+            schema: app.schema(settings, "http://another"),
             app,
         }
     }
@@ -300,6 +311,7 @@ impl TestApp {
     /// Raises the alerts that what has happened is worth, until no account is left to be looked at.
     pub(crate) async fn notice(&self) {
         let alerts = &self.services().alerts;
+        while alerts.look_at_due(500).await.expect("accounts are looked at again") > 0 {}
         let mut after = AccountId::PLATFORM;
         loop {
             let (behind, last) = alerts.behind(after, 500).await.expect("accounts are found");

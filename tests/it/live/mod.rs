@@ -1,5 +1,6 @@
 //! Subscriptions, at the schema: what is sent, to whom, in which order, and how often it is made.
 
+mod alerts;
 mod bells;
 mod cursors;
 mod delivery;

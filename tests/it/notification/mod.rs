@@ -4,9 +4,13 @@ mod alerts;
 mod contacts;
 mod inbox;
 mod mail;
+mod plans;
+mod purchases;
 mod reports;
 mod settings;
 pub(crate) mod smtp;
+mod storm;
+mod time;
 
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 //!
 //! Where each of F1 to F34 is kept out, if not here by its number: F9 (news in any order), F30 and F32 (any sequence of switches
 //! and edits) are properties of the pure core (`domain::top_up::model`), as are F19 and F28 besides their tests here; F16 is in
-//! `faults`; F17 is in `domain::member::tests` and `primitives::ids`; F26 and the telling of F10 and F27 belong to alerts, and their
-//! tests are in `notification`; what the decision and the pause say is here. Random failures of everything are the simulation.
+//! `faults`; F17 is in `domain::member::tests` and `primitives::ids`; how F10, F26 and F27 are told is in
+//! `notification::purchases`; what the decision and the pause say is here. Random failures of everything are the simulation.
 //!
 //! What cannot occur, and has no test: F6's free purchases, for what costs nothing is granted (`grantCredits`); F31's "refill that
 //! sets the balance", for the ledger has no command that sets one, and its dead checkout sessions, for an object of the gateway is

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::event::{EventKind, NewEvent};
+use crate::domain::event::{DEDUCTED, EventKind, NewEvent};
 use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -243,6 +243,7 @@ impl<'a> Draft<'a> {
             event.session_id = facts.session_id;
             event.top_up_id = facts.top_up_id;
             event.member_id = facts.member_id;
+            event.status = facts.amount.is_negative().then_some(DEDUCTED);
         });
         self.entries.push(NewEntry {
             id,

@@ -9,6 +9,7 @@
 
 mod disputes;
 mod entries;
+mod expiring;
 mod fields;
 mod header;
 mod hold_movements;
@@ -33,6 +34,7 @@ use crate::primitives::ids::{AccountId, EntryId, LotId, SessionId, TopUpId};
 use super::model::{AccountHeader, AccountState, HoldMovement, KeyRecord, NewEntry, Origin, Request, ShiftExpiries};
 
 pub(super) use entries::taken_back;
+pub(super) use expiring::{expiring, next_expiry};
 pub(super) use header::{due_accounts, headers, insert as insert_header, lock, low_accounts, update as update_headers};
 pub(super) use keys::{insert as insert_keys, load as load_keys, member_standing};
 pub(super) use load::load;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::{AlertKind, Channel, NextStep, Severity};
 use super::resolver::SuppressionReason;
+use crate::domain::top_up::model::FailureCode;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, EntryId, MemberId, SessionId, TopUpId};
 
@@ -49,7 +50,10 @@ pub struct Facts {
     /// Why, in the words of whoever did it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Who it is about.
+    /// Why, for programs: of a failed top-up its failure, of a pause its reason, of a limit whose it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Who it is about, or the last digits of a card.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// When it will be.
@@ -63,9 +67,28 @@ impl Alert {
         self.kind.rule().severity
     }
 
-    /// What can be done about it.
-    pub const fn next_step(&self) -> NextStep {
-        self.kind.rule().next_step
+    /// What can be done about it: of a failed top-up, what its failure says.
+    pub fn next_step(&self) -> NextStep {
+        let failure = self.facts.code.as_deref().and_then(FailureCode::from_text);
+        match (self.kind, failure) {
+            (AlertKind::TopUpFailed, Some(failure)) => after_failure(failure),
+            _ => self.kind.rule().next_step,
+        }
+    }
+}
+
+fn after_failure(code: FailureCode) -> NextStep {
+    match code {
+        FailureCode::InsufficientFunds
+        | FailureCode::CardDeclined
+        | FailureCode::AuthenticationRequired
+        | FailureCode::GatewayUnavailable
+        | FailureCode::UnknownOutcome => NextStep::RetryTopUp,
+        FailureCode::CardExpired | FailureCode::CardBlocked | FailureCode::PaymentMethodMissing => {
+            NextStep::UpdatePaymentMethod
+        }
+        FailureCode::AmountInvalid => NextStep::TopUp,
+        FailureCode::CapReached => NextStep::RaiseCap,
     }
 }
 

@@ -39,6 +39,21 @@ impl Crossing {
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Whether something is worse than it was told to be.
+    pub fn is_worse(&self) -> bool {
+        self.depleted || !self.low.is_empty()
+    }
+
+    /// What is left to be told while all that is worse is held back.
+    #[must_use]
+    pub fn held_back(self) -> Self {
+        Self {
+            low: BTreeSet::new(),
+            depleted: false,
+            ..self
+        }
+    }
 }
 
 /// Compares what is available with the thresholds of those who watch.

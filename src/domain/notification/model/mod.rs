@@ -5,6 +5,7 @@
 mod alert;
 mod balance;
 mod kind;
+mod reminders;
 mod report;
 mod resolver;
 mod retry;
@@ -16,6 +17,7 @@ mod tests;
 pub use alert::{Alert, Delivery, DeliveryStatus, Facts, InboxItem};
 pub use balance::{Crossing, OpenEdges, cross, is_calm};
 pub use kind::{AlertKind, Audience, Channel, NextStep, Rule, Severity};
+pub use reminders::{Due, Expiring, FIRST_REMINDER_MILLIS, LAST_REMINDER_MILLIS, earliest};
 pub use report::{Fate, Report, ReportKind, Reported, fate};
 pub use resolver::{COOLDOWN_MILLIS, Case, LEAST_INTERVAL_MILLIS, LastMail, SuppressionReason, Verdict, resolve};
 pub use retry::next_try;

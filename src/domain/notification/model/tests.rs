@@ -7,10 +7,11 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::member::{Change, ContactStatus};
+use crate::domain::top_up::model::FailureCode;
 use crate::primitives::actor::MemberRole;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, MemberId};
+use crate::primitives::ids::{AccountId, AlertId, MemberId};
 
 const NOW: Timestamp = Timestamp::from_millis(1_772_442_000_000);
 const HOUR: i64 = 3_600_000;
@@ -303,6 +304,63 @@ fn only_mail_that_is_not_critical_waits_for_the_end_of_quiet_hours() {
     assert_eq!(verdict(AlertKind::LowBalance, Channel::InApp), Verdict::Send(NOW));
     assert_eq!(verdict(AlertKind::TopUpFailed, Channel::Email), Verdict::Send(NOW));
     assert_eq!(verdict(AlertKind::Test, Channel::Email), Verdict::Send(NOW));
+}
+
+#[test]
+fn what_to_do_about_a_failed_top_up_depends_on_its_failure_and_nothing_else_does() {
+    let step = |kind, code: Option<&str>| {
+        let facts = Facts {
+            code: code.map(str::to_owned),
+            ..Facts::default()
+        };
+        let alert = Alert {
+            id: AlertId::from_uuid(Uuid::nil()),
+            account_id: AccountId::from_number(1),
+            kind,
+            subject: None,
+            facts,
+            entry_id: None,
+            session_id: None,
+            top_up_id: None,
+            raised_at: NOW,
+            resolved_at: None,
+        };
+        alert.next_step().as_str()
+    };
+    let table = [
+        ("INSUFFICIENT_FUNDS", "RETRY_TOP_UP"),
+        ("CARD_DECLINED", "RETRY_TOP_UP"),
+        ("CARD_EXPIRED", "UPDATE_PAYMENT_METHOD"),
+        ("CARD_BLOCKED", "UPDATE_PAYMENT_METHOD"),
+        ("AUTHENTICATION_REQUIRED", "RETRY_TOP_UP"),
+        ("PAYMENT_METHOD_MISSING", "UPDATE_PAYMENT_METHOD"),
+        ("GATEWAY_UNAVAILABLE", "RETRY_TOP_UP"),
+        ("AMOUNT_INVALID", "TOP_UP"),
+        ("CAP_REACHED", "RAISE_CAP"),
+        ("UNKNOWN_OUTCOME", "RETRY_TOP_UP"),
+    ];
+    assert_eq!(table.len(), FailureCode::ALL.len());
+    for (code, wanted) in table {
+        assert_eq!(step(AlertKind::TopUpFailed, Some(code)), wanted, "{code}");
+    }
+    assert_eq!(step(AlertKind::TopUpFailed, None), "RETRY_TOP_UP");
+    assert_eq!(
+        step(AlertKind::AutoTopUpPaused, Some("CARD_REFUSED")),
+        "UPDATE_PAYMENT_METHOD"
+    );
+    assert_eq!(step(AlertKind::CapReached, Some("CAP_REACHED")), "RAISE_CAP");
+}
+
+#[test]
+fn what_is_held_back_ends_what_is_over_and_tells_nothing_worse() {
+    let open = OpenEdges {
+        low: low(&[1]),
+        depleted: false,
+    };
+    let crossing = cross(Credits::ZERO, &watching(&[(2, 10)]), &open);
+    assert!(crossing.is_worse());
+    let held = crossing.held_back();
+    assert_eq!((held.is_worse(), held.low_ended), (false, low(&[1])));
 }
 
 // ---- Edges

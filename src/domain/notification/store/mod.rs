@@ -2,6 +2,7 @@
 
 mod alerts;
 mod deliveries;
+mod due;
 mod outbox;
 mod people;
 mod places;
@@ -16,6 +17,7 @@ pub(super) use deliveries::{
     DELIVERY_COLUMNS, Mark, Meant, deliveries_by_id, deliveries_keyset, delivery, delivery_by_id, in_inbox,
     inbox_keyset, inbox_mark, insert_deliveries, mark, marked_in, marks, raised_at, unread,
 };
+pub(super) use due::{StandingAlert, due, due_accounts, save_due, standing};
 pub(super) use outbox::{
     Addressee, Claimed, Ended, addressee, claim, end_attempts, give_back, is_mail_due, requeue, waiting_mail,
 };

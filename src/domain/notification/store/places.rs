@@ -84,7 +84,7 @@ pub(in super::super) async fn glances(database: &Database, accounts: &[AccountId
         "SELECT t.account_id, t.event_sequence, t.posted, t.held, \
          COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = t.account_id), 0) AS place, \
          EXISTS (SELECT 1 FROM alert_edge e WHERE e.account_id = t.account_id \
-           AND e.kind IN ('LOW_BALANCE', 'BALANCE_DEPLETED')) AS is_open, \
+           AND e.kind IN ('LOW_BALANCE', 'BALANCE_DEPLETED')) AS is_open, t.low_mark, \
          (SELECT MAX(n.low_balance_threshold) FROM notification_settings n \
            JOIN member m ON m.account_id = n.account_id AND m.id = n.member_id \
            WHERE n.account_id = t.account_id AND m.removed_at IS NULL AND m.role IN ('OWNER', 'ADMIN')) AS highest_threshold \
@@ -96,14 +96,16 @@ pub(in super::super) async fn glances(database: &Database, accounts: &[AccountId
     let mut glances = Vec::with_capacity(rows.len());
     for row in &rows {
         let (posted, held): (i64, i64) = (row.try_get("", "posted")?, row.try_get("", "held")?);
+        // Who has no threshold of their own goes by the rule's trigger, which the account watches while the rule is on.
+        let (own, trigger): (Option<i64>, Option<i64>) =
+            (row.try_get("", "highest_threshold")?, row.try_get("", "low_mark")?);
+        let highest = own.max(trigger);
         glances.push(Glance {
             account_id: AccountId::from_number(row.try_get("", "account_id")?),
             place: row.try_get("", "place")?,
             head: row.try_get("", "event_sequence")?,
             available: Credits::from_units(posted.saturating_sub(held)),
-            highest_threshold: row
-                .try_get::<Option<i64>>("", "highest_threshold")?
-                .map(Credits::from_units),
+            highest_threshold: highest.map(Credits::from_units),
             is_open: row.try_get("", "is_open")?,
         });
     }

@@ -119,6 +119,14 @@ impl Decision {
         }
     }
 
+    /// Whose limit left no room for all that was wanted, for a decision of which that is so.
+    pub fn limit(&self) -> &'static str {
+        match self.outcome {
+            DecisionOutcome::CeilingReached => DecisionOutcome::CeilingReached.as_str(),
+            _ => DecisionOutcome::CapReached.as_str(),
+        }
+    }
+
     /// In words for people.
     pub fn message(&self, rule: &AutoTopUp, available: Credits) -> String {
         let trigger = rule.trigger.unwrap_or_default();

@@ -74,7 +74,7 @@ impl PaymentMethod {
             PaymentMethodStatus::Suspended
         } else if now >= ends_at {
             PaymentMethodStatus::Expired
-        } else if now.plus_millis(EXPIRING_MILLIS) >= ends_at {
+        } else if now >= self.expiring_at() {
             PaymentMethodStatus::Expiring
         } else {
             PaymentMethodStatus::Active
@@ -106,6 +106,11 @@ impl PaymentMethod {
         if self.suspension == Some(Suspension::UntilPaid) {
             self.suspension = None;
         }
+    }
+
+    /// From when on it shows as EXPIRING.
+    pub fn expiring_at(&self) -> Timestamp {
+        self.ends_at().plus_millis(-EXPIRING_MILLIS)
     }
 
     /// The first instant at which it is past its date: a card holds until its month ends everywhere.

@@ -1,0 +1,133 @@
+//! What events and the time bring about, under the account's lock: raises and ends what they say, and then looks at what is the
+//! case now.
+
+use crate::domain::database::Transaction;
+use crate::domain::fault::Fault;
+use crate::domain::ledger::LockedAccount;
+use crate::domain::ledger::model::AccountStatus;
+use crate::domain::top_up::{TopUps, locked_rule};
+use crate::primitives::clock::Timestamp;
+
+use super::balance::{self, OF_ACCOUNT};
+use super::bounces;
+use super::causes::{Cause, Causes};
+use super::model::{AlertKind, Due, Facts, earliest};
+use super::raise::{NewAlert, raise, resolve_alert};
+use super::{reminders, rule, store};
+
+/// Raises and ends what events say, in their order, and then looks at what they may have changed.
+pub(super) async fn react(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    top_ups: &TopUps,
+    causes: &Causes,
+) -> Result<(), Fault> {
+    let mut limits = Vec::new();
+    let mut has_changed = false;
+    for cause in &causes.said {
+        match cause {
+            Cause::Raise(new) => {
+                raise(tx, locked, new).await?;
+            }
+            Cause::TopUpFailed { first, gave_up } => {
+                let is_first = raise(tx, locked, first).await?.is_some();
+                if let Some(gave_up) = gave_up.as_ref().filter(|_| !is_first) {
+                    raise(tx, locked, gave_up).await?;
+                }
+            }
+            Cause::TopUpOver { top_up_id, ended } => {
+                for (alert_id, kind) in store::open_of_top_up(tx, locked.header.account_id, *top_up_id).await? {
+                    if ended.contains(&kind) {
+                        resolve_alert(tx, locked, alert_id).await?;
+                    }
+                }
+            }
+            Cause::Status { status, sequence, at } => status_changed(tx, locked, *status, (*sequence, *at)).await?,
+            Cause::Limit { limit, at } => limits.push((limit.as_str(), *at)),
+            Cause::Changed => has_changed = true,
+        }
+    }
+    if causes.members {
+        bounces::look(tx, locked).await?;
+    }
+    let before = store::due(tx, locked.header.account_id).await?;
+    let mut due = before;
+    let is_time = before.remind_at.is_some_and(|at| locked.now >= at);
+    if has_changed || is_time || !limits.is_empty() {
+        due.remind_at = look_ahead(tx, locked, &limits).await?;
+    }
+    if causes.balance {
+        due.held_until = balance::look(tx, locked, top_ups, before.held_until).await?;
+    }
+    if due != before {
+        store::save_due(tx, locked.header.account_id, due).await?;
+    }
+    Ok(())
+}
+
+/// Looks at the rule, the card and what expires. Gives when to look again.
+async fn look_ahead(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    limits: &[(&str, Timestamp)],
+) -> Result<Option<Timestamp>, Fault> {
+    let account_id = locked.header.account_id;
+    let standing = store::standing(tx, account_id).await?;
+    let found = locked_rule(tx, account_id).await?;
+    let mut again = rule::look(tx, locked, found.as_ref(), &standing).await?;
+    for limit in limits {
+        again = earliest(again, rule::cap_reached(tx, locked, found.as_ref(), *limit).await?);
+    }
+    Ok(earliest(again, reminders::look(tx, locked, &standing).await?))
+}
+
+/// The time has come to look at an account whatever happens. Nothing where somebody else has looked meanwhile.
+pub(super) async fn look_again(tx: &Transaction, locked: &mut LockedAccount, top_ups: &TopUps) -> Result<(), Fault> {
+    let due: Due = store::due(tx, locked.header.account_id).await?;
+    if due.at().is_none_or(|at| locked.now < at) {
+        return Ok(());
+    }
+    let causes = Causes {
+        balance: due.held_until.is_some(),
+        ..Causes::default()
+    };
+    react(tx, locked, top_ups, &causes).await
+}
+
+/// Freezing is an edge of the account: events tell the status also where something else has changed.
+async fn status_changed(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    status: AccountStatus,
+    (sequence, at): (i64, Timestamp),
+) -> Result<(), Fault> {
+    let account_id = locked.header.account_id;
+    let edge = (AlertKind::AccountFrozen, OF_ACCOUNT);
+    let open = store::edges(tx, account_id).await?.get(&edge).copied();
+    let new = |kind: AlertKind| NewAlert::new(kind, format!("{}:{sequence}", kind.as_str()), at);
+    match (status, open) {
+        (AccountStatus::Frozen, None) => {
+            let frozen = NewAlert {
+                facts: Facts {
+                    reason: locked.header.halt_reason.clone(),
+                    ..Facts::default()
+                },
+                ..new(AlertKind::AccountFrozen)
+            };
+            if let Some(alert) = raise(tx, locked, &frozen).await? {
+                store::open_edge(tx, account_id, edge, alert.id).await?;
+            }
+        }
+        (AccountStatus::Active, Some(alert_id)) => {
+            store::close_edge(tx, account_id, edge).await?;
+            resolve_alert(tx, locked, alert_id).await?;
+            raise(tx, locked, &new(AlertKind::AccountUnfrozen)).await?;
+        }
+        (AccountStatus::Closed, Some(alert_id)) => {
+            store::close_edge(tx, account_id, edge).await?;
+            resolve_alert(tx, locked, alert_id).await?;
+        }
+        (AccountStatus::Frozen, Some(_)) | (AccountStatus::Active | AccountStatus::Closed, None) => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! What is told of the rule by which an account tops itself up: that it has paused itself, and that a limit was reached.
+
+use crate::domain::database::Transaction;
+use crate::domain::fault::Fault;
+use crate::domain::ledger::LockedAccount;
+use crate::domain::top_up::cap_window;
+use crate::domain::top_up::model::{AutoTopUp, DecisionOutcome};
+use crate::primitives::clock::Timestamp;
+
+use super::model::{AlertKind, Facts, earliest};
+use super::raise::{NewAlert, raise, resolve_alert};
+use super::reminders::stand;
+use super::store::StandingAlert;
+
+/// Compares the rule with what was told of it. Gives when to look again.
+pub(super) async fn look(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    rule: Option<&AutoTopUp>,
+    standing: &[StandingAlert],
+) -> Result<Option<Timestamp>, Fault> {
+    let kind = AlertKind::AutoTopUpPaused;
+    let rule = rule.filter(|rule| rule.is_enabled);
+    let paused = rule.and_then(|rule| Some((rule, rule.pause?)));
+    let wanted = paused.map(|(rule, reason)| {
+        let key = format!(
+            "{}:{}:{}",
+            kind.as_str(),
+            reason.as_str(),
+            paused_in(rule, reason.as_str(), standing)
+        );
+        NewAlert {
+            facts: Facts {
+                code: Some(reason.as_str().to_owned()),
+                ..Facts::default()
+            },
+            ..NewAlert::new(kind, key, locked.now)
+        }
+    });
+    stand(tx, locked, (kind, wanted.as_slice()), standing).await?;
+    let mut look_again = None;
+    for alert in standing.iter().filter(|alert| alert.kind == AlertKind::CapReached) {
+        let ends_at = alert.facts.at.map(Timestamp::from_millis);
+        let is_over = ends_at.is_none_or(|at| locked.now >= at);
+        if is_over || rule.is_none_or(|rule| rule.updated_at > alert.raised_at) {
+            resolve_alert(tx, locked, alert.id).await?;
+        } else {
+            look_again = earliest(look_again, ends_at);
+        }
+    }
+    Ok(look_again)
+}
+
+/// The version of the rule in which it paused for this reason: that of the alert that stands, as long as the pause lasts, whatever
+/// else is changed meanwhile.
+fn paused_in(rule: &AutoTopUp, reason: &str, standing: &[StandingAlert]) -> i32 {
+    let told = standing
+        .iter()
+        .find(|alert| alert.kind == AlertKind::AutoTopUpPaused && alert.facts.code.as_deref() == Some(reason));
+    let version = told.and_then(|alert| alert.key.rsplit(':').next()?.parse().ok());
+    version.unwrap_or(rule.version)
+}
+
+/// The rule could not buy all that it wanted: told once for a month and cap, and once a day for the operator's ceilings. Gives when
+/// there is room again.
+pub(super) async fn cap_reached(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    rule: Option<&AutoTopUp>,
+    (limit, at): (&str, Timestamp),
+) -> Result<Option<Timestamp>, Fault> {
+    const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+    let kind = AlertKind::CapReached;
+    let window = cap_window(tx, locked.header.account_id, at).await?;
+    let (key, ends_at) = if limit == DecisionOutcome::CeilingReached.as_str() {
+        (format!("{}", at.millis() / DAY_MILLIS), at.plus_millis(DAY_MILLIS))
+    } else {
+        let cap = rule.and_then(|rule| rule.monthly_cap_minor);
+        (format!("{}:{}", window.month, cap.unwrap_or_default()), window.ends_at)
+    };
+    let new = NewAlert {
+        facts: Facts {
+            code: Some(limit.to_owned()),
+            at: Some(ends_at.millis()),
+            ..Facts::default()
+        },
+        ..NewAlert::new(kind, format!("{}:{limit}:{key}", kind.as_str()), at)
+    };
+    let raised = raise(tx, locked, &new).await?;
+    Ok(raised.map(|_| ends_at))
+}

@@ -1,0 +1,101 @@
+//! Rows that say when an account is looked at again, and the alerts that stand until something ends them.
+
+use sea_orm::{ConnectionTrait, Statement, Value};
+
+use super::unreadable;
+use crate::domain::database::{Database, Transaction};
+use crate::domain::fault::Fault;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, AlertId};
+
+use super::super::model::{AlertKind, Due, Facts};
+
+/// An open alert about neither an entry, a session nor a top-up: it stands until what it told of has ended.
+#[derive(Clone, Debug)]
+pub(in super::super) struct StandingAlert {
+    pub(in super::super) id: AlertId,
+    pub(in super::super) kind: AlertKind,
+    /// What it was raised for.
+    pub(in super::super) key: String,
+    pub(in super::super) facts: Facts,
+    pub(in super::super) raised_at: Timestamp,
+}
+
+const STANDING: &str = "SELECT id, kind, dedupe_key, facts, raised_at FROM alert WHERE account_id = $1 \
+    AND kind IN ('AUTO_TOP_UP_PAUSED', 'CAP_REACHED', 'CREDITS_EXPIRING', 'CARD_EXPIRING') AND resolved_at IS NULL \
+    AND entry_id IS NULL AND session_id IS NULL AND top_up_id IS NULL";
+
+/// What stands of an account about its rule, its card and credits that expire.
+pub(in super::super) async fn standing(tx: &Transaction, account_id: AccountId) -> Result<Vec<StandingAlert>, Fault> {
+    let backend = tx.get_database_backend();
+    let statement = Statement::from_sql_and_values(backend, STANDING, [account_id.number().into()]);
+    let rows = tx.query_all_raw(statement).await?;
+    rows.iter()
+        .map(|row| {
+            let (kind, facts): (String, String) = (row.try_get("", "kind")?, row.try_get("", "facts")?);
+            Ok(StandingAlert {
+                id: AlertId::from_uuid(row.try_get("", "id")?),
+                kind: AlertKind::from_text(&kind).ok_or_else(|| unreadable("kind of alert", &kind))?,
+                key: row.try_get("", "dedupe_key")?,
+                facts: serde_json::from_str(&facts).map_err(|_| unreadable("list of facts", &facts))?,
+                raised_at: Timestamp::from_millis(row.try_get("", "raised_at")?),
+            })
+        })
+        .collect()
+}
+
+/// When an account is looked at again.
+pub(in super::super) async fn due(tx: &Transaction, account_id: AccountId) -> Result<Due, Fault> {
+    let sql = "SELECT held_until, remind_at FROM alert_due WHERE account_id = $1";
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [account_id.number().into()]);
+    let Some(row) = tx.query_one_raw(statement).await? else {
+        return Ok(Due::default());
+    };
+    let instant = |column: &str| {
+        let millis: Option<i64> = row.try_get("", column)?;
+        Ok::<_, Fault>(millis.map(Timestamp::from_millis))
+    };
+    Ok(Due {
+        held_until: instant("held_until")?,
+        remind_at: instant("remind_at")?,
+    })
+}
+
+/// Writes down when an account is looked at again, or that it is not.
+pub(in super::super) async fn save_due(tx: &Transaction, account_id: AccountId, due: Due) -> Result<(), Fault> {
+    let (sql, values): (_, Vec<Value>) = match due.at() {
+        None => (
+            "DELETE FROM alert_due WHERE account_id = $1",
+            vec![account_id.number().into()],
+        ),
+        Some(at) => (
+            "INSERT INTO alert_due (account_id, held_until, remind_at, due_at) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (account_id) DO UPDATE SET held_until = excluded.held_until, remind_at = excluded.remind_at, \
+             due_at = excluded.due_at",
+            vec![
+                account_id.number().into(),
+                due.held_until.map(Timestamp::millis).into(),
+                due.remind_at.map(Timestamp::millis).into(),
+                at.millis().into(),
+            ],
+        ),
+    };
+    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
+        .await?;
+    Ok(())
+}
+
+/// Accounts whose time has come, the longest first.
+pub(in super::super) async fn due_accounts(
+    database: &Database,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<AccountId>, Fault> {
+    let sql = "SELECT account_id FROM alert_due WHERE due_at <= $1 ORDER BY due_at, account_id LIMIT $2";
+    let values: [Value; 2] = [now.millis().into(), i64::from(limit).into()];
+    let statement = Statement::from_sql_and_values(database.backend(), sql, values);
+    let rows = database.read().query_all_raw(statement).await?;
+    rows.iter()
+        .map(|row| Ok(AccountId::from_number(row.try_get("", "account_id")?)))
+        .collect()
+}

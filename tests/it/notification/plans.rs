@@ -1,0 +1,172 @@
+//! How the databases go about the statements of this room: whatever grows is found by an index, and not by the account alone.
+//!
+//! The statements are those that a story makes the use cases run. Postgres is told to do without walks where it can: then only what
+//! has no index walks, however few rows there are.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ledgerbell::domain::database::Database;
+use ledgerbell::domain::fault::Fault;
+use ledgerbell::primitives::actor::Actor;
+use sea_orm::{ConnectOptions, ConnectionTrait, DbBackend, Statement};
+use serde_json::json;
+
+use super::set;
+use crate::harness::TestApp;
+use crate::top_ups::Buyer;
+
+type Asked = Arc<Mutex<Vec<Statement>>>;
+
+/// Tables that grow with what happens. A walk through all rows of an account is none of theirs.
+const GROWING: [&str; 4] = ["alert", "delivery", "event", "credit_lot"];
+/// Tables that grow with accounts and people.
+const OTHERS: [&str; 7] = [
+    "alert_due",
+    "alert_edge",
+    "alert_place",
+    "contact",
+    "member",
+    "notification_settings",
+    "auto_top_up",
+];
+/// Indexes that hold what is open alone, which is little whatever there has been.
+const FEW: [&str; 3] = ["delivery_unread", "credit_lot_spending", "credit_lot_expiry"];
+
+async fn listening(url: &str) -> (Database, Asked) {
+    let asked = Asked::default();
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(2).sqlx_logging(false);
+    let mut connection = sea_orm::Database::connect(options).await.expect("connects");
+    let log = Arc::clone(&asked);
+    connection.set_metric_callback(move |info| log.lock().expect("lock").push(info.statement.clone()));
+    (Database::new(connection.clone(), connection), asked)
+}
+
+/// Alerts of every making: by events, by the time, held back, about purchases, seen, marked and sent by mail.
+async fn story(app: &TestApp, database: Database) {
+    let process = app.another_process_by(database).await;
+    let services = process.services();
+    let (team, system) = (&app.team, &Actor::System);
+    let buyer = Buyer::of(app);
+    set(&team.owner, json!({ "lowBalanceThreshold": "50" })).await;
+    app.top_up(100).await;
+    buyer.add_card("card_declined").await;
+    let rule = json!({ "enabled": true, "trigger": "20", "amount": "10", "consent": true });
+    buyer.accept("updateAutoTopUp", "autoTopUp { state }", rule).await;
+    let grant = json!({ "input": { "accountId": team.id(), "credits": "5", "description": "Gift",
+        "expiresAt": app.in_minutes(24 * 60), "idempotencyKey": "g" } });
+    let query = "mutation($input: GrantCreditsInput!) { grantCredits(input: $input) { userErrors { code } } }";
+    app.platform.query(query, grant).await.data();
+    let look = async || {
+        services
+            .alerts
+            .behind(ledgerbell::primitives::ids::AccountId::PLATFORM, 10)
+            .await
+            .expect("looks");
+        while services.alerts.notice(team.account.id).await.expect("looks") {}
+        services.alerts.look_at_due(10).await.expect("looks");
+        services.outbox.send_due(10).await.expect("sends");
+    };
+    for amount in ["-60", "-30", "-20", "90"] {
+        app.advance(Duration::from_mins(1));
+        let input =
+            json!({ "accountId": team.id(), "amount": amount, "description": "Test", "idempotencyKey": amount });
+        app.platform.accept("adjust_credits", input).await;
+        look().await;
+        app.settle().await;
+        look().await;
+    }
+    app.advance(Duration::from_hours(24));
+    look().await;
+    let (account, member) = (team.account.id, team.owner.member.id);
+    services.alerts.unread(system, account, member).await.expect("reads");
+    process.close().await;
+}
+
+/// Each statement once, of those that name one of the tables.
+fn statements(asked: &Asked) -> BTreeMap<String, Statement> {
+    let asked = asked.lock().expect("lock").clone();
+    let is_explained = |statement: &Statement| {
+        ["SELECT", "UPDATE", "DELETE"]
+            .iter()
+            .any(|verb| statement.sql.starts_with(verb))
+            && GROWING.iter().chain(&OTHERS).any(|table| statement.sql.contains(table))
+    };
+    let found = asked.into_iter().filter(is_explained);
+    let found: BTreeMap<_, _> = found.map(|statement| (statement.sql.clone(), statement)).collect();
+    for part in [
+        "FROM alert_due WHERE due_at",
+        "dedupe_key, facts",
+        "GROUP BY expires_at",
+        "FROM alert_edge",
+        "FROM delivery",
+    ] {
+        let is_there = found.keys().any(|sql| sql.contains(part));
+        assert!(
+            is_there,
+            "the story has made no statement with {part:?}: {:#?}",
+            found.keys()
+        );
+    }
+    found
+}
+
+async fn plan(database: &Database, statement: &Statement) -> Vec<String> {
+    let mut explained = statement.clone();
+    let is_sqlite = database.backend() == DbBackend::Sqlite;
+    explained.sql = format!(
+        "{} {}",
+        if is_sqlite { "EXPLAIN QUERY PLAN" } else { "EXPLAIN" },
+        statement.sql
+    );
+    database
+        .transaction(move |tx| {
+            let explained = explained.clone();
+            Box::pin(async move {
+                if !is_sqlite {
+                    tx.execute_unprepared("SET LOCAL enable_seqscan = off").await?;
+                }
+                let rows = tx.query_all_raw(explained).await?;
+                let column = if is_sqlite { 3 } else { 0 };
+                let steps = rows
+                    .iter()
+                    .map(|row| Ok::<_, Fault>(row.try_get_by_index::<String>(column)?));
+                steps.collect::<Result<Vec<_>, Fault>>()
+            })
+        })
+        .await
+        .expect("explains")
+}
+
+#[tokio::test]
+async fn whatever_grows_is_found_by_an_index() {
+    let app = TestApp::start().await;
+    let (database, asked) = listening(app.database_url()).await;
+    story(&app, database).await;
+    let (database, _) = listening(app.database_url()).await;
+    let mut complaints = Vec::new();
+    for (sql, statement) in statements(&asked) {
+        for step in plan(&database, &statement).await {
+            // What travels as a parameter is walked through, and little.
+            let is_parameter = ["json_each", "SCAN r", "CONSTANT ROW"]
+                .iter()
+                .any(|name| step.contains(name));
+            let walks = (step.starts_with("SCAN") || step.contains("Seq Scan")) && !is_parameter;
+            if walks || is_by_account_alone(&step) {
+                complaints.push(format!("{step}\n  {sql}"));
+            }
+        }
+    }
+    database.close().await.expect("closes");
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}
+
+/// Whether a step goes through all that an account has of something that grows: `SEARCH alert USING INDEX … (account_id=?)`. On Postgres
+/// a step's condition is told in a line of its own, without the table: it is SQLite that shows this, with the same indexes.
+fn is_by_account_alone(step: &str) -> bool {
+    let is_of_others = OTHERS.iter().chain(&FEW).any(|name| step.contains(name));
+    let grows = GROWING.iter().any(|table| step.contains(table));
+    step.ends_with("(account_id=?)") && grows && !is_of_others
+}

@@ -1,0 +1,355 @@
+//! What is told of top-ups, of the rule that buys by itself, and when alerts about the balance wait for it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{adjust, inbox, kinds, set};
+use crate::harness::TestApp;
+use crate::top_ups::Buyer;
+
+const UPDATE: &str = "mutation($input: UpdateAccountInput!) { updateAccount(input: $input) { userErrors { code } } }";
+
+/// An app whose rule buys 10 at 20 with this card, and has not been asked to yet: 100 are there.
+async fn with_rule<'a>(app: &'a TestApp, card: &str, cap: Option<&str>) -> Buyer<'a> {
+    let buyer = Buyer::of(app);
+    app.top_up(100).await;
+    buyer.add_card(card).await;
+    let mut input = json!({ "enabled": true, "trigger": "20", "amount": "10", "consent": true });
+    if let Some(cap) = cap {
+        input["monthlyCap"] = json!(cap);
+    }
+    buyer.accept("updateAutoTopUp", "autoTopUp { state }", input).await;
+    app.advance(Duration::from_mins(1));
+    work(app).await;
+    buyer
+}
+
+/// Lets the workers do what is to be done, and tells what that is worth.
+async fn work(app: &TestApp) {
+    app.settle().await;
+    app.notice().await;
+}
+
+/// The newest alert of a kind in the owner's inbox.
+async fn newest(app: &TestApp, kind: &str) -> Value {
+    let (alerts, _) = inbox(&app.team.owner.client).await;
+    let found = alerts.iter().find(|alert| alert["kind"] == kind);
+    found.unwrap_or_else(|| panic!("{kind} in {alerts:?}")).clone()
+}
+
+async fn count(app: &TestApp, kind: &str) -> usize {
+    kinds(&app.team.owner).await.iter().filter(|one| *one == kind).count()
+}
+
+#[tokio::test]
+async fn f26_a_failed_top_up_is_told_at_once_and_when_it_gives_up() {
+    let app = TestApp::start().await;
+    let buyer = with_rule(&app, "card_insufficient_funds", None).await;
+    adjust(&app, "-90").await;
+    work(&app).await;
+    let failed = newest(&app, "TOP_UP_FAILED").await;
+    assert_eq!(failed["action"]["nextStep"], "RETRY_TOP_UP");
+    let body = failed["body"].as_str().expect("a text");
+    assert!(body.contains("add funds") && !body.contains("INSUFFICIENT"), "{body}");
+    app.advance(Duration::from_hours(1));
+    work(&app).await;
+    assert_eq!(count(&app, "TOP_UP_FAILED").await, 1, "it is tried again by itself");
+    app.advance(Duration::from_hours(6));
+    work(&app).await;
+    assert_eq!(count(&app, "TOP_UP_FAILED").await, 2, "it has given up");
+    let paused = newest(&app, "AUTO_TOP_UP_PAUSED").await;
+    assert!(
+        paused["body"].as_str().is_some_and(|body| body.contains("three times")),
+        "{paused}"
+    );
+    assert_eq!(paused["action"]["nextStep"], "UPDATE_PAYMENT_METHOD");
+    for _ in 0..5 {
+        app.advance(Duration::from_hours(1));
+        work(&app).await;
+    }
+    assert_eq!(count(&app, "AUTO_TOP_UP_PAUSED").await, 1);
+    buyer.add_card("card_ok").await;
+    work(&app).await;
+    assert!(newest(&app, "AUTO_TOP_UP_PAUSED").await["resolvedAt"].is_string());
+    for alert in inbox(&app.team.owner.client).await.0 {
+        let is_over = alert["kind"] != "TOP_UP_FAILED" || alert["resolvedAt"].is_string();
+        assert!(
+            is_over,
+            "what a later one took the place of no longer needs anybody: {alert}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_to_do_about_a_failed_top_up_depends_on_why() {
+    let table = [
+        ("card_declined", "RETRY_TOP_UP", "Retry top-up", "ask it why"),
+        (
+            "card_expired",
+            "UPDATE_PAYMENT_METHOD",
+            "Update payment method",
+            "has expired",
+        ),
+        (
+            "card_blocked",
+            "UPDATE_PAYMENT_METHOD",
+            "Update payment method",
+            "no longer accepts",
+        ),
+    ];
+    let app = TestApp::start().await;
+    let buyer = Buyer::of(&app);
+    for (card, step, label, why) in table {
+        app.advance(Duration::from_secs(1));
+        buyer.buy_with(card, "10").await;
+        app.notice().await;
+        let failed = newest(&app, "TOP_UP_FAILED").await;
+        assert_eq!(
+            (&failed["action"]["nextStep"], &failed["action"]["label"]),
+            (&json!(step), &json!(label))
+        );
+        assert!(
+            failed["body"].as_str().is_some_and(|body| body.contains(why)),
+            "{failed}"
+        );
+    }
+    assert_eq!(
+        count(&app, "TOP_UP_FAILED").await,
+        3,
+        "one for each, though nobody tries again"
+    );
+    assert_eq!(count(&app, "AUTO_TOP_UP_PAUSED").await, 0, "there is no rule");
+    app.advance(Duration::from_secs(1));
+    let once = buyer.buy_with("card_declines_once", "10").await;
+    app.notice().await;
+    buyer.retry(&once["id"], "again").await;
+    work(&app).await;
+    assert!(
+        newest(&app, "TOP_UP_FAILED").await["resolvedAt"].is_string(),
+        "it was paid"
+    );
+}
+
+#[tokio::test]
+async fn f25_each_reason_for_a_pause_is_told_once_and_ends_with_it() {
+    for (card, reason) in [
+        ("card_expired", "refuses the card"),
+        ("card_authenticate", "wants the cardholder"),
+    ] {
+        let app = TestApp::start().await;
+        with_rule(&app, card, None).await;
+        adjust(&app, "-90").await;
+        work(&app).await;
+        let paused = newest(&app, "AUTO_TOP_UP_PAUSED").await;
+        assert!(
+            paused["body"].as_str().is_some_and(|body| body.contains(reason)),
+            "{paused}"
+        );
+        // Whatever else is changed meanwhile, it is the same pause.
+        let rename = json!({ "input": { "accountId": app.team.id(), "name": "Another name" } });
+        app.platform.query(UPDATE, rename).await.data();
+        work(&app).await;
+        assert_eq!(count(&app, "AUTO_TOP_UP_PAUSED").await, 1);
+    }
+    let app = TestApp::start().await;
+    let buyer = with_rule(&app, "card_ok", None).await;
+    let dearer = json!({ "input": { "accountId": app.team.id(), "creditPrice": "2" } });
+    app.platform.query(UPDATE, dearer).await.data();
+    adjust(&app, "-90").await;
+    work(&app).await;
+    let paused = newest(&app, "AUTO_TOP_UP_PAUSED").await;
+    assert!(
+        paused["body"]
+            .as_str()
+            .is_some_and(|body| body.contains("more than was agreed")),
+        "{paused}"
+    );
+    assert!(paused["resolvedAt"].is_null());
+    buyer
+        .accept("updateAutoTopUp", "autoTopUp { state }", json!({ "consent": true }))
+        .await;
+    work(&app).await;
+    assert!(newest(&app, "AUTO_TOP_UP_PAUSED").await["resolvedAt"].is_string());
+    // Money that goes back pauses for another reason: that is told, too.
+    app.advance(Duration::from_secs(1));
+    let paid = buyer.top_ups().await[0].clone();
+    assert_eq!(paid["status"], "SUCCEEDED");
+    let refund = json!({ "topUpId": paid["id"], "credits": "1", "reason": "Sorry", "idempotencyKey": "r" });
+    buyer.accept("refundTopUp", "topUp { id }", refund).await;
+    work(&app).await;
+    let paused = newest(&app, "AUTO_TOP_UP_PAUSED").await;
+    assert!(
+        paused["body"].as_str().is_some_and(|body| body.contains("went back")),
+        "{paused}"
+    );
+    assert_eq!(count(&app, "AUTO_TOP_UP_PAUSED").await, 2);
+    buyer.accept("resumeAutoTopUp", "autoTopUp { state }", json!({})).await;
+    work(&app).await;
+    assert!(newest(&app, "AUTO_TOP_UP_PAUSED").await["resolvedAt"].is_string());
+}
+
+#[tokio::test]
+async fn a_top_up_that_is_taken_back_is_told_once_and_a_part_of_it_too() {
+    let app = TestApp::start().await;
+    let buyer = Buyer::of(&app);
+    let paid = buyer.buy_with("card_ok", "10").await;
+    app.notice().await;
+    for (key, credits) in [("a", "4"), ("b", "6")] {
+        let refund = json!({ "topUpId": paid["id"], "credits": credits, "reason": "Sorry", "idempotencyKey": key });
+        buyer.accept("refundTopUp", "topUp { id }", refund).await;
+        work(&app).await;
+        assert_eq!(count(&app, "TOP_UP_REVERSED").await, 1);
+    }
+    let body = newest(&app, "TOP_UP_REVERSED").await["body"].clone();
+    assert!(body.as_str().is_some_and(|body| body.contains("4 credits")), "{body}");
+    assert_eq!(count(&app, "TOP_UP_SUCCEEDED").await, 1);
+}
+
+#[tokio::test]
+async fn a_dispute_that_is_won_ends_what_was_told_of_it() {
+    let app = TestApp::start().await;
+    let buyer = Buyer::of(&app);
+    let disputed = buyer.buy_with("card_disputed", "10").await;
+    app.notice().await;
+    assert!(newest(&app, "TOP_UP_REVERSED").await["resolvedAt"].is_null());
+    let object = disputed["attempts"][0]["gatewayReference"]
+        .as_str()
+        .expect("a reference");
+    assert!(app.gateway().close_dispute(object, true));
+    work(&app).await;
+    assert!(newest(&app, "TOP_UP_REVERSED").await["resolvedAt"].is_string());
+}
+
+#[tokio::test]
+async fn f27_the_cap_is_told_once_a_month_and_ends_with_the_month_or_another_cap() {
+    let app = TestApp::start().await;
+    let buyer = with_rule(&app, "card_ok", Some("25")).await;
+    // A gap of 30 takes four amounts: two fit.
+    adjust(&app, "-110").await;
+    work(&app).await;
+    let reached = newest(&app, "CAP_REACHED").await;
+    assert_eq!(reached["action"]["nextStep"], "RAISE_CAP");
+    let body = reached["body"].as_str().expect("a text");
+    assert!(body.contains("1 April 2026"), "when it is counted anew: {body}");
+    for _ in 0..4 {
+        app.advance(Duration::from_mins(5));
+        adjust(&app, "-1").await;
+        work(&app).await;
+    }
+    assert_eq!(count(&app, "CAP_REACHED").await, 1, "told once");
+    buyer
+        .accept(
+            "updateAutoTopUp",
+            "autoTopUp { state }",
+            json!({ "monthlyCap": "36", "consent": true }),
+        )
+        .await;
+    work(&app).await;
+    let (alerts, _) = inbox(&app.team.owner.client).await;
+    let caps: Vec<&Value> = alerts.iter().filter(|alert| alert["kind"] == "CAP_REACHED").collect();
+    assert_eq!(caps.len(), 2, "another cap, and still no room for all: {alerts:?}");
+    assert!(caps[0]["resolvedAt"].is_null() && caps[1]["resolvedAt"].is_string());
+    app.advance(Duration::from_hours(31 * 24));
+    work(&app).await;
+    let (alerts, _) = inbox(&app.team.owner.client).await;
+    let open = alerts
+        .iter()
+        .filter(|alert| alert["kind"] == "CAP_REACHED" && alert["resolvedAt"].is_null());
+    assert_eq!(open.count(), 0, "the month is over");
+}
+
+#[tokio::test]
+async fn alerts_about_the_balance_wait_for_the_rule_and_are_not_raised_when_it_buys() {
+    let app = TestApp::start().await;
+    with_rule(&app, "card_ok", None).await;
+    let begun = kinds(&app.team.owner).await;
+    adjust(&app, "-85").await;
+    assert_eq!(kinds(&app.team.owner).await, begun, "the rule is about to buy");
+    work(&app).await;
+    app.advance(Duration::from_mins(2));
+    work(&app).await;
+    assert_eq!(
+        kinds(&app.team.owner).await,
+        [["TOP_UP_SUCCEEDED".to_owned()].as_slice(), begun.as_slice()].concat(),
+        "it has bought"
+    );
+    // Nothing left at all waits, too.
+    app.advance(Duration::from_mins(1));
+    adjust(&app, "-60").await;
+    assert_eq!(kinds(&app.team.member).await, [""; 0]);
+    work(&app).await;
+    assert_eq!(kinds(&app.team.member).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn alerts_about_the_balance_are_raised_as_soon_as_the_top_up_fails() {
+    let app = TestApp::start().await;
+    with_rule(&app, "card_declined", None).await;
+    adjust(&app, "-100").await;
+    assert_eq!(
+        (
+            count(&app, "BALANCE_DEPLETED").await,
+            count(&app, "TOP_UP_FAILED").await
+        ),
+        (0, 0)
+    );
+    work(&app).await;
+    assert_eq!(
+        (
+            count(&app, "BALANCE_DEPLETED").await,
+            count(&app, "TOP_UP_FAILED").await
+        ),
+        (1, 1)
+    );
+    assert_eq!(kinds(&app.team.member).await, ["BALANCE_DEPLETED"]);
+}
+
+#[tokio::test]
+async fn alerts_about_the_balance_wait_a_minute_at_the_most_also_across_a_crash() {
+    let app = TestApp::start().await;
+    with_rule(&app, "card_hang", None).await;
+    set(&app.team.admin, json!({ "lowBalanceThreshold": "5" })).await;
+    adjust(&app, "-85").await;
+    work(&app).await;
+    app.advance(Duration::from_millis(58_999));
+    work(&app).await;
+    assert_eq!(
+        count(&app, "LOW_BALANCE").await,
+        0,
+        "nobody knows yet what became of it"
+    );
+    // Another process finds what this one has written down.
+    app.advance(Duration::from_secs(2));
+    let another = app.another_process(&[]).await;
+    assert_eq!(another.services().alerts.look_at_due(10).await, Ok(1));
+    another.close().await;
+    assert_eq!(count(&app, "LOW_BALANCE").await, 1, "the owner follows the trigger");
+    let admin = kinds(&app.team.admin).await;
+    assert!(
+        !admin.contains(&"LOW_BALANCE".to_owned()),
+        "15 are enough for the admin: {admin:?}"
+    );
+    assert_eq!(app.services().alerts.look_at_due(10).await, Ok(0));
+}
+
+#[tokio::test]
+async fn where_no_rule_works_nothing_waits() {
+    let app = TestApp::start().await;
+    let buyer = with_rule(&app, "card_ok", None).await;
+    adjust(&app, "-50").await;
+    // A paused rule buys nothing; its trigger is still where the admins want to be told.
+    let freeze = json!({ "accountId": app.team.id(), "reason": "Invoice" });
+    app.platform.accept("freeze_account", freeze).await;
+    adjust(&app, "-31").await;
+    assert_eq!(count(&app, "LOW_BALANCE").await, 1);
+    app.platform
+        .accept("unfreeze_account", json!({ "accountId": app.team.id() }))
+        .await;
+    buyer
+        .accept("updateAutoTopUp", "autoTopUp { state }", json!({ "enabled": false }))
+        .await;
+    app.notice().await;
+    let low = newest(&app, "LOW_BALANCE").await;
+    assert!(low["resolvedAt"].is_string(), "without a rule nobody watches: {low}");
+}

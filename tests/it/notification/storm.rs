@@ -1,0 +1,77 @@
+//! F54: a balance that swings about a threshold.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{adjust, deliveries, kinds, set, verify};
+use crate::harness::TestApp;
+
+/// Crossings in one hour.
+const CROSSINGS: usize = 1_000;
+
+/// What a member gets of a storm: each alert that can be seen in the inbox, and mail once an hour at the most. What was not sent can be
+/// seen, and why.
+#[tokio::test]
+async fn f54_a_thousand_crossings_in_an_hour_are_two_mails() {
+    let app = TestApp::start().await;
+    let owner = &app.team.owner;
+    verify(&app, owner).await;
+    set(owner, json!({ "lowBalanceThreshold": "50" })).await;
+    app.top_up(60).await;
+    app.notice().await;
+    for _ in 0..CROSSINGS / 2 {
+        adjust(&app, "-20").await;
+        adjust(&app, "20").await;
+        app.advance(Duration::from_secs(5));
+    }
+    let mails = app.mail().await;
+    let low = mails
+        .iter()
+        .filter(|mail| mail.contains("Subject: Credits are running low"));
+    assert_eq!(low.count(), 1, "the first one");
+    let seen = kinds(owner).await;
+    assert_eq!(seen.len(), 100, "as many as a page has");
+    assert!(
+        seen.iter()
+            .all(|kind| kind == "LOW_BALANCE" || kind == "BALANCE_RECOVERED")
+    );
+    for mail in deliveries(&app, owner)
+        .await
+        .iter()
+        .filter(|one| one["channel"] == "EMAIL")
+    {
+        let expected = match mail["alert"]["kind"].as_str() {
+            Some("LOW_BALANCE") => json!(["SUPPRESSED", "COOLDOWN"]),
+            _ => json!(["SUPPRESSED", "PREFERENCE_OFF"]),
+        };
+        assert_eq!(json!([mail["status"], mail["suppressedBecause"]]), expected);
+    }
+    // Within the margin it is neither crossed nor left behind.
+    let before = unread(&app).await;
+    adjust(&app, "-10").await;
+    for _ in 0..100 {
+        adjust(&app, "4").await;
+        adjust(&app, "-4").await;
+    }
+    assert_eq!(unread(&app).await, before + 1, "once, for it is low again");
+    // An hour later what is new is worth a mail.
+    app.advance(Duration::from_hours(1));
+    adjust(&app, "10").await;
+    adjust(&app, "-40").await;
+    let mails = app.mail().await;
+    let low = mails
+        .iter()
+        .filter(|mail| mail.contains("Subject: Credits are running low"));
+    assert_eq!(low.count(), 2);
+}
+
+async fn unread(app: &TestApp) -> i64 {
+    let answer = app
+        .team
+        .owner
+        .client
+        .query("{ account { alerts { unreadCount } } }", json!({}))
+        .await;
+    answer.at("/account/alerts/unreadCount").as_i64().expect("a number")
+}
