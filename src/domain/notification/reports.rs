@@ -63,7 +63,7 @@ struct About {
     account_id: AccountId,
     member_id: MemberId,
     /// None for a code.
-    delivery_id: Option<DeliveryId>,
+    delivery: Option<DeliveryId>,
 }
 
 impl MailReports {
@@ -115,13 +115,13 @@ impl MailReports {
                 Ok(mailed.map(|delivery| About {
                     account_id,
                     member_id: delivery.member_id,
-                    delivery_id: Some(delivery_id),
+                    delivery: Some(delivery_id),
                 }))
             }
             IdKind::Member => Ok(Some(About {
                 account_id,
                 member_id: MemberId::from_uuid(id.uuid),
-                delivery_id: None,
+                delivery: None,
             })),
             _ => Ok(None),
         }
@@ -135,7 +135,7 @@ async fn take_in(
     report: &Report,
 ) -> Result<TakenIn, Fault> {
     let account_id = about.account_id;
-    let mails = match about.delivery_id {
+    let mails = match about.delivery {
         Some(id) => store::mailed(tx, account_id, id).await?,
         None => Vec::new(),
     };
@@ -146,14 +146,14 @@ async fn take_in(
     if mails.iter().any(went_elsewhere) {
         return Ok(TakenIn::NotOurs);
     }
-    let has_arrived = match about.delivery_id {
+    let has_arrived = match about.delivery {
         Some(id) => store::has_arrived(tx, account_id, id).await?,
         None => false,
     };
     let kept = Kept {
         account_id,
         member_id: about.member_id,
-        delivery_id: about.delivery_id,
+        delivery_id: about.delivery,
         received_at: locked.now,
     };
     match store::keep_report(tx, &kept, report).await? {
