@@ -19,6 +19,7 @@ use crate::adapters::mailer::{FileMailer, InvalidSender, InvalidSmtpUrl, Sender,
 use crate::adapters::wording::{TemplateError, Templates};
 use crate::config::{AuthSettings, DocumentSettings, GatewayKind, LiveSettings, Settings};
 use crate::domain::Services;
+use crate::domain::backlog::Backlog;
 use crate::domain::database::Database;
 use crate::domain::event::{Bell, Events, Hub};
 use crate::domain::fault::Fault;
@@ -175,6 +176,7 @@ impl App {
             sign_in: SignIn::new(time(), handle(), api_keys.clone(), sign_in_settings),
             standing: Standing::new(time(), handle()),
             payment_methods: PaymentMethods::new(desk.clone()),
+            backlog: Backlog::new(handle()),
             troubleshooting: Troubleshooting::new((handle(), time()), ledger.clone(), rules.clone()),
             explaining: templates,
             forecasts: Forecasts::new(

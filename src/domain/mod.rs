@@ -67,6 +67,8 @@ pub struct Services {
     pub mail_reports: notification::MailReports,
     /// Puts alerts into words.
     pub wording: std::sync::Arc<dyn notification::Wording>,
+    /// What work is owed.
+    pub backlog: backlog::Backlog,
     /// What is wrong in accounts.
     pub troubleshooting: troubleshooting::Troubleshooting,
     /// Puts that into words.

@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 
 use super::Seats;
 use crate::domain::Services;
-use crate::domain::database::Waiting;
+use crate::domain::backlog::{Queue, Stuck};
 use crate::domain::fault::Fault;
 use crate::domain::top_up::TopUpFigures;
 use crate::primitives::clock::Timestamp;
@@ -68,17 +68,12 @@ impl Metrics {
     async fn read(&self) -> Result<String, Fault> {
         let services = &self.services;
         let top_ups = services.top_ups.figures().await?;
-        let mail = services.outbox.waiting().await?;
         let now = services.clock.now();
+        let (queues, stuck) = (services.backlog.queues(now).await?, services.backlog.stuck(now).await?);
         let mut registry = Registry::with_prefix("ledgerbell");
         self.add_process(&mut registry, now);
         add_top_ups(&mut registry, &top_ups, now);
-        add_waiting(
-            &mut registry,
-            ("mails", "Mails that wait to be sent, also for a time when they may be"),
-            &mail,
-            now,
-        );
+        add_backlog(&mut registry, &queues, stuck, now);
         let mut text = String::new();
         let written = encode(&mut text, &registry);
         written.map_err(|error| Fault::Internal(format!("figures cannot be written: {error}")))?;
@@ -136,7 +131,7 @@ impl Metrics {
     }
 }
 
-/// Purchases that are under way or wait, of all processes.
+/// Purchases that are under way, of all processes.
 fn add_top_ups(registry: &mut Registry, figures: &TopUpFigures, now: Timestamp) {
     let open = Family::<[(&'static str, &'static str); 1], Gauge>::default();
     for (status, count) in &figures.open {
@@ -147,33 +142,42 @@ fn add_top_ups(registry: &mut Registry, figures: &TopUpFigures, now: Timestamp) 
         "Top-ups of which something may still come by itself",
         open,
     );
-    let help = "Failed automatic top-ups that are tried again";
-    registry.register("top_ups_tried_again", help, ConstGauge::new(figures.tried_again));
-    for (named, waiting) in [
-        (
-            ("unknown_attempts", "Charges that the payment gateway has not answered"),
-            &figures.unknown,
-        ),
-        (
-            ("refunds", "Refunds that the payment gateway has not taken"),
-            &figures.refunds,
-        ),
-        (("webhooks", "Webhooks that are not dealt with"), &figures.webhooks),
-        (
-            ("parked_webhooks", "Webhooks that were given up until they are replayed"),
-            &figures.parked,
-        ),
-    ] {
-        add_waiting(registry, named, waiting, now);
-    }
+    let (help, unknown) = ("Charges that the payment gateway has not answered", &figures.unknown);
+    registry.register("unknown_attempts", help, ConstGauge::new(unknown.count));
+    let oldest = seconds(unknown.since.unwrap_or(now), now);
+    let help = "How long the oldest of them has not been answered";
+    registry.register_with_unit("unknown_attempts_age", help, Unit::Seconds, oldest);
 }
 
-/// How much of something waits, and how long the first of it has waited: 0 while nothing does.
-fn add_waiting(registry: &mut Registry, (name, help): (&str, &str), waiting: &Waiting, now: Timestamp) {
-    registry.register(format!("{name}_waiting"), help, ConstGauge::new(waiting.count));
-    let oldest = seconds(waiting.since.unwrap_or(now), now);
-    let name = format!("{name}_oldest_age");
-    registry.register_with_unit(name, format!("{help}: age of the oldest"), Unit::Seconds, oldest);
+/// What work is due and since when, by its queue, and what no worker will get done by itself; of all processes.
+fn add_backlog(registry: &mut Registry, queues: &[Queue], stuck: Stuck, now: Timestamp) {
+    let waiting = Family::<[(&'static str, &'static str); 1], Gauge>::default();
+    let lag = Family::<[(&'static str, &'static str); 1], Gauge>::default();
+    for queue in queues {
+        waiting.get_or_create(&[("queue", queue.name)]).set(queue.waiting);
+        lag.get_or_create(&[("queue", queue.name)]).set(queue.lag(now) / 1_000);
+    }
+    registry.register("work_due", "Work that is due, by its queue", waiting);
+    registry.register_with_unit("work_lag", "How long the oldest of it has been due", Unit::Seconds, lag);
+    for (name, help, count) in [
+        (
+            "parked_webhooks",
+            "Webhooks that were given up until they are replayed",
+            stuck.parked_webhooks,
+        ),
+        (
+            "unsettled_charges",
+            "Charges of which nobody has found out for a day what came of them",
+            stuck.unsettled_charges,
+        ),
+        (
+            "lost_mails",
+            "Mails whose sender has not been heard of",
+            stuck.lost_mails,
+        ),
+    ] {
+        registry.register(name, help, ConstGauge::new(count));
+    }
 }
 
 fn seconds(since: Timestamp, now: Timestamp) -> ConstGauge<i64> {

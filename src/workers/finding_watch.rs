@@ -33,8 +33,8 @@ impl FindingWatch {
     /// One round: accounts that a bell told of, accounts whose time has come, and those after `after` that are behind. Gives where
     /// to go on, the beginning after the end.
     pub async fn turn(&self, rung: Vec<AccountId>, after: AccountId) -> Result<AccountId, Fault> {
-        self.look(rung).await;
         let troubleshooting = &self.services.troubleshooting;
+        self.look(troubleshooting.followed(&rung).await?).await;
         self.look(troubleshooting.due(DUE).await?).await;
         let (behind, last) = troubleshooting.behind(after, ACCOUNTS).await?;
         self.look(behind).await;

@@ -10,7 +10,7 @@ use crate::adapters::key_set::HttpKeySet;
 use crate::adapters::mailer::{Sender, SmtpMailer};
 use crate::app;
 use crate::config::{DEMO_SECRET, GatewayKind, Mode, Secret, Settings};
-use crate::domain::backlog::{self, MOST_COUNTED, Queue};
+use crate::domain::backlog::{Backlog, MOST_COUNTED, Queue};
 use crate::domain::database::Database;
 use crate::domain::fault::Fault;
 use crate::domain::member::KeySetSource as _;
@@ -122,7 +122,7 @@ pub(super) async fn migrations(database: &Database) -> Check {
 
 /// Each kind of work that workers do: how much of it is due, and since when.
 pub(super) async fn work(database: &Database, now: Timestamp) -> Vec<Check> {
-    match tokio::time::timeout(super::PATIENCE, backlog::queues(database, now)).await {
+    match tokio::time::timeout(super::PATIENCE, Backlog::new(database.clone()).queues(now)).await {
         Ok(Ok(queues)) => queues.iter().map(|queue| lag(queue, now)).collect(),
         Ok(Err(fault)) => vec![fault_of("work", &fault, "see whether the database is healthy")],
         Err(_) => vec![gave_up("work")],
@@ -151,7 +151,7 @@ fn lag(queue: &Queue, now: Timestamp) -> Check {
 
 /// What no worker will get done by itself.
 pub(super) async fn stuck(database: &Database, now: Timestamp) -> Check {
-    let stuck = match backlog::stuck(database, now).await {
+    let stuck = match Backlog::new(database.clone()).stuck(now).await {
         Ok(stuck) => stuck,
         Err(fault) => return fault_of("stuck", &fault, "see whether the database is healthy"),
     };

@@ -1,6 +1,6 @@
 //! What work is owed, and since when: how operators see whether workers keep up.
 //!
-//! Called by the command `doctor`. Nothing here writes. Each row that owes work says when it is due, under an index of its own; a
+//! Called by the command `doctor` and by the figures for operators. Nothing here writes. Each row that owes work says when it is due, under an index of its own; a
 //! claim is a due time that was moved into the future, so one whose worker died is work that is due again.
 //!
 //! Invariant: each question is one statement that looks at [`MOST_COUNTED`] rows at the most, or at so many accounts.
@@ -46,17 +46,30 @@ pub struct Stuck {
     pub lost_mails: i64,
 }
 
-/// All kinds of work that are done later, with what of each is due at `now`.
-pub async fn queues(database: &Database, now: Timestamp) -> Result<Vec<Queue>, Fault> {
-    let mut queues = Vec::new();
-    for due in store::DUE {
-        queues.push(store::due(database, due, now).await?);
-    }
-    queues.push(store::unread_events(database).await?);
-    Ok(queues)
+/// The work that is owed. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Backlog {
+    database: Database,
 }
 
-/// What no worker will get done by itself.
-pub async fn stuck(database: &Database, now: Timestamp) -> Result<Stuck, Fault> {
-    store::stuck(database, now).await
+impl Backlog {
+    /// Of this database.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// All kinds of work that are done later, with what of each is due at `now`.
+    pub async fn queues(&self, now: Timestamp) -> Result<Vec<Queue>, Fault> {
+        let mut queues = Vec::new();
+        for due in store::DUE {
+            queues.push(store::due(&self.database, due, now).await?);
+        }
+        queues.push(store::unread_events(&self.database).await?);
+        Ok(queues)
+    }
+
+    /// What no worker will get done by itself.
+    pub async fn stuck(&self, now: Timestamp) -> Result<Stuck, Fault> {
+        store::stuck(&self.database, now).await
+    }
 }

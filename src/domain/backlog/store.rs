@@ -81,6 +81,20 @@ pub(super) const DUE: &[Due] = &[
         column: "next_attempt_at",
         condition: "status IN ('QUEUED', 'SENDING')",
     },
+    Due {
+        name: "reminders",
+        what: "accounts to be looked at for alerts that time brings",
+        table: "alert_due",
+        column: "due_at",
+        condition: "due_at > 0",
+    },
+    Due {
+        name: "findings",
+        what: "accounts to be looked at for what is wrong",
+        table: "troubleshooting_place",
+        column: "due_at",
+        condition: "due_at IS NOT NULL",
+    },
 ];
 
 async fn numbers<const N: usize>(

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::database::{Database, Waiting};
+use crate::domain::database::Database;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::Ledger;
 use crate::primitives::clock::{Clock, Timestamp};
@@ -59,11 +59,6 @@ impl Outbox {
             wording: post.wording,
             links: post.links,
         }
-    }
-
-    /// Mail of the whole installation that waits, and when the first of it is or was due.
-    pub async fn waiting(&self) -> Result<Waiting, Fault> {
-        store::waiting_mail(&self.database).await
     }
 
     /// Sends up to `limit` mails that are due. Gives how many were tried.

@@ -2,6 +2,7 @@
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 
+use crate::domain::database::bulk::{self, Columns, Kind, Rows};
 use crate::domain::database::select::Row;
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
@@ -84,6 +85,8 @@ async fn rows<const N: usize>(tx: &Transaction, sql: &str, values: [Value; N]) -
     Ok(tx.query_all_raw(statement).await?)
 }
 
+const ACCOUNTS: Columns = &[("account_id", Kind::BigInt)];
+
 /// How far an account was looked at, and what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
@@ -95,25 +98,61 @@ pub(super) struct Place {
     pub(super) due_at: Option<Timestamp>,
 }
 
-/// Number of the account's last event, and how far it was looked at. `None` when there is no such account.
+/// Has an account looked at from now on. Nothing is known of what was wrong before, so the first look tells of a change.
+pub(super) async fn follow(database: &Database, account_id: AccountId) -> Result<(), Fault> {
+    if place(database.read(), account_id).await?.is_some() {
+        return Ok(());
+    }
+    let insert = move |tx: &Transaction| {
+        let sql = "INSERT INTO troubleshooting_place (account_id, sequence, fingerprint) \
+                   SELECT account_id, 0, $2 FROM account_state WHERE account_id = $1 ON CONFLICT (account_id) DO NOTHING";
+        let values: [Value; 2] = [account_id.number().into(), Vec::<u8>::new().into()];
+        Statement::from_sql_and_values(tx.get_database_backend(), sql, values)
+    };
+    database
+        .transaction(move |tx| {
+            Box::pin(async move {
+                tx.execute_raw(insert(tx)).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// Of these accounts, those that are followed.
+pub(super) async fn followed(database: &Database, accounts: &[AccountId]) -> Result<Vec<AccountId>, Fault> {
+    let mut rows = Rows::new(ACCOUNTS);
+    for account_id in accounts {
+        rows.push([account_id.number().into()]);
+    }
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let backend = database.backend();
+    let probe = bulk::probe(backend, "troubleshooting_place", "");
+    let sql = format!("SELECT t.account_id FROM {} {probe}", rows.relation(backend, 1));
+    let rows = database.read().query_all_raw(rows.statement(backend, sql)).await?;
+    rows.iter()
+        .map(|row| Ok(AccountId::from_number(row.try_get("", "account_id")?)))
+        .collect()
+}
+
+/// Number of the account's last event, and how far it was looked at. `None` when nobody has ever followed it.
 pub(super) async fn place(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
 ) -> Result<Option<(i64, Place)>, Fault> {
     let sql = "SELECT s.event_sequence, p.sequence, p.fingerprint, p.due_at FROM account_state s \
-               LEFT JOIN troubleshooting_place p ON p.account_id = s.account_id WHERE s.account_id = $1";
+               JOIN troubleshooting_place p ON p.account_id = s.account_id WHERE s.account_id = $1";
     let values = [account_id.number().into()];
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
     let Some(row) = connection.query_one_raw(statement).await? else {
         return Ok(None);
     };
-    let place = match row.try_get::<Option<i64>>("", "sequence")? {
-        None => Place::first(),
-        Some(sequence) => Place {
-            sequence,
-            fingerprint: row.try_get("", "fingerprint")?,
-            due_at: row.try_get::<Option<i64>>("", "due_at")?.map(Timestamp::from_millis),
-        },
+    let place = Place {
+        sequence: row.try_get("", "sequence")?,
+        fingerprint: row.try_get("", "fingerprint")?,
+        due_at: row.try_get::<Option<i64>>("", "due_at")?.map(Timestamp::from_millis),
     };
     Ok(Some((row.try_get("", "event_sequence")?, place)))
 }
@@ -145,16 +184,16 @@ pub(super) async fn due(database: &Database, now: Timestamp, limit: u32) -> Resu
         .collect()
 }
 
-/// Of up to `limit` accounts after `after`: those whose events have not all been looked at, and the last account seen. `None` at the
+/// Of up to `limit` followed accounts after `after`: those whose events have not all been looked at, and the last account seen. `None` at the
 /// end of the accounts.
 pub(super) async fn behind(
     database: &Database,
     after: AccountId,
     limit: u32,
 ) -> Result<(Vec<AccountId>, Option<AccountId>), Fault> {
-    let sql = "SELECT s.account_id, s.event_sequence > COALESCE(p.sequence, 0) AS is_behind FROM account_state s \
-               LEFT JOIN troubleshooting_place p ON p.account_id = s.account_id \
-               WHERE s.account_id > $1 ORDER BY s.account_id LIMIT $2";
+    let sql = "SELECT p.account_id, s.event_sequence > p.sequence AS is_behind FROM troubleshooting_place p \
+               JOIN account_state s ON s.account_id = p.account_id \
+               WHERE p.account_id > $1 ORDER BY p.account_id LIMIT $2";
     let values = [Value::from(after.number()), i64::from(limit).into()];
     let statement = Statement::from_sql_and_values(database.backend(), sql, values);
     let rows = database.read().query_all_raw(statement).await?;

@@ -3,7 +3,8 @@
 //! What is wrong follows from the rows of an account and from time, and nobody writes it down when it changes. So an account is
 //! looked at again when it has new events, and when an instant comes that a rule waits for; what was found then is kept as a
 //! fingerprint. Where it differs, an event says so, in the transaction that keeps the new one. That event is numbered and kept
-//! like all others, so it is replayed to whoever was away, once. An account in which nothing happens is not looked at.
+//! like all others, so it is replayed to whoever was away, once. An account in which nothing happens is not looked at, nor one that
+//! nobody has ever followed for this: a look is some twenty statements, and most accounts' postings concern nobody's help page.
 //!
 //! The first look locks nothing. Only where it finds a difference the account is locked and looked at again.
 
@@ -15,7 +16,6 @@ use crate::domain::fault::Fault;
 use crate::domain::ledger::LockedAccount;
 use crate::domain::top_up::AutoTopUps;
 use crate::primitives::actor::AccessError;
-use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
 
 use super::model::Snapshot;
@@ -52,6 +52,17 @@ impl MayFault for LookError {
 }
 
 impl Troubleshooting {
+    /// Has an account looked at from now on, for somebody who wants to be told. What was wrong until then is not known: the first
+    /// change that is told of is that somebody looks.
+    pub async fn follow(&self, account_id: AccountId) -> Result<(), Fault> {
+        store::follow(&self.database, account_id).await
+    }
+
+    /// Of these accounts, those that somebody has followed.
+    pub async fn followed(&self, accounts: &[AccountId]) -> Result<Vec<AccountId>, Fault> {
+        store::followed(&self.database, accounts).await
+    }
+
     /// Of up to `limit` accounts after `after`: those that have events nobody has looked at yet, and where to go on. For what was
     /// not told by a bell.
     pub async fn behind(&self, after: AccountId, limit: u32) -> Result<(Vec<AccountId>, Option<AccountId>), Fault> {
@@ -115,16 +126,5 @@ fn seen(snapshot: &Snapshot) -> Place {
         sequence: snapshot.account.event_sequence,
         fingerprint: rules::fingerprint(&rules::find(snapshot)),
         due_at: rules::next_change(snapshot),
-    }
-}
-
-impl Place {
-    /// Of an account that was never looked at: nothing was known to be wrong.
-    pub(super) fn first() -> Self {
-        Self {
-            sequence: 0,
-            fingerprint: rules::fingerprint(&[]),
-            due_at: None::<Timestamp>,
-        }
     }
 }

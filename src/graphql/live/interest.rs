@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::domain::Services;
 use crate::domain::event::{Event, EventKind};
-use crate::domain::fault::QueryError;
+use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::CreditLogFilter;
 use crate::primitives::actor::Actor;
 use crate::primitives::ids::{AccountId, AlertId, MemberId, SessionId, TopUpId};
@@ -133,6 +133,18 @@ impl Interest {
     pub(in crate::graphql) fn concerns_as(&self, topics: Topics, event: &Event) -> bool {
         self.topics_of(event).meets(topics)
     }
+}
+
+/// Whoever wants to be told of what is wrong has it looked at from then on.
+pub(super) async fn follow_findings(
+    services: &Services,
+    account_id: AccountId,
+    interest: &Interest,
+) -> Result<(), Fault> {
+    if interest.topics.meets(Topics::TROUBLESHOOTING) {
+        services.troubleshooting.follow(account_id).await?;
+    }
+    Ok(())
 }
 
 /// Which of the alerts that events are about are in the inbox of interest.

@@ -31,6 +31,7 @@ use super::guard::Operation as Checked;
 use super::loaders::Loaders;
 use crate::domain::event::LiveCursor;
 use follower::Follower;
+use interest::follow_findings;
 use operation::Operation;
 
 pub(super) use audience::Audiences;
@@ -114,6 +115,9 @@ impl Schema {
             let refused = |error| Box::new(refused_request(ErrorCode::BadRequest, format!("Last-Event-ID {error}")));
             plan.after = Some(after.map_err(refused)?);
         }
+        follow_findings(services, plan.account_id, &plan.interest)
+            .await
+            .map_err(fault)?;
         let listening = services
             .events
             .listen(plan.account_id, plan.after, caller.actor.member_id())

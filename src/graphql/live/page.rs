@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::interest::{Interest, in_inbox};
+use super::interest::{Interest, follow_findings, in_inbox};
 use super::payload::LiveSignal;
 use super::stage::{Moment, decode};
 use crate::domain::event::{Event, EventPage};
@@ -34,6 +34,7 @@ pub(in crate::graphql) async fn event_page(
     let after = after.map(|text| decode(account_id, text)).transpose()?;
     let request = PageRequest::new(first, after, None, None);
     let request = request.map_err(|error| ApiError::BadRequest(error.to_string()))?;
+    follow_findings(&scope.services, account_id, &interest).await?;
     let events = &scope.services.events;
     let viewer = scope.actor().member_id();
     let page = events.page(account_id, request.after, viewer, MOST_LOOKED_AT).await?;

@@ -38,7 +38,7 @@ pub(crate) enum LiveTopic {
 }
 
 impl LiveTopic {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::CreditEntries,
         Self::Balance,
         Self::TopUps,

@@ -18,9 +18,7 @@ pub(super) use deliveries::{
     inbox_keyset, inbox_mark, insert_deliveries, mark, marked_in, marks, raised_at, unread,
 };
 pub(super) use due::{StandingAlert, due, due_accounts, save_due, standing};
-pub(super) use outbox::{
-    Addressee, Claimed, Ended, addressee, claim, end_attempts, give_back, is_mail_due, requeue, waiting_mail,
-};
+pub(super) use outbox::{Addressee, Claimed, Ended, addressee, claim, end_attempts, give_back, is_mail_due, requeue};
 pub(super) use people::{Recipient, last_mails, recipients};
 pub(super) use places::{Glance, behind, glances, move_places, place, save_place};
 pub(super) use reach::{reached, unsent};

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, Statement, Value};
 
 use super::unreadable;
-use crate::domain::database::{Database, Transaction, Waiting};
+use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, MemberId};
@@ -24,13 +24,6 @@ pub(in super::super) struct Claimed {
     pub(in super::super) has_ended: bool,
     /// When it was due.
     pub(in super::super) due: Timestamp,
-}
-
-/// Mail that waits to be sent, by when it is due.
-pub(in super::super) async fn waiting_mail(database: &Database) -> Result<Waiting, Fault> {
-    let rows =
-        "SELECT next_attempt_at AS since FROM delivery WHERE status IN ('QUEUED', 'SENDING') AND next_attempt_at > 0";
-    database.waiting(rows).await
 }
 
 /// Whether any mail is due: asked before a transaction is begun that would only find out that none is.

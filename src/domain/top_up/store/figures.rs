@@ -11,20 +11,12 @@ use crate::domain::top_up::model::TopUpStatus;
 
 const UNKNOWN: &str =
     "SELECT COALESCE(unknown_since, created_at) AS since FROM top_up_attempt WHERE due_at > 0 AND outcome = 'UNKNOWN'";
-const TRIED_AGAIN: &str = "SELECT next_attempt_at AS since FROM top_up WHERE next_attempt_at > 0";
-const REFUNDS: &str = "SELECT created_at AS since FROM top_up_refund WHERE due_at > 0";
-const WEBHOOKS: &str = "SELECT received_at AS since FROM webhook_inbox WHERE due_at > 0";
-const PARKED: &str = "SELECT received_at AS since FROM webhook_inbox WHERE status = 'PARKED' AND received_at > 0";
 
 /// Reads the figures.
 pub(in super::super) async fn figures(database: &Database) -> Result<TopUpFigures, Fault> {
     Ok(TopUpFigures {
         open: open(database).await?,
         unknown: database.waiting(UNKNOWN).await?,
-        tried_again: database.waiting(TRIED_AGAIN).await?.count,
-        refunds: database.waiting(REFUNDS).await?,
-        webhooks: database.waiting(WEBHOOKS).await?,
-        parked: database.waiting(PARKED).await?,
     })
 }
 
