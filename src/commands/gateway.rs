@@ -26,7 +26,7 @@ pub(super) struct Gateway {
     /// Where it listens.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:12111")]
     api: SocketAddr,
-    /// Where it sends webhooks, such as http://127.0.0.1:8080/webhooks/stripe.
+    /// Where it sends webhooks, such as `http://127.0.0.1:8080/webhooks/stripe`.
     #[arg(long, value_name = "URL")]
     webhooks: Option<String>,
     /// Print one line of JSON when ready, and nothing else: url, secretKey, publishableKey, webhookSecret.

@@ -21,7 +21,7 @@ const LARGEST_BODY: usize = 64 * 1_024;
 /// How long a form may take to come.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// So long whoever is never answered is kept waiting, at the most: longer than clients wait.
-const SILENCE: Duration = Duration::from_secs(120);
+const SILENCE: Duration = Duration::from_mins(2);
 
 /// A request to the gateway.
 #[derive(Clone, Debug)]

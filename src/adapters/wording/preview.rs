@@ -73,9 +73,15 @@ fn example(kind: AlertKind) -> Alert {
     };
     let reason = match kind {
         AlertKind::ContactBouncing => "550 5.1.1 no such user here",
-        AlertKind::AutoTopUpPaused => "The card was declined three times.",
         _ => "Invoice 2026-17 is not paid.",
     };
+    let code = match kind {
+        AlertKind::TopUpFailed => Some("INSUFFICIENT_FUNDS"),
+        AlertKind::AutoTopUpPaused => Some("REPEATED_DECLINES"),
+        AlertKind::CapReached => Some("CAP_REACHED"),
+        _ => None,
+    };
+    let name = if kind == AlertKind::CardExpiring { "4242" } else { NAME };
     Alert {
         id: AlertId::from_uuid(uuid::Uuid::nil()),
         account_id: AccountId::PLATFORM,
@@ -86,7 +92,8 @@ fn example(kind: AlertKind) -> Alert {
             credits: Some(12_345_500),
             title: Some("Coaching with Grace".to_owned()),
             reason: Some(reason.to_owned()),
-            name: Some(NAME.to_owned()),
+            code: code.map(str::to_owned),
+            name: Some(name.to_owned()),
             at: Some(AT),
         },
         entry_id: None,

@@ -15,7 +15,7 @@ use crate::domain::ledger::model::{AccountHeader, AccountStatus};
 use crate::primitives::actor::{AccessError, Actor, Cause, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, MemberId, PaymentMethodId, TopUpDecisionId, TopUpId};
-use crate::primitives::money::Money;
+use crate::primitives::money::{Currency, Money};
 use crate::primitives::page::{Page, PageRequest};
 
 use super::desk::{Desk, Turn};

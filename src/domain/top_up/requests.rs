@@ -18,6 +18,7 @@ use super::model::{
     CancelRefusal, MAX_DECLINES, NewPurchase, PaymentMethod, Purchase, RetryFacts, RetryRefusal, TopUp, TopUpOrigin,
 };
 use super::store;
+use super::terms::AccountTerms;
 
 /// So far back declines of a card count.
 pub(super) const DECLINES_SINCE: i64 = 30 * 24 * 60 * 60 * 1_000;
@@ -119,18 +120,33 @@ impl TopUps {
             message,
         };
         let terms = store::account_terms(self.desk.database.read(), account_id).await?;
-        if !credits.is_positive() || credits > Credits::MAX {
-            return Err(invalid(format!("must be above 0 and at most {}", Credits::MAX)));
-        }
-        let price = terms.price_of(credits);
         let least = self.desk.gateway.minimum(terms.currency);
         Ok(TopUpQuote {
-            price: price.ok_or_else(|| invalid("cost more than can be charged".to_owned()))?,
+            price: price(&terms, credits, least).map_err(invalid)?,
             minimum: fewest(least, |credits| terms.price_of(credits)),
             maximum: Credits::MAX,
             step: Credits::from_units(1),
         })
     }
+}
+
+/// What so many credits cost, or why they cannot be bought: the same when it is asked before and when they are.
+fn price(terms: &AccountTerms, credits: Credits, least_minor: i64) -> Result<Money, String> {
+    if !credits.is_positive() || credits > Credits::MAX {
+        return Err(format!("must be above 0 and at most {}", Credits::MAX));
+    }
+    let price = terms.price_of(credits);
+    let price = price.ok_or_else(|| "cost more than can be charged".to_owned())?;
+    if price.minor >= least_minor {
+        return Ok(price);
+    }
+    let least = terms.money(least_minor);
+    let fewest = fewest(least_minor, |credits| terms.price_of(credits));
+    Err(format!(
+        "cost less than {} {}, the least that is charged: buy at least {fewest}",
+        least.to_decimal(),
+        least.currency
+    ))
 }
 
 /// The fewest credits that cost at least so much.
@@ -247,21 +263,9 @@ async fn create(turn: &mut Turn<'_>, actor: &Actor, new: &NewTopUp) -> Result<An
     if turn.locked.header.status != AccountStatus::Active {
         return Err(turn.halted());
     }
-    if !new.credits.is_positive() || new.credits > Credits::MAX {
-        return Err(invalid_credits(format!("must be above 0 and at most {}", Credits::MAX)));
-    }
     let terms = store::account_terms(turn.tx, turn.account_id).await?;
-    let price = terms.price_of(new.credits);
-    let price = price.ok_or_else(|| invalid_credits("cost more than can be charged".to_owned()))?;
-    if price.minor < turn.minimum(terms.currency) {
-        let least = terms.money(turn.minimum(terms.currency));
-        let message = format!(
-            "cost less than {} {}, the least that is charged",
-            least.to_decimal(),
-            least.currency
-        );
-        return Err(invalid_credits(message));
-    }
+    let least = turn.minimum(terms.currency);
+    let price = price(&terms, new.credits, least).map_err(invalid_credits)?;
     let cards = store::payment_methods(turn.tx, turn.account_id).await?;
     let card = choose_card(&cards, new.payment_method_id, None)?.ok_or(TopUpError::CardMissing)?;
     if !card.may_be_charged_by_hand() {

@@ -1,4 +1,4 @@
-//! The client of Stripe against somebody else's stand-in: PyPI `localstripe`, which `scripts/localstripe.sh` starts.
+//! The client of Stripe against somebody else's stand-in, `localstripe` for Python, which `scripts/localstripe.sh` starts.
 //!
 //! What it can do of the contract is here: customers, setups, cards and their refusal, objects that are made and canceled unconfirmed,
 //! refunds, messages. What it cannot do, and where that is run instead (`stripe_over_http`): it ignores idempotency keys, so that nothing

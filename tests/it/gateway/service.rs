@@ -121,7 +121,7 @@ async fn f05_f15_lost_answers_and_messages_charge_nobody_twice_and_lose_nothing(
         made.push(Buyer::of(&shop.app).create("10", key).await);
     }
     shop.app.settle().await;
-    shop.advance(Duration::from_secs(120));
+    shop.advance(Duration::from_mins(2));
     shop.settle().await;
     for id in &made {
         assert_eq!(Buyer::of(&shop.app).top_up(&id["id"]).await["status"], "SUCCEEDED");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ledgerbell::domain::member::NewAccount;
 use ledgerbell::primitives::actor::Actor;
+use ledgerbell::primitives::credits::Credits;
 use ledgerbell::primitives::money::CreditPrice;
 use serde_json::{Value, json};
 
@@ -92,7 +93,15 @@ async fn prices_are_what_cards_are_charged_in_every_currency() {
             answer,
             &json!({ "price": { "amount": quoted, "currency": code }, "minimum": minimum })
         );
-        let too_few = json!({ "credits": minimum.parse::<f64>().map(|least| format!("{:.4}", least - 0.0001)).expect("a number"), "idempotencyKey": "few" });
+        let least: Credits = minimum.parse().expect("credits");
+        let too_few = Credits::from_units(least.units() - 1).to_string();
+        let answer = client.query(quote, json!({ "credits": too_few })).await;
+        let message = answer.body["errors"][0]["message"].as_str().expect("words");
+        assert!(
+            message.contains(&format!("the least that is charged: buy at least {minimum}")),
+            "{message}"
+        );
+        let too_few = json!({ "credits": too_few, "idempotencyKey": "few" });
         buyer.add_card("card_ok").await;
         let (refused, payload) = buyer.refuse("createTopUp", "topUp { id }", too_few).await;
         assert_eq!(refused, "VALIDATION", "{code}: {payload}");

@@ -11,6 +11,7 @@ mod cards;
 mod chaos;
 mod delivery;
 pub mod dialect;
+mod intent;
 mod objects;
 mod state;
 
@@ -27,7 +28,8 @@ use crate::primitives::money::{Currency, Money};
 
 use super::webhook;
 use chaos::{Dice, Trouble};
-use state::{ConfirmWith, Confirmed, Customer, Dispute, State};
+use intent::Dispute;
+use state::{ConfirmWith, Confirmed, Customer, Refunded, State};
 
 pub use chaos::Chaos;
 pub use delivery::Courier;
@@ -143,7 +145,8 @@ impl SimulatedGateway {
     pub fn refund_directly(&self, charge_id: &str, amount_minor: i64) -> bool {
         self.change(|state, now| {
             let key = state.next_id("key");
-            state.refund(charge_id, &key, amount_minor, now).flatten().is_some()
+            let refunded = state.refund(charge_id, &key, amount_minor, now);
+            matches!(refunded, Some(Refunded::Made(_)))
         })
     }
 
@@ -368,8 +371,8 @@ impl PaymentGateway for SimulatedGateway {
         self.call(
             move |state, now| match state.refund(&charge_id, &key, amount.minor, now) {
                 None => Err(GatewayError::NotFound),
-                Some(None) => Err(refused(FailureCode::AmountInvalid, "more than was charged")),
-                Some(Some(_)) => Ok(()),
+                Some(Refunded::TooMuch) => Err(refused(FailureCode::AmountInvalid, "more than was charged")),
+                Some(Refunded::Made(_)) => Ok(()),
             },
         )
     }

@@ -5,14 +5,15 @@ use serde_json::{Map, Value, json};
 use crate::primitives::clock::Timestamp;
 
 use super::cards::KeptCard;
-use super::state::{Customer, Dispute, Intent, IntentStatus, Refund, Setup, State};
+use super::intent::{Dispute, Intent, IntentStatus, Refund};
+use super::state::{Customer, Setup, State};
 
 fn seconds(millis: i64) -> i64 {
     millis / 1_000
 }
 
 /// A list, or a page of one.
-pub(super) fn list(path: &str, data: Vec<Value>, has_more: bool) -> Value {
+pub(super) fn list(path: &str, data: &[Value], has_more: bool) -> Value {
     json!({ "object": "list", "url": path, "has_more": has_more, "data": data })
 }
 
@@ -233,8 +234,8 @@ fn named(state: &State, object: &Map<String, Value>, field: &str) -> Option<Valu
         ("charge", "refunds") => {
             let all = refunds(of_intent(text("payment_intent")?)?);
             let path = format!("/v1/charges/{}/refunds", text("id")?);
-            let has_more = all.len() > IN_CHARGE;
-            Some(list(&path, all.into_iter().take(IN_CHARGE).collect(), has_more))
+            let shown = all.get(..IN_CHARGE).unwrap_or(&all);
+            Some(list(&path, shown, all.len() > IN_CHARGE))
         }
         ("charge", "dispute") => id.and_then(|_| Some(dispute(state, of_intent(text("payment_intent")?)?))),
         (_, "payment_method") => id.and_then(|id| Some(payment_method(id, state.cards.get(id)?))),

@@ -1,87 +1,22 @@
 //! What the simulated gateway remembers: customers, cards, intents to pay, refunds, and what it still has to tell.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::domain::top_up::gateway::{Card, Charge, ChargeFailure, ChargeStatus, DisputeStatus, NewCharge};
+use crate::domain::top_up::gateway::{Card, NewCharge};
 use crate::primitives::clock::Timestamp;
 
 use super::cards::{Behaviour, KeptCard, Reason};
 use super::dialect::Remembered;
+use super::intent::{Dispute, Intent, IntentStatus, Refund};
 use super::objects;
 
 /// When a slow card answers.
 const SLOW: i64 = 5_000;
 /// When a card that fails late does, and a refund that does.
 const LATE: i64 = 60_000;
-
-/// Whether an intent is paid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum IntentStatus {
-    Unconfirmed,
-    Processing,
-    RequiresAction,
-    Succeeded,
-    Canceled,
-}
-
-/// An intent to pay, which is paid once at the most.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Intent {
-    pub(super) id: String,
-    pub(super) reference: Option<String>,
-    /// What whoever made it over HTTP wrote beside it.
-    #[serde(default)]
-    pub(super) metadata: BTreeMap<String, String>,
-    pub(super) customer_id: Option<String>,
-    pub(super) card_id: Option<String>,
-    pub(super) amount_minor: i64,
-    pub(super) currency: String,
-    pub(super) status: IntentStatus,
-    /// The last failed try: why, and its charge.
-    pub(super) failure: Option<(Reason, String)>,
-    /// The charge that succeeded.
-    pub(super) paid_by: Option<String>,
-    #[serde(default)]
-    pub(super) refunds: Vec<Refund>,
-    pub(super) dispute: Option<Dispute>,
-    /// What the dispute is about: what had not gone back when it was opened.
-    #[serde(default)]
-    pub(super) disputed_minor: i64,
-    /// Where the customer goes after having confirmed.
-    #[serde(default)]
-    pub(super) return_url: Option<String>,
-    pub(super) confirm_keys: BTreeSet<String>,
-    /// When something happens to it by itself.
-    pub(super) pays_at: Option<i64>,
-    pub(super) fails_at: Option<i64>,
-    pub(super) created_at: i64,
-    /// Successful charges. More than one would be a double charge.
-    pub(super) charges: u32,
-}
-
-/// Money of an intent that went back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Refund {
-    pub(super) id: String,
-    pub(super) key: String,
-    pub(super) amount_minor: i64,
-    /// It came back: the customer's bank did not take it.
-    pub(super) has_failed: bool,
-    /// When that will happen.
-    pub(super) fails_at: Option<i64>,
-    pub(super) created_at: i64,
-}
-
-/// A dispute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) enum Dispute {
-    Open,
-    Lost,
-    Won,
-}
 
 /// A card that is being set up in a browser.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -141,6 +76,15 @@ pub(super) enum Confirmed {
     Broken,
     /// It happened, and the connection is lost.
     Lost,
+}
+
+/// What becomes of money that is to be given back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refunded {
+    /// It is, by the refund of this id.
+    Made(String),
+    /// There is not so much.
+    TooMuch,
 }
 
 /// What a confirmation is made with.
@@ -337,15 +281,15 @@ impl State {
         Some(())
     }
 
-    /// Gives money back, once for a key: the refund's id, or nothing where that is more than there is.
-    pub(super) fn refund(&mut self, id: &str, key: &str, amount_minor: i64, now: Timestamp) -> Option<Option<String>> {
+    /// Gives money back, once for a key.
+    pub(super) fn refund(&mut self, id: &str, key: &str, amount_minor: i64, now: Timestamp) -> Option<Refunded> {
         let refund_id = self.next_id("re");
         let intent = self.intents.get_mut(id)?;
         if let Some(known) = intent.refunds.iter().find(|refund| refund.key == key) {
-            return Some(Some(known.id.clone()));
+            return Some(Refunded::Made(known.id.clone()));
         }
         if intent.status != IntentStatus::Succeeded || amount_minor <= 0 || amount_minor > intent.left_minor() {
-            return Some(None);
+            return Some(Refunded::TooMuch);
         }
         let card = intent.card_id.as_ref().and_then(|card_id| self.cards.get(card_id));
         let fails = card.is_some_and(|card| card.behaviour == Behaviour::RefundFails);
@@ -362,7 +306,7 @@ impl State {
         self.tell("refund.created", id, now, |state, intent| {
             objects::refund(state, intent, &made)
         });
-        Some(Some(refund_id))
+        Some(Refunded::Made(refund_id))
     }
 
     /// The customer's bank does not take a refund, and the money comes back. Tells whether there was one.
@@ -451,93 +395,5 @@ impl State {
             kind: kind.to_owned(),
             body: body.to_string(),
         });
-    }
-}
-
-impl IntentStatus {
-    /// As the port has it.
-    pub(super) fn shown(self) -> ChargeStatus {
-        match self {
-            Self::Unconfirmed => ChargeStatus::Unconfirmed,
-            Self::Processing => ChargeStatus::Processing,
-            Self::RequiresAction => ChargeStatus::RequiresAction,
-            Self::Succeeded => ChargeStatus::Succeeded,
-            Self::Canceled => ChargeStatus::Canceled,
-        }
-    }
-}
-
-impl Intent {
-    /// One that has no id yet.
-    pub(super) fn new(amount_minor: i64, currency: &str, now: Timestamp) -> Self {
-        Self {
-            id: String::new(),
-            reference: None,
-            metadata: BTreeMap::new(),
-            customer_id: None,
-            card_id: None,
-            amount_minor,
-            currency: currency.to_lowercase(),
-            status: IntentStatus::Unconfirmed,
-            failure: None,
-            paid_by: None,
-            refunds: Vec::new(),
-            dispute: None,
-            disputed_minor: 0,
-            return_url: None,
-            confirm_keys: BTreeSet::new(),
-            pays_at: None,
-            fails_at: None,
-            created_at: now.millis(),
-            charges: 0,
-        }
-    }
-
-    /// Whether it may still be confirmed, or canceled.
-    pub(super) fn is_open(&self) -> bool {
-        matches!(self.status, IntentStatus::Unconfirmed | IntentStatus::RequiresAction)
-    }
-
-    /// What went back, and what of that came back.
-    pub(super) fn returned_minor(&self) -> (i64, i64) {
-        let failed = self.refunds.iter().filter(|refund| refund.has_failed);
-        let all = self.refunds.iter().map(|refund| refund.amount_minor).sum();
-        (all, failed.map(|refund| refund.amount_minor).sum())
-    }
-
-    /// What has not gone back.
-    pub(super) fn left_minor(&self) -> i64 {
-        let (returned, came_back) = self.returned_minor();
-        self.amount_minor - returned + came_back
-    }
-
-    pub(super) fn dispute_status(&self) -> Option<DisputeStatus> {
-        self.dispute.map(|dispute| match dispute {
-            Dispute::Open => DisputeStatus::Open,
-            Dispute::Lost => DisputeStatus::Lost,
-            Dispute::Won => DisputeStatus::Won,
-        })
-    }
-
-    /// As the port has it. `page` is where customers confirm with the bank.
-    pub(super) fn charge(&self, page: &str) -> Charge {
-        let status = self.status.shown();
-        let dispute = self.dispute_status();
-        let (returned_minor, came_back_minor) = self.returned_minor();
-        Charge {
-            id: self.id.clone(),
-            reference: self.reference.clone(),
-            status,
-            amount_minor: self.amount_minor,
-            failure: self.failure.as_ref().map(|(reason, mark)| ChargeFailure {
-                code: reason.code(),
-                mark: mark.clone(),
-            }),
-            action_url: (status == ChargeStatus::RequiresAction).then(|| format!("{page}/{}", self.id)),
-            returned_minor,
-            came_back_minor,
-            dispute: dispute.map(|dispute| (dispute, self.disputed_minor)),
-            created_at: Timestamp::from_millis(self.created_at),
-        }
     }
 }

@@ -25,6 +25,8 @@ use super::webhook;
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// With each intent comes its latest charge and what became of that.
 const EXPAND: [&str; 2] = ["latest_charge.dispute", "latest_charge.refunds"];
+/// The version of the API whose objects `wire` reads, whatever version the operator's account is set to.
+const VERSION: &str = "2024-06-20";
 /// Pages of refunds of one charge that are read, at the most.
 const MOST_PAGES: usize = 20;
 
@@ -104,6 +106,7 @@ impl Stripe {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
+        let request = request.header("stripe-version", VERSION);
         let sent = request.bearer_auth(&self.settings.secret_key).send().await;
         let response = sent.map_err(|error| unknown(error.without_url()))?;
         let status = response.status();

@@ -23,6 +23,7 @@ async fn answer(State((asked, script)): State<(Asked, Script)>, request: Request
         value.unwrap_or_default().to_owned()
     };
     assert_eq!(header("authorization"), "Bearer sk_test");
+    assert_eq!(header("stripe-version"), VERSION);
     let what = format!("{} {}", head.method, head.uri);
     let key = header("idempotency-key");
     let body = axum::body::to_bytes(body, 10_000).await.expect("a body");

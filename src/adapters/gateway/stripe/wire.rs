@@ -135,14 +135,15 @@ fn failure(intent: &Value) -> Option<ChargeFailure> {
     // A failure without a charge of its own is told apart by the request that failed; or else by its card, its kind, and the charge
     // that was the last one then.
     let own = error["charge"].as_str().or(error["request_log_url"].as_str());
-    let mark = own.map(str::to_owned).unwrap_or_else(|| {
+    let by_kind = || {
         let card = error["payment_method"]["id"].as_str().unwrap_or_default();
         let kind = error["code"].as_str().unwrap_or_default();
         format!(
             "{card}:{kind}:{}",
             intent["latest_charge"]["id"].as_str().unwrap_or_default()
         )
-    });
+    };
+    let mark = own.map_or_else(by_kind, str::to_owned);
     Some(ChargeFailure {
         code: failure_code(error),
         mark,

@@ -87,8 +87,8 @@ impl Request<'_> {
         self.form.only(&[&["customer", "type"], &PAGING[..]].concat())?;
         let theirs = self.state.cards.iter().rev();
         let theirs = theirs.filter(|(_, card)| card.customer_id.as_deref() == Some(customer));
-        let all = theirs.map(|(id, card)| objects::payment_method(id, card)).collect();
-        page(&self.form, path, all)
+        let all: Vec<_> = theirs.map(|(id, card)| objects::payment_method(id, card)).collect();
+        page(&self.form, path, &all)
     }
 
     pub(super) fn attach(&mut self, id: &str) -> Done {

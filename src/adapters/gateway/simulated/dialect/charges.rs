@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::adapters::gateway::simulated::intent::Intent;
 use crate::adapters::gateway::simulated::objects;
-use crate::adapters::gateway::simulated::state::Intent;
+use crate::adapters::gateway::simulated::state::Refunded;
 
 use super::pages::{PAGING, page};
 use super::{Done, Request, Stop, invalid, no_such, refuse};
@@ -25,7 +26,7 @@ impl Request<'_> {
         let intent = self.of_charge(charge);
         let intent = intent.ok_or_else(|| no_such("charge", charge, None))?;
         let path = format!("/v1/charges/{charge}/refunds");
-        page(&self.form, &path, objects::refunds(intent))
+        page(&self.form, &path, &objects::refunds(intent))
     }
 
     /// What a refund is to be of.
@@ -68,8 +69,8 @@ impl Request<'_> {
             let message = "This value must be greater than or equal to 1.";
             return Err(invalid("amount", Some("parameter_invalid_integer"), message));
         }
-        let made = self.state.refund(&id, &self.key, amount, self.now).flatten();
-        let Some(refund_id) = made else {
+        let made = self.state.refund(&id, &self.key, amount, self.now);
+        let Some(Refunded::Made(refund_id)) = made else {
             let message = format!("Refund amount ({amount}) is greater than unrefunded amount on charge ({left})");
             return Err(invalid("amount", None, message));
         };
@@ -84,15 +85,14 @@ impl Request<'_> {
 
     pub(super) fn refunds(&mut self) -> Done {
         self.form.only(&[&["payment_intent", "charge"], &PAGING[..]].concat())?;
-        let all = match self.named_intent()? {
-            Some(intent) => objects::refunds(intent),
-            None => {
-                let mut all: Vec<Value> = self.state.intents.values().flat_map(objects::refunds).collect();
-                // Ids are given in the order in which things are made.
-                all.sort_by(|one, other| other["id"].as_str().cmp(&one["id"].as_str()));
-                all
-            }
+        let all = if let Some(intent) = self.named_intent()? {
+            objects::refunds(intent)
+        } else {
+            let mut all: Vec<Value> = self.state.intents.values().flat_map(objects::refunds).collect();
+            // Ids are given in the order in which things are made.
+            all.sort_by(|one, other| other["id"].as_str().cmp(&one["id"].as_str()));
+            all
         };
-        page(&self.form, "/v1/refunds", all)
+        page(&self.form, "/v1/refunds", &all)
     }
 }

@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use crate::adapters::gateway::simulated::MINIMUM;
+use crate::adapters::gateway::simulated::intent::Intent;
 use crate::adapters::gateway::simulated::objects;
-use crate::adapters::gateway::simulated::state::{ConfirmWith, Confirmed, Intent};
+use crate::adapters::gateway::simulated::state::{ConfirmWith, Confirmed};
 
 use super::form::Form;
 use super::pages::{PAGING, page};
@@ -139,8 +140,8 @@ impl Request<'_> {
                 && customer.is_none_or(|customer| intent.customer_id.as_deref() == Some(customer))
         };
         let newest_first = self.state.intents.values().rev().filter(is_meant);
-        let all = newest_first.map(|intent| objects::intent(self.state, intent)).collect();
-        page(&self.form, "/v1/payment_intents", all)
+        let all: Vec<_> = newest_first.map(|intent| objects::intent(self.state, intent)).collect();
+        page(&self.form, "/v1/payment_intents", &all)
     }
 
     pub(super) fn confirm(&mut self, id: &str) -> Done {

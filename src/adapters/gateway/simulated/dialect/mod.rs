@@ -25,7 +25,7 @@ use super::{SimulatedGateway, objects};
 use form::Form;
 
 /// The version of the API whose objects these are.
-pub(super) const VERSION: &str = "2025-03-31.basil";
+pub(super) const VERSION: &str = "2024-06-20";
 /// How long keys are remembered: a day.
 const KEYS_FOR: i64 = 24 * 3_600_000;
 /// Keys that are remembered, at the most.
@@ -290,9 +290,8 @@ fn carry_out(state: &mut State, call: &Call, now: Timestamp) -> Done {
     }
     let mut request = Request { state, form, now, key };
     let mut done = route(&mut request, &call.method, &segments);
-    let object = match &mut done {
-        Ok(object) | Err(Stop::Lost(object)) => object,
-        Err(_) => return done,
+    let (Ok(object) | Err(Stop::Lost(object))) = &mut done else {
+        return done;
     };
     for path in expand {
         objects::expand(request.state, object, &path);

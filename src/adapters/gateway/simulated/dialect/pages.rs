@@ -15,7 +15,7 @@ const USUAL: i64 = 10;
 const MOST: i64 = 100;
 
 /// The page that the form asks for, of objects with an `id` that are listed with the newest first.
-pub(super) fn page(form: &Form, path: &str, all: Vec<Value>) -> Done {
+pub(super) fn page(form: &Form, path: &str, all: &[Value]) -> Done {
     let limit = form.number("limit")?.unwrap_or(USUAL);
     if !(1..=MOST).contains(&limit) {
         let message = "This value must be at least 1 and at most 100.";
@@ -40,6 +40,5 @@ pub(super) fn page(form: &Form, path: &str, all: Vec<Value>) -> Done {
     } else {
         (begin..end.min(begin + limit), window.len() > limit)
     };
-    let data = all.get(shown).unwrap_or_default().to_vec();
-    Ok(objects::list(path, data, has_more))
+    Ok(objects::list(path, all.get(shown).unwrap_or_default(), has_more))
 }
