@@ -1,5 +1,6 @@
 //! A digest of all that happens in a world: each step, and in the end every row that says what came of it.
 
+use data_encoding::HEXLOWER;
 use ledgerbell::domain::database::Database;
 use sea_orm::{ConnectionTrait as _, Statement};
 use sha2::{Digest as _, Sha256};
@@ -53,8 +54,7 @@ impl Trace {
                 self.note(&row);
             }
         }
-        let digest: [u8; 32] = self.0.finalize().into();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        HEXLOWER.encode(&self.0.finalize())
     }
 }
 

@@ -313,14 +313,13 @@ impl World {
         let thrown = self.dice.below(4);
         match (self.mood, thrown) {
             (Mood::Mixed, 0) | (Mood::Returning, 0..=1) => self.play_customer_or_bank(),
-            (Mood::Mixed, _) | (Mood::Silent, 0..=1) => self.run_worker().await,
+            (Mood::Mixed, _) | (Mood::Silent, 0..=1) | (Mood::Declining | Mood::Stubborn, 2) => self.run_worker().await,
             (Mood::Declining, 0) => self.set_rule(true).await,
             (Mood::Stubborn, 0) => self.press_retry().await,
             (Mood::Declining | Mood::Stubborn, 1) => {
                 let _ = self.rules.resume(&Actor::System, self.account_id).await;
                 self.spend().await;
             }
-            (Mood::Declining | Mood::Stubborn, 2) => self.run_worker().await,
             (Mood::Declining | Mood::Stubborn, _) => {
                 self.let_time_pass();
                 self.try_again().await;
