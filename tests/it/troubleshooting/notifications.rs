@@ -8,7 +8,7 @@ use super::{a_person_must_choose, all_is_well, codes, healthy, level, make_well,
 use crate::harness::Person;
 use crate::notification::{deliveries, mutate, set, smtp};
 
-fn low_balance(enabled: Value) -> Value {
+fn low_balance(enabled: bool) -> Value {
     let preference = |channel: &str| json!({ "kind": "LOW_BALANCE", "channel": channel, "enabled": enabled });
     json!({ "preferences": [preference("EMAIL"), preference("IN_APP")] })
 }
@@ -23,7 +23,7 @@ async fn low_balance_muted_is_switched_on_again_as_it_stands() {
     let app = healthy().await;
     let olga = &app.team.owner;
     app.advance(Duration::from_mins(1));
-    set(olga, low_balance(json!(false))).await;
+    set(olga, low_balance(false)).await;
     let finding = the_finding(&app, "LOW_BALANCE_MUTED").await;
     assert_eq!(
         (&finding["symptom"], &finding["severity"], &finding["since"]),
@@ -38,7 +38,7 @@ async fn low_balance_muted_is_switched_on_again_as_it_stands() {
     send(&app.team.admin.client, &finding).await;
     all_is_well(&app).await;
     // By any one way one hears of it.
-    set(olga, low_balance(json!(false))).await;
+    set(olga, low_balance(false)).await;
     level(&app.team.admin, json!("3")).await;
     all_is_well(&app).await;
 }
@@ -50,7 +50,8 @@ async fn a_level_that_nobody_has_chosen_is_for_a_person_to_choose() {
     let finding = the_finding(&app, "LOW_BALANCE_MUTED").await;
     assert_eq!(finding["severity"], "INFO");
     a_person_must_choose(&finding, "UPDATE_NOTIFICATION_SETTINGS");
-    says(&finding, &["Olga, Adam"]);
+    // They joined within the same millisecond.
+    says(&finding, &["Olga", "Adam", "100 credits"]);
     level(&app.team.admin, json!("3")).await;
     all_is_well(&app).await;
 }
