@@ -112,7 +112,10 @@ async fn the_end_of_an_alert_and_marks_are_told_and_keys_are_told_of_all_alerts(
         .team
         .admin
         .client
-        .query("{ account { alerts { nodes { id } } } }", json!({}))
+        .query(
+            "{ account { alerts(filter: { kinds: [LOW_BALANCE] }) { nodes { id } } } }",
+            json!({}),
+        )
         .await;
     let id = inbox.at("/account/alerts/nodes/0/id");
     app.team.admin.client.query(mark, json!({ "id": [id] })).await.data();
