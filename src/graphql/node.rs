@@ -39,10 +39,6 @@ pub(super) enum Node {
 }
 
 /// The thing that an id names, if it exists for the caller.
-#[expect(
-    clippy::too_many_lines,
-    reason = "one arm a kind of thing, and no arm decides anything"
-)]
 pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
     let scope = scope(ctx)?;
     let Ok(GlobalId { kind, account_id, uuid }) = id.parse() else {

@@ -56,7 +56,7 @@ async fn time_alone_is_told_of_and_what_changes_nothing_is_not() {
     app.look().await;
     let mut told = app.subscribe(&app.team.owner.client, CHANGED, json!({})).await;
     told.expect("CAUGHT_UP").await;
-    app.advance(Duration::from_mins(60));
+    app.advance(Duration::from_hours(1));
     spend(&app, "1").await;
     app.look().await;
     // The end of the session; 15 minutes later it is late.

@@ -111,8 +111,8 @@ pub(crate) fn proved_by(finding: &Value) -> Vec<&str> {
 
 /// A team in which all is well: 100 credits, addresses that are verified, and somebody who is told below 5 credits.
 pub(crate) async fn healthy() -> TestApp {
-    let app = TestApp::start().await;
-    make_well(&app).await;
+    let app = Box::pin(TestApp::start()).await;
+    Box::pin(make_well(&app)).await;
     app
 }
 

@@ -11,7 +11,7 @@ use crate::top_ups::Buyer;
 async fn sessions_processing_says_how_many_how_much_and_by_when() {
     let app = healthy().await;
     let (first, second) = (book(&app, "10").await, book(&app, "2.5").await);
-    app.advance(Duration::from_mins(60));
+    app.advance(Duration::from_hours(1));
     all_is_well(&app).await;
     app.advance(Duration::from_mins(2));
     let finding = the_finding(&app, "SESSIONS_PROCESSING").await;
