@@ -358,20 +358,20 @@ pub(super) const KEYS: &[Key] = &[
                 the built-in ones.",
     },
     Key {
-        path: "metrics.listen",
-        default: None,
-        form: Form::Text,
-        allowed: "an address and a port, such as 127.0.0.1:9464; port 0 takes any free one",
-        about: "Where Prometheus reads figures for operators, at /metrics. They are not for clients: listen where only your \
-                monitoring reaches. Nowhere when not set.",
-    },
-    Key {
         path: "mail.webhook_secret",
         default: None,
         form: Form::Secret,
         allowed: "a random text of at least 32 characters",
         about: "What reports of mail that bounced, was delivered or called spam are signed with at /webhooks/mail. When not set, none \
                 are taken in.",
+    },
+    Key {
+        path: "metrics.listen",
+        default: None,
+        form: Form::Text,
+        allowed: "an address and a port, such as 127.0.0.1:9464; port 0 takes any free one",
+        about: "Where Prometheus reads figures for operators, at /metrics. They are not for clients: listen where only your \
+                monitoring reaches. Nowhere when not set.",
     },
     Key {
         path: "log.level",

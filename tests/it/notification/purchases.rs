@@ -231,7 +231,7 @@ async fn f27_the_cap_is_told_once_a_month_and_ends_with_the_month_or_another_cap
     let reached = newest(&app, "CAP_REACHED").await;
     assert_eq!(reached["action"]["nextStep"], "RAISE_CAP");
     let body = reached["body"].as_str().expect("a text");
-    assert!(body.contains("1 April 2026"), "when it is counted anew: {body}");
+    assert!(body.contains("1\u{a0}April 2026"), "when it is counted anew: {body}");
     for _ in 0..4 {
         app.advance(Duration::from_mins(5));
         adjust(&app, "-1").await;

@@ -49,7 +49,10 @@ async fn credits_that_expire_are_told_a_week_and_a_day_before_and_no_longer() {
     assert!(told(&app, "CREDITS_EXPIRING").await.is_empty());
     later(&app, Duration::from_secs(1)).await;
     let week = told(&app, "CREDITS_EXPIRING").await;
-    assert_eq!(week, [("15 credits expire on 12 March 2026, 09:00.".to_owned(), false)]);
+    assert_eq!(
+        week,
+        [("15 credits expire on 12\u{a0}March 2026, 09:00.".to_owned(), false)]
+    );
     later(&app, 2 * DAY).await;
     assert_eq!(told(&app, "CREDITS_EXPIRING").await.len(), 1, "once");
     adjust(&app, "-12").await;
@@ -58,7 +61,7 @@ async fn credits_that_expire_are_told_a_week_and_a_day_before_and_no_longer() {
     assert_eq!(day.len(), 2);
     assert_eq!(
         day[0],
-        ("3 credits expire on 12 March 2026, 09:00.".to_owned(), false),
+        ("3 credits expire on 12\u{a0}March 2026, 09:00.".to_owned(), false),
         "what is left"
     );
     assert!(day[1].1, "the second takes the place of the first");
@@ -119,7 +122,7 @@ async fn the_default_card_is_told_of_a_month_before_it_expires_until_there_is_an
     later(&app, Duration::from_secs(1)).await;
     let once = told(&app, "CARD_EXPIRING").await;
     assert_eq!(once.len(), 1);
-    assert!(once[0].0.contains("1 January 2040"), "{once:?}");
+    assert!(once[0].0.contains("1\u{a0}January 2040"), "{once:?}");
     later(&app, 40 * DAY).await;
     assert_eq!(
         told(&app, "CARD_EXPIRING").await,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{book, complete, healthy, level, send, spend, switch_on, the_finding};
+use crate::harness::{Subscriber, TestApp};
 use crate::top_ups::Buyer;
 
 const CHANGED: &str = "subscription($after: LiveCursor) { troubleshootingChanged(after: $after) {
@@ -20,13 +21,41 @@ fn codes(message: &Value) -> Vec<&str> {
         .collect()
 }
 
+/// Follows what is wrong, beyond what the first look tells.
+async fn following(app: &TestApp) -> Subscriber {
+    let mut told = app.subscribe(&app.team.owner.client, CHANGED, json!({})).await;
+    told.expect("CAUGHT_UP").await;
+    app.look().await;
+    told.expect("ITEM").await;
+    told
+}
+
+#[tokio::test]
+async fn nobody_is_looked_at_before_somebody_follows_and_then_the_first_look_is_told() {
+    let app = healthy().await;
+    let other = app.another_team("unfollowed").await;
+    let accounts = [app.team.account.id, other.account.id];
+    let troubleshooting = &app.services().troubleshooting;
+    let cursor = "{ account { liveCursor } }";
+    let before = app.team.owner.client.query(cursor, json!({})).await;
+    Buyer::of(&app).buy_with("card_declined", "10").await;
+    app.look().await;
+    assert!(troubleshooting.followed(&accounts).await.expect("read").is_empty());
+
+    // What was wrong and is mended again between the page and the stream is heard of, too.
+    let after = json!({ "after": before.at("/account/liveCursor") });
+    let mut told = app.subscribe(&app.team.owner.client, CHANGED, after).await;
+    told.expect("CAUGHT_UP").await;
+    app.look().await;
+    assert_eq!(codes(&told.expect("ITEM").await), ["TOP_UP_FAILED"]);
+    assert_eq!(troubleshooting.followed(&accounts).await.expect("read"), accounts[..1]);
+}
+
 #[tokio::test]
 async fn what_goes_wrong_and_what_is_mended_is_told_once_each() {
     let app = healthy().await;
     let buyer = Buyer::of(&app);
-    app.look().await;
-    let mut told = app.subscribe(&app.team.owner.client, CHANGED, json!({})).await;
-    told.expect("CAUGHT_UP").await;
+    let mut told = following(&app).await;
     buyer.buy_with("card_declines_once", "10").await;
     app.look().await;
     app.look().await;
@@ -53,9 +82,7 @@ async fn what_goes_wrong_and_what_is_mended_is_told_once_each() {
 async fn time_alone_is_told_of_and_what_changes_nothing_is_not() {
     let app = healthy().await;
     let session = book(&app, "10").await;
-    app.look().await;
-    let mut told = app.subscribe(&app.team.owner.client, CHANGED, json!({})).await;
-    told.expect("CAUGHT_UP").await;
+    let mut told = following(&app).await;
     app.advance(Duration::from_hours(1));
     spend(&app, "1").await;
     app.look().await;
@@ -76,9 +103,7 @@ async fn time_alone_is_told_of_and_what_changes_nothing_is_not() {
 #[tokio::test]
 async fn many_processes_tell_of_a_change_once() {
     let app = healthy().await;
-    app.look().await;
-    let mut told = app.subscribe(&app.team.owner.client, CHANGED, json!({})).await;
-    told.expect("CAUGHT_UP").await;
+    let mut told = following(&app).await;
     let other = app.another_process(&[]).await;
     for round in 0..5 {
         spend(&app, if round == 0 { "96" } else { "0.5" }).await;
@@ -110,7 +135,7 @@ async fn one_stream_of_the_account_tells_of_it_too_and_each_viewer_in_their_own_
     crate::notification::mutate(&app.team.owner.client, "updateContact", "", german).await;
     buyer.add_card("card_ok").await;
     switch_on(&buyer, "2", "50", None).await;
-    app.look().await;
+    following(&app).await;
     let topics = json!({ "topics": ["TROUBLESHOOTING"] });
     let mut olga = app.subscribe(&app.team.owner.client, ACCOUNT, topics.clone()).await;
     let mut adam = app.subscribe(&app.team.admin.client, ACCOUNT, topics.clone()).await;

@@ -94,7 +94,8 @@ pub(crate) fn a_person_must_choose(finding: &Value, action: &str) {
 
 /// The cause names these figures.
 pub(crate) fn says(finding: &Value, figures: &[&str]) {
-    let cause = finding["cause"].as_str().expect("a text");
+    // Dates are kept together by spaces that do not break.
+    let cause = finding["cause"].as_str().expect("a text").replace('\u{a0}', " ");
     for figure in figures {
         assert!(cause.contains(figure), "{figure:?} in {cause:?}");
     }
