@@ -326,16 +326,7 @@ impl Settings {
             limits: read_limits(read, mode)?,
             documents: read_documents(read)?,
             rings_others: read.one_of("live.bell", &[("auto", true), ("off", false)])?,
-            live: LiveSettings {
-                per_caller: read.number("live.per_caller", 1, 1_000_000)?,
-                operations: read.number("live.operations", 1, 10_000)?,
-                message_bytes: read.number("live.message_bytes", 1_024, 1_048_576)?,
-                messages_per_second: read.number("live.messages_per_second", 1, 100_000)?,
-                init_timeout: read.millis("live.init_timeout_ms")?,
-                ping_interval: read.millis("live.ping_interval_ms")?,
-                pong_timeout: read.millis("live.pong_timeout_ms")?,
-                write_timeout: read.millis("live.write_timeout_ms")?,
-            },
+            live: read_live(read)?,
             gateway: read_gateway(read, development)?,
             mail: MailSettings {
                 smtp_url: read.url("mail.smtp_url", &["smtp://", "smtps://"])?.map(Secret),
@@ -360,6 +351,19 @@ impl Settings {
 /// What a caller may ask for each second when nothing is set: about what a processor can answer. It is there so that one caller
 /// does not take all; whoever tries things out in development measures the server and not this.
 const RATE_IN_PRODUCTION: u32 = 1_000_000;
+
+fn read_live(read: &Reader<'_>) -> Result<LiveSettings, ConfigError> {
+    Ok(LiveSettings {
+        per_caller: read.number("live.per_caller", 1, 1_000_000)?,
+        operations: read.number("live.operations", 1, 10_000)?,
+        message_bytes: read.number("live.message_bytes", 1_024, 1_048_576)?,
+        messages_per_second: read.number("live.messages_per_second", 1, 100_000)?,
+        init_timeout: read.millis("live.init_timeout_ms")?,
+        ping_interval: read.millis("live.ping_interval_ms")?,
+        pong_timeout: read.millis("live.pong_timeout_ms")?,
+        write_timeout: read.millis("live.write_timeout_ms")?,
+    })
+}
 
 fn read_limits(read: &Reader<'_>, mode: Mode) -> Result<LimitSettings, ConfigError> {
     let limits = LimitSettings {

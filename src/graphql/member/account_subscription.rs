@@ -104,7 +104,7 @@ pub(in crate::graphql) fn interest(
     })
 }
 
-/// Whether an inbox is selected, of what AccountEvent has.
+/// Whether an inbox is selected, of what `AccountEvent` has.
 pub(in crate::graphql) fn selects_inbox(event: &Lookahead<'_>) -> bool {
     event.field("alerts").exists() || event.field("account").field("alerts").exists()
 }

@@ -51,7 +51,7 @@ async fn both(app: &TestApp, document: &str, variables: Value) -> (Subscriber, S
 
 #[tokio::test]
 async fn admins_with_equal_rights_are_told_of_their_own_alerts_alone() {
-    let app = with_two_admins().await;
+    let app = Box::pin(with_two_admins()).await;
     let topics = json!({ "topics": ["ALERTS"] });
     let (mut adam, mut mia) = both(&app, BELL, topics.clone()).await;
     let (mut adams, mut mias) = both(&app, ALERTS, topics).await;
@@ -82,7 +82,7 @@ async fn admins_with_equal_rights_are_told_of_their_own_alerts_alone() {
 
 #[tokio::test]
 async fn all_topics_tell_of_alerts_where_alerts_are_selected_and_are_shared_where_not() {
-    let app = with_two_admins().await;
+    let app = Box::pin(with_two_admins()).await;
     let (mut adam, mut mia) = both(&app, BELL, json!({})).await;
     let (mut adams, mut mias) = both(&app, ALERTS, json!({})).await;
 
@@ -100,7 +100,7 @@ async fn all_topics_tell_of_alerts_where_alerts_are_selected_and_are_shared_wher
 
 #[tokio::test]
 async fn the_end_of_an_alert_and_marks_are_told_and_keys_are_told_of_all_alerts() {
-    let app = with_two_admins().await;
+    let app = Box::pin(with_two_admins()).await;
     let key = app.key(&[Permission::ReadCreditLog]).await;
     let mut keys = app.subscribe(&key, ALERTS, json!({ "topics": ["ALERTS"] })).await;
     keys.expect("CAUGHT_UP").await;

@@ -144,7 +144,7 @@ async fn plan(database: &Database, statement: &Statement) -> Vec<String> {
 async fn whatever_grows_is_found_by_an_index() {
     let app = TestApp::start().await;
     let (database, asked) = listening(app.database_url()).await;
-    story(&app, database).await;
+    Box::pin(story(&app, database)).await;
     let (database, _) = listening(app.database_url()).await;
     let mut complaints = Vec::new();
     for (sql, statement) in statements(&asked) {

@@ -9,6 +9,7 @@ use crate::harness::TestApp;
 use crate::top_ups::Buyer;
 
 const DAY: Duration = Duration::from_hours(24);
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Gives the team credits that expire in so many hours.
 async fn grant(app: &TestApp, credits: &str, hours: i64) {
@@ -45,9 +46,9 @@ async fn credits_that_expire_are_told_a_week_and_a_day_before_and_no_longer() {
     grant(&app, "10", 10 * 24).await;
     grant(&app, "5", 10 * 24).await;
     assert!(told(&app, "CREDITS_EXPIRING").await.is_empty());
-    later(&app, 3 * DAY - Duration::from_secs(1)).await;
+    later(&app, (3 * DAY).saturating_sub(SECOND)).await;
     assert!(told(&app, "CREDITS_EXPIRING").await.is_empty());
-    later(&app, Duration::from_secs(1)).await;
+    later(&app, SECOND).await;
     let week = told(&app, "CREDITS_EXPIRING").await;
     assert_eq!(
         week,
@@ -90,7 +91,7 @@ async fn credits_that_were_used_are_not_told_of_and_frozen_ones_do_not_expire() 
         .accept("unfreeze_account", json!({ "accountId": app.team.id() }))
         .await;
     app.notice().await;
-    later(&app, DAY - Duration::from_secs(1)).await;
+    later(&app, DAY.saturating_sub(SECOND)).await;
     assert!(
         told(&app, "CREDITS_EXPIRING").await.is_empty(),
         "they were given as many days"
@@ -115,11 +116,11 @@ async fn the_default_card_is_told_of_a_month_before_it_expires_until_there_is_an
     let month_before: chrono::DateTime<chrono::Utc> = "2039-12-02T12:00:00Z".parse().expect("an instant");
     later(
         &app,
-        (month_before - begin).to_std().expect("later") - Duration::from_secs(1),
+        (month_before - begin).to_std().expect("later").saturating_sub(SECOND),
     )
     .await;
     assert!(told(&app, "CARD_EXPIRING").await.is_empty());
-    later(&app, Duration::from_secs(1)).await;
+    later(&app, SECOND).await;
     let once = told(&app, "CARD_EXPIRING").await;
     assert_eq!(once.len(), 1);
     assert!(once[0].0.contains("1\u{a0}January 2040"), "{once:?}");
