@@ -268,7 +268,7 @@ async fn silence_is_pinged_and_closed_with_1013_when_it_lasts() {
 
 #[tokio::test]
 async fn a_client_that_stops_reading_is_closed_with_1013() {
-    let app = TestApp::start_with(&[("live.messages_per_second", "1000")]).await;
+    let app = TestApp::start_with(&[("live.messages_per_second", "100000")]).await;
     let mut socket = ready(&app).await;
     let big = "x".repeat(60_000);
     // Answered with as much, until neither side's buffers take more: systems give some ten megabytes to a connection.

@@ -125,7 +125,7 @@ async fn what_nobody_is_told_of_is_passed_over_for_many_accounts_at_once() {
     let behind = async || alerts.behind(AccountId::PLATFORM, 100).await.expect("found").0;
     assert_eq!(behind().await, [app.team.account.id]);
     app.notice().await;
-    assert_eq!(kinds(&app.team.owner).await[0], "LOW_BALANCE");
+    assert!(kinds(&app.team.owner).await.iter().any(|kind| kind == "LOW_BALANCE"));
     assert!(behind().await.is_empty());
 }
 
