@@ -38,6 +38,17 @@ async fn top_up_failed_is_mended_by_its_retry_which_charges_once_however_often_i
 }
 
 #[tokio::test]
+async fn a_top_up_that_failed_is_no_longer_wrong_when_a_later_one_is_paid() {
+    let app = healthy().await;
+    let buyer = Buyer::of(&app);
+    buyer.buy_with("card_declined", "10").await;
+    the_finding(&app, "TOP_UP_FAILED").await;
+    app.advance(Duration::from_mins(1));
+    buyer.buy_with("card_ok", "20").await;
+    all_is_well(&app).await;
+}
+
+#[tokio::test]
 async fn a_retry_that_fails_is_another_finding_with_another_key() {
     let app = healthy().await;
     let buyer = Buyer::of(&app);
