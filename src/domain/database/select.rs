@@ -32,6 +32,19 @@ impl Select {
         }
     }
 
+    /// These columns of the account's rows of a table that have one of these ids.
+    pub(in crate::domain) fn by_ids(
+        database: &Database,
+        account_id: AccountId,
+        (table, columns): (&str, &str),
+        ids: impl IntoIterator<Item = Uuid>,
+    ) -> Self {
+        let text = format!("SELECT {columns} FROM {table} WHERE account_id = $1");
+        let mut select = Self::of(database, account_id, &text);
+        select.and_all(&[Condition::Uuids("id", ids.into_iter().collect())]);
+        select
+    }
+
     /// Adds text. Never anything that came from outside: that is for [`Self::bind`].
     pub(in crate::domain) fn push(&mut self, text: &str) -> &mut Self {
         self.text.push_str(text);

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::database::Database;
 use crate::domain::database::keyset::{Keyset, Position};
-use crate::domain::database::select::{Condition, Row, Select};
+use crate::domain::database::select::{Row, Select};
 use crate::domain::fault::{Fault, QueryError};
 use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::clock::Timestamp;
@@ -71,9 +71,12 @@ impl Lots {
         ids: &[LotId],
     ) -> Result<HashMap<LotId, Lot>, QueryError> {
         actor.require(account_id, Permission::ReadCreditLog)?;
-        let mut select = Select::of(&self.database, account_id, "");
-        select.push(&format!("SELECT {COLUMNS} FROM credit_lot WHERE account_id = $1"));
-        select.and_all(&[Condition::Uuids("id", ids.iter().map(|id| id.uuid()).collect())]);
+        let select = Select::by_ids(
+            &self.database,
+            account_id,
+            ("credit_lot", COLUMNS),
+            ids.iter().map(|id| id.uuid()),
+        );
         let mut found = HashMap::new();
         for row in select.all(&self.database).await? {
             let lot = lot(&row)?;

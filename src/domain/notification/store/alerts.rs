@@ -58,9 +58,7 @@ pub(in super::super) async fn alerts_by_id(
     account_id: AccountId,
     ids: &[AlertId],
 ) -> Result<HashMap<AlertId, Alert>, Fault> {
-    let mut select = Select::of(database, account_id, "");
-    select.push(&format!("SELECT {COLUMNS} FROM alert WHERE account_id = $1"));
-    select.and_all(&[Condition::Uuids("id", ids.iter().map(|id| id.uuid()).collect())]);
+    let select = Select::by_ids(database, account_id, ("alert", COLUMNS), ids.iter().map(|id| id.uuid()));
     let mut found = HashMap::new();
     for row in select.all(database).await? {
         let alert = alert(&row, account_id)?;

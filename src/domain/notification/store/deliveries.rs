@@ -137,11 +137,12 @@ pub(in super::super) async fn deliveries_by_id(
     account_id: AccountId,
     ids: &[DeliveryId],
 ) -> Result<Vec<Delivery>, Fault> {
-    let mut select = Select::of(database, account_id, "");
-    select.push(&format!(
-        "SELECT {DELIVERY_COLUMNS} FROM delivery WHERE account_id = $1"
-    ));
-    select.and_all(&[Condition::Uuids("id", ids.iter().map(|id| id.uuid()).collect())]);
+    let select = Select::by_ids(
+        database,
+        account_id,
+        ("delivery", DELIVERY_COLUMNS),
+        ids.iter().map(|id| id.uuid()),
+    );
     let rows = select.all(database).await?;
     rows.iter().map(|row| delivery(row, account_id)).collect()
 }

@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 use uuid::Uuid;
 
 use crate::domain::database::keyset::{Keyset, Position};
-use crate::domain::database::select::{Condition, Row, Select};
+use crate::domain::database::select::{Row, Select};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::store::broken;
@@ -190,11 +190,12 @@ pub(in super::super) async fn decisions_by_ids(
     account_id: AccountId,
     ids: &[TopUpDecisionId],
 ) -> Result<HashMap<TopUpDecisionId, StoredDecision>, Fault> {
-    let mut select = Select::of(database, account_id, "");
-    select.push(&format!(
-        "SELECT {DECISION_COLUMNS} FROM top_up_decision WHERE account_id = $1"
-    ));
-    select.and_all(&[Condition::Uuids("id", ids.iter().map(|id| id.uuid()).collect())]);
+    let select = Select::by_ids(
+        database,
+        account_id,
+        ("top_up_decision", DECISION_COLUMNS),
+        ids.iter().map(|id| id.uuid()),
+    );
     let mut found = HashMap::new();
     for row in select.all(database).await? {
         let decision = decision(&row, account_id)?;

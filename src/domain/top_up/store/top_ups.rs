@@ -50,9 +50,12 @@ pub(in super::super) async fn by_ids(
     account_id: AccountId,
     ids: &[TopUpId],
 ) -> Result<HashMap<TopUpId, TopUp>, Fault> {
-    let mut select = Select::of(database, account_id, "");
-    select.push(&format!("SELECT {COLUMNS} FROM top_up WHERE account_id = $1"));
-    select.and_all(&[Condition::Uuids("id", ids.iter().map(|id| id.uuid()).collect())]);
+    let select = Select::by_ids(
+        database,
+        account_id,
+        ("top_up", COLUMNS),
+        ids.iter().map(|id| id.uuid()),
+    );
     let mut found = HashMap::new();
     for row in select.all(database).await? {
         let top_up = top_up(&row, account_id)?;
