@@ -12,8 +12,8 @@ use crate::primitives::ids::AccountId;
 
 /// Accounts that are looked at side by side.
 const AT_ONCE: usize = 4;
-/// Accounts that are sifted by one statement.
-const SIFTED: usize = 256;
+/// Accounts that are looked at together.
+const TOGETHER: usize = 256;
 /// Between looks for accounts that no bell told of…
 const INTERVAL: Duration = Duration::from_secs(1);
 /// …and how many accounts each goes through. After the last it begins anew.
@@ -58,11 +58,11 @@ impl AlertWatch {
         }
     }
 
-    /// Passes over those that have nothing to tell, and looks at the others one by one.
+    /// Looks at accounts together, and at those for which that does not do one by one.
     async fn notice(&self, accounts: Vec<AccountId>, passed: &mut Passed) {
-        for accounts in accounts.chunks(SIFTED) {
-            match self.services.alerts.sift(accounts, passed).await {
-                Ok(worth) => self.notice_each(worth).await,
+        for accounts in accounts.chunks(TOGETHER) {
+            match self.services.alerts.notice(accounts, passed).await {
+                Ok(alone) => self.notice_each(alone).await,
                 Err(fault) => tracing::warn!(%fault, "accounts were not looked at; they are looked at again soon"),
             }
         }
@@ -72,7 +72,7 @@ impl AlertWatch {
     async fn notice_each(&self, accounts: Vec<AccountId>) {
         let notice = async |account_id: AccountId| {
             loop {
-                match self.services.alerts.notice(account_id).await {
+                match self.services.alerts.notice_alone(account_id).await {
                     Ok(true) => {}
                     Ok(false) => return,
                     Err(fault) => {

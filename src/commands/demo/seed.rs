@@ -269,7 +269,7 @@ impl Player<'_> {
 
     /// Raises the alerts that what has happened is worth, at the time of the story.
     async fn notice(&self) -> Result<(), Failure> {
-        while self.services.alerts.notice(self.account_id).await? {}
+        while self.services.alerts.notice_alone(self.account_id).await? {}
         self.services.alerts.look_at_due(1).await?;
         Ok(())
     }

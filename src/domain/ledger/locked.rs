@@ -26,6 +26,8 @@ pub struct LockedAccount {
     pub now: Timestamp,
     /// The row as it stands in the database.
     written: AccountHeader,
+    /// The last event that there was before.
+    began_at: i64,
     poster: Arc<Poster>,
 }
 
@@ -33,29 +35,46 @@ impl Ledger {
     /// Carries out a change of another room: `work`, in a transaction whose first statement locks the account. When it is
     /// committed, and not before, whoever follows the account is told of the events that it has appended.
     ///
-    /// This is the only way to such a lock, so that nothing is changed in silence. An account that does not exist is
-    /// [`AccessError::NotFound`]. As any transaction, `work` may run several times.
+    /// This and [`Self::change_all`] are the only ways to such a lock, so that nothing is changed in silence. An account that does
+    /// not exist is [`AccessError::NotFound`]. As any transaction, `work` may run several times.
     pub async fn change<T, E, F>(&self, account_id: AccountId, work: F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t Transaction, &'t mut LockedAccount) -> Work<'t, T, E> + Send + Sync + 'static,
         T: Send + 'static,
         E: MayFault + From<AccessError> + Send + 'static,
     {
-        let (poster, work) = (Arc::clone(&self.poster), Arc::new(work));
+        self.change_all(&[account_id], move |tx, locked| match locked.first_mut() {
+            Some(locked) => work(tx, locked),
+            None => Box::pin(async { Err(AccessError::NotFound.into()) }),
+        })
+        .await
+    }
+
+    /// As [`Self::change`], for several accounts, of which [`Self::accounts_per_transaction`] says how many they may be. They are
+    /// handed over in the order of their ids; those that do not exist are left out.
+    pub async fn change_all<T, E, F>(&self, accounts: &[AccountId], work: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t Transaction, &'t mut [LockedAccount]) -> Work<'t, T, E> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: MayFault + Send + 'static,
+    {
+        let (poster, work, accounts) = (
+            Arc::clone(&self.poster),
+            Arc::new(work),
+            Arc::<[AccountId]>::from(accounts),
+        );
         let changed = self.poster.database.transaction(move |tx| {
-            let (poster, work) = (Arc::clone(&poster), Arc::clone(&work));
+            let (poster, work, accounts) = (Arc::clone(&poster), Arc::clone(&work), Arc::clone(&accounts));
             Box::pin(async move {
-                let mut locked = LockedAccount::begin(tx, account_id, poster).await?;
-                let locked = locked.as_mut().ok_or(AccessError::NotFound)?;
-                let last_event = locked.header.event_sequence;
-                let done = work(tx, locked).await?;
-                locked.write(tx).await?;
-                let event_sequence = locked.header.event_sequence;
-                Ok::<_, E>((done, (event_sequence > last_event).then_some(event_sequence)))
+                let mut locked = LockedAccount::begin(tx, &accounts, &poster).await?;
+                let done = work(tx, &mut locked).await?;
+                LockedAccount::write(tx, &locked).await?;
+                let rings: Vec<_> = locked.iter().filter_map(LockedAccount::ring).collect();
+                Ok::<_, E>((done, rings))
             })
         });
-        let (done, event_sequence) = changed.await?;
-        if let Some(event_sequence) = event_sequence {
+        let (done, rings) = changed.await?;
+        for (account_id, event_sequence) in rings {
             self.bell.ring(account_id, event_sequence);
         }
         Ok(done)
@@ -63,14 +82,23 @@ impl Ledger {
 }
 
 impl LockedAccount {
-    async fn begin(tx: &Transaction, account_id: AccountId, poster: Arc<Poster>) -> Result<Option<Self>, Fault> {
-        let found = engine::begin(tx, account_id, &poster.clock).await?;
-        Ok(found.map(|(header, now)| Self {
+    /// In the order of their ids, as every transaction that locks several does.
+    async fn begin(tx: &Transaction, accounts: &[AccountId], poster: &Arc<Poster>) -> Result<Vec<Self>, Fault> {
+        let begun = engine::begin(tx, accounts, &poster.clock).await?.into_iter();
+        let locked = begun.map(|(header, now)| Self {
+            began_at: header.event_sequence,
             written: header.clone(),
             header,
             now,
-            poster,
-        }))
+            poster: Arc::clone(poster),
+        });
+        Ok(locked.collect())
+    }
+
+    /// The account, and its last event, where there are new ones.
+    fn ring(&self) -> Option<(AccountId, i64)> {
+        let last = self.header.event_sequence;
+        (last > self.began_at).then_some((self.header.account_id, last))
     }
 
     /// Posts a command as a batch of one, in the caller's transaction.
@@ -176,6 +204,14 @@ impl LockedAccount {
         .await
     }
 
+    /// The event that an alert was raised, for whom if for one member alone. It has its number; whoever asks appends it in this
+    /// transaction, with those of other accounts.
+    pub(in crate::domain) fn alert_raised(&mut self, alert_id: AlertId, recipient: Option<MemberId>) -> NewEvent {
+        let mut event = self.next_event(EventKind::AlertRaised);
+        (event.alert_id, event.member_id) = (Some(alert_id), recipient);
+        event
+    }
+
     /// Appends an event that the account's rule could not buy all that it wanted, and by whose limit.
     pub async fn append_cap_event(&mut self, tx: &Transaction, limit: &'static str) -> Result<(), Fault> {
         self.append(tx, EventKind::CapReached, |event| event.status = Some(limit))
@@ -203,16 +239,19 @@ impl LockedAccount {
         kind: EventKind,
         fill: impl FnOnce(&mut NewEvent),
     ) -> Result<(), Fault> {
-        let mut event = self.header.next_event(kind, Uuid::new_v4().as_fields().0, self.now);
+        let mut event = self.next_event(kind);
         fill(&mut event);
         event::append(tx, &[(self.header.account_id, &event)]).await
     }
 
-    /// Writes the figures, if they have changed. The events' numbers are among them, so this comes after the last event.
-    async fn write(&self, tx: &Transaction) -> Result<(), Fault> {
-        if self.header == self.written {
-            return Ok(());
-        }
-        store::update_headers(tx, &[&self.header]).await
+    fn next_event(&mut self, kind: EventKind) -> NewEvent {
+        self.header.next_event(kind, Uuid::new_v4().as_fields().0, self.now)
+    }
+
+    /// Writes the figures that have changed. The events' numbers are among them, so this comes after the last event.
+    async fn write(tx: &Transaction, locked: &[Self]) -> Result<(), Fault> {
+        let changed = locked.iter().filter(|account| account.header != account.written);
+        let headers: Vec<&AccountHeader> = changed.map(|account| &account.header).collect();
+        store::update_headers(tx, &headers).await
     }
 }

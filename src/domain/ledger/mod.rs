@@ -63,6 +63,7 @@ pub struct Ledger {
     engine: Arc<Engine>,
     bell: Arc<dyn Bell>,
     short: Arc<ShortAccounts>,
+    accounts_per_transaction: usize,
 }
 
 impl Ledger {
@@ -85,6 +86,7 @@ impl Ledger {
             engine,
             bell,
             short: Arc::default(),
+            accounts_per_transaction: settings.accounts_per_transaction,
         }
     }
 
@@ -142,6 +144,11 @@ impl Ledger {
         if matches!(result, Err(LedgerError::Refused(Refusal::InsufficientCredits { .. }))) {
             self.short.add(account_id);
         }
+    }
+
+    /// How many accounts one transaction may lock.
+    pub fn accounts_per_transaction(&self) -> usize {
+        self.accounts_per_transaction
     }
 
     /// What the posting engine of this process has posted.

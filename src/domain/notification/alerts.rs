@@ -1,11 +1,11 @@
-//! Alerts: raised from events, read and marked by members.
+//! Alerts as members read and mark them, and tests of whether they arrive.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::domain::database::select::Condition;
 use crate::domain::database::{Database, Transaction};
-use crate::domain::event::{self, EventKind};
+use crate::domain::event::EventKind;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::{CreditLog, InstantRange, unique};
 use crate::domain::ledger::sessions::Sessions;
@@ -17,17 +17,12 @@ use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::ids::{AccountId, AlertId, MemberId};
 use crate::primitives::page::{Page, PageRequest};
 
-use super::causes::{Sources, may_say};
+use super::causes::Sources;
 use super::error::{MarkError, SendTestError};
-use super::model::{Alert, AlertKind, Channel, InboxItem, Severity, is_calm as balance_is_calm};
+use super::model::{Alert, AlertKind, Channel, InboxItem, Severity};
 use super::raise::{NewAlert, raise};
-use super::react::{look_again, react};
 use super::store::{self, Mark, Meant};
 
-/// Events that one transaction looks at, at the most.
-const MOST_EVENTS: usize = 256;
-/// Events of one account that are sifted together with those of others, at the most.
-const MOST_SIFTED: i64 = 64;
 /// Alerts that one call marks by id, at the most.
 pub const MOST_MARKED: usize = 100;
 
@@ -90,10 +85,6 @@ pub enum Marked {
     UpTo(AlertId),
 }
 
-/// How far events were passed over, as far as that is not written down. What is forgotten is sifted again.
-#[derive(Debug, Default)]
-pub struct Passed(HashMap<AccountId, i64>);
-
 /// A mark that alerts of an inbox get or lose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InboxMark {
@@ -117,10 +108,10 @@ impl InboxMark {
 /// The alerts of accounts.
 #[derive(Clone, Debug)]
 pub struct Alerts {
-    database: Database,
-    ledger: Ledger,
-    clock: Clock,
-    sources: Sources,
+    pub(super) database: Database,
+    pub(super) ledger: Ledger,
+    pub(super) clock: Clock,
+    pub(super) sources: Sources,
 }
 
 impl Alerts {
@@ -142,103 +133,6 @@ impl Alerts {
                 top_ups,
             },
         }
-    }
-
-    /// Of up to `limit` accounts after `after`: those that have events nobody has looked at yet, and where to go on. For what was
-    /// not told by a bell.
-    pub async fn behind(&self, after: AccountId, limit: u32) -> Result<(Vec<AccountId>, Option<AccountId>), Fault> {
-        store::behind(&self.database, after, limit).await
-    }
-
-    /// Of these accounts, those whose new events may be worth an alert: for [`Self::notice`]. All others are passed over together, by
-    /// reading alone, so that a posting that nobody is told of costs next to nothing.
-    ///
-    /// Whatever an account's events have done by then to its balance was read at the same moment as where they end, and what comes
-    /// after is looked at later.
-    pub async fn sift(&self, accounts: &[AccountId], passed: &mut Passed) -> Result<Vec<AccountId>, Fault> {
-        let mut glances = store::glances(&self.database, accounts).await?;
-        for glance in &mut glances {
-            glance.place = glance.place.max(passed.0.get(&glance.account_id).copied().unwrap_or(0));
-        }
-        glances.retain(|glance| glance.head > glance.place);
-        let is_calm = |glance: &store::Glance| {
-            !glance.is_open
-                && balance_is_calm(glance.available, glance.highest_threshold)
-                && glance.head - glance.place <= MOST_SIFTED
-        };
-        let (calm, mut worth): (Vec<_>, Vec<_>) = glances.into_iter().partition(is_calm);
-        let stretch = |glance: &store::Glance| (glance.account_id, glance.place, glance.head);
-        let stretches: Vec<_> = calm.iter().map(stretch).collect();
-        let events = event::between(&self.database, &stretches).await?;
-        let speaking = events.iter().filter(|(_, event)| may_say(event));
-        let speaking: HashSet<AccountId> = speaking.map(|(account_id, _)| *account_id).collect();
-        for glance in calm {
-            if speaking.contains(&glance.account_id) {
-                worth.push(glance);
-            } else {
-                passed.0.insert(glance.account_id, glance.head);
-            }
-        }
-        Ok(worth.into_iter().map(|glance| glance.account_id).collect())
-    }
-
-    /// Moves the places of accounts on to what was passed over in them, for all by one statement and without their locks.
-    pub async fn write_down(&self, passed: &mut Passed) -> Result<(), Fault> {
-        let mut places: Vec<(AccountId, i64)> = passed.0.iter().map(|(id, place)| (*id, *place)).collect();
-        // In the order of the accounts, so that two processes that do this never wait for each other.
-        places.sort_unstable();
-        store::move_places(&self.database, &places).await?;
-        passed.0.clear();
-        Ok(())
-    }
-
-    /// Looks at the next events of an account and raises what they are worth: one transaction, in which the account's place moves
-    /// on, so each event is looked at once, however many processes do this. Gives whether there may be more.
-    pub async fn notice(&self, account_id: AccountId) -> Result<bool, Fault> {
-        let after = store::place(self.database.read(), account_id).await?;
-        let events = event::after(&self.database, account_id, after, MOST_EVENTS).await?;
-        let Some(last) = events.last().map(|event| event.place.sequence) else {
-            return Ok(false);
-        };
-        let causes = self.sources.causes(account_id, &events, self.clock.now()).await?;
-        let causes = Arc::new(causes);
-        let top_ups = self.sources.top_ups.clone();
-        let noticed = self.ledger.change(account_id, move |tx, locked| {
-            let (causes, top_ups) = (Arc::clone(&causes), top_ups.clone());
-            Box::pin(async move {
-                if store::place(tx, account_id).await? != after {
-                    // Somebody else has.
-                    return Ok::<(), NoticeError>(());
-                }
-                let is_all = last == locked.header.event_sequence;
-                react(tx, locked, &top_ups, &causes).await?;
-                // What this has raised needs no second look.
-                let place = if is_all { locked.header.event_sequence } else { last };
-                Ok(store::save_place(tx, account_id, place).await?)
-            })
-        });
-        match noticed.await {
-            Ok(()) | Err(NoticeError::Gone) => Ok(events.len() == MOST_EVENTS),
-            Err(NoticeError::Fault(fault)) => Err(fault),
-        }
-    }
-
-    /// Looks at up to `limit` accounts whose time has come: what was held back, credits and cards about to expire. Tells how many it
-    /// found.
-    pub async fn look_at_due(&self, limit: u32) -> Result<usize, Fault> {
-        let due = store::due_accounts(&self.database, self.clock.now(), limit).await?;
-        let found = due.len();
-        for account_id in due {
-            let top_ups = self.sources.top_ups.clone();
-            let looked = self.ledger.change(account_id, move |tx, locked| {
-                let top_ups = top_ups.clone();
-                Box::pin(async move { Ok::<(), NoticeError>(look_again(tx, locked, &top_ups).await?) })
-            });
-            if let Err(NoticeError::Fault(fault)) = looked.await {
-                tracing::warn!(account = account_id.number(), %fault, "an account was not looked at again");
-            }
-        }
-        Ok(found)
     }
 
     /// Raises an alert of kind TEST for one member by one channel, by the way that all alerts go.
@@ -480,33 +374,4 @@ async fn mark_locked(
             .await?;
     }
     Ok(())
-}
-
-/// Why events were not looked at.
-#[derive(Debug)]
-enum NoticeError {
-    /// There is no such account.
-    Gone,
-    Fault(Fault),
-}
-
-impl From<Fault> for NoticeError {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-impl From<AccessError> for NoticeError {
-    fn from(_: AccessError) -> Self {
-        Self::Gone
-    }
-}
-
-impl crate::domain::database::MayFault for NoticeError {
-    fn fault(&self) -> Option<&Fault> {
-        match self {
-            Self::Fault(fault) => Some(fault),
-            Self::Gone => None,
-        }
-    }
 }

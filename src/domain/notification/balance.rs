@@ -14,7 +14,7 @@ use crate::primitives::ids::{AccountId, AlertId, MemberId};
 
 use super::model::{AlertKind, Audience, Crossing, Facts, OpenEdges, cross};
 use super::raise::{NewAlert, raise, record_resolved, resolve_alert};
-use super::store;
+use super::store::{self, Addressed};
 
 /// In place of a member where an edge is the account's.
 pub(super) const OF_ACCOUNT: MemberId = MemberId::from_uuid(Uuid::nil());
@@ -37,7 +37,12 @@ pub(super) struct Levels {
 /// Reads what an account's balance is compared with.
 pub(super) async fn levels(tx: &Transaction, account_id: AccountId) -> Result<Levels, Fault> {
     let edges = store::edges(tx, account_id).await?;
-    let admins = store::recipients(tx, account_id, Audience::Admins, None).await?;
+    let admins = Addressed {
+        account_id,
+        audience: Audience::Admins,
+        subject: None,
+    };
+    let admins = store::recipients(tx, &[admins]).await?.into_iter().flatten();
     let rule = locked_rule(tx, account_id).await?;
     let trigger = rule.and_then(|rule| rule.watched_level());
     let threshold = |admin: store::Recipient| {
@@ -46,7 +51,7 @@ pub(super) async fn levels(tx: &Transaction, account_id: AccountId) -> Result<Le
     };
     let low = edges.keys().filter(|(kind, _)| *kind == AlertKind::LowBalance);
     Ok(Levels {
-        thresholds: admins.into_iter().filter_map(threshold).collect(),
+        thresholds: admins.filter_map(threshold).collect(),
         open: OpenEdges {
             low: low.map(|(_, member)| *member).collect(),
             depleted: edges.contains_key(&(AlertKind::BalanceDepleted, OF_ACCOUNT)),

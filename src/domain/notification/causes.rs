@@ -56,6 +56,20 @@ pub(super) struct Causes {
     pub(super) members: bool,
 }
 
+impl Causes {
+    /// The alerts to raise, where there is nothing else to do.
+    pub(super) fn into_alerts(self) -> Option<Vec<NewAlert>> {
+        if self.members {
+            return None;
+        }
+        let said = self.said.into_iter().map(|cause| match cause {
+            Cause::Raise(new) => Some(*new),
+            _ => None,
+        });
+        said.collect()
+    }
+}
+
 /// The rooms that are asked about what events name.
 #[derive(Clone, Debug)]
 pub(super) struct Sources {

@@ -1,18 +1,19 @@
-//! Writing an alert down with all its deliveries, in the transaction of whatever raises it.
+//! Writing alerts down with all their deliveries, in the transaction of whatever raises them.
 
 use std::collections::BTreeSet;
 
 use crate::domain::database::Transaction;
-use crate::domain::event::EventKind;
+use crate::domain::event::{self, EventKind};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::LockedAccount;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AlertId, DeliveryId, EntryId, IdMint, IdSeed, MemberId, SessionId, TopUpId};
 
 use super::model::{
-    Alert, AlertKind, Audience, Case, Channel, Delivery, DeliveryStatus, Facts, SuppressionReason, Verdict, resolve,
+    Alert, AlertKind, Audience, Case, Channel, Delivery, DeliveryStatus, Facts, LastMail, SuppressionReason, Verdict,
+    resolve,
 };
-use super::store::{self, Recipient};
+use super::store::{self, Addressed, Recipient};
 
 /// An alert that is to be raised.
 #[derive(Clone, Debug)]
@@ -69,6 +70,27 @@ impl NewAlert {
             .is_none_or(|only| only.contains(&recipient.member_id))
     }
 
+    /// The ways by which it goes, if its rules and the member's want it.
+    fn channels(&self) -> impl Iterator<Item = Channel> {
+        let is_meant = |channel: &Channel| self.channel.is_none_or(|only| only == *channel);
+        Channel::ALL.iter().copied().filter(is_meant)
+    }
+
+    fn case(&self, recipient: &Recipient, channel: Channel, last_mail: Option<LastMail>, now: Timestamp) -> Case {
+        let quiet_hours = recipient.settings.quiet_hours;
+        Case {
+            kind: self.kind,
+            channel,
+            role: recipient.role,
+            is_subject: self.subject == Some(recipient.member_id),
+            preference: recipient.settings.preference(self.kind, channel),
+            contact: recipient.contact,
+            last_mail,
+            quiet_until: quiet_hours.and_then(|hours| hours.end_after(now, recipient.timezone)),
+            now,
+        }
+    }
+
     /// All whom it may be for, by whichever way.
     fn audience(&self) -> Audience {
         let rule = self.kind.rule();
@@ -80,26 +102,82 @@ impl NewAlert {
     }
 }
 
-/// Raises an alert: writes it, a delivery for each member and channel that it is for, and the event that tells of it. `None` where
-/// the same was raised before.
+/// Raises an alert of an account, as [`raise_all`] does. `None` where the same was raised before.
 pub(super) async fn raise(
     tx: &Transaction,
     locked: &mut LockedAccount,
     new: &NewAlert,
 ) -> Result<Option<Alert>, Fault> {
-    let mut mint = IdMint::new(IdSeed::random(), new.raised_at);
-    let alert = new.alert(AlertId::from_uuid(mint.next_uuid()), locked);
-    if !store::insert_alert(tx, &alert, &new.dedupe_key).await? {
-        return Ok(None);
+    let raised = raise_all(tx, &mut [(locked, std::slice::from_ref(new))]).await?;
+    Ok(raised.into_iter().next())
+}
+
+/// Raises alerts of several accounts: writes them, a delivery for each member and channel that one is for, and the events that tell
+/// of them; by the same few statements whatever their number. Gives those that were not raised before.
+pub(super) async fn raise_all(
+    tx: &Transaction,
+    accounts: &mut [(&mut LockedAccount, &[NewAlert])],
+) -> Result<Vec<Alert>, Fault> {
+    let mut raising = Vec::new();
+    for (at, (locked, news)) in accounts.iter().enumerate() {
+        raising.extend(news.iter().map(|new| Raising::new(at, new, locked)));
     }
-    let deliveries = deliveries(tx, locked, new, &alert, &mut mint).await?;
-    store::insert_deliveries(tx, &alert, &deliveries).await?;
-    // Told to its one recipient alone where it has no other.
-    let recipient = new.subject.filter(|_| new.kind.rule().in_app == Audience::Subject);
-    locked
-        .append_alert_event(tx, EventKind::AlertRaised, (Some(alert.id), recipient), None)
-        .await?;
-    Ok(Some(alert))
+    let written: Vec<(&Alert, &str)> = raising.iter().map(Raising::with_key).collect();
+    let is_new = store::insert_alerts(tx, &written).await?;
+    raising.retain(|one| is_new.contains(&one.alert.id));
+    if raising.is_empty() {
+        return Ok(Vec::new());
+    }
+    deliver(tx, &mut raising).await?;
+    let mut events = Vec::new();
+    for one in &raising {
+        // Told to its one recipient alone where it has no other.
+        let recipient = one
+            .new
+            .subject
+            .filter(|_| one.new.kind.rule().in_app == Audience::Subject);
+        let locked = &mut accounts[one.of].0;
+        events.push((one.alert.account_id, locked.alert_raised(one.alert.id, recipient)));
+    }
+    let events: Vec<_> = events.iter().map(|(account_id, event)| (*account_id, event)).collect();
+    event::append(tx, &events).await?;
+    Ok(raising.into_iter().map(|one| one.alert).collect())
+}
+
+/// An alert on its way.
+struct Raising<'a> {
+    /// Which of the accounts it is of.
+    of: usize,
+    /// The time of that account's transaction.
+    now: Timestamp,
+    new: &'a NewAlert,
+    alert: Alert,
+    mint: IdMint,
+}
+
+impl<'a> Raising<'a> {
+    fn new(of: usize, new: &'a NewAlert, locked: &LockedAccount) -> Self {
+        let mut mint = IdMint::new(IdSeed::random(), new.raised_at);
+        Self {
+            of,
+            now: locked.now,
+            new,
+            alert: new.alert(AlertId::from_uuid(mint.next_uuid()), locked),
+            mint,
+        }
+    }
+
+    fn with_key(&self) -> (&Alert, &str) {
+        (&self.alert, &self.new.dedupe_key)
+    }
+
+    fn addressed(&self) -> Addressed {
+        Addressed {
+            account_id: self.alert.account_id,
+            audience: self.new.audience(),
+            subject: self.new.subject,
+        }
+    }
 }
 
 /// Writes down an alert that another one says all of: it is over as soon as it is raised, and nobody is told.
@@ -111,8 +189,8 @@ pub(super) async fn record_resolved(
     let mut mint = IdMint::new(IdSeed::random(), new.raised_at);
     let mut alert = new.alert(AlertId::from_uuid(mint.next_uuid()), locked);
     alert.resolved_at = Some(new.raised_at);
-    let is_new = store::insert_alert(tx, &alert, &new.dedupe_key).await?;
-    Ok(is_new.then_some(alert))
+    let is_new = store::insert_alerts(tx, &[(&alert, &new.dedupe_key)]).await?;
+    Ok(is_new.contains(&alert.id).then_some(alert))
 }
 
 /// What an alert told of has ended: marks it, and tells of it.
@@ -125,40 +203,34 @@ pub(super) async fn resolve_alert(tx: &Transaction, locked: &mut LockedAccount, 
     Ok(())
 }
 
-async fn deliveries(
-    tx: &Transaction,
-    locked: &LockedAccount,
-    new: &NewAlert,
-    alert: &Alert,
-    mint: &mut IdMint,
-) -> Result<Vec<Delivery>, Fault> {
-    let account_id = alert.account_id;
-    let mut recipients = store::recipients(tx, account_id, new.audience(), new.subject).await?;
-    recipients.retain(|recipient| new.concerns(recipient));
-    let last_mails = store::last_mails(tx, account_id, new.kind, locked.now).await?;
+/// Decides for each member and channel, and writes the answers down.
+async fn deliver(tx: &Transaction, raising: &mut [Raising<'_>]) -> Result<(), Fault> {
+    let addressed: Vec<Addressed> = raising.iter().map(Raising::addressed).collect();
+    let recipients = store::recipients(tx, &addressed).await?;
+    let kinds: BTreeSet<_> = raising
+        .iter()
+        .map(|one| (one.alert.account_id, one.new.kind, one.now))
+        .collect();
+    let last_mails = store::last_mails(tx, kinds).await?;
     let mut deliveries = Vec::new();
-    for recipient in &recipients {
-        for channel in Channel::ALL
-            .iter()
-            .filter(|channel| new.channel.is_none_or(|only| only == **channel))
-        {
-            let quiet_hours = recipient.settings.quiet_hours;
-            let case = Case {
-                kind: new.kind,
-                channel: *channel,
-                role: recipient.role,
-                is_subject: new.subject == Some(recipient.member_id),
-                preference: recipient.settings.preference(new.kind, *channel),
-                contact: recipient.contact,
-                last_mail: last_mails.get(&recipient.member_id).copied(),
-                quiet_until: quiet_hours.and_then(|hours| hours.end_after(locked.now, recipient.timezone)),
-                now: locked.now,
-            };
-            let id = DeliveryId::from_uuid(mint.next_uuid());
-            deliveries.extend(delivery(id, alert, recipient.member_id, &case));
+    for (
+        Raising {
+            now, new, alert, mint, ..
+        },
+        recipients,
+    ) in raising.iter_mut().zip(&recipients)
+    {
+        for recipient in recipients.iter().filter(|recipient| new.concerns(recipient)) {
+            let last_mail = last_mails.get(&(new.kind, recipient.member_id)).copied();
+            for channel in new.channels() {
+                let case = new.case(recipient, channel, last_mail, *now);
+                let id = DeliveryId::from_uuid(mint.next_uuid());
+                let delivery = delivery(id, alert, recipient.member_id, &case);
+                deliveries.extend(delivery.map(|delivery| (&*alert, delivery)));
+            }
         }
     }
-    Ok(deliveries)
+    store::insert_deliveries(tx, &deliveries).await
 }
 
 fn delivery(id: DeliveryId, alert: &Alert, member_id: MemberId, case: &Case) -> Option<Delivery> {

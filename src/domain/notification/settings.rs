@@ -41,7 +41,7 @@ impl Settings {
     ) -> Result<HashMap<MemberId, NotificationSettings>, QueryError> {
         let is_seen = |member_id: &&MemberId| require_own_or_settings(actor, account_id, **member_id).is_ok();
         let seen: Vec<MemberId> = member_ids.iter().filter(is_seen).copied().collect();
-        let mut settings = store::settings(self.database.read(), account_id, &seen).await?;
+        let mut settings = store::settings(self.database.read(), seen.iter().map(|id| (account_id, *id))).await?;
         for member_id in seen {
             let unsaid = || NotificationSettings::new(account_id, member_id);
             settings.entry(member_id).or_insert_with(unsaid);
@@ -103,7 +103,7 @@ async fn settings_of(
     account_id: AccountId,
     member_id: MemberId,
 ) -> Result<NotificationSettings, Fault> {
-    let said = store::settings(tx, account_id, &[member_id]).await?.remove(&member_id);
+    let said = store::settings(tx, [(account_id, member_id)]).await?.remove(&member_id);
     Ok(said.unwrap_or_else(|| NotificationSettings::new(account_id, member_id)))
 }
 

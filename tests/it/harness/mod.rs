@@ -316,8 +316,12 @@ impl TestApp {
         loop {
             let (behind, last) = alerts.behind(after, 500).await.expect("accounts are found");
             let mut passed = Passed::default();
-            for account_id in alerts.sift(&behind, &mut passed).await.expect("accounts are sifted") {
-                while alerts.notice(account_id).await.expect("events are looked at") {}
+            for account_id in alerts
+                .notice(&behind, &mut passed)
+                .await
+                .expect("accounts are looked at")
+            {
+                while alerts.notice_alone(account_id).await.expect("events are looked at") {}
             }
             alerts.write_down(&mut passed).await.expect("places are moved on");
             let Some(last) = last else { return };

@@ -1,6 +1,7 @@
 //! What is raised from events, for whom, and when it ends.
 
 use futures_util::future::join_all;
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use super::{adjust, inbox, kinds, set};
@@ -115,8 +116,8 @@ async fn what_nobody_is_told_of_is_passed_over_for_many_accounts_at_once() {
     let before = app.app().database().statements();
     let mut passed = Passed::default();
     for _ in 0..2 {
-        let worth = alerts.sift(&accounts, &mut passed).await.expect("sifted");
-        assert_eq!(worth, [app.team.account.id], "at the owner's threshold, and no other");
+        let alone = alerts.notice(&accounts, &mut passed).await.expect("looked at");
+        assert_eq!(alone, [app.team.account.id], "at the owner's threshold, and no other");
     }
     alerts.write_down(&mut passed).await.expect("written");
     let statements = app.app().database().statements() - before;
@@ -129,17 +130,102 @@ async fn what_nobody_is_told_of_is_passed_over_for_many_accounts_at_once() {
     assert!(behind().await.is_empty());
 }
 
+/// Books a session of a team's member and completes it.
+async fn complete(app: &TestApp, team: &Team) {
+    let book = json!({ "accountId": team.id(), "memberId": team.member.id(), "externalId": "s", "title": "Yoga <b>", "credits": "3",
+        "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(2), "idempotencyKey": "b" });
+    app.platform.accept("book_session", book).await;
+    let complete = json!({ "accountId": team.id(), "externalId": "s", "idempotencyKey": "c" });
+    app.platform.accept("complete_session", complete).await;
+}
+
+#[tokio::test]
+async fn sessions_of_many_teams_are_told_by_one_transaction_but_where_more_is_to_be_told() {
+    let app = TestApp::start().await;
+    let alerts = &app.services().alerts;
+    let mut teams = Vec::new();
+    for number in 0..9 {
+        teams.push(app.another_team(&format!("busy-{number}")).await);
+    }
+    for team in &teams {
+        app.top_up_of(team, 100).await;
+    }
+    set(&teams[4].owner, json!({ "lowBalanceThreshold": "98" })).await;
+    app.notice().await;
+    for team in &teams {
+        complete(&app, team).await;
+    }
+    let accounts: Vec<AccountId> = teams.iter().map(|team| team.account.id).collect();
+    let mut passed = Passed::default();
+    let before = app.app().database().statements();
+    let alone = alerts.notice(&accounts, &mut passed).await.expect("looked at");
+    let statements = app.app().database().statements() - before;
+    assert_eq!(alone, [teams[4].account.id], "its balance is low as well");
+    if app.services().ledger.accounts_per_transaction() > 1 {
+        assert!(statements <= 8 + 12, "{statements} statements for nine accounts");
+    }
+    alerts.write_down(&mut passed).await.expect("written");
+    let (behind, _) = alerts.behind(AccountId::PLATFORM, 100).await.expect("found");
+    assert_eq!(behind, alone, "the others need no second look");
+    app.notice().await;
+    for (number, team) in teams.iter().enumerate() {
+        assert_eq!(kinds(&team.member).await, ["SESSION_CHARGED"], "team {number}");
+        let told = kinds(&team.owner).await;
+        assert_eq!(
+            told.first().is_some_and(|kind| kind == "LOW_BALANCE"),
+            number == 4,
+            "{told:?}"
+        );
+    }
+    assert_eq!(
+        alerts.notice(&accounts, &mut passed).await,
+        Ok(Vec::new()),
+        "nothing is left"
+    );
+}
+
+#[tokio::test]
+async fn an_account_that_cannot_be_read_holds_up_no_other() {
+    let app = TestApp::start().await;
+    let alerts = &app.services().alerts;
+    let mut teams = Vec::new();
+    for number in 0..4 {
+        let team = app.another_team(&format!("neighbour-{number}")).await;
+        app.top_up_of(&team, 100).await;
+        teams.push(team);
+    }
+    app.notice().await;
+    for team in &teams {
+        complete(&app, team).await;
+    }
+    let number = teams[2].account.id.number();
+    // As a newer version may write it, while processes are replaced one by one.
+    let sql = format!("UPDATE event SET kind = 'OF_THE_FUTURE' WHERE account_id = {number}");
+    let database = sea_orm::Database::connect(app.database_url()).await.expect("connects");
+    database.execute_unprepared(&sql).await.expect("writes");
+    database.close().await.expect("closes");
+    let accounts: Vec<AccountId> = teams.iter().map(|team| team.account.id).collect();
+    let alone = alerts
+        .notice(&accounts, &mut Passed::default())
+        .await
+        .expect("looked at");
+    for account_id in alone {
+        let noticed = alerts.notice_alone(account_id).await;
+        assert_eq!(noticed.is_err(), account_id == teams[2].account.id);
+    }
+    for (number, team) in teams.iter().enumerate() {
+        let told = kinds(&team.member).await;
+        assert_eq!(told.is_empty(), number == 2, "{told:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_session_is_told_to_its_member_alone_once_however_many_look() {
     let app = TestApp::start().await;
     let Team { owner, member, .. } = &app.team;
     app.top_up(100).await;
     app.notice().await;
-    let book = json!({ "accountId": app.team.id(), "memberId": member.id(), "externalId": "s", "title": "Yoga <b>", "credits": "3",
-        "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(2), "idempotencyKey": "b" });
-    app.platform.accept("book_session", book).await;
-    let complete = json!({ "accountId": app.team.id(), "externalId": "s", "idempotencyKey": "c" });
-    app.platform.accept("complete_session", complete).await;
+    complete(&app, &app.team).await;
     let another = app.another_process(&[]).await;
     let account_id = app.team.account.id;
     let looks = (0..6).map(|at| {
@@ -148,7 +234,11 @@ async fn a_session_is_told_to_its_member_alone_once_however_many_look() {
         } else {
             another.services()
         };
-        async move { while services.alerts.notice(account_id).await.expect("looks") {} }
+        async move {
+            let alone = services.alerts.notice(&[account_id], &mut Passed::default()).await;
+            assert_eq!(alone, Ok(Vec::new()), "it is plain what there is to tell");
+            while services.alerts.notice_alone(account_id).await.expect("looks") {}
+        }
     });
     join_all(looks).await;
     another.close().await;

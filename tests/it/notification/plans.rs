@@ -65,7 +65,7 @@ async fn story(app: &TestApp, database: Database) {
             .behind(ledgerbell::primitives::ids::AccountId::PLATFORM, 10)
             .await
             .expect("looks");
-        while services.alerts.notice(team.account.id).await.expect("looks") {}
+        while services.alerts.notice_alone(team.account.id).await.expect("looks") {}
         services.alerts.look_at_due(10).await.expect("looks");
         services.outbox.send_due(10).await.expect("sends");
     };

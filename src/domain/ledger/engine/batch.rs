@@ -69,18 +69,20 @@ impl Poster {
     }
 }
 
-/// Locks an account and reads its figures and the time. `None` when there is no such account.
+/// Locks accounts and reads the figures and the time of each, in the order of their ids. What does not exist is left out.
 pub(in crate::domain::ledger) async fn begin(
     tx: &Transaction,
-    account_id: AccountId,
+    accounts: &[AccountId],
     clock: &Clock,
-) -> Result<Option<(AccountHeader, Timestamp)>, Fault> {
-    let header = store::lock(tx, &[account_id]).await?.pop();
-    // The time is read after the lock is had, or it would run backwards in the account.
-    Ok(header.map(|header| {
-        let now = clock.now().max(header.last_at);
+) -> Result<Vec<(AccountHeader, Timestamp)>, Fault> {
+    let headers = store::lock(tx, accounts).await?;
+    // The time is read after the lock is had, or it would run backwards in an account.
+    let now = clock.now();
+    let begun = headers.into_iter().map(|header| {
+        let now = now.max(header.last_at);
         (header, now)
-    }))
+    });
+    Ok(begun.collect())
 }
 
 /// Posts one command in the caller's transaction, to an account that it has locked, and leaves the figures after it in `header`.

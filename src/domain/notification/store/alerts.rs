@@ -1,11 +1,12 @@
 //! Rows of alerts, of what is open, and of places.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 use uuid::Uuid;
 
 use super::unreadable;
+use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::database::keyset::{Keyset, Position};
 use crate::domain::database::select::{Condition, Row, Select};
 use crate::domain::database::{Database, Transaction};
@@ -67,30 +68,51 @@ pub(in super::super) async fn alerts_by_id(
     Ok(found)
 }
 
-/// Writes a new alert. Gives false, and writes nothing, where the same was raised before.
-pub(in super::super) async fn insert_alert(tx: &Transaction, alert: &Alert, dedupe_key: &str) -> Result<bool, Fault> {
-    let facts = serde_json::to_string(&alert.facts).map_err(|error| Fault::Internal(error.to_string()))?;
-    let values: [Value; 12] = [
-        alert.account_id.number().into(),
-        alert.id.uuid().into(),
-        alert.kind.as_str().into(),
-        alert.severity().as_str().into(),
-        dedupe_key.into(),
-        alert.subject.map(MemberId::uuid).into(),
-        facts.into(),
-        alert.entry_id.map(EntryId::uuid).into(),
-        alert.session_id.map(SessionId::uuid).into(),
-        alert.top_up_id.map(TopUpId::uuid).into(),
-        alert.raised_at.millis().into(),
-        alert.resolved_at.map(Timestamp::millis).into(),
-    ];
-    let sql = "INSERT INTO alert (account_id, id, kind, severity, dedupe_key, subject_id, facts, entry_id, session_id, top_up_id, \
-               raised_at, resolved_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
-               ON CONFLICT (account_id, dedupe_key) DO NOTHING";
-    let done = tx
-        .execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
-        .await?;
-    Ok(done.rows_affected() == 1)
+const NEW: Columns = &[
+    ("account_id", Kind::BigInt),
+    ("id", Kind::Uuid),
+    ("kind", Kind::Text),
+    ("severity", Kind::Text),
+    ("dedupe_key", Kind::Text),
+    ("subject_id", Kind::Uuid),
+    ("facts", Kind::Text),
+    ("entry_id", Kind::Uuid),
+    ("session_id", Kind::Uuid),
+    ("top_up_id", Kind::Uuid),
+    ("raised_at", Kind::BigInt),
+    ("resolved_at", Kind::BigInt),
+];
+
+/// Writes new alerts, each with the key of which its account has one alert at the most, by one statement whatever their number. Gives
+/// those that were not raised before; nothing is written of the others.
+pub(in super::super) async fn insert_alerts(
+    tx: &Transaction,
+    alerts: &[(&Alert, &str)],
+) -> Result<HashSet<AlertId>, Fault> {
+    let mut rows = Rows::new(NEW);
+    for (alert, dedupe_key) in alerts {
+        let facts = serde_json::to_string(&alert.facts).map_err(|error| Fault::Internal(error.to_string()))?;
+        rows.push([
+            alert.account_id.number().into(),
+            alert.id.uuid().into(),
+            alert.kind.as_str().into(),
+            alert.severity().as_str().into(),
+            (*dedupe_key).into(),
+            alert.subject.map(MemberId::uuid).into(),
+            (&facts).into(),
+            alert.entry_id.map(EntryId::uuid).into(),
+            alert.session_id.map(SessionId::uuid).into(),
+            alert.top_up_id.map(TopUpId::uuid).into(),
+            alert.raised_at.millis().into(),
+            alert.resolved_at.map(Timestamp::millis).into(),
+        ]);
+    }
+    let once = "ON CONFLICT (account_id, dedupe_key) DO NOTHING RETURNING id";
+    let statement = rows.insert(tx.get_database_backend(), "alert", once);
+    let rows = tx.query_all_raw(statement).await?;
+    rows.iter()
+        .map(|row| Ok(AlertId::from_uuid(row.try_get("", "id")?)))
+        .collect()
 }
 
 /// Marks an alert and its deliveries as ended. Gives whether it was open.

@@ -42,14 +42,13 @@ const INBOX_COLUMNS: &str = "alert_id, created_at, channel, kind, severity, stat
 /// What is in a member's inbox.
 const IN_INBOX: Condition = Condition::Plain("channel = 'IN_APP' AND status = 'SENT'");
 
-/// Writes new deliveries of an alert, by one statement whatever their number.
+/// Writes new deliveries, each with its alert, by one statement whatever their number.
 pub(in super::super) async fn insert_deliveries(
     tx: &Transaction,
-    alert: &Alert,
-    deliveries: &[Delivery],
+    deliveries: &[(&Alert, Delivery)],
 ) -> Result<(), Fault> {
     let mut rows = Rows::new(NEW);
-    for delivery in deliveries {
+    for (alert, delivery) in deliveries {
         rows.push([
             delivery.account_id.number().into(),
             delivery.id.uuid().into(),

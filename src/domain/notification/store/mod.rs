@@ -11,7 +11,7 @@ mod reports;
 mod settings;
 
 pub(super) use alerts::{
-    alert, alerts_by_id, alerts_keyset, close_edge, edges, insert_alert, open_edge, open_of_top_up, resolve_alert,
+    alert, alerts_by_id, alerts_keyset, close_edge, edges, insert_alerts, open_edge, open_of_top_up, resolve_alert,
 };
 pub(super) use deliveries::{
     DELIVERY_COLUMNS, Mark, Meant, deliveries_by_id, deliveries_keyset, delivery, delivery_by_id, in_inbox,
@@ -19,8 +19,8 @@ pub(super) use deliveries::{
 };
 pub(super) use due::{StandingAlert, due, due_accounts, save_due, standing};
 pub(super) use outbox::{Addressee, Claimed, Ended, addressee, claim, end_attempts, give_back, is_mail_due, requeue};
-pub(super) use people::{Recipient, last_mails, recipients};
-pub(super) use places::{Glance, behind, glances, move_places, place, save_place};
+pub(super) use people::{Addressed, Recipient, last_mails, recipients};
+pub(super) use places::{Glance, behind, glances, move_places, place, save_places};
 pub(super) use reach::{reached, unsent};
 pub(super) use reports::{Keeping, Kept, Mailed, apply_fate, has_arrived, keep_report, mailed};
 pub(super) use settings::{save_settings, settings};

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use sea_orm::{ConnectionTrait, Statement, Value};
-use uuid::Uuid;
+use sea_orm::ConnectionTrait;
 
 use super::{settings, unreadable};
 use crate::domain::database::Transaction;
+use crate::domain::database::bulk::{self, Columns, Kind, Rows};
 use crate::domain::fault::Fault;
 use crate::domain::member::ContactStatus;
 use crate::primitives::actor::MemberRole;
@@ -26,33 +26,87 @@ pub(in super::super) struct Recipient {
     pub(in super::super) settings: NotificationSettings,
 }
 
-/// The members of the team who are of an audience, with their settings.
+/// Whom an alert of an account may be for.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Addressed {
+    pub(in super::super) account_id: AccountId,
+    pub(in super::super) audience: Audience,
+    pub(in super::super) subject: Option<MemberId>,
+}
+
+const TEAMS: Columns = &[
+    ("number", Kind::BigInt),
+    ("account_id", Kind::BigInt),
+    ("everybody", Kind::Bool),
+];
+const SUBJECTS: Columns = &[
+    ("number", Kind::BigInt),
+    ("account_id", Kind::BigInt),
+    ("member_id", Kind::Uuid),
+];
+
+/// For each of these the members of the team who are meant, with their settings. By the same few statements whatever their number.
 pub(in super::super) async fn recipients(
     tx: &Transaction,
-    account_id: AccountId,
-    audience: Audience,
-    subject: Option<MemberId>,
-) -> Result<Vec<Recipient>, Fault> {
-    let condition = match audience {
-        Audience::Everybody => "$2 = $2",
-        Audience::Admins => "m.role IN ('OWNER', 'ADMIN') AND $2 = $2",
-        Audience::Subject => "m.id = $2",
-        Audience::SubjectAndAdmins => "(m.role IN ('OWNER', 'ADMIN') OR m.id = $2)",
-    };
+    addressed: &[Addressed],
+) -> Result<Vec<Vec<Recipient>>, Fault> {
+    let (mut teams, mut subjects) = (Rows::new(TEAMS), Rows::new(SUBJECTS));
+    for (number, to) in (0_i64..).zip(addressed) {
+        let account = to.account_id.number();
+        if to.audience != Audience::Subject {
+            let is_everybody = to.audience == Audience::Everybody;
+            teams.push([number.into(), account.into(), is_everybody.into()]);
+        }
+        if let (Audience::Subject | Audience::SubjectAndAdmins, Some(subject)) = (to.audience, to.subject) {
+            subjects.push([number.into(), account.into(), subject.uuid().into()]);
+        }
+    }
+    let mut found = vec![Vec::new(); addressed.len()];
+    let of_teams = " AND t.removed_at IS NULL AND (r.everybody OR t.role IN ('OWNER', 'ADMIN'))";
+    let of_subjects = " AND t.id = r.member_id AND t.removed_at IS NULL";
+    for (rows, condition) in [(teams, of_teams), (subjects, of_subjects)] {
+        add_members(tx, &rows, condition, &mut found).await?;
+    }
+    let members = found.iter().flatten();
+    let members = members.map(|recipient: &Recipient| (recipient.settings.account_id, recipient.member_id));
+    let said = settings(tx, members).await?;
+    for recipient in found.iter_mut().flatten() {
+        if let Some(settings) = said.get(&recipient.member_id) {
+            recipient.settings = settings.clone();
+        }
+    }
+    Ok(found)
+}
+
+/// Adds the members that rows name, each where the row's number says, unless they are there.
+async fn add_members(
+    tx: &Transaction,
+    rows: &Rows,
+    condition: &str,
+    found: &mut [Vec<Recipient>],
+) -> Result<(), Fault> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let backend = tx.get_database_backend();
     let sql = format!(
-        "SELECT m.id, m.role, c.email_status, c.timezone FROM member m \
-         JOIN contact c ON c.account_id = m.account_id AND c.member_id = m.id \
-         WHERE m.account_id = $1 AND m.removed_at IS NULL AND {condition} ORDER BY m.created_at, m.id"
+        "SELECT r.number, t.account_id, t.id, t.role, c.email_status, c.timezone FROM {} {} \
+         JOIN contact c ON c.account_id = t.account_id AND c.member_id = t.id ORDER BY t.created_at, t.id",
+        rows.relation(backend, 1),
+        bulk::probe(backend, "member", condition)
     );
-    let subject = subject.map_or(Uuid::nil(), MemberId::uuid);
-    let values: [Value; 2] = [account_id.number().into(), subject.into()];
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    let rows = tx.query_all_raw(statement).await?;
-    let mut found = Vec::with_capacity(rows.len());
-    for row in &rows {
+    for row in &tx.query_all_raw(rows.statement(backend, sql)).await? {
+        let number: i64 = row.try_get("", "number")?;
         let (role, status): (String, String) = (row.try_get("", "role")?, row.try_get("", "email_status")?);
         let timezone: String = row.try_get("", "timezone")?;
+        let account_id = AccountId::from_number(row.try_get("", "account_id")?);
         let member_id = MemberId::from_uuid(row.try_get("", "id")?);
+        let Some(found) = usize::try_from(number).ok().and_then(|number| found.get_mut(number)) else {
+            continue;
+        };
+        if found.iter().any(|recipient| recipient.member_id == member_id) {
+            continue;
+        }
         found.push(Recipient {
             member_id,
             role: MemberRole::from_text(&role).ok_or_else(|| unreadable("role", &role))?,
@@ -61,40 +115,44 @@ pub(in super::super) async fn recipients(
             settings: NotificationSettings::new(account_id, member_id),
         });
     }
-    let ids: Vec<MemberId> = found.iter().map(|recipient| recipient.member_id).collect();
-    let mut said = settings(tx, account_id, &ids).await?;
-    for recipient in &mut found {
-        if let Some(settings) = said.remove(&recipient.member_id) {
-            recipient.settings = settings;
-        }
-    }
-    Ok(found)
+    Ok(())
 }
 
-/// The last mail of a kind that went, or is on its way, to each member, as far as it matters at `now`.
+const KINDS: Columns = &[
+    ("account_id", Kind::BigInt),
+    ("kind", Kind::Text),
+    ("since", Kind::BigInt),
+];
+
+/// The last mail of each of these kinds, of an account and as far as it matters at an instant, that went or is on its way to each
+/// member.
 pub(in super::super) async fn last_mails(
     tx: &Transaction,
-    account_id: AccountId,
-    kind: AlertKind,
-    now: Timestamp,
-) -> Result<HashMap<MemberId, LastMail>, Fault> {
-    let sql = "SELECT member_id, created_at, resolved_at FROM delivery \
-               WHERE account_id = $1 AND kind = $2 AND channel = 'EMAIL' AND created_at > $3 \
-               AND status IN ('QUEUED', 'SENDING', 'SENT') ORDER BY created_at";
-    let values: [Value; 3] = [
-        account_id.number().into(),
-        kind.as_str().into(),
-        (now.millis() - COOLDOWN_MILLIS).into(),
-    ];
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    let rows = tx.query_all_raw(statement).await?;
+    kinds: impl IntoIterator<Item = (AccountId, AlertKind, Timestamp)>,
+) -> Result<HashMap<(AlertKind, MemberId), LastMail>, Fault> {
+    let mut rows = Rows::new(KINDS);
+    for (account_id, kind, now) in kinds {
+        let since = now.millis() - COOLDOWN_MILLIS;
+        rows.push([account_id.number().into(), kind.as_str().into(), since.into()]);
+    }
+    let backend = tx.get_database_backend();
+    let which = " AND t.kind = r.kind AND t.channel = 'EMAIL' AND t.created_at > r.since \
+                 AND t.status IN ('QUEUED', 'SENDING', 'SENT')";
+    let sql = format!(
+        "SELECT t.kind, t.member_id, t.created_at, t.resolved_at FROM {} {} ORDER BY t.created_at",
+        rows.relation(backend, 1),
+        bulk::probe(backend, "delivery", which)
+    );
+    let rows = tx.query_all_raw(rows.statement(backend, sql)).await?;
     let mut last = HashMap::new();
     for row in &rows {
+        let kind: String = row.try_get("", "kind")?;
+        let kind = AlertKind::from_text(&kind).ok_or_else(|| unreadable("kind of alert", &kind))?;
         let mail = LastMail {
             at: Timestamp::from_millis(row.try_get("", "created_at")?),
             has_ended: row.try_get::<Option<i64>>("", "resolved_at")?.is_some(),
         };
-        last.insert(MemberId::from_uuid(row.try_get("", "member_id")?), mail);
+        last.insert((kind, MemberId::from_uuid(row.try_get("", "member_id")?)), mail);
     }
     Ok(last)
 }

@@ -1,5 +1,7 @@
 //! How far the events of accounts have been looked at.
 
+use std::sync::Arc;
+
 use sea_orm::{ConnectionTrait, Statement, Value};
 
 use crate::domain::database::bulk::{self, Columns, Kind, Rows};
@@ -7,6 +9,8 @@ use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
+
+use super::super::model::is_calm;
 
 /// How things stood in an account at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +25,18 @@ pub(in super::super) struct Glance {
     pub(in super::super) highest_threshold: Option<Credits>,
     /// Whether an alert about the balance is open.
     pub(in super::super) is_open: bool,
+}
+
+impl Glance {
+    /// The events that nobody has looked at.
+    pub(in super::super) fn stretch(&self) -> (AccountId, i64, i64) {
+        (self.account_id, self.place, self.head)
+    }
+
+    /// Whether its balance has nothing to say.
+    pub(in super::super) fn is_calm(&self) -> bool {
+        !self.is_open && is_calm(self.available, self.highest_threshold)
+    }
 }
 
 const ACCOUNTS: Columns = &[("account_id", Kind::BigInt)];
@@ -39,13 +55,31 @@ pub(in super::super) async fn place(connection: &impl ConnectionTrait, account_i
     Ok(row.map(|row| row.try_get("", "sequence")).transpose()?.unwrap_or(0))
 }
 
-/// Moves the place on.
-pub(in super::super) async fn save_place(tx: &Transaction, account_id: AccountId, sequence: i64) -> Result<(), Fault> {
-    let sql = format!("INSERT INTO alert_place (account_id, sequence) VALUES ($1, $2) {MOVE_ON}");
-    let values: [Value; 2] = [account_id.number().into(), sequence.into()];
-    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
-        .await?;
+/// Moves the places of these accounts on, by one statement whatever their number. A place that somebody else has moved further stays.
+pub(in super::super) async fn save_places(tx: &Transaction, places: &[(AccountId, i64)]) -> Result<(), Fault> {
+    let mut rows = Rows::new(PLACES);
+    for (account_id, sequence) in places {
+        rows.push([account_id.number().into(), (*sequence).into()]);
+    }
+    if !rows.is_empty() {
+        tx.execute_raw(rows.insert(tx.get_database_backend(), "alert_place", MOVE_ON))
+            .await?;
+    }
     Ok(())
+}
+
+/// As [`save_places`], in a transaction of its own that takes no account's lock.
+pub(in super::super) async fn move_places(database: &Database, places: Vec<(AccountId, i64)>) -> Result<(), Fault> {
+    if places.is_empty() {
+        return Ok(());
+    }
+    let places = Arc::new(places);
+    database
+        .transaction(move |tx| {
+            let places = Arc::clone(&places);
+            Box::pin(async move { save_places(tx, &places).await })
+        })
+        .await
 }
 
 /// Of up to `limit` accounts after `after`: those whose events have not all been looked at, and the last account seen. `None` at the
@@ -74,12 +108,15 @@ pub(in super::super) async fn behind(
 }
 
 /// How things stand in these accounts.
-pub(in super::super) async fn glances(database: &Database, accounts: &[AccountId]) -> Result<Vec<Glance>, Fault> {
+pub(in super::super) async fn glances(
+    connection: &impl ConnectionTrait,
+    accounts: &[AccountId],
+) -> Result<Vec<Glance>, Fault> {
     let mut rows = Rows::new(ACCOUNTS);
     for account_id in accounts {
         rows.push([account_id.number().into()]);
     }
-    let backend = database.backend();
+    let backend = connection.get_database_backend();
     let sql = format!(
         "SELECT t.account_id, t.event_sequence, t.posted, t.held, \
          COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = t.account_id), 0) AS place, \
@@ -92,7 +129,7 @@ pub(in super::super) async fn glances(database: &Database, accounts: &[AccountId
         rows.relation(backend, 1),
         bulk::probe(backend, "account_state", "")
     );
-    let rows = database.read().query_all_raw(rows.statement(backend, sql)).await?;
+    let rows = connection.query_all_raw(rows.statement(backend, sql)).await?;
     let mut glances = Vec::with_capacity(rows.len());
     for row in &rows {
         let (posted, held): (i64, i64) = (row.try_get("", "posted")?, row.try_get("", "held")?);
@@ -110,26 +147,4 @@ pub(in super::super) async fn glances(database: &Database, accounts: &[AccountId
         });
     }
     Ok(glances)
-}
-
-/// Moves the places of these accounts on, by one statement and without their locks. A place that somebody else has moved further
-/// stays.
-pub(in super::super) async fn move_places(database: &Database, places: &[(AccountId, i64)]) -> Result<(), Fault> {
-    let mut rows = Rows::new(PLACES);
-    for (account_id, sequence) in places {
-        rows.push([account_id.number().into(), (*sequence).into()]);
-    }
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let statement = rows.insert(database.backend(), "alert_place", MOVE_ON);
-    database
-        .transaction(move |tx| {
-            let statement = statement.clone();
-            Box::pin(async move {
-                tx.execute_raw(statement).await?;
-                Ok(())
-            })
-        })
-        .await
 }

@@ -47,8 +47,7 @@ pub(in super::super) async fn reached(
             settings_since: since("changed_at")?,
         });
     }
-    let ids: Vec<MemberId> = found.iter().map(|one| one.member_id).collect();
-    let mut said = settings(tx, account_id, &ids).await?;
+    let mut said = settings(tx, found.iter().map(|one| (account_id, one.member_id))).await?;
     for one in &mut found {
         if let Some(settings) = said.remove(&one.member_id) {
             one.settings = settings;

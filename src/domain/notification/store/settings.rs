@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use entity::notification_settings::{self, Column};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel, Statement};
+use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
 
 use super::unreadable;
-use crate::domain::database::bulk::{Columns, Kind, Rows};
+use crate::domain::database::bulk::{self, Columns, Kind, Rows};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -16,28 +16,28 @@ use crate::primitives::local_time::LocalTime;
 
 use super::super::model::{AlertKind, Channel, NotificationSettings, QuietHours};
 
-const IDS: Columns = &[("id", Kind::Uuid)];
+const MEMBERS: Columns = &[("account_id", Kind::BigInt), ("member_id", Kind::Uuid)];
 
-/// The settings of those among these members who have said anything, by a statement that is the same whatever their number.
+/// The settings of those among these members, of whichever accounts, who have said anything, by a statement that is the same whatever
+/// their number.
 pub(in super::super) async fn settings(
     connection: &impl ConnectionTrait,
-    account_id: AccountId,
-    member_ids: &[MemberId],
+    members: impl IntoIterator<Item = (AccountId, MemberId)>,
 ) -> Result<HashMap<MemberId, NotificationSettings>, Fault> {
-    let mut ids = Rows::new(IDS);
-    for id in member_ids {
-        ids.push([id.uuid().into()]);
+    let mut rows = Rows::new(MEMBERS);
+    for (account_id, member_id) in members {
+        rows.push([account_id.number().into(), member_id.uuid().into()]);
     }
-    if ids.is_empty() {
+    if rows.is_empty() {
         return Ok(HashMap::new());
     }
     let backend = connection.get_database_backend();
-    let relation = ids.relation(backend, 1);
     let sql = format!(
-        "SELECT t.* FROM {relation} JOIN notification_settings t ON t.member_id = r.id WHERE t.account_id = $2"
+        "SELECT t.* FROM {} {}",
+        rows.relation(backend, 1),
+        bulk::probe(backend, "notification_settings", " AND t.member_id = r.member_id")
     );
-    let statement = Statement::from_sql_and_values(backend, sql, [ids.value(), account_id.number().into()]);
-    let rows = notification_settings::Entity::find().from_raw_sql(statement);
+    let rows = notification_settings::Entity::find().from_raw_sql(rows.statement(backend, sql));
     let rows = rows.all(connection).await?.into_iter();
     rows.map(|row| from_row(&row).map(|settings| (settings.member_id, settings)))
         .collect()

@@ -160,8 +160,8 @@ async fn a_bit_of_everything(room: Arc<(Arc<Engine>, Arc<Poster>)>, account: Acc
             .transaction(move |tx| {
                 let (poster, key) = (Arc::clone(&poster), key.clone());
                 Box::pin(async move {
-                    let found = super::super::begin(tx, account, &poster.clock).await?;
-                    let (mut header, now) = found.expect("the account exists");
+                    let found = super::super::begin(tx, &[account], &poster.clock).await?;
+                    let (mut header, now) = found.into_iter().next().expect("the account exists");
                     let answer = super::super::post_one(&poster, tx, &mut header, now, keyed(&key, grant(1))).await?;
                     answer.map(drop).or_else(|refusal| match refusal {
                         Refusal::AccountFrozen { .. } => Ok(()),

@@ -1,0 +1,279 @@
+//! Alerts as events and the time bring them about: which accounts are looked at, and how many by one transaction.
+//!
+//! Most events say nothing to anybody, and most of the others that one alert is to be raised. So the accounts of a moment are looked
+//! at together: by reading alone where there is nothing to tell, by one transaction where it is plain what there is, and only the
+//! rest one by one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt};
+
+use crate::domain::database::{MayFault, Transaction};
+use crate::domain::event::{self, Event};
+use crate::domain::fault::Fault;
+use crate::domain::ledger::LockedAccount;
+use crate::primitives::actor::AccessError;
+use crate::primitives::ids::AccountId;
+
+use super::alerts::Alerts;
+use super::causes::{Causes, may_say};
+use super::raise::{NewAlert, raise_all};
+use super::react::{look_again, react};
+use super::store::{self, Glance};
+
+/// Events that one transaction looks at, at the most.
+const MOST_EVENTS: usize = 256;
+/// Events of one account that are looked at together with those of others, at the most.
+const MOST_TOGETHER: i64 = 64;
+/// Accounts in one transaction at the most, so that none is locked for long.
+const MOST_ACCOUNTS: usize = 64;
+/// Accounts of which it is read side by side what their events name.
+const READ_AT_ONCE: usize = 8;
+
+/// How far events were passed over, as far as that is not written down. What is forgotten is looked at again.
+#[derive(Debug, Default)]
+pub struct Passed(HashMap<AccountId, i64>);
+
+/// Events of an account that say no more than that these alerts are to be raised.
+#[derive(Clone, Debug)]
+struct Plain {
+    /// The events after this one…
+    after: i64,
+    /// …and up to this one.
+    until: i64,
+    news: Vec<NewAlert>,
+}
+
+impl Alerts {
+    /// Of up to `limit` accounts after `after`: those that have events nobody has looked at yet, and where to go on. For what was
+    /// not told by a bell.
+    pub async fn behind(&self, after: AccountId, limit: u32) -> Result<(Vec<AccountId>, Option<AccountId>), Fault> {
+        store::behind(&self.database, after, limit).await
+    }
+
+    /// Looks at the new events of these accounts. Those that say nothing are passed over together, by reading alone, so that a
+    /// posting that nobody is told of costs next to nothing. Where it is plain what they say, that is raised for all these
+    /// accounts together. Gives the others: for [`Self::notice_alone`].
+    ///
+    /// Each event is looked at once, however many processes do this: what is raised and how far an account's events have been
+    /// looked at are one transaction.
+    pub async fn notice(&self, accounts: &[AccountId], passed: &mut Passed) -> Result<Vec<AccountId>, Fault> {
+        let (calm, others) = self.glance(accounts, passed).await?;
+        let mut alone: Vec<AccountId> = others.iter().map(|glance| glance.account_id).collect();
+        let mut plain = Vec::new();
+        for (account_id, said) in self.listen(calm, passed).await {
+            match said {
+                Some(said) => plain.push((account_id, said)),
+                None => alone.push(account_id),
+            }
+        }
+        let accounts = self.ledger.accounts_per_transaction().min(MOST_ACCOUNTS);
+        for plain in plain.chunks(accounts) {
+            alone.extend(self.raise_plain(plain.iter().cloned().collect()).await);
+        }
+        Ok(alone)
+    }
+
+    /// Moves the places of accounts on to what was passed over in them, for all by one statement and without their locks.
+    pub async fn write_down(&self, passed: &mut Passed) -> Result<(), Fault> {
+        let mut places: Vec<(AccountId, i64)> = passed.0.iter().map(|(id, place)| (*id, *place)).collect();
+        // In the order of the accounts, so that two processes that do this never wait for each other.
+        places.sort_unstable();
+        store::move_places(&self.database, places).await?;
+        passed.0.clear();
+        Ok(())
+    }
+
+    /// Looks at the next events of one account and does what they are worth, in one transaction. Gives whether there may be more.
+    pub async fn notice_alone(&self, account_id: AccountId) -> Result<bool, Fault> {
+        let after = store::place(self.database.read(), account_id).await?;
+        let events = event::after(&self.database, account_id, after, MOST_EVENTS).await?;
+        let Some(last) = events.last().map(|event| event.place.sequence) else {
+            return Ok(false);
+        };
+        let causes = self.sources.causes(account_id, &events, self.clock.now()).await?;
+        let causes = Arc::new(causes);
+        let top_ups = self.sources.top_ups.clone();
+        let noticed = self.ledger.change(account_id, move |tx, locked| {
+            let (causes, top_ups) = (Arc::clone(&causes), top_ups.clone());
+            Box::pin(async move {
+                if store::place(tx, account_id).await? != after {
+                    // Somebody else has.
+                    return Ok::<(), NoticeError>(());
+                }
+                let is_all = last == locked.header.event_sequence;
+                react(tx, locked, &top_ups, &causes).await?;
+                let place = place(is_all, last, locked);
+                Ok(store::save_places(tx, &[(account_id, place)]).await?)
+            })
+        });
+        match noticed.await {
+            Ok(()) | Err(NoticeError::Gone) => Ok(events.len() == MOST_EVENTS),
+            Err(NoticeError::Fault(fault)) => Err(fault),
+        }
+    }
+
+    /// Looks at up to `limit` accounts whose time has come: what was held back, credits and cards about to expire. Tells how many it
+    /// found.
+    pub async fn look_at_due(&self, limit: u32) -> Result<usize, Fault> {
+        let due = store::due_accounts(&self.database, self.clock.now(), limit).await?;
+        let found = due.len();
+        for account_id in due {
+            let top_ups = self.sources.top_ups.clone();
+            let looked = self.ledger.change(account_id, move |tx, locked| {
+                let top_ups = top_ups.clone();
+                Box::pin(async move { Ok::<(), NoticeError>(look_again(tx, locked, &top_ups).await?) })
+            });
+            if let Err(NoticeError::Fault(fault)) = looked.await {
+                tracing::warn!(account = account_id.number(), %fault, "an account was not looked at again");
+            }
+        }
+        Ok(found)
+    }
+
+    /// Those of these accounts that have new events: where the balance has nothing to say, and the others.
+    ///
+    /// Whatever an account's events have done to its balance was read at the same moment as where they end. What comes after is
+    /// looked at later.
+    async fn glance(&self, accounts: &[AccountId], passed: &Passed) -> Result<(Vec<Glance>, Vec<Glance>), Fault> {
+        let mut glances = store::glances(self.database.read(), accounts).await?;
+        for glance in &mut glances {
+            glance.place = glance.place.max(passed.0.get(&glance.account_id).copied().unwrap_or(0));
+        }
+        let new = glances.into_iter().filter(|glance| glance.head > glance.place);
+        Ok(new.partition(|glance| glance.is_calm() && glance.head - glance.place <= MOST_TOGETHER))
+    }
+
+    /// What the events of these accounts say, if it is plain. Those that say nothing are passed over.
+    ///
+    /// What cannot be read, of whichever account it is, is to hold up no other: it is left to [`Self::notice_alone`], which says why.
+    async fn listen(&self, glances: Vec<Glance>, passed: &mut Passed) -> Vec<(AccountId, Option<Plain>)> {
+        let stretches: Vec<_> = glances.iter().map(Glance::stretch).collect();
+        let mut events = match event::between(&self.database, &stretches).await {
+            Ok(events) => by_account(events),
+            Err(_) => return glances.iter().map(|glance| (glance.account_id, None)).collect(),
+        };
+        let mut speaking = Vec::new();
+        for glance in glances {
+            let events = events.remove(&glance.account_id).unwrap_or_default();
+            if events.iter().any(|event| may_say(event)) {
+                speaking.push((glance, events));
+            } else {
+                passed.0.insert(glance.account_id, glance.head);
+            }
+        }
+        let understood = stream::iter(speaking).map(|(glance, events)| self.understand(glance, events));
+        understood.buffer_unordered(READ_AT_ONCE).collect().await
+    }
+
+    /// What the events of an account say, if it is plain.
+    async fn understand(&self, glance: Glance, events: Vec<Arc<Event>>) -> (AccountId, Option<Plain>) {
+        let causes = self.sources.causes(glance.account_id, &events, self.clock.now());
+        let alerts = causes.await.ok().and_then(Causes::into_alerts);
+        let plain = alerts.map(|news| Plain {
+            after: glance.place,
+            until: glance.head,
+            news,
+        });
+        (glance.account_id, plain)
+    }
+
+    /// Raises for several accounts what is plain, in one transaction. Gives those that have to be looked at alone.
+    async fn raise_plain(&self, plain: HashMap<AccountId, Plain>) -> Vec<AccountId> {
+        let accounts: Vec<AccountId> = plain.keys().copied().collect();
+        let plain = Arc::new(plain);
+        let raised = self.ledger.change_all(&accounts, move |tx, locked| {
+            let plain = Arc::clone(&plain);
+            Box::pin(async move { raise_locked(tx, locked, &plain).await })
+        });
+        raised.await.unwrap_or_else(|fault: Fault| {
+            tracing::warn!(%fault, "accounts were not looked at together; they are looked at one by one");
+            accounts
+        })
+    }
+}
+
+/// Events of each account, in order.
+fn by_account(events: Vec<(AccountId, Event)>) -> HashMap<AccountId, Vec<Arc<Event>>> {
+    let mut by_account: HashMap<_, Vec<_>> = HashMap::new();
+    for (account_id, event) in events {
+        by_account.entry(account_id).or_default().push(Arc::new(event));
+    }
+    for events in by_account.values_mut() {
+        events.sort_unstable_by_key(|event| event.place.sequence);
+    }
+    by_account
+}
+
+/// Raises what is plain and is still so under the lock. Gives the accounts in which it is not.
+async fn raise_locked(
+    tx: &Transaction,
+    locked: &mut [LockedAccount],
+    plain: &HashMap<AccountId, Plain>,
+) -> Result<Vec<AccountId>, Fault> {
+    let accounts: Vec<AccountId> = locked.iter().map(|account| account.header.account_id).collect();
+    let glances = store::glances(tx, &accounts).await?;
+    let glances: HashMap<AccountId, Glance> = glances.into_iter().map(|glance| (glance.account_id, glance)).collect();
+    let mut raising = Vec::new();
+    let mut looked_at = Vec::new();
+    let mut left = Vec::new();
+    for account in locked {
+        let account_id = account.header.account_id;
+        let (Some(said), Some(glance)) = (plain.get(&account_id), glances.get(&account_id)) else {
+            continue;
+        };
+        if glance.place >= said.until {
+            // Somebody else has looked.
+            continue;
+        }
+        if glance.place > said.after || !glance.is_calm() {
+            left.push(account_id);
+            continue;
+        }
+        looked_at.push((said.until == account.header.event_sequence, said.until));
+        raising.push((account, said.news.as_slice()));
+    }
+    raise_all(tx, &mut raising).await?;
+    let places = raising.iter().zip(&looked_at).map(|((account, _), (is_all, until))| {
+        let account: &LockedAccount = account;
+        (account.header.account_id, place(*is_all, *until, account))
+    });
+    let places: Vec<_> = places.collect();
+    store::save_places(tx, &places).await?;
+    Ok(left)
+}
+
+/// How far an account has been looked at: what this has raised needs no second look, unless other events came in between.
+fn place(is_all: bool, last: i64, locked: &LockedAccount) -> i64 {
+    if is_all { locked.header.event_sequence } else { last }
+}
+
+/// Why events were not looked at.
+#[derive(Debug)]
+enum NoticeError {
+    /// There is no such account.
+    Gone,
+    Fault(Fault),
+}
+
+impl From<Fault> for NoticeError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<AccessError> for NoticeError {
+    fn from(_: AccessError) -> Self {
+        Self::Gone
+    }
+}
+
+impl MayFault for NoticeError {
+    fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Fault(fault) => Some(fault),
+            Self::Gone => None,
+        }
+    }
+}
