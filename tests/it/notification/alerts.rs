@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
-use super::{adjust, inbox, kinds, set};
+use super::{adjust, complete, inbox, kinds, set};
 use ledgerbell::domain::notification::Passed;
 use ledgerbell::primitives::ids::AccountId;
 
@@ -128,15 +128,6 @@ async fn what_nobody_is_told_of_is_passed_over_for_many_accounts_at_once() {
     app.notice().await;
     assert!(kinds(&app.team.owner).await.iter().any(|kind| kind == "LOW_BALANCE"));
     assert!(behind().await.is_empty());
-}
-
-/// Books a session of a team's member and completes it.
-async fn complete(app: &TestApp, team: &Team) {
-    let book = json!({ "accountId": team.id(), "memberId": team.member.id(), "externalId": "s", "title": "Yoga <b>", "credits": "3",
-        "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(2), "idempotencyKey": "b" });
-    app.platform.accept("book_session", book).await;
-    let complete = json!({ "accountId": team.id(), "externalId": "s", "idempotencyKey": "c" });
-    app.platform.accept("complete_session", complete).await;
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Person, TestApp};
+use crate::harness::{Client, Person, Team, TestApp};
 
 /// Runs a mutation with `{"input": …}` and gives its payload.
 pub(crate) async fn mutate(client: &Client, name: &str, fields: &str, input: Value) -> Value {
@@ -97,4 +97,13 @@ async fn mail_of(app: &TestApp, person: &Person, kind: &str) -> (Value, Value) {
         .next()
         .unwrap_or_else(|| panic!("a mail of {kind} in {deliveries:?}"));
     (newest["status"].clone(), newest["suppressedBecause"].clone())
+}
+
+/// Books a session of a team's member and completes it.
+async fn complete(app: &TestApp, team: &Team) {
+    let book = json!({ "accountId": team.id(), "memberId": team.member.id(), "externalId": "s", "title": "Yoga <b>", "credits": "3",
+        "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(2), "idempotencyKey": "b" });
+    app.platform.accept("book_session", book).await;
+    let complete = json!({ "accountId": team.id(), "externalId": "s", "idempotencyKey": "c" });
+    app.platform.accept("complete_session", complete).await;
 }

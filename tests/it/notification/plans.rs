@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use ledgerbell::domain::database::Database;
 use ledgerbell::domain::fault::Fault;
+use ledgerbell::domain::notification::Passed;
 use ledgerbell::primitives::actor::Actor;
 use sea_orm::{ConnectOptions, ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
 
-use super::set;
+use super::{complete, set};
 use crate::harness::TestApp;
 use crate::top_ups::Buyer;
 
@@ -80,6 +81,12 @@ async fn story(app: &TestApp, database: Database) {
     }
     app.advance(Duration::from_hours(24));
     look().await;
+    let calm = app.another_team("calm").await;
+    app.top_up_of(&calm, 100).await;
+    app.notice().await;
+    complete(app, &calm).await;
+    let alone = services.alerts.notice(&[calm.account.id], &mut Passed::default()).await;
+    assert_eq!(alone, Ok(Vec::new()), "with others");
     let (account, member) = (team.account.id, team.owner.member.id);
     services.alerts.unread(system, account, member).await.expect("reads");
     process.close().await;
@@ -102,6 +109,9 @@ fn statements(asked: &Asked) -> BTreeMap<String, Statement> {
         "GROUP BY expires_at",
         "FROM alert_edge",
         "FROM delivery",
+        "highest_threshold",
+        "t.sequence > r.after",
+        "t.id = r.member_id",
     ] {
         let is_there = found.keys().any(|sql| sql.contains(part));
         assert!(
