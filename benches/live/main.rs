@@ -61,9 +61,13 @@ async fn main() -> Result<(), Failure> {
     let ours = server::Server::start(&options).await?;
     measure("ledgerbell", &ours, &options).await?;
     measure_alerts(&ours, &options).await?;
+    measure_flood("ledgerbell", &ours, &options).await?;
     drop(ours);
     match peer::Peer::start().await {
-        Some(peer) => measure("graphql-ws", &peer, &options).await?,
+        Some(peer) => {
+            measure("graphql-ws", &peer, &options).await?;
+            measure_flood("graphql-ws", &peer, &options).await?;
+        }
         None => println!("SKIPPED: the peer needs node and npm"),
     }
     Ok(())
@@ -75,7 +79,7 @@ async fn measure_alerts(server: &server::Server, options: &Options) -> Result<()
     let fleet = Fleet::open(&alerting, options.accounts, options.accounts).await?;
     let spread = fleet.post(&alerting, options.rate, options.time).await?;
     println!(
-        "{:<11} {:>6} sockets, {:>5} accounts, {:>4} sessions/s:  commit to alert  p50 {:>7.1} ms, p99 {:>7.1} ms ({} messages)\n",
+        "{:<11} {:>6} sockets, {:>5} accounts, {:>4} sessions/s:  commit to alert  p50 {:>7.1} ms, p99 {:>7.1} ms ({} messages)",
         "ledgerbell", options.accounts, options.accounts, options.rate, spread.p50, spread.p99, spread.messages
     );
     Ok(())
@@ -95,6 +99,11 @@ async fn measure(name: &str, target: &impl Target, options: &Options) -> Result<
         "{name:<11} {:>6} sockets, {:>5} accounts, {:>4} postings/s: commit to client p50 {:>7.1} ms, p99 {:>7.1} ms ({} messages)",
         options.sockets, options.accounts, options.rate, spread.p50, spread.p99, spread.messages
     );
+    Ok(())
+}
+
+/// All subscribers follow one account. This comes last, for it fills that account with as many lots as it may have.
+async fn measure_flood(name: &str, target: &impl Target, options: &Options) -> Result<(), Failure> {
     let fleet = Fleet::open(target, options.subscribers, 1).await?;
     let one = fleet.flood(target, options.time).await?;
     println!(

@@ -60,7 +60,23 @@ pub(super) async fn levels(tx: &Transaction, account_id: AccountId) -> Result<Le
     })
 }
 
-/// Compares what is available now with the thresholds as they are now. What is to be told while credits are about to come is held
+/// Whether a look would bring nothing.
+pub(super) async fn is_quiet(tx: &Transaction, locked: &LockedAccount) -> Result<bool, Fault> {
+    Ok(compare(tx, locked).await?.is_none())
+}
+
+/// Compares what is available now with the thresholds as they are now. `None` where that brings nothing.
+async fn compare(tx: &Transaction, locked: &LockedAccount) -> Result<Option<(Levels, Crossing)>, Fault> {
+    if locked.header.balance_version == 0 {
+        // An account that has never had anything has not run out of it.
+        return Ok(None);
+    }
+    let levels = levels(tx, locked.header.account_id).await?;
+    let crossing = cross(locked.header.available(), &levels.thresholds, &levels.open);
+    Ok((!crossing.is_none()).then_some((levels, crossing)))
+}
+
+/// Does what the balance brings, compared with the thresholds as they are now. What is to be told while credits are about to come is held
 /// back: until they have come or failed to, and for a minute at the most. `held_until` says since when; gives it as it is then.
 ///
 /// What was so between two looks and no longer is, is not told: nobody could do anything about it.
@@ -70,15 +86,9 @@ pub(super) async fn look(
     top_ups: &TopUps,
     held_until: Option<Timestamp>,
 ) -> Result<Option<Timestamp>, Fault> {
-    if locked.header.balance_version == 0 {
-        // An account that has never had anything has not run out of it.
+    let Some((levels, mut crossing)) = compare(tx, locked).await? else {
         return Ok(None);
-    }
-    let levels = levels(tx, locked.header.account_id).await?;
-    let mut crossing = cross(locked.header.available(), &levels.thresholds, &levels.open);
-    if crossing.is_none() {
-        return Ok(None);
-    }
+    };
     let until = held_until.unwrap_or(locked.now.plus_millis(HELD_MILLIS));
     let is_held = crossing.is_worse() && locked.now < until && top_ups.are_credits_coming(tx, locked).await?;
     if is_held {

@@ -17,6 +17,7 @@ use crate::primitives::actor::AccessError;
 use crate::primitives::ids::AccountId;
 
 use super::alerts::Alerts;
+use super::balance;
 use super::causes::{Causes, may_say};
 use super::raise::{NewAlert, raise_all};
 use super::react::{look_again, react};
@@ -59,10 +60,10 @@ impl Alerts {
     /// Each event is looked at once, however many processes do this: what is raised and how far an account's events have been
     /// looked at are one transaction.
     pub async fn notice(&self, accounts: &[AccountId], passed: &mut Passed) -> Result<Vec<AccountId>, Fault> {
-        let (calm, others) = self.glance(accounts, passed).await?;
-        let mut alone: Vec<AccountId> = others.iter().map(|glance| glance.account_id).collect();
+        let (few, many) = self.glance(accounts, passed).await?;
+        let mut alone: Vec<AccountId> = many.iter().map(|glance| glance.account_id).collect();
         let mut plain = Vec::new();
-        for (account_id, said) in self.listen(calm, passed).await {
+        for (account_id, said) in self.listen(few, passed).await {
             match said {
                 Some(said) => plain.push((account_id, said)),
                 None => alone.push(account_id),
@@ -132,20 +133,18 @@ impl Alerts {
         Ok(found)
     }
 
-    /// Those of these accounts that have new events: where the balance has nothing to say, and the others.
-    ///
-    /// Whatever an account's events have done to its balance was read at the same moment as where they end. What comes after is
-    /// looked at later.
+    /// Those of these accounts that have new events: few enough to be looked at together with others, and the rest.
     async fn glance(&self, accounts: &[AccountId], passed: &Passed) -> Result<(Vec<Glance>, Vec<Glance>), Fault> {
         let mut glances = store::glances(self.database.read(), accounts).await?;
         for glance in &mut glances {
             glance.place = glance.place.max(passed.0.get(&glance.account_id).copied().unwrap_or(0));
         }
         let new = glances.into_iter().filter(|glance| glance.head > glance.place);
-        Ok(new.partition(|glance| glance.is_calm() && glance.head - glance.place <= MOST_TOGETHER))
+        Ok(new.partition(|glance| glance.head - glance.place <= MOST_TOGETHER))
     }
 
-    /// What the events of these accounts say, if it is plain. Those that say nothing are passed over.
+    /// What the events of these accounts say, if it is plain. Those that say nothing, and whose balance does not either, are passed
+    /// over: whatever events have done to it was read at the same moment as where they end, and what comes after is looked at later.
     ///
     /// What cannot be read, of whichever account it is, is to hold up no other: it is left to [`Self::notice_alone`], which says why.
     async fn listen(&self, glances: Vec<Glance>, passed: &mut Passed) -> Vec<(AccountId, Option<Plain>)> {
@@ -157,7 +156,7 @@ impl Alerts {
         let mut speaking = Vec::new();
         for glance in glances {
             let events = events.remove(&glance.account_id).unwrap_or_default();
-            if events.iter().any(|event| may_say(event)) {
+            if !glance.is_calm() || events.iter().any(|event| may_say(event)) {
                 speaking.push((glance, events));
             } else {
                 passed.0.insert(glance.account_id, glance.head);
@@ -227,7 +226,8 @@ async fn raise_locked(
             // Somebody else has looked.
             continue;
         }
-        if glance.place > said.after || !glance.is_calm() {
+        let is_plain = glance.place <= said.after && (glance.is_calm() || balance::is_quiet(tx, account).await?);
+        if !is_plain {
             left.push(account_id);
             continue;
         }
