@@ -11,8 +11,9 @@ use crate::domain::database::select::{Condition, Row, Select};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::store::{broken, cause};
+use crate::domain::ledger::model::EntryKind;
 use crate::domain::top_up::gateway::DisputeStatus;
-use crate::domain::top_up::model::{FailureCode, TopUp, TopUpOrigin, TopUpStatus};
+use crate::domain::top_up::model::{FailureCode, TakenBack, TopUp, TopUpOrigin, TopUpStatus};
 use crate::domain::top_up::terms::AccountTerms;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -198,6 +199,25 @@ pub(in super::super) async fn last_success_at(
     let sql = "SELECT MAX(occurred_at) FROM (SELECT occurred_at FROM credit_entry WHERE account_id = $1 \
          AND kind IN ('TOP_UP', 'AUTO_TOP_UP') ORDER BY sequence DESC LIMIT 1) AS newest";
     Ok(instant(number(tx, sql, vec![account_id.number().into()]).await?))
+}
+
+/// What was taken back of the entry that credited a top-up.
+pub(in super::super) async fn taken_back(
+    tx: &Transaction,
+    account_id: AccountId,
+    entry_id: EntryId,
+) -> Result<TakenBack, Fault> {
+    let sql =
+        "SELECT kind, amount FROM credit_entry WHERE account_id = $1 AND reverses_entry_id = $2 ORDER BY sequence";
+    let values = [Value::from(account_id.number()), entry_id.uuid().into()];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    let mut taken = TakenBack::default();
+    for row in tx.query_all_raw(statement).await? {
+        let (kind, amount): (String, i64) = (row.try_get("", "kind")?, row.try_get("", "amount")?);
+        let kind = word(EntryKind::from_text, &kind, "kind")?;
+        taken.add(Credits::from_units(-amount), kind == EntryKind::Adjustment);
+    }
+    Ok(taken)
 }
 
 /// Automatic top-ups of the account that have failed for good: a later one takes their place.
