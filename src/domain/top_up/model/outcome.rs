@@ -272,7 +272,10 @@ impl Purchase {
         let before = noted(top_up);
         // Both only grow at the gateway, so that the most that was heard of each is the latest, in whatever order it is heard.
         top_up.returned_minor = top_up.returned_minor.max(charge.returned_minor);
-        top_up.came_back_minor = top_up.came_back_minor.max(charge.came_back_minor);
+        if charge.came_back_minor > top_up.came_back_minor {
+            top_up.came_back_minor = charge.came_back_minor;
+            top_up.came_back_at = Some(now);
+        }
         if let Some((status, amount_minor)) = charge.dispute {
             top_up.dispute = top_up.dispute.max(Some(status));
             top_up.disputed_minor = top_up.disputed_minor.max(amount_minor);

@@ -24,7 +24,7 @@ use super::{instant, number, optional_word, save_row, word};
 
 const COLUMNS: &str = "id, status, origin, credits, price_minor, currency, actor_kind, actor_key_id, actor_member_id, entry_id, \
      credits_reversed, failure_code, next_attempt_at, cancel_requested_at, action_url, action_expires_at, object_id, \
-     object_number, returned_minor, came_back_minor, dispute, disputed_minor, created_at, updated_at";
+     object_number, returned_minor, came_back_minor, came_back_at, dispute, disputed_minor, created_at, updated_at";
 
 /// As the partial index has it, which allows one of these in an account.
 const OPEN_AUTOMATIC: &str = "origin = 'AUTO' AND (status IN ('PENDING', 'PROCESSING', 'REQUIRES_ACTION') \
@@ -106,6 +106,7 @@ pub(in super::super) fn top_up(row: &Row, account_id: AccountId) -> Result<TopUp
         object_number: row.try_get("", "object_number")?,
         returned_minor: row.try_get("", "returned_minor")?,
         came_back_minor: row.try_get("", "came_back_minor")?,
+        came_back_at: instant(row.try_get("", "came_back_at")?),
         dispute: optional_word(DisputeStatus::from_text, dispute.as_ref(), "dispute")?,
         disputed_minor: row.try_get("", "disputed_minor")?,
         created_at: Timestamp::from_millis(row.try_get("", "created_at")?),
@@ -138,6 +139,7 @@ pub(in super::super) async fn insert(tx: &Transaction, top_up: &TopUp) -> Result
         object_number: top_up.object_number,
         returned_minor: top_up.returned_minor,
         came_back_minor: top_up.came_back_minor,
+        came_back_at: top_up.came_back_at.map(Timestamp::millis),
         dispute: top_up.dispute.map(|dispute| dispute.as_str().to_owned()),
         disputed_minor: top_up.disputed_minor,
         created_at: top_up.created_at.millis(),
