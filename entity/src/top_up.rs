@@ -50,6 +50,8 @@ pub struct Model {
     pub returned_minor: i64,
     /// What of that came back, because refunds failed later.
     pub came_back_minor: i64,
+    /// When it was last heard that a refund had failed.
+    pub came_back_at: Option<i64>,
     /// How a dispute stands.
     pub dispute: Option<String>,
     /// What the dispute is about.

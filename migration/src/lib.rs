@@ -34,6 +34,7 @@ mod m20261124_113000_create_mail_report;
 mod m20261124_120000_add_returned_at_to_member;
 mod m20261124_120000_add_troubleshooting;
 mod m20261124_120100_create_troubleshooting_place;
+mod m20261124_150000_add_came_back_at_to_top_up;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -72,6 +73,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_120000_add_returned_at_to_member::Migration),
             Box::new(m20261124_120000_add_troubleshooting::Migration),
             Box::new(m20261124_120100_create_troubleshooting_place::Migration),
+            Box::new(m20261124_150000_add_came_back_at_to_top_up::Migration),
         ]
     }
 }

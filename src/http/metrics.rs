@@ -171,6 +171,11 @@ fn add_backlog(registry: &mut Registry, queues: &[Queue], stuck: Stuck, now: Tim
             stuck.unsettled_charges,
         ),
         (
+            "failed_refunds",
+            "Refunds of the last 30 days that failed and were not asked for again",
+            stuck.failed_refunds,
+        ),
+        (
             "lost_mails",
             "Mails whose sender has not been heard of",
             stuck.lost_mails,

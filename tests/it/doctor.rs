@@ -228,9 +228,16 @@ async fn work_that_nobody_does_and_claims_that_nobody_holds_are_told() {
     };
     execute(&database, &webhook("due", "RECEIVED", &soon.to_string())).await;
     execute(&database, &webhook("parked", "PARKED", "NULL")).await;
+    let refund = format!(
+        "INSERT INTO top_up_refund (account_id, id, top_up_id, credits, amount_minor, reason, status, tries, actor_kind, created_at) \
+         VALUES (1, {id}, {id}, 10000, 100, 'x', 'FAILED', 1, 'SYSTEM', {soon})"
+    );
+    execute(&database, &refund).await;
     let report = examine(&mut ledgerbell(&database));
     assert_eq!(report.code, Some(2));
     report.assert("mail", "ok", "written as files");
+    report.assert("stuck", "warn", "1 refunds of the last 30 days failed");
+    report.assert("stuck", "warn", "refundTopUp");
     report.assert("stuck", "warn", "ledgerbell webhooks replay");
     report.assert("stuck", "warn", "1 mails were taken up by a sender that is gone");
     report.assert("webhooks", "warn", "1 webhooks to be dealt with, the oldest for 12");

@@ -137,6 +137,43 @@ async fn figures_say_what_webhooks_and_comparisons_came_to() {
     assert_eq!(monitor.read().await["work_due{queue=\"webhooks\"}"], 0);
 }
 
+/// Refunds that the gateway refuses, and those that fail there later, until somebody asks for another or a month has passed.
+#[tokio::test]
+async fn figures_say_which_refunds_have_failed() {
+    let app = TestApp::start().await;
+    let (monitor, buyer) = (Monitor::of(&app).await, Buyer::of(&app));
+    let failed = async || monitor.read().await["failed_refunds"];
+    let paid = buyer.buy_with("card_ok", "10").await;
+    let object = paid["attempts"][0]["gatewayReference"].as_str().expect("an object");
+    let ask = async |credits: &str, key: &str| {
+        app.advance(Duration::from_secs(1));
+        let input = json!({ "topUpId": paid["id"], "credits": credits, "reason": "Too many", "idempotencyKey": key });
+        buyer.accept("refundTopUp", "topUp { id }", input).await;
+    };
+    ask("4", "a").await;
+    app.settle().await;
+    assert_eq!(failed().await, 0);
+    assert!(app.gateway().fail_refund(object));
+    app.settle().await;
+    assert_eq!(failed().await, 1, "it failed later");
+    ask("4", "b").await;
+    assert_eq!(failed().await, 0, "another is on its way");
+    app.settle().await;
+    assert!(app.gateway().fail_refund(object));
+    app.settle().await;
+    assert_eq!(failed().await, 1, "that one failed too");
+    ask("10", "c").await;
+    assert!(app.gateway().refund_directly(object, 1_000));
+    app.settle().await;
+    assert_eq!(
+        failed().await,
+        2,
+        "it is refused, for there is nothing left: nor was the other mended"
+    );
+    app.advance(Duration::from_hours(31 * 24));
+    assert_eq!(failed().await, 0, "whoever has not looked in a month does not");
+}
+
 #[tokio::test]
 async fn clients_do_not_reach_the_figures() {
     let app = TestApp::start().await;

@@ -6,7 +6,6 @@ use std::fmt;
 use ledgerbell::adapters::gateway::simulated::ChargedObject;
 use ledgerbell::domain::ledger::verify::verify;
 use ledgerbell::domain::top_up::gateway::DisputeStatus;
-use ledgerbell::domain::top_up::model::target_of_return;
 use ledgerbell::domain::top_up::{TopUp, TopUpStatus};
 use ledgerbell::primitives::actor::Actor;
 use ledgerbell::primitives::credits::Credits;
@@ -14,7 +13,7 @@ use sea_orm::{ConnectionTrait as _, Statement};
 use uuid::Uuid;
 
 use crate::watch::figures;
-use crate::world::World;
+use crate::world::{UNITS_PER_CENT, World};
 
 /// What happened, to see that enough did.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +51,7 @@ pub(crate) async fn check(world: &World) -> (Tally, Vec<String>) {
     for object in world.gateway.objects() {
         tally.count("charges", object.charges.into());
         tally.count("refunds", (object.returned_minor > 0).into());
+        tally.count("failed refunds", (object.came_back_minor > 0).into());
         tally.count("disputes", object.dispute.is_some().into());
         if object.charges > 0 {
             paid.entry(object.reference.clone()).or_default().push(object);
@@ -62,7 +62,7 @@ pub(crate) async fn check(world: &World) -> (Tally, Vec<String>) {
         let objects = paid.remove(&reference).unwrap_or_default();
         let asked = asked_back.get(&top_up.id.uuid()).copied().unwrap_or_default();
         let by_operators = world.given_back.get(&reference).copied().unwrap_or_default();
-        complaints.extend(check_one(top_up, &objects));
+        complaints.extend(check_one(top_up, &objects, world.by_hand(top_up.id)));
         complaints.extend(nothing_back_unasked(&objects, asked + by_operators));
         tally.count("top-ups", 1);
         tally.count(top_up.status.as_str(), 1);
@@ -82,18 +82,17 @@ pub(crate) async fn check(world: &World) -> (Tally, Vec<String>) {
     let bought: i64 = credited
         .map(|top_up| top_up.credits.units() - top_up.credits_reversed.units())
         .sum();
-    if posted != bought - world.spent {
+    let by_hand: i64 = world.taken_by_hand.values().sum();
+    if posted != bought - by_hand - world.spent {
         complaints.push(format!(
-            "{posted} units are posted, {bought} were bought and {} spent",
+            "{posted} units are posted, {bought} were bought, {by_hand} taken by hand and {} spent",
             world.spent
         ));
     }
     let is_disputed = |top_up: &&TopUp| top_up.dispute == Some(DisputeStatus::Open);
-    let disputed: i64 = top_ups
-        .iter()
-        .filter(is_disputed)
-        .map(|top_up| top_up.credits.units() - top_up.credits_reversed.units())
-        .sum();
+    let left =
+        |top_up: &TopUp| top_up.credits.units() - top_up.credits_reversed.units() - world.by_hand(top_up.id).units();
+    let disputed: i64 = top_ups.iter().filter(is_disputed).map(left).sum();
     if held != disputed {
         let (held, disputed) = (Credits::from_units(held), Credits::from_units(disputed));
         complaints.push(format!("{held} credits are held and {disputed} are disputed"));
@@ -101,9 +100,20 @@ pub(crate) async fn check(world: &World) -> (Tally, Vec<String>) {
     if incoming != 0 {
         complaints.push(format!("{} credits are still coming in", Credits::from_units(incoming)));
     }
+    let pending = pending_refunds(world).await;
+    if pending > 0 {
+        complaints.push(format!("{pending} refunds are still to be made"));
+    }
     let report = verify(&world.database, |_| {}).await.expect("verifies");
     complaints.extend(report.violations.iter().map(ToString::to_string));
     (tally, complaints)
+}
+
+async fn pending_refunds(world: &World) -> i64 {
+    let sql = "SELECT COUNT(*) FROM top_up_refund WHERE status = 'PENDING'";
+    let statement = Statement::from_string(world.database.backend(), sql);
+    let row = world.database.read().query_one_raw(statement).await.expect("reads");
+    row.expect("a row").try_get_by_index(0).expect("a number")
 }
 
 /// Cents that people asked to have given back, by top-up.
@@ -120,18 +130,25 @@ async fn asked_back(world: &World) -> HashMap<Uuid, i64> {
     asked
 }
 
-/// Only late failures bring back what nobody asked for: all of it.
+/// What went back is what was asked back, each refund once, and what failed late.
 fn nothing_back_unasked(objects: &[ChargedObject], asked_minor: i64) -> Option<String> {
-    let object = objects
-        .iter()
-        .find(|object| object.returned_minor > asked_minor && object.returned_minor < object.amount_minor)?;
-    Some(format!(
-        "{} was asked back of {}, and {} went",
-        asked_minor, object.reference, object.returned_minor
-    ))
+    let reference = &objects.first()?.reference;
+    let went = |object: &ChargedObject| object.returned_minor - object.failed_late_minor;
+    let went_minor: i64 = objects.iter().map(went).sum();
+    (went_minor != asked_minor).then(|| format!("{asked_minor} was asked back of {reference}, and {went_minor} went"))
 }
 
-fn check_one(top_up: &TopUp, objects: &[ChargedObject]) -> Vec<String> {
+/// Cents that are gone: what went back and stayed there, and what a lost dispute took.
+fn gone_minor(top_up: &TopUp, objects: &[ChargedObject]) -> i64 {
+    let went = objects
+        .iter()
+        .map(|object| object.returned_minor - object.came_back_minor)
+        .sum::<i64>();
+    let is_lost = top_up.dispute == Some(DisputeStatus::Lost);
+    went + if is_lost { top_up.disputed_minor } else { 0 }
+}
+
+fn check_one(top_up: &TopUp, objects: &[ChargedObject], by_hand: Credits) -> Vec<String> {
     let charges: u32 = objects.iter().map(|object| object.charges).sum();
     let is_credited = top_up.entry_id.is_some();
     let mut complaints = Vec::new();
@@ -144,26 +161,26 @@ fn check_one(top_up: &TopUp, objects: &[ChargedObject]) -> Vec<String> {
         complain(format!("charged {charges} times, {credited}"));
     }
     for object in objects {
-        let told = (top_up.returned_minor, top_up.dispute);
-        if told != (object.returned_minor, object.dispute) {
-            complain(format!(
-                "{} went back, {:?}; we know of {told:?}",
-                object.returned_minor, object.dispute
-            ));
+        let told = (top_up.returned_minor, top_up.came_back_minor, top_up.dispute);
+        let is = (object.returned_minor, object.came_back_minor, object.dispute);
+        if told != is {
+            complain(format!("went back, came back, dispute: {is:?}; we know of {told:?}"));
         }
     }
-    let (_, wanted) = target_of_return(top_up);
-    if is_credited && top_up.credits_reversed != wanted {
+    // What an operator took by hand may count towards what money took, or be on top of it; it is never given again.
+    let gone = Credits::from_units(gone_minor(top_up, objects) * UNITS_PER_CENT).min(top_up.credits);
+    let taken = Credits::from_units(top_up.credits_reversed.units() + by_hand.units());
+    let both = Credits::from_units(gone.units() + by_hand.units()).min(top_up.credits);
+    if is_credited && !(gone.max(by_hand)..=both).contains(&taken) {
         complain(format!(
-            "{} credits were taken back, not {wanted}",
-            top_up.credits_reversed
+            "{taken} credits were taken back, {by_hand} of them by hand, and the money of {gone} is gone"
         ));
     }
     let is_right = match top_up.status {
         TopUpStatus::Pending | TopUpStatus::Processing | TopUpStatus::RequiresAction => false,
         TopUpStatus::Failed | TopUpStatus::Canceled => !is_credited,
         TopUpStatus::Disputed => top_up.dispute == Some(DisputeStatus::Open),
-        TopUpStatus::Reversed => top_up.credits_reversed >= top_up.credits,
+        TopUpStatus::Reversed => taken >= top_up.credits,
         TopUpStatus::Succeeded => {
             top_up.credits_reversed < top_up.credits && top_up.dispute != Some(DisputeStatus::Open)
         }

@@ -1,12 +1,13 @@
 //! What people, workers, customers and banks do.
 
+use ledgerbell::adapters::gateway::simulated::ChargedObject;
 use ledgerbell::domain::ledger::model::Command;
 use ledgerbell::domain::top_up::model::{AutoTopUpPatch, PaymentMethod};
 use ledgerbell::domain::top_up::{AutoTopUpChange, NewRefund, NewTopUp, TopUp, TopUpRetry, TopUpStatus};
 use ledgerbell::primitives::actor::Actor;
 use ledgerbell::primitives::credits::Credits;
 
-use crate::world::World;
+use crate::world::{UNITS_PER_CENT, World};
 
 /// Caps that people set, in euros: some hold hardly more than one amount.
 const CAPS: [i64; 4] = [15, 20, 30, 60];
@@ -78,7 +79,10 @@ impl World {
     }
 
     pub(crate) async fn add_card(&mut self) {
-        let token = *self.dice.one_of(self.tokens()).expect("a card");
+        let mut token = *self.dice.one_of(self.tokens()).expect("a card");
+        if self.refund_dice.as_mut().is_some_and(|dice| dice.below(3) == 0) {
+            token = "card_refund_fails";
+        }
         let as_default = self.dice.below(2) == 0;
         let _ = self
             .cards
@@ -217,9 +221,7 @@ impl World {
             }
             3 => {
                 let minor = 1 + i64::try_from(self.dice.below(1_000)).expect("small");
-                if self.gateway.refund_directly(&object.id, minor) {
-                    *self.given_back.entry(object.reference.clone()).or_default() += minor;
-                }
+                self.refund_directly(object, minor);
             }
             4 => {
                 self.gateway.open_dispute(&object.id);
@@ -228,6 +230,100 @@ impl World {
                 let is_won = self.dice.below(2) == 0;
                 self.gateway.close_dispute(&object.id, is_won);
             }
+        }
+    }
+
+    /// Where refunds fail later, there are more of them, in parts, and operators who correct by hand.
+    pub(crate) async fn quarrel_over_refunds(&mut self) {
+        let Some(dice) = &mut self.refund_dice else { return };
+        match dice.below(9) {
+            0 => self.ask_a_part_back().await,
+            1 => self.give_a_part_back_at_the_gateway().await,
+            2 => self.let_a_refund_fail(),
+            3 => self.take_back_by_hand().await,
+            _ => {}
+        }
+    }
+
+    /// A paid top-up, mostly the first, and up to three credits.
+    async fn part_of_a_paid_one(&mut self) -> Option<(TopUp, Credits)> {
+        let mut paid = self.all().await;
+        paid.retain(|top_up| top_up.entry_id.is_some());
+        let dice = self.refund_dice.as_mut()?;
+        let top_up = if dice.below(3) > 0 {
+            paid.first()
+        } else {
+            dice.one_of(&paid)
+        };
+        let credits = 1 + i64::try_from(dice.below(3)).expect("small");
+        Some((top_up?.clone(), Credits::whole(credits)))
+    }
+
+    async fn ask_a_part_back(&mut self) {
+        let Some((top_up, credits)) = self.part_of_a_paid_one().await else {
+            return;
+        };
+        let new = NewRefund {
+            top_up_id: top_up.id,
+            credits: Some(credits),
+            reason: "Too many".to_owned(),
+            key: self.next_key(),
+        };
+        let _ = self.top_ups.refund(&Actor::System, self.account_id, new).await;
+    }
+
+    async fn give_a_part_back_at_the_gateway(&mut self) {
+        let Some((top_up, credits)) = self.part_of_a_paid_one().await else {
+            return;
+        };
+        let reference = top_up.id.global(self.account_id).to_string();
+        let objects = self.gateway.objects();
+        if let Some(object) = objects.iter().find(|one| one.reference == reference && one.charges > 0) {
+            self.refund_directly(object, credits.units() / UNITS_PER_CENT);
+        }
+    }
+
+    fn refund_directly(&mut self, object: &ChargedObject, minor: i64) {
+        if self.gateway.refund_directly(&object.id, minor) {
+            *self.given_back.entry(object.reference.clone()).or_default() += minor;
+        }
+    }
+
+    /// A customer's bank does not take what was given back, perhaps long after that was said to have gone.
+    fn let_a_refund_fail(&mut self) {
+        let Some(dice) = &mut self.refund_dice else { return };
+        let mut objects = self.gateway.objects();
+        objects.retain(|object| object.returned_minor > object.came_back_minor);
+        if let Some(object) = dice.one_of(&objects) {
+            self.gateway.fail_refund(&object.id);
+        }
+    }
+
+    /// As before, now and then, when all else has come to rest.
+    pub(crate) fn let_a_refund_fail_hours_later(&mut self) {
+        if self.refund_dice.as_mut().is_some_and(|dice| dice.below(6) == 0) {
+            self.let_a_refund_fail();
+        }
+    }
+
+    /// An operator corrects the entry of a top-up.
+    async fn take_back_by_hand(&mut self) {
+        let Some((top_up, credits)) = self.part_of_a_paid_one().await else {
+            return;
+        };
+        self.keys += 1;
+        let command = Command::Adjust {
+            amount: Credits::from_units(-credits.units()),
+            description: "Corrected".to_owned(),
+            reverses: top_up.entry_id,
+        };
+        let key = format!("by hand{}", self.keys);
+        let posted = self
+            .ledger
+            .post(&Actor::System, self.account_id, None, key, command)
+            .await;
+        if posted.is_ok() {
+            *self.taken_by_hand.entry(top_up.id).or_default() += credits.units();
         }
     }
 }

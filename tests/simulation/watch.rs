@@ -69,14 +69,15 @@ impl Watch {
         figures
     }
 
-    /// What is known to have gone back is never forgotten; credits come back only when a dispute was won.
+    /// What is known to have gone and come back is never forgotten; credits come back only when a dispute was won or a refund failed.
     fn only_grows(&self, top_up: &TopUp) -> Option<String> {
         let before = self.top_ups.get(&top_up.id)?;
-        let returned = |top_up: &TopUp| (top_up.returned_minor, top_up.disputed_minor);
+        let returned = |top_up: &TopUp| (top_up.returned_minor, top_up.disputed_minor, top_up.came_back_minor);
         let (was, is) = (returned(before), returned(top_up));
         let is_won = top_up.dispute == Some(DisputeStatus::Won);
-        let is_forgotten = is.0 < was.0 || is.1 < was.1 || top_up.dispute < before.dispute;
-        if is_forgotten || (top_up.credits_reversed < before.credits_reversed && !is_won) {
+        let has_failed = is.2 > was.2;
+        let is_forgotten = is.0 < was.0 || is.1 < was.1 || is.2 < was.2 || top_up.dispute < before.dispute;
+        if is_forgotten || (top_up.credits_reversed < before.credits_reversed && !is_won && !has_failed) {
             return Some(format!(
                 "{}: {was:?} {:?} with {} taken back became {is:?} {:?} with {}",
                 top_up.id.uuid(),

@@ -18,7 +18,7 @@ use ledgerbell::domain::top_up::{
 use ledgerbell::primitives::actor::Actor;
 use ledgerbell::primitives::clock::{Clock, Timestamp};
 use ledgerbell::primitives::credits::Credits;
-use ledgerbell::primitives::ids::{AccountId, IdSeeds};
+use ledgerbell::primitives::ids::{AccountId, IdSeeds, TopUpId};
 use ledgerbell::primitives::money::CreditPrice;
 use ledgerbell::primitives::page::{PageRequest, SortOrder};
 use tokio::task::JoinHandle;
@@ -33,8 +33,19 @@ const STEPS: u64 = 50;
 const MANY_STEPS: u64 = 240;
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
+/// A credit costs a euro.
+pub(crate) const UNITS_PER_CENT: i64 = 100;
 /// 2026-09-30T22:00:00Z: in Berlin, October begins.
 const MONTH_TURNS_AT: i64 = 1_790_805_600_000;
+
+/// In which turn at the end everything is compared with the gateway.
+const COMPARED_IN: u32 = 10;
+
+/// In half of the worlds refunds fail later.
+fn refund_dice(seed: u64) -> Option<Dice> {
+    let mut dice = Dice::new(seed ^ 0x1f5d);
+    (dice.below(2) == 0).then_some(dice)
+}
 
 /// What there is most of in a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +150,10 @@ pub(crate) struct World {
     pub(crate) spent: i64,
     /// What operators gave back at the gateway itself, in cents, by the public ids of top-ups.
     pub(crate) given_back: HashMap<String, i64>,
+    /// What operators took back of top-ups by hand, in the ledger's units.
+    pub(crate) taken_by_hand: HashMap<TopUpId, i64>,
+    /// Of a world in which refunds fail later: what is thrown for that. Dice of their own leave all other worlds as they were.
+    pub(crate) refund_dice: Option<Dice>,
     /// Workers that died.
     pub(crate) crashes: u64,
     pub(crate) stuck: Vec<Stuck>,
@@ -211,6 +226,8 @@ impl World {
             keys: 0,
             spent: 0,
             given_back: HashMap::new(),
+            taken_by_hand: HashMap::new(),
+            refund_dice: refund_dice(seed),
             crashes: 0,
             stuck: Vec::new(),
             unreliable,
@@ -241,6 +258,7 @@ impl World {
         for _ in 0..steps {
             self.clock.advance(Duration::from_millis(1 + self.dice.below(20_000)));
             self.step().await;
+            self.quarrel_over_refunds().await;
             self.look().await;
         }
         self.gateway.make_trouble(0, None);
@@ -252,10 +270,13 @@ impl World {
         // Together longer than automatic retries wait and then a customer may take to confirm.
         for turn in 0..30 {
             self.clock.advance(Duration::from_mins(121));
+            if turn < COMPARED_IN {
+                self.let_a_refund_fail_hours_later();
+            }
             self.work_until_idle().await;
             match turn {
                 // What no webhook told of is found by comparing.
-                10 => {
+                COMPARED_IN => {
                     let since = self.clock.now().plus_millis(-60 * DAY);
                     self.reconciler.reconcile(since).await.expect("compares");
                 }
@@ -357,6 +378,11 @@ impl World {
             .into_iter()
             .map(|(_, top_up)| top_up)
             .collect()
+    }
+
+    /// What an operator took back of a top-up.
+    pub(crate) fn by_hand(&self, id: TopUpId) -> Credits {
+        Credits::from_units(self.taken_by_hand.get(&id).copied().unwrap_or_default())
     }
 
     fn let_time_pass(&mut self) {

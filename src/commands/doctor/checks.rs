@@ -168,6 +168,13 @@ pub(super) async fn stuck(database: &Database, now: Timestamp) -> Check {
         ));
         advice.push("look them up at the payment gateway, then `ledgerbell top-up settle`");
     }
+    if stuck.failed_refunds > 0 {
+        found.push(format!(
+            "{} refunds of the last 30 days failed at the payment gateway, and the customers have their credits still or again",
+            stuck.failed_refunds
+        ));
+        advice.push("look them up at the payment gateway, then give the money back by `refundTopUp` or another way");
+    }
     if stuck.lost_mails > 0 {
         found.push(format!(
             "{} mails were taken up by a sender that is gone",

@@ -42,6 +42,9 @@ pub struct Stuck {
     pub parked_webhooks: i64,
     /// Charges of which nobody has found out for a day what came of them.
     pub unsettled_charges: i64,
+    /// Refunds of the last 30 days that the payment gateway refused, or that failed there later, and after which nobody has asked
+    /// for another one.
+    pub failed_refunds: i64,
     /// Mails whose sender took them up and has not been heard of.
     pub lost_mails: i64,
 }

@@ -10,6 +10,8 @@ use super::{MOST_COUNTED, Queue, Stuck};
 
 /// How long a claim may have run out before its holder counts as lost, in milliseconds.
 const LOST: i64 = 60_000;
+/// For so long a refund that failed is told, in milliseconds.
+const REMEMBERED: i64 = 30 * 24 * 60 * 60_000;
 /// Accounts whose events are looked at for unread ones.
 const MOST_ACCOUNTS: i64 = 10_000;
 
@@ -159,20 +161,37 @@ pub(super) async fn stuck(database: &Database, now: Timestamp) -> Result<Stuck, 
     let count = |table: &str, condition: &str| {
         format!("(SELECT COUNT(*) FROM (SELECT 1 AS one FROM {table} WHERE {condition} LIMIT {MOST_COUNTED}) AS found)")
     };
+    let unmended = |failed: &str| {
+        format!(
+            "(SELECT COUNT(*) FROM ({failed} LIMIT {MOST_COUNTED}) AS failed WHERE NOT EXISTS (
+                SELECT 1 FROM top_up_refund AS again WHERE again.account_id = failed.account_id
+                  AND again.top_up_id = failed.top_up_id AND again.created_at > failed.at AND again.status <> 'FAILED'))"
+        )
+    };
     let sql = format!(
-        "SELECT {}, {}, {}",
+        "SELECT {}, {}, {}, {} + {}",
         count("webhook_inbox", "status = 'PARKED'"),
         count("top_up_attempt", "due_at IS NOT NULL AND is_escalated"),
         count(
             "delivery",
             "status IN ('QUEUED', 'SENDING') AND next_attempt_at <= $1 AND status = 'SENDING'"
         ),
+        unmended(
+            "SELECT account_id, top_up_id, created_at AS at FROM top_up_refund
+             WHERE status = 'FAILED' AND created_at > $2 ORDER BY created_at DESC"
+        ),
+        unmended(
+            "SELECT account_id, id AS top_up_id, came_back_at AS at FROM top_up
+             WHERE came_back_at IS NOT NULL AND came_back_at > $2 ORDER BY came_back_at DESC"
+        ),
     );
-    let lost_before = now.plus_millis(-LOST).millis();
-    let [parked, unsettled, lost] = numbers(database, sql, vec![lost_before.into()]).await?;
+    let (lost_before, failed_since) = (now.plus_millis(-LOST).millis(), now.plus_millis(-REMEMBERED).millis());
+    let values = vec![lost_before.into(), failed_since.into()];
+    let [parked, unsettled, lost, failed_refunds] = numbers(database, sql, values).await?;
     Ok(Stuck {
         parked_webhooks: parked.unwrap_or_default(),
         unsettled_charges: unsettled.unwrap_or_default(),
+        failed_refunds: failed_refunds.unwrap_or_default(),
         lost_mails: lost.unwrap_or_default(),
     })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::{Ledger, LockedAccount};
-use crate::domain::member::{self, ContactStatus};
+use crate::domain::member::{self, Contact, ContactStatus, Member};
 use crate::primitives::ids::{AccountId, MemberId};
 
 use super::error::BounceError;
@@ -37,24 +37,33 @@ pub(super) async fn record(
     }
 }
 
-/// Notes that mail to a member's address comes back, and tells that member and the admins. An address that was changed since is not to
-/// blame. Gives whether it is still the member's.
+/// The member, if this is their address: one that was changed since is not to blame.
+pub(super) async fn person_at(
+    tx: &Transaction,
+    (account_id, member_id): (AccountId, MemberId),
+    email: &str,
+) -> Result<Option<(Member, Contact)>, Fault> {
+    let person = member::locked_person(tx, account_id, member_id).await?;
+    let is_theirs = |contact: &Contact| {
+        let own = contact.email.as_ref();
+        own.is_some_and(|own| own.eq_ignore_ascii_case(email))
+    };
+    Ok(person.filter(|(_, contact)| is_theirs(contact)))
+}
+
+/// Notes that mail to a member's address comes back, and tells that member and the admins.
 pub(super) async fn mark(
     tx: &Transaction,
     locked: &mut LockedAccount,
     member_id: MemberId,
     (email, message): (&str, Option<&String>),
-) -> Result<bool, Fault> {
+) -> Result<(), Fault> {
     let account_id = locked.header.account_id;
-    let Some((member, contact)) = member::locked_person(tx, account_id, member_id).await? else {
-        return Ok(false);
+    let Some((member, contact)) = person_at(tx, (account_id, member_id), email).await? else {
+        return Ok(());
     };
-    let is_theirs = contact
-        .email
-        .as_ref()
-        .is_some_and(|own| own.eq_ignore_ascii_case(email));
-    if !is_theirs || member.removed_at.is_some() || contact.email_status == ContactStatus::Bouncing {
-        return Ok(is_theirs);
+    if member.removed_at.is_some() || contact.email_status == ContactStatus::Bouncing {
+        return Ok(());
     }
     let contact = contact.with_status(ContactStatus::Bouncing, message.cloned());
     member::record_contact(tx, locked, &contact).await?;
@@ -77,7 +86,7 @@ pub(super) async fn mark(
         let edge = (AlertKind::ContactBouncing, member_id);
         store::open_edge(tx, account_id, edge, alert.id).await?;
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Ends what was told of bounces of members whose contact is good again, or at least another one.

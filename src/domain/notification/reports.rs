@@ -176,12 +176,26 @@ async fn take_in(
         store::apply_fate(tx, (account_id, mail), fate, (reason.as_ref(), locked.now)).await?;
     }
     if report.kind.is_against_address() {
-        let address = (report.address.as_str(), reason.as_ref());
-        let is_theirs = bounces::mark(tx, locked, about.member_id, address).await?;
+        let (member_id, address) = (about.member_id, report.address.as_str());
+        let is_theirs = bounces::person_at(tx, (account_id, member_id), address)
+            .await?
+            .is_some();
+        if is_theirs && !was_verified_since(tx, about, &mails).await? {
+            bounces::mark(tx, locked, member_id, (address, reason.as_ref())).await?;
+        }
         // Whoever calls our mail spam wants none, also when the address is verified again.
         if is_theirs && report.kind == ReportKind::Complaint {
-            switch_mail_off(tx, locked, about.member_id).await?;
+            switch_mail_off(tx, locked, member_id).await?;
         }
     }
     Ok(TakenIn::Applied)
+}
+
+/// Whether the address was shown to be good after this mail went there. A code is only ever sent to one that is not verified.
+async fn was_verified_since(tx: &Transaction, about: About, mails: &[Mailed]) -> Result<bool, Fault> {
+    let Some(verified_at) = store::verified_at(tx, about.account_id, about.member_id).await? else {
+        return Ok(false);
+    };
+    let sent_at = mails.iter().filter_map(|mail| mail.sent_at).max();
+    Ok(about.delivery.is_none() || sent_at.is_some_and(|sent_at| sent_at < verified_at))
 }

@@ -192,7 +192,8 @@ impl Refunding {
         let status = match sent {
             Ok(()) => RefundStatus::Succeeded,
             Err(GatewayError::Refused { detail, .. }) => {
-                tracing::error!(refund = %id, detail, "the payment gateway refused to give money back: somebody has to look at it");
+                let top_up = refund.top_up_id.global(account_id);
+                tracing::error!(%top_up, refund = %id, detail, "the payment gateway refused to give money back: somebody has to look at it");
                 RefundStatus::Failed
             }
             Err(error) => {

@@ -154,7 +154,7 @@ impl Turn<'_> {
 
     /// Takes back credits whose money went back, gives them again when it came back, and holds those that are disputed.
     ///
-    /// What others took back of the same entry counts: together never more than was granted, and each return once.
+    /// What operators took back of the same entry by hand counts, and stays theirs.
     async fn returned(
         &mut self,
         before: Option<&Purchase>,
@@ -164,13 +164,12 @@ impl Turn<'_> {
         let Some(entry_id) = purchase.top_up.entry_id else {
             return Ok(());
         };
-        let taken = self.locked.taken_back(self.tx, entry_id).await?;
-        let by_others = Credits::from_units(taken.units() - purchase.top_up.credits_reversed.units());
+        let taken = store::taken_back(self.tx, self.account_id, entry_id).await?;
         let (returned, with_lost) = target_of_return(&purchase.top_up);
-        let wanted = with_lost.max(by_others);
-        let mut now_taken = taken;
-        if returned.max(by_others) > now_taken {
-            now_taken = returned.max(by_others);
+        let (for_refunds, wanted) = (taken.wanted(returned), taken.wanted(with_lost));
+        let mut now_taken = taken.in_all();
+        if for_refunds > now_taken {
+            now_taken = for_refunds;
             self.take_back(entry_id, now_taken, REFUND, "Money of a top-up was given back")
                 .await?;
         }
@@ -194,14 +193,14 @@ impl Turn<'_> {
             now_taken = wanted;
             self.take_back(entry_id, now_taken, DISPUTE, why).await?;
         }
-        purchase.top_up.credits_reversed = Credits::from_units(now_taken.units() - by_others.units());
+        purchase.top_up.credits_reversed = Credits::from_units(now_taken.units() - taken.by_hand().units());
         purchase.note_taken_back(now_taken);
         if purchase.top_up.dispute.is_some() {
             let is_open = purchase.top_up.dispute == Some(DisputeStatus::Open);
             self.post(Command::HoldDisputed { entry_id, is_open }).await?;
         }
         let has_fallen =
-            now_taken > taken || before.is_none_or(|before| before.top_up.dispute < purchase.top_up.dispute);
+            now_taken > taken.in_all() || before.is_none_or(|before| before.top_up.dispute < purchase.top_up.dispute);
         if has_fallen && (purchase.top_up.dispute != Some(DisputeStatus::Won) || purchase.top_up.gone_minor() > 0) {
             rule.pause(PauseReason::TopUpReversed, None, self.now);
         }

@@ -190,6 +190,29 @@ async fn f25_each_reason_for_a_pause_is_told_once_and_ends_with_it() {
 }
 
 #[tokio::test]
+async fn f25_an_amount_too_small_to_be_charged_pauses_and_is_told_until_it_is_larger() {
+    let app = TestApp::start().await;
+    let buyer = with_rule(&app, "card_ok", None).await;
+    let cheaper = json!({ "input": { "accountId": app.team.id(), "creditPrice": "0.01" } });
+    app.platform.query(UPDATE, cheaper).await.data();
+    adjust(&app, "-90").await;
+    for _ in 0..2 {
+        work(&app).await;
+        let paused = newest(&app, "AUTO_TOP_UP_PAUSED").await;
+        let body = paused["body"].as_str().expect("a text");
+        assert!(body.contains("costs less than the payment service charges"), "{paused}");
+        assert!(paused["resolvedAt"].is_null());
+        assert_eq!((count(&app, "AUTO_TOP_UP_PAUSED").await, buyer.charges()), (1, 0));
+        app.advance(Duration::from_hours(1));
+    }
+    let larger = json!({ "amount": "100", "consent": true });
+    buyer.accept("updateAutoTopUp", "autoTopUp { state }", larger).await;
+    work(&app).await;
+    assert!(newest(&app, "AUTO_TOP_UP_PAUSED").await["resolvedAt"].is_string());
+    assert_eq!(buyer.charges(), 1, "it buys again");
+}
+
+#[tokio::test]
 async fn a_top_up_that_is_taken_back_is_told_once_and_a_part_of_it_too() {
     let app = TestApp::start().await;
     let buyer = Buyer::of(&app);
@@ -257,6 +280,35 @@ async fn f27_the_cap_is_told_once_a_month_and_ends_with_the_month_or_another_cap
         .iter()
         .filter(|alert| alert["kind"] == "CAP_REACHED" && alert["resolvedAt"].is_null());
     assert_eq!(open.count(), 0, "the month is over");
+}
+
+#[tokio::test]
+async fn f27_the_ceilings_of_a_day_are_told_once_and_end_with_it() {
+    let app = TestApp::start().await;
+    let buyer = with_rule(&app, "card_ok", None).await;
+    adjust(&app, "-80").await;
+    for _ in 0..12 {
+        work(&app).await;
+        app.advance(Duration::from_mins(2));
+        adjust(&app, "-10").await;
+    }
+    work(&app).await;
+    let reached = newest(&app, "CAP_REACHED").await;
+    let title = reached["title"].as_str().expect("a text");
+    assert!(title.contains("limit for a day"), "{reached}");
+    assert_eq!(
+        (&reached["action"]["nextStep"], &reached["action"]["label"]),
+        (&json!("TOP_UP"), &json!("Top up")),
+        "a higher cap would not help"
+    );
+    assert_eq!((count(&app, "CAP_REACHED").await, buyer.charges()), (1, 10));
+    app.advance(Duration::from_hours(24));
+    work(&app).await;
+    assert!(
+        newest(&app, "CAP_REACHED").await["resolvedAt"].is_string(),
+        "it goes on"
+    );
+    assert_eq!((count(&app, "CAP_REACHED").await, buyer.charges()), (1, 11));
 }
 
 #[tokio::test]

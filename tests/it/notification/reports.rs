@@ -197,6 +197,36 @@ async fn a_report_of_an_address_that_was_changed_since_does_not_touch_the_new_on
 }
 
 #[tokio::test]
+async fn a_late_report_of_a_mail_from_before_does_not_spoil_an_address_that_was_verified_since() {
+    let app = start().await;
+    let mia = &app.team.member;
+    let sent = mailed(&app, mia).await;
+    let code = mutate(&mia.client, "sendContactVerification", "contact { id }", json!({})).await;
+    assert_eq!(super::code(&code), "accepted");
+    let mails = app.mail().await;
+    let of_code = mails
+        .iter()
+        .map(|mail| message_id(mail))
+        .find(|id| *id != sent)
+        .expect("a code");
+    app.advance(Duration::from_mins(1));
+    verify(&app, mia).await;
+    for (at, (message_id, kind)) in [(&sent, "HARD_BOUNCE"), (&of_code, "HARD_BOUNCE"), (&sent, "COMPLAINT")]
+        .into_iter()
+        .enumerate()
+    {
+        assert_eq!(report(&app, &about(message_id, &format!("r{at}"), kind)).await, "kept");
+        assert_eq!(contact(mia).await, (json!("VERIFIED"), Value::Null), "{at}");
+        assert_eq!(kinds(mia).await, [""; 0], "{at}");
+    }
+    assert_eq!(mail_of(&app, mia, "TEST").await.0, "BOUNCED", "that mail did");
+    // What is sent from now on tells of the address as it is.
+    let again = mailed(&app, mia).await;
+    assert_eq!(report(&app, &about(&again, "r9", "HARD_BOUNCE")).await, "kept");
+    assert_eq!(contact(mia).await.0, "BOUNCING");
+}
+
+#[tokio::test]
 async fn a_mail_that_was_not_taken_for_now_is_sent_again_unless_it_arrived() {
     let app = start().await;
     let mia = &app.team.member;

@@ -149,6 +149,66 @@ async fn f14_a_refund_and_a_dispute_together_take_back_what_was_granted_and_no_m
     assert_eq!(buyer.top_up(&paid["id"]).await["status"], "REVERSED");
 }
 
+/// Ten credits, what happens to them, and how many there are after each step. An operator's correction takes some (`C`), some are
+/// given back at the gateway (`R`), what was given back last fails (`F`); a dispute is opened (`D`), won (`W`) or lost (`L`).
+#[tokio::test]
+async fn f14_what_an_operator_took_by_hand_is_not_taken_twice_and_never_given_again_by_what_the_gateway_says() {
+    let stories = [
+        // What was taken by hand is not taken again when its money goes.
+        "C4 6, R4 6, R2 4, F 6, F 6",
+        "C4 6, R3 6, R3 4, F 6, R3 4, F 6, F 6",
+        // What is taken by hand afterwards is on top, whatever is heard next.
+        "R6 4, C3 1, R1 1, F 1, F 7",
+        "R6 4, C1 3, R3 1, F 3, F 9",
+        "R4 6, R2 4, C3 1, F 3, F 7",
+        "R6 4, C3 1, D 1, W 1",
+        "R6 4, C3 1, D 1, L 0, W 1",
+        "R6 4, D 4, C3 1, F 7, L 6",
+        // Never more than was granted.
+        "C9 1, R6 1, R4 0, F 1, F 1",
+        "R9 1, C1 0, R1 0, F 0, F 9",
+    ];
+    for story in stories {
+        let app = TestApp::start().await;
+        let buyer = Buyer::of(&app);
+        let paid = buyer.buy_with("card_ok", "10").await;
+        let object = paid["attempts"][0]["gatewayReference"].as_str().expect("an object");
+        let mut is_disputed = false;
+        for (at, step) in story.split(", ").enumerate() {
+            let (deed, left) = step.split_once(' ').expect("a deed and what is left");
+            let (deed, credits) = deed.split_at(1);
+            match deed {
+                "C" => take_by_hand(&buyer, credits, at).await,
+                "R" => assert!(
+                    app.gateway()
+                        .refund_directly(object, 100 * credits.parse::<i64>().expect("a number"))
+                ),
+                "F" => assert!(app.gateway().fail_refund(object)),
+                "D" => assert!(app.gateway().open_dispute(object)),
+                _ => assert!(app.gateway().close_dispute(object, deed == "W")),
+            }
+            is_disputed = deed == "D" || (is_disputed && !["W", "L"].contains(&deed));
+            app.settle().await;
+            let balance = buyer.balance().await;
+            let held = if is_disputed { left } else { "0" };
+            assert_eq!(
+                (&balance["posted"], &balance["held"]),
+                (&json!(left), &json!(held)),
+                "{story}: after {step}"
+            );
+        }
+    }
+}
+
+/// An operator corrects the first entry of the account, with a key for this step.
+async fn take_by_hand(buyer: &Buyer<'_>, credits: &str, step: usize) {
+    let log = "{ account { creditLog(order: OLDEST_FIRST) { nodes { id } } } }";
+    let log = buyer.client.query(log, json!({})).await;
+    let input = json!({ "accountId": buyer.app.team.id(), "amount": format!("-{credits}"), "description": "By hand",
+        "reversesEntryId": log.at("/account/creditLog/nodes/0/id"), "idempotencyKey": format!("by hand {step}") });
+    buyer.app.platform.accept("adjust_credits", input).await;
+}
+
 #[tokio::test]
 async fn a_refund_that_fails_later_gives_the_credits_again_once_and_may_be_asked_for_anew() {
     let app = TestApp::start().await;

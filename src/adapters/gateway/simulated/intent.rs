@@ -54,6 +54,9 @@ pub(super) struct Intent {
     pub(super) charges: u32,
 }
 
+/// The key of what goes back by itself, because a payment failed late.
+pub(super) const LATE_FAILURE: &str = "late failure";
+
 /// Money of an intent that went back.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Refund {
@@ -124,6 +127,12 @@ impl Intent {
         let failed = self.refunds.iter().filter(|refund| refund.has_failed);
         let all = self.refunds.iter().map(|refund| refund.amount_minor).sum();
         (all, failed.map(|refund| refund.amount_minor).sum())
+    }
+
+    /// What went back by itself, because the payment failed late.
+    pub(super) fn failed_late_minor(&self) -> i64 {
+        let late = self.refunds.iter().filter(|refund| refund.key == LATE_FAILURE);
+        late.map(|refund| refund.amount_minor).sum()
     }
 
     /// What has not gone back.

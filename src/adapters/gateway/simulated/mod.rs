@@ -77,6 +77,8 @@ pub struct ChargedObject {
     pub amount_minor: i64,
     /// What went back of it by refunds and late failures.
     pub returned_minor: i64,
+    /// What of that went by itself, because the payment failed late.
+    pub failed_late_minor: i64,
     /// What of that came back, because refunds failed later.
     pub came_back_minor: i64,
     /// How a dispute about it stands.
@@ -184,6 +186,7 @@ impl SimulatedGateway {
                 charges: intent.charges,
                 amount_minor: intent.amount_minor,
                 returned_minor: intent.returned_minor().0,
+                failed_late_minor: intent.failed_late_minor(),
                 came_back_minor: intent.returned_minor().1,
             })
             .collect()

@@ -10,7 +10,7 @@ use crate::primitives::clock::Timestamp;
 
 use super::cards::{Behaviour, KeptCard, Reason};
 use super::dialect::Remembered;
-use super::intent::{Dispute, Intent, IntentStatus, Refund};
+use super::intent::{Dispute, Intent, IntentStatus, LATE_FAILURE, Refund};
 use super::objects;
 
 /// When a slow card answers.
@@ -368,7 +368,7 @@ impl State {
                 if let Some(intent) = self.intents.get_mut(id) {
                     intent.fails_at = None;
                 }
-                self.refund(id, "late failure", intent.left_minor(), now);
+                self.refund(id, LATE_FAILURE, intent.left_minor(), now);
             }
             for refund in intent.refunds.iter().filter(|refund| is_due(refund.fails_at)) {
                 self.fail_refund(id, &refund.id, now);

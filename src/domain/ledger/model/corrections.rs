@@ -155,6 +155,13 @@ impl Draft<'_> {
         })
     }
 
+    /// Whether this entry credited a top-up that is disputed now.
+    fn is_held_in_dispute(&self, entry: &PastEntry) -> bool {
+        let credits_top_up = matches!(entry.kind, EntryKind::TopUp | EntryKind::AutoTopUp);
+        let held = entry.top_up_id.and_then(|id| self.state.dispute_holds.get(&id));
+        credits_top_up && held.is_some_and(|held| held.is_positive())
+    }
+
     pub(super) fn adjust(
         &mut self,
         amount: Credits,
@@ -201,8 +208,13 @@ impl Draft<'_> {
             take_from_left(&mut target, amount.abs())?;
             self.draw_addition(&target, amount.abs())?
         };
+        let is_disputed = self.is_held_in_dispute(&target);
         self.past_entries.insert(target.id, target);
         self.post_as(entry_id, facts, movements)?;
+        if is_disputed {
+            // What was taken away need not be held as well.
+            self.hold_disputed(reversed_id, true)?;
+        }
         Ok(Outcome {
             entry_id: Some(entry_id),
             ..Outcome::default()

@@ -18,12 +18,17 @@ const COLUMNS: Columns = &[
     ("amount", Kind::BigInt),
 ];
 
-/// What is held for the top-ups whose entries are loaded. Only a command about a dispute asks.
+/// What is held for the top-ups whose entries are loaded. Only commands about a dispute ask, and corrections of an entry.
 pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
     let mut named = Rows::new(NAMED);
     for work in &*batch.works {
-        let is_about_dispute = |command: &Command| matches!(command, Command::HoldDisputed { .. });
-        if work.requests.iter().any(|request| is_about_dispute(&request.command)) {
+        let may_change_hold = |command: &Command| {
+            matches!(
+                command,
+                Command::HoldDisputed { .. } | Command::Adjust { reverses: Some(_), .. }
+            )
+        };
+        if work.requests.iter().any(|request| may_change_hold(&request.command)) {
             for top_up_id in work.state.entries.values().filter_map(|entry| entry.top_up_id) {
                 named.push([work.number().into(), top_up_id.uuid().into()]);
             }

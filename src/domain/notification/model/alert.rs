@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::{AlertKind, Channel, NextStep, Severity};
 use super::resolver::SuppressionReason;
-use crate::domain::top_up::model::FailureCode;
+use crate::domain::top_up::model::{DecisionOutcome, FailureCode};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, EntryId, MemberId, SessionId, TopUpId};
 
@@ -67,11 +67,12 @@ impl Alert {
         self.kind.rule().severity
     }
 
-    /// What can be done about it: of a failed top-up, what its failure says.
+    /// What can be done about it: of a failed top-up, what its failure says. A higher cap does not lift the ceilings of a day.
     pub fn next_step(&self) -> NextStep {
-        let failure = self.facts.code.as_deref().and_then(FailureCode::from_text);
-        match (self.kind, failure) {
+        let code = self.facts.code.as_deref();
+        match (self.kind, code.and_then(FailureCode::from_text)) {
             (AlertKind::TopUpFailed, Some(failure)) => after_failure(failure),
+            (AlertKind::CapReached, None) if code == Some(DecisionOutcome::CeilingReached.as_str()) => NextStep::TopUp,
             _ => self.kind.rule().next_step,
         }
     }

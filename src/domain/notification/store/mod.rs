@@ -22,7 +22,7 @@ pub(super) use outbox::{Addressee, Claimed, Ended, addressee, claim, end_attempt
 pub(super) use people::{Addressed, Recipient, last_mails, recipients};
 pub(super) use places::{Glance, behind, glances, move_places, place, save_places};
 pub(super) use reach::{reached, unsent};
-pub(super) use reports::{Keeping, Kept, Mailed, apply_fate, has_arrived, keep_report, mailed};
+pub(super) use reports::{Keeping, Kept, Mailed, apply_fate, has_arrived, keep_report, mailed, verified_at};
 pub(super) use settings::{save_settings, settings};
 
 use crate::domain::fault::Fault;

@@ -17,6 +17,8 @@ pub(in super::super) struct Mailed {
     pub(in super::super) status: DeliveryStatus,
     pub(in super::super) attempts: i32,
     pub(in super::super) created_at: Timestamp,
+    /// When it was last handed over, if it was.
+    pub(in super::super) sent_at: Option<Timestamp>,
     /// Where it went; none while the first try is under way.
     pub(in super::super) address: Option<String>,
 }
@@ -45,9 +47,9 @@ pub(in super::super) async fn mailed(
     account_id: AccountId,
     id: DeliveryId,
 ) -> Result<Vec<Mailed>, Fault> {
-    let sql = "SELECT id, status, attempts, created_at, address FROM delivery \
+    let sql = "SELECT id, status, attempts, created_at, sent_at, address FROM delivery \
                WHERE account_id = $1 AND id = $2 \
-               UNION ALL SELECT id, status, attempts, created_at, address FROM delivery \
+               UNION ALL SELECT id, status, attempts, created_at, sent_at, address FROM delivery \
                WHERE account_id = $1 AND sent_with = $2";
     let values: [Value; 2] = [account_id.number().into(), id.uuid().into()];
     let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
@@ -60,10 +62,25 @@ pub(in super::super) async fn mailed(
                 status: DeliveryStatus::from_text(&status).ok_or_else(|| unreadable("status", &status))?,
                 attempts: row.try_get("", "attempts")?,
                 created_at: Timestamp::from_millis(row.try_get("", "created_at")?),
+                sent_at: row.try_get::<Option<i64>>("", "sent_at")?.map(Timestamp::from_millis),
                 address: row.try_get("", "address")?,
             })
         })
         .collect()
+}
+
+/// When the member's address was verified, if it still is.
+pub(in super::super) async fn verified_at(
+    tx: &Transaction,
+    account_id: AccountId,
+    member_id: MemberId,
+) -> Result<Option<Timestamp>, Fault> {
+    let sql = "SELECT status_since FROM contact WHERE account_id = $1 AND member_id = $2 AND email_status = 'VERIFIED'";
+    let values: [Value; 2] = [account_id.number().into(), member_id.uuid().into()];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    let row = tx.query_one_raw(statement).await?;
+    let since: Option<i64> = row.map_or(Ok(None), |row| row.try_get("", "status_since"))?;
+    Ok(since.map(Timestamp::from_millis))
 }
 
 /// Whether a report told that a mail arrived.

@@ -20,7 +20,7 @@ pub use attempt::{Attempt, AttemptOutcome, Step};
 pub use auto_top_up::{AutoTopUp, AutoTopUpState, Consent, PauseReason, ShownPauseReason};
 pub use evaluation::{COOLDOWN_MILLIS, Decision, DecisionOutcome, Snapshot, StoredDecision, most_amounts};
 pub use failure::{Explanation, FailureCode, FixBy, NextStep};
-pub use outcome::target_of_return;
+pub use outcome::{TakenBack, target_of_return};
 pub use payment_method::{PaymentMethod, PaymentMethodStatus, Suspension};
 pub use purchase::{CancelRefusal, Change, Errand, MAX_DECLINES, NewPurchase, Purchase, RetryFacts, RetryRefusal};
 pub use settings::{AutoTopUpPatch, PatchFacts, PatchRefusal};

@@ -272,7 +272,10 @@ impl Purchase {
         let before = noted(top_up);
         // Both only grow at the gateway, so that the most that was heard of each is the latest, in whatever order it is heard.
         top_up.returned_minor = top_up.returned_minor.max(charge.returned_minor);
-        top_up.came_back_minor = top_up.came_back_minor.max(charge.came_back_minor);
+        if charge.came_back_minor > top_up.came_back_minor {
+            top_up.came_back_minor = charge.came_back_minor;
+            top_up.came_back_at = Some(now);
+        }
         if let Some((status, amount_minor)) = charge.dispute {
             top_up.dispute = top_up.dispute.max(Some(status));
             top_up.disputed_minor = top_up.disputed_minor.max(amount_minor);
@@ -315,4 +318,52 @@ pub fn target_of_return(top_up: &TopUp) -> (Credits, Credits) {
     };
     let returned = share(top_up.gone_minor());
     (returned, share(top_up.gone_minor().saturating_add(lost_minor)))
+}
+
+/// Credits that were taken back of a top-up: by news that its money went back, and by operators who corrected its entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TakenBack {
+    by_news: Credits,
+    by_hand: Credits,
+    /// Both, as they were each time that news had taken some.
+    takings: Vec<(Credits, Credits)>,
+}
+
+impl TakenBack {
+    /// Adds the next that was taken back; below 0, what was given again.
+    pub fn add(&mut self, credits: Credits, is_by_hand: bool) {
+        let sum = if is_by_hand {
+            &mut self.by_hand
+        } else {
+            &mut self.by_news
+        };
+        *sum = Credits::from_units(sum.units() + credits.units());
+        if credits.is_positive() && !is_by_hand {
+            self.takings.push((self.by_news, self.by_hand));
+        }
+    }
+
+    /// By operators.
+    pub fn by_hand(&self) -> Credits {
+        self.by_hand
+    }
+
+    /// By whomever.
+    pub fn in_all(&self) -> Credits {
+        Credits::from_units(self.by_news.units() + self.by_hand.units())
+    }
+
+    /// What is to be taken back in all, now that the money of `gone` credits is.
+    ///
+    /// What an operator took before the money went counts, so that nothing is taken twice. What an operator took after that is on
+    /// top, and no news gives it again: money that comes back gives again what its going took, and no more.
+    pub fn wanted(&self, gone: Credits) -> Credits {
+        let missing = gone.units() - self.by_hand.units();
+        let would_be_taken = self.takings.iter().map(|(by_news, by_hand)| {
+            let was_missing = gone.units() - by_hand.units();
+            was_missing.min(by_news.units()).min(self.by_news.units())
+        });
+        let by_news = would_be_taken.fold(missing.max(0), i64::max);
+        Credits::from_units(self.by_hand.units() + by_news)
+    }
 }

@@ -81,6 +81,8 @@ pub struct TopUp {
     pub returned_minor: i64,
     /// What of that came back, because refunds failed later: the most that was ever heard.
     pub came_back_minor: i64,
+    /// When it was last heard that a refund had failed.
+    pub came_back_at: Option<Timestamp>,
     /// How a dispute stands: the last word that was ever heard.
     pub dispute: Option<DisputeStatus>,
     /// What the dispute is about, in the minor unit.
@@ -119,6 +121,7 @@ impl TopUp {
             object_number: 0,
             returned_minor: 0,
             came_back_minor: 0,
+            came_back_at: None,
             dispute: None,
             disputed_minor: 0,
             created_at: now,

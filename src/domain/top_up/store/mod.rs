@@ -41,7 +41,7 @@ pub(super) use payment_methods::{
 pub(super) use refunds::{due as due_refunds, find as find_refund, in_flight_credits, save as save_refund};
 pub(super) use top_ups::{
     account_terms, any_charged_by_hand, by_ids, due_again, failed, find, insert, keyset, last_success_at,
-    open_automatic, top_up, unfinished, waiting_failures,
+    open_automatic, taken_back, top_up, unfinished, waiting_failures,
 };
 pub(super) use webhooks::{
     due as due_webhooks, parked as parked_webhooks, receive as receive_webhook, save as save_webhook,

@@ -11,8 +11,9 @@ use crate::domain::database::select::{Condition, Row, Select};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::store::{broken, cause};
+use crate::domain::ledger::model::EntryKind;
 use crate::domain::top_up::gateway::DisputeStatus;
-use crate::domain::top_up::model::{FailureCode, TopUp, TopUpOrigin, TopUpStatus};
+use crate::domain::top_up::model::{FailureCode, TakenBack, TopUp, TopUpOrigin, TopUpStatus};
 use crate::domain::top_up::terms::AccountTerms;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -23,7 +24,7 @@ use super::{instant, number, optional_word, save_row, word};
 
 const COLUMNS: &str = "id, status, origin, credits, price_minor, currency, actor_kind, actor_key_id, actor_member_id, entry_id, \
      credits_reversed, failure_code, next_attempt_at, cancel_requested_at, action_url, action_expires_at, object_id, \
-     object_number, returned_minor, came_back_minor, dispute, disputed_minor, created_at, updated_at";
+     object_number, returned_minor, came_back_minor, came_back_at, dispute, disputed_minor, created_at, updated_at";
 
 /// As the partial index has it, which allows one of these in an account.
 const OPEN_AUTOMATIC: &str = "origin = 'AUTO' AND (status IN ('PENDING', 'PROCESSING', 'REQUIRES_ACTION') \
@@ -105,6 +106,7 @@ pub(in super::super) fn top_up(row: &Row, account_id: AccountId) -> Result<TopUp
         object_number: row.try_get("", "object_number")?,
         returned_minor: row.try_get("", "returned_minor")?,
         came_back_minor: row.try_get("", "came_back_minor")?,
+        came_back_at: instant(row.try_get("", "came_back_at")?),
         dispute: optional_word(DisputeStatus::from_text, dispute.as_ref(), "dispute")?,
         disputed_minor: row.try_get("", "disputed_minor")?,
         created_at: Timestamp::from_millis(row.try_get("", "created_at")?),
@@ -137,6 +139,7 @@ pub(in super::super) async fn insert(tx: &Transaction, top_up: &TopUp) -> Result
         object_number: top_up.object_number,
         returned_minor: top_up.returned_minor,
         came_back_minor: top_up.came_back_minor,
+        came_back_at: top_up.came_back_at.map(Timestamp::millis),
         dispute: top_up.dispute.map(|dispute| dispute.as_str().to_owned()),
         disputed_minor: top_up.disputed_minor,
         created_at: top_up.created_at.millis(),
@@ -198,6 +201,25 @@ pub(in super::super) async fn last_success_at(
     let sql = "SELECT MAX(occurred_at) FROM (SELECT occurred_at FROM credit_entry WHERE account_id = $1 \
          AND kind IN ('TOP_UP', 'AUTO_TOP_UP') ORDER BY sequence DESC LIMIT 1) AS newest";
     Ok(instant(number(tx, sql, vec![account_id.number().into()]).await?))
+}
+
+/// What was taken back of the entry that credited a top-up.
+pub(in super::super) async fn taken_back(
+    tx: &Transaction,
+    account_id: AccountId,
+    entry_id: EntryId,
+) -> Result<TakenBack, Fault> {
+    let sql =
+        "SELECT kind, amount FROM credit_entry WHERE account_id = $1 AND reverses_entry_id = $2 ORDER BY sequence";
+    let values = [Value::from(account_id.number()), entry_id.uuid().into()];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    let mut taken = TakenBack::default();
+    for row in tx.query_all_raw(statement).await? {
+        let (kind, amount): (String, i64) = (row.try_get("", "kind")?, row.try_get("", "amount")?);
+        let kind = word(EntryKind::from_text, &kind, "kind")?;
+        taken.add(Credits::from_units(-amount), kind == EntryKind::Adjustment);
+    }
+    Ok(taken)
 }
 
 /// Automatic top-ups of the account that have failed for good: a later one takes their place.
