@@ -43,7 +43,7 @@ pub(crate) struct AdjustCreditsInput {
     amount: Credits,
     /// What for, in words for people: 1 to 500 characters.
     description: String,
-    /// The entry that this corrects; not one of a session, for that is refundSession.
+    /// The entry that this corrects. Not one of a session, for that is refundSession, nor one by which credits of a top-up went back.
     reverses_entry_id: Option<ID>,
     /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
     idempotency_key: String,

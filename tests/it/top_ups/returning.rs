@@ -210,6 +210,35 @@ async fn take_by_hand(buyer: &Buyer<'_>, credits: &str, step: usize) {
 }
 
 #[tokio::test]
+async fn f14_what_went_back_is_not_given_again_by_hand_and_then_by_the_gateway() {
+    let app = TestApp::start().await;
+    let buyer = Buyer::of(&app);
+    let paid = buyer.buy_with("card_ok", "10").await;
+    let object = paid["attempts"][0]["gatewayReference"].as_str().expect("an object");
+    assert!(app.gateway().refund_directly(object, 600));
+    app.settle().await;
+    let log = "{ account { creditLog { nodes { id kind } } } }";
+    let log = buyer.client.query(log, json!({})).await;
+    let entry = log.at("/account/creditLog/nodes/0");
+    assert_eq!(entry["kind"], "REVERSAL");
+    let query =
+        "mutation ($input: AdjustCreditsInput!) { adjustCredits(input: $input) { userErrors { code field message } } }";
+    let input = json!({ "accountId": app.team.id(), "amount": "6", "description": "By hand", "reversesEntryId": entry["id"],
+        "idempotencyKey": "by hand" });
+    let refused = app.platform.query(query, json!({ "input": input })).await.only_field();
+    let error = &refused["userErrors"][0];
+    assert_eq!(
+        (&error["code"], &error["field"]),
+        (&json!("VALIDATION"), &json!(["reversesEntryId"])),
+        "{refused}"
+    );
+    assert_eq!(buyer.balance().await["posted"], "4");
+    assert!(app.gateway().fail_refund(object));
+    app.settle().await;
+    assert_eq!(buyer.balance().await["posted"], "10");
+}
+
+#[tokio::test]
 async fn a_refund_that_fails_later_gives_the_credits_again_once_and_may_be_asked_for_anew() {
     let app = TestApp::start().await;
     let buyer = Buyer::of(&app);

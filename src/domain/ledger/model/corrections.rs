@@ -228,6 +228,12 @@ fn require_reversible(entry: &PastEntry, amount: Credits) -> Result<(), Refusal>
             "a session's charge is given back by refundSession",
         ));
     }
+    if matches!(entry.kind, EntryKind::Reversal | EntryKind::Chargeback) {
+        // What it took is given again when its money comes back: by hand as well, it would be twice.
+        return Err(Refusal::NotReversible(
+            "what went back of a top-up follows its money; correct it by an adjustment without reversesEntryId",
+        ));
+    }
     if entry.amount.is_positive() == amount.is_positive() {
         return Err(Refusal::NotReversible(
             "amount must have the opposite sign of the entry it reverses",
