@@ -43,6 +43,8 @@ pub(crate) enum AlertNextStep {
     Authenticate,
     /// Allow auto top-up to spend more.
     RaiseCap,
+    /// Look at the settings of auto top-up: change them, agree to them, or resume it.
+    ReviewAutoTopUp,
     /// Give an address that mail arrives at.
     UpdateContact,
     /// Look at the credit log.

@@ -146,6 +146,7 @@ async fn f25_each_reason_for_a_pause_is_told_once_and_ends_with_it() {
             paused["body"].as_str().is_some_and(|body| body.contains(reason)),
             "{paused}"
         );
+        assert_eq!(paused["action"]["nextStep"], "UPDATE_PAYMENT_METHOD");
         // Whatever else is changed meanwhile, it is the same pause.
         let rename = json!({ "input": { "accountId": app.team.id(), "name": "Another name" } });
         app.platform.query(UPDATE, rename).await.data();
@@ -166,6 +167,10 @@ async fn f25_each_reason_for_a_pause_is_told_once_and_ends_with_it() {
         "{paused}"
     );
     assert!(paused["resolvedAt"].is_null());
+    let review = json!({ "label": "Review auto top-up", "nextStep": "REVIEW_AUTO_TOP_UP" });
+    let action =
+        |paused: &Value| json!({ "label": paused["action"]["label"], "nextStep": paused["action"]["nextStep"] });
+    assert_eq!(action(&paused), review, "another card would not help");
     buyer
         .accept("updateAutoTopUp", "autoTopUp { state }", json!({ "consent": true }))
         .await;
@@ -183,6 +188,7 @@ async fn f25_each_reason_for_a_pause_is_told_once_and_ends_with_it() {
         paused["body"].as_str().is_some_and(|body| body.contains("went back")),
         "{paused}"
     );
+    assert_eq!(action(&paused), review);
     assert_eq!(count(&app, "AUTO_TOP_UP_PAUSED").await, 2);
     buyer.accept("resumeAutoTopUp", "autoTopUp { state }", json!({})).await;
     work(&app).await;

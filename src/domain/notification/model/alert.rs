@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::{AlertKind, Channel, NextStep, Severity};
 use super::resolver::SuppressionReason;
-use crate::domain::top_up::model::{DecisionOutcome, FailureCode};
+use crate::domain::top_up::model::{DecisionOutcome, FailureCode, PauseReason};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, EntryId, MemberId, SessionId, TopUpId};
 
@@ -67,13 +67,27 @@ impl Alert {
         self.kind.rule().severity
     }
 
-    /// What can be done about it: of a failed top-up, what its failure says. A higher cap does not lift the ceilings of a day.
+    /// What can be done about it: of a failed top-up and of a pause, what its reason says. A higher cap does not lift the ceilings of a
+    /// day.
     pub fn next_step(&self) -> NextStep {
-        let code = self.facts.code.as_deref();
-        match (self.kind, code.and_then(FailureCode::from_text)) {
-            (AlertKind::TopUpFailed, Some(failure)) => after_failure(failure),
-            (AlertKind::CapReached, None) if code == Some(DecisionOutcome::CeilingReached.as_str()) => NextStep::TopUp,
-            _ => self.kind.rule().next_step,
+        let code = self.facts.code.as_deref().unwrap_or_default();
+        let by_code = match self.kind {
+            AlertKind::TopUpFailed => FailureCode::from_text(code).map(after_failure),
+            AlertKind::AutoTopUpPaused => PauseReason::from_text(code).map(after_pause),
+            AlertKind::CapReached if code == DecisionOutcome::CeilingReached.as_str() => Some(NextStep::TopUp),
+            _ => None,
+        };
+        by_code.unwrap_or(self.kind.rule().next_step)
+    }
+}
+
+fn after_pause(reason: PauseReason) -> NextStep {
+    match reason {
+        PauseReason::RepeatedDeclines | PauseReason::CardRefused | PauseReason::AuthenticationRequired => {
+            NextStep::UpdatePaymentMethod
+        }
+        PauseReason::TopUpReversed | PauseReason::AmountInvalid | PauseReason::ConsentNeeded => {
+            NextStep::ReviewAutoTopUp
         }
     }
 }

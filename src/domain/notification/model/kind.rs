@@ -77,6 +77,8 @@ crate::text_enum! {
         Authenticate = "AUTHENTICATE",
         /// Allow auto top-up to spend more.
         RaiseCap = "RAISE_CAP",
+        /// Look at the rule by which credits are bought, change it or have it go on.
+        ReviewAutoTopUp = "REVIEW_AUTO_TOP_UP",
         /// Give an address that mail arrives at.
         UpdateContact = "UPDATE_CONTACT",
         /// Look at the credit log.
