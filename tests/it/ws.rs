@@ -444,54 +444,6 @@ async fn a_subscription_that_is_refused_ends_with_its_errors() {
 }
 
 #[tokio::test]
-async fn subscriptions_have_their_turns() {
-    let app = TestApp::start().await;
-    let mut socket = ready(&app).await;
-    socket
-        .subscribe("cursor", "{ account { liveCursor } }", json!({}))
-        .await;
-    let after = socket.next("cursor").await["data"]["account"]["liveCursor"].take();
-    for _ in 0..150 {
-        app.top_up(1).await;
-    }
-    // While one waits for the database the other goes on, as it should. That it is always the same one is what must not be.
-    let mut longest = Vec::new();
-    while longest.iter().all(|in_a_row| *in_a_row > 64) {
-        assert!(
-            longest.len() < 5,
-            "so many in a row while both had some to come: {longest:?}"
-        );
-        longest.push(longest_in_a_row(&app, &after).await);
-    }
-}
-
-/// How many messages one of two subscriptions got in a row while the other had got some and was not done.
-async fn longest_in_a_row(app: &TestApp, after: &Value) -> u32 {
-    let mut socket = ready(app).await;
-    for id in ["a", "b"] {
-        socket.subscribe(id, ENTRIES, json!({"after": after})).await;
-    }
-    let (mut of_a, mut of_b, mut in_a_row, mut longest) = (0_u32, 0_u32, 0_u32, 0_u32);
-    let mut last = String::new();
-    while of_a < 150 || of_b < 150 {
-        let message = socket.message().await;
-        let id = message["id"].as_str().expect("an id");
-        if id == "a" {
-            of_a += 1;
-        } else {
-            of_b += 1;
-        }
-        in_a_row = if id == last { in_a_row + 1 } else { 1 };
-        id.clone_into(&mut last);
-        // The first may have got some before the second was heard of, and goes on alone when the second is done.
-        if of_a.min(of_b) > 0 && of_a.max(of_b) < 150 {
-            longest = longest.max(in_a_row);
-        }
-    }
-    longest
-}
-
-#[tokio::test]
 async fn whoever_is_signed_out_is_closed_with_4403_also_when_nothing_happens() {
     let app = TestApp::start().await;
     let key = app.key(&[Permission::ReadCreditLog]).await;

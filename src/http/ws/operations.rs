@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll};
 
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 
 use super::message;
 use super::protocol::Ids;
@@ -18,22 +18,21 @@ pub(super) enum Step {
 }
 
 /// Those that run.
-#[derive(Default)]
-pub(super) struct Operations {
-    named: Vec<Named>,
+pub(super) struct Operations<O = Running> {
+    named: Vec<Named<O>>,
     /// Whose turn it is.
     turn: usize,
 }
 
-struct Named {
+struct Named<O> {
     /// The client's name for it.
     id: Box<str>,
-    operation: Running,
+    operation: O,
     /// What it has given that was not sent yet.
     ahead: Poll<Option<Outcome>>,
 }
 
-impl Named {
+impl<O: Stream<Item = Outcome> + Unpin> Named<O> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
         match std::mem::replace(&mut self.ahead, Poll::Pending) {
             Poll::Ready(outcome) => Poll::Ready(outcome),
@@ -42,12 +41,21 @@ impl Named {
     }
 }
 
-impl Operations {
+impl<O> Default for Operations<O> {
+    fn default() -> Self {
+        Self {
+            named: Vec::new(),
+            turn: 0,
+        }
+    }
+}
+
+impl<O: Stream<Item = Outcome> + Unpin> Operations<O> {
     pub(super) fn len(&self) -> usize {
         self.named.len()
     }
 
-    pub(super) fn add(&mut self, id: String, operation: Running) {
+    pub(super) fn add(&mut self, id: String, operation: O) {
         self.named.push(Named {
             id: id.into_boxed_str(),
             operation,
@@ -85,6 +93,8 @@ impl Operations {
             };
             if is_over {
                 self.named.swap_remove(at);
+                // Another one has taken its place, and nobody is to be skipped.
+                self.turn = at;
             }
             return Poll::Ready(step);
         }
@@ -102,8 +112,51 @@ impl Operations {
     }
 }
 
-impl Ids for Operations {
+impl<O> Ids for Operations<O> {
     fn has(&self, id: &str) -> bool {
         self.named.iter().any(|named| *named.id == *id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::stream;
+
+    use super::*;
+
+    /// The names of those that get the next steps.
+    fn turns<O: Stream<Item = Outcome> + Unpin>(operations: &mut Operations<O>, count: usize) -> Vec<String> {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut turn = || match operations.poll_step(&mut context) {
+            Poll::Ready(Step::Send(text)) => {
+                let message: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+                message["id"].as_str().expect("an id").to_owned()
+            }
+            Poll::Ready(Step::SignedOut) => "signed out".to_owned(),
+            Poll::Pending => "nobody".to_owned(),
+        };
+        (0..count).map(|_| turn()).collect()
+    }
+
+    #[test]
+    fn those_that_have_something_have_their_turns_and_nobody_waits_for_those_that_have_not() {
+        let result = || Outcome::Next {
+            result: Arc::from("{}"),
+            cursor: None,
+        };
+        let always = move || stream::repeat_with(result).boxed();
+        let mut operations = Operations::default();
+        operations.add("a".to_owned(), always());
+        operations.add("waits".to_owned(), stream::pending().boxed());
+        operations.add("b".to_owned(), always());
+        assert_eq!(turns(&mut operations, 5), ["a", "b", "a", "b", "a"]);
+        operations.add("ends".to_owned(), stream::empty().boxed());
+        assert_eq!(turns(&mut operations, 5), ["b", "ends", "a", "b", "a"]);
+        operations.remove("a");
+        assert_eq!(turns(&mut operations, 2), ["b", "b"]);
+        operations.clear();
+        assert_eq!(turns(&mut operations, 1), ["nobody"]);
     }
 }
