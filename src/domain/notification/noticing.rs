@@ -27,8 +27,10 @@ use super::store::{self, Glance};
 const MOST_EVENTS: usize = 256;
 /// Events of one account that are looked at together with those of others, at the most.
 const MOST_TOGETHER: i64 = 64;
-/// Accounts in one transaction at the most, so that none is locked for long.
+/// Accounts in one transaction at the most, so that none is locked for long…
 const MOST_ACCOUNTS: usize = 64;
+/// …and alerts, unless they are of one account.
+const MOST_ALERTS: usize = 256;
 /// Accounts of which it is read side by side what their events name.
 const READ_AT_ONCE: usize = 8;
 
@@ -69,9 +71,8 @@ impl Alerts {
                 None => alone.push(account_id),
             }
         }
-        let accounts = self.ledger.accounts_per_transaction().min(MOST_ACCOUNTS);
-        for plain in plain.chunks(accounts) {
-            alone.extend(self.raise_plain(plain.iter().cloned().collect()).await);
+        for batch in batches(plain, self.ledger.accounts_per_transaction().min(MOST_ACCOUNTS)) {
+            alone.extend(self.raise_plain(batch).await);
         }
         Ok(alone)
     }
@@ -205,6 +206,25 @@ fn by_account(events: Vec<(AccountId, Event)>) -> HashMap<AccountId, Vec<Arc<Eve
     by_account
 }
 
+/// What goes into one transaction each.
+fn batches(plain: Vec<(AccountId, Plain)>, most_accounts: usize) -> Vec<HashMap<AccountId, Plain>> {
+    let mut batches: Vec<HashMap<_, Plain>> = Vec::new();
+    let mut alerts = 0;
+    for (account_id, said) in plain {
+        alerts += said.news.len();
+        match batches.last_mut() {
+            Some(batch) if batch.len() < most_accounts && alerts <= MOST_ALERTS => {
+                batch.insert(account_id, said);
+            }
+            _ => {
+                alerts = said.news.len();
+                batches.push(HashMap::from([(account_id, said)]));
+            }
+        }
+    }
+    batches
+}
+
 /// Raises what is plain and is still so under the lock. Gives the accounts in which it is not.
 async fn raise_locked(
     tx: &Transaction,
@@ -275,5 +295,35 @@ impl MayFault for NoticeError {
             Self::Fault(fault) => Some(fault),
             Self::Gone => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::AlertKind;
+    use super::*;
+    use crate::primitives::clock::Timestamp;
+
+    #[test]
+    fn a_transaction_has_so_many_accounts_and_alerts_and_no_more() {
+        let new = NewAlert::new(AlertKind::SessionCharged, String::new(), Timestamp::from_millis(0));
+        let said = |number: i64, alerts: usize| {
+            let news = vec![new.clone(); alerts];
+            (
+                AccountId::from_number(number),
+                Plain {
+                    after: 0,
+                    until: 1,
+                    news,
+                },
+            )
+        };
+        let sizes = |said: Vec<_>| -> Vec<usize> { batches(said, 3).iter().map(HashMap::len).collect() };
+        assert_eq!(sizes(Vec::new()), Vec::<usize>::new());
+        assert_eq!(sizes((0..7).map(|number| said(number, 1)).collect()), [3, 3, 1]);
+        assert_eq!(
+            sizes(vec![said(1, 200), said(2, 56), said(3, 1), said(4, 300), said(5, 0)]),
+            [2, 1, 1, 1]
+        );
     }
 }
