@@ -211,22 +211,26 @@ async fn deliver(tx: &Transaction, raising: &mut [Raising<'_>]) -> Result<(), Fa
         .iter()
         .map(|one| (one.alert.account_id, one.new.kind, one.now))
         .collect();
-    let last_mails = store::last_mails(tx, kinds).await?;
+    let mut last_mails = store::last_mails(tx, kinds).await?;
     let mut deliveries = Vec::new();
-    for (
-        Raising {
+    for (one, recipients) in raising.iter_mut().zip(&recipients) {
+        let Raising {
             now, new, alert, mint, ..
-        },
-        recipients,
-    ) in raising.iter_mut().zip(&recipients)
-    {
+        } = one;
         for recipient in recipients.iter().filter(|recipient| new.concerns(recipient)) {
-            let last_mail = last_mails.get(&(new.kind, recipient.member_id)).copied();
+            let mails_to = (new.kind, recipient.member_id);
             for channel in new.channels() {
-                let case = new.case(recipient, channel, last_mail, *now);
+                let case = new.case(recipient, channel, last_mails.get(&mails_to).copied(), *now);
                 let id = DeliveryId::from_uuid(mint.next_uuid());
-                let delivery = delivery(id, alert, recipient.member_id, &case);
-                deliveries.extend(delivery.map(|delivery| (&*alert, delivery)));
+                let Some(delivery) = delivery(id, alert, recipient.member_id, &case) else {
+                    continue;
+                };
+                if delivery.status == DeliveryStatus::Queued {
+                    // The next of these alerts comes too soon after it.
+                    let at = delivery.created_at;
+                    last_mails.insert(mails_to, LastMail { at, has_ended: false });
+                }
+                deliveries.push((&*alert, delivery));
             }
         }
     }

@@ -147,7 +147,7 @@ async fn sessions_of_many_teams_are_told_by_one_transaction_but_where_more_is_to
     set(&teams[5].owner, json!({ "lowBalanceThreshold": "150" })).await;
     app.notice().await;
     for team in &teams {
-        complete(&app, team).await;
+        complete(&app, team, "s").await;
     }
     let accounts: Vec<AccountId> = teams.iter().map(|team| team.account.id).collect();
     let mut passed = Passed::default();
@@ -195,7 +195,7 @@ async fn an_account_that_cannot_be_read_holds_up_no_other() {
     }
     app.notice().await;
     for team in &teams {
-        complete(&app, team).await;
+        complete(&app, team, "s").await;
     }
     let number = teams[2].account.id.number();
     // As a newer version may write it, while processes are replaced one by one.
@@ -224,7 +224,7 @@ async fn a_session_is_told_to_its_member_alone_once_however_many_look() {
     let Team { owner, member, .. } = &app.team;
     app.top_up(100).await;
     app.notice().await;
-    complete(&app, &app.team).await;
+    complete(&app, &app.team, "s").await;
     let another = app.another_process(&[]).await;
     let account_id = app.team.account.id;
     let looks = (0..6).map(|at| {

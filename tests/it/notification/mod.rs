@@ -99,11 +99,11 @@ async fn mail_of(app: &TestApp, person: &Person, kind: &str) -> (Value, Value) {
     (newest["status"].clone(), newest["suppressedBecause"].clone())
 }
 
-/// Books a session of a team's member and completes it.
-async fn complete(app: &TestApp, team: &Team) {
-    let book = json!({ "accountId": team.id(), "memberId": team.member.id(), "externalId": "s", "title": "Yoga <b>", "credits": "3",
-        "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(2), "idempotencyKey": "b" });
+/// Books a session of a team's member by this name and completes it.
+async fn complete(app: &TestApp, team: &Team, name: &str) {
+    let book = json!({ "accountId": team.id(), "memberId": team.member.id(), "externalId": name, "title": "Yoga <b>", "credits": "3",
+        "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(2), "idempotencyKey": format!("book {name}") });
     app.platform.accept("book_session", book).await;
-    let complete = json!({ "accountId": team.id(), "externalId": "s", "idempotencyKey": "c" });
+    let complete = json!({ "accountId": team.id(), "externalId": name, "idempotencyKey": format!("complete {name}") });
     app.platform.accept("complete_session", complete).await;
 }

@@ -84,7 +84,7 @@ async fn story(app: &TestApp, database: Database) {
     let calm = app.another_team("calm").await;
     app.top_up_of(&calm, 100).await;
     app.notice().await;
-    complete(app, &calm).await;
+    complete(app, &calm, "s").await;
     let alone = services.alerts.notice(&[calm.account.id], &mut Passed::default()).await;
     assert_eq!(alone, Ok(Vec::new()), "with others");
     let (account, member) = (team.account.id, team.owner.member.id);

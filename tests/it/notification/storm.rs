@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use ledgerbell::domain::notification::Passed;
+use serde_json::{Value, json};
 
-use super::{adjust, deliveries, kinds, set, verify};
+use super::{adjust, complete, deliveries, kinds, set, verify};
 use crate::harness::TestApp;
 
 /// Crossings in one hour.
@@ -64,6 +65,39 @@ async fn f54_a_thousand_crossings_in_an_hour_are_two_mails() {
         .iter()
         .filter(|mail| mail.contains("Subject: Credits are running low"));
     assert_eq!(low.count(), 2);
+}
+
+#[tokio::test]
+async fn f54_of_sessions_that_are_told_at_once_one_is_mailed() {
+    let app = TestApp::start().await;
+    let member = &app.team.member;
+    verify(&app, member).await;
+    let on = json!({ "preferences": [{ "kind": "SESSION_CHARGED", "channel": "EMAIL", "enabled": true }] });
+    set(member, on).await;
+    app.top_up(100).await;
+    app.notice().await;
+    for name in ["one", "two", "three"] {
+        complete(&app, &app.team, name).await;
+    }
+    let alerts = &app.services().alerts;
+    let alone = alerts.notice(&[app.team.account.id], &mut Passed::default()).await;
+    assert_eq!(alone, Ok(Vec::new()), "all are raised by one transaction");
+    let deliveries = deliveries(&app, member).await;
+    let sessions = deliveries
+        .iter()
+        .filter(|one| one["alert"]["kind"] == "SESSION_CHARGED");
+    let of = |channel: &str| -> Vec<_> {
+        let found = sessions.clone().filter(|one| one["channel"] == channel);
+        let mut found: Vec<_> = found
+            .map(|one| (one["status"].to_string(), one["suppressedBecause"].to_string()))
+            .collect();
+        found.sort();
+        found
+    };
+    let fate = |status: &str, because: Value| (json!(status).to_string(), because.to_string());
+    assert_eq!(of("IN_APP"), vec![fate("SENT", Value::Null); 3]);
+    let held = fate("SUPPRESSED", json!("COOLDOWN"));
+    assert_eq!(of("EMAIL"), [fate("QUEUED", Value::Null), held.clone(), held]);
 }
 
 async fn unread(app: &TestApp) -> i64 {
