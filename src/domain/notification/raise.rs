@@ -136,8 +136,8 @@ pub(super) async fn raise_all(
             .new
             .subject
             .filter(|_| one.new.kind.rule().in_app == Audience::Subject);
-        let locked = &mut accounts[one.of].0;
-        events.push((one.alert.account_id, locked.alert_raised(one.alert.id, recipient)));
+        let event = accounts[one.of].0.alert_raised(one.alert.id, recipient);
+        events.push((one.alert.account_id, event));
     }
     let events: Vec<_> = events.iter().map(|(account_id, event)| (*account_id, event)).collect();
     event::append(tx, &events).await?;
