@@ -11,6 +11,8 @@ pub struct Model {
     pub id: Uuid,
     /// The one account it is for; 0 for all.
     pub account_id: i64,
+    /// On whose behalf it acts: PLATFORM or TEAM.
+    pub side: String,
     /// What a presented key is found by.
     pub prefix: String,
     /// SHA-256 of its secret.

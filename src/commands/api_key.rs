@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use crate::app::App;
 use crate::config::Settings;
 use crate::domain::member::NewApiKey;
-use crate::primitives::actor::{Actor, Permission, Permissions};
+use crate::primitives::actor::{Actor, Permission, Permissions, Side};
 use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::ids::{AccountId, ApiKeyId, GlobalId, IdKind};
 
@@ -30,7 +30,10 @@ enum Action {
         /// The account it is for; every account when left out.
         #[arg(long, value_name = "ID", value_parser = account_id)]
         account: Option<AccountId>,
-        /// What it may do, such as `READ_CREDIT_LOG,MANAGE_SESSIONS`; everything when left out.
+        /// On whose behalf it acts. A team key needs an account.
+        #[arg(long, value_name = "SIDE", default_value = "platform", value_parser = side)]
+        side: Side,
+        /// What it may do, such as `READ_CREDIT_LOG,BOOK_SESSIONS,SETTLE_SESSIONS`.
         #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = permission)]
         permissions: Vec<Permission>,
         /// When it ends, such as 2027-01-31T00:00:00Z; never when left out.
@@ -65,17 +68,18 @@ async fn act(action: &Action, app: &App) -> Result<(), Failure> {
         Action::Create {
             name,
             account,
+            side,
             permissions,
             expires_at,
         } => {
-            let permissions = match permissions.as_slice() {
-                [] => Permissions::all(),
-                some => some.iter().copied().collect(),
-            };
+            if permissions.is_empty() {
+                return Err(no_permissions(*side).into());
+            }
             let new = NewApiKey {
                 account_id: account.unwrap_or(AccountId::PLATFORM),
+                side: Some(*side),
                 name: name.clone(),
-                permissions,
+                permissions: permissions.iter().copied().collect(),
                 expires_at: *expires_at,
             };
             say(&api_keys.create(&Actor::System, new).await?.secret)?;
@@ -94,9 +98,10 @@ async fn act(action: &Action, app: &App) -> Result<(), Failure> {
                 let may: Vec<&str> = key.permissions.iter().map(Permission::name).collect();
                 let id = key.id.global(key.account_id);
                 say(&format!(
-                    "{id}  lb_{}_…  {}  {state}  {used}  {}",
+                    "{id}  lb_{}_…  {}  {}  {state}  {used}  {}",
                     key.prefix,
                     key.name,
+                    key.side.as_str(),
                     may.join(",")
                 ))?;
             }
@@ -126,8 +131,24 @@ fn api_key_id(text: &str) -> Result<(AccountId, ApiKeyId), String> {
 }
 
 fn permission(text: &str) -> Result<Permission, String> {
-    let known = || Permission::ALL.map(Permission::name).join(", ");
-    Permission::from_name(text.trim()).ok_or_else(|| format!("must be one of {}", known()))
+    Permission::from_name(text.trim()).ok_or_else(|| format!("must be one of {}", names_for(Side::Platform)))
+}
+
+fn side(text: &str) -> Result<Side, String> {
+    Side::from_text(&text.to_uppercase()).ok_or_else(|| "must be platform or team".to_owned())
+}
+
+fn names_for(side: Side) -> String {
+    let names: Vec<&str> = Permissions::of(side).iter().map(Permission::name).collect();
+    names.join(",")
+}
+
+fn no_permissions(side: Side) -> String {
+    format!(
+        "--permissions is missing: name what the key may do, of {}. \
+         Give it only what the integration needs",
+        names_for(side)
+    )
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {

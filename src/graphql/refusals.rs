@@ -517,14 +517,10 @@ impl From<CreateApiKeyError> for Failure {
         match error {
             CreateApiKeyError::Access(error) => error.into(),
             CreateApiKeyError::Invalid(error) => error.into(),
-            CreateApiKeyError::BeyondOwn(permission) => Self::new(
-                UserErrorCode::Forbidden,
-                Some("permissions"),
-                format!(
-                    "a key cannot have {}, which you do not have yourself",
-                    permission.name()
-                ),
-            ),
+            CreateApiKeyError::BeyondOwn(_) | CreateApiKeyError::BeyondSide(_) => {
+                Self::new(UserErrorCode::Forbidden, Some("permissions"), error.to_string())
+            }
+            CreateApiKeyError::SideOfPlatform => Self::new(UserErrorCode::Forbidden, Some("side"), error.to_string()),
             CreateApiKeyError::Fault(fault) => fault.into(),
         }
     }

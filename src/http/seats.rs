@@ -188,6 +188,7 @@ mod tests {
         Actor::ApiKey {
             account_id: AccountId::PLATFORM,
             api_key_id: ApiKeyId::from_uuid(uuid::Uuid::from_u128(number)),
+            side: crate::primitives::actor::Side::Platform,
             permissions: crate::primitives::actor::Permissions::default(),
         }
     }

@@ -2,41 +2,57 @@
 
 use super::ids::{AccountId, ApiKeyId, MemberId};
 
-/// What a caller may do. Members have those of their role, API keys those they were made with.
+crate::text_enum! {
+    /// On which side of the trade an actor stands: the platform sells credits, the team buys them.
+    Side {
+        /// Sets prices, settles sessions and sends money back.
+        Platform = "PLATFORM",
+        /// Buys credits and uses them. Never holds a permission of [`Permission::is_of_platform`].
+        Team = "TEAM",
+    }
+}
+
+/// What an actor may do. Members have the permissions of their role, API keys those they were created with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Permission {
     /// See one's own sessions, entries and alerts, and the balance.
     ReadOwnUsage,
     /// See the whole credit log, usage, export, top-ups, troubleshooting.
     ReadCreditLog,
-    /// Book, complete, cancel, refund sessions.
-    ManageSessions,
     /// Top-ups, payment methods, auto top-up.
-    ManageTopUps,
+    BuyCredits,
     /// Others' notification settings and contacts.
     ManageSettings,
     /// Add, change, remove members.
     ManageMembers,
+    /// Create and revoke API keys.
+    ManageApiKeys,
+    /// Book and move sessions, and cancel them free of charge.
+    BookSessions,
+    /// Complete and refund sessions, charge fees, record no-shows.
+    SettleSessions,
+    /// Send money of top-ups back.
+    RefundTopUps,
     /// Grants and adjustments.
     ManageCredits,
     /// Create, change, freeze, close accounts.
     ManageAccounts,
-    /// Create and revoke API keys.
-    ManageApiKeys,
 }
 
 impl Permission {
     /// All of them, in the contract's order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::ReadOwnUsage,
         Self::ReadCreditLog,
-        Self::ManageSessions,
-        Self::ManageTopUps,
+        Self::BuyCredits,
         Self::ManageSettings,
         Self::ManageMembers,
+        Self::ManageApiKeys,
+        Self::BookSessions,
+        Self::SettleSessions,
+        Self::RefundTopUps,
         Self::ManageCredits,
         Self::ManageAccounts,
-        Self::ManageApiKeys,
     ];
 
     /// The contract's name.
@@ -44,13 +60,15 @@ impl Permission {
         match self {
             Self::ReadOwnUsage => "READ_OWN_USAGE",
             Self::ReadCreditLog => "READ_CREDIT_LOG",
-            Self::ManageSessions => "MANAGE_SESSIONS",
-            Self::ManageTopUps => "MANAGE_TOP_UPS",
+            Self::BuyCredits => "BUY_CREDITS",
             Self::ManageSettings => "MANAGE_SETTINGS",
             Self::ManageMembers => "MANAGE_MEMBERS",
+            Self::ManageApiKeys => "MANAGE_API_KEYS",
+            Self::BookSessions => "BOOK_SESSIONS",
+            Self::SettleSessions => "SETTLE_SESSIONS",
+            Self::RefundTopUps => "REFUND_TOP_UPS",
             Self::ManageCredits => "MANAGE_CREDITS",
             Self::ManageAccounts => "MANAGE_ACCOUNTS",
-            Self::ManageApiKeys => "MANAGE_API_KEYS",
         }
     }
 
@@ -59,8 +77,38 @@ impl Permission {
         Self::ALL.into_iter().find(|permission| permission.name() == name)
     }
 
+    /// Whether only the platform's side can hold it: it sets a price, settles a session or moves money back.
+    pub const fn is_of_platform(self) -> bool {
+        match self {
+            Self::BookSessions
+            | Self::SettleSessions
+            | Self::RefundTopUps
+            | Self::ManageCredits
+            | Self::ManageAccounts => true,
+            Self::ReadOwnUsage
+            | Self::ReadCreditLog
+            | Self::BuyCredits
+            | Self::ManageSettings
+            | Self::ManageMembers
+            | Self::ManageApiKeys => false,
+        }
+    }
+
+    /// Its bit in the database. A bit never gets another meaning: 2 was MANAGE_SESSIONS and stays unused.
     const fn bit(self) -> u16 {
-        1 << self as u16
+        1 << match self {
+            Self::ReadOwnUsage => 0,
+            Self::ReadCreditLog => 1,
+            Self::BuyCredits => 3,
+            Self::ManageSettings => 4,
+            Self::ManageMembers => 5,
+            Self::ManageCredits => 6,
+            Self::ManageAccounts => 7,
+            Self::ManageApiKeys => 8,
+            Self::BookSessions => 9,
+            Self::SettleSessions => 10,
+            Self::RefundTopUps => 11,
+        }
     }
 }
 
@@ -72,6 +120,20 @@ impl Permissions {
     /// Every permission.
     pub fn all() -> Self {
         Permission::ALL.into_iter().collect()
+    }
+
+    /// Every permission that `side` can hold.
+    pub fn of(side: Side) -> Self {
+        Self::all().within(side)
+    }
+
+    /// Those of the set that `side` can hold; the others are dropped.
+    #[must_use]
+    pub fn within(self, side: Side) -> Self {
+        match side {
+            Side::Platform => self,
+            Side::Team => self.iter().filter(|permission| !permission.is_of_platform()).collect(),
+        }
     }
 
     /// Whether the set has this one.
@@ -131,10 +193,7 @@ impl MemberRole {
     /// What a member of this role may do.
     pub fn permissions(self) -> Permissions {
         match self {
-            Self::Owner | Self::Admin => Permission::ALL
-                .into_iter()
-                .filter(|permission| !matches!(permission, Permission::ManageCredits | Permission::ManageAccounts))
-                .collect(),
+            Self::Owner | Self::Admin => Permissions::of(Side::Team),
             Self::Member => [Permission::ReadOwnUsage].into_iter().collect(),
         }
     }
@@ -158,7 +217,9 @@ pub enum Actor {
         account_id: AccountId,
         /// Which key.
         api_key_id: ApiKeyId,
-        /// What it was made for.
+        /// On whose behalf it acts.
+        side: Side,
+        /// What it was created for. [`Actor::permissions`] drops what its side cannot hold.
         permissions: Permissions,
     },
     /// Ledgerbell itself: sweepers, workers, the command line.
@@ -172,14 +233,31 @@ pub enum AccessError {
     #[error("this account does not exist")]
     NotFound,
     /// The caller lacks this permission.
-    #[error("this needs the permission {}", .0.name())]
+    #[error("this needs the permission {}{}", .0.name(), holder(*.0))]
     Forbidden(Permission),
 }
 
+const fn holder(permission: Permission) -> &'static str {
+    if permission.is_of_platform() {
+        ", which only keys of the platform can have"
+    } else {
+        ""
+    }
+}
+
 impl Actor {
-    /// All that the caller may do in accounts it reaches.
-    pub fn permissions(&self) -> Permissions {
+    /// On which side of the trade the actor stands.
+    pub const fn side(&self) -> Side {
         match self {
+            Self::Member { .. } => Side::Team,
+            Self::ApiKey { side, .. } => *side,
+            Self::System => Side::Platform,
+        }
+    }
+
+    /// All that the actor may do in accounts it reaches: never more than its side can hold.
+    pub fn permissions(&self) -> Permissions {
+        let granted: Permissions = match self {
             Self::Member { role, .. } => role.permissions(),
             Self::ApiKey { permissions, .. } => {
                 // A key that reads the whole log reads each one's own part of it.
@@ -189,7 +267,8 @@ impl Actor {
                 permissions.iter().chain(own).collect()
             }
             Self::System => Permissions::all(),
-        }
+        };
+        granted.within(self.side())
     }
 
     /// Whether the account exists as far as this caller is concerned.
@@ -272,5 +351,60 @@ impl Cause {
             ("PAYMENT_GATEWAY", None, None) => Some(Self::PaymentGateway),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_in_the_database_never_change() {
+        let bits = Permission::ALL.map(|permission| (permission.name(), i64::from(permission.bit())));
+        let expected = [
+            ("READ_OWN_USAGE", 1),
+            ("READ_CREDIT_LOG", 2),
+            ("BUY_CREDITS", 8),
+            ("MANAGE_SETTINGS", 16),
+            ("MANAGE_MEMBERS", 32),
+            ("MANAGE_API_KEYS", 256),
+            ("BOOK_SESSIONS", 512),
+            ("SETTLE_SESSIONS", 1_024),
+            ("REFUND_TOP_UPS", 2_048),
+            ("MANAGE_CREDITS", 64),
+            ("MANAGE_ACCOUNTS", 128),
+        ];
+        assert_eq!(bits, expected);
+        assert_eq!(Permissions::from_bits(Permissions::all().bits()), Permissions::all());
+        assert_eq!(Permissions::from_bits(4), Permissions::default(), "the unused bit");
+    }
+
+    #[test]
+    fn no_actor_of_the_team_has_a_permission_of_the_platform() {
+        let key = |side| Actor::ApiKey {
+            account_id: AccountId::from_number(7),
+            api_key_id: ApiKeyId::from_uuid(uuid::Uuid::nil()),
+            side,
+            permissions: Permissions::all(),
+        };
+        let member = |role| Actor::Member {
+            account_id: AccountId::from_number(7),
+            member_id: MemberId::from_uuid(uuid::Uuid::nil()),
+            role,
+        };
+        for actor in [key(Side::Team), member(MemberRole::Owner), member(MemberRole::Admin)] {
+            let names: Vec<&str> = actor.permissions().iter().map(Permission::name).collect();
+            let of_team = [
+                "READ_OWN_USAGE",
+                "READ_CREDIT_LOG",
+                "BUY_CREDITS",
+                "MANAGE_SETTINGS",
+                "MANAGE_MEMBERS",
+                "MANAGE_API_KEYS",
+            ];
+            assert_eq!(names, of_team, "{actor:?}");
+        }
+        assert_eq!(key(Side::Platform).permissions(), Permissions::all());
+        assert_eq!(Actor::System.permissions(), Permissions::all());
     }
 }

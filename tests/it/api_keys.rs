@@ -26,7 +26,7 @@ async fn mutate(client: &Client, mutation: &str, input: Value) -> Value {
 async fn a_key_that_only_books_sees_what_it_booked_and_no_balance_but_the_one_it_made() {
     let app = TestApp::start().await;
     app.top_up(100).await;
-    let books = app.key(&[Permission::ManageSessions]).await;
+    let books = app.key(&[Permission::BookSessions, Permission::SettleSessions]).await;
     let book = "mutation ($input: BookSessionInput!) { bookSession(input: $input) {
         session { id status } balance { held } account { balance { held } eligibility { canBook } } userErrors { code } } }";
     let booked = mutate(&books, book, booking(&app, "a", "1")).await;

@@ -105,7 +105,7 @@ async fn refusals_name_their_code_and_field() {
     let app = TestApp::start().await;
     app.top_up(1).await;
     let other = app.another_team("other").await;
-    let key = app.key(&[Permission::ManageSessions, Permission::ReadCreditLog]).await;
+    let key = app.key(&[Permission::BookSessions, Permission::ReadCreditLog]).await;
     let cases = [
         (
             "too few credits",

@@ -262,13 +262,85 @@ async fn members_are_managed_by_admins_and_owners_by_owners() {
 }
 
 #[tokio::test]
+async fn a_key_is_of_the_side_of_its_maker_and_never_has_what_that_side_cannot_have() {
+    let app = TestApp::start().await;
+    let fields = "apiKey { side permissions account { id } } secret userErrors { code field message }";
+    let own = app.team.id();
+    let with_keys = [Permission::ManageApiKeys, Permission::BuyCredits];
+    let team_key = app.team_key(&with_keys).await;
+    for maker in [&app.team.owner.client, &app.team.admin.client, &team_key] {
+        let list = "query { account { apiKeys { id } } }";
+        let before = maker.query(list, json!({})).await.at("/account/apiKeys").clone();
+        for permission in Permission::ALL
+            .into_iter()
+            .filter(|permission| permission.is_of_platform())
+        {
+            let new = json!({ "accountId": own, "name": "Greedy", "permissions": ["BUY_CREDITS", permission.name()] });
+            let refused = mutate(maker, "createApiKey", fields, new).await;
+            assert_eq!(code(&refused), "FORBIDDEN", "{refused}");
+            let error = &refused["userErrors"][0];
+            assert_eq!(error["field"], json!(["permissions"]), "{refused}");
+            let reason = format!("a key of side TEAM cannot have {}", permission.name());
+            assert!(
+                error["message"].as_str().is_some_and(|text| text.starts_with(&reason)),
+                "{refused}"
+            );
+        }
+        let new = json!({ "accountId": own, "name": "Greedy", "side": "PLATFORM", "permissions": ["BUY_CREDITS"] });
+        let refused = mutate(maker, "createApiKey", fields, new).await;
+        assert_eq!(
+            (code(&refused), &refused["userErrors"][0]["field"]),
+            ("FORBIDDEN", &json!(["side"])),
+            "{refused}"
+        );
+        let after = maker.query(list, json!({})).await.at("/account/apiKeys").clone();
+        assert_eq!(before, after, "a refusal makes no key");
+        let made = mutate(
+            maker,
+            "createApiKey",
+            fields,
+            json!({ "name": "Fair", "permissions": ["BUY_CREDITS"] }),
+        )
+        .await;
+        assert_eq!(made["apiKey"]["side"], "TEAM", "{made}");
+    }
+    let global = app
+        .platform_key(&[Permission::ManageApiKeys, Permission::BookSessions])
+        .await;
+    let bound = app.key(&[Permission::ManageApiKeys, Permission::BookSessions]).await;
+    for maker in [&global, &bound] {
+        let new = json!({ "accountId": own, "name": "Booking", "permissions": ["BOOK_SESSIONS"] });
+        let made = mutate(maker, "createApiKey", fields, new.clone()).await;
+        assert_eq!(made["apiKey"]["side"], "PLATFORM", "{made}");
+        assert_eq!(made["apiKey"]["account"]["id"], json!(own));
+        let mut for_team = new;
+        for_team["side"] = json!("TEAM");
+        let refused = mutate(maker, "createApiKey", fields, for_team.clone()).await;
+        assert_eq!(code(&refused), "FORBIDDEN", "{refused}");
+        for_team["permissions"] = json!(["MANAGE_API_KEYS"]);
+        let made = mutate(maker, "createApiKey", fields, for_team).await;
+        assert_eq!(made["apiKey"]["side"], "TEAM", "{made}");
+    }
+    let of_no_team = json!({ "name": "Everywhere", "side": "TEAM", "permissions": ["MANAGE_API_KEYS"] });
+    let refused = mutate(&global, "createApiKey", fields, of_no_team).await;
+    assert_eq!(
+        (code(&refused), &refused["userErrors"][0]["field"]),
+        ("VALIDATION", &json!(["accountId"])),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
 async fn a_key_does_what_it_was_made_for_until_it_is_revoked() {
     let app = TestApp::start().await;
     let owner = &app.team.owner.client;
-    let fields = "apiKey { id name prefix permissions account { name } revokedAt } secret";
-    let new = json!({ "name": "Booking", "permissions": ["MANAGE_SESSIONS"] });
+    let fields = "apiKey { id name prefix side permissions account { name } revokedAt } secret";
+    let new = json!({ "name": "Buying", "permissions": ["BUY_CREDITS"] });
     let made = mutate(owner, "createApiKey", fields, new.clone()).await;
-    assert_eq!(made["apiKey"]["permissions"], json!(["MANAGE_SESSIONS"]));
+    assert_eq!(
+        (&made["apiKey"]["side"], &made["apiKey"]["permissions"]),
+        (&json!("TEAM"), &json!(["BUY_CREDITS"]))
+    );
     assert_eq!(made["apiKey"]["account"]["name"], "The team");
     let key = app.platform.with_credential(made["secret"].as_str().expect("a secret"));
     assert_eq!(
@@ -288,7 +360,7 @@ async fn a_key_does_what_it_was_made_for_until_it_is_revoked() {
         "FORBIDDEN"
     );
     let listed = owner.query("{ account { apiKeys { name } } }", json!({})).await;
-    assert_eq!(listed.at("/account/apiKeys"), &json!([{ "name": "Booking" }]));
+    assert_eq!(listed.at("/account/apiKeys"), &json!([{ "name": "Buying" }]));
     let other = app.another_team("other").await;
     let id = json!({ "apiKeyId": made["apiKey"]["id"] });
     let revoke = "apiKey { revokedAt }";
@@ -321,7 +393,12 @@ async fn an_api_key_acts_on_behalf_of_a_member() {
         "memberId": app.team.member.id(), "title": "Lesson", "startsAt": app.in_minutes(5), "endsAt": app.in_minutes(50),
         "credits": "1", "idempotencyKey": "a", "actingMemberId": app.team.admin.id(),
     });
-    let key = app.key(&[Permission::ManageSessions, Permission::ReadCreditLog]).await;
+    let permissions = [
+        Permission::BookSessions,
+        Permission::SettleSessions,
+        Permission::ReadCreditLog,
+    ];
+    let key = app.key(&permissions).await;
     let booked = mutate(&key, "bookSession", "session { id }", book).await;
     let complete = json!({
         "sessionId": booked["session"]["id"], "idempotencyKey": "b", "actingMemberId": app.team.admin.id(),
@@ -338,7 +415,7 @@ async fn an_api_key_acts_on_behalf_of_a_member() {
 async fn a_member_who_left_or_never_was_cannot_be_acted_for() {
     let app = TestApp::start().await;
     app.top_up(5).await;
-    let key = app.key(&[Permission::ManageSessions, Permission::ReadCreditLog]).await;
+    let key = app.key(&[Permission::BookSessions, Permission::ReadCreditLog]).await;
     let removed = app.team.admin.id();
     mutate(
         &app.team.owner.client,

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use ledgerbell::adapters::database::{OpenOptions, migrate, open, roll_back};
 use ledgerbell::domain::database::Database;
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Iterable, Statement};
+use ledgerbell::primitives::actor::{Permission, Permissions};
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Iterable, QueryOrder, Statement};
 
 use crate::scratch::{each_database, empty_sqlite};
 
@@ -217,4 +219,115 @@ async fn f51_sqlite_stores_no_amount_that_is_not_an_integer() {
     }
     attempt(insert("5")).await.expect("an integer");
     scratch.drop_it().await;
+}
+
+/// Takes back the migration of this name and all that follow it.
+async fn roll_back_to_before(database: &Database, name: &str) {
+    let migrations = Migrator::migrations();
+    let at = migrations.iter().position(|migration| migration.name() == name);
+    let steps = migrations.len() - at.expect("a migration of this name");
+    let steps = u32::try_from(steps).expect("few migrations");
+    roll_back(database, Some(steps)).await.expect("down");
+}
+
+async fn execute(database: &Database, sql: String) {
+    let done = database.transaction::<(), ledgerbell::domain::fault::Fault, _>(move |tx| {
+        let sql = sql.clone();
+        Box::pin(async move {
+            tx.execute_unprepared(&sql).await?;
+            Ok(())
+        })
+    });
+    done.await.expect("runs");
+}
+
+const OLD_PERMISSIONS: &str = "READ_OWN_USAGE 1, READ_CREDIT_LOG 2, MANAGE_SESSIONS 4, MANAGE_TOP_UPS 8, MANAGE_SETTINGS 16, \
+    MANAGE_MEMBERS 32, MANAGE_CREDITS 64, MANAGE_ACCOUNTS 128, MANAGE_API_KEYS 256";
+
+/// The bits of permissions as they were before the two sides.
+fn old_bits(names: &str) -> i64 {
+    let bit = |name: &str| {
+        let known = OLD_PERMISSIONS.split(", ").filter_map(|known| known.split_once(' '));
+        let found = known.into_iter().find(|(known, _)| *known == name);
+        found.expect("a permission").1.parse::<i64>().expect("a bit")
+    };
+    names.split_whitespace().map(bit).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_api_keys_get_a_side_and_lose_what_it_cannot_have() {
+    let keys = [
+        (
+            0,
+            "MANAGE_SESSIONS READ_CREDIT_LOG",
+            "PLATFORM",
+            "READ_CREDIT_LOG BOOK_SESSIONS SETTLE_SESSIONS",
+            "MANAGE_SESSIONS READ_CREDIT_LOG",
+        ),
+        (
+            0,
+            "MANAGE_TOP_UPS",
+            "PLATFORM",
+            "BUY_CREDITS REFUND_TOP_UPS",
+            "MANAGE_TOP_UPS",
+        ),
+        (
+            0,
+            "MANAGE_ACCOUNTS MANAGE_API_KEYS",
+            "PLATFORM",
+            "MANAGE_API_KEYS MANAGE_ACCOUNTS",
+            "MANAGE_ACCOUNTS MANAGE_API_KEYS",
+        ),
+        (
+            7,
+            "MANAGE_SESSIONS MANAGE_TOP_UPS MANAGE_MEMBERS",
+            "TEAM",
+            "BUY_CREDITS MANAGE_MEMBERS",
+            "MANAGE_TOP_UPS MANAGE_MEMBERS",
+        ),
+        (7, "MANAGE_SESSIONS MANAGE_CREDITS MANAGE_ACCOUNTS", "TEAM", "", ""),
+    ];
+    for scratch in each_database().await {
+        let database = &scratch.database;
+        let is_sqlite = database.backend() == DbBackend::Sqlite;
+        migrate(database).await.expect("up");
+        roll_back_to_before(database, "m20261129_090000_add_side_to_api_key").await;
+        for (at, (account_id, permissions, ..)) in keys.iter().enumerate() {
+            let uuid = uuid::Uuid::from_u128(at as u128 + 1);
+            let (id, hash) = if is_sqlite {
+                (format!("x'{}'", uuid.simple()), "x'00ff'")
+            } else {
+                (format!("'{uuid}'"), "'\\x00ff'")
+            };
+            let bits = old_bits(permissions);
+            let sql = format!(
+                "INSERT INTO api_key (id, account_id, prefix, secret_hash, name, permissions, created_at) \
+                 VALUES ({id}, {account_id}, 'prefix{at}', {hash}, 'Key', {bits}, {at})"
+            );
+            execute(database, sql).await;
+        }
+        migrate(database).await.expect("up");
+        let rows = entity::api_key::Entity::find()
+            .order_by_asc(entity::api_key::Column::CreatedAt)
+            .all(database.read())
+            .await
+            .expect("reads");
+        let now: Vec<(String, String)> = rows
+            .iter()
+            .map(|row| {
+                let permissions = Permissions::from_bits(row.permissions);
+                assert_eq!(permissions.bits(), row.permissions, "no unknown bit stays");
+                let names: Vec<&str> = permissions.iter().map(Permission::name).collect();
+                (row.side.clone(), names.join(" "))
+            })
+            .collect();
+        let expected = keys.map(|(_, _, side, permissions, _)| (side.to_owned(), permissions.to_owned()));
+        assert_eq!(now, expected);
+        roll_back_to_before(database, "m20261129_090000_add_side_to_api_key").await;
+        let sql = "SELECT CAST(permissions AS TEXT) AS permissions FROM api_key ORDER BY created_at";
+        let back = texts(database, &["permissions"], sql).await.concat();
+        let expected = keys.map(|(.., back)| old_bits(back).to_string());
+        assert_eq!(back, expected, "never more than before");
+        scratch.drop_it().await;
+    }
 }

@@ -84,7 +84,7 @@ class Ledgerbell:
         server = self.start("serve", *flags)
         until(lambda: self.is_ready(server), "the server is ready")
         if self.key is None:
-            permissions = "MANAGE_ACCOUNTS,MANAGE_SETTINGS,MANAGE_MEMBERS,MANAGE_CREDITS,MANAGE_SESSIONS,READ_CREDIT_LOG"
+            permissions = "MANAGE_ACCOUNTS,MANAGE_SETTINGS,MANAGE_MEMBERS,MANAGE_CREDITS,BOOK_SESSIONS,SETTLE_SESSIONS,READ_CREDIT_LOG"
             words = self.run("api-key", "create", "--name", "Test", "--permissions", permissions).split()
             self.key = next(word for word in words if word.startswith("lb_"))
         return server

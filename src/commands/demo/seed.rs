@@ -11,7 +11,7 @@ use crate::domain::member::{AccountPatch, NewAccount, NewApiKey, NewMember};
 use crate::domain::notification::{AlertFilter, InboxMark, Marked};
 use crate::domain::top_up::model::AutoTopUpPatch;
 use crate::domain::top_up::{AutoTopUpChange, NewTopUp, TopUpOrigin};
-use crate::primitives::actor::{Actor, Permissions};
+use crate::primitives::actor::{Actor, Permissions, Side};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, MemberId};
@@ -50,6 +50,7 @@ pub(super) async fn seed(services: &Services, now: Timestamp) -> Result<String, 
     let platform = Actor::ApiKey {
         account_id: AccountId::PLATFORM,
         api_key_id: platform_key.api_key.id,
+        side: Side::Platform,
         permissions: Permissions::all(),
     };
     let account = services.accounts.create(&platform, new_account()?).await?;
@@ -139,6 +140,7 @@ async fn leave_something_to_do(services: &Services, player: &Player<'_>) -> Resu
 pub(super) fn platform_key() -> NewApiKey {
     NewApiKey {
         account_id: AccountId::PLATFORM,
+        side: None,
         name: "Booking platform".to_owned(),
         permissions: Permissions::all(),
         expires_at: None,

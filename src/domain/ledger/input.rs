@@ -1,6 +1,7 @@
 //! What commands may say: lengths and characters of their texts, and who may give them.
 
 use crate::primitives::actor::{AccessError, Actor, Permission};
+use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
 use super::model::{Command, MemberRef, Refusal, SessionRef};
@@ -17,11 +18,16 @@ const MAX_METADATA: usize = 4_096;
 /// Refuses unless `actor` may give this command in `account_id`.
 pub(super) fn authorise(actor: &Actor, account_id: AccountId, command: &Command) -> Result<(), AccessError> {
     let permission = match command {
-        Command::Book { .. }
-        | Command::Reschedule { .. }
-        | Command::Complete { .. }
-        | Command::Cancel { .. }
-        | Command::Refund { .. } => Permission::ManageSessions,
+        Command::Book { .. } | Command::Reschedule { .. } => Permission::BookSessions,
+        Command::Cancel { fee, no_show, .. } => {
+            let is_free = !no_show && fee.is_none_or(|fee| fee == Credits::ZERO);
+            if is_free {
+                Permission::BookSessions
+            } else {
+                Permission::SettleSessions
+            }
+        }
+        Command::Complete { .. } | Command::Refund { .. } => Permission::SettleSessions,
         Command::Grant { .. } | Command::Adjust { .. } => Permission::ManageCredits,
         Command::Freeze { .. } | Command::Unfreeze | Command::Close { .. } => Permission::ManageAccounts,
         // Facts that Ledgerbell finds out itself: nobody else may claim them.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::domain::database::Database;
 use crate::domain::database::gather::Gather;
 use crate::domain::fault::{Fault, QueryError};
-use crate::primitives::actor::{AccessError, Actor, Permission};
+use crate::primitives::actor::{AccessError, Actor, Permission, Permissions, Side};
 use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::ids::{AccountId, ApiKeyId, IdMint, IdSeed};
 
@@ -63,7 +63,7 @@ impl ApiKeys {
         }
     }
 
-    /// Makes a key, which may no more than who makes it.
+    /// Makes a key, which may do no more than its maker.
     pub async fn create(&self, actor: &Actor, new: NewApiKey) -> Result<NewSecret, CreateApiKeyError> {
         require_keys(actor, new.account_id)?;
         let now = self.clock.now();
@@ -71,9 +71,7 @@ impl ApiKeys {
         if new.permissions.iter().next().is_none() {
             return Err(invalid("permissions", "must name at least one permission".to_owned()).into());
         }
-        if let Some(permission) = beyond_own(actor, new.permissions) {
-            return Err(CreateApiKeyError::BeyondOwn(permission));
-        }
+        let side = checked_side(actor, &new)?;
         if new.expires_at.is_some_and(|expires_at| expires_at <= now) {
             return Err(invalid("expiresAt", "must be in the future".to_owned()).into());
         }
@@ -82,6 +80,7 @@ impl ApiKeys {
         let api_key = ApiKey {
             id: ApiKeyId::from_uuid(IdMint::new(IdSeed::random(), now).next_uuid()),
             account_id: new.account_id,
+            side,
             prefix: text.prefix().to_owned(),
             name,
             permissions: new.permissions,
@@ -224,6 +223,29 @@ fn require_keys(actor: &Actor, account_id: AccountId) -> Result<(), AccessError>
         require_platform(actor, Permission::ManageApiKeys)
     } else {
         actor.require(account_id, Permission::ManageApiKeys)
+    }
+}
+
+/// The side of the new key, if it can hold what is asked for and its maker can lend it.
+fn checked_side(actor: &Actor, new: &NewApiKey) -> Result<Side, CreateApiKeyError> {
+    let side = new.side.unwrap_or(actor.side());
+    if side == Side::Platform && actor.side() == Side::Team {
+        return Err(CreateApiKeyError::SideOfPlatform);
+    }
+    if side == Side::Team && new.account_id == AccountId::PLATFORM {
+        return Err(invalid(
+            "accountId",
+            "a key of side TEAM belongs to one account: name it".to_owned(),
+        )
+        .into());
+    }
+    let can_hold = Permissions::of(side);
+    if let Some(permission) = new.permissions.iter().find(|permission| !can_hold.has(*permission)) {
+        return Err(CreateApiKeyError::BeyondSide(permission));
+    }
+    match beyond_own(actor, new.permissions) {
+        Some(permission) => Err(CreateApiKeyError::BeyondOwn(permission)),
+        None => Ok(side),
     }
 }
 

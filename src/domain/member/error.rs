@@ -229,9 +229,15 @@ pub enum CreateApiKeyError {
     /// See [`InvalidInput`].
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
-    /// A key never may more than who makes it.
-    #[error("you cannot give away {}: a key never may more than its maker", .0.name())]
+    /// A key never may do more than its maker.
+    #[error("a key cannot have {}, which its maker does not have", .0.name())]
     BeyondOwn(Permission),
+    /// A key of the team never may do what is the platform's.
+    #[error("a key of side TEAM cannot have {}: only keys of the platform can", .0.name())]
+    BeyondSide(Permission),
+    /// A member or a key of the team asks for a key of the platform.
+    #[error("only the platform makes keys of side PLATFORM; leave side out, or give TEAM")]
+    SideOfPlatform,
     /// Nobody out there can mend it.
     #[error(transparent)]
     Fault(#[from] Fault),

@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 
 use crate::domain::ledger::model::AccountStatus;
-use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission, Permissions};
+use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission, Permissions, Side};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
 use crate::primitives::money::{CreditPrice, Currency};
@@ -338,6 +338,8 @@ pub struct ApiKey {
     pub id: ApiKeyId,
     /// The one account it is for, or [`AccountId::PLATFORM`] for all.
     pub account_id: AccountId,
+    /// On whose behalf it acts.
+    pub side: Side,
     /// The part of the key that may be shown.
     pub prefix: String,
     /// For people.
@@ -365,6 +367,7 @@ impl ApiKey {
         Actor::ApiKey {
             account_id: self.account_id,
             api_key_id: self.id,
+            side: self.side,
             permissions: self.permissions,
         }
     }
@@ -375,6 +378,8 @@ impl ApiKey {
 pub struct NewApiKey {
     /// The one account it is for, or [`AccountId::PLATFORM`] for all.
     pub account_id: AccountId,
+    /// On whose behalf it acts; that of its maker when `None`. Only the platform makes keys of its side.
+    pub side: Option<Side>,
     /// For people.
     pub name: String,
     /// What it may do.
@@ -408,23 +413,19 @@ pub fn may_see_contact(actor: &Actor, account_id: AccountId, member_id: MemberId
         .or_else(|_| actor.require(account_id, Permission::ManageSettings))
 }
 
-/// Whether the caller may make, change and remove owners. Keys are made by owners and the platform alone where they may
-/// manage members: see [`beyond_own`].
+/// Whether the actor may add, change and remove owners: owners and the platform. A key of the team never may, whoever made it:
+/// through it an admin could become owner.
 pub(super) fn may_change_owners(actor: &Actor) -> bool {
     match actor {
         Actor::Member { role, .. } => *role == MemberRole::Owner,
-        Actor::ApiKey { .. } | Actor::System => true,
+        Actor::ApiKey { .. } | Actor::System => actor.side() == Side::Platform,
     }
 }
 
-/// The first of `permissions` that this caller may not give to a key.
-///
-/// A key that manages members manages owners too, which an admin does not: through such a key an admin would become owner.
+/// The first of `permissions` that this actor does not have, and cannot give to a key.
 pub(super) fn beyond_own(actor: &Actor, permissions: Permissions) -> Option<Permission> {
     let own = actor.permissions();
-    permissions.iter().find(|permission| {
-        !own.has(*permission) || (*permission == Permission::ManageMembers && !may_change_owners(actor))
-    })
+    permissions.iter().find(|permission| !own.has(*permission))
 }
 
 /// The members of one account who are owners now, as far as the last of them is concerned.
@@ -474,23 +475,28 @@ mod tests {
     }
 
     #[test]
-    fn an_admin_cannot_become_owner_through_a_key() {
+    fn owners_are_changed_by_owners_and_the_platform_only() {
         let member = |role| Actor::Member {
             account_id: AccountId::from_number(1),
             member_id: MemberId::from_uuid(uuid::Uuid::nil()),
             role,
         };
-        let wanted = [Permission::ReadCreditLog, Permission::ManageMembers]
-            .into_iter()
-            .collect();
-        assert_eq!(
-            beyond_own(&member(MemberRole::Admin), wanted),
-            Some(Permission::ManageMembers)
-        );
-        assert_eq!(beyond_own(&member(MemberRole::Owner), wanted), None);
-        assert_eq!(
-            beyond_own(&member(MemberRole::Owner), Permissions::all()),
-            Some(Permission::ManageCredits)
-        );
+        let key = |side| Actor::ApiKey {
+            account_id: AccountId::from_number(1),
+            api_key_id: ApiKeyId::from_uuid(uuid::Uuid::nil()),
+            side,
+            permissions: Permissions::all(),
+        };
+        let cases = [
+            (member(MemberRole::Member), false),
+            (member(MemberRole::Admin), false),
+            (member(MemberRole::Owner), true),
+            (key(Side::Team), false),
+            (key(Side::Platform), true),
+            (Actor::System, true),
+        ];
+        for (actor, expected) in cases {
+            assert_eq!(may_change_owners(&actor), expected, "{actor:?}");
+        }
     }
 }

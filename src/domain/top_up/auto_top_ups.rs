@@ -118,7 +118,7 @@ impl AutoTopUps {
         account_id: AccountId,
         change: AutoTopUpChange,
     ) -> Result<AutoTopUpView, AutoTopUpError> {
-        actor.require(account_id, Permission::ManageTopUps)?;
+        actor.require(account_id, Permission::BuyCredits)?;
         let asked = Arc::new((actor.clone(), change));
         self.desk
             .turn(account_id, move |turn| {
@@ -131,7 +131,7 @@ impl AutoTopUps {
 
     /// Ends a pause.
     pub async fn resume(&self, actor: &Actor, account_id: AccountId) -> Result<AutoTopUpView, AutoTopUpError> {
-        actor.require(account_id, Permission::ManageTopUps)?;
+        actor.require(account_id, Permission::BuyCredits)?;
         self.desk
             .turn(account_id, move |turn| Box::pin(async move { resume(turn).await }))
             .await?;

@@ -56,7 +56,7 @@ impl PaymentMethods {
 
     /// Begins to collect a card in the browser: card data goes from there to the gateway and never comes here.
     pub async fn start_setup(&self, actor: &Actor, account_id: AccountId) -> Result<CardSetup, PaymentMethodError> {
-        actor.require(account_id, Permission::ManageTopUps)?;
+        actor.require(account_id, Permission::BuyCredits)?;
         let customer_id = self.customer(account_id).await?;
         Ok(self.desk.gateway.start_setup(customer_id).await?)
     }
@@ -69,7 +69,7 @@ impl PaymentMethods {
         token: String,
         make_default: bool,
     ) -> Result<PaymentMethod, PaymentMethodError> {
-        actor.require(account_id, Permission::ManageTopUps)?;
+        actor.require(account_id, Permission::BuyCredits)?;
         let is_plain = |char: char| char.is_ascii_graphic();
         if token.is_empty() || token.len() > MAX_TOKEN || !token.chars().all(is_plain) {
             return Err(PaymentMethodError::Invalid {
@@ -105,7 +105,7 @@ impl PaymentMethods {
         account_id: AccountId,
         id: PaymentMethodId,
     ) -> Result<PaymentMethod, PaymentMethodError> {
-        actor.require(account_id, Permission::ManageTopUps)?;
+        actor.require(account_id, Permission::BuyCredits)?;
         self.desk
             .turn(account_id, move |turn| {
                 Box::pin(async move {
@@ -126,7 +126,7 @@ impl PaymentMethods {
         account_id: AccountId,
         id: PaymentMethodId,
     ) -> Result<PaymentMethod, PaymentMethodError> {
-        actor.require(account_id, Permission::ManageTopUps)?;
+        actor.require(account_id, Permission::BuyCredits)?;
         let removed = self
             .desk
             .turn(account_id, move |turn| Box::pin(async move { remove(turn, id).await }))

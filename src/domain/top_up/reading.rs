@@ -14,7 +14,7 @@ use super::store;
 /// Whoever reads the whole log may see purchases, cards and the rule, and so may whoever manages them.
 pub(in crate::domain) fn require_to_see(actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {
     let reads = actor.require(account_id, Permission::ReadCreditLog);
-    reads.or_else(|error| actor.require(account_id, Permission::ManageTopUps).map_err(|_| error))
+    reads.or_else(|error| actor.require(account_id, Permission::BuyCredits).map_err(|_| error))
 }
 
 impl TopUps {

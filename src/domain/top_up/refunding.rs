@@ -70,7 +70,7 @@ pub struct NewRefund {
 impl TopUps {
     /// Gives money of a paid top-up back. The credits go when the gateway has taken it.
     pub async fn refund(&self, actor: &Actor, account_id: AccountId, new: NewRefund) -> Result<Answered, TopUpError> {
-        actor.require(account_id, Permission::ManageTopUps)?;
+        actor.require(account_id, Permission::RefundTopUps)?;
         ledger::check_key(&new.key)?;
         ledger::check_description("reason", &new.reason)?;
         let asked = Arc::new((actor.clone(), new));

@@ -68,7 +68,7 @@ pub type Answered = (TopUp, crate::domain::event::LiveCursor);
 impl TopUps {
     /// Starts a top-up: it is charged within seconds. Once for each key of the account.
     pub async fn create(&self, actor: &Actor, account_id: AccountId, new: NewTopUp) -> Result<Answered, TopUpError> {
-        actor.require(account_id, Permission::ManageTopUps)?;
+        actor.require(account_id, Permission::BuyCredits)?;
         ledger::check_key(&new.key)?;
         let asked = Arc::new((actor.clone(), new));
         self.desk
@@ -81,7 +81,7 @@ impl TopUps {
 
     /// Tries again. Pressed often, with one key or with many, it makes one attempt: the others find it under way.
     pub async fn retry(&self, actor: &Actor, account_id: AccountId, again: TopUpRetry) -> Result<Answered, TopUpError> {
-        actor.require(account_id, Permission::ManageTopUps)?;
+        actor.require(account_id, Permission::BuyCredits)?;
         ledger::check_key(&again.key)?;
         let asked = Arc::new((actor.clone(), again));
         self.desk
@@ -99,7 +99,7 @@ impl TopUps {
         account_id: AccountId,
         top_up_id: TopUpId,
     ) -> Result<Answered, TopUpError> {
-        actor.require(account_id, Permission::ManageTopUps)?;
+        actor.require(account_id, Permission::BuyCredits)?;
         self.desk
             .turn(account_id, move |turn| {
                 Box::pin(async move { cancel(turn, top_up_id).await })

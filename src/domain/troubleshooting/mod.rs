@@ -52,7 +52,8 @@ impl Troubleshooting {
         actor.require(account_id, Permission::ReadCreditLog)?;
         let snapshot = self.snapshot(account_id, self.clock.now()).await?;
         let snapshot = snapshot.ok_or(AccessError::NotFound)?;
-        Ok(rules::find(&snapshot))
+        let found = rules::find(&snapshot).into_iter();
+        Ok(found.map(|finding| finding.seen_by(actor.side())).collect())
     }
 
     async fn snapshot(&self, account_id: AccountId, now: Timestamp) -> Result<Option<Snapshot>, Fault> {

@@ -106,7 +106,7 @@ pub(crate) struct SessionMutation;
 /// Mutations of sessions.
 #[Object]
 impl SessionMutation {
-    /// Books a session: holds its credits until it is completed, canceled or released. [auth: `MANAGE_SESSIONS`]
+    /// Books a session: holds its credits until it is completed, canceled or released. [auth: `BOOK_SESSIONS`]
     async fn book_session(
         &self,
         ctx: &Context<'_>,
@@ -119,7 +119,7 @@ impl SessionMutation {
         .await
     }
 
-    /// Moves an open session, and perhaps changes what it holds. [auth: `MANAGE_SESSIONS`]
+    /// Moves an open session, and perhaps changes what it holds. [auth: `BOOK_SESSIONS`]
     async fn reschedule_session(
         &self,
         ctx: &Context<'_>,
@@ -132,7 +132,7 @@ impl SessionMutation {
         .await
     }
 
-    /// Completes a session: deducts its credits. [auth: `MANAGE_SESSIONS`]
+    /// Completes a session: deducts its credits. [auth: `SETTLE_SESSIONS`]
     async fn complete_session(
         &self,
         ctx: &Context<'_>,
@@ -145,7 +145,8 @@ impl SessionMutation {
         .await
     }
 
-    /// Calls a session off, or records that the member did not come, perhaps for a fee. [auth: `MANAGE_SESSIONS`]
+    /// Calls a session off, or records that the member did not come, perhaps for a fee.
+    /// [auth: `BOOK_SESSIONS`; for a fee or a no-show `SETTLE_SESSIONS`]
     async fn cancel_session(
         &self,
         ctx: &Context<'_>,
@@ -158,7 +159,7 @@ impl SessionMutation {
         .await
     }
 
-    /// Gives back part or all of a session's charge, to the lots it came from. [auth: `MANAGE_SESSIONS`]
+    /// Gives back part or all of a session's charge, to the lots it came from. [auth: `SETTLE_SESSIONS`]
     async fn refund_session(
         &self,
         ctx: &Context<'_>,
@@ -171,7 +172,7 @@ impl SessionMutation {
         .await
     }
 
-    /// Books up to 100 sessions of one account, each with its own key; one result per item, in order. [auth: `MANAGE_SESSIONS`]
+    /// Books up to 100 sessions of one account, each with its own key; one result per item, in order. [auth: `BOOK_SESSIONS`]
     async fn book_sessions(
         &self,
         ctx: &Context<'_>,
@@ -200,7 +201,7 @@ impl SessionMutation {
     }
 
     /// Completes up to 100 sessions of one account, each with its own key; one result per item, in order.
-    /// [auth: `MANAGE_SESSIONS`]
+    /// [auth: `SETTLE_SESSIONS`]
     async fn complete_sessions(
         &self,
         ctx: &Context<'_>,

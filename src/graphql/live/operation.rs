@@ -99,22 +99,22 @@ impl Operation {
             }
             Actor::Member { role, .. } => format!("members {}", role.as_str()),
             Actor::ApiKey {
-                account_id,
-                api_key_id,
-                permissions,
+                account_id, api_key_id, ..
             } if self.is_of_one_viewer => {
                 format!(
-                    "key {} {} {}",
+                    "key {} {} {} {}",
                     account_id.number(),
                     api_key_id.uuid(),
-                    permissions.bits()
+                    actor.side().as_str(),
+                    actor.permissions().bits()
                 )
             }
-            Actor::ApiKey {
-                account_id,
-                permissions,
-                ..
-            } => format!("keys {} {}", account_id.number(), permissions.bits()),
+            Actor::ApiKey { account_id, .. } => format!(
+                "keys {} {} {}",
+                account_id.number(),
+                actor.side().as_str(),
+                actor.permissions().bits()
+            ),
             Actor::System => "system".to_owned(),
         };
         Sha256::new()

@@ -431,7 +431,7 @@ impl Account {
         .await
     }
 
-    /// The rule by which the account tops itself up. [auth: `READ_CREDIT_LOG` or `MANAGE_TOP_UPS`]
+    /// The rule by which the account tops itself up. [auth: `READ_CREDIT_LOG` or `BUY_CREDITS`]
     async fn auto_top_up(&self, ctx: &Context<'_>) -> Option<Result<AutoTopUp, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;
@@ -451,13 +451,13 @@ impl Account {
         explain_balance(ctx, self.row.id, at).await
     }
 
-    /// How long credits last at the present rate, and when the rule tops up next. [auth: `READ_CREDIT_LOG` or `MANAGE_TOP_UPS`]
+    /// How long credits last at the present rate, and when the rule tops up next. [auth: `READ_CREDIT_LOG` or `BUY_CREDITS`]
     async fn forecast(&self, ctx: &Context<'_>) -> Option<Result<Forecast, ApiError>> {
         forecast::forecast(ctx, self.row.id).await
     }
 
     /// What these settings of the rule would have done over the last 90 days. Nothing is saved or charged.
-    /// [auth: `READ_CREDIT_LOG` or `MANAGE_TOP_UPS`]
+    /// [auth: `READ_CREDIT_LOG` or `BUY_CREDITS`]
     async fn simulate_auto_top_up(
         &self,
         ctx: &Context<'_>,
@@ -480,7 +480,7 @@ impl Account {
         forecast::simulate(ctx, self.row.id, trial).await
     }
 
-    /// Cards that can be charged, oldest first. [auth: `READ_CREDIT_LOG` or `MANAGE_TOP_UPS`]
+    /// Cards that can be charged, oldest first. [auth: `READ_CREDIT_LOG` or `BUY_CREDITS`]
     async fn payment_methods(&self, ctx: &Context<'_>) -> Option<Result<Vec<PaymentMethod>, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;

@@ -10,7 +10,19 @@ use crate::primitives::actor;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
 
+/// On which side of the trade an API key stands.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "actor::Side")]
+pub(crate) enum Side {
+    /// The platform sells credits: it books and settles sessions, and sends money back.
+    Platform,
+    /// The team buys and uses credits. Its keys never have a permission of the platform.
+    Team,
+}
+
 /// What a caller may do. Members have the permissions of their role, API keys those they were made with.
+///
+/// Either side can have the first six. The others are the platform's: no member and no key of side TEAM has them.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "actor::Permission")]
 pub(crate) enum Permission {
@@ -18,20 +30,24 @@ pub(crate) enum Permission {
     ReadOwnUsage,
     /// See the whole credit log, usage, exports, top-ups and troubleshooting.
     ReadCreditLog,
-    /// Book, move, complete, cancel and refund sessions.
-    ManageSessions,
     /// Top-ups, payment methods, auto top-up.
-    ManageTopUps,
+    BuyCredits,
     /// Others' notification settings and contacts.
     ManageSettings,
     /// Add, change and remove members.
     ManageMembers,
-    /// Grants and corrections.
-    ManageCredits,
-    /// Create, change, freeze and close accounts.
-    ManageAccounts,
     /// Create and revoke API keys.
     ManageApiKeys,
+    /// Book and move sessions, and cancel them free of charge. Of the platform only.
+    BookSessions,
+    /// Complete and refund sessions, charge fees, record no-shows. Of the platform only.
+    SettleSessions,
+    /// Send money of top-ups back. Of the platform only.
+    RefundTopUps,
+    /// Grants and corrections. Of the platform only.
+    ManageCredits,
+    /// Create, change, freeze and close accounts. Of the platform only.
+    ManageAccounts,
 }
 
 /// A key by which an integration signs in.
@@ -60,6 +76,11 @@ impl ApiKey {
     /// The beginning of the key, by which people tell keys apart.
     async fn prefix(&self) -> &str {
         &self.0.prefix
+    }
+
+    /// On whose behalf it acts.
+    async fn side(&self) -> Side {
+        self.0.side.into()
     }
 
     /// What it may do.

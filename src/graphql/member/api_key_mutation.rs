@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object};
 
-use super::api_key::{ApiKey, Permission};
+use super::api_key::{ApiKey, Permission, Side};
 use crate::domain::member;
 use crate::graphql::context::{Scope, parse_id, scope};
 use crate::graphql::errors::{ApiError, nullable};
@@ -21,7 +21,10 @@ pub(crate) struct CreateApiKeyInput {
     account_id: Option<ID>,
     /// What it is for, in words for people.
     name: String,
-    /// What it may do; no more than its maker.
+    /// On whose behalf it acts; that of its maker when left out. Only a key of the platform may say PLATFORM, and may say TEAM
+    /// to make a key for the team of the account.
+    side: Option<Side>,
+    /// What it may do; no more than its maker, and no more than its side can have.
     permissions: Vec<Permission>,
     /// When it ends by itself; never when left out.
     expires_at: Option<Timestamp>,
@@ -80,6 +83,7 @@ async fn create(scope: &Scope, input: CreateApiKeyInput) -> Result<member::NewSe
     };
     let new = member::NewApiKey {
         account_id,
+        side: input.side.map(Into::into),
         name: input.name,
         permissions: input.permissions.into_iter().map(Into::into).collect(),
         expires_at: input.expires_at,
@@ -106,7 +110,7 @@ pub(crate) struct ApiKeyMutation;
 /// Mutations of API keys.
 #[Object]
 impl ApiKeyMutation {
-    /// Makes an API key. It cannot do more than its maker. [auth: `MANAGE_API_KEYS`]
+    /// Makes an API key. It cannot do more than its maker, nor what its side cannot do. [auth: `MANAGE_API_KEYS`]
     async fn create_api_key(
         &self,
         ctx: &Context<'_>,

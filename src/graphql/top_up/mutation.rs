@@ -270,7 +270,7 @@ pub(crate) struct TopUpMutation;
 /// Mutations of top-ups, cards and the rule.
 #[Object]
 impl TopUpMutation {
-    /// Starts a top-up. It is charged within seconds; watch its status. [auth: `MANAGE_TOP_UPS`]
+    /// Starts a top-up. It is charged within seconds; watch its status. [auth: `BUY_CREDITS`]
     async fn create_top_up(
         &self,
         ctx: &Context<'_>,
@@ -285,7 +285,7 @@ impl TopUpMutation {
     }
 
     /// Tries to charge a failed top-up again, also with another card. Pressed often, it makes one attempt: while one is under way
-    /// it answers `TOP_UP_IN_PROGRESS` with the top-up. [auth: `MANAGE_TOP_UPS`]
+    /// it answers `TOP_UP_IN_PROGRESS` with the top-up. [auth: `BUY_CREDITS`]
     async fn retry_top_up(
         &self,
         ctx: &Context<'_>,
@@ -300,7 +300,7 @@ impl TopUpMutation {
     }
 
     /// Calls off a top-up that is not being charged. One that waits for the cardholder is canceled once the payment service has
-    /// confirmed it. [auth: `MANAGE_TOP_UPS`]
+    /// confirmed it. [auth: `BUY_CREDITS`]
     async fn cancel_top_up(
         &self,
         ctx: &Context<'_>,
@@ -314,7 +314,7 @@ impl TopUpMutation {
         .await
     }
 
-    /// Gives money of a top-up back to its card. Its credits go when the money has gone. [auth: `MANAGE_TOP_UPS`]
+    /// Gives money of a top-up back to its card. Its credits go when the money has gone. [auth: `REFUND_TOP_UPS`]
     async fn refund_top_up(
         &self,
         ctx: &Context<'_>,
@@ -328,7 +328,7 @@ impl TopUpMutation {
         .await
     }
 
-    /// Changes the rule by which the account tops itself up. [auth: `MANAGE_TOP_UPS`]
+    /// Changes the rule by which the account tops itself up. [auth: `BUY_CREDITS`]
     async fn update_auto_top_up(
         &self,
         ctx: &Context<'_>,
@@ -342,7 +342,7 @@ impl TopUpMutation {
         .await
     }
 
-    /// Ends the rule's pause. [auth: `MANAGE_TOP_UPS`]
+    /// Ends the rule's pause. [auth: `BUY_CREDITS`]
     async fn resume_auto_top_up(
         &self,
         ctx: &Context<'_>,
@@ -356,7 +356,7 @@ impl TopUpMutation {
         .await
     }
 
-    /// Begins to collect a card in the browser. Card data never reaches this server. [auth: `MANAGE_TOP_UPS`]
+    /// Begins to collect a card in the browser. Card data never reaches this server. [auth: `BUY_CREDITS`]
     async fn start_payment_method_setup(
         &self,
         ctx: &Context<'_>,
@@ -369,7 +369,7 @@ impl TopUpMutation {
         .await
     }
 
-    /// Keeps a card that the browser has handed to the payment gateway. [auth: `MANAGE_TOP_UPS`]
+    /// Keeps a card that the browser has handed to the payment gateway. [auth: `BUY_CREDITS`]
     async fn add_payment_method(
         &self,
         ctx: &Context<'_>,
@@ -383,7 +383,7 @@ impl TopUpMutation {
         .await
     }
 
-    /// Has a card charged where no other is named. A rule that charges the default card goes along. [auth: `MANAGE_TOP_UPS`]
+    /// Has a card charged where no other is named. A rule that charges the default card goes along. [auth: `BUY_CREDITS`]
     async fn set_default_payment_method(
         &self,
         ctx: &Context<'_>,
@@ -396,7 +396,7 @@ impl TopUpMutation {
         .await
     }
 
-    /// Takes a card away. Refused while it is being charged. [auth: `MANAGE_TOP_UPS`]
+    /// Takes a card away. Refused while it is being charged. [auth: `BUY_CREDITS`]
     async fn remove_payment_method(
         &self,
         ctx: &Context<'_>,

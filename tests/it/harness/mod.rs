@@ -27,7 +27,7 @@ use ledgerbell::domain::member::{Account, Member, NewAccount, NewApiKey, NewMemb
 use ledgerbell::domain::notification::Passed;
 use ledgerbell::domain::top_up::{TopUp, TopUpOrigin};
 use ledgerbell::graphql::Schema;
-use ledgerbell::primitives::actor::{Actor, Cause, MemberRole, Permission, Permissions};
+use ledgerbell::primitives::actor::{Actor, Cause, MemberRole, Permission, Permissions, Side};
 use ledgerbell::primitives::clock::{Clock, Timestamp};
 use ledgerbell::primitives::credits::Credits;
 use ledgerbell::primitives::ids::AccountId;
@@ -119,7 +119,7 @@ impl TestApp {
         let serving = ledgerbell::http::serve(listener, door, stop.clone().cancelled_owned());
         let server = tokio::spawn(async move { serving.await.expect("the server ends well") });
         let anonymous = Client::new(&base, None);
-        let key = make_key(app.services(), AccountId::PLATFORM, Permissions::all()).await;
+        let key = make_key(app.services(), AccountId::PLATFORM, Side::Platform, Permissions::all()).await;
         let team = make_team(app.services(), &anonymous, "team").await;
         Self {
             clock,
@@ -226,28 +226,31 @@ impl TestApp {
         self.platform.anonymous()
     }
 
-    /// Calls with a key of the team's account that may do this.
+    /// Calls with a key of the platform that may do this in the team's account only.
     pub(crate) async fn key(&self, permissions: &[Permission]) -> Client {
-        let permissions = permissions.iter().copied().collect();
-        let key = make_key(self.services(), self.team.account.id, permissions).await;
-        self.platform.with_credential(&key)
+        self.key_of(self.team.account.id, Side::Platform, permissions).await
+    }
+
+    /// Calls with a key of the team that may do this.
+    pub(crate) async fn team_key(&self, permissions: &[Permission]) -> Client {
+        self.key_of(self.team.account.id, Side::Team, permissions).await
     }
 
     /// Calls with a key of the platform that may do this in every account.
     pub(crate) async fn platform_key(&self, permissions: &[Permission]) -> Client {
+        self.key_of(AccountId::PLATFORM, Side::Platform, permissions).await
+    }
+
+    async fn key_of(&self, account_id: AccountId, side: Side, permissions: &[Permission]) -> Client {
         let permissions = permissions.iter().copied().collect();
-        let key = make_key(self.services(), AccountId::PLATFORM, permissions).await;
+        let key = make_key(self.services(), account_id, side, permissions).await;
         self.platform.with_credential(&key)
     }
 
     /// Revokes all keys of the team's account.
     pub(crate) async fn revoke_all_keys(&self) {
-        let keys = self
-            .team
-            .owner
-            .client
-            .query("{ account { apiKeys { id } } }", json!({}))
-            .await;
+        let query = "query ($id: ID) { account(id: $id) { apiKeys { id } } }";
+        let keys = self.platform.query(query, json!({ "id": self.team.id() })).await;
         let revoke = "mutation R($input: RevokeApiKeyInput!) { revokeApiKey(input: $input) { userErrors { code } } }";
         for key in keys.at("/account/apiKeys").as_array().expect("a list") {
             let input = json!({ "apiKeyId": key["id"] });
@@ -473,10 +476,11 @@ pub(crate) fn load_settings(database: &TestDatabase, settings: &[(&'static str, 
     Settings::load(None, [], flags).expect("the settings are valid")
 }
 
-async fn make_key(services: &Services, account_id: AccountId, permissions: Permissions) -> String {
+async fn make_key(services: &Services, account_id: AccountId, side: Side, permissions: Permissions) -> String {
     let name = "Test".to_owned();
     let new = NewApiKey {
         account_id,
+        side: Some(side),
         name,
         permissions,
         expires_at: None,

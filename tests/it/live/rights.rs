@@ -67,7 +67,7 @@ async fn a_member_is_told_of_their_own_alone() {
 #[tokio::test]
 async fn who_may_not_see_is_refused() {
     let app = TestApp::start().await;
-    let books = app.key(&[Permission::ManageSessions]).await;
+    let books = app.key(&[Permission::BookSessions]).await;
     let reads = app.key(&[Permission::ReadCreditLog]).await;
     let top_ups = "subscription { topUpUpdated { cursor signal } }";
     let all_top_ups = json!({ "topics": ["TOP_UPS"] });

@@ -10,7 +10,7 @@ use ledgerbell::domain::ledger::credit_log::{
     InstantRange, UsageScope,
 };
 use ledgerbell::domain::ledger::model::EntryKind;
-use ledgerbell::primitives::actor::{AccessError, Actor, MemberRole, Permission, Permissions};
+use ledgerbell::primitives::actor::{AccessError, Actor, MemberRole, Permission, Permissions, Side};
 use ledgerbell::primitives::clock::Timestamp;
 use ledgerbell::primitives::credits::Credits;
 use ledgerbell::primitives::ids::{AccountId, ApiKeyId, EntryId, MemberId, SessionId, TopUpId};
@@ -424,7 +424,8 @@ async fn members_see_their_own_entries_and_strangers_see_no_account() {
     let key = Actor::ApiKey {
         account_id: ACCOUNT,
         api_key_id: ApiKeyId::from_uuid(id(KEYS, 1)),
-        permissions: [Permission::ManageSessions, Permission::ReadOwnUsage]
+        side: Side::Platform,
+        permissions: [Permission::BookSessions, Permission::ReadOwnUsage]
             .into_iter()
             .collect::<Permissions>(),
     };

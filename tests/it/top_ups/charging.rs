@@ -366,7 +366,7 @@ async fn only_those_who_manage_top_ups_buy() {
     Buyer::of(&app).add_card("card_ok").await;
     let other = app.another_team("other").await;
     let read_only = app.key(&[Permission::ReadCreditLog]).await;
-    let manages = app.key(&[Permission::ManageTopUps]).await;
+    let manages = app.key(&[Permission::BuyCredits]).await;
     let input = json!({ "accountId": app.team.id(), "credits": "10", "idempotencyKey": "k" });
     for (client, code) in [
         (&app.team.member.client, "FORBIDDEN"),

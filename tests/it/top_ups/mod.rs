@@ -22,7 +22,7 @@ pub(crate) const TOP_UP: &str = "fragment T on TopUp { id status origin credits 
     failure { code message retryable fixBy nextStep actionUrl } entry { amount kind } \
     attempts { id number outcome failureCode gatewayReference finishedAt actor { kind } paymentMethod { id } } }";
 
-/// The team's admin, topping up.
+/// The team's admin, topping up. Refunds are asked for by the platform.
 pub(crate) struct Buyer<'a> {
     pub(crate) app: &'a TestApp,
     pub(crate) client: &'a Client,
@@ -45,7 +45,13 @@ impl<'a> Buyer<'a> {
         if selection.contains("...T") {
             query = format!("{query} {TOP_UP}");
         }
-        self.client.query(&query, json!({ "input": input })).await.only_field()
+        // Only the platform sends money back.
+        let client = if name == "refundTopUp" {
+            &self.app.platform
+        } else {
+            self.client
+        };
+        client.query(&query, json!({ "input": input })).await.only_field()
     }
 
     /// As [`Self::mutate`], where nothing but a success will do.

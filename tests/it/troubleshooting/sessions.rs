@@ -49,12 +49,19 @@ async fn sessions_overdue_are_completed_by_the_remedy_once() {
         &finding,
         &["2 sessions are over", "12.5 credits", "2 March 2026, 10:01"],
     );
+    // Only the platform completes sessions, so the team is sent to it.
+    a_person_must_choose(&finding, "CONTACT_SUPPORT");
+    let id = json!({ "id": app.team.id() });
+    let query =
+        "query ($id: ID) { account(id: $id) { troubleshooting { remedy { action mutation variables help } } } }";
+    let found = app.platform.query(query, id).await;
+    let finding = found.at("/account/troubleshooting/0").clone();
     let items = finding["remedy"]["variables"]["input"]["items"]
         .as_array()
         .expect("a list");
     assert_eq!(items.len(), sessions.len());
     for _ in 0..2 {
-        let payload = send(&app.team.owner.client, &finding).await;
+        let payload = send(&app.platform, &finding).await;
         for result in payload["results"].as_array().expect("a list") {
             assert_eq!(result["userErrors"], json!([]));
         }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::fault::Fault;
-use crate::primitives::actor::Permissions;
+use crate::primitives::actor::{Permissions, Side};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, ApiKeyId};
 
@@ -60,9 +60,9 @@ pub(in super::super) async fn api_keys_by_prefix(
     let rows = api_key::Entity::find().from_raw_sql(statement).all(connection).await?;
     let keys = rows.into_iter().map(|row| {
         let hash = row.secret_hash.clone();
-        (row.prefix.clone(), (from_row(row, None), hash))
+        Ok((row.prefix.clone(), (from_row(row, None)?, hash)))
     });
-    Ok(keys.collect())
+    keys.collect()
 }
 
 /// All active keys of the account or the platform, and the newest of the others; newest first.
@@ -130,6 +130,7 @@ pub(in super::super) async fn insert_api_key(
     let row = api_key::Model {
         id: api_key.id.uuid(),
         account_id: api_key.account_id.number(),
+        side: api_key.side.as_str().to_owned(),
         prefix: api_key.prefix.clone(),
         secret_hash: secret_hash.to_vec(),
         name: api_key.name.clone(),
@@ -206,25 +207,26 @@ async fn with_uses(connection: &impl ConnectionTrait, rows: Vec<api_key::Model>)
         .into_iter()
         .map(|row| ((row.account_id, row.api_key_id), row.last_used_at))
         .collect();
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let last_used_at = uses.get(&(row.account_id, row.id)).copied();
-            from_row(row, last_used_at)
-        })
-        .collect())
+    let keys = rows.into_iter().map(|row| {
+        let last_used_at = uses.get(&(row.account_id, row.id)).copied();
+        from_row(row, last_used_at)
+    });
+    keys.collect()
 }
 
-fn from_row(row: api_key::Model, last_used_at: Option<i64>) -> ApiKey {
-    ApiKey {
+fn from_row(row: api_key::Model, last_used_at: Option<i64>) -> Result<ApiKey, Fault> {
+    let unknown = || Fault::Internal(format!("an API key has the side {}, which is none", row.side));
+    let side = Side::from_text(&row.side).ok_or_else(unknown)?;
+    Ok(ApiKey {
         id: ApiKeyId::from_uuid(row.id),
         account_id: AccountId::from_number(row.account_id),
+        side,
         prefix: row.prefix,
         name: row.name,
-        permissions: Permissions::from_bits(row.permissions),
+        permissions: Permissions::from_bits(row.permissions).within(side),
         created_at: Timestamp::from_millis(row.created_at),
         last_used_at: last_used_at.map(Timestamp::from_millis),
         expires_at: row.expires_at.map(Timestamp::from_millis),
         revoked_at: row.revoked_at.map(Timestamp::from_millis),
-    }
+    })
 }

@@ -1,19 +1,20 @@
 use std::time::Duration;
 
-use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission, Permissions};
+use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission, Permissions, Side};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
 
 use super::super::{
     CreateApiKeyError, NewApiKey, NewSecret, Rejection, RevokeApiKeyError, SignInError, SignInSettings,
 };
-use super::{Room, actor, key};
+use super::{Room, actor, key, key_of};
 
 const FORBIDDEN: AccessError = AccessError::Forbidden(Permission::ManageApiKeys);
 
 fn wanted(account_id: AccountId, permissions: &[Permission]) -> NewApiKey {
     NewApiKey {
         account_id,
+        side: None,
         name: "Booking".to_owned(),
         permissions: permissions.iter().copied().collect(),
         expires_at: None,
@@ -23,7 +24,7 @@ fn wanted(account_id: AccountId, permissions: &[Permission]) -> NewApiKey {
 async fn made(room: &Room, account_id: AccountId, expires_at: Option<Timestamp>) -> NewSecret {
     let new = NewApiKey {
         expires_at,
-        ..wanted(account_id, &[Permission::ReadCreditLog, Permission::ManageSessions])
+        ..wanted(account_id, &[Permission::ReadCreditLog, Permission::BookSessions])
     };
     room.api_keys.create(&Actor::System, new).await.expect("creates")
 }
@@ -46,7 +47,7 @@ async fn a_key_signs_in_as_what_it_was_made_for() {
         .expect("signs in");
     assert_eq!(signed_in.actor, made.api_key.actor());
     assert_eq!(signed_in.expires_at, None);
-    assert!(signed_in.actor.permissions().has(Permission::ManageSessions));
+    assert!(signed_in.actor.permissions().has(Permission::BookSessions));
     assert!(!signed_in.actor.permissions().has(Permission::ManageCredits));
 }
 
@@ -182,20 +183,41 @@ async fn a_key_never_may_more_than_its_maker() {
     let room = Room::open().await;
     let (team, owner) = room.team("one").await;
     let admin = room.member(team.id, "admin", MemberRole::Admin).await;
-    let narrow = key(team.id, &[Permission::ManageApiKeys, Permission::ManageSessions]);
+    let narrow = key(team.id, &[Permission::ManageApiKeys, Permission::BookSessions]);
+    let of_team = key_of(team.id, Side::Team, &Permission::ALL);
+    let beyond_side = |permission| Some(CreateApiKeyError::BeyondSide(permission));
+    let beyond_own = |permission| Some(CreateApiKeyError::BeyondOwn(permission));
     let cases = [
-        (actor(&owner), Permission::ManageCredits, false),
-        (actor(&owner), Permission::ManageAccounts, false),
-        (actor(&owner), Permission::ManageMembers, true),
-        (actor(&admin), Permission::ManageMembers, false),
-        (actor(&admin), Permission::ManageTopUps, true),
-        (narrow.clone(), Permission::ManageSessions, true),
-        (narrow, Permission::ReadCreditLog, false),
-        (Actor::System, Permission::ManageAccounts, true),
+        (
+            actor(&owner),
+            Permission::ManageCredits,
+            beyond_side(Permission::ManageCredits),
+        ),
+        (
+            actor(&owner),
+            Permission::BookSessions,
+            beyond_side(Permission::BookSessions),
+        ),
+        (
+            of_team.clone(),
+            Permission::RefundTopUps,
+            beyond_side(Permission::RefundTopUps),
+        ),
+        (of_team, Permission::ManageMembers, None),
+        (actor(&owner), Permission::ManageMembers, None),
+        (actor(&admin), Permission::ManageMembers, None),
+        (actor(&admin), Permission::BuyCredits, None),
+        (narrow.clone(), Permission::BookSessions, None),
+        (
+            narrow.clone(),
+            Permission::SettleSessions,
+            beyond_own(Permission::SettleSessions),
+        ),
+        (narrow, Permission::ReadCreditLog, beyond_own(Permission::ReadCreditLog)),
+        (Actor::System, Permission::ManageAccounts, None),
     ];
-    for (caller, permission, is_allowed) in cases {
+    for (caller, permission, refusal) in cases {
         let created = room.api_keys.create(&caller, wanted(team.id, &[permission])).await;
-        let refusal = (!is_allowed).then_some(CreateApiKeyError::BeyondOwn(permission));
         assert_eq!(created.err(), refusal, "{caller:?} {permission:?}");
     }
     match room.api_keys.create(&actor(&owner), wanted(team.id, &[])).await {

@@ -17,7 +17,7 @@ use crate::domain::event::SilentBell;
 use crate::domain::fault::QueryError;
 use crate::domain::ledger::model::Policy;
 use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
-use crate::primitives::actor::{Actor, MemberRole, Permission, Permissions};
+use crate::primitives::actor::{Actor, MemberRole, Permission, Permissions, Side};
 use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
@@ -139,10 +139,16 @@ pub(crate) fn actor(member: &Member) -> Actor {
     }
 }
 
+/// A key of the platform, for one account or for all.
 fn key(account_id: AccountId, permissions: &[Permission]) -> Actor {
+    key_of(account_id, Side::Platform, permissions)
+}
+
+fn key_of(account_id: AccountId, side: Side, permissions: &[Permission]) -> Actor {
     Actor::ApiKey {
         account_id,
         api_key_id: ApiKeyId::from_uuid(Uuid::new_v4()),
+        side,
         permissions: permissions.iter().copied().collect::<Permissions>(),
     }
 }

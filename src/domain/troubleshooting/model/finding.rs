@@ -4,6 +4,7 @@ use data_encoding::BASE32_DNSSEC;
 use sha2::{Digest, Sha256};
 
 use crate::domain::notification::model::{Channel, Severity};
+use crate::primitives::actor::Side;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, DeliveryId, GlobalId, MemberId, PaymentMethodId, SessionId, TopUpId};
@@ -236,6 +237,18 @@ impl Finding {
             evidence: Vec::new(),
             remedy,
         }
+    }
+
+    /// The finding as an actor of this side gets it: sessions are completed by the platform, so the team asks for that.
+    #[must_use]
+    pub fn seen_by(mut self, side: Side) -> Self {
+        let is_of_platform = matches!(self.remedy.call, Some(Call::CompleteSessions(_)));
+        if side == Side::Team && is_of_platform {
+            self.remedy = Remedy::by_hand(RemedyAction::ContactSupport);
+            self.facts.retain(|(name, _)| *name != "action");
+            return self.fact("action", Fact::Key(RemedyAction::ContactSupport.as_str()));
+        }
+        self
     }
 
     /// With another fact.
