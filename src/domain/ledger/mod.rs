@@ -289,13 +289,9 @@ fn request(actor: &Actor, acting: Option<MemberId>, key: Option<String>, command
         input::check_key(key)?;
     }
     input::check_texts(&command)?;
-    let origin = match actor {
-        Actor::System => Origin::System,
-        Actor::Member { .. } | Actor::ApiKey { .. } => Origin::Client,
-    };
     Ok(Request {
         command,
-        key: key.map(|key| (origin, key)),
+        key: key.map(|key| (Origin::of(actor), key)),
         cause: actor.cause(acting),
         seed: IdSeed::random(),
     })

@@ -94,7 +94,7 @@ async fn refund(turn: &mut Turn<'_>, actor: &Actor, new: &NewRefund) -> Result<A
     digest.bytes(new.top_up_id.uuid().as_bytes());
     digest.optional_number(new.credits.map(Credits::units));
     digest.text(&new.reason);
-    let (digest, key) = (digest.finish(), (Origin::Client, new.key.clone()));
+    let (digest, key) = (digest.finish(), (Origin::of(actor), new.key.clone()));
     if let Some(made) = turn.replay(&key, digest).await? {
         return Ok(turn.answer(made.top_up));
     }

@@ -255,7 +255,7 @@ async fn create(turn: &mut Turn<'_>, actor: &Actor, new: &NewTopUp) -> Result<An
             .as_ref()
             .map(|id| &id[..]),
     );
-    let (digest, key) = (digest.finish(), (Origin::Client, new.key.clone()));
+    let (digest, key) = (digest.finish(), (Origin::of(actor), new.key.clone()));
     if let Some(made) = turn.replay(&key, digest).await? {
         return Ok(turn.answer(made.top_up));
     }
@@ -309,7 +309,7 @@ async fn retry(turn: &mut Turn<'_>, actor: &Actor, again: &TopUpRetry) -> Result
             .as_ref()
             .map(|id| &id[..]),
     );
-    let (digest, key) = (digest.finish(), (Origin::Client, again.key.clone()));
+    let (digest, key) = (digest.finish(), (Origin::of(actor), again.key.clone()));
     if let Some(made) = turn.replay(&key, digest).await? {
         return Ok(turn.answer(made.top_up));
     }

@@ -347,7 +347,7 @@ pub(crate) async fn insert_account(tx: &Transaction, number: i64) -> Result<(), 
     };
     let key = idempotency_key::Model {
         account_id: number,
-        origin: "CLIENT".to_owned(),
+        origin: "PLATFORM".to_owned(),
         key: "complete".to_owned(),
         digest: vec![0; 32],
         operation: "completeSession".to_owned(),

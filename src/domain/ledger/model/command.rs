@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::primitives::actor::Cause;
+use crate::primitives::actor::{Actor, Cause, Side};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, IdSeed, MemberId, SessionId, TopUpId};
@@ -10,12 +10,26 @@ use crate::primitives::ids::{EntryId, IdSeed, MemberId, SessionId, TopUpId};
 use super::state::{ContraAccount, EntryKind, LotKind};
 
 crate::text_enum! {
-    /// Who chose an idempotency key.
+    /// Who chose an idempotency key. Each has a namespace of its own in an account, so that neither side can use up a key that the
+    /// other one will send.
     Origin {
-        /// A caller.
-        Client = "CLIENT",
+        /// The platform: one of its keys.
+        Platform = "PLATFORM",
+        /// The team: a member or one of its keys.
+        Team = "TEAM",
         /// Ledgerbell, for a command of its own.
         System = "SYSTEM",
+    }
+}
+
+impl Origin {
+    /// The namespace of the keys that an actor sends.
+    pub const fn of(actor: &Actor) -> Self {
+        match (actor, actor.side()) {
+            (Actor::System, _) => Self::System,
+            (_, Side::Platform) => Self::Platform,
+            (_, Side::Team) => Self::Team,
+        }
     }
 }
 

@@ -272,7 +272,7 @@ fn member(account_id: AccountId) -> MemberId {
 fn keyed(key: &str, command: Command) -> Request {
     Request {
         command,
-        key: Some((Origin::Client, key.to_owned())),
+        key: Some((Origin::Platform, key.to_owned())),
         cause: Cause::System,
         seed: IdSeed::random(),
     }

@@ -83,7 +83,7 @@ impl World {
         seed[..8].copy_from_slice(&self.requests.to_be_bytes());
         let request = Request {
             command,
-            key: key.map(|key| (Origin::Client, key.to_owned())),
+            key: key.map(|key| (Origin::Platform, key.to_owned())),
             cause: Cause::System,
             seed: IdSeed::from_bytes(seed),
         };

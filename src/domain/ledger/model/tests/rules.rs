@@ -76,7 +76,7 @@ fn whoever_a_key_acts_for_is_on_the_team_unless_it_is_a_replay() {
     let ask = |world: &World, command: &Command, acting| {
         let request = Request {
             command: command.clone(),
-            key: Some((Origin::Client, "k".to_owned())),
+            key: Some((Origin::Platform, "k".to_owned())),
             cause: Cause::ApiKey(ApiKeyId::from_uuid(uuid::Uuid::from_u128(7)), acting),
             seed: IdSeed::from_bytes([9; 16]),
         };
