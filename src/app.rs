@@ -154,7 +154,7 @@ impl App {
             None => Arc::new(hub.clone()),
         };
         let ledger = Ledger::start(handle(), time(), installation.epoch, ledger_settings, bell);
-        let api_keys = ApiKeys::new(time(), handle());
+        let api_keys = ApiKeys::new(time(), handle(), ledger.clone());
         let (simulated_gateway, gateway) = open_gateway(settings, &clock)?;
         let desk = Desk::new(time(), handle(), ledger.clone(), gateway);
         let (credit_log, sessions) = (CreditLog::new(handle()), Sessions::new(handle()));
@@ -197,6 +197,7 @@ impl App {
                 credit_log.clone(),
                 sessions.clone(),
                 top_ups.clone(),
+                api_keys.clone(),
             ),
             top_ups,
             credit_log,

@@ -27,6 +27,16 @@ pub struct Model {
     pub expires_at: Option<i64>,
     /// When it was revoked.
     pub revoked_at: Option<i64>,
+    /// Who made it: MEMBER, `API_KEY` or SYSTEM; not known of old ones.
+    pub maker_kind: Option<String>,
+    /// The key that made it.
+    pub maker_key_id: Option<Uuid>,
+    /// The member who made it, or on whose behalf a key did.
+    pub maker_member_id: Option<Uuid>,
+    /// How many keys it has made. Written with each of them, so that making one and revoking its maker wait for each other.
+    pub keys_made: i64,
+    /// Whether the account's stream tells that it was revoked.
+    pub is_announced: bool,
 }
 
 /// None: rows of other tables are found by explicit statements.

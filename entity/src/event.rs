@@ -28,6 +28,8 @@ pub struct Model {
     pub member_id: Option<Uuid>,
     /// The alert it is about.
     pub alert_id: Option<Uuid>,
+    /// The API key it is about.
+    pub api_key_id: Option<Uuid>,
     /// The new status of the session, top-up or account.
     pub status: Option<String>,
     /// The balance's version after it.

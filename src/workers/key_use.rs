@@ -26,6 +26,9 @@ impl KeyUse {
             if let Err(fault) = self.api_keys.flush_last_used().await {
                 tracing::warn!(%fault, "the last use of API keys was not written down; it is kept for the next time");
             }
+            if let Err(fault) = self.api_keys.announce_revocations().await {
+                tracing::warn!(%fault, "revoked API keys were not announced; they are announced later");
+            }
         }
     }
 }

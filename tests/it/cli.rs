@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use ledgerbell::config::DEMO_SECRET;
+use ledgerbell::primitives::actor::Permission;
 use sea_orm::{ConnectionTrait as _, Database};
 use serde_json::{Value, json};
 
@@ -353,6 +354,33 @@ async fn keys_are_made_listed_and_revoked() {
     assert!(print(&database, &["api-key", "list"]).contains("revoked"));
     let refused = run(&database, &["api-key", "create", "--name", "x", "--permissions", "FLY"]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("must be one of READ_OWN_USAGE"));
+    let listed = print(&database, &["api-key", "list"]);
+    let refused = run(&database, &["api-key", "create", "--name", "Everything"]);
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && message.contains("--permissions is missing"),
+        "{message}"
+    );
+    for permission in Permission::ALL {
+        assert!(message.contains(permission.name()), "{message}");
+    }
+    let team = [
+        "api-key",
+        "create",
+        "--name",
+        "x",
+        "--side",
+        "team",
+        "--permissions",
+        "READ_CREDIT_LOG",
+    ];
+    let refused = run(&database, &team);
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && message.contains("belongs to one account"),
+        "{message}"
+    );
+    assert_eq!(print(&database, &["api-key", "list"]), listed, "no key was made");
 }
 
 #[tokio::test(flavor = "multi_thread")]

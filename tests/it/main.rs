@@ -1,6 +1,7 @@
 //! One binary for all tests that enter by the front door.
 
 mod api_http;
+mod api_key_life;
 mod api_keys;
 mod api_ledger;
 mod api_member;

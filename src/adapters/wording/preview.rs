@@ -79,6 +79,7 @@ fn example(kind: AlertKind) -> Alert {
         AlertKind::TopUpFailed => Some("INSUFFICIENT_FUNDS"),
         AlertKind::AutoTopUpPaused => Some("REPEATED_DECLINES"),
         AlertKind::CapReached => Some("CAP_REACHED"),
+        AlertKind::ApiKeyChanged => Some("CREATED"),
         _ => None,
     };
     let name = if kind == AlertKind::CardExpiring { "4242" } else { NAME };

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::primitives::clock::Timestamp;
 use crate::primitives::cursor::CursorScope;
-use crate::primitives::ids::{AccountId, AlertId, EntryId, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{AccountId, AlertId, ApiKeyId, EntryId, MemberId, SessionId, TopUpId};
 
 /// The status of the event of an entry that took credits.
 pub const DEDUCTED: &str = "DEDUCTED";
@@ -24,6 +24,8 @@ crate::text_enum! {
         CapReached = "CAP_REACHED",
         /// A member was added, changed or removed.
         MemberUpdated = "MEMBER_UPDATED",
+        /// An API key of the team was created or revoked.
+        ApiKeyUpdated = "API_KEY_UPDATED",
         /// An alert was raised.
         AlertRaised = "ALERT_RAISED",
         /// A member marked alerts of theirs, or what an alert told of has ended.
@@ -52,9 +54,11 @@ pub struct NewEvent {
     pub top_up_id: Option<TopUpId>,
     /// The alert it is about; of a mark, the last alert of all that it reaches back from.
     pub alert_id: Option<AlertId>,
+    /// The API key it is about.
+    pub api_key_id: Option<ApiKeyId>,
     /// The member it is about, or whose session or entry it is: who may see it.
     pub member_id: Option<MemberId>,
-    /// The new status of the session, top-up or account, or what became of alerts; [`DEDUCTED`] for entries that took credits.
+    /// The new status of the session, top-up, account or API key, or what became of alerts; [`DEDUCTED`] for entries that took credits.
     pub status: Option<&'static str>,
     /// The balance's version after the command, on the last event of a command that changed the balance.
     pub balance_version: Option<i64>,
@@ -72,6 +76,7 @@ impl NewEvent {
             session_id: None,
             top_up_id: None,
             alert_id: None,
+            api_key_id: None,
             member_id: None,
             status: None,
             balance_version: None,
@@ -96,9 +101,11 @@ pub struct Event {
     pub top_up_id: Option<TopUpId>,
     /// The alert it is about; of a mark, the last alert of all that it reaches back from.
     pub alert_id: Option<AlertId>,
+    /// The API key it is about.
+    pub api_key_id: Option<ApiKeyId>,
     /// The member it is about, or whose session or entry it is.
     pub member_id: Option<MemberId>,
-    /// The new status of the session, top-up or account, or what became of alerts; [`DEDUCTED`] for entries that took credits.
+    /// The new status of the session, top-up, account or API key, or what became of alerts; [`DEDUCTED`] for entries that took credits.
     pub status: Option<String>,
     /// The balance's version after the command, on the last event of a command that changed the balance.
     pub balance_version: Option<i64>,

@@ -10,7 +10,7 @@ use crate::domain::database::select::{Row, Select};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, AlertId, EntryId, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{AccountId, AlertId, ApiKeyId, EntryId, MemberId, SessionId, TopUpId};
 
 use super::{Event, EventKind, LiveCursor, NewEvent, Place};
 
@@ -24,6 +24,7 @@ const COLUMNS: Columns = &[
     ("session_id", Kind::Uuid),
     ("top_up_id", Kind::Uuid),
     ("alert_id", Kind::Uuid),
+    ("api_key_id", Kind::Uuid),
     ("member_id", Kind::Uuid),
     ("status", Kind::Text),
     ("balance_version", Kind::BigInt),
@@ -44,6 +45,7 @@ pub(in crate::domain) async fn append(tx: &Transaction, events: &[(AccountId, &N
             event.session_id.map(SessionId::uuid).into(),
             event.top_up_id.map(TopUpId::uuid).into(),
             event.alert_id.map(AlertId::uuid).into(),
+            event.api_key_id.map(ApiKeyId::uuid).into(),
             event.member_id.map(MemberId::uuid).into(),
             event.status.into(),
             event.balance_version.into(),
@@ -57,7 +59,7 @@ pub(in crate::domain) async fn append(tx: &Transaction, events: &[(AccountId, &N
 }
 
 /// The columns that an event is read from.
-const SELECTED: [&str; 11] = [
+const SELECTED: [&str; 12] = [
     "sequence",
     "nonce",
     "kind",
@@ -66,6 +68,7 @@ const SELECTED: [&str; 11] = [
     "session_id",
     "top_up_id",
     "alert_id",
+    "api_key_id",
     "member_id",
     "status",
     "balance_version",
@@ -195,6 +198,7 @@ fn event(row: &Row) -> Result<Event, Fault> {
         session_id: id("session_id")?.map(SessionId::from_uuid),
         top_up_id: id("top_up_id")?.map(TopUpId::from_uuid),
         alert_id: id("alert_id")?.map(AlertId::from_uuid),
+        api_key_id: id("api_key_id")?.map(ApiKeyId::from_uuid),
         member_id: id("member_id")?.map(MemberId::from_uuid),
         status: row.try_get("", "status")?,
         balance_version: row.try_get("", "balance_version")?,

@@ -10,7 +10,7 @@ use crate::domain::fault::Fault;
 use crate::primitives::actor::AccessError;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, AlertId, EntryId, MemberId, TopUpId};
+use crate::primitives::ids::{AccountId, AlertId, ApiKeyId, EntryId, MemberId, TopUpId};
 
 use super::balance::Posted;
 use super::engine::{self, Poster};
@@ -200,6 +200,20 @@ impl LockedAccount {
         self.append(tx, kind, |event| {
             (event.alert_id, event.member_id) = alert;
             event.status = status;
+        })
+        .await
+    }
+
+    /// Appends an event about an API key of the team, and what has become of it.
+    pub async fn append_api_key_event(
+        &mut self,
+        tx: &Transaction,
+        api_key_id: ApiKeyId,
+        status: &'static str,
+    ) -> Result<(), Fault> {
+        self.append(tx, EventKind::ApiKeyUpdated, |event| {
+            event.api_key_id = Some(api_key_id);
+            event.status = Some(status);
         })
         .await
     }

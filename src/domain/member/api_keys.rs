@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::domain::database::Database;
 use crate::domain::database::gather::Gather;
 use crate::domain::fault::{Fault, QueryError};
-use crate::primitives::actor::{AccessError, Actor, Permission, Permissions, Side};
+use crate::domain::ledger::Ledger;
+use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::clock::{Clock, Timestamp};
-use crate::primitives::ids::{AccountId, ApiKeyId, IdMint, IdSeed};
+use crate::primitives::ids::{AccountId, ApiKeyId};
 
-use super::error::{CreateApiKeyError, InvalidInput, Rejection, RevokeApiKeyError, SignInError};
-use super::input::checked_name;
-use super::model::{ApiKey, MAX_ACTIVE_API_KEYS, NewApiKey, beyond_own, require_platform};
+use super::error::{Rejection, SignInError};
+use super::model::{ApiKey, require_platform};
 use super::sign_in::SignedIn;
 use super::store;
 use super::token::KeyText;
@@ -34,11 +34,12 @@ impl std::fmt::Debug for NewSecret {
     }
 }
 
-/// Use cases about API keys.
+/// Use cases about API keys. How they are made and how they end is in `api_key_life`.
 #[derive(Clone)]
 pub struct ApiKeys {
-    clock: Clock,
-    database: Database,
+    pub(super) clock: Clock,
+    pub(super) database: Database,
+    pub(super) ledger: Ledger,
     /// Keys and the hashes kept of them, by prefix. An integration signs in with each of its requests, and many at once.
     by_prefix: Gather<String, (ApiKey, Vec<u8>)>,
     /// Which keys signed in since the last flush, and when: written once a minute instead of with each request.
@@ -47,7 +48,7 @@ pub struct ApiKeys {
 
 impl ApiKeys {
     /// Keys of this database.
-    pub fn new(clock: Clock, database: Database) -> Self {
+    pub fn new(clock: Clock, database: Database, ledger: Ledger) -> Self {
         let by_prefix = Gather::new({
             let database = database.clone();
             move |prefixes: Vec<String>| {
@@ -58,75 +59,18 @@ impl ApiKeys {
         Self {
             clock,
             database,
+            ledger,
             by_prefix,
             used: Arc::default(),
         }
     }
 
-    /// Makes a key, which may do no more than its maker.
-    pub async fn create(&self, actor: &Actor, new: NewApiKey) -> Result<NewSecret, CreateApiKeyError> {
-        require_keys(actor, new.account_id)?;
-        let now = self.clock.now();
-        let name = checked_name("name", &new.name)?;
-        if new.permissions.iter().next().is_none() {
-            return Err(invalid("permissions", "must name at least one permission".to_owned()).into());
-        }
-        let side = checked_side(actor, &new)?;
-        if new.expires_at.is_some_and(|expires_at| expires_at <= now) {
-            return Err(invalid("expiresAt", "must be in the future".to_owned()).into());
-        }
-        self.check_room(new.account_id, now).await?;
-        let text = KeyText::generate()?;
-        let api_key = ApiKey {
-            id: ApiKeyId::from_uuid(IdMint::new(IdSeed::random(), now).next_uuid()),
-            account_id: new.account_id,
-            side,
-            prefix: text.prefix().to_owned(),
-            name,
-            permissions: new.permissions,
-            created_at: now,
-            last_used_at: None,
-            expires_at: new.expires_at,
-            revoked_at: None,
-        };
-        let row = Arc::new((api_key.clone(), text.hash()));
-        self.database
-            .transaction(move |tx| {
-                let row = Arc::clone(&row);
-                Box::pin(async move { store::insert_api_key(tx, &row.0, &row.1).await })
-            })
-            .await?;
-        Ok(NewSecret {
-            api_key,
-            secret: text.into_text(),
-        })
-    }
-
-    /// Ends a key at once. Revoking it again changes nothing.
-    pub async fn revoke(
-        &self,
-        actor: &Actor,
-        account_id: AccountId,
-        api_key_id: ApiKeyId,
-    ) -> Result<ApiKey, RevokeApiKeyError> {
-        require_keys(actor, account_id)?;
-        let now = self.clock.now();
-        self.database
-            .transaction(move |tx| {
-                Box::pin(async move {
-                    store::revoke_api_key(tx, account_id, api_key_id, now).await?;
-                    store::api_key(tx, account_id, api_key_id)
-                        .await?
-                        .ok_or(RevokeApiKeyError::NotFound)
-                })
-            })
-            .await
-    }
-
     /// The keys of an account, or of the platform, newest first: all that are active, and the newest of the others.
     pub async fn list(&self, actor: &Actor, account_id: AccountId) -> Result<Vec<ApiKey>, QueryError> {
         require_keys(actor, account_id)?;
-        Ok(store::api_keys(self.database.read(), account_id, self.clock.now()).await?)
+        let mut keys = store::api_keys(self.database.read(), account_id, self.clock.now()).await?;
+        keys.retain(|api_key| api_key.is_shown_to(actor.side()));
+        Ok(keys)
     }
 
     /// A key by id; none when it is not the caller's to see. A key sees itself.
@@ -140,7 +84,8 @@ impl ApiKeys {
         if !is_self && require_keys(actor, account_id).is_err() {
             return Ok(None);
         }
-        Ok(store::api_key(self.database.read(), account_id, api_key_id).await?)
+        let found = store::api_key(self.database.read(), account_id, api_key_id).await?;
+        Ok(found.filter(|api_key| is_self || api_key.is_shown_to(actor.side())))
     }
 
     /// Several keys by id, of whichever account: for the names of those who caused what the caller may see.
@@ -200,55 +145,15 @@ impl ApiKeys {
         })
     }
 
-    async fn check_room(&self, account_id: AccountId, now: Timestamp) -> Result<(), CreateApiKeyError> {
-        let connection = self.database.read();
-        if account_id != AccountId::PLATFORM && store::account(connection, account_id).await?.is_none() {
-            return Err(AccessError::NotFound.into());
-        }
-        let api_keys = store::api_keys(connection, account_id, now).await?;
-        if api_keys.iter().filter(|api_key| api_key.is_active(now)).count() >= MAX_ACTIVE_API_KEYS {
-            let message = format!("there are {MAX_ACTIVE_API_KEYS} active keys already; revoke one first");
-            return Err(invalid("accountId", message).into());
-        }
-        Ok(())
-    }
-
     fn used(&self) -> std::sync::MutexGuard<'_, HashMap<(AccountId, ApiKeyId), Timestamp>> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn require_keys(actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {
+pub(super) fn require_keys(actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {
     if account_id == AccountId::PLATFORM {
         require_platform(actor, Permission::ManageApiKeys)
     } else {
         actor.require(account_id, Permission::ManageApiKeys)
     }
-}
-
-/// The side of the new key, if it can hold what is asked for and its maker can lend it.
-fn checked_side(actor: &Actor, new: &NewApiKey) -> Result<Side, CreateApiKeyError> {
-    let side = new.side.unwrap_or(actor.side());
-    if side == Side::Platform && actor.side() == Side::Team {
-        return Err(CreateApiKeyError::SideOfPlatform);
-    }
-    if side == Side::Team && new.account_id == AccountId::PLATFORM {
-        return Err(invalid(
-            "accountId",
-            "a key of side TEAM belongs to one account: name it".to_owned(),
-        )
-        .into());
-    }
-    let can_hold = Permissions::of(side);
-    if let Some(permission) = new.permissions.iter().find(|permission| !can_hold.has(*permission)) {
-        return Err(CreateApiKeyError::BeyondSide(permission));
-    }
-    match beyond_own(actor, new.permissions) {
-        Some(permission) => Err(CreateApiKeyError::BeyondOwn(permission)),
-        None => Ok(side),
-    }
-}
-
-fn invalid(field: &'static str, message: String) -> InvalidInput {
-    InvalidInput { field, message }
 }

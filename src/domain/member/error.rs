@@ -319,5 +319,6 @@ may_fault!(
     UpsertMemberError,
     UpdateMemberError,
     RemoveMemberError,
+    CreateApiKeyError,
     RevokeApiKeyError
 );

@@ -1,9 +1,16 @@
 //! Texts and numbers from outside, checked before anything is locked.
 
+use std::collections::BTreeSet;
+
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_security::skeleton;
+
 use super::error::InvalidInput;
 use super::model::{MAX_SESSION_GRACE_HOURS, NewMember};
 
 const MAX_NAME_CHARS: usize = 200;
+/// Who does things in an account, and is neither a member nor an API key.
+const RESERVED_LABELS: [&str; 2] = ["Ledgerbell", "Payment gateway"];
 const MAX_EXTERNAL_ID_CHARS: usize = 255;
 
 /// Checks the hours that an unresolved session keeps its hold.
@@ -22,6 +29,37 @@ pub(super) fn checked_name(field: &'static str, name: &str) -> Result<String, In
     let name = name.trim();
     checked_text(field, name, MAX_NAME_CHARS)?;
     Ok(name.to_owned())
+}
+
+/// A name that is shown as who did something, as [`checked_name`], and unlike what Ledgerbell and the payment gateway are called
+/// there: an API key of such a name would write lines of the log that seem to be theirs.
+pub(super) fn checked_label(field: &'static str, name: &str) -> Result<String, InvalidInput> {
+    let name = checked_name(field, name)?;
+    let looks = looks_of(&name);
+    match RESERVED_LABELS
+        .iter()
+        .find(|label| !looks_of(label).is_disjoint(&looks))
+    {
+        Some(label) => Err(InvalidInput {
+            field,
+            message: format!(
+                "must not look like \"{label}\", which is shown for what was not done by a member or an API key"
+            ),
+        }),
+        None => Ok(name),
+    }
+}
+
+/// What a name looks like, whatever its capitals, spaces and signs: with letters of other scripts read as those that they resemble.
+/// Twice, because a capital may resemble another letter than its small form does.
+fn looks_of(name: &str) -> BTreeSet<String> {
+    let plain = |text: &str| -> String {
+        let looks = skeleton(text).collect::<String>().to_lowercase();
+        // The small form of a capital may resemble something again.
+        skeleton(&looks).filter(|letter| letter.is_alphanumeric()).collect()
+    };
+    let name: String = name.nfkc().collect();
+    [plain(&name), plain(&name.to_lowercase())].into()
 }
 
 /// The platform's own id for something, exactly as given.
@@ -155,7 +193,7 @@ impl NewMember {
                 .external_id
                 .map(|id| checked_external_id(external_id, &id))
                 .transpose()?,
-            name: checked_name(name, &self.name)?,
+            name: checked_label(name, &self.name)?,
             email: self.email.map(|address| checked_email(email, &address)).transpose()?,
             role: self.role,
         })
@@ -165,6 +203,39 @@ impl NewMember {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_look_like_ledgerbell_or_the_gateway_are_refused() {
+        let taken = [
+            "Ledgerbell",
+            "LEDGERBELL",
+            " ledger bell ",
+            "Ledger-Bell",
+            "LedgerbeII",
+            "L\u{435}dgerb\u{435}ll",
+            "Ledger\u{200b}bell",
+            "\u{ff2c}edgerbell",
+            "Payment gateway",
+            "payment  GATEWAY",
+            "PaymentGateway",
+            "P\u{430}yment g\u{430}teway",
+            "Payment\u{a0}gateway.",
+        ];
+        for name in taken {
+            assert!(checked_label("name", name).is_err(), "{name}");
+        }
+        for name in [
+            "Ledger",
+            "Bell",
+            "Booking platform",
+            "Payments",
+            "Gateway of Payment Ltd",
+            "Анна",
+            "李",
+        ] {
+            assert_eq!(checked_label("name", name).as_deref(), Ok(name));
+        }
+    }
 
     #[test]
     fn names_are_trimmed_and_bounded() {

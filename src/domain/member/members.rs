@@ -12,8 +12,9 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, IdMint, IdSeed, MemberId};
 use crate::primitives::page::{Page, PageRequest};
 
+use super::api_key_life::follow_maker;
 use super::error::{AddMemberError, InvalidInput, RemoveMemberError, UpdateMemberError, UpsertMemberError};
-use super::input::{Search, checked_email, checked_external_id, checked_name};
+use super::input::{Search, checked_email, checked_external_id, checked_label};
 use super::model::{
     Change, Contact, Member, MemberFilter, MemberPatch, MemberPosition, NewMember, Owners, UpsertMember,
     may_change_owners, may_see_contact, require_directory,
@@ -433,6 +434,7 @@ async fn updated(
 ) -> Result<Member, Fault> {
     member.version = member.version.saturating_add(1);
     store::update_member(tx, &member).await?;
+    follow_maker(tx, locked, &member).await?;
     recorded(tx, locked, Changed { member, contact }).await
 }
 
@@ -450,7 +452,7 @@ async fn recorded(tx: &Transaction, locked: &mut LockedAccount, changed: Changed
 fn checked_upsert(wanted: UpsertMember) -> Result<UpsertMember, InvalidInput> {
     Ok(UpsertMember {
         external_id: checked_external_id("externalId", &wanted.external_id)?,
-        name: checked_name("name", &wanted.name)?,
+        name: checked_label("name", &wanted.name)?,
         email: match wanted.email {
             Change::Set(email) => Change::Set(checked_email("email", &email)?),
             other => other,
@@ -465,7 +467,7 @@ fn checked_patch(patch: MemberPatch) -> Result<MemberPatch, InvalidInput> {
             .external_id
             .map(|id| checked_external_id("externalId", &id))
             .transpose()?,
-        name: patch.name.map(|name| checked_name("name", &name)).transpose()?,
+        name: patch.name.map(|name| checked_label("name", &name)).transpose()?,
         ..patch
     })
 }

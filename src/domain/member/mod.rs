@@ -9,10 +9,12 @@
 //!   transaction. API keys and the directory of external ids are global rows; they are changed without that lock, or last
 //!   under it.
 //! - An account that had an owner keeps one.
+//! - A key never has more than its maker, and never outlives it: see `api_key_life`.
 //! - Of an API key only a hash is kept. Standing, removal and revocation are read at each sign-in and never remembered.
 //! - A token's algorithm follows from the key that verifies it.
 
 mod accounts;
+mod api_key_life;
 mod api_keys;
 mod contacts;
 mod error;

@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 
 use crate::domain::ledger::model::AccountStatus;
-use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission, Permissions, Side};
+use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission, Permissions, Side};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
 use crate::primitives::money::{CreditPrice, Currency};
@@ -148,6 +148,15 @@ impl Member {
 pub type MemberPosition = (Timestamp, MemberId);
 
 impl Member {
+    /// Who signs in as this member.
+    pub fn actor(&self) -> Actor {
+        Actor::Member {
+            account_id: self.account_id,
+            member_id: self.id,
+            role: self.role,
+        }
+    }
+
     /// Where this member stands in a list.
     pub fn position(&self) -> MemberPosition {
         (self.created_at, self.id)
@@ -346,6 +355,8 @@ pub struct ApiKey {
     pub name: String,
     /// What it may do.
     pub permissions: Permissions,
+    /// Who made it; not known of keys that are older than this.
+    pub created_by: Option<Cause>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last signed somebody in, to the minute.
@@ -360,6 +371,12 @@ impl ApiKey {
     /// Whether it would sign somebody in now.
     pub fn is_active(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+
+    /// Whether it exists as far as an actor of this side is concerned. The team does not see the platform's keys: those for all
+    /// accounts cannot be listed to each of them, so a list of the others would say less than it seems to.
+    pub fn is_shown_to(&self, side: Side) -> bool {
+        side == Side::Platform || self.side == Side::Team
     }
 
     /// Who signs in with it.

@@ -98,11 +98,7 @@ impl SignIn {
             return Err(Rejection::Expired.into());
         }
         Ok(SignedIn {
-            actor: Actor::Member {
-                account_id: member.account_id,
-                member_id: member.id,
-                role: member.role,
-            },
+            actor: member.actor(),
             expires_at: Some(claims.expires_at()?),
         })
     }

@@ -73,11 +73,7 @@ impl Standing {
             } => {
                 let member = store::member(self.database.read(), *account_id, *member_id).await?;
                 let present = member.filter(|member| member.removed_at.is_none());
-                Ok(present.map(|member| Actor::Member {
-                    account_id: member.account_id,
-                    member_id: member.id,
-                    role: member.role,
-                }))
+                Ok(present.map(|member| member.actor()))
             }
             Actor::ApiKey {
                 account_id, api_key_id, ..

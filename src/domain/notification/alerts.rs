@@ -10,6 +10,7 @@ use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::{CreditLog, InstantRange, unique};
 use crate::domain::ledger::sessions::Sessions;
 use crate::domain::ledger::{Ledger, LockedAccount};
+use crate::domain::member::ApiKeys;
 use crate::domain::member::{locked_member, require_own_or_settings};
 use crate::domain::top_up::TopUps;
 use crate::primitives::actor::{AccessError, Actor, Permission};
@@ -122,6 +123,7 @@ impl Alerts {
         credit_log: CreditLog,
         sessions: Sessions,
         top_ups: TopUps,
+        api_keys: ApiKeys,
     ) -> Self {
         Self {
             database,
@@ -131,6 +133,7 @@ impl Alerts {
                 credit_log,
                 sessions,
                 top_ups,
+                api_keys,
             },
         }
     }

@@ -8,12 +8,13 @@ use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::{CreditLog, Entry};
 use crate::domain::ledger::model::{AccountStatus, EntryKind};
 use crate::domain::ledger::sessions::{Sessions, ShownStatus};
+use crate::domain::member::ApiKeys;
 use crate::domain::top_up::model::Attempt;
 use crate::domain::top_up::{TopUp, TopUpStatus, TopUps};
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, EntryId, SessionId, TopUpId};
+use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, SessionId, TopUpId};
 
 use super::model::{AlertKind, Facts};
 use super::raise::NewAlert;
@@ -76,6 +77,7 @@ pub(super) struct Sources {
     pub(super) credit_log: CreditLog,
     pub(super) sessions: Sessions,
     pub(super) top_ups: TopUps,
+    pub(super) api_keys: ApiKeys,
 }
 
 impl Sources {
@@ -92,8 +94,13 @@ impl Sources {
         let session_ids: Vec<SessionId> = sessions.filter(expired).filter_map(|event| event.session_id).collect();
         let top_ups = events.iter().filter(|event| event.kind == EventKind::TopUpUpdated);
         let top_up_ids: Vec<TopUpId> = top_ups.filter_map(|event| event.top_up_id).collect();
+        let api_key_ids: Vec<ApiKeyId> = events.iter().filter_map(|event| event.api_key_id).collect();
         let system = &Actor::System;
         let mut named = Named::default();
+        if !api_key_ids.is_empty() {
+            let api_keys = self.api_keys.find_by_ids(&api_key_ids).await?.into_iter();
+            named.api_keys = api_keys.map(|(id, api_key)| (id, api_key.name)).collect();
+        }
         if !entry_ids.is_empty() {
             let entries = self.credit_log.entries_by_id(system, account_id, &entry_ids).await;
             named.entries = entries.map_err(fault)?;
@@ -133,6 +140,8 @@ struct Named {
     entries: HashMap<EntryId, Entry>,
     sessions: HashMap<SessionId, (String, Credits)>,
     top_ups: HashMap<TopUpId, TopUp>,
+    /// What they are called.
+    api_keys: HashMap<ApiKeyId, String>,
     /// Of those that have failed.
     attempts: HashMap<TopUpId, Vec<Attempt>>,
 }
@@ -148,6 +157,7 @@ impl Named {
                 EventKind::TopUpUpdated => self.of_top_up(event),
                 EventKind::AccountUpdated => of_account(event),
                 EventKind::CapReached => of_limit(event),
+                EventKind::ApiKeyUpdated => self.of_api_key(event),
                 EventKind::MemberUpdated
                 | EventKind::AlertRaised
                 | EventKind::AlertsUpdated
@@ -219,6 +229,22 @@ impl Named {
             },
             session_id: Some(session_id),
             ..raised(AlertKind::SessionUnresolved, &session_id.uuid().to_string(), event)
+        };
+        vec![Cause::Raise(Box::new(alert))]
+    }
+
+    fn of_api_key(&self, event: &Event) -> Vec<Cause> {
+        let Some((id, name)) = event.api_key_id.and_then(|id| Some((id, self.api_keys.get(&id)?))) else {
+            return Vec::new();
+        };
+        let status = event.status.clone().unwrap_or_default();
+        let alert = NewAlert {
+            facts: Facts {
+                title: Some(name.clone()),
+                code: Some(status.clone()),
+                ..Facts::default()
+            },
+            ..raised(AlertKind::ApiKeyChanged, &format!("{}:{status}", id.uuid()), event)
         };
         vec![Cause::Raise(Box::new(alert))]
     }
@@ -315,6 +341,7 @@ pub(super) fn may_say(event: &Event) -> bool {
         EventKind::CreditEntryPosted => event.session_id.is_some() || !is_status(event, DEDUCTED),
         EventKind::SessionUpdated => is_status(event, ShownStatus::Expired.as_str()),
         EventKind::TopUpUpdated | EventKind::AccountUpdated | EventKind::MemberUpdated | EventKind::CapReached => true,
+        EventKind::ApiKeyUpdated => true,
         EventKind::AlertRaised | EventKind::AlertsUpdated | EventKind::TroubleshootingChanged => false,
     }
 }

@@ -34,6 +34,8 @@ impl Topics {
     pub(in crate::graphql) const ALERT_CHANGES: Self = Self(1 << 7);
     /// What is wrong.
     pub(in crate::graphql) const TROUBLESHOOTING: Self = Self(1 << 8);
+    /// The team's API keys.
+    pub(in crate::graphql) const API_KEYS: Self = Self(1 << 9);
 
     /// These and others.
     pub(in crate::graphql) const fn and(self, others: Self) -> Self {
@@ -52,6 +54,7 @@ impl Topics {
             EventKind::TopUpUpdated => Self::TOP_UPS,
             EventKind::AccountUpdated | EventKind::CapReached => Self::ACCOUNT,
             EventKind::MemberUpdated => Self::MEMBERS,
+            EventKind::ApiKeyUpdated => Self::API_KEYS,
             EventKind::AlertRaised => Self::ALERTS,
             EventKind::AlertsUpdated => Self::ALERT_CHANGES,
             EventKind::TroubleshootingChanged => Self::TROUBLESHOOTING,

@@ -495,7 +495,8 @@ impl Account {
         nullable(async { findings(ctx, self.row.id).await.map(Some) }).await
     }
 
-    /// The account's API keys, newest first. [auth: `MANAGE_API_KEYS`]
+    /// The account's API keys, newest first. The team sees its own; the platform also those that it made for itself in this account.
+    /// [auth: `MANAGE_API_KEYS`]
     async fn api_keys(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApiKey>, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, ID, Lookahead, Object, Subscription};
 use futures_util::future::try_join_all;
 
-use super::Account;
+use super::{Account, ApiKey};
 use crate::domain::event::{Event, EventKind};
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, nullable};
@@ -33,17 +33,20 @@ pub(crate) enum LiveTopic {
     Sessions,
     /// Changes of what is wrong; `account.troubleshooting` says what is. [auth: `READ_CREDIT_LOG`]
     Troubleshooting,
+    /// The team's API keys: created, revoked. [auth: `MANAGE_API_KEYS`]
+    ApiKeys,
     /// Alerts of the viewer's inbox: raised, read, archived, resolved. For an API key, all of the account's.
     Alerts,
 }
 
 impl LiveTopic {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::CreditEntries,
         Self::Balance,
         Self::TopUps,
         Self::Sessions,
         Self::Troubleshooting,
+        Self::ApiKeys,
         Self::Alerts,
     ];
 
@@ -54,6 +57,7 @@ impl LiveTopic {
             Self::TopUps => Topics::TOP_UPS,
             Self::Sessions => Topics::SESSIONS,
             Self::Troubleshooting => Topics::TROUBLESHOOTING,
+            Self::ApiKeys => Topics::API_KEYS,
             Self::Alerts => ALERTS,
         }
     }
@@ -64,6 +68,7 @@ impl LiveTopic {
             Self::CreditEntries | Self::Sessions => own_part(scope, account_id).map(drop),
             Self::Balance => Ok(scope.actor().require(account_id, Permission::ReadOwnUsage)?),
             Self::TopUps | Self::Troubleshooting => Ok(scope.actor().require(account_id, Permission::ReadCreditLog)?),
+            Self::ApiKeys => Ok(scope.actor().require(account_id, Permission::ManageApiKeys)?),
             Self::Alerts => inbox_of(scope, account_id, None).map(drop),
         }
     }
@@ -146,6 +151,14 @@ live_event! {
             let ids = self.0.ids(Topics::TOP_UPS, |event| event.top_up_id);
             let top_ups = try_join_all(ids.into_iter().map(|id| loaders.top_up(account_id, id))).await?;
             Ok(top_ups.into_iter().flatten().map(TopUp::new).collect())
+        }
+
+        /// API keys of the team that were created or revoked, as they are now, each once. For those who may manage keys.
+        async fn api_keys(&self, ctx: &Context<'_>) -> Result<Vec<ApiKey>, ApiError> {
+            let loaders = &scope(ctx)?.loaders;
+            let ids = self.0.ids(Topics::API_KEYS, |event| event.api_key_id);
+            let api_keys = try_join_all(ids.into_iter().map(|id| loaders.api_key(id))).await?;
+            Ok(api_keys.into_iter().flatten().map(ApiKey::new).collect())
         }
 
         /// Alerts that were raised or have ended, as they are now, each once. What the member has marked is told without a list:

@@ -6,6 +6,7 @@ use super::account::Account;
 use crate::domain::member;
 use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::ledger::Actor;
 use crate::primitives::actor;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
@@ -99,6 +100,13 @@ impl ApiKey {
             Ok(account.map(|account| Account::new(scope, account)))
         })
         .await
+    }
+
+    /// Who made it. Null for keys that are older than this field. What ends its maker ends the key: revoking the key that made it, or
+    /// removing the member.
+    async fn created_by(&self) -> Option<Actor> {
+        let created_by = self.0.created_by?;
+        Some(Actor::new(self.0.account_id, created_by))
     }
 
     /// When it was made.

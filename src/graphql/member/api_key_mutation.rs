@@ -26,7 +26,7 @@ pub(crate) struct CreateApiKeyInput {
     side: Option<Side>,
     /// What it may do; no more than its maker, and no more than its side can have.
     permissions: Vec<Permission>,
-    /// When it ends by itself; never when left out.
+    /// When it ends. Left out: with the key that makes it, if that ends; else never. Never after the key that makes it.
     expires_at: Option<Timestamp>,
 }
 
@@ -110,7 +110,7 @@ pub(crate) struct ApiKeyMutation;
 /// Mutations of API keys.
 #[Object]
 impl ApiKeyMutation {
-    /// Makes an API key. It cannot do more than its maker, nor what its side cannot do. [auth: `MANAGE_API_KEYS`]
+    /// Makes an API key. It cannot do more than its maker, nor what its side cannot do, and it ends with its maker. [auth: `MANAGE_API_KEYS`]
     async fn create_api_key(
         &self,
         ctx: &Context<'_>,
@@ -124,7 +124,8 @@ impl ApiKeyMutation {
         .await
     }
 
-    /// Revokes an API key at once. Doing it again changes nothing. [auth: `MANAGE_API_KEYS`]
+    /// Revokes an API key at once, and all keys that it has made. Doing it again changes nothing. The team cannot revoke keys of the
+    /// platform, which it does not see. [auth: `MANAGE_API_KEYS`]
     async fn revoke_api_key(
         &self,
         ctx: &Context<'_>,

@@ -47,6 +47,8 @@ pub(crate) enum AlertNextStep {
     ReviewAutoTopUp,
     /// Give an address that mail arrives at.
     UpdateContact,
+    /// Look at the team's API keys, and revoke what is not needed.
+    ReviewApiKeys,
     /// Look at the credit log.
     ViewCreditLog,
     /// Nothing.

@@ -49,6 +49,8 @@ pub(crate) enum AlertKind {
     AccountUnfrozen,
     /// Mail to a member comes back. To that member and to admins, in the app.
     ContactBouncing,
+    /// An API key of the team was created or revoked. To owners.
+    ApiKeyChanged,
     /// Somebody wanted to see whether alerts arrive.
     Test,
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use entity::{api_key, api_key_use};
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
     Statement,
@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::fault::Fault;
-use crate::primitives::actor::{Permissions, Side};
+use crate::primitives::actor::{Cause, Permissions, Side};
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, ApiKeyId};
+use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
 
 use super::super::model::ApiKey;
 use super::{KEYS, rows_by_id};
@@ -127,6 +127,14 @@ pub(in super::super) async fn insert_api_key(
     api_key: &ApiKey,
     secret_hash: &[u8; 32],
 ) -> Result<(), Fault> {
+    let (maker_kind, maker_key_id, maker_member_id) = match api_key.created_by.map(Cause::columns) {
+        Some((kind, key, member)) => (
+            Some(kind.to_owned()),
+            key.map(ApiKeyId::uuid),
+            member.map(MemberId::uuid),
+        ),
+        None => (None, None, None),
+    };
     let row = api_key::Model {
         id: api_key.id.uuid(),
         account_id: api_key.account_id.number(),
@@ -138,26 +146,14 @@ pub(in super::super) async fn insert_api_key(
         created_at: api_key.created_at.millis(),
         expires_at: api_key.expires_at.map(Timestamp::millis),
         revoked_at: api_key.revoked_at.map(Timestamp::millis),
+        maker_kind,
+        maker_key_id,
+        maker_member_id,
+        keys_made: 0,
+        is_announced: false,
     };
     api_key::Entity::insert(row.into_active_model())
         .exec_without_returning(tx)
-        .await?;
-    Ok(())
-}
-
-/// Revokes the key, unless it was revoked before: the first time stands.
-pub(in super::super) async fn revoke_api_key(
-    tx: &impl ConnectionTrait,
-    account_id: AccountId,
-    api_key_id: ApiKeyId,
-    now: Timestamp,
-) -> Result<(), Fault> {
-    api_key::Entity::update_many()
-        .col_expr(api_key::Column::RevokedAt, Expr::value(now.millis()))
-        .filter(api_key::Column::Id.eq(api_key_id.uuid()))
-        .filter(api_key::Column::AccountId.eq(account_id.number()))
-        .filter(api_key::Column::RevokedAt.is_null())
-        .exec(tx)
         .await?;
     Ok(())
 }
@@ -217,6 +213,17 @@ async fn with_uses(connection: &impl ConnectionTrait, rows: Vec<api_key::Model>)
 fn from_row(row: api_key::Model, last_used_at: Option<i64>) -> Result<ApiKey, Fault> {
     let unknown = || Fault::Internal(format!("an API key has the side {}, which is none", row.side));
     let side = Side::from_text(&row.side).ok_or_else(unknown)?;
+    let created_by = match &row.maker_kind {
+        Some(kind) => {
+            let (key, member) = (
+                row.maker_key_id.map(ApiKeyId::from_uuid),
+                row.maker_member_id.map(MemberId::from_uuid),
+            );
+            let unknown = || Fault::Internal(format!("an API key was made by {kind}, which its other columns deny"));
+            Some(Cause::from_columns(kind, key, member).ok_or_else(unknown)?)
+        }
+        None => None,
+    };
     Ok(ApiKey {
         id: ApiKeyId::from_uuid(row.id),
         account_id: AccountId::from_number(row.account_id),
@@ -224,6 +231,7 @@ fn from_row(row: api_key::Model, last_used_at: Option<i64>) -> Result<ApiKey, Fa
         prefix: row.prefix,
         name: row.name,
         permissions: Permissions::from_bits(row.permissions).within(side),
+        created_by,
         created_at: Timestamp::from_millis(row.created_at),
         last_used_at: last_used_at.map(Timestamp::from_millis),
         expires_at: row.expires_at.map(Timestamp::from_millis),

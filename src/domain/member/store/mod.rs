@@ -1,6 +1,7 @@
 //! Rows of accounts, members, contacts and API keys.
 
 mod accounts;
+mod api_key_life;
 mod api_keys;
 mod members;
 mod verifications;
@@ -9,9 +10,11 @@ pub(super) use accounts::{
     account, account_id, account_ids, accounts, accounts_after, claim_external_id, insert_account, installation,
     make_installation, release_external_id, take_account_numbers, update_account,
 };
+pub(super) use api_key_life::{
+    Ending, accounts_with_news, reduce_api_keys, revoke_api_keys, take_unannounced, touch_maker,
+};
 pub(super) use api_keys::{
-    active_api_keys, api_key, api_keys, api_keys_by_id, api_keys_by_prefix, insert_api_key, revoke_api_key,
-    save_api_key_uses,
+    active_api_keys, api_key, api_keys, api_keys_by_id, api_keys_by_prefix, insert_api_key, save_api_key_uses,
 };
 pub(super) use members::{
     contacts, count_owners, first_member, insert_member, member, member_by_external_id, members, members_after,

@@ -7,7 +7,7 @@ use crate::primitives::ids::AccountId;
 use super::super::{
     CreateApiKeyError, NewApiKey, NewSecret, Rejection, RevokeApiKeyError, SignInError, SignInSettings,
 };
-use super::{Room, actor, key, key_of};
+use super::{Room, actor, key};
 
 const FORBIDDEN: AccessError = AccessError::Forbidden(Permission::ManageApiKeys);
 
@@ -24,7 +24,8 @@ fn wanted(account_id: AccountId, permissions: &[Permission]) -> NewApiKey {
 async fn made(room: &Room, account_id: AccountId, expires_at: Option<Timestamp>) -> NewSecret {
     let new = NewApiKey {
         expires_at,
-        ..wanted(account_id, &[Permission::ReadCreditLog, Permission::BookSessions])
+        side: Some(Side::Team),
+        ..wanted(account_id, &[Permission::ReadCreditLog, Permission::BuyCredits])
     };
     room.api_keys.create(&Actor::System, new).await.expect("creates")
 }
@@ -47,7 +48,7 @@ async fn a_key_signs_in_as_what_it_was_made_for() {
         .expect("signs in");
     assert_eq!(signed_in.actor, made.api_key.actor());
     assert_eq!(signed_in.expires_at, None);
-    assert!(signed_in.actor.permissions().has(Permission::BookSessions));
+    assert!(signed_in.actor.permissions().has(Permission::BuyCredits));
     assert!(!signed_in.actor.permissions().has(Permission::ManageCredits));
 }
 
@@ -144,8 +145,9 @@ async fn who_may_make_and_revoke_keys() {
         (key(team.id, &[Permission::ReadCreditLog]), Some(FORBIDDEN)),
         (actor(&admin), None),
         (actor(&owner), None),
-        (key(team.id, &with_keys), None),
-        (key(AccountId::PLATFORM, &with_keys), None),
+        (room.key(team.id, Side::Team, &with_keys).await, None),
+        (room.key(team.id, Side::Platform, &with_keys).await, None),
+        (room.key(AccountId::PLATFORM, Side::Platform, &with_keys).await, None),
     ];
     let standing = made(&room, team.id, None).await.api_key.id;
     for (caller, refusal) in cases {
@@ -183,8 +185,10 @@ async fn a_key_never_may_more_than_its_maker() {
     let room = Room::open().await;
     let (team, owner) = room.team("one").await;
     let admin = room.member(team.id, "admin", MemberRole::Admin).await;
-    let narrow = key(team.id, &[Permission::ManageApiKeys, Permission::BookSessions]);
-    let of_team = key_of(team.id, Side::Team, &Permission::ALL);
+    let permissions = [Permission::ManageApiKeys, Permission::BookSessions];
+    let narrow = room.key(team.id, Side::Platform, &permissions).await;
+    let permissions = [Permission::ManageApiKeys, Permission::ManageMembers];
+    let of_team = room.key(team.id, Side::Team, &permissions).await;
     let beyond_side = |permission| Some(CreateApiKeyError::BeyondSide(permission));
     let beyond_own = |permission| Some(CreateApiKeyError::BeyondOwn(permission));
     let cases = [
@@ -250,4 +254,31 @@ async fn last_use_is_written_by_the_flush() {
     assert_eq!(found[&other.api_key.id].last_used_at, None);
     let listed = room.api_keys.list(&Actor::System, team.id).await.expect("lists");
     assert_eq!(listed.len(), 2);
+}
+
+#[tokio::test]
+async fn a_key_is_not_made_by_a_maker_that_has_ended_meanwhile() {
+    let room = Room::open().await;
+    let (team, owner) = room.team("one").await;
+    let permissions = [Permission::ManageApiKeys, Permission::ReadCreditLog];
+    let maker = room.key(team.id, Side::Team, &permissions).await;
+    let Actor::ApiKey { api_key_id, .. } = maker else {
+        panic!("a key");
+    };
+    let admin = room.member(team.id, "admin", MemberRole::Admin).await;
+    // Both have signed in before.
+    let makers = [maker, actor(&admin)];
+    let revoked = room.api_keys.revoke(&actor(&owner), team.id, api_key_id).await;
+    revoked.expect("revoked");
+    room.members
+        .remove(&actor(&owner), team.id, admin.id)
+        .await
+        .expect("removed");
+    let before = room.api_keys.list(&Actor::System, team.id).await.expect("lists");
+    for maker in makers {
+        let new = wanted(team.id, &[Permission::ReadCreditLog]);
+        let refused = room.api_keys.create(&maker, new).await;
+        assert_eq!(refused.err(), Some(CreateApiKeyError::Access(FORBIDDEN)), "{maker:?}");
+    }
+    assert_eq!(room.api_keys.list(&Actor::System, team.id).await, Ok(before));
 }

@@ -24,7 +24,8 @@ use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
 use crate::primitives::money::CreditPrice;
 
 use super::{
-    Account, Accounts, ApiKeys, Member, Members, NewAccount, NewMember, SignIn, SignInSettings, open_installation,
+    Account, Accounts, ApiKeys, Member, Members, NewAccount, NewApiKey, NewMember, SignIn, SignInSettings,
+    open_installation,
 };
 
 /// All use cases on an empty database.
@@ -62,12 +63,25 @@ impl Room {
         Self {
             accounts: Accounts::new(clock.clone(), database.clone(), ledger.clone()),
             members: Members::new(database.clone(), ledger.clone()),
-            api_keys: ApiKeys::new(clock.clone(), database.clone()),
+            api_keys: ApiKeys::new(clock.clone(), database.clone(), ledger.clone()),
             clock,
             database,
             ledger,
             _directory: directory,
         }
+    }
+
+    /// Signs in as a key that exists.
+    pub(crate) async fn key(&self, account_id: AccountId, side: Side, permissions: &[Permission]) -> Actor {
+        let new = NewApiKey {
+            account_id,
+            side: Some(side),
+            name: "Key".to_owned(),
+            permissions: permissions.iter().copied().collect(),
+            expires_at: None,
+        };
+        let made = self.api_keys.create(&Actor::System, new).await.expect("a key");
+        made.api_key.actor()
     }
 
     pub(crate) fn sign_in(&self, settings: SignInSettings) -> SignIn {
@@ -141,14 +155,10 @@ pub(crate) fn actor(member: &Member) -> Actor {
 
 /// A key of the platform, for one account or for all.
 fn key(account_id: AccountId, permissions: &[Permission]) -> Actor {
-    key_of(account_id, Side::Platform, permissions)
-}
-
-fn key_of(account_id: AccountId, side: Side, permissions: &[Permission]) -> Actor {
     Actor::ApiKey {
         account_id,
         api_key_id: ApiKeyId::from_uuid(Uuid::new_v4()),
-        side,
+        side: Side::Platform,
         permissions: permissions.iter().copied().collect::<Permissions>(),
     }
 }

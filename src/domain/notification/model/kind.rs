@@ -37,6 +37,8 @@ crate::text_enum! {
         AccountUnfrozen = "ACCOUNT_UNFROZEN",
         /// Mail to a member comes back.
         ContactBouncing = "CONTACT_BOUNCING",
+        /// An API key of the team was created or revoked.
+        ApiKeyChanged = "API_KEY_CHANGED",
         /// Somebody wanted to see whether alerts arrive.
         Test = "TEST",
     }
@@ -81,6 +83,8 @@ crate::text_enum! {
         ReviewAutoTopUp = "REVIEW_AUTO_TOP_UP",
         /// Give an address that mail arrives at.
         UpdateContact = "UPDATE_CONTACT",
+        /// Look at the team's API keys.
+        ReviewApiKeys = "REVIEW_API_KEYS",
         /// Look at the credit log.
         ViewCreditLog = "VIEW_CREDIT_LOG",
         /// Nothing.
@@ -91,6 +95,8 @@ crate::text_enum! {
 /// Whom an alert is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
+    /// Owners.
+    Owners,
     /// Owners and admins.
     Admins,
     /// All members of the team.
@@ -148,6 +154,11 @@ impl AlertKind {
                 let rule = Rule::for_admins(Critical, false, NextStep::UpdateContact);
                 rule.shown_to(Audience::SubjectAndAdmins)
             }
+            Self::ApiKeyChanged => Rule {
+                in_app: Audience::Owners,
+                email: Audience::Owners,
+                ..Rule::for_admins(Warning, true, NextStep::ReviewApiKeys)
+            },
             Self::Test => Rule::for_subject(NextStep::None),
         }
     }
@@ -172,6 +183,7 @@ impl AlertKind {
             Self::AccountFrozen => "Account frozen",
             Self::AccountUnfrozen => "Account active again",
             Self::ContactBouncing => "Mail comes back",
+            Self::ApiKeyChanged => "API key created or revoked",
             Self::Test => "Test",
         }
     }

@@ -117,6 +117,7 @@ fn resolve_mail(case: &Case, is_urgent: bool, is_test: bool) -> Verdict {
 fn is_addressed(audience: Audience, case: &Case) -> bool {
     let is_admin = matches!(case.role, MemberRole::Owner | MemberRole::Admin);
     match audience {
+        Audience::Owners => case.role == MemberRole::Owner,
         Audience::Admins => is_admin,
         Audience::Everybody => true,
         Audience::Subject => case.is_subject,

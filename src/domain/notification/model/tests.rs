@@ -168,6 +168,14 @@ const TABLE: &[(&str, &str, bool, Audience, Audience, bool)] = &[
         Audience::Admins,
         false,
     ),
+    (
+        "API_KEY_CHANGED",
+        "WARNING",
+        false,
+        Audience::Owners,
+        Audience::Owners,
+        true,
+    ),
     ("TEST", "INFO", false, Audience::Subject, Audience::Subject, false),
 ];
 
@@ -197,6 +205,7 @@ fn expected(case: &Case) -> Verdict {
     let is_admin = case.role != MemberRole::Member;
     let addressed = match audience {
         Audience::Everybody => true,
+        Audience::Owners => case.role == MemberRole::Owner,
         Audience::Admins => is_admin,
         Audience::Subject => case.is_subject,
         Audience::SubjectAndAdmins => is_admin || case.is_subject,

@@ -1,0 +1,242 @@
+//! How API keys are made, and how they end: a key never has more than its maker, and never outlives it.
+//!
+//! A key remembers who made it. What ends its maker ends it: revoking a key revokes all that it has made, and those that these have
+//! made; removing a member revokes all that the member has made. A member who has less to lend after a change of role takes that from
+//! the keys that they have made. All of it is written at once, so that whoever reads a key's row knows what it may do.
+
+use std::sync::Arc;
+
+use crate::domain::database::Transaction;
+use crate::domain::fault::Fault;
+use crate::domain::ledger::LockedAccount;
+use crate::primitives::actor::{AccessError, Actor, Permission, Permissions, Side};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, ApiKeyId, IdMint, IdSeed};
+
+use super::api_keys::{ApiKeys, NewSecret, require_keys};
+use super::error::{CreateApiKeyError, InvalidInput, RevokeApiKeyError};
+use super::input::checked_label;
+use super::model::{ApiKey, MAX_ACTIVE_API_KEYS, Member, NewApiKey, beyond_own};
+use super::store::{self, Ending};
+use super::token::KeyText;
+
+const CREATED: &str = "CREATED";
+const REVOKED: &str = "REVOKED";
+/// Accounts whose streams are told at once.
+const ACCOUNTS_AT_ONCE: u32 = 100;
+
+/// A key that is being made, and its maker.
+struct Making {
+    maker: Actor,
+    api_key: ApiKey,
+    hash: [u8; 32],
+}
+
+impl ApiKeys {
+    /// Makes a key, which may do no more than its maker, and no more than its side can do.
+    pub async fn create(&self, actor: &Actor, new: NewApiKey) -> Result<NewSecret, CreateApiKeyError> {
+        require_keys(actor, new.account_id)?;
+        let now = self.clock.now();
+        let name = checked_label("name", &new.name)?;
+        if new.permissions.iter().next().is_none() {
+            return Err(invalid("permissions", "must name at least one permission".to_owned()).into());
+        }
+        let side = checked_side(actor, &new)?;
+        if new.expires_at.is_some_and(|expires_at| expires_at <= now) {
+            return Err(invalid("expiresAt", "must be in the future".to_owned()).into());
+        }
+        let (account_id, text) = (new.account_id, KeyText::generate()?);
+        let api_key = ApiKey {
+            id: ApiKeyId::from_uuid(IdMint::new(IdSeed::random(), now).next_uuid()),
+            account_id,
+            side,
+            prefix: text.prefix().to_owned(),
+            name,
+            permissions: new.permissions,
+            created_by: Some(actor.cause(None)),
+            created_at: now,
+            last_used_at: None,
+            expires_at: new.expires_at,
+            revoked_at: None,
+        };
+        let making = Arc::new(Making {
+            maker: actor.clone(),
+            api_key,
+            hash: text.hash(),
+        });
+        let api_key = if account_id == AccountId::PLATFORM {
+            let made = self.database.transaction(move |tx| {
+                let making = Arc::clone(&making);
+                Box::pin(async move { making.write(tx, now).await })
+            });
+            made.await?
+        } else {
+            let made = self.ledger.change(account_id, move |tx, locked| {
+                let making = Arc::clone(&making);
+                Box::pin(async move {
+                    let api_key = making.write(tx, now).await?;
+                    if api_key.side == Side::Team {
+                        locked.append_api_key_event(tx, api_key.id, CREATED).await?;
+                    }
+                    Ok::<_, CreateApiKeyError>(api_key)
+                })
+            });
+            made.await?
+        };
+        Ok(NewSecret {
+            api_key,
+            secret: text.into_text(),
+        })
+    }
+
+    /// Ends a key at once, and all keys that it has made. Revoking it again changes nothing.
+    pub async fn revoke(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        api_key_id: ApiKeyId,
+    ) -> Result<ApiKey, RevokeApiKeyError> {
+        require_keys(actor, account_id)?;
+        let (now, side) = (self.clock.now(), actor.side());
+        let revoked = self.database.transaction(move |tx| {
+            Box::pin(async move {
+                let found = store::api_key(tx, account_id, api_key_id).await?;
+                if !found.is_some_and(|api_key| api_key.is_shown_to(side)) {
+                    return Err(RevokeApiKeyError::NotFound);
+                }
+                store::revoke_api_keys(tx, Ending::Key(account_id, api_key_id), now).await?;
+                let revoked = store::api_key(tx, account_id, api_key_id).await?;
+                revoked.ok_or(RevokeApiKeyError::NotFound)
+            })
+        });
+        let revoked = revoked.await?;
+        // It is revoked whether that is told now or a little later.
+        if let Err(error) = self.announce_revocations().await {
+            tracing::warn!(%error, "revoked API keys are announced later");
+        }
+        Ok(revoked)
+    }
+
+    /// Tells the streams of accounts which keys of their teams were revoked, where that is not told yet. A key of the platform may
+    /// have made keys in many accounts, which are told one after the other.
+    pub async fn announce_revocations(&self) -> Result<(), Fault> {
+        for account_id in store::accounts_with_news(self.database.read(), ACCOUNTS_AT_ONCE).await? {
+            let told = self.ledger.change(account_id, |tx, locked| {
+                Box::pin(async move { Ok::<_, RevokeApiKeyError>(announce(tx, locked).await?) })
+            });
+            match told.await {
+                Ok(()) => {}
+                Err(RevokeApiKeyError::Fault(fault)) => return Err(fault),
+                Err(error) => return Err(Fault::Internal(format!("a revoked key cannot be announced: {error}"))),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Making {
+    /// Writes the key, if its maker still may make it. In the transaction that this is part of, the maker cannot end unnoticed.
+    async fn write(&self, tx: &Transaction, now: Timestamp) -> Result<ApiKey, CreateApiKeyError> {
+        let mut api_key = self.api_key.clone();
+        let account_id = api_key.account_id;
+        if let Some(made) = store::api_key(tx, account_id, api_key.id).await? {
+            // The transaction before this one has come through after all.
+            return Ok(made);
+        }
+        let maker = maker_as_of(tx, &self.maker, now).await?;
+        let (maker, ends_at) = maker.ok_or(AccessError::Forbidden(Permission::ManageApiKeys))?;
+        require_keys(&maker, account_id)?;
+        if let Some(permission) = beyond_own(&maker, api_key.permissions) {
+            return Err(CreateApiKeyError::BeyondOwn(permission));
+        }
+        if let Some(ends_at) = ends_at {
+            if api_key.expires_at.is_some_and(|expires_at| expires_at > ends_at) {
+                let message = format!("must not be after {ends_at}, when the key that makes it ends");
+                return Err(invalid("expiresAt", message).into());
+            }
+            api_key.expires_at = api_key.expires_at.or(Some(ends_at));
+        }
+        let others = store::api_keys(tx, account_id, now).await?;
+        let is_counted = |other: &&ApiKey| other.is_active(now) && other.side == api_key.side;
+        if others.iter().filter(is_counted).count() >= MAX_ACTIVE_API_KEYS {
+            let message = format!("there are {MAX_ACTIVE_API_KEYS} active keys already; revoke one first");
+            return Err(invalid("accountId", message).into());
+        }
+        store::insert_api_key(tx, &api_key, &self.hash).await?;
+        Ok(api_key)
+    }
+}
+
+/// The maker as the transaction sees it, and when it ends; none when it no longer signs in.
+async fn maker_as_of(
+    tx: &Transaction,
+    maker: &Actor,
+    now: Timestamp,
+) -> Result<Option<(Actor, Option<Timestamp>)>, Fault> {
+    match maker {
+        Actor::Member {
+            account_id, member_id, ..
+        } => {
+            let member = store::member(tx, *account_id, *member_id).await?;
+            let present = member.filter(|member| member.removed_at.is_none());
+            Ok(present.map(|member| (member.actor(), None)))
+        }
+        Actor::ApiKey {
+            account_id, api_key_id, ..
+        } => {
+            if !store::touch_maker(tx, *api_key_id).await? {
+                return Ok(None);
+            }
+            let api_key = store::api_key(tx, *account_id, *api_key_id).await?;
+            let active = api_key.filter(|api_key| api_key.is_active(now));
+            Ok(active.map(|api_key| (api_key.actor(), api_key.expires_at)))
+        }
+        Actor::System => Ok(Some((Actor::System, None))),
+    }
+}
+
+/// Brings the keys that a member has made into line with a change of that member, under the account's lock.
+pub(super) async fn follow_maker(tx: &Transaction, locked: &mut LockedAccount, member: &Member) -> Result<(), Fault> {
+    let (account_id, now) = (member.account_id, locked.now);
+    if member.removed_at.is_some() {
+        store::revoke_api_keys(tx, Ending::MadeBy(account_id, member.id), now).await?;
+    } else {
+        store::reduce_api_keys(tx, account_id, member.id, member.role.permissions()).await?;
+        store::revoke_api_keys(tx, Ending::Powerless(account_id, member.id), now).await?;
+    }
+    announce(tx, locked).await
+}
+
+async fn announce(tx: &Transaction, locked: &mut LockedAccount) -> Result<(), Fault> {
+    for api_key_id in store::take_unannounced(tx, locked.header.account_id).await? {
+        locked.append_api_key_event(tx, api_key_id, REVOKED).await?;
+    }
+    Ok(())
+}
+
+/// The side of the new key, if it can hold what is asked for and its maker can lend it.
+fn checked_side(actor: &Actor, new: &NewApiKey) -> Result<Side, CreateApiKeyError> {
+    let side = new.side.unwrap_or(actor.side());
+    if side == Side::Platform && actor.side() == Side::Team {
+        return Err(CreateApiKeyError::SideOfPlatform);
+    }
+    if side == Side::Team && new.account_id == AccountId::PLATFORM {
+        return Err(invalid(
+            "accountId",
+            "a key of side TEAM belongs to one account: name it".to_owned(),
+        )
+        .into());
+    }
+    let can_hold = Permissions::of(side);
+    if let Some(permission) = new.permissions.iter().find(|permission| !can_hold.has(*permission)) {
+        return Err(CreateApiKeyError::BeyondSide(permission));
+    }
+    match beyond_own(actor, new.permissions) {
+        Some(permission) => Err(CreateApiKeyError::BeyondOwn(permission)),
+        None => Ok(side),
+    }
+}
+
+fn invalid(field: &'static str, message: String) -> InvalidInput {
+    InvalidInput { field, message }
+}

@@ -1,0 +1,108 @@
+//! How API keys end, and lose permissions, with their maker.
+
+use sea_orm::{ConnectionTrait, Statement, Value};
+use uuid::Uuid;
+
+use crate::domain::database::Transaction;
+use crate::domain::fault::Fault;
+use crate::primitives::actor::Permissions;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
+
+/// Which keys end.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) enum Ending {
+    /// This one.
+    Key(AccountId, ApiKeyId),
+    /// All that a member has made.
+    MadeBy(AccountId, MemberId),
+    /// All of the member's that may do nothing any more.
+    Powerless(AccountId, MemberId),
+}
+
+/// Writes down that a key makes another one. `false` when it was revoked. Whoever revokes it waits for this transaction, and then
+/// finds the new key.
+pub(in super::super) async fn touch_maker(tx: &Transaction, maker: ApiKeyId) -> Result<bool, Fault> {
+    let sql = "UPDATE api_key SET keys_made = keys_made + 1 WHERE id = $1 AND revoked_at IS NULL";
+    Ok(execute(tx, sql, [maker.uuid().into()]).await? == 1)
+}
+
+/// Revokes keys and all that they have made, and those that these have made. What was revoked before keeps its time.
+pub(in super::super) async fn revoke_api_keys(tx: &Transaction, ending: Ending, now: Timestamp) -> Result<(), Fault> {
+    let (condition, account_id, id) = match ending {
+        Ending::Key(account_id, id) => ("id = $3", account_id, id.uuid()),
+        Ending::MadeBy(account_id, id) => ("maker_member_id = $3", account_id, id.uuid()),
+        Ending::Powerless(account_id, id) => ("maker_member_id = $3 AND permissions = 0", account_id, id.uuid()),
+    };
+    let sql =
+        format!("UPDATE api_key SET revoked_at = $1 WHERE account_id = $2 AND {condition} AND revoked_at IS NULL");
+    execute(tx, &sql, [now.millis().into(), account_id.number().into(), id.into()]).await?;
+    // A key that is made meanwhile has touched its maker, whose row waits for it: the next round finds it.
+    let sql = "UPDATE api_key SET revoked_at = $1 WHERE revoked_at IS NULL AND maker_key_id IS NOT NULL
+        AND EXISTS (SELECT 1 FROM api_key AS m WHERE m.id = api_key.maker_key_id AND m.revoked_at IS NOT NULL)";
+    while execute(tx, sql, [now.millis().into()]).await? > 0 {}
+    Ok(())
+}
+
+/// Takes from keys that a member has made all that is not in `kept`, and from what these have made all that they have lost.
+pub(in super::super) async fn reduce_api_keys(
+    tx: &Transaction,
+    account_id: AccountId,
+    maker: MemberId,
+    kept: Permissions,
+) -> Result<(), Fault> {
+    let sql = "UPDATE api_key SET permissions = permissions & $1 WHERE account_id = $2 AND maker_member_id = $3
+        AND revoked_at IS NULL AND permissions & $1 <> permissions";
+    let values = [kept.bits().into(), account_id.number().into(), maker.uuid().into()];
+    if execute(tx, sql, values).await? == 0 {
+        return Ok(());
+    }
+    let sql = "UPDATE api_key SET permissions = permissions
+            & (SELECT m.permissions FROM api_key AS m WHERE m.id = api_key.maker_key_id)
+        WHERE account_id = $1 AND maker_key_id IS NOT NULL AND revoked_at IS NULL
+        AND EXISTS (SELECT 1 FROM api_key AS m WHERE m.id = api_key.maker_key_id AND m.account_id = api_key.account_id
+            AND m.permissions & api_key.permissions <> api_key.permissions)";
+    while execute(tx, sql, [account_id.number().into()]).await? > 0 {}
+    Ok(())
+}
+
+/// The keys of an account's team that were revoked without an event so far. From now on they count as announced.
+pub(in super::super) async fn take_unannounced(
+    tx: &Transaction,
+    account_id: AccountId,
+) -> Result<Vec<ApiKeyId>, Fault> {
+    let sql =
+        "UPDATE api_key SET is_announced = TRUE WHERE account_id = $1 AND side = 'TEAM' AND revoked_at IS NOT NULL
+        AND NOT is_announced RETURNING id";
+    let rows = tx
+        .query_all_raw(statement(tx, sql, [account_id.number().into()]))
+        .await?;
+    let ids = rows.iter().map(|row| Ok(row.try_get::<Uuid>("", "id")?));
+    let mut ids: Vec<Uuid> = ids.collect::<Result<_, Fault>>()?;
+    ids.sort_unstable();
+    Ok(ids.into_iter().map(ApiKeyId::from_uuid).collect())
+}
+
+/// Up to `limit` accounts in which a key was revoked without an event so far.
+pub(in super::super) async fn accounts_with_news(
+    connection: &impl ConnectionTrait,
+    limit: u32,
+) -> Result<Vec<AccountId>, Fault> {
+    let sql =
+        "SELECT DISTINCT account_id FROM api_key WHERE side = 'TEAM' AND revoked_at IS NOT NULL AND NOT is_announced
+        ORDER BY account_id LIMIT $1";
+    let rows = connection.query_all_raw(statement(connection, sql, [i64::from(limit).into()]));
+    let accounts = rows.await?;
+    let accounts = accounts
+        .iter()
+        .map(|row| Ok(AccountId::from_number(row.try_get("", "account_id")?)));
+    accounts.collect()
+}
+
+async fn execute(tx: &Transaction, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<u64, Fault> {
+    Ok(tx.execute_raw(statement(tx, sql, values)).await?.rows_affected())
+}
+
+fn statement(connection: &impl ConnectionTrait, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+    Statement::from_sql_and_values(connection.get_database_backend(), sql, values)
+}
