@@ -32,5 +32,6 @@ mod stories;
 mod tidy;
 mod top_ups;
 mod troubleshooting;
+mod two_sides;
 mod verify;
 mod ws;

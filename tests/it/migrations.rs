@@ -289,16 +289,10 @@ async fn old_api_keys_get_a_side_and_lose_what_it_cannot_have() {
     ];
     for scratch in each_database().await {
         let database = &scratch.database;
-        let is_sqlite = database.backend() == DbBackend::Sqlite;
         migrate(database).await.expect("up");
         roll_back_to_before(database, "m20261129_090000_add_side_to_api_key").await;
         for (at, (account_id, permissions, ..)) in keys.iter().enumerate() {
-            let uuid = uuid::Uuid::from_u128(at as u128 + 1);
-            let (id, hash) = if is_sqlite {
-                (format!("x'{}'", uuid.simple()), "x'00ff'")
-            } else {
-                (format!("'{uuid}'"), "'\\x00ff'")
-            };
+            let (id, hash) = (uuid_of(database, at + 1), bytes_of(database));
             let bits = old_bits(permissions);
             let sql = format!(
                 "INSERT INTO api_key (id, account_id, prefix, secret_hash, name, permissions, created_at) \
@@ -328,6 +322,137 @@ async fn old_api_keys_get_a_side_and_lose_what_it_cannot_have() {
         let back = texts(database, &["permissions"], sql).await.concat();
         let expected = keys.map(|(.., back)| old_bits(back).to_string());
         assert_eq!(back, expected, "never more than before");
+        scratch.drop_it().await;
+    }
+}
+
+/// A UUID as the database's SQL has it.
+fn uuid_of(database: &Database, number: usize) -> String {
+    let uuid = uuid::Uuid::from_u128(number as u128);
+    match database.backend() {
+        DbBackend::Sqlite => format!("x'{}'", uuid.simple()),
+        _ => format!("'{uuid}'"),
+    }
+}
+
+/// Some bytes as the database's SQL has them.
+fn bytes_of(database: &Database) -> &'static str {
+    match database.backend() {
+        DbBackend::Sqlite => "x'00ff'",
+        _ => "'\\x00ff'",
+    }
+}
+
+/// An account's rows of old, from which it follows whose an idempotency key was.
+async fn old_rows(database: &Database) {
+    let (id, bytes) = (|number| uuid_of(database, number), bytes_of(database));
+    for (at, (entry, actor)) in [(21, "MEMBER"), (22, "API_KEY")].into_iter().enumerate() {
+        let sql = format!(
+            "INSERT INTO credit_entry (account_id, sequence, id, occurred_at, kind, contra, amount, balance_after, description, \
+             actor_kind, taken_back, search_text, hash_version, hash) VALUES \
+             (7, {}, {}, 1, 'SESSION', 'SESSION_REVENUE', -1, 0, 'Yoga', '{actor}', 0, '', 1, {bytes})",
+            at + 1,
+            id(entry)
+        );
+        execute(database, sql).await;
+    }
+    for (number, account_id) in [(31, 0), (32, 7)] {
+        let sql = format!(
+            "INSERT INTO api_key (id, account_id, side, prefix, secret_hash, name, permissions, created_at) \
+             VALUES ({}, {account_id}, 'PLATFORM', 'p{number}', {bytes}, 'Key', 8, 1)",
+            id(number)
+        );
+        execute(database, sql).await;
+    }
+    for (number, top_up, maker) in [(41, 51, id(31)), (42, 52, id(32)), (43, 53, "NULL".to_owned())] {
+        let sql = format!(
+            "INSERT INTO top_up_attempt (account_id, id, top_up_id, number, outcome, payment_method_id, fingerprint, is_automatic, \
+             price_minor, step, is_escalated, tries, actor_kind, actor_key_id, created_at) VALUES \
+             (7, {}, {}, 1, 'SUCCEEDED', {}, 'f', FALSE, 1, 'DONE', FALSE, 0, 'API_KEY', {maker}, {number})",
+            id(number),
+            id(top_up),
+            id(61)
+        );
+        execute(database, sql).await;
+    }
+    for (number, top_up, actor) in [(71, 51, "MEMBER"), (72, 52, "API_KEY")] {
+        let sql = format!(
+            "INSERT INTO top_up_refund (account_id, id, top_up_id, credits, amount_minor, reason, status, tries, actor_kind, created_at) \
+             VALUES (7, {}, {}, 1, 1, 'Sorry', 'DONE', 0, '{actor}', {number})",
+            id(number),
+            id(top_up)
+        );
+        execute(database, sql).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_idempotency_keys_go_to_the_side_that_may_send_them_again() {
+    // Key, operation, entry, top-up, when it was sent, and whose it is then.
+    let keys = [
+        ("by a member", "completeSession", Some(21), None, 1, "TEAM"),
+        ("by a key", "completeSession", Some(22), None, 1, "PLATFORM"),
+        ("booked", "bookSession", None, None, 1, "PLATFORM"),
+        ("refund by a member", "refundTopUp", None, Some(51), 71, "TEAM"),
+        ("refund by a key", "refundTopUp", None, Some(52), 72, "PLATFORM"),
+        ("bought by the platform", "createTopUp", None, Some(51), 41, "PLATFORM"),
+        (
+            "bought by a key of the account",
+            "createTopUp",
+            None,
+            Some(52),
+            42,
+            "TEAM",
+        ),
+        ("bought by a member", "retryTopUp", None, Some(53), 43, "TEAM"),
+    ];
+    for scratch in each_database().await {
+        let database = &scratch.database;
+        migrate(database).await.expect("up");
+        let migration = "m20261129_091000_split_idempotency_keys_by_side";
+        roll_back_to_before(database, migration).await;
+        old_rows(database).await;
+        let id = |number: Option<usize>| number.map_or("NULL".to_owned(), |number| uuid_of(database, number));
+        let own = ("credit:x", "creditTopUp", None, None, 1, "SYSTEM");
+        for (key, operation, entry, top_up, created_at, expected) in keys.into_iter().chain([own]) {
+            let origin = if expected == "SYSTEM" { "SYSTEM" } else { "CLIENT" };
+            let sql = format!(
+                "INSERT INTO idempotency_key (account_id, origin, key, digest, operation, entry_id, top_up_id, created_at) \
+                 VALUES (7, '{origin}', '{key}', {}, '{operation}', {}, {}, {created_at})",
+                bytes_of(database),
+                id(entry),
+                id(top_up)
+            );
+            execute(database, sql).await;
+        }
+        migrate(database).await.expect("up");
+        let sql = "SELECT key, origin FROM idempotency_key ORDER BY key";
+        let mut expected: Vec<Vec<String>> = keys
+            .into_iter()
+            .chain([own])
+            .map(|(key, .., side)| vec![key.to_owned(), side.to_owned()])
+            .collect();
+        expected.sort();
+        let mut found = texts(database, &["key", "origin"], sql).await;
+        found.sort();
+        assert_eq!(found, expected);
+        // Where both have used a key, the platform's stays when it is taken back.
+        let both = format!(
+            "INSERT INTO idempotency_key (account_id, origin, key, digest, operation, created_at) VALUES \
+             (7, 'TEAM', 'booked', {}, 'createTopUp', 99)",
+            bytes_of(database)
+        );
+        execute(database, both).await;
+        roll_back_to_before(database, migration).await;
+        let sql = "SELECT key, operation, origin FROM idempotency_key WHERE key IN ('booked', 'credit:x') ORDER BY key";
+        let found = texts(database, &["key", "operation", "origin"], sql).await;
+        assert_eq!(
+            found,
+            [
+                ["booked", "bookSession", "CLIENT"],
+                ["credit:x", "creditTopUp", "SYSTEM"]
+            ]
+        );
         scratch.drop_it().await;
     }
 }

@@ -179,7 +179,7 @@ pub(crate) struct AlertSubscription;
 #[Subscription]
 impl AlertSubscription {
     /// Each alert that reaches an inbox. A key that names no member is told of all alerts of the account.
-    /// [auth: OWN, or `MANAGE_SETTINGS`]
+    /// [auth: OWN, or `MANAGE_SETTINGS`, or for a key that names no member `READ_CREDIT_LOG`]
     async fn alert_raised(
         &self,
         ctx: &Context<'_>,
@@ -192,7 +192,7 @@ impl AlertSubscription {
         follow(ctx, account_id.as_ref(), after.as_ref(), interest, AlertEvent)
     }
 
-    /// All that becomes of the alerts in an inbox: raised, read, archived, resolved. [auth: OWN, or `MANAGE_SETTINGS`]
+    /// All that becomes of the alerts in an inbox: raised, read, archived, resolved. [auth: OWN, or `MANAGE_SETTINGS`, or for a key that names no member `READ_CREDIT_LOG`]
     async fn alerts_updated(
         &self,
         ctx: &Context<'_>,

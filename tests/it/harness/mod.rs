@@ -119,7 +119,14 @@ impl TestApp {
         let serving = ledgerbell::http::serve(listener, door, stop.clone().cancelled_owned());
         let server = tokio::spawn(async move { serving.await.expect("the server ends well") });
         let anonymous = Client::new(&base, None);
-        let key = make_key(app.services(), AccountId::PLATFORM, Side::Platform, Permissions::all()).await;
+        let everything = NewApiKey {
+            account_id: AccountId::PLATFORM,
+            side: Some(Side::Platform),
+            name: "Test".to_owned(),
+            permissions: Permissions::all(),
+            expires_at: None,
+        };
+        let key = make_key(app.services(), everything).await;
         let team = make_team(app.services(), &anonymous, "team").await;
         Self {
             clock,
@@ -228,23 +235,43 @@ impl TestApp {
 
     /// Calls with a key of the platform that may do this in the team's account only.
     pub(crate) async fn key(&self, permissions: &[Permission]) -> Client {
-        self.key_of(self.team.account.id, Side::Platform, permissions).await
+        self.key_of(Some(self.team.account.id), Side::Platform, permissions)
+            .await
     }
 
     /// Calls with a key of the team that may do this.
     pub(crate) async fn team_key(&self, permissions: &[Permission]) -> Client {
-        self.key_of(self.team.account.id, Side::Team, permissions).await
+        self.key_of(Some(self.team.account.id), Side::Team, permissions).await
     }
 
     /// Calls with a key of the platform that may do this in every account.
     pub(crate) async fn platform_key(&self, permissions: &[Permission]) -> Client {
-        self.key_of(AccountId::PLATFORM, Side::Platform, permissions).await
+        self.key_of(None, Side::Platform, permissions).await
     }
 
-    async fn key_of(&self, account_id: AccountId, side: Side, permissions: &[Permission]) -> Client {
-        let permissions = permissions.iter().copied().collect();
-        let key = make_key(self.services(), account_id, side, permissions).await;
-        self.platform.with_credential(&key)
+    /// Calls with a key of this side for this account, or for all.
+    pub(crate) async fn key_of(&self, account_id: Option<AccountId>, side: Side, permissions: &[Permission]) -> Client {
+        let new = NewApiKey {
+            account_id: account_id.unwrap_or(AccountId::PLATFORM),
+            side: Some(side),
+            name: "Test".to_owned(),
+            permissions: permissions.iter().copied().collect(),
+            expires_at: None,
+        };
+        self.platform.with_credential(&make_key(self.services(), new).await)
+    }
+
+    /// Calls with a key of the team's account that may do all that its side can, for so long.
+    pub(crate) async fn expiring_key(&self, side: Side, lives: Duration) -> Client {
+        let millis = i64::try_from(lives.as_millis()).expect("not for ever");
+        let new = NewApiKey {
+            account_id: self.team.account.id,
+            side: Some(side),
+            name: "Test".to_owned(),
+            permissions: Permissions::of(side),
+            expires_at: Some(self.clock.now().plus_millis(millis)),
+        };
+        self.platform.with_credential(&make_key(self.services(), new).await)
     }
 
     /// Revokes all keys of the team's account.
@@ -476,21 +503,9 @@ pub(crate) fn load_settings(database: &TestDatabase, settings: &[(&'static str, 
     Settings::load(None, [], flags).expect("the settings are valid")
 }
 
-async fn make_key(services: &Services, account_id: AccountId, side: Side, permissions: Permissions) -> String {
-    let name = "Test".to_owned();
-    let new = NewApiKey {
-        account_id,
-        side: Some(side),
-        name,
-        permissions,
-        expires_at: None,
-    };
-    services
-        .api_keys
-        .create(&Actor::System, new)
-        .await
-        .expect("a key")
-        .secret
+async fn make_key(services: &Services, new: NewApiKey) -> String {
+    let made = services.api_keys.create(&Actor::System, new).await;
+    made.expect("a key").secret
 }
 
 /// Somebody who owns an account that a test makes by itself.

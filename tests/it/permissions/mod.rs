@@ -1,0 +1,254 @@
+//! The table of permissions: every mutation, every field that is guarded, every subscription and every kind of node, for everybody who
+//! may come. What is asked for is made up from the published schema, so that what is added is tested too; and what is added without
+//! saying who may use it fails.
+
+mod parties;
+mod published;
+mod rules;
+mod things;
+
+use graphql_parser::schema::Field;
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Client, TestApp};
+use parties::{Party, Standing};
+use published::Published;
+use rules::Rule;
+use things::{Things, snapshot};
+
+const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
+
+/// What became of a request: the code of its first error or refusal, `null` where the thing does not exist, else `accepted`.
+fn verdict(answer: &Answer) -> String {
+    if answer.body["errors"].is_array() {
+        return answer.error_code().to_owned();
+    }
+    let field = answer.only_field();
+    if let Some(code) = field["userErrors"][0]["code"].as_str() {
+        return code.to_owned();
+    }
+    if field.is_null() { "null" } else { "accepted" }.to_owned()
+}
+
+/// Whether what became of it is what the rule says. Whoever may do it may still be refused for other reasons.
+fn is_right(party: &Party, rule: &Rule, verdict: &str) -> bool {
+    let is_refused = ["FORBIDDEN", UNAUTHENTICATED, "NOT_FOUND", "null"].contains(&verdict);
+    match &party.standing {
+        Standing::SignedOut => verdict == UNAUTHENTICATED,
+        Standing::Stranger => is_refused && verdict != UNAUTHENTICATED,
+        Standing::Has(rights) if rule.allows(rights) => !["FORBIDDEN", UNAUTHENTICATED].contains(&verdict),
+        Standing::Has(_) => is_refused && verdict != UNAUTHENTICATED,
+    }
+}
+
+/// Collects what is wrong, so that one run shows all of it.
+#[derive(Default)]
+struct Complaints(Vec<String>);
+
+impl Complaints {
+    fn check(&mut self, what: &str, party: &Party, rule: &Rule, verdict: &str) {
+        if !is_right(party, rule, verdict) {
+            self.0
+                .push(format!("{what} by {}: {verdict}, though {rule:?}", party.name));
+        }
+    }
+}
+
+impl Drop for Complaints {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert!(self.0.is_empty(), "\n{}", self.0.join("\n"));
+        }
+    }
+}
+
+async fn mutate(client: &Client, schema: &Published, field: &Field<'static, String>, things: &Things) -> String {
+    let input = &field.arguments[0].value_type;
+    let query = format!(
+        "mutation($input: {input}) {{ {}(input: $input) {{ userErrors {{ code }} }} }}",
+        field.name
+    );
+    let variables = json!({ "input": schema.sample(input, things) });
+    verdict(&client.query(&query, variables).await)
+}
+
+#[tokio::test]
+async fn mutations_are_refused_to_all_but_those_who_may_and_change_nothing_then() {
+    let app = TestApp::start().await;
+    let schema = Published::read();
+    let things = Things::make(&app, &app.team).await;
+    let mut parties = parties::of_team(&app, &app.team).await;
+    parties.extend(parties::outside(&app).await);
+    let before = snapshot(&app).await;
+    let mut complaints = Complaints::default();
+    for field in schema.fields("Mutation") {
+        let rule = Rule::of("Mutation", &field);
+        let may = |party: &&Party| matches!(&party.standing, Standing::Has(rights) if rule.allows(rights));
+        for party in parties.iter().filter(|party| !may(party)) {
+            let verdict = mutate(&party.client, &schema, &field, &things).await;
+            complaints.check(&field.name, party, &rule, &verdict);
+        }
+    }
+    assert_eq!(snapshot(&app).await, before, "a refusal changes nothing");
+}
+
+#[tokio::test]
+async fn mutations_are_open_to_those_who_may() {
+    let app = TestApp::start().await;
+    let schema = Published::read();
+    let mut complaints = Complaints::default();
+    let parties = parties::of_team(&app, &app.team).await.len();
+    for at in 0..parties {
+        // A team for each: what one may do, one does.
+        let team = app.another_team(&format!("team-{at}")).await;
+        let things = Things::make(&app, &team).await;
+        let party = parties::of_team(&app, &team).await.swap_remove(at);
+        for field in schema.fields("Mutation") {
+            let rule = Rule::of("Mutation", &field);
+            if matches!(&party.standing, Standing::Has(rights) if rule.allows(rights)) {
+                let verdict = mutate(&party.client, &schema, &field, &things).await;
+                complaints.check(&field.name, &party, &rule, &verdict);
+            }
+        }
+    }
+}
+
+/// Types of which a field says who may use it, and how one comes to such a thing.
+const ENTRANCES: [&str; 4] = ["Query", "Account", "Member", "CreditEntry"];
+
+#[tokio::test]
+async fn fields_are_open_to_those_who_may_and_to_no_one_else() {
+    let app = TestApp::start().await;
+    let schema = Published::read();
+    let things = Things::make(&app, &app.team).await;
+    let mut parties = parties::of_team(&app, &app.team).await;
+    parties.extend(parties::outside(&app).await);
+    let mut complaints = Complaints::default();
+    for type_name in schema.objects(None) {
+        if ["Mutation", "Subscription"].contains(&type_name.as_str()) {
+            continue;
+        }
+        let is_whole = ["Query", "Account"].contains(&type_name.as_str());
+        for field in schema.fields(&type_name) {
+            let says = field.description.as_ref().is_some_and(|text| text.contains("[auth: "));
+            if !says && !is_whole {
+                continue;
+            }
+            assert!(
+                ENTRANCES.contains(&type_name.as_str()),
+                "there is a way to a {type_name}"
+            );
+            let rule = Rule::of(&type_name, &field);
+            let call = schema.call(&field, &things);
+            let query = if type_name == "Query" {
+                format!("{{ {call} }}")
+            } else {
+                format!(
+                    "{{ node(id: \"{}\") {{ ... on {type_name} {{ {call} }} }} }}",
+                    things.of(&type_name)
+                )
+            };
+            for party in &parties {
+                let verdict = verdict(&party.client.query(&query, json!({})).await);
+                let sees_it = match &party.standing {
+                    Standing::Has(rights) => type_name == "Query" || Rule::of_node(&type_name).allows(rights),
+                    Standing::SignedOut | Standing::Stranger => true,
+                };
+                // Where the thing itself is hidden, nothing of it is to be had.
+                let place = format!("{type_name}.{}", field.name);
+                if sees_it {
+                    // Query's own fields answer null for what is not the caller's.
+                    let rule = if matches!(party.standing, Standing::Stranger)
+                        && type_name == "Query"
+                        && verdict == "accepted"
+                    {
+                        assert!(matches!(rule, Rule::Anyone), "{place} by {}", party.name);
+                        continue;
+                    } else {
+                        &rule
+                    };
+                    complaints.check(&place, party, rule, &verdict);
+                } else if verdict != "null" {
+                    complaints.0.push(format!("{place} by {}: {verdict}", party.name));
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn nodes_of_each_kind_are_seen_by_those_who_may_and_by_no_one_else() {
+    let app = TestApp::start().await;
+    let schema = Published::read();
+    let things = Things::make(&app, &app.team).await;
+    let mut parties = parties::of_team(&app, &app.team).await;
+    parties.extend(parties::outside(&app).await);
+    let mut complaints = Complaints::default();
+    for type_name in schema.objects(Some("Node")) {
+        let (rule, id) = (Rule::of_node(&type_name), things.of(&type_name));
+        let asked = [
+            (
+                "query ($id: ID!) { node(id: $id) { id } }",
+                json!({ "id": id }),
+                "/node",
+            ),
+            (
+                "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }",
+                json!({ "ids": [id] }),
+                "/nodes/0",
+            ),
+        ];
+        for party in &parties {
+            for (query, variables, path) in &asked {
+                let answer = party.client.query(query, variables.clone()).await;
+                let is_seen = answer.body["data"].pointer(path).is_some_and(Value::is_object);
+                let expected = match &party.standing {
+                    Standing::SignedOut | Standing::Stranger => false,
+                    Standing::Has(rights) => rule.allows(rights),
+                };
+                let is_stranger = matches!(party.standing, Standing::Stranger);
+                let is_silent = !is_stranger || answer.body["errors"].is_null();
+                if is_seen != expected || !is_silent {
+                    complaints
+                        .0
+                        .push(format!("{type_name} by {}: {}", party.name, answer.body));
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn subscriptions_are_open_to_those_who_may_and_to_no_one_else() {
+    let app = TestApp::start().await;
+    let schema = Published::read();
+    let parties = parties::of_team(&app, &app.team).await;
+    let outside = parties::outside(&app).await;
+    let mut complaints = Complaints::default();
+    for field in schema.fields("Subscription") {
+        let rule = Rule::of("Subscription", &field);
+        let document = format!(
+            "subscription ($id: ID) {{ {}(accountId: $id) {{ signal }} }}",
+            field.name
+        );
+        for party in parties.iter().chain(&outside) {
+            let Some(credential) = party.client.credential() else {
+                continue;
+            };
+            let verdict = match app.services().sign_in.authenticate(credential).await {
+                Err(_) => UNAUTHENTICATED.to_owned(),
+                Ok(signed_in) => {
+                    let variables = json!({ "id": app.team.id() });
+                    match app.subscribe_as(signed_in, &document, variables).await {
+                        Ok(_) => "accepted".to_owned(),
+                        Err(refused) => refused["errors"][0]["extensions"]["code"]
+                            .as_str()
+                            .expect("a code")
+                            .to_owned(),
+                    }
+                }
+            };
+            complaints.check(&field.name, party, &rule, &verdict);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! All who may come to a server: strangers, members of each role, keys of each side with each single permission, and those whose
+//! time is over.
+
+use std::time::Duration;
+
+use ledgerbell::primitives::actor::{Actor, Permission, Permissions, Side};
+use serde_json::json;
+
+use crate::harness::{Client, Person, Team, TestApp};
+
+/// What one may do in the account that is asked about.
+#[derive(Clone, Debug)]
+pub(super) struct Rights {
+    pub(super) permissions: Permissions,
+    /// Whether it is a person of the team.
+    pub(super) is_member: bool,
+    /// Whether it is the member whom everything is about.
+    pub(super) is_subject: bool,
+    /// Whether it is a key for all accounts.
+    pub(super) is_everywhere: bool,
+}
+
+/// How somebody stands to the account that is asked about.
+#[derive(Clone, Debug)]
+pub(super) enum Standing {
+    /// Not signed in, or no longer.
+    SignedOut,
+    /// Signed in, and to them the account does not exist.
+    Stranger,
+    /// Signed in with rights in it.
+    Has(Rights),
+}
+
+/// Somebody who asks.
+pub(super) struct Party {
+    pub(super) name: String,
+    pub(super) client: Client,
+    pub(super) standing: Standing,
+}
+
+fn party(name: impl Into<String>, client: Client, standing: Standing) -> Party {
+    Party {
+        name: name.into(),
+        client,
+        standing,
+    }
+}
+
+/// Those who are, or were, something in the team.
+pub(super) async fn of_team(app: &TestApp, team: &Team) -> Vec<Party> {
+    let mut parties = Vec::new();
+    for (name, person) in [("member", &team.member), ("admin", &team.admin), ("owner", &team.owner)] {
+        let rights = Rights {
+            permissions: person.member.role.permissions(),
+            is_member: true,
+            is_subject: name == "member",
+            is_everywhere: false,
+        };
+        parties.push(party(name, person.client.clone(), Standing::Has(rights)));
+    }
+    let of_platform = [Some(team.account.id), None];
+    for permission in Permission::ALL {
+        let own = (!permission.is_of_platform()).then_some((Side::Team, Some(team.account.id)));
+        for (side, account_id) in own
+            .into_iter()
+            .chain(of_platform.map(|account_id| (Side::Platform, account_id)))
+        {
+            let client = app.key_of(account_id, side, &[permission]).await;
+            let actor = app.sign_in(&client).await.actor;
+            let rights = Rights {
+                permissions: actor.permissions(),
+                is_member: false,
+                is_subject: false,
+                is_everywhere: account_id.is_none(),
+            };
+            let whose = if account_id.is_some() {
+                "of the account"
+            } else {
+                "of all"
+            };
+            let name = format!("{} key {whose} with {}", side.as_str(), permission.name());
+            parties.push(party(name, client, Standing::Has(rights)));
+        }
+    }
+    parties
+}
+
+/// Those who have nothing in the team, or no longer.
+pub(super) async fn outside(app: &TestApp) -> Vec<Party> {
+    let other = app.another_team("outside").await;
+    let mut parties = vec![
+        party("anonymous", app.anonymous(), Standing::SignedOut),
+        party("another owner", other.owner.client.clone(), Standing::Stranger),
+        party("another member", other.member.client.clone(), Standing::Stranger),
+    ];
+    let everything = |side| Permissions::of(side).iter().collect::<Vec<_>>();
+    let of_another = app
+        .key_of(Some(other.account.id), Side::Platform, &everything(Side::Platform))
+        .await;
+    parties.push(party("another account's key", of_another, Standing::Stranger));
+
+    let services = app.services();
+    let soon = Duration::from_mins(5);
+    let token = services
+        .sign_in
+        .issue_token(app.team.account.id, app.team.owner.member.id, soon);
+    let expired_token = app.platform.with_credential(&token.expect("a token"));
+    let expired_key = app.expiring_key(Side::Platform, soon).await;
+    for side in [Side::Platform, Side::Team] {
+        let revoked = app.key_of(Some(app.team.account.id), side, &everything(side)).await;
+        let Actor::ApiKey {
+            account_id, api_key_id, ..
+        } = app.sign_in(&revoked).await.actor
+        else {
+            panic!("a key");
+        };
+        let done = services.api_keys.revoke(&Actor::System, account_id, api_key_id).await;
+        done.expect("revoked");
+        parties.push(party(
+            format!("revoked {} key", side.as_str()),
+            revoked,
+            Standing::SignedOut,
+        ));
+    }
+    let removed = remove_an_admin(app).await;
+    parties.push(party("removed admin", removed, Standing::SignedOut));
+    app.advance(soon);
+    parties.push(party("expired token", expired_token, Standing::SignedOut));
+    parties.push(party("expired key", expired_key, Standing::SignedOut));
+    parties
+}
+
+/// The client of an admin of the team who has been removed.
+async fn remove_an_admin(app: &TestApp) -> Client {
+    let add = "mutation ($input: AddMemberInput!) { addMember(input: $input) { member { id } userErrors { code } } }";
+    let input = json!({ "accountId": app.team.id(), "externalId": "gone", "name": "Gone", "role": "ADMIN" });
+    app.platform.query(add, json!({ "input": input })).await.data();
+    let (services, account_id) = (app.services(), app.team.account.id);
+    let found = services
+        .members
+        .find_by_external_id(&Actor::System, account_id, "gone")
+        .await;
+    let gone = found.expect("reads").expect("a member");
+    let token = services
+        .sign_in
+        .issue_token(account_id, gone.id, Duration::from_hours(1000));
+    let person = Person {
+        client: app.platform.with_credential(&token.expect("a token")),
+        member: gone,
+    };
+    let removed = services
+        .members
+        .remove(&Actor::System, account_id, person.member.id)
+        .await;
+    removed.expect("removed");
+    person.client
+}

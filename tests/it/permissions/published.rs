@@ -1,0 +1,133 @@
+//! The published schema, and something to send for each of its fields. It need not make sense: who may not do a thing is told so
+//! before anything else is looked at.
+
+use std::collections::BTreeMap;
+
+use graphql_parser::schema::{Definition, Field, Type, TypeDefinition, parse_schema};
+use serde_json::{Map, Value, json};
+
+use super::things::Things;
+
+pub(super) struct Published {
+    types: BTreeMap<String, TypeDefinition<'static, String>>,
+}
+
+impl Published {
+    pub(super) fn read() -> Self {
+        let document = parse_schema::<String>(&ledgerbell::graphql::sdl())
+            .expect("a schema")
+            .into_static();
+        let types = document
+            .definitions
+            .into_iter()
+            .filter_map(|definition| match definition {
+                Definition::TypeDefinition(definition) => Some((name_of(&definition), definition)),
+                _ => None,
+            });
+        Self { types: types.collect() }
+    }
+
+    pub(super) fn fields(&self, name: &str) -> Vec<Field<'static, String>> {
+        match &self.types[name] {
+            TypeDefinition::Object(object) => object.fields.clone(),
+            _ => panic!("{name} is no object"),
+        }
+    }
+
+    /// The names of all object types that implement `interface`, or of all object types.
+    pub(super) fn objects(&self, interface: Option<&str>) -> Vec<String> {
+        let objects = self.types.iter().filter(|(_, of)| match of {
+            TypeDefinition::Object(of) => {
+                interface.is_none_or(|name| of.implements_interfaces.iter().any(|of| of == name))
+            }
+            _ => false,
+        });
+        objects.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Something for the input field of this name and type.
+    fn sample_of(&self, name: &str, of: &Type<'static, String>, ids: &Things) -> Value {
+        match name {
+            "memberId" => json!(ids.of("Member")),
+            "apiKeyId" => json!(ids.of("ApiKey")),
+            "topUpId" => json!(ids.of("TopUp")),
+            "paymentMethodId" => json!(ids.of("PaymentMethod")),
+            "deliveryId" => json!(ids.of("Delivery")),
+            // A key cannot make one that may do more than itself.
+            "permissions" => json!(["MANAGE_API_KEYS"]),
+            _ => self.sample(of, ids),
+        }
+    }
+
+    /// Something of this type, with no more than it needs.
+    pub(super) fn sample(&self, of: &Type<'static, String>, ids: &Things) -> Value {
+        match of {
+            Type::NonNullType(inner) => self.sample(inner, ids),
+            Type::ListType(inner) => json!([self.sample(inner, ids)]),
+            Type::NamedType(name) => match (name.as_str(), self.types.get(name)) {
+                ("Credits" | "Decimal" | "Int64", _) => json!("1"),
+                ("DateTime", _) => json!("2026-03-02T10:00:00.000Z"),
+                ("Currency", _) => json!("EUR"),
+                ("TimeZone", _) => json!("UTC"),
+                ("Int", _) => json!(1),
+                ("Boolean", _) => json!(true),
+                ("ID", _) => json!(ids.of("Account")),
+                (_, Some(TypeDefinition::Enum(of))) => json!(of.values[0].name),
+                (_, Some(TypeDefinition::InputObject(of))) => {
+                    let mut fields = Map::new();
+                    for field in &of.fields {
+                        let is_needed =
+                            matches!(field.value_type, Type::NonNullType(_)) && field.default_value.is_none();
+                        // Some inputs want one of two ids.
+                        if is_needed
+                            || ["accountId", "externalId", "memberExternalId", "memberId"]
+                                .contains(&field.name.as_str())
+                        {
+                            fields.insert(field.name.clone(), self.sample_of(&field.name, &field.value_type, ids));
+                        }
+                    }
+                    Value::Object(fields)
+                }
+                _ => json!("x"),
+            },
+        }
+    }
+
+    /// The field with what it needs, and something to select of it.
+    pub(super) fn call(&self, field: &Field<'static, String>, ids: &Things) -> String {
+        let arguments: Vec<String> = field
+            .arguments
+            .iter()
+            .filter(|argument| matches!(argument.value_type, Type::NonNullType(_)))
+            .map(|argument| format!("{}: {}", argument.name, self.sample(&argument.value_type, ids)))
+            .collect();
+        let arguments = if arguments.is_empty() {
+            String::new()
+        } else {
+            format!("({})", arguments.join(", "))
+        };
+        let selection = match self.types.get(&inner_name(&field.field_type)) {
+            Some(TypeDefinition::Object(_) | TypeDefinition::Interface(_)) => "{ __typename }",
+            _ => "",
+        };
+        format!("{}{arguments} {selection}", field.name)
+    }
+}
+
+fn name_of(definition: &TypeDefinition<'static, String>) -> String {
+    match definition {
+        TypeDefinition::Scalar(of) => of.name.clone(),
+        TypeDefinition::Object(of) => of.name.clone(),
+        TypeDefinition::Interface(of) => of.name.clone(),
+        TypeDefinition::Union(of) => of.name.clone(),
+        TypeDefinition::Enum(of) => of.name.clone(),
+        TypeDefinition::InputObject(of) => of.name.clone(),
+    }
+}
+
+fn inner_name(of: &Type<'static, String>) -> String {
+    match of {
+        Type::NonNullType(inner) | Type::ListType(inner) => inner_name(inner),
+        Type::NamedType(name) => name.clone(),
+    }
+}

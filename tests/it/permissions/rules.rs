@@ -1,0 +1,157 @@
+//! Who may do what: read off the schema where it says so, else written down here. What is in neither place fails the test.
+
+use graphql_parser::schema::Field;
+use ledgerbell::primitives::actor::Permission;
+
+use super::parties::Rights;
+
+/// Who may use a field, or see a thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// Each who signs in and to whom the account exists.
+    Anyone,
+    /// Those who have any of these.
+    AnyOf(Vec<Permission>),
+    /// The member whom it is about, and those who have any of these.
+    OwnOr(Vec<Permission>),
+    /// Members their own part; else those who have `READ_CREDIT_LOG`.
+    OwnPart,
+    /// Keys for all accounts, with any of these if there are some.
+    Platform(Vec<Permission>),
+}
+
+impl Rule {
+    /// From what a description says in `[auth: …]`. What follows a semicolon there is about some inputs only.
+    fn stated(description: &str) -> Option<Self> {
+        let (_, auth) = description.split_once("[auth: ")?;
+        let (auth, _) = auth.split_once(']')?;
+        let (auth, _) = auth.split_once(';').unwrap_or((auth, ""));
+        let named: Vec<Permission> = auth.split('`').filter_map(Permission::from_name).collect();
+        Some(if auth.contains("platform key") {
+            Self::Platform(named)
+        } else if auth.starts_with("OWN") {
+            Self::OwnOr(named)
+        } else {
+            assert!(!named.is_empty(), "[auth: {auth}] names a permission");
+            Self::AnyOf(named)
+        })
+    }
+
+    /// The rule of a field: as its description states, or as it is written down here.
+    pub(super) fn of(type_name: &str, field: &Field<'static, String>) -> Self {
+        let stated = field.description.as_deref().and_then(Self::stated);
+        let place = format!("{type_name}.{}", field.name);
+        let written = WRITTEN_DOWN.iter().find(|(name, _)| *name == place);
+        match (stated, written) {
+            (Some(rule), None) => rule,
+            (None, Some((_, rule))) => rule(),
+            (None, None) => {
+                panic!("{place} says [auth: …] in its description, or has a row in tests/it/permissions/rules.rs")
+            }
+            (Some(_), Some(_)) => panic!("{place} says who may use it; its row in tests/it/permissions/rules.rs goes"),
+        }
+    }
+
+    pub(super) fn of_node(type_name: &str) -> Self {
+        let found = NODES.iter().find(|(name, _)| *name == type_name);
+        let (_, rule) = found.unwrap_or_else(|| panic!("{type_name} has a row among the nodes"));
+        rule()
+    }
+
+    /// Whether one with these rights may. What is asked for is about the plain member.
+    pub(super) fn allows(&self, rights: &Rights) -> bool {
+        let has = |any: &[Permission]| any.iter().any(|permission| rights.permissions.has(*permission));
+        match self {
+            Self::Anyone => true,
+            Self::AnyOf(any) => has(any),
+            Self::OwnOr(any) => rights.is_subject || has(any),
+            Self::OwnPart => rights.is_member || has(&[Permission::ReadCreditLog]),
+            Self::Platform(any) => rights.is_everywhere && (any.is_empty() || has(any)),
+        }
+    }
+}
+
+type Written = (&'static str, fn() -> Rule);
+
+const fn anyone() -> Rule {
+    Rule::Anyone
+}
+
+const fn own_part() -> Rule {
+    Rule::OwnPart
+}
+
+fn balance() -> Rule {
+    Rule::AnyOf(vec![Permission::ReadOwnUsage])
+}
+
+fn log() -> Rule {
+    Rule::AnyOf(vec![Permission::ReadCreditLog])
+}
+
+fn own_log() -> Rule {
+    Rule::OwnOr(vec![Permission::ReadCreditLog])
+}
+
+fn purchases() -> Rule {
+    Rule::AnyOf(vec![Permission::ReadCreditLog, Permission::BuyCredits])
+}
+
+fn settings() -> Rule {
+    Rule::OwnOr(vec![Permission::ManageSettings])
+}
+
+/// Fields that do not say who may use them.
+const WRITTEN_DOWN: &[Written] = &[
+    ("Query.viewer", anyone),
+    // What is not the caller's is null there.
+    ("Query.account", anyone),
+    ("Query.node", anyone),
+    ("Query.nodes", anyone),
+    ("Account.id", anyone),
+    ("Account.externalId", anyone),
+    ("Account.name", anyone),
+    ("Account.status", anyone),
+    ("Account.frozenReason", anyone),
+    ("Account.timezone", anyone),
+    ("Account.creditPrice", anyone),
+    ("Account.balance", balance),
+    ("Account.eligibility", balance),
+    ("Account.topUpQuote", balance),
+    ("Account.creditLog", own_part),
+    ("Account.creditUsage", own_part),
+    ("Account.creditLogExport", own_part),
+    ("Account.sessions", own_part),
+    // Null where the caller may not see it.
+    ("Account.member", anyone),
+    ("Account.session", anyone),
+    ("Account.liveCursor", anyone),
+    ("Account.events", own_part),
+    ("Subscription.creditEntryPosted", own_part),
+    ("Subscription.sessionUpdated", own_part),
+    ("Subscription.accountUpdated", own_part),
+];
+
+/// Who sees the thing when they ask for it by its id. The member, entry, session and so on are those of the plain member.
+const NODES: &[Written] = &[
+    ("Account", anyone),
+    ("Balance", balance),
+    ("CreditEntry", own_log),
+    ("CreditLot", log),
+    ("Session", own_log),
+    ("TopUp", purchases),
+    ("TopUpAttempt", purchases),
+    ("PaymentMethod", purchases),
+    ("AutoTopUp", purchases),
+    ("TopUpDecision", purchases),
+    ("Member", || {
+        Rule::OwnOr(vec![Permission::ReadCreditLog, Permission::ManageMembers])
+    }),
+    ("Contact", settings),
+    ("NotificationSettings", settings),
+    ("ApiKey", || Rule::AnyOf(vec![Permission::ManageApiKeys])),
+    ("Alert", || {
+        Rule::OwnOr(vec![Permission::ManageSettings, Permission::ReadCreditLog])
+    }),
+    ("Delivery", settings),
+];

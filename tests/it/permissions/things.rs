@@ -1,0 +1,93 @@
+//! One thing of each kind in a team, each of the plain member's where it is somebody's; and all that a refusal must not change.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Team, TestApp};
+
+/// The ids of one thing of each kind, by the name of its type.
+pub(super) struct Things(BTreeMap<String, String>);
+
+impl Things {
+    pub(super) fn of(&self, type_name: &str) -> &str {
+        let id = self.0.get(type_name);
+        id.unwrap_or_else(|| panic!("there is a {type_name} to ask for: make one in tests/it/permissions/things.rs"))
+    }
+
+    /// Has one of each made in a team. What asks for it is a key that may do everything.
+    pub(super) async fn make(app: &TestApp, team: &Team) -> Self {
+        let (everything, owner) = (&app.platform, &team.owner.client);
+        let ask = async |client: &Client, name: &str, selection: &str, mut input: Value| {
+            let type_name = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+            let query = format!(
+                "mutation ($input: {type_name}!) {{ {name}(input: $input) {{ {selection} userErrors {{ message }} }} }}"
+            );
+            input["accountId"] = json!(team.id());
+            let payload = client.query(&query, json!({ "input": input })).await.only_field();
+            assert_eq!(payload["userErrors"], json!([]), "{payload}");
+            payload
+        };
+        let credits = json!({ "credits": "20", "description": "Welcome", "idempotencyKey": "grant" });
+        ask(everything, "grantCredits", "account { id }", credits).await;
+        let book = json!({ "memberId": team.member.id(), "title": "Yoga", "externalId": "x", "credits": "1", "idempotencyKey": "book",
+            "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(2) });
+        let booked = ask(everything, "bookSession", "session { id }", book).await;
+        let complete = json!({ "sessionId": booked["session"]["id"], "idempotencyKey": "complete" });
+        ask(everything, "completeSession", "session { id }", complete).await;
+        let key = json!({ "name": "Team's", "permissions": ["READ_OWN_USAGE"] });
+        let key = ask(owner, "createApiKey", "apiKey { id }", key).await;
+        let card = ask(
+            owner,
+            "addPaymentMethod",
+            "paymentMethod { id }",
+            json!({ "gatewayToken": "card_ok" }),
+        )
+        .await;
+        let rule = json!({ "enabled": true, "trigger": "30", "amount": "10", "consent": true });
+        ask(owner, "updateAutoTopUp", "autoTopUp { id }", rule).await;
+        app.settle().await;
+        app.notice().await;
+        let query = "query ($id: ID) { account(id: $id) { balance { id } creditLots { nodes { id } }
+            creditLog(filter: { kinds: [SESSION] }) { nodes { id } }
+            topUps { nodes { id attempts { id } } } autoTopUp { id decisions(first: 1) { nodes { id } } } } }";
+        let all = everything.query(query, json!({ "id": team.id() })).await;
+        let at = |path: &str| all.at(&format!("/account/{path}")).clone();
+        let own = "{ viewer { member { id contact { id } notificationSettings { id } deliveries(first: 1) { nodes { id alert { id } } } } } }";
+        let own = team.member.client.query(own, json!({})).await;
+        let of_member = |path: &str| own.at(&format!("/viewer/member/{path}")).clone();
+        let things = [
+            ("Account", json!(team.id())),
+            ("Balance", at("balance/id")),
+            ("CreditEntry", at("creditLog/nodes/0/id")),
+            ("CreditLot", at("creditLots/nodes/0/id")),
+            ("Session", booked["session"]["id"].clone()),
+            ("TopUp", at("topUps/nodes/0/id")),
+            ("TopUpAttempt", at("topUps/nodes/0/attempts/0/id")),
+            ("PaymentMethod", card["paymentMethod"]["id"].clone()),
+            ("AutoTopUp", at("autoTopUp/id")),
+            ("TopUpDecision", at("autoTopUp/decisions/nodes/0/id")),
+            ("Member", json!(team.member.id())),
+            ("Contact", of_member("contact/id")),
+            ("NotificationSettings", of_member("notificationSettings/id")),
+            ("ApiKey", key["apiKey"]["id"].clone()),
+            ("Alert", of_member("deliveries/nodes/0/alert/id")),
+            ("Delivery", of_member("deliveries/nodes/0/id")),
+        ];
+        let things = things.map(|(name, id)| (name.to_owned(), id.as_str().expect("an id").to_owned()));
+        Self(things.into_iter().collect())
+    }
+}
+
+/// All of the account that a mutation can change, and the place in its stream, which moves with each change that is told.
+pub(super) async fn snapshot(app: &TestApp) -> Value {
+    let query = "query ($id: ID) { account(id: $id) { liveCursor externalId name status timezone creditPrice { amount }
+        balance { version posted held incoming } creditLog { totals { count net } } sessions { nodes { id status } }
+        members(includeRemoved: true) { nodes { id externalId name role removedAt
+            contact { email emailStatus locale timezone version } notificationSettings { version } unreadAlertCount
+            deliveries { nodes { id status attempts } } } }
+        apiKeys { id permissions revokedAt } paymentMethods { id isDefault } autoTopUp { enabled trigger { amount: __typename } version }
+        topUps { nodes { id status creditsReversed } } } }";
+    let answer = app.platform.query(query, json!({ "id": app.team.id() })).await;
+    answer.at("/account").clone()
+}

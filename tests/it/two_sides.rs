@@ -1,0 +1,194 @@
+//! The platform sells and the team buys: what decides about credits and money that were spent is the platform's alone, and neither
+//! side gets into the other's way.
+
+use std::time::Duration;
+
+use ledgerbell::primitives::actor::Permission;
+use serde_json::{Value, json};
+
+use crate::harness::{Client, TestApp};
+use crate::top_ups::Buyer;
+
+async fn ask(client: &Client, name: &str, selection: &str, input: Value) -> Value {
+    let type_name = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+    let query = format!(
+        "mutation($input: {type_name}!) {{ {name}(input: $input) {{ {selection} userErrors {{ code field }} }} }}"
+    );
+    client.query(&query, json!({ "input": input })).await.only_field()
+}
+
+async fn accept(client: &Client, name: &str, selection: &str, input: Value) -> Value {
+    let payload = ask(client, name, selection, input).await;
+    assert_eq!(payload["userErrors"], json!([]), "{name}: {payload}");
+    payload
+}
+
+async fn book(app: &TestApp, key: &str, credits: &str) -> Value {
+    let input = json!({ "accountId": app.team.id(), "memberId": app.team.member.id(), "title": "Lesson", "credits": credits,
+        "startsAt": app.in_minutes(10), "endsAt": app.in_minutes(55), "idempotencyKey": key });
+    accept(&app.platform, "bookSession", "session { id }", input).await["session"]["id"].clone()
+}
+
+/// Balance, sessions, top-ups, and the place in the account's stream, which moves with each change.
+async fn seen(app: &TestApp) -> Value {
+    let query = "query ($id: ID) { account(id: $id) { liveCursor status balance { version posted held } \
+        sessions { nodes { id status charged refunded } } topUps { nodes { id status creditsReversed } } } }";
+    app.platform
+        .query(query, json!({ "id": app.team.id() }))
+        .await
+        .at("/account")
+        .clone()
+}
+
+/// All of the team that may do the most: an owner, an admin, and a key with all that a team can have.
+async fn the_team(app: &TestApp) -> [(&'static str, Client); 3] {
+    let of_team: Vec<Permission> = Permission::ALL
+        .into_iter()
+        .filter(|permission| !permission.is_of_platform())
+        .collect();
+    [
+        ("owner", app.team.owner.client.clone()),
+        ("admin", app.team.admin.client.clone()),
+        ("team key", app.team_key(&of_team).await),
+    ]
+}
+
+#[tokio::test]
+async fn the_team_neither_settles_sessions_nor_sends_money_back_and_changes_nothing_by_trying() {
+    let app = TestApp::start().await;
+    let buyer = Buyer::of(&app);
+    let paid = buyer.buy_with("card_ok", "70").await;
+    let delivered = book(&app, "first", "25").await;
+    app.advance(Duration::from_mins(60));
+    let done = json!({ "sessionId": delivered, "idempotencyKey": "done" });
+    accept(&app.platform, "completeSession", "session { id }", done).await;
+    let over = book(&app, "second", "45").await;
+    app.advance(Duration::from_mins(30));
+    // It runs; all that was bought is spent or held.
+    let attempts = [
+        (
+            "completeSession",
+            json!({ "sessionId": over, "credits": "0", "idempotencyKey": "a" }),
+        ),
+        ("cancelSession", json!({ "sessionId": over, "idempotencyKey": "b" })),
+        (
+            "cancelSession",
+            json!({ "sessionId": over, "fee": "1", "idempotencyKey": "c" }),
+        ),
+        (
+            "cancelSession",
+            json!({ "sessionId": over, "noShow": true, "idempotencyKey": "d" }),
+        ),
+        (
+            "rescheduleSession",
+            json!({ "sessionId": over, "startsAt": app.in_minutes(90), "endsAt": app.in_minutes(120), "idempotencyKey": "e" }),
+        ),
+        (
+            "refundSession",
+            json!({ "sessionId": delivered, "reason": "Late", "idempotencyKey": "f" }),
+        ),
+        (
+            "refundTopUp",
+            json!({ "topUpId": paid["id"], "reason": "Too many", "idempotencyKey": "g" }),
+        ),
+        (
+            "refundTopUp",
+            json!({ "topUpId": paid["id"], "credits": "1", "reason": "Too many", "idempotencyKey": "h" }),
+        ),
+        (
+            "grantCredits",
+            json!({ "credits": "5", "description": "For us", "idempotencyKey": "i" }),
+        ),
+        (
+            "adjustCredits",
+            json!({ "amount": "5", "description": "For us", "idempotencyKey": "j" }),
+        ),
+        ("updateAccount", json!({ "creditPrice": "0.01" })),
+        ("freezeAccount", json!({ "reason": "Holidays" })),
+        ("closeAccount", json!({ "reason": "Enough" })),
+    ];
+    let team = the_team(&app).await;
+    for status in ["ACTIVE", "FROZEN", "CLOSED"] {
+        let of = json!({ "accountId": app.team.id(), "reason": "Unpaid" });
+        match status {
+            "FROZEN" => drop(accept(&app.platform, "freezeAccount", "account { id }", of).await),
+            "CLOSED" => drop(accept(&app.platform, "closeAccount", "account { id }", of).await),
+            _ => {}
+        }
+        let before = seen(&app).await;
+        assert_eq!(before["status"], status);
+        for (who, client) in &team {
+            for (name, input) in &attempts {
+                let mut input = input.clone();
+                input["accountId"] = json!(app.team.id());
+                let refused = ask(client, name, "__typename", input).await;
+                assert_eq!(
+                    refused["userErrors"][0]["code"], "FORBIDDEN",
+                    "{name} by the {who}, {status}: {refused}"
+                );
+            }
+        }
+        assert_eq!(seen(&app).await, before, "{status}");
+    }
+    // What was refused stands in nobody's way: the platform's own completion is not too late, and its keys are free.
+    let input = json!({ "sessionId": over, "idempotencyKey": "a" });
+    let completed = accept(&app.platform, "completeSession", "session { status charged }", input).await;
+    assert_eq!(completed["session"], json!({ "status": "COMPLETED", "charged": "45" }));
+}
+
+#[tokio::test]
+async fn the_team_cannot_use_up_a_key_that_the_platform_will_send_nor_the_other_way_round() {
+    let app = TestApp::start().await;
+    let buyer = Buyer::of(&app);
+    buyer.add_card("card_ok").await;
+    app.top_up(40).await;
+    let session = book(&app, "book", "15").await;
+    let bound = app
+        .key(&[
+            Permission::SettleSessions,
+            Permission::BuyCredits,
+            Permission::ReadCreditLog,
+        ])
+        .await;
+    let team_key = app.team_key(&[Permission::BuyCredits, Permission::ReadCreditLog]).await;
+    let buy = |credits: &str| json!({ "accountId": app.team.id(), "credits": credits, "idempotencyKey": "settle-41" });
+    let complete = json!({ "sessionId": session, "idempotencyKey": "settle-41" });
+    // The admin comes first, and with what is not the team's to say.
+    let refused = ask(
+        &app.team.admin.client,
+        "completeSession",
+        "__typename",
+        complete.clone(),
+    )
+    .await;
+    assert_eq!(refused["userErrors"][0]["code"], "FORBIDDEN");
+    let bought = accept(&app.team.admin.client, "createTopUp", "topUp { id }", buy("6")).await;
+    let completed = accept(
+        &app.platform,
+        "completeSession",
+        "session { status } entry { id }",
+        complete.clone(),
+    )
+    .await;
+    assert_eq!(completed["session"]["status"], "COMPLETED");
+    // Each replays its own, whichever of its credentials it sends.
+    for client in [&app.platform, &bound] {
+        let again = accept(
+            client,
+            "completeSession",
+            "session { status } entry { id }",
+            complete.clone(),
+        )
+        .await;
+        assert_eq!(again["entry"], completed["entry"]);
+        let reused = ask(client, "createTopUp", "topUp { id }", buy("6")).await;
+        assert_eq!(reused["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED", "{reused}");
+    }
+    for client in [&app.team.admin.client, &app.team.owner.client, &team_key] {
+        let again = accept(client, "createTopUp", "topUp { id }", buy("6")).await;
+        assert_eq!(again["topUp"], bought["topUp"]);
+        let reused = ask(client, "createTopUp", "topUp { id }", buy("7")).await;
+        assert_eq!(reused["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED", "{reused}");
+    }
+    assert_eq!(buyer.top_ups().await.len(), 2, "the paid one, and the team's");
+}
