@@ -46,24 +46,24 @@ impl Published {
     }
 
     /// Something for the input field of this name and type.
-    fn sample_of(&self, name: &str, of: &Type<'static, String>, ids: &Things) -> Value {
+    fn sample_of(&self, name: &str, of: &Type<'static, String>, things: &Things) -> Value {
         match name {
-            "memberId" => json!(ids.of("Member")),
-            "apiKeyId" => json!(ids.of("ApiKey")),
-            "topUpId" => json!(ids.of("TopUp")),
-            "paymentMethodId" => json!(ids.of("PaymentMethod")),
-            "deliveryId" => json!(ids.of("Delivery")),
+            "memberId" => json!(things.of("Member")),
+            "apiKeyId" => json!(things.of("ApiKey")),
+            "topUpId" => json!(things.of("TopUp")),
+            "paymentMethodId" => json!(things.of("PaymentMethod")),
+            "deliveryId" => json!(things.of("Delivery")),
             // A key cannot make one that may do more than itself.
             "permissions" => json!(["MANAGE_API_KEYS"]),
-            _ => self.sample(of, ids),
+            _ => self.sample(of, things),
         }
     }
 
     /// Something of this type, with no more than it needs.
-    pub(super) fn sample(&self, of: &Type<'static, String>, ids: &Things) -> Value {
+    pub(super) fn sample(&self, of: &Type<'static, String>, things: &Things) -> Value {
         match of {
-            Type::NonNullType(inner) => self.sample(inner, ids),
-            Type::ListType(inner) => json!([self.sample(inner, ids)]),
+            Type::NonNullType(inner) => self.sample(inner, things),
+            Type::ListType(inner) => json!([self.sample(inner, things)]),
             Type::NamedType(name) => match (name.as_str(), self.types.get(name)) {
                 ("Credits" | "Decimal" | "Int64", _) => json!("1"),
                 ("DateTime", _) => json!("2026-03-02T10:00:00.000Z"),
@@ -71,7 +71,8 @@ impl Published {
                 ("TimeZone", _) => json!("UTC"),
                 ("Int", _) => json!(1),
                 ("Boolean", _) => json!(true),
-                ("ID", _) => json!(ids.of("Account")),
+                ("LiveCursor", _) => json!(things.of("LiveCursor")),
+                ("ID", _) => json!(things.of("Account")),
                 (_, Some(TypeDefinition::Enum(of))) => json!(of.values[0].name),
                 (_, Some(TypeDefinition::InputObject(of))) => {
                     let mut fields = Map::new();
@@ -83,7 +84,7 @@ impl Published {
                             || ["accountId", "externalId", "memberExternalId", "memberId"]
                                 .contains(&field.name.as_str())
                         {
-                            fields.insert(field.name.clone(), self.sample_of(&field.name, &field.value_type, ids));
+                            fields.insert(field.name.clone(), self.sample_of(&field.name, &field.value_type, things));
                         }
                     }
                     Value::Object(fields)
@@ -93,24 +94,23 @@ impl Published {
         }
     }
 
-    /// The field with what it needs, and something to select of it.
-    pub(super) fn call(&self, field: &Field<'static, String>, ids: &Things) -> String {
-        let arguments: Vec<String> = field
+    /// The field with what it needs and something to select of it; the variables that it needs, declared; and their values.
+    pub(super) fn call(&self, field: &Field<'static, String>, things: &Things) -> (String, String, Value) {
+        let needed: Vec<_> = field
             .arguments
             .iter()
             .filter(|argument| matches!(argument.value_type, Type::NonNullType(_)))
-            .map(|argument| format!("{}: {}", argument.name, self.sample(&argument.value_type, ids)))
             .collect();
-        let arguments = if arguments.is_empty() {
-            String::new()
-        } else {
-            format!("({})", arguments.join(", "))
-        };
+        let listed = |parts: Vec<String>| if parts.is_empty() { String::new() } else { format!("({})", parts.join(", ")) };
+        let declared = needed.iter().map(|argument| format!("${}: {}", argument.name, argument.value_type));
+        let given = needed.iter().map(|argument| format!("{0}: ${0}", argument.name));
+        let values = needed.iter().map(|argument| (argument.name.clone(), self.sample(&argument.value_type, things)));
         let selection = match self.types.get(&inner_name(&field.field_type)) {
             Some(TypeDefinition::Object(_) | TypeDefinition::Interface(_)) => "{ __typename }",
             _ => "",
         };
-        format!("{}{arguments} {selection}", field.name)
+        let call = format!("{}{} {selection}", field.name, listed(given.collect()));
+        (call, listed(declared.collect()), Value::Object(values.collect()))
     }
 }
 

@@ -115,6 +115,8 @@ const WRITTEN_DOWN: &[Written] = &[
     ("Account.frozenReason", anyone),
     ("Account.timezone", anyone),
     ("Account.creditPrice", anyone),
+    ("Account.version", anyone),
+    ("Account.createdAt", anyone),
     ("Account.balance", balance),
     ("Account.eligibility", balance),
     ("Account.topUpQuote", balance),

@@ -48,7 +48,7 @@ impl Things {
         ask(owner, "updateAutoTopUp", "autoTopUp { id }", rule).await;
         app.settle().await;
         app.notice().await;
-        let query = "query ($id: ID) { account(id: $id) { balance { id } creditLots { nodes { id } }
+        let query = "query ($id: ID) { account(id: $id) { liveCursor balance { id } creditLots { nodes { id } }
             creditLog(filter: { kinds: [SESSION] }) { nodes { id } }
             topUps { nodes { id attempts { id } } } autoTopUp { id decisions(first: 1) { nodes { id } } } } }";
         let all = everything.query(query, json!({ "id": team.id() })).await;
@@ -58,6 +58,7 @@ impl Things {
         let of_member = |path: &str| own.at(&format!("/viewer/member/{path}")).clone();
         let things = [
             ("Account", json!(team.id())),
+            ("LiveCursor", at("liveCursor")),
             ("Balance", at("balance/id")),
             ("CreditEntry", at("creditLog/nodes/0/id")),
             ("CreditLot", at("creditLots/nodes/0/id")),
@@ -86,7 +87,7 @@ pub(super) async fn snapshot(app: &TestApp) -> Value {
         members(includeRemoved: true) { nodes { id externalId name role removedAt
             contact { email emailStatus locale timezone version } notificationSettings { version } unreadAlertCount
             deliveries { nodes { id status attempts } } } }
-        apiKeys { id permissions revokedAt } paymentMethods { id isDefault } autoTopUp { enabled trigger { amount: __typename } version }
+        apiKeys { id permissions revokedAt } paymentMethods { id isDefault } autoTopUp { enabled state trigger amount version }
         topUps { nodes { id status creditsReversed } } } }";
     let answer = app.platform.query(query, json!({ "id": app.team.id() })).await;
     answer.at("/account").clone()
