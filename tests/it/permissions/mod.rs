@@ -11,7 +11,7 @@ use graphql_parser::schema::Field;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Client, TestApp};
-use parties::{Party, Standing};
+use parties::{Party, Role, Standing};
 use published::Published;
 use rules::Rule;
 use things::{Things, snapshot};
@@ -97,12 +97,11 @@ async fn mutations_are_open_to_those_who_may() {
     let app = TestApp::start().await;
     let schema = Published::read();
     let mut complaints = Complaints::default();
-    let parties = parties::of_team(&app, &app.team).await.len();
-    for at in 0..parties {
+    for (at, role) in Role::all().into_iter().enumerate() {
         // A team for each: what one may do, one does.
         let team = app.another_team(&format!("team-{at}")).await;
         let things = Things::make(&app, &team).await;
-        let party = parties::of_team(&app, &team).await.swap_remove(at);
+        let party = role.in_team(&app, &team).await;
         for field in schema.fields("Mutation") {
             let rule = Rule::of("Mutation", &field);
             if matches!(&party.standing, Standing::Has(rights) if rule.allows(rights)) {
@@ -139,17 +138,15 @@ async fn fields_are_open_to_those_who_may_and_to_no_one_else() {
                 "there is a way to a {type_name}"
             );
             let rule = Rule::of(&type_name, &field);
-            let call = schema.call(&field, &things);
+            let (call, declared, variables) = schema.call(&field, &things);
             let query = if type_name == "Query" {
-                format!("{{ {call} }}")
+                format!("query {declared} {{ {call} }}")
             } else {
-                format!(
-                    "{{ node(id: \"{}\") {{ ... on {type_name} {{ {call} }} }} }}",
-                    things.of(&type_name)
-                )
+                let id = things.of(&type_name);
+                format!("query {declared} {{ node(id: \"{id}\") {{ ... on {type_name} {{ {call} }} }} }}")
             };
             for party in &parties {
-                let verdict = verdict(&party.client.query(&query, json!({})).await);
+                let verdict = verdict(&party.client.query(&query, variables.clone()).await);
                 let sees_it = match &party.standing {
                     Standing::Has(rights) => type_name == "Query" || Rule::of_node(&type_name).allows(rights),
                     Standing::SignedOut | Standing::Stranger => true,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ledgerbell::primitives::actor::{Actor, Permission, Permissions, Side};
+use ledgerbell::primitives::actor::{Actor, MemberRole, Permission, Permissions, Side};
 use serde_json::json;
 
 use crate::harness::{Client, Person, Team, TestApp};
@@ -46,41 +46,53 @@ fn party(name: impl Into<String>, client: Client, standing: Standing) -> Party {
     }
 }
 
-/// Those who are, or were, something in the team.
+/// What one can be in a team.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Role {
+    Member(MemberRole),
+    TeamKey(Permission),
+    /// A key of the platform for the team's account, or for all.
+    PlatformKey(Permission, bool),
+}
+
+impl Role {
+    pub(super) fn all() -> Vec<Self> {
+        let members = MemberRole::ALL.iter().map(|role| Self::Member(*role));
+        let of_team = Permissions::of(Side::Team).iter().map(Self::TeamKey);
+        let of_platform = Permission::ALL
+            .into_iter()
+            .flat_map(|permission| [false, true].map(|is_everywhere| Self::PlatformKey(permission, is_everywhere)));
+        members.chain(of_team).chain(of_platform).collect()
+    }
+
+    /// One who is this in the team.
+    pub(super) async fn in_team(self, app: &TestApp, team: &Team) -> Party {
+        let own = Some(team.account.id);
+        let (client, is_everywhere) = match self {
+            Self::Member(MemberRole::Owner) => (team.owner.client.clone(), false),
+            Self::Member(MemberRole::Admin) => (team.admin.client.clone(), false),
+            Self::Member(MemberRole::Member) => (team.member.client.clone(), false),
+            Self::TeamKey(permission) => (app.key_of(own, Side::Team, &[permission]).await, false),
+            Self::PlatformKey(permission, is_everywhere) => {
+                let of = own.filter(|_| !is_everywhere);
+                (app.key_of(of, Side::Platform, &[permission]).await, is_everywhere)
+            }
+        };
+        let rights = Rights {
+            permissions: app.sign_in(&client).await.actor.permissions(),
+            is_member: matches!(self, Self::Member(_)),
+            is_subject: matches!(self, Self::Member(MemberRole::Member)),
+            is_everywhere,
+        };
+        party(format!("{self:?}"), client, Standing::Has(rights))
+    }
+}
+
+/// All that one can be in the team.
 pub(super) async fn of_team(app: &TestApp, team: &Team) -> Vec<Party> {
     let mut parties = Vec::new();
-    for (name, person) in [("member", &team.member), ("admin", &team.admin), ("owner", &team.owner)] {
-        let rights = Rights {
-            permissions: person.member.role.permissions(),
-            is_member: true,
-            is_subject: name == "member",
-            is_everywhere: false,
-        };
-        parties.push(party(name, person.client.clone(), Standing::Has(rights)));
-    }
-    let of_platform = [Some(team.account.id), None];
-    for permission in Permission::ALL {
-        let own = (!permission.is_of_platform()).then_some((Side::Team, Some(team.account.id)));
-        for (side, account_id) in own
-            .into_iter()
-            .chain(of_platform.map(|account_id| (Side::Platform, account_id)))
-        {
-            let client = app.key_of(account_id, side, &[permission]).await;
-            let actor = app.sign_in(&client).await.actor;
-            let rights = Rights {
-                permissions: actor.permissions(),
-                is_member: false,
-                is_subject: false,
-                is_everywhere: account_id.is_none(),
-            };
-            let whose = if account_id.is_some() {
-                "of the account"
-            } else {
-                "of all"
-            };
-            let name = format!("{} key {whose} with {}", side.as_str(), permission.name());
-            parties.push(party(name, client, Standing::Has(rights)));
-        }
+    for role in Role::all() {
+        parties.push(role.in_team(app, team).await);
     }
     parties
 }

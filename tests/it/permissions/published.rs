@@ -84,7 +84,10 @@ impl Published {
                             || ["accountId", "externalId", "memberExternalId", "memberId"]
                                 .contains(&field.name.as_str())
                         {
-                            fields.insert(field.name.clone(), self.sample_of(&field.name, &field.value_type, things));
+                            fields.insert(
+                                field.name.clone(),
+                                self.sample_of(&field.name, &field.value_type, things),
+                            );
                         }
                     }
                     Value::Object(fields)
@@ -101,10 +104,20 @@ impl Published {
             .iter()
             .filter(|argument| matches!(argument.value_type, Type::NonNullType(_)))
             .collect();
-        let listed = |parts: Vec<String>| if parts.is_empty() { String::new() } else { format!("({})", parts.join(", ")) };
-        let declared = needed.iter().map(|argument| format!("${}: {}", argument.name, argument.value_type));
+        let listed = |parts: Vec<String>| {
+            if parts.is_empty() {
+                String::new()
+            } else {
+                format!("({})", parts.join(", "))
+            }
+        };
+        let declared = needed
+            .iter()
+            .map(|argument| format!("${}: {}", argument.name, argument.value_type));
         let given = needed.iter().map(|argument| format!("{0}: ${0}", argument.name));
-        let values = needed.iter().map(|argument| (argument.name.clone(), self.sample(&argument.value_type, things)));
+        let values = needed
+            .iter()
+            .map(|argument| (argument.name.clone(), self.sample(&argument.value_type, things)));
         let selection = match self.types.get(&inner_name(&field.field_type)) {
             Some(TypeDefinition::Object(_) | TypeDefinition::Interface(_)) => "{ __typename }",
             _ => "",
