@@ -94,7 +94,7 @@ impl Permission {
         }
     }
 
-    /// Its bit in the database. A bit never gets another meaning: 2 was MANAGE_SESSIONS and stays unused.
+    /// Its bit in the database. A bit never gets another meaning: 4 was `MANAGE_SESSIONS` and stays unused.
     const fn bit(self) -> u16 {
         1 << match self {
             Self::ReadOwnUsage => 0,

@@ -340,8 +340,11 @@ pub(super) fn may_say(event: &Event) -> bool {
         // Credits that come in may expire one day.
         EventKind::CreditEntryPosted => event.session_id.is_some() || !is_status(event, DEDUCTED),
         EventKind::SessionUpdated => is_status(event, ShownStatus::Expired.as_str()),
-        EventKind::TopUpUpdated | EventKind::AccountUpdated | EventKind::MemberUpdated | EventKind::CapReached => true,
-        EventKind::ApiKeyUpdated => true,
+        EventKind::TopUpUpdated
+        | EventKind::AccountUpdated
+        | EventKind::MemberUpdated
+        | EventKind::CapReached
+        | EventKind::ApiKeyUpdated => true,
         EventKind::AlertRaised | EventKind::AlertsUpdated | EventKind::TroubleshootingChanged => false,
     }
 }
