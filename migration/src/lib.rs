@@ -35,6 +35,7 @@ mod m20261124_120000_add_returned_at_to_member;
 mod m20261124_120000_add_troubleshooting;
 mod m20261124_120100_create_troubleshooting_place;
 mod m20261124_150000_add_came_back_at_to_top_up;
+mod m20261129_091000_create_address_notice;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -74,6 +75,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_120000_add_troubleshooting::Migration),
             Box::new(m20261124_120100_create_troubleshooting_place::Migration),
             Box::new(m20261124_150000_add_came_back_at_to_top_up::Migration),
+            Box::new(m20261129_091000_create_address_notice::Migration),
         ]
     }
 }

@@ -1,7 +1,7 @@
 //! What commands may say: lengths and characters of their texts, and who may give them.
 
 use crate::primitives::actor::{AccessError, Actor, Permission};
-use crate::primitives::ids::AccountId;
+use crate::primitives::ids::{AccountId, resembles_id};
 
 use super::model::{Command, MemberRef, Refusal, SessionRef};
 
@@ -60,7 +60,7 @@ pub(super) fn check_texts(command: &Command) -> Result<(), Refusal> {
                 check("memberExternalId", id, MAX_ID)?;
             }
             if let Some(id) = external_id {
-                check("externalId", id, MAX_ID)?;
+                check_new_external_id(id)?;
             }
             if let Some(metadata) = metadata {
                 check("metadata", metadata, MAX_METADATA)?;
@@ -84,6 +84,18 @@ pub(super) fn check_texts(command: &Command) -> Result<(), Refusal> {
         Command::Freeze { reason } | Command::Close { reason } => check("reason", reason, MAX_DESCRIPTION),
         Command::CreditTopUp { .. } | Command::HoldDisputed { .. } | Command::Unfreeze | Command::Sweep => Ok(()),
     }
+}
+
+/// A new external id is none that readers could take for one of our ids.
+fn check_new_external_id(id: &str) -> Result<(), Refusal> {
+    check("externalId", id, MAX_ID)?;
+    if resembles_id(id) {
+        return Err(Refusal::Invalid {
+            field: "externalId",
+            message: "must not have the form of an id of this service, such as ses_…".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 fn check_session(session: &SessionRef) -> Result<(), Refusal> {

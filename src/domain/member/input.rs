@@ -1,5 +1,7 @@
 //! Texts and numbers from outside, checked before anything is locked.
 
+use crate::primitives::ids::resembles_id;
+
 use super::error::InvalidInput;
 use super::model::{MAX_SESSION_GRACE_HOURS, NewMember};
 
@@ -33,6 +35,12 @@ pub(super) fn checked_external_id(field: &'static str, id: &str) -> Result<Strin
         });
     }
     checked_text(field, id, MAX_EXTERNAL_ID_CHARS)?;
+    if resembles_id(id) {
+        return Err(InvalidInput {
+            field,
+            message: "must not have the form of an id of this service, such as mem_…".to_owned(),
+        });
+    }
     Ok(id.to_owned())
 }
 

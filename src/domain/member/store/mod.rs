@@ -1,6 +1,7 @@
 //! Rows of accounts, members, contacts and API keys.
 
 mod accounts;
+mod address_notices;
 mod api_keys;
 mod members;
 mod verifications;
@@ -9,6 +10,7 @@ pub(super) use accounts::{
     account, account_id, account_ids, accounts, accounts_after, claim_external_id, insert_account, installation,
     make_installation, release_external_id, take_account_numbers, update_account,
 };
+pub(super) use address_notices::insert_address_notice;
 pub(super) use api_keys::{
     active_api_keys, api_key, api_keys, api_keys_by_id, api_keys_by_prefix, insert_api_key, revoke_api_key,
     save_api_key_uses,
