@@ -456,5 +456,6 @@ fn sign_in_settings(auth: &AuthSettings) -> Result<SignInSettings, InvalidKeySet
         key_set,
         issuer: auth.issuer.clone(),
         audience: auth.audience.clone(),
+        max_token_lifetime: Some(auth.max_token_lifetime),
     })
 }

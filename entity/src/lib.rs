@@ -9,6 +9,7 @@
 pub mod account;
 pub mod account_directory;
 pub mod account_state;
+pub mod address_notice;
 pub mod alert;
 pub mod alert_due;
 pub mod alert_edge;

@@ -116,6 +116,13 @@ pub(super) const KEYS: &[Key] = &[
         about: "Tokens for another audience are refused. Required with auth.jwks_url.",
     },
     Key {
+        path: "auth.max_token_lifetime",
+        default: Some("2592000"),
+        form: Form::Number,
+        allowed: "a number from 60 to 3153600000",
+        about: "Seconds that a member's token may be valid for, from its iat to its exp. Others are refused. 30 days.",
+    },
+    Key {
         path: "engine.max_batch",
         default: Some("256"),
         form: Form::Number,

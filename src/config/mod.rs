@@ -130,6 +130,8 @@ pub struct AuthSettings {
     pub issuer: Option<String>,
     /// The audience that tokens must name.
     pub audience: Option<String>,
+    /// The longest lifetime of a token that is accepted.
+    pub max_token_lifetime: Duration,
 }
 
 /// How mail is written and sent.
@@ -298,6 +300,7 @@ impl Settings {
                 jwks_url,
                 issuer,
                 audience,
+                max_token_lifetime: read.seconds("auth.max_token_lifetime", 60, 3_153_600_000)?,
             },
             engine: EngineSettings {
                 max_batch: read.number("engine.max_batch", 1, 4_096)?,

@@ -185,7 +185,9 @@ impl From<AccessError> for Failure {
     fn from(error: AccessError) -> Self {
         match error {
             AccessError::NotFound => Self::not_found("accountId", "account"),
-            AccessError::Forbidden(_) => Self::new(UserErrorCode::Forbidden, None, error.to_string()),
+            AccessError::OwnersOnly | AccessError::Forbidden(_) => {
+                Self::new(UserErrorCode::Forbidden, None, error.to_string())
+            }
         }
     }
 }
@@ -287,12 +289,8 @@ impl LedgerFields {
     }
 }
 
-fn owners_only() -> Failure {
-    Failure::new(
-        UserErrorCode::Forbidden,
-        None,
-        "only owners may add, change or remove owners",
-    )
+fn external_id_of_platform(message: String) -> Failure {
+    Failure::new(UserErrorCode::Forbidden, Some("externalId"), message)
 }
 
 fn last_owner() -> Failure {
@@ -337,6 +335,7 @@ impl From<UpdateAccountError> for Failure {
         match error {
             UpdateAccountError::Access(error) => error.into(),
             UpdateAccountError::Invalid(error) => error.into(),
+            UpdateAccountError::ExternalIdOfPlatform => external_id_of_platform(error.to_string()),
             UpdateAccountError::ExternalIdTaken(account) => {
                 external_id_taken("account").with(Present::Account(account))
             }
@@ -351,7 +350,7 @@ impl From<AddMemberError> for Failure {
         match error {
             AddMemberError::Access(error) => error.into(),
             AddMemberError::Invalid(error) => error.into(),
-            AddMemberError::OwnersOnly => owners_only(),
+            AddMemberError::ExternalIdOfPlatform => external_id_of_platform(error.to_string()),
             AddMemberError::ExternalIdTaken(member) => external_id_taken("member").with(Present::Member(member)),
             AddMemberError::Fault(fault) => fault.into(),
         }
@@ -363,7 +362,7 @@ impl From<UpsertMemberError> for Failure {
         match error {
             UpsertMemberError::Access(error) => error.into(),
             UpsertMemberError::Invalid(error) => error.into(),
-            UpsertMemberError::OwnersOnly => owners_only(),
+            UpsertMemberError::ExternalIdOfPlatform => external_id_of_platform(error.to_string()),
             UpsertMemberError::LastOwner => last_owner(),
             UpsertMemberError::Fault(fault) => fault.into(),
         }
@@ -376,7 +375,7 @@ impl From<UpdateMemberError> for Failure {
             UpdateMemberError::Access(error) => error.into(),
             UpdateMemberError::Invalid(error) => error.into(),
             UpdateMemberError::NotFound => Self::not_found("memberId", "member"),
-            UpdateMemberError::OwnersOnly => owners_only(),
+            UpdateMemberError::ExternalIdOfPlatform => external_id_of_platform(error.to_string()),
             UpdateMemberError::MemberRemoved => member_removed(),
             UpdateMemberError::LastOwner => last_owner(),
             UpdateMemberError::ExternalIdTaken(member) => external_id_taken("member").with(Present::Member(member)),
@@ -391,7 +390,6 @@ impl From<RemoveMemberError> for Failure {
         match error {
             RemoveMemberError::Access(error) => error.into(),
             RemoveMemberError::NotFound => Self::not_found("memberId", "member"),
-            RemoveMemberError::OwnersOnly => owners_only(),
             RemoveMemberError::LastOwner => last_owner(),
             RemoveMemberError::Fault(fault) => fault.into(),
         }

@@ -15,6 +15,7 @@ mod gateway;
 #[allow(dead_code, unused_imports, reason = "a harness has more than every test needs")]
 mod harness;
 mod hostile;
+mod identity;
 mod journey;
 mod live;
 mod metrics;

@@ -29,7 +29,10 @@ impl Sender {
         let message_id = format!("<{}@{}>", mail.message_id, self.0.email.domain());
         let mut builder = Message::builder()
             .from(self.0.clone())
-            .to(Mailbox::new(Some(mail.name.clone()), address))
+            .to(Mailbox::new(
+                Some(mail.name.clone()).filter(|name| !name.is_empty()),
+                address,
+            ))
             .subject(mail.letter.subject.clone())
             .message_id(Some(message_id))
             .header(AutoSubmitted);

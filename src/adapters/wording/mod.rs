@@ -257,4 +257,29 @@ impl Wording for Templates {
         };
         self.letter(&filling)
     }
+
+    fn address_changed(&self, reader: &Reader) -> Result<Letter, Fault> {
+        let (name, _) = self.language(&reader.locale);
+        // Languages of operators may be older than this text.
+        let known = self.environment.get_template(&format!("{name}/address_changed_body"));
+        let name = known.map_or(FALLBACK, |_| name);
+        let text = |key: &str| self.render(&format!("{name}/address_changed_{key}"), ());
+        let subject = text("subject")?;
+        let item = Item {
+            title: subject.clone(),
+            body: text("body")?,
+            severity: "WARNING",
+            action: None,
+            url: None,
+            code: None,
+        };
+        self.letter(&Filling {
+            language: name,
+            subject: &subject,
+            team: None,
+            greeting: text("greeting")?,
+            items: &[item],
+            footer: None,
+        })
+    }
 }

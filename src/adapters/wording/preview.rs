@@ -59,6 +59,7 @@ impl Templates {
                 minutes: 15,
             };
             add("code", self.code_sent(&sent, &reader).map_err(failed)?);
+            add("address_changed", self.address_changed(&reader).map_err(failed)?);
         }
         Ok(previews)
     }

@@ -2,7 +2,7 @@
 
 use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::AccountId;
+use crate::primitives::ids::{AccountId, resembles_id};
 
 use super::model::{Command, MemberRef, Refusal, SessionRef};
 
@@ -66,7 +66,7 @@ pub(super) fn check_texts(command: &Command) -> Result<(), Refusal> {
                 check("memberExternalId", id, MAX_ID)?;
             }
             if let Some(id) = external_id {
-                check("externalId", id, MAX_ID)?;
+                check_new_external_id(id)?;
             }
             if let Some(metadata) = metadata {
                 check("metadata", metadata, MAX_METADATA)?;
@@ -90,6 +90,18 @@ pub(super) fn check_texts(command: &Command) -> Result<(), Refusal> {
         Command::Freeze { reason } | Command::Close { reason } => check("reason", reason, MAX_DESCRIPTION),
         Command::CreditTopUp { .. } | Command::HoldDisputed { .. } | Command::Unfreeze | Command::Sweep => Ok(()),
     }
+}
+
+/// A new external id is none that readers could take for one of our ids.
+fn check_new_external_id(id: &str) -> Result<(), Refusal> {
+    check("externalId", id, MAX_ID)?;
+    if resembles_id(id) {
+        return Err(Refusal::Invalid {
+            field: "externalId",
+            message: "must not have the form of an id of this service, such as ses_…".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 fn check_session(session: &SessionRef) -> Result<(), Refusal> {

@@ -1,12 +1,11 @@
 //! Texts and numbers from outside, checked before anything is locked.
 
-use std::collections::BTreeSet;
-
-use unicode_normalization::UnicodeNormalization as _;
-use unicode_security::skeleton;
-
 use super::error::InvalidInput;
 use super::model::{MAX_SESSION_GRACE_HOURS, NewMember};
+use crate::primitives::ids::resembles_id;
+use std::collections::BTreeSet;
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_security::skeleton;
 
 const MAX_NAME_CHARS: usize = 200;
 /// Who does things in an account, and is neither a member nor an API key.
@@ -71,6 +70,12 @@ pub(super) fn checked_external_id(field: &'static str, id: &str) -> Result<Strin
         });
     }
     checked_text(field, id, MAX_EXTERNAL_ID_CHARS)?;
+    if resembles_id(id) {
+        return Err(InvalidInput {
+            field,
+            message: "must not have the form of an id of this service, such as mem_…".to_owned(),
+        });
+    }
     Ok(id.to_owned())
 }
 

@@ -7,17 +7,18 @@ use crate::domain::database::{Database, Transaction};
 use crate::domain::event::EventKind;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
-use crate::primitives::actor::{Actor, MemberRole, Permission};
+use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission, Side};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, IdMint, IdSeed, MemberId};
 use crate::primitives::page::{Page, PageRequest};
 
 use super::api_key_life::follow_maker;
+use super::contacts::{notify_old_address, require_own_or_settings};
 use super::error::{AddMemberError, InvalidInput, RemoveMemberError, UpdateMemberError, UpsertMemberError};
 use super::input::{Search, checked_email, checked_external_id, checked_label};
 use super::model::{
     Change, Contact, Member, MemberFilter, MemberPatch, MemberPosition, NewMember, Owners, UpsertMember,
-    may_change_owners, may_see_contact, require_directory,
+    may_change_owners, require_directory,
 };
 use super::scan::{MAX_LISTED, Scan, too_many};
 use super::store;
@@ -62,9 +63,12 @@ impl Members {
     /// Adds a person to a team.
     pub async fn add(&self, actor: &Actor, account_id: AccountId, new: NewMember) -> Result<Member, AddMemberError> {
         actor.require(account_id, Permission::ManageMembers)?;
+        if new.external_id.is_some() && actor.side() != Side::Platform {
+            return Err(AddMemberError::ExternalIdOfPlatform);
+        }
         let new = new.checked(["externalId", "name", "email"])?;
         if new.role == MemberRole::Owner && !may_change_owners(actor) {
-            return Err(AddMemberError::OwnersOnly);
+            return Err(AccessError::OwnersOnly.into());
         }
         let addition = Arc::new(Addition::new(new));
         self.ledger
@@ -75,7 +79,7 @@ impl Members {
             .await
     }
 
-    /// Adds a person that the platform knows, brings them back, or changes them: safe to repeat.
+    /// Adds a person by the platform's own id, brings them back, or changes them: safe to repeat. For the platform only.
     pub async fn upsert(
         &self,
         actor: &Actor,
@@ -83,12 +87,14 @@ impl Members {
         wanted: UpsertMember,
     ) -> Result<Member, UpsertMemberError> {
         actor.require(account_id, Permission::ManageMembers)?;
+        if actor.side() != Side::Platform {
+            return Err(UpsertMemberError::ExternalIdOfPlatform);
+        }
         let wanted = Arc::new(checked_upsert(wanted)?);
-        let changes_owners = may_change_owners(actor);
         self.ledger
             .change(account_id, move |tx, locked| {
                 let wanted = Arc::clone(&wanted);
-                Box::pin(async move { upsert_locked(tx, locked, account_id, &wanted, changes_owners).await })
+                Box::pin(async move { upsert_locked(tx, locked, account_id, &wanted).await })
             })
             .await
     }
@@ -102,6 +108,9 @@ impl Members {
         patch: MemberPatch,
     ) -> Result<Member, UpdateMemberError> {
         actor.require(account_id, Permission::ManageMembers)?;
+        if patch.external_id.is_some() && actor.side() != Side::Platform {
+            return Err(UpdateMemberError::ExternalIdOfPlatform);
+        }
         let patch = Arc::new(checked_patch(patch)?);
         let changes_owners = may_change_owners(actor);
         self.ledger
@@ -135,7 +144,7 @@ impl Members {
                     let mut after = before.clone();
                     after.removed_at = Some(locked.now);
                     if before.role == MemberRole::Owner && !changes_owners {
-                        return Err(RemoveMemberError::OwnersOnly);
+                        return Err(AccessError::OwnersOnly.into());
                     }
                     if owners(tx, account_id).await?.loses_last(&before, &after) {
                         return Err(RemoveMemberError::LastOwner);
@@ -220,7 +229,7 @@ impl Members {
         Ok(members.into_iter().map(|member| (member.id, member)).collect())
     }
 
-    /// How several members are reached; those who are not the caller's to see are left out: see [`may_see_contact`].
+    /// How several members are reached; those who are not the caller's to see are left out: see [`require_own_or_settings`].
     pub async fn contacts(
         &self,
         actor: &Actor,
@@ -230,7 +239,7 @@ impl Members {
         let seen: Vec<MemberId> = member_ids
             .iter()
             .copied()
-            .filter(|id| may_see_contact(actor, account_id, *id).is_ok())
+            .filter(|id| require_own_or_settings(actor, account_id, *id).is_ok())
             .collect();
         let contacts = store::contacts(self.database.read(), account_id, &seen).await?;
         Ok(contacts
@@ -303,7 +312,6 @@ async fn upsert_locked(
     locked: &mut LockedAccount,
     account_id: AccountId,
     wanted: &UpsertMember,
-    changes_owners: bool,
 ) -> Result<Member, UpsertMemberError> {
     let Some(before) = store::member_by_external_id(tx, account_id, &wanted.external_id).await? else {
         let new = NewMember {
@@ -315,9 +323,6 @@ async fn upsert_locked(
             },
             role: wanted.role.unwrap_or(MemberRole::Member),
         };
-        if new.role == MemberRole::Owner && !changes_owners {
-            return Err(UpsertMemberError::OwnersOnly);
-        }
         let changed = added(tx, (account_id, new_id(locked.now)), &new, locked.now).await?;
         store::insert_member(tx, &changed.member).await?;
         return Ok(recorded(tx, locked, changed).await?);
@@ -333,12 +338,10 @@ async fn upsert_locked(
     if (&after, &contact_after) == (&before, &contact_before) {
         return Ok(before);
     }
-    if [before.role, after.role].contains(&MemberRole::Owner) && !changes_owners {
-        return Err(UpsertMemberError::OwnersOnly);
-    }
     if owners(tx, account_id).await?.loses_last(&before, &after) {
         return Err(UpsertMemberError::LastOwner);
     }
+    notify_old_address(tx, &contact_before, &contact_after, locked.now).await?;
     let contact = (contact_after != contact_before).then_some(contact_after);
     Ok(updated(tx, locked, after, contact).await?)
 }
@@ -358,7 +361,7 @@ async fn update_locked(
     }
     let after = before.clone().patched(patch);
     if [before.role, after.role].contains(&MemberRole::Owner) && !changes_owners {
-        return Err(UpdateMemberError::OwnersOnly);
+        return Err(AccessError::OwnersOnly.into());
     }
     if before.removed_at.is_some() {
         return Err(UpdateMemberError::MemberRemoved);

@@ -42,10 +42,11 @@ pub use error::{
 pub use key_set::KeySetSource;
 pub use members::Members;
 pub(in crate::domain) use members::{locked_member, locked_person, record_contact};
+pub(in crate::domain) use model::require_over;
 pub use model::{
     Account, AccountFilter, AccountPatch, ApiKey, Change, Contact, ContactPatch, ContactStatus,
     DEFAULT_SESSION_GRACE_HOURS, Installation, MAX_ACTIVE_API_KEYS, MAX_SESSION_GRACE_HOURS, Member, MemberFilter,
-    MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember, UpsertMember, may_see_contact,
+    MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember, UpsertMember,
 };
 pub use sign_in::{SignIn, SignInSettings, SignedIn};
 pub use standing::{Standing, Watch};

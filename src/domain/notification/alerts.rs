@@ -10,8 +10,7 @@ use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::{CreditLog, InstantRange, unique};
 use crate::domain::ledger::sessions::Sessions;
 use crate::domain::ledger::{Ledger, LockedAccount};
-use crate::domain::member::ApiKeys;
-use crate::domain::member::{locked_member, require_own_or_settings};
+use crate::domain::member::{ApiKeys, locked_member, require_over, require_own_or_settings};
 use crate::domain::top_up::TopUps;
 use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::clock::{Clock, Timestamp};
@@ -148,6 +147,7 @@ impl Alerts {
     ) -> Result<Alert, SendTestError> {
         require_own_or_settings(actor, account_id, member_id)?;
         let key = format!("{}:{}", AlertKind::Test.as_str(), uuid::Uuid::new_v4().simple());
+        let actor = actor.clone();
         self.ledger
             .change(account_id, move |tx, locked| {
                 let new = NewAlert {
@@ -155,9 +155,11 @@ impl Alerts {
                     channel: Some(channel),
                     ..NewAlert::new(AlertKind::Test, key.clone(), locked.now)
                 };
+                let actor = actor.clone();
                 Box::pin(async move {
                     let member = locked_member(tx, account_id, member_id).await?;
                     let member = member.ok_or(SendTestError::NotFound)?;
+                    require_over(&actor, &member)?;
                     if member.removed_at.is_some() {
                         return Err(SendTestError::MemberRemoved);
                     }
@@ -311,11 +313,18 @@ impl Alerts {
         if matches!(&marked, Marked::These(ids) if ids.len() > MOST_MARKED) {
             return Err(MarkError::TooMany);
         }
-        let marked = Arc::new(marked);
+        let work = Arc::new((actor.clone(), marked));
         self.ledger
             .change(account_id, move |tx, locked| {
-                let marked = Arc::clone(&marked);
-                Box::pin(async move { mark_locked(tx, locked, member_id, &marked, mark.mark()).await })
+                let work = Arc::clone(&work);
+                Box::pin(async move {
+                    let (actor, marked) = work.as_ref();
+                    let is_own = actor.member_id() == Some(member_id);
+                    if !is_own && let Some(member) = locked_member(tx, account_id, member_id).await? {
+                        require_over(actor, &member)?;
+                    }
+                    mark_locked(tx, locked, member_id, marked, mark.mark()).await
+                })
             })
             .await
     }

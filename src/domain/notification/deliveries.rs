@@ -8,7 +8,7 @@ use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::QueryError;
 use crate::domain::ledger::credit_log::{InstantRange, unique};
 use crate::domain::ledger::{Ledger, LockedAccount};
-use crate::domain::member::require_own_or_settings;
+use crate::domain::member::{locked_member, require_over, require_own_or_settings};
 use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, MemberId};
@@ -159,18 +159,28 @@ impl Deliveries {
         if self.find(actor, account_id, id).await.map_err(unseen)?.is_none() {
             return Err(ResendError::NotFound);
         }
+        let actor = actor.clone();
         self.ledger
             .change(account_id, move |tx, locked| {
-                Box::pin(async move { resend_locked(tx, locked, id).await })
+                let actor = actor.clone();
+                Box::pin(async move { resend_locked(tx, locked, &actor, id).await })
             })
             .await
     }
 }
 
-async fn resend_locked(tx: &Transaction, locked: &mut LockedAccount, id: DeliveryId) -> Result<Delivery, ResendError> {
+async fn resend_locked(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    actor: &Actor,
+    id: DeliveryId,
+) -> Result<Delivery, ResendError> {
     let account_id = locked.header.account_id;
     let found = store::delivery_by_id(tx, account_id, id).await?;
     let mut delivery = found.ok_or(ResendError::NotFound)?;
+    if let Some(member) = locked_member(tx, account_id, delivery.member_id).await? {
+        require_over(actor, &member)?;
+    }
     if delivery.channel != Channel::Email {
         return Err(ResendError::NotResendable(
             "only e-mail is sent again: what is in the app is there",

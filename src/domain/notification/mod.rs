@@ -7,6 +7,7 @@
 //! - One resolver decides each (alert, member, channel). Its answer is a stored delivery, also when the answer is no.
 //! - What is locked cannot be switched off: a critical alert keeps at least one way that works.
 
+mod address_notices;
 mod alerts;
 mod balance;
 mod bounces;

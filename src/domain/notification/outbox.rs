@@ -19,21 +19,21 @@ use super::store::{self, Addressee, Claimed, Ended};
 use super::wording::{Reader, Told, Wording};
 
 /// A claim lasts longer than any try…
-const CLAIM_MILLIS: i64 = 10 * 60_000;
+pub(super) const CLAIM_MILLIS: i64 = 10 * 60_000;
 /// …and none is begun that might outlast it: of many mails that were claimed together and whose server hangs, the later ones would be
 /// sent by two processes.
-const LONGEST_TRY_MILLIS: i64 = 2 * 60_000;
+pub(super) const LONGEST_TRY_MILLIS: i64 = 2 * 60_000;
 /// The most of what a mail system says that is kept.
 const LONGEST_ERROR: usize = 500;
 
 /// Sends the mail of all accounts. Cloning is cheap.
 #[derive(Clone)]
 pub struct Outbox {
-    database: Database,
+    pub(super) database: Database,
     ledger: Ledger,
-    clock: Clock,
-    mailer: Arc<dyn Mailer>,
-    wording: Arc<dyn Wording>,
+    pub(super) clock: Clock,
+    pub(super) mailer: Arc<dyn Mailer>,
+    pub(super) wording: Arc<dyn Wording>,
     links: Links,
 }
 
@@ -61,8 +61,14 @@ impl Outbox {
         }
     }
 
-    /// Sends up to `limit` mails that are due. Gives how many were tried.
+    /// Sends up to `limit` mails of each sort that are due. Gives how many were tried.
     pub async fn send_due(&self, limit: u32) -> Result<usize, Fault> {
+        let to_old_addresses = self.send_address_notices(limit).await;
+        let alerts = self.send_alerts(limit).await;
+        Ok(to_old_addresses? + alerts?)
+    }
+
+    async fn send_alerts(&self, limit: u32) -> Result<usize, Fault> {
         let now = self.clock.now();
         if !store::is_mail_due(&self.database, now).await? {
             return Ok(0);

@@ -79,4 +79,7 @@ pub trait Wording: Send + Sync + 'static {
 
     /// A mail with a code that shows, once it comes back, that mail arrives.
     fn code_sent(&self, sent: &CodeSent<'_>, reader: &Reader) -> Result<Letter, Fault>;
+
+    /// A mail to an address to which a contact's mail no longer goes.
+    fn address_changed(&self, reader: &Reader) -> Result<Letter, Fault>;
 }

@@ -75,7 +75,8 @@ fn odd(what: &str) -> GatewayError {
 }
 
 pub(super) fn text(object: &Value, field: &str) -> Result<String, GatewayError> {
-    object[field].as_str().map(str::to_owned).ok_or_else(|| odd(field))
+    let text = object[field].as_str().filter(|text| !text.contains(char::is_control));
+    text.map(str::to_owned).ok_or_else(|| odd(field))
 }
 
 /// A definite no. What is not about the card or the amount is nothing that the customer could mend.
@@ -94,7 +95,10 @@ pub(super) fn refusal(body: &Value) -> GatewayError {
     };
     GatewayError::Refused {
         code,
-        detail: error["message"].as_str().unwrap_or("no reason given").to_owned(),
+        detail: error["message"]
+            .as_str()
+            .unwrap_or("no reason given")
+            .replace(char::is_control, " "),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rows of settings, alerts and deliveries.
 
+mod address_notices;
 mod alerts;
 mod deliveries;
 mod due;
@@ -10,6 +11,7 @@ mod reach;
 mod reports;
 mod settings;
 
+pub(super) use address_notices::{AddressNotice, claim_address_notices, end_address_notice, is_address_notice_due};
 pub(super) use alerts::{
     alert, alerts_by_id, alerts_keyset, close_edge, edges, insert_alerts, open_edge, open_of_top_up, resolve_alert,
 };
