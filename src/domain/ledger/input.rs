@@ -3,6 +3,7 @@
 use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
+use crate::primitives::line;
 
 use super::model::{Command, MemberRef, Refusal, SessionRef};
 
@@ -71,7 +72,8 @@ pub(super) fn check_texts(command: &Command) -> Result<(), Refusal> {
             if let Some(metadata) = metadata {
                 check("metadata", metadata, MAX_METADATA)?;
             }
-            check("title", title, MAX_TITLE)
+            check("title", title, MAX_TITLE)?;
+            check_line("title", title)
         }
         Command::Reschedule { session, .. } | Command::Complete { session, .. } => check_session(session),
         Command::Cancel { session, reason, .. } => {
@@ -90,6 +92,14 @@ pub(super) fn check_texts(command: &Command) -> Result<(), Refusal> {
         Command::Freeze { reason } | Command::Close { reason } => check("reason", reason, MAX_DESCRIPTION),
         Command::CreditTopUp { .. } | Command::HoldDisputed { .. } | Command::Unfreeze | Command::Sweep => Ok(()),
     }
+}
+
+/// What stands in mail and in everyone's log: see [`line::flaw`].
+fn check_line(field: &'static str, text: &str) -> Result<(), Refusal> {
+    line::flaw(text).map_or(Ok(()), |flaw| {
+        let message = flaw.to_owned();
+        Err(Refusal::Invalid { field, message })
+    })
 }
 
 fn check_session(session: &SessionRef) -> Result<(), Refusal> {
