@@ -30,7 +30,8 @@ use crate::domain::ledger::model::Policy;
 use crate::domain::ledger::sessions::Sessions;
 use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
 use crate::domain::member::{
-    Accounts, ApiKeys, Contacts, KeySetSource, Members, SignIn, SignInSettings, Standing, open_installation,
+    Accounts, ApiKeys, Contacts, KeySetSource, MailBounds, Members, SignIn, SignInSettings, Standing, UnverifiedMail,
+    open_installation,
 };
 use crate::domain::notification::{self, Links, Mailer, Post, ReportSource, Wording};
 use crate::domain::top_up::gateway::PaymentGateway;
@@ -160,12 +161,12 @@ impl App {
         let (credit_log, sessions) = (CreditLog::new(handle()), Sessions::new(handle()));
         let (lots, rules) = (Lots::new(handle()), AutoTopUps::new(desk.clone()));
         let top_ups = TopUps::new(desk.clone());
-        let contacts = Contacts::new(ledger.clone());
         let (post, templates) = post(settings)?;
+        let contacts = Contacts::new(ledger.clone(), post.bounds.clone());
         let services = Services {
             accounts: Accounts::new(time(), handle(), ledger.clone()),
             members: Members::new(handle(), ledger.clone()),
-            deliveries: notification::Deliveries::new(handle(), ledger.clone()),
+            deliveries: notification::Deliveries::new(handle(), ledger.clone(), post.bounds.clone()),
             verification: notification::Verification::new(contacts.clone(), time(), post.clone()),
             outbox: notification::Outbox::new((handle(), time()), ledger.clone(), post.clone()),
             mail_reports: notification::MailReports::new((handle(), time()), ledger.clone(), report_source(settings)),
@@ -198,6 +199,7 @@ impl App {
                 sessions.clone(),
                 top_ups.clone(),
                 api_keys.clone(),
+                post.bounds,
             ),
             top_ups,
             credit_log,
@@ -394,7 +396,23 @@ fn post(settings: &Settings) -> Result<(Post, Arc<Templates>), StartError> {
     let templates = Arc::new(Templates::load(mail.templates.as_deref())?);
     let wording: Arc<dyn Wording> = Arc::<Templates>::clone(&templates);
     let links = Links::new(settings.app_url.clone());
-    Ok((Post { mailer, wording, links }, templates))
+    let post = Post {
+        mailer,
+        wording,
+        links,
+        bounds: mail_bounds(settings),
+    };
+    Ok((post, templates))
+}
+
+fn mail_bounds(settings: &Settings) -> MailBounds {
+    let most = settings.mail.unverified;
+    let most = UnverifiedMail {
+        per_account: most.per_account,
+        per_address: most.per_address,
+        per_caller: most.per_caller,
+    };
+    MailBounds::new(settings.secret.reveal().as_bytes(), most)
 }
 
 /// Who tells of mail later on.

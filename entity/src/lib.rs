@@ -34,6 +34,7 @@ pub mod member;
 pub mod notification_settings;
 pub mod payment_customer;
 pub mod payment_method;
+pub mod quota;
 pub mod session;
 pub mod session_hold;
 pub mod top_up;

@@ -5,7 +5,7 @@
 //!
 //! Invariant, read from the catalogue by a test: every key and every unique index begins with `account_id`, so that the tables
 //! can be spread over several servers by it. The exceptions are the few global tables: `installation`, `account_directory`,
-//! `api_key`, `gateway_object`, `webhook_inbox`.
+//! `api_key`, `gateway_object`, `webhook_inbox`, `quota`.
 
 mod ddl;
 mod m20261123_063000_create_installation;
@@ -36,6 +36,7 @@ mod m20261124_120000_add_troubleshooting;
 mod m20261124_120100_create_troubleshooting_place;
 mod m20261124_150000_add_came_back_at_to_top_up;
 mod m20261129_090000_add_side_to_api_key;
+mod m20261129_090000_create_quota;
 mod m20261129_091000_create_address_notice;
 mod m20261129_091000_split_idempotency_keys_by_side;
 mod m20261129_092000_add_maker_to_api_key;
@@ -82,6 +83,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_091000_split_idempotency_keys_by_side::Migration),
             Box::new(m20261129_092000_add_maker_to_api_key::Migration),
             Box::new(m20261129_091000_create_address_notice::Migration),
+            Box::new(m20261129_090000_create_quota::Migration),
         ]
     }
 }

@@ -365,6 +365,27 @@ pub(super) const KEYS: &[Key] = &[
                 the built-in ones.",
     },
     Key {
+        path: "mail.unverified_per_account",
+        default: Some("30"),
+        form: Form::Number,
+        allowed: "a number from 0 to 1000000",
+        about: "Mails a day from one account to addresses that are not verified: codes, critical alerts, tests.",
+    },
+    Key {
+        path: "mail.unverified_per_address",
+        default: Some("5"),
+        form: Form::Number,
+        allowed: "a number from 0 to 1000000",
+        about: "Mails a day to one address that is not verified, from all accounts together.",
+    },
+    Key {
+        path: "mail.unverified_per_caller",
+        default: Some("10"),
+        form: Form::Number,
+        allowed: "a number from 0 to 1000000",
+        about: "Mails a day to addresses that are not verified that one member or API key of a team may ask for.",
+    },
+    Key {
         path: "mail.webhook_secret",
         default: None,
         form: Form::Secret,

@@ -7,6 +7,7 @@
 
 mod gateway;
 mod keys;
+mod mail;
 mod print;
 mod source;
 
@@ -22,6 +23,8 @@ use crate::primitives::credits::Credits;
 use gateway::read_gateway;
 pub use gateway::{GatewayKind, GatewaySettings, StripeSettings};
 use keys::KEYS;
+use mail::read_mail;
+pub use mail::{MailSettings, UnverifiedMailSettings};
 use print::Shown;
 pub use source::ConfigError;
 use source::{Given, Reader, read_environment, read_file};
@@ -132,19 +135,6 @@ pub struct AuthSettings {
     pub audience: Option<String>,
     /// The longest lifetime of a token that is accepted.
     pub max_token_lifetime: Duration,
-}
-
-/// How mail is written and sent.
-#[derive(Clone, Debug)]
-pub struct MailSettings {
-    /// The server; may hold a password. Files when `None`.
-    pub smtp_url: Option<Secret>,
-    /// Who mail is from.
-    pub from: String,
-    /// Texts of the operator's own.
-    pub templates: Option<PathBuf>,
-    /// What reports of mail are signed with; none are taken in when `None`.
-    pub webhook_secret: Option<Secret>,
 }
 
 /// How commands are gathered into transactions.
@@ -331,12 +321,7 @@ impl Settings {
             rings_others: read.one_of("live.bell", &[("auto", true), ("off", false)])?,
             live: read_live(read)?,
             gateway: read_gateway(read, development)?,
-            mail: MailSettings {
-                smtp_url: read.url("mail.smtp_url", &["smtp://", "smtps://"])?.map(Secret),
-                from: read.required("mail.from")?.to_owned(),
-                templates: read.text("mail.templates")?.map(PathBuf::from),
-                webhook_secret: read.secret("mail.webhook_secret")?,
-            },
+            mail: read_mail(read)?,
             app_url: read.url("app_url", &["http://", "https://"])?,
             log_level: {
                 let level = read.required("log.level")?;

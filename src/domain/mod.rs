@@ -11,6 +11,7 @@ pub mod forecast;
 pub mod ledger;
 pub mod member;
 pub mod notification;
+pub mod quota;
 pub mod top_up;
 pub mod troubleshooting;
 

@@ -437,13 +437,8 @@ impl From<SendVerificationError> for Failure {
                 StartVerificationError::Access(error) => error.into(),
                 StartVerificationError::NotFound => Self::not_found("memberId", "member"),
                 StartVerificationError::NoAddress | StartVerificationError::AlreadyVerified => invalid(message),
-                StartVerificationError::TooSoon { retry_after_seconds } => Self::Refused(
-                    UserError {
-                        retry_after_seconds: Some(i32::try_from(retry_after_seconds).unwrap_or(i32::MAX)),
-                        ..UserError::new(UserErrorCode::RateLimited, None, message)
-                    },
-                    None,
-                ),
+                StartVerificationError::TooSoon { retry_after_seconds }
+                | StartVerificationError::TooMany { retry_after_seconds } => rate_limited(retry_after_seconds, message),
                 StartVerificationError::Fault(fault) => fault.into(),
             },
             SendVerificationError::Rejected(_) => invalid(message),
@@ -452,12 +447,21 @@ impl From<SendVerificationError> for Failure {
     }
 }
 
+fn rate_limited(retry_after_seconds: u32, message: String) -> Failure {
+    let error = UserError {
+        retry_after_seconds: Some(i32::try_from(retry_after_seconds).unwrap_or(i32::MAX)),
+        ..UserError::new(UserErrorCode::RateLimited, None, message)
+    };
+    Failure::Refused(error, None)
+}
+
 impl From<SendTestError> for Failure {
     fn from(error: SendTestError) -> Self {
         match error {
             SendTestError::Access(error) => error.into(),
             SendTestError::NotFound => Self::not_found("memberId", "member"),
             SendTestError::MemberRemoved => member_removed(),
+            SendTestError::TooMany { retry_after_seconds } => rate_limited(retry_after_seconds, error.to_string()),
             SendTestError::Fault(fault) => fault.into(),
         }
     }
@@ -473,6 +477,7 @@ impl From<ResendError> for Failure {
                 Some("deliveryId"),
                 error.to_string(),
             ),
+            ResendError::TooMany { retry_after_seconds } => rate_limited(retry_after_seconds, error.to_string()),
             ResendError::Fault(fault) => fault.into(),
         }
     }

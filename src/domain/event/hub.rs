@@ -184,7 +184,7 @@ impl Listener {
         }
     }
 
-    /// Whether a member was added, changed or removed after the event `sequence`. `None` where not all that has happened since
+    /// Whether a member was added or removed, or their rights may have changed, after the event `sequence`. `None` where not all that has happened since
     /// has been read here.
     pub fn member_changed_since(&self, member_id: MemberId, sequence: i64) -> Option<bool> {
         let head = self.head();

@@ -3,6 +3,7 @@
 use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, resembles_id};
+use crate::primitives::line;
 
 use super::model::{Command, MemberRef, Refusal, SessionRef};
 
@@ -71,7 +72,8 @@ pub(super) fn check_texts(command: &Command) -> Result<(), Refusal> {
             if let Some(metadata) = metadata {
                 check("metadata", metadata, MAX_METADATA)?;
             }
-            check("title", title, MAX_TITLE)
+            check("title", title, MAX_TITLE)?;
+            check_line("title", title)
         }
         Command::Reschedule { session, .. } | Command::Complete { session, .. } => check_session(session),
         Command::Cancel { session, reason, .. } => {
@@ -102,6 +104,14 @@ fn check_new_external_id(id: &str) -> Result<(), Refusal> {
         });
     }
     Ok(())
+}
+
+/// What stands in mail and in everyone's log: see [`line::flaw`].
+fn check_line(field: &'static str, text: &str) -> Result<(), Refusal> {
+    line::flaw(text).map_or(Ok(()), |flaw| {
+        let message = flaw.to_owned();
+        Err(Refusal::Invalid { field, message })
+    })
 }
 
 fn check_session(session: &SessionRef) -> Result<(), Refusal> {

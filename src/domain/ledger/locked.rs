@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::domain::database::{MayFault, Transaction, Work};
-use crate::domain::event::{self, EventKind, LiveCursor, NewEvent};
+use crate::domain::event::{self, DETAILS, EventKind, LiveCursor, NewEvent};
 use crate::domain::fault::Fault;
 use crate::primitives::actor::AccessError;
 use crate::primitives::clock::Timestamp;
@@ -119,6 +119,20 @@ impl LockedAccount {
         self.append(tx, kind, |event| {
             event.member_id = member_id;
             event.status = status;
+        })
+        .await
+    }
+
+    /// Appends an event about a member. Where the member's rights are as they were, those who follow as this member go on.
+    pub async fn append_member_event(
+        &mut self,
+        tx: &Transaction,
+        member_id: MemberId,
+        changes_rights: bool,
+    ) -> Result<(), Fault> {
+        self.append(tx, EventKind::MemberUpdated, |event| {
+            event.member_id = Some(member_id);
+            event.status = (!changes_rights).then_some(DETAILS);
         })
         .await
     }

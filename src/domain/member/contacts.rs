@@ -8,12 +8,14 @@ use subtle::ConstantTimeEq;
 use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::{Ledger, LockedAccount};
+use crate::domain::quota;
 use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, MemberId};
 
 use super::error::{InvalidInput, StartVerificationError, UpdateContactError, VerifyContactError};
 use super::input::{checked_email, checked_locale};
+use super::mail_bounds::MailBounds;
 use super::members::{locked_person, record_contact};
 use super::model::{Change, Contact, ContactPatch, ContactStatus, Member, require_over};
 use super::store;
@@ -33,6 +35,7 @@ const CODES: u64 = 100_000_000;
 #[derive(Clone, Debug)]
 pub struct Contacts {
     ledger: Ledger,
+    bounds: MailBounds,
 }
 
 /// A code to be sent to the contact's address. It is shown nowhere else.
@@ -61,8 +64,8 @@ pub(super) struct Verification {
 
 impl Contacts {
     /// Contacts of all accounts of this ledger.
-    pub fn new(ledger: Ledger) -> Self {
-        Self { ledger }
+    pub fn new(ledger: Ledger, bounds: MailBounds) -> Self {
+        Self { ledger, bounds }
     }
 
     /// Changes how a member is reached. Another address is unverified until a code sent there comes back.
@@ -110,10 +113,23 @@ impl Contacts {
     ) -> Result<NewCode, StartVerificationError> {
         require_own_or_settings(actor, account_id, member_id)?;
         let (code, actor) = (new_code()?, actor.clone());
+        let by = self.bounds.of_caller(&actor);
+        let bounds = self.bounds.clone();
         self.ledger
             .change(account_id, move |tx, locked| {
-                let (code, actor) = (code.clone(), actor.clone());
-                Box::pin(async move { start_locked(tx, locked.now, (&actor, account_id, member_id), code).await })
+                let (code, bounds, by, actor) = (code.clone(), bounds.clone(), by.clone(), actor.clone());
+                Box::pin(async move {
+                    let new = start_locked(tx, locked.now, (&actor, account_id, member_id), code).await?;
+                    let email = new.contact.email.as_deref().unwrap_or_default();
+                    let mut quotas = bounds.of_mail(account_id, email);
+                    quotas.extend(by);
+                    match quota::spend(tx, &quotas, locked.now).await? {
+                        None => Ok(new),
+                        Some(exhausted) => Err(StartVerificationError::TooMany {
+                            retry_after_seconds: exhausted.retry_after_seconds(locked.now),
+                        }),
+                    }
+                })
             })
             .await
     }

@@ -109,6 +109,15 @@ pub enum StartVerificationError {
         /// When another one is made.
         retry_after_seconds: u32,
     },
+    /// Enough mail went to addresses that are not verified.
+    #[error(
+        "enough mail was sent today to addresses that are not verified: ask again in {retry_after_seconds} s, \
+         or have the platform vouch for the address"
+    )]
+    TooMany {
+        /// When there is room again.
+        retry_after_seconds: u32,
+    },
     /// Nobody out there can mend it.
     #[error(transparent)]
     Fault(#[from] Fault),

@@ -3,6 +3,7 @@
 use super::error::InvalidInput;
 use super::model::{MAX_SESSION_GRACE_HOURS, NewMember};
 use crate::primitives::ids::resembles_id;
+use crate::primitives::line;
 use std::collections::BTreeSet;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_security::skeleton;
@@ -23,10 +24,14 @@ pub(super) fn checked_grace_hours(hours: i32) -> Result<i32, InvalidInput> {
     })
 }
 
-/// A name for people, without the spaces around it.
+/// A name that people are shown, without the spaces around it: see [`line::flaw`].
 pub(super) fn checked_name(field: &'static str, name: &str) -> Result<String, InvalidInput> {
     let name = name.trim();
     checked_text(field, name, MAX_NAME_CHARS)?;
+    if let Some(flaw) = line::flaw(name) {
+        let message = flaw.to_owned();
+        return Err(InvalidInput { field, message });
+    }
     Ok(name.to_owned())
 }
 
@@ -246,7 +251,15 @@ mod tests {
     fn names_are_trimmed_and_bounded() {
         assert_eq!(checked_name("name", "  Ada  "), Ok("Ada".to_owned()));
         assert_eq!(checked_name("name", &"é".repeat(200)).map(|name| name.len()), Ok(400));
-        for name in ["", "   ", "a\nb", "a\0", &"é".repeat(201)] {
+        for name in [
+            "",
+            "   ",
+            "a\nb",
+            "a\0",
+            &"é".repeat(201),
+            "see https://evil.example",
+            "a\u{202E}b",
+        ] {
             assert!(checked_name("name", name).is_err(), "{name:?}");
         }
     }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use crate::domain::database::{Database, Transaction};
-use crate::domain::event::EventKind;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission, Side};
@@ -36,6 +35,8 @@ pub struct Members {
 struct Changed {
     member: Member,
     contact: Option<Contact>,
+    /// Whether what the member may do or see is another matter now, or how they sign in.
+    changes_rights: bool,
 }
 
 /// A person who is to be added.
@@ -149,7 +150,7 @@ impl Members {
                     if owners(tx, account_id).await?.loses_last(&before, &after) {
                         return Err(RemoveMemberError::LastOwner);
                     }
-                    Ok(updated(tx, locked, after, None).await?)
+                    Ok(updated(tx, locked, &before, after, None).await?)
                 })
             })
             .await
@@ -277,9 +278,7 @@ pub(in crate::domain) async fn record_contact(
     contact: &Contact,
 ) -> Result<(), Fault> {
     store::save_contact(tx, contact, locked.now).await?;
-    locked
-        .append_event(tx, EventKind::MemberUpdated, Some(contact.member_id))
-        .await
+    locked.append_member_event(tx, contact.member_id, false).await
 }
 
 fn sees(actor: &Actor, account_id: AccountId, member_id: MemberId) -> bool {
@@ -343,7 +342,7 @@ async fn upsert_locked(
     }
     notify_old_address(tx, &contact_before, &contact_after, locked.now).await?;
     let contact = (contact_after != contact_before).then_some(contact_after);
-    Ok(updated(tx, locked, after, contact).await?)
+    Ok(updated(tx, locked, &before, after, contact).await?)
 }
 
 async fn update_locked(
@@ -380,7 +379,7 @@ async fn update_locked(
     if owners(tx, account_id).await?.loses_last(&before, &after) {
         return Err(UpdateMemberError::LastOwner);
     }
-    Ok(updated(tx, locked, after, None).await?)
+    Ok(updated(tx, locked, &before, after, None).await?)
 }
 
 async fn owners(tx: &Transaction, account_id: AccountId) -> Result<Owners, Fault> {
@@ -425,6 +424,7 @@ async fn added(
     Ok(Changed {
         member,
         contact: Some(contact),
+        changes_rights: true,
     })
 }
 
@@ -432,13 +432,21 @@ async fn added(
 async fn updated(
     tx: &Transaction,
     locked: &mut LockedAccount,
+    before: &Member,
     mut member: Member,
     contact: Option<Contact>,
 ) -> Result<Member, Fault> {
+    let rights = |member: &Member| (member.role, member.removed_at, member.external_id.clone());
+    let changes_rights = rights(before) != rights(&member);
     member.version = member.version.saturating_add(1);
     store::update_member(tx, &member).await?;
     follow_maker(tx, locked, &member).await?;
-    recorded(tx, locked, Changed { member, contact }).await
+    let changed = Changed {
+        member,
+        contact,
+        changes_rights,
+    };
+    recorded(tx, locked, changed).await
 }
 
 /// Writes the contact that goes with a written member, and tells of both.
@@ -447,7 +455,7 @@ async fn recorded(tx: &Transaction, locked: &mut LockedAccount, changed: Changed
         store::save_contact(tx, contact, locked.now).await?;
     }
     locked
-        .append_event(tx, EventKind::MemberUpdated, Some(changed.member.id))
+        .append_member_event(tx, changed.member.id, changed.changes_rights)
         .await?;
     Ok(changed.member)
 }

@@ -20,6 +20,7 @@ mod contacts;
 mod error;
 mod input;
 mod key_set;
+mod mail_bounds;
 mod members;
 mod model;
 mod scan;
@@ -40,6 +41,7 @@ pub use error::{
     UpsertMemberError, VerifyContactError,
 };
 pub use key_set::KeySetSource;
+pub use mail_bounds::{MailBounds, UnverifiedMail};
 pub use members::Members;
 pub(in crate::domain) use members::{locked_member, locked_person, record_contact};
 pub(in crate::domain) use model::require_over;

@@ -45,7 +45,7 @@ impl Outbox {
             Ok(letter) => {
                 let mail = Mail {
                     to: notice.email.clone(),
-                    name: String::new(),
+                    name: None,
                     // No id of ours: a report of this mail is about no contact.
                     message_id: format!("address.{}", notice.id.simple()),
                     letter,

@@ -81,10 +81,11 @@ impl NewAlert {
         Case {
             kind: self.kind,
             channel,
-            role: recipient.role,
+            role: Some(recipient.role),
             is_subject: self.subject == Some(recipient.member_id),
             preference: recipient.settings.preference(self.kind, channel),
             contact: recipient.contact,
+            has_ended: false,
             last_mail,
             quiet_until: quiet_hours.and_then(|hours| hours.end_after(now, recipient.timezone)),
             now,
@@ -227,7 +228,7 @@ async fn deliver(tx: &Transaction, raising: &mut [Raising<'_>]) -> Result<(), Fa
                 };
                 if delivery.status == DeliveryStatus::Queued {
                     // The next of these alerts comes too soon after it.
-                    let at = delivery.created_at;
+                    let at = delivery.next_attempt_at.unwrap_or(delivery.created_at);
                     last_mails.insert(mails_to, LastMail { at, has_ended: false });
                 }
                 deliveries.push((&*alert, delivery));

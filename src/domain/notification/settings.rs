@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::database::{Database, Transaction};
-use crate::domain::event::EventKind;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member::{self, Change, require_own_or_settings};
@@ -118,9 +117,10 @@ async fn save_patched(
     let after = before.clone().patched(patch);
     if after != before {
         store::save_settings(tx, &after, locked.now).await?;
-        locked
-            .append_event(tx, EventKind::MemberUpdated, Some(after.member_id))
-            .await?;
+        if after.quiet_hours != before.quiet_hours {
+            store::release_mail(tx, after.account_id, after.member_id, locked.now).await?;
+        }
+        locked.append_member_event(tx, after.member_id, false).await?;
     }
     Ok(after)
 }

@@ -137,9 +137,10 @@ pub(in super::super) async fn last_mails(
     }
     let backend = tx.get_database_backend();
     let which = " AND t.kind = r.kind AND t.channel = 'EMAIL' AND t.created_at > r.since \
-                 AND t.status IN ('QUEUED', 'SENDING', 'SENT')";
+                 AND (t.status = 'SENT' OR (t.status IN ('QUEUED', 'SENDING') AND t.resolved_at IS NULL))";
     let sql = format!(
-        "SELECT t.kind, t.member_id, t.created_at, t.resolved_at FROM {} {} ORDER BY t.created_at",
+        "SELECT t.kind, t.member_id, COALESCE(t.sent_at, t.next_attempt_at, t.created_at) AS at, t.resolved_at FROM {} {} \
+         ORDER BY t.created_at",
         rows.relation(backend, 1),
         bulk::probe(backend, "delivery", which)
     );
@@ -149,7 +150,7 @@ pub(in super::super) async fn last_mails(
         let kind: String = row.try_get("", "kind")?;
         let kind = AlertKind::from_text(&kind).ok_or_else(|| unreadable("kind of alert", &kind))?;
         let mail = LastMail {
-            at: Timestamp::from_millis(row.try_get("", "created_at")?),
+            at: Timestamp::from_millis(row.try_get("", "at")?),
             has_ended: row.try_get::<Option<i64>>("", "resolved_at")?.is_some(),
         };
         last.insert((kind, MemberId::from_uuid(row.try_get("", "member_id")?)), mail);
