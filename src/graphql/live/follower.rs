@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::audience::{Audience, Step, Stuck};
+use super::bill::Bill;
 use super::payload::LiveSignal;
 use super::{LiveEnd, LiveItem};
 use crate::domain::event::{Listener, Place, Start};
@@ -34,8 +35,8 @@ pub(super) struct Follower {
     history_ends: i64,
     /// What is to be told when history is sent, before anything live.
     due: Option<LiveSignal>,
-    /// The step that is being handed out, and how many of its messages have been.
-    ready: Option<(Arc<Step>, usize)>,
+    /// The step that is being handed out.
+    ready: Option<Ready>,
     last_told_at: Timestamp,
     /// The caller's rights were read when the stream had got here at least, and then.
     rights_at: i64,
@@ -44,11 +45,17 @@ pub(super) struct Follower {
     watch: Option<Watch>,
     /// Whether all that is known has been told. Read by whoever holds the messages.
     waits: Arc<AtomicBool>,
+    bill: Bill,
 }
 
 impl Follower {
     /// Begins at `start`.
-    pub(super) fn start(audience: Arc<Audience>, caller: Caller, (listener, start): (Listener, Start)) -> Self {
+    pub(super) fn start(
+        audience: Arc<Audience>,
+        caller: Caller,
+        (listener, start): (Listener, Start),
+        bill: Bill,
+    ) -> Self {
         let services = &audience.schema().services;
         Self {
             last_told_at: services.clock.now(),
@@ -67,6 +74,7 @@ impl Follower {
             rights_at: start.head.sequence,
             rights_read: Instant::now(),
             waits: Arc::default(),
+            bill,
         }
     }
 
@@ -77,12 +85,22 @@ impl Follower {
     /// The next message, and the subscription after it. `None` after its end.
     pub(super) async fn next(mut self: Box<Self>) -> Option<(Result<LiveItem, LiveEnd>, Option<Box<Self>>)> {
         loop {
-            if let Some((step, told)) = self.ready.take()
-                && let Some(item) = step.items.get(told).cloned()
-            {
-                self.ready = Some((step, told + 1));
+            let item = self.ready.as_mut().and_then(Ready::next);
+            if let Some((item, price)) = &item {
+                self.bill.add(*price);
+                self.bill.add_delivery(item.payload.len());
+            }
+            if !self.bill.is_settled() {
+                let clock = self.audience.schema().services.clock.clone();
+                // Boxed, as below.
+                if let Err(end) = Box::pin(self.bill.settle(&clock)).await {
+                    return Some((Err(end), None));
+                }
+            }
+            if let Some((item, _)) = item {
                 return Some((Ok(item), Some(self)));
             }
+            self.ready = None;
             if self.due.is_none() {
                 self.waits.store(true, Ordering::Relaxed);
                 tokio::select! {
@@ -134,11 +152,14 @@ impl Follower {
         if actor != self.caller.actor || matches!(step, Err(Stuck::Gone)) {
             return self.start_over(actor).await;
         }
-        let step = step?;
+        let (step, cost) = step?;
         self.place = step.end;
         if !step.items.is_empty() {
-            self.tell(step);
-        } else if self.now().millis() - self.last_told_at.millis() >= POSITION_MILLIS {
+            self.tell(step, cost);
+            return Ok(());
+        }
+        self.bill.add(cost);
+        if self.now().millis() - self.last_told_at.millis() >= POSITION_MILLIS {
             self.signal(LiveSignal::Position).await?;
         }
         Ok(())
@@ -147,16 +168,20 @@ impl Follower {
     async fn signal(&mut self, signal: LiveSignal) -> Result<(), Halt> {
         let item = self.audience.signal(signal, self.place).await?;
         self.due = None;
-        self.tell(Arc::new(Step {
+        let step = Step {
             end: self.place,
             items: vec![item],
-        }));
+            cost: 0,
+        };
+        self.tell(Arc::new(step), 0);
         Ok(())
     }
 
-    fn tell(&mut self, step: Arc<Step>) {
+    /// Hands out a step next, for which this subscription pays `cost`.
+    fn tell(&mut self, step: Arc<Step>, cost: u64) {
         self.last_told_at = self.now();
-        self.ready = Some((step, 0));
+        let price = cost.div_ceil(step.items.len().max(1) as u64);
+        self.ready = Some(Ready { step, told: 0, price });
     }
 
     fn now(&self) -> Timestamp {
@@ -213,6 +238,23 @@ impl Follower {
         (self.place, self.history_ends, self.rights_at) = (start.head, start.head.sequence, rights_at);
         self.due = Some(LiveSignal::Reset);
         Ok(())
+    }
+}
+
+/// A step that is being handed out.
+struct Ready {
+    step: Arc<Step>,
+    /// How many of its messages have been handed out.
+    told: usize,
+    /// What each of them costs. It is paid message by message, so that one who can pay for few gets on by few.
+    price: u64,
+}
+
+impl Ready {
+    fn next(&mut self) -> Option<(LiveItem, u64)> {
+        let item = self.step.items.get(self.told)?.clone();
+        self.told += 1;
+        Some((item, self.price))
     }
 }
 
