@@ -28,8 +28,10 @@ use crate::graphql::errors::{self, ApiError, ErrorCode, code_of};
 use crate::graphql::loaders::Loaders;
 use crate::primitives::ids::AccountId;
 
-/// Messages that are made together at the most, so that what they show is read together.
+/// Messages that are made together at the most, so that what they show is read together; and what they may cost together, unless
+/// one alone costs more. They are made before they are paid for.
 const MOST_TOGETHER: usize = 32;
+const MOST_COST: u64 = 2_000;
 /// What it costs to ask the database which events there is something to tell of, whatever comes of it.
 const LOOK: u64 = 10;
 /// Steps that are kept for those who come later.
@@ -244,6 +246,8 @@ impl Audience {
         events: Vec<Arc<Event>>,
         is_told: impl Fn(&Event) -> bool,
     ) -> (Vec<Vec<Arc<Event>>>, Place) {
+        let affordable = usize::try_from(MOST_COST / self.operation.cost.max(1)).unwrap_or(MOST_TOGETHER);
+        let most = affordable.clamp(1, MOST_TOGETHER);
         let mut messages: Vec<Vec<Arc<Event>>> = Vec::new();
         for event in events {
             let place = event.place;
@@ -251,7 +255,7 @@ impl Audience {
                 let is_full = messages
                     .last()
                     .is_none_or(|message| message.len() == self.interest.at_once);
-                if is_full && messages.len() == MOST_TOGETHER {
+                if is_full && messages.len() == most {
                     break;
                 }
                 if is_full {

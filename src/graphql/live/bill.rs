@@ -34,12 +34,13 @@ impl Purse for Unlimited {
     }
 }
 
-/// What one subscription owes.
+/// What one subscription owes, or has paid in advance.
 pub(super) struct Bill {
     purse: Arc<dyn Purse>,
     owed: u64,
-    /// What is paid at once: no more than an operation may cost, or no allowance would ever do.
-    at_once: u64,
+    prepaid: u64,
+    /// The price of a message. No more is paid at once: allowances hold what an operation may cost.
+    message: u64,
     /// Since when it has been behind, and when it last waited.
     behind: Option<(Duration, Duration)>,
 }
@@ -49,14 +50,17 @@ impl Bill {
         Self {
             purse,
             owed: 0,
-            at_once: operation_cost.max(1),
+            prepaid: 0,
+            message: operation_cost.max(1),
             behind: None,
         }
     }
 
     /// Something was executed.
     pub(super) fn add(&mut self, cost: u64) {
-        self.owed = self.owed.saturating_add(cost);
+        let from_prepaid = self.prepaid.min(cost);
+        self.prepaid -= from_prepaid;
+        self.owed = self.owed.saturating_add(cost - from_prepaid);
     }
 
     /// A message is handed over.
@@ -64,31 +68,50 @@ impl Bill {
         self.add(1 + (bytes / BYTES_A_UNIT) as u64);
     }
 
+    /// Pays what is owed, waiting until that can be done. Returns whether it had to wait.
+    pub(super) async fn settle(&mut self, clock: &Clock) -> Result<bool, LiveEnd> {
+        self.pay(clock, 0).await
+    }
+
+    /// Pays what is owed and for a message in advance, before one is executed: one who can pay for none has none executed.
+    pub(super) async fn prepay(&mut self, clock: &Clock) -> Result<(), LiveEnd> {
+        self.pay(clock, self.message).await.map(|_| ())
+    }
+
+    async fn pay(&mut self, clock: &Clock, ahead: u64) -> Result<bool, LiveEnd> {
+        let is_whole_message = self.owed >= self.message;
+        if self.try_to_pay(ahead).is_none() {
+            if is_whole_message {
+                self.behind = None;
+            }
+            return Ok(false);
+        }
+        // Boxed: few have to wait, and the many that do not are small.
+        Box::pin(self.wait_and_pay(clock, ahead)).await.map(|()| true)
+    }
+
     /// Pays as far as the allowance goes. Returns how long to wait for the rest.
-    fn pay(&mut self) -> Option<Duration> {
-        while self.owed > 0 {
-            let part = self.owed.min(self.at_once);
+    fn try_to_pay(&mut self, ahead: u64) -> Option<Duration> {
+        while self.owed > 0 || self.prepaid < ahead {
+            let part = if self.owed > 0 {
+                self.owed.min(self.message)
+            } else {
+                ahead - self.prepaid
+            };
             if let Err(wait) = self.purse.charge(part) {
                 return Some(wait);
             }
-            self.owed -= part;
+            if self.owed > 0 {
+                self.owed -= part;
+            } else {
+                self.prepaid += part;
+            }
         }
         None
     }
 
-    /// Pays what is owed if that can be done now.
-    pub(super) fn is_settled(&mut self) -> bool {
-        let is_whole_message = self.owed >= self.at_once;
-        let is_settled = self.pay().is_none();
-        if is_settled && is_whole_message {
-            self.behind = None;
-        }
-        is_settled
-    }
-
-    /// Waits until what is owed is paid.
-    pub(super) async fn settle(&mut self, clock: &Clock) -> Result<(), LiveEnd> {
-        while let Some(wait) = self.pay() {
+    async fn wait_and_pay(&mut self, clock: &Clock, ahead: u64) -> Result<(), LiveEnd> {
+        while let Some(wait) = self.try_to_pay(ahead) {
             let now = clock.elapsed();
             let since = match self.behind {
                 Some((since, last)) if now <= last + RECOVERED => since,

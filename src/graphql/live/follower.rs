@@ -85,20 +85,21 @@ impl Follower {
     /// The next message, and the subscription after it. `None` after its end.
     pub(super) async fn next(mut self: Box<Self>) -> Option<(Result<LiveItem, LiveEnd>, Option<Box<Self>>)> {
         loop {
-            let item = self.ready.as_mut().and_then(Ready::next);
-            if let Some((item, price)) = &item {
-                self.bill.add(*price);
+            if let Some((item, price)) = self.ready.as_mut().and_then(Ready::next) {
+                self.bill.add(price);
                 self.bill.add_delivery(item.payload.len());
-            }
-            if !self.bill.is_settled() {
-                let clock = self.audience.schema().services.clock.clone();
-                // Boxed, as below.
-                if let Err(end) = Box::pin(self.bill.settle(&clock)).await {
-                    return Some((Err(end), None));
+                let settled = self.bill.settle(&self.audience.schema().services.clock).await;
+                let handed_over = match settled {
+                    Ok(false) => Ok(true),
+                    // It was made for rights that may be others by now.
+                    Ok(true) => Box::pin(self.look_again()).await,
+                    Err(end) => Err(end),
+                };
+                match handed_over {
+                    Ok(true) => return Some((Ok(item), Some(self))),
+                    Ok(false) => continue,
+                    Err(end) => return Some((Err(end), None)),
                 }
-            }
-            if let Some((item, _)) = item {
-                return Some((Ok(item), Some(self)));
             }
             self.ready = None;
             if self.due.is_none() {
@@ -108,6 +109,13 @@ impl Follower {
                     () = rights_changed(self.watch.as_mut()) => {}
                 }
                 self.waits.store(false, Ordering::Relaxed);
+            }
+            // Where only a place is told, nothing is executed that has a price.
+            if self.due.is_none() || self.is_in_history() {
+                let clock = &self.audience.schema().services.clock;
+                if let Err(end) = self.bill.prepay(clock).await {
+                    return Some((Err(end), None));
+                }
             }
             // Boxed, so that one that waits does not take the room of one that works.
             if let Err(end) = Box::pin(self.advance()).await {
@@ -134,8 +142,36 @@ impl Follower {
         }
     }
 
+    /// Looks at the caller's rights after a message had to wait for its payment. Whether it may be handed over; otherwise the
+    /// subscription has started over.
+    async fn look_again(&mut self) -> Result<bool, LiveEnd> {
+        let mut pause = PAUSES.0;
+        loop {
+            let looked = match self.present_actor().await {
+                Ok(actor) if actor == self.caller.actor => return Ok(true),
+                Ok(actor) => self.start_over(actor).await,
+                Err(halt) => Err(halt),
+            };
+            match looked {
+                Ok(()) => {
+                    self.ready = None;
+                    return Ok(false);
+                }
+                Err(Halt::End(end)) => return Err(end),
+                Err(Halt::Stuck(Stuck::Lasting(response))) => return Err(LiveEnd::Failed(response)),
+                Err(Halt::Stuck(Stuck::Passing(response))) if pause > PAUSES.1 => {
+                    return Err(LiveEnd::Failed(response));
+                }
+                Err(Halt::Stuck(_)) => {
+                    sleep(pause).await;
+                    pause *= 2;
+                }
+            }
+        }
+    }
+
     async fn step(&mut self) -> Result<(), Halt> {
-        let is_history = self.place.sequence < self.history_ends;
+        let is_history = self.is_in_history();
         if !is_history && let Some(signal) = self.due {
             return self.signal(signal).await;
         }
@@ -163,6 +199,10 @@ impl Follower {
             self.signal(LiveSignal::Position).await?;
         }
         Ok(())
+    }
+
+    fn is_in_history(&self) -> bool {
+        self.place.sequence < self.history_ends
     }
 
     async fn signal(&mut self, signal: LiveSignal) -> Result<(), Halt> {
