@@ -17,7 +17,7 @@ use crate::adapters::gateway::stripe::{self, Stripe, StripeSettings};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
 use crate::adapters::mailer::{FileMailer, InvalidSender, InvalidSmtpUrl, Sender, SignedReports, SmtpMailer};
 use crate::adapters::wording::{TemplateError, Templates};
-use crate::config::{AuthSettings, DocumentSettings, GatewayKind, LiveSettings, Settings};
+use crate::config::{AuthSettings, DocumentSettings, GatewayKind, IntrospectionSetting, LiveSettings, Settings};
 use crate::domain::Services;
 use crate::domain::backlog::Backlog;
 use crate::domain::database::Database;
@@ -40,7 +40,7 @@ use crate::domain::top_up::{
 };
 use crate::domain::troubleshooting::Troubleshooting;
 use crate::graphql::{self, ExportLinks, Limits, Schema, TrustedDocuments};
-use crate::http::{self, Door, Seats};
+use crate::http::{self, Door, SeatBounds, Seats};
 use crate::primitives::clock::Clock;
 
 /// What a caller who is told BUSY is told to wait.
@@ -210,7 +210,10 @@ impl App {
             ledger,
             clock: time(),
         };
-        let seats = Seats::new(settings.live.per_caller);
+        let seats = Seats::new(SeatBounds {
+            connections: settings.live.per_caller,
+            cost: settings.live.cost_per_caller,
+        });
         Ok(Self {
             services,
             database,
@@ -255,16 +258,32 @@ impl App {
     pub fn door(&self, settings: &Settings, base_url: &str) -> Arc<Door> {
         let export_links = export_links(settings, base_url);
         let schema = self.schema(settings, base_url);
-        let rate = NonZeroU32::new(settings.limits.rate).map(|per_second| http::Rate {
-            per_second,
-            burst: settings.limits.burst,
-        });
+        let limits = settings.limits;
+        let rate = |rate, burst| NonZeroU32::new(rate).map(|per_second| http::Rate { per_second, burst });
         let door = http::Settings {
             allowed_origins: settings.http.cors_origins.clone(),
             public_url: settings.public_url.clone(),
             sockets: socket_limits(&settings.live),
-            rate,
+            rates: http::Rates {
+                callers: rate(limits.rate, limits.burst),
+                addresses: rate(limits.anonymous_rate, limits.anonymous_burst),
+            },
             max_connections: settings.http.max_connections,
+            max_connections_per_address: settings.http.max_connections_per_address,
+            proxies: http::TrustedProxies {
+                networks: settings.http.trusted_proxies.clone(),
+                use_forwarded: settings.http.use_forwarded,
+            },
+            exports: http::ExportLimits {
+                uses: settings.exports.uses,
+                per_account: settings.exports.per_account,
+                at_a_time: settings.exports.at_a_time,
+            },
+            introspection: match settings.documents.introspection {
+                IntrospectionSetting::Anyone => http::Introspection::Anyone,
+                IntrospectionSetting::Callers => http::Introspection::Callers,
+                IntrospectionSetting::Off => http::Introspection::Off,
+            },
             head_timeout: settings.http.head_timeout,
             body_timeout: settings.http.body_timeout,
             answer_timeout: settings.http.answer_timeout,

@@ -38,7 +38,9 @@ mod m20261124_150000_add_came_back_at_to_top_up;
 mod m20261129_090000_add_side_to_api_key;
 mod m20261129_090000_create_quota;
 mod m20261129_091000_create_address_notice;
+mod m20261129_091000_create_card_trial;
 mod m20261129_091000_split_idempotency_keys_by_side;
+mod m20261129_091100_create_export_use;
 mod m20261129_092000_add_maker_to_api_key;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -84,6 +86,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_092000_add_maker_to_api_key::Migration),
             Box::new(m20261129_091000_create_address_notice::Migration),
             Box::new(m20261129_090000_create_quota::Migration),
+            Box::new(m20261129_091000_create_card_trial::Migration),
+            Box::new(m20261129_091100_create_export_use::Migration),
         ]
     }
 }

@@ -1,9 +1,12 @@
 //! Where settings come from: a file, the environment; and how their texts become values.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use super::Secret;
 use super::keys::{Form, KEYS, PREFIX, key, variable};
@@ -235,6 +238,18 @@ impl Reader<'_> {
             return Err(self.invalid(path));
         }
         Ok(text.map(Secret))
+    }
+
+    /// Networks, and addresses as networks of one.
+    pub(super) fn networks(&self, path: &'static str) -> Result<Vec<IpNet>, ConfigError> {
+        let items = self.find(path).unwrap_or_default().split(',').map(str::trim);
+        items
+            .filter(|item| !item.is_empty())
+            .map(|item| {
+                let address = item.parse::<IpAddr>().map(IpNet::from);
+                item.parse().or(address).map_err(|_| self.invalid(path))
+            })
+            .collect()
     }
 
     pub(super) fn origins(&self, path: &'static str) -> Result<Vec<String>, ConfigError> {

@@ -63,6 +63,8 @@ pub enum UserErrorCode {
     PaymentMethodSuspended,
     /// The gateway refused the payment method.
     PaymentMethodRefused,
+    /// Too many payment methods were tried within 24 hours, in the account or by the caller.
+    PaymentMethodTrialsExceeded,
     /// The change needs the consent of a person.
     ConsentRequired,
     /// The monthly cap is below one amount.

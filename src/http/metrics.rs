@@ -23,7 +23,7 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use super::Seats;
+use super::{Seats, health};
 use crate::domain::Services;
 use crate::domain::backlog::{Queue, Stuck};
 use crate::domain::fault::Fault;
@@ -59,9 +59,13 @@ impl Metrics {
         }
     }
 
-    /// Answers `GET /metrics` until `stop` resolves.
+    /// Answers `GET /metrics`, and the paths about health that clients' listener has too, until `stop` resolves.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-        let routes = Router::new().route("/metrics", get(show)).with_state(Arc::new(self));
+        let routes = Router::new()
+            .route("/metrics", get(show))
+            .route("/health/live", get(health::live))
+            .route("/health/ready", get(ready))
+            .with_state(Arc::new(self));
         axum::serve(listener, routes).with_graceful_shutdown(stop).await
     }
 
@@ -187,6 +191,10 @@ fn add_backlog(registry: &mut Registry, queues: &[Queue], stuck: Stuck, now: Tim
 
 fn seconds(since: Timestamp, now: Timestamp) -> ConstGauge<i64> {
     ConstGauge::new((now.millis() - since.millis()).max(0) / 1_000)
+}
+
+async fn ready(State(metrics): State<Arc<Metrics>>) -> Response {
+    health::can_work(&metrics.services).await
 }
 
 async fn show(State(metrics): State<Arc<Metrics>>) -> Response {

@@ -108,6 +108,9 @@ use_case_errors! {
         InUse = "this payment method is being charged: wait for what comes of it",
         /// The account has as many as it may have.
         TooMany = "an account has at most 20 payment methods: take one away first",
+        /// Too many cards were tried within a day, in the account or by the caller.
+        TooManyTried = "too many payment methods were tried in this account within 24 hours: use one that is there, or try again \
+                        tomorrow",
         /// The gateway does not take it.
         Refused = "the payment service does not accept this payment method",
         /// The gateway does not answer.

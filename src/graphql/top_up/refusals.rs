@@ -60,6 +60,7 @@ impl From<PaymentMethodError> for Failure {
             PaymentMethodError::Closed => refused(Code::AccountClosed, None),
             PaymentMethodError::InUse => refused(Code::TopUpInProgress, Some("paymentMethodId")),
             PaymentMethodError::TooMany => Self::invalid("gatewayToken", words),
+            PaymentMethodError::TooManyTried => refused(Code::PaymentMethodTrialsExceeded, None),
             PaymentMethodError::Refused => refused(Code::PaymentMethodRefused, Some("gatewayToken")),
             PaymentMethodError::GatewayUnavailable => refused(Code::GatewayUnavailable, None),
             PaymentMethodError::Fault(fault) => fault.into(),

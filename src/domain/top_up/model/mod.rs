@@ -6,6 +6,7 @@
 
 mod attempt;
 mod auto_top_up;
+mod card_trial;
 mod evaluation;
 mod failure;
 mod outcome;
@@ -18,6 +19,7 @@ mod top_up;
 
 pub use attempt::{Attempt, AttemptOutcome, Step};
 pub use auto_top_up::{AutoTopUp, AutoTopUpState, Consent, PauseReason, ShownPauseReason};
+pub use card_trial::{CardTrial, TrialDecision, TrialKind, decide_trial, trials_count_from};
 pub use evaluation::{COOLDOWN_MILLIS, Decision, DecisionOutcome, Snapshot, StoredDecision, most_amounts};
 pub use failure::{Explanation, FailureCode, FixBy, NextStep};
 pub use outcome::{TakenBack, target_of_return};

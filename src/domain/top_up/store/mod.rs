@@ -5,6 +5,7 @@
 
 mod attempts;
 mod auto_top_ups;
+mod card_trials;
 mod figures;
 mod objects;
 mod payment_methods;
@@ -33,6 +34,7 @@ pub(super) use auto_top_ups::{
     decision, decisions_by_ids, decisions_keyset, due as due_rules, find as find_rule, insert_decision, last_decision,
     recent_decisions, save as save_rule,
 };
+pub(super) use card_trials::{save as save_card_trial, since as card_trials_since};
 pub(super) use figures::figures;
 pub(super) use objects::{claim as claim_object, owner as object_owner};
 pub(super) use payment_methods::{
