@@ -13,6 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text::encode;
@@ -23,7 +24,7 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use super::{Seats, health};
+use super::{Seats, health, security_headers};
 use crate::domain::Services;
 use crate::domain::backlog::{Queue, Stuck};
 use crate::domain::fault::Fault;
@@ -65,7 +66,8 @@ impl Metrics {
             .route("/metrics", get(show))
             .route("/health/live", get(health::live))
             .route("/health/ready", get(ready))
-            .with_state(Arc::new(self));
+            .with_state(Arc::new(self))
+            .layer(middleware::from_fn(security_headers::add));
         axum::serve(listener, routes).with_graceful_shutdown(stop).await
     }
 

@@ -55,7 +55,7 @@ impl Outbox {
             }
             Err(fault) => {
                 tracing::error!(account = notice.account_id.number(), %fault, "a mail cannot be written");
-                Err(MailError::Deferred("the mail cannot be written".to_owned()))
+                Err(MailError::Unwritten(fault.to_string()))
             }
         };
         if let Err(error) = &answer {
@@ -63,7 +63,9 @@ impl Outbox {
         }
         let next = match answer {
             Ok(()) | Err(MailError::Rejected(_)) => None,
-            Err(MailError::Deferred(_)) => next_try(notice.attempts, notice.created_at, self.clock.now()),
+            Err(MailError::Deferred(_) | MailError::Unwritten(_)) => {
+                next_try(notice.attempts, notice.created_at, self.clock.now())
+            }
         };
         let notice = Arc::new(notice);
         self.database

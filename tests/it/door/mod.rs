@@ -11,6 +11,8 @@ mod introspection;
 mod limits;
 mod log;
 mod operations;
+mod payment_page;
+mod security_headers;
 
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;

@@ -9,6 +9,7 @@ mod paying;
 mod rights;
 mod sharing;
 mod top_ups;
+mod viewers;
 
 use futures_util::future::join_all;
 use ledgerbell::domain::ledger::model::{Command, LotKind};

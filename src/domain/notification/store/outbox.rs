@@ -14,7 +14,7 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, MemberId};
 
 use super::super::model::{
-    AlertKind, COOLDOWN_MILLIS, DeliveryStatus, LastMail, NotificationSettings, Pace, SuppressionReason,
+    AlertKind, COOLDOWN_MILLIS, DeliveryStatus, LastMail, MailFailure, NotificationSettings, Pace, SuppressionReason,
 };
 
 /// A mail that whoever holds this may send, until its claim runs out.
@@ -203,7 +203,7 @@ pub(in super::super) async fn give_back(
 pub(in super::super) struct Ended {
     pub(in super::super) status: DeliveryStatus,
     pub(in super::super) because: Option<SuppressionReason>,
-    pub(in super::super) error: Option<String>,
+    pub(in super::super) error: Option<MailFailure>,
     pub(in super::super) next_attempt_at: Option<Timestamp>,
     pub(in super::super) sent_at: Option<Timestamp>,
     pub(in super::super) address: Option<String>,
@@ -230,7 +230,7 @@ async fn end_attempt(tx: &Transaction, mail: &Claimed, ended: &Ended) -> Result<
         mail.attempts.into(),
         ended.status.as_str().into(),
         ended.because.map(SuppressionReason::as_str).into(),
-        ended.error.clone().into(),
+        ended.error.map(MailFailure::as_str).into(),
         ended.next_attempt_at.map(Timestamp::millis).into(),
         ended.sent_at.map(Timestamp::millis).into(),
         ended.address.clone().into(),
