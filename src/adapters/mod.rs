@@ -5,6 +5,8 @@ pub mod database;
 pub mod disk;
 pub mod gateway;
 pub mod key_set;
+pub mod lock_file;
 pub mod mailer;
+pub mod open_files;
 pub mod signature;
 pub mod wording;

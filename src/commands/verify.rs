@@ -21,7 +21,7 @@ pub(super) struct Verify {}
 
 pub(super) async fn run(_: &Verify, settings: &Settings) -> Ending {
     start_logging(settings);
-    let database = app::open_database(settings).await?;
+    let database = app::open_database_to_read(settings).await?;
     if database::migrations_are_pending(&database).await? {
         return Err(StartError::NotMigrated.into());
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::Secret;
-use super::keys::{Form, KEYS, PREFIX, key, variable};
+use super::keys::{Form, KEYS, Key, PREFIX, key, variable};
 
 /// Why the settings are no good. Names the key and what is allowed, and never a secret.
 #[derive(Debug, thiserror::Error)]
@@ -124,8 +124,9 @@ pub(super) fn read_environment(
     environment: impl IntoIterator<Item = (String, String)>,
     given: &mut BTreeMap<&'static str, Given>,
 ) -> Result<(), ConfigError> {
-    // Kubernetes describes a service called `ledgerbell` to its neighbours under these two names; the rest are not settings.
+    // Kubernetes describes a service called `ledgerbell` to its neighbors under these two names; the rest are not settings.
     let foreign = ["SERVICE_", "PORT", "TEST_", "CONFIG"];
+    let mut files = Vec::new();
     for (name, text) in environment {
         let Some(rest) = name.strip_prefix(PREFIX) else {
             continue;
@@ -134,7 +135,10 @@ pub(super) fn read_environment(
             Some(key) => {
                 given.insert(key.path, Given { text, source: name });
             }
-            None if foreign.iter().any(|prefix| rest.starts_with(prefix)) => {}
+            None if file_of(&name).is_some() => {
+                files.push((name, text));
+            }
+            None if foreign.iter().any(|prefix| rest.starts_with(prefix)) || is_service_link(rest, &text) => {}
             None => {
                 return Err(ConfigError::Unknown {
                     name,
@@ -144,7 +148,47 @@ pub(super) fn read_environment(
             }
         }
     }
+    files.into_iter().try_for_each(|(name, path)| read_secret(name, &path, given))
+}
+
+/// The secret whose file this variable names, as `LEDGERBELL_SECRET_FILE` does.
+fn file_of(name: &str) -> Option<&'static Key> {
+    let secret = name.strip_suffix("_FILE")?;
+    let is_secret = |key: &&Key| matches!(key.form, Form::Secret | Form::SecretUrl);
+    KEYS.iter().filter(is_secret).find(|key| variable(key.path) == secret)
+}
+
+fn read_secret(name: String, path: &str, given: &mut BTreeMap<&'static str, Given>) -> Result<(), ConfigError> {
+    let Some(key) = file_of(&name) else {
+        return Ok(());
+    };
+    if given.get(key.path).is_some_and(|given| given.source == variable(key.path)) {
+        let text = format!("{} and {name} are both set: leave one of them out", variable(key.path));
+        return Err(ConfigError::Together(text));
+    }
+    let text = std::fs::read_to_string(path).map_err(|reason| ConfigError::Unreadable {
+        path: PathBuf::from(path),
+        reason,
+    })?;
+    let text = text.trim().to_owned();
+    given.insert(key.path, Given { text, source: name });
     Ok(())
+}
+
+/// Whether Kubernetes describes a service called `ledgerbell-<anything>` by this variable.
+fn is_service_link(rest: &str, text: &str) -> bool {
+    let is_address = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| text.starts_with(scheme));
+    rest.ends_with("_SERVICE_HOST")
+        || rest.ends_with("_SERVICE_PORT")
+        || rest.contains("_SERVICE_PORT_")
+        || (is_address && (rest.ends_with("_PORT") || rest.contains("_PORT_")))
+        || ["_TCP", "_UDP", "_SCTP"].iter().any(|protocol| {
+            ["_ADDR", "_PORT", "_PROTO"].iter().any(|part| {
+                let port = rest.strip_suffix(part).and_then(|rest| rest.strip_suffix(protocol));
+                port.and_then(|rest| rest.rsplit_once("_PORT_"))
+                    .is_some_and(|(_, port)| port.parse::<u16>().is_ok())
+            })
+        })
 }
 
 /// Takes typed values out of what was given.

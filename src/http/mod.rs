@@ -48,6 +48,7 @@ use crate::graphql::{Caller, ExportLinks, Operation, Schema, rate_limited};
 use allowance::{Allowances, Payer};
 
 pub use allowance::Rate;
+pub use health::health;
 pub use metrics::Metrics;
 pub use payment_page::Confirm;
 pub use seats::Seats;

@@ -8,6 +8,7 @@ mod chaos;
 mod cli;
 mod doctor;
 mod door;
+mod durable;
 mod faults;
 mod forecast;
 mod gateway;

@@ -18,6 +18,7 @@
 pub mod bulk;
 mod fault;
 pub(in crate::domain) mod gather;
+mod health;
 #[cfg(test)]
 pub(in crate::domain) mod injector;
 pub(in crate::domain) mod keyset;
@@ -45,6 +46,7 @@ use transaction::CommitError;
 use witness::Witness;
 
 pub use fault::MayFault;
+pub use health::Health;
 pub use reader::Reader;
 pub use shared::{Deadlines, Suspicion};
 pub use transaction::Transaction;

@@ -206,6 +206,8 @@ impl Drop for Session {
             lease.give_back();
         } else {
             self.shared.troubles.closed_one();
+            // Given up, or lost: those that were idle meanwhile are asked before they are used.
+            self.shared.suspicion.arise();
             lease.close();
         }
     }

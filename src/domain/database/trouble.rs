@@ -63,6 +63,11 @@ impl Trouble {
         }
     }
 
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|trouble| trouble.name() == name)
+    }
+
     /// What it means and what to do, for operators.
     pub const fn advice(self) -> &'static str {
         match self {
@@ -92,7 +97,8 @@ impl Trouble {
         }
     }
 
-    pub(super) fn of(error: &DbErr) -> Option<Self> {
+    /// The condition that an error is a sign of, if it is one.
+    pub fn of(error: &DbErr) -> Option<Self> {
         match error {
             DbErr::ConnectionAcquire(_) => Some(Self::Unreachable),
             DbErr::Conn(RuntimeErr::SqlxError(driver))
