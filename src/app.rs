@@ -33,8 +33,8 @@ use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
 use crate::domain::member::{
     Accounts, ApiKeys, Contacts, KeySetSource, Members, SignIn, SignInSettings, Standing, open_installation,
 };
-use crate::domain::pulse::Pulse;
 use crate::domain::notification::{self, Links, Mailer, Post, ReportSource, Wording};
+use crate::domain::pulse::Pulse;
 use crate::domain::top_up::gateway::PaymentGateway;
 use crate::domain::top_up::{
     AutoTopUps, Charging, Desk, PaymentMethods, ReceiveError, Reconciler, Refunding, TopUps, Webhooks,

@@ -224,10 +224,7 @@ async fn open_postgres(url: &str, options: OpenOptions, suspicion: Suspicion) ->
         })
         .set_application_name("ledgerbell")
         .statement_timeout(options.statement_timeout)
-        .map_sqlx_postgres_opts(|postgres| {
-            plain_on_this_machine(postgres)
-                .options(SESSION_SETTINGS)
-        });
+        .map_sqlx_postgres_opts(|postgres| plain_on_this_machine(postgres).options(SESSION_SETTINGS));
     sea_orm::Database::connect(connect).await
 }
 

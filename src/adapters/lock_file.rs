@@ -68,7 +68,11 @@ impl LockFile {
             Err(TryLockError::WouldBlock) => {
                 let mut id = String::new();
                 let known = file.read_to_string(&mut id).is_ok() && id.trim().parse::<u32>().is_ok();
-                let holder = if known { format!(", process {}", id.trim()) } else { String::new() };
+                let holder = if known {
+                    format!(", process {}", id.trim())
+                } else {
+                    String::new()
+                };
                 return Err(LockError::Taken { path, holder });
             }
             Err(TryLockError::Error(reason)) => return Err(refused(reason)),

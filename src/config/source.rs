@@ -148,7 +148,9 @@ pub(super) fn read_environment(
             }
         }
     }
-    files.into_iter().try_for_each(|(name, path)| read_secret(name, &path, given))
+    files
+        .into_iter()
+        .try_for_each(|(name, path)| read_secret(name, &path, given))
 }
 
 /// The secret whose file this variable names, as `LEDGERBELL_SECRET_FILE` does.
@@ -162,7 +164,10 @@ fn read_secret(name: String, path: &str, given: &mut BTreeMap<&'static str, Give
     let Some(key) = file_of(&name) else {
         return Ok(());
     };
-    if given.get(key.path).is_some_and(|given| given.source == variable(key.path)) {
+    if given
+        .get(key.path)
+        .is_some_and(|given| given.source == variable(key.path))
+    {
         let text = format!("{} and {name} are both set: leave one of them out", variable(key.path));
         return Err(ConfigError::Together(text));
     }
@@ -177,7 +182,9 @@ fn read_secret(name: String, path: &str, given: &mut BTreeMap<&'static str, Give
 
 /// Whether Kubernetes describes a service called `ledgerbell-<anything>` by this variable.
 fn is_service_link(rest: &str, text: &str) -> bool {
-    let is_address = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| text.starts_with(scheme));
+    let is_address = ["tcp://", "udp://", "sctp://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme));
     rest.ends_with("_SERVICE_HOST")
         || rest.ends_with("_SERVICE_PORT")
         || rest.contains("_SERVICE_PORT_")

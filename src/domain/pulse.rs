@@ -42,7 +42,11 @@ impl Pulse {
     pub fn stuck(&self, longer_than: Duration) -> Vec<&'static str> {
         let beats = self.beats();
         let is_stuck = |beat: &Beat| beat.busy_since.is_some_and(|since| since.elapsed() > longer_than);
-        beats.iter().filter(|(_, beat)| is_stuck(beat)).map(|(name, _)| *name).collect()
+        beats
+            .iter()
+            .filter(|(_, beat)| is_stuck(beat))
+            .map(|(name, _)| *name)
+            .collect()
     }
 
     /// All loops that have begun a turn.

@@ -37,8 +37,14 @@ pub(super) async fn ready(State(door): State<SharedDoor>) -> Response {
 /// The same two paths for a process that serves nothing else.
 pub fn health(services: Services) -> Router {
     Router::new()
-        .route("/health/live", get(async |State(services): State<Services>| live_of(&services)))
-        .route("/health/ready", get(async |State(services): State<Services>| ready_of(&services).await))
+        .route(
+            "/health/live",
+            get(async |State(services): State<Services>| live_of(&services)),
+        )
+        .route(
+            "/health/ready",
+            get(async |State(services): State<Services>| ready_of(&services).await),
+        )
         .with_state(services)
 }
 

@@ -73,7 +73,10 @@ impl Metrics {
     /// Answers `GET /metrics` until `stop` resolves.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
         let health = super::health(self.services.clone());
-        let routes = Router::new().route("/metrics", get(show)).with_state(Arc::new(self)).merge(health);
+        let routes = Router::new()
+            .route("/metrics", get(show))
+            .with_state(Arc::new(self))
+            .merge(health);
         axum::serve(listener, routes).with_graceful_shutdown(stop).await
     }
 
@@ -145,7 +148,9 @@ impl Metrics {
         registry.register("database_figures", help, ConstGauge::new(i64::from(was_read)));
         let turns = Family::<[(&'static str, &'static str); 1], Gauge>::default();
         for (name, beat) in self.services.pulse.all() {
-            let age = beat.last_turn.map_or(-1, |at| i64::try_from(at.elapsed().as_secs()).unwrap_or(i64::MAX));
+            let age = beat
+                .last_turn
+                .map_or(-1, |at| i64::try_from(at.elapsed().as_secs()).unwrap_or(i64::MAX));
             turns.get_or_create(&[("worker", name)]).set(age);
         }
         let help = "Since a worker last finished a turn; -1 before its first";

@@ -102,25 +102,35 @@ impl Workers {
             tokio::spawn(keep_running(("charging", pulse.clone()), stop.clone(), move |stop| {
                 charging.clone().charge(stop)
             })),
-            tokio::spawn(keep_running(("auto top-up", pulse.clone()), stop.clone(), move |stop| {
-                rules.clone().evaluate(stop)
-            })),
+            tokio::spawn(keep_running(
+                ("auto top-up", pulse.clone()),
+                stop.clone(),
+                move |stop| rules.clone().evaluate(stop),
+            )),
             tokio::spawn(keep_running(("webhooks", pulse.clone()), stop.clone(), move |stop| {
                 webhooks.clone().listen(stop)
             })),
             tokio::spawn(keep_running(("reconciler", pulse.clone()), stop.clone(), move |stop| {
                 top_ups.clone().reconcile(stop)
             })),
-            tokio::spawn(keep_running(("mail", pulse.clone()), stop.clone(), move |stop| mail.clone().run(stop))),
-            tokio::spawn(keep_running(("alert reminders", pulse.clone()), stop.clone(), move |stop| {
-                reminders.clone().run(stop)
+            tokio::spawn(keep_running(("mail", pulse.clone()), stop.clone(), move |stop| {
+                mail.clone().run(stop)
             })),
-            tokio::spawn(keep_running(("alert watch", pulse.clone()), stop.clone(), move |stop| {
-                alert_watch.clone().run(stop)
-            })),
-            tokio::spawn(keep_running(("finding watch", pulse.clone()), stop.clone(), move |stop| {
-                finding_watch.clone().run(stop)
-            })),
+            tokio::spawn(keep_running(
+                ("alert reminders", pulse.clone()),
+                stop.clone(),
+                move |stop| reminders.clone().run(stop),
+            )),
+            tokio::spawn(keep_running(
+                ("alert watch", pulse.clone()),
+                stop.clone(),
+                move |stop| alert_watch.clone().run(stop),
+            )),
+            tokio::spawn(keep_running(
+                ("finding watch", pulse.clone()),
+                stop.clone(),
+                move |stop| finding_watch.clone().run(stop),
+            )),
         ]);
         workers
     }

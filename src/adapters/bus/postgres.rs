@@ -186,7 +186,9 @@ async fn ring_on(url: String, rung: Arc<Rung>, stop: CancellationToken) {
 /// Sends a text, on a connection that is open or by one that is made. One that turns out to be lost is made anew, once.
 async fn notify(url: &str, open: Option<PgConnection>, text: &str) -> Result<PgConnection, sqlx::Error> {
     if let Some(mut connection) = open
-        && tokio::time::timeout(ANSWERS_WITHIN / 2, send(&mut connection, text)).await.is_ok_and(|sent| sent.is_ok())
+        && tokio::time::timeout(ANSWERS_WITHIN / 2, send(&mut connection, text))
+            .await
+            .is_ok_and(|sent| sent.is_ok())
     {
         return Ok(connection);
     }

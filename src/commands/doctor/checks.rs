@@ -104,8 +104,14 @@ pub(super) async fn durability(database: &Database) -> Check {
 
 /// What the server that these settings start says of itself, if one runs on this machine.
 pub(super) async fn server(settings: &Settings) -> Check {
-    let url = format!("http://{}/health/ready", super::super::healthcheck::reachable(settings.listen));
-    let client = reqwest::Client::builder().timeout(SERVER_ANSWERS_WITHIN).no_proxy().build();
+    let url = format!(
+        "http://{}/health/ready",
+        super::super::healthcheck::reachable(settings.listen)
+    );
+    let client = reqwest::Client::builder()
+        .timeout(SERVER_ANSWERS_WITHIN)
+        .no_proxy()
+        .build();
     let asked = match client {
         Ok(client) => client.get(&url).send().await,
         Err(error) => return Check::warned("server", error.to_string(), "see whether this machine has a network"),

@@ -64,7 +64,14 @@ async fn examine(settings: &Settings) -> Report {
     );
     let mut all = vec![checks::settings(settings), checks::secrets(settings)];
     all.append(&mut found);
-    all.extend([bell, server, gateway, mail, issuer, checks::disk(Path::new(&settings.data_dir))]);
+    all.extend([
+        bell,
+        server,
+        gateway,
+        mail,
+        issuer,
+        checks::disk(Path::new(&settings.data_dir)),
+    ]);
     Report::of(all)
 }
 

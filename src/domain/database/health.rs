@@ -51,7 +51,10 @@ impl Health {
             .under_way
             .get_or_insert_with(|| tokio::spawn(write(database.clone())));
         let Ok(ended) = tokio::time::timeout(patience, under_way).await else {
-            let text = format!("the database has not answered a write within {} ms", patience.as_millis());
+            let text = format!(
+                "the database has not answered a write within {} ms",
+                patience.as_millis()
+            );
             return Err(Fault::Unavailable(text));
         };
         probe.under_way = None;
@@ -88,7 +91,8 @@ async fn write(database: Database) -> Result<(), Fault> {
                 }
                 // A number in the file's header that nothing else uses.
                 let number = getrandom::u32().unwrap_or_default() >> 1;
-                tx.execute_unprepared(&format!("PRAGMA user_version = {number}")).await?;
+                tx.execute_unprepared(&format!("PRAGMA user_version = {number}"))
+                    .await?;
                 if is_in_trouble {
                     take_space(tx).await?;
                 }

@@ -86,12 +86,20 @@ async fn what_is_acknowledged_before_during_and_after_a_full_disk_is_there() {
     }
     assert!(!refused.is_empty(), "the disk was full");
     let unready = serving.unreadiness().await;
-    assert_eq!((&unready["status"], &unready["trouble"]), (&"unavailable".into(), &"full".into()));
+    assert_eq!(
+        (&unready["status"], &unready["trouble"]),
+        (&"unavailable".into(), &"full".into())
+    );
     let doctor = place.command(&database, &["doctor"]).output().expect("it runs");
     let report = String::from_utf8_lossy(&doctor.stdout).into_owned();
-    assert!(doctor.status.code() == Some(2) && report.contains("the disk of the database is full"), "{report}");
+    assert!(
+        doctor.status.code() == Some(2) && report.contains("the disk of the database is full"),
+        "{report}"
+    );
     let metrics = serving.metrics().await;
-    let counted = metrics.lines().find(|line| line.starts_with("ledgerbell_database_troubles_total{trouble=\"full\"}"));
+    let counted = metrics
+        .lines()
+        .find(|line| line.starts_with("ledgerbell_database_troubles_total{trouble=\"full\"}"));
     assert!(counted.is_some_and(|line| !line.ends_with(" 0")), "{metrics}");
     assert!(metrics.contains("ledgerbell_database_takes_writes 0"), "{metrics}");
     let freed = Instant::now();
@@ -100,7 +108,10 @@ async fn what_is_acknowledged_before_during_and_after_a_full_disk_is_there() {
     acknowledged.insert("freed".to_owned());
     for number in 0..70 {
         let key = format!("after {number}");
-        serving.grant(&account, &key, patience).await.expect("there is space again");
+        serving
+            .grant(&account, &key, patience)
+            .await
+            .expect("there is space again");
         acknowledged.insert(key);
     }
     assert!(recovered < Duration::from_secs(10), "{recovered:?}");
@@ -108,10 +119,17 @@ async fn what_is_acknowledged_before_during_and_after_a_full_disk_is_there() {
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     assert!(serving.is_ready().await);
     let (status, took) = serving.terminate().await;
-    assert!(status.success() && took < Duration::from_secs(10), "{status} after {took:?}");
+    assert!(
+        status.success() && took < Duration::from_secs(10),
+        "{status} after {took:?}"
+    );
     let found = super::stored(&place.database_url).await;
     assert!(refused.is_disjoint(&found), "what was refused is not there");
-    let rest = format!("{} refused, recovered {} ms after space was freed", refused.len(), recovered.as_millis());
+    let rest = format!(
+        "{} refused, recovered {} ms after space was freed",
+        refused.len(),
+        recovered.as_millis()
+    );
     check("disk full, then freed", &place.database_url, &acknowledged, &rest).await;
     assert!(place.print(&database, &["verify"]).ends_with(" 0 violations"));
 }

@@ -14,7 +14,10 @@ use crate::harness::TestDatabase;
 const WRITERS: usize = 4;
 
 fn kills() -> u64 {
-    std::env::var("LEDGERBELL_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(8)
+    std::env::var("LEDGERBELL_TEST_KILLS")
+        .ok()
+        .and_then(|kills| kills.parse().ok())
+        .unwrap_or(8)
 }
 
 /// Grants until the server is gone.
@@ -44,14 +47,23 @@ async fn what_is_acknowledged_before_a_kill_is_there() {
         let mut writers = JoinSet::new();
         for writer in 0..WRITERS {
             let name = format!("{round} {writer}");
-            writers.spawn(write(Arc::clone(&serving), account.clone(), name, Arc::clone(&acknowledged)));
+            writers.spawn(write(
+                Arc::clone(&serving),
+                account.clone(),
+                name,
+                Arc::clone(&acknowledged),
+            ));
         }
         tokio::time::sleep(Duration::from_millis(60 + (round * 37) % 150)).await;
         serving.kill_now();
         while writers.join_next().await.is_some() {}
     }
     let acknowledged = acknowledged.lock().await;
-    assert!(acknowledged.len() as u64 > kills(), "there was load: {}", acknowledged.len());
+    assert!(
+        acknowledged.len() as u64 > kills(),
+        "there was load: {}",
+        acknowledged.len()
+    );
     check(&format!("kill -9, {} times", kills()), &database.url, &acknowledged, "").await;
     assert!(place.print(&database, &["verify"]).ends_with(" 0 violations"));
 }

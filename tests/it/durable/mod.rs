@@ -29,7 +29,20 @@ async fn stored(url: &str) -> HashSet<String> {
 async fn check(fault: &str, url: &str, acknowledged: &HashSet<String>, rest: &str) {
     let found = stored(url).await;
     let lost: Vec<_> = acknowledged.difference(&found).collect();
-    assert!(lost.is_empty(), "{fault}: {} acknowledged and lost, such as {:?}", lost.len(), lost.first());
-    let kind = if url.starts_with("sqlite") { "SQLite" } else { "Postgres" };
-    eprintln!("| {fault} | {kind} | {} | {} | {rest} |", acknowledged.len(), found.len());
+    assert!(
+        lost.is_empty(),
+        "{fault}: {} acknowledged and lost, such as {:?}",
+        lost.len(),
+        lost.first()
+    );
+    let kind = if url.starts_with("sqlite") {
+        "SQLite"
+    } else {
+        "Postgres"
+    };
+    eprintln!(
+        "| {fault} | {kind} | {} | {} | {rest} |",
+        acknowledged.len(),
+        found.len()
+    );
 }

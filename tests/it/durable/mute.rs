@@ -18,7 +18,9 @@ const POSTED: &str = "subscription($id: ID!) { creditEntryPosted(accountId: $id)
 fn by_way_of(url: &str, address: &str) -> String {
     let (scheme, rest) = url.split_once("://").expect("a URL");
     let (authority, path) = rest.split_once('/').expect("a database");
-    let user = authority.rsplit_once('@').map_or(String::new(), |(user, _)| format!("{user}@"));
+    let user = authority
+        .rsplit_once('@')
+        .map_or(String::new(), |(user, _)| format!("{user}@"));
     format!("{scheme}://{user}{address}/{path}")
 }
 
@@ -42,7 +44,10 @@ async fn told(socket: &mut Socket) {
 async fn grants(serving: &Serving, account: &str, name: &str, count: usize, acknowledged: &mut HashSet<String>) {
     for number in 0..count {
         let key = format!("{name} {number}");
-        serving.grant(account, &key, RECOVERS_WITHIN).await.expect("the network is well");
+        serving
+            .grant(account, &key, RECOVERS_WITHIN)
+            .await
+            .expect("the network is well");
         acknowledged.insert(key);
     }
 }
@@ -87,13 +92,25 @@ async fn connections_that_go_mute_are_replaced_and_nothing_waits_for_them_for_lo
     assert!(recovered < RECOVERS_WITHIN, "{recovered:?}");
     assert!(proxy.made() > before, "there are new connections");
     grants(&neighbor, &account, "heard again", 1, &mut acknowledged).await;
-    tokio::time::timeout(RECOVERS_WITHIN, told(&mut socket)).await.expect("the event is told");
+    tokio::time::timeout(RECOVERS_WITHIN, told(&mut socket))
+        .await
+        .expect("the event is told");
     let heard = begun.elapsed();
     assert!(heard < RECOVERS_WITHIN, "{heard:?}");
     assert!(serving.is_ready().await);
     grants(&serving, &account, "after", 20, &mut acknowledged).await;
-    let rest = format!("postings after {} ms, live events within {} ms", recovered.as_millis(), heard.as_millis());
-    check("open connections go mute, new ones work", &database.url, &acknowledged, &rest).await;
+    let rest = format!(
+        "postings after {} ms, live events within {} ms",
+        recovered.as_millis(),
+        heard.as_millis()
+    );
+    check(
+        "open connections go mute, new ones work",
+        &database.url,
+        &acknowledged,
+        &rest,
+    )
+    .await;
 
     proxy.mute_all();
     let begun = Instant::now();
@@ -104,7 +121,11 @@ async fn connections_that_go_mute_are_replaced_and_nothing_waits_for_them_for_lo
     let noticed = begun.elapsed();
     let (_, took) = serving.terminate().await;
     assert!(took < Duration::from_secs(10), "{took:?}");
-    let rest = format!("not ready after {} ms, SIGTERM ends it in {} ms", noticed.as_millis(), took.as_millis());
+    let rest = format!(
+        "not ready after {} ms, SIGTERM ends it in {} ms",
+        noticed.as_millis(),
+        took.as_millis()
+    );
     check("all connections mute", &database.url, &acknowledged, &rest).await;
     assert!(neighbor.terminate().await.0.success());
 }

@@ -18,11 +18,18 @@ async fn a_second_server_on_one_sqlite_database_is_refused_and_commands_are_not(
         let refused = other.command(&database, &[role]).output().expect("it runs");
         assert_eq!(refused.status.code(), Some(1));
         let complaint = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert!(complaint.contains("another process serves this SQLite database, process "), "{complaint}");
+        assert!(
+            complaint.contains("another process serves this SQLite database, process "),
+            "{complaint}"
+        );
     }
     assert!(place.print(&database, &["verify"]).ends_with(" 0 violations"));
     assert!(place.print(&database, &["api-key", "list"]).contains("Chaos"));
-    assert!(place.print(&database, &["api-key", "create", "--name", "Another"]).starts_with("lb_"));
+    assert!(
+        place
+            .print(&database, &["api-key", "create", "--name", "Another"])
+            .starts_with("lb_")
+    );
     // The system releases the lock of a process that was killed.
     serving.kill_now();
     drop(serving);

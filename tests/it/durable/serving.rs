@@ -10,7 +10,8 @@ use crate::harness::{Client, TestDatabase};
 
 /// Longer than a server takes to start.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
-const GRANT: &str = "mutation($input: GrantCreditsInput!) { grantCredits(input: $input) { entry { id } userErrors { code } } }";
+const GRANT: &str =
+    "mutation($input: GrantCreditsInput!) { grantCredits(input: $input) { entry { id } userErrors { code } } }";
 
 /// Where and on what a server runs.
 #[derive(Clone)]
@@ -97,13 +98,23 @@ pub(super) struct Serving {
 impl Serving {
     /// Whether it says that it is ready, and soon.
     pub(super) async fn is_ready(&self) -> bool {
-        let asked = self.client.get("/health/ready").timeout(Duration::from_secs(5)).send().await;
+        let asked = self
+            .client
+            .get("/health/ready")
+            .timeout(Duration::from_secs(5))
+            .send()
+            .await;
         asked.is_ok_and(|answer| answer.status().is_success())
     }
 
     /// How it says that it is not.
     pub(super) async fn unreadiness(&self) -> Value {
-        let asked = self.client.get("/health/ready").timeout(Duration::from_secs(5)).send().await;
+        let asked = self
+            .client
+            .get("/health/ready")
+            .timeout(Duration::from_secs(5))
+            .send()
+            .await;
         asked.expect("an answer").json().await.expect("JSON")
     }
 
@@ -115,14 +126,16 @@ impl Serving {
 
     pub(super) async fn account(&self, external_id: &str) -> String {
         let create = "mutation($input: CreateAccountInput!) { createAccount(input: $input) { account { id } userErrors { code } } }";
-        let input = json!({ "input": { "name": "Team", "externalId": external_id } });
+        let input =
+            json!({ "input": { "name": "Team", "externalId": external_id, "creditPrice": "0.5", "currency": "EUR" } });
         let made = self.client.query(create, input).await;
         made.at("/createAccount/account/id").as_str().expect("an id").to_owned()
     }
 
     /// Whether a grant was acknowledged; else the answer, if there was any.
     pub(super) async fn grant(&self, account: &str, key: &str, patience: Duration) -> Result<(), Value> {
-        let input = json!({ "accountId": account, "credits": "1.5", "description": "x".repeat(120), "idempotencyKey": key });
+        let input =
+            json!({ "accountId": account, "credits": "1.5", "description": "x".repeat(120), "idempotencyKey": key });
         let body = json!({ "query": GRANT, "variables": { "input": input } });
         let sent = self.client.post("/graphql").json(&body).timeout(patience).send().await;
         let answer: Value = match sent {
@@ -148,7 +161,9 @@ impl Serving {
     /// Ends it as an orchestrator does. Gives how it ended and how long that took.
     pub(super) async fn terminate(mut self) -> (ExitStatus, Duration) {
         let begun = Instant::now();
-        let signaled = std::process::Command::new("kill").arg(self.process.id().to_string()).status();
+        let signaled = std::process::Command::new("kill")
+            .arg(self.process.id().to_string())
+            .status();
         assert!(signaled.expect("a signal").success());
         loop {
             if let Some(status) = self.process.try_wait().expect("it can be waited for") {
@@ -161,7 +176,10 @@ impl Serving {
 
     /// Ends it as a crash does.
     pub(super) fn kill_now(&self) {
-        let killed = std::process::Command::new("kill").arg("-9").arg(self.process.id().to_string()).status();
+        let killed = std::process::Command::new("kill")
+            .arg("-9")
+            .arg(self.process.id().to_string())
+            .status();
         assert!(killed.expect("a signal").success());
     }
 }
