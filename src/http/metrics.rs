@@ -42,6 +42,7 @@ const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8
 pub struct Metrics {
     services: Services,
     seats: Seats,
+    fresh: Duration,
     /// Figures of the database as they were read last, if that succeeded.
     kept: Mutex<Option<(Instant, Option<Figures>)>>,
 }
@@ -66,8 +67,15 @@ impl Metrics {
         Self {
             services,
             seats,
+            fresh: FRESH,
             kept: Mutex::default(),
         }
+    }
+
+    /// The same, with figures of the database that are good for this long.
+    #[must_use]
+    pub fn fresh_for(self, fresh: Duration) -> Self {
+        Self { fresh, ..self }
     }
 
     /// Answers `GET /metrics` until `stop` resolves.
@@ -99,7 +107,7 @@ impl Metrics {
     async fn figures(&self) -> Option<Figures> {
         let mut kept = self.kept.lock().await;
         if let Some((at, figures)) = &*kept
-            && at.elapsed() < FRESH
+            && at.elapsed() < self.fresh
         {
             return figures.clone();
         }

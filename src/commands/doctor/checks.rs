@@ -93,7 +93,7 @@ pub(super) async fn answers(database: &Database) -> Check {
 pub(super) async fn durability(database: &Database) -> Check {
     match database::weaknesses(database).await {
         Ok(weak) if weak.is_empty() => Check::ok("durability", "what is acknowledged outlives a crash"),
-        Ok(weak) => Check::failed(
+        Ok(weak) => Check::warned(
             "durability",
             weak.join("; "),
             "connect to the primary, and set fsync, full_page_writes and synchronous_commit to on",
