@@ -128,7 +128,9 @@ async fn a_sound_installation_is_told_so() {
     let report = examine(&mut production(&database, &stripe, &smtp));
     // The Postgres of tests may do without syncing to the disk, and is told so.
     let checks = report.json["checks"].as_array().expect("a list");
-    let syncs = checks.iter().all(|check| check["name"] != "durability" || check["status"] == "ok");
+    let syncs = checks
+        .iter()
+        .all(|check| check["name"] != "durability" || check["status"] == "ok");
     assert_eq!(report.code, Some(i32::from(!syncs)), "{}", report.json);
     report.assert("database", "ok", "answers in");
     report.assert("server", "ok", "");

@@ -3,6 +3,7 @@
 //!
 //! Each test prints a line of the table in `docs/operating.md`; `LEDGERBELL_TEST_KILLS` is how often a server is killed.
 
+mod anchor;
 mod full_disk;
 mod killed;
 mod mute;

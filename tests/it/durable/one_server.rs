@@ -1,6 +1,6 @@
 //! One server for a SQLite database.
 
-use super::serving::Place;
+use super::serving::{MAKE_KEY, Place};
 use crate::harness::{TestDatabase, postgres_server};
 
 #[tokio::test(flavor = "multi_thread")]

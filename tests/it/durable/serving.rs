@@ -10,6 +10,15 @@ use crate::harness::{Client, TestDatabase};
 
 /// Longer than a server takes to start.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
+/// A key for everything that is done here.
+pub(super) const MAKE_KEY: [&str; 6] = [
+    "api-key",
+    "create",
+    "--name",
+    "Chaos",
+    "--permissions",
+    "READ_CREDIT_LOG,MANAGE_ACCOUNTS,MANAGE_CREDITS",
+];
 const GRANT: &str =
     "mutation($input: GrantCreditsInput!) { grantCredits(input: $input) { entry { id } userErrors { code } } }";
 
@@ -62,7 +71,7 @@ impl Place {
     /// A migrated database with a key for everything.
     pub(super) fn key(&self, database: &TestDatabase) -> String {
         self.print(database, &["migrate"]);
-        self.print(database, &["api-key", "create", "--name", "Chaos"])
+        self.print(database, &MAKE_KEY)
     }
 
     pub(super) async fn serve(&self, database: &TestDatabase, key: &str) -> Serving {
