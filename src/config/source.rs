@@ -302,3 +302,57 @@ impl Reader<'_> {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(environment: &[(&str, &str)]) -> Result<BTreeMap<&'static str, Given>, String> {
+        let mut given = BTreeMap::new();
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        read_environment(environment, &mut given).map_err(|error| error.to_string())?;
+        Ok(given)
+    }
+
+    #[test]
+    fn what_kubernetes_says_of_services_is_no_setting_and_what_looks_like_one_is() {
+        let links = [
+            ("LEDGERBELL_METRICS_SERVICE_HOST", "10.9.8.7"),
+            ("LEDGERBELL_METRICS_SERVICE_PORT", "9100"),
+            ("LEDGERBELL_METRICS_SERVICE_PORT_HTTP_METRICS", "9100"),
+            ("LEDGERBELL_METRICS_PORT", "tcp://10.9.8.7:9100"),
+            ("LEDGERBELL_METRICS_PORT_9100_TCP", "tcp://10.9.8.7:9100"),
+            ("LEDGERBELL_METRICS_PORT_9100_TCP_PROTO", "tcp"),
+            ("LEDGERBELL_METRICS_PORT_9100_TCP_PORT", "9100"),
+            ("LEDGERBELL_METRICS_PORT_9100_TCP_ADDR", "10.9.8.7"),
+        ];
+        assert!(read(&links).expect("no settings").is_empty());
+        for name in [
+            "LEDGERBELL_METRICS_PORT",
+            "LEDGERBELL_METRICS_HOST",
+            "LEDGERBELL_LISTEN_ADDR",
+        ] {
+            let complaint = read(&[(name, "9100")]).expect_err("a slip of the pen");
+            assert!(complaint.contains(&format!("unknown setting {name} ")), "{complaint}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_read_from_files_and_from_one_place_only() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), "a secret of thirty-two characters\n").expect("written");
+        let path = file.path().to_str().expect("a text");
+        let given = read(&[("LEDGERBELL_SECRET_FILE", path)]).expect("read");
+        assert_eq!(given["secret"].text, "a secret of thirty-two characters");
+        let both = read(&[("LEDGERBELL_SECRET_FILE", path), ("LEDGERBELL_SECRET", "x")]).expect_err("which of them");
+        assert!(both.contains("LEDGERBELL_SECRET and LEDGERBELL_SECRET_FILE"), "{both}");
+        let gone = read(&[("LEDGERBELL_SECRET_FILE", "/nowhere/secret")]).expect_err("not there");
+        assert!(gone.contains("/nowhere/secret"), "{gone}");
+        assert!(
+            read(&[("LEDGERBELL_LISTEN_FILE", path)]).is_err(),
+            "what is no secret is not in a file"
+        );
+    }
+}
