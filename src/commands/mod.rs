@@ -246,10 +246,10 @@ fn log_start(role: &'static str, settings: &Settings) {
 /// Logs panics like everything else, so that they are JSON where the rest is.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let message = panic.payload_as_str().unwrap_or("no reason");
+        let reason = panic.payload_as_str().unwrap_or("not a text");
         let location = panic.location().map(ToString::to_string);
         let thread = std::thread::current();
-        tracing::error!(message, location, thread = thread.name(), "panicked");
+        tracing::error!(reason, location, thread = thread.name(), "panicked");
     }));
 }
 
