@@ -13,7 +13,7 @@ pub fn raise() -> Option<u64> {
         return limit.current;
     }
     limit.current = limit.maximum;
-    match setrlimit(Resource::Nofile, limit.clone()) {
+    match setrlimit(Resource::Nofile, limit) {
         Ok(()) => limit.current,
         // Some systems have a hard limit above what they allow.
         Err(_) => soft,
