@@ -16,13 +16,14 @@ use crate::adapters::gateway::simulated::SimulatedGateway;
 use crate::adapters::gateway::simulated::dialect::{Call, Reply};
 use crate::adapters::gateway::stripe::{self, Stripe, StripeSettings};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
+use crate::adapters::lock_file::{LockError, LockFile};
 use crate::adapters::mailer::{FileMailer, InvalidSender, InvalidSmtpUrl, Sender, SignedReports, SmtpMailer};
 use crate::adapters::private_files;
 use crate::adapters::wording::{TemplateError, Templates};
 use crate::config::{AuthSettings, DocumentSettings, GatewayKind, IntrospectionSetting, LiveSettings, Settings};
 use crate::domain::Services;
 use crate::domain::backlog::Backlog;
-use crate::domain::database::Database;
+use crate::domain::database::{Database, Health};
 use crate::domain::event::{Bell, Events, Hub};
 use crate::domain::fault::Fault;
 use crate::domain::forecast::Forecasts;
@@ -36,6 +37,7 @@ use crate::domain::member::{
     UnverifiedMail, open_installation,
 };
 use crate::domain::notification::{self, Links, Mailer, Post, ReportSource, Wording};
+use crate::domain::pulse::Pulse;
 use crate::domain::top_up::gateway::PaymentGateway;
 use crate::domain::top_up::{
     AutoTopUps, Charging, Desk, PaymentMethods, ReceiveError, Reconciler, Refunding, TopUps, Webhooks,
@@ -75,6 +77,9 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error(transparent)]
     Database(#[from] OpenError),
+    /// Another process serves the database.
+    #[error(transparent)]
+    Locked(#[from] LockError),
     /// The database's schema is not this version's.
     #[error("the schema of the database is not up to date: run `ledgerbell migrate`, or start with --migrate")]
     NotMigrated,
@@ -112,13 +117,34 @@ pub enum StartError {
     Fault(#[from] Fault),
 }
 
-/// Opens the database that the settings name.
-pub async fn open_database(settings: &Settings) -> Result<Database, StartError> {
+/// Takes the database for a process that serves it, where there may be one only.
+pub fn lock(settings: &Settings) -> Result<Option<LockFile>, StartError> {
+    make_data_directory(settings)?;
+    Ok(LockFile::take(settings.database.url.reveal())?)
+}
+
+fn make_data_directory(settings: &Settings) -> Result<(), StartError> {
     private_files::make_directory(&settings.data_dir).map_err(|reason| StartError::DataDirectory {
         path: settings.data_dir.display().to_string(),
         reason,
     })?;
     tighten_files(settings);
+    Ok(())
+}
+
+/// Opens the database that the settings name, for commands that change nothing of it.
+pub async fn open_database_to_read(settings: &Settings) -> Result<Database, StartError> {
+    let options = OpenOptions {
+        max_connections: settings.database.max_connections,
+        readers: settings.database.max_connections,
+        ..OpenOptions::default()
+    };
+    Ok(database::open_to_read(settings.database.url.reveal(), options).await?)
+}
+
+/// Opens the database that the settings name.
+pub async fn open_database(settings: &Settings) -> Result<Database, StartError> {
+    make_data_directory(settings)?;
     let options = OpenOptions {
         max_connections: settings.database.max_connections,
         readers: settings.database.max_connections,
@@ -241,6 +267,8 @@ impl App {
             api_keys,
             ledger,
             clock: time(),
+            database: Health::new(handle()),
+            pulse: Pulse::default(),
         };
         let seats = Seats::new(SeatBounds {
             connections: settings.live.per_caller,

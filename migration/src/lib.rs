@@ -43,6 +43,7 @@ mod m20261129_091000_split_idempotency_keys_by_side;
 mod m20261129_091100_create_export_use;
 mod m20261129_092000_add_maker_to_api_key;
 mod m20261129_092500_generalize_mail_errors;
+mod m20261129_093000_add_index_of_last_mails;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -90,6 +91,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_091000_create_card_trial::Migration),
             Box::new(m20261129_091100_create_export_use::Migration),
             Box::new(m20261129_092500_generalize_mail_errors::Migration),
+            Box::new(m20261129_093000_add_index_of_last_mails::Migration),
         ]
     }
 }

@@ -275,10 +275,11 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         path: "http.drain_seconds",
-        default: Some("10"),
+        default: Some("5"),
         form: Form::Number,
         allowed: "a number from 0 to 3600",
-        about: "Over how long websockets are closed when the server is told to stop. Requests get a quarter of it before.",
+        about: "Over how long websockets are closed when the server is told to stop. Requests get a quarter of it before, and the \
+                process ends at most 3 seconds after that.",
     },
     Key {
         path: "limits.cost",

@@ -57,6 +57,7 @@ use export_bounds::Exports;
 pub use address::TrustedProxies;
 pub use allowance::{Rate, Rates};
 pub use export_bounds::ExportLimits;
+pub use health::health;
 pub use metrics::Metrics;
 pub use payment_page::{Confirm, Visit};
 pub use seats::{SeatBounds, Seats};

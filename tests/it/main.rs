@@ -12,6 +12,7 @@ mod cli;
 mod csv_export;
 mod doctor;
 mod door;
+mod durable;
 mod faults;
 mod forecast;
 mod fuzzing;

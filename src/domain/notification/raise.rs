@@ -208,11 +208,14 @@ pub(super) async fn resolve_alert(tx: &Transaction, locked: &mut LockedAccount, 
 async fn deliver(tx: &Transaction, raising: &mut [Raising<'_>]) -> Result<(), Fault> {
     let addressed: Vec<Addressed> = raising.iter().map(Raising::addressed).collect();
     let recipients = store::recipients(tx, &addressed).await?;
-    let kinds: BTreeSet<_> = raising
-        .iter()
-        .map(|one| (one.alert.account_id, one.new.kind, one.now))
-        .collect();
-    let mut last_mails = store::last_mails(tx, kinds).await?;
+    let asked = raising.iter().zip(&recipients).flat_map(|(one, recipients)| {
+        let (account_id, kind, now) = (one.alert.account_id, one.new.kind, one.now);
+        recipients
+            .iter()
+            .map(move |recipient| (account_id, kind, recipient.member_id, now))
+    });
+    let asked: Vec<_> = asked.collect();
+    let mut last_mails = store::last_mails(tx, asked).await?;
     let mut deliveries = Vec::new();
     for (one, recipients) in raising.iter_mut().zip(&recipients) {
         let Raising {
