@@ -36,6 +36,7 @@ mod m20261124_120000_add_troubleshooting;
 mod m20261124_120100_create_troubleshooting_place;
 mod m20261124_150000_add_came_back_at_to_top_up;
 mod m20261129_090000_add_side_to_api_key;
+mod m20261129_090000_hold_credits_of_refunds;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -76,6 +77,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_120100_create_troubleshooting_place::Migration),
             Box::new(m20261124_150000_add_came_back_at_to_top_up::Migration),
             Box::new(m20261129_090000_add_side_to_api_key::Migration),
+            Box::new(m20261129_090000_hold_credits_of_refunds::Migration),
         ]
     }
 }

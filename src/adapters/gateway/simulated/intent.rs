@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::top_up::gateway::{Charge, ChargeFailure, ChargeStatus, DisputeStatus};
+use crate::domain::top_up::gateway::{Charge, ChargeFailure, ChargeStatus, DisputeStatus, KnownRefund};
 use crate::primitives::clock::Timestamp;
 
 use super::cards::Reason;
@@ -63,6 +63,9 @@ pub(super) struct Refund {
     pub(super) id: String,
     pub(super) key: String,
     pub(super) amount_minor: i64,
+    /// What whoever asked for it over HTTP wrote beside it.
+    #[serde(default)]
+    pub(super) metadata: BTreeMap<String, String>,
     /// It came back: the customer's bank did not take it.
     pub(super) has_failed: bool,
     /// When that will happen.
@@ -135,6 +138,14 @@ impl Intent {
         late.map(|refund| refund.amount_minor).sum()
     }
 
+    fn known_refunds(&self) -> Vec<KnownRefund> {
+        let known = self.refunds.iter().map(|refund| KnownRefund {
+            key: refund.key.clone(),
+            has_failed: refund.has_failed,
+        });
+        known.collect()
+    }
+
     /// What has not gone back.
     pub(super) fn left_minor(&self) -> i64 {
         let (returned, came_back) = self.returned_minor();
@@ -166,6 +177,7 @@ impl Intent {
             action_url: (status == ChargeStatus::RequiresAction).then(|| format!("{page}/{}", self.id)),
             returned_minor,
             came_back_minor,
+            refunds: self.known_refunds(),
             dispute: dispute.map(|dispute| (dispute, self.disputed_minor)),
             created_at: Timestamp::from_millis(self.created_at),
         }

@@ -132,36 +132,6 @@ impl Draft<'_> {
         })
     }
 
-    /// Holds what is not taken back yet of a disputed top-up, or nothing of it. The credits of a dispute keep no lot from
-    /// expiring: nobody will spend them.
-    pub(super) fn hold_disputed(&mut self, entry_id: EntryId, is_open: bool) -> Result<Outcome, Refusal> {
-        let addition = self.past_entry(entry_id).ok_or(Refusal::EntryNotFound)?;
-        let top_up_id = addition.top_up_id.ok_or(Refusal::EntryNotFound)?;
-        let held = self.state.dispute_holds.get(&top_up_id).copied().unwrap_or_default();
-        let left = addition
-            .amount
-            .checked_sub(addition.taken_back)
-            .ok_or(Refusal::Overflow)?;
-        let wanted = if is_open { left } else { Credits::ZERO };
-        self.hold(wanted.checked_sub(held).ok_or(Refusal::Overflow)?)?;
-        if wanted != held {
-            self.dispute_holds.insert(top_up_id, wanted);
-            self.announce(EventKind::TopUpUpdated, |event| event.top_up_id = Some(top_up_id));
-            self.note_hold(Holder::TopUp(top_up_id), held, wanted);
-        }
-        Ok(Outcome {
-            top_up_id: Some(top_up_id),
-            ..Outcome::default()
-        })
-    }
-
-    /// Whether this entry credited a top-up that is disputed now.
-    fn is_held_in_dispute(&self, entry: &PastEntry) -> bool {
-        let credits_top_up = matches!(entry.kind, EntryKind::TopUp | EntryKind::AutoTopUp);
-        let held = entry.top_up_id.and_then(|id| self.state.dispute_holds.get(&id));
-        credits_top_up && held.is_some_and(|held| held.is_positive())
-    }
-
     pub(super) fn adjust(
         &mut self,
         amount: Credits,
@@ -205,15 +175,16 @@ impl Draft<'_> {
         let movements = if amount.is_positive() {
             self.give_back(&mut target, amount, entry_id)?
         } else {
+            self.require_beyond_refunds(&target, amount.abs())?;
             take_from_left(&mut target, amount.abs())?;
             self.draw_addition(&target, amount.abs())?
         };
-        let is_disputed = self.is_held_in_dispute(&target);
+        let left = Credits::from_units(target.amount.units() - target.taken_back.units());
         self.past_entries.insert(target.id, target);
         self.post_as(entry_id, facts, movements)?;
-        if is_disputed {
+        if amount.is_negative() {
             // What was taken away need not be held as well.
-            self.hold_disputed(reversed_id, true)?;
+            self.hold_at_most(reversed_id, left)?;
         }
         Ok(Outcome {
             entry_id: Some(entry_id),

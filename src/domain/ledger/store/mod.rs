@@ -7,7 +7,6 @@
 //! With one account in a transaction every statement names it as `account_id = $n`: a sharded database then sends it to one
 //! machine.
 
-mod disputes;
 mod entries;
 mod expiring;
 mod fields;
@@ -17,6 +16,7 @@ mod keys;
 mod load;
 mod lots;
 mod sessions;
+mod top_up_holds;
 mod write;
 
 use std::collections::{BTreeSet, HashMap};
@@ -38,6 +38,7 @@ pub(super) use expiring::{expiring, next_expiry};
 pub(super) use header::{due_accounts, headers, insert as insert_header, lock, low_accounts, update as update_headers};
 pub(super) use keys::{insert as insert_keys, load as load_keys, member_standing};
 pub(super) use load::load;
+pub(super) use top_up_holds::refunding;
 pub(super) use write::write;
 
 /// One account's part in a batch: what is asked, the working set, and what has come of it so far.
@@ -78,7 +79,7 @@ pub(super) struct Changes {
     pub lots: BTreeSet<LotId>,
     pub sessions: BTreeSet<SessionId>,
     pub past_entries: BTreeSet<EntryId>,
-    pub dispute_holds: BTreeSet<TopUpId>,
+    pub top_up_holds: BTreeSet<TopUpId>,
     pub hold_movements: Vec<HoldMovement>,
     pub shift_expiries_by: Option<ShiftExpiries>,
 }
