@@ -1,6 +1,5 @@
 //! Credits that come in other than by sessions: grants, top-ups; and corrections: reversals, adjustments.
 
-use crate::domain::event::EventKind;
 use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -11,7 +10,7 @@ use super::decision::Refusal;
 use super::draft::{Draft, EntryFacts};
 use super::lots::LotTerms;
 use super::sessions::{require_amount, take_from_left};
-use super::state::{ContraAccount, EntryKind, Holder, LotKind, Outcome, PastEntry};
+use super::state::{ContraAccount, EntryKind, LotKind, Outcome, PastEntry};
 
 impl Draft<'_> {
     pub(super) fn past_entry(&self, id: EntryId) -> Option<PastEntry> {
