@@ -109,9 +109,11 @@ async fn refund(turn: &mut Turn<'_>, actor: &Actor, new: &NewRefund) -> Result<A
     });
     // Else the rule would buy what the customer has just been given the money back for.
     let rule = turn.rule().await?;
-    let mut paused = rule.clone();
-    paused.pause(PauseReason::TopUpReversed, None, turn.now);
-    turn.keep_rule(&rule, &paused).await?;
+    if rule.is_enabled {
+        let mut paused = rule.clone();
+        paused.pause(PauseReason::TopUpReversed, None, turn.now);
+        turn.keep_rule(&rule, &paused).await?;
+    }
     let made = turn.keep(Some(&before), after, &[]).await?;
     let [digest, ..] = new.digests();
     turn.bind(key, "refundTopUp", digest, top_up_id).await?;

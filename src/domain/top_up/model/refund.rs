@@ -138,10 +138,8 @@ impl Purchase {
         let is_pending = |refund: &Refund| refund.status == RefundStatus::Pending;
         let (_, taken) = sum(&Refund::was_taken);
         let (_, came_back) = sum(&|refund| refund.status == RefundStatus::CameBack);
-        // What was sent off and not answered may be in what the gateway says already: it is nobody else's until it is answered.
-        let (_, sent) = sum(&|refund| is_pending(refund) && refund.tries > 0);
         let top_up = &self.top_up;
-        let returned = top_up.returned_minor.saturating_sub(taken).saturating_sub(sent).max(0);
+        let returned = top_up.returned_minor.saturating_sub(taken).max(0);
         let came_back = top_up.came_back_minor.saturating_sub(came_back).max(0);
         Gone {
             named: sum(&Refund::is_gone),
