@@ -252,7 +252,7 @@ async fn an_account_that_is_frozen_or_closed_gets_money_back_by_leave_alone() {
         let paid = buyer.buy_with("card_ok", "11").await;
         let type_name = format!("{}{}Input", halt[..1].to_uppercase(), &halt[1..]);
         let halting = format!("mutation($input: {type_name}!) {{ {halt}(input: $input) {{ userErrors {{ code }} }} }}");
-        let input = json!({ "accountId": app.team.id(), "reason": "Unpaid", "idempotencyKey": "h" });
+        let input = json!({ "accountId": app.team.id(), "reason": "Unpaid" });
         let halted = app
             .platform
             .query(&halting, json!({ "input": input }))

@@ -148,7 +148,7 @@ const TAMPERINGS: &[(&str, &str)] = &[
     ),
     (
         "UPDATE session SET held = 3 WHERE account_id = $1 AND status = 'BOOKED'",
-        "what open sessions and disputes hold",
+        "what open sessions, disputes and refunds under way hold",
     ),
     (
         "UPDATE session SET held = 3 WHERE account_id = $1 AND status = 'COMPLETED'",
@@ -257,7 +257,7 @@ const TAMPERINGS: &[(&str, &str)] = &[
     ),
     (
         "UPDATE account_state SET held = held + 1 WHERE account_id = $1",
-        "what open sessions and disputes hold",
+        "what open sessions, disputes and refunds under way hold",
     ),
     (
         "UPDATE account_state SET debt = 5 WHERE account_id = $1",

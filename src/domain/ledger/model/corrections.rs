@@ -118,9 +118,7 @@ impl Draft<'_> {
         let movements = if change.is_positive() {
             self.draw_addition(&addition, change)?
         } else {
-            let mut movements = Vec::new();
-            self.add_credits(posted_id, -change, LotTerms::PAID, &mut movements)?;
-            movements
+            self.return_addition(&addition, -change, posted_id)?
         };
         addition.taken_back = target;
         self.past_entries.insert(addition.id, addition);
