@@ -280,7 +280,9 @@ impl LedgerFields {
                 with_overage: _,
             } => refused(Code::ChargeExceedsHold, Some(self.amount)),
             Refusal::FeeExceedsBooked { booked: _ } => refused(Code::Validation, Some("fee")),
-            Refusal::RefundExceedsCharge { left: _ } => refused(Code::RefundExceedsCharge, Some(self.amount)),
+            Refusal::RefundExceedsCharge { .. } | Refusal::RefundExceedsUnspent { .. } => {
+                refused(Code::RefundExceedsCharge, Some(self.amount))
+            }
             Refusal::EntryNotFound => refused(Code::NotFound, Some("reversesEntryId")),
             Refusal::NotReversible(_) => refused(Code::Validation, Some("reversesEntryId")),
             Refusal::LotLimit => refused(Code::LotLimit, None),

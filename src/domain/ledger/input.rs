@@ -32,7 +32,11 @@ pub(super) fn authorise(actor: &Actor, account_id: AccountId, command: &Command)
         Command::Grant { .. } | Command::Adjust { .. } => Permission::ManageCredits,
         Command::Freeze { .. } | Command::Unfreeze | Command::Close { .. } => Permission::ManageAccounts,
         // Facts that Ledgerbell finds out itself: nobody else may claim them.
-        Command::CreditTopUp { .. } | Command::TakeBack { .. } | Command::HoldDisputed { .. } | Command::Sweep => {
+        Command::CreditTopUp { .. }
+        | Command::TakeBack { .. }
+        | Command::HoldTopUp { .. }
+        | Command::HoldRefund { .. }
+        | Command::Sweep => {
             actor.require(account_id, Permission::ManageCredits)?;
             return match actor {
                 Actor::System => Ok(()),
@@ -90,7 +94,11 @@ pub(super) fn check_texts(command: &Command) -> Result<(), Refusal> {
         | Command::Adjust { description, .. }
         | Command::TakeBack { description, .. } => check("description", description, MAX_DESCRIPTION),
         Command::Freeze { reason } | Command::Close { reason } => check("reason", reason, MAX_DESCRIPTION),
-        Command::CreditTopUp { .. } | Command::HoldDisputed { .. } | Command::Unfreeze | Command::Sweep => Ok(()),
+        Command::CreditTopUp { .. }
+        | Command::HoldTopUp { .. }
+        | Command::HoldRefund { .. }
+        | Command::Unfreeze
+        | Command::Sweep => Ok(()),
     }
 }
 

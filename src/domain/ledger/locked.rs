@@ -186,6 +186,11 @@ impl LockedAccount {
         store::insert_keys(tx, &[work]).await
     }
 
+    /// What refunds of a top-up under way hold.
+    pub async fn refunding(&self, tx: &Transaction, top_up_id: TopUpId) -> Result<Credits, Fault> {
+        store::refunding(tx, self.header.account_id, top_up_id).await
+    }
+
     /// How much of an entry was taken back, by whomever.
     pub async fn taken_back(&self, tx: &Transaction, entry_id: EntryId) -> Result<Credits, Fault> {
         store::taken_back(tx, self.header.account_id, entry_id).await

@@ -89,6 +89,11 @@ use_case_errors! {
             /// What is left.
             left: Credits,
         } = "only {left} credits of this top-up are left to give back",
+        /// More than is unspent of it.
+        RefundExceedsUnspent {
+            /// What may be refunded without debt.
+            unspent: Credits,
+        } = "{unspent} of this top-up's credits are unspent and available; refund at most these, or send allowDebt: true to take credits that were spent",
     }
 
     /// Why a card is not set up, kept, chosen or taken away.
@@ -161,6 +166,10 @@ impl From<Refusal> for TopUpError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Invalid { field, message } => Self::Invalid { field, message },
+            Refusal::Overflow => Self::Invalid {
+                field: "credits",
+                message: refusal.to_string(),
+            },
             other => Self::Fault(Fault::Internal(format!("a check of texts said {other}"))),
         }
     }

@@ -40,7 +40,7 @@ pub(super) use objects::{claim as claim_object, owner as object_owner};
 pub(super) use payment_methods::{
     all as payment_methods, by_ids as payment_methods_by_ids, customer, insert_customer, save as save_payment_method,
 };
-pub(super) use refunds::{due as due_refunds, find as find_refund, in_flight_credits, save as save_refund};
+pub(super) use refunds::{due as due_refunds, find as find_refund, of_top_up as refunds_of, save as save_refund};
 pub(super) use top_ups::{
     account_terms, any_charged_by_hand, by_ids, due_again, failed, find, insert, keyset, last_success_at,
     open_automatic, taken_back, top_up, unfinished, waiting_failures,
