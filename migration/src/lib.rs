@@ -36,8 +36,8 @@ mod m20261124_120000_add_troubleshooting;
 mod m20261124_120100_create_troubleshooting_place;
 mod m20261124_150000_add_came_back_at_to_top_up;
 mod m20261129_090000_add_side_to_api_key;
-<<<<<<< HEAD
 mod m20261129_090000_create_quota;
+mod m20261129_090000_hold_credits_of_refunds;
 mod m20261129_091000_create_address_notice;
 mod m20261129_091000_create_card_trial;
 mod m20261129_091000_split_idempotency_keys_by_side;
@@ -45,10 +45,6 @@ mod m20261129_091100_create_export_use;
 mod m20261129_092000_add_maker_to_api_key;
 mod m20261129_092500_generalize_mail_errors;
 mod m20261129_093000_add_index_of_last_mails;
-||||||| 095d3cc
-=======
-mod m20261129_090000_hold_credits_of_refunds;
->>>>>>> money/main
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -89,7 +85,6 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_120100_create_troubleshooting_place::Migration),
             Box::new(m20261124_150000_add_came_back_at_to_top_up::Migration),
             Box::new(m20261129_090000_add_side_to_api_key::Migration),
-<<<<<<< HEAD
             Box::new(m20261129_091000_split_idempotency_keys_by_side::Migration),
             Box::new(m20261129_092000_add_maker_to_api_key::Migration),
             Box::new(m20261129_091000_create_address_notice::Migration),
@@ -98,10 +93,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_091100_create_export_use::Migration),
             Box::new(m20261129_092500_generalize_mail_errors::Migration),
             Box::new(m20261129_093000_add_index_of_last_mails::Migration),
-||||||| 095d3cc
-=======
             Box::new(m20261129_090000_hold_credits_of_refunds::Migration),
->>>>>>> money/main
         ]
     }
 }
