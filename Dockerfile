@@ -1,11 +1,11 @@
 # syntax=docker/dockerfile:1
-FROM rust:1.95-bookworm AS build
+FROM rust:1.95.0-bookworm AS build
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
     cargo build --release --locked && cp target/release/ledgerbell /ledgerbell
 
-FROM debian:bookworm-slim
+FROM debian:12.12-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /data ledgerbell && install -d -o ledgerbell -g ledgerbell /data
 COPY --from=build /ledgerbell /usr/local/bin/ledgerbell

@@ -1,10 +1,11 @@
 # make run    build, open or create a SQLite database in ./data, fill it with a demo team, serve on 127.0.0.1:8080
 # make test   everything: format, lints, tests on SQLite and on Postgres, dependencies, examples
 # make simulate  purchases in a hostile world, by SEEDS=n seeds
+# make fuzz   fuzz targets by libFuzzer, SECONDS=60 each; needs cargo-fuzz
 # make bench  postings and log pages through HTTP, beside pgbench where Postgres is there
 # make bench-live  sockets: memory of idle ones, from commit to client, messages a second, beside npm graphql-ws
 
-.PHONY: run test simulate bench bench-live schema fmt
+.PHONY: run test fuzz simulate bench bench-live schema fmt
 
 run:
 	cargo run --locked -- demo
@@ -17,6 +18,12 @@ SEEDS ?= 500
 FIRST ?= 1
 simulate:
 	SIMULATION_SEEDS=$(SEEDS) SIMULATION_FIRST=$(FIRST) cargo test --locked --test simulation -- --nocapture
+
+# make fuzz SECONDS=600 TARGETS=documents   runs on stable, without a sanitizer; what is found lands in fuzz/artifacts
+SECONDS ?= 60
+TARGETS ?= scalars ids cursors credentials documents webhooks csv_cells
+fuzz:
+	@scripts/fuzz.sh $(SECONDS) $(TARGETS)
 
 bench:
 	cargo bench --locked --bench api

@@ -84,6 +84,34 @@ dependencies() {
     "$deny" --locked check --hide-inclusion-graph bans licenses sources
 }
 
+# Against the advisory database where it can be fetched, else against the list in this repository.
+advisories() {
+    local deny=target/tools/bin/cargo-deny
+    command -v cargo-deny >/dev/null && deny=cargo-deny
+    if command -v "$deny" >/dev/null && "$deny" --locked fetch db >/dev/null 2>&1; then
+        echo "Checked: the advisory database of today, and yanked versions (cargo deny)."
+        "$deny" --locked check --hide-inclusion-graph advisories || return 1
+    else
+        echo "Checked: security/advisories.toml of $(sed -n 's/^date = "\(.*\)"/\1/p' security/advisories.toml | head -1). The advisory database cannot be fetched here; yanked versions are not checked."
+        cargo test --locked --quiet --test it advisories:: || return 1
+    fi
+    if ! command -v npm >/dev/null; then
+        echo "Not checked: npm packages (npm is not installed)."
+        return 0
+    fi
+    local directory report
+    for directory in examples/typescript tests/clients tests/mail; do
+        if report=$(cd "$directory" && npm audit --audit-level=high 2>&1); then
+            echo "Checked: npm packages of $directory."
+        elif grep -q "vulnerabilit" <<<"$report"; then
+            printf '%s\n' "$report"
+            return 1
+        else
+            echo "Not checked: npm packages of $directory (npm audit cannot reach its registry)."
+        fi
+    done
+}
+
 example_typescript() {
     if ! command -v npm >/dev/null; then
         reason="npm is not installed"
@@ -146,6 +174,7 @@ stage "tests on Postgres" postgres
 stage "tests on Postgres, one account a transaction" postgres_one_account_a_transaction
 stage "simulation of purchases, 500 seeds" simulation
 stage "dependencies (cargo deny)" dependencies
+stage "advisories about dependencies" advisories
 stage "example client in TypeScript" example_typescript
 stage "audits of GraphQL over HTTP (npm graphql-http)" audit_http
 stage "sockets, with their reference client (npm graphql-ws)" live_clients sockets

@@ -3,6 +3,7 @@
 //! Called by commands, and by tests, which bring a database and a clock of their own.
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::adapters::gateway::simulated::dialect::{Call, Reply};
 use crate::adapters::gateway::stripe::{self, Stripe, StripeSettings};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
 use crate::adapters::mailer::{FileMailer, InvalidSender, InvalidSmtpUrl, Sender, SignedReports, SmtpMailer};
+use crate::adapters::private_files;
 use crate::adapters::wording::{TemplateError, Templates};
 use crate::config::{AuthSettings, DocumentSettings, GatewayKind, LiveSettings, Settings};
 use crate::domain::Services;
@@ -30,7 +32,7 @@ use crate::domain::ledger::model::Policy;
 use crate::domain::ledger::sessions::Sessions;
 use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
 use crate::domain::member::{
-    Accounts, ApiKeys, Contacts, KeySetSource, Members, SignIn, SignInSettings, Standing, open_installation,
+    Accounts, ApiKeys, CodeKey, Contacts, KeySetSource, Members, SignIn, SignInSettings, Standing, open_installation,
 };
 use crate::domain::notification::{self, Links, Mailer, Post, ReportSource, Wording};
 use crate::domain::top_up::gateway::PaymentGateway;
@@ -111,16 +113,44 @@ pub enum StartError {
 
 /// Opens the database that the settings name.
 pub async fn open_database(settings: &Settings) -> Result<Database, StartError> {
-    std::fs::create_dir_all(&settings.data_dir).map_err(|reason| StartError::DataDirectory {
+    private_files::make_directory(&settings.data_dir).map_err(|reason| StartError::DataDirectory {
         path: settings.data_dir.display().to_string(),
         reason,
     })?;
+    tighten_files(settings);
     let options = OpenOptions {
         max_connections: settings.database.max_connections,
         readers: settings.database.max_connections,
         ..OpenOptions::default()
     };
     Ok(database::open(settings.database.url.reveal(), options).await?)
+}
+
+/// The files and folders that the program writes, whether they exist or not.
+pub fn data_files(settings: &Settings) -> Vec<PathBuf> {
+    let in_data_dir = [SIMULATED_GATEWAY_FILE, GATEWAY_SERVER_FILE, DEMO_KEY_FILE, MAIL_FOLDER];
+    let mut files: Vec<PathBuf> = in_data_dir.iter().map(|name| settings.data_dir.join(name)).collect();
+    files.extend(database::files(settings.database.url.reveal()));
+    files
+}
+
+/// Makes files that an earlier version left readable for other users of the machine private. The directory itself may be the
+/// operator's, and keeps its mode.
+fn tighten_files(settings: &Settings) {
+    for path in data_files(settings) {
+        match private_files::tighten(&path) {
+            Ok(true) => {
+                tracing::warn!(path = %path.display(), "other users of this machine could read this; now they cannot")
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "other users of this machine may be able to read this: chmod it");
+            }
+        }
+    }
+    for (path, mode) in private_files::loose([settings.data_dir.clone()]) {
+        tracing::warn!(path = %path.display(), mode = %format!("{mode:o}"), "other users of this machine can look into the data directory: chmod 700");
+    }
 }
 
 impl App {
@@ -160,7 +190,7 @@ impl App {
         let (credit_log, sessions) = (CreditLog::new(handle()), Sessions::new(handle()));
         let (lots, rules) = (Lots::new(handle()), AutoTopUps::new(desk.clone()));
         let top_ups = TopUps::new(desk.clone());
-        let contacts = Contacts::new(ledger.clone());
+        let contacts = Contacts::new(ledger.clone(), &CodeKey::derive(settings.secret.reveal().as_bytes()));
         let (post, templates) = post(settings)?;
         let services = Services {
             accounts: Accounts::new(time(), handle(), ledger.clone()),
@@ -272,8 +302,7 @@ impl App {
         Arc::new(match self.simulated_gateway.clone() {
             Some(gateway) => {
                 gateway.send_customers_to(base_url);
-                let confirm = move |id: &str, confirms: bool| gateway.authenticate(id, confirms);
-                door.with_payment_page(Arc::new(confirm))
+                door.with_payment_page(payment_page(gateway))
             }
             None => door,
         })
@@ -319,10 +348,19 @@ impl App {
     }
 }
 
+/// What customers do on the page of a payment, as the simulated gateway takes it.
+fn payment_page(gateway: SimulatedGateway) -> http::Confirm {
+    Arc::new(move |id, token, visit| match visit {
+        _ if !gateway.is_page_of(id, token) => false,
+        http::Visit::Opens => true,
+        http::Visit::Confirms => gateway.authenticate(id, true),
+        http::Visit::GivesUp => gateway.authenticate(id, false),
+    })
+}
+
 /// The simulated gateway as a server of its own, which speaks as Stripe does.
 pub fn stripe_face(gateway: SimulatedGateway) -> axum::Router {
-    let customer = gateway.clone();
-    let confirm = move |id: &str, confirms: bool| customer.authenticate(id, confirms);
+    let confirm = payment_page(gateway.clone());
     let answer = move |call: http::StripeCall| {
         let reply = gateway.answer(&Call {
             method: call.method,
@@ -342,15 +380,21 @@ pub fn stripe_face(gateway: SimulatedGateway) -> axum::Router {
             Reply::Lost => http::StripeReply::Lost,
         }
     };
-    http::stripe_face(Arc::new(answer), Arc::new(confirm))
+    http::stripe_face(Arc::new(answer), confirm)
 }
 
 fn export_links(settings: &Settings, base_url: &str) -> ExportLinks {
     ExportLinks::new(settings.secret.reveal().as_bytes(), base_url)
 }
 
-/// What the simulated gateway remembers, in the data directory.
+/// What the embedded simulated gateway remembers, in the data directory.
 const SIMULATED_GATEWAY_FILE: &str = "simulated-gateway.json";
+/// What the simulated gateway remembers that is a server of its own.
+pub(crate) const GATEWAY_SERVER_FILE: &str = "stripe-stand-in.json";
+/// The API key of the demo.
+pub(crate) const DEMO_KEY_FILE: &str = "demo-api-key";
+/// Mails, where no SMTP server is set.
+const MAIL_FOLDER: &str = "mail";
 
 type Gateway = (Option<SimulatedGateway>, Arc<dyn PaymentGateway>);
 
@@ -387,7 +431,7 @@ fn post(settings: &Settings) -> Result<(Post, Arc<Templates>), StartError> {
     let mailer: Arc<dyn Mailer> = if let Some(url) = &mail.smtp_url {
         Arc::new(SmtpMailer::new(url.reveal(), sender)?)
     } else {
-        let folder = settings.data_dir.join("mail");
+        let folder = settings.data_dir.join(MAIL_FOLDER);
         tracing::info!(folder = %folder.display(), "no mail.smtp_url is set: mails are written as files");
         Arc::new(FileMailer::new(&folder, sender))
     };
@@ -445,7 +489,7 @@ fn socket_limits(live: &LiveSettings) -> http::SocketLimits {
 
 fn sign_in_settings(auth: &AuthSettings) -> Result<SignInSettings, InvalidKeySetUrl> {
     let key_set = match &auth.jwks_url {
-        Some(url) => Some(Arc::new(HttpKeySet::new(url)?) as Arc<dyn KeySetSource>),
+        Some(url) => Some(Arc::new(HttpKeySet::new(url, auth.jwks_lifetime)?) as Arc<dyn KeySetSource>),
         None => None,
     };
     Ok(SignInSettings {

@@ -16,7 +16,7 @@ pub struct Model {
     pub email: Option<String>,
     /// Whether mail arrives there.
     pub email_status: String,
-    /// What the mail server said when it did not.
+    /// Why mail does not arrive: a reason of a closed list.
     pub bounce_message: Option<String>,
     /// Language of what is sent.
     pub locale: String,

@@ -14,7 +14,7 @@ pub struct Model {
     pub member_id: Uuid,
     /// The address.
     pub email: String,
-    /// SHA-256 of the code, the member and the address.
+    /// HMAC-SHA-256 of the code, the member and the address, by a key that is not in the database.
     pub code_hash: Vec<u8>,
     /// How many wrong codes are still taken.
     pub tries_left: i32,

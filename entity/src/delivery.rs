@@ -30,7 +30,7 @@ pub struct Model {
     pub address: Option<String>,
     /// How often it was tried.
     pub attempts: i32,
-    /// What went wrong last.
+    /// What went wrong last: a reason of a closed list.
     pub last_error: Option<String>,
     /// When it is due: next, or again if whoever sends it now dies.
     pub next_attempt_at: Option<i64>,

@@ -38,6 +38,7 @@ mod m20261124_150000_add_came_back_at_to_top_up;
 mod m20261129_090000_add_side_to_api_key;
 mod m20261129_091000_split_idempotency_keys_by_side;
 mod m20261129_092000_add_maker_to_api_key;
+mod m20261129_092500_generalize_mail_errors;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -80,6 +81,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_090000_add_side_to_api_key::Migration),
             Box::new(m20261129_091000_split_idempotency_keys_by_side::Migration),
             Box::new(m20261129_092000_add_maker_to_api_key::Migration),
+            Box::new(m20261129_092500_generalize_mail_errors::Migration),
         ]
     }
 }

@@ -4,15 +4,18 @@
 //! is here: durability, timeouts, who may write.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
     SqlxSqliteConnector, Statement,
 };
 
+use super::private_files;
 use crate::domain::database::Database;
 use crate::domain::fault::Fault;
 
@@ -102,6 +105,13 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database, OpenEr
     if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(OpenError::InMemory);
     }
+    if may_make(url)
+        && let [file, ..] = files(url).as_slice()
+    {
+        // SQLite would make it by the umask, and gives its log the modes of the database.
+        private_files::make_file(file)
+            .map_err(|error| DbErr::Conn(RuntimeErr::Internal(format!("{}: {error}", file.display()))))?;
+    }
     // The writer comes first: it makes the file and switches it to write-ahead logging, which readers cannot.
     let writer = sqlite_pool(url, 1, Access::Write, options).await?;
     let version = sqlite_version(&writer).await?;
@@ -111,6 +121,28 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database, OpenEr
     }
     let reader = sqlite_pool(url, options.readers.max(1), Access::Read, options).await?;
     Ok(Database::new(writer, reader).counting_statements())
+}
+
+/// Whether a database that does not exist is made.
+fn may_make(url: &str) -> bool {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    query.split('&').any(|parameter| parameter == "mode=rwc")
+}
+
+/// The files of a SQLite database: itself, its write-ahead log and the index of that. None of a Postgres.
+pub fn files(url: &str) -> Vec<PathBuf> {
+    if !url.starts_with("sqlite:") {
+        return Vec::new();
+    }
+    let Ok(options) = url.parse::<SqliteConnectOptions>() else {
+        return Vec::new();
+    };
+    let with = |ending: &str| {
+        let mut name = options.get_filename().as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    ["", "-wal", "-shm"].map(with).into()
 }
 
 async fn sqlite_pool(

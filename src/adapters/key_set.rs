@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::{Client, Url, redirect};
 
+use super::is_this_machine;
 use crate::domain::fault::Fault;
 use crate::domain::member::KeySetSource;
 
@@ -24,13 +25,15 @@ pub struct InvalidKeySetUrl(String);
 pub struct HttpKeySet {
     client: Client,
     url: Url,
+    lifetime: Duration,
 }
 
 impl HttpKeySet {
-    /// Whoever can change the answer can sign in as anybody, so plain http is for this machine alone.
-    pub fn new(url: &str) -> Result<Self, InvalidKeySetUrl> {
+    /// Keys from this address, which count for `lifetime` when it cannot be reached again. Whoever can change the answer can sign in
+    /// as anybody, so plain http is for this machine alone.
+    pub fn new(url: &str, lifetime: Duration) -> Result<Self, InvalidKeySetUrl> {
         let url: Url = url.parse().map_err(|error| InvalidKeySetUrl(format!("{error}")))?;
-        let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        let is_local = url.host_str().is_some_and(is_this_machine);
         if !(url.scheme() == "https" || url.scheme() == "http" && is_local) {
             return Err(InvalidKeySetUrl(url.into()));
         }
@@ -40,7 +43,7 @@ impl HttpKeySet {
             .user_agent(concat!("ledgerbell/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| InvalidKeySetUrl(format!("{error}")))?;
-        Ok(Self { client, url })
+        Ok(Self { client, url, lifetime })
     }
 
     async fn get(&self) -> Result<String, Fault> {
@@ -73,6 +76,10 @@ impl KeySetSource for HttpKeySet {
     fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<String, Fault>> + Send + '_>> {
         Box::pin(self.get())
     }
+
+    fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +96,8 @@ mod tests {
     use crate::domain::member::SignInSettings;
     use crate::domain::member::tests::issuer::{Issuer, claims};
     use crate::domain::member::tests::{Room, actor};
+
+    const LIFETIME: Duration = Duration::from_mins(30);
 
     async fn serve(router: Router) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -110,7 +119,7 @@ mod tests {
         let address = serve(Router::new().route("/jwks.json", get(|| async move { set }))).await;
         let sign_in = room.sign_in(SignInSettings {
             key_set: Some(Arc::new(
-                HttpKeySet::new(&format!("{address}/jwks.json")).expect("an address"),
+                HttpKeySet::new(&format!("{address}/jwks.json"), LIFETIME).expect("an address"),
             )),
             ..SignInSettings::default()
         });
@@ -129,14 +138,14 @@ mod tests {
             .route("/endless", get(|| async { "x".repeat(MAX_BODY_BYTES + 1) }));
         let address = serve(router).await;
         for path in ["moved", "endless", "missing"] {
-            let answer = HttpKeySet::new(&format!("{address}/{path}"))
+            let answer = HttpKeySet::new(&format!("{address}/{path}"), LIFETIME)
                 .expect("an address")
                 .get()
                 .await;
             assert!(matches!(answer, Err(Fault::Unavailable(_))), "{path}: {answer:?}");
         }
         assert_eq!(
-            HttpKeySet::new(&format!("{address}/keys"))
+            HttpKeySet::new(&format!("{address}/keys"), LIFETIME)
                 .expect("an address")
                 .get()
                 .await,
@@ -153,14 +162,14 @@ mod tests {
             "keys",
             "",
         ] {
-            assert!(HttpKeySet::new(url).is_err(), "{url}");
+            assert!(HttpKeySet::new(url, LIFETIME).is_err(), "{url}");
         }
         for url in [
             "https://issuer.example/keys",
             "http://127.0.0.1:1/keys",
             "http://[::1]:1/keys",
         ] {
-            assert!(HttpKeySet::new(url).is_ok(), "{url}");
+            assert!(HttpKeySet::new(url, LIFETIME).is_ok(), "{url}");
         }
     }
 }

@@ -6,5 +6,15 @@ pub mod disk;
 pub mod gateway;
 pub mod key_set;
 pub mod mailer;
+pub mod private_files;
 pub mod signature;
 pub mod wording;
+
+/// Whether a host of a URL is this machine, so that no other one sees what is sent.
+fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}

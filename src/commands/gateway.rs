@@ -10,15 +10,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::gateway::simulated::{Courier, PUBLISHABLE_KEY, SimulatedGateway, WEBHOOK_SECRET};
-use crate::app;
+use crate::adapters::private_files;
+use crate::app::{self, GATEWAY_SERVER_FILE};
 use crate::config::{Mode, Settings};
 use crate::primitives::clock::Clock;
 
-use super::serve::url_of;
+use super::serve::{url_of, warn_of_network};
 use super::{Ending, say, start_logging, stop_signal};
-
-/// What it remembers, in the data directory. Not the file of the gateway that is embedded in a server.
-const FILE: &str = "stripe-stand-in.json";
 
 /// Serve the simulated payment gateway as if it were Stripe. In development only.
 #[derive(Debug, Args)]
@@ -47,7 +45,9 @@ pub(super) async fn run(command: &Gateway, settings: &Settings) -> Ending {
         .await
         .map_err(|reason| format!("cannot listen on {address}: {reason} (another address: --api 127.0.0.1:0)"))?;
     let told_to_stop = stop_signal()?;
-    let url = url_of(listener.local_addr()?);
+    let bound = listener.local_addr()?;
+    warn_of_network(settings, bound);
+    let url = url_of(bound);
     let gateway = open(&settings.data_dir)?;
     gateway.send_customers_to(&url);
     let stop = CancellationToken::new();
@@ -72,8 +72,8 @@ pub(super) async fn run(command: &Gateway, settings: &Settings) -> Ending {
 }
 
 fn open(data_dir: &Path) -> std::io::Result<SimulatedGateway> {
-    std::fs::create_dir_all(data_dir)?;
-    SimulatedGateway::open(Clock::system(), data_dir.join(FILE))
+    private_files::make_directory(data_dir)?;
+    SimulatedGateway::open(Clock::system(), data_dir.join(GATEWAY_SERVER_FILE))
 }
 
 fn greeting(command: &Gateway, url: &str) -> String {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use crate::adapters::private_files;
 use crate::adapters::wording::Templates;
 use crate::domain::notification::Links;
 
@@ -38,11 +39,11 @@ pub(super) fn run(command: &MailCommand, given: &SettingsFlags) -> Ending {
     let templates = Templates::load(settings.mail.templates.as_deref())?;
     let app_url = settings.app_url.unwrap_or_else(|| EXAMPLE_APP.to_owned());
     let previews = templates.previews(team, &Links::new(Some(app_url)))?;
-    std::fs::create_dir_all(directory)?;
+    private_files::make_directory(directory)?;
     for preview in &previews {
         let path = |ending: &str| directory.join(format!("{}.{ending}", preview.name));
-        std::fs::write(path("html"), &preview.letter.html)?;
-        std::fs::write(path("txt"), &preview.letter.text)?;
+        private_files::write(&path("html"), preview.letter.html.as_bytes())?;
+        private_files::write(&path("txt"), preview.letter.text.as_bytes())?;
     }
     say(&format!("{} mails are in {}", previews.len(), directory.display()))?;
     Ok(ExitCode::SUCCESS)

@@ -30,6 +30,7 @@ pub(super) struct Serve {
 
 pub(super) async fn run(command: &Serve, settings: &Settings) -> Ending {
     start_logging(settings);
+    settings.check_for_serving()?;
     let mut server = Server::bind(settings).await?;
     server.has_workers = !command.no_workers;
     if command.migrate {
@@ -67,6 +68,7 @@ impl Server {
             format!("cannot listen on {address}: {reason} (another address: --listen 127.0.0.1:0)")
         })?;
         let bound = listener.local_addr()?;
+        warn_of_network(settings, bound);
         Ok(Self {
             listener,
             metrics: Metrics::bind(settings).await?,
@@ -115,6 +117,17 @@ impl Server {
         app.close().await?;
         told?;
         Ok(served??)
+    }
+}
+
+/// Warns where a server that is only fit for development listens for other machines.
+pub(super) fn warn_of_network(settings: &Settings, bound: SocketAddr) {
+    if !bound.ip().is_loopback()
+        && let Some(danger) = settings.danger_on_network()
+    {
+        tracing::warn!(
+            "DEVELOPMENT MODE ON {bound}, WHICH OTHER MACHINES CAN REACH: {danger}. Listen on 127.0.0.1, or set mode = \"production\""
+        );
     }
 }
 

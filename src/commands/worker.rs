@@ -19,6 +19,7 @@ pub(super) struct Worker {}
 
 pub(super) async fn run(_: &Worker, settings: &Settings) -> Ending {
     start_logging(settings);
+    settings.check_for_serving()?;
     let told_to_stop = stop_signal()?;
     let metrics = Metrics::bind(settings).await?;
     let app = App::open(settings, Clock::system()).await?;

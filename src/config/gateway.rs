@@ -18,6 +18,8 @@ pub enum GatewayKind {
 pub struct GatewaySettings {
     /// By whom.
     pub kind: GatewayKind,
+    /// Whether the embedded gateway may serve in production.
+    pub simulated_in_production: bool,
     /// What it takes to speak with Stripe, where it is Stripe.
     pub stripe: Option<StripeSettings>,
 }
@@ -76,5 +78,9 @@ pub(super) fn read_gateway(read: &Reader<'_>, development: bool) -> Result<Gatew
         }
         _ => None,
     };
-    Ok(GatewaySettings { kind, stripe })
+    Ok(GatewaySettings {
+        kind,
+        simulated_in_production: read.one_of("gateway.simulated_in_production", &[("true", true), ("false", false)])?,
+        stripe,
+    })
 }

@@ -71,7 +71,7 @@ pub(super) const KEYS: &[Key] = &[
         default: None,
         form: Form::Secret,
         allowed: "at least 32 characters",
-        about: "Signs links to exports. Required in production; the same on all servers of one installation.",
+        about: "Signs links to exports and keys the hashes of verification codes. Required in production; the same on all servers of one installation.",
     },
     Key {
         path: "database.url",
@@ -100,6 +100,14 @@ pub(super) const KEYS: &[Key] = &[
         form: Form::Text,
         allowed: "a URL that begins with http:// or https://",
         about: "Members sign in with RS256, ES256 or EdDSA tokens by a key published here.",
+    },
+    Key {
+        path: "auth.jwks_lifetime_seconds",
+        default: Some("3600"),
+        form: Form::Number,
+        allowed: "a number from 60 to 604800",
+        about: "How long keys from auth.jwks_url count after they were fetched, when they cannot be fetched again. They are fetched \
+                again every 10 minutes. Afterwards members cannot sign in until the issuer is reachable.",
     },
     Key {
         path: "auth.issuer",
@@ -156,6 +164,13 @@ pub(super) const KEYS: &[Key] = &[
         form: Form::Text,
         allowed: "stripe, simulated or none",
         about: "Who charges cards. simulated moves no money; the default in development. Otherwise none, and cards cannot be added.",
+    },
+    Key {
+        path: "gateway.simulated_in_production",
+        default: Some("false"),
+        form: Form::Flag,
+        allowed: "true or false",
+        about: "Whether `serve` and `worker` start in production mode with the simulated gateway, which gives credits for no money.",
     },
     Key {
         path: "gateway.stripe_url",

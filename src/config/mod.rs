@@ -8,6 +8,7 @@
 mod gateway;
 mod keys;
 mod print;
+mod safety;
 mod source;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use gateway::read_gateway;
 pub use gateway::{GatewayKind, GatewaySettings, StripeSettings};
 use keys::KEYS;
 use print::Shown;
+use safety::check_together;
 pub use source::ConfigError;
 use source::{Given, Reader, read_environment, read_file};
 
@@ -126,6 +128,8 @@ pub struct AuthSettings {
     pub jwt_secret: Option<Secret>,
     /// For RS256, ES256 and `EdDSA`.
     pub jwks_url: Option<String>,
+    /// How long these keys count while they cannot be fetched again.
+    pub jwks_lifetime: Duration,
     /// The issuer that tokens must name.
     pub issuer: Option<String>,
     /// The audience that tokens must name.
@@ -296,6 +300,7 @@ impl Settings {
             auth: AuthSettings {
                 jwt_secret,
                 jwks_url,
+                jwks_lifetime: read.seconds("auth.jwks_lifetime_seconds", 60, 604_800)?,
                 issuer,
                 audience,
             },
@@ -405,40 +410,6 @@ pub fn sqlite_url(data_dir: &Path) -> String {
     // These three mean something in a URL.
     let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     format!("sqlite://{path}?mode=rwc")
-}
-
-fn check_together(
-    mode: Mode,
-    secret: Option<&Secret>,
-    jwt_secret: Option<&Secret>,
-    jwks_url: Option<&String>,
-) -> Result<(), ConfigError> {
-    if mode == Mode::Development {
-        return Ok(());
-    }
-    let refuse = |text: &str| {
-        Err(ConfigError::Together(format!(
-            "{text}. (Or set mode to development, to try things out.)"
-        )))
-    };
-    let demo = |secret: &Secret| secret.reveal() == DEMO_SECRET;
-    if secret.is_some_and(demo) || jwt_secret.is_some_and(demo) {
-        return refuse(
-            "the demo secret is known to everybody: set secret and auth.jwt_secret to random texts of your own",
-        );
-    }
-    if secret.is_none() {
-        return refuse(
-            "setting secret (LEDGERBELL_SECRET) is missing: it must be a random text of at least 32 characters",
-        );
-    }
-    if jwt_secret.is_none() && jwks_url.is_none() {
-        return refuse(
-            "nobody could sign in: set auth.jwt_secret (LEDGERBELL_AUTH_JWT_SECRET) to a random text of at least 32 characters, \
-             or auth.jwks_url (LEDGERBELL_AUTH_JWKS_URL) to your issuer's key set",
-        );
-    }
-    Ok(())
 }
 
 #[cfg(test)]

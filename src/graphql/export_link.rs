@@ -78,6 +78,9 @@ struct Claims {
     account: String,
     filter: serde_json::Value,
     json_lines: bool,
+    /// Links of before there was a choice have none.
+    #[serde(default)]
+    bom: bool,
     requester: String,
     expires_at: i64,
 }
@@ -91,6 +94,8 @@ pub struct ExportOrder {
     pub filter: credit_log::CreditLogFilter,
     /// As JSON lines instead of CSV.
     pub json_lines: bool,
+    /// Whether CSV begins with a byte-order mark.
+    pub has_byte_order_mark: bool,
     /// On whose behalf.
     pub requester: Requester,
 }
@@ -120,7 +125,7 @@ impl ExportLinks {
         actor: &Actor,
         account_id: AccountId,
         filter: Option<&CreditLogFilter>,
-        format: ExportFormat,
+        (format, bom): (ExportFormat, bool),
         now: Timestamp,
     ) -> Option<(String, Timestamp)> {
         let expires_at = now.plus_millis(LIFETIME_MILLIS);
@@ -128,6 +133,7 @@ impl ExportLinks {
             account: account_id.to_string(),
             filter: filter_to_json(filter),
             json_lines: format == ExportFormat::JsonLines,
+            bom,
             requester: Requester::id_of(actor)?.to_string(),
             expires_at: expires_at.millis(),
         };
@@ -162,6 +168,7 @@ impl ExportLinks {
             account_id,
             filter: filter.for_account(account_id).map_err(|_| InvalidLink)?,
             json_lines: claims.json_lines,
+            has_byte_order_mark: claims.bom,
             requester: Requester::from_id(id(&claims.requester)?).ok_or(InvalidLink)?,
         })
     }
@@ -198,7 +205,7 @@ mod tests {
                 &actor,
                 AccountId::from_number(7),
                 Some(&filter),
-                ExportFormat::JsonLines,
+                (ExportFormat::JsonLines, true),
                 now,
             )
             .expect("a link");

@@ -11,6 +11,8 @@ mod context;
 mod errors;
 mod export_link;
 mod forecast;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod inputs;
 mod ledger;
@@ -24,6 +26,7 @@ mod refusals;
 mod scalars;
 mod top_up;
 mod troubleshooting;
+mod viewer;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -2,7 +2,6 @@
 //!
 //! Made while it is downloaded, a thousand entries at a time, so that its size does not matter.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -10,10 +9,12 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use chrono_tz::Tz;
 use data_encoding::HEXLOWER;
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
+use super::csv::{Cell, push_row};
 use super::{Door, SharedDoor};
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::ExportRow;
@@ -84,12 +85,16 @@ async fn file(door: &SharedDoor, order: ExportOrder) -> Result<Response, QueryEr
     let format = if order.json_lines {
         Format::JsonLines
     } else {
-        Format::Csv
+        Format::Csv {
+            has_mark: order.has_byte_order_mark,
+        }
     };
+    let account = door.services.accounts.find(&Actor::System, order.account_id).await?;
     let writer = Arc::new(Writer {
         door: door.clone(),
         actor,
         account_id: order.account_id,
+        zone: account.map_or(Tz::UTC, |account| account.timezone),
         format,
     });
     let head = stream::iter(format.head().map(Ok));
@@ -120,21 +125,24 @@ async fn file(door: &SharedDoor, order: ExportOrder) -> Result<Response, QueryEr
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
-    Csv,
+    Csv {
+        /// Whether a byte-order mark comes first, by which Excel knows that the text is UTF-8.
+        has_mark: bool,
+    },
     JsonLines,
 }
 
 impl Format {
     const fn content_type(self) -> &'static str {
         match self {
-            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Csv { .. } => "text/csv; charset=utf-8; header=present",
             Self::JsonLines => "application/jsonl; charset=utf-8",
         }
     }
 
     const fn disposition(self) -> &'static str {
         match self {
-            Self::Csv => "attachment; filename=\"credit-log.csv\"",
+            Self::Csv { .. } => "attachment; filename=\"credit-log.csv\"",
             Self::JsonLines => "attachment; filename=\"credit-log.jsonl\"",
         }
     }
@@ -142,16 +150,22 @@ impl Format {
     /// What comes before the first entry.
     fn head(self) -> Option<Bytes> {
         match self {
-            Self::Csv => Some(Bytes::from(format!("{}\r\n", COLUMNS.join(",")))),
+            Self::Csv { has_mark } => {
+                let mark = if has_mark { "\u{feff}" } else { "" };
+                Some(Bytes::from(format!("{mark}{}\r\n", COLUMNS.join(","))))
+            }
             Self::JsonLines => None,
         }
     }
 }
 
-const COLUMNS: [&str; 17] = [
+/// The last column must not be a text of people: a cell that begins within it would go on in the next line.
+const COLUMNS: [&str; 19] = [
     "sequence",
     "id",
     "occurredAt",
+    "localTime",
+    "timeZone",
     "kind",
     "amount",
     "balanceAfter",
@@ -168,13 +182,16 @@ const COLUMNS: [&str; 17] = [
     "hash",
 ];
 
-/// One entry in a file. Amounts are texts here too: numbers lose digits on their way through spreadsheets and JSON.
+/// One entry in a file. Amounts are texts in JSON too: readers of JSON round numbers.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line {
     sequence: String,
     id: String,
     occurred_at: String,
+    /// The wall clock's time in the account's time zone, as spreadsheets read it.
+    local_time: String,
+    time_zone: &'static str,
     kind: &'static str,
     amount: String,
     balance_after: String,
@@ -192,20 +209,22 @@ struct Line {
 }
 
 impl Line {
-    fn cells(&self) -> [&str; COLUMNS.len()] {
-        fn or_empty(text: Option<&String>) -> &str {
-            text.map_or("", String::as_str)
+    fn cells(&self) -> [Cell<'_>; COLUMNS.len()] {
+        fn or_empty(text: Option<&String>) -> Cell<'_> {
+            Cell::Text(text.map_or("", String::as_str))
         }
         [
-            &self.sequence,
-            &self.id,
-            &self.occurred_at,
-            self.kind,
-            &self.amount,
-            &self.balance_after,
-            &self.description,
-            self.actor_kind,
-            &self.actor,
+            Cell::Number(&self.sequence),
+            Cell::Text(&self.id),
+            Cell::Text(&self.occurred_at),
+            Cell::Text(&self.local_time),
+            Cell::Text(self.time_zone),
+            Cell::Text(self.kind),
+            Cell::Number(&self.amount),
+            Cell::Number(&self.balance_after),
+            Cell::Text(&self.description),
+            Cell::Text(self.actor_kind),
+            Cell::Text(&self.actor),
             or_empty(self.member_id.as_ref()),
             or_empty(self.member.as_ref()),
             or_empty(self.session_id.as_ref()),
@@ -213,7 +232,7 @@ impl Line {
             or_empty(self.session_external_id.as_ref()),
             or_empty(self.top_up_id.as_ref()),
             or_empty(self.reverses_entry_id.as_ref()),
-            &self.hash,
+            Cell::Text(&self.hash),
         ]
     }
 }
@@ -223,15 +242,18 @@ struct Writer {
     door: SharedDoor,
     actor: Actor,
     account_id: AccountId,
+    zone: Tz,
     format: Format,
 }
 
 impl Writer {
     async fn write(&self, rows: Vec<ExportRow>) -> Result<Bytes, Fault> {
         let names = self.names(&rows).await?;
-        let lines = rows.into_iter().map(|row| names.line(self.account_id, row));
+        let lines = rows
+            .into_iter()
+            .map(|row| names.line((self.account_id, self.zone), row));
         let written = match self.format {
-            Format::Csv => csv_of(lines),
+            Format::Csv { .. } => Ok(csv_of(lines)),
             Format::JsonLines => json_of(lines),
         };
         written.map_err(|error| Fault::Internal(format!("an export could not be written: {error}")))
@@ -277,7 +299,7 @@ struct Names {
 }
 
 impl Names {
-    fn line(&self, account_id: AccountId, row: ExportRow) -> Line {
+    fn line(&self, (account_id, zone): (AccountId, Tz), row: ExportRow) -> Line {
         let entry = row.entry;
         let actor = match entry.cause {
             Cause::Member(member_id) => self.members.get(&member_id).cloned().unwrap_or_default(),
@@ -289,6 +311,13 @@ impl Names {
             sequence: entry.sequence.to_string(),
             id: entry.id.global(account_id).to_string(),
             occurred_at: entry.occurred_at.to_string(),
+            local_time: entry
+                .occurred_at
+                .to_datetime()
+                .with_timezone(&zone)
+                .format("%Y-%m-%d %H:%M:%S")
+                .to_string(),
+            time_zone: zone.name(),
             kind: entry.kind.as_str(),
             amount: entry.amount.to_string(),
             balance_after: entry.balance_after.to_string(),
@@ -307,18 +336,12 @@ impl Names {
     }
 }
 
-fn csv_of(lines: impl Iterator<Item = Line>) -> std::io::Result<Bytes> {
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(Vec::new());
+fn csv_of(lines: impl Iterator<Item = Line>) -> Bytes {
+    let mut csv = String::new();
     for line in lines {
-        let cells = line.cells().map(|cell| harmless(cell).into_owned());
-        writer.write_record(cells).map_err(std::io::Error::other)?;
+        push_row(&mut csv, line.cells());
     }
-    let bytes = writer
-        .into_inner()
-        .map_err(|error| std::io::Error::other(error.to_string()))?;
-    Ok(Bytes::from(bytes))
+    csv.into()
 }
 
 fn json_of(lines: impl Iterator<Item = Line>) -> std::io::Result<Bytes> {
@@ -330,46 +353,9 @@ fn json_of(lines: impl Iterator<Item = Line>) -> std::io::Result<Bytes> {
     Ok(Bytes::from(bytes))
 }
 
-/// A cell that no spreadsheet takes for a formula. Titles and names come from people, and `=HYPERLINK(…)` is a title like any
-/// other. Plain numbers stay numbers, negative ones too.
-fn harmless(cell: &str) -> Cow<'_, str> {
-    let dangerous = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
-    if dangerous && !is_plain_number(cell) {
-        format!("'{cell}").into()
-    } else {
-        cell.into()
-    }
-}
-
-fn is_plain_number(cell: &str) -> bool {
-    let digits = cell.strip_prefix('-').unwrap_or(cell);
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    all_digits(whole) && all_digits(fraction)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cells_are_never_formulas() {
-        for (cell, written) in [
-            ("=1+1", "'=1+1"),
-            ("+49 30", "'+49 30"),
-            ("-5", "-5"),
-            ("-0.0001", "-0.0001"),
-            ("-5+cmd|' /C calc'!A0", "'-5+cmd|' /C calc'!A0"),
-            ("@SUM(A1)", "'@SUM(A1)"),
-            ("\t=1", "'\t=1"),
-            ("\r=1", "'\r=1"),
-            ("Yoga", "Yoga"),
-            ("", ""),
-            ("-", "'-"),
-        ] {
-            assert_eq!(harmless(cell), written);
-        }
-    }
 
     #[test]
     fn headings_are_the_names_in_json() {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text::encode;
@@ -23,7 +24,7 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use super::Seats;
+use super::{Seats, security_headers};
 use crate::domain::Services;
 use crate::domain::backlog::{Queue, Stuck};
 use crate::domain::fault::Fault;
@@ -61,7 +62,10 @@ impl Metrics {
 
     /// Answers `GET /metrics` until `stop` resolves.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-        let routes = Router::new().route("/metrics", get(show)).with_state(Arc::new(self));
+        let routes = Router::new()
+            .route("/metrics", get(show))
+            .with_state(Arc::new(self))
+            .layer(middleware::from_fn(security_headers::add));
         axum::serve(listener, routes).with_graceful_shutdown(stop).await
     }
 

@@ -1,13 +1,14 @@
 //! The door: GraphQL over HTTP, sockets and event streams, files, and whether we are well.
 //!
 //! Called by `serve`, the demo and the tests. Invariants: a body is read only up to a bound; whoever is not signed in reaches
-//! nothing but the schema itself, health, signed links, signed webhooks and the simulated gateway's page; a handler may be
+//! nothing but the schema itself, health, signed links, signed webhooks and the simulated gateway's page, whose links cannot be guessed; a handler may be
 //! dropped at any `await` because its client hung up, which harms nothing, for every transaction runs in a task of its own.
 
 mod allowance;
 mod answer;
 mod auth;
 mod body;
+pub mod csv;
 mod export;
 mod graphql;
 mod health;
@@ -19,6 +20,7 @@ mod origin;
 mod parameters;
 mod payment_page;
 mod seats;
+mod security_headers;
 mod server;
 mod sse;
 mod stall;
@@ -49,7 +51,7 @@ use allowance::{Allowances, Payer};
 
 pub use allowance::Rate;
 pub use metrics::Metrics;
-pub use payment_page::Confirm;
+pub use payment_page::{Confirm, Visit};
 pub use seats::Seats;
 pub use server::serve;
 pub use stripe_face::{StripeCall, StripeGateway, StripeReply, stripe_face};
@@ -157,7 +159,9 @@ impl Door {
 /// All paths of the service.
 fn router(door: SharedDoor) -> Router {
     let cross_origin = cross_origin(&door.settings);
-    let payment_page = door.confirm.clone().map(payment_page::payment_page);
+    let public_url = door.settings.public_url.clone();
+    let payment_page = door.confirm.clone();
+    let payment_page = payment_page.map(|confirm| payment_page::payment_page(confirm, public_url));
     let routes = Router::new()
         .route("/", get(welcome))
         .route("/graphql", post(graphql::post).get(graphql::get))
@@ -175,7 +179,9 @@ fn router(door: SharedDoor) -> Router {
         Some(layer) => routes.layer(layer),
         None => routes,
     };
-    routes.layer(middleware::from_fn(log::request))
+    routes
+        .layer(middleware::from_fn(security_headers::add))
+        .layer(middleware::from_fn(log::request))
 }
 
 /// A server that was told to stop begins nothing that lasts.

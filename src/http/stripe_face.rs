@@ -9,12 +9,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use tower_http::cors::CorsLayer;
 
 use super::body::{self, Unread};
 use super::payment_page::{Confirm, payment_page};
+use super::security_headers;
 
 /// The longest form that is read, in bytes.
 const LARGEST_BODY: usize = 64 * 1_024;
@@ -59,7 +61,8 @@ pub fn stripe_face(gateway: StripeGateway, confirm: Confirm) -> Router {
     Router::new()
         .fallback(answer)
         .with_state(gateway)
-        .merge(payment_page(confirm))
+        .merge(payment_page(confirm, None))
+        .layer(middleware::from_fn(security_headers::add))
         // Pages of any site in development may call with the publishable key.
         .layer(CorsLayer::permissive())
 }

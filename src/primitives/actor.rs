@@ -1,5 +1,7 @@
 //! Who acts, and what they may do.
 
+use uuid::Uuid;
+
 use super::ids::{AccountId, ApiKeyId, MemberId};
 
 crate::text_enum! {
@@ -297,6 +299,18 @@ impl Actor {
             Self::Member { member_id, .. } => Some(*member_id),
             Self::ApiKey { .. } | Self::System => None,
         }
+    }
+
+    /// A caller with the same rights, who is no member and no key that exists.
+    #[must_use]
+    pub fn without_identity(&self) -> Self {
+        let mut actor = self.clone();
+        match &mut actor {
+            Self::Member { member_id, .. } => *member_id = MemberId::from_uuid(Uuid::nil()),
+            Self::ApiKey { api_key_id, .. } => *api_key_id = ApiKeyId::from_uuid(Uuid::nil()),
+            Self::System => {}
+        }
+        actor
     }
 
     /// The account meant when none is named: a member's own, or that of a key for one account.

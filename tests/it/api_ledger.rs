@@ -540,7 +540,7 @@ async fn an_export_is_fetched_by_its_link_for_a_quarter_of_an_hour() {
     let (status, csv) = fetch(&url).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(csv.lines().count(), 3, "{csv}");
-    assert!(csv.starts_with("sequence,id,occurredAt,kind,amount"));
+    assert!(csv.starts_with("\u{feff}sequence,id,occurredAt,localTime,timeZone,kind,amount"));
     assert!(csv.contains(",-1,") && csv.contains("\"'=HYPERLINK("), "{csv}");
     let lines = link(owner, json!({ "format": "JSONL", "filter": { "kinds": ["SESSION"] } })).await;
     let (_, lines) = fetch(&lines).await;

@@ -124,6 +124,12 @@ async fn nobody() -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sound_installation_is_told_so() {
     let database = TestDatabase::make().await;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let private = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(database.directory.path(), private).expect("a mode");
+    }
     let (stripe, smtp) = (stripe().await, smtp().await);
     let report = examine(&mut production(&database, &stripe, &smtp));
     assert_eq!(report.code, Some(0), "{}", report.json);

@@ -1,16 +1,20 @@
 //! One binary for all tests that enter by the front door.
 
+mod advisories;
 mod api_http;
 mod api_key_life;
 mod api_keys;
 mod api_ledger;
 mod api_member;
+mod at_rest;
 mod chaos;
 mod cli;
+mod csv_export;
 mod doctor;
 mod door;
 mod faults;
 mod forecast;
+mod fuzzing;
 mod gateway;
 #[allow(dead_code, unused_imports, reason = "a harness has more than every test needs")]
 mod harness;
@@ -27,6 +31,7 @@ mod schema;
 mod scratch;
 #[path = "../../src/domain/database/server_for_tests.rs"]
 mod server_for_tests;
+mod serving;
 mod sse;
 mod stories;
 mod tidy;

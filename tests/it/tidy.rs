@@ -331,6 +331,35 @@ fn nothing_shipped_unwraps_or_waits_to_be_done() {
     complain(&complaints);
 }
 
+/// The modes of what is written are decided in one place.
+#[test]
+fn files_and_directories_are_made_by_private_files_alone() {
+    let mut complaints = Vec::new();
+    for source in sources(&["src"], &["rs"]) {
+        if source.is_test() || source.path == "src/adapters/private_files.rs" {
+            continue;
+        }
+        for (number, line) in source.code() {
+            for word in [
+                "fs::write(",
+                "create_dir",
+                "File::create",
+                "fs::OpenOptions",
+                "DirBuilder",
+                "fs::copy(",
+            ] {
+                if line.contains(word) {
+                    complaints.push(format!(
+                        "{}:{number} has {word}: use adapters::private_files",
+                        source.path
+                    ));
+                }
+            }
+        }
+    }
+    complain(&complaints);
+}
+
 #[test]
 fn nothing_points_outside_the_project() {
     // Put together here, so that this file does not contain them.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::domain::notification::{Mail, MailError, Mailer, Sending};
 
 use super::message::Sender;
+use crate::adapters::private_files;
 
 /// Writes each mail as `<message id>.eml`. The same mail sent twice is one file.
 #[derive(Clone, Debug)]
@@ -25,14 +26,13 @@ impl FileMailer {
     async fn write(&self, mail: &Mail) -> Result<(), MailError> {
         let message = self.sender.message(mail)?.formatted();
         let path = self.folder.join(format!("{}.eml", mail.message_id));
-        let unfinished = path.with_extension("tmp");
-        let write = async {
-            tokio::fs::create_dir_all(&self.folder).await?;
-            tokio::fs::write(&unfinished, message).await?;
-            tokio::fs::rename(&unfinished, &path).await
-        };
-        write
-            .await
+        let (folder, file) = (self.folder.clone(), path.clone());
+        let writing = tokio::task::spawn_blocking(move || {
+            private_files::make_directory(&folder)?;
+            private_files::write(&file, &message)
+        });
+        let written = writing.await.unwrap_or_else(|error| Err(error.into()));
+        written
             .map_err(|error| MailError::Deferred(format!("the mail cannot be written to {}: {error}", path.display())))
     }
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::response::{Code, Severity};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use reqwest::Url;
 
 use crate::domain::notification::{Mail, MailError, Mailer, Sending};
 
 use super::message::Sender;
+use crate::adapters::is_this_machine;
 
 /// To connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -19,8 +21,16 @@ const CONNECTIONS: u32 = 4;
 
 /// The address of the server is no good.
 #[derive(Debug, thiserror::Error)]
-#[error("must be such as smtps://user:password@mail.example.com or smtp://mail.example.com:587?tls=required: {0}")]
-pub struct InvalidSmtpUrl(#[from] lettre::transport::smtp::Error);
+pub enum InvalidSmtpUrl {
+    /// It cannot be understood.
+    #[error("must be such as smtps://user:password@mail.example.com or smtp://mail.example.com:587?tls=required: {0}")]
+    Malformed(String),
+    /// A password would be sent as plain text over the network.
+    #[error(
+        "has a password, which would be sent to {0} without encryption: write smtps://, or smtp:// with ?tls=required"
+    )]
+    PlainPassword(String),
+}
 
 /// Hands mail to a server, over a few connections that are kept open.
 #[derive(Clone, Debug)]
@@ -33,7 +43,9 @@ impl SmtpMailer {
     /// By the server at `url`: `smtps://` for TLS from the first byte, `smtp://…?tls=required` for STARTTLS. Must be called on the
     /// runtime.
     pub fn new(url: &str, sender: Sender) -> Result<Self, InvalidSmtpUrl> {
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)?
+        refuse_plain_password(url)?;
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
+            .map_err(|error| InvalidSmtpUrl::Malformed(error.to_string()))?
             .timeout(Some(CONNECT_TIMEOUT))
             .pool_config(PoolConfig::new().max_size(CONNECTIONS))
             .build();
@@ -65,6 +77,22 @@ impl Mailer for SmtpMailer {
     }
 }
 
+/// Refuses a password without TLS, but for a server on this machine. `tls=opportunistic` is no protection: a machine
+/// in between can claim that the server has none.
+fn refuse_plain_password(url: &str) -> Result<(), InvalidSmtpUrl> {
+    let url: Url = url
+        .parse()
+        .map_err(|error| InvalidSmtpUrl::Malformed(format!("{error}")))?;
+    let has_password = url.password().is_some() || !url.username().is_empty();
+    let requires_tls =
+        url.scheme() == "smtps" || url.query_pairs().any(|pair| pair == ("tls".into(), "required".into()));
+    let host = url.host_str().unwrap_or_default();
+    if has_password && !requires_tls && !is_this_machine(host) {
+        return Err(InvalidSmtpUrl::PlainPassword(host.to_owned()));
+    }
+    Ok(())
+}
+
 fn in_words(error: &lettre::transport::smtp::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
@@ -88,4 +116,43 @@ fn refused(error: &lettre::transport::smtp::Error) -> MailError {
 fn is_about_recipient(code: Code) -> bool {
     let number = u16::from(code);
     code.severity == Severity::PermanentNegativeCompletion && (550..560).contains(&number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_is_not_sent_over_the_network_without_tls() {
+        let sender = || Sender::parse("a@bell.example").expect("an address");
+        let made = |url: &str| {
+            SmtpMailer::new(url, sender())
+                .map(drop)
+                .map_err(|error| error.to_string())
+        };
+        for url in [
+            "smtp://bell:hunter2@mail.example",
+            "smtp://bell:hunter2@mail.example:587?tls=opportunistic",
+            "smtp://bell@mail.example:25",
+            "smtp://bell:hunter2@10.0.0.7",
+            "smtp://bell:hunter2@127.0.0.1.mail.example",
+        ] {
+            let refused = made(url).expect_err(url);
+            assert!(
+                refused.contains("without encryption") && !refused.contains("hunter2"),
+                "{url}: {refused}"
+            );
+        }
+        for url in [
+            "smtps://bell:hunter2@mail.example",
+            "smtp://bell:hunter2@mail.example:587?tls=required",
+            "smtp://bell:hunter2@127.0.0.1:1025",
+            "smtp://bell:hunter2@localhost",
+            "smtp://bell:hunter2@[::1]:1025",
+            "smtp://mail.example",
+        ] {
+            assert_eq!(made(url), Ok(()), "{url}");
+        }
+        assert!(made("smtp//mail").is_err_and(|error| error.contains("must be such as")));
+    }
 }

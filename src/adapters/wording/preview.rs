@@ -1,7 +1,7 @@
 //! Every mail in every language, made of examples: to find a broken template at the start, and for people to look at.
 
 use crate::domain::fault::Fault;
-use crate::domain::notification::model::{Alert, AlertKind, Facts};
+use crate::domain::notification::model::{Alert, AlertKind, Facts, MailFailure};
 use crate::domain::notification::{CodeSent, Letter, Links, Reader, Told, Wording};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId};
@@ -72,7 +72,7 @@ fn example(kind: AlertKind) -> Alert {
         _ => 12_345_500,
     };
     let reason = match kind {
-        AlertKind::ContactBouncing => "550 5.1.1 no such user here",
+        AlertKind::ContactBouncing => MailFailure::NoSuchMailbox.in_words(),
         _ => "Invoice 2026-17 is not paid.",
     };
     let code = match kind {
@@ -80,6 +80,7 @@ fn example(kind: AlertKind) -> Alert {
         AlertKind::AutoTopUpPaused => Some("REPEATED_DECLINES"),
         AlertKind::CapReached => Some("CAP_REACHED"),
         AlertKind::ApiKeyChanged => Some("CREATED"),
+        AlertKind::ContactBouncing => Some(MailFailure::NoSuchMailbox.as_str()),
         _ => None,
     };
     let name = if kind == AlertKind::CardExpiring { "4242" } else { NAME };

@@ -13,8 +13,8 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
-use crate::adapters::database;
-use crate::app::{self, App};
+use crate::adapters::{database, private_files};
+use crate::app::{self, App, DEMO_KEY_FILE};
 use crate::config::Settings;
 use crate::domain::Services;
 use crate::domain::database::Database;
@@ -29,8 +29,6 @@ use super::{Ending, Failure, say, start_logging};
 
 /// How long the sign-ins that it prints hold.
 const SIGN_IN_LASTS: Duration = Duration::from_hours(30 * 24);
-/// The API key's file in the data directory.
-const KEY_FILE: &str = "demo-api-key";
 
 /// Serve a demo team from a database of its own.
 #[derive(Debug, Default, Args)]
@@ -104,7 +102,7 @@ async fn invite(services: &Services, settings: &Settings, fresh_key: Option<Stri
         .ok_or("this database has accounts but no demo team: use `ledgerbell serve` for it, or another --data-dir")?;
     let owner = sign_in(services, &account, 0).await?;
     let member = sign_in(services, &account, story::PLAIN_MEMBER).await?;
-    let api_key = api_key(services, &settings.data_dir.join(KEY_FILE), fresh_key).await?;
+    let api_key = api_key(services, &settings.data_dir.join(DEMO_KEY_FILE), fresh_key).await?;
     Ok(Invitation {
         account,
         owner,
@@ -150,24 +148,8 @@ async fn api_key(services: &Services, file: &Path, fresh: Option<String>) -> Res
                 .secret
         }
     };
-    write_private(file, &key)?;
+    private_files::write(file, format!("{key}\n").as_bytes())?;
     Ok(key)
-}
-
-/// Writes a file that only its owner reads.
-fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write as _;
-
-    // A file that is there keeps its rights, so it goes first.
-    match std::fs::remove_file(file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    writeln!(options.open(file)?, "{text}")
 }
 
 impl Invitation {

@@ -1,6 +1,6 @@
 //! What is looked at, one function a check.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::adapters::bus;
@@ -8,6 +8,7 @@ use crate::adapters::database;
 use crate::adapters::disk::{self, Room};
 use crate::adapters::key_set::HttpKeySet;
 use crate::adapters::mailer::{Sender, SmtpMailer};
+use crate::adapters::private_files;
 use crate::app;
 use crate::config::{DEMO_SECRET, GatewayKind, Mode, Secret, Settings};
 use crate::domain::backlog::{Backlog, MOST_COUNTED, Queue};
@@ -198,11 +199,19 @@ pub(super) async fn gateway(settings: &Settings) -> Check {
             "set gateway.kind if anybody should",
         ),
         GatewayKind::None => Check::ok("gateway", "none is set: nobody can buy credits here"),
-        GatewayKind::Simulated if is_production => Check::failed(
-            "gateway",
-            "the simulated one gives credits for no money",
-            "set gateway.kind = \"stripe\" or \"none\"",
-        ),
+        GatewayKind::Simulated if is_production => {
+            let advice = "set gateway.kind = \"stripe\" or \"none\"";
+            let message = "the simulated one gives credits for no money";
+            if settings.gateway.simulated_in_production {
+                Check::warned("gateway", message, advice)
+            } else {
+                Check::failed(
+                    "gateway",
+                    format!("{message}, and `ledgerbell serve` refuses it"),
+                    advice,
+                )
+            }
+        }
         GatewayKind::Simulated => Check::ok("gateway", "the simulated one, which moves no money"),
         GatewayKind::Stripe => stripe(settings).await,
     }
@@ -274,7 +283,7 @@ pub(super) async fn issuer(settings: &Settings) -> Check {
         return Check::ok("issuer", "none: tokens are signed with a shared secret");
     };
     let advice = "see whether auth.jwks_url is right and reachable: nobody new can sign in without";
-    let fetched = match HttpKeySet::new(url) {
+    let fetched = match HttpKeySet::new(url, settings.auth.jwks_lifetime) {
         Ok(key_set) => key_set.fetch().await,
         Err(error) => return Check::failed("issuer", format!("auth.jwks_url {error}"), advice),
     };
@@ -301,6 +310,26 @@ pub(super) async fn bell(settings: &Settings) -> Check {
             "events are found by polling meanwhile; a pooler in transaction mode cannot LISTEN, so give a direct connection",
         ),
     }
+}
+
+/// That other users of the machine cannot read what is kept here.
+pub(super) fn files(settings: &Settings) -> Check {
+    let directory = &settings.data_dir;
+    let chmod = |mode: &str, (path, was): &(PathBuf, u32)| format!("chmod {mode} {} (now {was:o})", path.display());
+    let directories = private_files::loose([directory.clone()]);
+    let mut advice: Vec<String> = directories.iter().map(|found| chmod("700", found)).collect();
+    for found in private_files::loose(app::data_files(settings)) {
+        let mode = if found.0.is_dir() { "700" } else { "600" };
+        advice.push(chmod(mode, &found));
+    }
+    if advice.is_empty() {
+        return Check::ok("files", format!("only this user can read {}", directory.display()));
+    }
+    Check::warned(
+        "files",
+        "other users of this machine can read names, addresses, mails or codes here",
+        advice.join("; "),
+    )
 }
 
 /// Room for files.

@@ -63,7 +63,8 @@ async fn examine(settings: &Settings) -> Report {
     );
     let mut all = vec![checks::settings(settings), checks::secrets(settings)];
     all.append(&mut found);
-    all.extend([bell, gateway, mail, issuer, checks::disk(Path::new(&settings.data_dir))]);
+    all.extend([bell, gateway, mail, issuer]);
+    all.extend([checks::disk(Path::new(&settings.data_dir)), checks::files(settings)]);
     Report::of(all)
 }
 

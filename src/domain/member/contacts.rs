@@ -1,9 +1,10 @@
 //! How members are reached: changing it, and showing that mail arrives.
 
+use std::fmt;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 
 use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
@@ -33,6 +34,49 @@ const CODES: u64 = 100_000_000;
 #[derive(Clone, Debug)]
 pub struct Contacts {
     ledger: Ledger,
+    key: CodeKey,
+}
+
+/// Keys the hashes of codes. Whoever reads the database alone cannot try all codes against a hash: there are only 100 million.
+#[derive(Clone)]
+pub struct CodeKey(Hmac<Sha256>);
+
+impl CodeKey {
+    /// Derives the key from the secret of the installation. With another secret, codes that were sent before are not taken.
+    pub fn derive(secret: &[u8]) -> Self {
+        let derived = mac(secret).chain_update(b"ledgerbell contact code 1").finalize();
+        Self(mac(&derived.into_bytes()))
+    }
+
+    fn hasher(&self, contact: &Contact, email: &str, code: &str) -> Hmac<Sha256> {
+        self.0
+            .clone()
+            .chain_update(contact.account_id.number().to_be_bytes())
+            .chain_update(contact.member_id.uuid().as_bytes())
+            .chain_update(email)
+            .chain_update([0])
+            .chain_update(code)
+    }
+
+    fn hash(&self, contact: &Contact, email: &str, code: &str) -> Vec<u8> {
+        self.hasher(contact, email, code).finalize().into_bytes().to_vec()
+    }
+
+    /// Whether this is the code with that hash, in constant time.
+    fn matches(&self, contact: &Contact, sent: &Verification, code: &str) -> bool {
+        let hasher = self.hasher(contact, &sent.email, code);
+        hasher.verify_slice(&sent.code_hash).is_ok()
+    }
+}
+
+impl fmt::Debug for CodeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CodeKey(***)")
+    }
+}
+
+fn mac(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
 /// A code to be sent to the contact's address. It is shown nowhere else.
@@ -61,8 +105,11 @@ pub(super) struct Verification {
 
 impl Contacts {
     /// Contacts of all accounts of this ledger.
-    pub fn new(ledger: Ledger) -> Self {
-        Self { ledger }
+    pub fn new(ledger: Ledger, key: &CodeKey) -> Self {
+        Self {
+            ledger,
+            key: key.clone(),
+        }
     }
 
     /// Changes how a member is reached. Another address is unverified until a code sent there comes back.
@@ -106,11 +153,11 @@ impl Contacts {
         member_id: MemberId,
     ) -> Result<NewCode, StartVerificationError> {
         require_own_or_settings(actor, account_id, member_id)?;
-        let code = new_code()?;
+        let code = Arc::new((new_code()?, self.key.clone()));
         self.ledger
             .change(account_id, move |tx, locked| {
-                let code = code.clone();
-                Box::pin(async move { start_locked(tx, locked.now, (account_id, member_id), code).await })
+                let code = Arc::clone(&code);
+                Box::pin(async move { start_locked(tx, locked.now, (account_id, member_id), &code).await })
             })
             .await
     }
@@ -124,7 +171,7 @@ impl Contacts {
         code: String,
     ) -> Result<Contact, VerifyContactError> {
         require_own_or_settings(actor, account_id, member_id)?;
-        let code = Arc::new(code);
+        let code = Arc::new((code, self.key.clone()));
         let verified = self.ledger.change(account_id, move |tx, locked| {
             let code = Arc::clone(&code);
             Box::pin(async move { verify_locked(tx, locked, (account_id, member_id), &code).await })
@@ -138,7 +185,7 @@ async fn start_locked(
     tx: &Transaction,
     now: Timestamp,
     (account_id, member_id): (AccountId, MemberId),
-    code: String,
+    (code, key): &(String, CodeKey),
 ) -> Result<NewCode, StartVerificationError> {
     let (member, contact) = locked_person(tx, account_id, member_id)
         .await?
@@ -149,7 +196,7 @@ async fn start_locked(
     if contact.email_status == ContactStatus::Verified {
         return Err(StartVerificationError::AlreadyVerified);
     }
-    let code_hash = hash(&contact, &email, &code);
+    let code_hash = key.hash(&contact, &email, code);
     if let Some(last) = store::verification(tx, account_id, member_id).await?
         && last.code_hash != code_hash
     {
@@ -171,7 +218,7 @@ async fn start_locked(
     Ok(NewCode {
         contact,
         member,
-        code,
+        code: code.clone(),
         expires_at: now.plus_millis(CODE_LIVES_MILLIS),
     })
 }
@@ -181,7 +228,7 @@ async fn verify_locked(
     tx: &Transaction,
     locked: &mut LockedAccount,
     (account_id, member_id): (AccountId, MemberId),
-    code: &str,
+    (code, key): &(String, CodeKey),
 ) -> Result<Option<Contact>, VerifyContactError> {
     let (_, contact) = locked_person(tx, account_id, member_id)
         .await?
@@ -195,8 +242,7 @@ async fn verify_locked(
     if !is_good {
         return Ok(None);
     }
-    let is_right = hash(&contact, &sent.email, code.trim()).ct_eq(&sent.code_hash);
-    if !bool::from(is_right) {
+    if !key.matches(&contact, &sent, code.trim()) {
         sent.tries_left -= 1;
         store::save_verification(tx, &sent).await?;
         return Ok(None);
@@ -232,15 +278,4 @@ fn checked(patch: ContactPatch) -> Result<ContactPatch, InvalidInput> {
 fn new_code() -> Result<String, Fault> {
     let random = getrandom::u64().map_err(|error| Fault::Internal(format!("no randomness: {error}")))?;
     Ok(format!("{:08}", random % CODES))
-}
-
-fn hash(contact: &Contact, email: &str, code: &str) -> Vec<u8> {
-    Sha256::new()
-        .chain_update(contact.account_id.number().to_be_bytes())
-        .chain_update(contact.member_id.uuid().as_bytes())
-        .chain_update(email)
-        .chain_update([0])
-        .chain_update(code)
-        .finalize()
-        .to_vec()
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
@@ -24,6 +25,11 @@ const MAX_KEYS: usize = 100;
 pub trait KeySetSource: fmt::Debug + Send + Sync {
     /// The JWK set as the issuer publishes it now, as JSON. Takes bounded time and gives bounded text.
     fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<String, Fault>> + Send + '_>>;
+
+    /// How long keys count after they were fetched, when they cannot be fetched again.
+    fn lifetime(&self) -> Duration {
+        Duration::from_hours(1)
+    }
 }
 
 /// The keys of one issuer.
@@ -61,8 +67,8 @@ impl KeySet {
 
     /// The key named `id`, or the only one for this algorithm when a token names none.
     pub(super) async fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Result<DecodingKey, SignInError> {
-        let known = self.known();
         let now = self.clock.now();
+        let known = self.known(now);
         match known.as_ref().and_then(|known| known.find(id, algorithm)) {
             Some(key) if known.is_some_and(|known| known.is_stale(now)) => {
                 // Nobody waits for another one's fetch of keys that are known anyway.
@@ -72,7 +78,7 @@ impl KeySet {
                     match self.fetch(&mut begun_at, now).await {
                         Ok(fetched) => return fetched.find(id, algorithm).ok_or(Rejection::Refused.into()),
                         Err(fault) => {
-                            tracing::warn!(%fault, "the issuer's keys cannot be fetched; the known ones still count");
+                            tracing::warn!(%fault, "the issuer's keys cannot be fetched; the known ones count until they expire");
                         }
                     }
                 }
@@ -85,12 +91,12 @@ impl KeySet {
 
     async fn key_fetched(&self, id: Option<&str>, algorithm: Algorithm) -> Result<DecodingKey, SignInError> {
         let mut begun_at = self.begun_at.lock().await;
-        // Somebody may have fetched it while this caller waited for the lock.
-        let known = self.known();
+        // Another caller may have fetched it while this one waited for the lock.
+        let now = self.clock.now();
+        let known = self.known(now);
         if let Some(key) = known.as_ref().and_then(|known| known.find(id, algorithm)) {
             return Ok(key);
         }
-        let now = self.clock.now();
         if !may_fetch(*begun_at, now) {
             return Err(match known {
                 Some(_) => Rejection::Refused.into(),
@@ -113,8 +119,12 @@ impl KeySet {
         Ok(known)
     }
 
-    fn known(&self) -> Option<Known> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The keys that count now: none before the first fetch, nor after their lifetime, so that a key which the issuer has revoked
+    /// does not sign in for ever where the issuer cannot be reached.
+    fn known(&self, now: Timestamp) -> Option<Known> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let lifetime = i64::try_from(self.source.lifetime().as_millis()).unwrap_or(i64::MAX);
+        known.filter(|known| now < known.fetched_at.plus_millis(lifetime))
     }
 }
 

@@ -18,6 +18,8 @@ mod api_key_life;
 mod api_keys;
 mod contacts;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod input;
 mod key_set;
 mod members;
@@ -33,7 +35,7 @@ pub(crate) mod tests;
 
 pub use accounts::{Accounts, open_installation};
 pub use api_keys::{ApiKeys, NewSecret};
-pub use contacts::{Contacts, NewCode, require_own_or_settings};
+pub use contacts::{CodeKey, Contacts, NewCode, require_own_or_settings};
 pub use error::{
     AddMemberError, CreateAccountError, CreateApiKeyError, InvalidInput, IssueTokenError, Rejection, RemoveMemberError,
     RevokeApiKeyError, SignInError, StartVerificationError, UpdateAccountError, UpdateContactError, UpdateMemberError,

@@ -9,7 +9,7 @@ use crate::domain::member::{self, Contact, ContactStatus, Member};
 use crate::primitives::ids::{AccountId, MemberId};
 
 use super::error::BounceError;
-use super::model::{AlertKind, Facts};
+use super::model::{AlertKind, Facts, MailFailure};
 use super::raise::{NewAlert, raise, resolve_alert};
 use super::store::{self, Claimed, Ended};
 
@@ -19,15 +19,15 @@ pub(super) async fn record(
     ledger: &Ledger,
     (account_id, member_id): (AccountId, MemberId),
     ended: Vec<(Claimed, Ended)>,
-    (email, message): (String, String),
+    (email, failure): (String, MailFailure),
 ) -> Result<(), Fault> {
-    let report = Arc::new((ended, email, message));
+    let report = Arc::new((ended, email, failure));
     let recorded = ledger.change(account_id, move |tx, locked| {
         let report = Arc::clone(&report);
         Box::pin(async move {
-            let (ended, email, message) = &*report;
+            let (ended, email, failure) = &*report;
             store::end_attempts(tx, ended).await?;
-            mark(tx, locked, member_id, (email, Some(message))).await?;
+            mark(tx, locked, member_id, (email, *failure)).await?;
             Ok::<(), BounceError>(())
         })
     });
@@ -56,7 +56,7 @@ pub(super) async fn mark(
     tx: &Transaction,
     locked: &mut LockedAccount,
     member_id: MemberId,
-    (email, message): (&str, Option<&String>),
+    (email, failure): (&str, MailFailure),
 ) -> Result<(), Fault> {
     let account_id = locked.header.account_id;
     let Some((member, contact)) = person_at(tx, (account_id, member_id), email).await? else {
@@ -65,7 +65,7 @@ pub(super) async fn mark(
     if member.removed_at.is_some() || contact.email_status == ContactStatus::Bouncing {
         return Ok(());
     }
-    let contact = contact.with_status(ContactStatus::Bouncing, message.cloned());
+    let contact = contact.with_status(ContactStatus::Bouncing, Some(failure.as_str().to_owned()));
     member::record_contact(tx, locked, &contact).await?;
     let key = format!(
         "{}:{}:{}",
@@ -77,7 +77,8 @@ pub(super) async fn mark(
         subject: Some(member_id),
         facts: Facts {
             name: Some(member.name),
-            reason: message.cloned(),
+            reason: Some(failure.in_words().to_owned()),
+            code: Some(failure.as_str().to_owned()),
             ..Facts::default()
         },
         ..NewAlert::new(AlertKind::ContactBouncing, key, locked.now)

@@ -24,7 +24,7 @@ pub struct Mail {
     pub unsubscribe: Option<String>,
 }
 
-/// Why a mail was not sent.
+/// Why a mail was not sent, for the log: members are shown a [`super::model::MailFailure`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MailError {
     /// The mail system will not have it, now or later: there is no such address, or it refuses this one.
@@ -33,6 +33,9 @@ pub enum MailError {
     /// It may go better later.
     #[error("{0}")]
     Deferred(String),
+    /// It cannot be written, by the templates that there are.
+    #[error("the mail cannot be written: {0}")]
+    Unwritten(String),
 }
 
 /// The future of a mail that is being sent.

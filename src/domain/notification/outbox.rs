@@ -14,7 +14,7 @@ use crate::primitives::clock::{Clock, Timestamp};
 use super::bounces;
 use super::links::Links;
 use super::mailer::{Mail, MailError, Mailer};
-use super::model::{Alert, DeliveryStatus, SuppressionReason, next_try};
+use super::model::{Alert, DeliveryStatus, MailFailure, SuppressionReason, next_try};
 use super::store::{self, Addressee, Claimed, Ended};
 use super::wording::{Reader, Told, Wording};
 
@@ -114,10 +114,7 @@ impl Outbox {
             Err(fault) if fault.passes() => return Err(fault),
             Err(fault) => {
                 // Somebody mends the template, or the mail is given up: it must not be claimed for ever.
-                tracing::error!(account = first.account_id.number(), %fault, "a mail cannot be written");
-                Err(MailError::Deferred(
-                    "the mail cannot be written: see the log of the server".to_owned(),
-                ))
+                Err(MailError::Unwritten(fault.to_string()))
             }
         };
         if let Err(error) = &answer {
@@ -130,9 +127,10 @@ impl Outbox {
         match answer {
             Err(MailError::Rejected(message)) => {
                 let person = (first.account_id, first.member_id);
-                bounces::record(&self.ledger, person, ended, (email, clean(&message))).await
+                let failure = MailFailure::of_words(&message, MailFailure::Refused);
+                bounces::record(&self.ledger, person, ended, (email, failure)).await
             }
-            Ok(()) | Err(MailError::Deferred(_)) => self.end(ended).await,
+            Ok(()) | Err(MailError::Deferred(_) | MailError::Unwritten(_)) => self.end(ended).await,
         }
     }
 
@@ -226,11 +224,11 @@ fn suppressed(reason: SuppressionReason) -> Ended {
 fn ended(mail: &Claimed, (first, answer): (&Claimed, &Result<(), MailError>), email: &str, now: Timestamp) -> Ended {
     let (status, error, next) = match answer {
         Ok(()) => (DeliveryStatus::Sent, None, None),
-        Err(MailError::Rejected(message)) => (DeliveryStatus::Bounced, Some(clean(message)), None),
-        Err(MailError::Deferred(message)) => {
+        Err(MailError::Rejected(_)) => (DeliveryStatus::Bounced, failure_of(answer), None),
+        Err(MailError::Deferred(_) | MailError::Unwritten(_)) => {
             let next = next_try(mail.attempts, mail.created_at, now);
             let status = next.map_or(DeliveryStatus::Failed, |_| DeliveryStatus::Queued);
-            (status, Some(clean(message)), next)
+            (status, failure_of(answer), next)
         }
     };
     Ended {
@@ -244,7 +242,16 @@ fn ended(mail: &Claimed, (first, answer): (&Claimed, &Result<(), MailError>), em
     }
 }
 
-/// What a mail system said, fit to be shown.
+fn failure_of(answer: &Result<(), MailError>) -> Option<MailFailure> {
+    match answer {
+        Ok(()) => None,
+        Err(MailError::Rejected(words)) => Some(MailFailure::of_words(words, MailFailure::Refused)),
+        Err(MailError::Deferred(words)) => Some(MailFailure::of_words(words, MailFailure::NotTaken)),
+        Err(MailError::Unwritten(_)) => Some(MailFailure::NotWritten),
+    }
+}
+
+/// What a mail system said, fit for the log and for what is kept of a report.
 pub(super) fn clean(message: &str) -> String {
     let shown = |char: char| if char.is_control() { ' ' } else { char };
     message.chars().map(shown).take(LONGEST_ERROR).collect()

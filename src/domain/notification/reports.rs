@@ -15,13 +15,10 @@ use crate::primitives::ids::{AccountId, DeliveryId, GlobalId, IdKind, MemberId};
 use super::bounces;
 use super::error::BounceError;
 use super::mailer::{InvalidReport, ReportSource};
-use super::model::{Channel, Report, ReportKind, Reported, fate};
+use super::model::{Channel, MailFailure, Report, ReportKind, Reported, fate};
 use super::outbox::clean;
 use super::settings::switch_mail_off;
 use super::store::{self, Kept, Mailed};
-
-/// What is said of a complaint that comes without a word.
-const COMPLAINED: &str = "the recipient marked our mail as spam";
 
 /// Why a report is not taken in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -161,10 +158,19 @@ async fn take_in(
         store::Keeping::Known => return Ok(TakenIn::Repeated),
         store::Keeping::OfNobody => return Ok(TakenIn::NotOurs),
     }
-    let reason = match report.kind {
-        ReportKind::Complaint => Some(report.reason.clone().unwrap_or_else(|| COMPLAINED.to_owned())),
-        ReportKind::Delivered | ReportKind::SoftBounce | ReportKind::HardBounce => report.reason.clone(),
+    let words = report.reason.as_deref().unwrap_or_default();
+    let failure = match report.kind {
+        ReportKind::Delivered => None,
+        ReportKind::Complaint => Some(MailFailure::MarkedAsSpam),
+        ReportKind::SoftBounce => Some(MailFailure::of_words(words, MailFailure::NotTaken)),
+        ReportKind::HardBounce => Some(MailFailure::of_words(words, MailFailure::Refused)),
     };
+    tracing::info!(
+        account = account_id.number(),
+        kind = report.kind.as_str(),
+        words,
+        "a mail was reported on"
+    );
     for mail in &mails {
         let reported = Reported {
             status: mail.status,
@@ -173,15 +179,15 @@ async fn take_in(
             created_at: mail.created_at,
         };
         let fate = fate(report.kind, &reported, locked.now);
-        store::apply_fate(tx, (account_id, mail), fate, (reason.as_ref(), locked.now)).await?;
+        store::apply_fate(tx, (account_id, mail), fate, (failure, locked.now)).await?;
     }
-    if report.kind.is_against_address() {
+    if let Some(failure) = failure.filter(|_| report.kind.is_against_address()) {
         let (member_id, address) = (about.member_id, report.address.as_str());
         let is_theirs = bounces::person_at(tx, (account_id, member_id), address)
             .await?
             .is_some();
         if is_theirs && !was_verified_since(tx, about, &mails).await? {
-            bounces::mark(tx, locked, member_id, (address, reason.as_ref())).await?;
+            bounces::mark(tx, locked, member_id, (address, failure)).await?;
         }
         // Whoever calls our mail spam wants none, also when the address is verified again.
         if is_theirs && report.kind == ReportKind::Complaint {

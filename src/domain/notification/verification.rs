@@ -57,7 +57,7 @@ impl Verification {
         match self.post.mailer.send(&mail).await {
             Ok(()) => Ok(new.contact),
             Err(MailError::Rejected(message)) => Err(SendVerificationError::Rejected(message)),
-            Err(MailError::Deferred(message)) => {
+            Err(MailError::Deferred(message) | MailError::Unwritten(message)) => {
                 let fault = format!("no code was sent: {message}");
                 Err(crate::domain::fault::Fault::Unavailable(fault).into())
             }

@@ -15,10 +15,12 @@ mod text;
 mod trusted;
 mod types;
 mod variables;
+mod viewer;
 mod weight;
 
 use std::sync::{Arc, LazyLock};
 
+use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{Request, Response, Variables};
 
 use super::errors::{self, ErrorCode};
@@ -185,6 +187,11 @@ pub fn document_id_of(sha256: &str) -> String {
 }
 
 /// What is known of the schema, read once: it is the same for all servers of a process.
+/// Whether any operation of a document selects a field whose value depends on who asks.
+pub(super) fn selects_of_viewer(document: &ExecutableDocument) -> bool {
+    viewer::selects_of_viewer(types_of_schema(), document)
+}
+
 fn types_of_schema() -> &'static Types {
     static TYPES: LazyLock<Types> = LazyLock::new(|| Types::read(&super::sdl()));
     &TYPES

@@ -72,6 +72,8 @@ pub(super) struct Field {
     pub(super) is_list: bool,
     pub(super) price: u64,
     pub(super) multiplier: Multiplier,
+    /// Whether its value depends on who asks.
+    pub(super) is_of_viewer: bool,
     /// Whether it takes an idempotency key, itself or in its items: such changes move credits.
     pub(super) moves_credits: bool,
 }
@@ -145,6 +147,7 @@ impl Types {
                 is_list: *items > 1,
                 price: FIELD,
                 multiplier: Multiplier::Fixed(*items),
+                is_of_viewer: false,
                 moves_credits: false,
             };
             let fields = self.fields.entry((*on_type).to_owned()).or_default();
@@ -198,6 +201,7 @@ fn read_field(
         is_list,
         price,
         multiplier,
+        is_of_viewer: definition.directives.iter().any(|mark| mark.node.name.node == "viewer"),
         moves_credits: on_type == "Mutation" && (input.is_some_and(has_key) || items.is_some_and(has_key)),
     }
 }

@@ -11,7 +11,8 @@ use crate::primitives::ids::AccountId;
 /// What kind of file.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportFormat {
-    /// Comma-separated values with a line of headings, safe to open in a spreadsheet.
+    /// Comma-separated values with a line of headings, safe to open in a spreadsheet: every text is quoted, and an apostrophe comes
+    /// before what would begin a formula, also after a separator or line break within a text. Amounts are plain numbers.
     #[graphql(name = "CSV")]
     Csv,
     /// One JSON object a line.
@@ -33,7 +34,7 @@ pub(in crate::graphql) async fn export_link(
     ctx: &Context<'_>,
     account_id: AccountId,
     filter: Option<CreditLogFilter>,
-    format: ExportFormat,
+    (format, bom): (ExportFormat, bool),
 ) -> Option<Result<ExportLink, ApiError>> {
     nullable(async {
         let scope = scope(ctx)?;
@@ -43,7 +44,7 @@ pub(in crate::graphql) async fn export_link(
         drop(log.export(scope.actor(), account_id, &checked).await?);
         let link = scope
             .export_links
-            .make(scope.actor(), account_id, filter.as_ref(), format, scope.now());
+            .make(scope.actor(), account_id, filter.as_ref(), (format, bom), scope.now());
         Ok(link.map(|(url, expires_at)| ExportLink { url, expires_at }))
     })
     .await

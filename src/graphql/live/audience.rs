@@ -42,6 +42,9 @@ pub(super) struct Audience {
     interest: Arc<Interest>,
     /// One of them: all see what this one sees.
     caller: Caller,
+    /// Who messages are made for: the caller, or where they are shared, a caller of the same rights who is no one. So a field that
+    /// depends on who asks, and is not marked, shows to no one what is another's.
+    shown_to: Caller,
     steps: Mutex<VecDeque<Kept>>,
     key: AudienceKey,
 }
@@ -110,12 +113,21 @@ impl Audiences {
         if let Some(audience) = audiences.get(&key).and_then(Weak::upgrade) {
             return audience;
         }
+        let shown_to = if operation.is_shared(&caller.actor) {
+            Caller {
+                actor: caller.actor.without_identity(),
+                ..caller.clone()
+            }
+        } else {
+            caller.clone()
+        };
         let audience = Arc::new(Audience {
             account_id,
             schema: schema.clone(),
             operation: operation.clone(),
             interest: Arc::new(interest),
             caller: caller.clone(),
+            shown_to,
             steps: Mutex::default(),
             key,
         });
@@ -283,7 +295,7 @@ impl Audience {
     fn loaders(&self) -> Arc<Loaders> {
         Arc::new(Loaders::new(
             Arc::clone(&self.schema.services),
-            self.caller.actor.clone(),
+            self.shown_to.actor.clone(),
         ))
     }
 
@@ -294,7 +306,7 @@ impl Audience {
         let live_cursors = HashMap::from([(self.account_id, cursor)]);
         let scope = self
             .schema
-            .scope(self.caller.clone(), Arc::clone(loaders), live_cursors);
+            .scope(self.shown_to.clone(), Arc::clone(loaders), live_cursors);
         let request = self.operation.request().data(scope).data(Stage::Show(moment));
         let response = self.schema.inner.execute_stream(request).next().await;
         let mut response = response.ok_or_else(|| Fault::Internal("a message was not made".to_owned()))?;

@@ -4,32 +4,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection,
-    SelectionSet, TypeCondition,
+    Directive, DocumentOperations, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType,
+    Selection, SelectionSet, TypeCondition,
 };
 use async_graphql::{Name, Positioned, Request, Response, Variables};
+use async_graphql_value::Value;
 use sha2::{Digest, Sha256};
 
 use crate::graphql::errors::{self, ErrorCode};
+use crate::graphql::guard;
 use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::ids::{AccountId, MemberId};
-
-/// Fields whose value depends on who asks, and not only on what they may do. Whoever selects one shares with nobody.
-const OF_ONE_VIEWER: &[&str] = &[
-    "creditLogExport",
-    // Inboxes: what they hold, what is marked in them, and the language that their alerts are written in.
-    "alertRaised",
-    "alertsUpdated",
-    "alerts",
-    "unreadCount",
-    "unreadAlertCount",
-    "readAt",
-    "archivedAt",
-    "deliveries",
-    // What is wrong is said in the viewer's language.
-    "troubleshooting",
-    "troubleshootingChanged",
-];
 
 /// Subscriptions of one kind get one digest.
 pub(super) type AudienceKey = [u8; 32];
@@ -40,7 +25,7 @@ pub(super) struct Operation {
     document: Arc<ExecutableDocument>,
     name: Option<String>,
     variables: Variables,
-    /// Of all that makes its answers what they are: the text, and the variables but for the one that says where to begin.
+    /// Of all that makes its responses what they are: the text, and the variables but for the one that says where to begin.
     digest: [u8; 32],
     is_of_one_viewer: bool,
 }
@@ -51,7 +36,6 @@ impl Operation {
         let text_digest: [u8; 32] = Sha256::digest(request.query.as_bytes()).into();
         let document = documents.parsed(text_digest, &mut request)?;
         let Request {
-            query: text,
             operation_name: name,
             variables,
             ..
@@ -61,7 +45,7 @@ impl Operation {
             .filter(|operation| operation.ty == OperationType::Subscription)
             .ok_or_else(|| refused("this is no subscription"))?;
         let root = only_field(operation).ok_or_else(|| refused("a subscription selects exactly one field"))?;
-        let begins_at = variable_of(root, "after").filter(|name| uses(&text, name) == 2);
+        let begins_at = variable_of(root, "after").filter(|name| uses(&document, name) == 1);
         let mut shared = variables.clone();
         if let Some(name) = begins_at {
             shared.remove(name.as_str());
@@ -73,7 +57,7 @@ impl Operation {
             .chain_update(serde_json::to_vec(&shared).unwrap_or_default())
             .finalize();
         Ok(Self {
-            is_of_one_viewer: is_of_one_viewer(&document),
+            is_of_one_viewer: guard::selects_of_viewer(&document),
             document,
             name,
             variables,
@@ -89,18 +73,22 @@ impl Operation {
         request
     }
 
+    /// Whether callers with the rights of this one get the same messages. Those who see only their own part do not.
+    pub(super) fn is_shared(&self, actor: &Actor) -> bool {
+        !self.is_of_one_viewer && actor.permissions().has(Permission::ReadCreditLog)
+    }
+
     /// Callers with the same key get the same messages about the same events. Whose inbox they are told of makes a difference also
     /// where nothing of it is selected: it decides which events there is something to tell of.
     pub(super) fn audience(&self, account_id: AccountId, inbox_of: Option<MemberId>, actor: &Actor) -> AudienceKey {
-        let sees_own_part = !actor.permissions().has(Permission::ReadCreditLog);
         let viewer = match actor {
-            Actor::Member { member_id, role, .. } if self.is_of_one_viewer || sees_own_part => {
+            Actor::Member { member_id, role, .. } if !self.is_shared(actor) => {
                 format!("member {} {}", member_id.uuid(), role.as_str())
             }
             Actor::Member { role, .. } => format!("members {}", role.as_str()),
             Actor::ApiKey {
                 account_id, api_key_id, ..
-            } if self.is_of_one_viewer => {
+            } if !self.is_shared(actor) => {
                 format!(
                     "key {} {} {} {}",
                     account_id.number(),
@@ -235,43 +223,56 @@ fn only_field(operation: &OperationDefinition) -> Option<&Field> {
     }
 }
 
-/// The variable that an argument is given by. Printed, nothing but a variable begins with its sign.
+/// The variable that an argument is given by.
 fn variable_of(field: &Field, argument: &str) -> Option<String> {
-    let printed = field.get_argument(argument)?.node.to_string();
-    printed.strip_prefix('$').map(str::to_owned)
+    match &field.get_argument(argument)?.node {
+        Value::Variable(name) => Some(name.to_string()),
+        _ => None,
+    }
 }
 
-/// How often a text names a variable: twice, if it is declared and used once.
-fn uses(text: &str, variable: &str) -> usize {
-    let named = |(at, _): &(usize, &str)| {
-        let rest = &text[at + 1..];
-        let end = rest.find(|char: char| !char.is_ascii_alphanumeric() && char != '_');
-        &rest[..end.unwrap_or(rest.len())] == variable
-    };
-    text.match_indices('$').filter(named).count()
+/// How often the operations and fragments of a document use a variable; declaring it is no use.
+fn uses(document: &ExecutableDocument, variable: &str) -> usize {
+    let operations = document.operations.iter().map(|(_, operation)| {
+        let operation = &operation.node;
+        uses_in_directives(&operation.directives, variable) + uses_in(&operation.selection_set.node, variable)
+    });
+    let fragments = document.fragments.values().map(|fragment| {
+        let fragment = &fragment.node;
+        uses_in_directives(&fragment.directives, variable) + uses_in(&fragment.selection_set.node, variable)
+    });
+    operations.chain(fragments).sum()
 }
 
-fn is_of_one_viewer(document: &ExecutableDocument) -> bool {
-    let operations = document.operations.iter();
-    let mut selections = operations
-        .map(|(_, operation)| &operation.node.selection_set.node)
-        .chain(
-            document
-                .fragments
-                .values()
-                .map(|fragment| &fragment.node.selection_set.node),
-        );
-    selections.any(selects_of_one_viewer)
-}
-
-fn selects_of_one_viewer(selections: &SelectionSet) -> bool {
-    selections.items.iter().any(|selection| match &selection.node {
+fn uses_in(selections: &SelectionSet, variable: &str) -> usize {
+    let of = |selection: &Selection| match selection {
         Selection::Field(field) => {
-            OF_ONE_VIEWER.contains(&field.node.name.node.as_str())
-                || selects_of_one_viewer(&field.node.selection_set.node)
+            let values = field.node.arguments.iter().map(|(_, value)| &value.node);
+            uses_in_values(values, variable)
+                + uses_in_directives(&field.node.directives, variable)
+                + uses_in(&field.node.selection_set.node, variable)
         }
-        Selection::InlineFragment(fragment) => selects_of_one_viewer(&fragment.node.selection_set.node),
-        // Fragments are looked at by themselves.
-        Selection::FragmentSpread(_) => false,
-    })
+        Selection::InlineFragment(fragment) => {
+            uses_in_directives(&fragment.node.directives, variable)
+                + uses_in(&fragment.node.selection_set.node, variable)
+        }
+        // What it spreads is counted where it is defined.
+        Selection::FragmentSpread(spread) => uses_in_directives(&spread.node.directives, variable),
+    };
+    selections.items.iter().map(|selection| of(&selection.node)).sum()
+}
+
+fn uses_in_directives(directives: &[Positioned<Directive>], variable: &str) -> usize {
+    let arguments = directives.iter().flat_map(|directive| &directive.node.arguments);
+    uses_in_values(arguments.map(|(_, value)| &value.node), variable)
+}
+
+fn uses_in_values<'a>(values: impl Iterator<Item = &'a Value>, variable: &str) -> usize {
+    let of = |value: &Value| match value {
+        Value::Variable(name) => usize::from(name == variable),
+        Value::List(items) => uses_in_values(items.iter(), variable),
+        Value::Object(fields) => uses_in_values(fields.values(), variable),
+        _ => 0,
+    };
+    values.map(of).sum()
 }

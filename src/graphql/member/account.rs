@@ -26,6 +26,7 @@ use crate::graphql::notification::{AlertConnection, AlertFilter, inbox};
 use crate::graphql::scalars::{Decimal, LiveCursorText, TimeZone};
 use crate::graphql::top_up::{AutoTopUp, PaymentMethod, TopUp, TopUpConnection, TopUpFilter, TopUpQuote};
 use crate::graphql::troubleshooting::{Finding, findings};
+use crate::graphql::viewer::of_viewer;
 use crate::primitives::actor::Permission;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -222,14 +223,22 @@ impl Account {
         .await
     }
 
-    /// A link to the whole filtered log as a file; made as it is downloaded, so size does not matter.
+    /// A link to the whole filtered log as a file; made as it is downloaded, so size does not matter. Each entry has its instant in
+    /// UTC, and the time of the wall clock in the account's current time zone.
+    #[graphql(directive = of_viewer::apply())]
     async fn credit_log_export(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which entries; all when left out.")] filter: Option<CreditLogFilter>,
         #[graphql(desc = "What kind of file.", default_with = "Some(ExportFormat::Csv)")] format: Option<ExportFormat>,
+        #[graphql(
+            desc = "Whether CSV begins with a byte-order mark, without which Excel garbles letters beyond ASCII. JSONL never does.",
+            default_with = "Some(true)"
+        )]
+        bom: Option<bool>,
     ) -> Option<Result<ExportLink, ApiError>> {
-        export_link(ctx, self.row.id, filter, format.unwrap_or(ExportFormat::Csv)).await
+        let file = (format.unwrap_or(ExportFormat::Csv), bom.unwrap_or(true));
+        export_link(ctx, self.row.id, filter, file).await
     }
 
     /// Sessions. A member without `READ_CREDIT_LOG` sees their own.
@@ -491,6 +500,7 @@ impl Account {
     }
 
     /// What is wrong now, why, and which mutation mends it: the worst first. Empty when all is well. [auth: `READ_CREDIT_LOG`]
+    #[graphql(directive = of_viewer::apply())]
     async fn troubleshooting(&self, ctx: &Context<'_>) -> Option<Result<Vec<Finding>, ApiError>> {
         nullable(async { findings(ctx, self.row.id).await.map(Some) }).await
     }
@@ -509,6 +519,7 @@ impl Account {
     /// The viewer's inbox, newest first. An API key sees all of the account's alerts. [auth: OWN, or for keys `MANAGE_SETTINGS` or
     /// `READ_CREDIT_LOG`]
     #[allow(clippy::too_many_arguments, reason = "they are the contract's")]
+    #[graphql(directive = of_viewer::apply())]
     async fn alerts(
         &self,
         ctx: &Context<'_>,
@@ -543,6 +554,7 @@ impl Account {
 
     /// What happened after a cursor, for those who cannot keep a connection open: what accountUpdated would tell. Null means from
     /// now on: no events yet, and a cursor to come back with.
+    #[graphql(directive = of_viewer::apply())]
     async fn events(
         &self,
         ctx: &Context<'_>,

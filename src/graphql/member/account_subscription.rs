@@ -12,6 +12,7 @@ use crate::graphql::live::{Interest, LiveSignal, MomentPage, Shown, Topics, foll
 use crate::graphql::notification::{Alert, alerts_of, inbox_of};
 use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::top_up::TopUp;
+use crate::graphql::viewer::of_viewer;
 use crate::primitives::actor::Permission;
 use crate::primitives::ids::AccountId;
 
@@ -163,6 +164,7 @@ live_event! {
 
         /// Alerts that were raised or have ended, as they are now, each once. What the member has marked is told without a list:
         /// see alertsUpdated.
+        #[graphql(directive = of_viewer::apply())]
         async fn alerts(&self, ctx: &Context<'_>) -> Result<Vec<Alert>, ApiError> {
             // A mark names its member, and at most the last alert of those that it reaches back from.
             let is_marked = |event: &Event| event.kind == EventKind::AlertsUpdated && event.member_id.is_some();

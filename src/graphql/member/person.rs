@@ -6,6 +6,7 @@ use super::account::Account;
 use crate::domain::ledger::credit_log;
 use crate::domain::member;
 use crate::domain::notification::DeliveriesOf;
+use crate::domain::notification::model::MailFailure;
 use crate::graphql::connection::{PageArguments, connection};
 use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::{ApiError, nullable};
@@ -16,6 +17,7 @@ use crate::graphql::notification::{
     unread_count,
 };
 use crate::graphql::scalars::TimeZone;
+use crate::graphql::viewer::of_viewer;
 use crate::primitives::actor::{self, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{GlobalId, IdKind};
@@ -80,6 +82,7 @@ impl Member {
     }
 
     /// How to reach them. [auth: OWN, or `MANAGE_SETTINGS`]
+    #[graphql(directive = of_viewer::apply())]
     async fn contact(&self, ctx: &Context<'_>) -> Option<Result<Contact, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;
@@ -91,6 +94,7 @@ impl Member {
     }
 
     /// Which alerts reach them, by which channel. [auth: OWN, or `MANAGE_SETTINGS`]
+    #[graphql(directive = of_viewer::apply())]
     async fn notification_settings(&self, ctx: &Context<'_>) -> Option<Result<NotificationSettings, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;
@@ -105,6 +109,7 @@ impl Member {
     }
 
     /// Sums over the entries that were their use. [auth: OWN, or `READ_CREDIT_LOG`]
+    #[graphql(directive = of_viewer::apply())]
     async fn usage(
         &self,
         ctx: &Context<'_>,
@@ -134,6 +139,7 @@ impl Member {
 
     /// Their inbox, newest first. [auth: OWN, or `MANAGE_SETTINGS`]
     #[allow(clippy::too_many_arguments, reason = "they are the contract's")]
+    #[graphql(directive = of_viewer::apply())]
     async fn alerts(
         &self,
         ctx: &Context<'_>,
@@ -156,6 +162,7 @@ impl Member {
     }
 
     /// How many alerts of their inbox are neither read nor archived. [auth: OWN, or `MANAGE_SETTINGS`]
+    #[graphql(directive = of_viewer::apply())]
     async fn unread_alert_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
         let count = async {
             unread_count(scope(ctx)?, self.0.account_id, Some(self.0.id))
@@ -166,6 +173,7 @@ impl Member {
     }
 
     /// What became of the alerts that they were to get, newest first. [auth: OWN, or `MANAGE_SETTINGS`]
+    #[graphql(directive = of_viewer::apply())]
     async fn deliveries(
         &self,
         ctx: &Context<'_>,
@@ -237,9 +245,10 @@ impl Contact {
         self.0.email_status.into()
     }
 
-    /// What the mail system said when it last bounced.
-    async fn bounce_message(&self) -> Option<&str> {
-        self.0.bounce_message.as_deref()
+    /// Why mail comes back, in a sentence for humans. Null unless it does.
+    async fn bounce_message(&self) -> Option<&'static str> {
+        let noted = self.0.bounce_message.as_deref();
+        noted.map(|noted| MailFailure::of_contact(noted).in_words())
     }
 
     /// The language that messages are written in, e.g. en or de.

@@ -13,6 +13,7 @@ use crate::graphql::ledger::{DateTimeRange, Session, at_most_100};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::top_up::TopUp;
+use crate::graphql::viewer::of_viewer;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::cursor::CursorScope;
 use crate::primitives::ids::{AccountId, MemberId};
@@ -148,16 +149,19 @@ impl Alert {
     }
 
     /// What it is in a line, in the viewer's language.
+    #[graphql(directive = of_viewer::apply())]
     async fn title(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         Ok(self.words(ctx).await?.title)
     }
 
     /// What it is in a sentence or two, in the viewer's language.
+    #[graphql(directive = of_viewer::apply())]
     async fn body(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         Ok(self.words(ctx).await?.body)
     }
 
     /// What the member can do about it. Null when nothing is needed.
+    #[graphql(directive = of_viewer::apply())]
     async fn action(&self, ctx: &Context<'_>) -> Option<Result<AlertAction, ApiError>> {
         nullable(async {
             let label = self.words(ctx).await?.action;
@@ -182,11 +186,13 @@ impl Alert {
     }
 
     /// When the member whose inbox this is from read it.
+    #[graphql(directive = of_viewer::apply())]
     async fn read_at(&self) -> Option<Timestamp> {
         self.0.read_at
     }
 
     /// When the member whose inbox this is from put it away.
+    #[graphql(directive = of_viewer::apply())]
     async fn archived_at(&self) -> Option<Timestamp> {
         self.0.archived_at
     }
@@ -217,6 +223,7 @@ impl Alert {
     }
 
     /// Who was to get it by which channel, and what became of it. Whoever does not manage settings sees their own.
+    #[graphql(directive = of_viewer::apply())]
     async fn deliveries(
         &self,
         ctx: &Context<'_>,
@@ -254,11 +261,13 @@ impl AlertEdge {
     }
 
     /// When the member read it.
+    #[graphql(directive = of_viewer::apply())]
     async fn read_at(&self) -> Option<Timestamp> {
         self.node.0.read_at
     }
 
     /// When the member put it away.
+    #[graphql(directive = of_viewer::apply())]
     async fn archived_at(&self) -> Option<Timestamp> {
         self.node.0.archived_at
     }
@@ -333,6 +342,7 @@ impl AlertConnection {
     }
 
     /// How many alerts of the inbox are neither read nor archived, whatever the filter. 0 for an API key, which has no inbox.
+    #[graphql(directive = of_viewer::apply())]
     async fn unread_count(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
         unread_count(scope(ctx)?, self.account_id, self.inbox_of).await
     }

@@ -10,6 +10,7 @@ use crate::graphql::live::{Interest, Moment, Shown, Topics, follow, id_in, live_
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Member;
 use crate::graphql::scalars::LiveCursorText;
+use crate::graphql::viewer::of_viewer;
 use crate::primitives::ids::{AccountId, AlertId, IdKind, MemberId};
 
 /// What became of alerts.
@@ -180,6 +181,7 @@ pub(crate) struct AlertSubscription;
 impl AlertSubscription {
     /// Each alert that reaches an inbox. A key that names no member is told of all alerts of the account.
     /// [auth: OWN, or `MANAGE_SETTINGS`, or for a key that names no member `READ_CREDIT_LOG`]
+    #[graphql(directive = of_viewer::apply())]
     async fn alert_raised(
         &self,
         ctx: &Context<'_>,
@@ -192,7 +194,9 @@ impl AlertSubscription {
         follow(ctx, account_id.as_ref(), after.as_ref(), interest, AlertEvent)
     }
 
-    /// All that becomes of the alerts in an inbox: raised, read, archived, resolved. [auth: OWN, or `MANAGE_SETTINGS`, or for a key that names no member `READ_CREDIT_LOG`]
+    /// All that becomes of the alerts in an inbox: raised, read, archived, resolved.
+    /// [auth: OWN, or `MANAGE_SETTINGS`, or for a key that names no member `READ_CREDIT_LOG`]
+    #[graphql(directive = of_viewer::apply())]
     async fn alerts_updated(
         &self,
         ctx: &Context<'_>,

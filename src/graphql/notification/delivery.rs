@@ -140,9 +140,9 @@ impl Delivery {
         self.0.attempts
     }
 
-    /// What the mail system said when it last refused.
+    /// Why it did not arrive when it was last tried, in a sentence for humans. What the mail system said is in the server's log.
     async fn last_error(&self) -> Option<&str> {
-        self.0.last_error.as_deref()
+        self.0.last_error.map(model::MailFailure::in_words)
     }
 
     /// When it is tried next. Null unless it is on its way.

@@ -7,6 +7,7 @@ use crate::graphql::context::Scope;
 use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::live::{Interest, Shown, Topics, follow, live_event};
 use crate::graphql::scalars::LiveCursorText;
+use crate::graphql::viewer::of_viewer;
 use crate::primitives::actor::Permission;
 
 live_event! {
@@ -35,6 +36,7 @@ pub(crate) struct TroubleshootingSubscription;
 impl TroubleshootingSubscription {
     /// Each change of what is wrong, within some seconds: when something has happened, and when time alone has changed it. Figures
     /// within a finding that change are no such change. [auth: `READ_CREDIT_LOG`]
+    #[graphql(directive = of_viewer::apply())]
     async fn troubleshooting_changed(
         &self,
         ctx: &Context<'_>,

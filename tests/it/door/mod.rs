@@ -6,6 +6,8 @@ mod documents;
 mod limits;
 mod log;
 mod operations;
+mod payment_page;
+mod security_headers;
 
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;

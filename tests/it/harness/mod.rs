@@ -26,7 +26,7 @@ use ledgerbell::domain::ledger::verify;
 use ledgerbell::domain::member::{Account, Member, NewAccount, NewApiKey, NewMember, SignedIn};
 use ledgerbell::domain::notification::Passed;
 use ledgerbell::domain::top_up::{TopUp, TopUpOrigin};
-use ledgerbell::graphql::Schema;
+use ledgerbell::graphql::{Caller, Parameters, Schema};
 use ledgerbell::primitives::actor::{Actor, Cause, MemberRole, Permission, Permissions, Side};
 use ledgerbell::primitives::clock::{Clock, Timestamp};
 use ledgerbell::primitives::credits::Credits;
@@ -152,6 +152,11 @@ impl TestApp {
         &self.app
     }
 
+    /// Where files are kept.
+    pub(crate) fn data_dir(&self) -> &std::path::Path {
+        &self.settings.data_dir
+    }
+
     /// Where the server is, without a slash at the end.
     pub(crate) fn base(&self) -> &str {
         self.platform.base()
@@ -183,6 +188,25 @@ impl TestApp {
         let credential = client.credential().expect("has a credential");
         let signed_in = self.services().sign_in.authenticate(credential).await;
         signed_in.expect("signs in")
+    }
+
+    /// What the schema answers to a query of this caller, as JSON.
+    pub(crate) async fn answer_as(&self, actor: Actor, query: &str) -> Value {
+        let parameters = Parameters {
+            query: Some(query.to_owned()),
+            ..Parameters::default()
+        };
+        let response = match self.schema.check(parameters) {
+            Ok(operation) => {
+                let caller = Caller {
+                    actor,
+                    expires_at: None,
+                };
+                self.schema.execute(operation.request, Some(caller)).await
+            }
+            Err(refused) => *refused,
+        };
+        serde_json::to_value(&response).expect("JSON")
     }
 
     /// As [`Self::try_subscribe`], for one who signed in before.

@@ -8,6 +8,7 @@ mod filters;
 mod rights;
 mod sharing;
 mod top_ups;
+mod viewers;
 
 use futures_util::future::join_all;
 use ledgerbell::domain::ledger::model::{Command, LotKind};

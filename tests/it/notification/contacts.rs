@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use ledgerbell::domain::member::NewCode;
 use ledgerbell::primitives::actor::{Actor, Permission};
+use sea_orm::{ConnectionTrait as _, Database, Statement};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::{code, mutate};
 use crate::harness::{Client, Person, TestApp};
@@ -132,4 +134,75 @@ async fn a_code_is_no_good_for_another_address_another_member_too_late_or_after_
     }
     assert_eq!(code(&verify(mia, &guessed.code).await), "CODE_INVALID");
     assert_eq!(contact_of(&mia.client, mia).await["emailStatus"], "UNVERIFIED");
+}
+
+/// What is kept of the code that was sent last to a member.
+async fn kept_hash(app: &TestApp, person: &Person) -> Vec<u8> {
+    let connection = Database::connect(app.database_url()).await.expect("the database opens");
+    let sql = "SELECT code_hash FROM contact_verification WHERE member_id = $1";
+    let backend = connection.get_database_backend();
+    let statement = Statement::from_sql_and_values(backend, sql, [person.member.id.uuid().into()]);
+    let row = connection
+        .query_one_raw(statement)
+        .await
+        .expect("a query")
+        .expect("a row");
+    connection.close().await.expect("the database closes");
+    row.try_get("", "code_hash").expect("a hash")
+}
+
+/// What a hash of a code would be without a key, as it was before there was one.
+fn unkeyed_hash(app: &TestApp, person: &Person, code: &str) -> Vec<u8> {
+    Sha256::new()
+        .chain_update(app.team.account.id.number().to_be_bytes())
+        .chain_update(person.member.id.uuid().as_bytes())
+        .chain_update("mia@team.example")
+        .chain_update([0])
+        .chain_update(code)
+        .finalize()
+        .to_vec()
+}
+
+#[tokio::test]
+async fn whoever_reads_the_database_cannot_find_a_code_by_trying_all() {
+    let app = TestApp::start().await;
+    let mia = &app.team.member;
+    let sent = new_code(&app, mia).await;
+    let kept = kept_hash(&app, mia).await;
+    assert_eq!(kept.len(), 32);
+    assert_ne!(kept, unkeyed_hash(&app, mia, &sent.code), "the hash has a key");
+
+    // The key is the secret's: an installation with another one does not take the code.
+    let other = app
+        .another_process(&[("secret", "another secret of at least 32 characters")])
+        .await;
+    let contacts = &other.services().contacts;
+    let verified = contacts
+        .verify(&Actor::System, app.team.account.id, mia.member.id, sent.code.clone())
+        .await;
+    assert!(verified.is_err_and(|error| error.to_string().contains("code")));
+    assert_eq!(contact_of(&mia.client, mia).await["emailStatus"], "UNVERIFIED");
+    assert_eq!(verify(mia, &sent.code).await["contact"]["emailStatus"], "VERIFIED");
+    other.close().await;
+}
+
+#[tokio::test]
+async fn a_code_that_was_sent_before_hashes_had_a_key_is_refused_and_another_one_is_taken() {
+    let app = TestApp::start().await;
+    let mia = &app.team.member;
+    let old = new_code(&app, mia).await;
+    let connection = Database::connect(app.database_url()).await.expect("the database opens");
+    let sql = "UPDATE contact_verification SET code_hash = $1";
+    let statement = Statement::from_sql_and_values(
+        connection.get_database_backend(),
+        sql,
+        [unkeyed_hash(&app, mia, &old.code).into()],
+    );
+    connection.execute_raw(statement).await.expect("is changed");
+    connection.close().await.expect("the database closes");
+    assert_eq!(code(&verify(mia, &old.code).await), "CODE_INVALID");
+    assert_eq!(contact_of(&mia.client, mia).await["emailStatus"], "UNVERIFIED");
+    app.advance(Duration::from_mins(1));
+    let new = new_code(&app, mia).await;
+    assert_eq!(verify(mia, &new.code).await["contact"]["emailStatus"], "VERIFIED");
 }

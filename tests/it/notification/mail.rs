@@ -241,3 +241,32 @@ async fn a_code_is_mailed_and_a_mail_can_be_sent_again() {
         "DELIVERY_NOT_RESENDABLE"
     );
 }
+
+#[tokio::test]
+async fn members_are_shown_a_reason_and_neither_paths_nor_hosts() {
+    let app = TestApp::start().await;
+    let mia = &app.team.member;
+    // The folder for mails cannot be made: a file has its name.
+    std::fs::write(app.data_dir().join("mail"), "").expect("a file");
+    let sent = mutate(
+        &mia.client,
+        "sendTestNotification",
+        "alert { id }",
+        json!({ "channel": "EMAIL" }),
+    )
+    .await;
+    assert!(sent["alert"]["id"].is_string(), "{sent}");
+    let outbox = &app.services().outbox;
+    outbox.send_due(10).await.expect("the outbox works");
+    let waiting = deliveries(&app, mia).await;
+    let waiting = waiting.iter().find(|one| one["channel"] == "EMAIL").expect("a mail");
+    assert_eq!(
+        (&waiting["status"], &waiting["lastError"]),
+        (
+            &json!("QUEUED"),
+            &json!("The mail system did not take the mail for now.")
+        )
+    );
+    let path = app.data_dir().display().to_string();
+    assert!(!waiting.to_string().contains(&path), "{waiting}");
+}

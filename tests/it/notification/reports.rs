@@ -54,7 +54,7 @@ async fn mailed(app: &TestApp, person: &Person) -> String {
 }
 
 fn about(message_id: &str, id: &str, kind: &str) -> Value {
-    json!({ "id": id, "type": kind, "messageId": message_id, "address": "mia@team.example", "reason": "mailbox says no" })
+    json!({ "id": id, "type": kind, "messageId": message_id, "address": "mia@team.example", "reason": "smtp; 550 5.2.1 mailbox says no at mx1.internal [10.1.2.3]" })
 }
 
 /// All that a report may change: contact, settings, deliveries and inbox of a member.
@@ -88,9 +88,12 @@ async fn f60_a_bounce_that_is_reported_later_does_what_a_refusal_does_once() {
         .expect("the test");
     assert_eq!(
         (&bounced["status"], &bounced["lastError"]),
-        (&json!("BOUNCED"), &json!("mailbox says no"))
+        (&json!("BOUNCED"), &json!("The mailbox takes no mail."))
     );
-    assert_eq!(contact(mia).await, (json!("BOUNCING"), json!("mailbox says no")));
+    assert_eq!(
+        contact(mia).await,
+        (json!("BOUNCING"), json!("The mailbox takes no mail."))
+    );
     for person in [olga, mia] {
         assert_eq!(kinds(person).await, ["CONTACT_BOUNCING"]);
     }
@@ -152,7 +155,7 @@ async fn who_complains_gets_no_mail_but_what_is_critical_also_with_a_verified_ad
     assert_eq!(mail_of(&app, mia, "TEST").await.0, "SENT", "it arrived");
     assert_eq!(
         contact(mia).await,
-        (json!("BOUNCING"), json!("the recipient marked our mail as spam"))
+        (json!("BOUNCING"), json!("The recipient marked our mail as spam."))
     );
     assert_eq!(kinds(mia).await, ["CONTACT_BOUNCING"]);
     verify(&app, mia).await;

@@ -213,12 +213,9 @@ async fn what_is_refused_for_now_is_tried_for_a_day_and_what_is_the_operators_fa
             (&json!("QUEUED"), &json!(attempts)),
             "{reply}"
         );
-        assert!(
-            waiting["lastError"]
-                .as_str()
-                .is_some_and(|error| error.contains(&reply[4..])),
-            "{waiting}"
-        );
+        // What the mail system says is in the log.
+        let reason = "The mail system did not take the mail for now.";
+        assert_eq!(waiting["lastError"], reason, "{reply}");
         app.advance(Duration::from_hours(3));
     }
     for _ in 0..8 {
@@ -243,18 +240,16 @@ async fn f60_a_bounce_is_told_holds_back_what_is_not_critical_and_ends_with_anot
     let (app, server) = start().await;
     let (olga, mia) = (&app.team.owner, &app.team.member);
     super::verify(&app, mia).await;
-    server.answer(Answer::Refuse("550 no such user here"));
+    server.answer(Answer::Refuse("550 5.1.1 no such user here"));
     test_by_mail(&app, mia).await;
     app.mail().await;
     assert_eq!(newest_mail(&app, mia).await["status"], "BOUNCED");
     let query = "{ viewer { member { contact { emailStatus bounceMessage } } } }";
     let contact = mia.client.query(query, json!({})).await;
     assert_eq!(contact.at("/viewer/member/contact/emailStatus"), "BOUNCING");
-    assert!(
-        contact
-            .at("/viewer/member/contact/bounceMessage")
-            .as_str()
-            .is_some_and(|text| text.contains("no such user"))
+    assert_eq!(
+        contact.at("/viewer/member/contact/bounceMessage"),
+        "The receiving mail system does not know this mailbox."
     );
     for person in [olga, mia] {
         let (alerts, _) = inbox(&person.client).await;

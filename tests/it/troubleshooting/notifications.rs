@@ -94,7 +94,7 @@ async fn contact_bouncing_says_what_the_mail_system_said_and_ends_with_another_a
     let (app, server) = smtp::start().await;
     make_well(&app).await;
     let mia = &app.team.member;
-    server.answer(smtp::Answer::Refuse("550 no such user here"));
+    server.answer(smtp::Answer::Refuse("550 5.1.1 no such user here"));
     smtp::test_by_mail(&app, mia).await;
     app.mail().await;
     let finding = the_finding(&app, "CONTACT_BOUNCING").await;
@@ -102,7 +102,7 @@ async fn contact_bouncing_says_what_the_mail_system_said_and_ends_with_another_a
     a_person_must_choose(&finding, "UPDATE_CONTACT");
     says(
         &finding,
-        &["mia@team.example", "no such user here", "2 March 2026, 09:01"],
+        &["mia@team.example", "does not know this mailbox", "2 March 2026, 09:01"],
     );
     assert_eq!(finding["since"], "2026-03-02T09:01:00.000Z");
     contact(mia, json!({ "email": "mia@new.example" })).await;
@@ -122,7 +122,10 @@ async fn email_delivery_failing_is_sent_again_once_the_mail_system_works() {
     app.mail().await;
     let finding = the_finding(&app, "EMAIL_DELIVERY_FAILING").await;
     a_person_must_choose(&finding, "WAIT");
-    says(&finding, &["A message", "the disk is full", "The next try is on"]);
+    says(
+        &finding,
+        &["A message", "did not take the mail for now", "The next try is on"],
+    );
     for _ in 0..9 {
         app.advance(Duration::from_hours(3));
         app.mail().await;

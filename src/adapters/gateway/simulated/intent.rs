@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
 
 use crate::domain::top_up::gateway::{Charge, ChargeFailure, ChargeStatus, DisputeStatus};
 use crate::primitives::clock::Timestamp;
@@ -24,6 +26,9 @@ pub(super) enum IntentStatus {
 pub(super) struct Intent {
     pub(super) id: String,
     pub(super) reference: Option<String>,
+    /// Makes the address of its page one that cannot be guessed.
+    #[serde(default)]
+    pub(super) page_token: String,
     /// What whoever made it over HTTP wrote beside it.
     #[serde(default)]
     pub(super) metadata: BTreeMap<String, String>,
@@ -97,6 +102,7 @@ impl Intent {
         Self {
             id: String::new(),
             reference: None,
+            page_token: Uuid::new_v4().simple().to_string(),
             metadata: BTreeMap::new(),
             customer_id: None,
             card_id: None,
@@ -115,6 +121,16 @@ impl Intent {
             created_at: now.millis(),
             charges: 0,
         }
+    }
+
+    /// The address of its page, where customers confirm with the bank, below the address of all pages.
+    pub(super) fn page(&self, pages: &str) -> String {
+        format!("{pages}/{}/{}", self.id, self.page_token)
+    }
+
+    /// Whether this is the token of its page, in constant time. One from before there were tokens has no page.
+    pub(super) fn has_page(&self, token: &str) -> bool {
+        !self.page_token.is_empty() && self.page_token.as_bytes().ct_eq(token.as_bytes()).into()
     }
 
     /// Whether it may still be confirmed, or canceled.
@@ -149,8 +165,8 @@ impl Intent {
         })
     }
 
-    /// As the port has it. `page` is where customers confirm with the bank.
-    pub(super) fn charge(&self, page: &str) -> Charge {
+    /// As the port has it. `pages` is the address of all pages.
+    pub(super) fn charge(&self, pages: &str) -> Charge {
         let status = self.status.shown();
         let dispute = self.dispute_status();
         let (returned_minor, came_back_minor) = self.returned_minor();
@@ -163,7 +179,7 @@ impl Intent {
                 code: reason.code(),
                 mark: mark.clone(),
             }),
-            action_url: (status == ChargeStatus::RequiresAction).then(|| format!("{page}/{}", self.id)),
+            action_url: (status == ChargeStatus::RequiresAction).then(|| self.page(pages)),
             returned_minor,
             came_back_minor,
             dispute: dispute.map(|dispute| (dispute, self.disputed_minor)),

@@ -27,6 +27,7 @@ use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::money::{Currency, Money};
 
 use super::webhook;
+use crate::adapters::private_files;
 use chaos::{Dice, Trouble};
 use intent::Dispute;
 use state::{ConfirmWith, Confirmed, Customer, Refunded, State};
@@ -133,6 +134,13 @@ impl SimulatedGateway {
         self.change(|state, _| state.mend_cards());
     }
 
+    /// Whether this is the token of the page of a payment.
+    pub fn is_page_of(&self, charge_id: &str, token: &str) -> bool {
+        let shared = self.shared();
+        let intent = shared.state.intents.get(charge_id);
+        intent.is_some_and(|intent| intent.has_page(token))
+    }
+
     /// The customer confirms with the bank, or gives up. Tells whether that was waited for.
     pub fn authenticate(&self, charge_id: &str, confirms: bool) -> bool {
         self.change(|state, now| state.authenticate(charge_id, confirms, now))
@@ -224,15 +232,12 @@ impl SimulatedGateway {
         done
     }
 
-    /// Written beside and renamed, so that a crash leaves the old state or the new one.
     fn save(&self) {
         let Some(file) = &self.file else { return };
         let shared = self.shared();
-        let beside = file.with_extension("new");
         let written = serde_json::to_vec(&shared.state)
             .map_err(std::io::Error::from)
-            .and_then(|text| std::fs::write(&beside, text))
-            .and_then(|()| std::fs::rename(&beside, file));
+            .and_then(|text| private_files::write(file, &text));
         if let Err(error) = written {
             tracing::warn!(%error, "the simulated gateway could not write down its state");
         }

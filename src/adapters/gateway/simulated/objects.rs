@@ -86,7 +86,7 @@ pub(super) fn intent(state: &State, intent: &Intent) -> Value {
         0
     };
     let action = (intent.status == IntentStatus::RequiresAction).then(|| {
-        let url = format!("{}/{}", state.page, intent.id);
+        let url = intent.page(&state.page);
         json!({ "type": "redirect_to_url", "redirect_to_url": { "url": url, "return_url": intent.return_url } })
     });
     let card = if status == "requires_payment_method" {

@@ -20,6 +20,7 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::money::{Currency, Money};
 
 use super::webhook;
+use crate::adapters::is_this_machine;
 
 /// A worker may wait for this long, and a caller who sets up a card.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,6 +46,17 @@ pub struct StripeSettings {
     pub return_url: String,
     /// How long a call may take.
     pub timeout: Duration,
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidStripe {
+    /// The secret key would be sent without encryption.
+    #[error("setting gateway.stripe_url must be an https address, or an http one of this machine: {0}")]
+    Url(String),
+    /// The HTTP client cannot be made.
+    #[error(transparent)]
+    Client(#[from] reqwest::Error),
 }
 
 /// A client of Stripe.
@@ -74,8 +86,15 @@ fn unknown(error: impl std::fmt::Display) -> GatewayError {
 }
 
 impl Stripe {
-    /// A client with these settings.
-    pub fn new(settings: StripeSettings) -> Result<Self, reqwest::Error> {
+    /// A client with these settings. Plain http, which shows the secret key to machines in between, is for this machine alone.
+    pub fn new(settings: StripeSettings) -> Result<Self, InvalidStripe> {
+        let url: Url = settings
+            .base_url
+            .parse()
+            .map_err(|_| InvalidStripe::Url(settings.base_url.clone()))?;
+        if url.scheme() != "https" && !url.host_str().is_some_and(is_this_machine) {
+            return Err(InvalidStripe::Url(settings.base_url));
+        }
         let client = Client::builder()
             .timeout(settings.timeout)
             .redirect(reqwest::redirect::Policy::none())

@@ -430,3 +430,37 @@ async fn an_issuer_that_was_never_reached_is_a_fault_and_not_a_refusal() {
             .is_ok()
     );
 }
+
+#[tokio::test]
+async fn keys_of_an_issuer_that_cannot_be_reached_expire() {
+    let room = Room::open().await;
+    let (_, owner) = room.team("one").await;
+    let revoked = Issuer::new(Algorithm::ES256, "one");
+    let published = Published::new(vec![revoked.jwk()]);
+    let sign_in = with_keys(&room, &published);
+    let token = || revoked.sign(&subject(&room, &owner));
+    assert!(sign_in.authenticate(&token()).await.is_ok());
+    published.publish(None);
+    room.clock.advance(Duration::from_mins(59));
+    assert!(
+        sign_in.authenticate(&token()).await.is_ok(),
+        "the last known keys count for an hour"
+    );
+    room.clock.advance(Duration::from_mins(1));
+    let answer = sign_in.authenticate(&token()).await;
+    assert!(
+        matches!(answer, Err(SignInError::Fault(Fault::Unavailable(_)))),
+        "{answer:?}"
+    );
+    room.clock.advance(Duration::from_hours(9));
+    let answer = sign_in.authenticate(&token()).await;
+    assert!(
+        matches!(answer, Err(SignInError::Fault(Fault::Unavailable(_)))),
+        "{answer:?}"
+    );
+
+    // It is reachable again, and has revoked the key.
+    published.publish(Some(vec![Issuer::new(Algorithm::ES256, "two").jwk()]));
+    room.clock.advance(Duration::from_secs(30));
+    refused(&sign_in, &token(), Rejection::Refused).await;
+}

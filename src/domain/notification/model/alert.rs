@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::failure::MailFailure;
 use super::kind::{AlertKind, Channel, NextStep, Severity};
 use super::resolver::SuppressionReason;
 use crate::domain::top_up::model::{DecisionOutcome, FailureCode, PauseReason};
@@ -147,7 +148,7 @@ pub struct Delivery {
     /// How often it was tried.
     pub attempts: i32,
     /// What went wrong last.
-    pub last_error: Option<String>,
+    pub last_error: Option<MailFailure>,
     /// When it is tried next.
     pub next_attempt_at: Option<Timestamp>,
     /// When it was sent.

@@ -4,6 +4,7 @@
 
 mod alert;
 mod balance;
+mod failure;
 mod kind;
 mod reminders;
 mod report;
@@ -16,6 +17,7 @@ mod tests;
 
 pub use alert::{Alert, Delivery, DeliveryStatus, Facts, InboxItem};
 pub use balance::{Crossing, OpenEdges, cross, is_calm};
+pub use failure::MailFailure;
 pub use kind::{AlertKind, Audience, Channel, NextStep, Rule, Severity};
 pub use reminders::{Due, Expiring, FIRST_REMINDER_MILLIS, LAST_REMINDER_MILLIS, earliest};
 pub use report::{Fate, Report, ReportKind, Reported, fate};

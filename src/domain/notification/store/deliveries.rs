@@ -14,7 +14,7 @@ use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, MemberId};
 
-use super::super::model::{Alert, Channel, Delivery, DeliveryStatus, SuppressionReason};
+use super::super::model::{Alert, Channel, Delivery, DeliveryStatus, MailFailure, SuppressionReason};
 
 const NEW: Columns = &[
     ("account_id", Kind::BigInt),
@@ -110,6 +110,7 @@ fn keyset(
 pub(in super::super) fn delivery(row: &Row, account_id: AccountId) -> Result<Delivery, Fault> {
     let (channel, status): (String, String) = (row.try_get("", "channel")?, row.try_get("", "status")?);
     let because: Option<String> = row.try_get("", "suppressed_because")?;
+    let last_error: Option<String> = row.try_get("", "last_error")?;
     let instant = |column: &str| Ok::<_, Fault>(row.try_get::<Option<i64>>("", column)?.map(Timestamp::from_millis));
     Ok(Delivery {
         id: DeliveryId::from_uuid(row.try_get("", "id")?),
@@ -123,7 +124,7 @@ pub(in super::super) fn delivery(row: &Row, account_id: AccountId) -> Result<Del
             .transpose()?,
         address: row.try_get("", "address")?,
         attempts: row.try_get("", "attempts")?,
-        last_error: row.try_get("", "last_error")?,
+        last_error: last_error.map(|text| MailFailure::from_text(&text).unwrap_or(MailFailure::Other)),
         next_attempt_at: instant("next_attempt_at")?,
         sent_at: instant("sent_at")?,
         created_at: Timestamp::from_millis(row.try_get("", "created_at")?),

@@ -8,7 +8,7 @@ use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, MemberId};
 
-use super::super::model::{AlertKind, DeliveryStatus, SuppressionReason};
+use super::super::model::{AlertKind, DeliveryStatus, MailFailure, SuppressionReason};
 
 /// A mail that whoever holds this may send, until its claim runs out.
 #[derive(Clone, Debug)]
@@ -104,7 +104,7 @@ pub(in super::super) async fn give_back(tx: &Transaction, mails: &[Claimed]) -> 
 pub(in super::super) struct Ended {
     pub(in super::super) status: DeliveryStatus,
     pub(in super::super) because: Option<SuppressionReason>,
-    pub(in super::super) error: Option<String>,
+    pub(in super::super) error: Option<MailFailure>,
     pub(in super::super) next_attempt_at: Option<Timestamp>,
     pub(in super::super) sent_at: Option<Timestamp>,
     pub(in super::super) address: Option<String>,
@@ -131,7 +131,7 @@ async fn end_attempt(tx: &Transaction, mail: &Claimed, ended: &Ended) -> Result<
         mail.attempts.into(),
         ended.status.as_str().into(),
         ended.because.map(SuppressionReason::as_str).into(),
-        ended.error.clone().into(),
+        ended.error.map(MailFailure::as_str).into(),
         ended.next_attempt_at.map(Timestamp::millis).into(),
         ended.sent_at.map(Timestamp::millis).into(),
         ended.address.clone().into(),

@@ -8,7 +8,7 @@ use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, DeliveryId, MemberId};
 
-use super::super::model::{DeliveryStatus, Fate, Report};
+use super::super::model::{DeliveryStatus, Fate, MailFailure, Report};
 
 /// A delivery that a mail told of.
 #[derive(Clone, Debug)]
@@ -133,7 +133,7 @@ pub(in super::super) async fn apply_fate(
     tx: &Transaction,
     (account_id, mail): (AccountId, &Mailed),
     fate: Fate,
-    (reason, now): (Option<&String>, Timestamp),
+    (failure, now): (Option<MailFailure>, Timestamp),
 ) -> Result<(), Fault> {
     let (status, next, sent_at) = match fate {
         Fate::Unchanged => return Ok(()),
@@ -151,7 +151,7 @@ pub(in super::super) async fn apply_fate(
         status.as_str().into(),
         next.map(Timestamp::millis).into(),
         sent_at.map(Timestamp::millis).into(),
-        reason.cloned().into(),
+        failure.map(MailFailure::as_str).into(),
     ];
     tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
         .await?;

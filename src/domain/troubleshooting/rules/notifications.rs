@@ -2,7 +2,7 @@
 
 use crate::domain::member::ContactStatus;
 use crate::domain::notification::Reached;
-use crate::domain::notification::model::{AlertKind, Channel, Severity};
+use crate::domain::notification::model::{AlertKind, Channel, MailFailure, Severity};
 use crate::domain::troubleshooting::model::{Call, Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
 use crate::primitives::ids::{GlobalId, IdKind};
 
@@ -88,8 +88,20 @@ fn of_contact(
         .fact("name", Fact::Text(person.name.clone()))
         .fact("at", Fact::At(person.contact_since))
         .maybe("email", person.email.clone().map(Fact::Text))
-        .maybe("reason", person.bounce_message.clone().map(Fact::Text))
+        .maybe(
+            "reason",
+            person
+                .bounce_message
+                .as_deref()
+                .map(MailFailure::of_contact)
+                .map(in_words),
+        )
         .evidence([contact])
+}
+
+/// In the language of the reader.
+fn in_words(failure: MailFailure) -> Fact {
+    Fact::Word("mail", failure.as_str())
 }
 
 fn with_status(snapshot: &Snapshot, status: ContactStatus) -> Vec<&Reached> {
@@ -156,7 +168,7 @@ pub(super) fn mail_failing(snapshot: &Snapshot) -> Vec<Finding> {
     let finding = finding
         .fact("count", Fact::Count(failing.len()))
         .fact("at", Fact::At(first.created_at))
-        .maybe("reason", last.last_error.clone().map(Fact::Text))
+        .maybe("reason", last.last_error.map(in_words))
         .maybe("until", last.next_attempt_at.map(Fact::At));
     vec![finding.evidence(failing.iter().rev().map(|mail| mail.id.global(account_id)))]
 }

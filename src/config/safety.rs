@@ -1,0 +1,71 @@
+//! What settings must not be together with, where customers or other machines reach the server.
+
+use super::{ConfigError, DEMO_SECRET, GatewayKind, Mode, Secret, Settings};
+
+impl Settings {
+    /// Refuses what must not serve customers: in production, a payment gateway that gives credits for no money.
+    pub fn check_for_serving(&self) -> Result<(), ConfigError> {
+        let gateway = &self.gateway;
+        if self.mode == Mode::Production && gateway.kind == GatewayKind::Simulated && !gateway.simulated_in_production {
+            return Err(ConfigError::Together(
+                "gateway.kind simulated gives credits for no money: in production, set it to stripe or none. (Or set \
+                 gateway.simulated_in_production to true, for a rehearsal without real customers.)"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Why this server must not be reached from other machines; `None` where it is fit for that.
+    pub fn danger_on_network(&self) -> Option<&'static str> {
+        let signs_in_anyone = self
+            .auth
+            .jwt_secret
+            .as_ref()
+            .is_some_and(|secret| secret.reveal() == DEMO_SECRET);
+        match self.mode {
+            Mode::Production => None,
+            Mode::Development if signs_in_anyone => Some(
+                "anyone who reaches it can sign in as any member with the published demo secret, and buy credits for no money",
+            ),
+            Mode::Development => {
+                Some("anyone who reaches it can sign in with a token of your issuer and buy credits for no money")
+            }
+        }
+    }
+}
+
+/// Refuses production without secrets, or with the demo secret, or where no member could sign in.
+pub(super) fn check_together(
+    mode: Mode,
+    secret: Option<&Secret>,
+    jwt_secret: Option<&Secret>,
+    jwks_url: Option<&String>,
+) -> Result<(), ConfigError> {
+    if mode == Mode::Development {
+        return Ok(());
+    }
+    let refuse = |text: &str| {
+        Err(ConfigError::Together(format!(
+            "{text}. (Or set mode to development, to try things out.)"
+        )))
+    };
+    let demo = |secret: &Secret| secret.reveal() == DEMO_SECRET;
+    if secret.is_some_and(demo) || jwt_secret.is_some_and(demo) {
+        return refuse(
+            "the demo secret is known to everybody: set secret and auth.jwt_secret to random texts of your own",
+        );
+    }
+    if secret.is_none() {
+        return refuse(
+            "setting secret (LEDGERBELL_SECRET) is missing: it must be a random text of at least 32 characters",
+        );
+    }
+    if jwt_secret.is_none() && jwks_url.is_none() {
+        return refuse(
+            "nobody could sign in: set auth.jwt_secret (LEDGERBELL_AUTH_JWT_SECRET) to a random text of at least 32 characters, \
+             or auth.jwks_url (LEDGERBELL_AUTH_JWKS_URL) to your issuer's key set",
+        );
+    }
+    Ok(())
+}
