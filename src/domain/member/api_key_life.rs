@@ -201,7 +201,7 @@ pub(super) async fn follow_maker(tx: &Transaction, locked: &mut LockedAccount, m
     let ending = if member.removed_at.is_some() {
         Ending::MadeBy(account_id, member.id)
     } else if store::reduce_api_keys(tx, account_id, member.id, member.role.permissions()).await? {
-        Ending::Powerless(account_id, member.id)
+        Ending::Powerless(account_id)
     } else {
         return Ok(());
     };

@@ -16,8 +16,8 @@ pub(in super::super) enum Ending {
     Key(AccountId, ApiKeyId),
     /// All that a member has made.
     MadeBy(AccountId, MemberId),
-    /// All of the member's that may do nothing any more.
-    Powerless(AccountId, MemberId),
+    /// All of an account that may do nothing any more, but for those whose maker is not known.
+    Powerless(AccountId),
 }
 
 /// Writes down that a key makes another one. `false` when it was revoked. Whoever revokes it waits for this transaction, and then
@@ -31,14 +31,14 @@ pub(in super::super) async fn touch_maker(tx: &Transaction, maker: ApiKeyId) -> 
 /// there were any.
 pub(in super::super) async fn revoke_api_keys(tx: &Transaction, ending: Ending, now: Timestamp) -> Result<bool, Fault> {
     let (condition, account_id, id) = match ending {
-        Ending::Key(account_id, id) => ("id = $3", account_id, id.uuid()),
-        Ending::MadeBy(account_id, id) => ("maker_member_id = $3", account_id, id.uuid()),
-        Ending::Powerless(account_id, id) => ("maker_member_id = $3 AND permissions = 0", account_id, id.uuid()),
+        Ending::Key(account_id, id) => ("id = $3", account_id, Some(id.uuid())),
+        Ending::MadeBy(account_id, id) => ("maker_member_id = $3", account_id, Some(id.uuid())),
+        Ending::Powerless(account_id) => ("permissions = 0 AND maker_kind IS NOT NULL", account_id, None),
     };
     let sql =
         format!("UPDATE api_key SET revoked_at = $1 WHERE account_id = $2 AND {condition} AND revoked_at IS NULL");
-    let values = [now.millis().into(), account_id.number().into(), id.into()];
-    if execute(tx, &sql, values).await? == 0 {
+    let values = [Value::from(now.millis()), account_id.number().into()];
+    if execute(tx, &sql, values.into_iter().chain(id.map(Value::from))).await? == 0 {
         return Ok(false);
     }
     // A key that is made meanwhile has touched its maker, whose row waits for it: the next round finds it.
