@@ -194,6 +194,7 @@ async fn a_demoted_member_takes_back_what_they_may_no_longer_lend() {
         json!({}),
     )
     .await;
+    let reader = make(&root.client, &["READ_CREDIT_LOG"], json!({})).await;
     let below = make(&powerless.client, &["MANAGE_SETTINGS"], json!({})).await;
     let update = "mutation ($input: UpdateMemberInput!) { updateMember(input: $input) { userErrors { code } } }";
     let set_role = async |role: MemberRole| {
@@ -218,8 +219,9 @@ async fn a_demoted_member_takes_back_what_they_may_no_longer_lend() {
         .await;
         assert_eq!(refused["userErrors"][0]["code"], "FORBIDDEN", "{refused}");
     }
-    assert!(!works(&powerless.client).await, "nothing is left of it");
-    assert!(!works(&below.client).await);
+    for made in [&powerless, &below, &reader] {
+        assert!(!works(&made.client).await, "nothing is left of it: {}", made.payload);
+    }
     // Lent once more only by making a key.
     set_role(MemberRole::Admin).await;
     assert_eq!(child.client.query(log, json!({})).await.error_code(), "FORBIDDEN");
