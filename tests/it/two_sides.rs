@@ -192,3 +192,40 @@ async fn the_team_cannot_use_up_a_key_that_the_platform_will_send_nor_the_other_
     }
     assert_eq!(buyer.top_ups().await.len(), 2, "the paid one, and the team's");
 }
+
+#[tokio::test]
+async fn who_books_cancels_free_of_charge_and_who_settles_charges_for_it() {
+    let app = TestApp::start().await;
+    app.top_up(60).await;
+    let books = app.key(&[Permission::BookSessions, Permission::ReadOwnUsage]).await;
+    let settles = app.key(&[Permission::SettleSessions, Permission::ReadOwnUsage]).await;
+    let cases = [
+        ("free", json!({}), &books, &settles),
+        ("a fee of nothing", json!({ "fee": "0" }), &books, &settles),
+        ("a fee", json!({ "fee": "2.5" }), &settles, &books),
+        ("a no-show", json!({ "noShow": true }), &settles, &books),
+        (
+            "a no-show with a fee",
+            json!({ "noShow": true, "fee": "1" }),
+            &settles,
+            &books,
+        ),
+    ];
+    for (how, besides, may, may_not) in cases {
+        let session = book(&app, how, "10").await;
+        let mut input = json!({ "sessionId": session, "idempotencyKey": format!("cancel, {how}") });
+        for (name, value) in besides.as_object().expect("an object") {
+            input[name] = value.clone();
+        }
+        let before = seen(&app).await;
+        let refused = ask(may_not, "cancelSession", "__typename", input.clone()).await;
+        assert_eq!(refused["userErrors"][0]["code"], "FORBIDDEN", "{how}: {refused}");
+        assert_eq!(seen(&app).await, before, "{how}");
+        let canceled = accept(may, "cancelSession", "session { held }", input).await;
+        assert_eq!(canceled["session"]["held"], "0", "{how}");
+    }
+    let session = book(&app, "to complete", "10").await;
+    let complete = json!({ "sessionId": session, "idempotencyKey": "complete" });
+    let refused = ask(&books, "completeSession", "__typename", complete).await;
+    assert_eq!(refused["userErrors"][0]["code"], "FORBIDDEN", "{refused}");
+}

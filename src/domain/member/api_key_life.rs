@@ -198,13 +198,17 @@ async fn maker_as_of(
 /// Brings the keys that a member has made into line with a change of that member, under the account's lock.
 pub(super) async fn follow_maker(tx: &Transaction, locked: &mut LockedAccount, member: &Member) -> Result<(), Fault> {
     let (account_id, now) = (member.account_id, locked.now);
-    if member.removed_at.is_some() {
-        store::revoke_api_keys(tx, Ending::MadeBy(account_id, member.id), now).await?;
+    let ending = if member.removed_at.is_some() {
+        Ending::MadeBy(account_id, member.id)
+    } else if store::reduce_api_keys(tx, account_id, member.id, member.role.permissions()).await? {
+        Ending::Powerless(account_id)
     } else {
-        store::reduce_api_keys(tx, account_id, member.id, member.role.permissions()).await?;
-        store::revoke_api_keys(tx, Ending::Powerless(account_id, member.id), now).await?;
+        return Ok(());
+    };
+    if store::revoke_api_keys(tx, ending, now).await? {
+        announce(tx, locked).await?;
     }
-    announce(tx, locked).await
+    Ok(())
 }
 
 async fn announce(tx: &Transaction, locked: &mut LockedAccount) -> Result<(), Fault> {

@@ -194,7 +194,8 @@ impl AlertSubscription {
         follow(ctx, account_id.as_ref(), after.as_ref(), interest, AlertEvent)
     }
 
-    /// All that becomes of the alerts in an inbox: raised, read, archived, resolved. [auth: OWN, or `MANAGE_SETTINGS`, or for a key that names no member `READ_CREDIT_LOG`]
+    /// All that becomes of the alerts in an inbox: raised, read, archived, resolved.
+    /// [auth: OWN, or `MANAGE_SETTINGS`, or for a key that names no member `READ_CREDIT_LOG`]
     #[graphql(directive = of_viewer::apply())]
     async fn alerts_updated(
         &self,

@@ -260,6 +260,7 @@ impl Builder {
             session_id: None,
             top_up_id: None,
             alert_id: None,
+            api_key_id: None,
             member_id: None,
             status: None,
             balance_version: None,

@@ -16,8 +16,8 @@ pub(in super::super) enum Ending {
     Key(AccountId, ApiKeyId),
     /// All that a member has made.
     MadeBy(AccountId, MemberId),
-    /// All of the member's that may do nothing any more.
-    Powerless(AccountId, MemberId),
+    /// All of an account that may do nothing any more, but for those whose maker is not known.
+    Powerless(AccountId),
 }
 
 /// Writes down that a key makes another one. `false` when it was revoked. Whoever revokes it waits for this transaction, and then
@@ -27,35 +27,40 @@ pub(in super::super) async fn touch_maker(tx: &Transaction, maker: ApiKeyId) -> 
     Ok(execute(tx, sql, [maker.uuid().into()]).await? == 1)
 }
 
-/// Revokes keys and all that they have made, and those that these have made. What was revoked before keeps its time.
-pub(in super::super) async fn revoke_api_keys(tx: &Transaction, ending: Ending, now: Timestamp) -> Result<(), Fault> {
+/// Revokes keys and all that they have made, and those that these have made. What was revoked before keeps its time. Returns whether
+/// there were any.
+pub(in super::super) async fn revoke_api_keys(tx: &Transaction, ending: Ending, now: Timestamp) -> Result<bool, Fault> {
     let (condition, account_id, id) = match ending {
-        Ending::Key(account_id, id) => ("id = $3", account_id, id.uuid()),
-        Ending::MadeBy(account_id, id) => ("maker_member_id = $3", account_id, id.uuid()),
-        Ending::Powerless(account_id, id) => ("maker_member_id = $3 AND permissions = 0", account_id, id.uuid()),
+        Ending::Key(account_id, id) => ("id = $3", account_id, Some(id.uuid())),
+        Ending::MadeBy(account_id, id) => ("maker_member_id = $3", account_id, Some(id.uuid())),
+        Ending::Powerless(account_id) => ("permissions = 0 AND maker_kind IS NOT NULL", account_id, None),
     };
     let sql =
         format!("UPDATE api_key SET revoked_at = $1 WHERE account_id = $2 AND {condition} AND revoked_at IS NULL");
-    execute(tx, &sql, [now.millis().into(), account_id.number().into(), id.into()]).await?;
+    let values = [Value::from(now.millis()), account_id.number().into()];
+    if execute(tx, &sql, values.into_iter().chain(id.map(Value::from))).await? == 0 {
+        return Ok(false);
+    }
     // A key that is made meanwhile has touched its maker, whose row waits for it: the next round finds it.
     let sql = "UPDATE api_key SET revoked_at = $1 WHERE revoked_at IS NULL AND maker_key_id IS NOT NULL
         AND EXISTS (SELECT 1 FROM api_key AS m WHERE m.id = api_key.maker_key_id AND m.revoked_at IS NOT NULL)";
     while execute(tx, sql, [now.millis().into()]).await? > 0 {}
-    Ok(())
+    Ok(true)
 }
 
-/// Takes from keys that a member has made all that is not in `kept`, and from what these have made all that they have lost.
+/// Takes from keys that a member has made all that is not in `kept`, and from what these have made all that they have lost. Returns
+/// whether any has lost something.
 pub(in super::super) async fn reduce_api_keys(
     tx: &Transaction,
     account_id: AccountId,
     maker: MemberId,
     kept: Permissions,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let sql = "UPDATE api_key SET permissions = permissions & $1 WHERE account_id = $2 AND maker_member_id = $3
         AND revoked_at IS NULL AND permissions & $1 <> permissions";
     let values = [kept.bits().into(), account_id.number().into(), maker.uuid().into()];
     if execute(tx, sql, values).await? == 0 {
-        return Ok(());
+        return Ok(false);
     }
     let sql = "UPDATE api_key SET permissions = permissions
             & (SELECT m.permissions FROM api_key AS m WHERE m.id = api_key.maker_key_id)
@@ -63,7 +68,7 @@ pub(in super::super) async fn reduce_api_keys(
         AND EXISTS (SELECT 1 FROM api_key AS m WHERE m.id = api_key.maker_key_id AND m.account_id = api_key.account_id
             AND m.permissions & api_key.permissions <> api_key.permissions)";
     while execute(tx, sql, [account_id.number().into()]).await? > 0 {}
-    Ok(())
+    Ok(true)
 }
 
 /// The keys of an account's team that were revoked without an event so far. From now on they count as announced.
