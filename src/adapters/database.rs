@@ -265,15 +265,31 @@ async fn open_postgres(url: &str, options: OpenOptions, suspicion: Suspicion) ->
 /// sqlx 0.9.0 does not switch Nagle's algorithm off (launchbadge/sqlx#4335). What it encrypts goes out in records of 16 KiB, and
 /// the last one of a large batch then waits 40 ms for the server's acknowledgement: a busy account is ten times slower.
 fn plain_on_this_machine(postgres: PgConnectOptions) -> PgConnectOptions {
-    let is_local = postgres.get_host() == "localhost"
-        || postgres
-            .get_host()
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback());
-    if is_local && matches!(postgres.get_ssl_mode(), PgSslMode::Prefer) {
+    if is_on_this_machine(&postgres) && matches!(postgres.get_ssl_mode(), PgSslMode::Prefer) {
         return postgres.ssl_mode(PgSslMode::Disable);
     }
     postgres
+}
+
+fn is_on_this_machine(postgres: &PgConnectOptions) -> bool {
+    let host = postgres.get_host();
+    let is_loopback = || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    // A path is that of a socket.
+    host == "localhost" || host.starts_with('/') || is_loopback()
+}
+
+/// Whether rows and the password may go over the network without encryption: to a Postgres on another machine, and the URL does not
+/// insist on TLS.
+pub fn may_be_plain_over_network(url: &str) -> bool {
+    let is_postgres = url.starts_with("postgres:") || url.starts_with("postgresql:");
+    let options = url.parse::<PgConnectOptions>().ok().filter(|_| is_postgres);
+    options.is_some_and(|options| {
+        let insists = matches!(
+            options.get_ssl_mode(),
+            PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull
+        );
+        !insists && !is_on_this_machine(&options)
+    })
 }
 
 fn common(url: &str, options: OpenOptions) -> ConnectOptions {
