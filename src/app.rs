@@ -167,7 +167,7 @@ fn tighten_files(settings: &Settings) {
     for path in data_files(settings) {
         match private_files::tighten(&path) {
             Ok(true) => {
-                tracing::warn!(path = %path.display(), "other users of this machine could read this; now they cannot")
+                tracing::warn!(path = %path.display(), "other users of this machine could read this; now they cannot");
             }
             Ok(false) => {}
             Err(error) => {

@@ -42,7 +42,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 /// What the client waits longer than the server's own limit.
 const LATE: Duration = Duration::from_secs(2);
 /// How long the client waits for a statement that looks at everything, for commands that only read.
-const LONGEST_LOOK: Duration = Duration::from_mins(60);
+const LONGEST_LOOK: Duration = Duration::from_hours(1);
 /// Any number, the same in all instances: names the lock that migrations are made under.
 const MIGRATION_LOCK: i64 = 0x6c65_6467_6572;
 
@@ -284,14 +284,12 @@ async fn postgres_pool(url: &str, options: OpenOptions, suspicion: Suspicion) ->
                 if !is_asked {
                     return Ok(true);
                 }
-                match tokio::time::timeout(ANSWERS_WITHIN, connection.ping()).await {
-                    Ok(answer) => answer.map(|()| true),
-                    Err(_) => {
-                        suspicion.arise();
-                        let text = "an idle connection does not answer";
-                        Err(std::io::Error::new(std::io::ErrorKind::TimedOut, text).into())
-                    }
-                }
+                let Ok(answer) = tokio::time::timeout(ANSWERS_WITHIN, connection.ping()).await else {
+                    suspicion.arise();
+                    let text = "an idle connection does not answer";
+                    return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, text).into());
+                };
+                answer.map(|()| true)
             })
         })
         .set_application_name("ledgerbell")

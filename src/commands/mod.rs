@@ -175,7 +175,7 @@ async fn run(line: &CommandLine) -> Ending {
     let given = &line.given;
     let default = Command::Demo(demo::Demo::default());
     match line.command.as_ref().unwrap_or(&default) {
-        Command::Demo(command) => demo::run(command, &given.load_for(Some("development"))?).await,
+        Command::Demo(command) => Box::pin(demo::run(command, &given.load_for(Some("development"))?)).await,
         Command::Serve(command) => serve::run(command, &given.load()?).await,
         Command::Worker(command) => worker::run(command, &given.load()?).await,
         Command::Migrate(command) => migrate::run(command, &given.load()?).await,

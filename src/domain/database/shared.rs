@@ -102,14 +102,12 @@ impl Shared {
     ) -> Result<T, sqlx::Error> {
         #[cfg(test)]
         let (time, answer) = (self.injector.patience(time), self.injector.pass(answer));
-        match tokio::time::timeout(time, answer).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                self.suspicion.arise();
-                let text = format!("the database has not answered within {} ms", time.as_millis());
-                Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text)))
-            }
+        if let Ok(answer) = tokio::time::timeout(time, answer).await {
+            return answer;
         }
+        self.suspicion.arise();
+        let text = format!("the database has not answered within {} ms", time.as_millis());
+        Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text)))
     }
 
     /// Counts the trouble that an error is a sign of, and hands the error on.

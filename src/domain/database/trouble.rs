@@ -100,11 +100,10 @@ impl Trouble {
     /// The condition that an error is a sign of, if it is one.
     pub fn of(error: &DbErr) -> Option<Self> {
         match error {
-            DbErr::ConnectionAcquire(_) => Some(Self::Unreachable),
             DbErr::Conn(RuntimeErr::SqlxError(driver))
             | DbErr::Exec(RuntimeErr::SqlxError(driver))
             | DbErr::Query(RuntimeErr::SqlxError(driver)) => Self::of_driver(driver),
-            DbErr::Conn(_) => Some(Self::Unreachable),
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Some(Self::Unreachable),
             _ => None,
         }
     }

@@ -46,12 +46,11 @@ impl Witness {
     pub(super) async fn see(&self) -> Result<(), sqlx::Error> {
         let mut sight = self.sight.lock().await;
         // Taken out, so that a look that fails or is given up leaves none behind.
-        let mut connection = match sight.connection.take() {
-            Some(connection) => connection,
-            None => {
-                sight.version = None;
-                self.writer.connect_options().connect().await?
-            }
+        let mut connection = if let Some(connection) = sight.connection.take() {
+            connection
+        } else {
+            sight.version = None;
+            self.writer.connect_options().connect().await?
         };
         let row = connection.fetch_one("PRAGMA data_version").await?;
         let version = row.try_get::<i64, _>(0)?;

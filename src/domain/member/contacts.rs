@@ -290,7 +290,7 @@ pub(super) async fn notify_old_address(
     }
 }
 
-/// Refuses unless the actor may see how this member is reached and what they are notified of: themselves, and MANAGE_SETTINGS. To
+/// Refuses unless the actor may see how this member is reached and what they are notified of: themselves, and `MANAGE_SETTINGS`. To
 /// change it for an owner takes [`require_over`] besides.
 pub fn require_own_or_settings(actor: &Actor, account_id: AccountId, member_id: MemberId) -> Result<(), AccessError> {
     if actor.reaches(account_id) && actor.member_id() == Some(member_id) {

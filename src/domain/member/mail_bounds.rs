@@ -37,6 +37,7 @@ impl std::fmt::Debug for MailBounds {
 
 impl MailBounds {
     /// With a secret that addresses are hashed with, so that the counts reveal none.
+    #[expect(clippy::missing_panics_doc, reason = "HMAC takes keys of any length")]
     pub fn new(secret: &[u8], most: UnverifiedMail) -> Self {
         Self {
             key: Hmac::new_from_slice(secret).expect("HMAC takes keys of any length"),

@@ -13,7 +13,7 @@ use crate::graphql::errors::rate_limited;
 use crate::primitives::clock::Clock;
 
 /// How long a subscription may be behind with what it owes.
-const BEHIND_AT_MOST: Duration = Duration::from_secs(60);
+const BEHIND_AT_MOST: Duration = Duration::from_mins(1);
 /// It is no longer behind when it has not had to wait for this long, or has paid for a whole message without waiting.
 const RECOVERED: Duration = Duration::from_secs(10);
 /// Bytes whose delivery costs a unit.

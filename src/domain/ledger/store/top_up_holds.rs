@@ -60,23 +60,23 @@ pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), 
 
 /// Writes what is held now, and takes away what is released.
 pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
-    let (mut held, mut released) = (Rows::new(COLUMNS), Rows::new(NAMED));
+    let (mut kept, mut released) = (Rows::new(COLUMNS), Rows::new(NAMED));
     for work in works {
         for top_up_id in &work.changes.top_up_holds {
             let hold = work.state.top_up_holds.get(top_up_id).copied().unwrap_or_default();
             let (number, id) = (work.number(), top_up_id.uuid());
             if hold.amount.is_positive() {
                 let (amount, refunding) = (hold.amount.units(), hold.refunding.units());
-                held.push([number.into(), id.into(), amount.into(), refunding.into()]);
+                kept.push([number.into(), id.into(), amount.into(), refunding.into()]);
             } else {
                 released.push([number.into(), id.into()]);
             }
         }
     }
     let backend = tx.get_database_backend();
-    if !held.is_empty() {
+    if !kept.is_empty() {
         let conflict = "ON CONFLICT (account_id, top_up_id) DO UPDATE SET amount = excluded.amount, refunding = excluded.refunding";
-        execute(tx, held.insert(backend, "top_up_hold", conflict)).await?;
+        execute(tx, kept.insert(backend, "top_up_hold", conflict)).await?;
     }
     if !released.is_empty() {
         let scope = Scope::of(works);

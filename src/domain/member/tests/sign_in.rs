@@ -292,8 +292,8 @@ async fn a_token_lives_no_longer_than_the_setting_says() {
     refused(&sign_in, &token(Some(now - 100), now + 7_106), too_long).await;
     // Whatever an issuer writes into iat, a token is no longer valid than that from now.
     refused(&sign_in, &token(Some(now + 50_000), now + 50_100), too_long).await;
-    let issued = sign_in.issue_token(team.id, owner.id, most + Duration::from_secs(1));
-    assert_eq!(issued, Err(IssueTokenError::LivesTooLong { most_seconds: 7_200 }));
+    let refusal = sign_in.issue_token(team.id, owner.id, most + Duration::from_secs(1));
+    assert_eq!(refusal, Err(IssueTokenError::LivesTooLong { most_seconds: 7_200 }));
 }
 
 #[tokio::test]
