@@ -215,7 +215,7 @@ impl Ground {
             .as_str()
             .ok_or("a link")?;
         let file = reqwest::get(url).await?.error_for_status()?.bytes().await?;
-        let entries = file.iter().filter(|byte| **byte == b'\n').count() as u64 - 1;
+        let entries = String::from_utf8_lossy(&file).lines().count() as u64 - 1;
         Ok((cost + entries * EXPORTED_ENTRY, file.len()))
     }
 

@@ -59,7 +59,7 @@ async fn the_team_neither_settles_sessions_nor_sends_money_back_and_changes_noth
     let buyer = Buyer::of(&app);
     let paid = buyer.buy_with("card_ok", "70").await;
     let delivered = book(&app, "first", "25").await;
-    app.advance(Duration::from_mins(60));
+    app.advance(Duration::from_hours(1));
     let done = json!({ "sessionId": delivered, "idempotencyKey": "done" });
     accept(&app.platform, "completeSession", "session { id }", done).await;
     let over = book(&app, "second", "45").await;
@@ -181,14 +181,14 @@ async fn the_team_cannot_use_up_a_key_that_the_platform_will_send_nor_the_other_
         )
         .await;
         assert_eq!(again["entry"], completed["entry"]);
-        let reused = ask(client, "createTopUp", "topUp { id }", buy("6")).await;
-        assert_eq!(reused["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED", "{reused}");
+        let other = ask(client, "createTopUp", "topUp { id }", buy("6")).await;
+        assert_eq!(other["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED", "{other}");
     }
     for client in [&app.team.admin.client, &app.team.owner.client, &team_key] {
         let again = accept(client, "createTopUp", "topUp { id }", buy("6")).await;
         assert_eq!(again["topUp"], bought["topUp"]);
-        let reused = ask(client, "createTopUp", "topUp { id }", buy("7")).await;
-        assert_eq!(reused["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED", "{reused}");
+        let other = ask(client, "createTopUp", "topUp { id }", buy("7")).await;
+        assert_eq!(other["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED", "{other}");
     }
     assert_eq!(buyer.top_ups().await.len(), 2, "the paid one, and the team's");
 }

@@ -97,10 +97,10 @@ async fn a_download_beyond_its_makers_allowance_is_slow_and_whole_and_an_account
     grant(&app, 40).await;
     let url = link(&app.team.owner.client).await;
     // Their heads come at once; what follows has to be paid first.
-    let begin = async || app.anonymous().get(&url).send().await.expect("an answer");
-    let (first, second) = (begin().await, begin().await);
+    let fetch = async || app.anonymous().get(&url).send().await.expect("an answer");
+    let (first, second) = (fetch().await, fetch().await);
     assert_eq!((first.status(), second.status()), (StatusCode::OK, StatusCode::OK));
-    let third = begin().await;
+    let third = fetch().await;
     assert_eq!(third.status(), StatusCode::TOO_MANY_REQUESTS);
     assert!(third.headers().contains_key("retry-after"));
     assert!(third.text().await.expect("text").contains("at a time"));

@@ -101,7 +101,7 @@ impl TestApp {
 
     /// A server with these settings besides, by their path in the settings file.
     pub(crate) async fn start_with(settings: &[(&'static str, &str)]) -> Self {
-        Self::start_on(TestDatabase::make().await, settings).await
+        Box::pin(Self::start_on(TestDatabase::make().await, settings)).await
     }
 
     async fn start_on(database: TestDatabase, settings: &[(&'static str, &str)]) -> Self {

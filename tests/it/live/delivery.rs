@@ -129,7 +129,7 @@ async fn f61_a_dropped_subscription_is_gone() {
     assert_eq!(hub.listeners(), 3);
     app.top_up(1).await;
     assert_eq!(told.expect("ITEM").await["balance"]["posted"], json!("1"));
-    for (left, subscriber) in [fresh, idle, told].into_iter().enumerate() {
+    for (left, subscriber) in vec![fresh, idle, told].into_iter().enumerate() {
         drop(subscriber);
         assert_eq!(hub.listeners(), 2 - left);
     }

@@ -35,9 +35,8 @@ fn is_right(party: &Party, rule: &Rule, verdict: &str) -> bool {
     let is_refused = ["FORBIDDEN", UNAUTHENTICATED, "NOT_FOUND", "null"].contains(&verdict);
     match &party.standing {
         Standing::SignedOut => verdict == UNAUTHENTICATED,
-        Standing::Stranger => is_refused && verdict != UNAUTHENTICATED,
         Standing::Has(rights) if rule.allows(rights) => !["FORBIDDEN", UNAUTHENTICATED].contains(&verdict),
-        Standing::Has(_) => is_refused && verdict != UNAUTHENTICATED,
+        Standing::Stranger | Standing::Has(_) => is_refused && verdict != UNAUTHENTICATED,
     }
 }
 

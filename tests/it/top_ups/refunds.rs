@@ -304,7 +304,11 @@ async fn no_sequence_of_refunds_gives_more_money_or_takes_more_credits_than_ther
         let app = TestApp::start().await;
         let buyer = Buyer::of(&app);
         let mut dice = Dice(seed);
-        price(&app, ["1.428571", "0.37", "0.0731"][dice.below(3) as usize]).await;
+        price(
+            &app,
+            ["1.428571", "0.37", "0.0731"][usize::try_from(dice.below(3)).expect("small")],
+        )
+        .await;
         let paid = buyer.buy_with("card_ok", "70").await;
         let object = paid["attempts"][0]["gatewayReference"].as_str().expect("an object");
         let entry = first_entry(&buyer).await;
