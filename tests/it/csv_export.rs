@@ -55,7 +55,7 @@ async fn no_list_separator_makes_a_formula_of_a_title() {
     let titles = [
         "Pilates;=2*3;y",
         "Spinning, +SUM(B1:B9)",
-        "Rowing;\"=HYPERLINK(\"\"http://evil.example\"\")\"",
+        "Rowing;\"=SUM(\"\"B2\"\")\"",
         "＝2*3",
         "Judo; ＠A1",
         "-7 degrees swim",
@@ -74,7 +74,7 @@ async fn no_list_separator_makes_a_formula_of_a_title() {
         [
             "Pilates;'=2*3;y",
             "Spinning, '+SUM(B1:B9)",
-            "Rowing;\"'=HYPERLINK(\"\"http://evil.example\"\")\"",
+            "Rowing;\"'=SUM(\"\"B2\"\")\"",
             "'＝2*3",
             "Judo; '＠A1",
             "'-7 degrees swim",

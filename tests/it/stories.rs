@@ -152,7 +152,7 @@ async fn notifications_are_not_received() {
     let (olga, adam) = (&app.team.owner, &app.team.admin);
 
     // Adam's company has changed its name, and his old address no longer exists. The next mail to him comes back.
-    server.answer(smtp::Answer::Refuse("550 no such user here"));
+    server.answer(smtp::Answer::Refuse("550 5.1.1 no such user here"));
     smtp::test_by_mail(&app, adam).await;
     app.mail().await;
     assert_eq!(test_mail(&app, adam).await, "BOUNCED");
@@ -160,7 +160,7 @@ async fn notifications_are_not_received() {
     // Adam wonders and asks Olga, who looks: mail to him comes back, and since when, and in whose words.
     let finding = the_finding(&app, "CONTACT_BOUNCING").await;
     assert_eq!(finding["symptom"], "NOTIFICATION_NOT_RECEIVED");
-    says(&finding, &["adam@team.example", "no such user here"]);
+    says(&finding, &["adam@team.example", "does not know this mailbox"]);
     a_person_must_choose(&finding, "UPDATE_CONTACT");
     let help = finding["remedy"]["help"].as_str().expect("a text");
     assert!(help.contains("Update the contact information"), "{help}");
