@@ -7,9 +7,8 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::PathBuf;
-use std::str::FromStr as _;
 
-use sea_orm::sqlx::sqlite::SqliteConnectOptions;
+use super::{database, private_files};
 
 /// Held while the process serves.
 #[derive(Debug)]
@@ -45,24 +44,19 @@ impl LockFile {
         if !url.starts_with("sqlite:") {
             return Ok(None);
         }
-        let Ok(options) = SqliteConnectOptions::from_str(url) else {
+        let Some(database) = database::files(url).into_iter().next() else {
             // Opening it says what is wrong.
             return Ok(None);
         };
-        let mut name = options.get_filename().as_os_str().to_owned();
+        let mut name = database.into_os_string();
         name.push(".lock");
         let path = PathBuf::from(name);
         let refused = |reason| LockError::Refused {
             path: path.clone(),
             reason,
         };
-        let mut file = File::options()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(refused)?;
+        private_files::make_file(&path).map_err(refused)?;
+        let mut file = File::options().read(true).write(true).open(&path).map_err(refused)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

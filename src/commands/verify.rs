@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::adapters::database;
+use crate::adapters::{database, private_files};
 use crate::app::{self, StartError};
 use crate::config::Settings;
 use crate::domain::ledger::verify::anchor::{self, Mark};
@@ -71,7 +71,8 @@ fn read_anchor(path: &Path) -> Result<Vec<Mark>, Failure> {
 
 fn write_anchor(path: &Path, marks: &[Mark]) -> Result<(), Failure> {
     let text: String = marks.iter().map(|mark| mark.to_line() + "\n").collect();
-    std::fs::write(path, text).map_err(|reason| format!("cannot write the anchor {}: {reason}", path.display()).into())
+    private_files::write(path, text.as_bytes())
+        .map_err(|reason| format!("cannot write the anchor {}: {reason}", path.display()).into())
 }
 
 fn describe(report: &VerifyReport) -> String {

@@ -104,6 +104,8 @@ async fn of_database(settings: &Settings) -> Vec<Check> {
                 _ => None,
             };
             let usual = "see whether database.url is right, the server runs, and lets this user in; a new installation begins with `ledgerbell migrate`";
+            // One that is not there is most likely another than was meant.
+            let trouble = trouble.filter(|trouble| *trouble != Trouble::CannotOpen);
             let advice = trouble.map_or(usual, Trouble::advice);
             return vec![Check::failed(
                 "database",
