@@ -15,6 +15,8 @@ pub struct Model {
     pub next_account_id: i64,
     /// When the schema was first used.
     pub created_at: i64,
+    /// In which form text is kept for searching.
+    pub search_form: i32,
 }
 
 /// None: rows of other tables are found by explicit statements.

@@ -13,13 +13,13 @@ use super::errors::ApiError;
 use crate::domain::Services;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::Balance;
-use crate::domain::ledger::credit_log::{Entry, LotDraw};
+use crate::domain::ledger::credit_log::{Entry, LotDraw, NamingEntries};
 use crate::domain::ledger::model::Lot;
 use crate::domain::ledger::sessions::SessionView;
 use crate::domain::member::{Account, ApiKey, Contact, Member};
 use crate::domain::notification::model::{Delivery, InboxItem, NotificationSettings};
 use crate::domain::top_up::TopUp;
-use crate::domain::top_up::model::{Attempt, PaymentMethod, StoredDecision};
+use crate::domain::top_up::model::{Attempt, PaymentMethod, RetryRefusal, StoredDecision};
 use crate::primitives::actor::{AccessError, Actor};
 use crate::primitives::ids::{
     AccountId, AlertId, ApiKeyId, DeliveryId, EntryId, LotId, MemberId, PaymentMethodId, SessionId, TopUpAttemptId,
@@ -98,11 +98,11 @@ loaded! {
         |source, account_id, ids| source.services.deliveries.by_ids(&source.actor, account_id, &ids).await;
     EntryKey(EntryId) => entry -> Entry =
         |source, account_id, ids| source.services.credit_log.entries_by_id(&source.actor, account_id, &ids).await;
-    SessionEntriesKey(SessionId) => entries_of_session -> Vec<Entry> =
+    SessionEntriesKey(SessionId) => entries_of_session -> NamingEntries =
         |source, account_id, ids| source.services.credit_log.entries_of_sessions(&source.actor, account_id, &ids).await;
-    TopUpEntriesKey(TopUpId) => entries_of_top_up -> Vec<Entry> =
+    TopUpEntriesKey(TopUpId) => entries_of_top_up -> NamingEntries =
         |source, account_id, ids| source.services.credit_log.entries_of_top_ups(&source.actor, account_id, &ids).await;
-    ReversalsKey(EntryId) => reversals -> Vec<Entry> =
+    ReversalsKey(EntryId) => reversals -> NamingEntries =
         |source, account_id, ids| source.services.credit_log.reversals_of(&source.actor, account_id, &ids).await;
     DrawsKey(EntryId) => draws -> Vec<LotDraw> =
         |source, account_id, ids| source.services.credit_log.draws_of(&source.actor, account_id, &ids).await;
@@ -120,7 +120,7 @@ loaded! {
         |source, account_id, ids| source.services.lots.by_ids(&source.actor, account_id, &ids).await;
     AttemptsKey(TopUpId) => attempts -> Vec<Attempt> =
         |source, account_id, ids| source.services.top_ups.attempts(&source.actor, account_id, &ids).await;
-    CanRetryKey(TopUpId) => can_retry -> bool =
+    CanRetryKey(TopUpId) => can_retry -> Result<(), RetryRefusal> =
         |source, account_id, ids| source.services.top_ups.can_retry(&source.actor, account_id, &ids).await;
     AttemptKey(TopUpAttemptId) => attempt -> Attempt =
         |source, account_id, ids| source.services.top_ups.attempts_by_ids(&source.actor, account_id, &ids).await;

@@ -104,6 +104,10 @@ pub(super) struct UserError {
     pub retry_after_seconds: Option<i32>,
     /// `INSUFFICIENT_CREDITS`: how many are missing.
     pub missing_credits: Option<Credits>,
+    /// `INSUFFICIENT_CREDITS`: how many are available.
+    pub available: Option<Credits>,
+    /// `INSUFFICIENT_CREDITS`: how many are held for what was booked, disputed, or is being refunded.
+    pub held: Option<Credits>,
 }
 
 impl UserError {
@@ -114,6 +118,8 @@ impl UserError {
             field: field.map(path),
             retry_after_seconds: None,
             missing_credits: None,
+            available: None,
+            held: None,
         }
     }
 
@@ -135,6 +141,8 @@ fn path(dotted: &str) -> Vec<String> {
 #[derive(Clone, Debug)]
 pub(super) enum Present {
     Session(AccountId, SessionId),
+    /// The balance of this account, as everything that a refused posting has to show.
+    Balance(AccountId),
     Account(Box<Account>),
     Member(Box<Member>),
     TopUp(Box<TopUp>),
@@ -222,7 +230,10 @@ pub(super) struct LedgerFields {
 impl LedgerFields {
     pub(super) fn failure(self, error: LedgerError) -> Failure {
         match error {
-            LedgerError::Refused(refusal) => self.refusal(&refusal),
+            LedgerError::Refused(refusal) => match self.refusal(&refusal) {
+                Failure::Refused(error, None) => Failure::Refused(error, Some(Present::Balance(self.account_id))),
+                failure => failure,
+            },
             LedgerError::Access(error) => error.into(),
             LedgerError::Busy { retry_after_seconds } => Failure::Refused(
                 UserError {
@@ -257,7 +268,21 @@ impl LedgerFields {
         let session = |failure: Failure, id: &SessionId| failure.with(Present::Session(self.account_id, *id));
         match refusal {
             Refusal::IdempotencyKeyReused => refused(Code::IdempotencyKeyReused, Some("idempotencyKey")),
-            Refusal::InsufficientCredits { missing: credits } => missing(Code::InsufficientCredits, *credits),
+            Refusal::InsufficientCredits {
+                missing: credits,
+                available,
+                held,
+            } => match missing(Code::InsufficientCredits, *credits) {
+                Failure::Refused(error, present) => Failure::Refused(
+                    UserError {
+                        available: Some(*available),
+                        held: Some(*held),
+                        ..error
+                    },
+                    present,
+                ),
+                fault @ Failure::Fault(_) => fault,
+            },
             Refusal::AccountFrozen { reason: _ } => refused(Code::AccountFrozen, None),
             Refusal::AccountClosed => refused(Code::AccountClosed, None),
             Refusal::MemberNotFound => refused(Code::NotFound, Some(self.member)),

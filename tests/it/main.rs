@@ -14,6 +14,7 @@ mod doctor;
 mod door;
 mod durable;
 mod faults;
+mod figures;
 mod forecast;
 mod fuzzing;
 mod gateway;

@@ -128,6 +128,9 @@ impl Templates {
             Fact::At(at) => language
                 .instant(*at, zone, |text, context| self.render_instant(text, context))?
                 .into(),
+            Fact::Day(day) => language
+                .day(*day, |text, context| self.render_instant(text, context))?
+                .into(),
             Fact::Count(count) => Value::from(*count),
             Fact::Text(text) => Value::from(text.as_str()),
             Fact::Key(key) => Value::from(*key),

@@ -13,6 +13,8 @@ use crate::domain::notification::model::{Alert, AlertKind};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+
 /// A language's file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,6 +60,8 @@ pub(super) struct Written {
     name: Option<String>,
     at: Option<String>,
     on: Option<String>,
+    /// The day before `at`, where `at` is the midnight at which a day ends.
+    last_day: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -67,6 +71,8 @@ struct Instant<'a> {
     year: i32,
     hour: String,
     minute: String,
+    /// The zone that the time is of: `CET`, `+04`.
+    zone: String,
 }
 
 impl Language {
@@ -107,7 +113,17 @@ impl Language {
         } else {
             &self.format.date
         };
-        let written = |form: &str, millis: i64| self.written(form, Timestamp::from_millis(millis), zone, &render);
+        let at = facts.at.map(Timestamp::from_millis);
+        // A card is good until its month has ended everywhere: its last day is the month's, wherever it is read.
+        let on = at.map(|at| match alert.kind {
+            AlertKind::CardExpiring => (at.plus_millis(-DAY_MILLIS), Tz::UTC),
+            _ => (at, zone),
+        });
+        let is_midnight = |at: &Timestamp| {
+            let local = at.to_datetime().with_timezone(&zone);
+            local.num_seconds_from_midnight() == 0
+        };
+        let last_day = at.filter(is_midnight).map(|at| at.plus_millis(-1));
         Ok(Written {
             available: facts.available.map(|units| self.amount(units)),
             credits: facts.credits.map(|units| self.amount(units)),
@@ -116,8 +132,11 @@ impl Language {
             code: facts.code.clone(),
             step: alert.next_step().as_str(),
             name: facts.name.clone(),
-            at: facts.at.map(|at| written(&self.format.instant, at)).transpose()?,
-            on: facts.at.map(|at| written(date, at)).transpose()?,
+            at: at
+                .map(|at| self.written(&self.format.instant, at, zone, &render))
+                .transpose()?,
+            on: on.map(|(at, zone)| self.written(date, at, zone, &render)).transpose()?,
+            last_day: last_day.map(|at| self.written(date, at, zone, &render)).transpose()?,
         })
     }
 
@@ -148,8 +167,24 @@ impl Language {
             year: local.year(),
             hour: format!("{:02}", local.hour()),
             minute: format!("{:02}", local.minute()),
+            zone: local.format("%Z").to_string(),
         };
         render(form, minijinja::Value::from(Serde(instant)))
+    }
+
+    /// A day as this language writes it.
+    pub(super) fn day(
+        &self,
+        day: chrono::NaiveDate,
+        render: impl Fn(&str, minijinja::Value) -> Result<String, Fault>,
+    ) -> Result<String, Fault> {
+        let date = if self.format.date.is_empty() {
+            &self.format.instant
+        } else {
+            &self.format.date
+        };
+        let begin = day.and_time(chrono::NaiveTime::MIN).and_utc();
+        self.written(date, Timestamp::from_datetime(begin), Tz::UTC, render)
     }
 
     /// An amount of credits with its separators: `1,234.5` in English.

@@ -55,6 +55,15 @@ pub struct Templates {
     fallback: Language,
 }
 
+/// `{{ credits }} {{ credits | plural('credit', 'credits') }}`: the first word for exactly one, else the second. What is written out
+/// as an amount counts as well.
+fn plural(value: &Value, one: &str, other: &str) -> String {
+    let is_one = value
+        .as_str()
+        .map_or_else(|| value.as_i64() == Some(1), |text| text == "1");
+    if is_one { one } else { other }.to_owned()
+}
+
 /// One thing that a mail tells.
 #[derive(Debug, Serialize)]
 struct Item {
@@ -83,6 +92,7 @@ impl Templates {
         let mut environment = Environment::new();
         // A fact that an alert does not have is left out of its text rather than losing the alert.
         environment.set_undefined_behavior(UndefinedBehavior::Lenient);
+        environment.add_filter("plural", plural);
         environment.set_auto_escape_callback(|name| {
             if name == HTML_FORM {
                 AutoEscape::Html

@@ -4,10 +4,13 @@ use crate::domain::ledger::model::Lot;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 
-use super::{BURN_DAYS, DAY};
+use super::{BURN_DAYS, DAY, HOUR};
 
 /// Days of an average month, times 10,000.
 const MONTH: i128 = 304_375;
+
+/// So long an account must have had credits before a rate is taken from their use.
+const LEAST_ELAPSED: i64 = 6 * HOUR;
 
 /// What sessions use a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,20 +21,33 @@ pub(super) struct Burn {
 }
 
 impl Burn {
-    /// Of an account in which nothing has happened yet.
+    /// Of an account in which nothing has happened yet, or not for long enough.
     pub(super) const NOTHING: Self = Self {
         per_day: Credits::ZERO,
         based_on_days: 0,
     };
 
-    /// From what was used on each of the last `days` days, the last 24 hours first; days that are left out had no use. The last
-    /// day counts 28 times as much as the 28th before it. More given back than used is no use.
-    pub(super) fn of(used: &[(i64, Credits)], days: u16) -> Self {
-        let weight = |day: i64| i128::from(i64::from(BURN_DAYS) - day);
-        let within = used.iter().filter(|(day, _)| (0..i64::from(days)).contains(day));
-        let sum: i128 = within.map(|(day, used)| weight(*day) * i128::from(used.units())).sum();
-        let weights: i128 = (0..i64::from(days)).map(weight).sum();
+    /// From what was used in each of the last hours, the last 60 minutes first; hours that are left out had no use. `elapsed` is how
+    /// long the account has had credits, in milliseconds. What was used just now counts 28 times as much as what was used 27 days
+    /// before; each part of an hour that has passed counts as that part. More given back than used is no use.
+    ///
+    /// Of the first hours nothing is said: one session would be taken for a rate.
+    pub(super) fn of(used: &[(i64, Credits)], elapsed: i64) -> Self {
+        if elapsed < LEAST_ELAPSED {
+            return Self::NOTHING;
+        }
+        let whole = i64::from(BURN_DAYS) * DAY;
+        let elapsed = elapsed.min(whole);
+        let within = used.iter().filter(|(hour, _)| (0..whole / HOUR).contains(hour));
+        let weighed = within.map(|(hour, used)| {
+            let (begin, end) = (hour * HOUR, ((hour + 1) * HOUR).min(elapsed).max(hour * HOUR));
+            i128::from(2 * whole - begin - end) * i128::from(used.units())
+        });
+        let sum: i128 = weighed.sum();
+        // The weight falls in a straight line from now to 28 days ago: this is its sum over all that has passed, in days.
+        let weights = i128::from(elapsed) * i128::from(2 * whole - elapsed) / i128::from(DAY);
         let per_day = (2 * sum.max(0) + weights) / (2 * weights.max(1));
+        let days = u16::try_from((elapsed + DAY - 1) / DAY).unwrap_or(BURN_DAYS);
         Self {
             per_day: Credits::from_units(i64::try_from(per_day).unwrap_or(i64::MAX)),
             based_on_days: days,
@@ -60,16 +76,17 @@ pub(super) fn after(now: Timestamp, millis: i64) -> Option<Timestamp> {
     (at <= Timestamp::MAX.millis()).then(|| Timestamp::from_millis(at))
 }
 
-/// When nothing is left to book with: credits are used in the order in which lots are spent, and what a lot still has when it
-/// expires goes with it. Held credits are spoken for.
-pub(super) fn depleted_at(
+/// When no more than `level` is left to book with: credits are used in the order in which lots are spent, and what a lot still has when
+/// it expires goes with it. Held credits are spoken for.
+pub(super) fn falls_to(
+    level: Credits,
     mut lots: Vec<Lot>,
     held: Credits,
     available: Credits,
     per_day: Credits,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    if !available.is_positive() {
+    if available <= level {
         return Some(now);
     }
     lots.sort_unstable_by_key(Lot::spending_key);
@@ -80,10 +97,11 @@ pub(super) fn depleted_at(
     let mut now = now;
     loop {
         let left: Credits = lots.iter().map(|lot| lot.remaining).sum();
-        if !left.is_positive() {
+        let above = Credits::from_units(left.units().saturating_sub(level.units()));
+        if !above.is_positive() {
             return Some(now);
         }
-        let used_up = lasts(left, per_day).and_then(|millis| after(now, millis));
+        let used_up = lasts(above, per_day).and_then(|millis| after(now, millis));
         let with_some = lots.iter().filter(|lot| lot.remaining.is_positive());
         let Some(expiry) = with_some.filter_map(|lot| lot.expires_at).min() else {
             return used_up;

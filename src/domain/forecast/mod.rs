@@ -8,7 +8,6 @@
 //! are more, the answer is about fewer days, and says so.
 
 mod burn;
-mod hours;
 mod replay;
 mod store;
 #[cfg(test)]
@@ -21,13 +20,13 @@ use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::Ledger;
 use crate::domain::ledger::credit_log::CreditLog;
 use crate::domain::ledger::lots::Lots;
-use crate::domain::ledger::model::{Lot, MAX_LOTS};
+use crate::domain::ledger::model::{AccountStatus, Lot, LotKind, MAX_LOTS};
 use crate::domain::top_up::model::AutoTopUpState;
 use crate::domain::top_up::{AutoTopUps, require_to_see};
 use crate::primitives::actor::{AccessError, Actor};
 use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::AccountId;
+use crate::primitives::ids::{AccountId, EntryId, LotId};
 use crate::primitives::money::Money;
 use crate::primitives::page::PageRequest;
 
@@ -139,19 +138,32 @@ impl Forecasts {
         let lots = self.live_lots(account_id).await?;
         let (terms, minimum_minor) = self.rules.terms(account_id).await?;
         let view = self.rules.view(&Actor::System, account_id).await?;
-        let next_auto_top_up_at = (view.state == AutoTopUpState::Active)
-            .then(|| {
-                let incoming = balance.available().checked_add(balance.incoming);
-                let mut replay = Replay::of_rule(&view.rule, terms, minimum_minor, incoming.unwrap_or(Credits::MAX));
+        let use_of = |level: Credits, lots: Vec<Lot>, available: Credits| {
+            burn::falls_to(level, lots, balance.held, available, burn.per_day, now)
+        };
+        let next_auto_top_up_at = match (view.state, view.card.clone(), view.rule.trigger) {
+            (AutoTopUpState::Active, Some(card), Some(trigger)) => {
+                let coming = balance
+                    .available()
+                    .checked_add(balance.incoming)
+                    .unwrap_or(Credits::MAX);
+                let falls_at = use_of(trigger, with_incoming(&lots, balance.incoming, now), coming);
+                let mut replay = Replay::of_rule(&view.rule, card, terms, minimum_minor, coming);
                 replay.has_spent(terms.month(now), view.spent.minor);
-                replay.next_at(burn.per_day, now)
-            })
-            .flatten();
+                falls_at.and_then(|at| replay.next_from(at))
+            }
+            _ => None,
+        };
+        // While an account is halted nothing is used, and nothing expires.
+        let depleted_at = match balance.status {
+            AccountStatus::Active => use_of(Credits::ZERO, lots, balance.available()),
+            AccountStatus::Frozen | AccountStatus::Closed => Some(now).filter(|_| !balance.available().is_positive()),
+        };
         Ok(Forecast {
             now,
             credits_per_day: burn.per_day,
             based_on_days: burn.based_on_days,
-            depleted_at: burn::depleted_at(lots, balance.held, balance.available(), burn.per_day, now),
+            depleted_at,
             next_auto_top_up_at,
             expected_monthly_cost: terms
                 .price_of(burn.per_month())
@@ -188,7 +200,7 @@ impl Forecasts {
         let steps = if is_exact {
             store::steps(database, account_id, within, trial.keeps_manual).await?
         } else {
-            store::hours(database, account_id, within, &opening, trial.keeps_manual).await?
+            store::hours(database, account_id, within, trial.keeps_manual).await?
         };
         let mut replay = Replay::new(rule, opening.available());
         // Before its first credits an account needs no top-up.
@@ -214,13 +226,11 @@ impl Forecasts {
         let wanted = now.plus_millis(-i64::from(BURN_DAYS) * DAY);
         let begin = store::begin(&self.database, account_id, wanted, MOST).await?;
         let from = begin.map_or(wanted, |begin| begin.plus_millis(1));
-        let (first, used) = store::used_by_day(&self.database, account_id, (from, now)).await?;
+        let (first, used) = store::used_by_hour(&self.database, account_id, (from, now)).await?;
         let Some(first) = first else {
             return Ok(Burn::NOTHING);
         };
-        let days = (now.millis() - first.max(from).millis()).div_euclid(DAY) + 1;
-        let days = u16::try_from(days).unwrap_or(BURN_DAYS).clamp(1, BURN_DAYS);
-        Ok(Burn::of(&used, days))
+        Ok(Burn::of(&used, now.millis() - first.max(from).millis()))
     }
 
     async fn live_lots(&self, account_id: AccountId) -> Result<Vec<Lot>, QueryError> {
@@ -233,4 +243,22 @@ impl Forecasts {
         let page = self.lots.page(&Actor::System, account_id, false, &all).await?;
         Ok(page.items.into_iter().map(|(_, lot)| lot).collect())
     }
+}
+
+/// The lots with one more: what top-ups that are being charged will bring.
+fn with_incoming(lots: &[Lot], incoming: Credits, now: Timestamp) -> Vec<Lot> {
+    let mut lots = lots.to_vec();
+    if incoming.is_positive() {
+        lots.push(Lot {
+            id: LotId::from_uuid(uuid::Uuid::max()),
+            kind: LotKind::Paid,
+            granted: incoming,
+            remaining: incoming,
+            priority: 0,
+            expires_at: None,
+            created_at: now,
+            entry_id: EntryId::from_uuid(uuid::Uuid::max()),
+        });
+    }
+    lots
 }

@@ -3,7 +3,7 @@
 //! Exact: when the rule would have decided what, for it is the rule itself that decides, at every instant at which available
 //! credits changed, and when what kept it back was over. Assumed: each charge succeeds at once, at today's price; the account is
 //! active throughout; credits run out of time as they did; sessions were booked as they were. Where a history is given hour by
-//! hour, its lows are never better than they were, and a charge is made at the beginning of its hour.
+//! hour, the low of an hour is the least that was available at any instant of it, and a charge is made at the beginning of its hour.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,9 @@ use crate::domain::fault::QueryError;
 use crate::domain::ledger::credit_log::invalid;
 use crate::domain::ledger::model::AccountStatus;
 use crate::domain::top_up::AccountTerms;
-use crate::domain::top_up::model::{AutoTopUp, COOLDOWN_MILLIS, Consent, DecisionOutcome, PaymentMethod, Snapshot};
+use crate::domain::top_up::model::{
+    AutoTopUp, COOLDOWN_MILLIS, ChargeFacts, Consent, DecisionOutcome, PaymentMethod, Snapshot,
+};
 use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -178,15 +180,24 @@ impl Replay {
         }
     }
 
-    /// Plays an account's own rule on.
-    pub(super) fn of_rule(rule: &AutoTopUp, terms: AccountTerms, minimum_minor: i64, available: Credits) -> Self {
+    /// Plays an account's own rule on, with its own card.
+    pub(super) fn of_rule(
+        rule: &AutoTopUp,
+        card: PaymentMethod,
+        terms: AccountTerms,
+        minimum_minor: i64,
+        available: Credits,
+    ) -> Self {
         let rule = rule.clone();
         let of = RuleTerms {
             rule,
             terms,
             minimum_minor,
         };
-        Self::new(of, available)
+        Self {
+            card,
+            ..Self::new(of, available)
+        }
     }
 
     /// So much was charged in this month before.
@@ -194,15 +205,9 @@ impl Replay {
         self.spent.insert(month, minor);
     }
 
-    /// When the rule buys next if so much is used a day from `now` on; `None` where it never does.
-    pub(super) fn next_at(mut self, per_day: Credits, now: Timestamp) -> Option<Timestamp> {
+    /// When the rule buys next if what is available has fallen to its trigger at `at`; `None` where it never does.
+    pub(super) fn next_from(mut self, at: Timestamp) -> Option<Timestamp> {
         let above = self.available.units().saturating_sub(self.of.rule.trigger?.units());
-        let at = if above <= 0 {
-            now
-        } else {
-            let millis = burn::lasts(Credits::from_units(above), per_day)?;
-            burn::after(now, millis)?
-        };
         let change = Credits::from_units(-above.max(0));
         self.play(Step {
             at,
@@ -301,19 +306,24 @@ impl Replay {
         let since = at.plus_millis(-DAY);
         let recent = self.top_ups.iter().rev().take_while(|top_up| top_up.at > since);
         let recent: Vec<SimulatedTopUp> = recent.copied().collect();
-        let seen = Snapshot {
+        let facts = ChargeFacts {
             standing: AccountStatus::Active,
-            available: self.available,
             card: Some(&self.card),
             recent_declines: 0,
             credit_price: self.of.terms.credit_price,
             currency: self.of.terms.currency,
             minimum_minor: self.of.minimum_minor,
+        };
+        let ceiling_ends_at = recent.last().map(|oldest| oldest.at.plus_millis(DAY));
+        let seen = Snapshot {
+            facts,
+            available: self.available,
             has_open: false,
             last_success_at: self.last_success_at,
             spent_minor: self.spent.get(&month).copied().unwrap_or_default(),
-            recent_charges: u32::try_from(recent.len()).unwrap_or(u32::MAX),
+            recent_attempts: u32::try_from(recent.len()).unwrap_or(u32::MAX),
             recent_credits: recent.iter().map(|top_up| top_up.credits).sum(),
+            ceiling_ends_at,
         };
         let decision = self.of.rule.evaluate(&seen, at);
         self.look_again_at = match decision.outcome {
@@ -322,7 +332,7 @@ impl Replay {
                 self.capped.insert(month.clone());
                 Some(self.of.terms.month_ends_at(at))
             }
-            DecisionOutcome::CeilingReached => recent.last().map(|oldest| oldest.at.plus_millis(DAY)),
+            DecisionOutcome::CeilingReached => ceiling_ends_at,
             _ => None,
         };
         let Some((credits, price)) = decision.purchase else {

@@ -1,17 +1,13 @@
 //! What forecasts are made from. Every statement walks a range of the index by time, which the caller has bounded.
 
-use std::collections::BTreeMap;
-
 use crate::domain::database::Database;
 use crate::domain::database::select::Select;
 use crate::domain::fault::Fault;
-use crate::domain::ledger::credit_log::BalanceAt;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
-use super::hours::{Hour, steps_of};
-use super::{DAY, HOUR, Step};
+use super::{HOUR, Step};
 
 /// When the `most`-th last entry or change of a hold was, whichever is later, if there were as many from `from` on.
 pub(super) async fn begin(
@@ -40,8 +36,8 @@ pub(super) async fn begin(
     Ok(instants.into_iter().flatten().max().map(Timestamp::from_millis))
 }
 
-/// When the account's first entry was, and what sessions used on each day, counted back from `now`, where they used anything.
-pub(super) async fn used_by_day(
+/// When the account's first entry was, and what sessions used in each hour, counted back from `now`, where they used anything.
+pub(super) async fn used_by_hour(
     database: &Database,
     account_id: AccountId,
     (from, now): (Timestamp, Timestamp),
@@ -54,17 +50,17 @@ pub(super) async fn used_by_day(
     let mut select = Select::of(
         database,
         account_id,
-        "SELECT day, CAST(SUM(used) AS BIGINT) AS used FROM (SELECT (",
+        "SELECT hour, CAST(SUM(used) AS BIGINT) AS used FROM (SELECT (",
     );
     let (from, now) = (select.place(from.millis()), select.place(now.millis()));
     select.push(&format!(
-        "CAST({now} AS BIGINT) - occurred_at) / {DAY} AS day, -amount AS used FROM credit_entry WHERE account_id = $1 \
-         AND occurred_at >= {from} AND occurred_at <= {now} AND kind IN ('SESSION', 'SESSION_REFUND')) AS listed GROUP BY day"
+        "CAST({now} AS BIGINT) - occurred_at) / {HOUR} AS hour, -amount AS used FROM credit_entry WHERE account_id = $1 \
+         AND occurred_at >= {from} AND occurred_at <= {now} AND kind IN ('SESSION', 'SESSION_REFUND')) AS listed GROUP BY hour"
     ));
     let rows = select.all(database).await?;
     let used = rows.iter().map(|row| {
         let used = Credits::from_units(row.try_get("", "used")?);
-        Ok::<_, Fault>((row.try_get("", "day")?, used))
+        Ok::<_, Fault>((row.try_get("", "hour")?, used))
     });
     Ok((first, used.collect::<Result<_, _>>()?))
 }
@@ -78,27 +74,30 @@ fn left_out(top_up: &str, keeps_manual: bool) -> String {
     }
 }
 
+/// The statement that lists how available credits changed at each instant, without what left-out top-ups brought and took.
+fn instants(select: &mut Select, (from, until): (Timestamp, Timestamp), keeps_manual: bool) -> String {
+    let (from, until) = (select.place(from.millis()), select.place(until.millis()));
+    let range = format!("account_id = $1 AND occurred_at >= {from} AND occurred_at <= {until}");
+    format!(
+        "SELECT occurred_at, CAST(SUM(change) AS BIGINT) AS change, MAX(paid) AS paid FROM (\
+         SELECT occurred_at, amount AS change, CASE WHEN kind = 'TOP_UP' THEN 1 ELSE 0 END AS paid FROM credit_entry AS e WHERE {range} AND NOT {} \
+         UNION ALL SELECT occurred_at, -amount, 0 FROM hold_movement AS h WHERE {range} \
+         AND NOT (h.holder = 'TOP_UP' AND {})) AS moved GROUP BY occurred_at",
+        left_out("e.top_up_id", keeps_manual),
+        left_out("h.holder_id", keeps_manual),
+    )
+}
+
 /// How available credits changed at each instant, without what left-out top-ups brought and took.
 pub(super) async fn steps(
     database: &Database,
     account_id: AccountId,
-    (from, until): (Timestamp, Timestamp),
+    within: (Timestamp, Timestamp),
     keeps_manual: bool,
 ) -> Result<Vec<Step>, Fault> {
-    let mut select = Select::of(
-        database,
-        account_id,
-        "SELECT occurred_at, CAST(SUM(change) AS BIGINT) AS change, MAX(paid) AS paid FROM (",
-    );
-    let (from, until) = (select.place(from.millis()), select.place(until.millis()));
-    let range = format!("account_id = $1 AND occurred_at >= {from} AND occurred_at <= {until}");
-    select.push(&format!(
-        "SELECT occurred_at, amount AS change, CASE WHEN kind = 'TOP_UP' THEN 1 ELSE 0 END AS paid FROM credit_entry AS e WHERE {range} AND NOT {} \
-         UNION ALL SELECT occurred_at, -amount, 0 FROM hold_movement AS h WHERE {range} \
-         AND NOT (h.holder = 'TOP_UP' AND {})) AS moved GROUP BY occurred_at ORDER BY occurred_at",
-        left_out("e.top_up_id", keeps_manual),
-        left_out("h.holder_id", keeps_manual),
-    ));
+    let mut select = Select::of(database, account_id, "");
+    let instants = instants(&mut select, within, keeps_manual);
+    select.push(&format!("{instants} ORDER BY occurred_at"));
     let rows = select.all(database).await?;
     rows.iter()
         .map(|row| {
@@ -113,45 +112,33 @@ pub(super) async fn steps(
         .collect()
 }
 
-/// As [`steps`], hour by hour. See [`super::hours`].
+/// As [`steps`], gathered by hours: the low of each is the least that was available at any instant of it, so that none is lower than
+/// it was.
 pub(super) async fn hours(
     database: &Database,
     account_id: AccountId,
-    (from, until): (Timestamp, Timestamp),
-    opening: &BalanceAt,
+    within: (Timestamp, Timestamp),
     keeps_manual: bool,
 ) -> Result<Vec<Step>, Fault> {
-    let mut hours: BTreeMap<i64, Hour> = BTreeMap::new();
     let mut select = Select::of(database, account_id, "");
-    let range = format!(
-        "account_id = $1 AND occurred_at >= {} AND occurred_at <= {}",
-        select.place(from.millis()),
-        select.place(until.millis())
-    );
+    let instants = instants(&mut select, within, keeps_manual);
     select.push(&format!(
-        "SELECT hour, CAST(SUM(CASE WHEN is_out THEN 0 ELSE amount END) AS BIGINT) AS kept, \
-         CAST(SUM(CASE WHEN is_out THEN amount ELSE 0 END) AS BIGINT) AS left_out, MIN(balance_after) AS lowest FROM \
-         (SELECT occurred_at / {HOUR} AS hour, amount, balance_after, {} AS is_out FROM credit_entry AS e WHERE {range}) AS listed \
-         GROUP BY hour",
-        left_out("e.top_up_id", keeps_manual),
+        "SELECT hour, CAST(MIN(reached) AS BIGINT) AS low, CAST(SUM(change) AS BIGINT) AS change FROM (\
+         SELECT occurred_at / {HOUR} AS hour, change, SUM(change) OVER (ORDER BY occurred_at ROWS UNBOUNDED PRECEDING) AS reached \
+         FROM ({instants}) AS instants) AS ran GROUP BY hour ORDER BY hour"
     ));
+    let mut before = 0_i64;
+    let mut steps = Vec::new();
     for row in select.all(database).await? {
-        let hour = hours.entry(row.try_get("", "hour")?).or_default();
-        hour.kept = row.try_get("", "kept")?;
-        hour.left_out = row.try_get("", "left_out")?;
-        hour.lowest_posted = row.try_get("", "lowest")?;
+        let (hour, low): (i64, i64) = (row.try_get("", "hour")?, row.try_get("", "low")?);
+        let change: i64 = row.try_get("", "change")?;
+        steps.push(Step {
+            at: Timestamp::from_millis(hour.saturating_mul(HOUR)).max(within.0),
+            low: Credits::from_units(low.saturating_sub(before)),
+            change: Credits::from_units(change),
+            is_paid: false,
+        });
+        before = before.saturating_add(change);
     }
-    let mut select = Select::of(database, account_id, "");
-    let (from_place, until_place) = (select.place(from.millis()), select.place(until.millis()));
-    select.push(&format!(
-        "SELECT hour, CAST(SUM(amount) AS BIGINT) AS held, MAX(held_after) AS highest FROM \
-         (SELECT occurred_at / {HOUR} AS hour, amount, held_after FROM hold_movement WHERE account_id = $1 \
-         AND occurred_at >= {from_place} AND occurred_at <= {until_place}) AS listed GROUP BY hour"
-    ));
-    for row in select.all(database).await? {
-        let hour = hours.entry(row.try_get("", "hour")?).or_default();
-        hour.held = row.try_get("", "held")?;
-        hour.highest_held = row.try_get("", "highest")?;
-    }
-    Ok(steps_of(hours, from, opening))
+    Ok(steps)
 }

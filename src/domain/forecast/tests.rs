@@ -1,15 +1,11 @@
 //! How fast credits go, when they are gone, and what a rule would have done.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 
-use super::burn::{Burn, depleted_at};
-use super::hours::{Hour, steps_of};
+use super::burn::{Burn, falls_to};
 use super::replay::{Replay, Replayed, RuleTerms, Step};
 use super::{DAY, HOUR, TrialSettings};
 use crate::domain::fault::QueryError;
-use crate::domain::ledger::credit_log::BalanceAt;
 use crate::domain::ledger::model::{Lot, LotKind};
 use crate::domain::top_up::AccountTerms;
 use crate::primitives::clock::Timestamp;
@@ -82,14 +78,30 @@ fn lot(number: u128, credits: i64, days: Option<i64>) -> Lot {
 }
 
 #[test]
-fn recent_days_weigh_more() {
-    let at = |day: i64| Burn::of(&[(day, whole(406))], 28).per_day;
-    // The weights 28 to 1 add up to 406.
-    assert_eq!((at(0), at(27)), (whole(28), whole(1)));
-    assert_eq!(Burn::of(&[(28, whole(406))], 28).per_day, Credits::ZERO, "too long ago");
-    assert_eq!(Burn::of(&[(0, whole(7))], 1).per_day, whole(7), "an account of one day");
-    assert_eq!(Burn::of(&[(3, whole(-5))], 28).per_day, Credits::ZERO, "given back");
-    assert_eq!(Burn::of(&[(0, whole(16))], 1).per_month(), whole(487), "30.4375 days");
+fn recent_use_weighs_more_and_a_steady_use_is_the_rate_from_the_first_hours_on() {
+    let at = |hour: i64| Burn::of(&[(hour, whole(28))], 28 * DAY).per_day;
+    assert!(at(0) > at(1) && at(27 * 24) < at(24), "the older, the less");
+    assert_eq!(
+        Burn::of(&[(28 * 24, whole(406))], 40 * DAY).per_day,
+        Credits::ZERO,
+        "too long ago"
+    );
+    assert_eq!(
+        Burn::of(&[(3, whole(-5))], 28 * DAY).per_day,
+        Credits::ZERO,
+        "given back"
+    );
+    let steady = |hours: i64| -> Vec<_> { (0..hours).map(|hour| (hour, whole(2))).collect() };
+    for hours in [6, 7, 23, 24, 25, 49, 24 * 28, 24 * 40] {
+        assert_eq!(Burn::of(&steady(hours), hours * HOUR).per_day, whole(48), "{hours}");
+    }
+    assert_eq!(Burn::of(&steady(5), 5 * HOUR), Burn::NOTHING, "too short for a rate");
+    assert_eq!(Burn::of(&steady(25), 25 * HOUR).based_on_days, 2);
+    assert_eq!(
+        Burn::of(&steady(24), 24 * HOUR).per_month(),
+        Credits::from_units(14_610_000),
+        "30.4375 days"
+    );
 }
 
 #[test]
@@ -97,7 +109,7 @@ fn credits_are_gone_when_they_are_used_or_out_of_time() {
     let gone = |lots: Vec<Lot>, held: i64, per_day: i64| {
         let sum: Credits = lots.iter().map(|lot| lot.remaining).sum();
         let available = Credits::from_units(sum.units() - whole(held).units());
-        let at = depleted_at(lots, whole(held), available, whole(per_day), NOW)?;
+        let at = falls_to(Credits::ZERO, lots, whole(held), available, whole(per_day), NOW)?;
         Some((at.millis() - NOW.millis()) / DAY)
     };
     assert_eq!(gone(vec![lot(1, 100, None)], 0, 10), Some(10));
@@ -194,17 +206,27 @@ fn settings_that_make_no_sense_are_refused_by_name() {
 
 #[test]
 fn the_next_top_up_is_foreseen() {
-    let next = |cap: Option<i64>, available: i64, per_day: i64, spent: i64| {
+    let next = |cap: Option<i64>, available: i64, spent: i64| {
         let mut replay = Replay::new(rule(20, 10, cap), whole(available));
         replay.has_spent("2026-02".to_owned(), spent);
-        replay.next_at(whole(per_day), NOW)
+        replay.next_from(NOW.plus_millis(DAY))
     };
-    assert_eq!(next(None, 100, 10, 0), Some(NOW.plus_millis(8 * DAY)));
-    assert_eq!(next(None, 15, 0, 0), Some(NOW), "it is low already");
-    assert_eq!(next(None, 100, 0, 0), None, "nothing is used");
+    assert_eq!(next(None, 100, 0), Some(NOW.plus_millis(DAY)));
+    assert_eq!(next(None, 15, 0), Some(NOW.plus_millis(DAY)), "it is low already");
     let march = Timestamp::from_millis(1_772_323_200_000);
-    assert_eq!(next(Some(30), 30, 10, 3_000), Some(march), "the cap is used up");
-    assert_eq!(next(Some(5), 30, 10, 0), None, "no month has room");
+    assert_eq!(next(Some(30), 30, 3_000), Some(march), "the cap is used up");
+    assert_eq!(next(Some(5), 30, 0), None, "no month has room");
+    let falls = |lots: Vec<Lot>, per_day: i64| {
+        let sum: Credits = lots.iter().map(|lot| lot.remaining).sum();
+        falls_to(whole(20), lots, Credits::ZERO, sum, whole(per_day), NOW)
+    };
+    assert_eq!(falls(vec![lot(1, 100, None)], 10), Some(NOW.plus_millis(8 * DAY)));
+    assert_eq!(falls(vec![lot(1, 100, None)], 0), None, "nothing is used");
+    // What runs out of time takes it to the trigger long before it is used.
+    assert_eq!(
+        falls(vec![lot(1, 90, Some(3)), lot(2, 15, None)], 1),
+        Some(NOW.plus_millis(3 * DAY))
+    );
 }
 
 fn changes() -> impl Strategy<Value = Vec<(i64, i64)>> {
@@ -213,22 +235,13 @@ fn changes() -> impl Strategy<Value = Vec<(i64, i64)>> {
 
 proptest! {
     #[test]
-    fn a_steady_use_is_the_rate_and_any_use_lies_between(day in 1..=28_u16, used in 0..1_000_000_i64, others in proptest::collection::vec(0..1_000_000_i64, 28)) {
-        let steady: Vec<_> = (0..i64::from(day)).map(|day| (day, Credits::from_units(used))).collect();
-        prop_assert_eq!(Burn::of(&steady, day).per_day, Credits::from_units(used));
-        let some: Vec<_> = (0_i64..).zip(&others).map(|(day, used)| (day, Credits::from_units(*used))).collect();
-        let rate = Burn::of(&some, 28).per_day.units();
-        prop_assert!(others.iter().min() <= Some(&rate) && Some(&rate) <= others.iter().max());
-    }
-
-    #[test]
     fn credits_that_run_out_of_time_never_last_longer(lots in proptest::collection::vec((1..50_i64, proptest::option::of(1..60_i64)), 1..8), per_day in 1..20_i64) {
         let made = |expire: bool| -> Vec<Lot> {
             let lots = (1_u128..).zip(&lots);
             lots.map(|(number, (credits, days))| lot(number, *credits, days.filter(|_| expire))).collect()
         };
         let sum: Credits = made(true).iter().map(|lot| lot.remaining).sum();
-        let gone = |lots| depleted_at(lots, Credits::ZERO, sum, whole(per_day), NOW).expect("it is used");
+        let gone = |lots| falls_to(Credits::ZERO, lots, Credits::ZERO, sum, whole(per_day), NOW).expect("it is used");
         prop_assert!(NOW < gone(made(true)));
         prop_assert!(gone(made(true)) <= gone(made(false)));
     }
@@ -263,56 +276,6 @@ proptest! {
         prop_assert_eq!(replayed.closing.units() - replayed.credits.units(), whole(10 + changed).units());
         prop_assert_eq!(replayed.cost.minor, replayed.months.iter().map(|month| month.cost.minor).sum::<i64>());
         prop_assert!(replayed.top_ups.windows(2).all(|pair| pair[0].at < pair[1].at));
-    }
-
-    #[test]
-    fn hours_bring_the_same_change_and_are_never_lower_than_they_say(
-        moves in proptest::collection::vec((0..4_i64, 0..3_u8, -20..20_i64), 1..60),
-        opening in 0..50_i64,
-    ) {
-        let (mut posted, mut held, mut left_out) = (opening, 0, 0);
-        let mut hours: BTreeMap<i64, Hour> = BTreeMap::new();
-        let mut lows: BTreeMap<i64, i64> = BTreeMap::new();
-        let mut number = NOW.millis() / HOUR;
-        for (later, what, amount) in moves {
-            number += later;
-            let hour = hours.entry(number).or_default();
-            match what {
-                0 => {
-                    held += amount;
-                    hour.held += amount;
-                    hour.highest_held = hour.highest_held.max(Some(held));
-                }
-                1 => {
-                    posted += amount;
-                    hour.kept += amount;
-                    hour.lowest_posted = Some(hour.lowest_posted.map_or(posted, |lowest| lowest.min(posted)));
-                }
-                _ => {
-                    posted += amount.abs();
-                    left_out += amount.abs();
-                    hour.left_out += amount.abs();
-                    hour.lowest_posted = Some(hour.lowest_posted.map_or(posted, |lowest| lowest.min(posted)));
-                }
-            }
-            let available = posted - left_out - held;
-            let low = lows.entry(number).or_insert(available);
-            *low = available.min(*low);
-        }
-        let before = BalanceAt {
-            at: NOW,
-            posted: Credits::from_units(opening),
-            held: Credits::ZERO,
-            sequence: 1,
-            last_entry: None,
-        };
-        let mut available = opening;
-        for step in steps_of(hours, Timestamp::MIN, &before) {
-            prop_assert!(available + step.low.units() <= lows[&(step.at.millis() / HOUR)]);
-            prop_assert!(step.low <= step.change);
-            available += step.change.units();
-        }
-        prop_assert_eq!(available, posted - left_out - held);
     }
 
     #[test]

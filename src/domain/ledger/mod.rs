@@ -47,6 +47,7 @@ pub use engine::{EngineSettings, PostingTotals};
 pub use error::LedgerError;
 pub use locked::LockedAccount;
 pub use short::ShortAccounts;
+pub use store::bring_search_up_to_date;
 
 /// How the ledger works here.
 #[derive(Clone, Copy, Debug)]
@@ -103,9 +104,39 @@ impl Ledger {
     ) -> Result<Posted, LedgerError> {
         input::authorise(actor, account_id, &command)?;
         let request = request(actor, acting, Some(key), command)?;
-        let posted = self.engine.post(account_id, request).await;
+        let mut posted = self.engine.post(account_id, request.clone()).await;
+        for _ in 0..MOST_RELEASES {
+            if !is_short(&posted) || !self.release_due_holds(account_id).await? {
+                break;
+            }
+            posted = self.engine.post(account_id, request.clone()).await;
+        }
         self.note_if_short(account_id, &posted);
         posted
+    }
+
+    /// Releases holds whose time is up, as many as one command deals with. Tells whether there were any: a command that was refused
+    /// for want of credits may have been refused only because more holds were due than it deals with.
+    async fn release_due_holds(&self, account_id: AccountId) -> Result<bool, Fault> {
+        let headers = store::headers(self.poster.database.read(), &[account_id]).await?;
+        let now = self.poster.clock.now();
+        let is_due = headers
+            .get(&account_id)
+            .is_some_and(|header| header.halted_at.is_none() && header.next_hold_expiry_at.is_some_and(|at| at <= now));
+        if !is_due {
+            return Ok(false);
+        }
+        let sweep = Request {
+            command: Command::Sweep,
+            key: None,
+            cause: Cause::System,
+            seed: IdSeed::random(),
+        };
+        match self.engine.post(account_id, sweep).await {
+            Ok(_) => Ok(true),
+            // The refusal stands: the sweeper comes later.
+            Err(_) => Ok(false),
+        }
     }
 
     /// Carries out commands of one account in order, each with its own key and its own answer.
@@ -128,7 +159,15 @@ impl Ledger {
                 Err(refusal) => refused.push(Some(refusal)),
             }
         }
-        let mut posted = self.engine.post_all(account_id, accepted).await?.into_iter();
+        let mut posted = self.engine.post_all(account_id, accepted.clone()).await?;
+        for _ in 0..MOST_RELEASES {
+            if !posted.iter().any(is_short) || !self.release_due_holds(account_id).await? {
+                break;
+            }
+            // What was accepted is answered again by its key.
+            posted = self.engine.post_all(account_id, accepted.clone()).await?;
+        }
+        let mut posted = posted.into_iter();
         let missing = || Err(Fault::Internal("a command of a list was not answered".to_owned()).into());
         let results = refused.into_iter().map(|refusal| match refusal {
             Some(refusal) => Err(refusal.into()),
@@ -142,7 +181,7 @@ impl Ledger {
     }
 
     fn note_if_short(&self, account_id: AccountId, result: &Result<Posted, LedgerError>) {
-        if matches!(result, Err(LedgerError::Refused(Refusal::InsufficientCredits { .. }))) {
+        if is_short(result) {
             self.short.add(account_id);
         }
     }
@@ -265,6 +304,14 @@ impl std::fmt::Debug for Ledger {
             .field("poster", &self.poster)
             .finish_non_exhaustive()
     }
+}
+
+/// So often due holds are released, [`model::MAX_DUE`] at a time, before a command is refused for want of credits.
+const MOST_RELEASES: usize = 20;
+
+/// Whether something was refused for want of credits.
+fn is_short(result: &Result<Posted, LedgerError>) -> bool {
+    matches!(result, Err(LedgerError::Refused(Refusal::InsufficientCredits { .. })))
 }
 
 /// An account's figures as the transaction sees them, without their lock.

@@ -73,7 +73,8 @@ pub(super) async fn cap_reached(
     let kind = AlertKind::CapReached;
     let window = cap_window(tx, locked.header.account_id, at).await?;
     let (key, ends_at) = if limit == DecisionOutcome::CeilingReached.as_str() {
-        (format!("{}", at.millis() / DAY_MILLIS), at.plus_millis(DAY_MILLIS))
+        let ends_at = window.ceiling_ends_at.unwrap_or(at.plus_millis(DAY_MILLIS));
+        (format!("{}", at.millis() / DAY_MILLIS), ends_at)
     } else {
         let cap = rule.and_then(|rule| rule.monthly_cap_minor);
         (format!("{}:{}", window.month, cap.unwrap_or_default()), window.ends_at)

@@ -21,8 +21,9 @@ use crate::primitives::page::{Page, PageRequest};
 use super::desk::{Desk, Turn};
 use super::error::{AutoTopUpError, TopUpError, TurnError};
 use super::model::{
-    AutoTopUp, AutoTopUpPatch, AutoTopUpState, COOLDOWN_MILLIS, Decision, DecisionOutcome, NewPurchase, PatchFacts,
-    PatchRefusal, PauseReason, PaymentMethod, Purchase, ShownPauseReason, Snapshot, StoredDecision, TopUp, TopUpOrigin,
+    AutoTopUp, AutoTopUpPatch, AutoTopUpState, COOLDOWN_MILLIS, ChargeFacts, Decision, DecisionOutcome, NewPurchase,
+    PatchFacts, PatchRefusal, PauseReason, PaymentMethod, Purchase, ShownPauseReason, Snapshot, StoredDecision, TopUp,
+    TopUpOrigin,
 };
 use super::reading::require_to_see;
 use super::requests::DECLINES_SINCE;
@@ -48,6 +49,8 @@ pub struct AutoTopUpView {
     pub spent: Money,
     /// When the month ends.
     pub cap_resets_at: Timestamp,
+    /// The card that it charges.
+    pub card: Option<PaymentMethod>,
 }
 
 /// A change that somebody asks for.
@@ -91,8 +94,22 @@ impl AutoTopUps {
         let rule = found.unwrap_or_else(|| AutoTopUp::new(account_id, now));
         let terms = store::account_terms(connection, account_id).await?;
         let cards = store::payment_methods(connection, account_id).await?;
-        let has_card = card_of(&rule, &cards).is_some_and(PaymentMethod::may_be_charged_again);
-        let (state, pause_reason) = rule.shown(balance.status == AccountStatus::Active, has_card);
+        let card = card_of(&rule, &cards).cloned();
+        let facts = ChargeFacts {
+            standing: balance.status,
+            card: card.as_ref(),
+            recent_declines: store::declines_of(
+                connection,
+                account_id,
+                card.as_ref(),
+                now.plus_millis(-DECLINES_SINCE),
+            )
+            .await?,
+            credit_price: terms.credit_price,
+            currency: terms.currency,
+            minimum_minor: self.minimum(terms.currency),
+        };
+        let (state, pause_reason) = AutoTopUp::shown(rule.may_charge(&facts, now));
         let month = terms.month(now);
         let usage = store::usage_by_rule(connection, account_id, &month, now.plus_millis(-DAY), None).await?;
         Ok(AutoTopUpView {
@@ -101,6 +118,7 @@ impl AutoTopUps {
             spent: terms.money(usage.spent_minor),
             cap_resets_at: terms.month_ends_at(now),
             rule,
+            card,
         })
     }
 
@@ -256,7 +274,11 @@ async fn update(turn: &mut Turn<'_>, actor: &Actor, change: &AutoTopUpChange) ->
                 .find(|card| card.id == id)
                 .ok_or(AutoTopUpError::CardNotFound)?,
         ),
-        None => card_of(&before, &cards).or_else(|| present().find(|card| card.is_default)),
+        // Another card than its own is charged only when somebody agrees to it.
+        None => card_of(&before, &cards).or_else(|| {
+            let may_choose = !before.is_enabled || patch.consent;
+            present().find(|card| card.is_default && may_choose)
+        }),
     };
     let facts = PatchFacts {
         card,
@@ -306,7 +328,7 @@ pub(super) async fn decide(
     terms: &AccountTerms,
     card: Option<&PaymentMethod>,
     except: Option<TopUpId>,
-) -> Result<(Decision, i64), Fault> {
+) -> Result<Decided, Fault> {
     let minimum_minor = turn.minimum(terms.currency);
     let seen = observe(
         turn.tx,
@@ -317,7 +339,27 @@ pub(super) async fn decide(
         turn.now,
     )
     .await?;
-    Ok((rule.evaluate(&seen, turn.now), seen.spent_minor))
+    let decision = rule.evaluate(&seen, turn.now);
+    let until = match decision.outcome {
+        DecisionOutcome::CapReached => Some(terms.month_ends_at(turn.now)),
+        DecisionOutcome::CeilingReached => seen.ceiling_ends_at,
+        DecisionOutcome::RecentlyDeclined => rule.declined_until(&seen),
+        _ => None,
+    };
+    Ok(Decided {
+        decision,
+        spent_minor: seen.spent_minor,
+        until,
+    })
+}
+
+/// What an evaluation came to, and what it went by.
+pub(super) struct Decided {
+    pub(super) decision: Decision,
+    /// Money of this month's automatic attempts that are not definitely unpaid.
+    spent_minor: i64,
+    /// When what stopped it ends, where that is known.
+    until: Option<Timestamp>,
 }
 
 /// All that an evaluation depends on, as the transaction sees it.
@@ -334,26 +376,23 @@ pub(super) async fn observe<'a>(
     let usage = store::usage_by_rule(tx, account_id, &month, now.plus_millis(-DAY), except).await?;
     let open = store::open_automatic(tx, account_id).await?;
     let has_open = open.is_some_and(|open| Some(open) != except) || store::any_charged_by_hand(tx, account_id).await?;
-    let recent_declines = match card {
-        Some(card) => {
-            let declines = store::recent_declines(tx, account_id, now.plus_millis(-DECLINES_SINCE)).await?;
-            declines.get(&card.fingerprint).copied().unwrap_or(0)
-        }
-        None => 0,
-    };
-    Ok(Snapshot {
+    let facts = ChargeFacts {
         standing: header.status,
-        available: header.available(),
         card,
-        recent_declines,
+        recent_declines: store::declines_of(tx, account_id, card, now.plus_millis(-DECLINES_SINCE)).await?,
         credit_price: terms.credit_price,
         currency: terms.currency,
         minimum_minor,
+    };
+    Ok(Snapshot {
+        facts,
+        available: header.available(),
         has_open,
         last_success_at: store::last_success_at(tx, account_id).await?,
         spent_minor: usage.spent_minor,
-        recent_charges: usage.recent_charges,
+        recent_attempts: usage.recent_attempts,
         recent_credits: usage.recent_credits,
+        ceiling_ends_at: usage.first_attempt_at.map(|at| at.plus_millis(DAY)),
     })
 }
 
@@ -369,7 +408,7 @@ async fn evaluate(turn: &mut Turn<'_>, was_short: bool) -> Result<(), TurnError>
     let terms = store::account_terms(turn.tx, turn.account_id).await?;
     let cards = store::payment_methods(turn.tx, turn.account_id).await?;
     let card = card_of(&rule, &cards);
-    let (decision, _) = decide(turn, &rule, &terms, card, None).await?;
+    let Decided { decision, until, .. } = decide(turn, &rule, &terms, card, None).await?;
     match decision.outcome {
         DecisionOutcome::AmountInvalid => rule.pause(PauseReason::AmountInvalid, None, turn.now),
         DecisionOutcome::ConsentNeeded => rule.pause(PauseReason::ConsentNeeded, None, turn.now),
@@ -412,7 +451,7 @@ async fn evaluate(turn: &mut Turn<'_>, was_short: bool) -> Result<(), TurnError>
             rule.due_at = Some(turn.now.plus_millis(HOUR));
         }
         DecisionOutcome::CoolingDown => rule.due_at = Some(turn.now.plus_millis(COOLDOWN_MILLIS)),
-        _ => rule.back_off(is_same, turn.now),
+        _ => rule.back_off(is_same, until, turn.now),
     }
     turn.keep_rule(&before, &rule).await?;
     Ok(())
@@ -468,7 +507,11 @@ async fn try_again(turn: &mut Turn<'_>, top_up_id: TopUpId) -> Result<(), TurnEr
     let terms = store::account_terms(turn.tx, turn.account_id).await?;
     let cards = store::payment_methods(turn.tx, turn.account_id).await?;
     let card = card_of(&rule, &cards);
-    let (decision, spent_minor) = decide(turn, &rule, &terms, card, Some(top_up_id)).await?;
+    let Decided {
+        decision,
+        spent_minor,
+        until,
+    } = decide(turn, &rule, &terms, card, Some(top_up_id)).await?;
     let fits = rule
         .monthly_cap_minor
         .is_none_or(|cap| spent_minor.saturating_add(before.top_up.price.minor) <= cap);
@@ -482,6 +525,9 @@ async fn try_again(turn: &mut Turn<'_>, top_up_id: TopUpId) -> Result<(), TurnEr
                 actor: Cause::System,
             };
             after.try_again(attempt, turn.now);
+        }
+        None if decision.outcome == DecisionOutcome::RecentlyDeclined => {
+            after.postpone(until.unwrap_or(turn.now), turn.now);
         }
         None => after.close_uncharged(turn.now),
     }

@@ -88,12 +88,12 @@ use_case_errors! {
         RefundExceeds {
             /// What is left.
             left: Credits,
-        } = "only {left} credits of this top-up are left to give back",
+        } = "credits of this top-up that are left to give back: {left}",
         /// More than is unspent of it.
         RefundExceedsUnspent {
             /// What may be refunded without debt.
             unspent: Credits,
-        } = "{unspent} of this top-up's credits are unspent and available; refund at most these, or send allowDebt: true to take credits that were spent",
+        } = "credits of this top-up that are unspent and available: {unspent}; refund at most these, or send allowDebt: true to take credits that were spent",
     }
 
     /// Why a card is not set up, kept, chosen or taken away.

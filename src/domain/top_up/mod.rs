@@ -55,7 +55,7 @@ pub use figures::TopUpFigures;
 pub use model::{TopUp, TopUpFilter, TopUpOrigin, TopUpStatus};
 pub(in crate::domain) use outlook::{cap_window, default_card, locked_rule};
 pub use payment_methods::PaymentMethods;
-pub use picture::{Picture, WayOn, is_good, unknown};
+pub use picture::{Picture, WayOn, unknown};
 pub(in crate::domain) use reading::require_to_see;
 pub use reconciling::{ReconcileReport, ReconcileTotals, Reconciler};
 pub use refunding::{NewRefund, Refunding};

@@ -17,7 +17,9 @@ use crate::primitives::ids::{AccountId, GlobalId, PaymentMethodId};
 use super::desk::{Desk, Turn};
 use super::error::PaymentMethodError;
 use super::gateway::{Card, CardSetup, GatewayError};
-use super::model::{AutoTopUp, CardTrial, PaymentMethod, TrialDecision, TrialKind, decide_trial, trials_count_from};
+use super::model::{
+    AutoTopUp, CardTrial, PaymentMethod, PaymentMethodStatus, TrialDecision, TrialKind, decide_trial, trials_count_from,
+};
 use super::reading::require_to_see;
 use super::store;
 
@@ -322,11 +324,21 @@ async fn remove(turn: &mut Turn<'_>, id: PaymentMethodId) -> Result<PaymentMetho
     let before = turn.rule().await?;
     if before.payment_method_id == Some(id) {
         let cards = store::payment_methods(turn.tx, turn.account_id).await?;
-        let other = cards.iter().find(|card| card.is_default && card.removed_at.is_none());
+        // Nobody agreed to another card: only one that takes the place of a refused card is charged instead.
+        let is_refused = before.is_paused_by_card() && before.paused_fingerprint.as_ref() == Some(&card.fingerprint);
+        let is_good = |other: &&PaymentMethod| {
+            other.is_default && other.may_be_charged_again() && other.status(turn.now) != PaymentMethodStatus::Expired
+        };
+        let other = cards.iter().find(is_good).filter(|_| is_refused);
         let mut rule = before.clone();
         rule.payment_method_id = other.map(|card| card.id);
-        rule.version = rule.version.saturating_add(1);
-        rule.look_again(turn.now);
+        if let Some(other) = other {
+            rule.card_changed(other, turn.now);
+        } else {
+            rule.look_again(turn.now);
+        }
+        rule.version = before.version.saturating_add(1);
+        rule.updated_at = turn.now;
         turn.keep_rule(&before, &rule).await?;
     }
     turn.locked

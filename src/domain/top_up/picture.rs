@@ -6,13 +6,14 @@ use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::{AccountHeader, AccountStatus};
 use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
 use crate::primitives::ids::{PaymentMethodId, TopUpId};
 
 use super::AutoTopUps;
 use super::auto_top_ups::{card_of, observe};
 use super::model::{
-    Attempt, AttemptOutcome, AutoTopUp, Decision, PaymentMethod, PaymentMethodStatus, Purchase, RetryFacts,
-    RetryRefusal, Snapshot, StoredDecision,
+    Attempt, AttemptOutcome, AutoTopUp, Decision, MAX_DECLINES, Obstacle, PaymentMethod, PaymentMethodStatus, Purchase,
+    RetryFacts, RetryRefusal, Snapshot, StoredDecision,
 };
 use super::requests::{DECLINES_SINCE, choose_card};
 use super::store;
@@ -50,8 +51,12 @@ pub struct Picture {
     pub decision: Decision,
     /// What the rule has spent this month, in the minor unit.
     pub spent_minor: i64,
-    /// Automatic attempts within 24 hours.
-    pub recent_charges: u32,
+    /// Automatic attempts within 24 hours, declined ones included.
+    pub recent_attempts: u32,
+    /// Credits of those that are not definitely unpaid.
+    pub recent_credits: Credits,
+    /// Why the rule cannot charge, whatever is available.
+    pub obstacle: Option<Obstacle>,
 }
 
 /// What can be done about a purchase that has failed.
@@ -85,11 +90,10 @@ impl AutoTopUps {
             last_success_at: None,
             ..seen
         };
-        let (decision, spent_minor, recent_charges) = (
-            rule.evaluate(&settled, now),
-            settled.spent_minor,
-            settled.recent_charges,
-        );
+        let decision = rule.evaluate(&settled, now);
+        let obstacle = rule.may_charge(&settled.facts, now).err();
+        let (spent_minor, recent_attempts, recent_credits) =
+            (settled.spent_minor, settled.recent_attempts, settled.recent_credits);
         let failed = store::failed(tx, account_id, MOST_PURCHASES).await?;
         let unfinished = store::unfinished(tx, account_id, MOST_PURCHASES).await?;
         let ids: Vec<TopUpId> = failed.iter().chain(&unfinished).map(|top_up| top_up.id).collect();
@@ -112,7 +116,9 @@ impl AutoTopUps {
             decisions: store::recent_decisions(tx, account_id, MOST_DECISIONS).await?,
             decision,
             spent_minor,
-            recent_charges,
+            recent_attempts,
+            recent_credits,
+            obstacle,
             rule,
             terms,
             cards,
@@ -148,7 +154,7 @@ impl Picture {
                 open_automatic: self.open_automatic,
             };
             match purchase.may_retry(&facts) {
-                Ok(()) if card.is_some_and(|card| is_good(card, now)) => {
+                Ok(()) if card.is_some_and(|card| self.is_good(card, now)) => {
                     return WayOn::Retry(card.map(|card| card.id).filter(|_| named));
                 }
                 Err(RetryRefusal::InProgress(_) | RetryRefusal::Halted(_) | RetryRefusal::Over(_)) => {
@@ -161,15 +167,17 @@ impl Picture {
         answer
     }
 
+    /// Whether a card can be charged as far as is known.
+    pub fn is_good(&self, card: &PaymentMethod, now: Timestamp) -> bool {
+        card.may_be_charged_again()
+            && card.status(now) != PaymentMethodStatus::Expired
+            && self.declines_of(Some(card)) < MAX_DECLINES
+    }
+
     fn declines_of(&self, card: Option<&PaymentMethod>) -> u32 {
         let declines = card.and_then(|card| self.recent_declines.get(&card.fingerprint));
         declines.copied().unwrap_or(0)
     }
-}
-
-/// Whether a card can be charged as far as is known.
-pub fn is_good(card: &PaymentMethod, now: Timestamp) -> bool {
-    card.may_be_charged_again() && card.status(now) != PaymentMethodStatus::Expired
 }
 
 /// The attempt of which nobody knows what came, and since when: since it was sent off. Meanwhile the gateway may have answered,

@@ -7,7 +7,7 @@ use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::ids::{AccountId, TopUpAttemptId, TopUpId};
 
 use super::TopUps;
-use super::model::{Attempt, Purchase, RetryFacts};
+use super::model::{Attempt, Purchase, RetryFacts, RetryRefusal};
 use super::requests::{DECLINES_SINCE, choose_card};
 use super::store;
 
@@ -40,14 +40,14 @@ impl TopUps {
         Ok(store::attempts_by_ids(&self.desk.database, account_id, ids).await?)
     }
 
-    /// Whether `retry` would be accepted now for each of these top-ups, with the card that it would choose. A fixed number of
-    /// statements, whatever their number.
+    /// Whether `retry` would be accepted now for each of these top-ups, with the card that it would choose, and if not why. A fixed
+    /// number of statements, whatever their number.
     pub async fn can_retry(
         &self,
         actor: &Actor,
         account_id: AccountId,
         ids: &[TopUpId],
-    ) -> Result<HashMap<TopUpId, bool>, QueryError> {
+    ) -> Result<HashMap<TopUpId, Result<(), RetryRefusal>>, QueryError> {
         require_to_see(actor, account_id)?;
         let connection = self.desk.database.read();
         let balances = self.desk.ledger.balances(&[account_id]).await?;
@@ -76,7 +76,7 @@ impl TopUps {
                 attempts,
                 refunds: Vec::new(),
             };
-            (id, purchase.may_retry(&facts).is_ok())
+            (id, purchase.may_retry(&facts))
         });
         Ok(can_retry.collect())
     }

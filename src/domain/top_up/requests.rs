@@ -123,7 +123,7 @@ impl TopUps {
         let least = self.desk.gateway.minimum(terms.currency);
         Ok(TopUpQuote {
             price: price(&terms, credits, least).map_err(invalid)?,
-            minimum: fewest(least, |credits| terms.price_of(credits)),
+            minimum: fewest(least, |credits| terms.price_of(credits)).unwrap_or(Credits::MAX),
             maximum: Credits::MAX,
             step: Credits::from_units(1),
         })
@@ -141,7 +141,13 @@ fn price(terms: &AccountTerms, credits: Credits, least_minor: i64) -> Result<Mon
         return Ok(price);
     }
     let least = terms.money(least_minor);
-    let fewest = fewest(least_minor, |credits| terms.price_of(credits));
+    let Some(fewest) = fewest(least_minor, |credits| terms.price_of(credits)) else {
+        return Err(format!(
+            "cost less than {} {}, the least that is charged, however many are bought: credits of this account are granted, not bought",
+            least.to_decimal(),
+            least.currency
+        ));
+    };
     Err(format!(
         "cost less than {} {}, the least that is charged: buy at least {fewest}",
         least.to_decimal(),
@@ -149,8 +155,8 @@ fn price(terms: &AccountTerms, credits: Credits, least_minor: i64) -> Result<Mon
     ))
 }
 
-/// The fewest credits that cost at least so much.
-fn fewest(least_minor: i64, price_of: impl Fn(Credits) -> Option<Money>) -> Credits {
+/// The fewest credits that cost at least so much; `None` where no number of credits does.
+fn fewest(least_minor: i64, price_of: impl Fn(Credits) -> Option<Money>) -> Option<Credits> {
     let is_enough = |units: i64| price_of(Credits::from_units(units)).is_none_or(|price| price.minor >= least_minor);
     let (mut low, mut high) = (0, Credits::MAX.units());
     // Invariant: low is too few, or no credits at all; high is enough, or the most there may be.
@@ -162,7 +168,7 @@ fn fewest(least_minor: i64, price_of: impl Fn(Credits) -> Option<Money>) -> Cred
             low = middle;
         }
     }
-    Credits::from_units(high)
+    Some(Credits::from_units(high)).filter(|_| is_enough(high))
 }
 
 fn invalid_credits(message: String) -> TopUpError {

@@ -18,18 +18,21 @@ const MOST_LISTED: usize = 100;
 /// How long the account's credits last at the present rate.
 #[derive(SimpleObject, Clone, Copy, Debug)]
 pub(crate) struct Forecast {
-    /// What sessions use a day: a mean over basedOnDays that weighs the last day 28 times as much as the 28th before it.
+    /// What sessions use a day: a mean over the time that has passed, at most 28 days, that weighs the last hour most. 0 while the
+    /// account has had credits for less than 6 hours: too short for a rate.
     pub credits_per_day: Credits,
     /// Days until depletedAt. 0 when nothing is available now, null when that does not come to pass.
     pub days_left: Option<f64>,
     /// When nothing is left to book with if nothing is bought. Credits that run out of time before they are used count as gone. Null
-    /// when that does not come to pass.
+    /// when that does not come to pass, and while the account is frozen or closed: then nothing is used, and nothing expires.
     pub depleted_at: Option<Timestamp>,
-    /// When the account's rule charges next, its monthly cap considered. Null when it does not work or nothing is used.
+    /// When the account's rule charges next: what is used and what runs out of time, its card and its monthly cap considered. Null when
+    /// it cannot charge or nothing is used.
     pub next_auto_top_up_at: Option<Timestamp>,
     /// What the use of an average month costs at the present price.
     pub expected_monthly_cost: Money,
-    /// How many days creditsPerDay is taken from: 28, or as many as the account has entries for. 0 when it has none.
+    /// How many days creditsPerDay is taken from, begun ones included: 28, or as many as the account has entries for. 0 when nothing can
+    /// be said yet.
     pub based_on_days: i32,
 }
 
@@ -42,8 +45,8 @@ pub(crate) struct AutoTopUpSimulation {
     pub from: Timestamp,
     /// Where it ends: now.
     pub until: Timestamp,
-    /// Whether every change was played one by one. Where there are more than 20,000 it goes by hours: lows are then never better than
-    /// they were, and charges may be up to an hour early.
+    /// Whether every change was played one by one. Where there are more than 20,000 this is an approximation by hours: lows are
+    /// as they were, a charge may be up to an hour early, and several of one hour may be one.
     pub is_exact: bool,
     /// How many charges.
     pub charge_count: i32,

@@ -214,10 +214,17 @@ impl CreditEntry {
         .await
     }
 
-    /// Entries that reverse this one or give part of it back, oldest first.
+    /// Entries that reverse this one or give part of it back, oldest first. The first 100; reversedByCount says how many there are.
     async fn reversed_by(&self, ctx: &Context<'_>) -> Result<Vec<CreditEntry>, ApiError> {
         let entries = scope(ctx)?.loaders.reversals(self.0.account_id, self.0.id).await?;
-        Ok(entries.unwrap_or_default().into_iter().map(CreditEntry::new).collect())
+        let entries = entries.unwrap_or_default().entries;
+        Ok(entries.into_iter().map(CreditEntry::new).collect())
+    }
+
+    /// How many entries reverse this one or give part of it back.
+    async fn reversed_by_count(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
+        let entries = scope(ctx)?.loaders.reversals(self.0.account_id, self.0.id).await?;
+        Ok(entries.map_or(0, |entries| i32::try_from(entries.total).unwrap_or(i32::MAX)))
     }
 
     /// Which lots the credits came from (negative) or went to (positive). Empty for callers without `READ_CREDIT_LOG`.

@@ -95,7 +95,8 @@ pub(crate) struct CreditLogFilter {
     pub occurred_at: Option<DateTimeRange>,
     /// Bounds on the absolute amount, both inclusive.
     pub amount: Option<CreditsRange>,
-    /// All of these words (at most 5, of 2 characters or more), each the beginning of a word in the text kept with the entry:
+    /// All of these words (the first 10), each the beginning of a word, or in scripts without spaces any part, of the text kept with
+    /// the entry, without regard to case:
     /// description, session title, external ids. Case-insensitive.
     pub search: Option<String>,
 }

@@ -47,8 +47,15 @@ impl Outcome<Posted> {
         }
     }
 
-    fn balance(&self) -> Option<Balance> {
-        self.done.as_ref().map(|posted| Balance::new(posted.balance.clone()))
+    async fn balance(&self, ctx: &Context<'_>) -> Result<Option<Balance>, ApiError> {
+        match (&self.done, &self.present) {
+            (Some(posted), _) => Ok(Some(Balance::new(posted.balance.clone()))),
+            (None, Some(Present::Balance(account_id) | Present::Session(account_id, _))) => {
+                let balance = scope(ctx)?.loaders.balance(*account_id).await?;
+                Ok(balance.map(Balance::new))
+            }
+            (None, _) => Ok(None),
+        }
     }
 
     fn live_cursor(&self) -> Option<LiveCursorText> {
@@ -72,9 +79,9 @@ macro_rules! session_payload {
                 self.0.session(ctx).await.transpose()
             }
 
-            /// The account's balance right after. Null when refused.
-            async fn balance(&self) -> Option<Balance> {
-                self.0.balance()
+            /// The account's balance right after, or as it is when refused. Null where the account is not known.
+            async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance, ApiError>> {
+                nullable(async { self.0.balance(ctx).await }).await
             }
 
             /// The account. Null when refused.
@@ -135,9 +142,9 @@ macro_rules! entry_payload {
                 self.0.entry(ctx).await.transpose()
             }
 
-            /// The account's balance right after. Null when refused.
-            async fn balance(&self) -> Option<Balance> {
-                self.0.balance()
+            /// The account's balance right after, or as it is when refused. Null where the account is not known.
+            async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance, ApiError>> {
+                nullable(async { self.0.balance(ctx).await }).await
             }
 
             /// The account. Null when refused.

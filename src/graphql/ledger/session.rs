@@ -54,7 +54,8 @@ pub(crate) struct SessionFilter {
     starts_at: Option<DateTimeRange>,
     /// The platform's own id.
     external_id: Option<String>,
-    /// All of these words (at most 5, of 2 characters or more), each the beginning of a word in the title or the external id.
+    /// All of these words (the first 10), each the beginning of a word, or in scripts without spaces any part, of the title or the
+    /// external id, without regard to case.
     /// Case-insensitive.
     search: Option<String>,
 }
@@ -163,13 +164,24 @@ impl Session {
         self.view.session.resolved_at
     }
 
-    /// Its lines in the credit log, oldest first: the charge, then what was given back. At most 100.
+    /// Its lines in the credit log, oldest first: the charge, then what was given back. The first 100; entryCount says how many
+    /// there are.
     async fn entries(&self, ctx: &Context<'_>) -> Result<Vec<CreditEntry>, ApiError> {
         let loaders = &scope(ctx)?.loaders;
         let entries = loaders
             .entries_of_session(self.account_id, self.view.session.id)
             .await?;
-        Ok(entries.unwrap_or_default().into_iter().map(CreditEntry::new).collect())
+        let entries = entries.unwrap_or_default().entries;
+        Ok(entries.into_iter().map(CreditEntry::new).collect())
+    }
+
+    /// How many lines it has in the credit log.
+    async fn entry_count(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
+        let loaders = &scope(ctx)?.loaders;
+        let entries = loaders
+            .entries_of_session(self.account_id, self.view.session.id)
+            .await?;
+        Ok(entries.map_or(0, |entries| i32::try_from(entries.total).unwrap_or(i32::MAX)))
     }
 
     /// Credits of its charge that were given back.

@@ -125,7 +125,7 @@ impl MemberQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "All of these words (at most 5), each the beginning of a word of the name. Case-insensitive."
+            desc = "All of these words, each the beginning of a word of the name, without regard to case. In scripts without spaces, any part."
         )]
         search: Option<String>,
         #[graphql(desc = "Only those with this status.")] status: Option<AccountStatus>,

@@ -77,6 +77,8 @@ pub(crate) enum NextStep {
     UpdatePaymentMethod,
     /// Finish authentication at actionUrl.
     Authenticate,
+    /// retryTopUp: nothing else is needed first.
+    Retry,
     /// Wait: it is being seen to.
     Wait,
     /// Raise the monthly cap.
@@ -103,8 +105,7 @@ pub(crate) struct TopUpFailure {
 }
 
 impl TopUpFailure {
-    pub(super) fn new(code: model::FailureCode, action_url: Option<String>) -> Self {
-        let explained = code.explain();
+    pub(super) fn new(code: model::FailureCode, explained: model::Explanation, action_url: Option<String>) -> Self {
         Self {
             code: code.into(),
             message: explained.message.to_owned(),

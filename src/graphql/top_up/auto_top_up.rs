@@ -49,6 +49,10 @@ pub(crate) enum AutoTopUpPauseReason {
     AccountFrozen,
     /// There is no card that could be charged.
     PaymentMethodMissing,
+    /// The rule's card is past its date.
+    PaymentMethodExpired,
+    /// The rule's card was declined so often in 30 days that it is not tried again.
+    TooManyDeclines,
 }
 
 /// What an evaluation of the rule came to.
@@ -63,6 +67,8 @@ pub(crate) enum TopUpDecisionOutcome {
     TopUpOpen,
     /// One has only just succeeded.
     CoolingDown,
+    /// The bank has declined the card only just: it is tried again later.
+    RecentlyDeclined,
     /// The monthly cap leaves no room for an amount.
     CapReached,
     /// The operator's ceilings for one day leave no room.

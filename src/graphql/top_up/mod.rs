@@ -20,7 +20,7 @@ use super::live::{Interest, Shown, Topics, follow, id_in, live_event};
 use super::member::{Account, Money};
 use super::scalars::LiveCursorText;
 use crate::domain::top_up;
-use crate::domain::top_up::model::{Attempt, AttemptOutcome, FailureCode};
+use crate::domain::top_up::model::{Attempt, AttemptOutcome, FailureCode, RetryRefusal};
 use crate::primitives::actor::Permission;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -186,7 +186,13 @@ impl TopUp {
                 }
                 _ => None,
             };
-            Ok(code.map(|code| TopUpFailure::new(code, self.0.action_url.clone())))
+            let Some(code) = code else {
+                return Ok(None);
+            };
+            let can_retry = scope(ctx)?.loaders.can_retry(self.0.account_id, self.0.id).await?;
+            let is_worn_out = can_retry == Some(Err(RetryRefusal::TooManyDeclines));
+            let explained = code.explain(self.0.action_url.is_some(), is_worn_out);
+            Ok(Some(TopUpFailure::new(code, explained, self.0.action_url.clone())))
         })
         .await
     }
@@ -194,7 +200,7 @@ impl TopUp {
     /// Whether retryTopUp would be accepted now, without naming another card.
     async fn can_retry(&self, ctx: &Context<'_>) -> Result<bool, ApiError> {
         let can_retry = scope(ctx)?.loaders.can_retry(self.0.account_id, self.0.id).await?;
-        Ok(can_retry.unwrap_or(false))
+        Ok(can_retry.is_some_and(|can_retry| can_retry.is_ok()))
     }
 
     /// When the next automatic attempt is due.
@@ -214,13 +220,24 @@ impl TopUp {
         .await
     }
 
-    /// All its lines in the credit log, oldest first: what it added, then what was taken back.
+    /// Its lines in the credit log, oldest first: what it added, then what was taken back. The first 100; entryCount says how many
+    /// there are, and creditLog lists all.
     async fn entries(&self, ctx: &Context<'_>) -> Result<Vec<CreditEntry>, ApiError> {
         let entries = scope(ctx)?
             .loaders
             .entries_of_top_up(self.0.account_id, self.0.id)
             .await?;
-        Ok(entries.unwrap_or_default().into_iter().map(CreditEntry::new).collect())
+        let entries = entries.unwrap_or_default().entries;
+        Ok(entries.into_iter().map(CreditEntry::new).collect())
+    }
+
+    /// How many lines it has in the credit log.
+    async fn entry_count(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
+        let entries = scope(ctx)?
+            .loaders
+            .entries_of_top_up(self.0.account_id, self.0.id)
+            .await?;
+        Ok(entries.map_or(0, |entries| i32::try_from(entries.total).unwrap_or(i32::MAX)))
     }
 
     /// How many of its credits were taken back because money went back.

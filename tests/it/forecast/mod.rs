@@ -3,6 +3,7 @@
 mod explanation;
 mod plans;
 mod simulation;
+mod truth;
 
 use std::time::Duration;
 
@@ -147,8 +148,7 @@ async fn a_forecast_tells_how_long_credits_last_and_what_a_month_costs() {
         app.advance(Duration::from_hours(24));
     }
     let foreseen = forecast(&app).await;
-    // A day begins at this time of day; the last one has just begun and has no use yet.
-    assert_eq!(foreseen["basedOnDays"], 6);
+    assert_eq!(foreseen["basedOnDays"], 5);
     let per_day: f64 = foreseen["creditsPerDay"]
         .as_str()
         .expect("text")

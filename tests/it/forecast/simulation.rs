@@ -135,9 +135,17 @@ async fn a_long_history_goes_by_hours() {
     let settings = json!({ "trigger": "20", "amount": "30" });
     let exact = simulate(&app, settings.clone()).await;
     assert_eq!(exact["isExact"], true);
-    // The smallest of holds, taken and released ten thousand times on the first day.
+    make_it_long(&app, app.clock.now().millis() - 10 * 24 * 3_600_000 + 3_600_000);
+    let coarse = simulate(&app, settings).await;
+    assert_eq!(coarse["isExact"], false);
+    for figure in ["chargeCount", "cost", "closingAvailable", "timesBelowZero"] {
+        assert_eq!(coarse[figure], exact[figure], "{figure}");
+    }
+}
+
+/// The smallest of holds, taken and released ten thousand times from an instant on.
+fn make_it_long(app: &TestApp, from: i64) {
     let (url, number) = (app.database_url().to_owned(), app.team.account.id.number());
-    let from = app.clock.now().millis() - 10 * 24 * 3_600_000 + 3_600_000;
     let holder = if url.starts_with("sqlite") {
         "zeroblob(16)"
     } else {
@@ -159,9 +167,24 @@ async fn a_long_history_goes_by_hours() {
         done
     });
     assert_eq!(inserted.expect("rows"), 20_002);
+}
+
+#[tokio::test]
+async fn an_approximation_invents_no_charge() {
+    let mut app = TestApp::start().await;
+    app.do_not_verify();
+    app.top_up(9).await;
+    app.advance(Duration::from_hours(5));
+    // Within one hour much is bought and much is used, never at the same time: at no instant were there fewer than 9.
+    app.top_up(700).await;
+    app.advance(Duration::from_mins(2));
+    use_up(&app, "690", "much").await;
+    app.advance(Duration::from_hours(30));
+    let settings = json!({ "trigger": "5", "amount": "40" });
+    let exact = simulate(&app, settings.clone()).await;
+    assert_eq!((&exact["isExact"], &exact["chargeCount"]), (&json!(true), &json!(0)));
+    make_it_long(&app, app.clock.now().millis() - 20 * 3_600_000);
     let coarse = simulate(&app, settings).await;
-    assert_eq!(coarse["isExact"], false);
-    for figure in ["chargeCount", "cost", "closingAvailable", "timesBelowZero"] {
-        assert_eq!(coarse[figure], exact[figure], "{figure}");
-    }
+    assert_eq!((&coarse["isExact"], &coarse["chargeCount"]), (&json!(false), &json!(0)));
+    assert_eq!(coarse["lowestAvailable"], exact["lowestAvailable"]);
 }

@@ -52,7 +52,7 @@ async fn credits_that_expire_are_told_a_week_and_a_day_before_and_no_longer() {
     let week = told(&app, "CREDITS_EXPIRING").await;
     assert_eq!(
         week,
-        [("15 credits expire on 12\u{a0}March 2026, 09:00.".to_owned(), false)]
+        [("15 credits expire on 12\u{a0}March 2026, 09:00 UTC.".to_owned(), false)]
     );
     later(&app, 2 * DAY).await;
     assert_eq!(told(&app, "CREDITS_EXPIRING").await.len(), 1, "once");
@@ -62,7 +62,7 @@ async fn credits_that_expire_are_told_a_week_and_a_day_before_and_no_longer() {
     assert_eq!(day.len(), 2);
     assert_eq!(
         day[0],
-        ("3 credits expire on 12\u{a0}March 2026, 09:00.".to_owned(), false),
+        ("3 credits expire on 12\u{a0}March 2026, 09:00 UTC.".to_owned(), false),
         "what is left"
     );
     assert!(day[1].1, "the second takes the place of the first");
@@ -123,7 +123,7 @@ async fn the_default_card_is_told_of_a_month_before_it_expires_until_there_is_an
     later(&app, SECOND).await;
     let once = told(&app, "CARD_EXPIRING").await;
     assert_eq!(once.len(), 1);
-    assert!(once[0].0.contains("1\u{a0}January 2040"), "{once:?}");
+    assert!(once[0].0.contains("until the end of 31\u{a0}December 2039"), "{once:?}");
     later(&app, 40 * DAY).await;
     assert_eq!(
         told(&app, "CARD_EXPIRING").await,
@@ -144,4 +144,20 @@ async fn the_default_card_is_told_of_a_month_before_it_expires_until_there_is_an
         .await;
     app.notice().await;
     assert!(told(&app, "CARD_EXPIRING").await[0].1, "it is no longer charged");
+}
+
+#[tokio::test]
+async fn credits_that_are_good_for_whole_days_are_told_by_their_last_day() {
+    let app = TestApp::start().await;
+    // It is nine in the morning: five days and fifteen hours later a day ends.
+    grant(&app, "8", 5 * 24 + 15).await;
+    grant(&app, "1", 5 * 24 + 13).await;
+    let words = told(&app, "CREDITS_EXPIRING").await.into_iter().map(|(words, _)| words);
+    assert_eq!(
+        words.collect::<Vec<_>>(),
+        [
+            "1 credit expires on 7\u{a0}March 2026, 22:00 UTC.",
+            "8 credits can be used until the end of 7\u{a0}March 2026."
+        ]
+    );
 }

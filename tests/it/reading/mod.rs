@@ -9,3 +9,4 @@ pub(crate) mod rows;
 mod sessions;
 mod top_ups;
 mod usage;
+mod words;

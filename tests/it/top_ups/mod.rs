@@ -14,6 +14,7 @@ mod cards;
 mod charging;
 mod refunds;
 mod returning;
+mod rule;
 
 use serde_json::{Value, json};
 

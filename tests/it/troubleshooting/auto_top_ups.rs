@@ -187,7 +187,7 @@ async fn payment_method_expired_is_known_by_its_date() {
     app.advance(Duration::from_hours(14 * 366 * 24));
     let finding = the_finding(&app, "PAYMENT_METHOD_EXPIRED").await;
     a_person_must_choose(&finding, "ADD_PAYMENT_METHOD");
-    says(&finding, &["visa …4242", "1 January 2040"]);
+    says(&finding, &["visa …4242", "until the end of 31 December 2039"]);
     assert_eq!(
         (&finding["since"], &finding["severity"]),
         (&json!("2040-01-01T12:00:00.000Z"), &json!("CRITICAL"))

@@ -184,7 +184,7 @@ const TAMPERINGS: &[(&str, &str)] = &[
     ),
     (
         "UPDATE hold_movement SET holder_id = (SELECT id FROM top_up WHERE account_id = $1) WHERE account_id = $1 AND sequence = 2",
-        "a disputed top-up holds what",
+        "a top-up holds what the last",
     ),
     (
         "UPDATE session SET resolved_at = NULL WHERE account_id = $1 AND status = 'COMPLETED'",

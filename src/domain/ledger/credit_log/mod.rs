@@ -31,7 +31,7 @@ use crate::primitives::page::{Page, PageRequest, SortOrder};
 pub use explanation::{BalanceAt, HoldAt, HoldPosition};
 pub use filter::{ActorKind, ActorRef, AmountRange, CreditLogFilter, DateRange, Direction, InstantRange, MAX_VALUES};
 pub(in crate::domain) use filter::{invalid, list, unique};
-pub use model::{CreditTotals, Entry, ExportRow, LotDraw, UsageGroup, UsageGrouping, UsageScope};
+pub use model::{CreditTotals, Entry, ExportRow, LotDraw, NamingEntries, UsageGroup, UsageGrouping, UsageScope};
 pub use period::end_of_month;
 use selection::Selection;
 
@@ -146,37 +146,37 @@ impl CreditLog {
         Ok(store::entries_by_id(&self.database, account_id, ids, own).await?)
     }
 
-    /// Each session's entries, oldest first: at most 100.
+    /// Each session's entries, oldest first: the first 100, and how many there are.
     pub async fn entries_of_sessions(
         &self,
         actor: &Actor,
         account_id: AccountId,
         ids: &[SessionId],
-    ) -> Result<HashMap<SessionId, Vec<Entry>>, QueryError> {
+    ) -> Result<HashMap<SessionId, NamingEntries>, QueryError> {
         let own = own_only(actor, account_id)?;
         let accessors = (SessionId::uuid, |entry: &Entry| entry.session_id);
         Ok(store::entries_naming(&self.database, account_id, ("session_id", ids), accessors, own).await?)
     }
 
-    /// Each top-up's entries, oldest first: at most 100.
+    /// Each top-up's entries, oldest first: the first 100, and how many there are.
     pub async fn entries_of_top_ups(
         &self,
         actor: &Actor,
         account_id: AccountId,
         ids: &[TopUpId],
-    ) -> Result<HashMap<TopUpId, Vec<Entry>>, QueryError> {
+    ) -> Result<HashMap<TopUpId, NamingEntries>, QueryError> {
         actor.require(account_id, Permission::ReadCreditLog)?;
         let accessors = (TopUpId::uuid, |entry: &Entry| entry.top_up_id);
         Ok(store::entries_naming(&self.database, account_id, ("top_up_id", ids), accessors, None).await?)
     }
 
-    /// The entries that reverse each entry, oldest first: at most 100.
+    /// The entries that reverse each entry, oldest first: the first 100, and how many there are.
     pub async fn reversals_of(
         &self,
         actor: &Actor,
         account_id: AccountId,
         ids: &[EntryId],
-    ) -> Result<HashMap<EntryId, Vec<Entry>>, QueryError> {
+    ) -> Result<HashMap<EntryId, NamingEntries>, QueryError> {
         let own = own_only(actor, account_id)?;
         let accessors = (EntryId::uuid, |entry: &Entry| entry.reverses);
         Ok(store::entries_naming(&self.database, account_id, ("reverses_entry_id", ids), accessors, own).await?)

@@ -167,3 +167,12 @@ pub struct ExportRow {
     /// The platform's own id of its session.
     pub session_external_id: Option<String>,
 }
+
+/// The oldest entries that name one thing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamingEntries {
+    /// The first 100.
+    pub entries: Vec<Entry>,
+    /// How many there are.
+    pub total: i64,
+}

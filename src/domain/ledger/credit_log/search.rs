@@ -1,59 +1,84 @@
-//! What `search` means: beginnings of words, without regard to capitals or punctuation.
+//! What `search` means: beginnings of words, without regard to capitals, composition of letters or punctuation.
 //!
 //! Text is brought into one form when it is written, and words of a query by the same function when they are asked for. So both
 //! databases compare plain bytes and agree also about letters beyond ASCII, whose capitals SQLite does not know.
 
+use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
+
 use crate::domain::fault::QueryError;
 
-/// Words in one search at the most.
-const MAX_WORDS: usize = 5;
+/// Words of one search that are looked for; further ones are ignored.
+const MAX_WORDS: usize = 10;
 /// Characters in one search at the most.
 const MAX_CHARS: usize = 200;
 
-/// The form in which text is kept for searching: lower case, every word (a run of letters and digits) after one space.
+/// The version of the form. Text that was kept in an older one is brought into this one when the schema is brought up to date.
+pub const FORM: i32 = 2;
+
+/// The form in which text is kept for searching: NFKC, folded, every word (a run of letters and digits) after one space. In scripts
+/// that put no spaces between words each character counts as a word, so that a search finds any part of a run.
 pub fn searchable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 1);
+    let nfkc = const { ComposingNormalizerBorrowed::new_nfkc() };
+    // Composed first, or a letter with an accent of its own would fold differently from the composed one.
+    let folded: String = nfkc.normalize(text).chars().flat_map(fold).collect();
+    let mut out = String::with_capacity(folded.len() + 1);
     let mut in_word = false;
-    for letter in text.chars().flat_map(char::to_lowercase).filter(|c| !is_accent(*c)) {
+    for letter in nfkc.normalize(&folded).chars() {
         if letter.is_alphanumeric() {
-            if !in_word {
+            let is_word = is_unspaced(letter);
+            if !in_word || is_word {
                 out.push(' ');
             }
             out.push(letter);
+            in_word = !is_word;
+        } else if !is_mark(letter) {
+            in_word = false;
         }
-        in_word = letter.is_alphanumeric();
     }
     out
 }
 
-/// Accents that stand alone would split words in two: `İ` in lower case is `i` and a dot.
-fn is_accent(letter: char) -> bool {
-    ('\u{300}'..='\u{36f}').contains(&letter)
+/// Full case folding: what is equal but for its case becomes equal, `ß` and `ss`, `ς` and `σ`, `ı`, `I` and `i` included. Capitals
+/// first, for only they bring these together.
+fn fold(letter: char) -> impl Iterator<Item = char> {
+    letter.to_uppercase().flat_map(char::to_lowercase)
+}
+
+/// Marks that stand alone would split words in two: `İ` in lower case is `i` and a dot.
+fn is_mark(letter: char) -> bool {
+    let classes = const { CanonicalCombiningClassMapBorrowed::new() };
+    classes.get_u8(letter) != 0
+}
+
+/// Letters of scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, Chinese and Japanese.
+fn is_unspaced(letter: char) -> bool {
+    matches!(letter,
+        '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3005}'..='\u{3007}'
+        | '\u{3040}'..='\u{312f}' | '\u{31a0}'..='\u{31bf}' | '\u{31f0}'..='\u{31ff}' | '\u{3400}'..='\u{9fff}'
+        | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+}
+
+/// The words that [`searchable`] text must all hold, each with the space before it. A search without letters and digits has none.
+pub(in crate::domain) fn words(field: &'static str, search: &str) -> Result<Vec<String>, QueryError> {
+    if search.chars().nth(MAX_CHARS).is_some() {
+        return Err(QueryError::Invalid {
+            field,
+            message: format!("must have at most {MAX_CHARS} characters"),
+        });
+    }
+    let mut words: Vec<String> = search.split_whitespace().map(searchable).collect();
+    words.retain(|word| !word.is_empty());
+    words.truncate(MAX_WORDS);
+    words.sort();
+    words.dedup();
+    Ok(words)
 }
 
 /// The patterns that [`searchable`] text must all match, in SQL's `LIKE`. Letters and digits need no escaping there.
 pub(in crate::domain) fn patterns(field: &'static str, search: &str) -> Result<Vec<String>, QueryError> {
-    let invalid = |message: &str| QueryError::Invalid {
-        field,
-        message: message.to_owned(),
-    };
-    if search.chars().count() > MAX_CHARS {
-        return Err(invalid("must have at most 200 characters"));
-    }
-    let mut patterns = Vec::new();
-    for word in search.split_whitespace() {
-        let word = searchable(word);
-        if word.chars().filter(|letter| *letter != ' ').count() < 2 {
-            return Err(invalid("must be words of at least 2 letters or digits"));
-        }
-        patterns.push(format!("%{word}%"));
-    }
-    if patterns.len() > MAX_WORDS {
-        return Err(invalid("must have at most 5 words"));
-    }
-    patterns.sort();
-    patterns.dedup();
-    Ok(patterns)
+    let words = words(field, search)?.into_iter();
+    Ok(words.map(|word| format!("%{word}%")).collect())
 }
 
 #[cfg(test)]
@@ -63,7 +88,7 @@ mod tests {
     #[test]
     fn text_is_kept_as_lower_case_words() {
         for (text, kept) in [
-            ("Yoga-Stunde, (Größe) ÄÖÜ", " yoga stunde größe äöü"),
+            ("Yoga-Stunde, (Größe) ÄÖÜ", " yoga stunde grösse äöü"),
             ("  CRM_42%\\x ", " crm 42 x"),
             ("İstanbul", " istanbul"),
             ("", ""),
@@ -83,9 +108,44 @@ mod tests {
     }
 
     #[test]
-    fn too_many_or_too_short_words_are_refused() {
-        for search in ["a", "ab c", "%%", "aa bb cc dd ee ff", &"a".repeat(201)] {
-            assert!(patterns("s", search).is_err(), "{search}");
+    fn what_is_the_same_to_readers_has_the_same_form() {
+        for (one, other) in [
+            ("Café", "cafe\u{301}"),
+            ("Größe", "GRÖSSE"),
+            ("ΟΔΟΣ", "οδος"),
+            ("oﬃce ﬁle", "office file"),
+            ("ISPARTA", "ısparta"),
+            ("İzmir", "izmir"),
+            ("Ｙｏｇａ１２", "yoga12"),
+            ("ｶﾀｶﾅ", "カタカナ"),
+        ] {
+            assert_eq!(searchable(one), searchable(other), "{one} {other}");
         }
+        assert_ne!(searchable("resume"), searchable("résumé"), "accents tell words apart");
+    }
+
+    #[test]
+    fn any_part_of_a_run_without_spaces_is_found() {
+        for (text, part) in [
+            ("東京タワー見学", "タワー"),
+            ("中文课程第3课", "课程"),
+            ("เรียนโยคะ", "โยคะ"),
+            ("Raum東京2号", "東京"),
+        ] {
+            assert!(searchable(text).contains(&searchable(part)), "{text} {part}");
+        }
+        assert!(!searchable("東京").contains(&searchable("京東")));
+    }
+
+    #[test]
+    fn no_word_is_too_short_and_only_a_search_that_is_too_long_is_refused() {
+        assert_eq!(patterns("s", "German l"), Ok(vec!["% german%".into(), "% l%".into()]));
+        assert_eq!(patterns("s", "C++ %% -"), Ok(vec!["% c%".into()]));
+        assert_eq!(patterns("s", "%_"), Ok(vec![]));
+        assert_eq!(
+            patterns("s", "a b c d e f g h i j k l").map(|words| words.len()),
+            Ok(10)
+        );
+        assert!(patterns("s", &"a".repeat(200)).is_ok() && patterns("s", &"a".repeat(201)).is_err());
     }
 }

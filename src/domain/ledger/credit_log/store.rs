@@ -15,7 +15,7 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, MemberId, SessionId, TopUpId};
 
-use super::model::{CreditTotals, Entry, LotDraw, UsageScope};
+use super::model::{CreditTotals, Entry, LotDraw, NamingEntries, UsageScope};
 use super::selection::{COLUMNS, Selection};
 
 /// Entries of one session, top-up or reversed entry at the most.
@@ -142,10 +142,11 @@ pub(super) async fn entries_naming<K: Copy + Eq + Hash>(
     (column, ids): (&'static str, &[K]),
     (uuid, key): (impl Fn(K) -> Uuid, impl Fn(&Entry) -> Option<K>),
     own: Option<MemberId>,
-) -> Result<HashMap<K, Vec<Entry>>, Fault> {
+) -> Result<HashMap<K, NamingEntries>, Fault> {
     let mut select = Select::of(database, account_id, "");
     select.push(&format!(
-        "SELECT * FROM (SELECT {COLUMNS}, ROW_NUMBER() OVER (PARTITION BY {column} ORDER BY sequence) AS place \
+        "SELECT * FROM (SELECT {COLUMNS}, ROW_NUMBER() OVER (PARTITION BY {column} ORDER BY sequence) AS place, \
+         COUNT(*) OVER (PARTITION BY {column}) AS total \
          FROM credit_entry WHERE account_id = $1"
     ));
     select.and_all(&[Condition::Uuids(column, ids.iter().map(|id| uuid(*id)).collect())]);
@@ -154,11 +155,13 @@ pub(super) async fn entries_naming<K: Copy + Eq + Hash>(
         .push(") AS numbered WHERE place <= ")
         .bind(MOST_OF_ONE)
         .push(" ORDER BY sequence");
-    let mut found: HashMap<K, Vec<Entry>> = HashMap::new();
+    let mut found: HashMap<K, NamingEntries> = HashMap::new();
     for row in select.all(database).await? {
         let entry = entry(&row, account_id)?;
         if let Some(key) = key(&entry) {
-            found.entry(key).or_default().push(entry);
+            let naming = found.entry(key).or_default();
+            naming.total = row.try_get("", "total")?;
+            naming.entries.push(entry);
         }
     }
     Ok(found)

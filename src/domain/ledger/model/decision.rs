@@ -99,10 +99,16 @@ pub enum Refusal {
     #[error("this idempotencyKey was used before with other input; use a new key for a new operation")]
     IdempotencyKeyReused,
     /// Not enough available to hold or to charge after release.
-    #[error("the account has too few available credits: {missing} more are needed")]
+    #[error(
+        "the account has too few available credits: {missing} more are needed; {available} are available and {held} are held"
+    )]
     InsufficientCredits {
         /// How many more are needed.
         missing: Credits,
+        /// How many can be used now.
+        available: Credits,
+        /// How many are reserved for what was booked, disputed, or is being refunded.
+        held: Credits,
     },
     /// Refused while frozen.
     #[error("the account is frozen{}", .reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default())]
@@ -167,14 +173,14 @@ pub enum Refusal {
         booked: Credits,
     },
     /// More than is left of what was charged.
-    #[error("only {left} credits of this charge are left to give back")]
+    #[error("credits of this charge that are left to give back: {left}")]
     RefundExceedsCharge {
         /// What is left.
         left: Credits,
     },
     /// More of a top-up than is unspent and available.
     #[error(
-        "{unspent} of this top-up's credits are unspent and available; refund at most these, or send allowDebt: true to take credits that were spent"
+        "credits of this top-up that are unspent and available: {unspent}; refund at most these, or send allowDebt: true to take credits that were spent"
     )]
     RefundExceedsUnspent {
         /// What may be refunded without debt.

@@ -60,7 +60,11 @@ impl Draft<'_> {
     fn require_available(&self, credits: Credits) -> Result<(), Refusal> {
         let missing = credits.checked_sub(self.header.available()).ok_or(Refusal::Overflow)?;
         if missing.is_positive() {
-            Err(Refusal::InsufficientCredits { missing })
+            Err(Refusal::InsufficientCredits {
+                missing,
+                available: self.header.available(),
+                held: self.header.held,
+            })
         } else {
             Ok(())
         }

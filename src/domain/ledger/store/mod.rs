@@ -16,6 +16,7 @@ mod hold_movements;
 mod keys;
 mod load;
 mod lots;
+mod search_form;
 mod sessions;
 mod top_up_holds;
 mod write;
@@ -40,6 +41,7 @@ pub(super) use export_uses::{save as save_export_uses, uses as export_uses};
 pub(super) use header::{due_accounts, headers, insert as insert_header, lock, low_accounts, update as update_headers};
 pub(super) use keys::{insert as insert_keys, load as load_keys, member_standing};
 pub(super) use load::load;
+pub use search_form::bring_search_up_to_date;
 pub(super) use top_up_holds::refunding;
 pub(super) use write::write;
 

@@ -9,6 +9,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::domain::fault::Fault;
+use crate::domain::ledger::credit_log::search;
 use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, may_be_external_id};
@@ -33,6 +34,7 @@ pub(in super::super) async fn make_installation(tx: &impl ConnectionTrait, now: 
         // 0 is the platform.
         next_account_id: 1,
         created_at: now.millis(),
+        search_form: search::FORM,
     };
     installation::Entity::insert(row.into_active_model())
         .on_conflict_do_nothing_on([installation::Column::Id])

@@ -7,8 +7,10 @@ use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, PaymentMethodId};
+use crate::primitives::money::Money;
 
 use super::HOUR;
+use super::evaluation::Obstacle;
 use super::failure::FailureCode;
 use super::payment_method::PaymentMethod;
 
@@ -64,6 +66,10 @@ crate::text_enum! {
         AccountFrozen = "ACCOUNT_FROZEN",
         /// While there is no card that it could charge.
         PaymentMethodMissing = "PAYMENT_METHOD_MISSING",
+        /// While its card is past its date.
+        PaymentMethodExpired = "PAYMENT_METHOD_EXPIRED",
+        /// While its card was declined so often in 30 days that it is not tried again.
+        TooManyDeclines = "TOO_MANY_DECLINES",
     }
 }
 
@@ -155,19 +161,20 @@ impl AutoTopUp {
         self.due_at = self.is_enabled.then_some(now);
     }
 
-    /// How it shows. `may_work`: the account is active; `has_card`: there is one that it could charge.
-    pub fn shown(&self, may_work: bool, has_card: bool) -> (AutoTopUpState, Option<ShownPauseReason>) {
-        if !self.is_enabled {
-            return (AutoTopUpState::Off, None);
-        }
-        let stored = self.pause.and_then(|pause| ShownPauseReason::from_text(pause.as_str()));
-        let reason = if may_work {
-            stored.or((!has_card).then_some(ShownPauseReason::PaymentMethodMissing))
-        } else {
-            Some(ShownPauseReason::AccountFrozen)
+    /// How it shows: [`Self::may_charge`] is what it answers now.
+    pub fn shown(may_charge: Result<Money, Obstacle>) -> (AutoTopUpState, Option<ShownPauseReason>) {
+        let reason = match may_charge {
+            Ok(_) => return (AutoTopUpState::Active, None),
+            Err(Obstacle::Off) => return (AutoTopUpState::Off, None),
+            Err(Obstacle::AccountFrozen) => Some(ShownPauseReason::AccountFrozen),
+            Err(Obstacle::Paused(pause)) => ShownPauseReason::from_text(pause.as_str()),
+            Err(Obstacle::ConsentNeeded) => Some(ShownPauseReason::ConsentNeeded),
+            Err(Obstacle::AmountInvalid) => Some(ShownPauseReason::AmountInvalid),
+            Err(Obstacle::NoCard) => Some(ShownPauseReason::PaymentMethodMissing),
+            Err(Obstacle::CardExpired) => Some(ShownPauseReason::PaymentMethodExpired),
+            Err(Obstacle::TooManyDeclines) => Some(ShownPauseReason::TooManyDeclines),
         };
-        let state = reason.map_or(AutoTopUpState::Active, |_| AutoTopUpState::Paused);
-        (state, reason)
+        (AutoTopUpState::Paused, reason)
     }
 
     /// Stops it until somebody does something. Money that went back outweighs every other reason: it alone is not ended by a
@@ -197,13 +204,18 @@ impl AutoTopUp {
         }
     }
 
+    /// Whether the pause is about a card.
+    pub fn is_paused_by_card(&self) -> bool {
+        matches!(
+            self.pause,
+            Some(PauseReason::RepeatedDeclines | PauseReason::CardRefused | PauseReason::AuthenticationRequired)
+        )
+    }
+
     /// A top-up of the account was paid.
     pub fn paid(&mut self, now: Timestamp) {
         self.soft_declines = 0;
-        let by_card = matches!(
-            self.pause,
-            Some(PauseReason::RepeatedDeclines | PauseReason::CardRefused | PauseReason::AuthenticationRequired)
-        );
+        let by_card = self.is_paused_by_card();
         if by_card {
             self.end_pause(now);
         }
@@ -212,10 +224,7 @@ impl AutoTopUp {
 
     /// Its card is another one now. The same card added again is not another one.
     pub fn card_changed(&mut self, card: &PaymentMethod, now: Timestamp) {
-        let by_card = matches!(
-            self.pause,
-            Some(PauseReason::RepeatedDeclines | PauseReason::CardRefused | PauseReason::AuthenticationRequired)
-        );
+        let by_card = self.is_paused_by_card();
         if by_card && self.paused_fingerprint.as_ref() != Some(&card.fingerprint) {
             self.soft_declines = 0;
             self.end_pause(now);
@@ -243,10 +252,15 @@ impl AutoTopUp {
     }
 
     /// When it is looked at again after an evaluation that started nothing: from a minute to an hour, the longer the more often
-    /// it came to the same.
-    pub fn back_off(&mut self, is_same: bool, now: Timestamp) {
+    /// it came to the same; and not after `until`, when what stopped it ends.
+    pub fn back_off(&mut self, is_same: bool, until: Option<Timestamp>, now: Timestamp) {
         self.repeated = if is_same { self.repeated.saturating_add(1) } else { 0 };
         let minutes = 1_i64 << self.repeated.clamp(0, 6);
-        self.due_at = Some(now.plus_millis((minutes * super::MINUTE).min(HOUR)));
+        let due_at = now.plus_millis((minutes * super::MINUTE).min(HOUR));
+        self.due_at = Some(
+            until
+                .filter(|until| *until > now)
+                .map_or(due_at, |until| until.min(due_at)),
+        );
     }
 }

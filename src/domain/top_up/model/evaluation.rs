@@ -6,14 +6,15 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, TopUpDecisionId, TopUpId};
 use crate::primitives::money::{CreditPrice, Currency, Money};
 
-use super::auto_top_up::AutoTopUp;
+use super::auto_top_up::{AutoTopUp, Consent, PauseReason};
+use super::outcome::AUTOMATIC_RETRIES;
 use super::payment_method::{PaymentMethod, PaymentMethodStatus};
 use super::purchase::MAX_DECLINES;
 
 /// So long after a success nothing is started: what it brought may not have been seen yet.
 pub const COOLDOWN_MILLIS: i64 = 30_000;
-/// Automatic charges of one account within 24 hours, at the most.
-const MAX_CHARGES: u32 = 10;
+/// Automatic attempts of one account within 24 hours, at the most.
+const MAX_ATTEMPTS: u32 = 10;
 /// Amounts that they buy together, at the most.
 const MAX_AMOUNTS: i64 = 20;
 
@@ -28,6 +29,8 @@ crate::text_enum! {
         TopUpOpen = "TOP_UP_OPEN",
         /// One has only just succeeded.
         CoolingDown = "COOLING_DOWN",
+        /// The bank has declined the card only just.
+        RecentlyDeclined = "RECENTLY_DECLINED",
         /// The monthly cap leaves no room.
         CapReached = "CAP_REACHED",
         /// The operator's ceilings for a day leave no room.
@@ -47,13 +50,11 @@ crate::text_enum! {
     }
 }
 
-/// All that an evaluation depends on, as it is under the account's lock.
-#[derive(Clone, Debug)]
-pub struct Snapshot<'a> {
+/// What the rule may charge at all depends on, whatever is available.
+#[derive(Clone, Copy, Debug)]
+pub struct ChargeFacts<'a> {
     /// What the account may do.
     pub standing: AccountStatus,
-    /// What can be spent.
-    pub available: Credits,
     /// The card that the rule would charge.
     pub card: Option<&'a PaymentMethod>,
     /// Declines of that card within 30 days.
@@ -64,16 +65,62 @@ pub struct Snapshot<'a> {
     pub currency: Currency,
     /// The least that the gateway charges.
     pub minimum_minor: i64,
+}
+
+/// Why the rule cannot charge, until somebody does something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It is switched off.
+    Off,
+    /// The account is frozen or closed.
+    AccountFrozen,
+    /// It has paused itself.
+    Paused(PauseReason),
+    /// One amount costs more than was agreed to.
+    ConsentNeeded,
+    /// One amount costs less than the gateway charges, or more than can be charged.
+    AmountInvalid,
+    /// There is no card, or the bank has refused it for good.
+    NoCard,
+    /// The card is past its date.
+    CardExpired,
+    /// The card was declined so often in 30 days that it is not tried again.
+    TooManyDeclines,
+}
+
+impl Obstacle {
+    /// What an evaluation that meets it comes to.
+    pub fn outcome(self) -> DecisionOutcome {
+        match self {
+            Self::Off => DecisionOutcome::Off,
+            Self::AccountFrozen => DecisionOutcome::AccountFrozen,
+            Self::Paused(_) => DecisionOutcome::Paused,
+            Self::ConsentNeeded => DecisionOutcome::ConsentNeeded,
+            Self::AmountInvalid => DecisionOutcome::AmountInvalid,
+            Self::NoCard | Self::CardExpired | Self::TooManyDeclines => DecisionOutcome::NoPaymentMethod,
+        }
+    }
+}
+
+/// All that an evaluation depends on, as it is under the account's lock.
+#[derive(Clone, Debug)]
+pub struct Snapshot<'a> {
+    /// What it may charge at all.
+    pub facts: ChargeFacts<'a>,
+    /// What can be spent.
+    pub available: Credits,
     /// An automatic top-up that is open, or one by hand that is being charged.
     pub has_open: bool,
     /// When a top-up last succeeded.
     pub last_success_at: Option<Timestamp>,
     /// Money of this month's automatic attempts that are not definitely unpaid.
     pub spent_minor: i64,
-    /// Automatic attempts within 24 hours.
-    pub recent_charges: u32,
+    /// Automatic attempts within 24 hours, declined ones included.
+    pub recent_attempts: u32,
     /// Credits of those that are not definitely unpaid.
     pub recent_credits: Credits,
+    /// When the first of those attempts no longer counts.
+    pub ceiling_ends_at: Option<Timestamp>,
 }
 
 /// What an evaluation comes to.
@@ -85,6 +132,8 @@ pub struct Decision {
     pub purchase: Option<(Credits, Money)>,
     /// The cap left room for less than was wanted.
     pub is_capped: bool,
+    /// Why it cannot charge at all.
+    pub obstacle: Option<Obstacle>,
 }
 
 /// A decision as it is kept.
@@ -116,6 +165,14 @@ impl Decision {
             outcome,
             purchase: None,
             is_capped: outcome == DecisionOutcome::CapReached,
+            obstacle: None,
+        }
+    }
+
+    fn stopped(obstacle: Obstacle) -> Self {
+        Self {
+            obstacle: Some(obstacle),
+            ..Self::no(obstacle.outcome())
         }
     }
 
@@ -149,12 +206,16 @@ impl Decision {
             ),
             (DecisionOutcome::TopUpOpen, _) => "A top-up is under way already.".to_owned(),
             (DecisionOutcome::CoolingDown, _) => "A top-up has only just succeeded.".to_owned(),
+            (DecisionOutcome::RecentlyDeclined, _) => {
+                "The bank has declined the card. It is tried again after an hour, then after six hours, or at once when another card is chosen."
+                    .to_owned()
+            }
             (DecisionOutcome::CapReached, _) => {
                 "The monthly cap leaves no room for another amount. Raise it, top up by hand, or wait for the next month."
                     .to_owned()
             }
             (DecisionOutcome::CeilingReached, _) => {
-                "So many automatic top-ups in one day are taken for a mistake. They go on tomorrow; top up by hand meanwhile."
+                "So many attempts at automatic top-ups in one day are taken for a mistake. They go on when 24 hours have passed; top up by hand meanwhile."
                     .to_owned()
             }
             (DecisionOutcome::AmountInvalid, _) => {
@@ -164,7 +225,13 @@ impl Decision {
                 "One amount costs more than was agreed to. Somebody has to agree to the new price.".to_owned()
             }
             (DecisionOutcome::Paused, _) => "Automatic top-ups are paused until somebody resumes them.".to_owned(),
-            (DecisionOutcome::NoPaymentMethod, _) => "There is no card that could be charged.".to_owned(),
+            (DecisionOutcome::NoPaymentMethod, _) => match self.obstacle {
+                Some(Obstacle::CardExpired) => "The card has expired. Choose another one.".to_owned(),
+                Some(Obstacle::TooManyDeclines) => {
+                    "The card was declined so often in 30 days that it is not tried again. Choose another one.".to_owned()
+                }
+                _ => "There is no card that could be charged.".to_owned(),
+            },
             (DecisionOutcome::AccountFrozen, _) => "The account is frozen.".to_owned(),
             (DecisionOutcome::Off, _) => "Automatic top-ups are off.".to_owned(),
         }
@@ -172,54 +239,83 @@ impl Decision {
 }
 
 impl AutoTopUp {
+    /// Whether the rule may charge at all, whatever is available, and if not why: the price of one amount. The only place that says
+    /// so; its state, findings, forecasts and evaluations ask it.
+    pub fn may_charge(&self, facts: &ChargeFacts<'_>, now: Timestamp) -> Result<Money, Obstacle> {
+        let (amount, consent) = self.terms().ok_or(Obstacle::Off)?;
+        if facts.standing != AccountStatus::Active {
+            return Err(Obstacle::AccountFrozen);
+        }
+        if let Some(pause) = self.pause {
+            return Err(Obstacle::Paused(pause));
+        }
+        let price = facts.credit_price.price_of(amount, facts.currency);
+        let price = price.ok_or(Obstacle::AmountInvalid)?;
+        if price.minor > consent.price_minor {
+            return Err(Obstacle::ConsentNeeded);
+        }
+        if price.minor < facts.minimum_minor {
+            return Err(Obstacle::AmountInvalid);
+        }
+        let card = facts.card.filter(|card| card.may_be_charged_again());
+        let card = card.ok_or(Obstacle::NoCard)?;
+        if card.status(now) == PaymentMethodStatus::Expired {
+            return Err(Obstacle::CardExpired);
+        }
+        if facts.recent_declines >= MAX_DECLINES {
+            return Err(Obstacle::TooManyDeclines);
+        }
+        Ok(price)
+    }
+
+    /// What it buys and what was agreed to, when it is switched on.
+    fn terms(&self) -> Option<(Credits, &Consent)> {
+        let is_complete = self.is_enabled && self.trigger.is_some();
+        Some((self.amount?, self.consent.as_ref()?)).filter(|_| is_complete)
+    }
+
+    /// Until when nothing new is started because the bank has declined the rule's card: as long as a top-up that was declined waits for
+    /// its next attempt, unless somebody has paid or changed something since.
+    pub fn declined_until(&self, seen: &Snapshot<'_>) -> Option<Timestamp> {
+        let declined_at = seen.facts.card?.last_declined_at?;
+        let is_newer = declined_at > self.updated_at && seen.last_success_at.is_none_or(|at| at <= declined_at);
+        let declines = usize::try_from(self.soft_declines).unwrap_or(0);
+        let pause = AUTOMATIC_RETRIES[declines.saturating_sub(1).min(AUTOMATIC_RETRIES.len() - 1)];
+        is_newer.then(|| declined_at.plus_millis(pause))
+    }
+
     /// Whether the rule buys now. The first reason not to, in this order, is the answer.
     pub fn evaluate(&self, seen: &Snapshot<'_>, now: Timestamp) -> Decision {
         use DecisionOutcome as Outcome;
-        let (true, Some(trigger), Some(amount), Some(consent)) =
-            (self.is_enabled, self.trigger, self.amount, &self.consent)
-        else {
-            return Decision::no(Outcome::Off);
-        };
-        if seen.standing != AccountStatus::Active {
-            return Decision::no(Outcome::AccountFrozen);
+        let facts = &seen.facts;
+        let may_charge = self.may_charge(facts, now);
+        if let Err(obstacle @ (Obstacle::Off | Obstacle::AccountFrozen)) = may_charge {
+            return Decision::stopped(obstacle);
         }
+        let (Some(trigger), Some(amount)) = (self.trigger, self.amount) else {
+            return Decision::stopped(Obstacle::Off);
+        };
         if seen.available > trigger {
             return Decision::no(Outcome::AboveTrigger);
         }
-        if self.pause.is_some() {
-            return Decision::no(Outcome::Paused);
+        match may_charge {
+            Err(obstacle @ Obstacle::Paused(_)) => return Decision::stopped(obstacle),
+            _ if seen.has_open => return Decision::no(Outcome::TopUpOpen),
+            Err(obstacle) => return Decision::stopped(obstacle),
+            Ok(_) => {}
         }
-        if seen.has_open {
-            return Decision::no(Outcome::TopUpOpen);
-        }
-        let Some(price_of_one) = seen.credit_price.price_of(amount, seen.currency) else {
-            return Decision::no(Outcome::AmountInvalid);
-        };
-        if price_of_one.minor > consent.price_minor {
-            return Decision::no(Outcome::ConsentNeeded);
-        }
-        if price_of_one.minor < seen.minimum_minor {
-            return Decision::no(Outcome::AmountInvalid);
-        }
-        if seen
-            .last_success_at
-            .is_some_and(|at| now < at.plus_millis(COOLDOWN_MILLIS))
-        {
+        let cools_until = seen.last_success_at.map(|at| at.plus_millis(COOLDOWN_MILLIS));
+        if cools_until.is_some_and(|until| now < until) {
             return Decision::no(Outcome::CoolingDown);
         }
-        let may_charge = |card: &PaymentMethod| {
-            card.may_be_charged_again()
-                && card.status(now) != PaymentMethodStatus::Expired
-                && seen.recent_declines < MAX_DECLINES
-        };
-        if !seen.card.is_some_and(may_charge) {
-            return Decision::no(Outcome::NoPaymentMethod);
+        if self.declined_until(seen).is_some_and(|until| now < until) {
+            return Decision::no(Outcome::RecentlyDeclined);
         }
         let gap = trigger.units().saturating_sub(seen.available.units());
         let wanted = gap / amount.units() + 1;
         let price_of = |count: i64| {
             let credits = Credits::from_units(amount.units().checked_mul(count)?);
-            let price = seen.credit_price.price_of(credits, seen.currency)?;
+            let price = facts.credit_price.price_of(credits, facts.currency)?;
             (credits <= Credits::MAX).then_some((credits, price))
         };
         let room = self.monthly_cap_minor.map(|cap| cap.saturating_sub(seen.spent_minor));
@@ -231,13 +327,14 @@ impl AutoTopUp {
         }
         let bought = seen.recent_credits.units().max(0) / amount.units();
         let under_ceiling = under_cap.min(MAX_AMOUNTS.saturating_sub(bought));
-        if seen.recent_charges >= MAX_CHARGES || under_ceiling <= 0 {
+        if seen.recent_attempts >= MAX_ATTEMPTS || under_ceiling <= 0 {
             return Decision::no(Outcome::CeilingReached);
         }
         Decision {
             outcome: Outcome::Triggered,
             purchase: price_of(under_ceiling),
             is_capped: under_cap < wanted,
+            obstacle: None,
         }
     }
 }

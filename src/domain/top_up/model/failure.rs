@@ -51,6 +51,8 @@ crate::text_enum! {
         UpdatePaymentMethod = "UPDATE_PAYMENT_METHOD",
         /// Confirm the payment with the bank.
         Authenticate = "AUTHENTICATE",
+        /// Retry: nothing else is needed first.
+        Retry = "RETRY",
         /// Wait: it is being seen to.
         Wait = "WAIT",
         /// Raise the monthly cap.
@@ -87,9 +89,23 @@ impl FailureCode {
         )
     }
 
-    /// In words for people.
-    pub const fn explain(self) -> Explanation {
+    /// In words for people. `may_authenticate`: the bank still waits for its customer; `is_worn_out`: the card was declined so often
+    /// that it is not tried again.
+    pub const fn explain(self, may_authenticate: bool, is_worn_out: bool) -> Explanation {
         let (message, retryable, fix_by, next_step) = match self {
+            Self::InsufficientFunds | Self::CardDeclined | Self::AuthenticationRequired if is_worn_out => (
+                "The card was declined so often in 30 days that it is not tried again. Retry with another card.",
+                false,
+                FixBy::Customer,
+                NextStep::UpdatePaymentMethod,
+            ),
+            Self::AuthenticationRequired if !may_authenticate => (
+                "The bank wanted the cardholder to confirm this payment, and that did not happen in time. Nothing was charged. Retry, \
+                 or use another card.",
+                true,
+                FixBy::Customer,
+                NextStep::Retry,
+            ),
             Self::InsufficientFunds => (
                 "The card's account does not hold enough money. Add funds to it, then retry, or use another card.",
                 true,

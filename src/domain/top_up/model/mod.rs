@@ -21,7 +21,9 @@ mod top_up;
 pub use attempt::{Attempt, AttemptOutcome, Step};
 pub use auto_top_up::{AutoTopUp, AutoTopUpState, Consent, PauseReason, ShownPauseReason};
 pub use card_trial::{CardTrial, TrialDecision, TrialKind, decide_trial, trials_count_from};
-pub use evaluation::{COOLDOWN_MILLIS, Decision, DecisionOutcome, Snapshot, StoredDecision, most_amounts};
+pub use evaluation::{
+    COOLDOWN_MILLIS, ChargeFacts, Decision, DecisionOutcome, Obstacle, Snapshot, StoredDecision, most_amounts,
+};
 pub use failure::{Explanation, FailureCode, FixBy, NextStep};
 pub use outcome::TakenBack;
 pub use payment_method::{PaymentMethod, PaymentMethodStatus, Suspension};

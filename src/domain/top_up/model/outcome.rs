@@ -20,7 +20,7 @@ const ACTION_POLL: i64 = 5 * MINUTE;
 /// After so long without an answer an operator is told.
 const ESCALATE_AFTER: i64 = DAY;
 /// When automatic top-ups try again after a soft decline.
-const AUTOMATIC_RETRIES: [i64; 2] = [HOUR, 6 * HOUR];
+pub(super) const AUTOMATIC_RETRIES: [i64; 2] = [HOUR, 6 * HOUR];
 
 impl Purchase {
     /// The gateway has made the object for this attempt. It is charged next.

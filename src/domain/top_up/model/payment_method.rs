@@ -108,6 +108,13 @@ impl PaymentMethod {
         }
     }
 
+    /// The last day on which it is good, as it is printed on it: the last of its month.
+    pub fn last_day(&self) -> Option<NaiveDate> {
+        let month = u32::try_from(self.expiry_month).ok()?;
+        let first = NaiveDate::from_ymd_opt(self.expiry_year, month, 1)?;
+        first.checked_add_months(chrono::Months::new(1))?.pred_opt()
+    }
+
     /// From when on it shows as EXPIRING.
     pub fn expiring_at(&self) -> Timestamp {
         self.ends_at().plus_millis(-EXPIRING_MILLIS)

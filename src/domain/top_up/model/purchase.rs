@@ -228,6 +228,14 @@ impl Purchase {
         }
     }
 
+    /// The next automatic attempt is made later.
+    pub fn postpone(&mut self, until: Timestamp, now: Timestamp) {
+        if self.is_due_again(now) {
+            self.top_up.next_attempt_at = Some(until);
+            self.top_up.updated_at = now;
+        }
+    }
+
     /// Whether the next automatic attempt is due.
     pub fn is_due_again(&self, now: Timestamp) -> bool {
         let top_up = &self.top_up;

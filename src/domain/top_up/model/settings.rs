@@ -106,7 +106,7 @@ impl AutoTopUp {
         if rule.monthly_cap_minor.is_some_and(|cap| cap < 0) {
             return Err(invalid("monthlyCap", "must not be negative"));
         }
-        let price = rule.price_of_one(facts)?;
+        let price = rule.price_of_one(self, facts, patch.consent)?;
         if rule.is_enabled {
             rule.check_enabled(self, patch, facts, price, now)?;
         }
@@ -127,23 +127,35 @@ impl AutoTopUp {
         Ok(rule)
     }
 
-    /// What one amount costs, which the gateway must take and the cap must hold.
-    fn price_of_one(&self, facts: PatchFacts<'_>) -> Result<i64, PatchRefusal> {
+    /// What one amount costs. Only what would charge more than before is refused for it: switching off and lowering always work, and
+    /// what cannot be charged any more is not charged.
+    fn price_of_one(&self, before: &Self, facts: PatchFacts<'_>, agrees: bool) -> Result<i64, PatchRefusal> {
         let Some(amount) = self.amount else {
             return Ok(0);
         };
+        let is_switched_on = self.is_enabled && !before.is_enabled;
         let price = facts.credit_price.price_of(amount, facts.currency);
-        let price = price.ok_or_else(|| invalid("amount", "costs more than can be charged"))?;
-        if price.minor < facts.minimum_minor {
-            return Err(invalid(
-                "amount",
-                "costs less than the least that the payment service charges",
-            ));
+        if is_switched_on || self.amount != before.amount {
+            let price = price.ok_or_else(|| invalid("amount", "costs more than can be charged"))?;
+            if price.minor < facts.minimum_minor {
+                return Err(invalid(
+                    "amount",
+                    "costs less than the least that the payment service charges",
+                ));
+            }
         }
-        if self.monthly_cap_minor.is_some_and(|cap| cap < price.minor) {
+        let price_minor = price.map_or(i64::MAX, |price| price.minor);
+        let is_dearer = self.consent.is_some_and(|agreed| agreed.price_minor < price_minor);
+        let is_raised = before.amount.is_none_or(|before| amount > before)
+            || (agrees && is_dearer)
+            || before
+                .monthly_cap_minor
+                .is_some_and(|before| self.monthly_cap_minor.is_some_and(|cap| cap > before));
+        let is_too_low = self.monthly_cap_minor.is_some_and(|cap| cap < price_minor);
+        if is_too_low && (is_switched_on || is_raised) {
             return Err(PatchRefusal::CapTooLow);
         }
-        Ok(price.minor)
+        Ok(price.map_or(0, |price| price.minor))
     }
 
     fn check_enabled(
@@ -157,9 +169,12 @@ impl AutoTopUp {
         let needed = "is needed to switch automatic top-ups on";
         let trigger = self.trigger.ok_or_else(|| invalid("trigger", needed))?;
         let amount = self.amount.ok_or_else(|| invalid("amount", needed))?;
-        let card = facts.card.ok_or(PatchRefusal::CardMissing)?;
-        if !card.may_be_charged_again() {
-            return Err(PatchRefusal::CardSuspended);
+        let is_new_card = facts.card.is_some_and(|card| before.payment_method_id != Some(card.id));
+        if !before.is_enabled || patch.consent || is_new_card {
+            let card = facts.card.ok_or(PatchRefusal::CardMissing)?;
+            if !card.may_be_charged_again() {
+                return Err(PatchRefusal::CardSuspended);
+            }
         }
         let consent = Consent {
             trigger,

@@ -335,18 +335,21 @@ proptest! {
         let rule = rule(trigger, amount, cap);
         let card = card(1);
         let seen = Snapshot {
-            standing: AccountStatus::Active,
+            facts: ChargeFacts {
+                standing: AccountStatus::Active,
+                card: Some(&card),
+                recent_declines: 0,
+                credit_price: CreditPrice::from_millionths(1_000_000),
+                currency: euro(),
+                minimum_minor: 1,
+            },
             available: Credits::from_units(available),
-            card: Some(&card),
-            recent_declines: 0,
-            credit_price: CreditPrice::from_millionths(1_000_000),
-            currency: euro(),
-            minimum_minor: 1,
             has_open: false,
             last_success_at: None,
             spent_minor: spent,
-            recent_charges: 0,
+            recent_attempts: 0,
             recent_credits: Credits::from_units(recent * amount),
+            ceiling_ends_at: None,
         };
         let decision = rule.evaluate(&seen, NOW);
         match decision.purchase {
@@ -395,5 +398,53 @@ proptest! {
     fn the_most_that_fits_is_what_counting_finds(wanted in 0..200_i64, fits_up_to in 0..200_i64) {
         let counted = (1..=wanted).take_while(|count| *count <= fits_up_to).count();
         prop_assert_eq!(most_amounts(wanted, |count| count <= fits_up_to), i64::try_from(counted).expect("small"));
+    }
+
+    /// Parts of a top-up that are refunded one after the other, whatever their number: no part gives more money than its credits are
+    /// worth, all together give at most the price, and all credits together give all of it.
+    #[test]
+    fn refunds_in_parts_give_back_what_was_paid_and_never_more(
+        credits in 1..5_000_000_i64, price in 0..2_000_000_i64, parts in prop::collection::vec(1..2_000_000_i64, 1..12),
+    ) {
+        let mut purchase = purchase(false);
+        purchase.top_up.credits = Credits::from_units(credits);
+        purchase.top_up.price.minor = price;
+        let (mut left, mut money) = (credits, 0);
+        for part in parts.into_iter().chain([i64::MAX]) {
+            let part = part.min(left);
+            let amount = purchase.refund_amount(Credits::from_units(part), Credits::from_units(left));
+            let Some(amount) = amount.filter(|_| part > 0) else { continue };
+            money += amount;
+            left -= part;
+            let worth = i128::from(price) * i128::from(credits - left);
+            prop_assert!(i128::from(money - 1) * i128::from(credits) < worth, "{money} for {} of {credits}", credits - left);
+            prop_assert!(left == 0 || money < price);
+            purchase.refunds.push(refund(part, amount));
+            let target = target_of_return(&purchase);
+            prop_assert_eq!((target.named, target.elsewhere), (Credits::from_units(credits - left), Credits::ZERO));
+        }
+        prop_assert!(money <= price);
+        if left == 0 {
+            prop_assert_eq!(money, price);
+        }
+    }
+}
+
+/// A refund that the gateway has taken.
+fn refund(units: i64, amount_minor: i64) -> Refund {
+    Refund {
+        id: Uuid::new_v4(),
+        top_up_id: TopUpId::from_uuid(Uuid::from_u128(9)),
+        credits: Credits::from_units(units),
+        amount_minor,
+        reason: "Not needed".to_owned(),
+        status: RefundStatus::Succeeded,
+        tries: 1,
+        due_at: None,
+        actor: Cause::System,
+        created_at: NOW,
+        is_exact: true,
+        entry_id: None,
+        came_back_entry_id: None,
     }
 }

@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
-use crate::domain::top_up::model::{Attempt, AttemptOutcome, FailureCode, Purchase, Step};
+use crate::domain::top_up::model::{Attempt, AttemptOutcome, FailureCode, PaymentMethod, Purchase, Step};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId, PaymentMethodId, TopUpAttemptId, TopUpId};
@@ -186,13 +186,29 @@ pub(in super::super) async fn recent_declines(
         .collect()
 }
 
+/// Declines of a card since then.
+pub(in super::super) async fn declines_of(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+    card: Option<&PaymentMethod>,
+    since: Timestamp,
+) -> Result<u32, Fault> {
+    let Some(card) = card else {
+        return Ok(0);
+    };
+    let declines = recent_declines(connection, account_id, since).await?;
+    Ok(declines.get(&card.fingerprint).copied().unwrap_or(0))
+}
+
 /// What the rule has used up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct RuleUsage {
     /// Money of the month's automatic attempts that are not definitely unpaid.
     pub(in super::super) spent_minor: i64,
-    /// Automatic attempts since the day before.
-    pub(in super::super) recent_charges: u32,
+    /// Automatic attempts since the day before, declined ones included.
+    pub(in super::super) recent_attempts: u32,
+    /// The first of them.
+    pub(in super::super) first_attempt_at: Option<Timestamp>,
     /// Credits of those that are not definitely unpaid.
     pub(in super::super) recent_credits: Credits,
 }
@@ -208,16 +224,22 @@ pub(in super::super) async fn usage_by_rule(
     let nobody = except.map_or_else(uuid::Uuid::nil, TopUpId::uuid);
     let spent = "SELECT CAST(COALESCE(SUM(price_minor), 0) AS BIGINT) FROM top_up_attempt \
          WHERE account_id = $1 AND is_automatic AND month = $2 AND outcome NOT IN ('DECLINED', 'ERROR') AND top_up_id <> $3";
-    let charges = "SELECT COUNT(*) FROM top_up_attempt \
-         WHERE account_id = $1 AND is_automatic AND created_at > $2 AND top_up_id <> $3";
+    let attempts = |what: &str| {
+        format!(
+            "SELECT {what} FROM top_up_attempt \
+             WHERE account_id = $1 AND is_automatic AND created_at > $2 AND top_up_id <> $3"
+        )
+    };
     let credits = "SELECT CAST(COALESCE(SUM(t.credits), 0) AS BIGINT) FROM top_up AS t WHERE t.account_id = $1 AND t.id <> $3 \
          AND t.origin = 'AUTO' AND t.created_at > $2 AND t.status NOT IN ('FAILED', 'CANCELED')";
     let of_day = || vec![Value::from(account_id.number()), since.millis().into(), nobody.into()];
     let of_month = vec![Value::from(account_id.number()), month.into(), nobody.into()];
-    let charges = number(connection, charges, of_day()).await?.unwrap_or(0);
+    let counted = number(connection, &attempts("COUNT(*)"), of_day()).await?.unwrap_or(0);
+    let first = number(connection, &attempts("MIN(created_at)"), of_day()).await?;
     Ok(RuleUsage {
         spent_minor: number(connection, spent, of_month).await?.unwrap_or(0),
-        recent_charges: u32::try_from(charges).unwrap_or(u32::MAX),
+        recent_attempts: u32::try_from(counted).unwrap_or(u32::MAX),
+        first_attempt_at: first.map(Timestamp::from_millis),
         recent_credits: Credits::from_units(number(connection, credits, of_day()).await?.unwrap_or(0)),
     })
 }

@@ -27,8 +27,8 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
 
 pub(super) use attempts::{
-    attempts_of, by_ids as attempts_by_ids, due as due_attempts, is_charged, purchase, recent_declines, save_purchase,
-    usage_by_rule,
+    attempts_of, by_ids as attempts_by_ids, declines_of, due as due_attempts, is_charged, purchase, recent_declines,
+    save_purchase, usage_by_rule,
 };
 pub(super) use auto_top_ups::{
     decision, decisions_by_ids, decisions_keyset, due as due_rules, find as find_rule, insert_decision, last_decision,
@@ -42,8 +42,8 @@ pub(super) use payment_methods::{
 };
 pub(super) use refunds::{due as due_refunds, find as find_refund, of_top_up as refunds_of, save as save_refund};
 pub(super) use top_ups::{
-    account_terms, any_charged_by_hand, by_ids, due_again, failed, find, insert, keyset, last_success_at,
-    open_automatic, taken_back, top_up, unfinished, waiting_failures,
+    account_terms, any_charged_by_hand, by_ids, due_again, failed, find, insert, is_first_tried_by_hand, keyset,
+    last_success_at, open_automatic, taken_back, top_up, unfinished, waiting_failures,
 };
 pub(super) use webhooks::{
     due as due_webhooks, parked as parked_webhooks, receive as receive_webhook, save as save_webhook,

@@ -193,6 +193,13 @@ pub(in super::super) async fn any_charged_by_hand(tx: &Transaction, account_id: 
     Ok(one_id(tx, account_id, condition).await?.is_some())
 }
 
+/// Whether a top-up that somebody asked for waits to be charged for the first time, or is being charged for the first time.
+pub(in super::super) async fn is_first_tried_by_hand(tx: &Transaction, account_id: AccountId) -> Result<bool, Fault> {
+    let condition = "origin = 'MANUAL' AND status IN ('PENDING', 'PROCESSING') AND NOT EXISTS (
+        SELECT 1 FROM top_up_attempt AS a WHERE a.account_id = $1 AND a.top_up_id = top_up.id AND (a.number > 1 OR a.is_escalated))";
+    Ok(one_id(tx, account_id, condition).await?.is_some())
+}
+
 /// When a top-up of the account last succeeded.
 pub(in super::super) async fn last_success_at(
     tx: &Transaction,

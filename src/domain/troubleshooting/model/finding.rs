@@ -134,6 +134,8 @@ pub enum Fact {
     Money(Money),
     /// An instant.
     At(Timestamp),
+    /// A day, the same wherever it is read.
+    Day(chrono::NaiveDate),
     /// How many.
     Count(usize),
     /// As it is: names, and words of whoever did something.

@@ -1,8 +1,9 @@
 //! What is wrong with the rule by which the account tops itself up, and with the card that it charges.
 
 use crate::domain::notification::model::Severity;
-use crate::domain::top_up::is_good;
-use crate::domain::top_up::model::{DecisionOutcome, PauseReason, PaymentMethod, PaymentMethodStatus, StoredDecision};
+use crate::domain::top_up::model::{
+    DecisionOutcome, MAX_DECLINES, Obstacle, PauseReason, PaymentMethod, PaymentMethodStatus, StoredDecision,
+};
 use crate::domain::troubleshooting::model::{Call, Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -124,7 +125,7 @@ fn card_remedy(snapshot: &Snapshot) -> Option<Remedy> {
     if snapshot
         .purchases
         .card_of_rule()
-        .is_some_and(|card| is_good(card, snapshot.now))
+        .is_some_and(|card| snapshot.purchases.is_good(card, snapshot.now))
     {
         return None;
     }
@@ -141,7 +142,7 @@ fn other_card(snapshot: &Snapshot) -> Option<&PaymentMethod> {
     purchases
         .default_card()
         .filter(is_other)
-        .filter(|card| is_good(card, snapshot.now))
+        .filter(|card| purchases.is_good(card, snapshot.now))
 }
 
 /// The rule would buy now, and what it may spend leaves no room.
@@ -170,12 +171,13 @@ pub(super) fn cap_reached(snapshot: &Snapshot) -> Vec<Finding> {
         .amount
         .and_then(|amount| purchases.terms.price_of(amount));
     let cap = purchases.rule.monthly_cap_minor.map(|cap| purchases.terms.money(cap));
-    let count = usize::try_from(purchases.recent_charges).unwrap_or_default();
+    let count = usize::try_from(purchases.recent_attempts).unwrap_or_default();
     let finding = finding
         .fact("outcome", Fact::Key(outcome.as_str()))
         .fact("spent", Fact::Money(purchases.terms.money(purchases.spent_minor)))
         .fact("until", Fact::At(purchases.terms.month_ends_at(snapshot.now)))
         .fact("count", Fact::Count(count))
+        .fact("credits", Fact::Credits(purchases.recent_credits))
         .maybe("cap", cap.map(Fact::Money))
         .maybe("money", price.map(Fact::Money));
     vec![finding.evidence(said.map(|decision| decision_id(snapshot, decision)))]
@@ -189,7 +191,8 @@ pub(super) fn card_missing(snapshot: &Snapshot) -> Vec<Finding> {
     }
     let card = snapshot.purchases.card_of_rule();
     // A pause says more of a card that was refused.
-    let is_refused = card.is_some_and(|card| !card.may_be_charged_again()) && rule.pause.is_none();
+    let is_worn_out = snapshot.purchases.obstacle == Some(Obstacle::TooManyDeclines);
+    let is_refused = is_worn_out || (card.is_some_and(|card| !card.may_be_charged_again()) && rule.pause.is_none());
     if card.is_some() && !is_refused {
         return Vec::new();
     }
@@ -209,6 +212,8 @@ pub(super) fn card_missing(snapshot: &Snapshot) -> Vec<Finding> {
     let finding = of_rule(snapshot, code, gone_at.unwrap_or(rule.updated_at), remedy);
     let finding = finding
         .maybe("at", gone_at.map(Fact::At))
+        .maybe("reason", is_worn_out.then_some(Fact::Key("TOO_MANY_DECLINES")))
+        .fact("count", Fact::Count(usize::try_from(MAX_DECLINES).unwrap_or_default()))
         .maybe("gone_card", named.map(shown))
         .maybe("other_card", other_card(snapshot).map(shown));
     vec![finding.evidence(named.map(|card| card.id.global(snapshot.account.account_id)))]
@@ -241,7 +246,7 @@ pub(super) fn card_expired(snapshot: &Snapshot) -> Vec<Finding> {
     );
     let finding = finding
         .fact("card", shown(card))
-        .fact("at", Fact::At(card.ends_at()))
+        .maybe("at", card.last_day().map(Fact::Day))
         .maybe("other_card", other_card(snapshot).map(shown).filter(|_| is_enabled));
     vec![finding.evidence([card.id.global(snapshot.account.account_id)])]
 }

@@ -48,6 +48,7 @@ fn well() -> Snapshot {
         outcome: DecisionOutcome::Off,
         purchase: None,
         is_capped: false,
+        obstacle: None,
     };
     Snapshot {
         now: NOW,
@@ -69,7 +70,9 @@ fn well() -> Snapshot {
             decisions: Vec::new(),
             decision,
             spent_minor: 0,
-            recent_charges: 0,
+            recent_attempts: 0,
+            recent_credits: Credits::ZERO,
+            obstacle: None,
         },
         sessions: SessionFigures {
             usual_processing_millis: HOUR,

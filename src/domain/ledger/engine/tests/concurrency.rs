@@ -53,6 +53,8 @@ async fn f35_of_fifty_bookings_on_one_credit_exactly_one_succeeds() {
             .collect();
         let refused = LedgerError::Refused(Refusal::InsufficientCredits {
             missing: Credits::whole(1),
+            available: Credits::ZERO,
+            held: Credits::whole(1),
         });
         assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
         assert_eq!(

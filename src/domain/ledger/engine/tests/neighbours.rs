@@ -54,6 +54,8 @@ fn check_answers(answers: &[Vec<Result<Posted, LedgerError>>]) {
     );
     let refused = LedgerError::Refused(Refusal::InsufficientCredits {
         missing: Credits::whole(490),
+        available: Credits::whole(10),
+        held: Credits::ZERO,
     });
     assert_eq!(two[2], Err(refused));
     let (first, again) = (two[3].as_ref().expect("posts"), two[4].as_ref().expect("replays"));

@@ -21,7 +21,11 @@ fn f38_holds_count_when_something_is_booked() {
     let command = world.book_command("4", HOUR);
     assert_eq!(
         world.run(command).unwrap_err(),
-        Refusal::InsufficientCredits { missing: credits("1") }
+        Refusal::InsufficientCredits {
+            missing: credits("1"),
+            available: credits("3"),
+            held: credits("7"),
+        }
     );
     assert_eq!(world.figures(), ("10".into(), "7".into(), "0".into()));
 }
@@ -203,7 +207,11 @@ fn f46_expired_credits_cannot_be_booked() {
     let command = world.book_command("1", HOUR);
     assert_eq!(
         world.run(command).unwrap_err(),
-        Refusal::InsufficientCredits { missing: credits("1") }
+        Refusal::InsufficientCredits {
+            missing: credits("1"),
+            available: Credits::ZERO,
+            held: Credits::ZERO,
+        }
     );
     assert_eq!(world.figures().0, "10", "a refusal writes nothing, not even the expiry");
     world.sweep();

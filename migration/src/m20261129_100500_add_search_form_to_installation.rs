@@ -1,0 +1,20 @@
+//! In which form text is kept for searching. Older text is rewritten when the schema has been brought up to date.
+
+use sea_orm_migration::prelude::*;
+
+use crate::ddl;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let column = "ALTER TABLE installation ADD COLUMN search_form INTEGER NOT NULL DEFAULT 1 {integer search_form}";
+        ddl::run(manager, &[column]).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        ddl::drop_columns(manager, "installation", &["search_form"]).await
+    }
+}
