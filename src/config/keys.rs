@@ -283,7 +283,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         path: "limits.cost",
-        default: Some("10000"),
+        default: Some("20000"),
         form: Form::Number,
         allowed: "a number from 1 to 1000000000",
         about: "What one operation may cost, at most: about a unit a field, times the items that are asked for.",
@@ -294,11 +294,11 @@ pub(super) const KEYS: &[Key] = &[
         form: Form::Number,
         allowed: "a number from 0 to 100000000",
         about: "Cost a second of each caller: a member, an API key, or an address without either. 0 is as much as they like. \
-                1000000 in production when not set, 0 in development.",
+                100000 in production when not set, which is about what one processor answers; 0 in development.",
     },
     Key {
         path: "limits.burst",
-        default: Some("5000000"),
+        default: Some("500000"),
         form: Form::Number,
         allowed: "a number from 1 to 1000000000",
         about: "Cost that a caller may ask for at once after a rest. At least limits.cost.",
@@ -377,7 +377,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         path: "live.cost_per_caller",
-        default: Some("1000000"),
+        default: Some("200000"),
         form: Form::Number,
         allowed: "a number from 1 to 1000000000000",
         about: "What the open subscriptions of one member or API key may cost in this process, a message of each, all together. At \

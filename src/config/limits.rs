@@ -56,7 +56,7 @@ pub enum IntrospectionSetting {
 
 /// What a caller may ask for each second when nothing is set: about what a processor can answer. It is there so that one caller
 /// does not take all; whoever tries things out in development measures the server and not this.
-const RATE_IN_PRODUCTION: u32 = 1_000_000;
+const RATE_IN_PRODUCTION: u32 = 100_000;
 
 /// What an address may ask for each second without signing in, when nothing is set: the schema once in a while.
 const ANONYMOUS_RATE_IN_PRODUCTION: u32 = 200;

@@ -16,7 +16,7 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, ApiKeyId, GlobalId, IdKind, MemberId};
 
 /// What an entry of an export costs: it is read, put into words and sent.
-pub const EXPORTED_ENTRY: u64 = 20;
+pub const EXPORTED_ENTRY: u64 = 5;
 
 /// How long a link holds.
 const LIFETIME_MILLIS: i64 = 15 * 60 * 1_000;

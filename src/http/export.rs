@@ -93,31 +93,43 @@ async fn actor(door: &Door, account_id: AccountId, requester: Requester) -> Resu
     Ok(api_key.map(|api_key| api_key.actor()))
 }
 
+/// Begins a download: there is room for one, who asked for the link pays for it, and the link may be followed once more. Otherwise
+/// the response that says why not.
+async fn begin(
+    door: &Door,
+    order: &ExportOrder,
+    payer: Option<&Payer>,
+) -> Result<Result<Download, Response>, QueryError> {
+    let Some(download) = door.exports.open(order.account_id) else {
+        let text = "This account's log is being downloaded as often as may be at a time: wait for one to end.\n";
+        return Ok(Err(busy(text, 5)));
+    };
+    if let Some(Err(wait)) = payer.map(|payer| door.allowances.charge(payer, DOWNLOAD)) {
+        return Ok(Err(busy(
+            "Whoever asked for this link has to wait.\n",
+            wait.as_secs() + 1,
+        )));
+    }
+    let (link, uses) = ((order.link_id, order.expires_at), door.settings.exports.uses);
+    let ledger = &door.services.ledger;
+    if !ledger.use_export_link(order.account_id, link, uses).await? {
+        return Ok(Err(refused(
+            StatusCode::FORBIDDEN,
+            "This link was followed as often as it may be: ask for a new one.\n",
+        )));
+    }
+    Ok(Ok(download))
+}
+
 async fn file(door: &SharedDoor, order: ExportOrder) -> Result<Response, QueryError> {
     let Some(actor) = actor(door, order.account_id, order.requester).await? else {
         return Ok(no_longer());
     };
-    let Some(download) = door.exports.open(order.account_id) else {
-        let text = "This account's log is being downloaded as often as may be at a time: wait for one to end.\n";
-        return Ok(busy(text, 5));
-    };
     let payer = Payer::of_actor(&actor);
-    if let Some(Err(wait)) = payer.map(|payer| door.allowances.charge(&payer, DOWNLOAD)) {
-        return Ok(busy("Whoever asked for this link has to wait.\n", wait.as_secs() + 1));
-    }
-    let link = (order.link_id, order.expires_at);
-    let uses = door.settings.exports.uses;
-    if !door
-        .services
-        .ledger
-        .use_export_link(order.account_id, link, uses)
-        .await?
-    {
-        return Ok(refused(
-            StatusCode::FORBIDDEN,
-            "This link was followed as often as it may be: ask for a new one.\n",
-        ));
-    }
+    let download = match begin(door, &order, payer.as_ref()).await? {
+        Ok(download) => download,
+        Err(refused) => return Ok(refused),
+    };
     let log = &door.services.credit_log;
     let chunks = log.export(&actor, order.account_id, &order.filter).await?;
     let format = if order.json_lines {

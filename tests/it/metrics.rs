@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::harness::TestApp;
+use crate::harness::{Raw, TestApp};
 use crate::reading::ground::Ground;
 use crate::top_ups::Buyer;
 
@@ -54,6 +54,23 @@ impl Monitor {
 impl Drop for Monitor {
     fn drop(&mut self) {
         self.stop.cancel();
+    }
+}
+
+#[tokio::test]
+async fn the_listener_of_operators_answers_about_health_however_full_the_other_one_is() {
+    let app = TestApp::start_with(&[("http.max_connections", "1")]).await;
+    let mut open = Raw::connect(app.base()).await;
+    open.send("GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .expect("it is read");
+    assert_eq!(open.answer().await.expect("an answer").status, 200);
+    let monitor = Monitor::of(&app).await;
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    for path in ["/health/live", "/health/ready"] {
+        let url = monitor.url.replace("/metrics", path);
+        let answer = client.get(url).send().await.expect("answers");
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
     }
 }
 

@@ -18,8 +18,9 @@ const PAGE_BY_DEFAULT: u64 = 20;
 const MOST_ITEMS: u64 = 100;
 /// What a page or a list counts for that the request does not tell: it will be refused.
 const UNTOLD: u64 = 1;
-/// How many fields of the schema's own description cost as much as one that is read from the database.
-const INTROSPECTION_DISCOUNT: u64 = 20;
+/// What the schema's own description costs beside its fields, and how many of them cost as much as one of the database.
+const INTROSPECTION: u64 = 150;
+const INTROSPECTION_DISCOUNT: u64 = 14;
 
 /// A cost that depends on the variables.
 #[derive(Clone, Debug, Default)]
@@ -198,7 +199,7 @@ impl Pricing<'_> {
         if matches!(name, "__schema" | "__type") {
             let on_type = if name == "__schema" { "__Schema" } else { "__Type" };
             let Selected { mut once, .. } = self.selection(below, Some(on_type), false);
-            once.fixed = 1 + once.fixed / INTROSPECTION_DISCOUNT;
+            once.fixed = INTROSPECTION + once.fixed / INTROSPECTION_DISCOUNT;
             return Selected {
                 once,
                 ..Selected::default()

@@ -60,6 +60,6 @@ fn full_pages_of_ordinary_screens_fit_into_the_budget_of_an_operation() {
         .filter(|operation| operation.entries == 0)
         .filter(is_ordinary)
     {
-        price(operation, 10_000);
+        price(operation, 20_000);
     }
 }

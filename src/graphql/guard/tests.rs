@@ -168,7 +168,7 @@ fn what_is_asked_for_costs_its_fields_times_its_items() {
         1 + 10 + 100 * 2
     );
     assert_eq!(cost("{ nodes(ids: [\"a\", \"b\", \"c\"]) { id } }"), 3 * 2);
-    assert_eq!(cost("{ account { apiKeys { id name } } }"), 1 + 1 + 5 * 2);
+    assert_eq!(cost("{ account { apiKeys { id name } } }"), 1 + 60 + 5 * 2);
 }
 
 #[test]
@@ -191,9 +191,9 @@ fn changes_in_bulk_cost_as_often_as_they_are_made() {
     let bulk =
         "mutation B($input: CompleteSessionsInput!) { completeSessions(input: $input) { results { session { id } } } }";
     let three = json!({ "input": { "items": [item("1"), item("2"), item("3")] } });
-    assert_eq!(cost_with(bulk, three), 3 * (10 + 3));
+    assert_eq!(cost_with(bulk, three), 3 * (50 + 3));
     let items = "mutation B($items: [CompleteSessionInput!]!) { completeSessions(input: { items: $items }) { account { id } } }";
-    assert_eq!(cost_with(items, json!({ "items": [item("1"), item("2")] })), 2 + 2 * 10);
+    assert_eq!(cost_with(items, json!({ "items": [item("1"), item("2")] })), 2 + 2 * 50);
 }
 
 #[test]

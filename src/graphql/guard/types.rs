@@ -1,6 +1,7 @@
 //! What the guard knows of the schema: for each field what it returns, what it costs and what multiplies it; and what inputs are.
 //!
-//! Read off the schema's own definition, so that a new field has its price without being listed anywhere.
+//! Read off the schema's own definition, so that a new field has its price without being listed anywhere. Prices follow what
+//! operations take: `make bench-prices` measures it, and `fairness` keeps the two within a factor of four.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,23 +14,42 @@ use super::variables::{Input, Inputs};
 const FIELD: u64 = 1;
 /// What a page costs beside its items: statements of its own.
 const PAGE: u64 = 10;
-/// What a change costs beside what it answers, for each of its items.
-const CHANGE: u64 = 10;
+/// What a change costs beside what it answers: a transaction.
+const CHANGE: u64 = 200;
+/// What each item of a change in bulk costs: many share a transaction.
+const ITEM: u64 = 50;
+/// What a message of a subscription costs beside what it shows.
+const MESSAGE: u64 = 20;
 /// Items that a list without pages counts for.
 const LIST: u64 = 5;
 
-/// Fields that read more rows than they return: type, field, cost.
+/// Lists without pages that are shorter: type, field, items.
+const SHORT: &[(&str, &str, u64)] = &[
+    ("Session", "entries", 2),
+    ("TopUp", "attempts", 2),
+    ("TopUp", "entries", 2),
+];
+
+/// Fields that read more rows than they return, or have statements of their own: type, field, cost.
 const DEAR: &[(&str, &str, u64)] = &[
-    ("Account", "autoTopUp", 20),
+    ("Account", "apiKeys", 60),
+    ("Account", "autoTopUp", 100),
+    ("Account", "balance", 30),
     ("Account", "creditLogExport", 20),
     ("Account", "creditUsage", 100),
-    ("Account", "explainBalance", 20),
-    ("Account", "forecast", 100),
-    ("Account", "simulateAutoTopUp", 200),
-    ("Account", "troubleshooting", 30),
+    ("Account", "eligibility", 20),
+    ("Account", "events", 50),
+    ("Account", "explainBalance", 40),
+    ("Account", "forecast", 300),
+    ("Account", "liveCursor", 60),
+    ("Account", "paymentMethods", 40),
+    ("Account", "simulateAutoTopUp", 400),
+    ("Account", "troubleshooting", 400),
+    ("AlertConnection", "unreadCount", 100),
     ("BalanceExplanation", "totals", 100),
     ("CreditEntryConnection", "totals", 100),
-    ("Member", "usage", 100),
+    ("Member", "unreadAlertCount", 10),
+    ("Member", "usage", 10),
     // All attempts of the top-up, and the cards and declines of its account.
     ("TopUp", "canRetry", 5),
 ];
@@ -187,12 +207,18 @@ fn read_field(
     } else if is_list && takes("ids").is_some() {
         Multiplier::Ids
     } else {
-        Multiplier::Fixed(if is_list { LIST } else { 1 })
+        let short = SHORT
+            .iter()
+            .find(|(short, field, _)| (*short, *field) == (on_type, name));
+        let length = short.map_or(LIST, |(_, _, items)| *items);
+        Multiplier::Fixed(if is_list { length } else { 1 })
     };
     let dear = DEAR.iter().find(|(dear, field, _)| (*dear, *field) == (on_type, name));
     let price = match dear {
         Some((_, _, price)) => *price,
-        None if matches!(on_type, "Mutation" | "Subscription") => CHANGE,
+        None if items.is_some() => ITEM,
+        None if on_type == "Mutation" => CHANGE,
+        None if on_type == "Subscription" => MESSAGE,
         None if is_page => PAGE,
         None => FIELD,
     };
@@ -237,7 +263,14 @@ mod tests {
         let multiplier = |on_type, field| types.field(on_type, field).expect("it exists").multiplier;
         assert_eq!(multiplier("Account", "creditLog"), Multiplier::Page);
         assert_eq!(multiplier("Query", "nodes"), Multiplier::Ids);
-        assert_eq!(multiplier("Session", "entries"), Multiplier::Fixed(LIST));
+        assert_eq!(multiplier("Account", "apiKeys"), Multiplier::Fixed(LIST));
+        for (on_type, field, items) in SHORT {
+            assert_eq!(
+                multiplier(on_type, field),
+                Multiplier::Fixed(*items),
+                "{on_type}.{field}"
+            );
+        }
         assert_eq!(multiplier("CreditEntry", "member"), Multiplier::Fixed(1));
         assert_eq!(multiplier("Mutation", "bookSessions"), Multiplier::Items);
         let moves = |field| types.field("Mutation", field).expect("it exists").moves_credits;

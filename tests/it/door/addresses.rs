@@ -138,7 +138,7 @@ async fn answered_until_refused(client: &Client, from: &str) -> usize {
 
 #[tokio::test]
 async fn an_anonymous_client_pays_by_the_address_that_a_trusted_proxy_names() {
-    let limits = [("limits.anonymous_rate", "1"), ("limits.anonymous_burst", "30")];
+    let limits = [("limits.anonymous_rate", "1"), ("limits.anonymous_burst", "300")];
     let trusting = [limits[0], limits[1], ("http.trusted_proxies", "127.0.0.1")];
     let app = TestApp::start_with(&trusting).await;
     let client = app.anonymous();

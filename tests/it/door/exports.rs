@@ -69,7 +69,7 @@ async fn a_link_ends_after_a_number_of_uses() {
 
 #[tokio::test]
 async fn whoever_made_a_link_pays_for_what_is_downloaded() {
-    let limits = [("limits.rate", "1"), ("limits.burst", "10000")];
+    let limits = [("limits.rate", "1"), ("limits.burst", "20000")];
     let app = TestApp::start_with(&limits).await;
     grant(&app, 30).await;
     let owner = &app.team.owner.client;

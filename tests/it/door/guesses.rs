@@ -10,7 +10,7 @@ use crate::harness::{Frame, Socket, TestApp};
 
 const VIEWER: &str = "{ viewer { kind } }";
 /// Room for two guesses and no third.
-const TWO_GUESSES: [(&str, &str); 2] = [("limits.anonymous_rate", "1"), ("limits.anonymous_burst", "120")];
+const TWO_GUESSES: [(&str, &str); 2] = [("limits.anonymous_rate", "1"), ("limits.anonymous_burst", "140")];
 
 /// How a socket is closed on which this credential is sent.
 async fn guess(app: &TestApp, credential: &str) -> (u16, String) {

@@ -43,7 +43,7 @@ async fn a_remembered_answer_is_that_of_its_document_operation_and_variables() {
             .parse()
             .expect("a number");
         assert!(length > 0);
-        assert_eq!(answer["extensions"]["cost"]["budget"], 10_000, "{answer}");
+        assert_eq!(answer["extensions"]["cost"]["budget"], 20_000, "{answer}");
         answer["data"].clone()
     };
     for _ in 0..2 {

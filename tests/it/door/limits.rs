@@ -15,9 +15,9 @@ const PAGE: &str = "query Page($first: Int) { account { id name balance { posted
 async fn an_answer_tells_what_it_cost() {
     let app = TestApp::start().await;
     let (_, _, body) = ask(&app.team.owner.client, "{ viewer { kind } }", json!({})).await;
-    assert_eq!(body["extensions"]["cost"], json!({ "requested": 2, "budget": 10_000 }));
+    assert_eq!(body["extensions"]["cost"], json!({ "requested": 2, "budget": 20_000 }));
     let (_, _, small) = ask(&app.team.owner.client, PAGE, json!({ "first": 5 })).await;
-    let (_, _, large) = ask(&app.team.owner.client, PAGE, json!({ "first": 50 })).await;
+    let (_, _, large) = ask(&app.team.owner.client, PAGE, json!({ "first": 100 })).await;
     let cost = |body: &Value| body["extensions"]["cost"]["requested"].as_u64().expect("a cost");
     assert!(cost(&large) > 5 * cost(&small), "{} and {}", cost(&small), cost(&large));
     assert!(
@@ -89,7 +89,7 @@ async fn who_asks_too_much_waits_and_nobody_else_does() {
 
 #[tokio::test]
 async fn a_refused_change_changes_nothing() {
-    let limits = [("limits.rate", "1"), ("limits.cost", "100"), ("limits.burst", "100")];
+    let limits = [("limits.rate", "1"), ("limits.cost", "500"), ("limits.burst", "1000")];
     let app = TestApp::start_with(&limits).await;
     let grant = |key: usize| {
         json!({ "i": {

@@ -30,12 +30,10 @@ async fn load(ground: &Ground) {
          CASE WHEN n % 2 = 0 THEN 5 ELSE 0 END, 100 FROM s WHERE n % 20 <> 1",
         ACCOUNT.number()
     );
-    let analyze = if is_sqlite {
-        "ANALYZE"
-    } else {
-        "VACUUM ANALYZE hold_movement"
-    };
-    ground.load(&[insert, analyze.to_owned()]).await;
+    let mut statements = vec![insert];
+    // On SQLite nothing gathers statistics in production either.
+    statements.extend((!is_sqlite).then(|| "VACUUM ANALYZE hold_movement".to_owned()));
+    ground.load(&statements).await;
 }
 
 #[tokio::test]
@@ -78,6 +76,9 @@ async fn past_balances_and_holds_are_found_by_indexes() {
                 let walks = ["SCAN hold_movement", "SCAN credit_entry", "Seq Scan on hold_movement"];
                 let walks = walks.iter().any(|walk| step.contains(walk)) || step.contains("Hash Anti Join");
                 assert!(!walks, "{}: {step}\n{}", ground.name(), statement.sql);
+                // By its holder: by its time it would be a walk through all that came before, for each hold.
+                let is_by_holder = !step.contains("later") || step.contains("PRIMARY KEY") || !is_sqlite;
+                assert!(is_by_holder, "{}: {step}\n{}", ground.name(), statement.sql);
             }
         }
     }

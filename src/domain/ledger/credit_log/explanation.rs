@@ -57,7 +57,7 @@ pub type HoldPosition = (Timestamp, i64);
 /// over all movements of the account.
 const STOOD_AT: (&str, &str) = (
     "NOT COALESCE((SELECT true FROM hold_movement AS later WHERE later.account_id = $1 \
-     AND later.holder_id = listed.holder_id AND later.sequence > listed.sequence AND later.occurred_at <= ",
+     AND later.holder_id = listed.holder_id AND later.sequence > listed.sequence AND +later.occurred_at <= ",
     " LIMIT 1), false)",
 );
 
