@@ -3,9 +3,10 @@
 # make simulate  purchases in a hostile world, by SEEDS=n seeds
 # make fuzz   fuzz targets by libFuzzer, SECONDS=60 each; needs cargo-fuzz
 # make bench  postings and log pages through HTTP, beside pgbench where Postgres is there
+# make bench-prices  processor time of operations beside their prices
 # make bench-live  sockets: memory of idle ones, from commit to client, messages a second, beside npm graphql-ws
 
-.PHONY: run test fuzz simulate bench bench-live schema fmt
+.PHONY: run test fuzz simulate bench bench-live bench-prices schema fmt
 
 run:
 	cargo run --locked -- demo
@@ -30,6 +31,9 @@ bench:
 
 bench-live:
 	cargo bench --locked --bench live
+
+bench-prices:
+	cargo bench --locked --bench prices
 
 # Prints the public contract from the code; a test compares it.
 schema:

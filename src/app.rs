@@ -16,13 +16,14 @@ use crate::adapters::gateway::simulated::SimulatedGateway;
 use crate::adapters::gateway::simulated::dialect::{Call, Reply};
 use crate::adapters::gateway::stripe::{self, Stripe, StripeSettings};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
+use crate::adapters::lock_file::{LockError, LockFile};
 use crate::adapters::mailer::{FileMailer, InvalidSender, InvalidSmtpUrl, Sender, SignedReports, SmtpMailer};
 use crate::adapters::private_files;
 use crate::adapters::wording::{TemplateError, Templates};
-use crate::config::{AuthSettings, DocumentSettings, GatewayKind, LiveSettings, Settings};
+use crate::config::{AuthSettings, DocumentSettings, GatewayKind, IntrospectionSetting, LiveSettings, Settings};
 use crate::domain::Services;
 use crate::domain::backlog::Backlog;
-use crate::domain::database::Database;
+use crate::domain::database::{Database, Health};
 use crate::domain::event::{Bell, Events, Hub};
 use crate::domain::fault::Fault;
 use crate::domain::forecast::Forecasts;
@@ -32,16 +33,18 @@ use crate::domain::ledger::model::Policy;
 use crate::domain::ledger::sessions::Sessions;
 use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
 use crate::domain::member::{
-    Accounts, ApiKeys, CodeKey, Contacts, KeySetSource, Members, SignIn, SignInSettings, Standing, open_installation,
+    Accounts, ApiKeys, CodeKey, Contacts, KeySetSource, MailBounds, Members, SignIn, SignInSettings, Standing,
+    UnverifiedMail, open_installation,
 };
 use crate::domain::notification::{self, Links, Mailer, Post, ReportSource, Wording};
+use crate::domain::pulse::Pulse;
 use crate::domain::top_up::gateway::PaymentGateway;
 use crate::domain::top_up::{
     AutoTopUps, Charging, Desk, PaymentMethods, ReceiveError, Reconciler, Refunding, TopUps, Webhooks,
 };
 use crate::domain::troubleshooting::Troubleshooting;
 use crate::graphql::{self, ExportLinks, Limits, Schema, TrustedDocuments};
-use crate::http::{self, Door, Seats};
+use crate::http::{self, Door, SeatBounds, Seats};
 use crate::primitives::clock::Clock;
 
 /// What a caller who is told BUSY is told to wait.
@@ -74,6 +77,9 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error(transparent)]
     Database(#[from] OpenError),
+    /// Another process serves the database.
+    #[error(transparent)]
+    Locked(#[from] LockError),
     /// The database's schema is not this version's.
     #[error("the schema of the database is not up to date: run `ledgerbell migrate`, or start with --migrate")]
     NotMigrated,
@@ -111,13 +117,34 @@ pub enum StartError {
     Fault(#[from] Fault),
 }
 
-/// Opens the database that the settings name.
-pub async fn open_database(settings: &Settings) -> Result<Database, StartError> {
+/// Takes the database for a process that serves it, where there may be one only.
+pub fn lock(settings: &Settings) -> Result<Option<LockFile>, StartError> {
+    make_data_directory(settings)?;
+    Ok(LockFile::take(settings.database.url.reveal())?)
+}
+
+fn make_data_directory(settings: &Settings) -> Result<(), StartError> {
     private_files::make_directory(&settings.data_dir).map_err(|reason| StartError::DataDirectory {
         path: settings.data_dir.display().to_string(),
         reason,
     })?;
     tighten_files(settings);
+    Ok(())
+}
+
+/// Opens the database that the settings name, for commands that change nothing of it.
+pub async fn open_database_to_read(settings: &Settings) -> Result<Database, StartError> {
+    let options = OpenOptions {
+        max_connections: settings.database.max_connections,
+        readers: settings.database.max_connections,
+        ..OpenOptions::default()
+    };
+    Ok(database::open_to_read(settings.database.url.reveal(), options).await?)
+}
+
+/// Opens the database that the settings name.
+pub async fn open_database(settings: &Settings) -> Result<Database, StartError> {
+    make_data_directory(settings)?;
     let options = OpenOptions {
         max_connections: settings.database.max_connections,
         readers: settings.database.max_connections,
@@ -190,12 +217,14 @@ impl App {
         let (credit_log, sessions) = (CreditLog::new(handle()), Sessions::new(handle()));
         let (lots, rules) = (Lots::new(handle()), AutoTopUps::new(desk.clone()));
         let top_ups = TopUps::new(desk.clone());
-        let contacts = Contacts::new(ledger.clone(), &CodeKey::derive(settings.secret.reveal().as_bytes()));
+
         let (post, templates) = post(settings)?;
+        let code_key = CodeKey::derive(settings.secret.reveal().as_bytes());
+        let contacts = Contacts::new(ledger.clone(), post.bounds.clone(), &code_key);
         let services = Services {
             accounts: Accounts::new(time(), handle(), ledger.clone()),
             members: Members::new(handle(), ledger.clone()),
-            deliveries: notification::Deliveries::new(handle(), ledger.clone()),
+            deliveries: notification::Deliveries::new(handle(), ledger.clone(), post.bounds.clone()),
             verification: notification::Verification::new(contacts.clone(), time(), post.clone()),
             outbox: notification::Outbox::new((handle(), time()), ledger.clone(), post.clone()),
             mail_reports: notification::MailReports::new((handle(), time()), ledger.clone(), report_source(settings)),
@@ -228,6 +257,7 @@ impl App {
                 sessions.clone(),
                 top_ups.clone(),
                 api_keys.clone(),
+                post.bounds,
             ),
             top_ups,
             credit_log,
@@ -237,8 +267,13 @@ impl App {
             api_keys,
             ledger,
             clock: time(),
+            database: Health::new(handle()),
+            pulse: Pulse::default(),
         };
-        let seats = Seats::new(settings.live.per_caller);
+        let seats = Seats::new(SeatBounds {
+            connections: settings.live.per_caller,
+            cost: settings.live.cost_per_caller,
+        });
         Ok(Self {
             services,
             database,
@@ -283,16 +318,32 @@ impl App {
     pub fn door(&self, settings: &Settings, base_url: &str) -> Arc<Door> {
         let export_links = export_links(settings, base_url);
         let schema = self.schema(settings, base_url);
-        let rate = NonZeroU32::new(settings.limits.rate).map(|per_second| http::Rate {
-            per_second,
-            burst: settings.limits.burst,
-        });
+        let limits = settings.limits;
+        let rate = |rate, burst| NonZeroU32::new(rate).map(|per_second| http::Rate { per_second, burst });
         let door = http::Settings {
             allowed_origins: settings.http.cors_origins.clone(),
             public_url: settings.public_url.clone(),
             sockets: socket_limits(&settings.live),
-            rate,
+            rates: http::Rates {
+                callers: rate(limits.rate, limits.burst),
+                addresses: rate(limits.anonymous_rate, limits.anonymous_burst),
+            },
             max_connections: settings.http.max_connections,
+            max_connections_per_address: settings.http.max_connections_per_address,
+            proxies: http::TrustedProxies {
+                networks: settings.http.trusted_proxies.clone(),
+                use_forwarded: settings.http.use_forwarded,
+            },
+            exports: http::ExportLimits {
+                uses: settings.exports.uses,
+                per_account: settings.exports.per_account,
+                at_a_time: settings.exports.at_a_time,
+            },
+            introspection: match settings.documents.introspection {
+                IntrospectionSetting::Anyone => http::Introspection::Anyone,
+                IntrospectionSetting::Callers => http::Introspection::Callers,
+                IntrospectionSetting::Off => http::Introspection::Off,
+            },
             head_timeout: settings.http.head_timeout,
             body_timeout: settings.http.body_timeout,
             answer_timeout: settings.http.answer_timeout,
@@ -438,7 +489,23 @@ fn post(settings: &Settings) -> Result<(Post, Arc<Templates>), StartError> {
     let templates = Arc::new(Templates::load(mail.templates.as_deref())?);
     let wording: Arc<dyn Wording> = Arc::<Templates>::clone(&templates);
     let links = Links::new(settings.app_url.clone());
-    Ok((Post { mailer, wording, links }, templates))
+    let post = Post {
+        mailer,
+        wording,
+        links,
+        bounds: mail_bounds(settings),
+    };
+    Ok((post, templates))
+}
+
+fn mail_bounds(settings: &Settings) -> MailBounds {
+    let most = settings.mail.unverified;
+    let most = UnverifiedMail {
+        per_account: most.per_account,
+        per_address: most.per_address,
+        per_caller: most.per_caller,
+    };
+    MailBounds::new(settings.secret.reveal().as_bytes(), most)
 }
 
 /// Who tells of mail later on.
@@ -500,5 +567,6 @@ fn sign_in_settings(auth: &AuthSettings) -> Result<SignInSettings, InvalidKeySet
         key_set,
         issuer: auth.issuer.clone(),
         audience: auth.audience.clone(),
+        max_token_lifetime: Some(auth.max_token_lifetime),
     })
 }

@@ -17,6 +17,8 @@ pub struct Model {
     pub member_id: Uuid,
     /// The alert that was raised.
     pub alert_id: Uuid,
+    /// Of a balance that is low: the level that it fell to or below.
+    pub level: Option<i64>,
 }
 
 /// None: rows of other tables are found by explicit statements.

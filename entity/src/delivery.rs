@@ -48,6 +48,8 @@ pub struct Model {
     pub marked_in: Option<i64>,
     /// The delivery in whose mail it was told of, where that was another's.
     pub sent_with: Option<Uuid>,
+    /// Since when it is tried, where it was sent again on request. Otherwise since it was written down.
+    pub queued_at: Option<i64>,
 }
 
 /// None: rows of other tables are found by explicit statements.

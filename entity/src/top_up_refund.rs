@@ -34,6 +34,12 @@ pub struct Model {
     pub actor_member_id: Option<Uuid>,
     /// When it was asked for.
     pub created_at: i64,
+    /// Takes exactly its credits; older ones took a share by the money.
+    pub is_exact: bool,
+    /// The entry that took its credits.
+    pub entry_id: Option<Uuid>,
+    /// The entry that added them again, because its money came back.
+    pub came_back_entry_id: Option<Uuid>,
 }
 
 /// None: rows of other tables are found by explicit statements.

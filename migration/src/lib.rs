@@ -5,7 +5,7 @@
 //!
 //! Invariant, read from the catalogue by a test: every key and every unique index begins with `account_id`, so that the tables
 //! can be spread over several servers by it. The exceptions are the few global tables: `installation`, `account_directory`,
-//! `api_key`, `gateway_object`, `webhook_inbox`.
+//! `api_key`, `gateway_object`, `webhook_inbox`, `quota`.
 
 mod ddl;
 mod m20261123_063000_create_installation;
@@ -36,9 +36,15 @@ mod m20261124_120000_add_troubleshooting;
 mod m20261124_120100_create_troubleshooting_place;
 mod m20261124_150000_add_came_back_at_to_top_up;
 mod m20261129_090000_add_side_to_api_key;
+mod m20261129_090000_create_quota;
+mod m20261129_090000_hold_credits_of_refunds;
+mod m20261129_091000_create_address_notice;
+mod m20261129_091000_create_card_trial;
 mod m20261129_091000_split_idempotency_keys_by_side;
+mod m20261129_091100_create_export_use;
 mod m20261129_092000_add_maker_to_api_key;
 mod m20261129_092500_generalize_mail_errors;
+mod m20261129_093000_add_index_of_last_mails;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -81,7 +87,13 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_090000_add_side_to_api_key::Migration),
             Box::new(m20261129_091000_split_idempotency_keys_by_side::Migration),
             Box::new(m20261129_092000_add_maker_to_api_key::Migration),
+            Box::new(m20261129_091000_create_address_notice::Migration),
+            Box::new(m20261129_090000_create_quota::Migration),
+            Box::new(m20261129_091000_create_card_trial::Migration),
+            Box::new(m20261129_091100_create_export_use::Migration),
             Box::new(m20261129_092500_generalize_mail_errors::Migration),
+            Box::new(m20261129_093000_add_index_of_last_mails::Migration),
+            Box::new(m20261129_090000_hold_credits_of_refunds::Migration),
         ]
     }
 }

@@ -8,19 +8,41 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait};
+use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
-    SqlxSqliteConnector, Statement,
+    SqliteTransactionMode, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait as _,
 };
 
 use super::private_files;
-use crate::domain::database::Database;
+use crate::domain::database::{Database, Deadlines, Suspicion};
 use crate::domain::fault::Fault;
 
 /// Older ones may corrupt the database when its write-ahead log starts over.
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+/// What each session on Postgres is told when it begins.
+///
+/// Without `jit = off` Postgres spends 20 ms on compiling statements that take less than one. The server notices a client that is
+/// gone, and releases its locks, by the last five.
+const SESSION_SETTINGS: [(&str, &str); 7] = [
+    ("lock_timeout", "2s"),
+    ("idle_in_transaction_session_timeout", "10s"),
+    ("jit", "off"),
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "3"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "15000"),
+];
+/// A connection that has been idle for longer is asked whether it answers before it is used.
+const LONGEST_IDLE: Duration = Duration::from_secs(10);
+/// A connection that does not answer within this time is replaced.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+/// What the client waits longer than the server's own limit.
+const LATE: Duration = Duration::from_secs(2);
+/// How long a statement may take that looks at a whole SQLite database, for commands that only read.
+const LONGEST_LOOK: Duration = Duration::from_mins(60);
 /// Any number, the same in all instances: names the lock that migrations are made under.
 const MIGRATION_LOCK: i64 = 0x6c65_6467_6572;
 
@@ -73,8 +95,10 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<Database, OpenError
     if url.starts_with("sqlite:") {
         open_sqlite(url, options).await
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        let pool = open_postgres(url, options).await?;
-        Ok(Database::new(pool.clone(), pool).counting_statements())
+        let suspicion = Suspicion::default();
+        let pool = open_postgres(url, options, suspicion.clone()).await?;
+        let reader = pool.clone();
+        Ok(Database::bounded(pool, &reader, deadlines(options), suspicion))
     } else {
         Err(OpenError::UnknownScheme)
     }
@@ -89,7 +113,16 @@ pub async fn open_to_read(url: &str, options: OpenOptions) -> Result<Database, O
         return Err(OpenError::InMemory);
     }
     let reader = sqlite_pool(url, options.readers.max(1), Access::LookOnly, options).await?;
-    Ok(Database::new(reader.clone(), reader).counting_statements())
+    let deadlines = Deadlines {
+        statement: LONGEST_LOOK,
+        ..deadlines(options)
+    };
+    Ok(Database::bounded(
+        reader.clone(),
+        &reader,
+        deadlines,
+        Suspicion::default(),
+    ))
 }
 
 /// What a connection to SQLite may do.
@@ -120,7 +153,12 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database, OpenEr
         return Err(OpenError::OldSqlite { found: version });
     }
     let reader = sqlite_pool(url, options.readers.max(1), Access::Read, options).await?;
-    Ok(Database::new(writer, reader).counting_statements())
+    Ok(Database::bounded(
+        writer,
+        &reader,
+        deadlines(options),
+        Suspicion::default(),
+    ))
 }
 
 /// Whether a database that does not exist is made.
@@ -177,6 +215,13 @@ async fn sqlite_pool(
     SqlxSqliteConnector::connect(connect).await
 }
 
+fn deadlines(options: OpenOptions) -> Deadlines {
+    Deadlines {
+        statement: options.statement_timeout + LATE,
+        ..Deadlines::default()
+    }
+}
+
 async fn sqlite_version(connection: &DatabaseConnection) -> Result<String, DbErr> {
     let statement = Statement::from_string(DbBackend::Sqlite, "SELECT sqlite_version() AS version");
     let row = connection.query_one_raw(statement).await?;
@@ -186,18 +231,32 @@ async fn sqlite_version(connection: &DatabaseConnection) -> Result<String, DbErr
     )
 }
 
-async fn open_postgres(url: &str, options: OpenOptions) -> Result<DatabaseConnection, DbErr> {
+async fn open_postgres(url: &str, options: OpenOptions, suspicion: Suspicion) -> Result<DatabaseConnection, DbErr> {
     let mut connect = common(url, options);
     connect
         .max_connections(options.max_connections.max(1))
-        // Asking at every turn would cost a round trip for each transaction.
-        .test_before_acquire_if_idle_for(Duration::from_secs(10))
+        .test_before_acquire(false)
+        .map_sqlx_postgres_before_acquire(move |connection, meta| {
+            // Asking at every turn would cost a round trip for each transaction.
+            let is_asked = meta.idle_for >= LONGEST_IDLE || suspicion.concerns(meta.idle_for);
+            let suspicion = suspicion.clone();
+            Box::pin(async move {
+                if !is_asked {
+                    return Ok(true);
+                }
+                match tokio::time::timeout(ANSWERS_WITHIN, connection.ping()).await {
+                    Ok(answer) => answer.map(|()| true),
+                    Err(_) => {
+                        suspicion.arise();
+                        let text = "an idle connection does not answer";
+                        Err(std::io::Error::new(std::io::ErrorKind::TimedOut, text).into())
+                    }
+                }
+            })
+        })
         .set_application_name("ledgerbell")
         .statement_timeout(options.statement_timeout)
-        .map_sqlx_postgres_opts(|postgres| {
-            plain_on_this_machine(postgres)
-                .options([("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "20s")])
-        });
+        .map_sqlx_postgres_opts(|postgres| plain_on_this_machine(postgres).options(SESSION_SETTINGS));
     sea_orm::Database::connect(connect).await
 }
 
@@ -247,6 +306,26 @@ pub async fn answers(database: &Database) -> Result<&'static str, Fault> {
     })
 }
 
+/// Why the database may lose what it has acknowledged, or takes nothing; empty where all is well.
+pub async fn weaknesses(database: &Database) -> Result<Vec<String>, Fault> {
+    if database.backend() == DbBackend::Sqlite {
+        // Each connection is told to sync.
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT name, setting FROM pg_settings WHERE setting = 'off' AND name IN ('fsync', 'full_page_writes', \
+               'synchronous_commit') \
+               UNION ALL SELECT 'this server is a standby and takes no writes: recovery', 'on' WHERE pg_is_in_recovery() \
+               UNION ALL SELECT 'transactions are read-only by default: default_transaction_read_only', 'on' \
+               WHERE current_setting('default_transaction_read_only') = 'on'";
+    let statement = Statement::from_string(database.backend(), sql);
+    let rows = database.read().query_all_raw(statement).await?;
+    let texts = rows.iter().map(|row| -> Result<String, DbErr> {
+        let (name, setting): (String, String) = (row.try_get("", "name")?, row.try_get("", "setting")?);
+        Ok(format!("{name} is {setting}"))
+    });
+    Ok(texts.collect::<Result<_, _>>()?)
+}
+
 /// The database server's own time in milliseconds since 1970; `None` where it goes by this machine's.
 pub async fn time(database: &Database) -> Result<Option<i64>, Fault> {
     if database.backend() == DbBackend::Sqlite {
@@ -267,28 +346,27 @@ pub async fn migrate(database: &Database) -> Result<(), Fault> {
     if !migrations_are_pending(database).await? {
         return Ok(());
     }
-    database
-        .transaction(|tx| {
-            Box::pin(async move {
-                lock_schema(tx).await?;
-                Migrator::up(tx, None).await?;
-                Ok(())
-            })
-        })
-        .await
+    let tx = begin_schema(database).await?;
+    Migrator::up(&tx, None).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Takes back the last `steps` migrations, or all of them. For development: what the tables hold is lost.
 pub async fn roll_back(database: &Database, steps: Option<u32>) -> Result<(), Fault> {
-    database
-        .transaction(move |tx| {
-            Box::pin(async move {
-                lock_schema(tx).await?;
-                Migrator::down(tx, steps).await?;
-                Ok(())
-            })
-        })
-        .await
+    let tx = begin_schema(database).await?;
+    Migrator::down(&tx, steps).await?;
+    Ok(tx.commit().await?)
+}
+
+/// A transaction of the ORM, which runs migrations in no other.
+async fn begin_schema(database: &Database) -> Result<DatabaseTransaction, DbErr> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let tx = database.schema().begin_with_options(options).await?;
+    lock_schema(&tx).await?;
+    Ok(tx)
 }
 
 async fn lock_schema(tx: &DatabaseTransaction) -> Result<(), DbErr> {

@@ -25,11 +25,18 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::adapters::open_files;
 use crate::config::{Flags, LogFormat, Settings};
+
+/// What a server's end may take beyond its drain.
+const GRACE: Duration = Duration::from_secs(2);
+/// What is left for threads that have not ended when a command has.
+const LAST_BREATH: Duration = Duration::from_millis(500);
 
 /// Why a command failed, for people.
 type Failure = Box<dyn Error + Send + Sync>;
@@ -137,7 +144,12 @@ pub fn main() -> ExitCode {
         .enable_all()
         .build()
         .map_err(Failure::from)
-        .and_then(|runtime| runtime.block_on(run(&line)));
+        .and_then(|runtime| {
+            let ending = runtime.block_on(run(&line));
+            // What hangs does not keep the process.
+            runtime.shutdown_timeout(LAST_BREATH);
+            ending
+        });
     ending.unwrap_or_else(|failure| {
         // Whoever read our output has read enough.
         if let Some(error) = failure.downcast_ref::<std::io::Error>()
@@ -185,16 +197,74 @@ async fn run(line: &CommandLine) -> Ending {
 /// Resolves when the process is told to stop.
 type StopSignal = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Listens for Ctrl-C and SIGTERM from this call on, so that one that comes early is not lost, nor kills what is half done.
+/// Ends what a server has begun, whatever hangs: an orchestrator that has to kill it learns nothing.
+async fn end_in_time(settings: &Settings, ending: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    // The server's own drain takes a quarter more than the setting, and a second for last words.
+    let time = settings.http.drain.mul_f64(1.25) + Duration::from_secs(1) + GRACE;
+    match tokio::time::timeout(time, ending).await {
+        Ok(ended) => ended,
+        Err(_) => Err(format!(
+            "not everything has ended within {} seconds; what was acknowledged is committed, and the rest is found again at the next start",
+            time.as_secs_f64()
+        )
+        .into()),
+    }
+}
+
+/// Settings with as many connections as the system lets us have, but for a reserve.
+fn within_open_files(settings: &Settings) -> Settings {
+    let mut settings = settings.clone();
+    let Some(limit) = open_files::raise() else {
+        return settings;
+    };
+    let own = open_files::RESERVE + 2 * u64::from(settings.database.max_connections);
+    let room = usize::try_from(limit.saturating_sub(own)).unwrap_or(usize::MAX).max(8);
+    if room < settings.http.max_connections {
+        tracing::warn!(
+            open_files = limit,
+            max_connections = room,
+            setting = settings.http.max_connections,
+            "the system allows fewer open files than http.max_connections needs: raise it (ulimit -n)"
+        );
+        settings.http.max_connections = room;
+    }
+    settings
+}
+
+/// One line about what starts, without secrets.
+fn log_start(role: &'static str, settings: &Settings) {
+    tracing::info!(
+        role,
+        version = env!("CARGO_PKG_VERSION"),
+        mode = ?settings.mode,
+        database = %settings.database_shown(),
+        gateway = ?settings.gateway.kind,
+        "starting"
+    );
+}
+
+/// Logs panics like everything else, so that they are JSON where the rest is.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let reason = panic.payload_as_str().unwrap_or("not a text");
+        let location = panic.location().map(ToString::to_string);
+        let thread = std::thread::current();
+        tracing::error!(reason, location, thread = thread.name(), "panicked");
+    }));
+}
+
+/// Listens for Ctrl-C, SIGTERM and SIGHUP from this call on, so that one that comes early is not lost, nor kills what is half done.
 fn stop_signal() -> std::io::Result<StopSignal> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let (mut interrupted, mut terminated) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut hung_up = signal(SignalKind::hangup())?;
         Ok(Box::pin(async move {
             tokio::select! {
                 _ = interrupted.recv() => {}
                 _ = terminated.recv() => {}
+                _ = hung_up.recv() => {}
             }
         }))
     }
@@ -215,6 +285,7 @@ fn start_logging(settings: &Settings) {
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
+    log_panics();
     // A second call, by a test that runs two commands in one process, keeps the first's.
     let _ = match settings.log_format {
         LogFormat::Text => log.try_init(),

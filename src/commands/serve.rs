@@ -31,8 +31,11 @@ pub(super) struct Serve {
 pub(super) async fn run(command: &Serve, settings: &Settings) -> Ending {
     start_logging(settings);
     settings.check_for_serving()?;
+    let settings = &super::within_open_files(settings);
+    super::log_start("serve", settings);
     let mut server = Server::bind(settings).await?;
     server.has_workers = !command.no_workers;
+    let _lock = app::lock(settings)?;
     if command.migrate {
         let database = app::open_database(settings).await?;
         database::migrate(&database).await?;
@@ -110,13 +113,16 @@ impl Server {
         };
         tracing::info!("stopping");
         stop.cancel();
-        let served = serving.await;
-        workers.stop().await;
-        delivering.await?;
-        metrics::end(measuring).await?;
-        app.close().await?;
-        told?;
-        Ok(served??)
+        super::end_in_time(settings, async {
+            // Turns of workers end while requests do.
+            let (served, ()) = tokio::join!(serving, workers.stop());
+            delivering.await?;
+            metrics::end(measuring).await?;
+            app.close().await?;
+            told?;
+            Ok(served??)
+        })
+        .await
     }
 }
 

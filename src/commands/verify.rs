@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -10,31 +11,67 @@ use clap::Args;
 use crate::adapters::database;
 use crate::app::{self, StartError};
 use crate::config::Settings;
+use crate::domain::ledger::verify::anchor::{self, Mark};
 use crate::domain::ledger::verify::{self, MAX_DESCRIBED, Progress, VerifyReport};
 use crate::primitives::credits::Credits;
 
-use super::{Ending, say, start_logging};
+use super::{Ending, Failure, say, start_logging};
 
 /// Recompute every account's sums, chains, hashes, lots and holds. Exits 1 if anything does not match.
 #[derive(Debug, Args)]
-pub(super) struct Verify {}
+pub(super) struct Verify {
+    /// Also check that the database holds what this file names. Detects a database that was put back to an earlier state.
+    #[arg(long, value_name = "FILE")]
+    anchor: Option<PathBuf>,
+    /// Write such a file when nothing is wrong. Keep it apart from the database.
+    #[arg(long, value_name = "FILE")]
+    write_anchor: Option<PathBuf>,
+}
 
-pub(super) async fn run(_: &Verify, settings: &Settings) -> Ending {
+pub(super) async fn run(command: &Verify, settings: &Settings) -> Ending {
     start_logging(settings);
-    let database = app::open_database(settings).await?;
+    let database = app::open_database_to_read(settings).await?;
     if database::migrations_are_pending(&database).await? {
         return Err(StartError::NotMigrated.into());
     }
     let mut meter = Meter::new();
     let report = verify::verify(&database, |progress| meter.show(progress)).await?;
     meter.clear();
+    let missing = match &command.anchor {
+        Some(path) => anchor::missing(&database, &read_anchor(path)?).await?,
+        None => Vec::new(),
+    };
+    let is_clean = report.is_clean() && missing.is_empty();
+    if let Some(path) = command.write_anchor.as_ref().filter(|_| is_clean) {
+        write_anchor(path, &anchor::marks(&database).await?)?;
+    }
     database.close().await?;
+    for line in &missing {
+        say(line)?;
+    }
     say(describe(&report).trim_end())?;
-    Ok(if report.is_clean() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn read_anchor(path: &Path) -> Result<Vec<Mark>, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|reason| format!("cannot read the anchor {}: {reason}", path.display()))?;
+    let marks = (1..).zip(text.lines()).map(|(number, line)| {
+        let wrong = || {
+            format!(
+                "line {number} of the anchor {} is not `account sequence hash`",
+                path.display()
+            )
+            .into()
+        };
+        Mark::from_line(line).ok_or_else(wrong)
+    });
+    marks.collect()
+}
+
+fn write_anchor(path: &Path, marks: &[Mark]) -> Result<(), Failure> {
+    let text: String = marks.iter().map(|mark| mark.to_line() + "\n").collect();
+    std::fs::write(path, text).map_err(|reason| format!("cannot write the anchor {}: {reason}", path.display()).into())
 }
 
 fn describe(report: &VerifyReport) -> String {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::app::{self, App};
 use crate::config::Settings;
 use crate::primitives::clock::Clock;
 use crate::workers::Workers;
@@ -20,7 +20,10 @@ pub(super) struct Worker {}
 pub(super) async fn run(_: &Worker, settings: &Settings) -> Ending {
     start_logging(settings);
     settings.check_for_serving()?;
+    super::log_start("worker", settings);
+    super::within_open_files(settings);
     let told_to_stop = stop_signal()?;
+    let _lock = app::lock(settings)?;
     let metrics = Metrics::bind(settings).await?;
     let app = App::open(settings, Clock::system()).await?;
     let workers = Workers::start(app.services());
@@ -30,8 +33,11 @@ pub(super) async fn run(_: &Worker, settings: &Settings) -> Ending {
     told_to_stop.await;
     tracing::info!("stopping");
     stop.cancel();
-    workers.stop().await;
-    metrics::end(measuring).await?;
-    app.close().await?;
+    super::end_in_time(settings, async {
+        workers.stop().await;
+        metrics::end(measuring).await?;
+        Ok(app.close().await?)
+    })
+    .await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -124,6 +124,13 @@ pub(super) const KEYS: &[Key] = &[
         about: "Tokens for another audience are refused. Required with auth.jwks_url.",
     },
     Key {
+        path: "auth.max_token_lifetime",
+        default: Some("2592000"),
+        form: Form::Number,
+        allowed: "a number from 60 to 3153600000",
+        about: "Seconds that a member's token may be valid for, from its iat to its exp. Others are refused. 30 days.",
+    },
+    Key {
         path: "engine.max_batch",
         default: Some("256"),
         form: Form::Number,
@@ -222,6 +229,29 @@ pub(super) const KEYS: &[Key] = &[
         about: "Connections at the same time, at most, websockets among them. The system must allow as many open files.",
     },
     Key {
+        path: "http.max_connections_per_address",
+        default: Some("2000"),
+        form: Form::Number,
+        allowed: "a number from 1 to 1000000",
+        about: "Connections at the same time of one address, at most; a network of IPv6 (/64) is one address. Behind a proxy, set \
+                http.trusted_proxies: else all clients have the proxy's address.",
+    },
+    Key {
+        path: "http.trusted_proxies",
+        default: Some(""),
+        form: Form::List,
+        allowed: "addresses or networks such as 10.0.0.0/8 or 2001:db8::7",
+        about: "Proxies in front of this server that name their clients. The last address in their header that is not one of these is \
+                the client's: its connections are bounded, and what it asks without signing in is charged to it.",
+    },
+    Key {
+        path: "http.forwarded_header",
+        default: Some("x-forwarded-for"),
+        form: Form::Text,
+        allowed: "x-forwarded-for or forwarded",
+        about: "The header in which http.trusted_proxies name their clients. They must set it or add to it, for clients can send it too.",
+    },
+    Key {
         path: "http.head_seconds",
         default: Some("65"),
         form: Form::Number,
@@ -245,10 +275,11 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         path: "http.drain_seconds",
-        default: Some("10"),
+        default: Some("5"),
         form: Form::Number,
         allowed: "a number from 0 to 3600",
-        about: "Over how long websockets are closed when the server is told to stop. Requests get a quarter of it before.",
+        about: "Over how long websockets are closed when the server is told to stop. Requests get a quarter of it before, and the \
+                process ends at most 3 seconds after that.",
     },
     Key {
         path: "limits.cost",
@@ -273,6 +304,21 @@ pub(super) const KEYS: &[Key] = &[
         about: "Cost that a caller may ask for at once after a rest. At least limits.cost.",
     },
     Key {
+        path: "limits.anonymous_rate",
+        default: None,
+        form: Form::Number,
+        allowed: "a number from 0 to 100000000",
+        about: "Cost a second of each address, for what is asked without signing in: introspection, refused credentials, forged \
+                signatures. 0 is as much as they like. 200 in production when not set, 0 in development.",
+    },
+    Key {
+        path: "limits.anonymous_burst",
+        default: Some("20000"),
+        form: Form::Number,
+        allowed: "a number from 1 to 1000000000",
+        about: "Cost that an address may ask for at once, without signing in, after a rest.",
+    },
+    Key {
         path: "documents.trusted",
         default: None,
         form: Form::Text,
@@ -285,6 +331,34 @@ pub(super) const KEYS: &[Key] = &[
         form: Form::Flag,
         allowed: "true or false",
         about: "Whether no operations are run but the trusted ones.",
+    },
+    Key {
+        path: "documents.introspection",
+        default: Some("anyone"),
+        form: Form::Text,
+        allowed: "anyone, callers or off",
+        about: "Who may ask for the schema itself: any client, within limits.anonymous_burst, or those who are signed in, or no client.",
+    },
+    Key {
+        path: "exports.uses",
+        default: Some("5"),
+        form: Form::Number,
+        allowed: "a number from 1 to 1000",
+        about: "How often a link to an export may be followed.",
+    },
+    Key {
+        path: "exports.per_account",
+        default: Some("2"),
+        form: Form::Number,
+        allowed: "a number from 1 to 1000",
+        about: "Downloads of one account's log at a time, at most, in this process.",
+    },
+    Key {
+        path: "exports.at_a_time",
+        default: Some("2"),
+        form: Form::Number,
+        allowed: "a number from 1 to 1000",
+        about: "Pieces of exports, a thousand entries each, that this process makes at the same time. About its processors at most.",
     },
     Key {
         path: "live.bell",
@@ -300,6 +374,14 @@ pub(super) const KEYS: &[Key] = &[
         form: Form::Number,
         allowed: "a number from 1 to 1000000",
         about: "Sockets and event streams that one member or API key may have open in this process.",
+    },
+    Key {
+        path: "live.cost_per_caller",
+        default: Some("1000000"),
+        form: Form::Number,
+        allowed: "a number from 1 to 1000000000000",
+        about: "What the open subscriptions of one member or API key may cost in this process, a message of each, all together. At \
+                least limits.cost.",
     },
     Key {
         path: "live.operations",
@@ -371,6 +453,27 @@ pub(super) const KEYS: &[Key] = &[
         allowed: "the path of a directory",
         about: "Texts of your own: en.toml, de.toml or another language's, mail.txt and mail.html. Those that are not there are \
                 the built-in ones.",
+    },
+    Key {
+        path: "mail.unverified_per_account",
+        default: Some("30"),
+        form: Form::Number,
+        allowed: "a number from 0 to 1000000",
+        about: "Mails a day from one account to addresses that are not verified: codes, critical alerts, tests.",
+    },
+    Key {
+        path: "mail.unverified_per_address",
+        default: Some("5"),
+        form: Form::Number,
+        allowed: "a number from 0 to 1000000",
+        about: "Mails a day to one address that is not verified, from all accounts together.",
+    },
+    Key {
+        path: "mail.unverified_per_caller",
+        default: Some("10"),
+        form: Form::Number,
+        allowed: "a number from 0 to 1000000",
+        about: "Mails a day to addresses that are not verified that one member or API key of a team may ask for.",
     },
     Key {
         path: "mail.webhook_secret",

@@ -7,6 +7,8 @@
 
 mod gateway;
 mod keys;
+mod limits;
+mod mail;
 mod print;
 mod safety;
 mod source;
@@ -14,15 +16,20 @@ mod source;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use crate::primitives::credits::Credits;
 
 use gateway::read_gateway;
 pub use gateway::{GatewayKind, GatewaySettings, StripeSettings};
 use keys::KEYS;
+pub use limits::{DocumentSettings, ExportSettings, IntrospectionSetting, LimitSettings};
+use limits::{read_documents, read_exports, read_limits};
+use mail::read_mail;
+pub use mail::{MailSettings, UnverifiedMailSettings};
 use print::Shown;
 use safety::check_together;
 pub use source::ConfigError;
@@ -95,6 +102,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// Operations that are run by id.
     pub documents: DocumentSettings,
+    /// What exports may take.
+    pub exports: ExportSettings,
     /// Whether servers tell each other of new events, where the database can.
     pub rings_others: bool,
     /// Connections that stay open.
@@ -134,19 +143,8 @@ pub struct AuthSettings {
     pub issuer: Option<String>,
     /// The audience that tokens must name.
     pub audience: Option<String>,
-}
-
-/// How mail is written and sent.
-#[derive(Clone, Debug)]
-pub struct MailSettings {
-    /// The server; may hold a password. Files when `None`.
-    pub smtp_url: Option<Secret>,
-    /// Who mail is from.
-    pub from: String,
-    /// Texts of the operator's own.
-    pub templates: Option<PathBuf>,
-    /// What reports of mail are signed with; none are taken in when `None`.
-    pub webhook_secret: Option<Secret>,
+    /// The longest lifetime of a token that is accepted.
+    pub max_token_lifetime: Duration,
 }
 
 /// How commands are gathered into transactions.
@@ -169,6 +167,12 @@ pub struct HttpSettings {
     pub cors_origins: Vec<String>,
     /// Connections at the same time.
     pub max_connections: usize,
+    /// Those of one address.
+    pub max_connections_per_address: usize,
+    /// Proxies that name their clients.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether they do so in `Forwarded` rather than in `X-Forwarded-For`.
+    pub use_forwarded: bool,
     /// How long the head of a request may take to come, and a connection be idle.
     pub head_timeout: Duration,
     /// How long a body may take to come.
@@ -179,31 +183,13 @@ pub struct HttpSettings {
     pub drain: Duration,
 }
 
-/// What may be asked for.
-#[derive(Clone, Copy, Debug)]
-pub struct LimitSettings {
-    /// Cost of one operation.
-    pub cost: u64,
-    /// Cost a second of each caller; 0 is as much as they like.
-    pub rate: u32,
-    /// Cost that a caller may ask for at once.
-    pub burst: NonZeroU32,
-}
-
-/// Operations that are run by id.
-#[derive(Clone, Debug)]
-pub struct DocumentSettings {
-    /// The file that has them.
-    pub trusted: Option<PathBuf>,
-    /// Whether nothing else is run.
-    pub only_trusted: bool,
-}
-
 /// How many connections may stay open for what happens later, and what their clients may do.
 #[derive(Clone, Copy, Debug)]
 pub struct LiveSettings {
     /// Sockets and event streams of one member or API key.
     pub per_caller: usize,
+    /// Cost of a message of each open subscription of one member or API key.
+    pub cost_per_caller: u64,
     /// Operations of a socket at a time.
     pub operations: usize,
     /// Bytes of a client's message.
@@ -278,6 +264,7 @@ impl Settings {
             Some(url) => url,
             None => sqlite_url(&data_dir),
         };
+        let limits = read_limits(read, mode)?;
         let demo = || Secret(DEMO_SECRET.to_owned());
         let development = mode == Mode::Development;
         let jwt_secret = jwt_secret.or_else(|| (development && jwks_url.is_none()).then(demo));
@@ -303,6 +290,7 @@ impl Settings {
                 jwks_lifetime: read.seconds("auth.jwks_lifetime_seconds", 60, 604_800)?,
                 issuer,
                 audience,
+                max_token_lifetime: read.seconds("auth.max_token_lifetime", 60, 3_153_600_000)?,
             },
             engine: EngineSettings {
                 max_batch: read.number("engine.max_batch", 1, 4_096)?,
@@ -323,22 +311,24 @@ impl Settings {
             http: HttpSettings {
                 cors_origins: read.origins("http.cors_origins")?,
                 max_connections: read.number("http.max_connections", 1, 1_000_000)?,
+                max_connections_per_address: read.number("http.max_connections_per_address", 1, 1_000_000)?,
+                trusted_proxies: read.networks("http.trusted_proxies")?,
+                use_forwarded: read.one_of(
+                    "http.forwarded_header",
+                    &[("x-forwarded-for", false), ("forwarded", true)],
+                )?,
                 head_timeout: read.seconds("http.head_seconds", 1, 3_600)?,
                 body_timeout: read.seconds("http.body_seconds", 1, 3_600)?,
                 answer_timeout: read.seconds("http.answer_seconds", 1, 3_600)?,
                 drain: read.seconds("http.drain_seconds", 0, 3_600)?,
             },
-            limits: read_limits(read, mode)?,
+            limits,
             documents: read_documents(read)?,
+            exports: read_exports(read)?,
             rings_others: read.one_of("live.bell", &[("auto", true), ("off", false)])?,
-            live: read_live(read)?,
+            live: read_live(read, limits.cost)?,
             gateway: read_gateway(read, development)?,
-            mail: MailSettings {
-                smtp_url: read.url("mail.smtp_url", &["smtp://", "smtps://"])?.map(Secret),
-                from: read.required("mail.from")?.to_owned(),
-                templates: read.text("mail.templates")?.map(PathBuf::from),
-                webhook_secret: read.secret("mail.webhook_secret")?,
-            },
+            mail: read_mail(read)?,
             app_url: read.url("app_url", &["http://", "https://"])?,
             log_level: {
                 let level = read.required("log.level")?;
@@ -353,13 +343,10 @@ impl Settings {
     }
 }
 
-/// What a caller may ask for each second when nothing is set: about what a processor can answer. It is there so that one caller
-/// does not take all; whoever tries things out in development measures the server and not this.
-const RATE_IN_PRODUCTION: u32 = 1_000_000;
-
-fn read_live(read: &Reader<'_>) -> Result<LiveSettings, ConfigError> {
-    Ok(LiveSettings {
+fn read_live(read: &Reader<'_>, highest_cost: u64) -> Result<LiveSettings, ConfigError> {
+    let live = LiveSettings {
         per_caller: read.number("live.per_caller", 1, 1_000_000)?,
+        cost_per_caller: read.number("live.cost_per_caller", 1, 1_000_000_000_000)?,
         operations: read.number("live.operations", 1, 10_000)?,
         message_bytes: read.number("live.message_bytes", 1_024, 1_048_576)?,
         messages_per_second: read.number("live.messages_per_second", 1, 100_000)?,
@@ -367,41 +354,14 @@ fn read_live(read: &Reader<'_>) -> Result<LiveSettings, ConfigError> {
         ping_interval: read.millis("live.ping_interval_ms")?,
         pong_timeout: read.millis("live.pong_timeout_ms")?,
         write_timeout: read.millis("live.write_timeout_ms")?,
-    })
-}
-
-fn read_limits(read: &Reader<'_>, mode: Mode) -> Result<LimitSettings, ConfigError> {
-    let limits = LimitSettings {
-        cost: read.number("limits.cost", 1, 1_000_000_000)?,
-        rate: match read.text("limits.rate")? {
-            Some(_) => read.number("limits.rate", 0, 100_000_000)?,
-            None if mode == Mode::Development => 0,
-            None => RATE_IN_PRODUCTION,
-        },
-        burst: read.number("limits.burst", NonZeroU32::MIN, BURST_AT_MOST)?,
     };
-    if u64::from(limits.burst.get()) < limits.cost {
+    if live.cost_per_caller < highest_cost {
         return Err(ConfigError::Together(
-            "limits.burst must be at least limits.cost, or the dearest operations would never be answered".to_owned(),
+            "live.cost_per_caller must be at least limits.cost, or the dearest subscriptions could never be opened"
+                .to_owned(),
         ));
     }
-    Ok(limits)
-}
-
-/// What callers may ask for at once, at most.
-const BURST_AT_MOST: NonZeroU32 = NonZeroU32::new(1_000_000_000).expect("above 0");
-
-fn read_documents(read: &Reader<'_>) -> Result<DocumentSettings, ConfigError> {
-    let documents = DocumentSettings {
-        trusted: read.text("documents.trusted")?.map(PathBuf::from),
-        only_trusted: read.one_of("documents.only_trusted", &[("true", true), ("false", false)])?,
-    };
-    if documents.only_trusted && documents.trusted.is_none() {
-        return Err(ConfigError::Together(
-            "documents.only_trusted needs documents.trusted, or nothing at all would be answered".to_owned(),
-        ));
-    }
-    Ok(documents)
+    Ok(live)
 }
 
 /// The SQLite database that a data directory holds; made when it is not there.

@@ -1,12 +1,15 @@
 //! Where settings come from: a file, the environment; and how their texts become values.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::Secret;
-use super::keys::{Form, KEYS, PREFIX, key, variable};
+use super::keys::{Form, KEYS, Key, PREFIX, key, variable};
 
 /// Why the settings are no good. Names the key and what is allowed, and never a secret.
 #[derive(Debug, thiserror::Error)]
@@ -124,8 +127,9 @@ pub(super) fn read_environment(
     environment: impl IntoIterator<Item = (String, String)>,
     given: &mut BTreeMap<&'static str, Given>,
 ) -> Result<(), ConfigError> {
-    // Kubernetes describes a service called `ledgerbell` to its neighbours under these two names; the rest are not settings.
+    // Kubernetes describes a service called `ledgerbell` to its neighbors under these two names; the rest are not settings.
     let foreign = ["SERVICE_", "PORT", "TEST_", "CONFIG"];
+    let mut files = Vec::new();
     for (name, text) in environment {
         let Some(rest) = name.strip_prefix(PREFIX) else {
             continue;
@@ -134,7 +138,10 @@ pub(super) fn read_environment(
             Some(key) => {
                 given.insert(key.path, Given { text, source: name });
             }
-            None if foreign.iter().any(|prefix| rest.starts_with(prefix)) => {}
+            None if file_of(&name).is_some() => {
+                files.push((name, text));
+            }
+            None if foreign.iter().any(|prefix| rest.starts_with(prefix)) || is_service_link(rest, &text) => {}
             None => {
                 return Err(ConfigError::Unknown {
                     name,
@@ -144,7 +151,54 @@ pub(super) fn read_environment(
             }
         }
     }
+    files
+        .into_iter()
+        .try_for_each(|(name, path)| read_secret(name, &path, given))
+}
+
+/// The secret whose file this variable names, as `LEDGERBELL_SECRET_FILE` does.
+fn file_of(name: &str) -> Option<&'static Key> {
+    let secret = name.strip_suffix("_FILE")?;
+    let is_secret = |key: &&Key| matches!(key.form, Form::Secret | Form::SecretUrl);
+    KEYS.iter().filter(is_secret).find(|key| variable(key.path) == secret)
+}
+
+fn read_secret(name: String, path: &str, given: &mut BTreeMap<&'static str, Given>) -> Result<(), ConfigError> {
+    let Some(key) = file_of(&name) else {
+        return Ok(());
+    };
+    if given
+        .get(key.path)
+        .is_some_and(|given| given.source == variable(key.path))
+    {
+        let text = format!("{} and {name} are both set: leave one of them out", variable(key.path));
+        return Err(ConfigError::Together(text));
+    }
+    let text = std::fs::read_to_string(path).map_err(|reason| ConfigError::Unreadable {
+        path: PathBuf::from(path),
+        reason,
+    })?;
+    let text = text.trim().to_owned();
+    given.insert(key.path, Given { text, source: name });
     Ok(())
+}
+
+/// Whether Kubernetes describes a service called `ledgerbell-<anything>` by this variable.
+fn is_service_link(rest: &str, text: &str) -> bool {
+    let is_address = ["tcp://", "udp://", "sctp://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme));
+    rest.ends_with("_SERVICE_HOST")
+        || rest.ends_with("_SERVICE_PORT")
+        || rest.contains("_SERVICE_PORT_")
+        || (is_address && (rest.ends_with("_PORT") || rest.contains("_PORT_")))
+        || ["_TCP", "_UDP", "_SCTP"].iter().any(|protocol| {
+            ["_ADDR", "_PORT", "_PROTO"].iter().any(|part| {
+                let port = rest.strip_suffix(part).and_then(|rest| rest.strip_suffix(protocol));
+                port.and_then(|rest| rest.rsplit_once("_PORT_"))
+                    .is_some_and(|(_, port)| port.parse::<u16>().is_ok())
+            })
+        })
 }
 
 /// Takes typed values out of what was given.
@@ -237,6 +291,18 @@ impl Reader<'_> {
         Ok(text.map(Secret))
     }
 
+    /// Networks, and addresses as networks of one.
+    pub(super) fn networks(&self, path: &'static str) -> Result<Vec<IpNet>, ConfigError> {
+        let items = self.find(path).unwrap_or_default().split(',').map(str::trim);
+        items
+            .filter(|item| !item.is_empty())
+            .map(|item| {
+                let address = item.parse::<IpAddr>().map(IpNet::from);
+                item.parse().or(address).map_err(|_| self.invalid(path))
+            })
+            .collect()
+    }
+
     pub(super) fn origins(&self, path: &'static str) -> Result<Vec<String>, ConfigError> {
         let items = self.find(path).unwrap_or_default().split(',').map(str::trim);
         items
@@ -249,5 +315,59 @@ impl Reader<'_> {
                 }
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(environment: &[(&str, &str)]) -> Result<BTreeMap<&'static str, Given>, String> {
+        let mut given = BTreeMap::new();
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        read_environment(environment, &mut given).map_err(|error| error.to_string())?;
+        Ok(given)
+    }
+
+    #[test]
+    fn what_kubernetes_says_of_services_is_no_setting_and_what_looks_like_one_is() {
+        let links = [
+            ("LEDGERBELL_METRICS_SERVICE_HOST", "10.9.8.7"),
+            ("LEDGERBELL_METRICS_SERVICE_PORT", "9100"),
+            ("LEDGERBELL_METRICS_SERVICE_PORT_HTTP_METRICS", "9100"),
+            ("LEDGERBELL_METRICS_PORT", "tcp://10.9.8.7:9100"),
+            ("LEDGERBELL_METRICS_PORT_9100_TCP", "tcp://10.9.8.7:9100"),
+            ("LEDGERBELL_METRICS_PORT_9100_TCP_PROTO", "tcp"),
+            ("LEDGERBELL_METRICS_PORT_9100_TCP_PORT", "9100"),
+            ("LEDGERBELL_METRICS_PORT_9100_TCP_ADDR", "10.9.8.7"),
+        ];
+        assert!(read(&links).expect("no settings").is_empty());
+        for name in [
+            "LEDGERBELL_METRICS_PORT",
+            "LEDGERBELL_METRICS_HOST",
+            "LEDGERBELL_LISTEN_ADDR",
+        ] {
+            let complaint = read(&[(name, "9100")]).expect_err("a slip of the pen");
+            assert!(complaint.contains(&format!("unknown setting {name} ")), "{complaint}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_read_from_files_and_from_one_place_only() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), "a secret of thirty-two characters\n").expect("written");
+        let path = file.path().to_str().expect("a text");
+        let given = read(&[("LEDGERBELL_SECRET_FILE", path)]).expect("read");
+        assert_eq!(given["secret"].text, "a secret of thirty-two characters");
+        let both = read(&[("LEDGERBELL_SECRET_FILE", path), ("LEDGERBELL_SECRET", "x")]).expect_err("which of them");
+        assert!(both.contains("LEDGERBELL_SECRET and LEDGERBELL_SECRET_FILE"), "{both}");
+        let gone = read(&[("LEDGERBELL_SECRET_FILE", "/nowhere/secret")]).expect_err("not there");
+        assert!(gone.contains("/nowhere/secret"), "{gone}");
+        assert!(
+            read(&[("LEDGERBELL_LISTEN_FILE", path)]).is_err(),
+            "what is no secret is not in a file"
+        );
     }
 }

@@ -11,6 +11,8 @@ pub mod forecast;
 pub mod ledger;
 pub mod member;
 pub mod notification;
+pub mod pulse;
+pub mod quota;
 pub mod top_up;
 pub mod troubleshooting;
 
@@ -21,6 +23,10 @@ use crate::primitives::clock::Clock;
 pub struct Services {
     /// The time that everything goes by.
     pub clock: Clock,
+    /// Whether the database takes writes.
+    pub database: database::Health,
+    /// Signs of life of the loops of this process.
+    pub pulse: pulse::Pulse,
     /// Changes credits: sessions, grants, corrections, freezing; and balances.
     pub ledger: ledger::Ledger,
     /// What happened in accounts, in order, and who listens.

@@ -86,6 +86,8 @@ impl From<AccessError> for ApiError {
     fn from(error: AccessError) -> Self {
         match error {
             AccessError::Forbidden(permission) => Self::Forbidden(permission),
+            // Nothing that is only read is refused so.
+            AccessError::OwnersOnly => Self::BadRequest(error.to_string()),
             // Fields that can be empty answer null before it comes to this: see `found`.
             AccessError::NotFound => Self::BadRequest("this account does not exist".to_owned()),
         }

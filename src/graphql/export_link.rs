@@ -15,6 +15,9 @@ use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, ApiKeyId, GlobalId, IdKind, MemberId};
 
+/// What an entry of an export costs: it is read, put into words and sent.
+pub const EXPORTED_ENTRY: u64 = 20;
+
 /// How long a link holds.
 const LIFETIME_MILLIS: i64 = 15 * 60 * 1_000;
 
@@ -83,6 +86,9 @@ struct Claims {
     bom: bool,
     requester: String,
     expires_at: i64,
+    /// Makes each link another one, whose uses are counted apart.
+    #[serde(default)]
+    nonce: String,
 }
 
 /// What a link stands for.
@@ -98,6 +104,10 @@ pub struct ExportOrder {
     pub has_byte_order_mark: bool,
     /// On whose behalf.
     pub requester: Requester,
+    /// Names the link where its uses are counted.
+    pub link_id: Uuid,
+    /// When the link ends.
+    pub expires_at: Timestamp,
 }
 
 /// The link was not made here, was changed, or is too old.
@@ -136,6 +146,7 @@ impl ExportLinks {
             bom,
             requester: Requester::id_of(actor)?.to_string(),
             expires_at: expires_at.millis(),
+            nonce: Uuid::new_v4().to_string(),
         };
         let claims = serde_json::to_vec(&claims).ok()?;
         let signature = self.key.clone().chain_update(&claims).finalize().into_bytes();
@@ -170,6 +181,11 @@ impl ExportLinks {
             json_lines: claims.json_lines,
             has_byte_order_mark: claims.bom,
             requester: Requester::from_id(id(&claims.requester)?).ok_or(InvalidLink)?,
+            link_id: signature
+                .get(..16)
+                .and_then(|bytes| Uuid::from_slice(bytes).ok())
+                .ok_or(InvalidLink)?,
+            expires_at: Timestamp::from_millis(claims.expires_at),
         })
     }
 }

@@ -15,6 +15,7 @@ mod forecast;
 pub mod fuzzing;
 mod guard;
 mod inputs;
+mod introspection;
 mod ledger;
 mod live;
 mod loaders;
@@ -39,13 +40,14 @@ use crate::primitives::ids::AccountId;
 
 use context::Scope;
 use guard::Guard;
+use introspection::Introspections;
 use loaders::Loaders;
 
 pub use context::Caller;
 pub use errors::{ApiError, ErrorCode, code_of, rate_limited, refused_request, retry_after_seconds};
-pub use export_link::{ExportLinks, ExportOrder, InvalidLink, Requester};
+pub use export_link::{EXPORTED_ENTRY, ExportLinks, ExportOrder, InvalidLink, Requester};
 pub use guard::{InvalidManifest, Limits, Operation, OperationKind, Parameters, TrustedDocuments, document_id_of};
-pub use live::{Live, LiveEnd, LiveItem};
+pub use live::{Live, LiveEnd, LiveItem, Purse};
 
 /// What can be asked.
 #[derive(MergedObject, Default)]
@@ -85,6 +87,7 @@ pub struct Schema {
     guard: Arc<Guard>,
     services: Arc<Services>,
     export_links: ExportLinks,
+    introspections: Introspections,
     documents: live::Documents,
     audiences: live::Audiences,
 }
@@ -96,6 +99,7 @@ pub fn build_schema(services: Services, export_links: ExportLinks, limits: Limit
         guard: Arc::new(Guard::new(limits)),
         services: Arc::new(services),
         export_links,
+        introspections: Introspections::default(),
         documents: live::Documents::default(),
         audiences: live::Audiences::default(),
     }

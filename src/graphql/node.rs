@@ -9,7 +9,7 @@ use super::ledger::{Balance, CreditEntry, CreditLot, Session, at_most_100};
 use super::member::{Account, ApiKey, Contact, Member};
 use super::notification::{Alert, Delivery, NotificationSettings};
 use super::top_up::{AutoTopUp, PaymentMethod, TopUp, TopUpAttempt, TopUpDecision};
-use crate::domain::member::{may_see_contact, require_own_or_settings};
+use crate::domain::member::require_own_or_settings;
 use crate::primitives::actor::Permission;
 use crate::primitives::ids::{
     AlertId, ApiKeyId, DeliveryId, EntryId, GlobalId, IdKind, LotId, MemberId, PaymentMethodId, SessionId,
@@ -18,7 +18,11 @@ use crate::primitives::ids::{
 
 /// A thing with an id by which it can be asked for again.
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "Opaque id."))]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    desc = "Opaque id. It is no secret and can be guessed; access depends on the credential alone."
+))]
 pub(super) enum Node {
     Account(Account),
     Balance(Balance),
@@ -70,7 +74,7 @@ pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, Api
             if !scope.actor().reaches(account_id) {
                 return Ok(None);
             }
-            may_see_contact(scope.actor(), account_id, member_id)?;
+            require_own_or_settings(scope.actor(), account_id, member_id)?;
             let contact = loaders.contact(account_id, member_id).await?;
             contact.map(|contact| Contact::new(contact).into())
         }

@@ -63,6 +63,8 @@ pub enum UserErrorCode {
     PaymentMethodSuspended,
     /// The gateway refused the payment method.
     PaymentMethodRefused,
+    /// Too many payment methods were tried within 24 hours, in the account or by the caller.
+    PaymentMethodTrialsExceeded,
     /// The change needs the consent of a person.
     ConsentRequired,
     /// The monthly cap is below one amount.
@@ -185,7 +187,9 @@ impl From<AccessError> for Failure {
     fn from(error: AccessError) -> Self {
         match error {
             AccessError::NotFound => Self::not_found("accountId", "account"),
-            AccessError::Forbidden(_) => Self::new(UserErrorCode::Forbidden, None, error.to_string()),
+            AccessError::OwnersOnly | AccessError::Forbidden(_) => {
+                Self::new(UserErrorCode::Forbidden, None, error.to_string())
+            }
         }
     }
 }
@@ -276,7 +280,9 @@ impl LedgerFields {
                 with_overage: _,
             } => refused(Code::ChargeExceedsHold, Some(self.amount)),
             Refusal::FeeExceedsBooked { booked: _ } => refused(Code::Validation, Some("fee")),
-            Refusal::RefundExceedsCharge { left: _ } => refused(Code::RefundExceedsCharge, Some(self.amount)),
+            Refusal::RefundExceedsCharge { .. } | Refusal::RefundExceedsUnspent { .. } => {
+                refused(Code::RefundExceedsCharge, Some(self.amount))
+            }
             Refusal::EntryNotFound => refused(Code::NotFound, Some("reversesEntryId")),
             Refusal::NotReversible(_) => refused(Code::Validation, Some("reversesEntryId")),
             Refusal::LotLimit => refused(Code::LotLimit, None),
@@ -287,12 +293,8 @@ impl LedgerFields {
     }
 }
 
-fn owners_only() -> Failure {
-    Failure::new(
-        UserErrorCode::Forbidden,
-        None,
-        "only owners may add, change or remove owners",
-    )
+fn external_id_of_platform(message: String) -> Failure {
+    Failure::new(UserErrorCode::Forbidden, Some("externalId"), message)
 }
 
 fn last_owner() -> Failure {
@@ -337,6 +339,7 @@ impl From<UpdateAccountError> for Failure {
         match error {
             UpdateAccountError::Access(error) => error.into(),
             UpdateAccountError::Invalid(error) => error.into(),
+            UpdateAccountError::ExternalIdOfPlatform => external_id_of_platform(error.to_string()),
             UpdateAccountError::ExternalIdTaken(account) => {
                 external_id_taken("account").with(Present::Account(account))
             }
@@ -351,7 +354,7 @@ impl From<AddMemberError> for Failure {
         match error {
             AddMemberError::Access(error) => error.into(),
             AddMemberError::Invalid(error) => error.into(),
-            AddMemberError::OwnersOnly => owners_only(),
+            AddMemberError::ExternalIdOfPlatform => external_id_of_platform(error.to_string()),
             AddMemberError::ExternalIdTaken(member) => external_id_taken("member").with(Present::Member(member)),
             AddMemberError::Fault(fault) => fault.into(),
         }
@@ -363,7 +366,7 @@ impl From<UpsertMemberError> for Failure {
         match error {
             UpsertMemberError::Access(error) => error.into(),
             UpsertMemberError::Invalid(error) => error.into(),
-            UpsertMemberError::OwnersOnly => owners_only(),
+            UpsertMemberError::ExternalIdOfPlatform => external_id_of_platform(error.to_string()),
             UpsertMemberError::LastOwner => last_owner(),
             UpsertMemberError::Fault(fault) => fault.into(),
         }
@@ -376,7 +379,7 @@ impl From<UpdateMemberError> for Failure {
             UpdateMemberError::Access(error) => error.into(),
             UpdateMemberError::Invalid(error) => error.into(),
             UpdateMemberError::NotFound => Self::not_found("memberId", "member"),
-            UpdateMemberError::OwnersOnly => owners_only(),
+            UpdateMemberError::ExternalIdOfPlatform => external_id_of_platform(error.to_string()),
             UpdateMemberError::MemberRemoved => member_removed(),
             UpdateMemberError::LastOwner => last_owner(),
             UpdateMemberError::ExternalIdTaken(member) => external_id_taken("member").with(Present::Member(member)),
@@ -391,7 +394,6 @@ impl From<RemoveMemberError> for Failure {
         match error {
             RemoveMemberError::Access(error) => error.into(),
             RemoveMemberError::NotFound => Self::not_found("memberId", "member"),
-            RemoveMemberError::OwnersOnly => owners_only(),
             RemoveMemberError::LastOwner => last_owner(),
             RemoveMemberError::Fault(fault) => fault.into(),
         }
@@ -439,13 +441,8 @@ impl From<SendVerificationError> for Failure {
                 StartVerificationError::Access(error) => error.into(),
                 StartVerificationError::NotFound => Self::not_found("memberId", "member"),
                 StartVerificationError::NoAddress | StartVerificationError::AlreadyVerified => invalid(message),
-                StartVerificationError::TooSoon { retry_after_seconds } => Self::Refused(
-                    UserError {
-                        retry_after_seconds: Some(i32::try_from(retry_after_seconds).unwrap_or(i32::MAX)),
-                        ..UserError::new(UserErrorCode::RateLimited, None, message)
-                    },
-                    None,
-                ),
+                StartVerificationError::TooSoon { retry_after_seconds }
+                | StartVerificationError::TooMany { retry_after_seconds } => rate_limited(retry_after_seconds, message),
                 StartVerificationError::Fault(fault) => fault.into(),
             },
             SendVerificationError::Rejected(_) => invalid(message),
@@ -454,12 +451,21 @@ impl From<SendVerificationError> for Failure {
     }
 }
 
+fn rate_limited(retry_after_seconds: u32, message: String) -> Failure {
+    let error = UserError {
+        retry_after_seconds: Some(i32::try_from(retry_after_seconds).unwrap_or(i32::MAX)),
+        ..UserError::new(UserErrorCode::RateLimited, None, message)
+    };
+    Failure::Refused(error, None)
+}
+
 impl From<SendTestError> for Failure {
     fn from(error: SendTestError) -> Self {
         match error {
             SendTestError::Access(error) => error.into(),
             SendTestError::NotFound => Self::not_found("memberId", "member"),
             SendTestError::MemberRemoved => member_removed(),
+            SendTestError::TooMany { retry_after_seconds } => rate_limited(retry_after_seconds, error.to_string()),
             SendTestError::Fault(fault) => fault.into(),
         }
     }
@@ -475,6 +481,7 @@ impl From<ResendError> for Failure {
                 Some("deliveryId"),
                 error.to_string(),
             ),
+            ResendError::TooMany { retry_after_seconds } => rate_limited(retry_after_seconds, error.to_string()),
             ResendError::Fault(fault) => fault.into(),
         }
     }

@@ -1,18 +1,27 @@
 //! What each caller may ask for over time: a bucket of cost for each, which refills steadily.
+//!
+//! Members and API keys have large buckets, addresses from which no caller is signed in have small ones. What refused credentials,
+//! forged signatures and anonymous requests cost is taken from the address.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use governor::clock::{Clock, MonotonicClock};
+use governor::clock::Clock as Ticks;
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
-use crate::graphql::Caller;
+use super::SharedDoor;
+use super::address::counted_as;
+use crate::graphql::{Caller, Purse};
 use crate::primitives::actor::Actor;
+use crate::primitives::clock::Clock;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
+
+/// What a credential or a signature costs that is refused: it is looked up and compared.
+pub(super) const REFUSED_CREDENTIAL: u64 = 50;
 
 /// How fast allowances refill, and how much they hold.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +30,15 @@ pub struct Rate {
     pub per_second: NonZeroU32,
     /// Cost at once, after a while of rest.
     pub burst: NonZeroU32,
+}
+
+/// The allowances of all kinds of callers; what is `None` is not bounded.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rates {
+    /// Of each member and each API key.
+    pub callers: Option<Rate>,
+    /// Of each address, for what is asked without a caller.
+    pub addresses: Option<Rate>,
 }
 
 /// Whose bucket pays.
@@ -34,25 +52,49 @@ pub(super) enum Payer {
 
 impl Payer {
     pub(super) fn of(caller: Option<&Caller>, remote: IpAddr) -> Self {
-        match caller.map(|caller| &caller.actor) {
-            Some(Actor::Member {
+        let signed_in = caller.and_then(|caller| Self::of_actor(&caller.actor));
+        signed_in.unwrap_or_else(|| Self::address(remote))
+    }
+
+    pub(super) fn of_actor(actor: &Actor) -> Option<Self> {
+        match actor {
+            Actor::Member {
                 account_id, member_id, ..
-            }) => Self::Member(*account_id, *member_id),
-            Some(Actor::ApiKey {
+            } => Some(Self::Member(*account_id, *member_id)),
+            Actor::ApiKey {
                 account_id, api_key_id, ..
-            }) => Self::ApiKey(*account_id, *api_key_id),
-            Some(Actor::System) | None => Self::address(remote),
+            } => Some(Self::ApiKey(*account_id, *api_key_id)),
+            Actor::System => None,
         }
     }
 
     pub(super) fn address(remote: IpAddr) -> Self {
-        Self::Address(match remote.to_canonical() {
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-            }
-            address @ IpAddr::V4(_) => address,
-        })
+        Self::Address(counted_as(remote))
+    }
+}
+
+/// Pays from the allowance of one caller for what a subscription executes.
+#[derive(Clone)]
+pub(super) struct CallerPurse {
+    pub(super) door: SharedDoor,
+    pub(super) payer: Payer,
+}
+
+impl Purse for CallerPurse {
+    fn charge(&self, cost: u64) -> Result<(), Duration> {
+        self.door.allowances.charge(&self.payer, cost).map(|_| ())
+    }
+}
+
+/// The service's clock, so that tests move allowances with everything else.
+#[derive(Clone, Debug)]
+pub(super) struct Elapsed(pub(super) Clock);
+
+impl Ticks for Elapsed {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.elapsed()
     }
 }
 
@@ -61,41 +103,63 @@ const ROUND: u32 = 4_096;
 
 type Buckets<C> = RateLimiter<Payer, DashMapStateStore<Payer>, C, StateInformationMiddleware>;
 
-/// The buckets of all callers. Those that are full again are forgotten, so there are no more than were used of late.
-pub(super) struct Allowances<C: Clock = MonotonicClock> {
-    buckets: Option<Buckets<C>>,
-    clock: C,
+/// The buckets of one kind of caller.
+struct Kind<C: Ticks> {
+    buckets: Buckets<C>,
+    /// How long an empty bucket takes to be full.
     refill: Duration,
+}
+
+impl<C: Ticks + Clone> Kind<C> {
+    fn new(rate: Rate, clock: &C) -> Self {
+        let quota = Quota::per_second(rate.per_second).allow_burst(rate.burst);
+        Self {
+            buckets: Buckets::new(quota, DashMapStateStore::default(), clock.clone()),
+            refill: quota.burst_size_replenished_in(),
+        }
+    }
+}
+
+/// The buckets of all callers. Those that are full again are forgotten, so there are no more than were used of late.
+pub(super) struct Allowances<C: Ticks = Elapsed> {
+    callers: Option<Kind<C>>,
+    addresses: Option<Kind<C>>,
+    clock: C,
     charges: AtomicU32,
 }
 
-impl<C: Clock + Clone> Allowances<C> {
-    /// Without a rate everybody may ask for as much as they like.
-    pub(super) fn new(rate: Option<Rate>, clock: C) -> Self {
-        let quota = rate.map(|rate| Quota::per_second(rate.per_second).allow_burst(rate.burst));
+impl<C: Ticks + Clone> Allowances<C> {
+    /// Without a rate, callers may ask for as much as they like.
+    pub(super) fn new(rates: Rates, clock: C) -> Self {
         Self {
-            buckets: quota.map(|quota| Buckets::new(quota, DashMapStateStore::default(), clock.clone())),
+            callers: rates.callers.map(|rate| Kind::new(rate, &clock)),
+            addresses: rates.addresses.map(|rate| Kind::new(rate, &clock)),
             clock,
-            refill: quota.map_or(Duration::ZERO, |quota| quota.burst_size_replenished_in()),
             charges: AtomicU32::new(0),
         }
     }
 
-    /// Takes a cost from somebody's bucket. Gives what is left in it, where anything is counted; or how long to wait.
+    /// Takes a cost from a payer's bucket. Returns what is left in it, where anything is counted; or how long to wait.
     pub(super) fn charge(&self, payer: &Payer, cost: u64) -> Result<Option<u32>, Duration> {
-        let Some(buckets) = &self.buckets else {
+        let kind = match payer {
+            Payer::Member(..) | Payer::ApiKey(..) => &self.callers,
+            Payer::Address(_) => &self.addresses,
+        };
+        let Some(kind) = kind else {
             return Ok(None);
         };
         if self.charges.fetch_add(1, Ordering::Relaxed) % ROUND == ROUND - 1 {
-            buckets.retain_recent();
+            for kind in [&self.callers, &self.addresses].into_iter().flatten() {
+                kind.buckets.retain_recent();
+            }
         }
         let cost = u32::try_from(cost).unwrap_or(u32::MAX);
         let cost = NonZeroU32::new(cost).unwrap_or(NonZeroU32::MIN);
-        match buckets.check_key_n(payer, cost) {
+        match kind.buckets.check_key_n(payer, cost) {
             Ok(Ok(state)) => Ok(Some(state.remaining_burst_capacity())),
             Ok(Err(until)) => Err(until.wait_time_from(self.clock.now())),
-            // Settings see to it that a bucket holds what one operation may cost.
-            Err(_) => Err(self.refill),
+            // Settings see to it that a caller's bucket holds what one operation may cost; an address's need not.
+            Err(_) => Err(kind.refill),
         }
     }
 }
@@ -108,11 +172,15 @@ mod tests {
 
     fn allowances(clock: &FakeRelativeClock) -> Allowances<FakeRelativeClock> {
         let number = |number| NonZeroU32::new(number).expect("above 0");
-        let rate = Rate {
+        let rate = |burst| Rate {
             per_second: number(10),
-            burst: number(100),
+            burst: number(burst),
         };
-        Allowances::new(Some(rate), clock.clone())
+        let rates = Rates {
+            callers: Some(rate(1_000)),
+            addresses: Some(rate(100)),
+        };
+        Allowances::new(rates, clock.clone())
     }
 
     fn address(last: u8) -> Payer {
@@ -132,13 +200,19 @@ mod tests {
             allowances.charge(&address(1), 1_000).is_err(),
             "more than it ever holds"
         );
+        let caller = Payer::Member(AccountId::PLATFORM, MemberId::from_uuid(uuid::Uuid::nil()));
+        assert_eq!(
+            allowances.charge(&caller, 1_000),
+            Ok(Some(0)),
+            "callers have another bucket"
+        );
     }
 
     #[test]
     fn full_buckets_are_forgotten() {
         let clock = FakeRelativeClock::default();
         let allowances = allowances(&clock);
-        let buckets = allowances.buckets.as_ref().expect("there is a rate");
+        let buckets = &allowances.addresses.as_ref().expect("there is a rate").buckets;
         for number in 0..ROUND - 1 {
             let [_, _, high, low] = number.to_be_bytes();
             let payer = Payer::address(IpAddr::from([10, 0, high, low]));

@@ -1,10 +1,14 @@
 //! From what GraphQL said to an answer over HTTP. Which status goes with which answer is decided here and nowhere else.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
 
 use async_graphql::{Response, ServerError, Value};
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use futures_util::stream;
 use serde::Serialize;
 
 use super::log::RequestId;
@@ -126,9 +130,51 @@ pub(super) fn to_json(response: &Response) -> String {
     serde_json::to_string(&shown).unwrap_or_default()
 }
 
+/// What became of an operation.
+#[derive(Debug)]
+pub(super) enum Executed {
+    /// It was executed, or refused.
+    Made(Response),
+    /// It asked for the schema itself, and the answer was there already.
+    Remembered {
+        /// Its `data` as JSON.
+        data: Arc<str>,
+        /// What it cost.
+        cost: Value,
+    },
+}
+
+impl Executed {
+    /// As JSON, in one text.
+    pub(super) fn to_json(&self) -> String {
+        match self {
+            Self::Made(response) => to_json(response),
+            Self::Remembered { data, cost } => {
+                let [before, after] = around(cost);
+                [&*before, &**data, &*after].concat()
+            }
+        }
+    }
+}
+
+/// What stands before and after remembered data.
+fn around(cost: &Value) -> [Cow<'static, str>; 2] {
+    let extensions = serde_json::json!({ "cost": cost });
+    [r#"{"data":"#.into(), format!(r#","extensions":{extensions}}}"#).into()]
+}
+
 /// Its errors alone, as a list in JSON.
 pub(super) fn errors_to_json(response: &Response) -> String {
     serde_json::to_string(&response.errors).unwrap_or_default()
+}
+
+/// A text whose bytes are sent.
+struct Remembered(Arc<str>);
+
+impl AsRef<[u8]> for Remembered {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
 }
 
 /// Where an answer goes.
@@ -141,11 +187,29 @@ pub(super) struct Reply {
 
 impl Reply {
     /// What GraphQL said, or why it was not asked.
-    pub(super) fn end(&self, ended: Result<Response, Rejection>) -> axum::response::Response {
+    pub(super) fn end(&self, ended: Result<Executed, Rejection>) -> axum::response::Response {
         match ended {
-            Ok(response) => self.answer(response),
+            Ok(Executed::Made(response)) => self.answer(response),
+            Ok(Executed::Remembered { data, cost }) => self.remembered(data, &cost),
             Err(rejection) => self.reject(rejection),
         }
+    }
+
+    /// Sends data that is remembered without a copy of it.
+    fn remembered(&self, data: Arc<str>, cost: &Value) -> axum::response::Response {
+        let [before, after] = around(cost).map(|text| Bytes::from(text.into_owned()));
+        let data = Bytes::from_owner(Remembered(data));
+        let length = before.len() + data.len() + after.len();
+        let parts = [before, data, after].map(Ok::<_, Infallible>);
+        let mut answer = axum::response::Response::new(Body::from_stream(stream::iter(parts)));
+        let headers = answer.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(self.media.content_type()),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::CONTENT_LENGTH, length.into());
+        answer
     }
 
     /// What GraphQL said.

@@ -3,32 +3,44 @@
 //! Made while it is downloaded, a thousand entries at a time, so that its size does not matter.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::net::SocketAddr;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Query, State};
+use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono_tz::Tz;
 use data_encoding::HEXLOWER;
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
+use super::allowance::Payer;
 use super::csv::{Cell, push_row};
+use super::export_bounds::Download;
 use super::{Door, SharedDoor};
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::ExportRow;
-use crate::graphql::{ExportOrder, Requester};
+use crate::graphql::{EXPORTED_ENTRY, ExportOrder, Requester};
 use crate::primitives::actor::{Actor, Cause};
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
+
+/// What a download costs, beside its entries.
+const DOWNLOAD: u64 = 20;
 
 #[derive(Deserialize)]
 pub(super) struct Parameters {
     token: String,
 }
 
-pub(super) async fn credit_log(State(door): State<SharedDoor>, Query(parameters): Query<Parameters>) -> Response {
+pub(super) async fn credit_log(
+    State(door): State<SharedDoor>,
+    ConnectInfo(remote): ConnectInfo<SocketAddr>,
+    Query(parameters): Query<Parameters>,
+) -> Response {
     let Ok(order) = door.export_links.open(&parameters.token, door.services.clock.now()) else {
+        if door.charge_guess(remote.ip(), 0).is_err() {
+            return busy("Too many links of this address were refused.\n", 1);
+        }
         return refused(
             StatusCode::FORBIDDEN,
             "This link is not valid, or no longer: ask for a new one.\n",
@@ -49,6 +61,11 @@ pub(super) async fn credit_log(State(door): State<SharedDoor>, Query(parameters)
 
 fn refused(status: StatusCode, text: &'static str) -> Response {
     (status, text).into_response()
+}
+
+fn busy(text: &'static str, seconds: u64) -> Response {
+    let retry_after = [(header::RETRY_AFTER, seconds.to_string())];
+    (StatusCode::TOO_MANY_REQUESTS, retry_after, text).into_response()
 }
 
 fn no_longer() -> Response {
@@ -80,6 +97,27 @@ async fn file(door: &SharedDoor, order: ExportOrder) -> Result<Response, QueryEr
     let Some(actor) = actor(door, order.account_id, order.requester).await? else {
         return Ok(no_longer());
     };
+    let Some(download) = door.exports.open(order.account_id) else {
+        let text = "This account's log is being downloaded as often as may be at a time: wait for one to end.\n";
+        return Ok(busy(text, 5));
+    };
+    let payer = Payer::of_actor(&actor);
+    if let Some(Err(wait)) = payer.map(|payer| door.allowances.charge(&payer, DOWNLOAD)) {
+        return Ok(busy("Whoever asked for this link has to wait.\n", wait.as_secs() + 1));
+    }
+    let link = (order.link_id, order.expires_at);
+    let uses = door.settings.exports.uses;
+    if !door
+        .services
+        .ledger
+        .use_export_link(order.account_id, link, uses)
+        .await?
+    {
+        return Ok(refused(
+            StatusCode::FORBIDDEN,
+            "This link was followed as often as it may be: ask for a new one.\n",
+        ));
+    }
     let log = &door.services.credit_log;
     let chunks = log.export(&actor, order.account_id, &order.filter).await?;
     let format = if order.json_lines {
@@ -90,24 +128,21 @@ async fn file(door: &SharedDoor, order: ExportOrder) -> Result<Response, QueryEr
         }
     };
     let account = door.services.accounts.find(&Actor::System, order.account_id).await?;
-    let writer = Arc::new(Writer {
+    let writer = Writer {
         door: door.clone(),
         actor,
         account_id: order.account_id,
         zone: account.map_or(Tz::UTC, |account| account.timezone),
         format,
-    });
+        download,
+        payer,
+    };
     let head = stream::iter(format.head().map(Ok));
-    let body = chunks.then(move |chunk| {
-        let writer = writer.clone();
-        async move {
-            let written = match chunk {
-                Ok(rows) => writer.write(rows).await,
-                Err(fault) => Err(fault),
-            };
-            // The status is sent long since: a connection that ends early is all that can still tell the client.
-            written.inspect_err(|fault| tracing::error!(%fault, "an export broke off"))
-        }
+    let body = stream::try_unfold((Box::pin(chunks), writer), |(mut chunks, writer)| async move {
+        let piece = writer.piece(&mut chunks).await;
+        // The status is sent long since: a connection that ends early is all that can still tell the client.
+        let piece = piece.inspect_err(|fault| tracing::error!(%fault, "an export broke off"))?;
+        Ok::<_, Fault>(piece.map(|piece| (piece, (chunks, writer))))
     });
     let mut response = Response::new(Body::from_stream(head.chain(body)));
     let headers = response.headers_mut();
@@ -244,9 +279,44 @@ struct Writer {
     account_id: AccountId,
     zone: Tz,
     format: Format,
+    download: Download,
+    /// Who asked for the link, and pays.
+    payer: Option<Payer>,
 }
 
 impl Writer {
+    /// The next piece of the file; `None` at its end. It is made in turn with those of other downloads, and paid for: when the
+    /// allowance of who asked for the link is used up, the download goes on more slowly.
+    async fn piece(
+        &self,
+        chunks: &mut (impl Stream<Item = Result<Vec<ExportRow>, Fault>> + Unpin),
+    ) -> Result<Option<Bytes>, Fault> {
+        let turn = self.download.turn().await;
+        let Some(rows) = chunks.next().await.transpose()? else {
+            return Ok(None);
+        };
+        let cost = EXPORTED_ENTRY.saturating_mul(rows.len() as u64);
+        let written = self.write(rows).await?;
+        drop(turn);
+        self.pay(cost).await;
+        Ok(Some(written))
+    }
+
+    async fn pay(&self, cost: u64) {
+        let Some(payer) = &self.payer else { return };
+        let clock = &self.door.services.clock;
+        // No more at once than an operation may cost: allowances hold as much.
+        let at_once = self.door.schema.budget().max(1);
+        let mut left = cost;
+        while left > 0 {
+            let part = left.min(at_once);
+            match self.door.allowances.charge(payer, part) {
+                Ok(_) => left -= part,
+                Err(wait) => clock.alarm(clock.elapsed() + wait).await,
+            }
+        }
+    }
+
     async fn write(&self, rows: Vec<ExportRow>) -> Result<Bytes, Fault> {
         let names = self.names(&rows).await?;
         let lines = rows

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use async_graphql::Response;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -11,25 +10,29 @@ use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::http::HeaderMap;
 
 use super::allowance::Payer;
-use super::answer::{Rejection, Reply};
+use super::answer::{Executed, Rejection, Reply};
 use super::auth::{self, Refused};
 use super::log::{self, RequestId};
 use super::media::Media;
 use super::operation::Running;
 use super::parameters;
+use super::seats::NoSeat;
+use super::server::Place;
 use super::sse;
 use super::ws;
-use super::{Door, SharedDoor};
+use super::{Door, Introspection, SharedDoor};
 use crate::graphql::{ApiError, Caller, Operation, OperationKind, Parameters};
 
 pub(super) async fn post(
     State(door): State<SharedDoor>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     Extension(request_id): Extension<RequestId>,
+    Extension(place): Extension<Place>,
     headers: HeaderMap,
     body: Body,
 ) -> axum::response::Response {
-    let exchange = Exchange::begin(headers, remote, request_id);
+    let mut exchange = Exchange::begin(headers, remote, request_id);
+    exchange.place = Some(place);
     if sse::is_wanted(&exchange.headers) {
         let parameters = parameters::read(&exchange.headers, body, door.settings.body_timeout).await;
         return exchange.stream(&door, parameters, false).await;
@@ -48,8 +51,9 @@ pub(super) async fn get(
     if ws::is_wanted(request.headers()) {
         return ws::upgrade(&door, remote.ip(), request);
     }
-    let (head, _) = request.into_parts();
-    let exchange = Exchange::begin(head.headers, remote, request_id);
+    let (mut head, _) = request.into_parts();
+    let mut exchange = Exchange::begin(head.headers, remote, request_id);
+    exchange.place = head.extensions.remove();
     if sse::is_wanted(&exchange.headers) {
         let parameters = from_address(parameters.ok());
         return exchange.stream(&door, parameters, true).await;
@@ -62,6 +66,8 @@ pub(super) async fn get(
 struct Exchange {
     headers: HeaderMap,
     remote: SocketAddr,
+    /// Of its connection, among those allowed.
+    place: Option<Place>,
     reply: Reply,
     is_acceptable: bool,
 }
@@ -72,6 +78,7 @@ impl Exchange {
         Self {
             headers,
             remote,
+            place: None,
             reply: Reply {
                 media: accepted.unwrap_or(Media::Json),
                 request_id: Some(request_id),
@@ -80,7 +87,7 @@ impl Exchange {
         }
     }
 
-    async fn post(&self, door: &Door, body: Body) -> Result<Response, Rejection> {
+    async fn post(&self, door: &Door, body: Body) -> Result<Executed, Rejection> {
         if !self.is_acceptable {
             return Err(Rejection::NotAcceptable);
         }
@@ -92,14 +99,14 @@ impl Exchange {
         &self,
         door: &Door,
         parameters: Option<Query<HashMap<String, String>>>,
-    ) -> Result<Response, Rejection> {
+    ) -> Result<Executed, Rejection> {
         if !self.is_acceptable {
             return Err(Rejection::NotAcceptable);
         }
         self.execute(door, from_address(parameters)?, true).await
     }
 
-    async fn execute(&self, door: &Door, parameters: Parameters, by_get: bool) -> Result<Response, Rejection> {
+    async fn execute(&self, door: &Door, parameters: Parameters, by_get: bool) -> Result<Executed, Rejection> {
         // Before sign-in: what is too much to look at costs no statement.
         let operation = door.schema.check(parameters).map_err(Rejection::Refused)?;
         log::operation(&operation);
@@ -119,7 +126,7 @@ impl Exchange {
             Ok(caller) => caller,
             Err(Refused::Unauthenticated(message)) => {
                 // Guessing at credentials is paid for by the address that it comes from.
-                let charged = door.charge(&Payer::address(self.remote.ip()), operation.cost);
+                let charged = door.charge_guess(self.remote.ip(), operation.cost);
                 charged.map_err(Rejection::Refused)?;
                 return Err(Rejection::Unauthenticated(message));
             }
@@ -128,7 +135,8 @@ impl Exchange {
                 return Err(Rejection::Refused(Box::new(response)));
             }
         };
-        if caller.is_none() && !operation.is_introspection {
+        let is_open = operation.is_introspection && door.settings.introspection == Introspection::Anyone;
+        if caller.is_none() && !is_open {
             return Err(nobody());
         }
         Ok(caller)
@@ -166,13 +174,20 @@ impl Exchange {
         if door.stopping.is_cancelled() {
             return Err(Rejection::Stopping);
         }
+        let place = self
+            .place
+            .clone()
+            .map(|place| place.stay(&door.addresses, self.remote.ip()));
+        if matches!(place, Some(None)) {
+            return Err(Rejection::TooManyConnections(NoSeat::Address));
+        }
         let mut seat = door.seats.take();
         seat.hold(&caller.actor).map_err(Rejection::TooManyConnections)?;
         let expires_at = caller.expires_at;
         let after = sse::last_event_id(&self.headers).map(str::to_owned);
         let signed_in = std::future::ready(Ok(caller));
         let running = Running::begin(door, signed_in, self.remote.ip(), operation, after);
-        Ok(sse::respond(door, seat, running, expires_at))
+        Ok(sse::respond(door, (seat, place.flatten()), running, expires_at))
     }
 }
 

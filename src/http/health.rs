@@ -1,35 +1,93 @@
 //! Whether the process lives, and whether it can work.
+//!
+//! Called by orchestrators. "live" fails when only a new process helps; "ready" when requests would fail here and now.
 
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
+use axum::routing::get;
+use serde_json::{Value, json};
 
 use super::SharedDoor;
+use crate::domain::Services;
 
-/// Slower than this is as good as gone.
+/// How long a probe may wait for the database.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// A worker whose turn takes longer is reported. Its watchdog gives the turn up later.
+const LONG_TURN: Duration = Duration::from_mins(2);
+/// A worker whose turn takes longer was not helped by its watchdog: the process must be started again.
+const LOST: Duration = Duration::from_mins(15);
 
-/// The process runs and answers. Says nothing about what it depends on: starting it again would not mend that.
-pub(super) async fn live() -> Json<serde_json::Value> {
-    Json(serde_json::json!({ "status": "live" }))
+/// The process runs and can recover without a restart. What it depends on is not asked: a restart would not repair that.
+pub(super) async fn live(State(door): State<SharedDoor>) -> Response {
+    live_of(&door.services)
 }
 
-/// The database answers and has our tables, and the server is to go on.
+/// A write is committed, the workers of this process go on, and the server is not about to stop.
 pub(super) async fn ready(State(door): State<SharedDoor>) -> Response {
     if door.stopping.is_cancelled() {
-        let answer = Json(serde_json::json!({ "status": "stopping" }));
-        return (StatusCode::SERVICE_UNAVAILABLE, answer).into_response();
+        return unavailable(json!({ "status": "stopping" }));
     }
-    // A plain read: giving it up half-way leaves no transaction behind.
-    let read = tokio::time::timeout(PATIENCE, door.services.accounts.installation()).await;
-    let reason = match read {
-        Ok(Ok(_)) => return Json(serde_json::json!({ "status": "ready" })).into_response(),
-        Ok(Err(fault)) => fault.to_string(),
-        Err(_) => "the database is too slow".to_owned(),
-    };
-    tracing::warn!(%reason, "not ready");
-    let answer = Json(serde_json::json!({ "status": "unavailable", "database": "unavailable" }));
-    (StatusCode::SERVICE_UNAVAILABLE, answer).into_response()
+    ready_of(&door.services).await
+}
+
+/// The answer about health and nothing else, for connections beyond those allowed.
+pub(super) fn routes(door: &SharedDoor) -> Router {
+    Router::new()
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready))
+        .fallback(full)
+        .with_state(SharedDoor::clone(door))
+}
+
+async fn full() -> Response {
+    let text = "There are as many connections as may be, of this address or in all: close some, or try again later.\n";
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], text).into_response()
+}
+
+/// The same two paths for a process that serves nothing else.
+pub fn health(services: Services) -> Router {
+    Router::new()
+        .route("/health/live", get(live_alone))
+        .route("/health/ready", get(ready_alone))
+        .with_state(services)
+}
+
+async fn live_alone(State(services): State<Services>) -> Response {
+    live_of(&services)
+}
+
+async fn ready_alone(State(services): State<Services>) -> Response {
+    ready_of(&services).await
+}
+
+fn live_of(services: &Services) -> Response {
+    let lost = services.pulse.stuck(LOST);
+    if lost.is_empty() {
+        return Json(json!({ "status": "live" })).into_response();
+    }
+    tracing::error!(workers = ?lost, "workers are stuck, and giving them up did not help");
+    unavailable(json!({ "status": "stuck", "workers": lost }))
+}
+
+async fn ready_of(services: &Services) -> Response {
+    if let Err(fault) = services.database.writes(PATIENCE).await {
+        let trouble = services.database.trouble().map(|(trouble, _)| trouble.name());
+        tracing::warn!(%fault, trouble, "not ready: the database takes no writes");
+        let answer = json!({ "status": "unavailable", "database": "unavailable", "trouble": trouble });
+        return unavailable(answer);
+    }
+    let stuck = services.pulse.stuck(LONG_TURN);
+    if !stuck.is_empty() {
+        tracing::warn!(workers = ?stuck, "not ready: workers are stuck");
+        return unavailable(json!({ "status": "unavailable", "workers": stuck }));
+    }
+    Json(json!({ "status": "ready" })).into_response()
+}
+
+fn unavailable(answer: Value) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, Json(answer)).into_response()
 }

@@ -1,28 +1,29 @@
 //! Figures for operators, as Prometheus reads them: on a listener of its own, which clients do not reach.
 //!
 //! Called by `serve` and `worker`, when a setting says where. What this process has done since it began is counted as it happens;
-//! what waits in the database is read when somebody asks, by a few statements that walk over open work alone, up to a bound.
-//! One reading at a time: a monitor that is impatient does not become a load.
+//! what waits in the database is read by a few statements that walk over open work alone, up to a bound, at most once in five
+//! seconds. Figures of the process are always answered; those of the database are left out while it does not answer.
+//! The same listener answers the paths of health, for `worker`, which has no other.
 
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::Mutex;
 
 use super::{Seats, security_headers};
 use crate::domain::Services;
@@ -32,7 +33,9 @@ use crate::domain::top_up::TopUpFigures;
 use crate::primitives::clock::Timestamp;
 
 /// Slower than this is no answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
+/// For how long figures of the database are good for all who ask.
+const FRESH: Duration = Duration::from_secs(5);
 /// What Prometheus reads: its own text format as it was made a standard.
 const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -40,8 +43,17 @@ const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8
 pub struct Metrics {
     services: Services,
     seats: Seats,
-    /// Whoever reads.
-    reader: Semaphore,
+    fresh: Duration,
+    /// Figures of the database as they were read last, if that succeeded.
+    kept: Mutex<Option<(Instant, Option<Figures>)>>,
+}
+
+/// Figures that the database holds.
+#[derive(Clone)]
+struct Figures {
+    top_ups: TopUpFigures,
+    queues: Vec<Queue>,
+    stuck: Stuck,
 }
 
 impl fmt::Debug for Metrics {
@@ -56,32 +68,103 @@ impl Metrics {
         Self {
             services,
             seats,
-            reader: Semaphore::new(1),
+            fresh: FRESH,
+            kept: Mutex::default(),
         }
     }
 
-    /// Answers `GET /metrics` until `stop` resolves.
+    /// The same, with figures of the database that are good for this long.
+    #[must_use]
+    pub fn fresh_for(self, fresh: Duration) -> Self {
+        Self { fresh, ..self }
+    }
+
+    /// Answers `GET /metrics`, and the paths about health that clients' listener has too, until `stop` resolves.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+        let health = super::health(self.services.clone());
         let routes = Router::new()
             .route("/metrics", get(show))
             .with_state(Arc::new(self))
+            .merge(health)
             .layer(middleware::from_fn(security_headers::add));
         axum::serve(listener, routes).with_graceful_shutdown(stop).await
     }
 
-    async fn read(&self) -> Result<String, Fault> {
-        let services = &self.services;
-        let top_ups = services.top_ups.figures().await?;
-        let now = services.clock.now();
-        let (queues, stuck) = (services.backlog.queues(now).await?, services.backlog.stuck(now).await?);
+    async fn text(&self) -> Result<String, std::fmt::Error> {
+        let figures = self.figures().await;
+        let now = self.services.clock.now();
         let mut registry = Registry::with_prefix("ledgerbell");
         self.add_process(&mut registry, now);
-        add_top_ups(&mut registry, &top_ups, now);
-        add_backlog(&mut registry, &queues, stuck, now);
+        self.add_database(&mut registry, figures.is_some());
+        if let Some(figures) = &figures {
+            add_top_ups(&mut registry, &figures.top_ups, now);
+            add_backlog(&mut registry, &figures.queues, figures.stuck, now);
+        }
         let mut text = String::new();
-        let written = encode(&mut text, &registry);
-        written.map_err(|error| Fault::Internal(format!("figures cannot be written: {error}")))?;
+        encode(&mut text, &registry)?;
         Ok(text)
+    }
+
+    /// The figures of the database, read for all who wait; `None` while it does not answer.
+    async fn figures(&self) -> Option<Figures> {
+        let mut kept = self.kept.lock().await;
+        if let Some((at, figures)) = &*kept
+            && at.elapsed() < self.fresh
+        {
+            return figures.clone();
+        }
+        // Plain reads: giving them up half-way leaves no transaction behind.
+        let figures = match tokio::time::timeout(PATIENCE, self.read()).await {
+            Ok(Ok(figures)) => Some(figures),
+            Ok(Err(fault)) => {
+                tracing::warn!(%fault, "figures of the database cannot be read");
+                None
+            }
+            Err(_) => {
+                tracing::warn!("figures of the database take too long to read");
+                None
+            }
+        };
+        *kept = Some((Instant::now(), figures.clone()));
+        figures
+    }
+
+    async fn read(&self) -> Result<Figures, Fault> {
+        let services = &self.services;
+        let now = services.clock.now();
+        Ok(Figures {
+            top_ups: services.top_ups.figures().await?,
+            queues: services.backlog.queues(now).await?,
+            stuck: services.backlog.stuck(now).await?,
+        })
+    }
+
+    /// What went wrong with the database, as this process has met it.
+    fn add_database(&self, registry: &mut Registry, was_read: bool) {
+        let health = &self.services.database;
+        let troubles = Family::<[(&'static str, &'static str); 1], Counter>::default();
+        for (trouble, count) in health.troubles() {
+            troubles.get_or_create(&[("trouble", trouble.name())]).inc_by(count);
+        }
+        let help = "Errors of the database that are not the fault of a request, by their kind";
+        registry.register("database_troubles", help, troubles);
+        let help = "Connections that were closed because they were not known to be clean";
+        let closed = ConstCounter::new(health.closed_connections());
+        registry.register("database_connections_closed", help, closed);
+        let help = "Whether the last write was committed";
+        let works = ConstGauge::new(i64::from(health.trouble().is_none()));
+        registry.register("database_takes_writes", help, works);
+        let help = "Whether the figures of the database are part of this answer";
+        registry.register("database_figures", help, ConstGauge::new(i64::from(was_read)));
+        let turns = Family::<[(&'static str, &'static str); 1], Gauge>::default();
+        for (name, beat) in self.services.pulse.all() {
+            let age = beat
+                .last_turn
+                .map_or(-1, |at| i64::try_from(at.elapsed().as_secs()).unwrap_or(i64::MAX));
+            turns.get_or_create(&[("worker", name)]).set(age);
+        }
+        let help = "Since a worker last finished a turn; -1 before its first";
+        registry.register_with_unit("worker_last_turn", help, Unit::Seconds, turns);
     }
 
     /// What this process has done, and who is connected to it.
@@ -194,25 +277,11 @@ fn seconds(since: Timestamp, now: Timestamp) -> ConstGauge<i64> {
 }
 
 async fn show(State(metrics): State<Arc<Metrics>>) -> Response {
-    let Ok(_turn) = metrics.reader.try_acquire() else {
-        let soon = [(header::RETRY_AFTER, "1")];
-        let text = "The figures are being read already.\n";
-        return (StatusCode::SERVICE_UNAVAILABLE, soon, text).into_response();
-    };
-    // Plain reads: giving them up half-way leaves no transaction behind.
-    match tokio::time::timeout(PATIENCE, metrics.read()).await {
-        Ok(Ok(text)) => ([(header::CONTENT_TYPE, FORMAT)], text).into_response(),
-        Ok(Err(fault)) => {
-            tracing::warn!(%fault, "the figures cannot be read");
-            unavailable()
-        }
-        Err(_) => {
-            tracing::warn!("the figures take too long to read");
-            unavailable()
+    match metrics.text().await {
+        Ok(text) => ([(header::CONTENT_TYPE, FORMAT)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "figures cannot be written");
+            axum::http::StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
-}
-
-fn unavailable() -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, "The figures cannot be read now.\n").into_response()
 }

@@ -4,12 +4,14 @@
 //! nothing but the schema itself, health, signed links, signed webhooks and the simulated gateway's page, whose links cannot be guessed; a handler may be
 //! dropped at any `await` because its client hung up, which harms nothing, for every transaction runs in a task of its own.
 
+mod address;
 mod allowance;
 mod answer;
 mod auth;
 mod body;
 pub mod csv;
 mod export;
+mod export_bounds;
 mod graphql;
 mod health;
 mod log;
@@ -28,6 +30,7 @@ mod stripe_face;
 mod webhooks;
 mod ws;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,21 +41,26 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use governor::clock::MonotonicClock;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::domain::Services;
-use crate::graphql::{Caller, ExportLinks, Operation, Schema, rate_limited};
+use crate::graphql::{Caller, ErrorCode, ExportLinks, Operation, Schema, rate_limited, refused_request};
 
-use allowance::{Allowances, Payer};
+use address::PerAddress;
+use allowance::{Allowances, Elapsed, Payer, REFUSED_CREDENTIAL};
+use answer::Executed;
+use export_bounds::Exports;
 
-pub use allowance::Rate;
+pub use address::TrustedProxies;
+pub use allowance::{Rate, Rates};
+pub use export_bounds::ExportLimits;
+pub use health::health;
 pub use metrics::Metrics;
 pub use payment_page::{Confirm, Visit};
-pub use seats::Seats;
+pub use seats::{SeatBounds, Seats};
 pub use server::serve;
 pub use stripe_face::{StripeCall, StripeGateway, StripeReply, stripe_face};
 pub use ws::SocketLimits;
@@ -66,10 +74,18 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// What a socket may do, and how long it may take.
     pub sockets: SocketLimits,
-    /// What each caller may ask for over time; as much as they like when `None`.
-    pub rate: Option<Rate>,
+    /// What each caller may ask for over time.
+    pub rates: Rates,
     /// Connections at the same time, sockets among them, at most.
     pub max_connections: usize,
+    /// Those of one address, at most; by way of a trusted proxy, only what stays open is counted.
+    pub max_connections_per_address: usize,
+    /// Proxies in front of the server.
+    pub proxies: TrustedProxies,
+    /// What exports may take.
+    pub exports: ExportLimits,
+    /// Who may ask for the schema itself.
+    pub introspection: Introspection,
     /// How long the head of a request may take to come, and so how long a connection may be idle.
     pub head_timeout: Duration,
     /// How long a body may take to come.
@@ -80,6 +96,17 @@ pub struct Settings {
     pub drain: Duration,
 }
 
+/// Who may ask for the schema itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Introspection {
+    /// Any client: the schema is published and no secret.
+    Anyone,
+    /// Signed-in callers.
+    Callers,
+    /// No client.
+    Off,
+}
+
 /// What handlers share.
 pub struct Door {
     schema: Schema,
@@ -87,6 +114,9 @@ pub struct Door {
     export_links: ExportLinks,
     settings: Settings,
     allowances: Allowances,
+    /// What each address has open.
+    addresses: PerAddress,
+    exports: Exports,
     seats: Seats,
     /// Whom to tell what customers answer on the simulated gateway's page; there is none such with another gateway.
     confirm: Option<Confirm>,
@@ -111,7 +141,9 @@ impl Door {
         settings: Settings,
     ) -> Self {
         Self {
-            allowances: Allowances::new(settings.rate, MonotonicClock),
+            allowances: Allowances::new(settings.rates, Elapsed(services.clock.clone())),
+            addresses: PerAddress::new(settings.max_connections_per_address),
+            exports: Exports::new(settings.exports),
             schema,
             services,
             export_links,
@@ -144,14 +176,29 @@ impl Door {
         }
     }
 
+    /// Takes what a refused credential costs from the allowance of the address that it came from, beside `cost`.
+    fn charge_guess(&self, remote: IpAddr, cost: u64) -> Result<(), Box<GraphqlResponse>> {
+        let cost = cost.saturating_add(REFUSED_CREDENTIAL);
+        self.charge(&Payer::address(remote), cost).map(|_| ())
+    }
+
     /// Executes a query or a mutation for a caller, if their allowance has its cost.
-    async fn execute(&self, operation: Operation, caller: Option<Caller>, payer: &Payer) -> GraphqlResponse {
-        match self.charge(payer, operation.cost) {
-            Ok(cost) => {
-                let response = self.schema.execute(operation.request, caller).await;
-                response.extension("cost", cost)
-            }
-            Err(refused) => *refused,
+    async fn execute(&self, operation: Operation, caller: Option<Caller>, payer: &Payer) -> Executed {
+        let cost = match self.charge(payer, operation.cost) {
+            Ok(cost) => cost,
+            Err(refused) => return Executed::Made(*refused),
+        };
+        if !operation.is_introspection {
+            let response = self.schema.execute(operation.request, caller).await;
+            return Executed::Made(response.extension("cost", cost));
+        }
+        if self.settings.introspection == Introspection::Off {
+            let message = "the schema is not told here: see the published schema.graphql";
+            return Executed::Made(refused_request(ErrorCode::BadRequest, message));
+        }
+        match self.schema.introspect(operation.request).await {
+            Ok(data) => Executed::Remembered { data, cost },
+            Err(response) => Executed::Made(response.extension("cost", cost)),
         }
     }
 }

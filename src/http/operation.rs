@@ -15,9 +15,10 @@ use futures_util::{FutureExt, Stream, StreamExt};
 use tracing::Instrument;
 
 use super::SharedDoor;
-use super::allowance::Payer;
-use super::answer::{is_request_error, to_json};
+use super::allowance::{CallerPurse, Payer};
+use super::answer::{Executed, is_request_error};
 use super::auth::Refused;
+use super::seats::OpenCost;
 use crate::graphql::{ApiError, Caller, ErrorCode, Live, LiveEnd, LiveItem, Operation, OperationKind, refused_request};
 
 /// What an operation gives. Its end is that of the stream.
@@ -39,7 +40,7 @@ pub(super) enum Outcome {
 /// What a request has become.
 enum Begun {
     Once(Outcome),
-    Live(Live),
+    Live(Live, OpenCost),
 }
 
 /// An operation that runs.
@@ -48,7 +49,8 @@ pub(super) struct Running(State);
 enum State {
     /// Boxed apart from what follows, since it is far larger and soon over.
     Beginning(BoxFuture<'static, Begun>),
-    Live(Live),
+    /// With its share of what its caller may have open.
+    Live(Live, #[expect(dead_code, reason = "held, not read")] OpenCost),
     Over,
 }
 
@@ -74,9 +76,9 @@ impl Running {
                         self.0 = State::Over;
                         return Poll::Ready(Some(outcome));
                     }
-                    Begun::Live(live) => self.0 = State::Live(live),
+                    Begun::Live(live, open) => self.0 = State::Live(live, open),
                 },
-                State::Live(live) => {
+                State::Live(live, _) => {
                     let outcome = ready!(live.poll_next_unpin(context)).map(Outcome::of);
                     if !matches!(outcome, Some(Outcome::Next { .. })) {
                         self.0 = State::Over;
@@ -130,20 +132,26 @@ async fn begin(
     };
     let payer = Payer::of(Some(&caller), remote);
     if operation.kind == OperationKind::Subscription {
+        let open = match door.seats.open(&caller.actor, operation.cost) {
+            Ok(open) => open,
+            Err(too_much) => return failed(Box::new(refused_request(ErrorCode::RateLimited, too_much.to_string()))),
+        };
         if let Err(refused) = door.charge(&payer, operation.cost) {
             return failed(refused);
         }
-        return match door.schema.resume(operation, caller, after.as_deref()).await {
-            Ok(live) => Begun::Live(live),
+        let schema = door.schema.clone();
+        let purse = Arc::new(CallerPurse { door, payer });
+        return match schema.resume(operation, caller, after.as_deref(), purse).await {
+            Ok(live) => Begun::Live(live, open),
             Err(response) => failed(response),
         };
     }
-    let response = door.execute(operation, Some(caller), &payer).await;
-    if is_request_error(&response) {
-        return failed(Box::new(response));
-    }
+    let executed = match door.execute(operation, Some(caller), &payer).await {
+        Executed::Made(response) if is_request_error(&response) => return failed(Box::new(response)),
+        executed => executed,
+    };
     Begun::Once(Outcome::Next {
-        result: to_json(&response).into(),
+        result: executed.to_json().into(),
         cursor: None,
     })
 }

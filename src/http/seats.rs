@@ -17,13 +17,22 @@ use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
 /// How often it is looked who is still signed in.
 const LOOKS_EVERY: Duration = Duration::from_secs(1);
 
+/// What one member or API key may have open in this process.
+#[derive(Clone, Copy, Debug)]
+pub struct SeatBounds {
+    /// Connections that stay open.
+    pub connections: usize,
+    /// What one message of each of its subscriptions costs, all together.
+    pub cost: u64,
+}
+
 /// Counts the connections of this process that stay open. Cloning shares the count.
 #[derive(Clone, Debug)]
 pub struct Seats(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    per_caller: usize,
+    bounds: SeatBounds,
     taken: AtomicUsize,
     /// How many were ever given; says how far a seat is from the others when all are to leave.
     given: AtomicUsize,
@@ -34,6 +43,8 @@ struct Shared {
 #[derive(Debug)]
 struct Held {
     count: usize,
+    /// Of its open subscriptions, a message each.
+    cost: u64,
     /// As it signed in last.
     actor: Actor,
     signed_out: CancellationToken,
@@ -58,16 +69,32 @@ impl Holder {
     }
 }
 
-/// The caller has as many connections as it may.
+/// Why a connection may not stay open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("There are too many connections of this caller: close some")]
-pub(super) struct NoSeat;
+pub(super) enum NoSeat {
+    /// The caller has as many connections as it may.
+    #[error("There are too many connections of this caller: close some")]
+    Caller,
+    /// The address has.
+    #[error("There are too many connections of this address: close some")]
+    Address,
+}
+
+/// The subscriptions of a caller would cost more, all together, than they may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the open subscriptions of this caller would cost {cost} a message, more than {most} together: complete some first"
+)]
+pub(super) struct TooMuchOpen {
+    cost: u64,
+    most: u64,
+}
 
 impl Seats {
-    /// None taken; one member or API key may have so many.
-    pub fn new(per_caller: usize) -> Self {
+    /// None taken yet.
+    pub fn new(bounds: SeatBounds) -> Self {
         Self(Arc::new(Shared {
-            per_caller,
+            bounds,
             taken: AtomicUsize::new(0),
             given: AtomicUsize::new(0),
             callers: Mutex::new(HashMap::new()),
@@ -103,7 +130,25 @@ impl Seats {
         }
     }
 
-    /// A seat for somebody who is not known yet.
+    /// Counts a subscription that costs this much a message among those that its caller has open. The caller must have a seat.
+    pub(super) fn open(&self, actor: &Actor, cost: u64) -> Result<OpenCost, TooMuchOpen> {
+        let holder = Holder::of(actor);
+        let most = self.0.bounds.cost;
+        let mut callers = self.0.callers();
+        let held = callers.get_mut(&holder);
+        let total = held.as_ref().map_or(0, |held| held.cost).saturating_add(cost);
+        if total > most {
+            return Err(TooMuchOpen { cost: total, most });
+        }
+        if let Some(held) = held {
+            held.cost = total;
+        }
+        drop(callers);
+        let seats = Arc::clone(&self.0);
+        Ok(OpenCost { seats, holder, cost })
+    }
+
+    /// A seat for a caller who is not known yet.
     pub(super) fn take(&self) -> Seat {
         self.0.taken.fetch_add(1, Ordering::SeqCst);
         Seat {
@@ -119,6 +164,23 @@ impl Shared {
     fn callers(&self) -> MutexGuard<'_, HashMap<Holder, Held>> {
         // Counting cannot panic half-way.
         self.callers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A subscription counts among those of its caller for as long as this lives.
+#[derive(Debug)]
+pub(super) struct OpenCost {
+    seats: Arc<Shared>,
+    holder: Holder,
+    cost: u64,
+}
+
+impl Drop for OpenCost {
+    fn drop(&mut self) {
+        if let Some(held) = self.seats.callers().get_mut(&self.holder) {
+            // Of a caller that has left and come back, less may be counted.
+            held.cost = held.cost.saturating_sub(self.cost);
+        }
     }
 }
 
@@ -138,11 +200,12 @@ impl Seat {
         let mut callers = self.seats.callers();
         let held = callers.entry(holder).or_insert_with(|| Held {
             count: 0,
+            cost: 0,
             actor: actor.clone(),
             signed_out: CancellationToken::new(),
         });
-        if held.count >= self.seats.per_caller {
-            return Err(NoSeat);
+        if held.count >= self.seats.bounds.connections {
+            return Err(NoSeat::Caller);
         }
         held.count += 1;
         self.signed_out = held.signed_out.clone();
@@ -195,13 +258,17 @@ mod tests {
 
     #[test]
     fn seats_are_bounded_for_each_caller_and_are_given_back() {
-        let seats = Seats::new(2);
+        let bounds = SeatBounds {
+            connections: 2,
+            cost: 100,
+        };
+        let seats = Seats::new(bounds);
         let seated = |number| {
             let mut seat = seats.take();
             seat.hold(&caller(number)).map(|()| seat)
         };
         let (first, second) = (seated(1).expect("free"), seated(1).expect("free"));
-        assert_eq!(seated(1).err(), Some(NoSeat));
+        assert_eq!(seated(1).err(), Some(NoSeat::Caller));
         let third = seated(2).expect("free");
         assert_eq!((seats.taken(), seats.callers()), (3, 2));
         drop(first);
@@ -211,8 +278,29 @@ mod tests {
     }
 
     #[test]
+    fn what_a_caller_has_open_is_bounded_over_all_its_connections() {
+        let seats = Seats::new(SeatBounds {
+            connections: 5,
+            cost: 100,
+        });
+        let mut on_two = [seats.take(), seats.take()];
+        on_two.each_mut().map(|seat| seat.hold(&caller(1)).expect("free"));
+        let first = seats.open(&caller(1), 60).expect("room");
+        let refused = TooMuchOpen { cost: 101, most: 100 };
+        assert_eq!(seats.open(&caller(1), 41).err(), Some(refused));
+        let second = seats.open(&caller(1), 40).expect("room");
+        drop(first);
+        let _third = seats.open(&caller(1), 60).expect("room again");
+        drop((second, on_two));
+        assert_eq!(seats.callers(), 0);
+    }
+
+    #[test]
     fn turns_are_spread_evenly() {
-        let seats = Seats::new(1);
+        let seats = Seats::new(SeatBounds {
+            connections: 1,
+            cost: 1,
+        });
         let taken: Vec<Seat> = (0..1_000).map(|_| seats.take()).collect();
         let mut tenths = [0; 10];
         for seat in &taken {

@@ -1,12 +1,13 @@
 //! The server: accepts connections, bounds what each may take, and ends them in good order.
 //!
 //! Invariants: a connection that is slow with its head, with its body or with reading its answer is ended; there are no more than
-//! were allowed, and those beyond are told so; after the drain nothing is left running. A connection's buffers are small and grow
-//! only while it is busy, for most are idle.
+//! were allowed, overall and for each address; a few beyond that are answered about the server's health and nothing else, so that
+//! a client which fills the bound does not make the server look dead; after the drain nothing is left running. A connection's
+//! buffers are small and grow only while it is busy, for most are idle.
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::SharedDoor;
+use super::address::{AddressPermit, PerAddress};
 use super::stall::StallGuard;
 
 /// The largest head of a request, in bytes: a document may be in its address.
@@ -37,7 +39,12 @@ const LARGEST_BUFFER: usize = 32 * 1024;
 const RESPITE: Duration = Duration::from_millis(100);
 /// What is left for the last sockets, which close at the end of the drain, to say so.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// The answer to connections beyond those allowed.
+/// Connections beyond those allowed that are answered about the server's health, and how many of them an address may have.
+const RESERVE: usize = 16;
+const RESERVE_PER_ADDRESS: usize = 4;
+/// How long such a connection lives, whatever it does.
+const RESERVE_TIME: Duration = Duration::from_secs(5);
+/// The answer to connections beyond those allowed and the reserve.
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
@@ -48,6 +55,8 @@ pub async fn serve(listener: TcpListener, door: SharedDoor, stop: impl Future<Ou
         http: builder(&door),
         routes: super::router(Arc::clone(&door)),
         allowed: Arc::new(Semaphore::new(door.settings.max_connections)),
+        reserve: PerAddress::new(RESERVE_PER_ADDRESS),
+        reserved: Arc::new(Semaphore::new(RESERVE)),
         connections: TaskTracker::new(),
         end: CancellationToken::new(),
         door,
@@ -76,6 +85,8 @@ struct Server {
     routes: Router,
     http: http1::Builder,
     allowed: Arc<Semaphore>,
+    reserved: Arc<Semaphore>,
+    reserve: PerAddress,
     connections: TaskTracker,
     /// Cuts off whoever has not ended after the drain.
     end: CancellationToken,
@@ -96,14 +107,48 @@ impl Server {
     }
 
     fn welcome(&self, stream: TcpStream, remote: SocketAddr) {
-        let Ok(permit) = Arc::clone(&self.allowed).try_acquire_owned() else {
-            // Told if it can be done at once, as it can on a new connection; not waited for.
-            let _ = stream.try_write(FULL);
-            return;
-        };
         // Answers are written whole. Where it cannot be had, all is well but slower.
         let _ = stream.set_nodelay(true);
-        self.connections.spawn(self.connection(stream, remote, permit));
+        if let Some(place) = self.place(remote.ip()) {
+            self.connections.spawn(self.connection(stream, remote, place));
+        } else if let Some(place) = self.reserved_place(remote.ip()) {
+            self.connections.spawn(self.health_connection(stream, place));
+        } else {
+            // Sent if it can be done at once, as it can on a new connection; not waited for.
+            let _ = stream.try_write(FULL);
+        }
+    }
+
+    /// A place for a connection among those allowed. The connections of a trusted proxy are many clients'.
+    fn place(&self, remote: IpAddr) -> Option<Place> {
+        let permit = Arc::clone(&self.allowed).try_acquire_owned().ok()?;
+        if self.door.settings.proxies.contain(remote) {
+            return Some(Place::new(permit, None));
+        }
+        let Some(of_address) = self.door.addresses.take(remote) else {
+            tracing::debug!(%remote, "an address has as many connections as it may; if it is a proxy, set http.trusted_proxies");
+            return None;
+        };
+        Some(Place::new(permit, Some(of_address)))
+    }
+
+    fn reserved_place(&self, remote: IpAddr) -> Option<Place> {
+        let permit = Arc::clone(&self.reserved).try_acquire_owned().ok()?;
+        let of_address = self.reserve.take(remote)?;
+        Some(Place::new(permit, Some(of_address)))
+    }
+
+    /// Answers one question about the server's health on a connection beyond those allowed.
+    fn health_connection(&self, stream: TcpStream, place: Place) -> impl Future<Output = ()> + Send + 'static {
+        let routes = TowerToHyperService::new(super::health::routes(&self.door));
+        let service = service_fn(move |request: Request<Incoming>| routes.call(request.map(Body::new)));
+        let mut http = self.http.clone();
+        http.keep_alive(false);
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        async move {
+            let _place = place;
+            let _ = timeout(RESERVE_TIME, connection).await;
+        }
     }
 
     /// Serves one connection until it ends, or has become a socket.
@@ -111,16 +156,18 @@ impl Server {
         &self,
         stream: TcpStream,
         remote: SocketAddr,
-        permit: OwnedSemaphorePermit,
+        place: Place,
     ) -> impl Future<Output = ()> + Send + 'static {
         let stopping = self.door.stopping.clone();
         let end = self.end.clone();
         let routes = TowerToHyperService::new(self.routes.clone());
-        let permit = Arc::new(permit);
+        let door = Arc::clone(&self.door);
         let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(remote));
+            let client = door.settings.proxies.client(remote.ip(), request.headers());
+            let client = SocketAddr::new(client, remote.port());
+            request.extensions_mut().insert(ConnectInfo(client));
             // A socket takes its connection's place among those allowed.
-            request.extensions_mut().insert(Place(Arc::clone(&permit)));
+            request.extensions_mut().insert(place.clone());
             routes.call(request.map(Body::new))
         });
         let stream = StallGuard::new(stream, self.door.settings.answer_timeout);
@@ -168,7 +215,29 @@ impl Server {
 
 /// A connection's place among those allowed. Whoever upgrades the connection keeps it for as long as the socket lives.
 #[derive(Clone)]
-pub(super) struct Place(#[expect(dead_code, reason = "held, not read")] Arc<OwnedSemaphorePermit>);
+pub(super) struct Place {
+    _permit: Arc<OwnedSemaphorePermit>,
+    of_address: Option<Arc<AddressPermit>>,
+}
+
+impl Place {
+    fn new(permit: OwnedSemaphorePermit, of_address: Option<AddressPermit>) -> Self {
+        Self {
+            _permit: Arc::new(permit),
+            of_address: of_address.map(Arc::new),
+        }
+    }
+
+    /// The same place for something that stays open, counted for the client's address: the connections of a trusted proxy are
+    /// not. `None` when the address has as many as it may.
+    pub(super) fn stay(self, addresses: &PerAddress, client: IpAddr) -> Option<Self> {
+        if self.of_address.is_some() {
+            return Some(self);
+        }
+        let of_address = Some(Arc::new(addresses.take(client)?));
+        Some(Self { of_address, ..self })
+    }
+}
 
 /// Whether only the connection that was about to be accepted is lost.
 fn is_of_the_client(error: &io::Error) -> bool {

@@ -19,6 +19,7 @@ use super::SharedDoor;
 use super::answer::to_json;
 use super::operation::{Outcome, Running};
 use super::seats::Seat;
+use super::server::Place;
 use crate::primitives::clock::{Clock, Timestamp};
 
 const EVENT_STREAM: &str = "text/event-stream";
@@ -55,10 +56,16 @@ pub(super) fn last_event_id(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The response that gives what the operation gives, until `expires_at` at the latest.
-pub(super) fn respond(door: &SharedDoor, seat: Seat, operation: Running, expires_at: Option<Timestamp>) -> Response {
+pub(super) fn respond(
+    door: &SharedDoor,
+    (seat, place): (Seat, Option<Place>),
+    operation: Running,
+    expires_at: Option<Timestamp>,
+) -> Response {
     let stream = EventStream {
         door: door.clone(),
         seat,
+        _place: place,
         expires_at,
     };
     let (events, body) = mpsc::channel(1);
@@ -91,6 +98,8 @@ fn event_stream(body: Body) -> Response {
 struct EventStream {
     door: SharedDoor,
     seat: Seat,
+    /// Among what its address may have open.
+    _place: Option<Place>,
     expires_at: Option<Timestamp>,
 }
 

@@ -1,7 +1,9 @@
 //! What the payment gateway and the mail system tell of their own accord: believed when signed, answered once it is kept.
 
+use std::net::SocketAddr;
+
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode};
 
 use super::SharedDoor;
@@ -20,7 +22,12 @@ const SIGNATURE: &str = "ledgerbell-signature";
 type Reply = (StatusCode, String);
 
 /// What the payment gateway tells.
-pub(super) async fn stripe(State(door): State<SharedDoor>, headers: HeaderMap, body: Body) -> Reply {
+pub(super) async fn stripe(
+    State(door): State<SharedDoor>,
+    ConnectInfo(remote): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Reply {
     let body = match read(&door, body, LARGEST_BODY).await {
         Ok(body) => body,
         Err(reply) => return reply,
@@ -30,7 +37,7 @@ pub(super) async fn stripe(State(door): State<SharedDoor>, headers: HeaderMap, b
         Ok(()) => reply(StatusCode::OK, "kept"),
         Err(ReceiveError::Invalid(reason)) => {
             tracing::warn!(%reason, "a webhook was not believed");
-            reply(StatusCode::BAD_REQUEST, "not signed as it should be")
+            forged(&door, remote, "not signed as it should be")
         }
         Err(ReceiveError::Fault(fault)) => {
             tracing::warn!(%fault, "a webhook was not kept; it will be sent again");
@@ -40,7 +47,12 @@ pub(super) async fn stripe(State(door): State<SharedDoor>, headers: HeaderMap, b
 }
 
 /// What the mail system tells of a mail.
-pub(super) async fn mail(State(door): State<SharedDoor>, headers: HeaderMap, body: Body) -> Reply {
+pub(super) async fn mail(
+    State(door): State<SharedDoor>,
+    ConnectInfo(remote): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Reply {
     let body = match read(&door, body, LARGEST_REPORT).await {
         Ok(body) => body,
         Err(reply) => return reply,
@@ -62,10 +74,7 @@ pub(super) async fn mail(State(door): State<SharedDoor>, headers: HeaderMap, bod
         ),
         Err(ReceiveReportError::Invalid(InvalidReport::Signature)) => {
             tracing::warn!("a report of a mail was not believed");
-            reply(
-                StatusCode::BAD_REQUEST,
-                "not signed as it should be, or not within five minutes",
-            )
+            forged(&door, remote, "not signed as it should be, or not within five minutes")
         }
         // Whoever signed it may know what is wrong with it.
         Err(ReceiveReportError::Invalid(InvalidReport::Body(reason))) => {
@@ -76,6 +85,17 @@ pub(super) async fn mail(State(door): State<SharedDoor>, headers: HeaderMap, bod
             tracing::warn!(%fault, "a report of a mail was not kept; it should be sent again");
             reply(StatusCode::SERVICE_UNAVAILABLE, "try again later")
         }
+    }
+}
+
+/// The answer to a message that is not believed, which the address that it came from pays for.
+fn forged(door: &SharedDoor, remote: SocketAddr, line: &str) -> Reply {
+    match door.charge_guess(remote.ip(), 0) {
+        Ok(()) => reply(StatusCode::BAD_REQUEST, line),
+        Err(_) => reply(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many messages of this address were not signed as they should be",
+        ),
     }
 }
 

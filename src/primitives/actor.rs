@@ -234,6 +234,9 @@ pub enum AccessError {
     /// The account is not the caller's: to them it does not exist.
     #[error("this account does not exist")]
     NotFound,
+    /// It is about an owner, and the caller is neither an owner nor of the platform.
+    #[error("only owners and the platform may add, change or remove an owner, or change what reaches one")]
+    OwnersOnly,
     /// The caller lacks this permission.
     #[error("this needs the permission {}{}", .0.name(), holder(*.0))]
     Forbidden(Permission),

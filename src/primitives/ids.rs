@@ -32,7 +32,8 @@ impl AccountId {
         self.0
     }
 
-    /// The number as outsiders see it: through a fixed permutation, so that it does not tell how many accounts there are.
+    /// The number as clients see it: through a fixed permutation, so that ids do not look like a count. The permutation is published
+    /// with this source, so it hides nothing from those who look: ids are no secrets. A keyed one would change every id with its key.
     fn veiled(self) -> [u8; 8] {
         let (mut left, mut right) = halves(self.0.cast_unsigned());
         for key in ROUND_KEYS {
@@ -230,6 +231,18 @@ impl FromStr for GlobalId {
     }
 }
 
+/// Whether a text is one of our ids but for spaces around it and capitals. No external id may be such a text: readers, and clients
+/// that trim, would take it for ours.
+pub fn resembles_id(text: &str) -> bool {
+    text.trim().to_ascii_lowercase().parse::<GlobalId>().is_ok()
+}
+
+/// Whether a text could be an external id of anything: none has control characters. Others are not looked up, because PostgreSQL fails
+/// on U+0000 instead of finding nothing.
+pub fn may_be_external_id(text: &str) -> bool {
+    !text.chars().any(char::is_control)
+}
+
 macro_rules! uuid_ids {
     ($($(#[$doc:meta])* $name:ident is $kind:ident;)*) => {$(
         $(#[$doc])*
@@ -369,6 +382,21 @@ mod tests {
     }
 
     #[test]
+    fn texts_that_only_begin_like_an_id_do_not_resemble_one() {
+        for text in [
+            "",
+            "mem_",
+            "mem_42",
+            "acct_acme",
+            "user:mem_1",
+            "pm_card_visa",
+            "set_up",
+        ] {
+            assert!(!resembles_id(text), "{text}");
+        }
+    }
+
+    #[test]
     fn the_ids_of_a_command_follow_from_its_seed() {
         let mint = || IdMint::new(IdSeed::from_bytes([7; 16]), Timestamp::from_millis(1_000));
         let (mut one, mut other) = (mint(), mint());
@@ -385,6 +413,9 @@ mod tests {
             let id = GlobalId::new(kind, AccountId::from_number(number), uuid);
             prop_assert_eq!(id.to_string().parse(), Ok(id));
             prop_assert_eq!(id.to_string().to_uppercase().parse::<GlobalId>(), Err(ParseIdError));
+            prop_assert!(resembles_id(&id.to_string()));
+            let disguised = format!("\u{a0} {}\n", id.to_string().to_uppercase());
+            prop_assert!(resembles_id(&disguised));
         }
 
         #[test]

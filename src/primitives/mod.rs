@@ -5,6 +5,7 @@ pub mod clock;
 pub mod credits;
 pub mod cursor;
 pub mod ids;
+pub mod line;
 pub mod local_time;
 pub mod money;
 pub mod page;

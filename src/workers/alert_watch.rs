@@ -49,8 +49,8 @@ impl AlertWatch {
         while !stop.is_cancelled() {
             tokio::select! {
                 () = stop.cancelled() => {}
-                accounts = rung.take() => self.notice(accounts, &mut passed).await,
-                _ = ticks.tick() => match self.turn(after, &mut passed).await {
+                accounts = rung.take() => super::turn(self.notice(accounts, &mut passed)).await,
+                _ = ticks.tick() => match super::turn(self.turn(after, &mut passed)).await {
                     Ok(next) => after = next,
                     Err(fault) => tracing::warn!(%fault, "accounts were not looked at; they are looked at again soon"),
                 },

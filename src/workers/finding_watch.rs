@@ -48,7 +48,7 @@ impl FindingWatch {
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            match self.turn(rung.taken(), after).await {
+            match super::turn(self.turn(rung.taken(), after)).await {
                 Ok(next) => after = next,
                 Err(fault) => tracing::warn!(%fault, "accounts were not looked at; they are looked at again soon"),
             }

@@ -23,7 +23,7 @@ impl KeyUse {
     /// Minute after minute until told to stop. What is left then is flushed when the application closes.
     pub async fn run(self, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
-            if let Err(fault) = self.api_keys.flush_last_used().await {
+            if let Err(fault) = super::turn(self.api_keys.flush_last_used()).await {
                 tracing::warn!(%fault, "the last use of API keys was not written down; it is kept for the next time");
             }
             if let Err(fault) = self.api_keys.announce_revocations().await {

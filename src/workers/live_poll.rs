@@ -35,7 +35,7 @@ impl LivePoll {
             .await
             .is_some()
         {
-            if let Err(fault) = self.turn().await {
+            if let Err(fault) = super::turn(self.turn()).await {
                 tracing::warn!(%fault, "streams were not looked at; they are looked at again soon");
             }
             stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await;

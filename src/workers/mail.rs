@@ -26,7 +26,7 @@ impl MailRound {
     /// Turn after turn until told to stop. A turn that is under way is finished.
     pub async fn run(self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            match self.outbox.send_due(MAILS).await {
+            match super::turn(self.outbox.send_due(MAILS)).await {
                 Ok(tried) if tried >= MAILS as usize => {}
                 Ok(_) => {
                     stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await;

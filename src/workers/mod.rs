@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Services;
+use crate::domain::pulse::Pulse;
 
 pub use alert_reminders::AlertReminders;
 pub use alert_watch::AlertWatch;
@@ -30,10 +31,47 @@ pub use mail::MailRound;
 pub use sweeper::Sweeper;
 pub use top_ups::TopUpWork;
 
+/// A turn that takes longer is given up, and its worker started again. What it does in transactions ends for itself.
+const LONGEST_TURN: Duration = Duration::from_mins(10);
+/// Between looks of a watchdog.
+const WATCH: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A worker that ran for so long before it died starts over with the shortest pause.
 const HEALTHY: Duration = Duration::from_mins(1);
+
+tokio::task_local! {
+    /// Of the worker that runs.
+    static OWN: (&'static str, Pulse);
+}
+
+/// One turn of a worker, which its watchdog and the probes of health see.
+async fn turn<T>(work: impl Future<Output = T>) -> T {
+    let Ok((name, pulse)) = OWN.try_with(Clone::clone) else {
+        return work.await;
+    };
+    let mut turn = Turn {
+        name,
+        pulse,
+        was_finished: false,
+    };
+    turn.pulse.begin(name);
+    let done = work.await;
+    turn.was_finished = true;
+    done
+}
+
+struct Turn {
+    name: &'static str,
+    pulse: Pulse,
+    was_finished: bool,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.pulse.end(self.name, self.was_finished);
+    }
+}
 
 /// The workers of this process.
 #[derive(Debug)]
@@ -54,32 +92,45 @@ impl Workers {
         let finding_watch = FindingWatch::new(services.clone());
         let reminders = AlertReminders::new(services.alerts.clone());
         let mail = MailRound::new(services.outbox.clone());
+        // Other processes ring for what is done here.
+        services.events.hub().want_bells();
+        let pulse = &services.pulse;
         workers.keepers.extend([
-            tokio::spawn(keep_running("sweeper", stop.clone(), move |stop| {
+            tokio::spawn(keep_running(("sweeper", pulse.clone()), stop.clone(), move |stop| {
                 sweeper.clone().run(stop)
             })),
-            tokio::spawn(keep_running("charging", stop.clone(), move |stop| {
+            tokio::spawn(keep_running(("charging", pulse.clone()), stop.clone(), move |stop| {
                 charging.clone().charge(stop)
             })),
-            tokio::spawn(keep_running("auto top-up", stop.clone(), move |stop| {
-                rules.clone().evaluate(stop)
-            })),
-            tokio::spawn(keep_running("webhooks", stop.clone(), move |stop| {
+            tokio::spawn(keep_running(
+                ("auto top-up", pulse.clone()),
+                stop.clone(),
+                move |stop| rules.clone().evaluate(stop),
+            )),
+            tokio::spawn(keep_running(("webhooks", pulse.clone()), stop.clone(), move |stop| {
                 webhooks.clone().listen(stop)
             })),
-            tokio::spawn(keep_running("reconciler", stop.clone(), move |stop| {
+            tokio::spawn(keep_running(("reconciler", pulse.clone()), stop.clone(), move |stop| {
                 top_ups.clone().reconcile(stop)
             })),
-            tokio::spawn(keep_running("mail", stop.clone(), move |stop| mail.clone().run(stop))),
-            tokio::spawn(keep_running("alert reminders", stop.clone(), move |stop| {
-                reminders.clone().run(stop)
+            tokio::spawn(keep_running(("mail", pulse.clone()), stop.clone(), move |stop| {
+                mail.clone().run(stop)
             })),
-            tokio::spawn(keep_running("alert watch", stop.clone(), move |stop| {
-                alert_watch.clone().run(stop)
-            })),
-            tokio::spawn(keep_running("finding watch", stop.clone(), move |stop| {
-                finding_watch.clone().run(stop)
-            })),
+            tokio::spawn(keep_running(
+                ("alert reminders", pulse.clone()),
+                stop.clone(),
+                move |stop| reminders.clone().run(stop),
+            )),
+            tokio::spawn(keep_running(
+                ("alert watch", pulse.clone()),
+                stop.clone(),
+                move |stop| alert_watch.clone().run(stop),
+            )),
+            tokio::spawn(keep_running(
+                ("finding watch", pulse.clone()),
+                stop.clone(),
+                move |stop| finding_watch.clone().run(stop),
+            )),
         ]);
         workers
     }
@@ -89,11 +140,12 @@ impl Workers {
         let stop = CancellationToken::new();
         let key_use = KeyUse::new(services.api_keys.clone());
         let live_poll = LivePoll::new(services.clone());
+        let pulse = &services.pulse;
         let keepers = vec![
-            tokio::spawn(keep_running("key use", stop.clone(), move |stop| {
+            tokio::spawn(keep_running(("key use", pulse.clone()), stop.clone(), move |stop| {
                 key_use.clone().run(stop)
             })),
-            tokio::spawn(keep_running("live poll", stop.clone(), move |stop| {
+            tokio::spawn(keep_running(("live poll", pulse.clone()), stop.clone(), move |stop| {
                 live_poll.clone().run(stop)
             })),
         ];
@@ -112,7 +164,7 @@ impl Workers {
 }
 
 /// Runs a worker until it is told to stop, starting it again whenever it dies.
-async fn keep_running<W, F>(name: &'static str, stop: CancellationToken, worker: W)
+async fn keep_running<W, F>((name, pulse): (&'static str, Pulse), stop: CancellationToken, worker: W)
 where
     W: Fn(CancellationToken) -> F,
     F: Future<Output = ()> + Send + 'static,
@@ -120,9 +172,15 @@ where
     let mut pause = FIRST_PAUSE;
     while !stop.is_cancelled() {
         let started = tokio::time::Instant::now();
-        let Err(death) = tokio::spawn(worker(stop.clone())).await else {
-            return;
+        let mut run = tokio::spawn(OWN.scope((name, pulse.clone()), worker(stop.clone())));
+        let ended = tokio::select! {
+            ended = &mut run => ended,
+            () = stuck(name, &pulse) => {
+                run.abort();
+                run.await
+            }
         };
+        let Err(death) = ended else { return };
         if started.elapsed() >= HEALTHY {
             pause = FIRST_PAUSE;
         }
@@ -130,6 +188,13 @@ where
         // Only a pause is cut short by the stop; work never is.
         stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Returns once a turn of the worker takes too long.
+async fn stuck(name: &str, pulse: &Pulse) {
+    while pulse.busy_for(name).is_none_or(|time| time <= LONGEST_TURN) {
+        tokio::time::sleep(WATCH).await;
     }
 }
 
@@ -146,7 +211,7 @@ mod tests {
         let starts = Arc::new(AtomicUsize::new(0));
         let keeper = {
             let starts = Arc::clone(&starts);
-            tokio::spawn(keep_running("test", stop.clone(), move |stop| {
+            tokio::spawn(keep_running(("test", Pulse::default()), stop.clone(), move |stop| {
                 let start = starts.fetch_add(1, Ordering::SeqCst);
                 async move {
                     assert!(start > 0, "the first one dies");

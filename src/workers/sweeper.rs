@@ -35,7 +35,7 @@ impl Sweeper {
     /// Turn after turn until told to stop. A turn that is under way is finished.
     pub async fn run(self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            match self.turn().await {
+            match super::turn(self.turn()).await {
                 // A full turn leaves more to do. Where none of many could be served, another try at once would not help.
                 Ok(served) if served >= ACCOUNTS as usize => {}
                 Ok(_) => {

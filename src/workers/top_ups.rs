@@ -82,7 +82,7 @@ where
     F: Future<Output = Result<usize, Fault>>,
 {
     while !stop.is_cancelled() {
-        match turn().await {
+        match super::turn(turn()).await {
             Ok(found) if found >= AT_ONCE as usize => continue,
             Ok(_) => {}
             Err(fault) => tracing::warn!(worker = name, %fault, "a turn failed"),

@@ -132,15 +132,22 @@ async fn a_sound_installation_is_told_so() {
     }
     let (stripe, smtp) = (stripe().await, smtp().await);
     let report = examine(&mut production(&database, &stripe, &smtp));
-    assert_eq!(report.code, Some(0), "{}", report.json);
+    // The Postgres of tests may do without syncing to the disk, and is told so.
+    let checks = report.json["checks"].as_array().expect("a list");
+    let syncs = checks
+        .iter()
+        .all(|check| check["name"] != "durability" || check["status"] == "ok");
+    assert_eq!(report.code, Some(i32::from(!syncs)), "{}", report.json);
     report.assert("database", "ok", "answers in");
+    report.assert("server", "ok", "");
     report.assert("migrations", "ok", "up to date");
     report.assert("charging", "ok", "nothing waits");
     report.assert("gateway", "ok", "Stripe answers");
     report.assert("mail", "ok", "the mail system answers");
     let text = run(production(&database, &stripe, &smtp).arg("doctor"));
     let text = String::from_utf8(text.stdout).expect("text");
-    assert!(text.ends_with("checks: 0 failed, 0 to be looked at\n"), "{text}");
+    let end = format!("checks: 0 failed, {} to be looked at\n", u8::from(!syncs));
+    assert!(text.ends_with(&end), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

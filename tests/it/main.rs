@@ -12,6 +12,7 @@ mod cli;
 mod csv_export;
 mod doctor;
 mod door;
+mod durable;
 mod faults;
 mod forecast;
 mod fuzzing;
@@ -19,6 +20,7 @@ mod gateway;
 #[allow(dead_code, unused_imports, reason = "a harness has more than every test needs")]
 mod harness;
 mod hostile;
+mod identity;
 mod journey;
 mod live;
 mod metrics;

@@ -35,7 +35,7 @@ impl Monitor {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/metrics", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
-        let metrics = Metrics::new(app.services().clone(), app.app().seats().clone());
+        let metrics = Metrics::new(app.services().clone(), app.app().seats().clone()).fresh_for(Duration::ZERO);
         tokio::spawn(metrics.serve(listener, stop.clone().cancelled_owned()));
         Self { url, stop }
     }

@@ -12,12 +12,13 @@ use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Iterable, QueryOrder, Sta
 use crate::scratch::{each_database, empty_sqlite};
 
 /// Tables of which a sharded database keeps one copy for all accounts.
-const GLOBAL_TABLES: [&str; 6] = [
+const GLOBAL_TABLES: [&str; 7] = [
     "installation",
     "account_directory",
     "api_key",
     "gateway_object",
     "webhook_inbox",
+    "quota",
     "seaql_migrations",
 ];
 
@@ -153,10 +154,10 @@ macro_rules! entities {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rows_that_the_code_knows_are_those_of_the_schema() {
     let expected = entities! {
-        account account_directory account_state alert alert_due alert_edge alert_place api_key api_key_use auto_top_up contact
-        contact_verification credit_entry credit_lot delivery dispute_hold event gateway_object hold_movement idempotency_key installation
-        lot_movement mail_report member notification_settings payment_customer payment_method session session_hold top_up top_up_attempt
-        top_up_decision top_up_refund troubleshooting_place webhook_inbox
+        account account_directory account_state address_notice alert alert_due alert_edge alert_place api_key api_key_use auto_top_up card_trial contact
+        contact_verification credit_entry credit_lot delivery event export_use gateway_object hold_movement idempotency_key installation
+        lot_movement mail_report member notification_settings payment_customer payment_method quota session session_hold top_up top_up_attempt
+        top_up_decision top_up_hold top_up_refund troubleshooting_place webhook_inbox
     };
     for scratch in each_database().await {
         let database = &scratch.database;

@@ -190,6 +190,18 @@ const FORBIDDEN_ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "quota",
+        &[
+            "event",
+            "ledger",
+            "member",
+            "top_up",
+            "notification",
+            "troubleshooting",
+            "forecast",
+        ],
+    ),
+    (
         "ledger",
         &["member", "top_up", "notification", "troubleshooting", "forecast"],
     ),

@@ -72,6 +72,8 @@ impl World {
         let new = NewRefund {
             top_up_id: top_up.id,
             credits: (credits > 0).then(|| Credits::whole(credits)),
+            allow_debt: false,
+            allow_inactive: false,
             reason: "A mistake".to_owned(),
             key: self.next_key(),
         };
@@ -266,6 +268,8 @@ impl World {
         let new = NewRefund {
             top_up_id: top_up.id,
             credits: Some(credits),
+            allow_debt: true,
+            allow_inactive: true,
             reason: "Too many".to_owned(),
             key: self.next_key(),
         };

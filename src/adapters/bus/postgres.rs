@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgListener};
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgNotification};
 use sea_orm::sqlx::{self, Connection as _};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -27,6 +27,10 @@ const HEARD_WITHIN: Duration = Duration::from_secs(2);
 const GATHERED: Duration = Duration::from_millis(10);
 /// The longest text of one NOTIFY, in bytes; Postgres refuses 8,000.
 const LONGEST_TEXT: usize = 7_900;
+/// How long connecting, asking or telling may take.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
+/// A connection on which nothing was heard for this long is asked whether it still answers.
+const QUIET: Duration = Duration::from_secs(5);
 /// Between attempts to connect: the first pause, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 /// How long the last rings may take to go out when the process ends.
@@ -157,7 +161,7 @@ async fn ring_on(url: String, rung: Arc<Rung>, stop: CancellationToken) {
             stop.run_until_cancelled(tokio::time::sleep(GATHERED)).await;
         }
         for text in rung.take() {
-            match notify(&url, connection.take(), &text).await {
+            match in_time(notify(&url, connection.take(), &text)).await {
                 Ok(open) => {
                     connection = Some(open);
                     pause = PAUSES.0;
@@ -182,7 +186,9 @@ async fn ring_on(url: String, rung: Arc<Rung>, stop: CancellationToken) {
 /// Sends a text, on a connection that is open or by one that is made. One that turns out to be lost is made anew, once.
 async fn notify(url: &str, open: Option<PgConnection>, text: &str) -> Result<PgConnection, sqlx::Error> {
     if let Some(mut connection) = open
-        && send(&mut connection, text).await.is_ok()
+        && tokio::time::timeout(ANSWERS_WITHIN / 2, send(&mut connection, text))
+            .await
+            .is_ok_and(|sent| sent.is_ok())
     {
         return Ok(connection);
     }
@@ -199,7 +205,7 @@ async fn send(connection: &mut PgConnection, text: &str) -> Result<(), sqlx::Err
 }
 
 async fn listen_on(url: String, hub: Hub) {
-    hub.listened_to().await;
+    hub.bells_are_wanted().await;
     let mut pause = PAUSES.0;
     loop {
         if let Err(error) = listen(&url, &hub, &mut pause).await {
@@ -212,19 +218,40 @@ async fn listen_on(url: String, hub: Hub) {
 
 /// Hands on what is rung, until the connection is lost and cannot be had again.
 async fn listen(url: &str, hub: &Hub, pause: &mut Duration) -> Result<(), sqlx::Error> {
-    let mut listener = PgListener::connect(url).await?;
-    listener.listen(CHANNEL).await?;
+    let mut listener = in_time(PgListener::connect(url)).await?;
+    in_time(listener.listen(CHANNEL)).await?;
     *pause = PAUSES.0;
     loop {
         // What was rung before the connection stood, or while it was lost.
         if let Err(fault) = hub.poll().await {
             tracing::warn!(%fault, "streams are not asked for new events; they are asked again soon");
         }
-        while let Some(notification) = listener.try_recv().await? {
+        while let Some(notification) = next(&mut listener).await? {
             for (account_id, sequence) in rings(notification.payload()) {
                 hub.ring(account_id, sequence);
             }
         }
+    }
+}
+
+/// What is heard next; `None` where the connection was lost and made anew. While nothing is heard, the connection is asked now and
+/// then whether it still answers, because one that has died without a word would be waited for forever.
+async fn next(listener: &mut PgListener) -> Result<Option<PgNotification>, sqlx::Error> {
+    loop {
+        if let Ok(heard) = tokio::time::timeout(QUIET, listener.try_recv()).await {
+            return heard;
+        }
+        in_time(sqlx::query("SELECT 1").execute(&mut *listener)).await?;
+    }
+}
+
+async fn in_time<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    match tokio::time::timeout(ANSWERS_WITHIN, answer).await {
+        Ok(answer) => answer,
+        Err(_) => Err(sqlx::Error::Io(std::io::Error::new(
+            std::io::ErrorKind::TimedOut,
+            "the database does not answer",
+        ))),
     }
 }
 

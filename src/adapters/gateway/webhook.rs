@@ -20,11 +20,17 @@ pub fn read(secret: &str, body: &[u8], signature: &str, now: Timestamp) -> Resul
         // Charges, refunds and disputes name theirs.
         _ => text("/data/object/payment_intent"),
     };
-    Ok(Notice {
+    let notice = Notice {
         event_id: text("/id").ok_or(InvalidWebhook::Body)?,
         kind: text("/type").ok_or(InvalidWebhook::Body)?,
         charge_id,
-    })
+    };
+    // PostgreSQL stores no U+0000: such a message would be sent again for ever.
+    let texts = [Some(&notice.event_id), Some(&notice.kind), notice.charge_id.as_ref()];
+    if texts.into_iter().flatten().any(|text| text.contains(char::is_control)) {
+        return Err(InvalidWebhook::Body);
+    }
+    Ok(notice)
 }
 
 #[cfg(test)]
@@ -69,7 +75,16 @@ mod tests {
 
     #[test]
     fn a_signed_body_that_is_no_event_is_refused() {
-        for body in [&b"{}"[..], b"[]", b"", b"{\"id\":1}"] {
+        let control = br#"{"id":"evt_1","type":"a","data":{"object":{"payment_intent":"pi_\u00001"}}}"#;
+        for body in [
+            &b"{}"[..],
+            b"[]",
+            b"",
+            b"{\"id\":1}",
+            br#"{"id":"evt_\u0000","type":"a"}"#,
+            br#"{"id":"evt_1","type":"\u0000"}"#,
+            control,
+        ] {
             assert_eq!(
                 read(SECRET, body, &sign(SECRET, body, NOW), NOW),
                 Err(InvalidWebhook::Body)

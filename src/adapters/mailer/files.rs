@@ -55,7 +55,7 @@ mod tests {
         let mailer = FileMailer::new(&folder, Sender::parse("a@bell.example").expect("an address"));
         let mail = Mail {
             to: "ada@example.com".to_owned(),
-            name: "Ada".to_owned(),
+            name: Some("Ada".to_owned()),
             message_id: "dlv_1".to_owned(),
             letter: Letter {
                 subject: "Hello".to_owned(),

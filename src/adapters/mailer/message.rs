@@ -29,7 +29,7 @@ impl Sender {
         let message_id = format!("<{}@{}>", mail.message_id, self.0.email.domain());
         let mut builder = Message::builder()
             .from(self.0.clone())
-            .to(Mailbox::new(Some(mail.name.clone()), address))
+            .to(Mailbox::new(mail.name.clone(), address))
             .subject(mail.letter.subject.clone())
             .message_id(Some(message_id))
             .header(AutoSubmitted);
@@ -87,7 +87,7 @@ mod tests {
     fn mail(unsubscribe: Option<&str>) -> Mail {
         Mail {
             to: "ada@example.com".to_owned(),
-            name: "Ada, \"Countess\"".to_owned(),
+            name: Some("Ada, \"Countess\"".to_owned()),
             message_id: "dlv_1".to_owned(),
             letter: Letter {
                 subject: "Das Guthaben wird knapp: ü".to_owned(),

@@ -171,6 +171,15 @@ impl Templates {
         rendered.map_err(|error| Fault::Internal(format!("the template {name}: {error:#}")))
     }
 
+    /// A text of mails, in English where the language of an operator does not have it yet.
+    fn mail_text(&self, language: &str, key: &str, context: &Value) -> Result<String, Fault> {
+        let name = format!("{language}/{key}");
+        if self.environment.get_template(&name).is_ok() {
+            return self.render(&name, context);
+        }
+        self.render(&format!("{FALLBACK}/{key}"), context)
+    }
+
     fn render_instant(&self, text: &str, context: Value) -> Result<String, Fault> {
         self.environment
             .render_str(text, context)
@@ -219,25 +228,29 @@ impl Wording for Templates {
                 code: None,
             });
         }
-        let context = minijinja::context! { name => told.name, team => told.team, count => items.len() };
+        let (member, team) = told.names.map(|names| (names.member, names.team)).unzip();
+        let context = minijinja::context! { name => member, team => team, count => items.len() };
+        // To a stranger nothing is said that names anyone.
+        let neutral = if told.names.is_some() { "" } else { "neutral_" };
+        let written = |part: &str| self.mail_text(name, &format!("{neutral}{part}"), &context);
         let subject = match items.as_slice() {
             [item] => item.title.clone(),
-            _ => self.render(&format!("{name}/digest_subject"), &context)?,
+            _ => written("digest_subject")?,
         };
         let filling = Filling {
             language: name,
             subject: &subject,
-            team: Some(told.team),
-            greeting: self.render(&format!("{name}/greeting"), &context)?,
+            team,
+            greeting: written("greeting")?,
             items: &items,
-            footer: Some(self.render(&format!("{name}/footer"), &context)?),
+            footer: Some(written("footer")?),
         };
         self.letter(&filling)
     }
 
     fn code_sent(&self, sent: &CodeSent<'_>, reader: &Reader) -> Result<Letter, Fault> {
         let (name, _) = self.language(&reader.locale);
-        let context = minijinja::context! { name => sent.name, code => sent.code, minutes => sent.minutes };
+        let context = minijinja::context! { code => sent.code, minutes => sent.minutes };
         let subject = self.render(&format!("{name}/code_subject"), &context)?;
         let item = Item {
             title: subject.clone(),
@@ -251,10 +264,35 @@ impl Wording for Templates {
             language: name,
             subject: &subject,
             team: None,
-            greeting: self.render(&format!("{name}/greeting"), &context)?,
+            greeting: self.mail_text(name, "neutral_greeting", &context)?,
             items: &[item],
             footer: None,
         };
         self.letter(&filling)
+    }
+
+    fn address_changed(&self, reader: &Reader) -> Result<Letter, Fault> {
+        let (name, _) = self.language(&reader.locale);
+        // Languages of operators may be older than this text.
+        let known = self.environment.get_template(&format!("{name}/address_changed_body"));
+        let name = known.map_or(FALLBACK, |_| name);
+        let text = |key: &str| self.render(&format!("{name}/address_changed_{key}"), ());
+        let subject = text("subject")?;
+        let item = Item {
+            title: subject.clone(),
+            body: text("body")?,
+            severity: "WARNING",
+            action: None,
+            url: None,
+            code: None,
+        };
+        self.letter(&Filling {
+            language: name,
+            subject: &subject,
+            team: None,
+            greeting: text("greeting")?,
+            items: &[item],
+            footer: None,
+        })
     }
 }

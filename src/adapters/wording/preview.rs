@@ -2,7 +2,7 @@
 
 use crate::domain::fault::Fault;
 use crate::domain::notification::model::{Alert, AlertKind, Facts, MailFailure};
-use crate::domain::notification::{CodeSent, Letter, Links, Reader, Told, Wording};
+use crate::domain::notification::{CodeSent, Letter, Links, Names, Reader, Told, Wording};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId};
 
@@ -36,29 +36,31 @@ impl Templates {
                 let name = format!("{what}.{language}");
                 previews.push(Preview { name, letter });
             };
-            let told = |alerts: &[Alert]| {
+            let names = Names { team, member: NAME };
+            let told = |alerts: &[Alert], names: Option<Names<'_>>| {
                 let told = Told {
-                    team,
-                    name: NAME,
+                    names,
                     alerts: alerts.iter().map(|alert| (alert, links.action(alert))).collect(),
                 };
                 self.told(&told, &reader).map_err(failed)
             };
             for kind in AlertKind::ALL {
-                add(&kind.as_str().to_lowercase(), told(&[example(*kind)])?);
+                add(&kind.as_str().to_lowercase(), told(&[example(*kind)], Some(names))?);
+                let stranger = told(&[example(*kind).without_texts()], None)?;
+                add(&format!("{}.stranger", kind.as_str().to_lowercase()), stranger);
             }
             let several = [
                 AlertKind::TopUpSucceeded,
                 AlertKind::LowBalance,
                 AlertKind::CardExpiring,
             ];
-            add("digest", told(&several.map(example))?);
+            add("digest", told(&several.map(example), Some(names))?);
             let sent = CodeSent {
-                name: NAME,
                 code: "01234567",
                 minutes: 15,
             };
             add("code", self.code_sent(&sent, &reader).map_err(failed)?);
+            add("address_changed", self.address_changed(&reader).map_err(failed)?);
         }
         Ok(previews)
     }

@@ -48,7 +48,9 @@ struct Invitation {
 
 pub(super) async fn run(command: &Demo, settings: &Settings) -> Ending {
     start_logging(settings);
+    let settings = &super::within_open_files(settings);
     let server = Server::bind(settings).await?;
+    let _lock = app::lock(settings)?;
     let database = app::open_database(settings).await?;
     database::migrate(&database).await?;
     let fresh_key = seed_if_empty(&database, settings).await?;

@@ -1,7 +1,7 @@
 //! What is looked at, one function a check.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::adapters::bus;
 use crate::adapters::database;
@@ -12,7 +12,7 @@ use crate::adapters::private_files;
 use crate::app;
 use crate::config::{DEMO_SECRET, GatewayKind, Mode, Secret, Settings};
 use crate::domain::backlog::{Backlog, MOST_COUNTED, Queue};
-use crate::domain::database::Database;
+use crate::domain::database::{Database, Trouble};
 use crate::domain::fault::Fault;
 use crate::domain::member::KeySetSource as _;
 use crate::domain::top_up::gateway::{GatewayError, PaymentGateway as _};
@@ -25,6 +25,8 @@ use super::report::Check;
 const LATE: (i64, i64) = (60_000, 600_000);
 /// A clock that is off by so much should be looked at, and by so much spoils tokens and signatures; in milliseconds.
 const SKEWED: (i64, i64) = (1_000, 30_000);
+/// How long a server may take to say whether it is ready.
+const SERVER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// Room on the disk below which it should be looked at, and below which it is about to be full; in bytes.
 const CRAMPED: (u64, u64) = (1 << 30, 100 << 20);
 
@@ -80,8 +82,53 @@ pub(super) async fn answers(database: &Database) -> Check {
             "database",
             format!("{kind} answers in {} ms", began.elapsed().as_millis()),
         ),
-        Err(fault) => fault_of("database", &fault, "see whether the database is healthy"),
+        Err(fault) => {
+            let trouble = database.trouble();
+            let advice = trouble.map_or("see whether the database is healthy", |(trouble, _)| trouble.advice());
+            fault_of("database", &fault, advice)
+        }
     }
+}
+
+/// Whether the database keeps what it has acknowledged, and takes writes.
+pub(super) async fn durability(database: &Database) -> Check {
+    match database::weaknesses(database).await {
+        Ok(weak) if weak.is_empty() => Check::ok("durability", "what is acknowledged outlives a crash"),
+        Ok(weak) => Check::warned(
+            "durability",
+            weak.join("; "),
+            "connect to the primary, and set fsync, full_page_writes and synchronous_commit to on",
+        ),
+        Err(fault) => fault_of("durability", &fault, "see whether the database is healthy"),
+    }
+}
+
+/// What the server that these settings start says of itself, if one runs on this machine.
+pub(super) async fn server(settings: &Settings) -> Check {
+    let url = format!(
+        "http://{}/health/ready",
+        super::super::healthcheck::reachable(settings.listen)
+    );
+    let client = reqwest::Client::builder()
+        .timeout(SERVER_ANSWERS_WITHIN)
+        .no_proxy()
+        .build();
+    let asked = match client {
+        Ok(client) => client.get(&url).send().await,
+        Err(error) => return Check::warned("server", error.to_string(), "see whether this machine has a network"),
+    };
+    let answer = match asked {
+        Ok(answer) if answer.status().is_success() => return Check::ok("server", "it is ready"),
+        Ok(answer) => answer.json::<serde_json::Value>().await.unwrap_or_default(),
+        Err(error) if error.is_connect() => return Check::ok("server", format!("none answers at {}", settings.listen)),
+        Err(_) => {
+            let advice = "see what it logs, and start it again if nothing helps";
+            return Check::failed("server", format!("{url} does not answer"), advice);
+        }
+    };
+    let trouble = answer["trouble"].as_str().and_then(Trouble::named);
+    let advice = trouble.map_or("see what it logs", Trouble::advice);
+    Check::failed("server", format!("it is not ready: {answer}"), advice)
 }
 
 fn fault_of(name: &'static str, fault: &Fault, advice: &str) -> Check {

@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::adapters::database::{self, OpenOptions};
+use crate::adapters::database::{self, OpenError, OpenOptions};
 use crate::config::Settings;
-use crate::domain::database::Database;
+use crate::domain::database::{Database, Trouble};
 use crate::primitives::clock::Clock;
 
 use super::{Ending, SettingsFlags, say};
@@ -55,15 +55,16 @@ pub(super) async fn run(command: &Doctor, given: &SettingsFlags) -> Ending {
 }
 
 async fn examine(settings: &Settings) -> Report {
-    let ((mut found, bell), gateway, mail, issuer) = tokio::join!(
+    let ((mut found, bell), server, gateway, mail, issuer) = tokio::join!(
         async { tokio::join!(of_database(settings), within("bell", checks::bell(settings))) },
+        within("server", checks::server(settings)),
         within("gateway", checks::gateway(settings)),
         within("mail", checks::mail(settings)),
         within("issuer", checks::issuer(settings)),
     );
     let mut all = vec![checks::settings(settings), checks::secrets(settings)];
     all.append(&mut found);
-    all.extend([bell, gateway, mail, issuer]);
+    all.extend([bell, server, gateway, mail, issuer]);
     all.extend([checks::disk(Path::new(&settings.data_dir)), checks::files(settings)]);
     Report::of(all)
 }
@@ -94,7 +95,12 @@ async fn of_database(settings: &Settings) -> Vec<Check> {
     let opened = match tokio::time::timeout(PATIENCE, opening).await {
         Ok(Ok(opened)) => opened,
         Ok(Err(error)) => {
-            let advice = "see whether database.url is right, the server runs, and lets this user in; a new installation begins with `ledgerbell migrate`";
+            let trouble = match &error {
+                OpenError::Refused(error) => Trouble::of(error),
+                _ => None,
+            };
+            let usual = "see whether database.url is right, the server runs, and lets this user in; a new installation begins with `ledgerbell migrate`";
+            let advice = trouble.map_or(usual, Trouble::advice);
             return vec![Check::failed(
                 "database",
                 format!("{}: {error}", settings.database_shown()),
@@ -114,6 +120,7 @@ async fn look_at(database: &Database) -> Vec<Check> {
     if !found[0].is_ok() {
         return found;
     }
+    found.push(within("durability", checks::durability(database)).await);
     let clock = Clock::system();
     found.push(within("clock", checks::clock(database, &clock)).await);
     let migrations = within("migrations", checks::migrations(database)).await;

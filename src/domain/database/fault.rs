@@ -3,6 +3,7 @@
 use sea_orm::sqlx::error::{DatabaseError, Error as DriverError};
 use sea_orm::{DbErr, RuntimeErr};
 
+use super::trouble::{self, Trouble};
 use crate::domain::fault::{Fault, QueryError};
 
 /// An error of a use case among whose cases is a [`Fault`].
@@ -26,14 +27,17 @@ impl MayFault for QueryError {
     }
 }
 
-/// Unavailable is what may go better next time: no connection, a lost one, a transaction that lost to another. Contended is a
-/// lock not got in time. The rest is a bug or a broken database.
+/// Unavailable is what may go better next time: no connection, a lost one, a transaction that lost to another, a disk that is
+/// full or broken. Contended is a lock not got in time. The rest is a bug, or rows that contradict each other.
 impl From<DbErr> for Fault {
     fn from(error: DbErr) -> Self {
-        let fault = match &error {
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable,
-            DbErr::Exec(RuntimeErr::SqlxError(driver)) | DbErr::Query(RuntimeErr::SqlxError(driver)) => {
-                of_driver(driver)
+        let fault = match (&error, Trouble::of(&error)) {
+            (_, Some(_)) => Self::Unavailable,
+            (DbErr::Exec(RuntimeErr::SqlxError(driver)) | DbErr::Query(RuntimeErr::SqlxError(driver)), None) => {
+                match driver.as_ref() {
+                    DriverError::Database(error) => of_database(error.as_ref()),
+                    _ => Self::Internal,
+                }
             }
             _ => Self::Internal,
         };
@@ -41,35 +45,20 @@ impl From<DbErr> for Fault {
     }
 }
 
-fn of_driver(error: &DriverError) -> fn(String) -> Fault {
-    match error {
-        DriverError::Database(error) => error
-            .code()
-            .map_or(Fault::Internal, |code| of_code(error.as_ref(), &code)),
-        DriverError::Io(_)
-        | DriverError::Tls(_)
-        | DriverError::Protocol(_)
-        | DriverError::PoolTimedOut
-        | DriverError::PoolClosed
-        | DriverError::WorkerCrashed => Fault::Unavailable,
-        _ => Fault::Internal,
-    }
-}
-
-fn of_code(error: &dyn DatabaseError, code: &str) -> fn(String) -> Fault {
-    if error.try_downcast_ref::<sea_orm::sqlx::sqlite::SqliteError>().is_some() {
-        // The low byte is the primary code: BUSY and LOCKED, which on SQLite is the whole database.
-        let is_busy = code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6));
+fn of_database(error: &dyn DatabaseError) -> fn(String) -> Fault {
+    let Some(code) = error.code() else {
+        return Fault::Internal;
+    };
+    if trouble::is_of_sqlite(error) {
+        // BUSY and LOCKED, which on SQLite is the whole database; the write-ahead log's locking lost a race.
+        let is_busy = trouble::primary_code(&code).is_some_and(|code| matches!(code, 5 | 6 | 15));
         return if is_busy { Fault::Unavailable } else { Fault::Internal };
     }
-    match code {
+    match code.as_ref() {
         // Lock timeout.
         "55P03" => Fault::Contended,
-        // Serialization failure and deadlock; statement timeout; the server shuts down, crashed or starts up; idle in a
-        // transaction for too long.
-        "40001" | "40P01" | "57014" | "57P01" | "57P02" | "57P03" | "25P03" => Fault::Unavailable,
-        // Connection exceptions; out of connections, memory, disk.
-        _ if code.starts_with("08") || code.starts_with("53") => Fault::Unavailable,
+        // Serialization failure and deadlock; statement timeout; idle in a transaction for too long.
+        "40001" | "40P01" | "57014" | "25P03" => Fault::Unavailable,
         _ => Fault::Internal,
     }
 }

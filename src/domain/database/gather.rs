@@ -9,11 +9,16 @@ use std::fmt;
 use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use crate::domain::fault::Fault;
 
+/// A statement that takes longer is given up, so that it does not hold up those who ask after it.
+const LOADS_WITHIN: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 4_000 });
+/// Nobody waits longer, whatever is under way.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(if cfg!(test) { 250 } else { 9_000 });
 /// Most keys in one statement.
 const MOST_KEYS: usize = 500;
 
@@ -67,16 +72,23 @@ where
             // A task of its own: the caller may hang up, and the others must still be answered.
             tokio::spawn(self.clone().serve());
         }
-        answered
-            .await
-            .unwrap_or_else(|_| Err(Fault::Internal("a look-up ended before it answered".to_owned())))
+        match tokio::time::timeout(ANSWERS_WITHIN, answered).await {
+            Ok(answer) => {
+                answer.unwrap_or_else(|_| Err(Fault::Internal("a look-up ended before it answered".to_owned())))
+            }
+            Err(_) => Err(too_late()),
+        }
     }
 
     async fn serve(self) {
         let turn = Turn(&self.waiting);
         while let Some(callers) = turn.take() {
             let keys: HashSet<K> = callers.iter().map(|(key, _)| key.clone()).collect();
-            let found = (self.load)(keys.into_iter().collect()).await;
+            let load = (self.load)(keys.into_iter().collect());
+            // A plain read: what is given up costs its connection alone.
+            let found = tokio::time::timeout(LOADS_WITHIN, load)
+                .await
+                .unwrap_or_else(|_| Err(too_late()));
             for (key, answer) in callers {
                 let value = found.as_ref().map(|found| found.get(&key).cloned());
                 // Whoever hung up does not want it.
@@ -99,6 +111,10 @@ impl<K, V> fmt::Debug for Gather<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gather").finish_non_exhaustive()
     }
+}
+
+fn too_late() -> Fault {
+    Fault::Unavailable("the database does not answer a look-up in time".to_owned())
 }
 
 /// The turn of the one task that serves. When it dies, those who wait are told, and the next caller starts another.
@@ -184,6 +200,18 @@ mod tests {
         }
         assert_eq!(statements.load(Ordering::SeqCst), 2);
         assert!(!lock(&gather.waiting).is_served);
+    }
+
+    #[tokio::test]
+    async fn a_look_up_that_is_not_answered_is_given_up_and_those_after_it_are_served() {
+        let go = Arc::new(Semaphore::new(0));
+        let gather = halves(&Arc::default(), &go);
+        let began = tokio::time::Instant::now();
+        let mute = join_all((0..1_300).map(|key| gather.get(key))).await;
+        assert!(mute.iter().all(|answer| matches!(answer, Err(Fault::Unavailable(_)))));
+        assert!(began.elapsed() < ANSWERS_WITHIN * 3, "{:?}", began.elapsed());
+        go.add_permits(10);
+        assert_eq!(gather.get(4).await, Ok(Some(2)));
     }
 
     #[tokio::test]

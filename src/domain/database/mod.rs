@@ -4,9 +4,12 @@
 //! the ORM.
 //!
 //! Invariants:
-//! - A transaction runs in a task of its own that is awaited to its end. A caller that goes away (a client that hangs up drops
-//!   its request's future) cannot cancel BEGIN or COMMIT half-way, which would hand the next user of the connection an open
-//!   transaction. For the same reason nothing races a transaction against a timeout; the database's own timeouts bound it.
+//! - A connection goes back to its pool only when it is known to be outside of a transaction with no statement under way. After
+//!   anything else (a statement without an answer, a COMMIT or ROLLBACK that failed, a panic) it is closed. See `session`.
+//! - A transaction runs in a task of its own that is awaited to its end, so that a caller that goes away (a client that hangs up
+//!   drops its request's future) leaves no doubt about what became of it. Each of its statements has a deadline on this side.
+//! - No transaction is reported as committed before COMMIT has succeeded on a connection that was in exactly that transaction,
+//!   none of whose statements had failed; on SQLite a second connection has seen it too.
 //! - On SQLite there is one writing connection, and a transaction takes the write lock at its beginning: one that reads first
 //!   and wants to write later would fail at once when another has written in between.
 //! - What failed for a reason that passes is run again, at most [`RETRIES`] times. So the work of a transaction must be safe to
@@ -15,32 +18,43 @@
 pub mod bulk;
 mod fault;
 pub(in crate::domain) mod gather;
+mod health;
+#[cfg(test)]
+pub(in crate::domain) mod injector;
 pub(in crate::domain) mod keyset;
+mod reader;
 pub(in crate::domain) mod select;
+mod session;
+mod shared;
+mod transaction;
+mod trouble;
 mod waiting;
+mod witness;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sea_orm::{
-    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
-};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr, Statement};
 use tracing::Instrument;
 
 use super::fault::Fault;
+use session::{Mode, Pool, Session};
+use shared::Shared;
+use transaction::CommitError;
+use witness::Witness;
 
 pub use fault::MayFault;
+pub use health::Health;
+pub use reader::Reader;
+pub use shared::{Deadlines, Suspicion};
+pub use transaction::Transaction;
+pub use trouble::Trouble;
 pub use waiting::{MOST_COUNTED, Waiting};
 
 /// How often a transaction is run again that failed for a reason that passes.
 pub const RETRIES: u32 = 3;
-
-/// An open transaction. Functions that work in somebody's transaction take it first.
-pub type Transaction = DatabaseTransaction;
 
 /// The boxed future that the work of a transaction returns.
 pub type Work<'t, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>>;
@@ -48,42 +62,99 @@ pub type Work<'t, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>
 /// A handle to the database. Cloning shares its connections.
 #[derive(Clone, Debug)]
 pub struct Database {
-    writer: DatabaseConnection,
-    reader: DatabaseConnection,
-    statements: Arc<AtomicU64>,
+    writer: Pool,
+    reader: Reader,
+    witness: Option<Arc<Witness>>,
+    shared: Arc<Shared>,
+    schema: DatabaseConnection,
 }
 
 impl Database {
     /// From connections that are open. On Postgres both may be the same pool.
-    pub fn new(writer: DatabaseConnection, reader: DatabaseConnection) -> Self {
-        let statements = Arc::default();
+    pub fn new(writer: DatabaseConnection, reader: &DatabaseConnection) -> Self {
+        Self::with(writer, reader, Shared::default())
+    }
+
+    /// As [`Self::new`], with deadlines of their own and the suspicion that the pools heed.
+    pub fn bounded(
+        writer: DatabaseConnection,
+        reader: &DatabaseConnection,
+        deadlines: Deadlines,
+        suspicion: Suspicion,
+    ) -> Self {
+        Self::with(writer, reader, Shared::new(deadlines, suspicion, None))
+    }
+
+    fn with(schema: DatabaseConnection, reader: &DatabaseConnection, shared: Shared) -> Self {
+        let (writer, pool, shared) = (Pool::of(&schema), Pool::of(reader), Arc::new(shared));
         Self {
+            witness: Witness::of(&writer).map(Arc::new),
+            reader: Reader {
+                pool,
+                shared: Arc::clone(&shared),
+            },
             writer,
-            reader,
-            statements,
+            shared,
+            schema,
         }
     }
 
-    /// The same connections, counting statements from now on. Whoever else listened to them no longer does.
+    /// The same connections, with an observer of each statement. Counts begin anew.
     #[must_use]
-    pub fn counting_statements(mut self) -> Self {
-        for connection in [&mut self.writer, &mut self.reader] {
-            let statements = Arc::clone(&self.statements);
-            connection.set_metric_callback(move |_| {
-                statements.fetch_add(1, Ordering::Relaxed);
-            });
-        }
-        self
+    pub fn observed_by(self, observer: impl Fn(&Statement) + Send + Sync + 'static) -> Self {
+        let (deadlines, suspicion) = (self.shared.deadlines, self.shared.suspicion.clone());
+        let shared = Arc::new(Shared::new(deadlines, suspicion, Some(Arc::new(observer))));
+        let reader = Reader {
+            shared: Arc::clone(&shared),
+            ..self.reader
+        };
+        Self { reader, shared, ..self }
+    }
+
+    /// The same connections, into which faults can be injected.
+    #[cfg(test)]
+    pub(in crate::domain) fn with_deadlines(self, deadlines: Deadlines) -> Self {
+        let shared = Arc::new(Shared::new(deadlines, self.shared.suspicion.clone(), None));
+        let reader = Reader {
+            shared: Arc::clone(&shared),
+            ..self.reader
+        };
+        Self { reader, shared, ..self }
+    }
+
+    #[cfg(test)]
+    pub(in crate::domain) fn injector(&self) -> &injector::Injector {
+        &self.shared.injector
     }
 
     /// Statements run so far. What a page of a list takes must not grow with its length; tests pin it by this.
     pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+        self.shared.statements()
+    }
+
+    /// How often each trouble was met.
+    pub fn troubles(&self) -> Vec<(Trouble, u64)> {
+        self.shared.troubles.counts()
+    }
+
+    /// The last trouble, unless something has been committed since, and the error by which it showed itself.
+    pub fn trouble(&self) -> Option<(Trouble, String)> {
+        self.shared.troubles.current()
+    }
+
+    /// Connections that were closed because they were not known to be clean.
+    pub fn closed_connections(&self) -> u64 {
+        self.shared.troubles.closed()
+    }
+
+    /// For migrations, which the ORM runs in a transaction of its own. The handle is closed after one that failed.
+    pub fn schema(&self) -> &DatabaseConnection {
+        &self.schema
     }
 
     /// Which of the two databases it is.
     pub fn backend(&self) -> DbBackend {
-        self.writer.get_database_backend()
+        self.writer.backend()
     }
 
     /// Whether transactions that write take turns, whatever they touch.
@@ -93,7 +164,7 @@ impl Database {
 
     /// Where single statements read. Each sees what was committed before it; for several that must agree see
     /// [`Self::snapshot`].
-    pub fn read(&self) -> &DatabaseConnection {
+    pub fn read(&self) -> &Reader {
         &self.reader
     }
 
@@ -111,11 +182,7 @@ impl Database {
         T: Send + 'static,
         E: MayFault + Send + 'static,
     {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..Default::default()
-        };
-        run_to_the_end(self.writer.clone(), options, work).await
+        self.run_to_the_end(Mode::Write, work).await
     }
 
     /// Runs `work` in a transaction that only reads: all its statements see the database at one instant.
@@ -125,77 +192,105 @@ impl Database {
         T: Send + 'static,
         E: MayFault + Send + 'static,
     {
-        let options = match self.backend() {
-            DbBackend::Sqlite => TransactionOptions {
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
-                ..Default::default()
-            },
-            _ => TransactionOptions {
-                isolation_level: Some(IsolationLevel::RepeatableRead),
-                access_mode: Some(AccessMode::ReadOnly),
-                ..Default::default()
-            },
-        };
-        run_to_the_end(self.reader.clone(), options, work).await
+        self.run_to_the_end(Mode::Snapshot, work).await
     }
 
     /// Closes all connections once what runs on them has ended. Handles that are left refuse from then on.
     pub async fn close(&self) -> Result<(), Fault> {
-        self.reader.close_by_ref().await?;
-        self.writer.close_by_ref().await?;
+        if let Some(witness) = &self.witness {
+            witness.close().await;
+        }
+        self.reader.pool.close().await;
+        self.writer.close().await;
         Ok(())
     }
-}
 
-async fn run_to_the_end<T, E, F>(connection: DatabaseConnection, options: TransactionOptions, work: F) -> Result<T, E>
-where
-    F: for<'t> Fn(&'t Transaction) -> Work<'t, T, E> + Send + Sync + 'static,
-    T: Send + 'static,
-    E: MayFault + Send + 'static,
-{
-    let run = async move {
-        let mut retries = 0;
-        loop {
-            let (result, may_retry) = match connection.begin_with_options(options).await {
-                Ok(tx) => (settle(tx, &work).await, true),
-                // A pool without a free connection has already made us wait: that is not tried again.
-                Err(error) => {
-                    let may_retry = !matches!(error, DbErr::ConnectionAcquire(_));
-                    (Err(Fault::from(error).into()), may_retry)
+    async fn run_to_the_end<T, E, F>(&self, mode: Mode, work: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t Transaction) -> Work<'t, T, E> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: MayFault + Send + 'static,
+    {
+        let database = self.clone();
+        let run = async move {
+            let mut retries = 0;
+            loop {
+                let (result, may_retry) = match database.begin(mode).await {
+                    Ok(tx) => (database.settle(mode, tx, &work).await, true),
+                    // A pool without a free connection has already made us wait: that is not tried again.
+                    Err(error) => {
+                        let may_retry = !matches!(error, DbErr::ConnectionAcquire(_));
+                        (Err(Fault::from(error).into()), may_retry)
+                    }
+                };
+                match result {
+                    Err(error) if may_retry && retries < RETRIES && error.fault().is_some_and(Fault::passes) => {
+                        retries += 1;
+                        tracing::debug!(retries, fault = ?error.fault(), "running a transaction again");
+                        tokio::time::sleep(backoff(retries)).await;
+                    }
+                    result => return result,
                 }
-            };
-            match result {
-                Err(error) if may_retry && retries < RETRIES && error.fault().is_some_and(Fault::passes) => {
-                    retries += 1;
-                    tracing::debug!(retries, fault = ?error.fault(), "running a transaction again");
-                    tokio::time::sleep(backoff(retries)).await;
-                }
-                result => return result,
             }
+        };
+        // What it logs belongs to the request that caused it.
+        match tokio::spawn(run.in_current_span()).await {
+            Ok(result) => result,
+            Err(error) => Err(Fault::Internal(format!("a transaction ended abnormally: {error}")).into()),
         }
-    };
-    // What it logs belongs to the request that caused it.
-    match tokio::spawn(run.in_current_span()).await {
-        Ok(result) => result,
-        Err(error) => Err(Fault::Internal(format!("a transaction ended abnormally: {error}")).into()),
     }
-}
 
-/// Runs the work once, then commits or rolls back. A COMMIT that fails may have happened or not; running the work again is safe.
-async fn settle<T, E, F>(tx: Transaction, work: &F) -> Result<T, E>
-where
-    F: for<'t> Fn(&'t Transaction) -> Work<'t, T, E>,
-    E: MayFault,
-{
-    let result = work(&tx).await;
-    let ended = if result.is_ok() {
-        tx.commit().await
-    } else {
-        tx.rollback().await
-    };
-    match (result, ended) {
-        (Ok(_), Err(error)) => Err(Fault::from(error).into()),
-        (result, _) => result,
+    async fn begin(&self, mode: Mode) -> Result<Transaction, DbErr> {
+        let pool = match mode {
+            Mode::Write => &self.writer,
+            Mode::Snapshot => &self.reader.pool,
+        };
+        let session = Session::acquire(pool, &self.shared).await?;
+        Transaction::begin(session, pool.backend(), mode).await
+    }
+
+    /// Runs the work once, then commits or rolls back. A COMMIT that fails may have happened or not; running the work again is
+    /// safe.
+    async fn settle<T, E, F>(&self, mode: Mode, tx: Transaction, work: &F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t Transaction) -> Work<'t, T, E>,
+        E: MayFault,
+    {
+        let done = match work(&tx).await {
+            Ok(done) => done,
+            Err(error) => {
+                tx.roll_back().await;
+                return Err(error);
+            }
+        };
+        let committed = match tx.commit().await {
+            Ok(session) => self.prove(mode, session).await,
+            Err(CommitError::Database(error)) => Err(error.into()),
+            Err(CommitError::Failed) => {
+                let text = "a transaction reported success although a statement of it had failed";
+                Err(Fault::Internal(text.to_owned()))
+            }
+        };
+        committed?;
+        Ok(done)
+    }
+
+    /// Has a second connection see the commit, where that is cheap, before the connection is used again and anyone is answered.
+    async fn prove(&self, mode: Mode, mut session: Session) -> Result<(), Fault> {
+        if mode == Mode::Snapshot {
+            return Ok(());
+        }
+        if let Some(witness) = &self.witness
+            && let Err(error) = self.shared.soon(witness.see()).await
+        {
+            session.distrust();
+            let text = format!("a second connection does not see the commit: {error}");
+            tracing::error!(%error, "a commit is not seen by a second connection; nothing is answered");
+            self.shared.troubles.note(Trouble::Unproven, text.clone());
+            return Err(Fault::Unavailable(text));
+        }
+        self.shared.troubles.end();
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait, Statement, TransactionTrait as _};
 
 use super::*;
 
@@ -16,9 +16,10 @@ async fn database(directory: &tempfile::TempDir) -> Database {
             .map_sqlx_sqlite_opts(|sqlite| sqlite.pragma("journal_mode", "WAL").pragma("busy_timeout", "50"));
         sea_orm::Database::connect(options)
     };
-    let database = Database::new(connect().await.expect("opens"), connect().await.expect("opens"));
+    let reader = connect().await.expect("opens");
+    let database = Database::new(connect().await.expect("opens"), &reader);
     database
-        .writer
+        .schema()
         .execute_unprepared("CREATE TABLE number (n BIGINT NOT NULL PRIMARY KEY)")
         .await
         .expect("creates");
@@ -126,23 +127,30 @@ async fn a_panic_ends_its_own_transaction_alone() {
 async fn a_busy_database_is_unavailable_and_a_broken_statement_is_a_bug() {
     let directory = tempfile::tempdir().expect("a directory");
     let database = database(&directory).await;
-    database
-        .reader
-        .execute_unprepared("BEGIN IMMEDIATE")
-        .await
-        .expect("locks");
+    let other = tx_of_another(&directory).await;
     let busy: Result<(), Fault> = database
         .transaction(|tx| Box::pin(async move { insert(tx, 1).await }))
         .await;
     assert!(matches!(busy, Err(Fault::Unavailable(_))), "{busy:?}");
-    database.reader.execute_unprepared("ROLLBACK").await.expect("unlocks");
+    other.rollback().await.expect("unlocks");
     let broken: Fault = database
-        .reader
+        .read()
         .execute_unprepared("SELEC")
         .await
         .expect_err("nonsense")
         .into();
     assert!(matches!(broken, Fault::Internal(_)), "{broken:?}");
+}
+
+/// A transaction of another process, which holds the write lock.
+async fn tx_of_another(directory: &tempfile::TempDir) -> sea_orm::DatabaseTransaction {
+    let url = format!("sqlite://{}", directory.path().join("test.db").display());
+    let other = sea_orm::Database::connect(url).await.expect("opens");
+    let options = sea_orm::TransactionOptions {
+        sqlite_transaction_mode: Some(sea_orm::SqliteTransactionMode::Immediate),
+        ..Default::default()
+    };
+    other.begin_with_options(options).await.expect("locks")
 }
 
 #[tokio::test]
@@ -166,4 +174,67 @@ async fn a_snapshot_does_not_see_what_is_committed_after_it_began() {
         .await;
     assert_eq!(seen, Ok((0, 0)));
     assert_eq!(count(&database).await, 1);
+}
+
+#[tokio::test]
+async fn a_rollback_that_fails_or_is_not_answered_costs_the_connection_alone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let deadlines = Deadlines {
+        statement: Duration::from_millis(100),
+        turn: Duration::from_millis(100),
+    };
+    let database = database(&directory).await.with_deadlines(deadlines);
+    for (number, how) in (0..).zip(injector::How::ALL) {
+        // BEGIN and one statement come first.
+        database.injector().arm(how, 2, 1);
+        let result: Result<(), Fault> = database
+            .transaction(move |tx| {
+                Box::pin(async move {
+                    insert(tx, number).await?;
+                    Err(Fault::Internal("not today".to_owned()))
+                })
+            })
+            .await;
+        assert_eq!(result, Err(Fault::Internal("not today".to_owned())));
+        assert!(database.injector().disarm());
+        assert_eq!(database.closed_connections(), u64::from(number) + 1);
+        let next: Result<(), Fault> = database
+            .transaction(move |tx| Box::pin(async move { insert(tx, 100 + number).await }))
+            .await;
+        assert_eq!(next, Ok(()));
+    }
+    assert_eq!(count(&database).await, 4);
+}
+
+#[tokio::test]
+async fn work_that_hides_a_failed_statement_is_not_committed_and_runs_nothing_more() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let database = database(&directory).await;
+    let result: Result<(), Fault> = database
+        .transaction(|tx| {
+            Box::pin(async move {
+                insert(tx, 1).await?;
+                assert!(insert(tx, 1).await.is_err());
+                assert!(insert(tx, 2).await.is_err(), "the transaction has failed");
+                Ok(())
+            })
+        })
+        .await;
+    assert!(matches!(result, Err(Fault::Internal(_))), "{result:?}");
+    assert_eq!(count(&database).await, 0);
+}
+
+#[tokio::test]
+async fn a_statement_that_is_given_up_costs_its_connection_alone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let database = database(&directory).await;
+    let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT MAX(i) FROM n";
+    let statement = Statement::from_string(DbBackend::Sqlite, slow);
+    let read = database.read().query_one_raw(statement);
+    assert!(
+        tokio::time::timeout(Duration::from_millis(5), read).await.is_err(),
+        "given up"
+    );
+    assert_eq!(database.closed_connections(), 1);
+    assert_eq!(count(&database).await, 0, "another connection reads");
 }

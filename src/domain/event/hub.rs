@@ -29,6 +29,7 @@ struct Inner {
     database: Database,
     streams: Mutex<HashMap<AccountId, Followed>>,
     listeners: watch::Sender<usize>,
+    wants_bells: watch::Sender<bool>,
     rung: Rung,
     rung_for_findings: Rung,
 }
@@ -57,6 +58,7 @@ impl Hub {
             database,
             streams: Mutex::default(),
             listeners: watch::Sender::new(0),
+            wants_bells: watch::Sender::new(false),
             rung: Rung::default(),
             rung_for_findings: Rung::default(),
         }))
@@ -81,6 +83,20 @@ impl Hub {
     pub async fn listened_to(&self) {
         // Fails only when the sender is gone, which this handle holds.
         let _ = self.0.listeners.subscribe().wait_for(|listeners| *listeners > 0).await;
+    }
+
+    /// From now on bells of other processes are wanted, whether or not anyone listens.
+    pub fn want_bells(&self) {
+        self.0.wants_bells.send_replace(true);
+    }
+
+    /// Waits until bells of other processes are of use here.
+    pub async fn bells_are_wanted(&self) {
+        let mut wanted = self.0.wants_bells.subscribe();
+        tokio::select! {
+            _ = wanted.wait_for(|wanted| *wanted) => {}
+            () = self.listened_to() => {}
+        }
     }
 
     /// Asks how far the streams go that somebody listens to: for bells that were lost.
@@ -184,7 +200,7 @@ impl Listener {
         }
     }
 
-    /// Whether a member was added, changed or removed after the event `sequence`. `None` where not all that has happened since
+    /// Whether a member was added or removed, or their rights may have changed, after the event `sequence`. `None` where not all that has happened since
     /// has been read here.
     pub fn member_changed_since(&self, member_id: MemberId, sequence: i64) -> Option<bool> {
         let head = self.head();

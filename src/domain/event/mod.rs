@@ -25,6 +25,6 @@ mod store;
 pub use bus::{Bell, SilentBell};
 pub use events::{EventPage, Events, Start};
 pub use hub::{Hub, Listener};
-pub use model::{DEDUCTED, Event, EventKind, InvalidLiveCursor, LiveCursor, NewEvent, Place};
+pub use model::{DEDUCTED, DETAILS, Event, EventKind, InvalidLiveCursor, LiveCursor, NewEvent, Place};
 pub use rung::Rung;
 pub(in crate::domain) use store::{after, append, between};

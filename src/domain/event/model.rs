@@ -9,6 +9,9 @@ use crate::primitives::ids::{AccountId, AlertId, ApiKeyId, EntryId, MemberId, Se
 /// The status of the event of an entry that took credits.
 pub const DEDUCTED: &str = "DEDUCTED";
 
+/// In place of a status: the event is about a member whose rights are as they were.
+pub const DETAILS: &str = "DETAILS";
+
 crate::text_enum! {
     /// What happened, in an account's numbered stream of events.
     EventKind {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::primitives::ids::MemberId;
 
-use super::{Event, EventKind};
+use super::{DETAILS, Event, EventKind};
 
 /// Events that are kept of an account with listeners. Whoever is further behind reads the table.
 const MOST_KEPT: usize = 128;
@@ -40,7 +40,8 @@ impl Recent {
             self.seen_since = after;
         }
         for event in events {
-            if let (EventKind::MemberUpdated, Some(member_id)) = (event.kind, event.member_id) {
+            let changes_rights = event.kind == EventKind::MemberUpdated && event.status.as_deref() != Some(DETAILS);
+            if let Some(member_id) = event.member_id.filter(|_| changes_rights) {
                 self.member_changes.insert(member_id, event.place.sequence);
             }
             self.events.push_back(event);

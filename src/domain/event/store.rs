@@ -12,7 +12,7 @@ use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, ApiKeyId, EntryId, MemberId, SessionId, TopUpId};
 
-use super::{Event, EventKind, LiveCursor, NewEvent, Place};
+use super::{DETAILS, Event, EventKind, LiveCursor, NewEvent, Place};
 
 const COLUMNS: Columns = &[
     ("account_id", Kind::BigInt),
@@ -165,7 +165,7 @@ pub(super) async fn nonce(database: &Database, account_id: AccountId, sequence: 
     row.map(|row| Ok(row.try_get("", "nonce")?)).transpose()
 }
 
-/// Whether a member was added, changed or removed after a cursor.
+/// Whether a member was added or removed, or their rights may have changed, after a cursor.
 pub(super) async fn member_changed_after(
     database: &Database,
     cursor: &LiveCursor,
@@ -179,6 +179,8 @@ pub(super) async fn member_changed_after(
         .bind(EventKind::MemberUpdated.as_str())
         .push(" AND member_id = ")
         .bind(member_id.uuid())
+        .push(" AND COALESCE(status, '') <> ")
+        .bind(DETAILS)
         .push(" LIMIT 1");
     Ok(select.one(database).await?.is_some())
 }

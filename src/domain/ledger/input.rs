@@ -2,7 +2,8 @@
 
 use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::AccountId;
+use crate::primitives::ids::{AccountId, resembles_id};
+use crate::primitives::line;
 
 use super::model::{Command, MemberRef, Refusal, SessionRef};
 
@@ -31,7 +32,11 @@ pub(super) fn authorise(actor: &Actor, account_id: AccountId, command: &Command)
         Command::Grant { .. } | Command::Adjust { .. } => Permission::ManageCredits,
         Command::Freeze { .. } | Command::Unfreeze | Command::Close { .. } => Permission::ManageAccounts,
         // Facts that Ledgerbell finds out itself: nobody else may claim them.
-        Command::CreditTopUp { .. } | Command::TakeBack { .. } | Command::HoldDisputed { .. } | Command::Sweep => {
+        Command::CreditTopUp { .. }
+        | Command::TakeBack { .. }
+        | Command::HoldTopUp { .. }
+        | Command::HoldRefund { .. }
+        | Command::Sweep => {
             actor.require(account_id, Permission::ManageCredits)?;
             return match actor {
                 Actor::System => Ok(()),
@@ -66,12 +71,13 @@ pub(super) fn check_texts(command: &Command) -> Result<(), Refusal> {
                 check("memberExternalId", id, MAX_ID)?;
             }
             if let Some(id) = external_id {
-                check("externalId", id, MAX_ID)?;
+                check_new_external_id(id)?;
             }
             if let Some(metadata) = metadata {
                 check("metadata", metadata, MAX_METADATA)?;
             }
-            check("title", title, MAX_TITLE)
+            check("title", title, MAX_TITLE)?;
+            check_line("title", title)
         }
         Command::Reschedule { session, .. } | Command::Complete { session, .. } => check_session(session),
         Command::Cancel { session, reason, .. } => {
@@ -88,8 +94,32 @@ pub(super) fn check_texts(command: &Command) -> Result<(), Refusal> {
         | Command::Adjust { description, .. }
         | Command::TakeBack { description, .. } => check("description", description, MAX_DESCRIPTION),
         Command::Freeze { reason } | Command::Close { reason } => check("reason", reason, MAX_DESCRIPTION),
-        Command::CreditTopUp { .. } | Command::HoldDisputed { .. } | Command::Unfreeze | Command::Sweep => Ok(()),
+        Command::CreditTopUp { .. }
+        | Command::HoldTopUp { .. }
+        | Command::HoldRefund { .. }
+        | Command::Unfreeze
+        | Command::Sweep => Ok(()),
     }
+}
+
+/// A new external id is none that readers could take for one of our ids.
+fn check_new_external_id(id: &str) -> Result<(), Refusal> {
+    check("externalId", id, MAX_ID)?;
+    if resembles_id(id) {
+        return Err(Refusal::Invalid {
+            field: "externalId",
+            message: "must not have the form of an id of this service, such as ses_…".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// What stands in mail and in everyone's log: see [`line::flaw`].
+fn check_line(field: &'static str, text: &str) -> Result<(), Refusal> {
+    line::flaw(text).map_or(Ok(()), |flaw| {
+        let message = flaw.to_owned();
+        Err(Refusal::Invalid { field, message })
+    })
 }
 
 fn check_session(session: &SessionRef) -> Result<(), Refusal> {

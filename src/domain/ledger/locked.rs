@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::domain::database::{MayFault, Transaction, Work};
-use crate::domain::event::{self, EventKind, LiveCursor, NewEvent};
+use crate::domain::event::{self, DETAILS, EventKind, LiveCursor, NewEvent};
 use crate::domain::fault::Fault;
 use crate::primitives::actor::AccessError;
 use crate::primitives::clock::Timestamp;
@@ -123,6 +123,20 @@ impl LockedAccount {
         .await
     }
 
+    /// Appends an event about a member. Where the member's rights are as they were, those who follow as this member go on.
+    pub async fn append_member_event(
+        &mut self,
+        tx: &Transaction,
+        member_id: MemberId,
+        changes_rights: bool,
+    ) -> Result<(), Fault> {
+        self.append(tx, EventKind::MemberUpdated, |event| {
+            event.member_id = Some(member_id);
+            event.status = (!changes_rights).then_some(DETAILS);
+        })
+        .await
+    }
+
     /// Appends an event about a top-up and what has become of it, which changes what is coming in by `incoming`.
     pub async fn append_top_up_event(
         &mut self,
@@ -170,6 +184,11 @@ impl LockedAccount {
         let mut work = store::Work::new(self.header.clone(), Vec::new(), self.now);
         work.changes.keys.push((key, operation, record));
         store::insert_keys(tx, &[work]).await
+    }
+
+    /// What refunds of a top-up under way hold.
+    pub async fn refunding(&self, tx: &Transaction, top_up_id: TopUpId) -> Result<Credits, Fault> {
+        store::refunding(tx, self.header.account_id, top_up_id).await
     }
 
     /// How much of an entry was taken back, by whomever.

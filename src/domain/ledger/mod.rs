@@ -16,6 +16,7 @@ mod balance;
 pub mod credit_log;
 mod engine;
 mod error;
+mod export_uses;
 mod input;
 mod locked;
 pub mod lots;

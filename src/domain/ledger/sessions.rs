@@ -15,7 +15,7 @@ use crate::domain::fault::{Fault, QueryError};
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId};
+use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId, may_be_external_id};
 use crate::primitives::page::{Page, PageRequest, SortOrder};
 
 use super::credit_log::search;
@@ -186,7 +186,7 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<HashMap<String, SessionView>, QueryError> {
         let mut named = Rows::new(EXTERNAL_IDS);
-        for external_id in external_ids {
+        for external_id in external_ids.iter().filter(|id| may_be_external_id(id)) {
             named.push([external_id.into()]);
         }
         let mut select = self.select_sessions(actor, account_id)?;
@@ -277,6 +277,9 @@ fn keyset(
     let mut branches: Vec<Branch> = Vec::new();
     let mut residuals = Vec::new();
     if let Some(external_id) = &filter.external_id {
+        if !may_be_external_id(external_id) {
+            return Ok(None);
+        }
         branches.push(Branch {
             column: "external_id",
             value: external_id.clone().into(),

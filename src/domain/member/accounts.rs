@@ -105,6 +105,9 @@ impl Accounts {
         patch: AccountPatch,
     ) -> Result<Account, UpdateAccountError> {
         actor.require(account_id, Permission::ManageAccounts)?;
+        if patch.external_id.is_some() && require_platform(actor, Permission::ManageAccounts).is_err() {
+            return Err(UpdateAccountError::ExternalIdOfPlatform);
+        }
         let patch = Arc::new(checked_patch(patch)?);
         self.ledger
             .change(account_id, move |tx, locked| {

@@ -9,14 +9,16 @@ use sha2::Sha256;
 use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::{Ledger, LockedAccount};
+use crate::domain::quota;
 use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, MemberId};
 
 use super::error::{InvalidInput, StartVerificationError, UpdateContactError, VerifyContactError};
 use super::input::{checked_email, checked_locale};
+use super::mail_bounds::MailBounds;
 use super::members::{locked_person, record_contact};
-use super::model::{Change, Contact, ContactPatch, ContactStatus, Member};
+use super::model::{Change, Contact, ContactPatch, ContactStatus, Member, require_over};
 use super::store;
 
 /// For so long a code is good.
@@ -34,6 +36,7 @@ const CODES: u64 = 100_000_000;
 #[derive(Clone, Debug)]
 pub struct Contacts {
     ledger: Ledger,
+    bounds: MailBounds,
     key: CodeKey,
 }
 
@@ -105,9 +108,10 @@ pub(super) struct Verification {
 
 impl Contacts {
     /// Contacts of all accounts of this ledger.
-    pub fn new(ledger: Ledger, key: &CodeKey) -> Self {
+    pub fn new(ledger: Ledger, bounds: MailBounds, key: &CodeKey) -> Self {
         Self {
             ledger,
+            bounds,
             key: key.clone(),
         }
     }
@@ -121,22 +125,25 @@ impl Contacts {
         patch: ContactPatch,
     ) -> Result<Contact, UpdateContactError> {
         require_own_or_settings(actor, account_id, member_id)?;
-        let patch = Arc::new(checked(patch)?);
+        let work = Arc::new((actor.clone(), checked(patch)?));
         self.ledger
             .change(account_id, move |tx, locked| {
-                let patch = Arc::clone(&patch);
+                let work = Arc::clone(&work);
                 Box::pin(async move {
+                    let (actor, patch) = work.as_ref();
                     let (member, before) = locked_person(tx, account_id, member_id)
                         .await?
                         .ok_or(UpdateContactError::NotFound)?;
+                    require_over(actor, &member)?;
                     if patch.expected_version.is_some_and(|version| version != before.version) {
                         return Err(UpdateContactError::VersionConflict(Box::new(before)));
                     }
                     if member.removed_at.is_some() {
                         return Err(UpdateContactError::MemberRemoved);
                     }
-                    let after = before.clone().patched(&patch);
+                    let after = before.clone().patched(patch);
                     if after != before {
+                        notify_old_address(tx, &before, &after, locked.now).await?;
                         record_contact(tx, locked, &after).await?;
                     }
                     Ok(after)
@@ -154,10 +161,22 @@ impl Contacts {
     ) -> Result<NewCode, StartVerificationError> {
         require_own_or_settings(actor, account_id, member_id)?;
         let code = Arc::new((new_code()?, self.key.clone()));
+        let (bounds, by, actor) = (self.bounds.clone(), self.bounds.of_caller(actor), actor.clone());
         self.ledger
             .change(account_id, move |tx, locked| {
-                let code = Arc::clone(&code);
-                Box::pin(async move { start_locked(tx, locked.now, (account_id, member_id), &code).await })
+                let (code, bounds, by, actor) = (Arc::clone(&code), bounds.clone(), by.clone(), actor.clone());
+                Box::pin(async move {
+                    let new = start_locked(tx, locked.now, (&actor, account_id, member_id), &code).await?;
+                    let email = new.contact.email.as_deref().unwrap_or_default();
+                    let mut quotas = bounds.of_mail(account_id, email);
+                    quotas.extend(by);
+                    match quota::spend(tx, &quotas, locked.now).await? {
+                        None => Ok(new),
+                        Some(exhausted) => Err(StartVerificationError::TooMany {
+                            retry_after_seconds: exhausted.retry_after_seconds(locked.now),
+                        }),
+                    }
+                })
             })
             .await
     }
@@ -171,10 +190,10 @@ impl Contacts {
         code: String,
     ) -> Result<Contact, VerifyContactError> {
         require_own_or_settings(actor, account_id, member_id)?;
-        let code = Arc::new((code, self.key.clone()));
+        let work = Arc::new((actor.clone(), (code, self.key.clone())));
         let verified = self.ledger.change(account_id, move |tx, locked| {
-            let code = Arc::clone(&code);
-            Box::pin(async move { verify_locked(tx, locked, (account_id, member_id), &code).await })
+            let work = Arc::clone(&work);
+            Box::pin(async move { verify_locked(tx, locked, (&work.0, account_id, member_id), &work.1).await })
         });
         // A wrong code is counted, so it must be committed: a refusal that is no error of the transaction.
         verified.await?.ok_or(VerifyContactError::CodeInvalid)
@@ -184,12 +203,13 @@ impl Contacts {
 async fn start_locked(
     tx: &Transaction,
     now: Timestamp,
-    (account_id, member_id): (AccountId, MemberId),
+    (actor, account_id, member_id): (&Actor, AccountId, MemberId),
     (code, key): &(String, CodeKey),
 ) -> Result<NewCode, StartVerificationError> {
     let (member, contact) = locked_person(tx, account_id, member_id)
         .await?
         .ok_or(StartVerificationError::NotFound)?;
+    require_over(actor, &member)?;
     let Some(email) = contact.email.clone().filter(|_| member.removed_at.is_none()) else {
         return Err(StartVerificationError::NoAddress);
     };
@@ -227,12 +247,13 @@ async fn start_locked(
 async fn verify_locked(
     tx: &Transaction,
     locked: &mut LockedAccount,
-    (account_id, member_id): (AccountId, MemberId),
+    (actor, account_id, member_id): (&Actor, AccountId, MemberId),
     (code, key): &(String, CodeKey),
 ) -> Result<Option<Contact>, VerifyContactError> {
-    let (_, contact) = locked_person(tx, account_id, member_id)
+    let (member, contact) = locked_person(tx, account_id, member_id)
         .await?
         .ok_or(VerifyContactError::NotFound)?;
+    require_over(actor, &member)?;
     let Some(mut sent) = store::verification(tx, account_id, member_id).await? else {
         return Ok(None);
     };
@@ -253,7 +274,24 @@ async fn verify_locked(
     Ok(Some(verified))
 }
 
-/// Refuses unless the caller may change how this member is reached and what they are told: themselves, and who manages settings.
+/// Has a mail sent to the address that a contact had, if it has another or none now. Only to one that was verified: any other may
+/// be a stranger's, or mail to it comes back.
+pub(super) async fn notify_old_address(
+    tx: &Transaction,
+    before: &Contact,
+    after: &Contact,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    match &before.email {
+        Some(email) if after.email != before.email && before.email_status == ContactStatus::Verified => {
+            store::insert_address_notice(tx, before, email.clone(), now).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses unless the actor may see how this member is reached and what they are notified of: themselves, and MANAGE_SETTINGS. To
+/// change it for an owner takes [`require_over`] besides.
 pub fn require_own_or_settings(actor: &Actor, account_id: AccountId, member_id: MemberId) -> Result<(), AccessError> {
     if actor.reaches(account_id) && actor.member_id() == Some(member_id) {
         return Ok(());

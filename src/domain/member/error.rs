@@ -51,6 +51,9 @@ pub enum UpdateAccountError {
     /// See [`InvalidInput`].
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
+    /// The actor belongs to one account: what ids the others have is not theirs to find out.
+    #[error("only keys of the platform that belong to no single account change external ids of accounts")]
+    ExternalIdOfPlatform,
     /// Another account has this external id. Given is the account that was to be changed, never the other one.
     #[error("another account has this externalId")]
     ExternalIdTaken(Box<Account>),
@@ -106,6 +109,15 @@ pub enum StartVerificationError {
         /// When another one is made.
         retry_after_seconds: u32,
     },
+    /// Enough mail went to addresses that are not verified.
+    #[error(
+        "enough mail was sent today to addresses that are not verified: ask again in {retry_after_seconds} s, \
+         or have the platform vouch for the address"
+    )]
+    TooMany {
+        /// When there is room again.
+        retry_after_seconds: u32,
+    },
     /// Nobody out there can mend it.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -137,12 +149,12 @@ pub enum AddMemberError {
     /// See [`InvalidInput`].
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
-    /// An admin may not make owners.
-    #[error("only an owner may add, change or remove an owner")]
-    OwnersOnly,
     /// A member, perhaps a removed one, has this external id. It is given as it is now.
     #[error("another member of the account has this externalId")]
     ExternalIdTaken(Box<Member>),
+    /// A team tries to set an external id.
+    #[error("only the platform sets external ids: by them its users sign in")]
+    ExternalIdOfPlatform,
     /// Nobody out there can mend it.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -157,12 +169,12 @@ pub enum UpsertMemberError {
     /// See [`InvalidInput`].
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
-    /// An admin may neither make nor change owners.
-    #[error("only an owner may add, change or remove an owner")]
-    OwnersOnly,
     /// The account would be left without an owner.
     #[error("the account needs an owner, and this is the last one; make another member an owner first")]
     LastOwner,
+    /// A team tries to set an external id.
+    #[error("only the platform sets external ids: by them its users sign in")]
+    ExternalIdOfPlatform,
     /// Nobody out there can mend it.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -180,9 +192,6 @@ pub enum UpdateMemberError {
     /// No such member in the account.
     #[error("this member does not exist")]
     NotFound,
-    /// An admin may neither make nor change owners.
-    #[error("only an owner may add, change or remove an owner")]
-    OwnersOnly,
     /// The member left the team; upserting by external id brings them back.
     #[error("this member was removed from the team")]
     MemberRemoved,
@@ -195,6 +204,9 @@ pub enum UpdateMemberError {
     /// Somebody changed the member since the version that was expected. It is given as it is now.
     #[error("the member was changed in the meantime: its version is {}", .0.version)]
     VersionConflict(Box<Member>),
+    /// A team tries to set an external id.
+    #[error("only the platform sets external ids: by them its users sign in")]
+    ExternalIdOfPlatform,
     /// Nobody out there can mend it.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -209,9 +221,6 @@ pub enum RemoveMemberError {
     /// No such member in the account.
     #[error("this member does not exist")]
     NotFound,
-    /// An admin may not remove owners.
-    #[error("only an owner may add, change or remove an owner")]
-    OwnersOnly,
     /// The account would be left without an owner.
     #[error("the account needs an owner, and this is the last one; make another member an owner first")]
     LastOwner,
@@ -264,6 +273,24 @@ pub enum Rejection {
     /// Neither an API key nor a JWT.
     #[error("the credential is neither an API key nor a JWT")]
     Malformed,
+    /// The token lacks this claim.
+    #[error("the token has no {0} claim; add it where the token is issued")]
+    MissingClaim(&'static str),
+    /// This claim names nothing that could exist.
+    #[error("the token's {0} claim must be a text without control characters, or a whole number of at most 64 bits")]
+    InvalidClaim(&'static str),
+    /// As seconds, the expiry lies beyond the year 5000.
+    #[error("the token's exp claim must be in seconds since 1970; it seems to be in milliseconds")]
+    ExpiryInMilliseconds,
+    /// It is valid for longer than the service accepts.
+    #[error(
+        "the token is valid for more than {most_seconds} s; issue one whose exp is nearer to its iat, or raise \
+             auth.max_token_lifetime"
+    )]
+    LivesTooLong {
+        /// The longest accepted lifetime.
+        most_seconds: u64,
+    },
     /// Its time is over.
     #[error("the credential has expired; sign in again")]
     Expired,
@@ -292,6 +319,12 @@ pub enum IssueTokenError {
     /// Tokens are issued by somebody else: no secret is configured.
     #[error("no secret is configured to sign tokens with")]
     NoSecret,
+    /// The service would refuse it.
+    #[error("a token may be valid for at most {most_seconds} s: ask for less, or raise auth.max_token_lifetime")]
+    LivesTooLong {
+        /// The longest accepted lifetime.
+        most_seconds: u64,
+    },
     /// Nobody out there can mend it.
     #[error(transparent)]
     Fault(#[from] Fault),

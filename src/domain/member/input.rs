@@ -1,12 +1,12 @@
 //! Texts and numbers from outside, checked before anything is locked.
 
-use std::collections::BTreeSet;
-
-use unicode_normalization::UnicodeNormalization as _;
-use unicode_security::skeleton;
-
 use super::error::InvalidInput;
 use super::model::{MAX_SESSION_GRACE_HOURS, NewMember};
+use crate::primitives::ids::resembles_id;
+use crate::primitives::line;
+use std::collections::BTreeSet;
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_security::skeleton;
 
 const MAX_NAME_CHARS: usize = 200;
 /// Who does things in an account, and is neither a member nor an API key.
@@ -24,10 +24,14 @@ pub(super) fn checked_grace_hours(hours: i32) -> Result<i32, InvalidInput> {
     })
 }
 
-/// A name for people, without the spaces around it.
+/// A name that people are shown, without the spaces around it: see [`line::flaw`].
 pub(super) fn checked_name(field: &'static str, name: &str) -> Result<String, InvalidInput> {
     let name = name.trim();
     checked_text(field, name, MAX_NAME_CHARS)?;
+    if let Some(flaw) = line::flaw(name) {
+        let message = flaw.to_owned();
+        return Err(InvalidInput { field, message });
+    }
     Ok(name.to_owned())
 }
 
@@ -71,6 +75,12 @@ pub(super) fn checked_external_id(field: &'static str, id: &str) -> Result<Strin
         });
     }
     checked_text(field, id, MAX_EXTERNAL_ID_CHARS)?;
+    if resembles_id(id) {
+        return Err(InvalidInput {
+            field,
+            message: "must not have the form of an id of this service, such as mem_…".to_owned(),
+        });
+    }
     Ok(id.to_owned())
 }
 
@@ -241,7 +251,15 @@ mod tests {
     fn names_are_trimmed_and_bounded() {
         assert_eq!(checked_name("name", "  Ada  "), Ok("Ada".to_owned()));
         assert_eq!(checked_name("name", &"é".repeat(200)).map(|name| name.len()), Ok(400));
-        for name in ["", "   ", "a\nb", "a\0", &"é".repeat(201)] {
+        for name in [
+            "",
+            "   ",
+            "a\nb",
+            "a\0",
+            &"é".repeat(201),
+            "see https://evil.example",
+            "a\u{202E}b",
+        ] {
             assert!(checked_name("name", name).is_err(), "{name:?}");
         }
     }

@@ -4,20 +4,20 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use crate::domain::database::{Database, Transaction};
-use crate::domain::event::EventKind;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
-use crate::primitives::actor::{Actor, MemberRole, Permission};
+use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission, Side};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, IdMint, IdSeed, MemberId};
 use crate::primitives::page::{Page, PageRequest};
 
 use super::api_key_life::follow_maker;
+use super::contacts::{notify_old_address, require_own_or_settings};
 use super::error::{AddMemberError, InvalidInput, RemoveMemberError, UpdateMemberError, UpsertMemberError};
 use super::input::{Search, checked_email, checked_external_id, checked_label};
 use super::model::{
     Change, Contact, Member, MemberFilter, MemberPatch, MemberPosition, NewMember, Owners, UpsertMember,
-    may_change_owners, may_see_contact, require_directory,
+    may_change_owners, require_directory,
 };
 use super::scan::{MAX_LISTED, Scan, too_many};
 use super::store;
@@ -35,6 +35,8 @@ pub struct Members {
 struct Changed {
     member: Member,
     contact: Option<Contact>,
+    /// Whether what the member may do or see is another matter now, or how they sign in.
+    changes_rights: bool,
 }
 
 /// A person who is to be added.
@@ -62,9 +64,12 @@ impl Members {
     /// Adds a person to a team.
     pub async fn add(&self, actor: &Actor, account_id: AccountId, new: NewMember) -> Result<Member, AddMemberError> {
         actor.require(account_id, Permission::ManageMembers)?;
+        if new.external_id.is_some() && actor.side() != Side::Platform {
+            return Err(AddMemberError::ExternalIdOfPlatform);
+        }
         let new = new.checked(["externalId", "name", "email"])?;
         if new.role == MemberRole::Owner && !may_change_owners(actor) {
-            return Err(AddMemberError::OwnersOnly);
+            return Err(AccessError::OwnersOnly.into());
         }
         let addition = Arc::new(Addition::new(new));
         self.ledger
@@ -75,7 +80,7 @@ impl Members {
             .await
     }
 
-    /// Adds a person that the platform knows, brings them back, or changes them: safe to repeat.
+    /// Adds a person by the platform's own id, brings them back, or changes them: safe to repeat. For the platform only.
     pub async fn upsert(
         &self,
         actor: &Actor,
@@ -83,12 +88,14 @@ impl Members {
         wanted: UpsertMember,
     ) -> Result<Member, UpsertMemberError> {
         actor.require(account_id, Permission::ManageMembers)?;
+        if actor.side() != Side::Platform {
+            return Err(UpsertMemberError::ExternalIdOfPlatform);
+        }
         let wanted = Arc::new(checked_upsert(wanted)?);
-        let changes_owners = may_change_owners(actor);
         self.ledger
             .change(account_id, move |tx, locked| {
                 let wanted = Arc::clone(&wanted);
-                Box::pin(async move { upsert_locked(tx, locked, account_id, &wanted, changes_owners).await })
+                Box::pin(async move { upsert_locked(tx, locked, account_id, &wanted).await })
             })
             .await
     }
@@ -102,6 +109,9 @@ impl Members {
         patch: MemberPatch,
     ) -> Result<Member, UpdateMemberError> {
         actor.require(account_id, Permission::ManageMembers)?;
+        if patch.external_id.is_some() && actor.side() != Side::Platform {
+            return Err(UpdateMemberError::ExternalIdOfPlatform);
+        }
         let patch = Arc::new(checked_patch(patch)?);
         let changes_owners = may_change_owners(actor);
         self.ledger
@@ -135,12 +145,12 @@ impl Members {
                     let mut after = before.clone();
                     after.removed_at = Some(locked.now);
                     if before.role == MemberRole::Owner && !changes_owners {
-                        return Err(RemoveMemberError::OwnersOnly);
+                        return Err(AccessError::OwnersOnly.into());
                     }
                     if owners(tx, account_id).await?.loses_last(&before, &after) {
                         return Err(RemoveMemberError::LastOwner);
                     }
-                    Ok(updated(tx, locked, after, None).await?)
+                    Ok(updated(tx, locked, &before, after, None).await?)
                 })
             })
             .await
@@ -220,7 +230,7 @@ impl Members {
         Ok(members.into_iter().map(|member| (member.id, member)).collect())
     }
 
-    /// How several members are reached; those who are not the caller's to see are left out: see [`may_see_contact`].
+    /// How several members are reached; those who are not the caller's to see are left out: see [`require_own_or_settings`].
     pub async fn contacts(
         &self,
         actor: &Actor,
@@ -230,7 +240,7 @@ impl Members {
         let seen: Vec<MemberId> = member_ids
             .iter()
             .copied()
-            .filter(|id| may_see_contact(actor, account_id, *id).is_ok())
+            .filter(|id| require_own_or_settings(actor, account_id, *id).is_ok())
             .collect();
         let contacts = store::contacts(self.database.read(), account_id, &seen).await?;
         Ok(contacts
@@ -268,9 +278,7 @@ pub(in crate::domain) async fn record_contact(
     contact: &Contact,
 ) -> Result<(), Fault> {
     store::save_contact(tx, contact, locked.now).await?;
-    locked
-        .append_event(tx, EventKind::MemberUpdated, Some(contact.member_id))
-        .await
+    locked.append_member_event(tx, contact.member_id, false).await
 }
 
 fn sees(actor: &Actor, account_id: AccountId, member_id: MemberId) -> bool {
@@ -303,7 +311,6 @@ async fn upsert_locked(
     locked: &mut LockedAccount,
     account_id: AccountId,
     wanted: &UpsertMember,
-    changes_owners: bool,
 ) -> Result<Member, UpsertMemberError> {
     let Some(before) = store::member_by_external_id(tx, account_id, &wanted.external_id).await? else {
         let new = NewMember {
@@ -315,9 +322,6 @@ async fn upsert_locked(
             },
             role: wanted.role.unwrap_or(MemberRole::Member),
         };
-        if new.role == MemberRole::Owner && !changes_owners {
-            return Err(UpsertMemberError::OwnersOnly);
-        }
         let changed = added(tx, (account_id, new_id(locked.now)), &new, locked.now).await?;
         store::insert_member(tx, &changed.member).await?;
         return Ok(recorded(tx, locked, changed).await?);
@@ -333,14 +337,12 @@ async fn upsert_locked(
     if (&after, &contact_after) == (&before, &contact_before) {
         return Ok(before);
     }
-    if [before.role, after.role].contains(&MemberRole::Owner) && !changes_owners {
-        return Err(UpsertMemberError::OwnersOnly);
-    }
     if owners(tx, account_id).await?.loses_last(&before, &after) {
         return Err(UpsertMemberError::LastOwner);
     }
+    notify_old_address(tx, &contact_before, &contact_after, locked.now).await?;
     let contact = (contact_after != contact_before).then_some(contact_after);
-    Ok(updated(tx, locked, after, contact).await?)
+    Ok(updated(tx, locked, &before, after, contact).await?)
 }
 
 async fn update_locked(
@@ -358,7 +360,7 @@ async fn update_locked(
     }
     let after = before.clone().patched(patch);
     if [before.role, after.role].contains(&MemberRole::Owner) && !changes_owners {
-        return Err(UpdateMemberError::OwnersOnly);
+        return Err(AccessError::OwnersOnly.into());
     }
     if before.removed_at.is_some() {
         return Err(UpdateMemberError::MemberRemoved);
@@ -377,7 +379,7 @@ async fn update_locked(
     if owners(tx, account_id).await?.loses_last(&before, &after) {
         return Err(UpdateMemberError::LastOwner);
     }
-    Ok(updated(tx, locked, after, None).await?)
+    Ok(updated(tx, locked, &before, after, None).await?)
 }
 
 async fn owners(tx: &Transaction, account_id: AccountId) -> Result<Owners, Fault> {
@@ -422,6 +424,7 @@ async fn added(
     Ok(Changed {
         member,
         contact: Some(contact),
+        changes_rights: true,
     })
 }
 
@@ -429,13 +432,21 @@ async fn added(
 async fn updated(
     tx: &Transaction,
     locked: &mut LockedAccount,
+    before: &Member,
     mut member: Member,
     contact: Option<Contact>,
 ) -> Result<Member, Fault> {
+    let rights = |member: &Member| (member.role, member.removed_at, member.external_id.clone());
+    let changes_rights = rights(before) != rights(&member);
     member.version = member.version.saturating_add(1);
     store::update_member(tx, &member).await?;
     follow_maker(tx, locked, &member).await?;
-    recorded(tx, locked, Changed { member, contact }).await
+    let changed = Changed {
+        member,
+        contact,
+        changes_rights,
+    };
+    recorded(tx, locked, changed).await
 }
 
 /// Writes the contact that goes with a written member, and tells of both.
@@ -444,7 +455,7 @@ async fn recorded(tx: &Transaction, locked: &mut LockedAccount, changed: Changed
         store::save_contact(tx, contact, locked.now).await?;
     }
     locked
-        .append_event(tx, EventKind::MemberUpdated, Some(changed.member.id))
+        .append_member_event(tx, changed.member.id, changed.changes_rights)
         .await?;
     Ok(changed.member)
 }

@@ -22,6 +22,7 @@ mod error;
 pub mod fuzzing;
 mod input;
 mod key_set;
+mod mail_bounds;
 mod members;
 mod model;
 mod scan;
@@ -42,12 +43,14 @@ pub use error::{
     UpsertMemberError, VerifyContactError,
 };
 pub use key_set::KeySetSource;
+pub use mail_bounds::{MailBounds, UnverifiedMail};
 pub use members::Members;
 pub(in crate::domain) use members::{locked_member, locked_person, record_contact};
+pub(in crate::domain) use model::require_over;
 pub use model::{
     Account, AccountFilter, AccountPatch, ApiKey, Change, Contact, ContactPatch, ContactStatus,
     DEFAULT_SESSION_GRACE_HOURS, Installation, MAX_ACTIVE_API_KEYS, MAX_SESSION_GRACE_HOURS, Member, MemberFilter,
-    MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember, UpsertMember, may_see_contact,
+    MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember, UpsertMember,
 };
 pub use sign_in::{SignIn, SignInSettings, SignedIn};
 pub use standing::{Standing, Watch};

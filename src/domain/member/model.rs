@@ -420,14 +420,12 @@ pub(super) fn require_directory(actor: &Actor, account_id: AccountId) -> Result<
         .or_else(|_| actor.require(account_id, Permission::ReadCreditLog))
 }
 
-/// Refuses unless the caller may see how this member is reached: themselves, and who manages settings or members.
-pub fn may_see_contact(actor: &Actor, account_id: AccountId, member_id: MemberId) -> Result<(), AccessError> {
-    if actor.reaches(account_id) && actor.member_id() == Some(member_id) {
-        return Ok(());
+/// Refuses if the member is an owner and the actor is neither an owner nor of the platform.
+pub(in crate::domain) fn require_over(actor: &Actor, member: &Member) -> Result<(), AccessError> {
+    if member.role == MemberRole::Owner && !may_change_owners(actor) {
+        return Err(AccessError::OwnersOnly);
     }
-    actor
-        .require(account_id, Permission::ManageMembers)
-        .or_else(|_| actor.require(account_id, Permission::ManageSettings))
+    Ok(())
 }
 
 /// Whether the actor may add, change and remove owners: owners and the platform. A key of the team never may, whoever made it:

@@ -10,7 +10,7 @@ use crate::domain::database::Database;
 use crate::domain::fault::Fault;
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::{Clock, Timestamp};
-use crate::primitives::ids::{AccountId, GlobalId, IdKind, MemberId};
+use crate::primitives::ids::{AccountId, GlobalId, IdKind, MemberId, resembles_id};
 
 use super::api_keys::ApiKeys;
 use super::error::{IssueTokenError, Rejection, SignInError};
@@ -30,6 +30,8 @@ pub struct SignInSettings {
     pub issuer: Option<String>,
     /// An `aud` that tokens must name.
     pub audience: Option<String>,
+    /// The longest lifetime that is accepted.
+    pub max_token_lifetime: Option<Duration>,
 }
 
 impl fmt::Debug for SignInSettings {
@@ -39,6 +41,7 @@ impl fmt::Debug for SignInSettings {
             .field("key_set", &self.key_set)
             .field("issuer", &self.issuer)
             .field("audience", &self.audience)
+            .field("max_token_lifetime", &self.max_token_lifetime)
             .finish()
     }
 }
@@ -74,6 +77,7 @@ impl SignIn {
             expected: Expected {
                 issuer: settings.issuer,
                 audience: settings.audience,
+                max_lifetime: settings.max_token_lifetime,
             },
             clock,
             database,
@@ -111,6 +115,11 @@ impl SignIn {
         ttl: Duration,
     ) -> Result<String, IssueTokenError> {
         let secret = self.secret.as_ref().ok_or(IssueTokenError::NoSecret)?;
+        if let Some(most) = self.expected.max_lifetime.filter(|most| ttl > *most) {
+            return Err(IssueTokenError::LivesTooLong {
+                most_seconds: most.as_secs(),
+            });
+        }
         let ttl_seconds = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
         Ok(Claims::sign(
             member_id.global(account_id).to_string(),
@@ -139,30 +148,33 @@ impl SignIn {
         Ok(claims)
     }
 
-    async fn member_of(&self, claims: &Claims) -> Result<Option<Member>, Fault> {
-        let member_id = claims
-            .sub
-            .parse::<GlobalId>()
-            .ok()
-            .filter(|id| id.kind == IdKind::Member);
-        let account_id = match (claims.acct.as_deref(), member_id) {
-            (Some(account), _) => self.account_of(account).await?,
+    /// The member that the claims name. A text with the shape of one of our ids is one of our ids or nothing: it is never looked up
+    /// as an external id, which the platform's own users may have chosen.
+    async fn member_of(&self, claims: &Claims) -> Result<Option<Member>, SignInError> {
+        let (subject, account) = (claims.member()?, claims.account()?);
+        let member_id = subject.parse::<GlobalId>().ok();
+        if member_id.is_none() && resembles_id(&subject) {
+            return Ok(None);
+        }
+        let account_id = match (account, member_id) {
+            (Some(account), _) => self.account_of(&account).await?,
             (None, member_id) => member_id.map(|id| id.account_id),
         };
         let Some(account_id) = account_id else {
             return Ok(None);
         };
         let connection = self.database.read();
-        match member_id {
-            Some(id) if id.account_id != account_id => Ok(None),
-            Some(id) => store::member(connection, account_id, MemberId::from_uuid(id.uuid)).await,
-            None => store::member_by_external_id(connection, account_id, &claims.sub).await,
-        }
+        Ok(match member_id {
+            Some(id) if id.kind != IdKind::Member || id.account_id != account_id => None,
+            Some(id) => store::member(connection, account_id, MemberId::from_uuid(id.uuid)).await?,
+            None => store::member_by_external_id(connection, account_id, &subject).await?,
+        })
     }
 
     async fn account_of(&self, account: &str) -> Result<Option<AccountId>, Fault> {
         match account.parse::<GlobalId>() {
             Ok(id) => Ok((id.kind == IdKind::Account).then_some(id.account_id)),
+            Err(_) if resembles_id(account) => Ok(None),
             Err(_) => store::account_id(self.database.read(), account).await,
         }
     }

@@ -1,9 +1,12 @@
 //! Credentials as texts: the claims of a JWT, and the shape of an API key. No I/O.
 
+use std::time::Duration;
+
 use data_encoding::BASE32_DNSSEC;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use serde_json::{Number, Value};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -24,30 +27,34 @@ const SECRET_BYTES: usize = 32;
 const PREFIX_CHARS: usize = 16;
 const SECRET_CHARS: usize = 52;
 
-/// What a token says, once its signature is known to be good.
+/// Numbers of seconds from here on are milliseconds: as seconds they lie beyond the year 5000.
+const FIRST_MILLIS: i64 = 100_000_000_000;
+
+/// The claims of a token, once its signature is known to be good.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Claims {
-    /// A member: our id, or the platform's.
-    pub(super) sub: String,
-    /// An account: our id, or the platform's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) acct: Option<String>,
-    exp: serde_json::Number,
+    sub: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    nbf: Option<serde_json::Number>,
+    acct: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    iat: Option<serde_json::Number>,
+    exp: Option<Number>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    iss: Option<serde_json::Value>,
+    nbf: Option<Number>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    aud: Option<serde_json::Value>,
+    iat: Option<Number>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    iss: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aud: Option<Value>,
 }
 
-/// Who must have issued a token, and for whom. What is `None` is not looked at.
+/// Who must have issued a token, for whom, and for how long at most. What is `None` is not checked.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Expected {
     pub(super) issuer: Option<String>,
     pub(super) audience: Option<String>,
+    pub(super) max_lifetime: Option<Duration>,
 }
 
 /// What a token says about how to verify it. Nothing of it is to be believed.
@@ -87,7 +94,8 @@ impl Claims {
         validation.validate_exp = false;
         validation.validate_nbf = false;
         validation.validate_aud = expected.audience.is_some();
-        let mut required = vec!["exp", "sub"];
+        // `exp` and `sub` are checked below: the library would not take a number for a subject.
+        let mut required = Vec::new();
         if let Some(issuer) = &expected.issuer {
             validation.set_issuer(&[issuer]);
             required.push("iss");
@@ -101,18 +109,55 @@ impl Claims {
             .map_err(|error| rejection(error.kind()))?
             .claims;
         claims.check_times(now)?;
+        claims.check_lifetime(expected.max_lifetime, now)?;
         Ok(claims)
+    }
+
+    /// The member that the token names: by our id, or by the platform's.
+    pub(super) fn member(&self) -> Result<String, Rejection> {
+        let sub = self.sub.as_ref().filter(|sub| !sub.is_null());
+        name(sub.ok_or(Rejection::MissingClaim("sub"))?, "sub")
+    }
+
+    /// The account that the token names: by our id, or by the platform's.
+    pub(super) fn account(&self) -> Result<Option<String>, Rejection> {
+        let acct = self.acct.as_ref().filter(|acct| !acct.is_null());
+        acct.map(|acct| name(acct, "acct")).transpose()
+    }
+
+    fn expiry(&self) -> Result<i64, Rejection> {
+        millis(self.exp.as_ref().ok_or(Rejection::MissingClaim("exp"))?)
     }
 
     fn check_times(&self, now: Timestamp) -> Result<(), Rejection> {
         let now = now.millis();
-        if now >= millis(&self.exp)?.saturating_add(LEEWAY_MILLIS) {
+        let expiry = self.expiry()?;
+        if expiry / 1_000 >= FIRST_MILLIS {
+            return Err(Rejection::ExpiryInMilliseconds);
+        }
+        if now >= expiry.saturating_add(LEEWAY_MILLIS) {
             return Err(Rejection::Expired);
         }
         match &self.nbf {
             Some(nbf) if now < millis(nbf)?.saturating_sub(LEEWAY_MILLIS) => Err(Rejection::NotYetValid),
             _ => Ok(()),
         }
+    }
+
+    /// A token lives from its `iat`, or from now where it names none or a later one, until its `exp`.
+    fn check_lifetime(&self, most: Option<Duration>, now: Timestamp) -> Result<(), Rejection> {
+        let Some(most) = most else {
+            return Ok(());
+        };
+        let issued = self.iat.as_ref().map(millis).transpose()?;
+        let from = issued.map_or(now.millis(), |issued| issued.min(now.millis()));
+        let most_millis = i64::try_from(most.as_millis()).unwrap_or(i64::MAX);
+        if self.expiry()?.saturating_sub(from) > most_millis.saturating_add(LEEWAY_MILLIS) {
+            return Err(Rejection::LivesTooLong {
+                most_seconds: most.as_secs(),
+            });
+        }
+        Ok(())
     }
 
     /// Whether the token says that it was issued before this, as far as clocks agree.
@@ -123,7 +168,7 @@ impl Claims {
 
     /// From when on the token no longer signs anybody in.
     pub(super) fn expires_at(&self) -> Result<Timestamp, Rejection> {
-        millis(&self.exp).map(|expiry| Timestamp::MIN.plus_millis(expiry))
+        self.expiry().map(|expiry| Timestamp::MIN.plus_millis(expiry))
     }
 
     /// A token with these claims.
@@ -137,9 +182,9 @@ impl Claims {
     ) -> Result<String, Fault> {
         let issued = now.millis().div_euclid(1_000);
         let claims = Self {
-            sub,
-            acct: Some(acct),
-            exp: issued.saturating_add(ttl_seconds).into(),
+            sub: Some(sub.into()),
+            acct: Some(acct.into()),
+            exp: Some(issued.saturating_add(ttl_seconds).into()),
             nbf: None,
             iat: Some(issued.into()),
             iss: expected.issuer.clone().map(Into::into),
@@ -154,10 +199,21 @@ impl Claims {
     }
 }
 
+/// The id that a claim names: a text without control characters, or a whole number, which is taken as its digits.
+fn name(value: &Value, claim: &'static str) -> Result<String, Rejection> {
+    match value {
+        // Postgres stores no NUL, and no id has any other control character.
+        Value::String(text) if !text.chars().any(char::is_control) => Ok(text.clone()),
+        // Larger integers are read as floats, and their digits are lost.
+        Value::Number(number) if number.is_i64() || number.is_u64() => Ok(number.to_string()),
+        _ => Err(Rejection::InvalidClaim(claim)),
+    }
+}
+
 /// Seconds since 1970, with or without a fraction, as milliseconds.
-fn millis(seconds: &serde_json::Number) -> Result<i64, Rejection> {
+fn millis(seconds: &Number) -> Result<i64, Rejection> {
     // Far beyond every calendar, and yet exact as a float: the fraction of a second is all that may be lost.
-    const LARGEST: f64 = 1e12;
+    const LARGEST: f64 = 1e15;
     if let Some(seconds) = seconds.as_i64() {
         return Ok(seconds.saturating_mul(1_000));
     }
@@ -171,6 +227,8 @@ fn millis(seconds: &serde_json::Number) -> Result<i64, Rejection> {
 /// Claims are read only once the signature is known to be good: then its holder may know what is wrong with them.
 fn rejection(kind: &ErrorKind) -> Rejection {
     match kind {
+        ErrorKind::MissingRequiredClaim(claim) if claim == "iss" => Rejection::MissingClaim("iss"),
+        ErrorKind::MissingRequiredClaim(claim) if claim == "aud" => Rejection::MissingClaim("aud"),
         ErrorKind::Json(_)
         | ErrorKind::MissingRequiredClaim(_)
         | ErrorKind::InvalidClaimFormat(_)

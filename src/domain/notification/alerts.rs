@@ -10,8 +10,8 @@ use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::{CreditLog, InstantRange, unique};
 use crate::domain::ledger::sessions::Sessions;
 use crate::domain::ledger::{Ledger, LockedAccount};
-use crate::domain::member::ApiKeys;
-use crate::domain::member::{locked_member, require_own_or_settings};
+use crate::domain::member::{ApiKeys, ContactStatus, MailBounds, locked_person, require_over, require_own_or_settings};
+use crate::domain::quota::{self, Exhausted, Quota};
 use crate::domain::top_up::TopUps;
 use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::clock::{Clock, Timestamp};
@@ -27,13 +27,18 @@ use super::store::{self, Mark, Meant};
 /// Alerts that one call marks by id, at the most.
 pub const MOST_MARKED: usize = 100;
 
+/// Tests to one member in an hour and in a day…
+const TESTS_OF_MEMBER: (u32, u32) = (10, 30);
+/// …and in one account.
+const TESTS_OF_ACCOUNT: (u32, u32) = (60, 200);
+
 /// An alert's place in a list: when it was raised, and its id.
 pub type AlertPosition = (Timestamp, AlertId);
 
 /// Which alerts are meant: those that meet every condition given. An empty list matches nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AlertFilter {
-    /// Only those whose condition still holds.
+    /// Only those about something that still goes on.
     pub open_only: bool,
     /// Only those that the member has not read.
     pub unread_only: bool,
@@ -72,7 +77,14 @@ impl AlertFilter {
             let names = severities.iter().map(|severity| severity.as_str().to_owned());
             Condition::Texts("severity", names.collect())
         });
-        let open = self.open_only.then_some(Condition::Plain("resolved_at IS NULL"));
+        // A fact has nothing that could end.
+        let lasting = AlertKind::ALL.iter().filter(|kind| kind.is_condition());
+        let lasting = lasting.map(|kind| kind.as_str().to_owned()).collect();
+        let open = [
+            Condition::Plain("resolved_at IS NULL"),
+            Condition::Texts("kind", lasting),
+        ];
+        let open = open.into_iter().filter(|_| self.open_only);
         kinds.chain(severities).chain(open).collect()
     }
 }
@@ -113,6 +125,7 @@ pub struct Alerts {
     pub(super) ledger: Ledger,
     pub(super) clock: Clock,
     pub(super) sources: Sources,
+    bounds: MailBounds,
 }
 
 impl Alerts {
@@ -124,12 +137,16 @@ impl Alerts {
         sessions: Sessions,
         top_ups: TopUps,
         api_keys: ApiKeys,
+        bounds: MailBounds,
     ) -> Self {
+        let sources = database.clone();
         Self {
             database,
             ledger,
             clock,
+            bounds,
             sources: Sources {
+                database: sources,
                 credit_log,
                 sessions,
                 top_ups,
@@ -148,19 +165,35 @@ impl Alerts {
     ) -> Result<Alert, SendTestError> {
         require_own_or_settings(actor, account_id, member_id)?;
         let key = format!("{}:{}", AlertKind::Test.as_str(), uuid::Uuid::new_v4().simple());
+        let (bounds, by, actor) = (self.bounds.clone(), self.bounds.of_caller(actor), actor.clone());
         self.ledger
             .change(account_id, move |tx, locked| {
+                let (bounds, by) = (bounds.clone(), by.clone());
                 let new = NewAlert {
                     subject: Some(member_id),
                     channel: Some(channel),
                     ..NewAlert::new(AlertKind::Test, key.clone(), locked.now)
                 };
+                let actor = actor.clone();
                 Box::pin(async move {
-                    let member = locked_member(tx, account_id, member_id).await?;
-                    let member = member.ok_or(SendTestError::NotFound)?;
+                    let person = locked_person(tx, account_id, member_id).await?;
+                    let (member, contact) = person.ok_or(SendTestError::NotFound)?;
+                    require_over(&actor, &member)?;
                     if member.removed_at.is_some() {
                         return Err(SendTestError::MemberRemoved);
                     }
+                    let stranger = contact
+                        .email
+                        .filter(|_| contact.email_status != ContactStatus::Verified);
+                    let mut quotas = tests_of(account_id, member_id);
+                    if let Some(email) = stranger.filter(|_| channel == Channel::Email) {
+                        check_room(
+                            quota::exhausted(tx, &bounds.of_mail(account_id, &email), locked.now).await?,
+                            locked.now,
+                        )?;
+                        quotas.extend(by);
+                    }
+                    check_room(quota::spend(tx, &quotas, locked.now).await?, locked.now)?;
                     let raised = raise(tx, locked, &new).await?;
                     // The key is random: it is there already when a COMMIT that seemed to fail did not.
                     raised.ok_or_else(|| Fault::Unavailable("the test was raised before".to_owned()).into())
@@ -311,14 +344,46 @@ impl Alerts {
         if matches!(&marked, Marked::These(ids) if ids.len() > MOST_MARKED) {
             return Err(MarkError::TooMany);
         }
-        let marked = Arc::new(marked);
+        let work = Arc::new((actor.clone(), marked));
         self.ledger
             .change(account_id, move |tx, locked| {
-                let marked = Arc::clone(&marked);
-                Box::pin(async move { mark_locked(tx, locked, member_id, &marked, mark.mark()).await })
+                let work = Arc::clone(&work);
+                Box::pin(async move {
+                    let (actor, marked) = work.as_ref();
+                    let is_own = actor.member_id() == Some(member_id);
+                    if !is_own && let Some(member) = locked_member(tx, account_id, member_id).await? {
+                        require_over(actor, &member)?;
+                    }
+                    mark_locked(tx, locked, member_id, marked, mark.mark()).await
+                })
             })
             .await
     }
+}
+
+/// What a test counts toward, whichever way it goes: each is an alert, and one that everyone who follows the account is sent.
+fn tests_of(account_id: AccountId, member_id: MemberId) -> Vec<Quota> {
+    const HOUR_MILLIS: i64 = 60 * 60 * 1_000;
+    let quota = |scope: &'static str, subject: &[u8], most: u32, hours: i64| Quota {
+        scope,
+        subject: subject.to_vec(),
+        most,
+        millis: hours * HOUR_MILLIS,
+    };
+    let (account, member) = (account_id.number().to_be_bytes(), member_id.uuid());
+    vec![
+        quota("TEST_ACCOUNT_DAY", &account, TESTS_OF_ACCOUNT.1, 24),
+        quota("TEST_ACCOUNT_HOUR", &account, TESTS_OF_ACCOUNT.0, 1),
+        quota("TEST_MEMBER_DAY", member.as_bytes(), TESTS_OF_MEMBER.1, 24),
+        quota("TEST_MEMBER_HOUR", member.as_bytes(), TESTS_OF_MEMBER.0, 1),
+    ]
+}
+
+fn check_room(exhausted: Option<Exhausted>, now: Timestamp) -> Result<(), SendTestError> {
+    exhausted.map_or(Ok(()), |exhausted| {
+        let retry_after_seconds = exhausted.retry_after_seconds(now);
+        Err(SendTestError::TooMany { retry_after_seconds })
+    })
 }
 
 /// All alerts of an account are for those who manage its settings, and for keys that read its whole log.

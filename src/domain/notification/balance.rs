@@ -14,7 +14,7 @@ use crate::primitives::ids::{AccountId, AlertId, MemberId};
 
 use super::model::{AlertKind, Audience, Crossing, Facts, OpenEdges, cross};
 use super::raise::{NewAlert, raise, record_resolved, resolve_alert};
-use super::store::{self, Addressed};
+use super::store::{self, Addressed, OpenEdge};
 
 /// In place of a member where an edge is the account's.
 pub(super) const OF_ACCOUNT: MemberId = MemberId::from_uuid(Uuid::nil());
@@ -22,7 +22,7 @@ pub(super) const OF_ACCOUNT: MemberId = MemberId::from_uuid(Uuid::nil());
 /// For so long alerts about the balance wait for credits that are about to come.
 const HELD_MILLIS: i64 = 60_000;
 
-type Edges = HashMap<(AlertKind, MemberId), AlertId>;
+type Edges = HashMap<(AlertKind, MemberId), OpenEdge>;
 
 /// What a balance is compared with.
 #[derive(Debug)]
@@ -49,11 +49,11 @@ pub(super) async fn levels(tx: &Transaction, account_id: AccountId) -> Result<Le
         let own = admin.settings.low_balance_threshold;
         Some((admin.member_id, own.or(trigger)?))
     };
-    let low = edges.keys().filter(|(kind, _)| *kind == AlertKind::LowBalance);
+    let low = edges.iter().filter(|((kind, _), _)| *kind == AlertKind::LowBalance);
     Ok(Levels {
         thresholds: admins.filter_map(threshold).collect(),
         open: OpenEdges {
-            low: low.map(|(_, member)| *member).collect(),
+            low: low.map(|((_, member), edge)| (*member, edge.level)).collect(),
             depleted: edges.contains_key(&(AlertKind::BalanceDepleted, OF_ACCOUNT)),
         },
         edges,
@@ -67,8 +67,8 @@ pub(super) async fn is_quiet(tx: &Transaction, locked: &LockedAccount) -> Result
 
 /// Compares what is available now with the thresholds as they are now. `None` where that brings nothing.
 async fn compare(tx: &Transaction, locked: &LockedAccount) -> Result<Option<(Levels, Crossing)>, Fault> {
-    if locked.header.balance_version == 0 {
-        // An account that has never had anything has not run out of it.
+    if locked.header.entry_sequence == 0 {
+        // An account that has never had anything has not run out of it. A top-up that is asked for is not yet anything.
         return Ok(None);
     }
     let levels = levels(tx, locked.header.account_id).await?;
@@ -90,12 +90,14 @@ pub(super) async fn look(
         return Ok(None);
     };
     let until = held_until.unwrap_or(locked.now.plus_millis(HELD_MILLIS));
-    let is_held = crossing.is_worse() && locked.now < until && top_ups.are_credits_coming(tx, locked).await?;
+    // Credits that are being paid for by hand are about to come as well as those that the rule would buy.
+    let is_worse = crossing.is_worse() && locked.now < until;
+    let is_held = is_worse && (locked.header.incoming.is_positive() || top_ups.are_credits_coming(tx, locked).await?);
     if is_held {
         crossing = crossing.held_back();
     }
     end(tx, locked, &crossing, &levels.edges).await?;
-    tell(tx, locked, &crossing, &levels.open).await?;
+    tell(tx, locked, &crossing, &levels).await?;
     Ok(is_held.then_some(until))
 }
 
@@ -104,7 +106,7 @@ async fn tell(
     tx: &Transaction,
     locked: &mut LockedAccount,
     crossing: &Crossing,
-    open: &OpenEdges,
+    Levels { thresholds, open, .. }: &Levels,
 ) -> Result<(), Fault> {
     let account_id = locked.header.account_id;
     // Whatever is raised appends an event, so no two of a kind have this number.
@@ -120,7 +122,7 @@ async fn tell(
         let depleted = new(AlertKind::BalanceDepleted, locked);
         if let Some(alert) = raise(tx, locked, &depleted).await? {
             let edge = (AlertKind::BalanceDepleted, OF_ACCOUNT);
-            store::open_edge(tx, account_id, edge, alert.id).await?;
+            store::open_edge(tx, account_id, edge, OpenEdge::of(alert.id)).await?;
         }
     }
     if !crossing.low.is_empty() {
@@ -138,7 +140,12 @@ async fn tell(
         if let Some(alert) = alert {
             for member_id in &crossing.low {
                 let edge = (AlertKind::LowBalance, *member_id);
-                store::open_edge(tx, account_id, edge, alert.id).await?;
+                let level = thresholds.get(member_id).copied();
+                let open = OpenEdge {
+                    level,
+                    ..OpenEdge::of(alert.id)
+                };
+                store::open_edge(tx, account_id, edge, open).await?;
             }
         }
     }
@@ -158,9 +165,20 @@ async fn end(tx: &Transaction, locked: &mut LockedAccount, crossing: &Crossing, 
     let ended: BTreeSet<_> = low.chain(depleted).collect();
     for edge in &ended {
         store::close_edge(tx, locked.header.account_id, *edge).await?;
+        if let (Some(open), (AlertKind::LowBalance, member_id)) = (edges.get(edge), *edge) {
+            // It may go on for others, who watch another level.
+            store::end_for(tx, locked.header.account_id, (open.alert_id, member_id), locked.now).await?;
+        }
     }
-    let is_left = |alert_id: &AlertId| edges.iter().any(|(edge, id)| id == alert_id && !ended.contains(edge));
-    let alerts: BTreeSet<AlertId> = ended.iter().filter_map(|edge| edges.get(edge)).copied().collect();
+    let is_left = |alert_id: &AlertId| {
+        let mut edges = edges.iter();
+        edges.any(|(edge, open)| open.alert_id == *alert_id && !ended.contains(edge))
+    };
+    let alerts: BTreeSet<AlertId> = ended
+        .iter()
+        .filter_map(|edge| edges.get(edge))
+        .map(|open| open.alert_id)
+        .collect();
     for alert_id in alerts.into_iter().filter(|id| !is_left(id)) {
         resolve_alert(tx, locked, alert_id).await?;
     }

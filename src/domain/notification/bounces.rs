@@ -11,7 +11,7 @@ use crate::primitives::ids::{AccountId, MemberId};
 use super::error::BounceError;
 use super::model::{AlertKind, Facts, MailFailure};
 use super::raise::{NewAlert, raise, resolve_alert};
-use super::store::{self, Claimed, Ended};
+use super::store::{self, Claimed, Ended, OpenEdge};
 
 /// Writes down tries that ended with a lasting refusal, and that mail to the address comes back: together, or a process that dies between
 /// the two would leave the member without either mail or warning.
@@ -85,7 +85,7 @@ pub(super) async fn mark(
     };
     if let Some(alert) = raise(tx, locked, &new).await? {
         let edge = (AlertKind::ContactBouncing, member_id);
-        store::open_edge(tx, account_id, edge, alert.id).await?;
+        store::open_edge(tx, account_id, edge, OpenEdge::of(alert.id)).await?;
     }
     Ok(())
 }
@@ -94,7 +94,7 @@ pub(super) async fn mark(
 pub(super) async fn look(tx: &Transaction, locked: &mut LockedAccount) -> Result<(), Fault> {
     let account_id = locked.header.account_id;
     let edges = store::edges(tx, account_id).await?;
-    for ((kind, member_id), alert_id) in edges {
+    for ((kind, member_id), open) in edges {
         if kind != AlertKind::ContactBouncing {
             continue;
         }
@@ -104,7 +104,7 @@ pub(super) async fn look(tx: &Transaction, locked: &mut LockedAccount) -> Result
         });
         if !bounces {
             store::close_edge(tx, account_id, (kind, member_id)).await?;
-            resolve_alert(tx, locked, alert_id).await?;
+            resolve_alert(tx, locked, open.alert_id).await?;
         }
     }
     Ok(())

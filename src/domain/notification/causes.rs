@@ -3,21 +3,24 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::domain::database::Database;
 use crate::domain::event::{DEDUCTED, Event, EventKind};
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::{CreditLog, Entry};
-use crate::domain::ledger::model::{AccountStatus, EntryKind};
-use crate::domain::ledger::sessions::{Sessions, ShownStatus};
+use crate::domain::ledger::model::{AccountStatus, EntryKind, SessionStatus};
+use crate::domain::ledger::sessions::{SessionView, Sessions, ShownStatus};
 use crate::domain::member::ApiKeys;
+use crate::domain::top_up::gateway::DisputeStatus;
 use crate::domain::top_up::model::Attempt;
 use crate::domain::top_up::{TopUp, TopUpStatus, TopUps};
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, SessionId, TopUpId};
+use crate::primitives::ids::{AccountId, AlertId, ApiKeyId, EntryId, SessionId, TopUpId};
 
-use super::model::{AlertKind, Facts};
+use super::model::{AlertKind, Facts, Reversal};
 use super::raise::NewAlert;
+use super::store;
 
 /// Something that events say, in their order.
 #[derive(Clone, Debug)]
@@ -35,6 +38,8 @@ pub(super) enum Cause {
         top_up_id: TopUpId,
         ended: &'static [AlertKind],
     },
+    /// A session was resolved after all: this alert about it ends.
+    SessionOver(AlertId),
     /// The account may have been frozen or made active again.
     Status {
         status: AccountStatus,
@@ -74,6 +79,7 @@ impl Causes {
 /// The rooms that are asked about what events name.
 #[derive(Clone, Debug)]
 pub(super) struct Sources {
+    pub(super) database: Database,
     pub(super) credit_log: CreditLog,
     pub(super) sessions: Sessions,
     pub(super) top_ups: TopUps,
@@ -81,17 +87,21 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Reads what these events name, and says what they mean.
+    /// Reads what these events name, and says what they mean. Sessions that are resolved matter where an alert about one may be open.
     pub(super) async fn causes(
         &self,
         account_id: AccountId,
         events: &[Arc<Event>],
+        is_session_open: bool,
         now: Timestamp,
     ) -> Result<Causes, Fault> {
         let entry_ids: Vec<EntryId> = events.iter().filter_map(|event| event.entry_id).collect();
-        let expired = |event: &&Arc<Event>| is_status(event, ShownStatus::Expired.as_str());
         let sessions = events.iter().filter(|event| event.kind == EventKind::SessionUpdated);
-        let session_ids: Vec<SessionId> = sessions.filter(expired).filter_map(|event| event.session_id).collect();
+        let ids = |wanted: fn(&Event) -> bool| -> Vec<SessionId> {
+            let wanted = sessions.clone().filter(|event| wanted(event));
+            wanted.filter_map(|event| event.session_id).collect()
+        };
+        let (session_ids, resolved) = (ids(is_expired), ids(is_resolved));
         let top_ups = events.iter().filter(|event| event.kind == EventKind::TopUpUpdated);
         let top_up_ids: Vec<TopUpId> = top_ups.filter_map(|event| event.top_up_id).collect();
         let api_key_ids: Vec<ApiKeyId> = events.iter().filter_map(|event| event.api_key_id).collect();
@@ -107,10 +117,14 @@ impl Sources {
         }
         if !session_ids.is_empty() {
             let sessions = self.sessions.by_ids(system, account_id, &session_ids, now).await;
-            let title = |(id, view): (SessionId, crate::domain::ledger::sessions::SessionView)| {
-                (id, (view.session.title, view.session.booked))
-            };
-            named.sessions = sessions.map_err(fault)?.into_iter().map(title).collect();
+            let title = |(id, view): (SessionId, SessionView)| (id, (view.session.title, view.session.booked));
+            // One that was resolved meanwhile has nothing to be told of any more.
+            let is_open = |view: &SessionView| view.session.status == SessionStatus::Expired;
+            let open = sessions.map_err(fault)?.into_iter().filter(|(_, view)| is_open(view));
+            named.sessions = open.map(title).collect();
+        }
+        if is_session_open {
+            named.unresolved = store::unresolved_sessions(&self.database, account_id, &resolved).await?;
         }
         if !top_up_ids.is_empty() {
             let top_ups = self.top_ups.by_ids(system, account_id, &top_up_ids).await;
@@ -139,6 +153,8 @@ impl Sources {
 struct Named {
     entries: HashMap<EntryId, Entry>,
     sessions: HashMap<SessionId, (String, Credits)>,
+    /// Of sessions that were resolved: what was told of each that nobody had in time.
+    unresolved: HashMap<SessionId, AlertId>,
     top_ups: HashMap<TopUpId, TopUp>,
     /// What they are called.
     api_keys: HashMap<ApiKeyId, String>,
@@ -215,9 +231,12 @@ impl Named {
     }
 
     fn of_session(&self, event: &Event) -> Vec<Cause> {
+        if is_resolved(event) {
+            let told = event.session_id.and_then(|id| self.unresolved.get(&id));
+            return told.map(|alert_id| Cause::SessionOver(*alert_id)).into_iter().collect();
+        }
         let named = event.session_id.and_then(|id| Some((id, self.sessions.get(&id)?)));
-        let Some((session_id, (title, booked))) = named.filter(|_| is_status(event, ShownStatus::Expired.as_str()))
-        else {
+        let Some((session_id, (title, booked))) = named.filter(|_| is_expired(event)) else {
             return Vec::new();
         };
         let alert = NewAlert {
@@ -260,18 +279,15 @@ impl Named {
             ended,
         };
         match status {
-            TopUpStatus::Succeeded if top_up.credits_reversed.is_zero() => {
-                vec![over(WRONG), over(REVERSED), raise(AlertKind::TopUpSucceeded)]
+            // Part of the money may have gone back: what is left of it is still paid.
+            TopUpStatus::Succeeded => {
+                let mut said = vec![over(WRONG), raise(AlertKind::TopUpSucceeded)];
+                said.extend(reversals(top_up, event));
+                said
             }
-            // Part of the money went back: what is left of it is still paid.
-            TopUpStatus::Succeeded => vec![
-                over(WRONG),
-                raise(AlertKind::TopUpSucceeded),
-                raise(AlertKind::TopUpReversed),
-            ],
             TopUpStatus::Failed => vec![over(UNCONFIRMED), self.failed(top_up, event)],
             TopUpStatus::RequiresAction => vec![raise(AlertKind::TopUpActionRequired)],
-            TopUpStatus::Reversed | TopUpStatus::Disputed => vec![raise(AlertKind::TopUpReversed)],
+            TopUpStatus::Reversed | TopUpStatus::Disputed => reversals(top_up, event),
             TopUpStatus::Canceled => vec![over(WRONG)],
             TopUpStatus::Pending | TopUpStatus::Processing => Vec::new(),
         }
@@ -292,27 +308,47 @@ impl Named {
 const WRONG: &[AlertKind] = &[AlertKind::TopUpFailed, AlertKind::TopUpActionRequired];
 /// What is over when nobody can confirm it any more.
 const UNCONFIRMED: &[AlertKind] = &[AlertKind::TopUpActionRequired];
-/// What is over when a dispute was won.
-const REVERSED: &[AlertKind] = &[AlertKind::TopUpReversed];
-
 /// An alert about a top-up. `stage` tells it from others of its kind about the same one.
 fn of_purchase(kind: AlertKind, stage: &str, top_up: &TopUp, event: &Event) -> NewAlert {
-    let is_part = kind == AlertKind::TopUpReversed && !top_up.credits_reversed.is_zero();
-    let credits = if is_part {
-        top_up.credits_reversed
-    } else {
-        top_up.credits
-    };
     let failure = top_up.failure_code.filter(|_| kind == AlertKind::TopUpFailed);
     NewAlert {
         facts: Facts {
-            credits: Some(credits.units()),
+            credits: Some(top_up.credits.units()),
             code: failure.map(|code| code.as_str().to_owned()),
             ..Facts::default()
         },
         top_up_id: Some(top_up.id),
         ..raised(kind, &format!("{}{stage}", top_up.id.uuid()), event)
     }
+}
+
+/// What has happened to the money of a paid top-up: one alert for each fact. What went back and what came back only grow, so each sum
+/// names a fact, and a dispute is opened, lost and won once.
+fn reversals(top_up: &TopUp, event: &Event) -> Vec<Cause> {
+    let raise = |reversal: Reversal, name: String, credits: Credits| {
+        let mut new = of_purchase(AlertKind::TopUpReversed, &name, top_up, event);
+        new.facts.code = Some(reversal.as_str().to_owned());
+        new.facts.credits = Some(credits.units());
+        Cause::Raise(Box::new(new))
+    };
+    let mut said = Vec::new();
+    if top_up.returned_minor > 0 {
+        let name = format!(":returned:{}", top_up.returned_minor);
+        said.push(raise(Reversal::Refunded, name, top_up.credits_reversed));
+    }
+    if top_up.came_back_minor > 0 {
+        let name = format!(":came back:{}", top_up.came_back_minor);
+        said.push(raise(Reversal::RefundFailed, name, top_up.credits_reversed));
+    }
+    if let Some(dispute) = top_up.dispute {
+        let (reversal, credits) = match dispute {
+            DisputeStatus::Open => (Reversal::DisputeOpened, top_up.credits),
+            DisputeStatus::Lost => (Reversal::DisputeLost, top_up.credits_reversed),
+            DisputeStatus::Won => (Reversal::DisputeWon, top_up.credits),
+        };
+        said.push(raise(reversal, format!(":dispute:{}", dispute.as_str()), credits));
+    }
+    said
 }
 
 /// An event about the account comes with its status, whatever has changed.
@@ -339,7 +375,7 @@ pub(super) fn may_say(event: &Event) -> bool {
     match event.kind {
         // Credits that come in may expire one day.
         EventKind::CreditEntryPosted => event.session_id.is_some() || !is_status(event, DEDUCTED),
-        EventKind::SessionUpdated => is_status(event, ShownStatus::Expired.as_str()),
+        EventKind::SessionUpdated => is_expired(event) || is_resolved(event),
         EventKind::TopUpUpdated
         | EventKind::AccountUpdated
         | EventKind::MemberUpdated
@@ -352,6 +388,15 @@ pub(super) fn may_say(event: &Event) -> bool {
 /// An alert about something, raised when the event happened.
 fn raised(kind: AlertKind, about: &str, event: &Event) -> NewAlert {
     NewAlert::new(kind, format!("{}:{about}", kind.as_str()), event.occurred_at)
+}
+
+fn is_expired(event: &Event) -> bool {
+    is_status(event, ShownStatus::Expired.as_str())
+}
+
+fn is_resolved(event: &Event) -> bool {
+    let resolved = [ShownStatus::Completed, ShownStatus::Canceled, ShownStatus::NoShow];
+    resolved.iter().any(|status| is_status(event, status.as_str()))
 }
 
 fn is_status(event: &Event, status: &str) -> bool {

@@ -8,14 +8,16 @@ use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::QueryError;
 use crate::domain::ledger::credit_log::{InstantRange, unique};
 use crate::domain::ledger::{Ledger, LockedAccount};
-use crate::domain::member::require_own_or_settings;
+use crate::domain::member::{MailBounds, locked_member, require_over, require_own_or_settings};
+use crate::domain::quota::{self, Quota};
 use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, MemberId};
 use crate::primitives::page::{Page, PageRequest};
 
+use super::eligibility::{Pending, decide};
 use super::error::ResendError;
-use super::model::{AlertKind, Channel, Delivery, DeliveryStatus, SuppressionReason};
+use super::model::{AlertKind, Channel, Delivery, DeliveryStatus, SuppressionReason, Verdict};
 use super::store;
 
 /// Between two times that the same mail is asked for again.
@@ -80,12 +82,17 @@ pub enum DeliveriesOf {
 pub struct Deliveries {
     database: Database,
     ledger: Ledger,
+    bounds: MailBounds,
 }
 
 impl Deliveries {
     /// The deliveries as kept in `database`.
-    pub fn new(database: Database, ledger: Ledger) -> Self {
-        Self { database, ledger }
+    pub fn new(database: Database, ledger: Ledger, bounds: MailBounds) -> Self {
+        Self {
+            database,
+            ledger,
+            bounds,
+        }
     }
 
     /// One page of deliveries, newest first. A member who does not manage settings sees those to themselves.
@@ -159,18 +166,28 @@ impl Deliveries {
         if self.find(actor, account_id, id).await.map_err(unseen)?.is_none() {
             return Err(ResendError::NotFound);
         }
+        let (bounds, by, actor) = (self.bounds.clone(), self.bounds.of_caller(actor), actor.clone());
         self.ledger
             .change(account_id, move |tx, locked| {
-                Box::pin(async move { resend_locked(tx, locked, id).await })
+                let (bounds, by, actor) = (bounds.clone(), by.clone(), actor.clone());
+                Box::pin(async move { resend_locked(tx, locked, (&actor, id), (&bounds, by)).await })
             })
             .await
     }
 }
 
-async fn resend_locked(tx: &Transaction, locked: &mut LockedAccount, id: DeliveryId) -> Result<Delivery, ResendError> {
+async fn resend_locked(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    (actor, id): (&Actor, DeliveryId),
+    by: (&MailBounds, Option<Quota>),
+) -> Result<Delivery, ResendError> {
     let account_id = locked.header.account_id;
     let found = store::delivery_by_id(tx, account_id, id).await?;
     let mut delivery = found.ok_or(ResendError::NotFound)?;
+    if let Some(member) = locked_member(tx, account_id, delivery.member_id).await? {
+        require_over(actor, &member)?;
+    }
     if delivery.channel != Channel::Email {
         return Err(ResendError::NotResendable(
             "only e-mail is sent again: what is in the app is there",
@@ -179,21 +196,69 @@ async fn resend_locked(tx: &Transaction, locked: &mut LockedAccount, id: Deliver
     if matches!(delivery.status, DeliveryStatus::Queued | DeliveryStatus::Sending) {
         return Err(ResendError::NotResendable("it is on its way already"));
     }
-    if delivery.suppressed_because == Some(SuppressionReason::PreferenceOff) {
-        return Err(ResendError::NotResendable(
-            "the member has switched mail of this kind off",
-        ));
-    }
     let is_recent = |at: Timestamp| locked.now.millis() - at.millis() < RESEND_INTERVAL_MILLIS;
     if delivery.sent_at.is_some_and(is_recent) {
         return Err(ResendError::NotResendable("it was sent less than a minute ago"));
     }
-    store::requeue(tx, account_id, id, locked.now).await?;
+    let due = may_resend(tx, &delivery, locked.now, by).await?;
+    store::requeue(tx, account_id, id, (locked.now, due)).await?;
     delivery.status = DeliveryStatus::Queued;
     delivery.suppressed_because = None;
     delivery.attempts = 0;
-    delivery.next_attempt_at = Some(locked.now);
+    delivery.next_attempt_at = Some(due);
     Ok(delivery)
+}
+
+/// When a mail may be sent again, by the rules that decide about every mail. It is decided once more when it is sent.
+async fn may_resend(
+    tx: &Transaction,
+    delivery: &Delivery,
+    now: Timestamp,
+    (bounds, caller): (&MailBounds, Option<Quota>),
+) -> Result<Timestamp, ResendError> {
+    let (account_id, member_id) = (delivery.account_id, delivery.member_id);
+    let to = store::addressee(tx, account_id, member_id).await?;
+    let about = store::about(tx, account_id, delivery.id).await?;
+    let pending = Pending {
+        kind: about.kind,
+        member_id,
+        subject: about.subject,
+        has_ended: about.has_ended,
+        last_mail: None,
+    };
+    let due = match decide(&pending, to.as_ref(), now) {
+        Verdict::Send(due) => due,
+        Verdict::NotAddressed => {
+            return Err(ResendError::NotResendable(not_resendable(
+                SuppressionReason::NotRecipient,
+            )));
+        }
+        Verdict::Suppress(reason) => return Err(ResendError::NotResendable(not_resendable(reason))),
+    };
+    let stranger = to.filter(|to| !to.is_verified()).and_then(|to| to.email);
+    if let Some(email) = stranger {
+        let mut exhausted = quota::exhausted(tx, &bounds.of_mail(account_id, &email), now).await?;
+        if exhausted.is_none() {
+            exhausted = quota::spend(tx, caller.as_slice(), now).await?;
+        }
+        if let Some(exhausted) = exhausted {
+            let retry_after_seconds = exhausted.retry_after_seconds(now);
+            return Err(ResendError::TooMany { retry_after_seconds });
+        }
+    }
+    Ok(due)
+}
+
+fn not_resendable(reason: SuppressionReason) -> &'static str {
+    match reason {
+        SuppressionReason::PreferenceOff => "the member has switched mail of this kind off",
+        SuppressionReason::Ended | SuppressionReason::QuietHours => "what it is about has ended",
+        SuppressionReason::NotRecipient => "the member left the team or has another role by now",
+        SuppressionReason::NoContact => "the member has no e-mail address",
+        SuppressionReason::ContactUnverified => "the member's e-mail address is not verified",
+        SuppressionReason::ContactBouncing => "mail to the member comes back",
+        SuppressionReason::Cooldown | SuppressionReason::UnverifiedLimit => "enough mail was sent",
+    }
 }
 
 fn unseen(error: QueryError) -> ResendError {

@@ -58,6 +58,12 @@ pub enum SendTestError {
     /// The member left the team.
     #[error("this member was removed from the team")]
     MemberRemoved,
+    /// Enough tests were sent, or enough mail to addresses that are not verified.
+    #[error("enough tests were sent to this member or in this account: ask again in {retry_after_seconds} s")]
+    TooMany {
+        /// When there is room again.
+        retry_after_seconds: u32,
+    },
     /// Nobody out there can mend it.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -95,6 +101,12 @@ pub enum ResendError {
     /// It cannot be sent again, for this reason.
     #[error("this delivery cannot be sent again: {0}")]
     NotResendable(&'static str),
+    /// Enough mail went to addresses that are not verified.
+    #[error("enough mail was sent today to addresses that are not verified: ask again in {retry_after_seconds} s")]
+    TooMany {
+        /// When there is room again.
+        retry_after_seconds: u32,
+    },
     /// Nobody out there can mend it.
     #[error(transparent)]
     Fault(#[from] Fault),

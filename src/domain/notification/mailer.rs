@@ -13,8 +13,8 @@ use super::wording::Letter;
 pub struct Mail {
     /// The address that it goes to.
     pub to: String,
-    /// What the person there is called.
-    pub name: String,
+    /// What the person there is called; `None` where the address may be a stranger's.
+    pub name: Option<String>,
     /// The part of its Message-ID before the @: the same whenever the same mail is sent, so that a mail system can tell that it
     /// has it already.
     pub message_id: String,

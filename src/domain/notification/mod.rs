@@ -7,11 +7,13 @@
 //! - One resolver decides each (alert, member, channel). Its answer is a stored delivery, also when the answer is no.
 //! - What is locked cannot be switched off: a critical alert keeps at least one way that works.
 
+mod address_notices;
 mod alerts;
 mod balance;
 mod bounces;
 mod causes;
 mod deliveries;
+mod eligibility;
 mod error;
 mod links;
 mod mailer;
@@ -41,4 +43,4 @@ pub use reach::{Reach, Reached};
 pub use reports::{MailReports, ReceiveReportError, TakenIn};
 pub use settings::Settings;
 pub use verification::Verification;
-pub use wording::{CodeSent, Letter, Reader, Told, Wording, Words};
+pub use wording::{CodeSent, Letter, Names, Reader, Told, Wording, Words};

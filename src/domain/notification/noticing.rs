@@ -94,7 +94,7 @@ impl Alerts {
         let Some(last) = events.last().map(|event| event.place.sequence) else {
             return Ok(false);
         };
-        let causes = self.sources.causes(account_id, &events, self.clock.now()).await?;
+        let causes = self.sources.causes(account_id, &events, true, self.clock.now()).await?;
         let causes = Arc::new(causes);
         let top_ups = self.sources.top_ups.clone();
         let noticed = self.ledger.change(account_id, move |tx, locked| {
@@ -169,7 +169,9 @@ impl Alerts {
 
     /// What the events of an account say, if it is plain.
     async fn understand(&self, glance: Glance, events: Vec<Arc<Event>>) -> (AccountId, Option<Plain>) {
-        let causes = self.sources.causes(glance.account_id, &events, self.clock.now());
+        let causes = self
+            .sources
+            .causes(glance.account_id, &events, glance.is_session_open, self.clock.now());
         let alerts = causes.await.ok().and_then(Causes::into_alerts);
         let plain = alerts.map(|news| Plain {
             after: glance.place,
@@ -246,7 +248,9 @@ async fn raise_locked(
             // Somebody else has looked.
             continue;
         }
-        let is_plain = glance.place <= said.after && (glance.is_calm() || balance::is_quiet(tx, account).await?);
+        let is_plain = glance.place <= said.after
+            && !glance.are_credits_expiring
+            && (glance.is_calm() || balance::is_quiet(tx, account).await?);
         if !is_plain {
             left.push(account_id);
             continue;

@@ -4,37 +4,45 @@
 //! process dies, or the database goes, between the mail system's taking it over and the end of the claim. The second one has the
 //! same Message-ID.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::domain::database::Database;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::Ledger;
+use crate::domain::member::MailBounds;
+use crate::domain::quota::{self, Exhausted};
 use crate::primitives::clock::{Clock, Timestamp};
+use crate::primitives::ids::AlertId;
 
 use super::bounces;
+use super::eligibility::{Pending, decide};
 use super::links::Links;
 use super::mailer::{Mail, MailError, Mailer};
-use super::model::{Alert, DeliveryStatus, MailFailure, SuppressionReason, next_try};
+use super::model::{
+    Alert, AlertKind, DeliveryStatus, LastMail, MailFailure, Pace, SuppressionReason, Verdict, next_try,
+};
 use super::store::{self, Addressee, Claimed, Ended};
-use super::wording::{Reader, Told, Wording};
+use super::wording::{Names, Reader, Told, Wording};
 
 /// A claim lasts longer than any try…
-const CLAIM_MILLIS: i64 = 10 * 60_000;
+pub(super) const CLAIM_MILLIS: i64 = 10 * 60_000;
 /// …and none is begun that might outlast it: of many mails that were claimed together and whose server hangs, the later ones would be
 /// sent by two processes.
-const LONGEST_TRY_MILLIS: i64 = 2 * 60_000;
+pub(super) const LONGEST_TRY_MILLIS: i64 = 2 * 60_000;
 /// The most of what a mail system says that is kept.
 const LONGEST_ERROR: usize = 500;
 
 /// Sends the mail of all accounts. Cloning is cheap.
 #[derive(Clone)]
 pub struct Outbox {
-    database: Database,
+    pub(super) database: Database,
     ledger: Ledger,
-    clock: Clock,
-    mailer: Arc<dyn Mailer>,
-    wording: Arc<dyn Wording>,
+    pub(super) clock: Clock,
+    pub(super) mailer: Arc<dyn Mailer>,
+    pub(super) wording: Arc<dyn Wording>,
     links: Links,
+    bounds: MailBounds,
 }
 
 /// What members are written with.
@@ -46,6 +54,8 @@ pub struct Post {
     pub wording: Arc<dyn Wording>,
     /// Where it leads.
     pub links: Links,
+    /// Bounds on mail to addresses that nobody has verified.
+    pub bounds: MailBounds,
 }
 
 impl Outbox {
@@ -58,11 +68,18 @@ impl Outbox {
             mailer: post.mailer,
             wording: post.wording,
             links: post.links,
+            bounds: post.bounds,
         }
     }
 
-    /// Sends up to `limit` mails that are due. Gives how many were tried.
+    /// Sends about `limit` mails of each sort that are due: what is one mail is sent whole. Gives how many were tried.
     pub async fn send_due(&self, limit: u32) -> Result<usize, Fault> {
+        let to_old_addresses = self.send_address_notices(limit).await;
+        let alerts = self.send_alerts(limit).await;
+        Ok(to_old_addresses? + alerts?)
+    }
+
+    async fn send_alerts(&self, limit: u32) -> Result<usize, Fault> {
         let now = self.clock.now();
         if !store::is_mail_due(&self.database, now).await? {
             return Ok(0);
@@ -75,7 +92,7 @@ impl Outbox {
         let mut failed = None;
         for mails in claimed.chunk_by(are_one_mail) {
             if self.clock.now().plus_millis(LONGEST_TRY_MILLIS) > until {
-                self.give_back(mails).await?;
+                self.give_back(mails, None).await?;
                 continue;
             }
             // One that fails holds up no other.
@@ -86,37 +103,112 @@ impl Outbox {
         failed.map_or(Ok(claimed.len()), Err)
     }
 
-    /// Sends what is one mail: several alerts that became due for one member at one time make a digest.
+    /// Sends what is one mail: several alerts that became due for one member at one time make a digest. Whether each of them may still
+    /// go is decided here, at the last moment.
     async fn send(&self, mails: &[Claimed]) -> Result<(), Fault> {
         let Some(first) = mails.first() else {
             return Ok(());
         };
-        let addressee = store::addressee(&self.database, first.account_id, first.member_id).await?;
-        let mut sent = Vec::with_capacity(mails.len());
-        for mail in mails {
-            match addressee
-                .as_ref()
-                .map_or(Some(SuppressionReason::NoContact), |to| held_back(mail, to))
-            {
-                Some(reason) => self.end(vec![(mail.clone(), suppressed(reason))]).await?,
-                None => sent.push(mail),
-            }
-        }
-        let Some((addressee, email)) = addressee.and_then(|to| to.email.clone().map(|email| (to, email))) else {
+        let (account_id, member_id) = (first.account_id, first.member_id);
+        let to = store::addressee(self.database.read(), account_id, member_id).await?;
+        let ids: Vec<_> = mails.iter().map(|mail| mail.alert_id).collect();
+        let alerts = store::alerts_by_id(&self.database, account_id, &ids).await?;
+        let sent = self.eligible(mails, to.as_ref(), &alerts).await?;
+        let Some((to, email)) = to.and_then(|to| to.email.clone().map(|email| (to, email))) else {
             return Ok(());
         };
         // The mail has the id of the first that it tells of.
         let Some(first) = sent.first().copied() else {
             return Ok(());
         };
-        let answer = match self.write(&sent, &addressee, email.clone()).await {
+        if !to.is_verified() && !self.may_reach_stranger(first, &email).await? {
+            let reason = SuppressionReason::UnverifiedLimit;
+            let ended = sent.into_iter().map(|mail| (mail.clone(), suppressed(reason)));
+            return self.end(ended.collect()).await;
+        }
+        let told: Vec<&Alert> = sent.iter().filter_map(|mail| alerts.get(&mail.alert_id)).collect();
+        let answer = match self.write((first, &told), &to, email.clone()) {
             Ok(mail) => self.mailer.send(&mail).await,
-            Err(fault) if fault.passes() => return Err(fault),
             Err(fault) => {
                 // Somebody mends the template, or the mail is given up: it must not be claimed for ever.
                 Err(MailError::Unwritten(fault.to_string()))
             }
         };
+        self.conclude(&sent, (first, answer), email).await
+    }
+
+    /// Those of these mails that may still go. The others are put off or suppressed, and the reason is noted.
+    async fn eligible<'m>(
+        &self,
+        mails: &'m [Claimed],
+        to: Option<&Addressee>,
+        alerts: &HashMap<AlertId, Alert>,
+    ) -> Result<Vec<&'m Claimed>, Fault> {
+        let Some(first) = mails.first() else {
+            return Ok(Vec::new());
+        };
+        let ids = mails.iter().map(|mail| mail.id);
+        let over = store::ended_deliveries(&self.database, first.account_id, ids).await?;
+        let now = self.clock.now();
+        let last_mails = self.last_mails(mails, now).await?;
+        let (mut sent, mut put_off, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+        for mail in mails {
+            let pending = Pending {
+                kind: mail.kind,
+                member_id: mail.member_id,
+                subject: alerts.get(&mail.alert_id).and_then(|alert| alert.subject),
+                has_ended: over.contains(&mail.id),
+                last_mail: last_mails.get(&mail.kind).copied().filter(|_| !mail.is_requested),
+            };
+            match decide(&pending, to, now) {
+                Verdict::Send(due) if due > now => put_off.push((mail.clone(), due)),
+                Verdict::Send(_) => sent.push(mail),
+                Verdict::Suppress(reason) => ended.push((mail.clone(), suppressed(reason))),
+                Verdict::NotAddressed => ended.push((mail.clone(), suppressed(SuppressionReason::NotRecipient))),
+            }
+        }
+        if !ended.is_empty() {
+            self.end(ended).await?;
+        }
+        if let Some((_, due)) = put_off.first() {
+            let due = *due;
+            let mails: Vec<Claimed> = put_off.into_iter().map(|(mail, _)| mail).collect();
+            self.give_back(&mails, Some(due)).await?;
+        }
+        Ok(sent)
+    }
+
+    /// The last mails to the member of those kinds among these that are not sent at any rate.
+    async fn last_mails(&self, mails: &[Claimed], now: Timestamp) -> Result<HashMap<AlertKind, LastMail>, Fault> {
+        let paced = |mail: &&Claimed| mail.kind.pace() != Pace::Each;
+        match mails.iter().find(paced) {
+            Some(mail) => store::last_sent(&self.database, mail.account_id, mail.member_id, now).await,
+            None => Ok(HashMap::new()),
+        }
+    }
+
+    /// Counts a mail to an address that nobody has verified, once for each address that it goes to. Returns whether it may go.
+    async fn may_reach_stranger(&self, mail: &Claimed, email: &str) -> Result<bool, Fault> {
+        if mail.attempts > 1 && mail.address.as_deref() == Some(email) {
+            return Ok(true);
+        }
+        let quotas = self.bounds.of_mail(mail.account_id, email);
+        let now = self.clock.now();
+        let exhausted = self.database.transaction(move |tx| {
+            let quotas = quotas.clone();
+            Box::pin(async move { quota::spend(tx, &quotas, now).await })
+        });
+        let exhausted: Option<Exhausted> = exhausted.await?;
+        Ok(exhausted.is_none())
+    }
+
+    /// Notes what the mail system answered to the mail that `first` and others were.
+    async fn conclude(
+        &self,
+        sent: &[&Claimed],
+        (first, answer): (&Claimed, Result<(), MailError>),
+        email: String,
+    ) -> Result<(), Fault> {
         if let Err(error) = &answer {
             tracing::warn!(account = first.account_id.number(), %error, "a mail was not sent");
         }
@@ -134,43 +226,55 @@ impl Outbox {
         }
     }
 
-    async fn write(&self, mails: &[&Claimed], to: &Addressee, email: String) -> Result<Mail, Fault> {
-        let missing = || Fault::Internal("a delivery names an alert that does not exist".to_owned());
-        let first = mails.first().ok_or_else(missing)?;
-        let ids: Vec<_> = mails.iter().map(|mail| mail.alert_id).collect();
-        let alerts = store::alerts_by_id(&self.database, first.account_id, &ids).await?;
-        let told: Vec<&Alert> = ids.iter().filter_map(|id| alerts.get(id)).collect();
+    /// Writes a mail about alerts. One to an address that nobody has verified contains no text that customers wrote.
+    fn write(&self, (first, told): (&Claimed, &[&Alert]), to: &Addressee, email: String) -> Result<Mail, Fault> {
+        if told.is_empty() {
+            return Err(Fault::Internal(
+                "a delivery names an alert that does not exist".to_owned(),
+            ));
+        }
+        let is_known = to.is_verified();
         let can_be_switched_off = told
             .iter()
             .all(|alert| !alert.kind.is_locked(super::model::Channel::Email));
         let reader = Reader {
             locale: to.locale.clone(),
-            timezone: to.timezone.parse().unwrap_or_default(),
+            timezone: to.timezone,
+        };
+        let shown: Vec<Alert> = told
+            .iter()
+            .map(|alert| {
+                if is_known {
+                    (*alert).clone()
+                } else {
+                    alert.without_texts()
+                }
+            })
+            .collect();
+        let names = Names {
+            team: &to.team,
+            member: &to.name,
         };
         let told = Told {
-            team: &to.team,
-            name: &to.name,
-            alerts: told
-                .into_iter()
-                .map(|alert| (alert, self.links.action(alert)))
-                .collect(),
+            names: is_known.then_some(names),
+            alerts: shown.iter().map(|alert| (alert, self.links.action(alert))).collect(),
         };
         Ok(Mail {
             to: email,
-            name: to.name.clone(),
+            name: is_known.then(|| to.name.clone()),
             message_id: first.id.global(first.account_id).to_string(),
             letter: self.wording.told(&told, &reader)?,
             unsubscribe: self.links.settings().filter(|_| can_be_switched_off),
         })
     }
 
-    /// Leaves mails to whoever claims them next.
-    async fn give_back(&self, mails: &[Claimed]) -> Result<(), Fault> {
+    /// Leaves mails to whoever claims them next, when they were due or at `due`.
+    async fn give_back(&self, mails: &[Claimed], due: Option<Timestamp>) -> Result<(), Fault> {
         let mails = Arc::new(mails.to_vec());
         self.database
             .transaction(move |tx| {
                 let mails = Arc::clone(&mails);
-                Box::pin(async move { store::give_back(tx, &mails).await })
+                Box::pin(async move { store::give_back(tx, &mails, due).await })
             })
             .await
     }
@@ -194,20 +298,6 @@ fn are_one_mail(one: &Claimed, other: &Claimed) -> bool {
     of(one) == of(other) && !one.kind.is_urgent() && !other.kind.is_urgent()
 }
 
-/// Why a mail that was to be sent is not, as things are now.
-fn held_back(mail: &Claimed, to: &Addressee) -> Option<SuppressionReason> {
-    let waited = mail.due > mail.created_at && mail.attempts == 1;
-    if to.is_removed || to.email.is_none() {
-        Some(SuppressionReason::NoContact)
-    } else if to.is_bouncing && !mail.kind.is_urgent() {
-        Some(SuppressionReason::ContactBouncing)
-    } else if waited && mail.has_ended && !mail.kind.is_urgent() {
-        Some(SuppressionReason::QuietHours)
-    } else {
-        None
-    }
-}
-
 fn suppressed(reason: SuppressionReason) -> Ended {
     Ended {
         status: DeliveryStatus::Suppressed,
@@ -226,7 +316,7 @@ fn ended(mail: &Claimed, (first, answer): (&Claimed, &Result<(), MailError>), em
         Ok(()) => (DeliveryStatus::Sent, None, None),
         Err(MailError::Rejected(_)) => (DeliveryStatus::Bounced, failure_of(answer), None),
         Err(MailError::Deferred(_) | MailError::Unwritten(_)) => {
-            let next = next_try(mail.attempts, mail.created_at, now);
+            let next = next_try(mail.attempts, mail.queued_at, now);
             let status = next.map_or(DeliveryStatus::Failed, |_| DeliveryStatus::Queued);
             (status, failure_of(answer), next)
         }

@@ -81,10 +81,11 @@ impl NewAlert {
         Case {
             kind: self.kind,
             channel,
-            role: recipient.role,
+            role: Some(recipient.role),
             is_subject: self.subject == Some(recipient.member_id),
             preference: recipient.settings.preference(self.kind, channel),
             contact: recipient.contact,
+            has_ended: false,
             last_mail,
             quiet_until: quiet_hours.and_then(|hours| hours.end_after(now, recipient.timezone)),
             now,
@@ -207,11 +208,14 @@ pub(super) async fn resolve_alert(tx: &Transaction, locked: &mut LockedAccount, 
 async fn deliver(tx: &Transaction, raising: &mut [Raising<'_>]) -> Result<(), Fault> {
     let addressed: Vec<Addressed> = raising.iter().map(Raising::addressed).collect();
     let recipients = store::recipients(tx, &addressed).await?;
-    let kinds: BTreeSet<_> = raising
-        .iter()
-        .map(|one| (one.alert.account_id, one.new.kind, one.now))
-        .collect();
-    let mut last_mails = store::last_mails(tx, kinds).await?;
+    let asked = raising.iter().zip(&recipients).flat_map(|(one, recipients)| {
+        let (account_id, kind, now) = (one.alert.account_id, one.new.kind, one.now);
+        recipients
+            .iter()
+            .map(move |recipient| (account_id, kind, recipient.member_id, now))
+    });
+    let asked: Vec<_> = asked.collect();
+    let mut last_mails = store::last_mails(tx, asked).await?;
     let mut deliveries = Vec::new();
     for (one, recipients) in raising.iter_mut().zip(&recipients) {
         let Raising {
@@ -227,7 +231,7 @@ async fn deliver(tx: &Transaction, raising: &mut [Raising<'_>]) -> Result<(), Fa
                 };
                 if delivery.status == DeliveryStatus::Queued {
                     // The next of these alerts comes too soon after it.
-                    let at = delivery.created_at;
+                    let at = delivery.next_attempt_at.unwrap_or(delivery.created_at);
                     last_mails.insert(mails_to, LastMail { at, has_ended: false });
                 }
                 deliveries.push((&*alert, delivery));

@@ -84,10 +84,11 @@ impl Reached {
             let case = Case {
                 kind,
                 channel: *channel,
-                role: self.role,
+                role: Some(self.role),
                 is_subject: false,
                 preference: self.settings.preference(kind, *channel),
                 contact: self.contact,
+                has_ended: false,
                 last_mail: None,
                 quiet_until: None,
                 now,

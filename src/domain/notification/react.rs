@@ -13,6 +13,7 @@ use super::bounces;
 use super::causes::{Cause, Causes};
 use super::model::{AlertKind, Due, Facts, earliest};
 use super::raise::{NewAlert, raise, resolve_alert};
+use super::store::OpenEdge;
 use super::{reminders, rule, store};
 
 /// Raises and ends what events say, in their order, and then looks at what they may have changed.
@@ -42,6 +43,7 @@ pub(super) async fn react(
                     }
                 }
             }
+            Cause::SessionOver(alert_id) => resolve_alert(tx, locked, *alert_id).await?,
             Cause::Status { status, sequence, at } => status_changed(tx, locked, *status, (*sequence, *at)).await?,
             Cause::Limit { limit, at } => limits.push((limit.as_str(), *at)),
             Cause::Changed => has_changed = true,
@@ -53,6 +55,8 @@ pub(super) async fn react(
     let before = store::due(tx, locked.header.account_id).await?;
     let mut due = before;
     let is_time = before.remind_at.is_some_and(|at| locked.now >= at);
+    // Credits that were about to expire may have been used.
+    has_changed |= causes.balance && store::are_credits_expiring(tx, locked.header.account_id).await?;
     if has_changed || is_time || !limits.is_empty() {
         due.remind_at = look_ahead(tx, locked, &limits).await?;
     }
@@ -103,7 +107,7 @@ async fn status_changed(
 ) -> Result<(), Fault> {
     let account_id = locked.header.account_id;
     let edge = (AlertKind::AccountFrozen, OF_ACCOUNT);
-    let open = store::edges(tx, account_id).await?.get(&edge).copied();
+    let open = store::edges(tx, account_id).await?.get(&edge).map(|open| open.alert_id);
     let new = |kind: AlertKind| NewAlert::new(kind, format!("{}:{sequence}", kind.as_str()), at);
     match (status, open) {
         (AccountStatus::Frozen, None) => {
@@ -115,7 +119,7 @@ async fn status_changed(
                 ..new(AlertKind::AccountFrozen)
             };
             if let Some(alert) = raise(tx, locked, &frozen).await? {
-                store::open_edge(tx, account_id, edge, alert.id).await?;
+                store::open_edge(tx, account_id, edge, OpenEdge::of(alert.id)).await?;
             }
         }
         (AccountStatus::Active, Some(alert_id)) => {

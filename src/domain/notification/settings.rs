@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::database::{Database, Transaction};
-use crate::domain::event::EventKind;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member::{self, Change, require_own_or_settings};
@@ -59,11 +58,11 @@ impl Settings {
     ) -> Result<NotificationSettings, UpdateSettingsError> {
         require_own_or_settings(actor, account_id, member_id)?;
         check(&patch)?;
-        let patch = Arc::new(patch);
+        let work = Arc::new((actor.clone(), patch));
         self.ledger
             .change(account_id, move |tx, locked| {
-                let patch = Arc::clone(&patch);
-                Box::pin(async move { update_locked(tx, locked, (account_id, member_id), &patch).await })
+                let work = Arc::clone(&work);
+                Box::pin(async move { update_locked(tx, locked, (&work.0, member_id), &work.1).await })
             })
             .await
     }
@@ -72,11 +71,13 @@ impl Settings {
 async fn update_locked(
     tx: &Transaction,
     locked: &mut LockedAccount,
-    (account_id, member_id): (AccountId, MemberId),
+    (actor, member_id): (&Actor, MemberId),
     patch: &SettingsPatch,
 ) -> Result<NotificationSettings, UpdateSettingsError> {
+    let account_id = locked.header.account_id;
     let member = member::locked_member(tx, account_id, member_id).await?;
     let member = member.ok_or(UpdateSettingsError::NotFound)?;
+    member::require_over(actor, &member)?;
     let before = settings_of(tx, account_id, member_id).await?;
     if patch.expected_version.is_some_and(|version| version != before.version) {
         return Err(UpdateSettingsError::VersionConflict(Box::new(before)));
@@ -116,9 +117,10 @@ async fn save_patched(
     let after = before.clone().patched(patch);
     if after != before {
         store::save_settings(tx, &after, locked.now).await?;
-        locked
-            .append_event(tx, EventKind::MemberUpdated, Some(after.member_id))
-            .await?;
+        if after.quiet_hours != before.quiet_hours {
+            store::release_mail(tx, after.account_id, after.member_id, locked.now).await?;
+        }
+        locked.append_member_event(tx, after.member_id, false).await?;
     }
     Ok(after)
 }

@@ -39,7 +39,6 @@ impl Verification {
             return Ok(new.contact);
         };
         let sent = CodeSent {
-            name: &new.member.name,
             code: &new.code,
             minutes: (new.expires_at.millis() - self.clock.now().millis()) / MILLIS_PER_MINUTE,
         };
@@ -49,7 +48,7 @@ impl Verification {
         };
         let mail = Mail {
             to: email,
-            name: new.member.name.clone(),
+            name: None,
             message_id: message_id_of_code(account_id, member_id),
             letter: self.post.wording.code_sent(&sent, &reader)?,
             unsubscribe: None,

@@ -50,19 +50,24 @@ pub struct Letter {
 /// What a mail about alerts is made of. Several of them make a digest.
 #[derive(Clone, Debug)]
 pub struct Told<'a> {
-    /// What the team is called.
-    pub team: &'a str,
-    /// What the member is called.
-    pub name: &'a str,
+    /// What the team and the member are called; `None` where the reader may be a stranger, who reads no text of customers.
+    pub names: Option<Names<'a>>,
     /// The alerts, the oldest first, each with where to act on it.
     pub alerts: Vec<(&'a Alert, Option<String>)>,
 }
 
-/// What a mail with a code is made of.
+/// What a team and a member of it are called.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<'a> {
+    /// The team.
+    pub team: &'a str,
+    /// The member.
+    pub member: &'a str,
+}
+
+/// What a mail with a code is made of. It names nobody: the address may be a stranger's.
 #[derive(Clone, Debug)]
 pub struct CodeSent<'a> {
-    /// What the member is called.
-    pub name: &'a str,
     /// The code.
     pub code: &'a str,
     /// For how many minutes it is good.
@@ -79,4 +84,7 @@ pub trait Wording: Send + Sync + 'static {
 
     /// A mail with a code that shows, once it comes back, that mail arrives.
     fn code_sent(&self, sent: &CodeSent<'_>, reader: &Reader) -> Result<Letter, Fault>;
+
+    /// A mail to an address to which a contact's mail no longer goes.
+    fn address_changed(&self, reader: &Reader) -> Result<Letter, Fault>;
 }

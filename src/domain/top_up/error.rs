@@ -89,6 +89,11 @@ use_case_errors! {
             /// What is left.
             left: Credits,
         } = "only {left} credits of this top-up are left to give back",
+        /// More than is unspent of it.
+        RefundExceedsUnspent {
+            /// What may be refunded without debt.
+            unspent: Credits,
+        } = "{unspent} of this top-up's credits are unspent and available; refund at most these, or send allowDebt: true to take credits that were spent",
     }
 
     /// Why a card is not set up, kept, chosen or taken away.
@@ -108,6 +113,9 @@ use_case_errors! {
         InUse = "this payment method is being charged: wait for what comes of it",
         /// The account has as many as it may have.
         TooMany = "an account has at most 20 payment methods: take one away first",
+        /// Too many cards were tried within a day, in the account or by the caller.
+        TooManyTried = "too many payment methods were tried in this account within 24 hours: use one that is there, or try again \
+                        tomorrow",
         /// The gateway does not take it.
         Refused = "the payment service does not accept this payment method",
         /// The gateway does not answer.
@@ -158,6 +166,10 @@ impl From<Refusal> for TopUpError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Invalid { field, message } => Self::Invalid { field, message },
+            Refusal::Overflow => Self::Invalid {
+                field: "credits",
+                message: refusal.to_string(),
+            },
             other => Self::Fault(Fault::Internal(format!("a check of texts said {other}"))),
         }
     }

@@ -92,10 +92,21 @@ pub struct Charge {
     pub returned_minor: i64,
     /// What of that did not reach the customer after all, because the refund failed later. Never less than it was before.
     pub came_back_minor: i64,
+    /// Those refunds among them that were asked for under a key, as far as the gateway names the key.
+    pub refunds: Vec<KnownRefund>,
     /// A dispute about it: how it stands, and about how much.
     pub dispute: Option<(DisputeStatus, i64)>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// A refund that the gateway made under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownRefund {
+    /// The key under which it was asked for.
+    pub key: String,
+    /// The money came back, because the refund failed later.
+    pub has_failed: bool,
 }
 
 /// What is to be charged.

@@ -1,7 +1,8 @@
 //! Top-ups: purchases of credits, the cards that pay for them, and the rule by which accounts buy by themselves.
 //!
 //! Called by the shells. What people ask for is written down and answered (`requests`, `refunding`); workers ask the gateway
-//! later (`charging`, `webhooks`, `reconciling`), and what it says is written together with all that follows from it (`settling`).
+//! later (`charging`, `webhooks`, `reconciling`), and what it says is written together with all that follows from it (`settling`,
+//! `returning`).
 //! The rules themselves are in `model`, which is pure.
 //!
 //! Invariants:
@@ -23,6 +24,7 @@ mod reading;
 mod reconciling;
 mod refunding;
 mod requests;
+mod returning;
 mod settling;
 mod store;
 mod terms;
@@ -56,7 +58,7 @@ pub use payment_methods::PaymentMethods;
 pub use picture::{Picture, WayOn, is_good, unknown};
 pub(in crate::domain) use reading::require_to_see;
 pub use reconciling::{ReconcileReport, ReconcileTotals, Reconciler};
-pub use refunding::{NewRefund, RefundStatus, Refunding};
+pub use refunding::{NewRefund, Refunding};
 pub use requests::{Answered, NewTopUp, TopUpQuote, TopUpRetry};
 pub use terms::AccountTerms;
 pub use webhooks::{ReceiveError, StoredWebhook, WebhookStatus, Webhooks};

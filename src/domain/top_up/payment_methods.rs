@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::domain::event::EventKind;
 use crate::domain::fault::QueryError;
 use crate::domain::ledger::model::AccountStatus;
@@ -15,7 +17,7 @@ use crate::primitives::ids::{AccountId, GlobalId, PaymentMethodId};
 use super::desk::{Desk, Turn};
 use super::error::PaymentMethodError;
 use super::gateway::{Card, CardSetup, GatewayError};
-use super::model::{AutoTopUp, PaymentMethod};
+use super::model::{AutoTopUp, CardTrial, PaymentMethod, TrialDecision, TrialKind, decide_trial, trials_count_from};
 use super::reading::require_to_see;
 use super::store;
 
@@ -57,6 +59,8 @@ impl PaymentMethods {
     /// Begins to collect a card in the browser: card data goes from there to the gateway and never comes here.
     pub async fn start_setup(&self, actor: &Actor, account_id: AccountId) -> Result<CardSetup, PaymentMethodError> {
         actor.require(account_id, Permission::BuyCredits)?;
+        let form = Uuid::new_v4().to_string();
+        self.count_trial(actor, account_id, (TrialKind::Form, form)).await?;
         let customer_id = self.customer(account_id).await?;
         Ok(self.desk.gateway.start_setup(customer_id).await?)
     }
@@ -77,6 +81,9 @@ impl PaymentMethods {
                 message: "must be the id of a payment method that the gateway's browser library has given".to_owned(),
             });
         }
+        // Before the gateway is asked: its answer is what one who tries cards is after.
+        self.count_trial(actor, account_id, (TrialKind::Card, token.clone()))
+            .await?;
         let customer_id = self.customer(account_id).await?;
         let card = Arc::new(self.desk.gateway.keep_card(customer_id, token).await?);
         let kept = Arc::clone(&card);
@@ -90,6 +97,42 @@ impl PaymentMethods {
             self.forget(kept.id.clone()).await;
         }
         added
+    }
+
+    /// Counts a card or a form that somebody from outside tries; refused when there were too many.
+    async fn count_trial(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        (kind, subject): (TrialKind, String),
+    ) -> Result<(), PaymentMethodError> {
+        let actor_id = match actor {
+            Actor::Member { member_id, .. } => member_id.uuid(),
+            Actor::ApiKey { api_key_id, .. } => api_key_id.uuid(),
+            Actor::System => return Ok(()),
+        };
+        self.desk
+            .turn(account_id, move |turn| {
+                let trial = CardTrial {
+                    kind,
+                    subject: subject.clone(),
+                    actor_id,
+                    tried_at: turn.now,
+                };
+                Box::pin(async move {
+                    let counting =
+                        store::card_trials_since(turn.tx, turn.account_id, trials_count_from(turn.now)).await?;
+                    match decide_trial(&counting, &trial) {
+                        TrialDecision::IsKnown => Ok(()),
+                        TrialDecision::TooMany => Err(PaymentMethodError::TooManyTried),
+                        TrialDecision::Counts => {
+                            store::save_card_trial(turn.tx, turn.account_id, &trial).await?;
+                            Ok(())
+                        }
+                    }
+                })
+            })
+            .await
     }
 
     async fn forget(&self, gateway_card_id: String) {

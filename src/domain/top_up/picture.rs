@@ -34,7 +34,7 @@ pub struct Picture {
     pub terms: AccountTerms,
     /// All cards, removed ones included.
     pub cards: Vec<PaymentMethod>,
-    /// The newest purchases that have failed, newest first.
+    /// The newest purchases that have failed, newest first. Refunds are left out here and below.
     pub failed: Vec<Purchase>,
     /// The oldest purchases that are under way, oldest first.
     pub unfinished: Vec<Purchase>,
@@ -97,6 +97,7 @@ impl AutoTopUps {
         let mut purchases = |top_ups: Vec<super::TopUp>| -> Vec<Purchase> {
             let purchase = |top_up: super::TopUp| Purchase {
                 attempts: attempts.remove(&top_up.id).unwrap_or_default(),
+                refunds: Vec::new(),
                 top_up,
             };
             top_ups.into_iter().map(purchase).collect()

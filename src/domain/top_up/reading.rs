@@ -71,7 +71,11 @@ impl TopUps {
                     .unwrap_or(0),
                 open_automatic,
             };
-            let purchase = Purchase { top_up, attempts };
+            let purchase = Purchase {
+                top_up,
+                attempts,
+                refunds: Vec::new(),
+            };
             (id, purchase.may_retry(&facts).is_ok())
         });
         Ok(can_retry.collect())

@@ -1,4 +1,7 @@
-//! Giving money back: written down when asked, sent to the gateway by a worker. Credits go when the money is seen to have gone.
+//! Refunds that are asked for: written down when asked, sent to the gateway by a worker.
+//!
+//! From the request on the credits are held, so that nothing can spend them while their money is on its way; they go when the
+//! gateway has taken the refund, and are free again when it refuses.
 
 use std::sync::Arc;
 
@@ -6,11 +9,10 @@ use uuid::Uuid;
 
 use crate::domain::fault::Fault;
 use crate::domain::ledger;
-use crate::domain::ledger::model::{Canonical, Origin};
+use crate::domain::ledger::model::{Canonical, Command, Origin, Refusal, Request};
 use crate::primitives::actor::{Actor, Cause, Permission};
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, TopUpId};
+use crate::primitives::ids::{AccountId, EntryId, TopUpId};
 use crate::primitives::money::Money;
 
 use super::TopUps;
@@ -18,49 +20,24 @@ use super::charging::Charging;
 use super::desk::{Desk, Turn};
 use super::error::{TopUpError, TurnError};
 use super::gateway::GatewayError;
-use super::model::{AttemptOutcome, Purchase};
+use super::model::{AttemptOutcome, Change, PauseReason, Purchase, Refund, RefundStatus};
 use super::requests::Answered;
 use super::store;
 
 /// So long a worker has a refund to itself.
 const LEASE: i64 = 60_000;
 
-crate::text_enum! {
-    /// How far a refund is.
-    RefundStatus {
-        /// The gateway has not taken it yet.
-        Pending = "PENDING",
-        /// The gateway has taken it.
-        Succeeded = "SUCCEEDED",
-        /// The gateway refused it.
-        Failed = "FAILED",
-    }
-}
-
-/// Money of a top-up that is to be given back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refund {
-    /// Its id, and the key under which the gateway takes it once.
-    pub(super) id: Uuid,
-    pub(super) top_up_id: TopUpId,
-    /// Credits that go with it.
-    pub(super) credits: Credits,
-    pub(super) amount_minor: i64,
-    pub(super) reason: String,
-    pub(super) status: RefundStatus,
-    pub(super) tries: i32,
-    pub(super) due_at: Option<Timestamp>,
-    pub(super) actor: Cause,
-    pub(super) created_at: Timestamp,
-}
-
 /// Money of a top-up to give back.
 #[derive(Clone, Debug)]
 pub struct NewRefund {
     /// Which top-up.
     pub top_up_id: TopUpId,
-    /// How many of its credits; all that are left when `None`.
+    /// How many of its credits; all that may be refunded when `None`.
     pub credits: Option<Credits>,
+    /// Also credits that were spent: the balance may go below zero.
+    pub allow_debt: bool,
+    /// Also while the account is frozen or closed.
+    pub allow_inactive: bool,
     /// For people.
     pub reason: String,
     /// Gives back once.
@@ -90,57 +67,34 @@ fn paid_object(purchase: &Purchase) -> Option<String> {
 }
 
 async fn refund(turn: &mut Turn<'_>, actor: &Actor, new: &NewRefund) -> Result<Answered, TopUpError> {
-    let mut digest = Canonical::new(1, "refundTopUp");
-    digest.bytes(new.top_up_id.uuid().as_bytes());
-    digest.optional_number(new.credits.map(Credits::units));
-    digest.text(&new.reason);
-    let (digest, key) = (digest.finish(), (Origin::of(actor), new.key.clone()));
-    if let Some(made) = turn.replay(&key, digest).await? {
+    let key = (Origin::of(actor), new.key.clone());
+    if let Some(made) = turn.replay(&key, &new.digests()).await? {
         return Ok(turn.answer(made.top_up));
     }
     let found = store::purchase(turn.tx, turn.account_id, new.top_up_id).await?;
-    let purchase = found.ok_or(TopUpError::NotFound)?;
-    let top_up = &purchase.top_up;
-    let invalid = |field, message: &str| TopUpError::Invalid {
-        field,
-        message: message.to_owned(),
-    };
-    let Some(entry_id) = top_up.entry_id else {
-        return Err(invalid("topUpId", "only a top-up that has succeeded can be given back"));
-    };
-    if paid_object(&purchase).is_none() {
-        return Err(invalid(
-            "topUpId",
-            "was not charged through the payment service, which therefore cannot give it back",
-        ));
-    }
-    let taken = turn.locked.taken_back(turn.tx, entry_id).await?;
-    let (asked, asked_minor) = store::in_flight_credits(turn.tx, turn.account_id, top_up.id).await?;
-    let left = Credits::from_units((top_up.credits.units() - taken.units() - asked.units()).max(0));
-    let left_minor = (top_up.price.minor - top_up.gone_minor() - asked_minor).max(0);
-    let credits = new.credits.unwrap_or(left);
+    let before = found.ok_or(TopUpError::NotFound)?;
+    let entry_id = refundable_entry(&before)?;
     if new.credits.is_some_and(|credits| !credits.is_positive()) {
         return Err(invalid("credits", "must be above 0"));
     }
-    if credits > left || left.is_zero() || left_minor == 0 {
-        return Err(TopUpError::RefundExceeds { left });
-    }
-    let share = i128::from(top_up.price.minor) * i128::from(credits.units());
-    let whole = i128::from(top_up.credits.units());
-    let amount_minor = if credits == left {
-        left_minor
-    } else {
-        // To what the gateway gives back of this currency, as it was when it was charged.
-        let step = i128::from(top_up.price.currency.step());
-        let rounded = (2 * share + whole * step).div_euclid(2 * whole * step) * step;
-        i64::try_from(rounded).unwrap_or(left_minor).min(left_minor)
+    let top_up_id = before.top_up.id;
+    let taken = turn.locked.taken_back(turn.tx, entry_id).await?;
+    let held = turn.locked.refunding(turn.tx, top_up_id).await?;
+    let left = Credits::from_units(before.top_up.credits.units() - taken.units() - held.units());
+    turn.hold_refund(entry_id, new).await?;
+    let held_now = turn.locked.refunding(turn.tx, top_up_id).await?;
+    let credits = Credits::from_units(held_now.units() - held.units());
+    let amount = before.refund_amount(credits, left);
+    let Some(amount_minor) = amount else {
+        return Err(invalid(
+            "credits",
+            "are worth less than the smallest amount of money, or their money went back already",
+        ));
     };
-    if amount_minor == 0 {
-        return Err(invalid("credits", "are worth less than the smallest amount of money"));
-    }
-    let refund = Refund {
+    let mut after = before.clone();
+    after.refunds.push(Refund {
         id: turn.ids.next_uuid(),
-        top_up_id: top_up.id,
+        top_up_id,
         credits,
         amount_minor,
         reason: new.reason.clone(),
@@ -149,10 +103,82 @@ async fn refund(turn: &mut Turn<'_>, actor: &Actor, new: &NewRefund) -> Result<A
         due_at: Some(turn.now),
         actor: actor.cause(None),
         created_at: turn.now,
-    };
-    store::save_refund(turn.tx, turn.account_id, &refund).await?;
-    turn.bind(key, "refundTopUp", digest, top_up.id).await?;
-    Ok(turn.answer(purchase.top_up))
+        is_exact: true,
+        entry_id: None,
+        came_back_entry_id: None,
+    });
+    // Else the rule would buy what the customer has just been given the money back for.
+    let rule = turn.rule().await?;
+    if rule.is_enabled {
+        let mut paused = rule.clone();
+        paused.pause(PauseReason::TopUpReversed, None, turn.now);
+        turn.keep_rule(&rule, &paused).await?;
+    }
+    let made = turn.keep(Some(&before), after, &[]).await?;
+    let [digest, ..] = new.digests();
+    turn.bind(key, "refundTopUp", digest, top_up_id).await?;
+    Ok(turn.answer(made.top_up))
+}
+
+fn invalid(field: &'static str, message: &str) -> TopUpError {
+    TopUpError::Invalid {
+        field,
+        message: message.to_owned(),
+    }
+}
+
+/// The entry that credited a top-up whose money the gateway can give back.
+fn refundable_entry(purchase: &Purchase) -> Result<EntryId, TopUpError> {
+    let entry_id = purchase.top_up.entry_id;
+    let entry_id = entry_id.ok_or_else(|| invalid("topUpId", "only a top-up that has succeeded can be given back"))?;
+    if paid_object(purchase).is_none() {
+        return Err(invalid(
+            "topUpId",
+            "was not charged through the payment service, which therefore cannot give it back",
+        ));
+    }
+    Ok(entry_id)
+}
+
+impl NewRefund {
+    /// What its key is bound to, and what keys of older versions are bound to.
+    fn digests(&self) -> [[u8; 32]; 2] {
+        let begin = |version| {
+            let mut digest = Canonical::new(version, "refundTopUp");
+            digest.bytes(self.top_up_id.uuid().as_bytes());
+            digest.optional_number(self.credits.map(Credits::units));
+            digest.text(&self.reason);
+            digest
+        };
+        let mut digest = begin(2);
+        digest.number(i64::from(self.allow_debt));
+        digest.number(i64::from(self.allow_inactive));
+        [digest.finish(), begin(1).finish()]
+    }
+}
+
+impl Turn<'_> {
+    /// Holds the credits of a refund, if they may go: the ledger decides.
+    async fn hold_refund(&mut self, entry_id: EntryId, new: &NewRefund) -> Result<(), TopUpError> {
+        let request = Request {
+            command: Command::HoldRefund {
+                entry_id,
+                credits: new.credits,
+                allow_debt: new.allow_debt,
+                allow_inactive: new.allow_inactive,
+            },
+            key: None,
+            cause: Cause::System,
+            seed: self.seed(),
+        };
+        match self.locked.post(self.tx, request).await? {
+            Ok(_) => Ok(()),
+            Err(Refusal::AccountFrozen { .. } | Refusal::AccountClosed) => Err(self.halted()),
+            Err(Refusal::RefundExceedsCharge { left }) => Err(TopUpError::RefundExceeds { left }),
+            Err(Refusal::RefundExceedsUnspent { unspent }) => Err(TopUpError::RefundExceedsUnspent { unspent }),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
 }
 
 /// Sends refunds to the gateway.
@@ -189,40 +215,40 @@ impl Refunding {
         };
         let gateway = &self.desk.gateway;
         let sent = gateway.refund(object_id.clone(), id.to_string(), amount).await;
-        let status = match sent {
-            Ok(()) => RefundStatus::Succeeded,
+        let was_taken = match sent {
+            Ok(()) => true,
             Err(GatewayError::Refused { detail, .. }) => {
                 let top_up = refund.top_up_id.global(account_id);
-                tracing::error!(%top_up, refund = %id, detail, "the payment gateway refused to give money back: somebody has to look at it");
-                RefundStatus::Failed
+                tracing::error!(%top_up, refund = %id, detail, "the payment gateway refused to give money back: its credits are free again");
+                false
             }
             Err(error) => {
                 tracing::warn!(refund = %id, %error, "a refund was not answered and is sent again");
                 return Ok(());
             }
         };
-        let ended = self.desk.turn(account_id, move |turn| {
-            Box::pin(async move {
-                if let Some(refund) = store::find_refund(turn.tx, turn.account_id, id).await? {
-                    let ended = Refund {
-                        status,
-                        due_at: None,
-                        ..refund
-                    };
-                    store::save_refund(turn.tx, turn.account_id, &ended).await?;
-                }
-                Ok(())
-            })
-        });
         // What has gone is read before the refund is over, so that at no time a second one could be asked for the same money.
-        if status == RefundStatus::Succeeded
-            && let Err(error) = self.charging.look_at(account_id, refund.top_up_id, &object_id).await
-        {
+        if was_taken && let Err(error) = self.charging.look_at(account_id, refund.top_up_id, &object_id).await {
             tracing::warn!(refund = %id, %error, "money went back, and its credits go later");
             return Ok(());
         }
+        let ended = self.desk.turn(account_id, move |turn| {
+            Box::pin(async move { end(turn, refund.top_up_id, id, was_taken).await })
+        });
         ended.await.map_err(TurnError::into_fault)
     }
+}
+
+async fn end(turn: &mut Turn<'_>, top_up_id: TopUpId, id: Uuid, was_taken: bool) -> Result<(), TurnError> {
+    let Some(before) = store::purchase(turn.tx, turn.account_id, top_up_id).await? else {
+        return Ok(());
+    };
+    let mut after = before.clone();
+    after.refund_answered(id, was_taken);
+    if after != before {
+        turn.keep(Some(&before), after, &[Change::Returned]).await?;
+    }
+    Ok(())
 }
 
 async fn claim(turn: &mut Turn<'_>, id: Uuid) -> Result<Option<(Refund, String, Money)>, TurnError> {

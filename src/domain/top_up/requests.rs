@@ -173,16 +173,16 @@ fn invalid_credits(message: String) -> TopUpError {
 }
 
 impl Turn<'_> {
-    /// What a known key has made, if it is bound to this input.
+    /// What a known key has made, if it is bound to this input: to one of its digests, of which older versions had others.
     pub(super) async fn replay(
         &self,
         key: &(Origin, String),
-        digest: [u8; 32],
+        digests: &[[u8; 32]],
     ) -> Result<Option<Purchase>, TopUpError> {
         let Some(known) = self.locked.known_key(self.tx, key).await? else {
             return Ok(None);
         };
-        if known.digest != digest {
+        if !digests.contains(&known.digest) {
             return Err(TopUpError::IdempotencyKeyReused);
         }
         let top_up_id = known.outcome.top_up_id.ok_or(TopUpError::IdempotencyKeyReused)?;
@@ -231,6 +231,19 @@ impl Turn<'_> {
     }
 }
 
+/// What a key is bound to: the input, and the member on whose behalf it is asked. Last, what keys of older versions are bound to, which
+/// left the member out.
+fn digests(operation: &str, acting: Option<MemberId>, input: impl Fn(&mut Canonical)) -> [[u8; 32]; 2] {
+    let begin = |version| {
+        let mut digest = Canonical::new(version, operation);
+        input(&mut digest);
+        digest
+    };
+    let mut digest = begin(2);
+    digest.optional_id(acting.map(MemberId::uuid));
+    [digest.finish(), begin(1).finish()]
+}
+
 /// The card that is named, else the one that was charged last, else the default one.
 pub(super) fn choose_card(
     cards: &[PaymentMethod],
@@ -247,16 +260,12 @@ pub(super) fn choose_card(
 }
 
 async fn create(turn: &mut Turn<'_>, actor: &Actor, new: &NewTopUp) -> Result<Answered, TopUpError> {
-    let mut digest = Canonical::new(1, "createTopUp");
-    digest.number(new.credits.units());
-    digest.optional_bytes(
-        new.payment_method_id
-            .map(|id| *id.uuid().as_bytes())
-            .as_ref()
-            .map(|id| &id[..]),
-    );
-    let (digest, key) = (digest.finish(), (Origin::of(actor), new.key.clone()));
-    if let Some(made) = turn.replay(&key, digest).await? {
+    let digests = digests("createTopUp", new.acting, |digest| {
+        digest.number(new.credits.units());
+        digest.optional_id(new.payment_method_id.map(PaymentMethodId::uuid));
+    });
+    let key = (Origin::of(actor), new.key.clone());
+    if let Some(made) = turn.replay(&key, &digests).await? {
         return Ok(turn.answer(made.top_up));
     }
     turn.require_acting(new.acting).await?;
@@ -295,22 +304,17 @@ async fn create(turn: &mut Turn<'_>, actor: &Actor, new: &NewTopUp) -> Result<An
         actor: cause,
     };
     let made = turn.keep(None, Purchase::new(top_up, attempt), &[]).await?;
-    turn.bind(key, "createTopUp", digest, id).await?;
+    turn.bind(key, "createTopUp", digests[0], id).await?;
     Ok(turn.answer(made.top_up))
 }
 
 async fn retry(turn: &mut Turn<'_>, actor: &Actor, again: &TopUpRetry) -> Result<Answered, TopUpError> {
-    let mut digest = Canonical::new(1, "retryTopUp");
-    digest.bytes(again.top_up_id.uuid().as_bytes());
-    digest.optional_bytes(
-        again
-            .payment_method_id
-            .map(|id| *id.uuid().as_bytes())
-            .as_ref()
-            .map(|id| &id[..]),
-    );
-    let (digest, key) = (digest.finish(), (Origin::of(actor), again.key.clone()));
-    if let Some(made) = turn.replay(&key, digest).await? {
+    let digests = digests("retryTopUp", again.acting, |digest| {
+        digest.bytes(again.top_up_id.uuid().as_bytes());
+        digest.optional_id(again.payment_method_id.map(PaymentMethodId::uuid));
+    });
+    let key = (Origin::of(actor), again.key.clone());
+    if let Some(made) = turn.replay(&key, &digests).await? {
         return Ok(turn.answer(made.top_up));
     }
     turn.require_acting(again.acting).await?;
@@ -348,7 +352,7 @@ async fn retry(turn: &mut Turn<'_>, actor: &Actor, again: &TopUpRetry) -> Result
         return Err(not_retried(turn, before.top_up, refusal).await?);
     }
     let made = turn.keep(Some(&before), after, &[]).await?;
-    turn.bind(key, "retryTopUp", digest, again.top_up_id).await?;
+    turn.bind(key, "retryTopUp", digests[0], again.top_up_id).await?;
     Ok(turn.answer(made.top_up))
 }
 

@@ -1,22 +1,13 @@
 //! Writes what became of a purchase, together with all that follows from it: one transaction.
 
 use crate::domain::fault::Fault;
-use crate::domain::ledger::model::{AccountStatus, Command, ContraAccount, EntryKind, Origin, Refusal, Request};
-use crate::primitives::actor::Cause;
+use crate::domain::ledger::model::{AccountStatus, Command, Origin, Refusal, Request};
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{EntryId, TopUpAttemptId};
+use crate::primitives::ids::TopUpAttemptId;
 
 use super::desk::Turn;
-use super::gateway::DisputeStatus;
-use super::model::{
-    Attempt, AutoTopUp, Change, FailureCode, PauseReason, PaymentMethod, Purchase, TopUpOrigin, target_of_return,
-};
+use super::model::{Attempt, AutoTopUp, Change, FailureCode, PauseReason, PaymentMethod, Purchase, TopUpOrigin};
 use super::store;
-
-/// As what money that was given back by us, or failed late, is posted.
-const REFUND: (EntryKind, ContraAccount) = (EntryKind::Reversal, ContraAccount::CardPayments);
-/// As what the bank took away is posted.
-const DISPUTE: (EntryKind, ContraAccount) = (EntryKind::Chargeback, ContraAccount::Chargebacks);
 
 impl Turn<'_> {
     /// Writes a purchase that has changed, or is new where there is no `before`: credits it, takes back, holds and releases,
@@ -150,92 +141,6 @@ impl Turn<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Takes back credits whose money went back, gives them again when it came back, and holds those that are disputed.
-    ///
-    /// What operators took back of the same entry by hand counts, and stays theirs.
-    async fn returned(
-        &mut self,
-        before: Option<&Purchase>,
-        purchase: &mut Purchase,
-        rule: &mut AutoTopUp,
-    ) -> Result<(), Fault> {
-        let Some(entry_id) = purchase.top_up.entry_id else {
-            return Ok(());
-        };
-        let taken = store::taken_back(self.tx, self.account_id, entry_id).await?;
-        let (returned, with_lost) = target_of_return(&purchase.top_up);
-        let (for_refunds, wanted) = (taken.wanted(returned), taken.wanted(with_lost));
-        let mut now_taken = taken.in_all();
-        if for_refunds > now_taken {
-            now_taken = for_refunds;
-            self.take_back(entry_id, now_taken, REFUND, "Money of a top-up was given back")
-                .await?;
-        }
-        // What came back of refunds is told apart from what a dispute brings back, as far as less is to be taken at all.
-        let returned_before = before.map_or(Credits::ZERO, |before| target_of_return(&before.top_up).0);
-        let came_back = returned_before.units() - returned.units();
-        if came_back > 0 {
-            tracing::error!(top_up = %purchase.top_up.id.global(self.account_id), "a refund failed at the payment gateway, and its credits are there again: the customer still has to be given the money, another way");
-        }
-        if came_back > 0 && wanted < now_taken {
-            now_taken = Credits::from_units(now_taken.units() - came_back).max(wanted);
-            self.take_back(entry_id, now_taken, REFUND, "A refund of a top-up failed later")
-                .await?;
-        }
-        if wanted != now_taken {
-            let why = if wanted > now_taken {
-                "A disputed top-up was lost"
-            } else {
-                "A disputed top-up was won after all"
-            };
-            now_taken = wanted;
-            self.take_back(entry_id, now_taken, DISPUTE, why).await?;
-        }
-        purchase.top_up.credits_reversed = Credits::from_units(now_taken.units() - taken.by_hand().units());
-        purchase.note_taken_back(now_taken);
-        if purchase.top_up.dispute.is_some() {
-            let is_open = purchase.top_up.dispute == Some(DisputeStatus::Open);
-            self.post(Command::HoldDisputed { entry_id, is_open }).await?;
-        }
-        let has_fallen =
-            now_taken > taken.in_all() || before.is_none_or(|before| before.top_up.dispute < purchase.top_up.dispute);
-        if has_fallen && (purchase.top_up.dispute != Some(DisputeStatus::Won) || purchase.top_up.gone_minor() > 0) {
-            rule.pause(PauseReason::TopUpReversed, None, self.now);
-        }
-        Ok(())
-    }
-
-    async fn take_back(
-        &mut self,
-        entry_id: EntryId,
-        target: Credits,
-        (kind, contra): (EntryKind, ContraAccount),
-        description: &str,
-    ) -> Result<(), Fault> {
-        self.post(Command::TakeBack {
-            entry_id,
-            target,
-            kind,
-            contra,
-            description: description.to_owned(),
-        })
-        .await
-    }
-
-    /// Posts a fact that the ledger does not refuse, and that is safe to repeat.
-    async fn post(&mut self, command: Command) -> Result<(), Fault> {
-        let request = Request {
-            command,
-            key: None,
-            cause: Cause::PaymentGateway,
-            seed: self.seed(),
-        };
-        match self.locked.post(self.tx, request).await? {
-            Ok(_) => Ok(()),
-            Err(refusal) => Err(Fault::Internal(format!("a fact about a top-up was refused: {refusal}"))),
-        }
     }
 }
 

@@ -8,6 +8,8 @@
 
 mod cost;
 mod documents;
+#[cfg(test)]
+mod fairness;
 mod operation;
 #[cfg(test)]
 mod tests;

@@ -25,7 +25,7 @@ pub(crate) struct BookSessionInput {
     member_external_id: Option<String>,
     /// The member on whose behalf an API key acts; shown as actor.member.
     acting_member_id: Option<ID>,
-    /// The platform's own id of the session, unique among the account's open sessions.
+    /// The platform's own id of the session, unique among the account's open sessions: not of the form of an id of this service.
     external_id: Option<String>,
     /// What it is called: 1 to 200 characters.
     title: String,

@@ -5,6 +5,7 @@
 //! and anything between callers who may not see the same; see [`Operation::audience`].
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -27,8 +28,12 @@ use crate::graphql::errors::{self, ApiError, ErrorCode, code_of};
 use crate::graphql::loaders::Loaders;
 use crate::primitives::ids::AccountId;
 
-/// Messages that are made together at the most, so that what they show is read together.
+/// Messages that are made together at the most, so that what they show is read together; and what they may cost together, unless
+/// one alone costs more. They are made before they are paid for.
 const MOST_TOGETHER: usize = 32;
+const MOST_COST: u64 = 2_000;
+/// What it costs to ask the database which events there is something to tell of, whatever comes of it.
+const LOOK: u64 = 10;
 /// Steps that are kept for those who come later.
 const MOST_KEPT: usize = 8;
 /// How long. Objects are shown as of now, and this is how far now may be off.
@@ -61,6 +66,8 @@ pub(super) struct Step {
     pub(super) end: Place,
     /// What there is to tell on the way.
     pub(super) items: Vec<LiveItem>,
+    /// What it cost to make.
+    pub(super) cost: u64,
 }
 
 /// Why there is no step.
@@ -159,16 +166,29 @@ impl Audience {
         &self.operation
     }
 
-    /// The next step after a live place.
-    pub(super) async fn live_step(&self, listener: &Listener, place: Place) -> Result<Arc<Step>, Stuck> {
+    /// The next step after a live place, and what this caller has to pay for it: all of its cost if it was made here and now.
+    pub(super) async fn live_step(&self, listener: &Listener, place: Place) -> Result<(Arc<Step>, u64), Stuck> {
         let cell = self.kept(place.sequence);
-        let step = cell.get_or_try_init(|| async { self.step(listener, place, None).await.map(Arc::new) });
-        step.await.cloned()
+        let made = AtomicU64::new(0);
+        let step = cell.get_or_try_init(|| async {
+            let step = self.step(listener, place, None).await?;
+            made.store(step.cost, Ordering::Relaxed);
+            Ok::<_, Stuck>(Arc::new(step))
+        });
+        let step = step.await?.clone();
+        Ok((step, made.into_inner()))
     }
 
-    /// The next step after a place in history, which ends with the event `last` at the latest.
-    pub(super) async fn history_step(&self, listener: &Listener, place: Place, last: i64) -> Result<Arc<Step>, Stuck> {
-        self.step(listener, place, Some(last)).await.map(Arc::new)
+    /// The next step after a place in history, which ends with the event `last` at the latest, and its cost.
+    pub(super) async fn history_step(
+        &self,
+        listener: &Listener,
+        place: Place,
+        last: i64,
+    ) -> Result<(Arc<Step>, u64), Stuck> {
+        let step = self.step(listener, place, Some(last)).await?;
+        let cost = step.cost;
+        Ok((Arc::new(step), cost))
     }
 
     /// Tells nothing but a place.
@@ -218,7 +238,17 @@ impl Audience {
             Some(self.show(&loaders, moment))
         });
         let items = try_join_all(shown).await?;
-        Ok(Step { end, items })
+        let look = if self.interest.filter.is_some() || self.interest.inbox_of.is_some() {
+            LOOK
+        } else {
+            0
+        };
+        let cost = self
+            .operation
+            .cost
+            .saturating_mul(items.len() as u64)
+            .saturating_add(look);
+        Ok(Step { end, items, cost })
     }
 
     /// The events of each message, and the last event that they go up to.
@@ -228,6 +258,8 @@ impl Audience {
         events: Vec<Arc<Event>>,
         is_told: impl Fn(&Event) -> bool,
     ) -> (Vec<Vec<Arc<Event>>>, Place) {
+        let affordable = usize::try_from(MOST_COST / self.operation.cost.max(1)).unwrap_or(MOST_TOGETHER);
+        let most = affordable.clamp(1, MOST_TOGETHER);
         let mut messages: Vec<Vec<Arc<Event>>> = Vec::new();
         for event in events {
             let place = event.place;
@@ -235,7 +267,7 @@ impl Audience {
                 let is_full = messages
                     .last()
                     .is_none_or(|message| message.len() == self.interest.at_once);
-                if is_full && messages.len() == MOST_TOGETHER {
+                if is_full && messages.len() == most {
                     break;
                 }
                 if is_full {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::audience::{Audience, Step, Stuck};
+use super::bill::Bill;
 use super::payload::LiveSignal;
 use super::{LiveEnd, LiveItem};
 use crate::domain::event::{Listener, Place, Start};
@@ -34,8 +35,8 @@ pub(super) struct Follower {
     history_ends: i64,
     /// What is to be told when history is sent, before anything live.
     due: Option<LiveSignal>,
-    /// The step that is being handed out, and how many of its messages have been.
-    ready: Option<(Arc<Step>, usize)>,
+    /// The step that is being handed out.
+    ready: Option<Ready>,
     last_told_at: Timestamp,
     /// The caller's rights were read when the stream had got here at least, and then.
     rights_at: i64,
@@ -44,11 +45,17 @@ pub(super) struct Follower {
     watch: Option<Watch>,
     /// Whether all that is known has been told. Read by whoever holds the messages.
     waits: Arc<AtomicBool>,
+    bill: Bill,
 }
 
 impl Follower {
     /// Begins at `start`.
-    pub(super) fn start(audience: Arc<Audience>, caller: Caller, (listener, start): (Listener, Start)) -> Self {
+    pub(super) fn start(
+        audience: Arc<Audience>,
+        caller: Caller,
+        (listener, start): (Listener, Start),
+        bill: Bill,
+    ) -> Self {
         let services = &audience.schema().services;
         Self {
             last_told_at: services.clock.now(),
@@ -67,6 +74,7 @@ impl Follower {
             rights_at: start.head.sequence,
             rights_read: Instant::now(),
             waits: Arc::default(),
+            bill,
         }
     }
 
@@ -77,12 +85,23 @@ impl Follower {
     /// The next message, and the subscription after it. `None` after its end.
     pub(super) async fn next(mut self: Box<Self>) -> Option<(Result<LiveItem, LiveEnd>, Option<Box<Self>>)> {
         loop {
-            if let Some((step, told)) = self.ready.take()
-                && let Some(item) = step.items.get(told).cloned()
-            {
-                self.ready = Some((step, told + 1));
-                return Some((Ok(item), Some(self)));
+            if let Some((item, price)) = self.ready.as_mut().and_then(Ready::next) {
+                self.bill.add(price);
+                self.bill.add_delivery(item.payload.len());
+                let settled = self.bill.settle(&self.audience.schema().services.clock).await;
+                let handed_over = match settled {
+                    Ok(false) => Ok(true),
+                    // It was made for rights that may be others by now.
+                    Ok(true) => Box::pin(self.look_again()).await,
+                    Err(end) => Err(end),
+                };
+                match handed_over {
+                    Ok(true) => return Some((Ok(item), Some(self))),
+                    Ok(false) => continue,
+                    Err(end) => return Some((Err(end), None)),
+                }
             }
+            self.ready = None;
             if self.due.is_none() {
                 self.waits.store(true, Ordering::Relaxed);
                 tokio::select! {
@@ -90,6 +109,13 @@ impl Follower {
                     () = rights_changed(self.watch.as_mut()) => {}
                 }
                 self.waits.store(false, Ordering::Relaxed);
+            }
+            // Where only a place is told, nothing is executed that has a price.
+            if self.due.is_none() || self.is_in_history() {
+                let clock = &self.audience.schema().services.clock;
+                if let Err(end) = self.bill.prepay(clock).await {
+                    return Some((Err(end), None));
+                }
             }
             // Boxed, so that one that waits does not take the room of one that works.
             if let Err(end) = Box::pin(self.advance()).await {
@@ -116,8 +142,36 @@ impl Follower {
         }
     }
 
+    /// Looks at the caller's rights after a message had to wait for its payment. Whether it may be handed over; otherwise the
+    /// subscription has started over.
+    async fn look_again(&mut self) -> Result<bool, LiveEnd> {
+        let mut pause = PAUSES.0;
+        loop {
+            let looked = match self.present_actor().await {
+                Ok(actor) if actor == self.caller.actor => return Ok(true),
+                Ok(actor) => self.start_over(actor).await,
+                Err(halt) => Err(halt),
+            };
+            match looked {
+                Ok(()) => {
+                    self.ready = None;
+                    return Ok(false);
+                }
+                Err(Halt::End(end)) => return Err(end),
+                Err(Halt::Stuck(Stuck::Lasting(response))) => return Err(LiveEnd::Failed(response)),
+                Err(Halt::Stuck(Stuck::Passing(response))) if pause > PAUSES.1 => {
+                    return Err(LiveEnd::Failed(response));
+                }
+                Err(Halt::Stuck(_)) => {
+                    sleep(pause).await;
+                    pause *= 2;
+                }
+            }
+        }
+    }
+
     async fn step(&mut self) -> Result<(), Halt> {
-        let is_history = self.place.sequence < self.history_ends;
+        let is_history = self.is_in_history();
         if !is_history && let Some(signal) = self.due {
             return self.signal(signal).await;
         }
@@ -134,29 +188,40 @@ impl Follower {
         if actor != self.caller.actor || matches!(step, Err(Stuck::Gone)) {
             return self.start_over(actor).await;
         }
-        let step = step?;
+        let (step, cost) = step?;
         self.place = step.end;
         if !step.items.is_empty() {
-            self.tell(step);
-        } else if self.now().millis() - self.last_told_at.millis() >= POSITION_MILLIS {
+            self.tell(step, cost);
+            return Ok(());
+        }
+        self.bill.add(cost);
+        if self.now().millis() - self.last_told_at.millis() >= POSITION_MILLIS {
             self.signal(LiveSignal::Position).await?;
         }
         Ok(())
     }
 
+    fn is_in_history(&self) -> bool {
+        self.place.sequence < self.history_ends
+    }
+
     async fn signal(&mut self, signal: LiveSignal) -> Result<(), Halt> {
         let item = self.audience.signal(signal, self.place).await?;
         self.due = None;
-        self.tell(Arc::new(Step {
+        let step = Step {
             end: self.place,
             items: vec![item],
-        }));
+            cost: 0,
+        };
+        self.tell(Arc::new(step), 0);
         Ok(())
     }
 
-    fn tell(&mut self, step: Arc<Step>) {
+    /// Hands out a step next, for which this subscription pays `cost`.
+    fn tell(&mut self, step: Arc<Step>, cost: u64) {
         self.last_told_at = self.now();
-        self.ready = Some((step, 0));
+        let price = cost.div_ceil(step.items.len().max(1) as u64);
+        self.ready = Some(Ready { step, told: 0, price });
     }
 
     fn now(&self) -> Timestamp {
@@ -213,6 +278,23 @@ impl Follower {
         (self.place, self.history_ends, self.rights_at) = (start.head, start.head.sequence, rights_at);
         self.due = Some(LiveSignal::Reset);
         Ok(())
+    }
+}
+
+/// A step that is being handed out.
+struct Ready {
+    step: Arc<Step>,
+    /// How many of its messages have been handed out.
+    told: usize,
+    /// What each of them costs. It is paid message by message, so that one who can pay for few gets on by few.
+    price: u64,
+}
+
+impl Ready {
+    fn next(&mut self) -> Option<(LiveItem, u64)> {
+        let item = self.step.items.get(self.told)?.clone();
+        self.told += 1;
+        Some((item, self.price))
     }
 }
 

@@ -6,9 +6,10 @@
 //!
 //! Called by the transports through [`Schema::subscribe`]. Invariants: a message is never shared between callers who may not see
 //! the same; a place is never passed before what it was about is handed over or known to be of no interest; an idle subscription
-//! has no task, timer, loaders or buffers.
+//! has no task, timer, loaders or buffers; what is executed is paid for (`bill`).
 
 mod audience;
+mod bill;
 mod follower;
 mod interest;
 mod operation;
@@ -30,11 +31,13 @@ use super::errors::{self, ApiError, ErrorCode, refused_request};
 use super::guard::Operation as Checked;
 use super::loaders::Loaders;
 use crate::domain::event::LiveCursor;
+use bill::{Bill, Unlimited};
 use follower::Follower;
 use interest::follow_findings;
 use operation::Operation;
 
 pub(super) use audience::Audiences;
+pub use bill::Purse;
 pub(super) use interest::{Interest, Topics};
 pub(super) use operation::Documents;
 pub(super) use page::{MomentPage, event_page};
@@ -91,13 +94,20 @@ impl Schema {
     /// Starts a subscription that has been checked. What cannot be subscribed to, or not by this caller, is answered. The caller
     /// may have signed in long ago: who it is by now is looked up here.
     pub async fn subscribe(&self, checked: Checked, caller: Caller) -> Result<Live, Box<Response>> {
-        self.resume(checked, caller, None).await
+        self.resume(checked, caller, None, Arc::new(Unlimited)).await
     }
 
     /// As [`Self::subscribe`], after the cursor `last`, if there is one, whatever the document says: for transports that keep the
-    /// place themselves.
-    pub async fn resume(&self, checked: Checked, caller: Caller, last: Option<&str>) -> Result<Live, Box<Response>> {
-        let operation = Operation::take(checked.request, &self.documents)?;
+    /// place themselves. What is executed later is charged to `purse`.
+    pub async fn resume(
+        &self,
+        checked: Checked,
+        caller: Caller,
+        last: Option<&str>,
+        purse: Arc<dyn Purse>,
+    ) -> Result<Live, Box<Response>> {
+        let bill = Bill::new(purse, checked.cost);
+        let operation = Operation::take(checked, &self.documents)?;
         let services = &self.services;
         let fault = |fault| Box::new(ApiError::from(fault).into_response());
         let mut plan = match self.plan(&operation, &caller).await {
@@ -140,7 +150,7 @@ impl Schema {
         let aim = (plan.account_id, plan.interest);
         let audience = self.audiences.join(self, &operation, aim, &caller);
         // Boxed, so that it is moved about by its address.
-        let follower = Box::new(Follower::start(audience, caller, listening));
+        let follower = Box::new(Follower::start(audience, caller, listening, bill));
         Ok(Live {
             waits: follower.waits(),
             messages: Box::pin(stream::unfold(Some(follower), async |follower| follower?.next().await)),

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::graphql::errors::{self, ErrorCode};
 use crate::graphql::guard;
+use crate::graphql::guard::Operation as Checked;
 use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::ids::{AccountId, MemberId};
 
@@ -25,6 +26,8 @@ pub(super) struct Operation {
     document: Arc<ExecutableDocument>,
     name: Option<String>,
     variables: Variables,
+    /// Of one message.
+    pub(super) cost: u64,
     /// Of all that makes its responses what they are: the text, and the variables but for the one that says where to begin.
     digest: [u8; 32],
     is_of_one_viewer: bool,
@@ -32,7 +35,8 @@ pub(super) struct Operation {
 
 impl Operation {
     /// Takes a request apart. What is no subscription is answered here.
-    pub(super) fn take(mut request: Request, documents: &Documents) -> Result<Self, Box<Response>> {
+    pub(super) fn take(checked: Checked, documents: &Documents) -> Result<Self, Box<Response>> {
+        let Checked { mut request, cost, .. } = checked;
         let text_digest: [u8; 32] = Sha256::digest(request.query.as_bytes()).into();
         let document = documents.parsed(text_digest, &mut request)?;
         let Request {
@@ -61,6 +65,7 @@ impl Operation {
             document,
             name,
             variables,
+            cost,
             digest: digest.into(),
         })
     }

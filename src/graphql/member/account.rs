@@ -100,7 +100,7 @@ fn wants_page(ctx: &Context<'_>, first: Option<i32>) -> bool {
 /// The prepaid account of a team, with one balance.
 #[Object]
 impl Account {
-    /// Opaque id, for `node`, arguments and inputs.
+    /// Opaque id, for `node`, arguments and inputs. It is no secret and can be guessed; access depends on the credential alone.
     pub(in crate::graphql) async fn id(&self) -> ID {
         public_id(GlobalId::account(self.row.id))
     }

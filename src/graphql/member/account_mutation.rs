@@ -18,7 +18,7 @@ use crate::primitives::money::{CreditPrice, Currency};
 /// An account to make.
 #[derive(InputObject, Debug)]
 pub(crate) struct CreateAccountInput {
-    /// The platform's own id. Making the same account twice is refused by it.
+    /// The platform's own id: not of the form of an id of this service. Repeating the same input returns the same account.
     external_id: Option<String>,
     /// The team's name.
     name: String,
@@ -40,7 +40,7 @@ pub(crate) struct UpdateAccountInput {
     account_id: Option<ID>,
     /// Refused as `VERSION_CONFLICT` when this is not the newest version.
     expected_version: Option<i32>,
-    /// The platform's own id.
+    /// The platform's own id. Only a key of the platform that belongs to no single account changes it: FORBIDDEN for others.
     external_id: MaybeUndefined<String>,
     /// How long after its end an unresolved session keeps its hold.
     session_grace_hours: MaybeUndefined<i32>,

@@ -15,7 +15,7 @@ use crate::primitives::ids::{IdKind, MemberId};
 /// A member to make together with their account.
 #[derive(InputObject, Debug)]
 pub(crate) struct NewMemberInput {
-    /// The platform's own id.
+    /// The platform's own id, by which the member signs in: not of the form of an id of this service.
     external_id: Option<String>,
     /// Name for people.
     name: String,
@@ -42,7 +42,7 @@ impl From<NewMemberInput> for member::NewMember {
 pub(crate) struct AddMemberInput {
     /// To which team. May be left out by a member, or by a key that belongs to one account.
     account_id: Option<ID>,
-    /// The platform's own id.
+    /// The platform's own id, by which the member signs in. Only keys of the platform set it: FORBIDDEN for others.
     external_id: Option<String>,
     /// Name for people.
     name: String,
@@ -58,7 +58,7 @@ pub(crate) struct AddMemberInput {
 pub(crate) struct UpsertMemberInput {
     /// Of which team. May be left out by a member, or by a key that belongs to one account.
     account_id: Option<ID>,
-    /// The platform's own id.
+    /// The platform's own id, by which the member signs in: not of the form of an id of this service.
     external_id: String,
     /// Name for people.
     name: String,
@@ -75,7 +75,7 @@ pub(crate) struct UpdateMemberInput {
     member_id: ID,
     /// Refused as `VERSION_CONFLICT` when this is not the newest version.
     expected_version: Option<i32>,
-    /// The platform's own id.
+    /// The platform's own id, by which the member signs in. Only keys of the platform change it: FORBIDDEN for others.
     external_id: MaybeUndefined<String>,
     /// Name for people.
     name: MaybeUndefined<String>,
@@ -189,7 +189,7 @@ pub(crate) struct MemberMutation;
 /// Mutations of members.
 #[Object]
 impl MemberMutation {
-    /// Adds a member to a team. Owners are added by owners. [auth: `MANAGE_MEMBERS`]
+    /// Adds a member to a team. Owners are added by owners and the platform. [auth: `MANAGE_MEMBERS`]
     async fn add_member(
         &self,
         ctx: &Context<'_>,
@@ -198,7 +198,8 @@ impl MemberMutation {
         nullable(async { Ok(Some(AddMemberPayload(Outcome::settle(add(scope(ctx)?, input).await)?))) }).await
     }
 
-    /// Adds a member, or brings the one with this external id up to date; a removed one comes back. [auth: `MANAGE_MEMBERS`]
+    /// Adds a member, or brings the one with this external id up to date; a removed one comes back. Only for keys of the platform,
+    /// because members sign in by external ids. [auth: `MANAGE_MEMBERS` of the platform]
     async fn upsert_member(
         &self,
         ctx: &Context<'_>,
@@ -211,7 +212,7 @@ impl MemberMutation {
         .await
     }
 
-    /// Changes a member. Owners are changed by owners. [auth: `MANAGE_MEMBERS`]
+    /// Changes a member. Owners are changed by owners and the platform. [auth: `MANAGE_MEMBERS`]
     async fn update_member(
         &self,
         ctx: &Context<'_>,

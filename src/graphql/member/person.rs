@@ -86,7 +86,7 @@ impl Member {
     async fn contact(&self, ctx: &Context<'_>) -> Option<Result<Contact, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;
-            member::may_see_contact(scope.actor(), self.0.account_id, self.0.id)?;
+            member::require_own_or_settings(scope.actor(), self.0.account_id, self.0.id)?;
             let contact = scope.loaders.contact(self.0.account_id, self.0.id).await?;
             Ok(contact.map(Contact::new))
         })

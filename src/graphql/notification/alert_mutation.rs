@@ -239,7 +239,7 @@ pub(crate) struct AlertMutation;
 #[Object]
 impl AlertMutation {
     /// Sends an alert of kind TEST the way that all alerts go, whatever the preferences: by e-mail at most once a minute.
-    /// [auth: OWN, or `MANAGE_SETTINGS`]
+    /// [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
     async fn send_test_notification(
         &self,
         ctx: &Context<'_>,
@@ -252,7 +252,8 @@ impl AlertMutation {
         .await
     }
 
-    /// Sends a mail again that was sent, given up, bounced or held back. [auth: OWN, or `MANAGE_SETTINGS`]
+    /// Sends a mail again that was sent, given up, bounced or held back.
+    /// [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
     async fn resend_delivery(
         &self,
         ctx: &Context<'_>,
@@ -265,7 +266,8 @@ impl AlertMutation {
         .await
     }
 
-    /// Marks alerts of an inbox as read, or as not read. [auth: OWN, or `MANAGE_SETTINGS`]
+    /// Marks alerts of an inbox as read, or as not read.
+    /// [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
     async fn mark_alerts_read(
         &self,
         ctx: &Context<'_>,
@@ -285,7 +287,7 @@ impl AlertMutation {
         .await
     }
 
-    /// Puts alerts of an inbox away, or back. [auth: OWN, or `MANAGE_SETTINGS`]
+    /// Puts alerts of an inbox away, or back. [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
     async fn archive_alerts(
         &self,
         ctx: &Context<'_>,

@@ -19,7 +19,8 @@ use crate::graphql::scalars::TimeZone;
 pub(crate) struct UpdateContactInput {
     /// Whose contact; the viewer's when left out.
     member_id: Option<ID>,
-    /// The e-mail address; another one is UNVERIFIED until a code sent there comes back. Null removes it.
+    /// The e-mail address; another one is UNVERIFIED until a code sent there comes back. Null removes it. A verified address that is
+    /// replaced or removed gets a mail that says so.
     email: MaybeUndefined<String>,
     /// The language that messages are written in, e.g. en or de.
     locale: MaybeUndefined<String>,
@@ -136,7 +137,7 @@ pub(crate) struct ContactMutation;
 /// Mutations of contacts.
 #[Object]
 impl ContactMutation {
-    /// Changes how a member is reached. [auth: OWN, or `MANAGE_SETTINGS`]
+    /// Changes how a member is reached. [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
     async fn update_contact(
         &self,
         ctx: &Context<'_>,
@@ -149,7 +150,8 @@ impl ContactMutation {
         .await
     }
 
-    /// Sends a code to a member's address; give it to verifyContact. At most one a minute. [auth: OWN, or `MANAGE_SETTINGS`]
+    /// Sends a code to a member's address; give it to verifyContact. At most one a minute.
+    /// [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
     async fn send_contact_verification(
         &self,
         ctx: &Context<'_>,
@@ -163,7 +165,7 @@ impl ContactMutation {
     }
 
     /// Takes back the code that was sent to a member's address, which shows that mail arrives there. Five wrong codes, or a
-    /// quarter of an hour, and a new one is needed. [auth: OWN, or `MANAGE_SETTINGS`]
+    /// quarter of an hour, and a new one is needed. [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
     async fn verify_contact(
         &self,
         ctx: &Context<'_>,

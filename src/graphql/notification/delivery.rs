@@ -39,14 +39,24 @@ pub(crate) enum DeliveryStatus {
 pub(crate) enum SuppressionReason {
     /// The member does not want it: see notificationSettings.
     PreferenceOff,
-    /// It waited for the end of the member's quiet hours, and by then there was nothing left to tell.
+    /// It waited for the end of the member's quiet hours, and what it was about had ended by then. Older deliveries only: see ENDED.
     QuietHours,
+    /// What it was about had ended before it was sent.
+    Ended,
+    /// The member had left the team, or had another role, before it was sent.
+    #[graphql(name = "NOT_A_RECIPIENT")]
+    NotRecipient,
     /// Mail of this kind went to the member not long ago.
     Cooldown,
     /// Mail to the member comes back. Critical mail is tried all the same.
     ContactBouncing,
-    /// There is no address, or none that is verified. Critical mail goes to the latter all the same.
+    /// There is no address: give one with updateContact.
     NoContact,
+    /// The address is not verified. Critical mail is sent to it all the same. Verify it with sendContactVerification and verifyContact,
+    /// or have the platform vouch for it.
+    ContactUnverified,
+    /// Enough mail went to addresses of this account, or to this address, that are not verified. Verify the address.
+    UnverifiedLimit,
 }
 
 /// Which deliveries: those that meet every condition given.

@@ -105,7 +105,7 @@ pub(crate) struct SettingsMutation;
 /// Mutations of settings.
 #[Object]
 impl SettingsMutation {
-    /// Changes what a member is told of. [auth: OWN, or `MANAGE_SETTINGS`]
+    /// Changes what a member is told of. [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
     async fn update_notification_settings(
         &self,
         ctx: &Context<'_>,

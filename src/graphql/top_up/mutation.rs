@@ -60,8 +60,15 @@ pub(crate) struct CancelTopUpInput {
 pub(crate) struct RefundTopUpInput {
     /// Which.
     top_up_id: ID,
-    /// How many of its credits; all that is left when left out.
+    /// How many of its credits: exactly these leave the balance. When left out, all that may be refunded.
     credits: Option<Credits>,
+    /// Also credits that were spent or are held: the balance may go below zero. Without it at most what is unspent of this top-up,
+    /// and available, is refunded.
+    #[graphql(default_with = "Some(false)")]
+    allow_debt: Option<bool>,
+    /// Also while the account is frozen or closed.
+    #[graphql(default_with = "Some(false)")]
+    allow_inactive: Option<bool>,
     /// Why, in words for people: 1 to 500 characters.
     reason: String,
     /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
@@ -191,6 +198,8 @@ async fn refund(scope: &Scope, input: RefundTopUpInput) -> Result<Answered, Fail
     let new = NewRefund {
         top_up_id,
         credits: input.credits,
+        allow_debt: input.allow_debt.unwrap_or(false),
+        allow_inactive: input.allow_inactive.unwrap_or(false),
         reason: input.reason,
         key: input.idempotency_key,
     };

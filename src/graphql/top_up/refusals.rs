@@ -35,7 +35,9 @@ pub(super) fn top_up_failure(error: TopUpError) -> Failure {
         TopUpError::CardMissing => refused(Code::PaymentMethodMissing, None),
         TopUpError::CardSuspended => refused(Code::PaymentMethodSuspended, Some("paymentMethodId")),
         TopUpError::NotCancelable(top_up) => refused(Code::TopUpNotCancelable, None).with(Present::TopUp(top_up)),
-        TopUpError::RefundExceeds { left: _ } => refused(Code::RefundExceedsCharge, Some("credits")),
+        TopUpError::RefundExceeds { .. } | TopUpError::RefundExceedsUnspent { .. } => {
+            refused(Code::RefundExceedsCharge, Some("credits"))
+        }
         TopUpError::Fault(fault) => fault.into(),
     }
 }
@@ -60,6 +62,7 @@ impl From<PaymentMethodError> for Failure {
             PaymentMethodError::Closed => refused(Code::AccountClosed, None),
             PaymentMethodError::InUse => refused(Code::TopUpInProgress, Some("paymentMethodId")),
             PaymentMethodError::TooMany => Self::invalid("gatewayToken", words),
+            PaymentMethodError::TooManyTried => refused(Code::PaymentMethodTrialsExceeded, None),
             PaymentMethodError::Refused => refused(Code::PaymentMethodRefused, Some("gatewayToken")),
             PaymentMethodError::GatewayUnavailable => refused(Code::GatewayUnavailable, None),
             PaymentMethodError::Fault(fault) => fault.into(),

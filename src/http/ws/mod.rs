@@ -4,6 +4,7 @@
 //! it. Invariants: a socket is one task and its operations have none; nobody who is not signed in runs anything; what a client
 //! does not read is not produced; everything is freed when the socket ends, however it ends.
 
+mod frames;
 mod message;
 mod operations;
 mod protocol;
@@ -19,6 +20,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 
 use super::SharedDoor;
 use super::origin;
+use super::server::Place;
 use protocol::{Close, Now, Protocol};
 use socket::Opened;
 
@@ -45,9 +47,17 @@ pub(super) fn upgrade(door: &SharedDoor, remote: IpAddr, mut request: Request) -
     let Ok(mut response) = create_response_with_body(&request, Body::empty) else {
         return bad_handshake(request.headers());
     };
+    let is_offered = offers_subprotocol(request.headers());
+    let place: Option<Place> = request.extensions_mut().remove();
+    let place = place.map(|place| place.stay(&door.addresses, remote));
     // Only a socket can tell a browser why it is refused.
-    let refused = (!offers_subprotocol(request.headers())).then(Close::subprotocol);
-    if refused.is_none() {
+    let refused = if is_offered {
+        let is_full = matches!(place, Some(None));
+        is_full.then(|| Close::overload("There are too many connections of this address: close some"))
+    } else {
+        Some(Close::subprotocol())
+    };
+    if is_offered {
         let subprotocol = HeaderValue::from_static(SUBPROTOCOL);
         response
             .headers_mut()
@@ -56,7 +66,7 @@ pub(super) fn upgrade(door: &SharedDoor, remote: IpAddr, mut request: Request) -
     let opened = Opened {
         limits: settings.sockets,
         seat: door.seats.take(),
-        place: request.extensions_mut().remove(),
+        place: place.flatten(),
         remote,
         protocol: Protocol::new(settings.sockets, Now::of(&door.services.clock)),
         refused,

@@ -116,6 +116,10 @@ impl Close {
         Self::new(1013, reason)
     }
 
+    pub(super) fn guesses() -> Self {
+        Self::overload("Too many credentials of this address were refused: try again later")
+    }
+
     pub(super) fn frames() -> Self {
         Self::new(1002, "The frames are not those of RFC 6455")
     }
@@ -208,7 +212,7 @@ impl Protocol {
 
     /// A text message came.
     pub(super) fn receive(&mut self, text: &str, running: &impl Ids, now: Now) -> Action {
-        if let Some(close) = self.count(now) {
+        if let Some(close) = self.count(1, now) {
             return close;
         }
         let message = match Incoming::read(text) {
@@ -232,7 +236,12 @@ impl Protocol {
 
     /// A ping or pong frame came, which is no message of the protocol but a sign of life.
     pub(super) fn hear(&mut self, now: Now) -> Action {
-        self.count(now).unwrap_or(Action::Rest)
+        self.count(1, now).unwrap_or(Action::Rest)
+    }
+
+    /// Pieces of a message came, each in a frame of its own: each counts as a message.
+    pub(super) fn pieces(&mut self, count: u32, now: Now) -> Action {
+        self.count(count, now).unwrap_or(Action::Rest)
     }
 
     /// The credential of `connection_init` is good until then.
@@ -344,8 +353,8 @@ impl Protocol {
         })
     }
 
-    /// Counts a message. More than may come close the socket.
-    fn count(&mut self, now: Now) -> Option<Action> {
+    /// Counts messages. More than may come close the socket.
+    fn count(&mut self, messages: u32, now: Now) -> Option<Action> {
         self.heard = now.elapsed;
         self.pinged = None;
         let rate = self.limits.messages_per_second;
@@ -356,7 +365,7 @@ impl Protocol {
             self.allowance = self.allowance.saturating_add(earned).min(most);
             self.counted = now.elapsed;
         }
-        match self.allowance.checked_sub(1) {
+        match self.allowance.checked_sub(messages) {
             Some(left) => {
                 self.allowance = left;
                 None

@@ -23,6 +23,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use super::frames::FrameMeter;
 use super::operations::{Operations, Step};
 use super::protocol::{Action, Close, Now, Protocol, SocketLimits};
 use crate::graphql::{Caller, ErrorCode, refused_request};
@@ -45,6 +46,7 @@ const STEPS: usize = 64;
 /// The longest that an alarm is set for.
 const LONGEST_REST: Duration = Duration::from_hours(1);
 
+type Frames = WebSocketStream<FrameMeter<TokioIo<Upgraded>>>;
 type SigningIn = BoxFuture<'static, Result<Caller, Refused>>;
 
 /// Runs a socket to its end.
@@ -56,7 +58,8 @@ pub(super) async fn run(upgraded: Upgraded, opened: Opened) {
         .max_write_buffer_size(4 * PIECE)
         .max_message_size(Some(message_bytes))
         .max_frame_size(Some(message_bytes));
-    let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+    let metered = FrameMeter::new(TokioIo::new(upgraded));
+    let stream = WebSocketStream::from_raw_socket(metered, Role::Server, Some(config)).await;
     let mut socket = Socket::new(stream, opened);
     std::future::poll_fn(|context| socket.poll(context)).await;
 }
@@ -77,7 +80,7 @@ pub(super) struct Opened {
 }
 
 struct Socket {
-    stream: WebSocketStream<TokioIo<Upgraded>>,
+    stream: Frames,
     door: SharedDoor,
     limits: SocketLimits,
     seat: Seat,
@@ -110,7 +113,7 @@ enum Turn {
 }
 
 impl Socket {
-    fn new(stream: WebSocketStream<TokioIo<Upgraded>>, opened: Opened) -> Self {
+    fn new(stream: Frames, opened: Opened) -> Self {
         let clock = &opened.door.services.clock;
         let alarm_at = clock.elapsed();
         Self {
@@ -241,6 +244,11 @@ impl Socket {
                 Turn::Worked
             }
             Poll::Ready(Some(Err(_)) | None) => Turn::Over,
+            // More pieces of messages that are not answered any more are not even put together.
+            Poll::Pending if self.stream.get_mut().take_pieces() > 0 => {
+                self.is_broken = true;
+                Turn::Worked
+            }
             Poll::Pending => match self.flush(context) {
                 Poll::Ready(Err(())) => Turn::Over,
                 Poll::Ready(Ok(())) | Poll::Pending => Turn::Idle,
@@ -253,6 +261,7 @@ impl Socket {
         if let Poll::Ready(Err(())) = self.flush(context) {
             return Turn::Over;
         }
+        self.stream.get_mut().take_pieces();
         let mut scratch = [std::mem::MaybeUninit::uninit(); 1024];
         let mut scratch = ReadBuf::uninit(&mut scratch);
         match Pin::new(self.stream.get_mut()).poll_read(context, &mut scratch) {
@@ -276,7 +285,11 @@ impl Socket {
                 }
                 Err(no_seat) => self.protocol.close(Close::overload(no_seat.to_string()), now),
             },
-            Err(Refused::Unauthenticated(message)) => self.protocol.close(Close::forbidden(message), now),
+            // Guessing at credentials is paid for by the address that it comes from.
+            Err(Refused::Unauthenticated(message)) => match self.door.charge_guess(self.remote, 0) {
+                Ok(()) => self.protocol.close(Close::forbidden(message), now),
+                Err(_) => self.protocol.close(Close::guesses(), now),
+            },
             Err(Refused::Fault(fault)) => {
                 tracing::warn!(%fault, "a socket could not be signed in");
                 let reason = "The service is not available at the moment: try again later";
@@ -287,10 +300,14 @@ impl Socket {
     }
 
     fn turn_of_reading(&mut self, context: &mut Context<'_>) -> Option<Turn> {
-        let Poll::Ready(message) = self.stream.poll_next_unpin(context) else {
-            return None;
-        };
         let now = self.now();
+        let Poll::Ready(message) = self.stream.poll_next_unpin(context) else {
+            let pieces = self.stream.get_mut().take_pieces();
+            return (pieces > 0).then(|| {
+                let action = self.protocol.pieces(pieces, now);
+                self.act(action)
+            });
+        };
         let action = match message {
             None
             | Some(Err(

@@ -111,7 +111,7 @@ async fn a_refused_change_changes_nothing() {
 
 #[tokio::test]
 async fn those_who_are_not_signed_in_share_their_addresss_allowance() {
-    let limits = [("limits.rate", "1"), ("limits.cost", "5000"), ("limits.burst", "5000")];
+    let limits = [("limits.anonymous_rate", "1"), ("limits.anonymous_burst", "5000")];
     let app = TestApp::start_with(&limits).await;
     let guess = app.anonymous().with_credential("lb_nothing_nothing");
     let introspection = "{ __schema { types { name fields { name } } } }";

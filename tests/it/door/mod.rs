@@ -1,8 +1,13 @@
 //! The door before anything is executed: what kind of operation it is, what it costs, who pays, and which documents are run.
 
+mod addresses;
 mod connections;
 mod cross_origin;
 mod documents;
+mod exports;
+mod frames;
+mod guesses;
+mod introspection;
 mod limits;
 mod log;
 mod operations;

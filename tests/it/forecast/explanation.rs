@@ -151,7 +151,7 @@ async fn a_hold_is_told_with_the_amount_that_it_had() {
 }
 
 #[tokio::test]
-async fn what_a_dispute_holds_is_explained_too() {
+async fn what_a_top_up_holds_is_explained_too() {
     let app = TestApp::start().await;
     let buyer = Buyer::of(&app);
     let disputed = buyer.buy_with("card_disputed", "10").await;

@@ -522,6 +522,8 @@ pub(crate) fn load_settings(database: &TestDatabase, settings: &[(&'static str, 
         ("database.url", Some(database.url.clone())),
         ("database.max_connections", Some("5".to_owned())),
         ("engine.accounts_per_transaction", accounts),
+        // Tests let years go by.
+        ("auth.max_token_lifetime", Some("3153600000".to_owned())),
     ];
     flags.extend(settings.iter().map(|(path, value)| (*path, Some((*value).to_owned()))));
     Settings::load(None, [], flags).expect("the settings are valid")

@@ -207,3 +207,47 @@ async fn fragments_at_the_root_are_fields_like_others() {
         subscriber.expect("ITEM").await;
     }
 }
+
+#[tokio::test]
+async fn a_member_who_changes_settings_or_contact_keeps_their_place_and_one_whose_role_changes_starts_over() {
+    let app = TestApp::start().await;
+    let (olga, adam) = (&app.team.owner, &app.team.admin);
+    let before = cursor(&app).await;
+    let open = async || {
+        app.subscribe(&adam.client, ENTRIES, json!({ "after": before.encode() }))
+            .await
+    };
+    let mut listening = app.subscribe(&adam.client, ENTRIES, json!({})).await;
+    listening.expect("CAUGHT_UP").await;
+    let quiet = "mutation { updateNotificationSettings(input: { quietHours: { start: \"22:00\", end: \"06:00\" } }) \
+        { userErrors { code } } }";
+    let contact = "mutation { updateContact(input: { locale: \"de\" }) { userErrors { code } } }";
+    let rename = "mutation($input: UpdateMemberInput!) { updateMember(input: $input) { userErrors { code } } }";
+    for (mutation, input) in [
+        (quiet, json!({})),
+        (contact, json!({})),
+        (rename, json!({ "input": { "memberId": adam.id(), "name": "Adam B." } })),
+    ] {
+        let payload = adam.client.query(mutation, input).await.only_field();
+        assert_eq!(payload["userErrors"], json!([]), "{payload}");
+    }
+    grant(&app, &app.team, "some", 1).await;
+    listening.expect("ITEM").await;
+    let mut returning = open().await;
+    let replayed = returning.expect("ITEM").await;
+    assert_eq!(replayed["replayed"], true, "the place is kept");
+    returning.expect("CAUGHT_UP").await;
+    let events = "query($after: LiveCursor) { account { events(after: $after) { events { signal account { id } } } } }";
+    let events = adam.client.query(events, json!({ "after": before.encode() })).await;
+    let replayed = events.at("/account/events/events").to_string();
+    assert!(
+        replayed.contains(&adam.id()) && !replayed.contains("RESET"),
+        "{replayed}"
+    );
+
+    let demoted = json!({ "input": { "memberId": adam.id(), "role": "MEMBER" } });
+    let payload = olga.client.query(rename, demoted).await.only_field();
+    assert_eq!(payload["userErrors"], json!([]));
+    open().await.expect("RESET").await;
+    listening.expect("RESET").await;
+}

@@ -5,6 +5,7 @@ mod bells;
 mod cursors;
 mod delivery;
 mod filters;
+mod paying;
 mod rights;
 mod sharing;
 mod top_ups;

@@ -10,7 +10,9 @@ mod reports;
 mod settings;
 pub(crate) mod smtp;
 mod storm;
+mod strangers;
 mod time;
+mod truth;
 
 use std::time::Duration;
 

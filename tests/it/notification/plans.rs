@@ -39,10 +39,12 @@ async fn listening(url: &str) -> (Database, Asked) {
     let asked = Asked::default();
     let mut options = ConnectOptions::new(url);
     options.max_connections(2).sqlx_logging(false);
-    let mut connection = sea_orm::Database::connect(options).await.expect("connects");
+    let connection = sea_orm::Database::connect(options).await.expect("connects");
     let log = Arc::clone(&asked);
-    connection.set_metric_callback(move |info| log.lock().expect("lock").push(info.statement.clone()));
-    (Database::new(connection.clone(), connection), asked)
+    let reader = connection.clone();
+    let database = Database::new(connection, &reader)
+        .observed_by(move |statement| log.lock().expect("lock").push(statement.clone()));
+    (database, asked)
 }
 
 /// Alerts of every making: by events, by the time, held back, about purchases, seen, marked and sent by mail.

@@ -219,35 +219,47 @@ async fn f25_an_amount_too_small_to_be_charged_pauses_and_is_told_until_it_is_la
 }
 
 #[tokio::test]
-async fn a_top_up_that_is_taken_back_is_told_once_and_a_part_of_it_too() {
+async fn each_refund_of_a_top_up_is_told_once() {
     let app = TestApp::start().await;
     let buyer = Buyer::of(&app);
     let paid = buyer.buy_with("card_ok", "10").await;
     app.notice().await;
-    for (key, credits) in [("a", "4"), ("b", "6")] {
+    for (key, credits, told, total) in [("a", "4", 1, "4 credits"), ("b", "6", 2, "10 credits")] {
+        app.advance(Duration::from_secs(1));
         let refund = json!({ "topUpId": paid["id"], "credits": credits, "reason": "Sorry", "idempotencyKey": key });
         buyer.accept("refundTopUp", "topUp { id }", refund).await;
         work(&app).await;
-        assert_eq!(count(&app, "TOP_UP_REVERSED").await, 1);
+        assert_eq!(count(&app, "TOP_UP_REVERSED").await, told);
+        let body = newest(&app, "TOP_UP_REVERSED").await["body"].clone();
+        assert!(body.as_str().is_some_and(|body| body.contains(total)), "{body}");
     }
-    let body = newest(&app, "TOP_UP_REVERSED").await["body"].clone();
-    assert!(body.as_str().is_some_and(|body| body.contains("4 credits")), "{body}");
     assert_eq!(count(&app, "TOP_UP_SUCCEEDED").await, 1);
 }
 
 #[tokio::test]
-async fn a_dispute_that_is_won_ends_what_was_told_of_it() {
-    let app = TestApp::start().await;
-    let buyer = Buyer::of(&app);
-    let disputed = buyer.buy_with("card_disputed", "10").await;
-    app.notice().await;
-    assert!(newest(&app, "TOP_UP_REVERSED").await["resolvedAt"].is_null());
-    let object = disputed["attempts"][0]["gatewayReference"]
-        .as_str()
-        .expect("a reference");
-    assert!(app.gateway().close_dispute(object, true));
-    work(&app).await;
-    assert!(newest(&app, "TOP_UP_REVERSED").await["resolvedAt"].is_string());
+async fn a_dispute_is_told_when_it_is_opened_and_when_it_is_decided() {
+    for (won, title) in [
+        (true, "A disputed payment was kept"),
+        (false, "A disputed payment was lost"),
+    ] {
+        let app = TestApp::start().await;
+        let buyer = Buyer::of(&app);
+        let disputed = buyer.buy_with("card_disputed", "15").await;
+        app.notice().await;
+        let opened = newest(&app, "TOP_UP_REVERSED").await;
+        assert_eq!(opened["title"], "A payment is disputed");
+        let body = opened["body"].as_str().expect("a text");
+        assert!(body.contains("15 credits") && !body.contains("went back"), "{body}");
+        let object = disputed["attempts"][0]["gatewayReference"]
+            .as_str()
+            .expect("a reference");
+        app.advance(Duration::from_secs(1));
+        assert!(app.gateway().close_dispute(object, won));
+        work(&app).await;
+        assert_eq!(newest(&app, "TOP_UP_REVERSED").await["title"], title);
+        work(&app).await;
+        assert_eq!(count(&app, "TOP_UP_REVERSED").await, 2, "each fact once");
+    }
 }
 
 #[tokio::test]

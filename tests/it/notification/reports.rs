@@ -368,3 +368,16 @@ async fn what_is_not_signed_too_old_too_long_or_of_somebody_else_changes_nothing
     let (status, line) = post(&unset, &body, &good).await;
     assert_eq!(status, StatusCode::NOT_FOUND, "{line}");
 }
+
+#[tokio::test]
+async fn a_bouncing_address_gets_no_mail_when_it_is_replaced() {
+    let app = start().await;
+    let mia = &app.team.member;
+    verify(&app, mia).await;
+    let sent = mailed(&app, mia).await;
+    assert_eq!(report(&app, &about(&sent, "r1", "HARD_BOUNCE")).await, "kept");
+    let before = app.mail().await.len();
+    let replaced = mutate(&mia.client, "updateContact", "", json!({ "email": "mia@new.example" })).await;
+    assert_eq!(code(&replaced), "accepted");
+    assert_eq!(app.mail().await.len(), before);
+}

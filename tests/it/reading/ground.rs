@@ -53,21 +53,11 @@ impl Ground {
         let opened = open(url, OpenOptions::default()).await.expect("opens");
         migrate(&opened).await.expect("migrates");
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let mut reader = opened.read().clone();
         let log = Arc::clone(&asked);
-        reader.set_metric_callback(move |info| log.lock().expect("lock").push(info.statement.clone()));
-        // Rows are written through the reading connection on Postgres; SQLite's cannot write.
-        let writer = match &owned {
-            Owned::Directory(_) => {
-                let writer = sea_orm::Database::connect(url).await.expect("connects");
-                drop(opened);
-                writer
-            }
-            Owned::Postgres { .. } => reader.clone(),
-        };
+        let database = opened.observed_by(move |statement| log.lock().expect("lock").push(statement.clone()));
         Self {
-            database: Database::new(writer.clone(), reader),
-            writer,
+            database,
+            writer: sea_orm::Database::connect(url).await.expect("connects"),
             asked,
             owned,
         }

@@ -18,6 +18,8 @@ async fn an_account_has_at_most_twenty_cards() {
     let mut cards = Vec::new();
     for at in 0..20 {
         cards.push(buyer.add_card(&format!("card_ok-{at}")).await);
+        // No more than a few are tried in a day.
+        app.advance(Duration::from_hours(5));
     }
     let list = async || {
         let listed = buyer
@@ -48,6 +50,67 @@ async fn an_account_has_at_most_twenty_cards() {
         .refuse("addPaymentMethod", "paymentMethod { id }", add("card_ok-3"))
         .await;
     assert_eq!(code, "VALIDATION");
+}
+
+#[tokio::test]
+async fn cards_that_are_tried_are_bounded_whether_they_are_kept_or_not() {
+    let app = TestApp::start().await;
+    let by = |client| Buyer { app: &app, client };
+    let (owner, admin) = (by(&app.team.owner.client), by(&app.team.admin.client));
+    let try_card = async |buyer: &Buyer<'_>, at: usize| {
+        let add = json!({ "gatewayToken": format!("card_ok-{at}") });
+        let payload = buyer.mutate("addPaymentMethod", "paymentMethod { id }", add).await;
+        if payload["userErrors"] == json!([]) {
+            let gone = json!({ "paymentMethodId": payload["paymentMethod"]["id"] });
+            buyer.accept("removePaymentMethod", "paymentMethod { id }", gone).await;
+            return None;
+        }
+        assert_eq!(payload["paymentMethod"], Value::Null);
+        Some(payload["userErrors"][0]["code"].as_str().expect("a code").to_owned())
+    };
+    let refused = Some("PAYMENT_METHOD_TRIALS_EXCEEDED".to_owned());
+    for at in 0..6 {
+        assert_eq!(try_card(&owner, at).await, None);
+    }
+    assert_eq!(try_card(&owner, 6).await, refused, "one member may try so many");
+    // The same one again is no other one.
+    assert_eq!(try_card(&owner, 2).await, None);
+    for at in 10..14 {
+        assert_eq!(try_card(&admin, at).await, None);
+    }
+    assert_eq!(
+        try_card(&admin, 14).await,
+        refused,
+        "and so many may be tried in an account"
+    );
+    let cards = admin
+        .client
+        .query("{ account { paymentMethods { id } } }", json!({}))
+        .await;
+    assert_eq!(cards.at("/account/paymentMethods"), &json!([]), "nothing has changed");
+    let another = app.another_team("another").await;
+    assert_eq!(
+        try_card(&by(&another.owner.client), 6).await,
+        None,
+        "other accounts have their own"
+    );
+    app.advance(Duration::from_hours(24));
+    assert_eq!(try_card(&owner, 6).await, None);
+}
+
+#[tokio::test]
+async fn forms_for_cards_are_bounded_too() {
+    let app = TestApp::start().await;
+    let buyer = Buyer::of(&app);
+    let start = async || buyer.mutate("startPaymentMethodSetup", "clientSecret", json!({})).await;
+    for _ in 0..18 {
+        assert_eq!(start().await["userErrors"], json!([]));
+    }
+    let refused = start().await;
+    assert_eq!(refused["userErrors"][0]["code"], "PAYMENT_METHOD_TRIALS_EXCEEDED");
+    assert_eq!(refused["clientSecret"], Value::Null);
+    app.advance(Duration::from_hours(24));
+    assert_eq!(start().await["userErrors"], json!([]));
 }
 
 /// What the credits cost in each currency: as cards can be charged, when it is quoted, when it is asked for, and when it is given back.

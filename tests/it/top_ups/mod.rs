@@ -12,6 +12,7 @@
 mod auto;
 mod cards;
 mod charging;
+mod refunds;
 mod returning;
 
 use serde_json::{Value, json};

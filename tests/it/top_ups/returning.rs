@@ -87,7 +87,7 @@ async fn f10_a_payment_that_fails_late_is_reversed() {
 }
 
 #[tokio::test]
-async fn f13_a_dispute_holds_when_opened_debits_when_lost_and_releases_when_won() {
+async fn f13_a_top_up_holds_when_opened_debits_when_lost_and_releases_when_won() {
     for is_won in [true, false] {
         let app = TestApp::start().await;
         let buyer = Buyer::of(&app);

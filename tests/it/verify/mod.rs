@@ -148,7 +148,7 @@ const TAMPERINGS: &[(&str, &str)] = &[
     ),
     (
         "UPDATE session SET held = 3 WHERE account_id = $1 AND status = 'BOOKED'",
-        "what open sessions and disputes hold",
+        "what open sessions, disputes and refunds under way hold",
     ),
     (
         "UPDATE session SET held = 3 WHERE account_id = $1 AND status = 'COMPLETED'",
@@ -220,15 +220,15 @@ const TAMPERINGS: &[(&str, &str)] = &[
     ),
     (
         "UPDATE top_up SET status = 'DISPUTED' WHERE account_id = $1",
-        "held for a dispute when and only when",
+        "when and only when it is disputed or being refunded",
     ),
     (
-        "INSERT INTO dispute_hold (account_id, top_up_id, amount) VALUES ($1, {nobody}, 5)",
-        "dispute's hold exists",
+        "INSERT INTO top_up_hold (account_id, top_up_id, amount) VALUES ($1, {nobody}, 5)",
+        "top-up of a hold exists",
     ),
     (
-        "INSERT INTO dispute_hold (account_id, top_up_id, amount) VALUES ($1, {nobody}, 5)",
-        "open sessions and disputes hold",
+        "INSERT INTO top_up_hold (account_id, top_up_id, amount) VALUES ($1, {nobody}, 5)",
+        "disputes and refunds under way hold",
     ),
     (
         "UPDATE idempotency_key SET top_up_id = {nobody} WHERE account_id = $1",
@@ -257,7 +257,7 @@ const TAMPERINGS: &[(&str, &str)] = &[
     ),
     (
         "UPDATE account_state SET held = held + 1 WHERE account_id = $1",
-        "what open sessions and disputes hold",
+        "what open sessions, disputes and refunds under way hold",
     ),
     (
         "UPDATE account_state SET debt = 5 WHERE account_id = $1",

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use crate::domain::top_up::gateway::{Charge, ChargeFailure, ChargeStatus, DisputeStatus};
+use crate::domain::top_up::gateway::{Charge, ChargeFailure, ChargeStatus, DisputeStatus, KnownRefund};
 use crate::primitives::clock::Timestamp;
 
 use super::cards::Reason;
@@ -68,6 +68,9 @@ pub(super) struct Refund {
     pub(super) id: String,
     pub(super) key: String,
     pub(super) amount_minor: i64,
+    /// What whoever asked for it over HTTP wrote beside it.
+    #[serde(default)]
+    pub(super) metadata: BTreeMap<String, String>,
     /// It came back: the customer's bank did not take it.
     pub(super) has_failed: bool,
     /// When that will happen.
@@ -151,6 +154,14 @@ impl Intent {
         late.map(|refund| refund.amount_minor).sum()
     }
 
+    fn known_refunds(&self) -> Vec<KnownRefund> {
+        let known = self.refunds.iter().map(|refund| KnownRefund {
+            key: refund.key.clone(),
+            has_failed: refund.has_failed,
+        });
+        known.collect()
+    }
+
     /// What has not gone back.
     pub(super) fn left_minor(&self) -> i64 {
         let (returned, came_back) = self.returned_minor();
@@ -182,6 +193,7 @@ impl Intent {
             action_url: (status == ChargeStatus::RequiresAction).then(|| self.page(pages)),
             returned_minor,
             came_back_minor,
+            refunds: self.known_refunds(),
             dispute: dispute.map(|dispute| (dispute, self.disputed_minor)),
             created_at: Timestamp::from_millis(self.created_at),
         }

@@ -174,7 +174,7 @@ fn one_refund(intent: &Intent, refund: &Refund) -> Value {
     json!({
         "id": refund.id, "object": "refund", "amount": refund.amount_minor, "currency": intent.currency,
         "status": if refund.has_failed { "failed" } else { "succeeded" }, "created": seconds(refund.created_at),
-        "charge": charge_id(intent), "payment_intent": intent.id, "reason": null, "metadata": {},
+        "charge": charge_id(intent), "payment_intent": intent.id, "reason": null, "metadata": refund.metadata,
         "failure_reason": refund.has_failed.then_some("lost_or_stolen_card"),
     })
 }

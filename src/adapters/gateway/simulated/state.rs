@@ -297,6 +297,7 @@ impl State {
             id: refund_id.clone(),
             key: key.to_owned(),
             amount_minor,
+            metadata: BTreeMap::new(),
             has_failed: false,
             fails_at: fails.then(|| now.millis() + LATE),
             created_at: now.millis(),

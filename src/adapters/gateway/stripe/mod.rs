@@ -317,7 +317,11 @@ impl PaymentGateway for Stripe {
     fn refund(&self, charge_id: String, key: String, amount: Money) -> Answer<'_, ()> {
         Box::pin(async move {
             let amount = wire::outward(amount).to_string();
-            let pairs = vec![("payment_intent", charge_id), ("amount", amount)];
+            let pairs = vec![
+                ("payment_intent", charge_id),
+                ("amount", amount),
+                ("metadata[refund]", key.clone()),
+            ];
             self.call(Method::POST, "refunds", pairs, Some(&key)).await.map(|_| ())
         })
     }

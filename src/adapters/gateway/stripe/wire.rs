@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::domain::top_up::gateway::{Card, Charge, ChargeFailure, ChargeStatus, DisputeStatus, GatewayError};
+use crate::domain::top_up::gateway::{
+    Card, Charge, ChargeFailure, ChargeStatus, DisputeStatus, GatewayError, KnownRefund,
+};
 use crate::domain::top_up::model::FailureCode;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::money::{Currency, Money};
@@ -75,7 +77,8 @@ fn odd(what: &str) -> GatewayError {
 }
 
 pub(super) fn text(object: &Value, field: &str) -> Result<String, GatewayError> {
-    object[field].as_str().map(str::to_owned).ok_or_else(|| odd(field))
+    let text = object[field].as_str().filter(|text| !text.contains(char::is_control));
+    text.map(str::to_owned).ok_or_else(|| odd(field))
 }
 
 /// A definite no. What is not about the card or the amount is nothing that the customer could mend.
@@ -94,7 +97,10 @@ pub(super) fn refusal(body: &Value) -> GatewayError {
     };
     GatewayError::Refused {
         code,
-        detail: error["message"].as_str().unwrap_or("no reason given").to_owned(),
+        detail: error["message"]
+            .as_str()
+            .unwrap_or("no reason given")
+            .replace(char::is_control, " "),
     }
 }
 
@@ -156,9 +162,25 @@ fn returned(charge: &Value) -> (i64, i64) {
         return (charge["amount_refunded"].as_i64().unwrap_or_default(), 0);
     };
     let amount = |refund: &Value| refund["amount"].as_i64().unwrap_or_default();
-    let has_failed = |refund: &&Value| matches!(refund["status"].as_str(), Some("failed" | "canceled"));
     let all = refunds.iter().map(amount).sum();
-    (all, refunds.iter().filter(has_failed).map(amount).sum())
+    let failed = refunds.iter().filter(|refund| has_failed(refund));
+    (all, failed.map(amount).sum())
+}
+
+fn has_failed(refund: &Value) -> bool {
+    matches!(refund["status"].as_str(), Some("failed" | "canceled"))
+}
+
+/// Refunds that we asked for: each carries its key.
+fn known_refunds(charge: &Value) -> Vec<KnownRefund> {
+    let refunds = charge["refunds"]["data"].as_array().into_iter().flatten();
+    let known = refunds.filter_map(|refund| {
+        Some(KnownRefund {
+            key: refund["metadata"]["refund"].as_str()?.to_owned(),
+            has_failed: has_failed(refund),
+        })
+    });
+    known.collect()
 }
 
 fn dispute(charge: &Value) -> Option<(DisputeStatus, i64)> {
@@ -197,6 +219,7 @@ pub(super) fn charge(intent: &Value) -> Result<Charge, GatewayError> {
             .map(str::to_owned),
         returned_minor: inward(returned),
         came_back_minor: inward(came_back),
+        refunds: known_refunds(latest),
         dispute: dispute(latest).map(|(status, amount)| (status, inward(amount))),
         created_at: Timestamp::from_millis(intent["created"].as_i64().unwrap_or_default().saturating_mul(1_000)),
     })

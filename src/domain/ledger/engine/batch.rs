@@ -198,7 +198,7 @@ impl Work {
         changes.lots.extend(decision.lots.into_keys());
         changes.sessions.extend(decision.sessions.into_keys());
         changes.past_entries.extend(decision.past_entries.into_keys());
-        changes.dispute_holds.extend(decision.dispute_holds.into_keys());
+        changes.top_up_holds.extend(decision.top_up_holds.into_keys());
         changes.hold_movements.extend(decision.hold_movements);
         changes.entries.extend(decision.entries);
         changes.events.extend(decision.events);

@@ -1,6 +1,7 @@
 //! Everything that can be asked of an account's credits.
 
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::primitives::actor::{Actor, Cause, Side};
 use crate::primitives::clock::Timestamp;
@@ -89,13 +90,26 @@ pub enum Command {
         /// For people.
         description: String,
     },
-    /// Hold what is left of a top-up's credits while it is disputed, or hold nothing of it any more. Sets what is held, so that it
-    /// is safe to repeat.
-    HoldDisputed {
+    /// Hold what is left of a top-up's credits while it is disputed, else what its refunds under way will take. Sets what is held,
+    /// so that it is safe to repeat.
+    HoldTopUp {
         /// The entry that credited the top-up.
         entry_id: EntryId,
         /// The bank has not decided yet.
-        is_open: bool,
+        is_disputed: bool,
+        /// What its refunds that are under way will take.
+        refunding: Credits,
+    },
+    /// Hold credits of a top-up whose money is to be refunded, until the gateway has answered.
+    HoldRefund {
+        /// The entry that credited the top-up.
+        entry_id: EntryId,
+        /// How many; all that may be refunded when `None`.
+        credits: Option<Credits>,
+        /// Credits that were spent may be taken as well: the balance may go below zero.
+        allow_debt: bool,
+        /// Also while the account is frozen or closed.
+        allow_inactive: bool,
     },
     /// Book a session: holds its credits.
     Book {
@@ -198,12 +212,24 @@ impl Request {
     pub fn acting(&self) -> Option<MemberId> {
         let is_payment = matches!(
             self.command,
-            Command::CreditTopUp { .. } | Command::TakeBack { .. } | Command::HoldDisputed { .. }
+            Command::CreditTopUp { .. } | Command::TakeBack { .. } | Command::HoldTopUp { .. }
         );
         match self.cause {
             Cause::ApiKey(_, acting) if !is_payment => acting,
             _ => None,
         }
+    }
+}
+
+impl Request {
+    /// What its key is bound to: the input, and the member on whose behalf it is asked. Second, what keys of older versions are
+    /// bound to, which left the member out.
+    pub fn digests(&self) -> [[u8; 32]; 2] {
+        let input = self.command.digest();
+        let mut digest = Canonical::new(2, self.command.operation());
+        digest.bytes(&input);
+        digest.optional_id(self.acting().map(MemberId::uuid));
+        [digest.finish(), input]
     }
 }
 
@@ -214,7 +240,8 @@ impl Command {
             Self::Grant { .. } => "grantCredits",
             Self::CreditTopUp { .. } => "creditTopUp",
             Self::TakeBack { .. } => "takeBack",
-            Self::HoldDisputed { .. } => "holdDisputed",
+            Self::HoldTopUp { .. } => "holdTopUp",
+            Self::HoldRefund { .. } => "holdRefund",
             Self::Book { .. } => "bookSession",
             Self::Reschedule { .. } => "rescheduleSession",
             Self::Complete { .. } => "completeSession",
@@ -249,7 +276,7 @@ impl Command {
         }
     }
 
-    /// SHA-256 over version, operation and every input in canonical form: what an idempotency key is bound to.
+    /// SHA-256 over version, operation and every input in canonical form.
     #[expect(clippy::too_many_lines, reason = "one arm a command, and no arm decides anything")]
     pub fn digest(&self) -> [u8; 32] {
         let mut out = Canonical::new(1, self.operation());
@@ -289,9 +316,25 @@ impl Command {
                 out.text(contra.as_str());
                 out.text(description);
             }
-            Self::HoldDisputed { entry_id, is_open } => {
+            Self::HoldTopUp {
+                entry_id,
+                is_disputed,
+                refunding,
+            } => {
                 out.bytes(entry_id.uuid().as_bytes());
-                out.number(i64::from(*is_open));
+                out.number(i64::from(*is_disputed));
+                out.number(refunding.units());
+            }
+            Self::HoldRefund {
+                entry_id,
+                credits,
+                allow_debt,
+                allow_inactive,
+            } => {
+                out.bytes(entry_id.uuid().as_bytes());
+                out.optional_number(credits.map(Credits::units));
+                out.number(i64::from(*allow_debt));
+                out.number(i64::from(*allow_inactive));
             }
             Self::Book {
                 member,
@@ -429,6 +472,11 @@ impl Canonical {
     /// Feeds a number, or that there is none.
     pub fn optional_number(&mut self, number: Option<i64>) {
         self.optional_bytes(number.map(i64::to_be_bytes).as_ref().map(|bytes| &bytes[..]));
+    }
+
+    /// Feeds an id, or that there is none.
+    pub fn optional_id(&mut self, id: Option<Uuid>) {
+        self.optional_bytes(id.as_ref().map(|id| &id.as_bytes()[..]));
     }
 
     fn member(&mut self, member: &MemberRef) {

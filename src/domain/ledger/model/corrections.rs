@@ -1,6 +1,5 @@
 //! Credits that come in other than by sessions: grants, top-ups; and corrections: reversals, adjustments.
 
-use crate::domain::event::EventKind;
 use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -11,7 +10,7 @@ use super::decision::Refusal;
 use super::draft::{Draft, EntryFacts};
 use super::lots::LotTerms;
 use super::sessions::{require_amount, take_from_left};
-use super::state::{ContraAccount, EntryKind, Holder, LotKind, Outcome, PastEntry};
+use super::state::{ContraAccount, EntryKind, LotKind, Outcome, PastEntry};
 
 impl Draft<'_> {
     pub(super) fn past_entry(&self, id: EntryId) -> Option<PastEntry> {
@@ -119,9 +118,7 @@ impl Draft<'_> {
         let movements = if change.is_positive() {
             self.draw_addition(&addition, change)?
         } else {
-            let mut movements = Vec::new();
-            self.add_credits(posted_id, -change, LotTerms::PAID, &mut movements)?;
-            movements
+            self.return_addition(&addition, -change, posted_id)?
         };
         addition.taken_back = target;
         self.past_entries.insert(addition.id, addition);
@@ -130,36 +127,6 @@ impl Draft<'_> {
             entry_id: Some(posted_id),
             ..Outcome::default()
         })
-    }
-
-    /// Holds what is not taken back yet of a disputed top-up, or nothing of it. The credits of a dispute keep no lot from
-    /// expiring: nobody will spend them.
-    pub(super) fn hold_disputed(&mut self, entry_id: EntryId, is_open: bool) -> Result<Outcome, Refusal> {
-        let addition = self.past_entry(entry_id).ok_or(Refusal::EntryNotFound)?;
-        let top_up_id = addition.top_up_id.ok_or(Refusal::EntryNotFound)?;
-        let held = self.state.dispute_holds.get(&top_up_id).copied().unwrap_or_default();
-        let left = addition
-            .amount
-            .checked_sub(addition.taken_back)
-            .ok_or(Refusal::Overflow)?;
-        let wanted = if is_open { left } else { Credits::ZERO };
-        self.hold(wanted.checked_sub(held).ok_or(Refusal::Overflow)?)?;
-        if wanted != held {
-            self.dispute_holds.insert(top_up_id, wanted);
-            self.announce(EventKind::TopUpUpdated, |event| event.top_up_id = Some(top_up_id));
-            self.note_hold(Holder::TopUp(top_up_id), held, wanted);
-        }
-        Ok(Outcome {
-            top_up_id: Some(top_up_id),
-            ..Outcome::default()
-        })
-    }
-
-    /// Whether this entry credited a top-up that is disputed now.
-    fn is_held_in_dispute(&self, entry: &PastEntry) -> bool {
-        let credits_top_up = matches!(entry.kind, EntryKind::TopUp | EntryKind::AutoTopUp);
-        let held = entry.top_up_id.and_then(|id| self.state.dispute_holds.get(&id));
-        credits_top_up && held.is_some_and(|held| held.is_positive())
     }
 
     pub(super) fn adjust(
@@ -205,15 +172,16 @@ impl Draft<'_> {
         let movements = if amount.is_positive() {
             self.give_back(&mut target, amount, entry_id)?
         } else {
+            self.require_beyond_refunds(&target, amount.abs())?;
             take_from_left(&mut target, amount.abs())?;
             self.draw_addition(&target, amount.abs())?
         };
-        let is_disputed = self.is_held_in_dispute(&target);
+        let left = Credits::from_units(target.amount.units() - target.taken_back.units());
         self.past_entries.insert(target.id, target);
         self.post_as(entry_id, facts, movements)?;
-        if is_disputed {
+        if amount.is_negative() {
             // What was taken away need not be held as well.
-            self.hold_disputed(reversed_id, true)?;
+            self.hold_at_most(reversed_id, left)?;
         }
         Ok(Outcome {
             entry_id: Some(entry_id),

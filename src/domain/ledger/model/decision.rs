@@ -11,7 +11,7 @@ use crate::primitives::ids::{EntryId, LotId, MemberId, SessionId, TopUpId};
 use super::command::Origin;
 use super::state::{
     AccountHeader, AccountState, ContraAccount, EntryKind, HoldMovement, KeyRecord, Lot, LotMovement, Outcome,
-    PastEntry, Session, SessionStatus,
+    PastEntry, Session, SessionStatus, TopUpHold,
 };
 
 /// A line of the credit log that is to be written.
@@ -64,8 +64,8 @@ pub struct Decision {
     pub sessions: BTreeMap<SessionId, Session>,
     /// Past entries of which something was given or taken back, as they are now.
     pub past_entries: BTreeMap<EntryId, PastEntry>,
-    /// What is held for disputed top-ups, where it changed; nothing where it is released.
-    pub dispute_holds: BTreeMap<TopUpId, Credits>,
+    /// What is held for top-ups, where it changed; nothing where it is released.
+    pub top_up_holds: BTreeMap<TopUpId, TopUpHold>,
     /// How holds have changed, in order.
     pub hold_movements: Vec<HoldMovement>,
     /// Entries posted, in order.
@@ -172,6 +172,14 @@ pub enum Refusal {
         /// What is left.
         left: Credits,
     },
+    /// More of a top-up than is unspent and available.
+    #[error(
+        "{unspent} of this top-up's credits are unspent and available; refund at most these, or send allowDebt: true to take credits that were spent"
+    )]
+    RefundExceedsUnspent {
+        /// What may be refunded without debt.
+        unspent: Credits,
+    },
     /// No such entry in the account.
     #[error("this entry does not exist")]
     EntryNotFound,
@@ -223,7 +231,7 @@ impl Decision {
             held_before: state.held_before.clone(),
             sessions: BTreeMap::new(),
             past_entries: BTreeMap::new(),
-            dispute_holds: BTreeMap::new(),
+            top_up_holds: BTreeMap::new(),
             hold_movements: Vec::new(),
             entries: Vec::new(),
             events: Vec::new(),
@@ -250,7 +258,7 @@ impl AccountState {
         }
         self.entries
             .extend(decision.past_entries.iter().map(|(id, entry)| (*id, entry.clone())));
-        self.dispute_holds.extend(&decision.dispute_holds);
+        self.top_up_holds.extend(&decision.top_up_holds);
         for entry in &decision.entries {
             self.entries.insert(entry.id, PastEntry::from(entry));
             if let (Some(top_up_id), EntryKind::TopUp | EntryKind::AutoTopUp) = (entry.top_up_id, entry.kind) {

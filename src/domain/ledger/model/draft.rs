@@ -14,7 +14,7 @@ use super::decision::{Decision, NewEntry, Refusal, ShiftExpiries};
 use super::entry::{HASH_VERSION, HashedFacts};
 use super::state::{
     AccountHeader, AccountState, AccountStatus, ContraAccount, EntryKind, HoldMovement, HoldPart, Holder, KeyRecord,
-    Lot, LotMovement, Outcome, PastEntry, Session,
+    Lot, LotMovement, Outcome, PastEntry, Session, TopUpHold,
 };
 
 /// Reads fall through to the state; writes stay here until [`Draft::finish`].
@@ -29,7 +29,7 @@ pub(super) struct Draft<'a> {
     pub(super) held_before: BTreeMap<LotId, Credits>,
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) past_entries: BTreeMap<EntryId, PastEntry>,
-    pub(super) dispute_holds: BTreeMap<TopUpId, Credits>,
+    pub(super) top_up_holds: BTreeMap<TopUpId, TopUpHold>,
     pub(super) hold_movements: Vec<HoldMovement>,
     pub(super) entries: Vec<NewEntry>,
     pub(super) events: Vec<NewEvent>,
@@ -90,7 +90,7 @@ impl<'a> Draft<'a> {
             held_before: state.held_before.clone(),
             sessions: BTreeMap::new(),
             past_entries: BTreeMap::new(),
-            dispute_holds: BTreeMap::new(),
+            top_up_holds: BTreeMap::new(),
             hold_movements: Vec::new(),
             entries: Vec::new(),
             events: Vec::new(),
@@ -119,7 +119,17 @@ impl<'a> Draft<'a> {
                 contra,
                 description,
             } => self.take_back(*entry_id, *target, *kind, *contra, description),
-            Command::HoldDisputed { entry_id, is_open } => self.hold_disputed(*entry_id, *is_open),
+            Command::HoldTopUp {
+                entry_id,
+                is_disputed,
+                refunding,
+            } => self.hold_top_up(*entry_id, *is_disputed, *refunding),
+            Command::HoldRefund {
+                entry_id,
+                credits,
+                allow_debt,
+                allow_inactive,
+            } => self.hold_refund(*entry_id, *credits, *allow_debt, *allow_inactive),
             Command::Book { .. } => self.book(command),
             Command::Reschedule {
                 session,
@@ -329,7 +339,7 @@ impl<'a> Draft<'a> {
             held_before: self.held_before,
             sessions: self.sessions,
             past_entries: self.past_entries,
-            dispute_holds: self.dispute_holds,
+            top_up_holds: self.top_up_holds,
             hold_movements: self.hold_movements,
             entries: self.entries,
             events: self.events,

@@ -273,6 +273,43 @@ impl Draft<'_> {
         Ok(movements)
     }
 
+    /// Gives `credits` of an addition again that were taken back: into its own lots, as far as they had them, else into a new one.
+    /// Debt is repaid first. `entry_id` is the entry that gives them.
+    pub(super) fn return_addition(
+        &mut self,
+        addition: &PastEntry,
+        credits: Credits,
+        entry_id: EntryId,
+    ) -> Result<Vec<LotMovement>, Refusal> {
+        let mut movements = Vec::new();
+        let mut left = self.repay_debt(credits, &mut movements)?;
+        for own in addition
+            .movements
+            .iter()
+            .filter(|movement| movement.amount.is_positive())
+        {
+            let expiry_now = self.expiry_now();
+            let Some(lot) = own
+                .lot_id
+                .and_then(|id| self.lot(id))
+                .filter(|lot| !lot.is_expired(expiry_now))
+            else {
+                continue;
+            };
+            let (id, room) = (lot.id, own.amount.checked_sub(lot.remaining).ok_or(Refusal::Overflow)?);
+            let returned = left.min(room.max(Credits::ZERO));
+            if returned.is_positive() {
+                self.change_remaining(id, returned)?;
+                push_movement(&mut movements, id, returned);
+                left = left.checked_sub(returned).ok_or(Refusal::Overflow)?;
+            }
+        }
+        if left.is_positive() {
+            self.add_credits(entry_id, left, LotTerms::PAID, &mut movements)?;
+        }
+        Ok(movements)
+    }
+
     /// Gives back `credits` of a deduction by walking its draws in reverse, each up to what is not yet returned: into the same
     /// lot if it is live, else into a new one of its kind and priority that expires in 30 days; what had been drawn as debt
     /// into a new PAID lot. Debt is repaid first. `entry_id` is the entry that gives back.

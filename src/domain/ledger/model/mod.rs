@@ -15,6 +15,7 @@ mod standing;
 mod state;
 #[cfg(test)]
 mod tests;
+mod top_up_holds;
 
 pub use crate::domain::event::{EventKind, NewEvent};
 pub use command::{Canonical, Command, MemberRef, Origin, Request, SessionRef};
@@ -22,7 +23,7 @@ pub use decision::{Decision, NewEntry, Refusal, ShiftExpiries};
 pub use entry::{HASH_VERSION, HashedFacts, genesis_hash};
 pub use state::{
     AccountHeader, AccountState, AccountStatus, ContraAccount, EntryKind, HoldMovement, HoldPart, Holder, KeyRecord,
-    Lot, LotKind, LotMovement, MemberStanding, Outcome, PastEntry, Session, SessionStatus,
+    Lot, LotKind, LotMovement, MemberStanding, Outcome, PastEntry, Session, SessionStatus, TopUpHold,
 };
 
 use draft::Draft;
@@ -47,9 +48,9 @@ pub struct Policy {
 /// In this order: a known key answers what it answered before; whoever a key acts for is on the team; what is due expires; the
 /// command is decided. A refusal changes nothing, not even what was due; a decision holds everything there is to write.
 pub fn decide(state: &AccountState, request: &Request, now: Timestamp, policy: &Policy) -> Result<Decision, Refusal> {
-    let digest = request.command.digest();
+    let digests = request.digests();
     if let Some(record) = request.key.as_ref().and_then(|key| state.keys.get(key)) {
-        if record.digest != digest {
+        if !digests.contains(&record.digest) {
             return Err(Refusal::IdempotencyKeyReused);
         }
         return Ok(Decision::replay(state, record.outcome));
@@ -60,5 +61,5 @@ pub fn decide(state: &AccountState, request: &Request, now: Timestamp, policy: &
     let mut draft = Draft::new(state, request, now, policy);
     draft.expire_due()?;
     let outcome = draft.run(&request.command)?;
-    Ok(draft.finish(outcome, digest))
+    Ok(draft.finish(outcome, digests[0]))
 }

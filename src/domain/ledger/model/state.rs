@@ -104,7 +104,7 @@ pub struct AccountHeader {
     pub halt_reason: Option<String>,
     /// Sum of all entries.
     pub posted: Credits,
-    /// Reserved for open sessions and disputed top-ups.
+    /// Reserved for open sessions, disputed top-ups and refunds of top-ups under way.
     pub held: Credits,
     /// In top-ups being charged.
     pub incoming: Credits,
@@ -267,7 +267,7 @@ pub struct HoldPart {
 pub enum Holder {
     /// An open session.
     Session(SessionId),
-    /// A top-up that is disputed.
+    /// A top-up that is disputed, or of which money is to go back.
     TopUp(TopUpId),
 }
 
@@ -296,6 +296,15 @@ impl Holder {
             _ => None,
         }
     }
+}
+
+/// Credits held for a top-up: while it is disputed, and while money of it is to go back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TopUpHold {
+    /// How many in all.
+    pub amount: Credits,
+    /// What its refunds that are under way will take.
+    pub refunding: Credits,
 }
 
 /// A change of what is held: with the entries these tell every balance that there ever was.
@@ -460,8 +469,8 @@ pub struct AccountState {
     pub entries: BTreeMap<EntryId, PastEntry>,
     /// Top-up → the entry that credited it.
     pub credited_top_ups: HashMap<TopUpId, EntryId>,
-    /// Credits held while a top-up is disputed, for top-ups whose entries commands name.
-    pub dispute_holds: BTreeMap<TopUpId, Credits>,
+    /// Credits held for top-ups whose entries commands name.
+    pub top_up_holds: BTreeMap<TopUpId, TopUpHold>,
     /// Stored keys.
     pub keys: HashMap<(Origin, String), KeyRecord>,
 }
@@ -479,7 +488,7 @@ impl AccountState {
             members_by_external_id: HashMap::new(),
             entries: BTreeMap::new(),
             credited_top_ups: HashMap::new(),
-            dispute_holds: BTreeMap::new(),
+            top_up_holds: BTreeMap::new(),
             keys: HashMap::new(),
         }
     }

@@ -64,7 +64,9 @@ pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), 
         for request in &work.requests {
             let entry_id = match &request.command {
                 Command::Refund { session, .. } => charge_of(work, session),
-                Command::TakeBack { entry_id, .. } | Command::HoldDisputed { entry_id, .. } => Some(*entry_id),
+                Command::TakeBack { entry_id, .. }
+                | Command::HoldTopUp { entry_id, .. }
+                | Command::HoldRefund { entry_id, .. } => Some(*entry_id),
                 Command::Adjust { reverses, .. } => *reverses,
                 Command::CreditTopUp { top_up_id, .. } => {
                     top_ups.push([number.into(), top_up_id.uuid().into()]);

@@ -5,7 +5,7 @@ use sea_orm::ConnectionTrait;
 use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 
-use super::{Batch, Work, disputes, entries, keys, lots, sessions};
+use super::{Batch, Work, entries, keys, lots, sessions, top_up_holds};
 
 /// Adds to each account's figures the rows that its commands name or may draw on, as [`crate::domain::ledger::model::AccountState`]
 /// promises. `works` are locked and in the order of their accounts.
@@ -19,6 +19,6 @@ pub(in crate::domain::ledger) async fn load(tx: &Transaction, works: &mut [Work]
     keys::load_members(tx, &mut batch).await?;
     sessions::load(tx, &mut batch).await?;
     entries::load(tx, &mut batch).await?;
-    disputes::load(tx, &mut batch).await?;
+    top_up_holds::load(tx, &mut batch).await?;
     lots::load(tx, &mut batch).await
 }

@@ -107,9 +107,11 @@ fn reaches_lots(command: &Command) -> bool {
         | Command::Unfreeze
         | Command::Close { .. }
         | Command::Sweep => true,
-        Command::Grant { .. } | Command::CreditTopUp { .. } | Command::HoldDisputed { .. } | Command::Book { .. } => {
-            false
-        }
+        Command::Grant { .. }
+        | Command::CreditTopUp { .. }
+        | Command::HoldTopUp { .. }
+        | Command::HoldRefund { .. }
+        | Command::Book { .. } => false,
     }
 }
 

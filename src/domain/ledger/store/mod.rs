@@ -7,9 +7,9 @@
 //! With one account in a transaction every statement names it as `account_id = $n`: a sharded database then sends it to one
 //! machine.
 
-mod disputes;
 mod entries;
 mod expiring;
+mod export_uses;
 mod fields;
 mod header;
 mod hold_movements;
@@ -17,6 +17,7 @@ mod keys;
 mod load;
 mod lots;
 mod sessions;
+mod top_up_holds;
 mod write;
 
 use std::collections::{BTreeSet, HashMap};
@@ -35,9 +36,11 @@ use super::model::{AccountHeader, AccountState, HoldMovement, KeyRecord, NewEntr
 
 pub(super) use entries::taken_back;
 pub(super) use expiring::{expiring, next_expiry};
+pub(super) use export_uses::{save as save_export_uses, uses as export_uses};
 pub(super) use header::{due_accounts, headers, insert as insert_header, lock, low_accounts, update as update_headers};
 pub(super) use keys::{insert as insert_keys, load as load_keys, member_standing};
 pub(super) use load::load;
+pub(super) use top_up_holds::refunding;
 pub(super) use write::write;
 
 /// One account's part in a batch: what is asked, the working set, and what has come of it so far.
@@ -78,7 +81,7 @@ pub(super) struct Changes {
     pub lots: BTreeSet<LotId>,
     pub sessions: BTreeSet<SessionId>,
     pub past_entries: BTreeSet<EntryId>,
-    pub dispute_holds: BTreeSet<TopUpId>,
+    pub top_up_holds: BTreeSet<TopUpId>,
     pub hold_movements: Vec<HoldMovement>,
     pub shift_expiries_by: Option<ShiftExpiries>,
 }

@@ -10,7 +10,7 @@ use crate::domain::ledger::model::AccountHeader;
 use crate::primitives::ids::AccountId;
 
 use super::fields::Fields;
-use super::{Batch, Work, disputes, entries, header, hold_movements, keys, lots, query, sessions};
+use super::{Batch, Work, entries, header, hold_movements, keys, lots, query, sessions, top_up_holds};
 
 const NEXT_TIMES: Columns = &[
     ("account_id", Kind::BigInt),
@@ -23,7 +23,7 @@ pub(in crate::domain::ledger) async fn write(tx: &Transaction, works: &mut [Work
     entries::save(tx, works).await?;
     lots::save(tx, works).await?;
     sessions::save(tx, works).await?;
-    disputes::save(tx, works).await?;
+    top_up_holds::save(tx, works).await?;
     hold_movements::save(tx, works).await?;
     keys::insert(tx, works).await?;
     event::append(tx, &events(works)).await?;

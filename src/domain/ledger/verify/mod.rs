@@ -6,6 +6,7 @@
 //! Each account is read in one snapshot, so that it can run while others write. Memory does not grow with the account: entries
 //! come in chunks, and the other checks are made by the database, which returns violations alone.
 
+pub mod anchor;
 mod chain;
 mod statements;
 mod store;

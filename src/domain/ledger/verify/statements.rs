@@ -43,18 +43,18 @@ pub(super) struct Figure {
 
 pub(super) const FIGURES: &[Figure] = &[
     Figure {
-        what: "held is what open sessions and disputes hold",
+        what: "held is what open sessions, disputes and refunds under way hold",
         unit: Unit::Credits,
         stored: |header| header.held,
         sql: "SELECT COALESCE((SELECT SUM(held) FROM session WHERE account_id = $1 AND status = 'BOOKED'), 0)
-                   + COALESCE((SELECT SUM(amount) FROM dispute_hold WHERE account_id = $1), 0)",
+                   + COALESCE((SELECT SUM(amount) FROM top_up_hold WHERE account_id = $1), 0)",
     },
     Figure {
         what: "held is the sum of all parts of holds",
         unit: Unit::Credits,
         stored: |header| header.held,
         sql: "SELECT COALESCE((SELECT SUM(amount) FROM session_hold WHERE account_id = $1), 0)
-                   + COALESCE((SELECT SUM(amount) FROM dispute_hold WHERE account_id = $1), 0)",
+                   + COALESCE((SELECT SUM(amount) FROM top_up_hold WHERE account_id = $1), 0)",
     },
     Figure {
         what: "held is the sum of all changes of holds",
@@ -293,11 +293,11 @@ pub(super) const CHECKS: &[Check] = &[
               WHERE expected <> found",
     },
     Check {
-        what: "a disputed top-up holds what the last change of its hold says",
+        what: "a top-up holds what the last change of its hold says",
         row: TOP_UP,
         unit: Unit::Credits,
         sql: "SELECT id, expected, found FROM (
-                SELECT t.id, COALESCE((SELECT h.amount FROM dispute_hold AS h
+                SELECT t.id, COALESCE((SELECT h.amount FROM top_up_hold AS h
                          WHERE h.account_id = $1 AND h.top_up_id = t.id), 0) AS found,
                        COALESCE((SELECT m.held FROM hold_movement AS m WHERE m.account_id = $1 AND m.holder_id = t.id
                                  ORDER BY m.sequence DESC LIMIT 1), 0) AS expected
@@ -412,23 +412,28 @@ pub(super) const CHECKS: &[Check] = &[
                 SELECT 1 FROM top_up AS t WHERE t.account_id = $1 AND t.id = a.top_up_id)",
     },
     Check {
-        what: "credits are held for a dispute when and only when there is one",
+        what: "a top-up holds credits when and only when it is disputed or being refunded",
         row: TOP_UP,
         unit: Unit::Credits,
         sql: "SELECT id, expected, found FROM (
-                SELECT t.id,
-                       CASE WHEN t.status = 'DISPUTED' THEN t.credits - COALESCE((SELECT e.taken_back FROM credit_entry AS e
-                         WHERE e.account_id = $1 AND e.id = t.entry_id), 0) ELSE 0 END AS expected,
-                       COALESCE((SELECT h.amount FROM dispute_hold AS h
-                         WHERE h.account_id = $1 AND h.top_up_id = t.id), 0) AS found
-                FROM top_up AS t WHERE t.account_id = $1) AS sums
+                SELECT id, found, CASE WHEN status = 'DISPUTED' OR refunding > unreturned THEN unreturned
+                                       ELSE refunding END AS expected
+                FROM (
+                  SELECT t.id, t.status,
+                         t.credits - COALESCE((SELECT e.taken_back FROM credit_entry AS e
+                           WHERE e.account_id = $1 AND e.id = t.entry_id), 0) AS unreturned,
+                         COALESCE((SELECT SUM(r.credits) FROM top_up_refund AS r WHERE r.account_id = $1
+                           AND r.top_up_id = t.id AND r.status = 'PENDING' AND r.is_exact), 0) AS refunding,
+                         COALESCE((SELECT h.amount FROM top_up_hold AS h
+                           WHERE h.account_id = $1 AND h.top_up_id = t.id), 0) AS found
+                  FROM top_up AS t WHERE t.account_id = $1) AS figures) AS sums
               WHERE expected <> found",
     },
     Check {
-        what: "the top-up of a dispute's hold exists",
+        what: "the top-up of a hold exists",
         row: TOP_UP,
         unit: Unit::Count,
-        sql: "SELECT h.top_up_id AS id, 1 AS expected, 0 AS found FROM dispute_hold AS h
+        sql: "SELECT h.top_up_id AS id, 1 AS expected, 0 AS found FROM top_up_hold AS h
               WHERE h.account_id = $1 AND NOT EXISTS (
                 SELECT 1 FROM top_up AS t WHERE t.account_id = $1 AND t.id = h.top_up_id)",
     },

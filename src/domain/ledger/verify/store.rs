@@ -9,6 +9,7 @@ use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 use crate::primitives::ids::AccountId;
 
+use super::anchor::Mark;
 use super::statements::{Check, RowId};
 
 pub(super) use entity::account_state::Model as HeaderRow;
@@ -48,6 +49,37 @@ pub(super) async fn count_accounts(connection: &impl ConnectionTrait) -> Result<
     let row = connection.query_one_raw(statement).await?;
     let count: i64 = row.map_or(Ok(0), |row| row.try_get("", "n"))?;
     Ok(count.unsigned_abs())
+}
+
+/// The last entries of accounts after this one.
+pub(super) async fn marks(connection: &impl ConnectionTrait, after: AccountId, limit: u32) -> Result<Vec<Mark>, Fault> {
+    let sql = "SELECT s.account_id, e.sequence, e.hash FROM account_state AS s \
+               JOIN credit_entry AS e ON e.account_id = s.account_id AND e.sequence = s.entry_sequence \
+               WHERE s.account_id > $1 ORDER BY s.account_id LIMIT $2";
+    let values = [after.number().into(), i64::from(limit).into()];
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    let rows = connection.query_all_raw(statement).await?;
+    let marks = rows.iter().map(|row| {
+        Ok(Mark {
+            account_id: AccountId::from_number(row.try_get("", "account_id")?),
+            sequence: row.try_get("", "sequence")?,
+            hash: row.try_get("", "hash")?,
+        })
+    });
+    marks.collect()
+}
+
+/// The hash of an entry.
+pub(super) async fn hash_of(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+    sequence: i64,
+) -> Result<Option<Vec<u8>>, Fault> {
+    let sql = "SELECT hash FROM credit_entry WHERE account_id = $1 AND sequence = $2";
+    let values = [account_id.number().into(), sequence.into()];
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    let row = connection.query_one_raw(statement).await?;
+    Ok(row.map(|row| row.try_get("", "hash")).transpose()?)
 }
 
 /// The next account numbers.

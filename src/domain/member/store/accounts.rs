@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::AccountId;
+use crate::primitives::ids::{AccountId, may_be_external_id};
 use crate::primitives::money::CreditPrice;
 
 use super::super::model::{Account, Installation, grace_hours};
@@ -62,6 +62,9 @@ pub(in super::super) async fn account_id(
     connection: &impl ConnectionTrait,
     external_id: &str,
 ) -> Result<Option<AccountId>, Fault> {
+    if !may_be_external_id(external_id) {
+        return Ok(None);
+    }
     let row = account_directory::Entity::find_by_id(external_id)
         .one(connection)
         .await?;
@@ -72,6 +75,9 @@ pub(in super::super) async fn account_ids(
     connection: &impl ConnectionTrait,
     external_ids: &[String],
 ) -> Result<Vec<AccountId>, Fault> {
+    let external_ids = external_ids
+        .iter()
+        .filter(|external_id| may_be_external_id(external_id));
     let rows = account_directory::Entity::find()
         .filter(account_directory::Column::ExternalId.is_in(external_ids))
         .all(connection)

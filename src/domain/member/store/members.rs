@@ -13,7 +13,7 @@ use crate::domain::database::bulk::Rows;
 use crate::domain::fault::Fault;
 use crate::primitives::actor::MemberRole;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, MemberId};
+use crate::primitives::ids::{AccountId, MemberId, may_be_external_id};
 
 use super::super::model::{Contact, ContactStatus, Member, MemberPosition};
 use super::{KEYS, rows_by_id, timezone, unreadable};
@@ -35,6 +35,9 @@ pub(in super::super) async fn member_by_external_id(
     account_id: AccountId,
     external_id: &str,
 ) -> Result<Option<Member>, Fault> {
+    if !may_be_external_id(external_id) {
+        return Ok(None);
+    }
     let row = of(account_id)
         .filter(member::Column::ExternalId.eq(external_id))
         .one(connection)
@@ -107,6 +110,9 @@ pub(in super::super) async fn members_after(
         );
     }
     if let Some(external_ids) = among {
+        let external_ids = external_ids
+            .iter()
+            .filter(|external_id| may_be_external_id(external_id));
         query = query.filter(member::Column::ExternalId.is_in(external_ids));
     }
     query.all(connection).await?.into_iter().map(from_row).collect()

@@ -1,6 +1,7 @@
 //! Rows of accounts, members, contacts and API keys.
 
 mod accounts;
+mod address_notices;
 mod api_key_life;
 mod api_keys;
 mod members;
@@ -10,6 +11,7 @@ pub(super) use accounts::{
     account, account_id, account_ids, accounts, accounts_after, claim_external_id, insert_account, installation,
     make_installation, release_external_id, take_account_numbers, update_account,
 };
+pub(super) use address_notices::insert_address_notice;
 pub(super) use api_key_life::{
     Ending, accounts_with_news, reduce_api_keys, revoke_api_keys, take_unannounced, touch_maker,
 };

@@ -200,10 +200,11 @@ async fn a_taken_external_id_tells_nothing_of_who_has_it() {
         name: Some("Changed".to_owned()),
         ..AccountPatch::default()
     };
-    let refused = room
-        .accounts
-        .update(&key(one.id, &[Permission::ManageAccounts]), one.id, patch)
-        .await;
+    let of_account = key(one.id, &[Permission::ManageAccounts]);
+    let refused = room.accounts.update(&of_account, one.id, patch.clone()).await;
+    assert_eq!(refused, Err(UpdateAccountError::ExternalIdOfPlatform));
+    let platform = key(AccountId::PLATFORM, &[Permission::ManageAccounts]);
+    let refused = room.accounts.update(&platform, one.id, patch).await;
     assert_eq!(refused, Err(UpdateAccountError::ExternalIdTaken(Box::new(one.clone()))));
     assert_eq!(
         room.accounts.find(&Actor::System, one.id).await,

@@ -25,7 +25,7 @@ use crate::primitives::money::CreditPrice;
 
 use super::{
     Account, Accounts, ApiKeys, Member, Members, NewAccount, NewApiKey, NewMember, SignIn, SignInSettings,
-    open_installation,
+    open_installation, store,
 };
 
 /// All use cases on an empty database.
@@ -114,6 +114,29 @@ impl Room {
             .add(&Actor::System, account_id, named(external_id, role))
             .await
             .expect("adds")
+    }
+
+    /// Has a member have an external id that no use case would give them.
+    async fn write_external_id(&self, member: &Member, external_id: &str) {
+        let member = Arc::new(Member {
+            external_id: Some(external_id.to_owned()),
+            ..member.clone()
+        });
+        let written = self.database.transaction(move |tx| {
+            let member = Arc::clone(&member);
+            Box::pin(async move { store::update_member(tx, &member).await })
+        });
+        written.await.expect("writes");
+    }
+
+    /// Has an account have an external id that no use case would give it.
+    async fn write_account_external_id(&self, account: &Account, external_id: &str) {
+        let (external_id, account_id) = (external_id.to_owned(), account.id);
+        let written = self.database.transaction(move |tx| {
+            let external_id = external_id.clone();
+            Box::pin(async move { store::claim_external_id(tx, &external_id, account_id).await })
+        });
+        assert!(written.await.expect("writes"));
     }
 
     /// How many events the account has.

@@ -204,10 +204,10 @@ async fn claims_that_are_missing_or_odd_are_refused() {
         claims[field] = value;
         issuer.sign(&claims)
     };
-    refused(&sign_in, &with("exp", Value::Null), Rejection::Malformed).await;
+    refused(&sign_in, &with("exp", Value::Null), Rejection::MissingClaim("exp")).await;
+    refused(&sign_in, &with("sub", Value::Null), Rejection::MissingClaim("sub")).await;
     refused(&sign_in, &with("exp", json!("soon")), Rejection::Malformed).await;
-    refused(&sign_in, &with("exp", json!(-1)), Rejection::Malformed).await;
-    refused(&sign_in, &with("sub", json!(7)), Rejection::Malformed).await;
+    refused(&sign_in, &with("exp", json!(-1)), Rejection::Expired).await;
     refused(&sign_in, &with("nbf", json!(now + 6)), Rejection::NotYetValid).await;
     refused(&sign_in, &with("nbf", json!("later")), Rejection::Malformed).await;
     assert!(
@@ -216,15 +216,116 @@ async fn claims_that_are_missing_or_odd_are_refused() {
     );
     assert!(
         sign_in
-            .authenticate(&with("exp", json!(9_007_199_254_740_991_i64)))
+            .authenticate(&with("exp", json!(99_999_999_999_i64)))
             .await
             .is_ok(),
-        "far away"
+        "far away, and no longest lifetime is set"
     );
+    for millis in [
+        json!((now + 60) * 1_000),
+        json!(9_007_199_254_740_991_i64),
+        json!(1_790_000_000_000.5),
+    ] {
+        refused(&sign_in, &with("exp", millis), Rejection::ExpiryInMilliseconds).await;
+    }
     assert!(
         sign_in.authenticate(&with("aud", json!("somebody"))).await.is_ok(),
         "no audience is configured"
     );
+}
+
+#[tokio::test]
+async fn whole_numbers_are_taken_as_their_digits_and_nothing_else_that_is_no_text() {
+    let room = Room::open().await;
+    let (team, _) = room.team("9007199254740993").await;
+    let mia = room.member(team.id, "18446744073709551615", MemberRole::Member).await;
+    let issuer = Issuer::new(Algorithm::HS256, "");
+    let sign_in = with_secret(&room);
+    let exp = room.clock.now().millis() / 1_000 + 60;
+    let token = |acct: Value, sub: Value| issuer.sign(&json!({ "acct": acct, "sub": sub, "exp": exp }));
+    let (acct, sub) = (json!(9_007_199_254_740_993_i64), json!(u64::MAX));
+    let signed_in = sign_in.authenticate(&token(acct.clone(), sub.clone())).await;
+    assert_eq!(signed_in.expect("signs in").actor, actor(&mia));
+    for odd in [
+        json!(7.0),
+        json!(1.8e19),
+        json!(true),
+        json!([7]),
+        json!({ "id": 7 }),
+        json!("a\u{0}b"),
+        json!("7\n"),
+    ] {
+        refused(
+            &sign_in,
+            &token(acct.clone(), odd.clone()),
+            Rejection::InvalidClaim("sub"),
+        )
+        .await;
+        refused(&sign_in, &token(odd, sub.clone()), Rejection::InvalidClaim("acct")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_lives_no_longer_than_the_setting_says() {
+    let room = Room::open().await;
+    let (team, owner) = room.team("one").await;
+    let issuer = Issuer::new(Algorithm::HS256, "");
+    let most = Duration::from_hours(2);
+    let sign_in = room.sign_in(SignInSettings {
+        hs256_secret: Some(SECRET.to_vec()),
+        max_token_lifetime: Some(most),
+        ..SignInSettings::default()
+    });
+    let now = room.clock.now().millis() / 1_000;
+    let token = |iat: Option<i64>, exp: i64| {
+        let mut claims = subject(&room, &owner);
+        claims["exp"] = json!(exp);
+        if let Some(iat) = iat {
+            claims["iat"] = json!(iat);
+        }
+        issuer.sign(&claims)
+    };
+    let too_long = Rejection::LivesTooLong { most_seconds: 7_200 };
+    assert!(sign_in.authenticate(&token(None, now + 7_200)).await.is_ok());
+    assert!(sign_in.authenticate(&token(Some(now - 100), now + 7_100)).await.is_ok());
+    refused(&sign_in, &token(None, now + 7_206), too_long).await;
+    refused(&sign_in, &token(Some(now - 100), now + 7_106), too_long).await;
+    // Whatever an issuer writes into iat, a token is no longer valid than that from now.
+    refused(&sign_in, &token(Some(now + 50_000), now + 50_100), too_long).await;
+    let issued = sign_in.issue_token(team.id, owner.id, most + Duration::from_secs(1));
+    assert_eq!(issued, Err(IssueTokenError::LivesTooLong { most_seconds: 7_200 }));
+}
+
+#[tokio::test]
+async fn a_text_with_the_shape_of_our_ids_is_never_taken_for_an_external_id() {
+    let room = Room::open().await;
+    let (team, owner) = room.team("one").await;
+    let plain = room.member(team.id, "plain", MemberRole::Member).await;
+    let (issuer, sign_in) = (Issuer::new(Algorithm::HS256, ""), with_secret(&room));
+    // Rows of a database that older versions have written.
+    let owners_id = owner.id.global(team.id).to_string();
+    for external_id in [owners_id.to_uppercase(), format!(" {owners_id}"), team.id.to_string()] {
+        room.write_external_id(&plain, &external_id).await;
+        refused(
+            &sign_in,
+            &issuer.sign(&claims(&room.clock, "one", &external_id)),
+            Rejection::Refused,
+        )
+        .await;
+    }
+    room.write_external_id(&plain, &owners_id).await;
+    let signed_in = sign_in
+        .authenticate(&issuer.sign(&claims(&room.clock, "one", &owners_id)))
+        .await;
+    assert_eq!(signed_in.expect("signs in").actor, actor(&owner), "our own id wins");
+    let (other, _) = room.team("two").await;
+    room.write_account_external_id(&team, &other.id.to_string()).await;
+    refused(
+        &sign_in,
+        &issuer.sign(&claims(&room.clock, &other.id.to_string(), "one-owner")),
+        Rejection::Refused,
+    )
+    .await;
 }
 
 #[tokio::test]

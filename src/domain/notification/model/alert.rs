@@ -63,6 +63,19 @@ pub struct Facts {
 }
 
 impl Alert {
+    /// This alert without any text that a customer or the operator wrote: for readers who may be strangers. Of a card the last digits
+    /// stay.
+    #[must_use]
+    pub fn without_texts(&self) -> Self {
+        let mut neutral = self.clone();
+        neutral.facts.title = None;
+        neutral.facts.reason = None;
+        if self.kind != AlertKind::CardExpiring {
+            neutral.facts.name = None;
+        }
+        neutral
+    }
+
     /// How much it matters.
     pub const fn severity(&self) -> Severity {
         self.kind.rule().severity

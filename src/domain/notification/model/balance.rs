@@ -13,8 +13,8 @@ const LEAST_REARM: Credits = Credits::whole(1);
 /// Which alerts about the balance are open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenEdges {
-    /// Members whose threshold was crossed.
-    pub low: BTreeSet<MemberId>,
+    /// Members whose threshold was crossed, and which it was then.
+    pub low: BTreeMap<MemberId, Option<Credits>>,
     /// Nothing was left.
     pub depleted: bool,
 }
@@ -60,7 +60,7 @@ impl Crossing {
 pub fn cross(available: Credits, thresholds: &BTreeMap<MemberId, Credits>, open: &OpenEdges) -> Crossing {
     let low = thresholds
         .iter()
-        .filter(|(member, threshold)| available <= **threshold && !open.low.contains(member));
+        .filter(|(member, threshold)| available <= **threshold && !open.low.contains_key(member));
     let is_over = |member: &MemberId| {
         thresholds
             .get(member)
@@ -70,11 +70,18 @@ pub fn cross(available: Credits, thresholds: &BTreeMap<MemberId, Credits>, open:
     let mut crossing = Crossing {
         low: low.map(|(member, _)| *member).collect(),
         depleted: !open.depleted && available <= Credits::ZERO,
-        low_ended: open.low.iter().copied().filter(is_over).collect(),
+        low_ended: open.low.keys().copied().filter(is_over).collect(),
         depleted_ended,
         recovered: false,
     };
-    let ended_well = depleted_ended || crossing.low_ended.iter().any(|member| thresholds.contains_key(member));
+    // Who watches a lower level than the one that was crossed has not got enough again by that.
+    let has_enough = |member: &MemberId| {
+        let crossed = open.low.get(member).copied().flatten();
+        thresholds
+            .get(member)
+            .is_some_and(|threshold| available > rearmed_above(crossed.unwrap_or(*threshold)))
+    };
+    let ended_well = depleted_ended || crossing.low_ended.iter().any(has_enough);
     let left_open = open.low.len() > crossing.low_ended.len() || (open.depleted && !depleted_ended);
     crossing.recovered = ended_well && !left_open && crossing.low.is_empty() && !crossing.depleted;
     crossing

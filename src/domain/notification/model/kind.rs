@@ -15,7 +15,7 @@ crate::text_enum! {
         TopUpFailed = "TOP_UP_FAILED",
         /// The bank wants the customer to authenticate.
         TopUpActionRequired = "TOP_UP_ACTION_REQUIRED",
-        /// The money of a top-up went back, and the credits with it.
+        /// The money of a top-up went back, or is disputed: see [`Reversal`].
         TopUpReversed = "TOP_UP_REVERSED",
         /// Auto top-up paused itself.
         AutoTopUpPaused = "AUTO_TOP_UP_PAUSED",
@@ -67,6 +67,22 @@ crate::text_enum! {
 }
 
 crate::text_enum! {
+    /// What has happened to the money of a top-up.
+    Reversal {
+        /// Money went back, by a refund or because the payment failed late.
+        Refunded = "REFUNDED",
+        /// A refund failed later: its money came back.
+        RefundFailed = "REFUND_FAILED",
+        /// The cardholder disputes the payment at the bank.
+        DisputeOpened = "DISPUTE_OPENED",
+        /// The bank decided for the cardholder.
+        DisputeLost = "DISPUTE_LOST",
+        /// The bank decided for the platform.
+        DisputeWon = "DISPUTE_WON",
+    }
+}
+
+crate::text_enum! {
     /// What a member can do about an alert.
     NextStep {
         /// Buy credits.
@@ -105,6 +121,17 @@ pub enum Audience {
     Subject,
     /// The member it is about, owners and admins.
     SubjectAndAdmins,
+}
+
+/// How often mail of a kind goes to a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// As often as there is something to say: each alert is a fact of its own.
+    Each,
+    /// At most once an hour: several that come up in an hour are one thing to know.
+    Gathered,
+    /// As [`Self::Gathered`], and at most once a day while what the last one was about goes on: a balance swings about a threshold.
+    Swinging,
 }
 
 /// What holds for a kind of alert.
@@ -185,6 +212,39 @@ impl AlertKind {
             Self::ContactBouncing => "Mail comes back",
             Self::ApiKeyChanged => "API key created or revoked",
             Self::Test => "Test",
+        }
+    }
+
+    /// How often mail of this kind goes to a member.
+    pub const fn pace(self) -> Pace {
+        match self {
+            Self::LowBalance | Self::BalanceDepleted | Self::BalanceRecovered => Pace::Swinging,
+            Self::CreditsExpiring => Pace::Gathered,
+            _ => Pace::Each,
+        }
+    }
+
+    /// Whether an alert of this kind is about something that lasts and ends. The others are facts, which are never open.
+    pub const fn is_condition(self) -> bool {
+        match self {
+            Self::LowBalance
+            | Self::BalanceDepleted
+            | Self::TopUpFailed
+            | Self::TopUpActionRequired
+            | Self::AutoTopUpPaused
+            | Self::CapReached
+            | Self::CreditsExpiring
+            | Self::CardExpiring
+            | Self::SessionUnresolved
+            | Self::AccountFrozen
+            | Self::ContactBouncing => true,
+            Self::BalanceRecovered
+            | Self::TopUpSucceeded
+            | Self::TopUpReversed
+            | Self::SessionCharged
+            | Self::SessionRefunded
+            | Self::AccountUnfrozen
+            | Self::Test => false,
         }
     }
 

@@ -1,12 +1,12 @@
 //! Who gets which alert by which channel: the one place that decides.
 
-use super::kind::{AlertKind, Audience, Channel};
+use super::kind::{AlertKind, Audience, Channel, Pace};
 use crate::domain::member::ContactStatus;
 use crate::primitives::actor::MemberRole;
 use crate::primitives::clock::Timestamp;
 
 const HOUR_MILLIS: i64 = 3_600_000;
-/// For so long no second mail of a kind goes to a member about one account, unless what it told of has ended.
+/// For so long no second mail about a balance goes to a member about one account, unless what the first was about has ended.
 pub const COOLDOWN_MILLIS: i64 = 24 * HOUR_MILLIS;
 /// For so long none goes even then: a balance that swings about a threshold is one thing to tell.
 pub const LEAST_INTERVAL_MILLIS: i64 = HOUR_MILLIS;
@@ -18,21 +18,30 @@ crate::text_enum! {
     SuppressionReason {
         /// The member does not want it.
         PreferenceOff = "PREFERENCE_OFF",
-        /// It waited for the end of the member's quiet hours, and by then there was nothing left to tell.
+        /// It waited for the end of the member's quiet hours, and what it was about had ended by then. Of deliveries that were written
+        /// before `ENDED` existed.
         QuietHours = "QUIET_HOURS",
-        /// Mail of this kind went to the member not long ago.
+        /// What it was about had ended before it was sent.
+        Ended = "ENDED",
+        /// The member had left the team, or had another role, before it was sent.
+        NotRecipient = "NOT_A_RECIPIENT",
+        /// Mail of this kind went to the member not long ago, and what this one is about does not last until the next may go.
         Cooldown = "COOLDOWN",
         /// Mail to the member comes back. Critical mail is tried all the same.
         ContactBouncing = "CONTACT_BOUNCING",
-        /// There is no address, or none that is known to be the member's. Critical mail goes to the latter all the same.
+        /// There is no address.
         NoContact = "NO_CONTACT",
+        /// No code has come back from the address, and the platform does not vouch for it. Critical mail is sent all the same.
+        ContactUnverified = "CONTACT_UNVERIFIED",
+        /// Enough mail went to addresses of this account, or to this address, that are not verified.
+        UnverifiedLimit = "UNVERIFIED_LIMIT",
     }
 }
 
 /// The last mail of a kind that went, or is on its way, to a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastMail {
-    /// When it was written down.
+    /// When it was sent, or will be.
     pub at: Timestamp,
     /// Whether what it told of has ended since.
     pub has_ended: bool,
@@ -45,14 +54,16 @@ pub struct Case {
     pub kind: AlertKind,
     /// The way it would go.
     pub channel: Channel,
-    /// The member's standing.
-    pub role: MemberRole,
+    /// The member's role; `None` when they left the team.
+    pub role: Option<MemberRole>,
     /// Whether the alert is about this member.
     pub is_subject: bool,
     /// What the member has said about this kind and channel.
     pub preference: Option<bool>,
     /// How far the member's address is to be trusted.
     pub contact: ContactStatus,
+    /// Whether what the alert is about has ended.
+    pub has_ended: bool,
     /// The last mail of this kind to the member.
     pub last_mail: Option<LastMail>,
     /// When the member's quiet hours end, while they last.
@@ -72,7 +83,7 @@ pub enum Verdict {
     Suppress(SuppressionReason),
 }
 
-/// Decides one case.
+/// Decides one case: when the alert is raised, when a person wants it sent again, and at last when it is about to be sent.
 pub fn resolve(case: &Case) -> Verdict {
     let rule = case.kind.rule();
     if !is_addressed(rule.audience(case.channel), case) {
@@ -90,32 +101,38 @@ pub fn resolve(case: &Case) -> Verdict {
     }
     match case.channel {
         Channel::InApp => Verdict::Send(case.now),
-        Channel::Email => resolve_mail(case, case.kind.is_urgent(), is_test),
+        Channel::Email => resolve_mail(case, case.kind.is_urgent()),
     }
 }
 
 /// Urgent is what goes to addresses that are in doubt and does not wait for the morning.
-fn resolve_mail(case: &Case, is_urgent: bool, is_test: bool) -> Verdict {
+fn resolve_mail(case: &Case, is_urgent: bool) -> Verdict {
+    if case.has_ended {
+        return Verdict::Suppress(SuppressionReason::Ended);
+    }
     let unreachable = match case.contact {
         ContactStatus::None => Some(SuppressionReason::NoContact),
-        ContactStatus::Unverified if !is_urgent => Some(SuppressionReason::NoContact),
+        ContactStatus::Unverified if !is_urgent => Some(SuppressionReason::ContactUnverified),
         ContactStatus::Bouncing if !is_urgent => Some(SuppressionReason::ContactBouncing),
         ContactStatus::Unverified | ContactStatus::Bouncing | ContactStatus::Verified => None,
     };
     if let Some(reason) = unreachable {
         return Verdict::Suppress(reason);
     }
-    if case.last_mail.is_some_and(|last| is_too_soon(last, case.now, is_test)) {
+    let held_until = case.last_mail.and_then(|last| held_until(case.kind, last, case.now));
+    // What goes on is mailed when the pause is over; of what does not there is nothing to say then.
+    if held_until.is_some() && !case.kind.is_condition() {
         return Verdict::Suppress(SuppressionReason::Cooldown);
     }
-    match case.quiet_until {
-        Some(end) if !is_urgent => Verdict::Send(end),
-        _ => Verdict::Send(case.now),
-    }
+    let quiet_until = case.quiet_until.filter(|_| !is_urgent);
+    Verdict::Send(held_until.max(quiet_until).unwrap_or(case.now))
 }
 
 fn is_addressed(audience: Audience, case: &Case) -> bool {
-    let is_admin = matches!(case.role, MemberRole::Owner | MemberRole::Admin);
+    let Some(role) = case.role else {
+        return false;
+    };
+    let is_admin = matches!(role, MemberRole::Owner | MemberRole::Admin);
     match audience {
         Audience::Owners => case.role == MemberRole::Owner,
         Audience::Admins => is_admin,
@@ -125,10 +142,14 @@ fn is_addressed(audience: Audience, case: &Case) -> bool {
     }
 }
 
-fn is_too_soon(last: LastMail, now: Timestamp, is_test: bool) -> bool {
-    let since = now.millis() - last.at.millis();
-    if is_test {
-        return since < TEST_INTERVAL_MILLIS;
-    }
-    since < LEAST_INTERVAL_MILLIS || (since < COOLDOWN_MILLIS && !last.has_ended)
+/// Until when another mail of this kind has to wait, if it has to.
+fn held_until(kind: AlertKind, last: LastMail, now: Timestamp) -> Option<Timestamp> {
+    let pause = match kind.pace() {
+        Pace::Each if kind == AlertKind::Test => TEST_INTERVAL_MILLIS,
+        Pace::Each => return None,
+        Pace::Swinging if !last.has_ended => COOLDOWN_MILLIS,
+        Pace::Swinging | Pace::Gathered => LEAST_INTERVAL_MILLIS,
+    };
+    let until = last.at.plus_millis(pause);
+    (until > now).then_some(until)
 }

@@ -143,12 +143,26 @@ fn minute_of(local: NaiveDateTime) -> u16 {
     u16::try_from(local.hour() * 60 + local.minute()).unwrap_or_default()
 }
 
-/// The instant at which a clock on the wall shows a time: the first of two, and where clocks jump over it, the hour after.
+/// The first instant at which a clock on the wall shows a time or a later one. Where clocks jump over the time that is the jump.
 fn instant_of(local: NaiveDateTime, zone: Tz) -> Timestamp {
-    let find = |local: NaiveDateTime| zone.from_local_datetime(&local).earliest();
-    let found = find(local).or_else(|| find(local + Duration::hours(1)));
-    found.map_or_else(
-        || Timestamp::from_datetime(local.and_utc()),
-        |found| Timestamp::from_datetime(found.to_utc()),
-    )
+    /// Clocks jump by less than this, and at whole minutes.
+    const LONGEST_JUMP_MINUTES: i64 = 25 * 60;
+    if let Some(found) = zone.from_local_datetime(&local).earliest() {
+        return Timestamp::from_datetime(found.to_utc());
+    }
+    let shown = |minutes: i64| {
+        zone.from_utc_datetime(&(local + Duration::minutes(minutes)))
+            .naive_local()
+    };
+    // From the first offset to the last it is shown once: the search is for the minute of the jump.
+    let (mut before, mut after) = (-LONGEST_JUMP_MINUTES, LONGEST_JUMP_MINUTES);
+    while after - before > 1 {
+        let middle = i64::midpoint(before, after);
+        if shown(middle) < local {
+            before = middle;
+        } else {
+            after = middle;
+        }
+    }
+    Timestamp::from_datetime((local + Duration::minutes(after)).and_utc())
 }

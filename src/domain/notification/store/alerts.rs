@@ -12,6 +12,7 @@ use crate::domain::database::select::{Condition, Row, Select};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, AlertId, EntryId, MemberId, SessionId, TopUpId};
 
 use super::super::model::{Alert, AlertKind, Facts};
@@ -131,8 +132,67 @@ pub(in super::super) async fn resolve_alert(
     if run(alert).await?.rows_affected() == 0 {
         return Ok(false);
     }
-    run("UPDATE delivery SET resolved_at = $3 WHERE account_id = $1 AND alert_id = $2").await?;
+    let deliveries = format!("UPDATE delivery SET {ENDED} WHERE account_id = $1 AND alert_id = $2");
+    run(&deliveries).await?;
     Ok(true)
+}
+
+/// What ends with an alert: a mail about it that waits is not sent any more.
+const ENDED: &str = "resolved_at = COALESCE(resolved_at, $3), \
+    suppressed_because = CASE WHEN status = 'QUEUED' THEN 'ENDED' ELSE suppressed_because END, \
+    next_attempt_at = CASE WHEN status = 'QUEUED' THEN NULL ELSE next_attempt_at END, \
+    status = CASE WHEN status = 'QUEUED' THEN 'SUPPRESSED' ELSE status END";
+
+/// Marks an alert's deliveries to one member as ended.
+pub(in super::super) async fn end_for(
+    tx: &Transaction,
+    account_id: AccountId,
+    (alert_id, member_id): (AlertId, MemberId),
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let sql = format!(
+        "UPDATE delivery SET {ENDED} WHERE account_id = $1 AND alert_id = $2 AND member_id = $4 AND resolved_at IS NULL"
+    );
+    let values: [Value; 4] = [
+        account_id.number().into(),
+        alert_id.uuid().into(),
+        now.millis().into(),
+        member_id.uuid().into(),
+    ];
+    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
+        .await?;
+    Ok(())
+}
+
+/// Open alerts about sessions that nobody resolved in time, as the partial index has them.
+pub(super) const UNRESOLVED_SESSION: &str = "kind = 'SESSION_UNRESOLVED' AND resolved_at IS NULL";
+
+/// The open alerts about these sessions that nobody resolved in time.
+pub(in super::super) async fn unresolved_sessions(
+    database: &Database,
+    account_id: AccountId,
+    ids: &[SessionId],
+) -> Result<HashMap<SessionId, AlertId>, Fault> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut select = Select::of(
+        database,
+        account_id,
+        "SELECT id, session_id FROM alert WHERE account_id = $1",
+    );
+    let ids = ids.iter().map(|id| id.uuid()).collect();
+    select.and_all(&[
+        Condition::Plain(UNRESOLVED_SESSION),
+        Condition::Uuids("session_id", ids),
+    ]);
+    let rows = select.all(database).await?;
+    rows.iter()
+        .map(|row| {
+            let session_id = SessionId::from_uuid(row.try_get("", "session_id")?);
+            Ok((session_id, AlertId::from_uuid(row.try_get("", "id")?)))
+        })
+        .collect()
 }
 
 /// Open alerts about a top-up.
@@ -154,12 +214,28 @@ pub(in super::super) async fn open_of_top_up(
         .collect()
 }
 
+/// Something that is open.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct OpenEdge {
+    /// The alert about it.
+    pub(in super::super) alert_id: AlertId,
+    /// Of a balance that is low: the level that it fell to or below.
+    pub(in super::super) level: Option<Credits>,
+}
+
+impl OpenEdge {
+    /// Which is about no level.
+    pub(in super::super) const fn of(alert_id: AlertId) -> Self {
+        Self { alert_id, level: None }
+    }
+}
+
 /// What is open in an account: by kind and member, nil where it is the account's.
 pub(in super::super) async fn edges(
     tx: &Transaction,
     account_id: AccountId,
-) -> Result<HashMap<(AlertKind, MemberId), AlertId>, Fault> {
-    let sql = "SELECT kind, member_id, alert_id FROM alert_edge WHERE account_id = $1";
+) -> Result<HashMap<(AlertKind, MemberId), OpenEdge>, Fault> {
+    let sql = "SELECT kind, member_id, alert_id, level FROM alert_edge WHERE account_id = $1";
     let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [account_id.number().into()]);
     let rows = tx.query_all_raw(statement).await?;
     rows.iter()
@@ -167,7 +243,12 @@ pub(in super::super) async fn edges(
             let kind: String = row.try_get("", "kind")?;
             let kind = AlertKind::from_text(&kind).ok_or_else(|| unreadable("kind of alert", &kind))?;
             let member_id = MemberId::from_uuid(row.try_get("", "member_id")?);
-            Ok(((kind, member_id), AlertId::from_uuid(row.try_get("", "alert_id")?)))
+            let level: Option<i64> = row.try_get("", "level")?;
+            let open = OpenEdge {
+                alert_id: AlertId::from_uuid(row.try_get("", "alert_id")?),
+                level: level.map(Credits::from_units),
+            };
+            Ok(((kind, member_id), open))
         })
         .collect()
 }
@@ -177,14 +258,15 @@ pub(in super::super) async fn open_edge(
     tx: &Transaction,
     account_id: AccountId,
     (kind, member_id): (AlertKind, MemberId),
-    alert_id: AlertId,
+    open: OpenEdge,
 ) -> Result<(), Fault> {
-    let sql = "INSERT INTO alert_edge (account_id, kind, member_id, alert_id) VALUES ($1, $2, $3, $4)";
-    let values: [Value; 4] = [
+    let sql = "INSERT INTO alert_edge (account_id, kind, member_id, alert_id, level) VALUES ($1, $2, $3, $4, $5)";
+    let values: [Value; 5] = [
         account_id.number().into(),
         kind.as_str().into(),
         member_id.uuid().into(),
-        alert_id.uuid().into(),
+        open.alert_id.uuid().into(),
+        open.level.map(Credits::units).into(),
     ];
     tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
         .await?;

@@ -44,6 +44,17 @@ pub(in super::super) async fn standing(tx: &Transaction, account_id: AccountId) 
         .collect()
 }
 
+/// Whether a reminder stands that credits are about to expire.
+pub(in super::super) async fn are_credits_expiring(tx: &Transaction, account_id: AccountId) -> Result<bool, Fault> {
+    let sql = format!("SELECT 1 AS stands FROM alert WHERE account_id = $1 AND {CREDITS_EXPIRING} LIMIT 1");
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [account_id.number().into()]);
+    Ok(tx.query_one_raw(statement).await?.is_some())
+}
+
+/// Reminders that stand of credits that are about to expire, as the partial index has them.
+pub(super) const CREDITS_EXPIRING: &str = "kind = 'CREDITS_EXPIRING' AND resolved_at IS NULL \
+    AND entry_id IS NULL AND session_id IS NULL AND top_up_id IS NULL";
+
 /// When an account is looked at again.
 pub(in super::super) async fn due(tx: &Transaction, account_id: AccountId) -> Result<Due, Fault> {
     let sql = "SELECT held_until, remind_at FROM alert_due WHERE account_id = $1";

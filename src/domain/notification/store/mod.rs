@@ -1,5 +1,6 @@
 //! Rows of settings, alerts and deliveries.
 
+mod address_notices;
 mod alerts;
 mod deliveries;
 mod due;
@@ -10,15 +11,20 @@ mod reach;
 mod reports;
 mod settings;
 
+pub(super) use address_notices::{AddressNotice, claim_address_notices, end_address_notice, is_address_notice_due};
 pub(super) use alerts::{
-    alert, alerts_by_id, alerts_keyset, close_edge, edges, insert_alerts, open_edge, open_of_top_up, resolve_alert,
+    OpenEdge, alert, alerts_by_id, alerts_keyset, close_edge, edges, end_for, insert_alerts, open_edge, open_of_top_up,
+    resolve_alert, unresolved_sessions,
 };
 pub(super) use deliveries::{
     DELIVERY_COLUMNS, Mark, Meant, deliveries_by_id, deliveries_keyset, delivery, delivery_by_id, in_inbox,
     inbox_keyset, inbox_mark, insert_deliveries, mark, marked_in, marks, raised_at, unread,
 };
-pub(super) use due::{StandingAlert, due, due_accounts, save_due, standing};
-pub(super) use outbox::{Addressee, Claimed, Ended, addressee, claim, end_attempts, give_back, is_mail_due, requeue};
+pub(super) use due::{StandingAlert, are_credits_expiring, due, due_accounts, save_due, standing};
+pub(super) use outbox::{
+    Addressee, Claimed, Ended, about, addressee, claim, end_attempts, ended_deliveries, give_back, is_mail_due,
+    last_sent, release_mail, requeue,
+};
 pub(super) use people::{Addressed, Recipient, last_mails, recipients};
 pub(super) use places::{Glance, behind, glances, move_places, place, save_places};
 pub(super) use reach::{reached, unsent};

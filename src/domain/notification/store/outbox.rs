@@ -1,14 +1,21 @@
 //! Mail that is due.
 
-use sea_orm::{ConnectionTrait, Statement, Value};
+use std::collections::{HashMap, HashSet};
 
-use super::unreadable;
+use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+
+use super::{settings, unreadable};
+use crate::domain::database::select::{Condition, Select};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
+use crate::domain::member::ContactStatus;
+use crate::primitives::actor::MemberRole;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, MemberId};
 
-use super::super::model::{AlertKind, DeliveryStatus, MailFailure, SuppressionReason};
+use super::super::model::{
+    AlertKind, COOLDOWN_MILLIS, DeliveryStatus, LastMail, MailFailure, NotificationSettings, Pace, SuppressionReason,
+};
 
 /// A mail that whoever holds this may send, until its claim runs out.
 #[derive(Clone, Debug)]
@@ -20,8 +27,12 @@ pub(in super::super) struct Claimed {
     pub(in super::super) kind: AlertKind,
     pub(in super::super) attempts: i32,
     pub(in super::super) created_at: Timestamp,
-    /// What the alert told of has ended in the meantime.
-    pub(in super::super) has_ended: bool,
+    /// Since when it is tried.
+    pub(in super::super) queued_at: Timestamp,
+    /// Where it was sent when it was tried last.
+    pub(in super::super) address: Option<String>,
+    /// A person has it sent again.
+    pub(in super::super) is_requested: bool,
     /// When it was due.
     pub(in super::super) due: Timestamp,
 }
@@ -33,7 +44,8 @@ pub(in super::super) async fn is_mail_due(database: &Database, now: Timestamp) -
     Ok(database.read().query_one_raw(statement).await?.is_some())
 }
 
-/// Claims up to `limit` mails that are due, those of one member side by side. A claim is written down before anything is sent, so
+/// Claims about `limit` mails that are due, those of one member side by side and all that become due for a member together: they are
+/// one mail, which is not to become two. A claim is written down before anything is sent, so
 /// that two processes never send the same; it runs out, so that one that dies holds nothing up.
 pub(in super::super) async fn claim(
     tx: &Transaction,
@@ -41,35 +53,30 @@ pub(in super::super) async fn claim(
     limit: i64,
 ) -> Result<Vec<Claimed>, Fault> {
     let backend = tx.get_database_backend();
-    let sql = "SELECT account_id, id, alert_id, member_id, kind, attempts, created_at, resolved_at, next_attempt_at FROM delivery \
-               WHERE status IN ('QUEUED', 'SENDING') AND next_attempt_at <= $1 \
-               ORDER BY next_attempt_at, account_id, member_id, created_at, id LIMIT $2";
+    let sql = format!(
+        "SELECT {DUE_COLUMNS} FROM delivery WHERE status IN ('QUEUED', 'SENDING') AND next_attempt_at <= $1 \
+         ORDER BY next_attempt_at, account_id, member_id, created_at, id LIMIT $2"
+    );
     let values: [Value; 2] = [now.millis().into(), limit.into()];
     let rows = tx
         .query_all_raw(Statement::from_sql_and_values(backend, sql, values))
         .await?;
-    let mut claimed = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let kind: String = row.try_get("", "kind")?;
-        let due: i64 = row.try_get("", "next_attempt_at")?;
-        let mail = Claimed {
-            account_id: AccountId::from_number(row.try_get("", "account_id")?),
-            id: DeliveryId::from_uuid(row.try_get("", "id")?),
-            alert_id: AlertId::from_uuid(row.try_get("", "alert_id")?),
-            member_id: MemberId::from_uuid(row.try_get("", "member_id")?),
-            kind: AlertKind::from_text(&kind).ok_or_else(|| unreadable("kind of alert", &kind))?,
-            attempts: row.try_get::<i32>("", "attempts")? + 1,
-            created_at: Timestamp::from_millis(row.try_get("", "created_at")?),
-            has_ended: row.try_get::<Option<i64>>("", "resolved_at")?.is_some(),
-            due: Timestamp::from_millis(due),
-        };
+    let mut found = rows.iter().map(due_mail).collect::<Result<Vec<Claimed>, Fault>>()?;
+    if i64::try_from(found.len()).is_ok_and(|count| count >= limit)
+        && let Some(last) = found.last()
+    {
+        let rest = rest_of_mail(tx, last).await?;
+        found.extend(rest);
+    }
+    let mut claimed = Vec::with_capacity(found.len());
+    for mail in found {
         // Only one who still finds it as it was gets it.
         let sql = "UPDATE delivery SET status = 'SENDING', attempts = attempts + 1, next_attempt_at = $4 \
                    WHERE account_id = $1 AND id = $2 AND next_attempt_at = $3 AND status IN ('QUEUED', 'SENDING')";
         let values: [Value; 4] = [
             mail.account_id.number().into(),
             mail.id.uuid().into(),
-            due.into(),
+            mail.due.millis().into(),
             until.millis().into(),
         ];
         let done = tx
@@ -82,8 +89,100 @@ pub(in super::super) async fn claim(
     Ok(claimed)
 }
 
-/// Ends claims of mails that were not tried, as if they had never been claimed.
-pub(in super::super) async fn give_back(tx: &Transaction, mails: &[Claimed]) -> Result<(), Fault> {
+const DUE_COLUMNS: &str =
+    "account_id, id, alert_id, member_id, kind, attempts, created_at, queued_at, address, next_attempt_at";
+
+/// What became due together with `last` for the same member and comes after it in the order of claims.
+async fn rest_of_mail(tx: &Transaction, last: &Claimed) -> Result<Vec<Claimed>, Fault> {
+    let sql = format!(
+        "SELECT {DUE_COLUMNS} FROM delivery WHERE account_id = $1 AND member_id = $2 AND next_attempt_at = $3 \
+         AND status IN ('QUEUED', 'SENDING') AND (created_at > $4 OR (created_at = $4 AND id > $5)) ORDER BY created_at, id"
+    );
+    let values: [Value; 5] = [
+        last.account_id.number().into(),
+        last.member_id.uuid().into(),
+        last.due.millis().into(),
+        last.created_at.millis().into(),
+        last.id.uuid().into(),
+    ];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    let rows = tx.query_all_raw(statement).await?;
+    rows.iter().map(due_mail).collect()
+}
+
+fn due_mail(row: &QueryResult) -> Result<Claimed, Fault> {
+    let kind: String = row.try_get("", "kind")?;
+    let created_at: i64 = row.try_get("", "created_at")?;
+    let queued_at: Option<i64> = row.try_get("", "queued_at")?;
+    Ok(Claimed {
+        account_id: AccountId::from_number(row.try_get("", "account_id")?),
+        id: DeliveryId::from_uuid(row.try_get("", "id")?),
+        alert_id: AlertId::from_uuid(row.try_get("", "alert_id")?),
+        member_id: MemberId::from_uuid(row.try_get("", "member_id")?),
+        kind: AlertKind::from_text(&kind).ok_or_else(|| unreadable("kind of alert", &kind))?,
+        attempts: row.try_get::<i32>("", "attempts")? + 1,
+        created_at: Timestamp::from_millis(created_at),
+        queued_at: Timestamp::from_millis(queued_at.unwrap_or(created_at)),
+        address: row.try_get("", "address")?,
+        is_requested: queued_at.is_some(),
+        due: Timestamp::from_millis(row.try_get("", "next_attempt_at")?),
+    })
+}
+
+/// Of each kind that is not sent at any rate the last mail that went to a member within a day.
+pub(in super::super) async fn last_sent(
+    database: &Database,
+    account_id: AccountId,
+    member_id: MemberId,
+    now: Timestamp,
+) -> Result<HashMap<AlertKind, LastMail>, Fault> {
+    let mut select = Select::of(
+        database,
+        account_id,
+        "SELECT kind, sent_at, resolved_at FROM delivery WHERE account_id = $1 AND member_id = ",
+    );
+    let paced = AlertKind::ALL.iter().filter(|kind| kind.pace() != Pace::Each);
+    let paced = paced.map(|kind| kind.as_str().to_owned()).collect();
+    select
+        .bind(member_id.uuid())
+        .push(" AND channel = 'EMAIL' AND status = 'SENT' AND sent_at > ")
+        .bind(now.millis() - COOLDOWN_MILLIS)
+        .and_all(&[Condition::Texts("kind", paced)]);
+    select.push(" ORDER BY sent_at");
+    let mut last = HashMap::new();
+    for row in select.all(database).await? {
+        let kind: String = row.try_get("", "kind")?;
+        let kind = AlertKind::from_text(&kind).ok_or_else(|| unreadable("kind of alert", &kind))?;
+        let mail = LastMail {
+            at: Timestamp::from_millis(row.try_get("", "sent_at")?),
+            has_ended: row.try_get::<Option<i64>>("", "resolved_at")?.is_some(),
+        };
+        last.insert(kind, mail);
+    }
+    Ok(last)
+}
+
+/// Has the mail of a member that waits looked at now: what it waits for may have changed. What has to wait on is put off again.
+pub(in super::super) async fn release_mail(
+    tx: &Transaction,
+    account_id: AccountId,
+    member_id: MemberId,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let sql = "UPDATE delivery SET next_attempt_at = $3 WHERE account_id = $1 AND member_id = $2 AND channel = 'EMAIL' \
+               AND status = 'QUEUED' AND next_attempt_at > $3";
+    let values: [Value; 3] = [account_id.number().into(), member_id.uuid().into(), now.millis().into()];
+    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
+        .await?;
+    Ok(())
+}
+
+/// Ends claims of mails that were not tried, as if they had never been claimed. They are due at `due`, or else when they were.
+pub(in super::super) async fn give_back(
+    tx: &Transaction,
+    mails: &[Claimed],
+    due: Option<Timestamp>,
+) -> Result<(), Fault> {
     let sql = "UPDATE delivery SET status = 'QUEUED', attempts = attempts - 1, next_attempt_at = $4 \
                WHERE account_id = $1 AND id = $2 AND attempts = $3 AND status = 'SENDING'";
     for mail in mails {
@@ -91,7 +190,7 @@ pub(in super::super) async fn give_back(tx: &Transaction, mails: &[Claimed]) -> 
             mail.account_id.number().into(),
             mail.id.uuid().into(),
             mail.attempts.into(),
-            mail.due.millis().into(),
+            due.unwrap_or(mail.due).millis().into(),
         ];
         tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
             .await?;
@@ -142,16 +241,67 @@ async fn end_attempt(tx: &Transaction, mail: &Claimed, ended: &Ended) -> Result<
     Ok(())
 }
 
-/// Puts a mail back into the queue, as if it had never been tried.
+/// Those of these deliveries that have ended: what they are about is over for their recipient.
+pub(in super::super) async fn ended_deliveries(
+    database: &Database,
+    account_id: AccountId,
+    ids: impl Iterator<Item = DeliveryId>,
+) -> Result<HashSet<DeliveryId>, Fault> {
+    let select = Select::by_ids(
+        database,
+        account_id,
+        ("delivery", "id, resolved_at"),
+        ids.map(DeliveryId::uuid),
+    );
+    let mut ended = HashSet::new();
+    for row in select.all(database).await? {
+        if row.try_get::<Option<i64>>("", "resolved_at")?.is_some() {
+            ended.insert(DeliveryId::from_uuid(row.try_get("", "id")?));
+        }
+    }
+    Ok(ended)
+}
+
+/// What a delivery is about.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct About {
+    pub(in super::super) kind: AlertKind,
+    pub(in super::super) subject: Option<MemberId>,
+    pub(in super::super) has_ended: bool,
+}
+
+/// What a delivery is about, as the transaction sees it.
+pub(in super::super) async fn about(tx: &Transaction, account_id: AccountId, id: DeliveryId) -> Result<About, Fault> {
+    let sql = "SELECT d.kind, d.resolved_at, a.subject_id FROM delivery d \
+               JOIN alert a ON a.account_id = d.account_id AND a.id = d.alert_id WHERE d.account_id = $1 AND d.id = $2";
+    let values: [Value; 2] = [account_id.number().into(), id.uuid().into()];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    let row = tx.query_one_raw(statement).await?;
+    let row = row.ok_or_else(|| Fault::Internal("a delivery has no alert".to_owned()))?;
+    let kind: String = row.try_get("", "kind")?;
+    let subject: Option<uuid::Uuid> = row.try_get("", "subject_id")?;
+    Ok(About {
+        kind: AlertKind::from_text(&kind).ok_or_else(|| unreadable("kind of alert", &kind))?,
+        subject: subject.map(MemberId::from_uuid),
+        has_ended: row.try_get::<Option<i64>>("", "resolved_at")?.is_some(),
+    })
+}
+
+/// Puts a mail back into the queue, as if it had never been tried, to be sent at `due`.
 pub(in super::super) async fn requeue(
     tx: &Transaction,
     account_id: AccountId,
     id: DeliveryId,
-    now: Timestamp,
+    (now, due): (Timestamp, Timestamp),
 ) -> Result<(), Fault> {
-    let sql = "UPDATE delivery SET status = 'QUEUED', suppressed_because = NULL, attempts = 0, next_attempt_at = $3 \
+    let sql = "UPDATE delivery SET status = 'QUEUED', suppressed_because = NULL, attempts = 0, queued_at = $3, next_attempt_at = $4 \
                WHERE account_id = $1 AND id = $2";
-    let values: [Value; 3] = [account_id.number().into(), id.uuid().into(), now.millis().into()];
+    let values: [Value; 4] = [
+        account_id.number().into(),
+        id.uuid().into(),
+        now.millis().into(),
+        due.millis().into(),
+    ];
     tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
         .await?;
     Ok(())
@@ -162,35 +312,44 @@ pub(in super::super) async fn requeue(
 pub(in super::super) struct Addressee {
     pub(in super::super) name: String,
     pub(in super::super) team: String,
+    /// `None` when they left the team.
+    pub(in super::super) role: Option<MemberRole>,
     pub(in super::super) email: Option<String>,
-    pub(in super::super) is_bouncing: bool,
+    pub(in super::super) contact: ContactStatus,
     pub(in super::super) locale: String,
-    pub(in super::super) timezone: String,
-    pub(in super::super) is_removed: bool,
+    pub(in super::super) timezone: chrono_tz::Tz,
+    pub(in super::super) settings: NotificationSettings,
 }
 
 /// How a member is addressed now.
 pub(in super::super) async fn addressee(
-    database: &Database,
+    connection: &impl ConnectionTrait,
     account_id: AccountId,
     member_id: MemberId,
 ) -> Result<Option<Addressee>, Fault> {
-    let sql = "SELECT m.name, m.removed_at, a.name AS team, c.email, c.email_status, c.locale, c.timezone FROM member m \
+    let sql = "SELECT m.name, m.role, m.removed_at, a.name AS team, c.email, c.email_status, c.locale, c.timezone FROM member m \
                JOIN contact c ON c.account_id = m.account_id AND c.member_id = m.id \
                JOIN account a ON a.account_id = m.account_id WHERE m.account_id = $1 AND m.id = $2";
     let values: [Value; 2] = [account_id.number().into(), member_id.uuid().into()];
-    let statement = Statement::from_sql_and_values(database.backend(), sql, values);
-    let row = database.read().query_one_raw(statement).await?;
-    row.map(|row| {
-        Ok(Addressee {
-            name: row.try_get("", "name")?,
-            team: row.try_get("", "team")?,
-            email: row.try_get("", "email")?,
-            is_bouncing: row.try_get::<String>("", "email_status")? == "BOUNCING",
-            locale: row.try_get("", "locale")?,
-            timezone: row.try_get("", "timezone")?,
-            is_removed: row.try_get::<Option<i64>>("", "removed_at")?.is_some(),
-        })
-    })
-    .transpose()
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    let Some(row) = connection.query_one_raw(statement).await? else {
+        return Ok(None);
+    };
+    let said = settings(connection, [(account_id, member_id)])
+        .await?
+        .remove(&member_id);
+    let (role, status): (String, String) = (row.try_get("", "role")?, row.try_get("", "email_status")?);
+    let role = MemberRole::from_text(&role).ok_or_else(|| unreadable("role", &role))?;
+    let is_removed = row.try_get::<Option<i64>>("", "removed_at")?.is_some();
+    let timezone: String = row.try_get("", "timezone")?;
+    Ok(Some(Addressee {
+        name: row.try_get("", "name")?,
+        team: row.try_get("", "team")?,
+        role: (!is_removed).then_some(role),
+        email: row.try_get("", "email")?,
+        contact: ContactStatus::from_text(&status).ok_or_else(|| unreadable("contact status", &status))?,
+        locale: row.try_get("", "locale")?,
+        timezone: timezone.parse().map_err(|_| unreadable("time zone", &timezone))?,
+        settings: said.unwrap_or_else(|| NotificationSettings::new(account_id, member_id)),
+    }))
 }

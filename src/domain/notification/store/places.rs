@@ -11,6 +11,8 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
 use super::super::model::is_calm;
+use super::alerts::UNRESOLVED_SESSION;
+use super::due::CREDITS_EXPIRING;
 
 /// How things stood in an account at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +27,10 @@ pub(in super::super) struct Glance {
     pub(in super::super) highest_threshold: Option<Credits>,
     /// Whether an alert about the balance is open.
     pub(in super::super) is_open: bool,
+    /// Whether a reminder stands of credits that are about to expire: it ends when they are used.
+    pub(in super::super) are_credits_expiring: bool,
+    /// Whether an alert is open about a session that nobody resolved in time: it ends when the session is resolved.
+    pub(in super::super) is_session_open: bool,
 }
 
 impl Glance {
@@ -35,7 +41,7 @@ impl Glance {
 
     /// Whether its balance has nothing to say.
     pub(in super::super) fn is_calm(&self) -> bool {
-        !self.is_open && is_calm(self.available, self.highest_threshold)
+        !self.is_open && !self.are_credits_expiring && is_calm(self.available, self.highest_threshold)
     }
 }
 
@@ -122,6 +128,9 @@ pub(in super::super) async fn glances(
          COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = t.account_id), 0) AS place, \
          EXISTS (SELECT 1 FROM alert_edge e WHERE e.account_id = t.account_id \
            AND e.kind IN ('LOW_BALANCE', 'BALANCE_DEPLETED')) AS is_open, t.low_mark, \
+         EXISTS (SELECT 1 FROM alert WHERE alert.account_id = t.account_id AND {CREDITS_EXPIRING}) AS are_credits_expiring, \
+         EXISTS (SELECT 1 FROM alert WHERE alert.account_id = t.account_id AND {UNRESOLVED_SESSION} \
+           AND session_id IS NOT NULL) AS is_session_open, \
          (SELECT MAX(n.low_balance_threshold) FROM notification_settings n \
            JOIN member m ON m.account_id = n.account_id AND m.id = n.member_id \
            WHERE n.account_id = t.account_id AND m.removed_at IS NULL AND m.role IN ('OWNER', 'ADMIN')) AS highest_threshold \
@@ -144,6 +153,8 @@ pub(in super::super) async fn glances(
             available: Credits::from_units(posted.saturating_sub(held)),
             highest_threshold: highest.map(Credits::from_units),
             is_open: row.try_get("", "is_open")?,
+            are_credits_expiring: row.try_get("", "are_credits_expiring")?,
+            is_session_open: row.try_get("", "is_session_open")?,
         });
     }
     Ok(glances)

@@ -6,11 +6,13 @@
 
 mod attempt;
 mod auto_top_up;
+mod card_trial;
 mod evaluation;
 mod failure;
 mod outcome;
 mod payment_method;
 mod purchase;
+mod refund;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -18,11 +20,13 @@ mod top_up;
 
 pub use attempt::{Attempt, AttemptOutcome, Step};
 pub use auto_top_up::{AutoTopUp, AutoTopUpState, Consent, PauseReason, ShownPauseReason};
+pub use card_trial::{CardTrial, TrialDecision, TrialKind, decide_trial, trials_count_from};
 pub use evaluation::{COOLDOWN_MILLIS, Decision, DecisionOutcome, Snapshot, StoredDecision, most_amounts};
 pub use failure::{Explanation, FailureCode, FixBy, NextStep};
-pub use outcome::{TakenBack, target_of_return};
+pub use outcome::TakenBack;
 pub use payment_method::{PaymentMethod, PaymentMethodStatus, Suspension};
 pub use purchase::{CancelRefusal, Change, Errand, MAX_DECLINES, NewPurchase, Purchase, RetryFacts, RetryRefusal};
+pub use refund::{Refund, RefundStatus, Return, target_of_return};
 pub use settings::{AutoTopUpPatch, PatchFacts, PatchRefusal};
 pub use top_up::{TopUp, TopUpFilter, TopUpOrigin, TopUpStatus};
 

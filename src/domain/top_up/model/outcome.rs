@@ -111,7 +111,8 @@ impl Purchase {
             if self.top_up.entry_id.is_none() {
                 changes.extend(self.paid(Some(&charge.id), now));
             }
-            if self.note_returns(charge, now) {
+            let (is_known, has_returned) = (self.note_refunds(&charge.refunds), self.note_returns(charge, now));
+            if is_known || has_returned {
                 changes.push(Change::Returned);
             }
             return changes;
@@ -300,29 +301,11 @@ impl Purchase {
     }
 }
 
-/// Credits to be taken back in all by refunds and late failures, and by those and a lost dispute: credits × money back ÷ price,
-/// rounded half up, at most all. Refunds that failed later do not count.
-pub fn target_of_return(top_up: &TopUp) -> (Credits, Credits) {
-    let lost_minor = match top_up.dispute {
-        Some(DisputeStatus::Lost) => top_up.disputed_minor,
-        Some(DisputeStatus::Open | DisputeStatus::Won) | None => 0,
-    };
-    let share = |minor: i64| {
-        let price = i128::from(top_up.price.minor);
-        if price == 0 {
-            return Credits::ZERO;
-        }
-        let exact = i128::from(top_up.credits.units()) * i128::from(minor.max(0));
-        let units = (2 * exact + price).div_euclid(2 * price);
-        Credits::from_units(i64::try_from(units).unwrap_or(i64::MAX)).min(top_up.credits)
-    };
-    let returned = share(top_up.gone_minor());
-    (returned, share(top_up.gone_minor().saturating_add(lost_minor)))
-}
-
-/// Credits that were taken back of a top-up: by news that its money went back, and by operators who corrected its entry.
+/// Credits that were taken back of a top-up: by refunds that named them, by news that money went back elsewhere, and by operators
+/// who corrected its entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TakenBack {
+    named: Credits,
     by_news: Credits,
     by_hand: Credits,
     /// Both, as they were each time that news had taken some.
@@ -343,6 +326,16 @@ impl TakenBack {
         }
     }
 
+    /// Adds what a refund that named its credits took; below 0, what was added again when its money came back.
+    pub fn add_named(&mut self, credits: Credits) {
+        self.named = Credits::from_units(self.named.units() + credits.units());
+    }
+
+    /// By refunds that named them.
+    pub fn named(&self) -> Credits {
+        self.named
+    }
+
     /// By operators.
     pub fn by_hand(&self) -> Credits {
         self.by_hand
@@ -350,10 +343,10 @@ impl TakenBack {
 
     /// By whomever.
     pub fn in_all(&self) -> Credits {
-        Credits::from_units(self.by_news.units() + self.by_hand.units())
+        Credits::from_units(self.named.units() + self.by_news.units() + self.by_hand.units())
     }
 
-    /// What is to be taken back in all, now that the money of `gone` credits is.
+    /// What is to be taken back by operators and news, now that the money of `gone` credits went back elsewhere.
     ///
     /// What an operator took before the money went counts, so that nothing is taken twice. What an operator took after that is on
     /// top, and no news gives it again: money that comes back gives again what its going took, and no more.
@@ -363,7 +356,9 @@ impl TakenBack {
             let was_missing = gone.units() - by_hand.units();
             was_missing.min(by_news.units()).min(self.by_news.units())
         });
-        let by_news = would_be_taken.fold(missing.max(0), i64::max);
+        // More may have come back than went elsewhere: then it is of refunds that named their credits.
+        let least = missing.max(gone.units().min(0));
+        let by_news = would_be_taken.fold(least, i64::max);
         Credits::from_units(self.by_hand.units() + by_news)
     }
 }

@@ -16,6 +16,7 @@ use super::MINUTE;
 use super::attempt::{Attempt, AttemptOutcome, Step};
 use super::failure::FailureCode;
 use super::payment_method::PaymentMethod;
+use super::refund::Refund;
 use super::top_up::{TopUp, TopUpOrigin, TopUpStatus};
 
 /// A worker that has asked the gateway and says nothing for so long is taken for dead.
@@ -23,13 +24,15 @@ const LEASE: i64 = MINUTE;
 /// Declines of one card within 30 days, after which it is not tried again: networks forbid more than 15.
 pub const MAX_DECLINES: u32 = 15;
 
-/// A top-up with its attempts, oldest first.
+/// A top-up with its attempts and refunds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Purchase {
     /// The top-up.
     pub top_up: TopUp,
     /// Its attempts by number.
     pub attempts: Vec<Attempt>,
+    /// Its refunds, oldest first.
+    pub refunds: Vec<Refund>,
 }
 
 /// What an attempt is begun with.
@@ -117,6 +120,7 @@ impl Purchase {
         let mut purchase = Self {
             top_up,
             attempts: Vec::new(),
+            refunds: Vec::new(),
         };
         purchase.add_attempt(new, now);
         purchase

@@ -83,6 +83,7 @@ fn charge(status: ChargeStatus, failure: Option<&str>) -> Charge {
         action_url: None,
         returned_minor: 0,
         came_back_minor: 0,
+        refunds: Vec::new(),
         dispute: None,
         created_at: NOW,
     }
@@ -306,7 +307,7 @@ proptest! {
                     purchase.top_up.entry_id = Some(crate::primitives::ids::EntryId::from_uuid(Uuid::nil()));
                 }
                 if change == Change::Returned {
-                    let (_, taken) = target_of_return(&purchase.top_up);
+                    let taken = target_of_return(&purchase).with_lost;
                     purchase.note_taken_back(taken);
                 }
             }
@@ -320,7 +321,7 @@ proptest! {
         prop_assert_eq!(credited, 1);
         prop_assert_eq!(purchase.top_up.status, TopUpStatus::Succeeded);
         prop_assert_eq!((purchase.top_up.gone_minor(), purchase.top_up.dispute), (400, Some(DisputeStatus::Won)));
-        prop_assert_eq!(target_of_return(&purchase.top_up).1, Credits::whole(4));
+        prop_assert_eq!(target_of_return(&purchase).with_lost, Credits::whole(4));
         prop_assert!(purchase.open_attempt().is_none());
     }
 

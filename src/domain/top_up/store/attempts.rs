@@ -71,7 +71,7 @@ fn row(attempt: &Attempt) -> Model {
     }
 }
 
-/// A top-up with its attempts, as the transaction sees them.
+/// A top-up with its attempts and refunds, as the transaction sees them.
 pub(in super::super) async fn purchase(
     tx: &Transaction,
     account_id: AccountId,
@@ -84,7 +84,15 @@ pub(in super::super) async fn purchase(
         .await?
         .remove(&id)
         .unwrap_or_default();
-    Ok(Some(Purchase { top_up, attempts }))
+    let refunds = match top_up.entry_id {
+        Some(_) => super::refunds_of(tx, account_id, id).await?,
+        None => Vec::new(),
+    };
+    Ok(Some(Purchase {
+        top_up,
+        attempts,
+        refunds,
+    }))
 }
 
 /// Writes what has changed of a purchase. What is over is written before what is open: one attempt may be open at a time.
@@ -104,6 +112,11 @@ pub(in super::super) async fn save_purchase(
         .partition(|attempt| attempt.is_open());
     for attempt in over.into_iter().chain(open) {
         save_row::<Entity>(tx, row(attempt)).await?;
+    }
+    for refund in &after.refunds {
+        if before.is_none_or(|before| !before.refunds.contains(refund)) {
+            super::save_refund(tx, after.top_up.account_id, refund).await?;
+        }
     }
     Ok(())
 }

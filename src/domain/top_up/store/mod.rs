@@ -5,6 +5,7 @@
 
 mod attempts;
 mod auto_top_ups;
+mod card_trials;
 mod figures;
 mod objects;
 mod payment_methods;
@@ -33,12 +34,13 @@ pub(super) use auto_top_ups::{
     decision, decisions_by_ids, decisions_keyset, due as due_rules, find as find_rule, insert_decision, last_decision,
     recent_decisions, save as save_rule,
 };
+pub(super) use card_trials::{save as save_card_trial, since as card_trials_since};
 pub(super) use figures::figures;
 pub(super) use objects::{claim as claim_object, owner as object_owner};
 pub(super) use payment_methods::{
     all as payment_methods, by_ids as payment_methods_by_ids, customer, insert_customer, save as save_payment_method,
 };
-pub(super) use refunds::{due as due_refunds, find as find_refund, in_flight_credits, save as save_refund};
+pub(super) use refunds::{due as due_refunds, find as find_refund, of_top_up as refunds_of, save as save_refund};
 pub(super) use top_ups::{
     account_terms, any_charged_by_hand, by_ids, due_again, failed, find, insert, keyset, last_success_at,
     open_automatic, taken_back, top_up, unfinished, waiting_failures,

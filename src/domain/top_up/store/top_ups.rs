@@ -1,6 +1,6 @@
 //! Rows of top-ups.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use entity::{account, top_up};
 use sea_orm::{ConnectionTrait, EntityTrait, Statement, Value};
@@ -13,7 +13,7 @@ use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::store::{broken, cause};
 use crate::domain::ledger::model::EntryKind;
 use crate::domain::top_up::gateway::DisputeStatus;
-use crate::domain::top_up::model::{FailureCode, TakenBack, TopUp, TopUpOrigin, TopUpStatus};
+use crate::domain::top_up::model::{FailureCode, Refund, TakenBack, TopUp, TopUpOrigin, TopUpStatus};
 use crate::domain::top_up::terms::AccountTerms;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -203,20 +203,29 @@ pub(in super::super) async fn last_success_at(
     Ok(instant(number(tx, sql, vec![account_id.number().into()]).await?))
 }
 
-/// What was taken back of the entry that credited a top-up.
+/// What was taken back of the entry that credited a top-up, of whose refunds these are.
 pub(in super::super) async fn taken_back(
     tx: &Transaction,
     account_id: AccountId,
     entry_id: EntryId,
+    refunds: &[Refund],
 ) -> Result<TakenBack, Fault> {
+    let own = refunds
+        .iter()
+        .flat_map(|refund| [refund.entry_id, refund.came_back_entry_id]);
+    let named: HashSet<EntryId> = own.flatten().collect();
     let sql =
-        "SELECT kind, amount FROM credit_entry WHERE account_id = $1 AND reverses_entry_id = $2 ORDER BY sequence";
+        "SELECT id, kind, amount FROM credit_entry WHERE account_id = $1 AND reverses_entry_id = $2 ORDER BY sequence";
     let values = [Value::from(account_id.number()), entry_id.uuid().into()];
     let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
     let mut taken = TakenBack::default();
     for row in tx.query_all_raw(statement).await? {
         let (kind, amount): (String, i64) = (row.try_get("", "kind")?, row.try_get("", "amount")?);
         let kind = word(EntryKind::from_text, &kind, "kind")?;
+        if named.contains(&EntryId::from_uuid(row.try_get("", "id")?)) {
+            taken.add_named(Credits::from_units(-amount));
+            continue;
+        }
         taken.add(Credits::from_units(-amount), kind == EntryKind::Adjustment);
     }
     Ok(taken)

@@ -123,6 +123,7 @@ fn unknown(number: u128, since: Timestamp) -> Purchase {
         finished_at: None,
     };
     Purchase {
+        refunds: Vec::new(),
         top_up,
         attempts: vec![attempt],
     }

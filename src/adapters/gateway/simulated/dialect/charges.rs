@@ -74,6 +74,11 @@ impl Request<'_> {
             let message = format!("Refund amount ({amount}) is greater than unrefunded amount on charge ({left})");
             return Err(invalid("amount", None, message));
         };
+        let metadata = self.form.map("metadata");
+        let refunds = self.state.intents.get_mut(&id).map(|intent| &mut intent.refunds);
+        if let Some(refund) = refunds.and_then(|refunds| refunds.iter_mut().find(|refund| refund.id == refund_id)) {
+            refund.metadata = metadata;
+        }
         self.one_refund(&refund_id)
     }
 

@@ -1,6 +1,7 @@
 //! The engine against real databases: SQLite in a file, and the Postgres of this machine where there is one.
 
 mod concurrency;
+mod injected;
 mod neighbours;
 mod rows;
 

@@ -1,10 +1,10 @@
-//! Credits held while a top-up is disputed.
+//! Credits held for a top-up: while it is disputed, and while money of it is to go back.
 
 use sea_orm::entity::prelude::*;
 
-/// Credits held while a top-up is disputed.
+/// Credits held for a top-up: while it is disputed, and while money of it is to go back.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "dispute_hold")]
+#[sea_orm(table_name = "top_up_hold")]
 pub struct Model {
     /// Whose.
     #[sea_orm(primary_key, auto_increment = false)]
@@ -12,8 +12,10 @@ pub struct Model {
     /// Which top-up.
     #[sea_orm(primary_key, auto_increment = false)]
     pub top_up_id: Uuid,
-    /// How many.
+    /// How many in all.
     pub amount: i64,
+    /// What its refunds that are under way will take.
+    pub refunding: i64,
 }
 
 /// None: rows of other tables are found by explicit statements.

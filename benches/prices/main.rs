@@ -1,0 +1,73 @@
+//! What operations cost in processor time, beside what they are priced at: `make bench-prices`.
+//!
+//! Runs each operation in this process, on a SQLite database with one busy account, until it has used enough processor time to
+//! be measured, and prints its price, its milliseconds and the units that it pays for each of them. Prices are fair when that
+//! last figure is about the same everywhere. `operations.rs` keeps the figures of one run, and a test compares the
+//! prices with them.
+//!
+//! `-- --entries N` sets how many sessions the account has had, `-- --only TEXT` runs the operations whose names have the text.
+
+#![allow(clippy::print_stdout, reason = "what a benchmark prints is its result")]
+
+mod ground;
+mod operations;
+
+use std::time::{Duration, Instant};
+
+use ground::Ground;
+use operations::{MEASURED, OPERATIONS};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Processor time that each operation is run for, so that clock ticks of 10 ms do not matter.
+const ENOUGH_MILLIS: f64 = 600.0;
+/// Real time after which an operation is not run again, whatever it used.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let given = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(at + 1).cloned()
+    };
+    let sessions = given("--entries").and_then(|text| text.parse().ok()).unwrap_or(5_000);
+    let only = given("--only").unwrap_or_default();
+    let ground = Ground::prepare(sessions).await?;
+    println!("Before: {MEASURED}");
+    println!(
+        "{:<34} {:>8} {:>12} {:>12} {:>10} {:>12}",
+        "operation", "units", "CPU ms", "before", "bytes", "units/CPU ms"
+    );
+    for operation in OPERATIONS.iter().filter(|operation| operation.name.contains(&only)) {
+        let (units, bytes) = ground.run(operation, 0).await?;
+        let (begun, used) = (Instant::now(), processor_millis()?);
+        let mut runs = 0_u32;
+        let millis = loop {
+            runs += 1;
+            ground.run(operation, runs).await?;
+            let millis = processor_millis()? - used;
+            if millis >= ENOUGH_MILLIS || begun.elapsed() >= PATIENCE {
+                break millis / f64::from(runs);
+            }
+        };
+        #[allow(clippy::cast_precision_loss, reason = "prices are small")]
+        let rate = units as f64 / millis;
+        println!(
+            "{:<34} {units:>8} {millis:>12.3} {:>12.3} {bytes:>10} {rate:>12.0}",
+            operation.name, operation.millis
+        );
+    }
+    ground.end().await
+}
+
+/// Processor time of this process so far, of all its threads, in milliseconds.
+fn processor_millis() -> Result<f64, Failure> {
+    /// Clock ticks a second, which Linux has been reporting as 100 on every architecture for decades.
+    const TICKS: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let (_, after_name) = stat.rsplit_once(')').ok_or("no name in /proc/self/stat")?;
+    let ticks = after_name.split_whitespace().skip(11).take(2);
+    let ticks: f64 = ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    Ok(ticks * 1_000.0 / TICKS)
+}

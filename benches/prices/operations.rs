@@ -1,0 +1,242 @@
+//! What is measured: for each field that reads or writes more than a row, the largest that one operation asks for; and what it
+//! took. A test of the document guard compares prices with these figures.
+
+use serde_json::{Map, Value};
+
+pub(crate) struct Operation {
+    pub(crate) name: &'static str,
+    /// Processor time that it took, in milliseconds, as [`MEASURED`] says.
+    pub(crate) millis: f64,
+    pub(crate) document: &'static str,
+    pub(crate) who: Who,
+    /// Entries of the file behind the link in the answer, which is followed; 0 where there is none.
+    pub(crate) entries: u64,
+}
+
+impl Operation {
+    /// Of these variables, those that the operation declares.
+    pub(crate) fn variables(&self, all: Value) -> Value {
+        let Value::Object(all) = all else {
+            return Value::Null;
+        };
+        let declared = |name: &String| self.document.contains(&format!("${name}:"));
+        let declared: Map<String, Value> = all.into_iter().filter(|(name, _)| declared(name)).collect();
+        Value::Object(declared)
+    }
+}
+
+pub(crate) enum Who {
+    Owner,
+    Platform,
+}
+
+const fn read(name: &'static str, millis: f64, document: &'static str) -> Operation {
+    Operation {
+        name,
+        millis,
+        document,
+        who: Who::Owner,
+        entries: 0,
+    }
+}
+
+const fn change(name: &'static str, millis: f64, document: &'static str) -> Operation {
+    Operation {
+        name,
+        millis,
+        document,
+        who: Who::Platform,
+        entries: 0,
+    }
+}
+
+/// How the milliseconds were measured.
+pub(crate) const MEASURED: &str = "";
+
+pub(crate) const OPERATIONS: &[Operation] = &[
+    read("viewer", 0.0, "{ viewer { kind } }"),
+    read(
+        "account",
+        0.0,
+        "{ account { id externalId name status timezone version createdAt creditPrice { amount currency } \
+         balance { version posted held available incoming sequence } eligibility { canBook canJoin reason } } }",
+    ),
+    read(
+        "creditLog(100) in full",
+        0.0,
+        "{ account { creditLog(first: 100) { nodes { id sequence occurredAt kind amount balanceBefore balanceAfter description \
+         actor { kind label member { id } } member { id name } session { id title status } topUp { id status } } \
+         pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }",
+    ),
+    read(
+        "creditLog(100) bare",
+        0.0,
+        "{ account { creditLog(first: 100) { nodes { id } } } }",
+    ),
+    read(
+        "creditLog search",
+        0.0,
+        "{ account { creditLog(first: 100, filter: { search: \"nothing such\" }) { nodes { id } } } }",
+    ),
+    read(
+        "creditLog.totals",
+        0.0,
+        "{ account { creditLog(first: 1) { totals { scope count added deducted net } } } }",
+    ),
+    read(
+        "creditUsage by member",
+        0.0,
+        "{ account { creditUsage(groupBy: [MEMBER], first: 100) { nodes { totals { count net } member { id name } } } } }",
+    ),
+    read(
+        "creditUsage by month",
+        0.0,
+        "{ account { creditUsage(groupBy: [MONTH], first: 100) { nodes { totals { count net } } } } }",
+    ),
+    read(
+        "creditUsage by all",
+        0.0,
+        "{ account { creditUsage(groupBy: [MEMBER, KIND, ACTOR, DAY], first: 100) { nodes { totals { count net } } } } }",
+    ),
+    read(
+        "members(100)",
+        0.0,
+        "{ account { members(first: 100) { nodes { id name role } } } }",
+    ),
+    read(
+        "members(100) with usage",
+        0.0,
+        "{ account { members(first: 100) { nodes { id name role usage { count added deducted net } } } } }",
+    ),
+    read(
+        "members(100) contacts",
+        0.0,
+        "{ account { members(first: 100) { nodes { id name unreadAlertCount contact { email emailStatus } } } } }",
+    ),
+    read(
+        "topUps(100) in full",
+        0.0,
+        "{ account { topUps(first: 100) { nodes { id status origin credits price { amount currency } requestedBy { kind label } \
+         attempts { number outcome startedAt actor { label } paymentMethod { last4 } } failure { message } canRetry nextAttemptAt entry { id } entries { id amount } \
+         creditsReversed createdAt updatedAt } } } }",
+    ),
+    read(
+        "topUps(100) canRetry",
+        0.0,
+        "{ account { topUps(first: 100) { nodes { canRetry } } } }",
+    ),
+    read(
+        "topUps(100) bare",
+        0.0,
+        "{ account { topUps(first: 100) { nodes { id } } } }",
+    ),
+    read(
+        "alerts(100) with deliveries",
+        0.0,
+        "{ account { alerts(first: 100) { nodes { id kind severity title body raisedAt readAt \
+         deliveries { nodes { id channel status recipient { id name } } } } } } }",
+    ),
+    read(
+        "alerts(100)",
+        0.0,
+        "{ account { alerts(first: 100) { nodes { id kind title body } } } }",
+    ),
+    read(
+        "alerts.unreadCount",
+        0.0,
+        "{ account { alerts(first: 1) { unreadCount } } }",
+    ),
+    read(
+        "sessions(100) with entries",
+        0.0,
+        "{ account { sessions(first: 100) { nodes { id title status startsAt endsAt booked held charged refunded \
+         member { id name } entries { id kind amount } } } } }",
+    ),
+    read(
+        "sessions(100) bare",
+        0.0,
+        "{ account { sessions(first: 100) { nodes { id } } } }",
+    ),
+    read(
+        "creditLots(100)",
+        0.0,
+        "{ account { creditLots(first: 100, includeSpent: true) { nodes { id granted remaining expiresAt entry { id } } } } }",
+    ),
+    read(
+        "explainBalance",
+        0.0,
+        "{ account { explainBalance { posted held available sequence } } }",
+    ),
+    read(
+        "explainBalance.totals",
+        0.0,
+        "{ account { explainBalance { totals { totals { count net } } } } }",
+    ),
+    read(
+        "explainBalance pages",
+        0.0,
+        "{ account { explainBalance { entries(first: 100) { nodes { id } } holds(first: 100) { nodes { session { id } } } } } }",
+    ),
+    read("forecast", 0.0, "{ account { forecast { creditsPerDay depletedAt } } }"),
+    read(
+        "simulateAutoTopUp",
+        0.0,
+        "{ account { simulateAutoTopUp(trigger: \"100\", amount: \"500\") { chargeCount } } }",
+    ),
+    read("troubleshooting", 0.0, "{ account { troubleshooting { code } } }"),
+    read("autoTopUp", 0.0, "{ account { autoTopUp { enabled trigger amount } } }"),
+    read("paymentMethods", 0.0, "{ account { paymentMethods { id last4 } } }"),
+    read("apiKeys", 0.0, "{ account { apiKeys { id name } } }"),
+    read(
+        "nodes(100)",
+        0.0,
+        "query N($members: [ID!]!) { nodes(ids: $members) { id ... on Member { name usage { count } } } }",
+    ),
+    read("events", 0.0, "{ account { events(first: 100) { cursor hasMore } } }"),
+    read("liveCursor", 0.0, "{ account { liveCursor } }"),
+    Operation {
+        name: "creditLogExport of all",
+        millis: 0.0,
+        document: "{ account { creditLogExport { url } } }",
+        who: Who::Owner,
+        entries: 10_000,
+    },
+    read(
+        "introspection",
+        0.0,
+        include_str!("../../tests/documents/introspection.graphql"),
+    ),
+    read(
+        "introspection, types of types",
+        0.0,
+        "{ __schema { types { name fields { name type { name fields { name type { name fields { name } } } } } } } }",
+    ),
+    read(
+        "introspection, descriptions",
+        0.0,
+        "{ __schema { types { name description fields { name description args { name description } } } } }",
+    ),
+    read(
+        "introspection, one type",
+        0.0,
+        "{ __type(name: \"Account\") { name fields { name description args { name type { name } } } } }",
+    ),
+    change(
+        "grantCredits",
+        0.0,
+        "mutation G($id: ID, $key: String!) { grantCredits(input: {accountId: $id, credits: \"1\", description: \"x\", idempotencyKey: $key}) \
+         { entry { id amount } userErrors { code } } }",
+    ),
+    change(
+        "bookSession",
+        0.0,
+        "mutation B($id: ID, $member: ID, $key: String!, $startsAt: DateTime!, $endsAt: DateTime!) { bookSession(input: {accountId: $id, \
+         memberId: $member, title: \"Yoga\", credits: \"0.01\", idempotencyKey: $key, startsAt: $startsAt, endsAt: $endsAt}) \
+         { session { id status } balance { available } userErrors { code } } }",
+    ),
+    change(
+        "updateMember",
+        0.0,
+        "mutation U($member: ID!, $run: String!) { updateMember(input: {memberId: $member, name: $run}) { member { id name } userErrors { code } } }",
+    ),
+];

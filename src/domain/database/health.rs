@@ -1,0 +1,112 @@
+//! Whether the database takes writes, and what went wrong with it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sea_orm::{ConnectionTrait as _, DbBackend};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+use super::{Database, Transaction, Trouble};
+use crate::domain::fault::Fault;
+
+/// For how long the result of a write is good for all who ask.
+const FRESH: Duration = Duration::from_secs(1);
+/// How much is written while there is trouble, in bytes: a write that needs no space shows nothing on a full disk.
+const BULK: usize = 256 * 1024;
+
+/// Asks the database by a small write, at most once a second, however many ask.
+#[derive(Clone, Debug)]
+pub struct Health {
+    database: Database,
+    probe: Arc<Mutex<Probe>>,
+}
+
+#[derive(Debug, Default)]
+struct Probe {
+    last: Option<(Instant, Result<(), Fault>)>,
+    /// A write that has not been answered yet; no other is begun beside it.
+    under_way: Option<JoinHandle<Result<(), Fault>>>,
+}
+
+impl Health {
+    /// Of this database.
+    pub fn new(database: Database) -> Self {
+        Self {
+            database,
+            probe: Arc::default(),
+        }
+    }
+
+    /// Succeeds if a write was committed within the last second, or is within `patience`.
+    pub async fn writes(&self, patience: Duration) -> Result<(), Fault> {
+        let mut probe = self.probe.lock().await;
+        if let Some((at, result)) = &probe.last
+            && at.elapsed() < FRESH
+        {
+            return result.clone();
+        }
+        let database = &self.database;
+        let under_way = probe
+            .under_way
+            .get_or_insert_with(|| tokio::spawn(write(database.clone())));
+        let Ok(ended) = tokio::time::timeout(patience, under_way).await else {
+            let text = format!(
+                "the database has not answered a write within {} ms",
+                patience.as_millis()
+            );
+            return Err(Fault::Unavailable(text));
+        };
+        probe.under_way = None;
+        let result = ended.unwrap_or_else(|death| Err(Fault::Internal(format!("the write probe died: {death}"))));
+        probe.last = Some((Instant::now(), result.clone()));
+        result
+    }
+
+    /// The last trouble, unless something was committed since, and the error that showed it.
+    pub fn trouble(&self) -> Option<(Trouble, String)> {
+        self.database.trouble()
+    }
+
+    /// How often each trouble occurred.
+    pub fn troubles(&self) -> Vec<(Trouble, u64)> {
+        self.database.troubles()
+    }
+
+    /// Connections that were closed because they were not known to be clean.
+    pub fn closed_connections(&self) -> u64 {
+        self.database.closed_connections()
+    }
+}
+
+/// Commits a write that changes nothing of meaning.
+async fn write(database: Database) -> Result<(), Fault> {
+    let (backend, is_in_trouble) = (database.backend(), database.trouble().is_some());
+    database
+        .transaction(move |tx| {
+            Box::pin(async move {
+                if backend != DbBackend::Sqlite {
+                    tx.execute_unprepared("UPDATE installation SET epoch = epoch").await?;
+                    return Ok(());
+                }
+                // A number in the file's header that nothing else uses.
+                let number = getrandom::u32().unwrap_or_default() >> 1;
+                tx.execute_unprepared(&format!("PRAGMA user_version = {number}"))
+                    .await?;
+                if is_in_trouble {
+                    take_space(tx).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// Writes pages that are free again at once.
+async fn take_space(tx: &Transaction) -> Result<(), Fault> {
+    tx.execute_unprepared("CREATE TABLE write_probe (filling BLOB)").await?;
+    tx.execute_unprepared(&format!("INSERT INTO write_probe VALUES (randomblob({BULK}))"))
+        .await?;
+    tx.execute_unprepared("DROP TABLE write_probe").await?;
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Faults for tests: what is asked of the database is counted, and some of it comes to nothing.
+
+use std::sync::{Mutex, PoisonError};
+
+use sea_orm::sqlx;
+
+/// What becomes of a statement, a BEGIN, a COMMIT, a ROLLBACK or a look of the witness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::domain) enum How {
+    /// It is not run, and an error is reported.
+    NotRun,
+    /// It is run, and an error is reported.
+    AnswerLost,
+    /// It is not run, and nothing is reported.
+    Silent,
+    /// It is run, and nothing is reported.
+    RunAndSilent,
+}
+
+impl How {
+    pub(in crate::domain) const ALL: [Self; 4] = [Self::NotRun, Self::AnswerLost, Self::Silent, Self::RunAndSilent];
+}
+
+#[derive(Clone, Copy)]
+struct Plan {
+    how: How,
+    first: u64,
+    strikes: u64,
+    asked: u64,
+}
+
+/// Strikes where it was told to.
+#[derive(Default)]
+pub(in crate::domain) struct Injector(Mutex<Option<Plan>>);
+
+impl Injector {
+    /// Strikes at the `first` question from now on, counted from 0, and at those after it until it has struck so often.
+    pub(in crate::domain) fn arm(&self, how: How, first: u64, strikes: u64) {
+        *self.plan() = Some(Plan {
+            how,
+            first,
+            strikes,
+            asked: 0,
+        });
+    }
+
+    /// Strikes no more. Returns whether it has.
+    pub(in crate::domain) fn disarm(&self) -> bool {
+        let plan = self.plan().take();
+        plan.is_some_and(|plan| plan.asked > plan.first)
+    }
+
+    pub(super) async fn pass<T>(&self, answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+        let strike = self.strike();
+        if matches!(strike, None | Some(How::AnswerLost | How::RunAndSilent)) {
+            let answer = answer.await;
+            if strike.is_none() {
+                return answer;
+            }
+        }
+        match strike {
+            Some(How::NotRun | How::AnswerLost) => Err(std::io::Error::other("injected").into()),
+            _ => std::future::pending().await,
+        }
+    }
+
+    fn strike(&self) -> Option<How> {
+        let mut plan = self.plan();
+        let plan = plan.as_mut()?;
+        let at = plan.asked;
+        plan.asked += 1;
+        (plan.first..plan.first + plan.strikes)
+            .contains(&at)
+            .then_some(plan.how)
+    }
+
+    fn plan(&self) -> std::sync::MutexGuard<'_, Option<Plan>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,339 @@
+//! One connection of a pool, while one task uses it.
+//!
+//! Invariant: a connection goes back to its pool only when it is known to be clean: outside of a transaction, with no statement
+//! under way. Whatever else happens to it (a statement that is given up, a COMMIT or ROLLBACK that fails, a panic), it is closed.
+//! So no task inherits a transaction of another.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::sqlx::pool::PoolConnection;
+use sea_orm::sqlx::{self, AssertSqlSafe, Executor as _, PgPool, Postgres, SqlSafeStr as _, Sqlite, SqlitePool};
+use sea_orm::{
+    ConnAcquireErr, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values,
+};
+use sea_query_sqlx::SqlxValues;
+
+use super::shared::Shared;
+use super::trouble::Trouble;
+
+/// How long a connection may take to show that it still answers when it goes back to its pool.
+const RETURN_WITHIN: Duration = Duration::from_secs(2);
+
+/// The connections of one of the two databases.
+#[derive(Clone)]
+pub(super) enum Pool {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+impl Pool {
+    pub(super) fn of(connection: &DatabaseConnection) -> Self {
+        match connection.get_database_backend() {
+            DbBackend::Sqlite => Self::Sqlite(connection.get_sqlite_connection_pool().clone()),
+            _ => Self::Postgres(connection.get_postgres_connection_pool().clone()),
+        }
+    }
+
+    pub(super) const fn backend(&self) -> DbBackend {
+        match self {
+            Self::Sqlite(_) => DbBackend::Sqlite,
+            Self::Postgres(_) => DbBackend::Postgres,
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        match self {
+            Self::Sqlite(pool) => pool.close().await,
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    async fn acquire(&self) -> Result<Lease, sqlx::Error> {
+        Ok(match self {
+            Self::Sqlite(pool) => Lease::Sqlite(pool.acquire().await?),
+            Self::Postgres(pool) => Lease::Postgres(pool.acquire().await?),
+        })
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pool").field(&self.backend()).finish()
+    }
+}
+
+/// How a transaction begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// It may write.
+    Write,
+    /// All its statements see the database at one instant.
+    Snapshot,
+}
+
+impl Mode {
+    const fn begin(self, backend: DbBackend) -> &'static str {
+        match (self, backend) {
+            (Self::Write, DbBackend::Sqlite) => "BEGIN IMMEDIATE",
+            (Self::Snapshot, DbBackend::Sqlite) => "BEGIN DEFERRED",
+            // Names the level, for a role may have another default.
+            (Self::Write, _) => "BEGIN ISOLATION LEVEL READ COMMITTED",
+            (Self::Snapshot, _) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+}
+
+/// A connection, and whether it is clean.
+pub(super) struct Session {
+    /// Empty only once dropped.
+    lease: Option<Lease>,
+    is_clean: bool,
+    shared: Arc<Shared>,
+}
+
+impl Session {
+    /// Waits for a free connection.
+    pub(super) async fn acquire(pool: &Pool, shared: &Arc<Shared>) -> Result<Self, DbErr> {
+        let lease = pool
+            .acquire()
+            .await
+            .map_err(|error| shared.noted(acquire_error(error)))?;
+        Ok(Self {
+            lease: Some(lease),
+            is_clean: true,
+            shared: Arc::clone(shared),
+        })
+    }
+
+    pub(super) async fn execute(&mut self, statement: &Statement) -> Result<ExecResult, DbErr> {
+        self.shared.observe(statement);
+        let lease = taken(&mut self.lease, &mut self.is_clean)?;
+        let result = self.shared.bounded(lease.execute(statement)).await;
+        self.end_statement(result, DbErr::Exec)
+    }
+
+    pub(super) async fn execute_unprepared(&mut self, sql: &str) -> Result<ExecResult, DbErr> {
+        let lease = taken(&mut self.lease, &mut self.is_clean)?;
+        let result = self.shared.bounded(lease.execute_unprepared(sql)).await;
+        self.end_statement(result, DbErr::Exec)
+    }
+
+    pub(super) async fn query_one(&mut self, statement: &Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.shared.observe(statement);
+        let lease = taken(&mut self.lease, &mut self.is_clean)?;
+        let result = self.shared.bounded(lease.query_one(statement)).await;
+        self.end_statement(result, DbErr::Query)
+    }
+
+    pub(super) async fn query_all(&mut self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.shared.observe(statement);
+        let lease = taken(&mut self.lease, &mut self.is_clean)?;
+        let result = self.shared.bounded(lease.query_all(statement)).await;
+        self.end_statement(result, DbErr::Query)
+    }
+
+    /// Begins a transaction. Fails on a connection that is inside one; from here on the session is not clean.
+    pub(super) async fn begin(&mut self, mode: Mode) -> Result<(), DbErr> {
+        let lease = taken(&mut self.lease, &mut self.is_clean)?;
+        let begun = self.shared.soon(lease.begin(mode)).await;
+        self.end_statement(begun, DbErr::Query)?;
+        self.is_clean = false;
+        Ok(())
+    }
+
+    /// Commits. The session is clean afterwards only if the connection is out of its transaction.
+    pub(super) async fn commit(&mut self) -> Result<(), DbErr> {
+        let lease = taken(&mut self.lease, &mut self.is_clean)?;
+        let ended = self.shared.bounded(lease.commit()).await;
+        self.end_transaction(ended)
+    }
+
+    /// Rolls back. A failure is of no consequence but that the connection is closed.
+    pub(super) async fn roll_back(&mut self) -> Result<(), DbErr> {
+        let lease = taken(&mut self.lease, &mut self.is_clean)?;
+        let ended = self.shared.soon(lease.roll_back()).await;
+        self.end_transaction(ended)
+    }
+
+    /// Whether the last statement has left the connection as it was.
+    pub(super) const fn is_clean(&self) -> bool {
+        self.is_clean
+    }
+
+    /// The connection must not be used again, whatever its last statement came to.
+    pub(super) fn distrust(&mut self) {
+        self.is_clean = false;
+    }
+
+    fn end_transaction(&mut self, ended: Result<(), sqlx::Error>) -> Result<(), DbErr> {
+        self.is_clean = ended.is_ok();
+        ended.map_err(|error| self.shared.noted(DbErr::Query(RuntimeErr::SqlxError(error.into()))))
+    }
+
+    /// An error of the request leaves the connection as it was; after any other it is not used again.
+    fn end_statement<T>(&mut self, result: Result<T, sqlx::Error>, wrap: fn(RuntimeErr) -> DbErr) -> Result<T, DbErr> {
+        self.is_clean = match &result {
+            Ok(_) => true,
+            Err(error @ sqlx::Error::Database(_)) => Trouble::of_driver(error).is_none(),
+            Err(_) => false,
+        };
+        result.map_err(|error| self.shared.noted(wrap(RuntimeErr::SqlxError(error.into()))))
+    }
+}
+
+/// The connection, which is not clean from here until its statement has ended.
+fn taken<'s>(lease: &'s mut Option<Lease>, is_clean: &mut bool) -> Result<&'s mut Lease, DbErr> {
+    *is_clean = false;
+    lease
+        .as_mut()
+        .ok_or_else(|| DbErr::Conn(RuntimeErr::Internal("the connection is closed".to_owned())))
+}
+
+fn acquire_error(error: sqlx::Error) -> DbErr {
+    match error {
+        sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+        sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
+        error => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let Some(lease) = self.lease.take() else { return };
+        if self.is_clean {
+            lease.give_back();
+        } else {
+            self.shared.troubles.closed_one();
+            // Given up, or lost: those that were idle meanwhile are asked before they are used.
+            self.shared.suspicion.arise();
+            lease.close();
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("is_clean", &self.is_clean)
+            .finish_non_exhaustive()
+    }
+}
+
+enum Lease {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+/// Runs the same code on a connection of either database.
+macro_rules! on_either {
+    ($lease:expr, $connection:ident => $code:expr) => {
+        match $lease {
+            Lease::Sqlite($connection) => $code,
+            Lease::Postgres($connection) => $code,
+        }
+    };
+}
+
+impl Lease {
+    async fn execute(&mut self, statement: &Statement) -> Result<ExecResult, sqlx::Error> {
+        on_either!(self, connection => Ok(query(statement).execute(&mut **connection).await?.into()))
+    }
+
+    async fn execute_unprepared(&mut self, sql: &str) -> Result<ExecResult, sqlx::Error> {
+        // Ours, and never made of what came from outside.
+        let sql = AssertSqlSafe(sql.to_owned()).into_sql_str();
+        on_either!(self, connection => Ok(connection.execute(sql).await?.into()))
+    }
+
+    async fn query_one(&mut self, statement: &Statement) -> Result<Option<QueryResult>, sqlx::Error> {
+        on_either!(self, connection => Ok(query(statement).fetch_optional(&mut **connection).await?.map(Into::into)))
+    }
+
+    async fn query_all(&mut self, statement: &Statement) -> Result<Vec<QueryResult>, sqlx::Error> {
+        on_either!(self, connection => {
+            let rows = query(statement).fetch_all(&mut **connection).await?;
+            Ok(rows.into_iter().map(Into::into).collect())
+        })
+    }
+
+    async fn begin(&mut self, mode: Mode) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(connection) => begin::<Sqlite>(connection, mode.begin(DbBackend::Sqlite)).await,
+            Self::Postgres(connection) => begin::<Postgres>(connection, mode.begin(DbBackend::Postgres)).await,
+        }
+    }
+
+    async fn commit(&mut self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(connection) => commit::<Sqlite>(connection).await,
+            Self::Postgres(connection) => commit::<Postgres>(connection).await,
+        }
+    }
+
+    async fn roll_back(&mut self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(connection) => roll_back::<Sqlite>(connection).await,
+            Self::Postgres(connection) => roll_back::<Postgres>(connection).await,
+        }
+    }
+
+    /// Puts the connection back into its pool. The driver asks it once more whether it answers, without a deadline of its own.
+    fn give_back(mut self) {
+        match &mut self {
+            Self::Sqlite(connection) => {
+                tokio::spawn(tokio::time::timeout(RETURN_WITHIN, connection.return_to_pool()));
+            }
+            Self::Postgres(connection) => {
+                tokio::spawn(tokio::time::timeout(RETURN_WITHIN, connection.return_to_pool()));
+            }
+        }
+    }
+
+    /// Closes the connection without a word. Its place in the pool is free at once.
+    fn close(self) {
+        on_either!(self, connection => drop(connection.detach()));
+    }
+}
+
+/// Begins by a statement of our own, which the driver refuses on a connection that it takes to be inside a transaction, and
+/// SQLite refuses on one that is. Without one the driver would put a SAVEPOINT in its place.
+async fn begin<DB: sqlx::Database>(
+    connection: &mut DB::Connection,
+    statement: &'static str,
+) -> Result<(), sqlx::Error> {
+    DB::TransactionManager::begin(connection, Some(statement.into_sql_str())).await
+}
+
+/// Sends COMMIT. At any other depth than the first the driver would release a savepoint, or do nothing, and call it a success.
+async fn commit<DB: sqlx::Database>(connection: &mut DB::Connection) -> Result<(), sqlx::Error> {
+    at_depth::<DB>(connection, 1)?;
+    DB::TransactionManager::commit(connection).await?;
+    at_depth::<DB>(connection, 0)
+}
+
+/// Sends ROLLBACK. As for [`commit`], the depth is looked at.
+async fn roll_back<DB: sqlx::Database>(connection: &mut DB::Connection) -> Result<(), sqlx::Error> {
+    at_depth::<DB>(connection, 1)?;
+    DB::TransactionManager::rollback(connection).await?;
+    at_depth::<DB>(connection, 0)
+}
+
+fn at_depth<DB: sqlx::Database>(connection: &DB::Connection, expected: usize) -> Result<(), sqlx::Error> {
+    let depth = DB::TransactionManager::get_transaction_depth(connection);
+    if depth == expected {
+        return Ok(());
+    }
+    let text = format!("the connection is at transaction depth {depth} instead of {expected}");
+    Err(sqlx::Error::Protocol(text))
+}
+
+fn query<DB>(statement: &Statement) -> sqlx::query::Query<'_, DB, SqlxValues>
+where
+    DB: sqlx::Database,
+    SqlxValues: sqlx::IntoArguments<DB>,
+{
+    let values = statement.values.clone().unwrap_or(Values(Vec::new()));
+    sqlx::query_with(AssertSqlSafe(statement.sql.as_str()), SqlxValues(values))
+}

@@ -1,0 +1,118 @@
+//! An open transaction, as stores use it.
+
+use sea_orm::entity::prelude::async_trait::async_trait;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use tokio::sync::Mutex;
+
+use super::session::{Mode, Session};
+
+/// An open transaction. Functions that work in another's transaction take it first.
+///
+/// Invariant: after one statement has failed no other is run, and the transaction is not committed, whatever its work makes of
+/// the failure. Postgres would answer COMMIT by a rollback that looks like success, and SQLite may have rolled back already, so
+/// that what follows would be committed statement by statement.
+#[derive(Debug)]
+pub struct Transaction {
+    backend: DbBackend,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Debug)]
+struct Progress {
+    session: Session,
+    /// A statement failed, or was given up half-way.
+    has_failed: bool,
+    /// So did the connection: there is nothing to be rolled back by it.
+    is_lost: bool,
+}
+
+impl Transaction {
+    pub(super) async fn begin(mut session: Session, backend: DbBackend, mode: Mode) -> Result<Self, DbErr> {
+        session.begin(mode).await?;
+        let progress = Progress {
+            session,
+            has_failed: false,
+            is_lost: false,
+        };
+        Ok(Self {
+            backend,
+            progress: Mutex::new(progress),
+        })
+    }
+
+    /// Commits, and gives the connection, which is out of the transaction.
+    pub(super) async fn commit(self) -> Result<Session, CommitError> {
+        if self.progress.lock().await.has_failed {
+            self.roll_back().await;
+            return Err(CommitError::Failed);
+        }
+        let mut session = self.progress.into_inner().session;
+        session.commit().await.map_err(CommitError::Database)?;
+        Ok(session)
+    }
+
+    pub(super) async fn roll_back(self) {
+        let mut progress = self.progress.into_inner();
+        // A connection that is lost, or cannot roll back, is closed, and that rolls back.
+        if !progress.is_lost
+            && let Err(error) = progress.session.roll_back().await
+        {
+            tracing::warn!(%error, "a transaction was not rolled back; its connection is closed");
+        }
+    }
+}
+
+/// Why a transaction was not committed, or is not known to be.
+#[derive(Debug)]
+pub(super) enum CommitError {
+    /// A statement of it had failed, which its work did not report.
+    Failed,
+    /// The database refused, or did not answer.
+    Database(DbErr),
+}
+
+/// Runs one statement unless one has failed before.
+macro_rules! run {
+    ($transaction:expr, $session:ident => $code:expr) => {{
+        let mut progress = $transaction.progress.lock().await;
+        let Progress {
+            session: $session,
+            has_failed,
+            is_lost,
+        } = &mut *progress;
+        if std::mem::replace(has_failed, true) {
+            let text = "an earlier statement of the transaction has failed".to_owned();
+            return Err(DbErr::Query(RuntimeErr::Internal(text)));
+        }
+        *is_lost = true;
+        let result = $code;
+        *has_failed = result.is_err();
+        *is_lost = !$session.is_clean();
+        // Its transaction is open.
+        $session.distrust();
+        result
+    }};
+}
+
+#[async_trait]
+impl ConnectionTrait for Transaction {
+    fn get_database_backend(&self) -> DbBackend {
+        self.backend
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        run!(self, session => session.execute(&statement).await)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        run!(self, session => session.execute_unprepared(sql).await)
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        run!(self, session => session.query_one(&statement).await)
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        run!(self, session => session.query_all(&statement).await)
+    }
+}

@@ -1,0 +1,70 @@
+//! A second connection to a SQLite database, which must see a commit before anyone is answered.
+
+use sea_orm::sqlx::{self, ConnectOptions as _, Executor as _, Row as _, SqlitePool, sqlite::SqliteConnection};
+use tokio::sync::Mutex;
+
+use super::session::Pool;
+
+/// Sees commits of another connection.
+///
+/// `PRAGMA data_version` changes on this connection with each commit of another that changed anything. A transaction that wrote
+/// nothing does not change it; then the write lock, which an open transaction of the writer would hold, must be free.
+#[derive(Debug)]
+pub(super) struct Witness {
+    writer: SqlitePool,
+    sight: Mutex<Sight>,
+}
+
+#[derive(Default)]
+struct Sight {
+    connection: Option<SqliteConnection>,
+    version: Option<i64>,
+}
+
+impl std::fmt::Debug for Sight {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sight")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Witness {
+    /// Of the commits of this pool. There is none on Postgres, where it would cost each transaction a round trip.
+    pub(super) fn of(writer: &Pool) -> Option<Self> {
+        match writer {
+            Pool::Sqlite(writer) => Some(Self {
+                writer: writer.clone(),
+                sight: Mutex::default(),
+            }),
+            Pool::Postgres(_) => None,
+        }
+    }
+
+    /// Returns once this connection has seen that the writer's last transaction has ended. Fails if it sees that it has not, or
+    /// cannot see.
+    pub(super) async fn see(&self) -> Result<(), sqlx::Error> {
+        let mut sight = self.sight.lock().await;
+        // Taken out, so that a look that fails or is given up leaves none behind.
+        let mut connection = match sight.connection.take() {
+            Some(connection) => connection,
+            None => {
+                sight.version = None;
+                self.writer.connect_options().connect().await?
+            }
+        };
+        let row = connection.fetch_one("PRAGMA data_version").await?;
+        let version = row.try_get::<i64, _>(0)?;
+        let has_changed = sight.version.replace(version).is_some_and(|last| last != version);
+        if !has_changed {
+            connection.execute("BEGIN IMMEDIATE").await?;
+            connection.execute("ROLLBACK").await?;
+        }
+        sight.connection = Some(connection);
+        Ok(())
+    }
+
+    pub(super) async fn close(&self) {
+        self.sight.lock().await.connection = None;
+    }
+}

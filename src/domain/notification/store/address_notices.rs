@@ -1,0 +1,95 @@
+//! Mails to addresses that contacts no longer have.
+
+use sea_orm::{ConnectionTrait, Statement, Value};
+use uuid::Uuid;
+
+use crate::domain::database::{Database, Transaction};
+use crate::domain::fault::Fault;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::AccountId;
+
+/// A mail to an old address that the holder of this may send, until its claim runs out.
+#[derive(Clone, Debug)]
+pub(in super::super) struct AddressNotice {
+    pub(in super::super) account_id: AccountId,
+    pub(in super::super) id: Uuid,
+    pub(in super::super) email: String,
+    pub(in super::super) locale: String,
+    pub(in super::super) created_at: Timestamp,
+    pub(in super::super) attempts: i32,
+}
+
+/// Whether any is pending: asked before a transaction is begun.
+pub(in super::super) async fn is_address_notice_due(database: &Database, now: Timestamp) -> Result<bool, Fault> {
+    let sql = "SELECT 1 AS due FROM address_notice WHERE next_attempt_at <= $1 LIMIT 1";
+    let statement = Statement::from_sql_and_values(database.backend(), sql, [now.millis().into()]);
+    Ok(database.read().query_one_raw(statement).await?.is_some())
+}
+
+/// Claims up to `limit` that are pending, so that two processes never send the same one.
+pub(in super::super) async fn claim_address_notices(
+    tx: &Transaction,
+    (now, until): (Timestamp, Timestamp),
+    limit: i64,
+) -> Result<Vec<AddressNotice>, Fault> {
+    let backend = tx.get_database_backend();
+    let sql = "SELECT account_id, id, email, locale, created_at, attempts, next_attempt_at FROM address_notice \
+               WHERE next_attempt_at <= $1 ORDER BY next_attempt_at, account_id, id LIMIT $2";
+    let values: [Value; 2] = [now.millis().into(), limit.into()];
+    let rows = tx
+        .query_all_raw(Statement::from_sql_and_values(backend, sql, values))
+        .await?;
+    let mut claimed = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let due: i64 = row.try_get("", "next_attempt_at")?;
+        let notice = AddressNotice {
+            account_id: AccountId::from_number(row.try_get("", "account_id")?),
+            id: row.try_get("", "id")?,
+            email: row.try_get("", "email")?,
+            locale: row.try_get("", "locale")?,
+            created_at: Timestamp::from_millis(row.try_get("", "created_at")?),
+            attempts: row.try_get::<i32>("", "attempts")? + 1,
+        };
+        let sql = "UPDATE address_notice SET attempts = attempts + 1, next_attempt_at = $4 \
+                   WHERE account_id = $1 AND id = $2 AND next_attempt_at = $3";
+        let values: [Value; 4] = [
+            notice.account_id.number().into(),
+            notice.id.into(),
+            due.into(),
+            until.millis().into(),
+        ];
+        let done = tx
+            .execute_raw(Statement::from_sql_and_values(backend, sql, values))
+            .await?;
+        if done.rows_affected() == 1 {
+            claimed.push(notice);
+        }
+    }
+    Ok(claimed)
+}
+
+/// Ends a claim: the mail is tried again at an instant, or never.
+pub(in super::super) async fn end_address_notice(
+    tx: &Transaction,
+    notice: &AddressNotice,
+    next: Option<Timestamp>,
+) -> Result<(), Fault> {
+    let key: [Value; 3] = [
+        notice.account_id.number().into(),
+        notice.id.into(),
+        notice.attempts.into(),
+    ];
+    let (sql, values) = match next {
+        None => (
+            "DELETE FROM address_notice WHERE account_id = $1 AND id = $2 AND attempts = $3",
+            key.to_vec(),
+        ),
+        Some(next) => (
+            "UPDATE address_notice SET next_attempt_at = $4 WHERE account_id = $1 AND id = $2 AND attempts = $3",
+            key.into_iter().chain([next.millis().into()]).collect(),
+        ),
+    };
+    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! How often something may be done in a time, counted in the database: all processes share a count, and a restart keeps it.
+//!
+//! Called by the modules that send mail on request. A count starts with the first use and starts over when its time is up.
+//!
+//! Invariant: the quotas of one action are spent in the order in which they are given, after any account's lock, and nothing is
+//! locked after them. So two transactions that share some of them never wait for each other in a circle, as long as callers keep
+//! one order.
+
+mod store;
+
+use super::database::Transaction;
+use super::fault::Fault;
+use crate::primitives::clock::Timestamp;
+
+/// A bound on how often something is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// What is counted. Stored: never renamed.
+    pub scope: &'static str,
+    /// Of whom or of what.
+    pub subject: Vec<u8>,
+    /// How often it may be done…
+    pub most: u32,
+    /// …within this time.
+    pub millis: i64,
+}
+
+/// A quota is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exhausted {
+    /// Which.
+    pub scope: &'static str,
+    /// When it starts over.
+    pub until: Timestamp,
+}
+
+impl Exhausted {
+    /// How long to wait.
+    pub fn retry_after_seconds(&self, now: Timestamp) -> u32 {
+        let millis = self.until.millis() - now.millis();
+        u32::try_from((millis + 999) / 1_000).unwrap_or(u32::MAX).max(1)
+    }
+}
+
+/// Uses each of these quotas once. Where one of them is used up the others are left as they are, and it is returned: the caller
+/// must not do what is counted.
+pub(in crate::domain) async fn spend(
+    tx: &Transaction,
+    quotas: &[Quota],
+    now: Timestamp,
+) -> Result<Option<Exhausted>, Fault> {
+    if let Some(exhausted) = exhausted(tx, quotas, now).await? {
+        return Ok(Some(exhausted));
+    }
+    for quota in quotas {
+        if !store::spend(tx, quota, now).await? {
+            // Another transaction took the last one in between.
+            let until = now.plus_millis(quota.millis);
+            return Ok(Some(Exhausted {
+                scope: quota.scope,
+                until,
+            }));
+        }
+    }
+    Ok(None)
+}
+
+/// The first of these quotas that is used up.
+pub(in crate::domain) async fn exhausted(
+    tx: &Transaction,
+    quotas: &[Quota],
+    now: Timestamp,
+) -> Result<Option<Exhausted>, Fault> {
+    for quota in quotas {
+        let Some((started_at, used)) = store::used(tx, quota).await? else {
+            if quota.most == 0 {
+                let until = now.plus_millis(quota.millis);
+                return Ok(Some(Exhausted {
+                    scope: quota.scope,
+                    until,
+                }));
+            }
+            continue;
+        };
+        let until = started_at.plus_millis(quota.millis);
+        if now < until && used >= i64::from(quota.most) {
+            return Ok(Some(Exhausted {
+                scope: quota.scope,
+                until,
+            }));
+        }
+    }
+    Ok(None)
+}

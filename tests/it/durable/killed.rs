@@ -1,0 +1,68 @@
+//! A server that is killed under load.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+
+use super::check;
+use super::serving::{Place, Serving};
+use crate::harness::TestDatabase;
+
+const WRITERS: usize = 4;
+
+fn kills() -> u64 {
+    std::env::var("LEDGERBELL_TEST_KILLS")
+        .ok()
+        .and_then(|kills| kills.parse().ok())
+        .unwrap_or(8)
+}
+
+/// Grants until the server is gone.
+async fn write(serving: Arc<Serving>, account: String, name: String, acknowledged: Arc<Mutex<HashSet<String>>>) {
+    for number in 0.. {
+        let key = format!("{name} {number}");
+        match serving.grant(&account, &key, Duration::from_secs(10)).await {
+            Ok(()) => _ = acknowledged.lock().await.insert(key),
+            Err(_) => return,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_acknowledged_before_a_kill_is_there() {
+    let database = TestDatabase::make().await;
+    let place = Place::new(&database.url);
+    let key = place.key(&database);
+    let acknowledged = Arc::new(Mutex::new(HashSet::new()));
+    let mut account = String::new();
+    for round in 0..kills() {
+        let serving = Arc::new(place.serve(&database, &key).await);
+        if account.is_empty() {
+            account = serving.account("killed").await;
+        }
+        let mut writers = JoinSet::new();
+        for writer in 0..WRITERS {
+            let name = format!("{round} {writer}");
+            writers.spawn(write(
+                Arc::clone(&serving),
+                account.clone(),
+                name,
+                Arc::clone(&acknowledged),
+            ));
+        }
+        tokio::time::sleep(Duration::from_millis(60 + (round * 37) % 150)).await;
+        serving.kill_now();
+        while writers.join_next().await.is_some() {}
+    }
+    let acknowledged = acknowledged.lock().await;
+    assert!(
+        acknowledged.len() as u64 > kills(),
+        "there was load: {}",
+        acknowledged.len()
+    );
+    check(&format!("kill -9, {} times", kills()), &database.url, &acknowledged, "").await;
+    assert!(place.print(&database, &["verify"]).ends_with(" 0 violations"));
+}

@@ -1,0 +1,49 @@
+//! What was acknowledged is there, whatever happens to the disk, the network or the process: a server in a process of its own,
+//! faults, and what a connection of the test's own finds afterwards.
+//!
+//! Each test prints a line of the table in `docs/operating.md`; `LEDGERBELL_TEST_KILLS` is how often a server is killed.
+
+mod anchor;
+mod full_disk;
+mod killed;
+mod mute;
+mod one_server;
+mod proxy;
+mod serving;
+
+use std::collections::HashSet;
+
+use sea_orm::{ConnectionTrait as _, Statement};
+
+/// The keys of grants that are stored.
+async fn stored(url: &str) -> HashSet<String> {
+    let database = sea_orm::Database::connect(url).await.expect("opens");
+    let sql = "SELECT k.key FROM idempotency_key AS k JOIN credit_entry AS e ON e.account_id = k.account_id AND e.id = k.entry_id";
+    let statement = Statement::from_string(database.get_database_backend(), sql);
+    let rows = database.query_all_raw(statement).await.expect("reads");
+    let keys = rows.iter().map(|row| row.try_get("", "key").expect("a key")).collect();
+    database.close().await.expect("closes");
+    keys
+}
+
+/// Fails unless all of these are stored, and shows the line of the table.
+async fn check(fault: &str, url: &str, acknowledged: &HashSet<String>, rest: &str) {
+    let found = stored(url).await;
+    let lost: Vec<_> = acknowledged.difference(&found).collect();
+    assert!(
+        lost.is_empty(),
+        "{fault}: {} acknowledged and lost, such as {:?}",
+        lost.len(),
+        lost.first()
+    );
+    let kind = if url.starts_with("sqlite") {
+        "SQLite"
+    } else {
+        "Postgres"
+    };
+    eprintln!(
+        "| {fault} | {kind} | {} | {} | {rest} |",
+        acknowledged.len(),
+        found.len()
+    );
+}

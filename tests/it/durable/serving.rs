@@ -1,0 +1,201 @@
+//! A server in a process of its own, and grants through it.
+
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::cli::ledgerbell;
+use crate::harness::{Client, TestDatabase};
+
+/// Longer than a server takes to start.
+const STARTS_WITHIN: Duration = Duration::from_secs(30);
+/// A key for everything that is done here.
+pub(super) const MAKE_KEY: [&str; 6] = [
+    "api-key",
+    "create",
+    "--name",
+    "Chaos",
+    "--permissions",
+    "READ_CREDIT_LOG,MANAGE_ACCOUNTS,MANAGE_CREDITS",
+];
+const GRANT: &str =
+    "mutation($input: GrantCreditsInput!) { grantCredits(input: $input) { entry { id } userErrors { code } } }";
+
+/// Where and on what a server runs.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) database_url: String,
+    pub(super) listen: String,
+    pub(super) metrics: String,
+    /// Settings by the names of their variables.
+    pub(super) settings: Vec<(&'static str, String)>,
+}
+
+impl Place {
+    pub(super) fn new(database_url: &str) -> Self {
+        Self {
+            database_url: database_url.to_owned(),
+            listen: free_port(),
+            metrics: free_port(),
+            settings: Vec::new(),
+        }
+    }
+
+    pub(super) fn base(&self) -> String {
+        format!("http://{}", self.listen)
+    }
+
+    /// A command on this database.
+    pub(super) fn command(&self, database: &TestDatabase, arguments: &[&str]) -> std::process::Command {
+        let mut command = ledgerbell(database);
+        command
+            .args(arguments)
+            .env("LEDGERBELL_DATABASE_URL", &self.database_url)
+            .env("LEDGERBELL_LISTEN", &self.listen)
+            .env("LEDGERBELL_METRICS_LISTEN", &self.metrics)
+            .env("LEDGERBELL_LIMITS_RATE", "0")
+            .env("LEDGERBELL_DATABASE_MAX_CONNECTIONS", "6")
+            .envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// What a command prints, which must succeed.
+    pub(super) fn print(&self, database: &TestDatabase, arguments: &[&str]) -> String {
+        let output = self.command(database, arguments).output().expect("it runs");
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {complaint}");
+        String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    }
+
+    /// A migrated database with a key for everything.
+    pub(super) fn key(&self, database: &TestDatabase) -> String {
+        self.print(database, &["migrate"]);
+        self.print(database, &MAKE_KEY)
+    }
+
+    pub(super) async fn serve(&self, database: &TestDatabase, key: &str) -> Serving {
+        let log = std::fs::File::create(database.directory.path().join("serve.log")).expect("a log");
+        let mut command = self.command(database, &["serve"]);
+        let process = command.stdout(Stdio::null()).stderr(log).spawn().expect("it starts");
+        let serving = Serving {
+            process,
+            client: Client::new(&self.base(), Some(key.to_owned())),
+            metrics: format!("http://{}/metrics", self.metrics),
+        };
+        let begun = Instant::now();
+        while !serving.is_ready().await {
+            assert!(begun.elapsed() < STARTS_WITHIN, "the server starts");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        serving
+    }
+}
+
+fn free_port() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").to_string()
+}
+
+/// A server that runs. Dropping it kills it.
+pub(super) struct Serving {
+    process: Child,
+    pub(super) client: Client,
+    metrics: String,
+}
+
+impl Serving {
+    /// Whether it says that it is ready, and soon.
+    pub(super) async fn is_ready(&self) -> bool {
+        let asked = self
+            .client
+            .get("/health/ready")
+            .timeout(Duration::from_secs(5))
+            .send()
+            .await;
+        asked.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// How it says that it is not.
+    pub(super) async fn unreadiness(&self) -> Value {
+        let asked = self
+            .client
+            .get("/health/ready")
+            .timeout(Duration::from_secs(5))
+            .send()
+            .await;
+        asked.expect("an answer").json().await.expect("JSON")
+    }
+
+    pub(super) async fn metrics(&self) -> String {
+        let asked = self.client.get(&self.metrics).send().await.expect("figures");
+        assert!(asked.status().is_success());
+        asked.text().await.expect("text")
+    }
+
+    pub(super) async fn account(&self, external_id: &str) -> String {
+        let create = "mutation($input: CreateAccountInput!) { createAccount(input: $input) { account { id } userErrors { code } } }";
+        let input =
+            json!({ "input": { "name": "Team", "externalId": external_id, "creditPrice": "0.5", "currency": "EUR" } });
+        let made = self.client.query(create, input).await;
+        made.at("/createAccount/account/id").as_str().expect("an id").to_owned()
+    }
+
+    /// Whether a grant was acknowledged; else the answer, if there was any.
+    pub(super) async fn grant(&self, account: &str, key: &str, patience: Duration) -> Result<(), Value> {
+        let input =
+            json!({ "accountId": account, "credits": "1.5", "description": "x".repeat(120), "idempotencyKey": key });
+        let body = json!({ "query": GRANT, "variables": { "input": input } });
+        let sent = self.client.post("/graphql").json(&body).timeout(patience).send().await;
+        let answer: Value = match sent {
+            Ok(answer) => answer.json().await.map_err(|_| Value::Null)?,
+            Err(_) => return Err(Value::Null),
+        };
+        let entry = answer.pointer("/data/grantCredits/entry/id");
+        if entry.is_some_and(Value::is_string) {
+            return Ok(());
+        }
+        Err(answer)
+    }
+
+    /// Grants until one is acknowledged. Gives how long that took since `begun`.
+    pub(super) async fn until_granted(&self, account: &str, key: &str, begun: Instant) -> Duration {
+        while self.grant(account, key, Duration::from_secs(30)).await.is_err() {
+            assert!(begun.elapsed() < Duration::from_mins(2), "it recovers");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        begun.elapsed()
+    }
+
+    /// Ends it as an orchestrator does. Gives how it ended and how long that took.
+    pub(super) async fn terminate(mut self) -> (ExitStatus, Duration) {
+        let begun = Instant::now();
+        let signaled = std::process::Command::new("kill")
+            .arg(self.process.id().to_string())
+            .status();
+        assert!(signaled.expect("a signal").success());
+        loop {
+            if let Some(status) = self.process.try_wait().expect("it can be waited for") {
+                return (status, begun.elapsed());
+            }
+            assert!(begun.elapsed() < Duration::from_mins(1), "it ends");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Ends it as a crash does.
+    pub(super) fn kill_now(&self) {
+        let killed = std::process::Command::new("kill")
+            .arg("-9")
+            .arg(self.process.id().to_string())
+            .status();
+        assert!(killed.expect("a signal").success());
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

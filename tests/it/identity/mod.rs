@@ -1,0 +1,60 @@
+//! Who signs in as whom, and what members may do to each other's identity.
+
+mod external_ids;
+mod nul;
+mod owners;
+mod tokens;
+
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::{Value, json};
+
+use crate::harness::{Client, TestApp};
+
+const SECRET: &str = "the secret of a platform that signs tokens by HS256";
+
+/// A server whose tokens are signed with [`SECRET`].
+async fn start() -> TestApp {
+    TestApp::start_with(&[("auth.jwt_secret", SECRET)]).await
+}
+
+/// A token with these claims, as the platform's own issuer signs it.
+fn sign(claims: &Value) -> String {
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    jsonwebtoken::encode(&Header::default(), claims, &key).expect("signs")
+}
+
+/// Claims for a member of the team, valid for an hour.
+fn claims(app: &TestApp, acct: &Value, sub: &Value) -> Value {
+    json!({ "acct": acct, "sub": sub, "exp": app.clock.now().millis() / 1_000 + 3_600 })
+}
+
+/// The name of the member whom a token signs in, or the code of the error.
+async fn signed_in(app: &TestApp, token: &str) -> String {
+    let client = app.platform.with_credential(token);
+    let answer = client.query("{ viewer { member { name } } }", json!({})).await;
+    if answer.body["errors"].is_array() {
+        return answer.error_code().to_owned();
+    }
+    answer.at("/viewer/member/name").as_str().expect("a name").to_owned()
+}
+
+/// Runs a mutation with `{"input": …}` and returns its payload.
+async fn mutate(client: &Client, name: &str, fields: &str, input: Value) -> Value {
+    let mut type_name = name.to_owned();
+    type_name[..1].make_ascii_uppercase();
+    let query = format!(
+        "mutation ($input: {type_name}Input!) {{ {name}(input: $input) {{ {fields} userErrors {{ code field message }} }} }}"
+    );
+    client.query(&query, json!({ "input": input })).await.only_field()
+}
+
+fn code(payload: &Value) -> &str {
+    payload["userErrors"][0]["code"].as_str().unwrap_or("accepted")
+}
+
+/// The code of a refusal and the field that it names.
+fn refusal(payload: &Value) -> (&str, String) {
+    let field = payload["userErrors"][0]["field"].as_array().into_iter().flatten();
+    let field: Vec<&str> = field.filter_map(Value::as_str).collect();
+    (code(payload), field.join("."))
+}

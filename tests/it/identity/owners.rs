@@ -1,0 +1,238 @@
+//! What an admin, or a key of the team, may not do to an owner; and the address that a contact had.
+
+use ledgerbell::primitives::actor::Permission;
+use serde_json::{Value, json};
+
+use super::{code, mutate};
+use crate::harness::{Client, Person, TestApp};
+use crate::notification::verify;
+
+/// All that is known of a member, as the platform sees it.
+async fn state(app: &TestApp, person: &Person) -> Value {
+    let query = "query ($id: ID!) { node(id: $id) { ... on Member { name role version unreadAlertCount
+        contact { email emailStatus locale version }
+        notificationSettings { version lowBalanceThreshold preferences { kind channel enabled } }
+        alerts(filter: { includeArchived: true }) { nodes { id readAt archivedAt } }
+        deliveries { nodes { id channel status attempts } } } } }";
+    app.platform
+        .query(query, json!({ "id": person.id() }))
+        .await
+        .at("/node")
+        .clone()
+}
+
+/// The id of a mail to this member and of an alert in their inbox.
+async fn told(app: &TestApp, person: &Person) -> (Value, Value) {
+    let input = json!({ "memberId": person.id(), "channel": "EMAIL" });
+    let sent = mutate(&person.client, "sendTestNotification", "alert { id }", input).await;
+    assert_eq!(code(&sent), "accepted", "{sent}");
+    app.mail().await;
+    let state = state(app, person).await;
+    let deliveries = state["deliveries"]["nodes"].as_array().expect("a list");
+    let mail = deliveries.iter().find(|one| one["channel"] == "EMAIL").expect("a mail");
+    (mail["id"].clone(), state["alerts"]["nodes"][0]["id"].clone())
+}
+
+/// Everything that changes how a member is reached or what is in their inbox.
+fn changes(person: &Person, (mail, alert): &(Value, Value)) -> Vec<(&'static str, &'static str, Value)> {
+    let id = person.id();
+    vec![
+        (
+            "updateContact",
+            "contact { version }",
+            json!({ "memberId": id, "email": "thief@elsewhere.example" }),
+        ),
+        (
+            "updateContact",
+            "contact { version }",
+            json!({ "memberId": id, "locale": "de" }),
+        ),
+        (
+            "sendContactVerification",
+            "contact { version }",
+            json!({ "memberId": id }),
+        ),
+        (
+            "verifyContact",
+            "contact { version }",
+            json!({ "memberId": id, "code": "12345678" }),
+        ),
+        (
+            "updateNotificationSettings",
+            "notificationSettings { version }",
+            json!({ "memberId": id, "lowBalanceThreshold": "7" }),
+        ),
+        (
+            "markAlertsRead",
+            "unreadCount",
+            json!({ "memberId": id, "alertIds": [alert] }),
+        ),
+        ("archiveAlerts", "unreadCount", json!({ "memberId": id, "upTo": alert })),
+        (
+            "sendTestNotification",
+            "alert { id }",
+            json!({ "memberId": id, "channel": "IN_APP" }),
+        ),
+        ("resendDelivery", "delivery { id }", json!({ "deliveryId": mail })),
+        (
+            "updateMember",
+            "member { version }",
+            json!({ "memberId": id, "name": "Thief" }),
+        ),
+        (
+            "updateMember",
+            "member { version }",
+            json!({ "memberId": id, "role": "MEMBER" }),
+        ),
+        ("removeMember", "member { version }", json!({ "memberId": id })),
+    ]
+}
+
+#[tokio::test]
+async fn an_admin_or_a_key_of_the_team_changes_nothing_of_an_owner() {
+    let app = TestApp::start().await;
+    app.top_up(9).await;
+    app.notice().await;
+    let olga = &app.team.owner;
+    let told = told(&app, olga).await;
+    app.advance(std::time::Duration::from_mins(3));
+    let before = state(&app, olga).await;
+    let key = app
+        .team_key(&[Permission::ManageSettings, Permission::ManageMembers])
+        .await;
+    for (who, client) in [("an admin", &app.team.admin.client), ("a key of the team", &key)] {
+        for (mutation, fields, input) in changes(olga, &told) {
+            let refused = mutate(client, mutation, fields, input.clone()).await;
+            assert_eq!(code(&refused), "FORBIDDEN", "{mutation} {input} by {who}: {refused}");
+        }
+    }
+    assert_eq!(state(&app, olga).await, before);
+    assert_eq!(app.mail().await.len(), 1, "only the owner's own test");
+    // Admins may do all of that to others, and see how an owner is reached.
+    let seen = app.team.admin.client.query(
+        "query ($id: ID!) { node(id: $id) { ... on Member { contact { email } } } }",
+        json!({ "id": olga.id() }),
+    );
+    assert_eq!(seen.await.at("/node/contact/email"), "olga@team.example");
+    let of_mia = json!({ "memberId": app.team.member.id(), "locale": "de" });
+    assert_eq!(
+        code(&mutate(&app.team.admin.client, "updateContact", "contact { version }", of_mia).await),
+        "accepted"
+    );
+}
+
+#[tokio::test]
+async fn owners_and_the_platform_change_what_reaches_an_owner() {
+    let app = TestApp::start().await;
+    app.top_up(9).await;
+    app.notice().await;
+    let olga = &app.team.owner;
+    let second = json!({ "memberId": app.team.member.id(), "role": "OWNER" });
+    assert_eq!(
+        code(&mutate(&olga.client, "updateMember", "member { role }", second).await),
+        "accepted"
+    );
+    let platform = app.platform_key(&[Permission::ManageSettings]).await;
+    let clients: [(&str, &Client); 3] = [
+        ("themselves", &olga.client),
+        ("another owner", &app.team.member.client),
+        ("the platform", &platform),
+    ];
+    for (at, (who, client)) in clients.into_iter().enumerate() {
+        let threshold = json!({ "memberId": olga.id(), "lowBalanceThreshold": at.to_string() });
+        let changed = mutate(
+            client,
+            "updateNotificationSettings",
+            "notificationSettings { version }",
+            threshold,
+        )
+        .await;
+        assert_eq!(code(&changed), "accepted", "{who}: {changed}");
+        let locale = json!({ "memberId": olga.id(), "locale": (["fr", "es", "it"])[at] });
+        assert_eq!(
+            code(&mutate(client, "updateContact", "contact { version }", locale).await),
+            "accepted",
+            "{who}"
+        );
+        let alert = state(&app, olga).await["alerts"]["nodes"][0]["id"].clone();
+        let read = json!({ "memberId": olga.id(), "alertIds": [alert] });
+        assert_eq!(
+            code(&mutate(client, "markAlertsRead", "unreadCount", read).await),
+            "accepted",
+            "{who}"
+        );
+    }
+}
+
+/// Mail to an address, as it was sent.
+async fn mails_to(app: &TestApp, address: &str) -> Vec<String> {
+    let to = format!("To: {address}");
+    let mails = app.mail().await.into_iter();
+    mails
+        .filter(|mail| mail.lines().any(|line| line.trim() == to))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_verified_address_that_is_replaced_or_removed_is_notified_in_neutral_words() {
+    let app = TestApp::start().await;
+    let (mia, adam) = (&app.team.member, &app.team.admin);
+    for person in [mia, adam] {
+        verify(&app, person).await;
+    }
+    let german = json!({ "locale": "de" });
+    mutate(&adam.client, "updateContact", "contact { version }", german).await;
+    let replaced = json!({ "memberId": mia.id(), "email": "mia@new.example" });
+    let changed = mutate(&adam.client, "updateContact", "contact { emailStatus }", replaced).await;
+    assert_eq!(changed["contact"]["emailStatus"], "UNVERIFIED", "{changed}");
+    let removed = json!({ "externalId": "adam", "name": "Adam", "accountId": app.team.id(), "email": null });
+    assert_eq!(
+        code(&mutate(&app.platform, "upsertMember", "member { name }", removed).await),
+        "accepted"
+    );
+
+    let old = mails_to(&app, "mia@team.example").await;
+    assert_eq!(old.len(), 1, "{old:?}");
+    assert!(
+        old[0].contains("This address no longer gets messages about credits"),
+        "{}",
+        old[0]
+    );
+    for word in ["Mia", "Adam", "The team", "new.example", "http"] {
+        let (_, text) = old[0]
+            .split_once("\n\n")
+            .or_else(|| old[0].split_once("\r\n\r\n"))
+            .expect("a body");
+        assert!(!text.contains(word), "no {word} in {text}");
+    }
+    assert_eq!(mails_to(&app, "adam@team.example").await.len(), 1);
+    assert_eq!(
+        mails_to(&app, "mia@new.example").await.len(),
+        0,
+        "nobody has shown whose that is"
+    );
+    app.advance(std::time::Duration::from_hours(1));
+    assert_eq!(mails_to(&app, "mia@team.example").await.len(), 1, "once");
+}
+
+#[tokio::test]
+async fn an_address_that_was_never_verified_gets_no_mail_when_it_is_replaced() {
+    let app = TestApp::start().await;
+    let mia = &app.team.member;
+    for email in [
+        json!("mia@new.example"),
+        json!("mia@new.example"),
+        json!("mia@newer.example"),
+        Value::Null,
+    ] {
+        let changed = mutate(
+            &mia.client,
+            "updateContact",
+            "contact { version }",
+            json!({ "email": email }),
+        )
+        .await;
+        assert_eq!(code(&changed), "accepted");
+    }
+    assert!(app.mail().await.is_empty());
+}

@@ -1,0 +1,217 @@
+//! Who pays for what subscriptions are sent, and what becomes of those who cannot.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::grant;
+use crate::harness::{Client, EventStream, Frame, Socket, StreamEvent, TestApp, until};
+
+const ENTRIES: &str =
+    "subscription($after: LiveCursor) { creditEntryPosted(after: $after) { cursor signal entry { sequence } } }";
+/// What `ENTRIES` costs: a subscription 10, and four fields.
+const PRICE: u64 = 14;
+
+async fn socket(app: &TestApp, client: &Client) -> Socket {
+    Socket::ready(app.base(), client.credential().expect("a token")).await
+}
+
+/// Follows the account's entries from now on.
+async fn follow(socket: &mut Socket, id: &str) {
+    socket.subscribe(id, ENTRIES, json!({})).await;
+    let first = socket.next(id).await;
+    assert_eq!(first["data"]["creditEntryPosted"]["signal"], "CAUGHT_UP", "{first}");
+}
+
+/// What is left of the client's allowance.
+async fn remaining(client: &Client) -> u64 {
+    let answer = client.query("{ viewer { kind } }", json!({})).await;
+    answer.body["extensions"]["cost"]["remaining"]
+        .as_u64()
+        .expect("a number")
+}
+
+fn sequence(payload: &Value) -> i64 {
+    let text = payload["data"]["creditEntryPosted"]["entry"]["sequence"].as_str();
+    text.unwrap_or_else(|| panic!("an entry, not {payload}"))
+        .parse()
+        .expect("a number")
+}
+
+#[tokio::test]
+async fn each_message_is_charged_to_its_follower_over_sockets_and_event_streams() {
+    let app = TestApp::start_with(&[("limits.rate", "1"), ("limits.burst", "10000")]).await;
+    let (owner, admin) = (&app.team.owner.client, &app.team.admin.client);
+    let mut socket = socket(&app, owner).await;
+    follow(&mut socket, "a").await;
+    let before = remaining(owner).await;
+    grant(&app, &app.team, "over sockets", 15).await;
+    for _ in 0..15 {
+        sequence(&socket.next("a").await);
+    }
+    let paid = before - remaining(owner).await;
+    assert!(paid >= 15 * PRICE, "{paid} for 15 messages");
+    socket.complete("a").await;
+    drop(socket);
+
+    let mut stream = EventStream::open(admin, ENTRIES, json!({})).await.expect("a stream");
+    stream.any().await.expect("CAUGHT_UP");
+    let before = remaining(admin).await;
+    grant(&app, &app.team, "over streams", 15).await;
+    for _ in 0..15 {
+        match stream.any().await.expect("a message") {
+            StreamEvent::Next(payload, _) => assert!(sequence(&payload) > 15),
+            event => panic!("a message, not {event:?}"),
+        }
+    }
+    let paid = before - remaining(admin).await;
+    assert!(paid >= 15 * PRICE, "{paid} for 15 messages");
+}
+
+#[tokio::test]
+async fn a_message_that_is_made_once_for_several_is_paid_once_and_its_delivery_by_each() {
+    let app = TestApp::start_with(&[("limits.rate", "1"), ("limits.burst", "10000")]).await;
+    let followers = [&app.team.owner.client, &app.team.owner.client, &app.team.owner.client];
+    let mut sockets = Vec::new();
+    for client in followers {
+        let mut socket = socket(&app, client).await;
+        follow(&mut socket, "a").await;
+        sockets.push(socket);
+    }
+    let before = remaining(followers[0]).await;
+    grant(&app, &app.team, "shared", 20).await;
+    for socket in &mut sockets {
+        for _ in 0..20 {
+            sequence(&socket.next("a").await);
+        }
+    }
+    let paid = before - remaining(followers[0]).await;
+    assert!(
+        (20 * PRICE..2 * 20 * PRICE).contains(&paid),
+        "{paid} for 20 messages to three sockets"
+    );
+}
+
+#[tokio::test]
+async fn a_follower_beyond_its_allowance_gets_everything_later() {
+    let limits = [
+        ("limits.rate", "10"),
+        ("limits.cost", "100"),
+        ("limits.burst", "100"),
+        ("live.cost_per_caller", "100"),
+    ];
+    let app = TestApp::start_with(&limits).await;
+    let mut socket = socket(&app, &app.team.owner.client).await;
+    follow(&mut socket, "a").await;
+    let begun = app.clock.now();
+    grant(&app, &app.team, "many", 25).await;
+    let reading = tokio::spawn(async move {
+        let mut sequences = Vec::new();
+        for _ in 0..25 {
+            sequences.push(sequence(&socket.next("a").await));
+        }
+        sequences
+    });
+    until(|| {
+        app.advance(Duration::from_millis(200));
+        reading.is_finished()
+    })
+    .await;
+    let expected: Vec<i64> = (1..=25).collect();
+    assert_eq!(
+        reading.await.expect("read"),
+        expected,
+        "nothing is missing and nothing comes twice"
+    );
+    let waited = app.clock.now().millis() - begun.millis();
+    // 25 messages cost 350 and their delivery 25; there were 86 at the beginning, and 10 more come each second.
+    assert!(
+        waited >= 26_000,
+        "slowed down to the rate of the allowance: {waited} ms"
+    );
+}
+
+#[tokio::test]
+async fn a_follower_who_stays_beyond_its_allowance_is_ended_and_its_cursor_stays_good() {
+    let limits = [
+        ("limits.rate", "1"),
+        ("limits.cost", "100"),
+        ("limits.burst", "100"),
+        ("live.cost_per_caller", "100"),
+    ];
+    let app = TestApp::start_with(&limits).await;
+    let credential = app.team.owner.client.credential().expect("a token").to_owned();
+    let mut first = Socket::ready(app.base(), &credential).await;
+    follow(&mut first, "a").await;
+    grant(&app, &app.team, "many", 30).await;
+    let reading = tokio::spawn(async move {
+        let (mut last, mut cursor) = (0, Value::Null);
+        loop {
+            let Frame::Message(message) = first.frame().await else {
+                continue;
+            };
+            let payload = &message["payload"];
+            if message["type"] == "error" {
+                assert_eq!(message["id"], "a");
+                assert_eq!(payload[0]["extensions"]["code"], "RATE_LIMITED", "{message}");
+                assert!(
+                    payload[0]["extensions"]["retryAfterSeconds"].as_u64() > Some(0),
+                    "{message}"
+                );
+                break (last, cursor, first);
+            }
+            assert_eq!(sequence(payload), last + 1);
+            (last, cursor) = (last + 1, payload["data"]["creditEntryPosted"]["cursor"].clone());
+        }
+    });
+    until(|| {
+        app.advance(Duration::from_millis(500));
+        reading.is_finished()
+    })
+    .await;
+    let (last, cursor, mut socket) = reading.await.expect("read");
+    assert!(
+        (5..20).contains(&last),
+        "slowed down, then ended: after {last} messages"
+    );
+    // The socket stays, and the subscription goes on where it was.
+    app.advance(Duration::from_mins(10));
+    socket.subscribe("b", ENTRIES, json!({ "after": cursor })).await;
+    assert_eq!(sequence(&socket.next("b").await), last + 1);
+    assert_eq!(sequence(&socket.next("b").await), last + 2);
+}
+
+#[tokio::test]
+async fn what_a_caller_has_open_is_bounded_over_all_its_connections() {
+    let settings = [("limits.cost", "30"), ("live.cost_per_caller", "31")];
+    let app = TestApp::start_with(&settings).await;
+    let (owner, admin) = (&app.team.owner.client, &app.team.admin.client);
+    let (mut one, mut two) = (socket(&app, owner).await, socket(&app, owner).await);
+    follow(&mut one, "a").await;
+    follow(&mut two, "b").await;
+    one.subscribe("c", ENTRIES, json!({})).await;
+    let refused = one.message().await;
+    assert_eq!((&refused["type"], &refused["id"]), (&json!("error"), &json!("c")));
+    let error = &refused["payload"][0];
+    assert_eq!(error["extensions"]["code"], "RATE_LIMITED", "{refused}");
+    assert!(
+        error["message"]
+            .as_str()
+            .expect("words")
+            .contains("complete some first")
+    );
+    let mut stream = EventStream::open(owner, ENTRIES, json!({})).await.expect("a stream");
+    match stream.any().await {
+        Some(StreamEvent::Next(payload, _)) => {
+            assert_eq!(payload["errors"][0]["extensions"]["code"], "RATE_LIMITED", "{payload}");
+        }
+        event => panic!("a refusal, not {event:?}"),
+    }
+    let mut other = socket(&app, admin).await;
+    follow(&mut other, "a").await;
+    two.complete("b").await;
+    // The socket handles its messages in order: when it has answered this, the operation is gone.
+    two.send(&json!({"type": "ping"})).await;
+    assert_eq!(two.message().await["type"], "pong");
+    follow(&mut one, "c").await;
+}
