@@ -40,7 +40,9 @@ impl Server {
             ])
             .arg(directory.path())
             .env("LEDGERBELL_LIVE_PER_CALLER", "1000000")
-            .env("LEDGERBELL_HTTP_MAX_CONNECTIONS", "100000");
+            .env("LEDGERBELL_LIVE_COST_PER_CALLER", "1000000000")
+            .env("LEDGERBELL_HTTP_MAX_CONNECTIONS", "100000")
+            .env("LEDGERBELL_HTTP_MAX_CONNECTIONS_PER_ADDRESS", "100000");
         if let Some(url) = &options.postgres {
             command.args(["--database-url", url]);
         }

@@ -41,7 +41,7 @@ const LONGEST_IDLE: Duration = Duration::from_secs(10);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 /// What the client waits longer than the server's own limit.
 const LATE: Duration = Duration::from_secs(2);
-/// How long a statement may take that looks at a whole SQLite database, for commands that only read.
+/// How long the client waits for a statement that looks at everything, for commands that only read.
 const LONGEST_LOOK: Duration = Duration::from_mins(60);
 /// Any number, the same in all instances: names the lock that migrations are made under.
 const MIGRATION_LOCK: i64 = 0x6c65_6467_6572;
@@ -85,6 +85,20 @@ pub enum OpenError {
         /// Its version.
         found: String,
     },
+    /// Something between does not take settings.
+    #[error(
+        "a pooler refuses the startup parameter `options`: connect to Postgres directly, or see docs/operating.md on PgBouncer"
+    )]
+    Pooler,
+    /// Something between drops settings.
+    #[error(
+        "sessions have no {names}: a pooler drops settings; connect to Postgres directly, or set them for the role \
+         (ALTER ROLE … SET …; see docs/operating.md on PgBouncer)"
+    )]
+    Unbounded {
+        /// Which limits.
+        names: String,
+    },
     /// It refuses, or is not there.
     #[error("the database cannot be opened: {0}")]
     Refused(#[from] DbErr),
@@ -95,10 +109,7 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<Database, OpenError
     if url.starts_with("sqlite:") {
         open_sqlite(url, options).await
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        let suspicion = Suspicion::default();
-        let pool = open_postgres(url, options, suspicion.clone()).await?;
-        let reader = pool.clone();
-        Ok(Database::bounded(pool, &reader, deadlines(options), suspicion))
+        open_postgres(url, options, deadlines(options)).await
     } else {
         Err(OpenError::UnknownScheme)
     }
@@ -106,17 +117,20 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<Database, OpenError
 
 /// As [`open`], to look and not to change anything: a SQLite database that is not there is not made.
 pub async fn open_to_read(url: &str, options: OpenOptions) -> Result<Database, OpenError> {
+    let deadlines = Deadlines {
+        statement: LONGEST_LOOK,
+        ..deadlines(options)
+    };
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        return open_postgres(url, options, deadlines).await;
+    }
     if !url.starts_with("sqlite:") {
-        return open(url, options).await;
+        return Err(OpenError::UnknownScheme);
     }
     if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(OpenError::InMemory);
     }
     let reader = sqlite_pool(url, options.readers.max(1), Access::LookOnly, options).await?;
-    let deadlines = Deadlines {
-        statement: LONGEST_LOOK,
-        ..deadlines(options)
-    };
     Ok(Database::bounded(
         reader.clone(),
         &reader,
@@ -231,7 +245,33 @@ async fn sqlite_version(connection: &DatabaseConnection) -> Result<String, DbErr
     )
 }
 
-async fn open_postgres(url: &str, options: OpenOptions, suspicion: Suspicion) -> Result<DatabaseConnection, DbErr> {
+async fn open_postgres(url: &str, options: OpenOptions, deadlines: Deadlines) -> Result<Database, OpenError> {
+    let suspicion = Suspicion::default();
+    let pool = match postgres_pool(url, options, suspicion.clone()).await {
+        Err(error) if error.to_string().contains("unsupported startup parameter") => return Err(OpenError::Pooler),
+        pool => pool?,
+    };
+    let unbounded = unbounded_sessions(&pool).await?;
+    if !unbounded.is_empty() {
+        return Err(OpenError::Unbounded {
+            names: unbounded.join(", "),
+        });
+    }
+    let reader = pool.clone();
+    Ok(Database::bounded(pool, &reader, deadlines, suspicion))
+}
+
+/// Limits that sessions do not have although they were asked for, because something between drops what a connection begins with.
+async fn unbounded_sessions(pool: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+    let sql = "SELECT name FROM pg_settings WHERE setting = '0' \
+               AND name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') ORDER BY name";
+    let rows = pool
+        .query_all_raw(Statement::from_string(DbBackend::Postgres, sql))
+        .await?;
+    rows.iter().map(|row| row.try_get("", "name")).collect()
+}
+
+async fn postgres_pool(url: &str, options: OpenOptions, suspicion: Suspicion) -> Result<DatabaseConnection, DbErr> {
     let mut connect = common(url, options);
     connect
         .max_connections(options.max_connections.max(1))
@@ -265,15 +305,31 @@ async fn open_postgres(url: &str, options: OpenOptions, suspicion: Suspicion) ->
 /// sqlx 0.9.0 does not switch Nagle's algorithm off (launchbadge/sqlx#4335). What it encrypts goes out in records of 16 KiB, and
 /// the last one of a large batch then waits 40 ms for the server's acknowledgement: a busy account is ten times slower.
 fn plain_on_this_machine(postgres: PgConnectOptions) -> PgConnectOptions {
-    let is_local = postgres.get_host() == "localhost"
-        || postgres
-            .get_host()
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback());
-    if is_local && matches!(postgres.get_ssl_mode(), PgSslMode::Prefer) {
+    if is_on_this_machine(&postgres) && matches!(postgres.get_ssl_mode(), PgSslMode::Prefer) {
         return postgres.ssl_mode(PgSslMode::Disable);
     }
     postgres
+}
+
+fn is_on_this_machine(postgres: &PgConnectOptions) -> bool {
+    let host = postgres.get_host();
+    let is_loopback = || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    // A path is that of a socket.
+    host == "localhost" || host.starts_with('/') || is_loopback()
+}
+
+/// Whether rows and the password may go over the network without encryption: to a Postgres on another machine, and the URL does not
+/// insist on TLS.
+pub fn may_be_plain_over_network(url: &str) -> bool {
+    let is_postgres = url.starts_with("postgres:") || url.starts_with("postgresql:");
+    let options = url.parse::<PgConnectOptions>().ok().filter(|_| is_postgres);
+    options.is_some_and(|options| {
+        let insists = matches!(
+            options.get_ssl_mode(),
+            PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull
+        );
+        !insists && !is_on_this_machine(&options)
+    })
 }
 
 fn common(url: &str, options: OpenOptions) -> ConnectOptions {
@@ -380,4 +436,31 @@ async fn lock_schema(tx: &DatabaseTransaction) -> Result<(), DbErr> {
             .await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::database::server_for_tests::postgres_server;
+
+    #[tokio::test]
+    async fn sessions_without_limits_are_noticed() {
+        let Some(server) = postgres_server().await else {
+            return;
+        };
+        // As by way of a pooler that drops what a connection begins with.
+        let plain = sea_orm::Database::connect(server).await.expect("connects");
+        let names = unbounded_sessions(&plain).await.expect("reads");
+        assert_eq!(
+            names,
+            [
+                "idle_in_transaction_session_timeout",
+                "lock_timeout",
+                "statement_timeout"
+            ]
+        );
+        let opened = open(server, OpenOptions::default()).await.expect("opens");
+        assert_eq!(unbounded_sessions(opened.schema()).await, Ok(Vec::new()));
+        opened.close().await.expect("closes");
+    }
 }

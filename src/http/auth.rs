@@ -36,7 +36,10 @@ pub(super) async fn sign_in(credential: &str, sign_in: &SignIn) -> Result<Caller
             actor: signed_in.actor,
             expires_at: signed_in.expires_at,
         }),
-        Err(SignInError::Unauthenticated(rejection)) => Err(Refused::Unauthenticated(rejection.to_string())),
+        Err(SignInError::Unauthenticated(rejection)) => {
+            tracing::info!(%rejection, "a sign-in was refused");
+            Err(Refused::Unauthenticated(rejection.to_string()))
+        }
         Err(SignInError::Fault(fault)) => Err(Refused::Fault(fault)),
     }
 }

@@ -53,6 +53,8 @@ pub(super) async fn request(mut request: Request, next: Next) -> Response {
         kind = Empty,
         cost = Empty,
     );
+    // Orchestrators ask every few seconds.
+    let is_probe = request.uri().path().starts_with("/health/");
     request.extensions_mut().insert(id);
     async move {
         let begun = Instant::now();
@@ -64,8 +66,10 @@ pub(super) async fn request(mut request: Request, next: Next) -> Response {
         let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         if response.status().is_server_error() {
             tracing::warn!(status, elapsed_ms, "answered");
-        } else {
+        } else if is_probe {
             tracing::debug!(status, elapsed_ms, "answered");
+        } else {
+            tracing::info!(status, elapsed_ms, "answered");
         }
         response
     }

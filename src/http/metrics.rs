@@ -30,7 +30,7 @@ use crate::domain::Services;
 use crate::domain::backlog::{Queue, Stuck};
 use crate::domain::fault::Fault;
 use crate::domain::top_up::TopUpFigures;
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{Clock, Timestamp};
 
 /// Slower than this is no answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -148,6 +148,8 @@ impl Metrics {
         }
         let help = "Errors of the database that are not the fault of a request, by their kind";
         registry.register("database_troubles", help, troubles);
+        let help = "Steps of the machine's clock ahead by minutes, which were not followed at once";
+        registry.register("clock_jumps", help, ConstCounter::new(Clock::jumps()));
         let help = "Connections that were closed because they were not known to be clean";
         let closed = ConstCounter::new(health.closed_connections());
         registry.register("database_connections_closed", help, closed);

@@ -284,7 +284,9 @@ mod tests {
             cost: 100,
         });
         let mut on_two = [seats.take(), seats.take()];
-        on_two.each_mut().map(|seat| seat.hold(&caller(1)).expect("free"));
+        for seat in &mut on_two {
+            seat.hold(&caller(1)).expect("free");
+        }
         let first = seats.open(&caller(1), 60).expect("room");
         let refused = TooMuchOpen { cost: 101, most: 100 };
         assert_eq!(seats.open(&caller(1), 41).err(), Some(refused));

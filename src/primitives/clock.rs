@@ -3,7 +3,8 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -69,7 +70,69 @@ enum Source {
 /// What the system clock's elapsed time counts from.
 static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
+/// A step ahead of the machine's clock by more than this is not followed at once, in milliseconds.
+const JUMP: i64 = 5 * 60_000;
+/// A step that has lasted this long is taken to be right, in milliseconds.
+const LASTS: i64 = 2 * 60_000;
+
+/// What the machine's clock showed last, beside a clock that nothing can set.
+static FOLLOWED: Mutex<Option<Followed>> = Mutex::new(None);
+/// Steps ahead that were not followed at once.
+static JUMPS: AtomicU64 = AtomicU64::new(0);
+
+/// Follows the machine's clock, but not at once over a step ahead: an account's log never goes back, so a clock that is wrong for two
+/// seconds would set the time of the log for as long as it was wrong by.
+#[derive(Clone, Copy, Debug)]
+struct Followed {
+    shown: i64,
+    elapsed: i64,
+    /// Since when the clock is ahead.
+    ahead_since: Option<i64>,
+}
+
+impl Followed {
+    /// The time to go by, where the clock shows `shown` after `elapsed`; and whether a step has just been noticed.
+    fn read(&mut self, shown: i64, elapsed: i64) -> (i64, bool) {
+        let expected = self.shown + (elapsed - self.elapsed);
+        let is_new = self.ahead_since.is_none();
+        if shown - expected > JUMP && elapsed - *self.ahead_since.get_or_insert(elapsed) < LASTS {
+            return (expected, is_new);
+        }
+        *self = Self {
+            shown,
+            elapsed,
+            ahead_since: None,
+        };
+        (shown, false)
+    }
+}
+
+fn follow(shown: i64) -> i64 {
+    let elapsed = i64::try_from(BEGUN.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let mut followed = FOLLOWED.lock().unwrap_or_else(PoisonError::into_inner);
+    let first = Followed {
+        shown,
+        elapsed,
+        ahead_since: None,
+    };
+    let (now, has_jumped) = followed.get_or_insert(first).read(shown, elapsed);
+    drop(followed);
+    if has_jumped {
+        JUMPS.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(
+            ahead_seconds = (shown - now) / 1_000,
+            "the machine's clock has stepped ahead; it is not followed unless that lasts: see whether it is set by a time service"
+        );
+    }
+    now
+}
+
 impl Clock {
+    /// How often the machine's clock has stepped ahead by minutes since the process began.
+    pub fn jumps() -> u64 {
+        JUMPS.load(Ordering::Relaxed)
+    }
+
     /// The machine's own clock.
     pub fn system() -> Self {
         Self(Source::System)
@@ -83,7 +146,7 @@ impl Clock {
     /// The present instant.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::System => Timestamp::from_datetime(Utc::now()),
+            Source::System => Timestamp(follow(Utc::now().timestamp_millis())),
             Source::Manual(millis) => Timestamp(*millis.borrow()),
         }
     }
@@ -161,6 +224,34 @@ impl Future for Alarm {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_ahead_for_two_seconds_is_not_followed_and_one_that_stays_is() {
+        let mut followed = Followed {
+            shown: 1_000_000,
+            elapsed: 0,
+            ahead_since: None,
+        };
+        let day = 26 * 3_600_000;
+        assert_eq!(followed.read(1_001_000, 1_000), (1_001_000, false));
+        assert_eq!(followed.read(1_002_000 + day, 2_000), (1_002_000, true));
+        assert_eq!(followed.read(1_004_000 + day, 4_000), (1_004_000, false));
+        assert_eq!(followed.read(1_005_000, 5_000), (1_005_000, false), "it is right again");
+        // Steps of seconds, and steps back, are followed.
+        assert_eq!(followed.read(1_036_000, 6_000), (1_036_000, false));
+        assert_eq!(followed.read(37_000, 7_000), (37_000, false));
+        // A step that lasts is right.
+        assert_eq!(followed.read(38_000 + day, 8_000), (38_000, true));
+        let later = 8_000 + LASTS;
+        assert_eq!(
+            followed.read(38_000 + day + LASTS, later),
+            (38_000 + day + LASTS, false)
+        );
+        assert_eq!(
+            followed.read(39_000 + day + LASTS, later + 1_000).0,
+            39_000 + day + LASTS
+        );
+    }
 
     #[tokio::test]
     async fn an_alarm_of_a_manual_clock_rings_when_the_clock_is_moved_so_far() {

@@ -87,6 +87,27 @@ async fn development_mode_warns_where_other_machines_can_reach_it() {
     );
 }
 
+#[test]
+fn a_postgres_on_another_machine_without_tls_is_noticed() {
+    use ledgerbell::adapters::database::may_be_plain_over_network as may_be_plain;
+    for url in [
+        "postgres://bell:hunter2@db.example/ledgerbell",
+        "postgresql://bell@10.0.0.7:5432/ledgerbell?sslmode=prefer",
+        "postgres://bell@127.0.0.1.db.example/ledgerbell?sslmode=disable",
+    ] {
+        assert!(may_be_plain(url), "{url}");
+    }
+    for url in [
+        "postgres://bell@db.example/ledgerbell?sslmode=verify-full",
+        "postgres://bell@db.example/ledgerbell?sslmode=require",
+        "postgres://bell@127.0.0.1/ledgerbell",
+        "postgres://bell@localhost/ledgerbell",
+        "sqlite:///var/lib/ledgerbell/ledgerbell.db?mode=rwc",
+    ] {
+        assert!(!may_be_plain(url), "{url}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn passwords_and_secret_keys_do_not_leave_this_machine_without_encryption() {
     let database = TestDatabase::make_empty().await;

@@ -74,6 +74,21 @@ pub(super) fn secrets(settings: &Settings) -> Check {
     )
 }
 
+/// Whether what is kept goes over the network for others to read.
+pub(super) fn encryption(settings: &Settings) -> Check {
+    if database::may_be_plain_over_network(settings.database.url.reveal()) {
+        return Check::warned(
+            "encryption",
+            "the database is on another machine, and the connection to it may not be encrypted",
+            "add ?sslmode=verify-full to database.url, or sslmode=require",
+        );
+    }
+    Check::ok(
+        "encryption",
+        "connections to the database stay on this machine or are encrypted",
+    )
+}
+
 /// That the database answers, and how soon.
 pub(super) async fn answers(database: &Database) -> Check {
     let began = Instant::now();

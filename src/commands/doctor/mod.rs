@@ -62,7 +62,11 @@ async fn examine(settings: &Settings) -> Report {
         within("mail", checks::mail(settings)),
         within("issuer", checks::issuer(settings)),
     );
-    let mut all = vec![checks::settings(settings), checks::secrets(settings)];
+    let mut all = vec![
+        checks::settings(settings),
+        checks::secrets(settings),
+        checks::encryption(settings),
+    ];
     all.append(&mut found);
     all.extend([bell, server, gateway, mail, issuer]);
     all.extend([checks::disk(Path::new(&settings.data_dir)), checks::files(settings)]);

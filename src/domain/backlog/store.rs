@@ -150,7 +150,7 @@ pub(super) async fn unread_events(database: &Database) -> Result<Queue, Fault> {
     let [waiting, oldest] = numbers(database, sql, Vec::new()).await?;
     Ok(Queue {
         name: "alerts",
-        what: "accounts with events that were not looked at",
+        what: "accounts, of the first 10,000, with events that were not looked at",
         waiting: waiting.unwrap_or_default(),
         oldest: oldest.map(Timestamp::from_millis),
     })

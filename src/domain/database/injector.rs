@@ -1,8 +1,11 @@
 //! Faults for tests: what is asked of the database is counted, and some of it comes to nothing.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use sea_orm::sqlx;
+
+const SOON: Duration = Duration::from_millis(100);
 
 /// What becomes of a statement, a BEGIN, a COMMIT, a ROLLBACK or a look of the witness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +51,14 @@ impl Injector {
     pub(in crate::domain) fn disarm(&self) -> bool {
         let plan = self.plan().take();
         plan.is_some_and(|plan| plan.asked > plan.first)
+    }
+
+    /// The deadline, which is soon while silence is injected.
+    pub(super) fn patience(&self, time: Duration) -> Duration {
+        match self.plan().as_ref().map(|plan| plan.how) {
+            Some(How::Silent | How::RunAndSilent) => SOON,
+            _ => time,
+        }
     }
 
     pub(super) async fn pass<T>(&self, answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {

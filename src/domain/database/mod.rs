@@ -111,17 +111,7 @@ impl Database {
         Self { reader, shared, ..self }
     }
 
-    /// The same connections, into which faults can be injected.
-    #[cfg(test)]
-    pub(in crate::domain) fn with_deadlines(self, deadlines: Deadlines) -> Self {
-        let shared = Arc::new(Shared::new(deadlines, self.shared.suspicion.clone(), None));
-        let reader = Reader {
-            shared: Arc::clone(&shared),
-            ..self.reader
-        };
-        Self { reader, shared, ..self }
-    }
-
+    /// Where faults are injected.
     #[cfg(test)]
     pub(in crate::domain) fn injector(&self) -> &injector::Injector {
         &self.shared.injector
@@ -301,6 +291,6 @@ fn backoff(retries: u32) -> Duration {
 }
 
 #[cfg(test)]
-pub(in crate::domain) mod server_for_tests;
+pub(crate) mod server_for_tests;
 #[cfg(test)]
 mod tests;

@@ -101,7 +101,7 @@ impl Shared {
         answer: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, sqlx::Error> {
         #[cfg(test)]
-        let answer = self.injector.pass(answer);
+        let (time, answer) = (self.injector.patience(time), self.injector.pass(answer));
         match tokio::time::timeout(time, answer).await {
             Ok(answer) => answer,
             Err(_) => {

@@ -179,11 +179,7 @@ async fn a_snapshot_does_not_see_what_is_committed_after_it_began() {
 #[tokio::test]
 async fn a_rollback_that_fails_or_is_not_answered_costs_the_connection_alone() {
     let directory = tempfile::tempdir().expect("a directory");
-    let deadlines = Deadlines {
-        statement: Duration::from_millis(100),
-        turn: Duration::from_millis(100),
-    };
-    let database = database(&directory).await.with_deadlines(deadlines);
+    let database = database(&directory).await;
     for (number, how) in (0..).zip(injector::How::ALL) {
         // BEGIN and one statement come first.
         database.injector().arm(how, 2, 1);

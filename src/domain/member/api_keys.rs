@@ -35,7 +35,7 @@ impl std::fmt::Debug for NewSecret {
 }
 
 /// Use cases about API keys. How they are made and how they end is in `api_key_life`.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct ApiKeys {
     pub(super) clock: Clock,
     pub(super) database: Database,

@@ -15,7 +15,7 @@ use crate::primitives::clock::{Clock, Timestamp};
 use super::error::{Rejection, SignInError};
 
 /// A key that is not known makes the set be fetched again, but not more often than this: anybody can name unknown keys.
-const FETCH_AGAIN_AFTER_MILLIS: i64 = 30_000;
+const FETCH_AGAIN_AFTER_MILLIS: i64 = 5_000;
 /// A set this old is fetched again by whoever uses it next, so that a withdrawn key stops to count.
 const STALE_AFTER_MILLIS: i64 = 600_000;
 /// Keys of a set that are looked at.

@@ -10,7 +10,9 @@ use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::{CreditLog, InstantRange, unique};
 use crate::domain::ledger::sessions::Sessions;
 use crate::domain::ledger::{Ledger, LockedAccount};
-use crate::domain::member::{ApiKeys, ContactStatus, MailBounds, locked_person, require_over, require_own_or_settings};
+use crate::domain::member::{
+    ApiKeys, ContactStatus, MailBounds, locked_member, locked_person, require_over, require_own_or_settings,
+};
 use crate::domain::quota::{self, Exhausted, Quota};
 use crate::domain::top_up::TopUps;
 use crate::primitives::actor::{AccessError, Actor, Permission};

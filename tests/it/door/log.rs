@@ -51,7 +51,7 @@ async fn a_line_of_the_log_tells_what_was_asked_and_no_secret() {
     let home = tempfile::tempdir().expect("a directory");
     let mut server = Command::new(env!("CARGO_BIN_EXE_ledgerbell"))
         .args(["demo", "--json", "--listen", "127.0.0.1:0", "--log-format", "json"])
-        .args(["--log-level", "info,ledgerbell=debug", "--data-dir"])
+        .args(["--log-level", "info", "--data-dir"])
         .arg(home.path())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

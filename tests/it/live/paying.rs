@@ -215,3 +215,57 @@ async fn what_a_caller_has_open_is_bounded_over_all_its_connections() {
     assert_eq!(two.message().await["type"], "pong");
     follow(&mut one, "c").await;
 }
+
+/// Processor time of this process so far.
+fn processor_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+    let (_, after_name) = stat.rsplit_once(')').expect("a name");
+    let ticks = after_name.split_whitespace().skip(11).take(2);
+    Duration::from_millis(ticks.map(|ticks| ticks.parse::<u64>().expect("a number") * 10).sum())
+}
+
+/// What one small change takes that a plain member follows a hundred times over, by the dearest documents; `cargo test -- --ignored
+/// --nocapture what_a_hundred`. The first line is what it took when only the beginning of a subscription was charged.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement, which waits"]
+async fn what_a_hundred_subscriptions_take() {
+    for (name, rate, burst) in [("not charged", "0", "5000000"), ("charged", "1", "100000")] {
+        let settings = [
+            ("limits.rate", rate),
+            ("limits.burst", burst),
+            ("live.cost_per_caller", "10000000"),
+        ];
+        let app = TestApp::start_with(&settings).await;
+        app.top_up(1_000).await;
+        for number in 0..100 {
+            let id = super::book(&app, &app.team.member.id(), &format!("s{number}")).await;
+            super::complete(&app, &id).await;
+        }
+        let mut socket = socket(&app, &app.team.member.client).await;
+        for number in 0..100 {
+            // Each is a document of its own, so that nothing is shared.
+            let query = format!(
+                "subscription {{ accountUpdated {{ signal account {{ a{number}: creditLog(first: 100) {{ nodes {{ id kind amount \
+                 balanceAfter description occurredAt actor {{ label }} member {{ name }} session {{ title status }} }} }} }} }} }}"
+            );
+            socket.subscribe(&number.to_string(), &query, json!({})).await;
+            assert_eq!(
+                socket.message().await["payload"]["data"]["accountUpdated"]["signal"],
+                "CAUGHT_UP"
+            );
+        }
+        let begun = processor_time();
+        grant(&app, &app.team, "one", 1).await;
+        let mut messages = 0;
+        while tokio::time::timeout(Duration::from_secs(5), socket.message())
+            .await
+            .is_ok()
+        {
+            messages += 1;
+        }
+        println!(
+            "{name}: {messages} messages, {:?} of processor time",
+            processor_time() - begun
+        );
+    }
+}

@@ -244,6 +244,7 @@ impl AlertKind {
             | Self::SessionCharged
             | Self::SessionRefunded
             | Self::AccountUnfrozen
+            | Self::ApiKeyChanged
             | Self::Test => false,
         }
     }

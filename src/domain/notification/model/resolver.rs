@@ -134,7 +134,7 @@ fn is_addressed(audience: Audience, case: &Case) -> bool {
     };
     let is_admin = matches!(role, MemberRole::Owner | MemberRole::Admin);
     match audience {
-        Audience::Owners => case.role == MemberRole::Owner,
+        Audience::Owners => role == MemberRole::Owner,
         Audience::Admins => is_admin,
         Audience::Everybody => true,
         Audience::Subject => case.is_subject,

@@ -152,10 +152,10 @@ pub(in super::super) async fn last_mails(
     let sql = format!(
         "SELECT t.kind, t.member_id, COALESCE(t.sent_at, t.next_attempt_at, t.created_at) AS at, t.resolved_at \
          FROM {} JOIN delivery t ON t.account_id = r.account_id \
-          AND t.id = (SELECT d.id FROM delivery d WHERE d.account_id = r.account_id AND d.member_id = r.member_id \
-            AND d.kind = r.kind AND d.created_at > r.since AND d.channel = 'EMAIL' \
-            AND (d.status = 'SENT' OR (d.status IN ('QUEUED', 'SENDING') AND d.resolved_at IS NULL)) \
-            ORDER BY d.created_at DESC LIMIT 1)",
+         AND t.id = (SELECT d.id FROM delivery d WHERE d.account_id = r.account_id AND d.member_id = r.member_id \
+           AND d.kind = r.kind AND d.created_at > r.since AND d.channel = 'EMAIL' \
+           AND d.status IN ('QUEUED', 'SENDING', 'SENT') AND (d.status = 'SENT' OR d.resolved_at IS NULL) \
+           ORDER BY d.created_at DESC LIMIT 1)",
         rows.relation(backend, 1),
     );
     for row in &tx.query_all_raw(rows.statement(backend, sql)).await? {
