@@ -27,7 +27,12 @@ fn verdict(answer: &Answer) -> String {
     if let Some(code) = field["userErrors"][0]["code"].as_str() {
         return code.to_owned();
     }
-    if field.is_null() { "null" } else { "accepted" }.to_owned()
+    // Of a thing, one field of it is asked for.
+    let is_hidden = |of: &Value| of.is_object() && of.as_object().is_some_and(|of| of.values().all(Value::is_null));
+    if field.is_null() || is_hidden(&field) {
+        return "null".to_owned();
+    }
+    "accepted".to_owned()
 }
 
 /// Whether what became of it is what the rule says. Whoever may do it may still be refused for other reasons.

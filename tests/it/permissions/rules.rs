@@ -1,7 +1,7 @@
 //! Who may do what: read off the schema where it says so, else written down here. What is in neither place fails the test.
 
 use graphql_parser::schema::Field;
-use ledgerbell::primitives::actor::Permission;
+use ledgerbell::primitives::actor::{Permission, Side};
 
 use super::parties::Rights;
 
@@ -17,7 +17,9 @@ pub(super) enum Rule {
     /// Members their own part; else those who have `READ_CREDIT_LOG`.
     OwnPart,
     /// Keys for all accounts, with any of these if there are some.
-    Platform(Vec<Permission>),
+    Everywhere(Vec<Permission>),
+    /// Keys of the platform that have any of these.
+    OfPlatform(Vec<Permission>),
 }
 
 impl Rule {
@@ -28,7 +30,9 @@ impl Rule {
         let (auth, _) = auth.split_once(';').unwrap_or((auth, ""));
         let named: Vec<Permission> = auth.split('`').filter_map(Permission::from_name).collect();
         Some(if auth.contains("platform key") {
-            Self::Platform(named)
+            Self::Everywhere(named)
+        } else if auth.ends_with("of the platform") {
+            Self::OfPlatform(named)
         } else if auth.starts_with("OWN") {
             Self::OwnOr(named)
         } else {
@@ -66,7 +70,8 @@ impl Rule {
             Self::AnyOf(any) => has(any),
             Self::OwnOr(any) => rights.is_subject || has(any),
             Self::OwnPart => rights.is_member || has(&[Permission::ReadCreditLog]),
-            Self::Platform(any) => rights.is_everywhere && (any.is_empty() || has(any)),
+            Self::Everywhere(any) => rights.is_everywhere && (any.is_empty() || has(any)),
+            Self::OfPlatform(any) => rights.side == Side::Platform && has(any),
         }
     }
 }
