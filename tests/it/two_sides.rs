@@ -85,7 +85,7 @@ async fn the_team_neither_settles_sessions_nor_sends_money_back_and_changes_noth
         ),
         (
             "refundSession",
-            json!({ "sessionId": delivered, "reason": "Late", "idempotencyKey": "f" }),
+            json!({ "sessionId": delivered, "credits": "3", "reason": "Late", "idempotencyKey": "f" }),
         ),
         (
             "refundTopUp",

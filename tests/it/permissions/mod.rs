@@ -38,9 +38,11 @@ fn verdict(answer: &Answer) -> String {
 /// Whether what became of it is what the rule says. Whoever may do it may still be refused for other reasons.
 fn is_right(party: &Party, rule: &Rule, verdict: &str) -> bool {
     let is_refused = ["FORBIDDEN", UNAUTHENTICATED, "NOT_FOUND", "null"].contains(&verdict);
+    // A subscription says so of an account that does not exist to the caller.
+    let is_unknown = verdict == "BAD_REQUEST";
     match &party.standing {
         Standing::SignedOut => verdict == UNAUTHENTICATED,
-        Standing::Stranger => is_refused && verdict != UNAUTHENTICATED,
+        Standing::Stranger => (is_refused || is_unknown) && verdict != UNAUTHENTICATED,
         Standing::Has(rights) if rule.allows(rights) => !["FORBIDDEN", UNAUTHENTICATED].contains(&verdict),
         Standing::Has(_) => is_refused && verdict != UNAUTHENTICATED,
     }

@@ -14,6 +14,8 @@ pub(super) enum Rule {
     AnyOf(Vec<Permission>),
     /// The member whom it is about, and those who have any of these.
     OwnOr(Vec<Permission>),
+    /// The member whom it is about, and keys that have any of these.
+    OwnOrKeys(Vec<Permission>),
     /// Members their own part; else those who have `READ_CREDIT_LOG`.
     OwnPart,
     /// Keys for all accounts, with any of these if there are some.
@@ -69,6 +71,7 @@ impl Rule {
             Self::Anyone => true,
             Self::AnyOf(any) => has(any),
             Self::OwnOr(any) => rights.is_subject || has(any),
+            Self::OwnOrKeys(any) => rights.is_subject || (!rights.is_member && has(any)),
             Self::OwnPart => rights.is_member || has(&[Permission::ReadCreditLog]),
             Self::Everywhere(any) => rights.is_everywhere && (any.is_empty() || has(any)),
             Self::OfPlatform(any) => rights.side == Side::Platform && has(any),
@@ -129,9 +132,9 @@ const WRITTEN_DOWN: &[Written] = &[
     ("Account.creditUsage", own_part),
     ("Account.creditLogExport", own_part),
     ("Account.sessions", own_part),
-    // Null where the caller may not see it.
+    // Null where the caller may not see them.
     ("Account.member", anyone),
-    ("Account.session", anyone),
+    ("Account.session", own_part),
     ("Account.liveCursor", anyone),
     ("Account.events", own_part),
     ("Subscription.creditEntryPosted", own_part),
@@ -158,7 +161,7 @@ const NODES: &[Written] = &[
     ("NotificationSettings", settings),
     ("ApiKey", || Rule::AnyOf(vec![Permission::ManageApiKeys])),
     ("Alert", || {
-        Rule::OwnOr(vec![Permission::ManageSettings, Permission::ReadCreditLog])
+        Rule::OwnOrKeys(vec![Permission::ManageSettings, Permission::ReadCreditLog])
     }),
     ("Delivery", settings),
 ];
