@@ -108,9 +108,9 @@ async fn revoking_a_key_revokes_all_that_it_made_and_owners_are_told() {
         revoked,
         "again changes nothing"
     );
+    assert!(stream.is_idle().await);
     app.notice().await;
     assert_eq!(told(&app.team.owner.client).await[4..], ["An API key was revoked"; 3]);
-    assert!(stream.is_idle().await);
 }
 
 #[tokio::test]
@@ -310,9 +310,10 @@ async fn a_key_says_who_made_it() {
     );
     // As the command line does.
     app.key(&[Permission::ReadCreditLog]).await;
-    let query = "query ($id: ID) { account(id: $id) { apiKeys { createdBy { kind label } } } }";
+    let query = "query ($id: ID) { account(id: $id) { apiKeys { name createdBy { kind label } } } }";
     let listed = app.platform.query(query, json!({ "id": app.team.id() })).await;
-    let newest = listed.at("/account/apiKeys/0/createdBy");
+    let keys = listed.at("/account/apiKeys").as_array().expect("a list");
+    let newest = &keys.iter().find(|key| key["name"] == "Test").expect("the key")["createdBy"];
     assert_eq!(newest, &json!({ "kind": "SYSTEM", "label": "Ledgerbell" }));
 }
 

@@ -61,7 +61,7 @@ async fn a_session_is_booked_completed_and_shown_in_the_log() {
     let app = TestApp::start().await;
     app.top_up(10).await;
     let input = with(booking(&app, "a", "2.5"), &json!({ "metadata": { "room": 7 } }));
-    let booked = mutate(&app.team.owner.client, BOOK, input.clone()).await;
+    let booked = mutate(&app.platform, BOOK, input.clone()).await;
     assert_eq!(booked["userErrors"], json!([]));
     assert_eq!(booked["session"]["status"], "BOOKED");
     assert_eq!(booked["session"]["metadata"], json!({ "room": 7 }));
@@ -76,23 +76,23 @@ async fn a_session_is_booked_completed_and_shown_in_the_log() {
     );
     assert!(booked["liveCursor"].is_string());
 
-    let replayed = mutate(&app.team.owner.client, BOOK, input.clone()).await;
+    let replayed = mutate(&app.platform, BOOK, input.clone()).await;
     assert_eq!(replayed["session"]["id"], booked["session"]["id"]);
     assert_eq!(replayed["balance"]["version"], booked["balance"]["version"]);
-    let reused = mutate(&app.team.owner.client, BOOK, with(input, &json!({ "credits": "3" }))).await;
+    let reused = mutate(&app.platform, BOOK, with(input, &json!({ "credits": "3" }))).await;
     assert_eq!(reused["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED");
     assert!(reused["session"].is_null() && reused["balance"].is_null());
 
-    let done = json!({ "externalId": "lesson-a", "credits": "2", "idempotencyKey": "b" });
-    let completed = mutate(&app.team.owner.client, COMPLETE, done).await;
+    let done = json!({ "accountId": app.team.id(), "externalId": "lesson-a", "credits": "2", "idempotencyKey": "b" });
+    let completed = mutate(&app.platform, COMPLETE, done).await;
     assert_eq!(completed["session"]["status"], "COMPLETED");
     assert_eq!(completed["entry"]["amount"], "-2");
-    assert_eq!(completed["entry"]["actor"]["label"], "Olga");
+    assert_eq!(completed["entry"]["actor"]["label"], "Test");
     assert_eq!(completed["entry"]["member"]["name"], "Mia");
     assert_eq!(completed["balance"], json!({ "posted": "8", "held": "0" }));
 
     let again = json!({ "sessionId": booked["session"]["id"], "idempotencyKey": "c" });
-    let again = mutate(&app.team.owner.client, COMPLETE, again).await;
+    let again = mutate(&app.platform, COMPLETE, again).await;
     assert_eq!(again["userErrors"][0]["code"], "SESSION_ALREADY_RESOLVED");
     assert_eq!(
         again["session"]["status"], "COMPLETED",
@@ -171,10 +171,7 @@ async fn refusals_name_their_code_and_field() {
         "a key books for somebody"
     );
     let own = mutate(&app.team.owner.client, BOOK, nobody).await;
-    assert_eq!(
-        own["session"]["member"]["name"], "Olga",
-        "a member books for themselves"
-    );
+    assert_eq!(own["userErrors"][0]["code"], "FORBIDDEN", "a member does not book");
     let missing = mutate(&key, BOOK, booking(&app, "l", "0.5")).await;
     assert_eq!(missing["userErrors"][0]["missingCredits"], "0.5");
 }

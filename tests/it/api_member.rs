@@ -29,7 +29,7 @@ async fn the_viewer_is_told_who_they_are() {
     let platform = app.platform.query(query, json!({})).await;
     assert_eq!(platform.at("/viewer/kind"), "API_KEY");
     assert!(platform.at("/viewer/account").is_null());
-    assert_eq!(platform.at("/viewer/permissions").as_array().expect("a list").len(), 9);
+    assert_eq!(platform.at("/viewer/permissions").as_array().expect("a list").len(), 11);
     let key = app
         .key(&[Permission::ReadCreditLog])
         .await

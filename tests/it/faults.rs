@@ -160,7 +160,7 @@ async fn f45_a_session_that_ended_shows_as_processing_and_as_held_not_as_charged
 async fn f63_every_change_of_the_balance_is_an_entry_that_names_who_and_what_for() {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    let booked = ask(&app.team.owner.client, BOOK, booking(&app, "4", "a")).await;
+    let booked = ask(&app.platform, BOOK, booking(&app, "4", "a")).await;
     ask(&app.platform, COMPLETE, resolving(&app, &booked["session"], "b")).await;
     let account = log(&app, &app.team.owner.client).await;
     let entries = account["creditLog"]["nodes"].as_array().expect("entries");

@@ -82,7 +82,7 @@ pub(super) async fn seed(services: &Services, now: Timestamp) -> Result<String, 
 
 /// The team's card, of the simulated gateway, and the rule that charges it: as the owner would set them up.
 async fn switch_on_auto_top_up(services: &Services, player: &Player<'_>) -> Result<(), Failure> {
-    let (owner, _) = player.who(Who::Person(0));
+    let owner = player.who(Who::Person(0));
     let account_id = player.account_id;
     services
         .payment_methods
@@ -106,7 +106,7 @@ async fn switch_on_auto_top_up(services: &Services, player: &Player<'_>) -> Resu
 /// What the owner finds on signing in: all alerts are read but those of a top-up that has just failed, and that goes through when it
 /// is tried again with the other card.
 async fn leave_something_to_do(services: &Services, player: &Player<'_>) -> Result<(), Failure> {
-    let (owner, _) = player.who(Who::Person(0));
+    let owner = player.who(Who::Person(0));
     let (account_id, member_id) = (player.account_id, player.members[0]);
     player.notice().await?;
     let newest = PageRequest::new(Some(1), None, None, None)?;
@@ -195,7 +195,7 @@ impl Player<'_> {
                 return self.notice().await;
             }
             Act::TopUp { credits } => {
-                let who = self.who(step.who).0;
+                let who = self.who(step.who);
                 let (origin, cause) = (TopUpOrigin::Manual, who.cause(None));
                 let top_ups = &self.services.top_ups;
                 top_ups
@@ -252,12 +252,16 @@ impl Player<'_> {
                 reason: reason.to_owned(),
             },
         };
-        let (actor, acting) = self.who(step.who);
+        // Sessions and grants are the platform's to say, on behalf of whoever is at the screen.
+        let acting = match step.who {
+            Who::Platform => None,
+            Who::Person(at) => Some(self.members[at]),
+        };
         let key = format!("demo-{}", self.steps);
         let posted = self
             .services
             .ledger
-            .post(&actor, self.account_id, acting, key, command)
+            .post(&self.platform, self.account_id, acting, key, command)
             .await?;
         if posted.balance.available() < LOW {
             let (origin, cause) = (TopUpOrigin::Auto, crate::primitives::actor::Cause::System);
@@ -276,19 +280,14 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// Who asks, and on whose behalf. Those who run the team ask themselves; for others the platform's server does.
-    fn who(&self, who: Who) -> (Actor, Option<MemberId>) {
+    fn who(&self, who: Who) -> Actor {
         match who {
-            Who::Platform => (self.platform.clone(), None),
-            Who::Person(at) if at >= story::PLAIN_MEMBER => (self.platform.clone(), Some(self.members[at])),
-            Who::Person(at) => {
-                let actor = Actor::Member {
-                    account_id: self.account_id,
-                    member_id: self.members[at],
-                    role: TEAM[at].2,
-                };
-                (actor, None)
-            }
+            Who::Platform => self.platform.clone(),
+            Who::Person(at) => Actor::Member {
+                account_id: self.account_id,
+                member_id: self.members[at],
+                role: TEAM[at].2,
+            },
         }
     }
 }

@@ -19,7 +19,7 @@ const LARGEST_METADATA: usize = 4_096;
 pub(crate) struct BookSessionInput {
     /// The account that pays. May be left out by a member, or by a key that belongs to one account.
     pub(super) account_id: Option<ID>,
-    /// Who will use it. A member who leaves out both this and memberExternalId books for themselves.
+    /// Who will use it. Give this or memberExternalId.
     member_id: MaybeUndefined<ID>,
     /// Who will use it, by the platform's own id.
     member_external_id: Option<String>,
@@ -210,7 +210,7 @@ impl BookSessionInput {
         match (&self.member_id, &self.member_external_id) {
             (MaybeUndefined::Null, _) => Err(Failure::invalid(
                 "memberId",
-                "must not be null; leave it out to book for yourself",
+                "must not be null; give the member who will use it",
             )),
             (MaybeUndefined::Value(_), Some(_)) => Err(Failure::invalid(
                 "memberId",

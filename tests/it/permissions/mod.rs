@@ -27,16 +27,24 @@ fn verdict(answer: &Answer) -> String {
     if let Some(code) = field["userErrors"][0]["code"].as_str() {
         return code.to_owned();
     }
-    if field.is_null() { "null" } else { "accepted" }.to_owned()
+    // Of a thing, one field of it is asked for.
+    let is_hidden = |of: &Value| of.is_object() && of.as_object().is_some_and(|of| of.values().all(Value::is_null));
+    if field.is_null() || is_hidden(&field) {
+        return "null".to_owned();
+    }
+    "accepted".to_owned()
 }
 
 /// Whether what became of it is what the rule says. Whoever may do it may still be refused for other reasons.
 fn is_right(party: &Party, rule: &Rule, verdict: &str) -> bool {
     let is_refused = ["FORBIDDEN", UNAUTHENTICATED, "NOT_FOUND", "null"].contains(&verdict);
+    // A subscription says so of an account that does not exist to the caller.
+    let is_unknown = verdict == "BAD_REQUEST";
     match &party.standing {
         Standing::SignedOut => verdict == UNAUTHENTICATED,
+        Standing::Stranger => (is_refused || is_unknown) && verdict != UNAUTHENTICATED,
         Standing::Has(rights) if rule.allows(rights) => !["FORBIDDEN", UNAUTHENTICATED].contains(&verdict),
-        Standing::Stranger | Standing::Has(_) => is_refused && verdict != UNAUTHENTICATED,
+        Standing::Has(_) => is_refused && verdict != UNAUTHENTICATED,
     }
 }
 

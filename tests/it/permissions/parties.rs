@@ -12,6 +12,7 @@ use crate::harness::{Client, Person, Team, TestApp};
 #[derive(Clone, Debug)]
 pub(super) struct Rights {
     pub(super) permissions: Permissions,
+    pub(super) side: Side,
     /// Whether it is a person of the team.
     pub(super) is_member: bool,
     /// Whether it is the member whom everything is about.
@@ -78,8 +79,10 @@ impl Role {
                 (app.key_of(of, Side::Platform, &[permission]).await, is_everywhere)
             }
         };
+        let actor = app.sign_in(&client).await.actor;
         let rights = Rights {
-            permissions: app.sign_in(&client).await.actor.permissions(),
+            permissions: actor.permissions(),
+            side: actor.side(),
             is_member: matches!(self, Self::Member(_)),
             is_subject: matches!(self, Self::Member(MemberRole::Member)),
             is_everywhere,
@@ -136,7 +139,8 @@ pub(super) async fn outside(app: &TestApp) -> Vec<Party> {
     }
     let removed = remove_an_admin(app).await;
     parties.push(party("removed admin", removed, Standing::SignedOut));
-    app.advance(soon);
+    // Clocks of issuers may differ a little, and tokens are taken a little longer.
+    app.advance(2 * soon);
     parties.push(party("expired token", expired_token, Standing::SignedOut));
     parties.push(party("expired key", expired_key, Standing::SignedOut));
     parties

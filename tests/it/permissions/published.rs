@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use graphql_parser::schema::{Definition, Field, Type, TypeDefinition, parse_schema};
+use graphql_parser::schema::{Definition, Field, InputObjectType, Type, TypeDefinition, parse_schema};
 use serde_json::{Map, Value, json};
 
 use super::things::Things;
@@ -79,11 +79,7 @@ impl Published {
                     for field in &of.fields {
                         let is_needed =
                             matches!(field.value_type, Type::NonNullType(_)) && field.default_value.is_none();
-                        // Some inputs want one of two ids.
-                        if is_needed
-                            || ["accountId", "externalId", "memberExternalId", "memberId"]
-                                .contains(&field.name.as_str())
-                        {
+                        if is_needed || is_one_of_two(of, &field.name) {
                             fields.insert(
                                 field.name.clone(),
                                 self.sample_of(&field.name, &field.value_type, things),
@@ -124,6 +120,17 @@ impl Published {
         };
         let call = format!("{}{} {selection}", field.name, listed(given.collect()));
         (call, listed(declared.collect()), Value::Object(values.collect()))
+    }
+}
+
+/// Some inputs want one of two ids, and some say by one whom they are about. External ids are else for the platform to give.
+fn is_one_of_two(input: &InputObjectType<'static, String>, field: &str) -> bool {
+    let has = |name: &str| input.fields.iter().any(|field| field.name == name);
+    match field {
+        "accountId" | "memberExternalId" => true,
+        "memberId" => !has("memberExternalId"),
+        "externalId" => has("sessionId"),
+        _ => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who may do what: read off the schema where it says so, else written down here. What is in neither place fails the test.
 
 use graphql_parser::schema::Field;
-use ledgerbell::primitives::actor::Permission;
+use ledgerbell::primitives::actor::{Permission, Side};
 
 use super::parties::Rights;
 
@@ -14,10 +14,14 @@ pub(super) enum Rule {
     AnyOf(Vec<Permission>),
     /// The member whom it is about, and those who have any of these.
     OwnOr(Vec<Permission>),
+    /// The member whom it is about, and keys that have any of these.
+    OwnOrKeys(Vec<Permission>),
     /// Members their own part; else those who have `READ_CREDIT_LOG`.
     OwnPart,
     /// Keys for all accounts, with any of these if there are some.
-    Platform(Vec<Permission>),
+    Everywhere(Vec<Permission>),
+    /// Keys of the platform that have any of these.
+    OfPlatform(Vec<Permission>),
 }
 
 impl Rule {
@@ -28,7 +32,9 @@ impl Rule {
         let (auth, _) = auth.split_once(';').unwrap_or((auth, ""));
         let named: Vec<Permission> = auth.split('`').filter_map(Permission::from_name).collect();
         Some(if auth.contains("platform key") {
-            Self::Platform(named)
+            Self::Everywhere(named)
+        } else if auth.ends_with("of the platform") {
+            Self::OfPlatform(named)
         } else if auth.starts_with("OWN") {
             Self::OwnOr(named)
         } else {
@@ -65,8 +71,10 @@ impl Rule {
             Self::Anyone => true,
             Self::AnyOf(any) => has(any),
             Self::OwnOr(any) => rights.is_subject || has(any),
+            Self::OwnOrKeys(any) => rights.is_subject || (!rights.is_member && has(any)),
             Self::OwnPart => rights.is_member || has(&[Permission::ReadCreditLog]),
-            Self::Platform(any) => rights.is_everywhere && (any.is_empty() || has(any)),
+            Self::Everywhere(any) => rights.is_everywhere && (any.is_empty() || has(any)),
+            Self::OfPlatform(any) => rights.side == Side::Platform && has(any),
         }
     }
 }
@@ -124,9 +132,9 @@ const WRITTEN_DOWN: &[Written] = &[
     ("Account.creditUsage", own_part),
     ("Account.creditLogExport", own_part),
     ("Account.sessions", own_part),
-    // Null where the caller may not see it.
+    // Null where the caller may not see them.
     ("Account.member", anyone),
-    ("Account.session", anyone),
+    ("Account.session", own_part),
     ("Account.liveCursor", anyone),
     ("Account.events", own_part),
     ("Subscription.creditEntryPosted", own_part),
@@ -153,7 +161,7 @@ const NODES: &[Written] = &[
     ("NotificationSettings", settings),
     ("ApiKey", || Rule::AnyOf(vec![Permission::ManageApiKeys])),
     ("Alert", || {
-        Rule::OwnOr(vec![Permission::ManageSettings, Permission::ReadCreditLog])
+        Rule::OwnOrKeys(vec![Permission::ManageSettings, Permission::ReadCreditLog])
     }),
     ("Delivery", settings),
 ];
