@@ -276,7 +276,7 @@ impl Wording for Templates {
         // Languages of operators may be older than this text.
         let known = self.environment.get_template(&format!("{name}/address_changed_body"));
         let name = known.map_or(FALLBACK, |_| name);
-        let text = |key: &str| self.render(&format!("{name}/address_changed_{key}"), ());
+        let text = |key: &str| self.render(&format!("{name}/address_changed_{key}"), minijinja::context! {});
         let subject = text("subject")?;
         let item = Item {
             title: subject.clone(),
