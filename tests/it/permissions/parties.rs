@@ -16,8 +16,6 @@ pub(super) struct Rights {
     pub(super) is_member: bool,
     /// Whether it is the member whom everything is about.
     pub(super) is_subject: bool,
-    /// Whether it is a key of the platform's side.
-    pub(super) is_of_platform: bool,
     /// Whether it is a key for all accounts.
     pub(super) is_everywhere: bool,
 }
@@ -84,7 +82,6 @@ impl Role {
             permissions: app.sign_in(&client).await.actor.permissions(),
             is_member: matches!(self, Self::Member(_)),
             is_subject: matches!(self, Self::Member(MemberRole::Member)),
-            is_of_platform: matches!(self, Self::PlatformKey(..)),
             is_everywhere,
         };
         party(format!("{self:?}"), client, Standing::Has(rights))

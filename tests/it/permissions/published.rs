@@ -76,14 +76,13 @@ impl Published {
                 (_, Some(TypeDefinition::Enum(of))) => json!(of.values[0].name),
                 (_, Some(TypeDefinition::InputObject(of))) => {
                     let mut fields = Map::new();
-                    // Some inputs want one of two ids. What an external id may be set to is another question.
-                    let names_a_session = of.fields.iter().any(|field| field.name == "sessionId");
                     for field in &of.fields {
                         let is_needed =
                             matches!(field.value_type, Type::NonNullType(_)) && field.default_value.is_none();
+                        // Some inputs want one of two ids.
                         if is_needed
-                            || (field.name == "externalId" && names_a_session)
-                            || ["accountId", "memberExternalId", "memberId"].contains(&field.name.as_str())
+                            || ["accountId", "externalId", "memberExternalId", "memberId"]
+                                .contains(&field.name.as_str())
                         {
                             fields.insert(
                                 field.name.clone(),

@@ -16,8 +16,6 @@ pub(super) enum Rule {
     OwnOr(Vec<Permission>),
     /// Members their own part; else those who have `READ_CREDIT_LOG`.
     OwnPart,
-    /// Keys of the platform's side that have any of these.
-    OfPlatform(Vec<Permission>),
     /// Keys for all accounts, with any of these if there are some.
     Platform(Vec<Permission>),
 }
@@ -31,8 +29,6 @@ impl Rule {
         let named: Vec<Permission> = auth.split('`').filter_map(Permission::from_name).collect();
         Some(if auth.contains("platform key") {
             Self::Platform(named)
-        } else if auth.contains("of the platform") {
-            Self::OfPlatform(named)
         } else if auth.starts_with("OWN") {
             Self::OwnOr(named)
         } else {
@@ -70,7 +66,6 @@ impl Rule {
             Self::AnyOf(any) => has(any),
             Self::OwnOr(any) => rights.is_subject || has(any),
             Self::OwnPart => rights.is_member || has(&[Permission::ReadCreditLog]),
-            Self::OfPlatform(any) => rights.is_of_platform && has(any),
             Self::Platform(any) => rights.is_everywhere && (any.is_empty() || has(any)),
         }
     }
