@@ -415,3 +415,36 @@ fn every_document_is_sent_by_a_test() {
         .collect();
     complain(&unsent);
 }
+
+/// Every line of the threat model in SECURITY.md names its tests, and every test that the document names exists.
+#[test]
+fn every_line_of_the_threat_model_names_tests_that_exist() {
+    let document = fs::read_to_string(root().join("SECURITY.md")).expect("SECURITY.md");
+    let (_, model) = document.split_once("## Threat model").expect("a threat model");
+    let sources = sources(&["src", "tests"], &["rs"]);
+    let exists = |name: &str| {
+        let function = format!("fn {name}(");
+        sources.iter().any(|source| source.text.contains(&function))
+    };
+    let rows = model
+        .lines()
+        .filter(|line| line.starts_with('|') && !line.starts_with("| |") && !line.starts_with("|--"));
+    let mut complaints = Vec::new();
+    let mut named = 0;
+    for row in rows {
+        let tests = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        if names.is_empty() {
+            complaints.push(format!("no test: {row}"));
+        }
+        complaints.extend(
+            names
+                .iter()
+                .filter(|name| !exists(name))
+                .map(|name| format!("no such test: {name}")),
+        );
+        named += names.len();
+    }
+    complain(&complaints);
+    assert!(named > 40, "{named} tests");
+}

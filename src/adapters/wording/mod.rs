@@ -283,14 +283,11 @@ impl Wording for Templates {
 
     fn address_changed(&self, reader: &Reader) -> Result<Letter, Fault> {
         let (name, _) = self.language(&reader.locale);
-        // Languages of operators may be older than this text.
-        let known = self.environment.get_template(&format!("{name}/address_changed_body"));
-        let name = known.map_or(FALLBACK, |_| name);
-        let text = |key: &str| self.render(&format!("{name}/address_changed_{key}"), ());
-        let subject = text("subject")?;
+        let text = |key: &str| self.mail_text(name, key, &minijinja::context! {});
+        let subject = text("address_changed_subject")?;
         let item = Item {
             title: subject.clone(),
-            body: text("body")?,
+            body: text("address_changed_body")?,
             severity: "WARNING",
             action: None,
             url: None,
@@ -300,7 +297,7 @@ impl Wording for Templates {
             language: name,
             subject: &subject,
             team: None,
-            greeting: text("greeting")?,
+            greeting: text("neutral_greeting")?,
             items: &[item],
             footer: None,
         })

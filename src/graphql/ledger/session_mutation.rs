@@ -17,6 +17,7 @@ use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, LedgerFields};
+use crate::primitives::actor::Permission;
 use crate::primitives::ids::{AccountId, IdKind};
 
 async fn post(scope: &Scope, order: Result<Order, Failure>) -> Result<Outcome<Posted>, ApiError> {
@@ -188,6 +189,9 @@ impl SessionMutation {
                 Ok(account_id) => account_id,
                 Err(failure) => return Ok(Some(BookSessionsPayload::new(Outcome::settle(Err(failure))?))),
             };
+            if let Err(refused) = scope.actor().require(account_id, Permission::BookSessions) {
+                return Ok(Some(BookSessionsPayload::new(Outcome::settle(Err(refused.into()))?)));
+            }
             let order = |mut item: BookSessionInput| {
                 item.account_id = item.account_id.or_else(|| named.clone());
                 item.order(scope)
@@ -227,6 +231,11 @@ impl SessionMutation {
                     Err(failure) => return Ok(Some(CompleteSessionsPayload::new(Outcome::settle(Err(failure))?))),
                 },
             };
+            if let Err(refused) = scope.actor().require(account_id, Permission::SettleSessions) {
+                return Ok(Some(CompleteSessionsPayload::new(Outcome::settle(
+                    Err(refused.into()),
+                )?)));
+            }
             let order = |mut item: CompleteSessionInput| {
                 item.account_id = item.account_id.or_else(|| named.clone());
                 item.order(scope)

@@ -94,6 +94,7 @@ async fn an_admin_or_a_key_of_the_team_changes_nothing_of_an_owner() {
     app.top_up(9).await;
     app.notice().await;
     let olga = &app.team.owner;
+    verify(&app, olga).await;
     let told = told(&app, olga).await;
     app.advance(std::time::Duration::from_mins(3));
     let before = state(&app, olga).await;
@@ -133,12 +134,12 @@ async fn owners_and_the_platform_change_what_reaches_an_owner() {
         "accepted"
     );
     let platform = app.platform_key(&[Permission::ManageSettings]).await;
-    let clients: [(&str, &Client); 3] = [
-        ("themselves", &olga.client),
-        ("another owner", &app.team.member.client),
-        ("the platform", &platform),
+    let clients: [(&str, &Client, &str); 3] = [
+        ("themselves", &olga.client, "fr"),
+        ("another owner", &app.team.member.client, "es"),
+        ("the platform", &platform, "it"),
     ];
-    for (at, (who, client)) in clients.into_iter().enumerate() {
+    for (at, (who, client, locale)) in clients.into_iter().enumerate() {
         let threshold = json!({ "memberId": olga.id(), "lowBalanceThreshold": at.to_string() });
         let changed = mutate(
             client,
@@ -148,7 +149,7 @@ async fn owners_and_the_platform_change_what_reaches_an_owner() {
         )
         .await;
         assert_eq!(code(&changed), "accepted", "{who}: {changed}");
-        let locale = json!({ "memberId": olga.id(), "locale": (["fr", "es", "it"])[at] });
+        let locale = json!({ "memberId": olga.id(), "locale": locale });
         assert_eq!(
             code(&mutate(client, "updateContact", "contact { version }", locale).await),
             "accepted",
@@ -198,12 +199,11 @@ async fn a_verified_address_that_is_replaced_or_removed_is_notified_in_neutral_w
         "{}",
         old[0]
     );
-    for word in ["Mia", "Adam", "The team", "new.example", "http"] {
-        let (_, text) = old[0]
-            .split_once("\n\n")
-            .or_else(|| old[0].split_once("\r\n\r\n"))
-            .expect("a body");
-        assert!(!text.contains(word), "no {word} in {text}");
+    // What follows the header of the mail, but for the boundaries, which are random.
+    let body = old[0].lines().skip_while(|line| !line.trim().is_empty());
+    let body: Vec<&str> = body.filter(|line| !line.starts_with("--")).collect();
+    for word in ["Mia", "Adam", "The team", "new.example", "https:"] {
+        assert!(!body.join("\n").contains(word), "no {word} in {body:?}");
     }
     assert_eq!(mails_to(&app, "adam@team.example").await.len(), 1);
     assert_eq!(

@@ -55,9 +55,7 @@ async fn whole_numbers_sign_in_as_the_external_ids_of_their_digits() {
         json!(314.0),
         json!(3.14e2),
         json!(99_999_999_999_999_999_999.0),
-        json!([314]),
         json!(true),
-        json!({}),
     ] {
         let (status, code, message) = answer(&app, &sign(&claims(&app, &account, &odd))).await;
         assert_eq!((status, code.as_str()), (401, "UNAUTHENTICATED"), "{odd}");
