@@ -175,15 +175,13 @@ impl Alert {
 
     /// When the viewer read it, in their own inbox. Null for an alert that is not there. For an API key, which has no inbox: when the
     /// member whose inbox this is from did.
-    #[graphql(deprecation = "An alert is in several inboxes: read InboxItem.readAt, which belongs to one.")]
-    #[graphql(directive = of_viewer::apply())]
+    #[graphql(deprecation = "An alert is in several inboxes: read InboxItem.readAt, which belongs to one.", directive = of_viewer::apply())]
     async fn read_at(&self) -> Option<Timestamp> {
         self.0.read_at
     }
 
     /// When the viewer put it away, as readAt.
-    #[graphql(deprecation = "An alert is in several inboxes: read InboxItem.archivedAt, which belongs to one.")]
-    #[graphql(directive = of_viewer::apply())]
+    #[graphql(deprecation = "An alert is in several inboxes: read InboxItem.archivedAt, which belongs to one.", directive = of_viewer::apply())]
     async fn archived_at(&self) -> Option<Timestamp> {
         self.0.archived_at
     }
