@@ -238,6 +238,7 @@ async fn make_account(app: &App) -> Result<AccountId, Failure> {
             name: "Olga".to_owned(),
             email: Some("olga@example.com".to_owned()),
             role: MemberRole::Owner,
+            locale: None,
         }),
     };
     Ok(app.services().accounts.create(&Actor::System, new).await?.id)
