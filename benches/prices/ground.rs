@@ -84,6 +84,7 @@ impl Ground {
                 } else {
                     MemberRole::Member
                 },
+                locale: None,
             };
             let member = services.members.add(&Actor::System, account_id, new).await?;
             self.members.push(member.id.global(account_id).to_string());
