@@ -177,6 +177,7 @@ impl Ground {
         let caller = Caller {
             actor,
             expires_at: None,
+            language: None,
         };
         let cost = checked.cost;
         let response = self.schema.execute(checked.request, Some(caller)).await;

@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, InputType, SimpleObject};
 
 use super::filter::CreditLogFilter;
 use crate::graphql::context::scope;
-use crate::graphql::errors::{ApiError, visible};
+use crate::graphql::errors::{ApiError, nullable};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
 
@@ -36,7 +36,7 @@ pub(in crate::graphql) async fn export_link(
     filter: Option<CreditLogFilter>,
     (format, bom): (ExportFormat, bool),
 ) -> Option<Result<ExportLink, ApiError>> {
-    visible(async {
+    nullable(async {
         let scope = scope(ctx)?;
         // Refused here what would be refused when the file is fetched.
         let checked = filter.clone().unwrap_or_default().for_account(account_id)?;

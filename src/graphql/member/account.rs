@@ -172,7 +172,7 @@ impl Account {
             last,
             before,
         };
-        visible(self.credit_log_page(ctx, filter, order, arguments)).await
+        nullable(self.credit_log_page(ctx, filter, order, arguments)).await
     }
 
     /// Sums over the same filter as creditLog, grouped.
@@ -188,7 +188,7 @@ impl Account {
         #[graphql(desc = "The first so many groups, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only groups after this cursor of the same filter and grouping.")] after: Option<String>,
     ) -> Option<Result<CreditUsageConnection, ApiError>> {
-        visible(async {
+        nullable(async {
             let scope = scope(ctx)?;
             at_most_100("groupBy", Some(&group_by))?;
             let filter = filter.unwrap_or_default().for_account(self.row.id)?;
@@ -252,7 +252,7 @@ impl Account {
             last,
             before,
         };
-        visible(self.sessions_page(ctx, filter, (order_by, order), arguments)).await
+        nullable(self.sessions_page(ctx, filter, (order_by, order), arguments)).await
     }
 
     /// Credit lots, oldest first. [auth: `READ_CREDIT_LOG`]
