@@ -180,6 +180,7 @@ stage "audits of GraphQL over HTTP (npm graphql-http)" audit_http
 stage "sockets, with their reference client (npm graphql-ws)" live_clients sockets
 stage "event streams, with their reference client (npm graphql-sse)" live_clients event_streams
 stage "the example's helper beneath graphql-ws, urql and Apollo Client" live_clients live
+stage "React pages on Apollo Client and on urql, in jsdom" live_clients pages
 stage "the simulated gateway in Stripe's dialect, with the official SDK (npm stripe)" live_clients stripe
 stage "the client of Stripe against another stand-in (PyPI localstripe)" localstripe
 stage "mail through SMTP servers" mail

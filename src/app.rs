@@ -20,7 +20,7 @@ use crate::adapters::lock_file::{LockError, LockFile};
 use crate::adapters::mailer::{FileMailer, InvalidSender, InvalidSmtpUrl, Sender, SignedReports, SmtpMailer};
 use crate::adapters::private_files;
 use crate::adapters::wording::{TemplateError, Templates};
-use crate::config::{AuthSettings, DocumentSettings, GatewayKind, IntrospectionSetting, LiveSettings, Settings};
+use crate::config::{AuthSettings, DocumentSettings, GatewayKind, IntrospectionSetting, LiveSettings, Mode, Settings};
 use crate::domain::Services;
 use crate::domain::backlog::Backlog;
 use crate::domain::database::{Database, Health};
@@ -232,7 +232,8 @@ impl App {
             links: post.links,
             contacts,
             notification_settings: notification::Settings::new(handle(), ledger.clone()),
-            sign_in: SignIn::new(time(), handle(), api_keys.clone(), sign_in_settings),
+            sign_in: SignIn::new(time(), handle(), api_keys.clone(), sign_in_settings)
+                .explaining(settings.mode == Mode::Development),
             standing: Standing::new(time(), handle()),
             payment_methods: PaymentMethods::new(desk.clone()),
             backlog: Backlog::new(handle()),
@@ -322,6 +323,8 @@ impl App {
         let rate = |rate, burst| NonZeroU32::new(rate).map(|per_second| http::Rate { per_second, burst });
         let door = http::Settings {
             allowed_origins: settings.http.cors_origins.clone(),
+            allows_local_origins: settings.mode == Mode::Development,
+            allowed_headers: settings.http.cors_headers.clone(),
             public_url: settings.public_url.clone(),
             sockets: socket_limits(&settings.live),
             rates: http::Rates {

@@ -84,6 +84,7 @@ impl Ground {
                 } else {
                     MemberRole::Member
                 },
+                locale: None,
             };
             let member = services.members.add(&Actor::System, account_id, new).await?;
             self.members.push(member.id.global(account_id).to_string());
@@ -176,6 +177,7 @@ impl Ground {
         let caller = Caller {
             actor,
             expires_at: None,
+            language: None,
         };
         let cost = checked.cost;
         let response = self.schema.execute(checked.request, Some(caller)).await;
@@ -238,6 +240,7 @@ async fn make_account(app: &App) -> Result<AccountId, Failure> {
             name: "Olga".to_owned(),
             email: Some("olga@example.com".to_owned()),
             role: MemberRole::Owner,
+            locale: None,
         }),
     };
     Ok(app.services().accounts.create(&Actor::System, new).await?.id)

@@ -5,12 +5,13 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait};
-use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
+use sea_orm::sqlx::{self, Connection as _};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
     SqliteTransactionMode, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait as _,
@@ -297,6 +298,11 @@ async fn postgres_pool(url: &str, options: OpenOptions, suspicion: Suspicion) ->
         .statement_timeout(options.statement_timeout)
         .map_sqlx_postgres_opts(|postgres| plain_on_this_machine(postgres).options(SESSION_SETTINGS));
     sea_orm::Database::connect(connect).await
+}
+
+/// How to connect to the Postgres at this URL beside the pool, encrypted or not as the pool is.
+pub(super) fn connect_options(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
+    PgConnectOptions::from_str(url).map(plain_on_this_machine)
 }
 
 /// Leaves encryption out between two processes of one machine, unless the URL insists on it.

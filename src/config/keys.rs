@@ -218,8 +218,16 @@ pub(super) const KEYS: &[Key] = &[
         path: "http.cors_origins",
         default: Some(""),
         form: Form::List,
-        allowed: "origins such as https://app.example.com, without a path",
-        about: "Sites whose pages may call the API from a browser. In the environment: separated by commas.",
+        allowed: "origins such as https://app.example.com, https://*.example.com or capacitor://localhost, without a path",
+        about: "Sites and apps whose pages may call the API from a browser. In the environment: separated by commas. In development, \
+                pages on localhost may too.",
+    },
+    Key {
+        path: "http.cors_headers",
+        default: Some(""),
+        form: Form::List,
+        allowed: "names of headers",
+        about: "Headers that those pages may send, besides those of GraphQL clients and of tracing.",
     },
     Key {
         path: "http.max_connections",

@@ -165,6 +165,8 @@ pub struct EngineSettings {
 pub struct HttpSettings {
     /// Sites whose pages may call the API.
     pub cors_origins: Vec<String>,
+    /// Headers that those pages may send besides the usual ones.
+    pub cors_headers: Vec<String>,
     /// Connections at the same time.
     pub max_connections: usize,
     /// Those of one address.
@@ -310,6 +312,7 @@ impl Settings {
             },
             http: HttpSettings {
                 cors_origins: read.origins("http.cors_origins")?,
+                cors_headers: read.header_names("http.cors_headers")?,
                 max_connections: read.number("http.max_connections", 1, 1_000_000)?,
                 max_connections_per_address: read.number("http.max_connections_per_address", 1, 1_000_000)?,
                 trusted_proxies: read.networks("http.trusted_proxies")?,

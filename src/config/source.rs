@@ -272,12 +272,7 @@ impl Reader<'_> {
 
     pub(super) fn url(&self, path: &'static str, schemes: &[&str]) -> Result<Option<String>, ConfigError> {
         let text = self.text(path)?;
-        let whole = |url: &String| {
-            schemes
-                .iter()
-                .any(|scheme| url.len() > scheme.len() && url.starts_with(scheme))
-        };
-        if text.as_ref().is_some_and(|url| !whole(url)) {
+        if text.as_ref().is_some_and(|url| !is_url(url, schemes)) {
             return Err(self.invalid(path));
         }
         Ok(text)
@@ -304,17 +299,60 @@ impl Reader<'_> {
     }
 
     pub(super) fn origins(&self, path: &'static str) -> Result<Vec<String>, ConfigError> {
+        self.list(path, is_origin)
+    }
+
+    pub(super) fn header_names(&self, path: &'static str) -> Result<Vec<String>, ConfigError> {
+        let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        self.list(path, |name| name.bytes().all(is_of_name))
+    }
+
+    fn list(&self, path: &'static str, is_valid: impl Fn(&str) -> bool) -> Result<Vec<String>, ConfigError> {
         let items = self.find(path).unwrap_or_default().split(',').map(str::trim);
         items
             .filter(|item| !item.is_empty())
             .map(|item| {
-                let host = item.strip_prefix("https://").or_else(|| item.strip_prefix("http://"));
-                match host {
-                    Some(host) if !host.is_empty() && !host.contains(['/', ' ', '*']) => Ok(item.to_owned()),
-                    _ => Err(self.invalid(path)),
-                }
+                is_valid(item)
+                    .then(|| item.to_owned())
+                    .ok_or_else(|| self.invalid(path))
             })
             .collect()
+    }
+}
+
+/// Whether a text is an origin: a scheme, a host that may begin with `*.` for the subdomains of a domain, and perhaps a port.
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, host)) = text.split_once("://") else {
+        return false;
+    };
+    let is_of_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let starts_well = scheme.starts_with(|first: char| first.is_ascii_alphabetic());
+    let (host, is_whole) = match host.strip_prefix("*.") {
+        // A star for all of a top-level domain would let everybody in.
+        Some(domain) => (domain, domain.trim_matches('.').contains('.')),
+        None => (host, true),
+    };
+    let host = host.strip_suffix('/').unwrap_or(host);
+    starts_well
+        && scheme.bytes().all(is_of_scheme)
+        && is_whole
+        && !host.is_empty()
+        && !host.contains(['/', ' ', '*', '@'])
+}
+
+/// Whether a text is a URL that begins with one of these schemes and names a host.
+fn is_url(text: &str, schemes: &[&str]) -> bool {
+    let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme));
+    let rest = rest.filter(|rest| !rest.contains(|char: char| char.is_whitespace() || char.is_control()));
+    let is_http = schemes.iter().any(|scheme| scheme.starts_with("http"));
+    match rest {
+        None => false,
+        // What stands behind other schemes has a form of its own, which its reader checks.
+        Some(rest) if !is_http => !rest.is_empty(),
+        Some(_) => text.parse::<axum::http::Uri>().is_ok_and(|url| {
+            url.host()
+                .is_some_and(|host| !host.is_empty() && !host.contains(['"', '<', '>']))
+        }),
     }
 }
 

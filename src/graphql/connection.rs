@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::errors::ApiError;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::cursor::CursorScope;
+use crate::primitives::cursor::{CursorScope, InvalidCursor};
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, LotId, MemberId, SessionId, TopUpDecisionId, TopUpId};
 use crate::primitives::page::{Page, PageRequest};
 
@@ -115,19 +115,17 @@ impl PageArguments {
 
     /// The page they ask for, in the list that `scope` stands for.
     pub(super) fn request<P: Position>(self, scope: CursorScope) -> Result<PageRequest<P>, ApiError> {
-        let position = |cursor: Option<String>| {
-            cursor
-                .map(|cursor| {
-                    let bytes = scope
-                        .decode(&cursor)
-                        .map_err(|error| ApiError::BadRequest(error.to_string()))?;
-                    P::from_bytes(&bytes)
-                        .ok_or_else(|| ApiError::BadRequest(crate::primitives::cursor::InvalidCursor.to_string()))
-                })
-                .transpose()
+        let position = |argument: &str, cursor: Option<String>| {
+            let position = cursor.map(|cursor| {
+                let bytes = scope.decode(&cursor).ok();
+                let position = bytes.and_then(|bytes| P::from_bytes(&bytes));
+                position.ok_or_else(|| ApiError::invalid(argument, InvalidCursor.to_string()))
+            });
+            position.transpose()
         };
-        PageRequest::new(self.first, position(self.after)?, self.last, position(self.before)?)
-            .map_err(|error| ApiError::BadRequest(error.to_string()))
+        let (after, before) = (position("after", self.after)?, position("before", self.before)?);
+        PageRequest::new(self.first, after, self.last, before)
+            .map_err(|error| ApiError::invalid(error.argument(), error.to_string()))
     }
 }
 
@@ -160,9 +158,10 @@ pub(super) fn relay<T, P: Position>(
     (items, page_info)
 }
 
-/// Declares a connection and its edge for a type of node. The connection's own further fields go into another block.
+/// Declares a connection and its edge for a type of node. `with live_cursor`, a page has the place in the account's stream from which
+/// on it can be followed.
 macro_rules! connection {
-    ($(#[$doc:meta])* $connection:ident, $edge:ident of $node:ident) => {
+    ($(#[$doc:meta])* $connection:ident, $edge:ident of $node:ident $(with $live_cursor:ident)?) => {
         /// One item of a page, and its cursor.
         #[derive(Clone)]
         pub(crate) struct $edge {
@@ -188,14 +187,16 @@ macro_rules! connection {
         pub(crate) struct $connection {
             edges: Vec<$edge>,
             page_info: crate::graphql::connection::PageInfo,
+            $($live_cursor: crate::graphql::live::Followed,)?
         }
 
         impl $connection {
             pub(in crate::graphql) fn new(
                 (items, page_info): (Vec<(String, $node)>, crate::graphql::connection::PageInfo),
+                $($live_cursor: crate::graphql::live::Followed,)?
             ) -> Self {
                 let edges = items.into_iter().map(|(cursor, node)| $edge { cursor, node }).collect();
-                Self { edges, page_info }
+                Self { edges, page_info, $($live_cursor,)? }
             }
         }
 
@@ -216,6 +217,17 @@ macro_rules! connection {
             async fn page_info(&self) -> &crate::graphql::connection::PageInfo {
                 &self.page_info
             }
+
+            $(
+                /// The place in the account's event stream just before this page was read: follow the list from here. It belongs to
+                /// this list, so a cache keeps it with the page, and no other query moves it as it moves account.liveCursor.
+                async fn $live_cursor(
+                    &self,
+                    ctx: &async_graphql::Context<'_>,
+                ) -> Result<crate::graphql::scalars::LiveCursorText, crate::graphql::errors::ApiError> {
+                    self.$live_cursor.text(ctx).await
+                }
+            )?
         }
     };
 }

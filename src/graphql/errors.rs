@@ -19,6 +19,8 @@ pub enum ErrorCode {
     Forbidden,
     /// The request makes no sense as it stands.
     BadRequest,
+    /// No document of this digest is known: send it with its text.
+    PersistedQueryNotFound,
     /// The operation asks for more than one request may.
     TooComplex,
     /// Too many requests; later ones may be answered.
@@ -36,6 +38,7 @@ impl ErrorCode {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
             Self::BadRequest => "BAD_REQUEST",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
             Self::TooComplex => "TOO_COMPLEX",
             Self::RateLimited => "RATE_LIMITED",
             Self::Unavailable => "UNAVAILABLE",
@@ -55,6 +58,13 @@ pub enum ApiError {
     Forbidden(Permission),
     /// An argument makes no sense. The text is for the client.
     BadRequest(String),
+    /// This argument makes no sense.
+    Invalid {
+        /// The argument, by its path in the field's arguments: `filter.amount`.
+        field: String,
+        /// What is wrong with it, for the client.
+        message: String,
+    },
     /// Nobody out there can act upon it. It has been logged; this is all that the client is told.
     Reported {
         /// INTERNAL or UNAVAILABLE.
@@ -89,7 +99,7 @@ impl From<AccessError> for ApiError {
             // Nothing that is only read is refused so.
             AccessError::OwnersOnly => Self::BadRequest(error.to_string()),
             // Fields that can be empty answer null before it comes to this: see `found`.
-            AccessError::NotFound => Self::BadRequest("this account does not exist".to_owned()),
+            AccessError::NotFound => Self::invalid("accountId", "this account does not exist"),
         }
     }
 }
@@ -98,7 +108,7 @@ impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> Self {
         match error {
             QueryError::Access(error) => error.into(),
-            QueryError::Invalid { field, message } => Self::BadRequest(format!("{field}: {message}")),
+            QueryError::Invalid { field, message } => Self::invalid(field, message),
             QueryError::Fault(fault) => fault.into(),
         }
     }
@@ -113,6 +123,10 @@ impl From<ApiError> for Error {
                 format!("this needs the permission {}", permission.name()),
             ),
             ApiError::BadRequest(message) => coded(ErrorCode::BadRequest, message),
+            ApiError::Invalid { field, message } => {
+                let error = coded(ErrorCode::BadRequest, format!("{field}: {message}"));
+                error.extend_with(|_, extensions| extensions.set(FIELD, field))
+            }
             ApiError::Reported { code, reference } => {
                 let message = match code {
                     ErrorCode::Unavailable => "the service is not available at the moment; try again later",
@@ -125,6 +139,14 @@ impl From<ApiError> for Error {
 }
 
 impl ApiError {
+    /// An argument that makes no sense, by its path in the field's arguments.
+    pub(super) fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid {
+            field: field.into(),
+            message: message.into(),
+        }
+    }
+
     /// A response for a request that failed before it could be executed.
     pub fn into_response(self) -> Response {
         refusal(self.into())
@@ -150,6 +172,19 @@ pub(super) async fn nullable<T>(
     value.await.transpose()
 }
 
+/// The value of a field that only some may see: null without an error for those who may not, as the schema says of such fields.
+pub(super) async fn visible<T>(
+    value: impl Future<Output = Result<Option<T>, ApiError>>,
+) -> Option<Result<T, ApiError>> {
+    match value.await {
+        Err(ApiError::Forbidden(_)) => None,
+        other => other.transpose(),
+    }
+}
+
+/// Where an error names the argument that it is about.
+const FIELD: &str = "field";
+
 fn coded(code: ErrorCode, message: impl Into<String>) -> Error {
     Error::new(message).extend_with(|_, extensions| extensions.set("code", code.as_str()))
 }
@@ -157,6 +192,12 @@ fn coded(code: ErrorCode, message: impl Into<String>) -> Error {
 /// A response for a request that never reaches the schema.
 pub fn refused_request(code: ErrorCode, message: impl Into<String>) -> Response {
     refusal(coded(code, message))
+}
+
+/// A response for a request whose argument or variable `field` is not what it must be.
+pub(super) fn refused_argument(field: &str, message: impl Into<String>) -> Response {
+    let error = coded(ErrorCode::BadRequest, message);
+    refusal(error.extend_with(|_, extensions| extensions.set(FIELD, field)))
 }
 
 /// A response for an operation that costs more than one may.
@@ -217,10 +258,21 @@ pub(super) fn tidy(response: &mut Response) {
         if code_of(error).is_some() {
             continue;
         }
+        let argument = argument_of(&error.message);
         error.message = helpful(&error.message);
         let extensions = error.extensions.get_or_insert_default();
         extensions.set("code", ErrorCode::BadRequest.as_str());
+        if let Some(argument) = argument {
+            extensions.set(FIELD, argument);
+        }
     }
+}
+
+/// The argument that a message of the library is about.
+fn argument_of(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once("Invalid value for argument \"")?;
+    let (argument, _) = rest.split_once('"')?;
+    Some(argument.to_owned())
 }
 
 /// The message, presentable, with what was expected.

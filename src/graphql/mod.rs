@@ -8,6 +8,7 @@
 
 mod connection;
 mod context;
+mod description;
 mod errors;
 mod export_link;
 mod forecast;
@@ -46,7 +47,8 @@ use loaders::Loaders;
 pub use context::Caller;
 pub use errors::{ApiError, ErrorCode, code_of, rate_limited, refused_request, retry_after_seconds};
 pub use export_link::{EXPORTED_ENTRY, ExportLinks, ExportOrder, InvalidLink, Requester};
-pub use guard::{InvalidManifest, Limits, Operation, OperationKind, Parameters, TrustedDocuments, document_id_of};
+pub(crate) use guard::NUL;
+pub use guard::{InvalidManifest, Limits, Operation, OperationKind, Parameters, TrustedDocuments};
 pub use live::{Live, LiveEnd, LiveItem, Purse};
 
 /// What can be asked.
@@ -142,8 +144,12 @@ impl Schema {
             let loaders = Arc::new(Loaders::new(Arc::clone(&self.services), caller.actor.clone()));
             request = request.data(self.scope(caller, loaders, live_cursors));
         }
+        let asks_for_schema = request.query.contains("__schema");
         let mut response = self.inner.execute(request).await;
         errors::tidy(&mut response);
+        if asks_for_schema {
+            description::describe(&mut response);
+        }
         response
     }
 
@@ -153,6 +159,8 @@ impl Schema {
             services: Arc::clone(&self.services),
             export_links: self.export_links.clone(),
             loaders,
+            language: None,
+            known_reader: tokio::sync::OnceCell::new(),
             live_cursors: Arc::new(live_cursors),
         }
     }

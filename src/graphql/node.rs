@@ -7,7 +7,7 @@ use super::context::scope;
 use super::errors::{ApiError, found, nullable};
 use super::ledger::{Balance, CreditEntry, CreditLot, Session, at_most_100};
 use super::member::{Account, ApiKey, Contact, Member};
-use super::notification::{Alert, Delivery, NotificationSettings};
+use super::notification::{Alert, Delivery, InboxItem, NotificationSettings, seen_by_viewer};
 use super::top_up::{AutoTopUp, PaymentMethod, TopUp, TopUpAttempt, TopUpDecision};
 use crate::domain::member::require_own_or_settings;
 use crate::primitives::actor::Permission;
@@ -40,6 +40,7 @@ pub(super) enum Node {
     NotificationSettings(NotificationSettings),
     Alert(Alert),
     Delivery(Delivery),
+    InboxItem(InboxItem),
 }
 
 /// The thing that an id names, if it exists for the caller.
@@ -115,6 +116,17 @@ pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, Api
         IdKind::Delivery => {
             let delivery = loaders.delivery(account_id, DeliveryId::from_uuid(uuid)).await?;
             delivery.map(|delivery| Delivery::new(delivery).into())
+        }
+        IdKind::InboxItem => {
+            let Some(delivery) = loaders.delivery(account_id, DeliveryId::from_uuid(uuid)).await? else {
+                return Ok(None);
+            };
+            let (alerts, ids) = (&scope.services.alerts, [delivery.alert_id]);
+            let items = alerts.by_ids(scope.actor(), account_id, Some(delivery.member_id), &ids);
+            let items = items.await?.into_values();
+            let items = items.filter(|item| item.place == Some((delivery.member_id, delivery.id)));
+            let seen = seen_by_viewer(scope, account_id, items.collect()).await?.pop();
+            seen.and_then(|seen| seen.item).map(Into::into)
         }
         IdKind::ApiKey => {
             let api_keys = &scope.services.api_keys;

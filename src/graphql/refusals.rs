@@ -2,8 +2,10 @@
 //!
 //! The matches here have no `_` on purpose: a new refusal does not compile until somebody says what clients are told about it.
 
-use async_graphql::{Enum, SimpleObject};
+use async_graphql::resolver_utils::EnumType;
+use async_graphql::{ComplexObject, Context, Enum, SimpleObject};
 
+use super::context::scope;
 use super::errors::ApiError;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::LedgerError;
@@ -14,7 +16,9 @@ use crate::domain::member::{
     UpsertMemberError, VerifyContactError,
 };
 use crate::domain::notification::model::NotificationSettings;
-use crate::domain::notification::{MarkError, ResendError, SendTestError, SendVerificationError, UpdateSettingsError};
+use crate::domain::notification::{
+    MarkError, Refused, ResendError, SendTestError, SendVerificationError, UpdateSettingsError,
+};
 use crate::domain::top_up::{AutoTopUpView, TopUp};
 use crate::primitives::actor::AccessError;
 use crate::primitives::credits::Credits;
@@ -93,10 +97,12 @@ pub enum UserErrorCode {
 
 /// A refusal that the caller can act upon.
 #[derive(SimpleObject, Clone, Debug)]
+#[graphql(complex)]
 pub(super) struct UserError {
     /// What kind of refusal, for programs.
     pub code: UserErrorCode,
-    /// What is wrong, in words for people.
+    /// In English.
+    #[graphql(skip)]
     pub message: String,
     /// The path in the input, e.g. `["credits"]`. Null when no single field is to blame.
     pub field: Option<Vec<String>>,
@@ -108,6 +114,35 @@ pub(super) struct UserError {
     pub available: Option<Credits>,
     /// `INSUFFICIENT_CREDITS`: how many are held for what was booked, disputed, or is being refunded.
     pub held: Option<Credits>,
+}
+
+#[ComplexObject]
+impl UserError {
+    /// What is wrong, in words for people, in the viewer's language. In English it says more than in others, where it is written by code.
+    async fn message(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
+        let scope = scope(ctx)?;
+        let field = self.field.as_ref().map(|path| path.join("."));
+        let refused = Refused {
+            code: self.code.name(),
+            field: field.as_deref(),
+            missing: self.missing_credits,
+            retry_after_seconds: self.retry_after_seconds,
+        };
+        let reader = scope.reader().await?;
+        let words = scope.services.wording.refusal(&refused, &reader.locale)?;
+        Ok(words.unwrap_or_else(|| self.message.clone()))
+    }
+}
+
+impl UserErrorCode {
+    /// As clients see it.
+    pub(super) fn name(self) -> &'static str {
+        let items = <Self as EnumType>::items();
+        items
+            .iter()
+            .find(|item| item.value == self)
+            .map_or("", |item| item.name)
+    }
 }
 
 impl UserError {

@@ -6,3 +6,7 @@ use async_graphql::TypeDirective;
 /// share it between callers.
 #[TypeDirective(name = "viewer", location = "FieldDefinition")]
 pub(super) fn of_viewer() {}
+
+/// The value is written in the language of the one who asks, and otherwise the same for all who may see it.
+#[TypeDirective(name = "language", location = "FieldDefinition")]
+pub(super) fn in_language() {}

@@ -11,6 +11,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use futures_util::stream;
 use serde::Serialize;
 
+use super::language::Language;
 use super::log::RequestId;
 use super::media::Media;
 use super::seats::NoSeat;
@@ -88,7 +89,10 @@ fn status_of(response: &Response, media: Media) -> StatusCode {
         let mut codes = response.errors.iter().map(code_of);
         codes.any(|given| given == Some(code.as_str()))
     };
-    if has(ErrorCode::Unauthenticated) {
+    if has(ErrorCode::PersistedQueryNotFound) {
+        // Clients of persisted queries stop asking by digest where the answer has another status.
+        StatusCode::OK
+    } else if has(ErrorCode::Unauthenticated) {
         StatusCode::UNAUTHORIZED
     } else if has(ErrorCode::Unavailable) {
         StatusCode::SERVICE_UNAVAILABLE
@@ -183,6 +187,8 @@ pub(super) struct Reply {
     pub(super) media: Media,
     /// Told to the client beside errors, so that whoever is asked about one finds it in the log.
     pub(super) request_id: Option<RequestId>,
+    /// What errors are written in.
+    pub(super) language: Option<Language>,
 }
 
 impl Reply {
@@ -235,6 +241,9 @@ impl Reply {
     }
 
     fn write(&self, status: StatusCode, mut response: Response) -> axum::response::Response {
+        if let Some(language) = &self.language {
+            language.translate(&mut response);
+        }
         if let Some(RequestId(id)) = self.request_id.as_ref().filter(|_| !response.errors.is_empty()) {
             response.extensions.insert("requestId".to_owned(), Value::from(&**id));
         }
@@ -262,6 +271,7 @@ pub(super) fn panicked() -> axum::response::Response {
     let reply = Reply {
         media: Media::Json,
         request_id: None,
+        language: None,
     };
     let response = refused_request(ErrorCode::Internal, "something went wrong on our side");
     reply.answer(response)

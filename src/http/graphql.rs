@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
@@ -12,6 +13,7 @@ use axum::http::HeaderMap;
 use super::allowance::Payer;
 use super::answer::{Executed, Rejection, Reply};
 use super::auth::{self, Refused};
+use super::language::Language;
 use super::log::{self, RequestId};
 use super::media::Media;
 use super::operation::Running;
@@ -31,7 +33,7 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> axum::response::Response {
-    let mut exchange = Exchange::begin(headers, remote, request_id);
+    let mut exchange = Exchange::begin(&door, headers, remote, request_id);
     exchange.place = Some(place);
     if sse::is_wanted(&exchange.headers) {
         let parameters = parameters::read(&exchange.headers, body, door.settings.body_timeout).await;
@@ -52,7 +54,7 @@ pub(super) async fn get(
         return ws::upgrade(&door, remote.ip(), request);
     }
     let (mut head, _) = request.into_parts();
-    let mut exchange = Exchange::begin(head.headers, remote, request_id);
+    let mut exchange = Exchange::begin(&door, head.headers, remote, request_id);
     exchange.place = head.extensions.remove();
     if sse::is_wanted(&exchange.headers) {
         let parameters = from_address(parameters.ok());
@@ -73,8 +75,9 @@ struct Exchange {
 }
 
 impl Exchange {
-    fn begin(headers: HeaderMap, remote: SocketAddr, request_id: RequestId) -> Self {
+    fn begin(door: &Door, headers: HeaderMap, remote: SocketAddr, request_id: RequestId) -> Self {
         let accepted = Media::accepted(&headers);
+        let language = Language::asked_for(&headers, &door.services.wording);
         Self {
             headers,
             remote,
@@ -82,6 +85,7 @@ impl Exchange {
             reply: Reply {
                 media: accepted.unwrap_or(Media::Json),
                 request_id: Some(request_id),
+                language,
             },
             is_acceptable: accepted.is_some(),
         }
@@ -122,8 +126,13 @@ impl Exchange {
 
     /// Who asks for this; nobody only where nobody need be signed in.
     async fn caller(&self, door: &Door, operation: &Operation) -> Result<Option<Caller>, Rejection> {
+        let language = self
+            .reply
+            .language
+            .as_ref()
+            .map(|language| Arc::clone(&language.locale));
         let caller = match auth::caller(&self.headers, &door.services.sign_in).await {
-            Ok(caller) => caller,
+            Ok(caller) => caller.map(|caller| Caller { language, ..caller }),
             Err(Refused::Unauthenticated(message)) => {
                 // Guessing at credentials is paid for by the address that it comes from.
                 let charged = door.charge_guess(self.remote.ip(), operation.cost);

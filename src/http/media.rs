@@ -1,6 +1,6 @@
 //! The types that answers have, and which of them a client takes.
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 
 /// How an answer is labelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,27 +14,22 @@ pub(super) enum Media {
 }
 
 impl Media {
-    /// The first type in `Accept` that we have. `None` when there is none.
+    /// The type that the client likes best of those we have, the first where it likes several as much. `None` when there is none.
     pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
-        let accepts: Vec<&str> = headers
-            .get_all(header::ACCEPT)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .map(|range| range.split(';').next().unwrap_or_default().trim())
-            .filter(|range| !range.is_empty())
-            .collect();
-        if accepts.is_empty() {
+        let ranges = Range::all(headers, &header::ACCEPT);
+        if ranges.is_empty() {
             return Some(Self::Json);
         }
-        accepts
+        let refuses_json = ranges
             .iter()
-            .find_map(|range| match range.to_ascii_lowercase().as_str() {
-                "application/graphql-response+json" => Some(Self::GraphqlResponse),
-                "application/json" => Some(Self::LegacyJson),
-                "*/*" | "application/*" => Some(Self::Json),
-                _ => None,
-            })
+            .any(|range| range.name == "application/json" && range.quality == 0);
+        best(&ranges, |name| match name {
+            "application/graphql-response+json" => Some(Self::GraphqlResponse),
+            "application/json" => Some(Self::LegacyJson),
+            "*/*" | "application/*" if refuses_json => Some(Self::GraphqlResponse),
+            "*/*" | "application/*" => Some(Self::Json),
+            _ => None,
+        })
     }
 
     pub(super) const fn content_type(self) -> &'static str {
@@ -45,6 +40,60 @@ impl Media {
     }
 }
 
+/// A range of types or of languages that a client accepts.
+pub(super) struct Range {
+    /// In small letters.
+    pub(super) name: String,
+    /// How much it is liked, in thousandths; what has 0 is not accepted.
+    pub(super) quality: u16,
+}
+
+impl Range {
+    /// What a header lists, in its order.
+    pub(super) fn all(headers: &HeaderMap, name: &HeaderName) -> Vec<Self> {
+        let accepts = headers.get_all(name).iter();
+        let ranges = accepts
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','));
+        ranges.filter_map(Self::read).collect()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split(';').map(str::trim);
+        let name = parts.next().filter(|name| !name.is_empty())?.to_ascii_lowercase();
+        let quality = parts.find_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            name.trim()
+                .eq_ignore_ascii_case("q")
+                .then(|| value.trim().parse::<f64>().ok())
+                .flatten()
+        });
+        Some(Self {
+            name,
+            quality: thousandths(quality.unwrap_or(1.0)),
+        })
+    }
+}
+
+fn thousandths(quality: f64) -> u16 {
+    (0..1000)
+        .find(|step| f64::from(*step) / 1000.0 >= quality)
+        .unwrap_or(1000)
+}
+
+/// What `choose` makes of the range that is liked best, the first where several are liked as much.
+pub(super) fn best<T>(ranges: &[Range], choose: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let mut best: Option<(u16, T)> = None;
+    for range in ranges.iter().filter(|range| range.quality > 0) {
+        if best.as_ref().is_none_or(|(quality, _)| range.quality > *quality)
+            && let Some(chosen) = choose(&range.name)
+        {
+            best = Some((range.quality, chosen));
+        }
+    }
+    best.map(|(_, chosen)| chosen)
+}
+
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
@@ -52,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_have_the_first_type_that_is_accepted() {
+    fn answers_have_the_type_that_is_liked_best() {
         let accepted = |text: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT, HeaderValue::from_static(text));
@@ -66,5 +115,14 @@ mod tests {
             Some(Media::GraphqlResponse)
         );
         assert_eq!(accepted("text/html"), None);
+        assert_eq!(accepted("application/json;q=0"), None);
+        assert_eq!(
+            accepted("application/json; Q=0.000, */*;q=0.1"),
+            Some(Media::GraphqlResponse)
+        );
+        assert_eq!(
+            accepted("application/json;q=0.3, application/graphql-response+json;q=0.31"),
+            Some(Media::GraphqlResponse)
+        );
     }
 }

@@ -14,6 +14,7 @@ mod export;
 mod export_bounds;
 mod graphql;
 mod health;
+mod language;
 mod log;
 mod media;
 mod metrics;
@@ -37,7 +38,8 @@ use std::time::Duration;
 use async_graphql::{Response as GraphqlResponse, Value, value};
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
@@ -53,6 +55,7 @@ use address::PerAddress;
 use allowance::{Allowances, Elapsed, Payer, REFUSED_CREDENTIAL};
 use answer::Executed;
 use export_bounds::Exports;
+use origin::Origins;
 
 pub use address::TrustedProxies;
 pub use allowance::{Rate, Rates};
@@ -70,6 +73,10 @@ pub use ws::SocketLimits;
 pub struct Settings {
     /// Web pages of these origins may call from a browser; those of our own always may.
     pub allowed_origins: Vec<String>,
+    /// So may pages that this machine serves, on whatever port: for development.
+    pub allows_local_origins: bool,
+    /// Headers that those pages may send, besides those that GraphQL clients and tracing libraries send.
+    pub allowed_headers: Vec<String>,
     /// How clients reach us, if that is not where we listen.
     pub public_url: Option<String>,
     /// What a socket may do, and how long it may take.
@@ -113,6 +120,7 @@ pub struct Door {
     services: Services,
     export_links: ExportLinks,
     settings: Settings,
+    origins: Origins,
     allowances: Allowances,
     /// What each address has open.
     addresses: PerAddress,
@@ -144,6 +152,7 @@ impl Door {
             allowances: Allowances::new(settings.rates, Elapsed(services.clock.clone())),
             addresses: PerAddress::new(settings.max_connections_per_address),
             exports: Exports::new(settings.exports),
+            origins: Origins::new(&settings.allowed_origins, settings.allows_local_origins),
             schema,
             services,
             export_links,
@@ -205,7 +214,7 @@ impl Door {
 
 /// All paths of the service.
 fn router(door: SharedDoor) -> Router {
-    let cross_origin = cross_origin(&door.settings);
+    let cross_origin = cross_origin(&door);
     let public_url = door.settings.public_url.clone();
     let payment_page = door.confirm.clone();
     let payment_page = payment_page.map(|confirm| payment_page::payment_page(confirm, public_url));
@@ -240,28 +249,49 @@ async fn refuse_upgrades(State(door): State<SharedDoor>, request: Request, next:
 }
 
 /// Credentials travel in a header that pages set themselves, never in cookies, so that origins need no more leave than this.
-fn cross_origin(settings: &Settings) -> Option<CorsLayer> {
-    let origins: Vec<HeaderValue> = settings
-        .allowed_origins
-        .iter()
-        .filter_map(|origin| HeaderValue::from_str(origin.trim_end_matches('/')).ok())
-        .collect();
-    if origins.is_empty() {
+fn cross_origin(door: &Door) -> Option<CorsLayer> {
+    if door.origins.is_empty() {
         return None;
     }
+    let origins = door.origins.clone();
+    let is_allowed = move |origin: &HeaderValue, _: &Parts| origin.to_str().is_ok_and(|origin| origins.allows(origin));
+    let of_settings = door.settings.allowed_headers.iter();
+    let of_settings = of_settings.filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok());
+    let ours = [
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        header::ACCEPT,
+        header::ACCEPT_LANGUAGE,
+        header::CACHE_CONTROL,
+        log::REQUEST_ID,
+        sse::LAST_EVENT_ID,
+    ];
+    let usual = SENT_BY_CLIENTS.iter().copied().map(HeaderName::from_static);
     let layer = CorsLayer::new()
-        .allow_origin(AllowOrigin::list(origins))
+        .allow_origin(AllowOrigin::predicate(is_allowed))
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            header::ACCEPT,
-            log::REQUEST_ID,
-            sse::LAST_EVENT_ID,
-        ])
-        .expose_headers([log::REQUEST_ID, header::RETRY_AFTER]);
+        .allow_headers(ours.into_iter().chain(usual).chain(of_settings).collect::<Vec<_>>())
+        .expose_headers([log::REQUEST_ID, header::RETRY_AFTER, header::CONTENT_DISPOSITION])
+        .max_age(PREFLIGHT_HOLDS);
     Some(layer)
 }
+
+/// Headers that GraphQL clients and tracing libraries add to what a page sends. We do not read them; a browser would refuse the request.
+const SENT_BY_CLIENTS: [&str; 10] = [
+    "apollo-require-preflight",
+    "apollographql-client-name",
+    "apollographql-client-version",
+    "baggage",
+    "graphql-client-name",
+    "graphql-client-version",
+    "sentry-trace",
+    "traceparent",
+    "tracestate",
+    "x-requested-with",
+];
+
+/// How long a browser need not ask again whether a page may call. Chromium holds no answer longer.
+const PREFLIGHT_HOLDS: Duration = Duration::from_hours(2);
 
 async fn welcome() -> Json<serde_json::Value> {
     Json(serde_json::json!({

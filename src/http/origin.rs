@@ -1,29 +1,91 @@
-//! Which web pages may open a socket. Browsers let any page try, and say only in `Origin` whose page it is.
+//! Which web pages may call from a browser, and open a socket. Browsers let any page try, and say only in `Origin` whose page it is.
 
 use axum::http::{HeaderMap, header};
 
-/// Whether the page that asks is one of ours, or of the origins that were allowed. No browser leaves `Origin` out, so that
-/// whoever does is no page.
-pub(super) fn may_connect(headers: &HeaderMap, allowed: &[String], public_url: Option<&str>) -> bool {
-    let mut origins = headers.get_all(header::ORIGIN).iter();
-    let Some(origin) = origins.next() else {
-        return true;
+/// The origins of pages that may call.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Origins {
+    /// As `https://app.example.com`, `https://*.example.com` or `capacitor://localhost`, in small letters.
+    allowed: Vec<String>,
+    /// Whether pages of this machine may, on whatever port: development servers run there.
+    allows_local: bool,
+}
+
+impl Origins {
+    /// These origins, and those of this machine if they are allowed.
+    pub(super) fn new(allowed: &[String], allows_local: bool) -> Self {
+        let plain = |origin: &String| origin.trim_end_matches('/').to_ascii_lowercase();
+        Self {
+            allowed: allowed.iter().map(plain).collect(),
+            allows_local,
+        }
+    }
+
+    /// Whether no page of another origin may call.
+    pub(super) fn is_empty(&self) -> bool {
+        self.allowed.is_empty() && !self.allows_local
+    }
+
+    /// Whether pages of this origin may call.
+    pub(super) fn allows(&self, origin: &str) -> bool {
+        let origin = origin.to_ascii_lowercase();
+        self.allowed.iter().any(|allowed| matches(allowed, &origin)) || (self.allows_local && is_local(&origin))
+    }
+
+    /// Whether the page that asks for a socket is one of ours, or of the origins that are allowed. No browser leaves `Origin` out,
+    /// so a client that does is no page.
+    pub(super) fn may_connect(&self, headers: &HeaderMap, public_url: Option<&str>) -> bool {
+        let mut origins = headers.get_all(header::ORIGIN).iter();
+        let Some(origin) = origins.next() else {
+            return true;
+        };
+        let Ok(origin) = origin.to_str() else {
+            return false;
+        };
+        let is_ours = || {
+            if let Some(url) = public_url {
+                return origin.eq_ignore_ascii_case(origin_of(url));
+            }
+            let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+            host.is_some() && page_of(origin) == host
+        };
+        origins.next().is_none() && (self.allows(origin) || is_ours())
+    }
+}
+
+/// Whether an origin is this one, or of a subdomain where the host begins with `*.`.
+fn matches(allowed: &str, origin: &str) -> bool {
+    let Some((scheme, domain)) = allowed.split_once("://*.") else {
+        return allowed == origin;
     };
-    let Ok(origin) = origin.to_str() else {
+    let host = origin.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
+    let subdomain = host.and_then(|host| host.strip_suffix(domain)?.strip_suffix('.'));
+    let is_label = |label: &str| {
+        let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        !label.is_empty() && label.bytes().all(is_of_name)
+    };
+    subdomain.is_some_and(|subdomain| subdomain.split('.').all(is_label))
+}
+
+/// Whether an origin is a page that this machine serves, on whatever port.
+fn is_local(origin: &str) -> bool {
+    let Some(page) = page_of(origin) else {
         return false;
     };
-    let is_same = |other: &str| origin.eq_ignore_ascii_case(other.trim_end_matches('/'));
-    let is_ours = || {
-        if let Some(url) = public_url {
-            return is_same(origin_of(url));
-        }
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let page = origin
-            .strip_prefix("http://")
-            .or_else(|| origin.strip_prefix("https://"));
-        host.is_some() && page == host
-    };
-    origins.next().is_none() && (allowed.iter().any(|other| is_same(other)) || is_ours())
+    ["localhost", "127.0.0.1", "[::1]"].iter().any(|host| {
+        page.strip_prefix(host).is_some_and(|port| {
+            let digits = port.strip_prefix(':');
+            port.is_empty()
+                || digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+        })
+    })
+}
+
+/// The host and port of a web page's origin.
+fn page_of(origin: &str) -> Option<&str> {
+    origin
+        .strip_prefix("http://")
+        .or_else(|| origin.strip_prefix("https://"))
 }
 
 /// The scheme, host and port that a URL begins with.
@@ -39,16 +101,21 @@ mod tests {
 
     use super::*;
 
+    fn origins(allowed: &[&str]) -> Origins {
+        let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+        Origins::new(&allowed, false)
+    }
+
     fn may(origin: &'static str, public_url: Option<&str>) -> bool {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, HeaderValue::from_static("api.example:8080"));
         headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
-        may_connect(&headers, &["https://app.example".to_owned()], public_url)
+        origins(&["https://app.example"]).may_connect(&headers, public_url)
     }
 
     #[test]
     fn only_exact_origins_may() {
-        assert!(may_connect(&HeaderMap::new(), &[], None));
+        assert!(origins(&[]).may_connect(&HeaderMap::new(), None));
         for origin in ["https://app.example", "https://APP.example", "http://api.example:8080"] {
             assert!(may(origin, None), "{origin}");
         }
@@ -61,10 +128,66 @@ mod tests {
             "https://app.example:444",
             "http://api.example",
             "file://api.example:8080",
+            "http://localhost:5173",
         ] {
             assert!(!may(origin, None), "{origin}");
         }
         assert!(may("https://api.example", Some("https://api.example/ledger")));
         assert!(!may("http://api.example:8080", Some("https://api.example")));
+    }
+
+    #[test]
+    fn subdomains_and_apps_may_where_they_are_allowed() {
+        let origins = origins(&[
+            "https://*.app.example",
+            "https://*.ports.example:8443",
+            "capacitor://localhost",
+        ]);
+        for origin in [
+            "https://a.app.example",
+            "https://A.b-2.app.example",
+            "https://x.ports.example:8443",
+            "capacitor://localhost",
+        ] {
+            assert!(origins.allows(origin), "{origin}");
+        }
+        for origin in [
+            "https://app.example",
+            "https://.app.example",
+            "https://evilapp.example",
+            "https://evil.example/.app.example",
+            "https://evil.example:1.app.example",
+            "https://user@a.app.example",
+            "http://a.app.example",
+            "https://a.app.example:8443",
+            "https://x.ports.example",
+            "capacitor://localhost.evil.example",
+            "ionic://localhost",
+        ] {
+            assert!(!origins.allows(origin), "{origin}");
+        }
+    }
+
+    #[test]
+    fn pages_of_this_machine_may_in_development() {
+        let origins = Origins::new(&[], true);
+        for origin in [
+            "http://localhost:5173",
+            "https://LOCALHOST",
+            "http://127.0.0.1:3000",
+            "http://[::1]:8081",
+        ] {
+            assert!(origins.allows(origin), "{origin}");
+        }
+        for origin in [
+            "http://localhost.evil.example",
+            "http://localhost:5173.evil.example",
+            "http://localhost:",
+            "http://127.0.0.10",
+            "file://localhost",
+            "null",
+        ] {
+            assert!(!origins.allows(origin), "{origin}");
+        }
     }
 }

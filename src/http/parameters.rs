@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::answer::Rejection;
 use super::body::{self, Unread};
-use crate::graphql::{Parameters, document_id_of};
+use crate::graphql::{NUL, Parameters};
 
 /// The largest body that is read, in bytes.
 const LARGEST_BODY: usize = 64 * 1024;
@@ -32,10 +32,9 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, within: Duration) -> R
         return Err(Rejection::NotJson);
     }
     let bytes = body::read(body, LARGEST_BODY, within).await.map_err(unread)?;
-    if bytes.windows(NUL.len()).any(|text| text == NUL.as_bytes()) {
-        return Err(nul());
-    }
-    let json = serde_json::from_slice(&bytes).map_err(|error| {
+    // RFC 8259 lets readers ignore the mark that some editors and clients begin a text with.
+    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
+    let json = serde_json::from_slice(text).map_err(|error| {
         // Where, but not what: the text itself is the client's.
         let (line, column) = (error.line(), error.column());
         malformed(format!("the body is not JSON (line {line}, column {column})"))
@@ -43,11 +42,16 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, within: Duration) -> R
     from_json(json)
 }
 
-/// How JSON and GraphQL write the character 0, which Postgres cannot keep: no text that anybody means has it.
-pub(super) const NUL: &str = "\\u0000";
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-fn nul() -> Rejection {
-    malformed("texts must not contain the character U+0000")
+/// Whether a value has the character 0 in one of its texts, which Postgres cannot keep.
+pub(super) fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 fn unread(why: Unread) -> Rejection {
@@ -67,7 +71,8 @@ fn is_json(content_type: &str) -> bool {
     is_json
         && parts.all(|parameter| match parameter.split_once('=') {
             Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
-                value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+                let name = value.trim().trim_matches('"');
+                ["utf-8", "utf8"].iter().any(|utf_8| name.eq_ignore_ascii_case(utf_8))
             }
             _ => true,
         })
@@ -75,6 +80,9 @@ fn is_json(content_type: &str) -> bool {
 
 /// The parameters in a JSON value.
 pub(super) fn from_json(json: Value) -> Result<Parameters, Rejection> {
+    if has_nul(&json) {
+        return Err(malformed(NUL));
+    }
     let mut fields = match json {
         Value::Object(fields) => fields,
         Value::Array(_) => {
@@ -88,13 +96,10 @@ pub(super) fn from_json(json: Value) -> Result<Parameters, Rejection> {
     let operation_name = text(&mut fields, "operationName")?;
     let variables = object(&mut fields, "variables")?;
     let extensions = object(&mut fields, "extensions")?;
-    let document_id = match text(&mut fields, "documentId")? {
-        None if query.is_none() => persisted_query(&extensions),
-        document_id => document_id,
-    };
     Ok(Parameters {
         query,
-        document_id,
+        document_id: text(&mut fields, "documentId")?,
+        persisted_query: persisted_query(&extensions),
         operation_name,
         variables: Variables::from_json(Value::Object(variables)),
     })
@@ -116,20 +121,14 @@ fn object(fields: &mut Map<String, Value>, name: &str) -> Result<Map<String, Val
     }
 }
 
-/// How clients of Apollo ask for a document that they do not send.
+/// How clients of Apollo ask for a document that they do not send, and say which one they do.
 fn persisted_query(extensions: &Map<String, Value>) -> Option<String> {
     let sha256 = extensions.get("persistedQuery")?.get("sha256Hash")?.as_str()?;
-    Some(document_id_of(sha256))
+    Some(sha256.to_owned())
 }
 
 /// The parameters of a URL, where variables are JSON in a text.
 pub(super) fn from_url(mut parameters: HashMap<String, String>) -> Result<Parameters, Rejection> {
-    if parameters
-        .values()
-        .any(|value| value.contains(NUL) || value.contains('\0'))
-    {
-        return Err(nul());
-    }
     let mut fields = Map::new();
     for name in ["query", "operationName", "documentId"] {
         if let Some(value) = parameters.remove(name) {
@@ -154,6 +153,7 @@ mod tests {
         for accepted in [
             "application/json",
             "Application/JSON; charset=UTF-8",
+            "application/json; charset=utf8",
             "application/json;charset=\"utf-8\"",
         ] {
             assert!(is_json(accepted), "{accepted}");

@@ -12,7 +12,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
 
-use super::origin;
+use super::origin::Origins;
 
 /// What a customer does on the page of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ async fn answer(
 fn is_from_the_page(headers: &HeaderMap, public_url: Option<&str>) -> bool {
     let site = headers.get("sec-fetch-site");
     let is_same_site = site.is_none_or(|site| site == "same-origin");
-    is_same_site && origin::may_connect(headers, &[], public_url)
+    is_same_site && Origins::default().may_connect(headers, public_url)
 }
 
 fn html(text: &'static str) -> Response {

@@ -21,6 +21,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -28,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::SharedDoor;
+use super::SocketLimits;
 use super::address::{AddressPermit, PerAddress};
 use super::stall::StallGuard;
 
@@ -75,6 +77,8 @@ fn builder(door: &SharedDoor) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(door.settings.head_timeout)
+        // Some clients look their subprotocol up by the letters in which they wrote the header: see `ws::upgrade`.
+        .preserve_header_case(true)
         .max_header_size(LARGEST_HEAD)
         .max_buf_size(LARGEST_BUFFER);
     http
@@ -107,8 +111,8 @@ impl Server {
     }
 
     fn welcome(&self, stream: TcpStream, remote: SocketAddr) {
-        // Answers are written whole. Where it cannot be had, all is well but slower.
-        let _ = stream.set_nodelay(true);
+        let settings = &self.door.settings;
+        bound_silence(&stream, &settings.sockets, settings.answer_timeout);
         if let Some(place) = self.place(remote.ip()) {
             self.connections.spawn(self.connection(stream, remote, place));
         } else if let Some(place) = self.reserved_place(remote.ip()) {
@@ -213,6 +217,24 @@ impl Server {
     }
 }
 
+/// Sets how long a connection lasts whose other end is silent, though it was sent something: event streams send a comment as often as
+/// sockets ping. Without that the system goes on sending for a quarter of an hour to a client that has lost its network, and the client
+/// keeps its place.
+///
+/// What cannot be had of this is done without: then such a connection ends later.
+fn bound_silence(stream: &TcpStream, limits: &SocketLimits, answer_timeout: Duration) {
+    // Answers are written whole.
+    let _ = stream.set_nodelay(true);
+    let socket = SockRef::from(stream);
+    // Clients that are there and do not read have the times that are theirs; the system would end those, too.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = socket.set_tcp_user_timeout(Some(limits.pong_timeout.max(limits.write_timeout).max(answer_timeout)));
+    let probes = TcpKeepalive::new()
+        .with_time(limits.ping_interval)
+        .with_interval(limits.pong_timeout);
+    let _ = socket.set_tcp_keepalive(&probes);
+}
+
 /// A connection's place among those allowed. Whoever upgrades the connection keeps it for as long as the socket lives.
 #[derive(Clone)]
 pub(super) struct Place {
@@ -246,4 +268,39 @@ fn is_of_the_client(error: &io::Error) -> bool {
         error.kind(),
         ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client that has lost its network does not even say that it is gone: no test on one machine can be such a client, so what the
+    /// system was asked for is read back.
+    #[tokio::test]
+    async fn a_silent_end_is_given_up_as_soon_as_a_sockets() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (stream, _) = accepted.expect("accepted");
+        let limits = SocketLimits {
+            ping_interval: Duration::from_secs(21),
+            pong_timeout: Duration::from_secs(9),
+            write_timeout: Duration::from_secs(11),
+            init_timeout: Duration::from_secs(1),
+            operations: 1,
+            messages_per_second: 1,
+            message_bytes: 1,
+        };
+        bound_silence(&stream, &limits, Duration::from_secs(12));
+        let socket = SockRef::from(&stream);
+        let given_up = socket.tcp_user_timeout().expect("readable");
+        assert_eq!(
+            given_up,
+            Some(Duration::from_secs(12)),
+            "the longest that a client may read nothing"
+        );
+        assert!(socket.keepalive().expect("readable") && stream.nodelay().expect("readable"));
+        assert_eq!(socket.tcp_keepalive_time().expect("readable"), limits.ping_interval);
+        drop(client.expect("connected"));
+    }
 }

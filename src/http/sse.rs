@@ -17,6 +17,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::SharedDoor;
 use super::answer::to_json;
+use super::media;
 use super::operation::{Outcome, Running};
 use super::seats::Seat;
 use super::server::Place;
@@ -31,23 +32,14 @@ const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 /// The longest that an alarm is set for.
 const LONGEST_REST: Duration = Duration::from_hours(1);
 
-/// Whether the request asks for an event stream rather than for an answer: of what it accepts and we have, that comes first.
+/// Whether the request asks for an event stream rather than for an answer: of what it accepts and we have, it likes that best.
 pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
-    let accepts = headers.get_all(header::ACCEPT).iter();
-    let ranges = accepts
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    let mut names = ranges.map(|range| range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
-    let first = names.find(|name| {
-        let answers = [
-            "application/graphql-response+json",
-            "application/json",
-            "application/*",
-            "*/*",
-        ];
-        name == EVENT_STREAM || answers.contains(&name.as_str())
-    });
-    first.as_deref() == Some(EVENT_STREAM)
+    let is_stream = |name: &str| match name {
+        EVENT_STREAM => Some(true),
+        "application/graphql-response+json" | "application/json" | "application/*" | "*/*" => Some(false),
+        _ => None,
+    };
+    media::best(&media::Range::all(headers, &header::ACCEPT), is_stream).unwrap_or(false)
 }
 
 /// The cursor after which the client wants to go on.

@@ -112,10 +112,12 @@ pub enum IdKind {
     Alert,
     /// `dlv_`: a delivery of an alert.
     Delivery,
+    /// `inb_`: an alert in a member's inbox; carries the UUID of the delivery that brought it there.
+    InboxItem,
 }
 
 impl IdKind {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Account,
         Self::Balance,
         Self::Member,
@@ -132,6 +134,7 @@ impl IdKind {
         Self::NotificationSettings,
         Self::Alert,
         Self::Delivery,
+        Self::InboxItem,
     ];
 
     const fn prefix(self) -> &'static str {
@@ -152,6 +155,7 @@ impl IdKind {
             Self::NotificationSettings => "set_",
             Self::Alert => "alr_",
             Self::Delivery => "dlv_",
+            Self::InboxItem => "inb_",
         }
     }
 

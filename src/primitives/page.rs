@@ -16,6 +16,8 @@ pub enum SortOrder {
 
 /// Which page of a list, in Relay's terms and checked: never both directions, never more than [`MAX_PAGE_SIZE`].
 ///
+/// More items than [`MAX_PAGE_SIZE`] are not an error: the page has that many, and says that it has a next.
+///
 /// `P` is the position type of the list. Items strictly between `after` and `before`, and of those the first `limit`, or the
 /// last `limit` when `backward`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,11 +36,21 @@ pub struct PageRequest<P> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PageRequestError {
     /// Both directions at once.
-    #[error("give first or last, not both")]
+    #[error("must be left out where first is given")]
     FirstAndLast,
-    /// Negative or over the maximum.
-    #[error("first and last must be between 0 and {MAX_PAGE_SIZE}")]
-    Size,
+    /// Fewer than no items.
+    #[error("must not be negative")]
+    Negative(&'static str),
+}
+
+impl PageRequestError {
+    /// The argument to change.
+    pub const fn argument(self) -> &'static str {
+        match self {
+            Self::FirstAndLast => "last",
+            Self::Negative(argument) => argument,
+        }
+    }
 }
 
 impl<P> PageRequest<P> {
@@ -49,15 +61,15 @@ impl<P> PageRequest<P> {
         last: Option<i32>,
         before: Option<P>,
     ) -> Result<Self, PageRequestError> {
-        let (size, backward) = match (first, last) {
+        let (size, backward, argument) = match (first, last) {
             (Some(_), Some(_)) => return Err(PageRequestError::FirstAndLast),
-            (None, Some(last)) => (Some(last), true),
-            (first, None) => (first, false),
+            (None, Some(last)) => (Some(last), true, "last"),
+            (first, None) => (first, false, "first"),
         };
         let limit = match size.map(u32::try_from) {
             None => DEFAULT_PAGE_SIZE,
-            Some(Ok(size)) if size <= MAX_PAGE_SIZE => size,
-            Some(_) => return Err(PageRequestError::Size),
+            Some(Ok(size)) => size.min(MAX_PAGE_SIZE),
+            Some(Err(_)) => return Err(PageRequestError::Negative(argument)),
         };
         Ok(Self {
             limit,

@@ -291,7 +291,6 @@ async fn the_log_is_paged_both_ways_and_cursors_belong_to_their_list() {
         ),
         ("garbage", json!({ "after": "garbage" })),
         ("both ways", json!({ "first": 1, "last": 1 })),
-        ("too many", json!({ "first": 101 })),
         ("less than none", json!({ "first": -1 })),
         (
             "an empty range",
@@ -362,13 +361,11 @@ async fn a_plain_member_sees_their_own_and_is_told_so() {
         "topUps { nodes { id } }",
         "apiKeys { id }",
     ] {
-        let answer = mia.query(&format!("{{ account {{ name {field} }} }}"), json!({})).await;
-        assert_eq!(answer.error_code(), "FORBIDDEN", "{field}");
-        assert_eq!(
-            answer.body["data"]["account"]["name"], "The team",
-            "{field}: the page is not blanked"
-        );
-        assert_eq!(answer.body["errors"][0]["path"][0], "account");
+        let answer = mia
+            .query(&format!("{{ account {{ name field: {field} }} }}"), json!({}))
+            .await;
+        let account = json!({ "name": "The team", "field": null });
+        assert_eq!(answer.at("/account"), &account, "{field} is null without an error");
     }
     let refused = mutate(mia, BOOK, booking(&app, "mine", "1")).await;
     assert_eq!(refused["userErrors"][0]["code"], "FORBIDDEN");

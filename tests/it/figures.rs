@@ -27,12 +27,23 @@ async fn a_booking_that_lacks_credits_is_refused_with_figures() {
     let refused = book(&app, session(&app, "20", "b")).await;
     let error = &refused["userErrors"][0];
     assert_eq!(
-        [&error["code"], &error["missingCredits"], &error["available"], &error["held"]],
+        [
+            &error["code"],
+            &error["missingCredits"],
+            &error["available"],
+            &error["held"]
+        ],
         [&json!("INSUFFICIENT_CREDITS"), &json!("5"), &json!("15"), &json!("45")]
     );
-    assert_eq!(refused["balance"], json!({ "posted": "60", "held": "45", "available": "15" }));
+    assert_eq!(
+        refused["balance"],
+        json!({ "posted": "60", "held": "45", "available": "15" })
+    );
     let message = error["message"].as_str().expect("words");
-    assert!(message.contains("15 are available") && message.contains("45 are held"), "{message}");
+    assert!(
+        message.contains("15 are available") && message.contains("45 are held"),
+        "{message}"
+    );
     app.finish().await;
 }
 
@@ -90,8 +101,15 @@ async fn numbers_that_would_lose_digits_are_refused_and_others_kept() {
     assert_eq!(kept["session"]["metadata"], input["metadata"], "{kept}");
     let body = serde_json::to_string(&json!({ "query": BOOK, "variables": { "input": session(&app, "1", "b") } }))
         .expect("text")
-        .replace("\"title\":", "\"metadata\":{\"orders\":[123456789012345678901234567890]},\"title\":");
-    let request = app.platform.post("/graphql").header("content-type", "application/json").body(body);
+        .replace(
+            "\"title\":",
+            "\"metadata\":{\"orders\":[123456789012345678901234567890]},\"title\":",
+        );
+    let request = app
+        .platform
+        .post("/graphql")
+        .header("content-type", "application/json")
+        .body(body);
     let answer = app.platform.send(request).await;
     let error = &answer.only_field()["userErrors"][0];
     assert_eq!(
@@ -121,7 +139,10 @@ async fn a_list_that_is_cut_says_how_many_there_are() {
     let length = |list: &Value| list.as_array().map_or(0, Vec::len);
     assert_eq!((&top_up["entryCount"], length(&top_up["entries"])), (&json!(109), 100));
     let entry = &top_up["entry"];
-    assert_eq!((&entry["reversedByCount"], length(&entry["reversedBy"])), (&json!(108), 100));
+    assert_eq!(
+        (&entry["reversedByCount"], length(&entry["reversedBy"])),
+        (&json!(108), 100)
+    );
     app.finish().await;
 }
 
@@ -135,7 +156,11 @@ async fn what_costs_nothing_is_not_advised_to_be_bought_in_larger_numbers() {
     let buyer = Buyer::of(&app);
     buyer.add_card("card_ok").await;
     let (code, payload) = buyer
-        .refuse("createTopUp", "topUp { id }", json!({ "credits": "20", "idempotencyKey": "a" }))
+        .refuse(
+            "createTopUp",
+            "topUp { id }",
+            json!({ "credits": "20", "idempotencyKey": "a" }),
+        )
         .await;
     let message = payload["userErrors"][0]["message"].as_str().expect("words");
     assert!(code == "VALIDATION" && !message.contains("buy at least"), "{message}");

@@ -32,7 +32,8 @@ export function resuming(client: Client): Client {
 }
 
 /**
- * Shows a page and keeps it up to date. `read` queries the page with `account { liveCursor }` in the same operation; `subscribe`
+ * Shows a page and keeps it up to date. `read` queries the page with the `liveCursor` of the list that it shows, as
+ * `creditLog { liveCursor }`: the account's own is moved by any other query, where a cache keeps the list. `subscribe`
  * subscribes from that cursor on and gives what ends it. An event may tell what the page shows already: apply it by id, and of
  * balances keep the one with the larger version.
  */

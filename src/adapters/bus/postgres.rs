@@ -5,16 +5,16 @@
 //! a connection is down, the hub finds by itself.
 
 use std::collections::HashMap;
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgNotification};
+use sea_orm::sqlx::postgres::{PgConnection, PgListener, PgNotification, PgPoolOptions};
 use sea_orm::sqlx::{self, Connection as _};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::adapters::database::connect_options;
 use crate::domain::event::{Bell, Hub};
 use crate::primitives::ids::AccountId;
 
@@ -85,9 +85,9 @@ impl PostgresBell {
 /// How long a NOTIFY takes to be heard by a LISTEN, on a channel that nobody else listens to. Gives the reason where it is not heard.
 pub async fn hear(url: &str) -> Result<Duration, String> {
     let reason = |error: sqlx::Error| error.to_string();
-    let mut listener = PgListener::connect(url).await.map_err(reason)?;
+    let mut listener = listener(url).await.map_err(reason)?;
     listener.listen(TRIAL_CHANNEL).await.map_err(reason)?;
-    let options = PgConnectOptions::from_str(url).map_err(reason)?;
+    let options = connect_options(url).map_err(reason)?;
     let mut ringer = PgConnection::connect_with(&options).await.map_err(reason)?;
     let began = Instant::now();
     let told = sqlx::query("SELECT pg_notify($1, '')")
@@ -192,7 +192,7 @@ async fn notify(url: &str, open: Option<PgConnection>, text: &str) -> Result<PgC
     {
         return Ok(connection);
     }
-    let options = PgConnectOptions::from_str(url)?.application_name("ledgerbell bell");
+    let options = connect_options(url)?.application_name("ledgerbell bell");
     let mut connection = PgConnection::connect_with(&options).await?;
     send(&mut connection, text).await?;
     Ok(connection)
@@ -216,9 +216,24 @@ async fn listen_on(url: String, hub: Hub) {
     }
 }
 
+/// A connection that listens, encrypted as those of the pool are. It is made anew when it was lost.
+async fn listener(url: &str) -> Result<PgListener, sqlx::Error> {
+    let options = connect_options(url)?.application_name("ledgerbell bell");
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_with(options);
+    let pool = pool.await?;
+    let mut listener = PgListener::connect_with(&pool).await?;
+    // The pool has no other connection, and goes with this one.
+    listener.ignore_pool_close_event(true);
+    Ok(listener)
+}
+
 /// Hands on what is rung, until the connection is lost and cannot be had again.
 async fn listen(url: &str, hub: &Hub, pause: &mut Duration) -> Result<(), sqlx::Error> {
-    let mut listener = in_time(PgListener::connect(url)).await?;
+    let mut listener = in_time(listener(url)).await?;
     in_time(listener.listen(CHANNEL)).await?;
     *pause = PAUSES.0;
     loop {

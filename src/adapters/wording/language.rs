@@ -8,6 +8,7 @@ use minijinja::value::Serde;
 use serde::{Deserialize, Serialize};
 
 use super::findings::FindingTexts;
+use super::fixed::REFUSAL;
 use crate::domain::fault::Fault;
 use crate::domain::notification::model::{Alert, AlertKind};
 use crate::primitives::clock::Timestamp;
@@ -24,6 +25,12 @@ pub(super) struct Language {
     alerts: BTreeMap<String, Texts>,
     #[serde(default)]
     troubleshooting: FindingTexts,
+    /// Texts that are always the same, by what they are in English.
+    #[serde(default)]
+    fixed: BTreeMap<String, String>,
+    /// Why mutations are refused, by code.
+    #[serde(default)]
+    refusals: BTreeMap<String, String>,
 }
 
 /// How a language writes amounts and times.
@@ -85,7 +92,19 @@ impl Language {
             let parts = parts.into_iter().chain(action);
             parts.map(move |(part, text)| (format!("{kind}.{part}"), text))
         });
-        mail.chain(alerts).chain(self.troubleshooting.texts())
+        let refusals = self.refusals.iter();
+        let refusals = refusals.map(|(code, text)| (format!("{REFUSAL}{code}"), text.as_str()));
+        mail.chain(alerts).chain(self.troubleshooting.texts()).chain(refusals)
+    }
+
+    /// Texts that are always the same, by what they are in English.
+    pub(super) fn fixed(&self) -> &BTreeMap<String, String> {
+        &self.fixed
+    }
+
+    /// Why mutations are refused, by code.
+    pub(super) fn refusals(&self) -> &BTreeMap<String, String> {
+        &self.refusals
     }
 
     /// What it says of what is wrong.

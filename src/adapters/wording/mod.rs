@@ -4,6 +4,7 @@
 //! port. Every template is rendered once when it is read, so that a broken one is found when the server starts.
 
 mod findings;
+mod fixed;
 mod language;
 mod preview;
 
@@ -16,7 +17,7 @@ use serde::Serialize;
 
 use crate::domain::fault::Fault;
 use crate::domain::notification::model::Alert;
-use crate::domain::notification::{CodeSent, Letter, Links, Reader, Told, Wording, Words};
+use crate::domain::notification::{CodeSent, Letter, Links, Reader, Refused, Told, Wording, Words};
 use language::Language;
 pub use preview::Preview;
 
@@ -222,6 +223,19 @@ impl Wording for Templates {
             body: written("body")?,
             action: language.has_action(alert.kind).then(|| written("action")).transpose()?,
         })
+    }
+
+    fn speaks(&self, locale: &str) -> bool {
+        let (name, _) = self.language(locale);
+        name != FALLBACK || locale.to_lowercase().split('-').next() == Some(FALLBACK)
+    }
+
+    fn fixed(&self, english: &str, locale: &str) -> String {
+        self.fixed_text(english, locale)
+    }
+
+    fn refusal(&self, refused: &Refused<'_>, locale: &str) -> Result<Option<String>, Fault> {
+        self.refusal_text(refused, locale)
     }
 
     fn told(&self, told: &Told<'_>, reader: &Reader) -> Result<Letter, Fault> {

@@ -167,6 +167,7 @@ fn new_member(external_id: &str, name: &str, role: crate::primitives::actor::Mem
         name: name.to_owned(),
         email: Some(format!("{external_id}@brightwater.example")),
         role,
+        locale: None,
     }
 }
 

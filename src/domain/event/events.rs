@@ -18,6 +18,17 @@ pub struct Events {
     hub: Hub,
 }
 
+/// What a follower comes with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Begin {
+    /// Go on after this cursor; from now on when there is none.
+    pub after: Option<LiveCursor>,
+    /// The member whose cursor it is, if it is a member's.
+    pub viewer: Option<MemberId>,
+    /// With more events than this after the cursor, start over instead.
+    pub replay_at_most: Option<i64>,
+}
+
 /// Where somebody who comes with a cursor begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
@@ -26,8 +37,8 @@ pub struct Start {
     /// The end of the stream at that time: what lies before it is history.
     pub head: Place,
     /// The cursor was of no use: it is of another epoch or of a history that was undone, what follows it is no longer kept, or
-    /// whoever holds it was changed since, and perhaps may see other things than when it was handed out. The place is the end of
-    /// the stream.
+    /// whoever holds it was changed since, and perhaps may see other things than when it was handed out; or more has happened
+    /// since than the follower wants replayed. The place is the end of the stream.
     pub is_reset: bool,
 }
 
@@ -62,18 +73,17 @@ impl Events {
         Ok(head.map(|place| self.cursor(account_id, place)))
     }
 
-    /// Follows an account's stream from a cursor of `viewer`'s on, if it is a member's, or from now on. `None` when there is no
-    /// such account.
-    pub async fn listen(
-        &self,
-        account_id: AccountId,
-        after: Option<LiveCursor>,
-        viewer: Option<MemberId>,
-    ) -> Result<Option<(Listener, Start)>, Fault> {
+    /// Follows an account's stream. `None` when there is no such account.
+    pub async fn listen(&self, account_id: AccountId, begin: Begin) -> Result<Option<(Listener, Start)>, Fault> {
         let listener = self.hub.listen(account_id);
-        let Some(start) = self.start(account_id, after, viewer).await? else {
+        let Some(mut start) = self.start(account_id, begin.after, begin.viewer).await? else {
             return Ok(None);
         };
+        let missed = start.head.sequence - start.place.sequence;
+        if begin.replay_at_most.is_some_and(|most| missed > most) {
+            start.place = start.head;
+            start.is_reset = true;
+        }
         listener.grown_to(start.head.sequence);
         Ok(Some((listener, start)))
     }

@@ -23,7 +23,7 @@ mod rung;
 mod store;
 
 pub use bus::{Bell, SilentBell};
-pub use events::{EventPage, Events, Start};
+pub use events::{Begin, EventPage, Events, Start};
 pub use hub::{Hub, Listener};
 pub use model::{DEDUCTED, DETAILS, Event, EventKind, InvalidLiveCursor, LiveCursor, NewEvent, Place};
 pub use rung::Rung;

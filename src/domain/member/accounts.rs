@@ -319,7 +319,7 @@ fn checked(new: NewAccount) -> Result<NewAccount, InvalidInput> {
         name: checked_name("name", &new.name)?,
         owner: new
             .owner
-            .map(|owner| owner.checked(["owner.externalId", "owner.name", "owner.email"]))
+            .map(|owner| owner.checked(["owner.externalId", "owner.name", "owner.email", "owner.locale"]))
             .transpose()?,
         ..new
     })
@@ -350,6 +350,11 @@ fn first_owner(account: &Account, owner: &NewMember) -> (Member, Contact) {
         version: 1,
         created_at: account.created_at,
     };
-    let contact = Contact::new(account.id, member.id, owner.email.clone(), account.timezone);
+    let contact = Contact::new(
+        account.id,
+        member.id,
+        (owner.email.clone(), owner.locale.clone()),
+        account.timezone,
+    );
     (member, contact)
 }

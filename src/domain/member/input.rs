@@ -173,9 +173,9 @@ impl Search {
 }
 
 impl NewMember {
-    /// This member with its texts checked and trimmed. `fields` are the paths of external id, name and e-mail.
-    pub(super) fn checked(self, fields: [&'static str; 3]) -> Result<Self, InvalidInput> {
-        let [external_id, name, email] = fields;
+    /// This member with its texts checked and trimmed. `fields` are the paths of external id, name, e-mail and locale.
+    pub(super) fn checked(self, fields: [&'static str; 4]) -> Result<Self, InvalidInput> {
+        let [external_id, name, email, locale] = fields;
         Ok(Self {
             external_id: self
                 .external_id
@@ -184,6 +184,7 @@ impl NewMember {
             name: checked_label(name, &self.name)?,
             email: self.email.map(|address| checked_email(email, &address)).transpose()?,
             role: self.role,
+            locale: self.locale.map(|tag| checked_locale(locale, &tag)).transpose()?,
         })
     }
 }

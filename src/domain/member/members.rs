@@ -14,7 +14,7 @@ use crate::primitives::page::{Page, PageRequest};
 use super::api_key_life::follow_maker;
 use super::contacts::{notify_old_address, require_own_or_settings};
 use super::error::{AddMemberError, InvalidInput, RemoveMemberError, UpdateMemberError, UpsertMemberError};
-use super::input::{Search, checked_email, checked_external_id, checked_label};
+use super::input::{Search, checked_email, checked_external_id, checked_label, checked_locale};
 use super::model::{
     Change, Contact, Member, MemberFilter, MemberPatch, MemberPosition, NewMember, Owners, UpsertMember,
     may_change_owners, require_directory,
@@ -67,7 +67,7 @@ impl Members {
         if new.external_id.is_some() && actor.side() != Side::Platform {
             return Err(AddMemberError::ExternalIdOfPlatform);
         }
-        let new = new.checked(["externalId", "name", "email"])?;
+        let new = new.checked(["externalId", "name", "email", "locale"])?;
         if new.role == MemberRole::Owner && !may_change_owners(actor) {
             return Err(AccessError::OwnersOnly.into());
         }
@@ -321,6 +321,7 @@ async fn upsert_locked(
                 Change::Keep | Change::Clear => None,
             },
             role: wanted.role.unwrap_or(MemberRole::Member),
+            locale: wanted.locale.clone(),
         };
         let changed = added(tx, (account_id, new_id(locked.now)), &new, locked.now).await?;
         store::insert_member(tx, &changed.member).await?;
@@ -334,6 +335,7 @@ async fn upsert_locked(
     }
     let contact_before = contact(tx, account_id, before.id).await?;
     let contact_after = contact_before.clone().with_email(wanted.email.clone());
+    let contact_after = contact_after.with_locale(wanted.locale.as_deref());
     if (&after, &contact_after) == (&before, &contact_before) {
         return Ok(before);
     }
@@ -420,7 +422,12 @@ async fn added(
         version: 1,
         created_at: now,
     };
-    let contact = Contact::new(account_id, member.id, new.email.clone(), account.timezone);
+    let contact = Contact::new(
+        account_id,
+        member.id,
+        (new.email.clone(), new.locale.clone()),
+        account.timezone,
+    );
     Ok(Changed {
         member,
         contact: Some(contact),
@@ -469,6 +476,7 @@ fn checked_upsert(wanted: UpsertMember) -> Result<UpsertMember, InvalidInput> {
             other => other,
         },
         role: wanted.role,
+        locale: wanted.locale.map(|tag| checked_locale("locale", &tag)).transpose()?,
     })
 }
 

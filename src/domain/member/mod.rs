@@ -17,6 +17,7 @@ mod accounts;
 mod api_key_life;
 mod api_keys;
 mod contacts;
+mod doubt;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -37,6 +38,7 @@ pub(crate) mod tests;
 pub use accounts::{Accounts, open_installation};
 pub use api_keys::{ApiKeys, NewSecret};
 pub use contacts::{CodeKey, Contacts, NewCode, require_own_or_settings};
+pub use doubt::Doubt;
 pub use error::{
     AddMemberError, CreateAccountError, CreateApiKeyError, InvalidInput, IssueTokenError, Rejection, RemoveMemberError,
     RevokeApiKeyError, SignInError, StartVerificationError, UpdateAccountError, UpdateContactError, UpdateMemberError,

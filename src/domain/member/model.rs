@@ -200,16 +200,34 @@ pub struct Contact {
 
 impl Contact {
     /// The contact of a member who has just been added: in the account's zone until they say otherwise.
-    pub fn new(account_id: AccountId, member_id: MemberId, email: Option<String>, timezone: Tz) -> Self {
+    pub fn new(
+        account_id: AccountId,
+        member_id: MemberId,
+        (email, locale): (Option<String>, Option<String>),
+        timezone: Tz,
+    ) -> Self {
         Self {
             account_id,
             member_id,
             email_status: status_of(email.as_deref()),
             email,
             bounce_message: None,
-            locale: DEFAULT_LOCALE.to_owned(),
+            locale: locale.unwrap_or_else(|| DEFAULT_LOCALE.to_owned()),
             timezone,
             version: 1,
+        }
+    }
+
+    /// This contact in another language, unless that is not known.
+    #[must_use]
+    pub fn with_locale(self, locale: Option<&str>) -> Self {
+        match locale {
+            Some(locale) if locale != self.locale => Self {
+                locale: locale.to_owned(),
+                version: self.version + 1,
+                ..self
+            },
+            _ => self,
         }
     }
 
@@ -288,6 +306,8 @@ pub struct NewMember {
     pub email: Option<String>,
     /// Their standing.
     pub role: MemberRole,
+    /// The language that they are written to in, as a BCP 47 tag; English when it is not known.
+    pub locale: Option<String>,
 }
 
 /// A change of something that may be absent.
@@ -312,6 +332,8 @@ pub struct UpsertMember {
     pub email: Change<String>,
     /// Their standing. When `None`, a known member's stays, and a new one is a plain member.
     pub role: Option<MemberRole>,
+    /// The language that they are written to in. When `None`, a known member's stays.
+    pub locale: Option<String>,
 }
 
 /// A change of a member: what is `None` stays.
@@ -477,7 +499,7 @@ mod tests {
         let mut contact = Contact::new(
             AccountId::from_number(1),
             MemberId::from_uuid(uuid::Uuid::nil()),
-            Some("ada@example.com".to_owned()),
+            (Some("ada@example.com".to_owned()), None),
             Tz::UTC,
         );
         contact.email_status = ContactStatus::Verified;

@@ -64,9 +64,21 @@ pub struct SignIn {
     secret: Option<Arc<[u8]>>,
     key_set: Option<Arc<KeySet>>,
     expected: Expected,
+    explains: bool,
 }
 
 impl SignIn {
+    /// The same, telling callers why their credentials are not accepted: for development.
+    #[must_use]
+    pub fn explaining(self, explains: bool) -> Self {
+        Self { explains, ..self }
+    }
+
+    /// Whether callers are told why their credentials are not accepted.
+    pub fn explains(&self) -> bool {
+        self.explains
+    }
+
     /// Sign-in by these settings.
     pub fn new(clock: Clock, database: Database, api_keys: ApiKeys, settings: SignInSettings) -> Self {
         Self {
@@ -82,6 +94,7 @@ impl SignIn {
             clock,
             database,
             api_keys,
+            explains: false,
         }
     }
 
@@ -135,7 +148,7 @@ impl SignIn {
     ///
     /// The token's own word about its algorithm only chooses between the secret, which knows HS256 alone, and the key set,
     /// whose keys each know one algorithm: a public key can never be taken for a secret.
-    async fn verified(&self, token: &str) -> Result<Claims, SignInError> {
+    pub(super) async fn verified(&self, token: &str) -> Result<Claims, SignInError> {
         let claimed = claimed(token)?;
         let key = match (claimed.algorithm, &self.secret, &self.key_set) {
             (Algorithm::HS256, Some(secret), _) => DecodingKey::from_secret(secret),
@@ -150,7 +163,7 @@ impl SignIn {
 
     /// The member that the claims name. A text with the shape of one of our ids is one of our ids or nothing: it is never looked up
     /// as an external id, which the platform's own users may have chosen.
-    async fn member_of(&self, claims: &Claims) -> Result<Option<Member>, SignInError> {
+    pub(super) async fn member_of(&self, claims: &Claims) -> Result<Option<Member>, SignInError> {
         let (subject, account) = (claims.member()?, claims.account()?);
         let member_id = subject.parse::<GlobalId>().ok();
         if member_id.is_none() && resembles_id(&subject) {
@@ -171,7 +184,7 @@ impl SignIn {
         })
     }
 
-    async fn account_of(&self, account: &str) -> Result<Option<AccountId>, Fault> {
+    pub(super) async fn account_of(&self, account: &str) -> Result<Option<AccountId>, Fault> {
         match account.parse::<GlobalId>() {
             Ok(id) => Ok((id.kind == IdKind::Account).then_some(id.account_id)),
             Err(_) if resembles_id(account) => Ok(None),

@@ -226,16 +226,9 @@ impl Alerts {
         let page = scan.into_page(request, position, store::inbox_mark)?;
         let ids: Vec<AlertId> = page.items.iter().map(|((_, id), _)| *id).collect();
         let mut alerts = store::alerts_by_id(&self.database, account_id, &ids).await?;
-        let items = page.items.into_iter().filter_map(|(place, (read_at, archived_at))| {
+        let items = page.items.into_iter().filter_map(|(place, row)| {
             let alert = alerts.remove(&place.1)?;
-            Some((
-                place,
-                InboxItem {
-                    alert,
-                    read_at,
-                    archived_at,
-                },
-            ))
+            Some((place, row.with(alert, member_id)))
         });
         Ok(Page {
             items: items.collect(),
@@ -262,11 +255,7 @@ impl Alerts {
         let scan = keyset.scan(&self.database, account_id, request.limit).await?;
         Ok(scan.into_page(request, position, |row| {
             let alert = store::alert(row, account_id)?;
-            Ok(InboxItem {
-                alert,
-                read_at: None,
-                archived_at: None,
-            })
+            Ok(InboxItem::of_nobody(alert))
         })?)
     }
 
@@ -279,25 +268,21 @@ impl Alerts {
         ids: &[AlertId],
     ) -> Result<HashMap<AlertId, InboxItem>, QueryError> {
         self.check_inbox(actor, account_id, inbox_of)?;
-        let marks = if let Some(member_id) = inbox_of {
-            Some(store::marks(&self.database, account_id, member_id, ids).await?)
+        let inbox = if let Some(member_id) = inbox_of {
+            Some((
+                member_id,
+                store::marks(&self.database, account_id, member_id, ids).await?,
+            ))
         } else {
             None
         };
         let alerts = store::alerts_by_id(&self.database, account_id, ids).await?;
         let item = |(id, alert): (AlertId, Alert)| {
-            let (read_at, archived_at) = match &marks {
-                Some(marks) => *marks.get(&id)?,
-                None => (None, None),
+            let item = match &inbox {
+                Some((member_id, rows)) => rows.get(&id)?.with(alert, *member_id),
+                None => InboxItem::of_nobody(alert),
             };
-            Some((
-                id,
-                InboxItem {
-                    alert,
-                    read_at,
-                    archived_at,
-                },
-            ))
+            Some((id, item))
         };
         Ok(alerts.into_iter().filter_map(item).collect())
     }

@@ -43,4 +43,4 @@ pub use reach::{Reach, Reached};
 pub use reports::{MailReports, ReceiveReportError, TakenIn};
 pub use settings::Settings;
 pub use verification::Verification;
-pub use wording::{CodeSent, Letter, Names, Reader, Told, Wording, Words};
+pub use wording::{CodeSent, Letter, Names, Reader, Refused, Told, Wording, Words};

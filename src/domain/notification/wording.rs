@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use crate::domain::fault::Fault;
 
 use super::model::Alert;
+use crate::primitives::credits::Credits;
 
 /// For whom something is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +75,19 @@ pub struct CodeSent<'a> {
     pub minutes: i64,
 }
 
+/// What is said of a refusal.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused<'a> {
+    /// Its code.
+    pub code: &'a str,
+    /// The field of the input that is to blame, as a path with dots.
+    pub field: Option<&'a str>,
+    /// How many credits are missing.
+    pub missing: Option<Credits>,
+    /// When to try again.
+    pub retry_after_seconds: Option<i32>,
+}
+
 /// Puts things into words. A fault is a template that is broken.
 pub trait Wording: Send + Sync + 'static {
     /// An alert, for a screen or within a mail.
@@ -81,6 +95,16 @@ pub trait Wording: Send + Sync + 'static {
 
     /// A mail about alerts.
     fn told(&self, told: &Told<'_>, reader: &Reader) -> Result<Letter, Fault>;
+
+    /// Whether a locale is spoken: itself, or its language without the region.
+    fn speaks(&self, locale: &str) -> bool;
+
+    /// A text of ours that is always the same, from English. What begins with such a text, as far as its colon, is put into words so
+    /// far. English where the language has no words for it.
+    fn fixed(&self, english: &str, locale: &str) -> String;
+
+    /// Why a mutation was refused, by the code of the refusal. `None` where the language leaves it to the English text, which says more.
+    fn refusal(&self, refused: &Refused<'_>, locale: &str) -> Result<Option<String>, Fault>;
 
     /// A mail with a code that shows, once it comes back, that mail arrives.
     fn code_sent(&self, sent: &CodeSent<'_>, reader: &Reader) -> Result<Letter, Fault>;

@@ -50,10 +50,10 @@ pub struct TopUpRetry {
 }
 
 /// What a top-up would cost, and how large one may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopUpQuote {
-    /// What the credits asked for would cost.
-    pub price: Money,
+    /// What the credits asked for would cost, or why they cannot be bought.
+    pub price: Result<Money, String>,
     /// The fewest credits that the gateway charges for.
     pub minimum: Credits,
     /// The most.
@@ -115,14 +115,10 @@ impl TopUps {
         credits: Credits,
     ) -> Result<TopUpQuote, QueryError> {
         actor.require(account_id, Permission::ReadOwnUsage)?;
-        let invalid = |message| QueryError::Invalid {
-            field: "credits",
-            message,
-        };
         let terms = store::account_terms(self.desk.database.read(), account_id).await?;
         let least = self.desk.gateway.minimum(terms.currency);
         Ok(TopUpQuote {
-            price: price(&terms, credits, least).map_err(invalid)?,
+            price: price(&terms, credits, least),
             minimum: fewest(least, |credits| terms.price_of(credits)).unwrap_or(Credits::MAX),
             maximum: Credits::MAX,
             step: Credits::from_units(1),

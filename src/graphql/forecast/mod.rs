@@ -5,7 +5,7 @@
 use async_graphql::{Context, SimpleObject};
 
 use super::context::scope;
-use super::errors::{ApiError, nullable};
+use super::errors::{ApiError, visible};
 use super::member::Money;
 use crate::domain::forecast::{self, TrialSettings};
 use crate::primitives::clock::Timestamp;
@@ -98,7 +98,7 @@ pub(crate) struct SimulatedCharge {
 
 /// The account's forecast.
 pub(super) async fn forecast(ctx: &Context<'_>, account_id: AccountId) -> Option<Result<Forecast, ApiError>> {
-    nullable(async {
+    visible(async {
         let scope = scope(ctx)?;
         let found = scope.services.forecasts.forecast(scope.actor(), account_id).await?;
         Ok(Some(found.into()))
@@ -112,7 +112,7 @@ pub(super) async fn simulate(
     account_id: AccountId,
     trial: TrialSettings,
 ) -> Option<Result<AutoTopUpSimulation, ApiError>> {
-    nullable(async {
+    visible(async {
         let scope = scope(ctx)?;
         let forecasts = &scope.services.forecasts;
         let simulation = forecasts.simulate(scope.actor(), account_id, &trial).await?;

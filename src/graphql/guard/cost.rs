@@ -5,12 +5,12 @@
 
 use std::collections::HashMap;
 
-use async_graphql::parser::types::{ExecutableDocument, Field, OperationDefinition, OperationType, SelectionSet};
+use async_graphql::parser::types::{ExecutableDocument, Field, OperationDefinition, SelectionSet};
 use async_graphql::parser::types::{Selection, VariableDefinition};
 use async_graphql::{Name, Positioned, Variables};
 use async_graphql_value::{ConstValue, Value};
 
-use super::types::{Multiplier, Types};
+use super::types::{Multiplier, Types, root};
 
 /// Items of a page when neither `first` nor `last` says.
 const PAGE_BY_DEFAULT: u64 = 20;
@@ -263,11 +263,7 @@ pub(super) struct OperationCost {
 impl OperationCost {
     /// Works it out for a document that has been weighed: it is walked wherever its fragments are spread.
     pub(super) fn of(document: &ExecutableDocument, operation: &OperationDefinition, types: &Types) -> Self {
-        let root = match operation.ty {
-            OperationType::Query => "Query",
-            OperationType::Mutation => "Mutation",
-            OperationType::Subscription => "Subscription",
-        };
+        let root = root(operation.ty);
         let pricing = Pricing { document, types };
         Self {
             cost: pricing.selection(&operation.selection_set.node, Some(root), false).once,

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::operation::Operation;
 use super::types::Types;
-use super::{Refused, text, weight};
+use super::{Refused, literals, text, weight};
 use crate::graphql::errors::ErrorCode;
 
 /// Memory that remembered documents take, at most, in bytes.
@@ -33,6 +33,12 @@ impl Digest {
         Self(Sha256::digest(text.as_bytes()).into())
     }
 
+    /// From the hexadecimal digits that clients write it in.
+    pub(super) fn from_hex(digits: &str) -> Option<Self> {
+        let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()?;
+        bytes.try_into().ok().map(Self)
+    }
+
     pub(super) fn to_hex(self) -> String {
         data_encoding::HEXLOWER.encode(&self.0)
     }
@@ -47,6 +53,8 @@ impl fmt::Debug for Digest {
 /// A document that may be executed.
 #[derive(Debug)]
 pub(super) struct Document {
+    /// As it came.
+    pub(super) text: Arc<str>,
     pub(super) parsed: ExecutableDocument,
     operations: Vec<Operation>,
     tokens: usize,
@@ -71,14 +79,16 @@ impl Document {
     /// Reads a text: counted first, so that what is too much is never parsed, then parsed and weighed.
     pub(super) fn read(text: &str, types: &Types) -> Result<Self, Unreadable> {
         let tokens = text::count_tokens(text)?;
-        let parsed = parse_query(text).map_err(|error| Unreadable::Syntax(error.into()))?;
+        let parsed = parse_query(text::readable(text)?).map_err(|error| Unreadable::Syntax(error.into()))?;
         weight::check(&parsed)?;
+        literals::check(&parsed, types).map_err(Unreadable::Syntax)?;
         let operations = parsed.operations.iter();
         let operations: Result<_, Refused> = operations
             .map(|(name, operation)| Operation::read(&parsed, name, &operation.node, types))
             .collect();
         Ok(Self {
             operations: operations?,
+            text: text.into(),
             parsed,
             tokens,
         })
@@ -87,6 +97,8 @@ impl Document {
     /// The operation of this name; the only one when none is named.
     pub(super) fn operation(&self, name: Option<&str>) -> Result<&Operation, Refused> {
         let missing = |message| Refused::new(ErrorCode::BadRequest, message);
+        // Some clients send an empty name for none.
+        let name = name.filter(|name| !name.is_empty());
         match (name, self.operations.as_slice()) {
             (Some(wanted), operations) => operations
                 .iter()
@@ -103,6 +115,7 @@ impl Document {
     fn size(&self) -> usize {
         let costs = self.operations.iter().map(|operation| operation.cost.size());
         size_of::<Self>()
+            + self.text.len()
             + self.tokens * MEMORY_PER_TOKEN
             + self.operations.len() * size_of::<Operation>()
             + costs.sum::<usize>()
@@ -147,6 +160,11 @@ impl Documents {
         let document = Arc::new(Document::read(text, types)?);
         self.remembered.insert(digest, Arc::clone(&document));
         Ok(document)
+    }
+
+    /// The document of this digest, if it is remembered.
+    pub(super) fn get(&self, digest: Digest) -> Option<Arc<Document>> {
+        self.remembered.get(&digest)
     }
 
     /// How many documents are remembered.

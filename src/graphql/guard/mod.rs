@@ -10,6 +10,7 @@ mod cost;
 mod documents;
 #[cfg(test)]
 mod fairness;
+mod literals;
 mod operation;
 #[cfg(test)]
 mod tests;
@@ -27,10 +28,10 @@ use async_graphql::{Request, Response, Variables};
 
 use super::errors::{self, ErrorCode};
 use documents::{Digest, Document, Documents, Unreadable};
-use trusted::SHA_256;
 use types::Types;
 
 pub use operation::OperationKind;
+pub(crate) use text::NUL;
 pub use trusted::{InvalidManifest, TrustedDocuments};
 
 /// Why a document is not executed.
@@ -74,10 +75,20 @@ pub struct Parameters {
     pub query: Option<String>,
     /// The id of a trusted document, instead of a text.
     pub document_id: Option<String>,
+    /// The SHA-256 of a document in hexadecimal digits: alone, a question for the document; beside a text, which document that is.
+    /// This is how clients of Apollo's persisted queries ask.
+    pub persisted_query: Option<String>,
     /// Which operation of the document is to run.
     pub operation_name: Option<String>,
     /// The variables.
     pub variables: Variables,
+}
+
+impl Parameters {
+    /// Whether it says which document is meant, in one of the three ways.
+    pub fn names_a_document(&self) -> bool {
+        self.query.is_some() || self.document_id.is_some() || self.persisted_query.is_some()
+    }
 }
 
 /// An operation that may be executed, once it is known who asks.
@@ -121,18 +132,26 @@ impl Guard {
         let Parameters {
             query,
             document_id,
+            persisted_query,
             operation_name,
             variables,
         } = parameters;
-        let (text, document) = self.document(query, document_id)?;
+        let document = match (query, document_id, persisted_query) {
+            (None, None, Some(sha256)) => self.persisted(&sha256)?,
+            (query, document_id, sha256) => {
+                check_digest(query.as_deref(), sha256.as_deref())?;
+                self.document(query, document_id)?
+            }
+        };
+        let operation_name = operation_name.filter(|name| !name.is_empty());
         let operation = document.operation(operation_name.as_deref())?;
         variables::check(&operation.variables, &variables, types_of_schema().inputs())
-            .map_err(|message| errors::refused_request(ErrorCode::BadRequest, message))?;
+            .map_err(|wrong| errors::refused_argument(&wrong.path, wrong.message))?;
         let cost = operation.cost.with(&variables);
         if cost > self.limits.cost {
             return Err(Box::new(errors::too_costly(cost, self.limits.cost)));
         }
-        let mut request = Request::new(text).variables(variables);
+        let mut request = Request::new(&*document.text).variables(variables);
         request.set_parsed_query(document.parsed.clone());
         request.operation_name = operation_name;
         Ok(Operation {
@@ -144,30 +163,40 @@ impl Guard {
         })
     }
 
-    fn document(
-        &self,
-        query: Option<String>,
-        document_id: Option<String>,
-    ) -> Result<(String, Arc<Document>), Box<Response>> {
+    /// The document that a client of persisted queries names by its digest: a trusted one, or one that was sent before.
+    fn persisted(&self, sha256: &str) -> Result<Arc<Document>, Refused> {
+        let digest = Digest::from_hex(sha256);
+        let trusted = digest.and_then(|digest| self.limits.trusted.by_digest(digest));
+        let found = trusted.cloned().or_else(|| {
+            let digest = digest.filter(|_| !self.limits.only_trusted)?;
+            self.documents.get(digest)
+        });
+        // Clients know the text of this message: they send the document then, once.
+        found.ok_or(Refused::new(
+            ErrorCode::PersistedQueryNotFound,
+            "PersistedQueryNotFound",
+        ))
+    }
+
+    fn document(&self, query: Option<String>, document_id: Option<String>) -> Result<Arc<Document>, Box<Response>> {
         let bad = |message| Refused::new(ErrorCode::BadRequest, message);
         match (query, document_id) {
             (Some(_), Some(_)) => Err(bad("send query or documentId, not both").into()),
             (None, None) => Err(bad("query must be a string, or documentId the id of a trusted document").into()),
             (None, Some(id)) => {
                 let trusted = &self.limits.trusted;
-                let found = trusted.by_id(&id).ok_or(bad(UNKNOWN_DOCUMENT))?;
-                Ok((found.text.to_string(), Arc::clone(&found.document)))
+                Ok(Arc::clone(trusted.by_id(&id).ok_or(bad(UNKNOWN_DOCUMENT))?))
             }
             (Some(text), None) => {
                 let digest = Digest::of(&text);
                 if let Some(found) = self.limits.trusted.by_digest(digest) {
-                    return Ok((text, Arc::clone(&found.document)));
+                    return Ok(Arc::clone(found));
                 }
                 if self.limits.only_trusted {
                     return Err(bad("only trusted documents are answered: ask for one by its documentId").into());
                 }
                 match self.documents.get_or_read(digest, &text, types_of_schema()) {
-                    Ok(document) => Ok((text, document)),
+                    Ok(document) => Ok(document),
                     Err(Unreadable::Refused(refused)) => Err(refused.into()),
                     Err(Unreadable::Syntax(error)) => {
                         let mut response = Response::from_errors(vec![error]);
@@ -183,17 +212,30 @@ impl Guard {
 /// What clients are told whose document is not in the manifest.
 const UNKNOWN_DOCUMENT: &str = "there is no trusted document of this documentId";
 
-/// The id that the digest of a trusted document's text stands for: how clients of Apollo's persisted queries ask.
-pub fn document_id_of(sha256: &str) -> String {
-    format!("{SHA_256}{sha256}")
+/// Refuses a text that does not have the digest that its client says it has.
+fn check_digest(text: Option<&str>, sha256: Option<&str>) -> Result<(), Box<Response>> {
+    let is_other = |(text, sha256)| Digest::from_hex(sha256) != Some(Digest::of(text));
+    if text.zip(sha256).is_some_and(is_other) {
+        let message = "extensions.persistedQuery.sha256Hash is not the SHA-256 of query";
+        return Err(Box::new(errors::refused_argument(
+            "extensions.persistedQuery.sha256Hash",
+            message,
+        )));
+    }
+    Ok(())
+}
+
+/// Whether any operation of a document selects a field whose value depends on who asks.
+pub(super) fn selects_of_viewer(document: &ExecutableDocument) -> bool {
+    viewer::selects(types_of_schema(), document, |field| field.is_of_viewer)
+}
+
+/// Whether any operation of a document selects a field that is written in the viewer's language.
+pub(super) fn selects_in_a_language(document: &ExecutableDocument) -> bool {
+    viewer::selects(types_of_schema(), document, |field| field.is_in_a_language)
 }
 
 /// What is known of the schema, read once: it is the same for all servers of a process.
-/// Whether any operation of a document selects a field whose value depends on who asks.
-pub(super) fn selects_of_viewer(document: &ExecutableDocument) -> bool {
-    viewer::selects_of_viewer(types_of_schema(), document)
-}
-
 fn types_of_schema() -> &'static Types {
     static TYPES: LazyLock<Types> = LazyLock::new(|| Types::read(&super::sdl()));
     &TYPES

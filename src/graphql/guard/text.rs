@@ -1,5 +1,8 @@
 //! How much there is to parse, counted in one pass over the text without recursion.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use super::{Refused, too_complex};
 use crate::graphql::errors::ErrorCode;
 
@@ -47,6 +50,93 @@ pub(super) fn count_tokens(text: &str) -> Result<usize, Refused> {
     Ok(tokens)
 }
 
+/// What clients are told whose text has the character 0, which Postgres cannot keep: no text that anybody means has it.
+pub(crate) const NUL: &str = "texts must not contain the character U+0000";
+
+/// The text as the parser can read it: characters that strings have as `\u{…}` or as surrogate pairs are written out, and byte-order
+/// marks, which the specification ignores, are left out. What has neither is the same text.
+pub(super) fn readable(text: &str) -> Result<Cow<'_, str>, Refused> {
+    let nul = || Refused::new(ErrorCode::BadRequest, NUL);
+    if text.contains('\0') {
+        return Err(nul());
+    }
+    if !text.contains("\\u") && !text.contains(BYTE_ORDER_MARK) {
+        return Ok(Cow::Borrowed(text));
+    }
+    let mut readable = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '#' => rest.find(['\n', '\r']).unwrap_or(rest.len()),
+            '"' => length_of_string(rest.as_bytes()).map_or(rest.len(), |length| length.min(rest.len())),
+            other => other.len_utf8(),
+        };
+        let (part, after) = rest.split_at(length);
+        rest = after;
+        match first {
+            BYTE_ORDER_MARK => {}
+            '"' if !part.starts_with("\"\"\"") => write_out(part, &mut readable).ok_or_else(nul)?,
+            _ => readable.push_str(part),
+        }
+    }
+    Ok(Cow::Owned(readable))
+}
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Copies a string with the characters written out that it has by their numbers. `None` where it has the character 0.
+fn write_out(string: &str, readable: &mut String) -> Option<()> {
+    let mut rest = string;
+    while let Some(at) = rest.find('\\') {
+        readable.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let length = match numbered(rest) {
+            Some(('\0', _)) => return None,
+            Some((char, length)) => {
+                match char {
+                    '"' | '\\' => readable.extend(['\\', char]),
+                    _ if char.is_control() => drop(write!(readable, "\\u{:04x}", u32::from(char))),
+                    _ => readable.push(char),
+                }
+                length
+            }
+            None => {
+                let length = 1 + rest[1..].chars().next().map_or(0, char::len_utf8);
+                readable.push_str(&rest[..length]);
+                length
+            }
+        };
+        rest = &rest[length..];
+    }
+    readable.push_str(rest);
+    Some(())
+}
+
+/// The character that an escape sequence at the beginning gives by its number, and how long that is. `None` where it is another
+/// sequence, or stands for no character.
+fn numbered(text: &str) -> Option<(char, usize)> {
+    let digits = text.strip_prefix("\\u")?;
+    if let Some(digits) = digits.strip_prefix('{') {
+        let (digits, _) = digits.split_once('}')?;
+        let char = char::from_u32(hexadecimal(digits)?)?;
+        return Some((char, "\\u{}".len() + digits.len()));
+    }
+    let unit = |text: &str| hexadecimal(text.strip_prefix("\\u")?.get(..4)?);
+    let first = unit(text)?;
+    if let Some(char) = char::from_u32(first) {
+        return Some((char, 6));
+    }
+    let second = unit(text.get(6..)?)?;
+    let pair = [u16::try_from(first).ok()?, u16::try_from(second).ok()?];
+    let char = char::decode_utf16(pair).next()?.ok()?;
+    Some((char, 12))
+}
+
+fn hexadecimal(digits: &str) -> Option<u32> {
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_number.then(|| u32::from_str_radix(digits, 16).ok()).flatten()
+}
+
 /// How long the string at the beginning of `text` is, quotes included.
 fn length_of_string(text: &[u8]) -> Option<usize> {
     let is_block = text.starts_with(b"\"\"\"");
@@ -73,6 +163,44 @@ fn length_of_string(text: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn characters_by_their_numbers_are_written_out() {
+        for (given, expected) in [
+            (r#"{ a(b: "x") }"#, r#"{ a(b: "x") }"#),
+            (r#"{ a(b: "\ud83d\udd14") }"#, "{ a(b: \"\u{1f514}\") }"),
+            (
+                r#"{ a(b: "\u{1F514}\u{e9}\u00e9") }"#,
+                "{ a(b: \"\u{1f514}\u{e9}\u{e9}\") }",
+            ),
+            (r#"{ a(b: "\u{22}\u005c\u{a}") }"#, r#"{ a(b: "\"\\\u000a") }"#),
+            (r#"{ a(b: "\\u{41} \" \u{42}") }"#, r#"{ a(b: "\\u{41} \" B") }"#),
+            (
+                "{ a(b: \"\"\"\\u{41}\"\"\") } # \\u{41}",
+                "{ a(b: \"\"\"\\u{41}\"\"\") } # \\u{41}",
+            ),
+            ("\u{feff}{ a\u{feff}(b: \"\u{feff}\") }", "{ a(b: \"\u{feff}\") }"),
+        ] {
+            assert_eq!(readable(given).expect("readable"), expected);
+        }
+        for refused in ["{ a(b: \"\\u0000\") }", "{ a(b: \"\\u{0}\") }", "{ a # \0\n }"] {
+            assert_eq!(
+                readable(refused).err().map(|refused| refused.message),
+                Some(NUL),
+                "{refused:?}"
+            );
+        }
+        // What stands for no character is left to the parser, which refuses it.
+        for left in [
+            r#"{ a(b: "\ud83d") }"#,
+            r#"{ a(b: "\u{110000}") }"#,
+            r#"{ a(b: "\u{}") }"#,
+            r#"{ a(b: "\uzzzz") }"#,
+        ] {
+            assert_eq!(readable(left).expect("readable"), left);
+            assert!(async_graphql::parser::parse_query(left).is_err(), "{left}");
+        }
+    }
 
     #[test]
     fn strings_and_comments_hide_brackets_and_nothing_else_does() {

@@ -12,14 +12,7 @@ use super::documents::{Digest, Document, Unreadable};
 /// `sha256:` and the SHA-256 of its text in lower-case hexadecimal digits.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedDocuments {
-    by_id: Arc<HashMap<String, Trusted>>,
-}
-
-/// A document with its text.
-#[derive(Clone, Debug)]
-pub(super) struct Trusted {
-    pub(super) text: Arc<str>,
-    pub(super) document: Arc<Document>,
+    by_id: Arc<HashMap<String, Arc<Document>>>,
 }
 
 /// Why a manifest is no good, for the operator.
@@ -59,21 +52,18 @@ impl TrustedDocuments {
                 id: id.clone(),
                 reason: reason(unreadable),
             })?;
-            let trusted = Trusted {
-                text: text.into(),
-                document: Arc::new(document),
-            };
-            by_id.insert(id, trusted.clone());
-            by_id.insert(digest, trusted);
+            let document = Arc::new(document);
+            by_id.insert(id, Arc::clone(&document));
+            by_id.insert(digest, document);
         }
         Ok(Self { by_id: Arc::new(by_id) })
     }
 
-    pub(super) fn by_id(&self, id: &str) -> Option<&Trusted> {
+    pub(super) fn by_id(&self, id: &str) -> Option<&Arc<Document>> {
         self.by_id.get(id)
     }
 
-    pub(super) fn by_digest(&self, digest: Digest) -> Option<&Trusted> {
+    pub(super) fn by_digest(&self, digest: Digest) -> Option<&Arc<Document>> {
         if self.by_id.is_empty() {
             return None;
         }
@@ -82,7 +72,7 @@ impl TrustedDocuments {
 }
 
 /// What ids begin with that are a digest.
-pub(super) const SHA_256: &str = "sha256:";
+const SHA_256: &str = "sha256:";
 
 fn id_of(digest: Digest) -> String {
     format!("{SHA_256}{}", digest.to_hex())

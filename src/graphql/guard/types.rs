@@ -6,7 +6,9 @@
 use std::collections::{HashMap, HashSet};
 
 use async_graphql::parser::parse_schema;
-use async_graphql::parser::types::{BaseType, FieldDefinition, InputObjectType, Type, TypeKind, TypeSystemDefinition};
+use async_graphql::parser::types::{
+    BaseType, FieldDefinition, InputObjectType, OperationType, Type, TypeKind, TypeSystemDefinition,
+};
 
 use super::variables::{Input, Inputs};
 
@@ -94,8 +96,12 @@ pub(super) struct Field {
     pub(super) multiplier: Multiplier,
     /// Whether its value depends on who asks.
     pub(super) is_of_viewer: bool,
+    /// Whether it is written in the viewer's language.
+    pub(super) is_in_a_language: bool,
     /// Whether it takes an idempotency key, itself or in its items: such changes move credits.
     pub(super) moves_credits: bool,
+    /// The types of its arguments.
+    pub(super) arguments: HashMap<String, Type>,
 }
 
 /// The types of a schema by their names.
@@ -168,7 +174,9 @@ impl Types {
                 price: FIELD,
                 multiplier: Multiplier::Fixed(*items),
                 is_of_viewer: false,
+                is_in_a_language: false,
                 moves_credits: false,
+                arguments: HashMap::new(),
             };
             let fields = self.fields.entry((*on_type).to_owned()).or_default();
             fields.insert((*name).to_owned(), field);
@@ -192,6 +200,9 @@ fn read_field(
         let field = input.fields.iter().find(|field| field.node.name.node == name)?;
         Some(&field.node.ty.node)
     };
+    let is_marked = |mark: &str| definition.directives.iter().any(|given| given.node.name.node == mark);
+    let arguments = definition.arguments.iter();
+    let arguments = arguments.map(|argument| (argument.node.name.node.to_string(), argument.node.ty.node.clone()));
     let input = takes("input").map(|argument| &argument.node.ty.node);
     let items = input.and_then(|input| field_of(input, "items"));
     let has_key = |input: &Type| field_of(input, "idempotencyKey").is_some();
@@ -227,8 +238,19 @@ fn read_field(
         is_list,
         price,
         multiplier,
-        is_of_viewer: definition.directives.iter().any(|mark| mark.node.name.node == "viewer"),
+        is_of_viewer: is_marked("viewer"),
+        is_in_a_language: is_marked("language"),
         moves_credits: on_type == "Mutation" && (input.is_some_and(has_key) || items.is_some_and(has_key)),
+        arguments: arguments.collect(),
+    }
+}
+
+/// The type at the root of an operation.
+pub(super) const fn root(kind: OperationType) -> &'static str {
+    match kind {
+        OperationType::Query => "Query",
+        OperationType::Mutation => "Mutation",
+        OperationType::Subscription => "Subscription",
     }
 }
 

@@ -26,6 +26,12 @@ pub(super) struct InputField {
     has_default: bool,
 }
 
+impl InputField {
+    pub(super) const fn ty(&self) -> &Type {
+        &self.ty
+    }
+}
+
 impl Input {
     pub(super) fn object(definition: &InputObjectType) -> Self {
         let fields = definition.fields.iter().map(|field| {
@@ -80,25 +86,53 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// Checks what was given against the definitions. The error says what is wrong, for people.
-pub(super) fn check(definitions: &[Definition], given: &Variables, inputs: &Inputs) -> Result<(), String> {
+impl Place<'_> {
+    /// The place as a path: the variable and what leads on from it, separated by dots.
+    fn path(&self) -> String {
+        match self {
+            Self::Variable(name) => (*name).to_owned(),
+            Self::Field(outer, name) => format!("{}.{name}", outer.path()),
+            Self::Item(outer, at) => format!("{}.{at}", outer.path()),
+        }
+    }
+
+    /// What is wrong here: the message begins with the place.
+    fn wrong(&self, what: impl fmt::Display) -> WrongVariable {
+        WrongVariable {
+            path: self.path(),
+            message: format!("{self} {what}"),
+        }
+    }
+}
+
+/// A variable that is not what its definition says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct WrongVariable {
+    /// Where, as `input.items.3.credits`.
+    pub(super) path: String,
+    /// What is wrong, human-readable.
+    pub(super) message: String,
+}
+
+/// Checks what was given against the definitions.
+pub(super) fn check(definitions: &[Definition], given: &Variables, inputs: &Inputs) -> Result<(), WrongVariable> {
     for Definition { name, ty, has_default } in definitions {
         let place = Place::Variable(name);
         match given.get(name) {
             Some(value) => check_value(&place, value, ty, inputs)?,
-            None if !ty.nullable && !has_default => return Err(format!("{place} must be given: it is {ty}")),
+            None if !ty.nullable && !has_default => return Err(place.wrong(format!("must be given: it is {ty}"))),
             None => {}
         }
     }
     Ok(())
 }
 
-fn check_value(place: &Place<'_>, value: &ConstValue, ty: &Type, inputs: &Inputs) -> Result<(), String> {
+fn check_value(place: &Place<'_>, value: &ConstValue, ty: &Type, inputs: &Inputs) -> Result<(), WrongVariable> {
     if matches!(value, ConstValue::Null) {
         return if ty.nullable {
             Ok(())
         } else {
-            Err(format!("{place} must not be null: it is {ty}"))
+            Err(place.wrong(format!("must not be null: it is {ty}")))
         };
     }
     match (&ty.base, value) {
@@ -112,8 +146,8 @@ fn check_value(place: &Place<'_>, value: &ConstValue, ty: &Type, inputs: &Inputs
     }
 }
 
-fn check_named(place: &Place<'_>, value: &ConstValue, name: &Name, inputs: &Inputs) -> Result<(), String> {
-    let wrong = |what: &str| Err(format!("{place} must be {what}: it is {name}"));
+fn check_named(place: &Place<'_>, value: &ConstValue, name: &Name, inputs: &Inputs) -> Result<(), WrongVariable> {
+    let wrong = |what: &str| Err(place.wrong(format!("must be {what}: it is {name}")));
     let number = match value {
         ConstValue::Number(number) => Some(number),
         _ => None,
@@ -154,15 +188,15 @@ fn check_object(
     name: &Name,
     fields: &BTreeMap<String, InputField>,
     inputs: &Inputs,
-) -> Result<(), String> {
+) -> Result<(), WrongVariable> {
     let ConstValue::Object(object) = value else {
-        return Err(format!("{place} must be an object: it is {name}"));
+        return Err(place.wrong(format!("must be an object: it is {name}")));
     };
     for (name, value) in object {
         let place = Place::Field(place, name);
         match fields.get(name.as_str()) {
             Some(field) => check_value(&place, value, &field.ty, inputs)?,
-            None => return Err(format!("{place} does not exist")),
+            None => return Err(place.wrong("does not exist")),
         }
     }
     let missing = fields.iter().find(|(name, field)| {
@@ -172,7 +206,7 @@ fn check_object(
     match missing {
         Some((name, field)) => {
             let ty = &field.ty;
-            Err(format!("{} must be given: it is {ty}", Place::Field(place, name)))
+            Err(Place::Field(place, name).wrong(format!("must be given: it is {ty}")))
         }
         None => Ok(()),
     }

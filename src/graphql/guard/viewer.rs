@@ -4,13 +4,14 @@ use std::collections::HashSet;
 
 use async_graphql::parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet};
 
-use super::types::Types;
+use super::types::{Field, Types};
 
-/// Whether any operation of a document selects a field that is marked with `@viewer` in the schema.
-pub(super) fn selects_of_viewer(types: &Types, document: &ExecutableDocument) -> bool {
+/// Whether any operation of a document selects a field that is marked in the schema, as `is_meant` sees it.
+pub(super) fn selects(types: &Types, document: &ExecutableDocument, is_meant: fn(&Field) -> bool) -> bool {
     let mut search = Search {
         types,
         document,
+        is_meant,
         seen: HashSet::new(),
     };
     document.operations.iter().any(|(_, operation)| {
@@ -26,6 +27,7 @@ pub(super) fn selects_of_viewer(types: &Types, document: &ExecutableDocument) ->
 struct Search<'a> {
     types: &'a Types,
     document: &'a ExecutableDocument,
+    is_meant: fn(&Field) -> bool,
     /// Fragments that were searched: each says itself which type it is on.
     seen: HashSet<&'a str>,
 }
@@ -40,7 +42,7 @@ impl<'a> Search<'a> {
                 };
                 // What is selected of a union is in fragments, which name their type.
                 let returned = known.returns.as_deref().unwrap_or_default();
-                known.is_of_viewer || self.finds(returned, &field.node.selection_set.node)
+                (self.is_meant)(known) || self.finds(returned, &field.node.selection_set.node)
             }
             Selection::InlineFragment(fragment) => {
                 let condition = fragment.node.type_condition.as_ref();
@@ -67,7 +69,9 @@ mod tests {
     use super::*;
 
     fn finds(text: &str) -> bool {
-        selects_of_viewer(types_of_schema(), &parse_query(text).expect("a document"))
+        selects(types_of_schema(), &parse_query(text).expect("a document"), |field| {
+            field.is_of_viewer
+        })
     }
 
     #[test]

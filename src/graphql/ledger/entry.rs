@@ -9,10 +9,12 @@ use super::usage::CreditTotals;
 use crate::domain::ledger::{credit_log, model};
 use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::live::Followed;
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::{Account, Member};
-use crate::graphql::scalars::Int64;
+use crate::graphql::scalars::{Int64, LiveCursorText};
 use crate::graphql::top_up::TopUp;
+use crate::graphql::viewer::in_language;
 use crate::primitives::actor::{Cause, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -82,14 +84,31 @@ impl Actor {
         }
     }
 
-    /// Name for people: the member's, the API key's, "Ledgerbell" or "Payment gateway".
+    /// The id of the member or API key, as `CreditLogFilter.actorIds` takes it. Null for Ledgerbell and the payment gateway. A member who
+    /// acted through an API key is `member`.
+    async fn id(&self, ctx: &Context<'_>) -> Option<Result<ID, ApiError>> {
+        nullable(async {
+            Ok(match self.cause {
+                Cause::Member(member_id) => Some(public_id(member_id.global(self.account_id))),
+                Cause::ApiKey(api_key_id, _) => {
+                    let api_key = must_exist(scope(ctx)?.loaders.api_key(api_key_id).await?, "API key")?;
+                    Some(public_id(api_key_id.global(api_key.account_id)))
+                }
+                Cause::System | Cause::PaymentGateway => None,
+            })
+        })
+        .await
+    }
+
+    /// Name for people: the member's, the API key's, "Ledgerbell" or, in the viewer's language, "Payment gateway".
+    #[graphql(directive = in_language::apply())]
     async fn label(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         let loaders = &scope(ctx)?.loaders;
         Ok(match self.cause {
             Cause::Member(member_id) => must_exist(loaders.member(self.account_id, member_id).await?, "member")?.name,
             Cause::ApiKey(api_key_id, _) => must_exist(loaders.api_key(api_key_id).await?, "API key")?.name,
             Cause::System => "Ledgerbell".to_owned(),
-            Cause::PaymentGateway => "Payment gateway".to_owned(),
+            Cause::PaymentGateway => scope(ctx)?.in_words("Payment gateway").await?,
         })
     }
 
@@ -156,9 +175,14 @@ impl CreditEntry {
         self.0.balance_after
     }
 
-    /// What it was for, in words for people.
-    async fn description(&self) -> &str {
-        &self.0.description
+    /// What it was for, in words for people. What Ledgerbell writes is in the viewer's language; what people and integrations wrote is as
+    /// they wrote it.
+    #[graphql(directive = in_language::apply())]
+    async fn description(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
+        match self.0.kind {
+            model::EntryKind::Grant | model::EntryKind::Adjustment => Ok(self.0.description.clone()),
+            _ => scope(ctx)?.in_words(&self.0.description).await,
+        }
     }
 
     /// Who caused it.
@@ -268,13 +292,14 @@ pub(crate) struct CreditEntryConnection {
     page_info: crate::graphql::connection::PageInfo,
     account_id: AccountId,
     filter: credit_log::CreditLogFilter,
+    followed: Followed,
 }
 
 impl CreditEntryConnection {
     pub(in crate::graphql) fn new(
         (items, page_info): (Vec<(String, credit_log::Entry)>, crate::graphql::connection::PageInfo),
-        account_id: AccountId,
-        filter: credit_log::CreditLogFilter,
+        (account_id, filter): (AccountId, credit_log::CreditLogFilter),
+        followed: Followed,
     ) -> Self {
         let edge = |(cursor, entry)| CreditEntryEdge {
             cursor,
@@ -285,6 +310,7 @@ impl CreditEntryConnection {
             page_info,
             account_id,
             filter,
+            followed,
         }
     }
 }
@@ -305,6 +331,12 @@ impl CreditEntryConnection {
     /// Where the page stands in the list.
     async fn page_info(&self) -> &crate::graphql::connection::PageInfo {
         &self.page_info
+    }
+
+    /// The place in the account's event stream just before this page was read: follow the list from here. It belongs to this list, so a
+    /// cache keeps it with the page, and no other query moves it as it moves account.liveCursor.
+    async fn live_cursor(&self, ctx: &Context<'_>) -> Result<LiveCursorText, ApiError> {
+        self.followed.text(ctx).await
     }
 
     /// Sums over the whole filter, not this page. Computed only when asked for, also with first: 0.

@@ -9,7 +9,8 @@ use crate::domain::ledger::credit_log::{BalanceAt, CreditLogFilter, HoldAt, Inst
 use crate::domain::ledger::model::Holder;
 use crate::graphql::connection::{PageArguments, connection, relay};
 use crate::graphql::context::scope;
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, nullable, visible};
+use crate::graphql::live::Followed;
 use crate::graphql::scalars::Int64;
 use crate::graphql::top_up::TopUp;
 use crate::primitives::clock::Timestamp;
@@ -34,7 +35,7 @@ pub(in crate::graphql) async fn explain_balance(
     account_id: AccountId,
     at: Option<Timestamp>,
 ) -> Option<Result<BalanceExplanation, ApiError>> {
-    nullable(async {
+    visible(async {
         let scope = scope(ctx)?;
         let log = &scope.services.credit_log;
         let balance = log.balance_at(scope.actor(), account_id, at, scope.now()).await?;
@@ -158,6 +159,7 @@ impl BalanceExplanation {
                 before,
             };
             let request = arguments.request(place)?;
+            let followed = Followed::before_reading(ctx, self.account_id, None).await?;
             let (log, filter) = (&scope.services.credit_log, self.filter(None));
             let page = log
                 .page(
@@ -169,7 +171,11 @@ impl BalanceExplanation {
                 )
                 .await?;
             let page = relay(page, place, request.backward);
-            Ok(Some(CreditEntryConnection::new(page, self.account_id, filter)))
+            Ok(Some(CreditEntryConnection::new(
+                page,
+                (self.account_id, filter),
+                followed,
+            )))
         })
         .await
     }

@@ -166,7 +166,7 @@ impl CreditLogFilter {
 /// Refuses a list that is longer than any request needs, before anything is read.
 pub(in crate::graphql) fn at_most_100<T>(field: &str, list: Option<&[T]>) -> Result<(), ApiError> {
     match list {
-        Some(list) if list.len() > 100 => Err(ApiError::BadRequest(format!("{field}: at most 100 values"))),
+        Some(list) if list.len() > 100 => Err(ApiError::invalid(field, "at most 100 values")),
         _ => Ok(()),
     }
 }

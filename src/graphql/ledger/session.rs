@@ -208,5 +208,5 @@ impl Session {
 
 connection! {
     /// A page of sessions.
-    SessionConnection, SessionEdge of Session
+    SessionConnection, SessionEdge of Session with live_cursor
 }

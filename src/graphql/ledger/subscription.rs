@@ -112,6 +112,10 @@ impl LedgerSubscription {
         #[graphql(desc = "Which entries, as in creditLog; all when left out.")] filter: Option<super::CreditLogFilter>,
         #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next entry.")]
         after: Option<LiveCursorText>,
+        #[graphql(
+            desc = "With more events of the account than this after the cursor, RESET comes at once instead of a replay."
+        )]
+        replay_at_most: Option<i32>,
     ) -> Result<Shown<CreditEntryEvent>, ApiError> {
         let interest = |scope: &Scope, account_id| {
             let filter = filter.map(|filter| filter.for_account(account_id)).transpose()?;
@@ -122,7 +126,8 @@ impl LedgerSubscription {
                 ..Interest::in_topics(Topics::ENTRIES)
             })
         };
-        follow(ctx, account_id.as_ref(), after.as_ref(), interest, CreditEntryEvent)
+        let begin = (after.as_ref(), replay_at_most);
+        follow(ctx, account_id.as_ref(), begin, interest, CreditEntryEvent)
     }
 
     /// Each change of what the account has. [auth: `READ_OWN_USAGE`]
@@ -132,12 +137,17 @@ impl LedgerSubscription {
         #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
         #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next change.")]
         after: Option<LiveCursorText>,
+        #[graphql(
+            desc = "With more events of the account than this after the cursor, RESET comes at once instead of a replay."
+        )]
+        replay_at_most: Option<i32>,
     ) -> Result<Shown<BalanceEvent>, ApiError> {
         let interest = |scope: &Scope, account_id| {
             scope.actor().require(account_id, Permission::ReadOwnUsage)?;
             Ok(Interest::in_topics(Topics::BALANCE))
         };
-        follow(ctx, account_id.as_ref(), after.as_ref(), interest, BalanceEvent)
+        let begin = (after.as_ref(), replay_at_most);
+        follow(ctx, account_id.as_ref(), begin, interest, BalanceEvent)
     }
 
     /// Each change of a session: booked, moved, PROCESSING, resolved, refunded. A member without `READ_CREDIT_LOG` is told of
@@ -149,6 +159,10 @@ impl LedgerSubscription {
         #[graphql(desc = "Only this session; all when left out.")] session_id: Option<ID>,
         #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next change.")]
         after: Option<LiveCursorText>,
+        #[graphql(
+            desc = "With more events of the account than this after the cursor, RESET comes at once instead of a replay."
+        )]
+        replay_at_most: Option<i32>,
     ) -> Result<Shown<SessionEvent>, ApiError> {
         let interest = |scope: &Scope, account_id| {
             let session_id = session_id.map(|id| id_in(account_id, "sessionId", &id, IdKind::Session));
@@ -158,6 +172,7 @@ impl LedgerSubscription {
                 ..Interest::in_topics(Topics::SESSIONS)
             })
         };
-        follow(ctx, account_id.as_ref(), after.as_ref(), interest, SessionEvent)
+        let begin = (after.as_ref(), replay_at_most);
+        follow(ctx, account_id.as_ref(), begin, interest, SessionEvent)
     }
 }

@@ -7,8 +7,10 @@ use crate::domain::ledger::credit_log;
 use crate::graphql::connection::connection;
 use crate::graphql::context::scope;
 use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Member;
 use crate::graphql::scalars::{Date, Int64};
+use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
@@ -87,9 +89,16 @@ impl CreditUsage {
 /// these.
 #[Object]
 impl CreditUsage {
-    /// Tells the groups of one list apart, and stays the same from request to request.
-    async fn key(&self) -> &str {
-        &self.group.key
+    /// Tells the groups of one list apart, and stays the same from request to request: one part for each grouping, joined by `/`. A
+    /// member's part is their id, an actor's its kind and id, as filters take them; those are also `member.id` and `actor.id`.
+    async fn key(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
+        let key = &self.group.key;
+        let Some(Cause::ApiKey(id, _)) = self.group.actor else {
+            return Ok(key.clone());
+        };
+        let api_key = must_exist(scope(ctx)?.loaders.api_key(id).await?, "API key")?;
+        let public = id.global(api_key.account_id).to_string();
+        Ok(key.replace(&id.uuid().simple().to_string(), &public))
     }
 
     /// The member, when grouped by MEMBER. Null in the group of entries that concern nobody in particular.

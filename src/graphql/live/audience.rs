@@ -23,7 +23,7 @@ use super::stage::{Moment, Stage};
 use crate::domain::event::{Event, EventKind, Listener, Place};
 use crate::domain::fault::{Fault, QueryError};
 use crate::graphql::Schema;
-use crate::graphql::context::Caller;
+use crate::graphql::context::{Caller, Scope};
 use crate::graphql::errors::{self, ApiError, ErrorCode, code_of};
 use crate::graphql::loaders::Loaders;
 use crate::primitives::ids::AccountId;
@@ -50,6 +50,8 @@ pub(super) struct Audience {
     /// Who messages are made for: the caller, or where they are shared, a caller of the same rights who is no one. So a field that
     /// depends on who asks, and is not marked, shows to no one what is another's.
     shown_to: Caller,
+    /// What they read, where it makes a difference.
+    language: Option<Arc<str>>,
     steps: Mutex<VecDeque<Kept>>,
     key: AudienceKey,
 }
@@ -113,9 +115,9 @@ impl Audiences {
         schema: &Schema,
         operation: &Operation,
         (account_id, interest): (AccountId, Interest),
-        caller: &Caller,
+        (caller, language): (&Caller, Option<Arc<str>>),
     ) -> Arc<Audience> {
-        let key = operation.audience(account_id, interest.inbox_of, &caller.actor);
+        let key = operation.audience(account_id, interest.inbox_of, &caller.actor, language.as_deref());
         let mut audiences = self.lock();
         if let Some(audience) = audiences.get(&key).and_then(Weak::upgrade) {
             return audience;
@@ -135,6 +137,7 @@ impl Audiences {
             interest: Arc::new(interest),
             caller: caller.clone(),
             shown_to,
+            language,
             steps: Mutex::default(),
             key,
         });
@@ -336,9 +339,12 @@ impl Audience {
         let cursor = moment.cursor;
         // What the message shows is read later than its event, so nothing after the event is missed by whoever goes on from it.
         let live_cursors = HashMap::from([(self.account_id, cursor)]);
-        let scope = self
-            .schema
-            .scope(self.shown_to.clone(), Arc::clone(loaders), live_cursors);
+        let scope = Scope {
+            language: self.language.clone(),
+            ..self
+                .schema
+                .scope(self.shown_to.clone(), Arc::clone(loaders), live_cursors)
+        };
         let request = self.operation.request().data(scope).data(Stage::Show(moment));
         let response = self.schema.inner.execute_stream(request).next().await;
         let mut response = response.ok_or_else(|| Fault::Internal("a message was not made".to_owned()))?;

@@ -10,7 +10,7 @@ use super::audience::{Audience, Step, Stuck};
 use super::bill::Bill;
 use super::payload::LiveSignal;
 use super::{LiveEnd, LiveItem};
-use crate::domain::event::{Listener, Place, Start};
+use crate::domain::event::{Begin, Listener, Place, Start};
 use crate::domain::member::Watch;
 use crate::graphql::Schema;
 use crate::graphql::context::Caller;
@@ -268,12 +268,14 @@ impl Follower {
         let rights_at = self.place.sequence;
         let failed = |response| Halt::End(LiveEnd::Failed(response));
         let plan = schema.plan(operation, &caller).await.map_err(failed)?;
-        let listening = schema.services.events.listen(plan.account_id, None, None).await;
+        let listening = schema.services.events.listen(plan.account_id, Begin::default()).await;
         let Some((listener, start)) = listening.map_err(Stuck::from)? else {
             return Err(Halt::End(LiveEnd::Revoked));
         };
         let aim = (plan.account_id, plan.interest);
-        let audience = schema.audiences.join(schema, operation, aim, &caller);
+        let language = schema.language(operation, &caller).await;
+        let language = language.map_err(|error| failed(Box::new(error.into_response())))?;
+        let audience = schema.audiences.join(schema, operation, aim, (&caller, language));
         (self.audience, self.listener, self.caller) = (audience, listener, caller);
         (self.place, self.history_ends, self.rights_at) = (start.head, start.head.sequence, rights_at);
         self.due = Some(LiveSignal::Reset);

@@ -10,6 +10,7 @@
 
 mod audience;
 mod bill;
+mod followed;
 mod follower;
 mod interest;
 mod operation;
@@ -27,10 +28,10 @@ use futures_util::stream::{self, Stream, StreamExt};
 
 use super::Schema;
 use super::context::Caller;
-use super::errors::{self, ApiError, ErrorCode, refused_request};
+use super::errors::{self, ApiError, ErrorCode, refused_argument, refused_request};
 use super::guard::Operation as Checked;
 use super::loaders::Loaders;
-use crate::domain::event::LiveCursor;
+use crate::domain::event::{Begin, LiveCursor};
 use bill::{Bill, Unlimited};
 use follower::Follower;
 use interest::follow_findings;
@@ -38,6 +39,7 @@ use operation::Operation;
 
 pub(super) use audience::Audiences;
 pub use bill::Purse;
+pub(super) use followed::Followed;
 pub(super) use interest::{Interest, Topics};
 pub(super) use operation::Documents;
 pub(super) use page::{MomentPage, event_page};
@@ -116,13 +118,19 @@ impl Schema {
                 // Perhaps by rights that were too few then, and are not now.
                 let actor = services.standing.of(&caller.actor).await.map_err(fault)?;
                 let actor = actor.filter(|actor| *actor != caller.actor).ok_or(refused)?;
-                let expires_at = caller.expires_at;
-                self.plan(&operation, &Caller { actor, expires_at }).await?
+                self.plan(
+                    &operation,
+                    &Caller {
+                        actor,
+                        ..caller.clone()
+                    },
+                )
+                .await?
             }
         };
         if let Some(last) = last {
             let after = LiveCursor::decode(plan.account_id, last);
-            let refused = |error| Box::new(refused_request(ErrorCode::BadRequest, format!("Last-Event-ID {error}")));
+            let refused = |error| Box::new(refused_argument("Last-Event-ID", format!("Last-Event-ID {error}")));
             plan.after = Some(after.map_err(refused)?);
         }
         follow_findings(services, plan.account_id, &plan.interest)
@@ -130,12 +138,19 @@ impl Schema {
             .map_err(fault)?;
         let listening = services
             .events
-            .listen(plan.account_id, plan.after, caller.actor.member_id())
+            .listen(
+                plan.account_id,
+                Begin {
+                    after: plan.after,
+                    viewer: caller.actor.member_id(),
+                    replay_at_most: plan.replay_at_most,
+                },
+            )
             .await
             .map_err(fault)?;
         let Some(listening) = listening else {
             let message = "accountId: this account does not exist";
-            return Err(Box::new(refused_request(ErrorCode::BadRequest, message)));
+            return Err(Box::new(refused_argument("accountId", message)));
         };
         // After the end of the stream was read: what changes later is told there.
         let actor = services.standing.of(&caller.actor).await.map_err(fault)?;
@@ -148,13 +163,27 @@ impl Schema {
             plan = self.plan(&operation, &caller).await?;
         }
         let aim = (plan.account_id, plan.interest);
-        let audience = self.audiences.join(self, &operation, aim, &caller);
+        let language = self
+            .language(&operation, &caller)
+            .await
+            .map_err(|error| Box::new(error.into_response()))?;
+        let audience = self.audiences.join(self, &operation, aim, (&caller, language));
         // Boxed, so that it is moved about by its address.
         let follower = Box::new(Follower::start(audience, caller, listening, bill));
         Ok(Live {
             waits: follower.waits(),
             messages: Box::pin(stream::unfold(Some(follower), async |follower| follower?.next().await)),
         })
+    }
+
+    /// What the caller reads, where others are told the same who read it too.
+    async fn language(&self, operation: &Operation, caller: &Caller) -> Result<Option<Arc<str>>, ApiError> {
+        if !operation.needs_language(&caller.actor) {
+            return Ok(None);
+        }
+        let loaders = Arc::new(Loaders::new(Arc::clone(&self.services), caller.actor.clone()));
+        let scope = self.scope(caller.clone(), loaders, std::collections::HashMap::new());
+        Ok(Some(scope.reader().await?.locale.as_str().into()))
     }
 
     /// Executes a subscription to learn what it is about; a refusal is its answer.

@@ -17,6 +17,9 @@ use crate::graphql::guard::Operation as Checked;
 use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::ids::{AccountId, MemberId};
 
+/// Arguments that say where a stream begins, and nothing of what it tells.
+const BEGIN: [&str; 2] = ["after", "replayAtMost"];
+
 /// Subscriptions of one kind get one digest.
 pub(super) type AudienceKey = [u8; 32];
 
@@ -28,9 +31,10 @@ pub(super) struct Operation {
     variables: Variables,
     /// Of one message.
     pub(super) cost: u64,
-    /// Of all that makes its responses what they are: the text, and the variables but for the one that says where to begin.
+    /// Of all that makes its responses what they are: the text, and the variables but for those that say where to begin.
     digest: [u8; 32],
     is_of_one_viewer: bool,
+    is_in_a_language: bool,
 }
 
 impl Operation {
@@ -49,10 +53,11 @@ impl Operation {
             .filter(|operation| operation.ty == OperationType::Subscription)
             .ok_or_else(|| refused("this is no subscription"))?;
         let root = only_field(operation).ok_or_else(|| refused("a subscription selects exactly one field"))?;
-        let begins_at = variable_of(root, "after").filter(|name| uses(&document, name) == 1);
         let mut shared = variables.clone();
-        if let Some(name) = begins_at {
-            shared.remove(name.as_str());
+        for argument in BEGIN {
+            if let Some(name) = variable_of(root, argument).filter(|name| uses(&document, name) == 1) {
+                shared.remove(name.as_str());
+            }
         }
         let digest = Sha256::new()
             .chain_update(text_digest)
@@ -62,6 +67,7 @@ impl Operation {
             .finalize();
         Ok(Self {
             is_of_one_viewer: guard::selects_of_viewer(&document),
+            is_in_a_language: guard::selects_in_a_language(&document),
             document,
             name,
             variables,
@@ -83,9 +89,20 @@ impl Operation {
         !self.is_of_one_viewer && actor.permissions().has(Permission::ReadCreditLog)
     }
 
+    /// Whether what is told is in a language that others share, so that it has to be known.
+    pub(super) fn needs_language(&self, actor: &Actor) -> bool {
+        self.is_in_a_language && self.is_shared(actor)
+    }
+
     /// Callers with the same key get the same messages about the same events. Whose inbox they are told of makes a difference also
     /// where nothing of it is selected: it decides which events there is something to tell of.
-    pub(super) fn audience(&self, account_id: AccountId, inbox_of: Option<MemberId>, actor: &Actor) -> AudienceKey {
+    pub(super) fn audience(
+        &self,
+        account_id: AccountId,
+        inbox_of: Option<MemberId>,
+        actor: &Actor,
+        language: Option<&str>,
+    ) -> AudienceKey {
         let viewer = match actor {
             Actor::Member { member_id, role, .. } if !self.is_shared(actor) => {
                 format!("member {} {}", member_id.uuid(), role.as_str())
@@ -115,6 +132,8 @@ impl Operation {
             .chain_update(account_id.number().to_be_bytes())
             .chain_update(inbox_of.map_or([0; 16], |member_id| *member_id.uuid().as_bytes()))
             .chain_update(viewer)
+            .chain_update([0])
+            .chain_update(language.unwrap_or_default())
             .finalize()
             .into()
     }

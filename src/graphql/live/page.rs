@@ -33,7 +33,7 @@ pub(in crate::graphql) async fn event_page(
 ) -> Result<MomentPage, ApiError> {
     let after = after.map(|text| decode(account_id, text)).transpose()?;
     let request = PageRequest::new(first, after, None, None);
-    let request = request.map_err(|error| ApiError::BadRequest(error.to_string()))?;
+    let request = request.map_err(|error| ApiError::invalid(error.argument(), error.to_string()))?;
     follow_findings(&scope.services, account_id, &interest).await?;
     let events = &scope.services.events;
     let viewer = scope.actor().member_id();

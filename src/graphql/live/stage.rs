@@ -23,6 +23,8 @@ use crate::primitives::ids::{AccountId, IdKind};
 pub(in crate::graphql) struct Plan {
     pub account_id: AccountId,
     pub after: Option<LiveCursor>,
+    /// More events than this after the cursor are not replayed.
+    pub replay_at_most: Option<i64>,
     pub interest: Interest,
 }
 
@@ -78,7 +80,7 @@ pub(in crate::graphql) type Shown<T> = stream::Iter<std::option::IntoIter<T>>;
 pub(in crate::graphql) fn follow<T>(
     ctx: &Context<'_>,
     account_id: Option<&ID>,
-    after: Option<&LiveCursorText>,
+    (after, replay_at_most): (Option<&LiveCursorText>, Option<i32>),
     interest: impl FnOnce(&Scope, AccountId) -> Result<Interest, ApiError>,
     payload: impl FnOnce(Moment) -> T,
 ) -> Result<Shown<T>, ApiError> {
@@ -90,6 +92,7 @@ pub(in crate::graphql) fn follow<T>(
             let plan = Plan {
                 account_id,
                 after: after.map(|text| decode(account_id, text)).transpose()?,
+                replay_at_most: replay_at_most.map(checked_bound).transpose()?,
                 interest: interest(scope, account_id)?,
             };
             *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
@@ -104,6 +107,13 @@ pub(in crate::graphql) fn follow<T>(
     Ok(stream::iter(shown))
 }
 
+fn checked_bound(replay_at_most: i32) -> Result<i64, ApiError> {
+    match replay_at_most {
+        0.. => Ok(replay_at_most.into()),
+        _ => Err(ApiError::invalid("replayAtMost", "must not be negative")),
+    }
+}
+
 /// The account that is meant, if it exists as far as the caller is concerned.
 fn account(scope: &Scope, named: Option<&ID>) -> Result<AccountId, ApiError> {
     let account_id = match named {
@@ -112,17 +122,17 @@ fn account(scope: &Scope, named: Option<&ID>) -> Result<AccountId, ApiError> {
             scope
                 .actor()
                 .own_account()
-                .ok_or_else(|| ApiError::BadRequest("accountId: say which account".to_owned()))?,
+                .ok_or_else(|| ApiError::invalid("accountId", "say which account"))?,
         ),
     };
     account_id
         .filter(|account_id| scope.actor().reaches(*account_id))
-        .ok_or_else(|| ApiError::BadRequest("accountId: this account does not exist".to_owned()))
+        .ok_or_else(|| ApiError::invalid("accountId", "this account does not exist"))
 }
 
 /// A cursor as clients hold it.
 pub(in crate::graphql) fn decode(account_id: AccountId, text: &LiveCursorText) -> Result<LiveCursor, ApiError> {
-    LiveCursor::decode(account_id, &text.0).map_err(|invalid| ApiError::BadRequest(format!("after: {invalid}")))
+    LiveCursor::decode(account_id, &text.0).map_err(|invalid| ApiError::invalid("after", invalid.to_string()))
 }
 
 /// The id that an argument names, which must be one of this kind in the account.
@@ -135,5 +145,5 @@ pub(in crate::graphql) fn id_in(
     parse_id(id, kind)
         .filter(|id| id.account_id == account_id)
         .map(|id| id.uuid)
-        .ok_or_else(|| ApiError::BadRequest(format!("{argument}: this is not one of the account's")))
+        .ok_or_else(|| ApiError::invalid(argument, "this is not one of the account's"))
 }

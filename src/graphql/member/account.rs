@@ -1,5 +1,7 @@
 //! The account: what everything else hangs on.
 
+mod lists;
+
 use async_graphql::{Context, ID, Object};
 
 use super::account_subscription::{self, EventPage, LiveTopic};
@@ -9,11 +11,11 @@ use super::person::{Member, MemberConnection, MemberRole};
 use crate::domain::event::LiveCursor;
 use crate::domain::forecast::TrialSettings;
 use crate::domain::ledger::model::AccountStatus as Status;
-use crate::domain::ledger::{self, Posted, sessions};
+use crate::domain::ledger::{self, Posted};
 use crate::domain::member;
 use crate::graphql::connection::{PageArguments, relay};
 use crate::graphql::context::{Scope, public_id, scope};
-use crate::graphql::errors::{ApiError, found, nullable};
+use crate::graphql::errors::{ApiError, found, nullable, visible};
 use crate::graphql::forecast::{self, AutoTopUpSimulation, Forecast};
 use crate::graphql::ledger::{
     AccountStatus, Balance, BalanceExplanation, CreditEntryConnection, CreditLogFilter, CreditLot, CreditLotConnection,
@@ -24,7 +26,7 @@ use crate::graphql::live::event_page;
 use crate::graphql::loaders::must_exist;
 use crate::graphql::notification::{AlertConnection, AlertFilter, inbox};
 use crate::graphql::scalars::{Decimal, LiveCursorText, TimeZone};
-use crate::graphql::top_up::{AutoTopUp, PaymentMethod, TopUp, TopUpConnection, TopUpFilter, TopUpQuote};
+use crate::graphql::top_up::{AutoTopUp, PaymentMethod, TopUpConnection, TopUpFilter, TopUpQuote};
 use crate::graphql::troubleshooting::{Finding, findings};
 use crate::graphql::viewer::of_viewer;
 use crate::primitives::actor::Permission;
@@ -32,7 +34,6 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::cursor::CursorScope;
 use crate::primitives::ids::GlobalId;
-use crate::primitives::page::{Page, SortOrder as Order};
 
 /// The prepaid account of a team.
 #[derive(Clone, Debug)]
@@ -92,12 +93,8 @@ impl Account {
     }
 }
 
-/// Whether the page itself is wanted: `first: 0` asks for totals alone.
-fn wants_page(ctx: &Context<'_>, first: Option<i32>) -> bool {
-    first != Some(0) || ctx.look_ahead().field("pageInfo").exists()
-}
-
-/// The prepaid account of a team, with one balance.
+/// The prepaid account of a team, with one balance. Fields that name a permission after `auth` are null, without an error, for those
+/// who do not have it: `viewer.permissions` says what the viewer has. So one document serves all members of a team.
 #[Object]
 impl Account {
     /// Opaque id, for `node`, arguments and inputs. It is no secret and can be guessed; access depends on the credential alone.
@@ -168,27 +165,14 @@ impl Account {
         #[graphql(desc = "Only items after this cursor of the same filter and order.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
-    ) -> Result<CreditEntryConnection, ApiError> {
-        let scope = scope(ctx)?;
-        let filter = filter.unwrap_or_default().for_account(self.row.id)?;
-        let (order, order_name) = in_order(order);
-        let place = self.list("credit_log", &filter.canonical(), order_name);
-        let wants_page = wants_page(ctx, first);
+    ) -> Option<Result<CreditEntryConnection, ApiError>> {
         let arguments = PageArguments {
             first,
             after,
             last,
             before,
         };
-        let request = arguments.request(place)?;
-        let page = if wants_page {
-            let log = &scope.services.credit_log;
-            log.page(scope.actor(), self.row.id, &filter, order, &request).await?
-        } else {
-            Page::from_scan(Vec::new(), &request)
-        };
-        let page = relay(page, place, request.backward);
-        Ok(CreditEntryConnection::new(page, self.row.id, filter))
+        nullable(self.credit_log_page(ctx, filter, order, arguments)).await
     }
 
     /// Sums over the same filter as creditLog, grouped.
@@ -261,33 +245,14 @@ impl Account {
         #[graphql(desc = "Only items after this cursor of the same filter and order.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
-    ) -> Result<SessionConnection, ApiError> {
-        let scope = scope(ctx)?;
-        let filter = filter.unwrap_or_default().for_account(self.row.id)?;
-        let (order, order_name) = in_order(order);
-        let order_by: sessions::SessionOrder = order_by.unwrap_or(SessionOrder::BookedAt).into();
-        let place = self.list("sessions", &filter.canonical(), &format!("{order_by:?} {order_name}"));
+    ) -> Option<Result<SessionConnection, ApiError>> {
         let arguments = PageArguments {
             first,
             after,
             last,
             before,
         };
-        let request = arguments.request(place)?;
-        let page = scope
-            .services
-            .sessions
-            .page(
-                scope.actor(),
-                self.row.id,
-                &filter,
-                (order_by, order),
-                &request,
-                scope.now(),
-            )
-            .await?;
-        let page = page.map(|session| Session::new(self.row.id, session));
-        Ok(SessionConnection::new(relay(page, place, request.backward)))
+        nullable(self.sessions_page(ctx, filter, (order_by, order), arguments)).await
     }
 
     /// Credit lots, oldest first. [auth: `READ_CREDIT_LOG`]
@@ -298,7 +263,7 @@ impl Account {
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same list.")] after: Option<String>,
     ) -> Option<Result<CreditLotConnection, ApiError>> {
-        nullable(async {
+        visible(async {
             let scope = scope(ctx)?;
             let include_spent = include_spent.unwrap_or(false);
             let place = self.list("credit_lots", &include_spent.to_string(), "");
@@ -326,7 +291,7 @@ impl Account {
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
     ) -> Option<Result<MemberConnection, ApiError>> {
-        nullable(async {
+        visible(async {
             let scope = scope(ctx)?;
             at_most_100("externalIds", external_ids.as_deref())?;
             at_most_100("roles", roles.as_deref())?;
@@ -401,32 +366,16 @@ impl Account {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
     ) -> Option<Result<TopUpConnection, ApiError>> {
-        nullable(async {
-            let scope = scope(ctx)?;
-            let filter = filter.unwrap_or_default().into_domain()?;
-            let (order, order_name) = in_order(order);
-            let place = self.list("top_ups", &filter.canonical(), order_name);
-            let arguments = PageArguments {
-                first,
-                after,
-                last,
-                before,
-            };
-            let request = arguments.request(place)?;
-            let top_ups = &scope.services.top_ups;
-            let page = top_ups
-                .page(scope.actor(), self.row.id, &filter, order, &request)
-                .await?;
-            Ok(Some(TopUpConnection::new(relay(
-                page.map(TopUp::new),
-                place,
-                request.backward,
-            ))))
-        })
-        .await
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        visible(self.top_ups_page(ctx, filter, order, arguments)).await
     }
 
-    /// What a top-up of so many credits would cost. Null with an error where the amount cannot be bought.
+    /// What a top-up of so many credits would cost, and how many can be bought.
     async fn top_up_quote(
         &self,
         ctx: &Context<'_>,
@@ -442,7 +391,7 @@ impl Account {
 
     /// The rule by which the account tops itself up. [auth: `READ_CREDIT_LOG` or `BUY_CREDITS`]
     async fn auto_top_up(&self, ctx: &Context<'_>) -> Option<Result<AutoTopUp, ApiError>> {
-        nullable(async {
+        visible(async {
             let scope = scope(ctx)?;
             let view = scope.services.auto_top_ups.view(scope.actor(), self.row.id).await?;
             Ok(Some(AutoTopUp::new(view)))
@@ -491,7 +440,7 @@ impl Account {
 
     /// Cards that can be charged, oldest first. [auth: `READ_CREDIT_LOG` or `BUY_CREDITS`]
     async fn payment_methods(&self, ctx: &Context<'_>) -> Option<Result<Vec<PaymentMethod>, ApiError>> {
-        nullable(async {
+        visible(async {
             let scope = scope(ctx)?;
             let methods = scope.services.payment_methods.list(scope.actor(), self.row.id).await?;
             Ok(Some(methods.into_iter().map(PaymentMethod::new).collect()))
@@ -502,13 +451,13 @@ impl Account {
     /// What is wrong now, why, and which mutation mends it: the worst first. Empty when all is well. [auth: `READ_CREDIT_LOG`]
     #[graphql(directive = of_viewer::apply())]
     async fn troubleshooting(&self, ctx: &Context<'_>) -> Option<Result<Vec<Finding>, ApiError>> {
-        nullable(async { findings(ctx, self.row.id).await.map(Some) }).await
+        visible(async { findings(ctx, self.row.id).await.map(Some) }).await
     }
 
     /// The account's API keys, newest first. The team sees its own; the platform also those that it made for itself in this account.
     /// [auth: `MANAGE_API_KEYS`]
     async fn api_keys(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApiKey>, ApiError>> {
-        nullable(async {
+        visible(async {
             let scope = scope(ctx)?;
             let api_keys = scope.services.api_keys.list(scope.actor(), self.row.id).await?;
             Ok(Some(api_keys.into_iter().map(ApiKey::new).collect()))
@@ -530,18 +479,22 @@ impl Account {
         #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter.")] before: Option<String>,
-    ) -> Result<AlertConnection, ApiError> {
+    ) -> Option<Result<AlertConnection, ApiError>> {
         let arguments = PageArguments {
             first,
             after,
             last,
             before,
         };
-        let viewer = scope(ctx)?.actor().member_id();
-        inbox(ctx, (self.row.id, viewer), filter, arguments).await
+        visible(async {
+            let viewer = scope(ctx)?.actor().member_id();
+            inbox(ctx, (self.row.id, viewer), filter, arguments).await.map(Some)
+        })
+        .await
     }
 
-    /// The place in the account's event stream, taken before anything else of this response is read.
+    /// The place in the account's event stream, taken before anything else of this response is read. To follow a list that a cache keeps,
+    /// take the list's own.
     async fn live_cursor(&self, ctx: &Context<'_>) -> Result<LiveCursorText, ApiError> {
         let cursor = if let Some(cursor) = self.live_cursor {
             cursor
@@ -560,7 +513,7 @@ impl Account {
         ctx: &Context<'_>,
         #[graphql(desc = "Only what came after this cursor; nothing yet when null.")] after: Option<LiveCursorText>,
         #[graphql(
-            desc = "What to be told of; all that the viewer may see when left out, but ALERTS only where alerts are selected."
+            desc = "What to be told of; all when left out, but ALERTS only where alerts or unreadCount are selected. Topics that the viewer may not see are left out."
         )]
         topics: Option<Vec<LiveTopic>>,
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
@@ -583,14 +536,6 @@ impl Account {
     /// When it was made.
     async fn created_at(&self) -> Timestamp {
         self.row.created_at
-    }
-}
-
-/// The order with its name; null means the default.
-fn in_order(order: Option<SortOrder>) -> (Order, &'static str) {
-    match order.unwrap_or(SortOrder::NewestFirst) {
-        SortOrder::NewestFirst => (Order::NewestFirst, "NEWEST_FIRST"),
-        SortOrder::OldestFirst => (Order::OldestFirst, "OLDEST_FIRST"),
     }
 }
 

@@ -5,16 +5,17 @@ use futures_util::future::try_join_all;
 
 use super::{Account, ApiKey};
 use crate::domain::event::{Event, EventKind};
+use crate::domain::ledger::credit_log;
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, nullable};
-use crate::graphql::ledger::{CreditEntry, Session, at_most_100, own_part};
-use crate::graphql::live::{Interest, LiveSignal, MomentPage, Shown, Topics, follow, live_event};
-use crate::graphql::notification::{Alert, alerts_of, inbox_of};
+use crate::graphql::ledger::{CreditEntry, CreditLogFilter, CreditTotals, Session, at_most_100, own_part};
+use crate::graphql::live::{Interest, LiveSignal, Moment, MomentPage, Shown, Topics, follow, live_event};
+use crate::graphql::notification::{Alert, InboxItem, inbox_of, seen_of, unread_count};
 use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::top_up::TopUp;
 use crate::graphql::viewer::of_viewer;
 use crate::primitives::actor::Permission;
-use crate::primitives::ids::AccountId;
+use crate::primitives::ids::{AccountId, AlertId};
 
 /// All that becomes of alerts.
 const ALERTS: Topics = Topics::ALERTS.and(Topics::ALERT_CHANGES);
@@ -75,7 +76,8 @@ impl LiveTopic {
     }
 }
 
-/// What a caller is told of when they name these topics, or none: then all that they may be told of.
+/// What a caller is told of when they name these topics, or none: then all that they may be told of. Topics that they may not be told
+/// of are left out, so that one document serves owners and members, and a demotion does not end the stream.
 ///
 /// Alerts are left out then unless something of an inbox is selected: inboxes are each member's own, and whoever is told of one shares
 /// no message with others.
@@ -89,11 +91,9 @@ pub(in crate::graphql) fn interest(
     let mut named = topics.map_or_else(|| LiveTopic::ALL.to_vec(), <[LiveTopic]>::to_vec);
     named.retain(|topic| *topic != LiveTopic::Alerts || topics.is_some() || selects_inbox);
     let mut told = Topics::ACCOUNT | Topics::MEMBERS;
-    for topic in &named {
-        match topic.check(scope, account_id) {
-            Ok(()) => told = told | topic.topics(),
-            Err(refused) if topics.is_some() => return Err(refused),
-            Err(_) => {}
+    for topic in named {
+        if topic.check(scope, account_id).is_ok() {
+            told = told | topic.topics();
         }
     }
     scope.actor().require(account_id, Permission::ReadOwnUsage)?;
@@ -112,7 +112,33 @@ pub(in crate::graphql) fn interest(
 
 /// Whether an inbox is selected, of what `AccountEvent` has.
 pub(in crate::graphql) fn selects_inbox(event: &Lookahead<'_>) -> bool {
-    event.field("alerts").exists() || event.field("account").field("alerts").exists()
+    let of_event = ["alerts", "inboxItems", "unreadCount"];
+    of_event.iter().any(|name| event.field(name).exists()) || event.field("account").field("alerts").exists()
+}
+
+/// The alerts that a moment tells of by themselves. A mark names its member, and at most the last alert of all that it reaches back from.
+fn alerts(moment: &Moment) -> Vec<AlertId> {
+    let is_marked = |event: &Event| event.kind == EventKind::AlertsUpdated && event.member_id.is_some();
+    moment.ids(ALERTS, |event| event.alert_id.filter(|_| !is_marked(event)))
+}
+
+/// The new entries that a moment tells of, as far as the log lists them with the filter.
+async fn entries(
+    ctx: &Context<'_>,
+    moment: &Moment,
+    filter: Option<CreditLogFilter>,
+) -> Result<Vec<credit_log::Entry>, ApiError> {
+    let (scope, account_id) = (scope(ctx)?, moment.account_id());
+    let filter = filter.map(|filter| filter.for_account(account_id)).transpose()?;
+    let mut ids = moment.ids(Topics::ENTRIES, |event| event.entry_id);
+    if let Some(filter) = filter {
+        filter.validate()?;
+        let log = &scope.services.credit_log;
+        let listed = log.listed(scope.actor(), account_id, &filter, &ids).await?;
+        ids.retain(|id| listed.contains(id));
+    }
+    let entries = try_join_all(ids.into_iter().map(|id| scope.loaders.entry(account_id, id))).await?;
+    Ok(entries.into_iter().flatten().collect())
 }
 
 live_event! {
@@ -129,12 +155,57 @@ live_event! {
             .await
         }
 
+        /// What this stream tells of: the topics that were asked for and that the viewer may see.
+        async fn topics(&self) -> Vec<LiveTopic> {
+            let told = |topic: &LiveTopic| topic.topics().meets(self.0.interest.topics);
+            LiveTopic::ALL.into_iter().filter(told).collect()
+        }
+
         /// New lines of the credit log, oldest first.
-        async fn entries(&self, ctx: &Context<'_>) -> Result<Vec<CreditEntry>, ApiError> {
-            let (loaders, account_id) = (&scope(ctx)?.loaders, self.0.account_id());
-            let ids = self.0.ids(Topics::ENTRIES, |event| event.entry_id);
-            let entries = try_join_all(ids.into_iter().map(|id| loaders.entry(account_id, id))).await?;
-            Ok(entries.into_iter().flatten().map(CreditEntry::new).collect())
+        async fn entries(
+            &self,
+            ctx: &Context<'_>,
+            #[graphql(desc = "Only those that creditLog lists with this filter; all when left out.")]
+            filter: Option<CreditLogFilter>,
+        ) -> Option<Result<Vec<CreditEntry>, ApiError>> {
+            nullable(async {
+                let entries = entries(ctx, &self.0, filter).await?;
+                Ok(Some(entries.into_iter().map(CreditEntry::new).collect()))
+            })
+            .await
+        }
+
+        /// What the new lines add to the totals of the credit log with this filter, so that shown totals can be moved on without
+        /// asking for them again.
+        async fn entry_totals(
+            &self,
+            ctx: &Context<'_>,
+            #[graphql(desc = "Only lines that creditLog lists with this filter; all when left out.")]
+            filter: Option<CreditLogFilter>,
+        ) -> Option<Result<CreditTotals, ApiError>> {
+            nullable(async {
+                let entries = entries(ctx, &self.0, filter).await?;
+                let scope = match self.0.interest.member_id {
+                    Some(_) => credit_log::UsageScope::Member,
+                    None => credit_log::UsageScope::Account,
+                };
+                Ok(Some(credit_log::CreditTotals::of(scope, &entries).into()))
+            })
+            .await
+        }
+
+        /// How many alerts of the viewer's inbox are neither read nor archived now. Null unless the signal is ITEM, and for an API key,
+        /// which has no inbox.
+        #[graphql(directive = of_viewer::apply())]
+        async fn unread_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
+            nullable(async {
+                let scope = scope(ctx)?;
+                match scope.actor().member_id().filter(|_| self.0.event().is_some()) {
+                    Some(viewer) => unread_count(scope, self.0.account_id(), Some(viewer)).await.map(Some),
+                    None => Ok(None),
+                }
+            })
+            .await
         }
 
         /// Sessions that have changed, as they are now, each once.
@@ -166,10 +237,15 @@ live_event! {
         /// see alertsUpdated.
         #[graphql(directive = of_viewer::apply())]
         async fn alerts(&self, ctx: &Context<'_>) -> Result<Vec<Alert>, ApiError> {
-            // A mark names its member, and at most the last alert of those that it reaches back from.
-            let is_marked = |event: &Event| event.kind == EventKind::AlertsUpdated && event.member_id.is_some();
-            let ids = self.0.ids(ALERTS, |event| event.alert_id.filter(|_| !is_marked(event)));
-            alerts_of(ctx, &self.0, &ids).await
+            let seen = seen_of(ctx, &self.0, &alerts(&self.0)).await?;
+            Ok(seen.into_iter().map(|seen| seen.alert).collect())
+        }
+
+        /// The same alerts as the viewer's inbox has them. Empty for an API key, which has no inbox.
+        #[graphql(directive = of_viewer::apply())]
+        async fn inbox_items(&self, ctx: &Context<'_>) -> Result<Vec<InboxItem>, ApiError> {
+            let seen = seen_of(ctx, &self.0, &alerts(&self.0)).await?;
+            Ok(seen.into_iter().filter_map(|seen| seen.item).collect())
         }
     }
 }
@@ -218,14 +294,19 @@ impl AccountSubscription {
         ctx: &Context<'_>,
         #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
         #[graphql(
-            desc = "What to be told of; all that the viewer may see when left out, but ALERTS only where alerts are selected."
+            desc = "What to be told of; all when left out, but ALERTS only where alerts or unreadCount are selected. Topics that the viewer may not see are left out: see AccountEvent.topics."
         )]
         topics: Option<Vec<LiveTopic>>,
         #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next change.")]
         after: Option<LiveCursorText>,
+        #[graphql(
+            desc = "With more events of the account than this after the cursor, RESET comes at once instead of a replay."
+        )]
+        replay_at_most: Option<i32>,
     ) -> Result<Shown<AccountEvent>, ApiError> {
         let selects_inbox = selects_inbox(&ctx.look_ahead());
         let interest = |scope: &Scope, account_id| interest(scope, account_id, topics.as_deref(), selects_inbox);
-        follow(ctx, account_id.as_ref(), after.as_ref(), interest, AccountEvent)
+        let begin = (after.as_ref(), replay_at_most);
+        follow(ctx, account_id.as_ref(), begin, interest, AccountEvent)
     }
 }

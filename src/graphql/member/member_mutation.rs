@@ -24,6 +24,8 @@ pub(crate) struct NewMemberInput {
     /// Standing in the team.
     #[graphql(default_with = "Some(MemberRole::Member)")]
     role: Option<MemberRole>,
+    /// The language that they are written to in, as a BCP 47 tag such as de. Left out: en.
+    locale: Option<String>,
 }
 
 impl From<NewMemberInput> for member::NewMember {
@@ -33,6 +35,7 @@ impl From<NewMemberInput> for member::NewMember {
             name: input.name,
             email: input.email,
             role: input.role.map_or(actor::MemberRole::Member, Into::into),
+            locale: input.locale,
         }
     }
 }
@@ -51,6 +54,8 @@ pub(crate) struct AddMemberInput {
     /// Standing in the team.
     #[graphql(default_with = "Some(MemberRole::Member)")]
     role: Option<MemberRole>,
+    /// The language that they are written to in, as a BCP 47 tag such as de. Left out: en.
+    locale: Option<String>,
 }
 
 /// A member to add, or to bring up to date when there is one with this external id.
@@ -66,6 +71,8 @@ pub(crate) struct UpsertMemberInput {
     email: MaybeUndefined<String>,
     /// Standing in the team. Left out it stays; MEMBER for a new one.
     role: MaybeUndefined<MemberRole>,
+    /// The language that they are written to in, as a BCP 47 tag such as de. Left out it stays; en for a new one.
+    locale: MaybeUndefined<String>,
 }
 
 /// Changes to a member. Fields left out stay as they are.
@@ -140,6 +147,7 @@ async fn add(scope: &Scope, input: AddMemberInput) -> Result<member::Member, Fai
         name: input.name,
         email: input.email,
         role: input.role,
+        locale: input.locale,
     };
     let members = &scope.services.members;
     Ok(members.add(scope.actor(), account_id, new.into()).await?)
@@ -156,6 +164,7 @@ async fn upsert(scope: &Scope, input: UpsertMemberInput) -> Result<member::Membe
             MaybeUndefined::Value(email) => member::Change::Set(email),
         },
         role: patched("role", input.role)?.map(Into::into),
+        locale: patched("locale", input.locale)?,
     };
     Ok(scope.services.members.upsert(scope.actor(), account_id, upsert).await?)
 }

@@ -9,7 +9,7 @@ use crate::domain::notification::DeliveriesOf;
 use crate::domain::notification::model::MailFailure;
 use crate::graphql::connection::{PageArguments, connection};
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, visible};
 use crate::graphql::ledger::{CreditLogFilter, CreditTotals, UsageScope};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::notification::{
@@ -58,7 +58,7 @@ impl Member {
     }
 }
 
-/// A person of a team.
+/// A person of a team. Fields that name a permission after `auth` are null, without an error, for those who do not have it.
 #[Object]
 impl Member {
     /// Opaque id, for `node`, filters and inputs.
@@ -84,7 +84,7 @@ impl Member {
     /// How to reach them. [auth: OWN, or `MANAGE_SETTINGS`]
     #[graphql(directive = of_viewer::apply())]
     async fn contact(&self, ctx: &Context<'_>) -> Option<Result<Contact, ApiError>> {
-        nullable(async {
+        visible(async {
             let scope = scope(ctx)?;
             member::require_own_or_settings(scope.actor(), self.0.account_id, self.0.id)?;
             let contact = scope.loaders.contact(self.0.account_id, self.0.id).await?;
@@ -96,7 +96,7 @@ impl Member {
     /// Which alerts reach them, by which channel. [auth: OWN, or `MANAGE_SETTINGS`]
     #[graphql(directive = of_viewer::apply())]
     async fn notification_settings(&self, ctx: &Context<'_>) -> Option<Result<NotificationSettings, ApiError>> {
-        nullable(async {
+        visible(async {
             let scope = scope(ctx)?;
             member::require_own_or_settings(scope.actor(), self.0.account_id, self.0.id)?;
             let settings = scope
@@ -115,7 +115,7 @@ impl Member {
         ctx: &Context<'_>,
         #[graphql(desc = "Which of their entries; all when left out.")] filter: Option<CreditLogFilter>,
     ) -> Option<Result<CreditTotals, ApiError>> {
-        nullable(async {
+        visible(async {
             let scope = scope(ctx)?;
             if scope.actor().member_id() != Some(self.0.id) {
                 scope.actor().require(self.0.account_id, Permission::ReadCreditLog)?;
@@ -158,7 +158,7 @@ impl Member {
             before,
         };
         let of = (self.0.account_id, Some(self.0.id));
-        nullable(async { inbox(ctx, of, filter, arguments).await.map(Some) }).await
+        visible(async { inbox(ctx, of, filter, arguments).await.map(Some) }).await
     }
 
     /// How many alerts of their inbox are neither read nor archived. [auth: OWN, or `MANAGE_SETTINGS`]
@@ -169,7 +169,7 @@ impl Member {
                 .await
                 .map(Some)
         };
-        nullable(count).await
+        visible(count).await
     }
 
     /// What became of the alerts that they were to get, newest first. [auth: OWN, or `MANAGE_SETTINGS`]
@@ -186,7 +186,7 @@ impl Member {
             let page = deliveries(scope(ctx)?, self.0.account_id, of, filter, (first, after));
             page.await.map(Some)
         };
-        nullable(page).await
+        visible(page).await
     }
 
     /// The team's account.

@@ -104,7 +104,9 @@ impl MemberQuery {
             let scope = scope(ctx)?;
             let accounts = &scope.services.accounts;
             let account = match (id, external_id) {
-                (Some(_), Some(_)) => return Err(ApiError::BadRequest("give id or externalId, not both".to_owned())),
+                (Some(_), Some(_)) => {
+                    return Err(ApiError::invalid("externalId", "must be left out where id is given"));
+                }
                 (Some(id), None) => match parse_id(&id, IdKind::Account) {
                     Some(id) => scope.loaders.account(id.account_id).await?,
                     None => None,

@@ -3,14 +3,14 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::delivery::{DeliveryConnection, deliveries};
+use super::inbox_item::{InboxItem, Seen, seen_by_viewer};
 use super::settings::AlertKind;
-use crate::domain::event::LiveCursor;
-use crate::domain::notification::{self, DeliveriesOf, Reader, model};
+use crate::domain::notification::{self, DeliveriesOf, model};
 use crate::graphql::connection::{PageArguments, PageInfo, relay};
 use crate::graphql::context::{Scope, public_id, scope};
 use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::ledger::{DateTimeRange, Session, at_most_100};
-use crate::graphql::loaders::must_exist;
+use crate::graphql::live::Followed;
 use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::top_up::TopUp;
 use crate::graphql::viewer::of_viewer;
@@ -112,21 +112,9 @@ impl Alert {
 
     async fn words(&self, ctx: &Context<'_>) -> Result<notification::Words, ApiError> {
         let scope = scope(ctx)?;
-        let reader = reader(scope, self.0.alert.account_id).await?;
-        Ok(scope.services.wording.alert(&self.0.alert, &reader)?)
+        let reader = scope.reader().await?;
+        Ok(scope.services.wording.alert(&self.0.alert, reader)?)
     }
-}
-
-/// In whose language and zone things are written: the viewer's, or English for an API key.
-pub(in crate::graphql) async fn reader(scope: &Scope, account_id: AccountId) -> Result<Reader, ApiError> {
-    let contact = match scope.actor().member_id() {
-        Some(member_id) => scope.loaders.contact(account_id, member_id).await?,
-        None => None,
-    };
-    Ok(contact.map_or_else(Reader::default, |contact| Reader {
-        locale: contact.locale,
-        timezone: contact.timezone,
-    }))
 }
 
 /// Something a member should know.
@@ -185,14 +173,15 @@ impl Alert {
         self.0.alert.resolved_at
     }
 
-    /// When the member whose inbox this is from read it.
-    #[graphql(directive = of_viewer::apply())]
+    /// When the viewer read it, in their own inbox. Null for an alert that is not there. For an API key, which has no inbox: when the
+    /// member whose inbox this is from did.
+    #[graphql(deprecation = "An alert is in several inboxes: read InboxItem.readAt, which belongs to one.", directive = of_viewer::apply())]
     async fn read_at(&self) -> Option<Timestamp> {
         self.0.read_at
     }
 
-    /// When the member whose inbox this is from put it away.
-    #[graphql(directive = of_viewer::apply())]
+    /// When the viewer put it away, as readAt.
+    #[graphql(deprecation = "An alert is in several inboxes: read InboxItem.archivedAt, which belongs to one.", directive = of_viewer::apply())]
     async fn archived_at(&self) -> Option<Timestamp> {
         self.0.archived_at
     }
@@ -244,6 +233,7 @@ impl Alert {
 pub(crate) struct AlertEdge {
     cursor: String,
     node: Alert,
+    item: Option<InboxItem>,
 }
 
 /// One item of a page, and its cursor.
@@ -260,16 +250,21 @@ impl AlertEdge {
         &self.node
     }
 
+    /// The alert as this inbox has it. Null where all of the account's alerts are listed, which is no inbox.
+    async fn item(&self) -> Option<&InboxItem> {
+        self.item.as_ref()
+    }
+
     /// When the member read it.
     #[graphql(directive = of_viewer::apply())]
     async fn read_at(&self) -> Option<Timestamp> {
-        self.node.0.read_at
+        self.item.as_ref().and_then(|item| item.item.read_at)
     }
 
     /// When the member put it away.
     #[graphql(directive = of_viewer::apply())]
     async fn archived_at(&self) -> Option<Timestamp> {
-        self.node.0.archived_at
+        self.item.as_ref().and_then(|item| item.item.archived_at)
     }
 }
 
@@ -279,7 +274,7 @@ pub(crate) struct AlertConnection {
     page_info: PageInfo,
     account_id: AccountId,
     inbox_of: Option<MemberId>,
-    live_cursor: Option<LiveCursor>,
+    followed: Followed,
 }
 
 /// One page of a member's inbox, or of all of the account's alerts where no member is named.
@@ -297,12 +292,7 @@ pub(in crate::graphql) async fn inbox(
     let request = arguments.request(place)?;
     let alerts = &scope.services.alerts;
     alerts.check_inbox(scope.actor(), account_id, inbox_of)?;
-    // Taken before the page is read, so that nothing falls between the two.
-    let live_cursor = match scope.live_cursors.get(&account_id) {
-        Some(cursor) => Some(*cursor),
-        None if ctx.look_ahead().field("liveCursor").exists() => scope.services.events.present(account_id).await?,
-        None => None,
-    };
+    let followed = Followed::before_reading(ctx, account_id, None).await?;
     let page = match inbox_of {
         Some(member_id) => {
             alerts
@@ -311,14 +301,21 @@ pub(in crate::graphql) async fn inbox(
         }
         None => alerts.of_account(scope.actor(), account_id, &filter, &request).await?,
     };
-    let (items, page_info) = relay(page.map(Alert::new), place, request.backward);
-    let edges = items.into_iter().map(|(cursor, node)| AlertEdge { cursor, node });
+    let (items, page_info) = relay(page, place, request.backward);
+    let (cursors, items): (Vec<String>, Vec<model::InboxItem>) = items.into_iter().unzip();
+    let seen = seen_by_viewer(scope, account_id, items).await?;
+    let edges = cursors.into_iter().zip(seen);
+    let edge = |(cursor, Seen { alert, item })| AlertEdge {
+        cursor,
+        node: alert,
+        item,
+    };
     Ok(AlertConnection {
-        edges: edges.collect(),
+        edges: edges.map(edge).collect(),
         page_info,
         account_id,
         inbox_of,
-        live_cursor,
+        followed,
     })
 }
 
@@ -336,6 +333,11 @@ impl AlertConnection {
         self.edges.iter().map(|edge| &edge.node).collect()
     }
 
+    /// The alerts as this inbox has them. Empty where all of the account's alerts are listed, which is no inbox.
+    async fn items(&self) -> Vec<&InboxItem> {
+        self.edges.iter().filter_map(|edge| edge.item.as_ref()).collect()
+    }
+
     /// Where the page stands in the list.
     async fn page_info(&self) -> &PageInfo {
         &self.page_info
@@ -349,11 +351,7 @@ impl AlertConnection {
 
     /// Give this to alertRaised(after:) to go on live from exactly here.
     async fn live_cursor(&self, ctx: &Context<'_>) -> Result<LiveCursorText, ApiError> {
-        let cursor = match self.live_cursor {
-            Some(cursor) => cursor,
-            None => must_exist(scope(ctx)?.services.events.present(self.account_id).await?, "stream")?,
-        };
-        Ok(LiveCursorText(cursor.encode()))
+        self.followed.text(ctx).await
     }
 }
 

@@ -1,9 +1,10 @@
 //! Mutations of alerts and deliveries.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
 use super::alert::{Alert, unread_count};
 use super::delivery::Delivery;
+use super::inbox_item::{InboxItem, Seen, seen_by_viewer};
 use super::member_for;
 use super::settings::NotificationChannel;
 use crate::domain::notification::{InboxMark, Marked, model};
@@ -19,7 +20,7 @@ use crate::primitives::ids::{AccountId, AlertId, DeliveryId, IdKind, MemberId};
 #[derive(InputObject, Debug)]
 pub(crate) struct SendTestNotificationInput {
     /// To whom; the viewer when left out.
-    member_id: Option<ID>,
+    member_id: MaybeUndefined<ID>,
     /// By which way.
     channel: NotificationChannel,
 }
@@ -37,7 +38,7 @@ pub(crate) struct MarkAlertsReadInput {
     /// The account; the member's when left out.
     account_id: Option<ID>,
     /// Whose inbox; the viewer's when left out.
-    member_id: Option<ID>,
+    member_id: MaybeUndefined<ID>,
     /// These alerts, at most 100.
     alert_ids: Option<Vec<ID>>,
     /// Everything up to and including this alert.
@@ -53,7 +54,7 @@ pub(crate) struct ArchiveAlertsInput {
     /// The account; the member's when left out.
     account_id: Option<ID>,
     /// Whose inbox; the viewer's when left out.
-    member_id: Option<ID>,
+    member_id: MaybeUndefined<ID>,
     /// These alerts, at most 100.
     alert_ids: Option<Vec<ID>>,
     /// Everything up to and including this alert.
@@ -73,11 +74,7 @@ impl SendTestNotificationPayload {
     /// The alert; its deliveries tell what becomes of it. Null when refused.
     async fn alert(&self) -> Option<Alert> {
         let (_, alert) = self.0.done.as_ref()?;
-        Some(Alert::new(model::InboxItem {
-            alert: alert.clone(),
-            read_at: None,
-            archived_at: None,
-        }))
+        Some(Alert::new(model::InboxItem::of_nobody(alert.clone())))
     }
 
     /// Why nothing was sent. Empty when it was.
@@ -112,6 +109,21 @@ struct Inbox {
     alert_ids: Option<Vec<AlertId>>,
 }
 
+impl Inbox {
+    /// The alerts that were named by id; `None` where they were not.
+    async fn named(&self, ctx: &Context<'_>) -> Result<Option<Vec<Seen>>, ApiError> {
+        let Some(ids) = &self.alert_ids else {
+            return Ok(None);
+        };
+        let scope = scope(ctx)?;
+        let alerts = &scope.services.alerts;
+        let found = alerts.by_ids(scope.actor(), self.account_id, Some(self.member_id), ids);
+        let mut found = found.await?;
+        let items = ids.iter().filter_map(|id| found.remove(id)).collect();
+        seen_by_viewer(scope, self.account_id, items).await.map(Some)
+    }
+}
+
 macro_rules! inbox_payload {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -124,13 +136,19 @@ macro_rules! inbox_payload {
             /// The alerts that were named by id, as they are now. Null with upTo, and when refused.
             async fn alerts(&self, ctx: &Context<'_>) -> Option<Result<Vec<Alert>, ApiError>> {
                 nullable(async {
-                    let Some((inbox, ids)) = self.0.done.as_ref().and_then(|inbox| Some((inbox, inbox.alert_ids.as_ref()?))) else {
-                        return Ok(None);
-                    };
-                    let scope = scope(ctx)?;
-                    let alerts = &scope.services.alerts;
-                    let mut found = alerts.by_ids(scope.actor(), inbox.account_id, Some(inbox.member_id), ids).await?;
-                    Ok(Some(ids.iter().filter_map(|id| found.remove(id)).map(Alert::new).collect()))
+                    let seen = self.0.done.as_ref().map(|inbox| inbox.named(ctx));
+                    let Some(seen) = seen else { return Ok(None) };
+                    Ok(seen.await?.map(|seen| seen.into_iter().map(|seen| seen.alert).collect()))
+                })
+                .await
+            }
+
+            /// The alerts that were named by id, as the inbox has them now. Null with upTo, and when refused.
+            async fn items(&self, ctx: &Context<'_>) -> Option<Result<Vec<InboxItem>, ApiError>> {
+                nullable(async {
+                    let seen = self.0.done.as_ref().map(|inbox| inbox.named(ctx));
+                    let Some(seen) = seen else { return Ok(None) };
+                    Ok(seen.await?.map(|seen| seen.into_iter().filter_map(|seen| seen.item).collect()))
                 })
                 .await
             }
@@ -176,7 +194,7 @@ inbox_payload! {
 }
 
 async fn send_test(scope: &Scope, input: SendTestNotificationInput) -> Result<(MemberId, model::Alert), Failure> {
-    let (account_id, member_id) = member_for(scope, input.member_id.as_ref())?;
+    let (account_id, member_id) = member_for(scope, &input.member_id)?;
     let alerts = &scope.services.alerts;
     let alert = alerts
         .send_test(scope.actor(), account_id, member_id, input.channel.into())
@@ -196,13 +214,13 @@ async fn resend(scope: &Scope, input: ResendDeliveryInput) -> Result<model::Deli
 /// Which alerts of which inbox an input means.
 struct Meant {
     account_id: Option<ID>,
-    member_id: Option<ID>,
+    member_id: MaybeUndefined<ID>,
     alert_ids: Option<Vec<ID>>,
     up_to: Option<ID>,
 }
 
 async fn mark(scope: &Scope, meant: Meant, mark: InboxMark) -> Result<Inbox, Failure> {
-    let (account_id, member_id) = member_for(scope, meant.member_id.as_ref())?;
+    let (account_id, member_id) = member_for(scope, &meant.member_id)?;
     if meant.account_id.is_some() && scope.account_for(meant.account_id.as_ref())? != account_id {
         return Err(Failure::not_found("memberId", "member"));
     }

@@ -3,6 +3,7 @@
 use async_graphql::{Context, Enum, ID, Subscription};
 
 use super::alert::{Alert, unread_count};
+use super::inbox_item::{InboxItem, Seen, seen_by_viewer};
 use crate::domain::event::EventKind;
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, nullable};
@@ -68,19 +69,55 @@ fn interest(scope: &Scope, account_id: AccountId, named: Option<&ID>, topics: To
 }
 
 /// The alerts with these ids, as the inbox that the moment is about has them.
-pub(in crate::graphql) async fn alerts_of(
+pub(in crate::graphql) async fn seen_of(
     ctx: &Context<'_>,
     moment: &Moment,
     ids: &[AlertId],
-) -> Result<Vec<Alert>, ApiError> {
+) -> Result<Vec<Seen>, ApiError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let scope = scope(ctx)?;
-    let inbox_of = moment.interest.inbox_of;
+    let (account_id, inbox_of) = (moment.account_id(), moment.interest.inbox_of);
     let alerts = &scope.services.alerts;
-    let mut found = alerts.by_ids(scope.actor(), moment.account_id(), inbox_of, ids).await?;
-    Ok(ids.iter().filter_map(|id| found.remove(id)).map(Alert::new).collect())
+    let mut found = alerts.by_ids(scope.actor(), account_id, inbox_of, ids).await?;
+    let items = ids.iter().filter_map(|id| found.remove(id)).collect();
+    seen_by_viewer(scope, account_id, items).await
+}
+
+/// The alert of an event, as the inbox that is followed has it.
+async fn seen(ctx: &Context<'_>, moment: &Moment) -> Result<Option<Seen>, ApiError> {
+    let ids: Vec<AlertId> = moment.event().and_then(|event| event.alert_id).into_iter().collect();
+    Ok(seen_of(ctx, moment, &ids).await?.pop())
+}
+
+/// The alerts that a change is of, where they are named.
+async fn changed(ctx: &Context<'_>, moment: &Moment) -> Result<Vec<Seen>, ApiError> {
+    let Some(event) = moment.event() else {
+        return Ok(Vec::new());
+    };
+    let ids = match (event.alert_id, event.member_id) {
+        // Up to this one: the client marks what it shows.
+        (Some(_), Some(_)) if event.kind == EventKind::AlertsUpdated => Vec::new(),
+        (Some(alert_id), _) => vec![alert_id],
+        (None, Some(member_id)) => {
+            let scope = scope(ctx)?;
+            let (alerts, account_id) = (&scope.services.alerts, moment.account_id());
+            alerts
+                .marked_in(scope.actor(), account_id, member_id, event.place.sequence)
+                .await?
+        }
+        (None, None) => Vec::new(),
+    };
+    seen_of(ctx, moment, &ids).await
+}
+
+/// The alert up to which a change reaches back.
+async fn reached(ctx: &Context<'_>, moment: &Moment) -> Result<Option<Seen>, ApiError> {
+    let is_mark = moment
+        .event()
+        .is_some_and(|event| event.kind == EventKind::AlertsUpdated && event.member_id.is_some());
+    if is_mark { seen(ctx, moment).await } else { Ok(None) }
 }
 
 async fn member_of(ctx: &Context<'_>, moment: &Moment) -> Result<Option<Member>, ApiError> {
@@ -96,11 +133,12 @@ live_event! {
     AlertEvent {
         /// The alert as it is now. Null unless the signal is ITEM.
         async fn alert(&self, ctx: &Context<'_>) -> Option<Result<Alert, ApiError>> {
-            nullable(async {
-                let ids: Vec<AlertId> = self.0.event().and_then(|event| event.alert_id).into_iter().collect();
-                Ok(alerts_of(ctx, &self.0, &ids).await?.pop())
-            })
-            .await
+            nullable(async { Ok(seen(ctx, &self.0).await?.map(|seen| seen.alert)) }).await
+        }
+
+        /// The alert as the inbox has it now. Null unless the signal is ITEM, and where all of the account's alerts are followed.
+        async fn item(&self, ctx: &Context<'_>) -> Option<Result<InboxItem, ApiError>> {
+            nullable(async { Ok(seen(ctx, &self.0).await?.and_then(|seen| seen.item)) }).await
         }
 
         /// How many alerts of the inbox are neither read nor archived now. Null unless the signal is ITEM.
@@ -135,33 +173,29 @@ live_event! {
 
         /// The alerts as they are now. Those that were marked again since come with that change. Empty with upTo.
         async fn alerts(&self, ctx: &Context<'_>) -> Result<Vec<Alert>, ApiError> {
-            let Some(event) = self.0.event() else {
-                return Ok(Vec::new());
-            };
-            let ids = match (event.alert_id, event.member_id) {
-                // Up to this one: the client marks what it shows.
-                (Some(_), Some(_)) if event.kind == EventKind::AlertsUpdated => Vec::new(),
-                (Some(alert_id), _) => vec![alert_id],
-                (None, Some(member_id)) => {
-                    let scope = scope(ctx)?;
-                    let (alerts, account_id) = (&scope.services.alerts, self.0.account_id());
-                    alerts.marked_in(scope.actor(), account_id, member_id, event.place.sequence).await?
+            Ok(changed(ctx, &self.0).await?.into_iter().map(|seen| seen.alert).collect())
+        }
+
+        /// The alerts as the inbox has them now, as alerts. Empty with upTo, and where all of the account's alerts are followed.
+        async fn items(&self, ctx: &Context<'_>) -> Result<Vec<InboxItem>, ApiError> {
+            Ok(changed(ctx, &self.0).await?.into_iter().filter_map(|seen| seen.item).collect())
+        }
+
+        /// How many alerts of the inbox are neither read nor archived now. Null unless the signal is ITEM, and where all of the account's
+        /// alerts are followed.
+        async fn unread_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
+            nullable(async {
+                match self.0.interest.inbox_of.filter(|_| self.0.event().is_some()) {
+                    Some(owner) => unread_count(scope(ctx)?, self.0.account_id(), Some(owner)).await.map(Some),
+                    None => Ok(None),
                 }
-                (None, None) => Vec::new(),
-            };
-            alerts_of(ctx, &self.0, &ids).await
+            })
+            .await
         }
 
         /// The change is of everything up to and including this alert. Null when it is of alerts named by id.
         async fn up_to(&self, ctx: &Context<'_>) -> Option<Result<Alert, ApiError>> {
-            nullable(async {
-                let event = self.0.event().filter(|event| {
-                    event.kind == EventKind::AlertsUpdated && event.member_id.is_some()
-                });
-                let ids: Vec<AlertId> = event.and_then(|event| event.alert_id).into_iter().collect();
-                Ok(alerts_of(ctx, &self.0, &ids).await?.pop())
-            })
-            .await
+            nullable(async { Ok(reached(ctx, &self.0).await?.map(|seen| seen.alert)) }).await
         }
 
         /// Whose inbox they are in. Null unless the signal is ITEM, and where all of the account's alerts are followed.
@@ -189,9 +223,14 @@ impl AlertSubscription {
         #[graphql(desc = "Whose inbox; the viewer's when left out.")] member_id: Option<ID>,
         #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next alert.")]
         after: Option<LiveCursorText>,
+        #[graphql(
+            desc = "With more events of the account than this after the cursor, RESET comes at once instead of a replay."
+        )]
+        replay_at_most: Option<i32>,
     ) -> Result<Shown<AlertEvent>, ApiError> {
         let interest = |scope: &Scope, account_id| interest(scope, account_id, member_id.as_ref(), Topics::ALERTS);
-        follow(ctx, account_id.as_ref(), after.as_ref(), interest, AlertEvent)
+        let begin = (after.as_ref(), replay_at_most);
+        follow(ctx, account_id.as_ref(), begin, interest, AlertEvent)
     }
 
     /// All that becomes of the alerts in an inbox: raised, read, archived, resolved.
@@ -204,9 +243,14 @@ impl AlertSubscription {
         #[graphql(desc = "Whose inbox; the viewer's when left out.")] member_id: Option<ID>,
         #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next change.")]
         after: Option<LiveCursorText>,
+        #[graphql(
+            desc = "With more events of the account than this after the cursor, RESET comes at once instead of a replay."
+        )]
+        replay_at_most: Option<i32>,
     ) -> Result<Shown<AlertsEvent>, ApiError> {
         let topics = Topics::ALERTS | Topics::ALERT_CHANGES;
         let interest = |scope: &Scope, account_id| interest(scope, account_id, member_id.as_ref(), topics);
-        follow(ctx, account_id.as_ref(), after.as_ref(), interest, AlertsEvent)
+        let begin = (after.as_ref(), replay_at_most);
+        follow(ctx, account_id.as_ref(), begin, interest, AlertsEvent)
     }
 }

@@ -18,7 +18,7 @@ use crate::graphql::scalars::TimeZone;
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateContactInput {
     /// Whose contact; the viewer's when left out.
-    member_id: Option<ID>,
+    member_id: MaybeUndefined<ID>,
     /// The e-mail address; another one is UNVERIFIED until a code sent there comes back. Null removes it. A verified address that is
     /// replaced or removed gets a mail that says so.
     email: MaybeUndefined<String>,
@@ -34,7 +34,7 @@ pub(crate) struct UpdateContactInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct VerifyContactInput {
     /// Whose contact; the viewer's when left out.
-    member_id: Option<ID>,
+    member_id: MaybeUndefined<ID>,
     /// The code as it stands in the mail.
     code: String,
 }
@@ -43,7 +43,7 @@ pub(crate) struct VerifyContactInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct SendContactVerificationInput {
     /// Whose contact; the viewer's when left out.
-    member_id: Option<ID>,
+    member_id: MaybeUndefined<ID>,
 }
 
 macro_rules! contact_payload {
@@ -105,13 +105,13 @@ contact_payload! {
 }
 
 async fn send_code(scope: &Scope, input: SendContactVerificationInput) -> Result<member::Contact, Failure> {
-    let (account_id, member_id) = member_for(scope, input.member_id.as_ref())?;
+    let (account_id, member_id) = member_for(scope, &input.member_id)?;
     let verification = &scope.services.verification;
     Ok(verification.send(scope.actor(), account_id, member_id).await?)
 }
 
 async fn update(scope: &Scope, input: UpdateContactInput) -> Result<member::Contact, Failure> {
-    let (account_id, member_id) = member_for(scope, input.member_id.as_ref())?;
+    let (account_id, member_id) = member_for(scope, &input.member_id)?;
     let patch = member::ContactPatch {
         expected_version: input.expected_version,
         email: change(input.email, |email| email),
@@ -123,7 +123,7 @@ async fn update(scope: &Scope, input: UpdateContactInput) -> Result<member::Cont
 }
 
 async fn verify(scope: &Scope, input: VerifyContactInput) -> Result<member::Contact, Failure> {
-    let (account_id, member_id) = member_for(scope, input.member_id.as_ref())?;
+    let (account_id, member_id) = member_for(scope, &input.member_id)?;
     let contacts = &scope.services.contacts;
     Ok(contacts
         .verify(scope.actor(), account_id, member_id, input.code)

@@ -7,30 +7,40 @@ mod alert_mutation;
 mod alert_subscription;
 mod contact_mutation;
 mod delivery;
+mod inbox_item;
+mod matrix;
 mod settings;
 mod settings_mutation;
 
-pub(super) use alert::{Alert, AlertConnection, AlertFilter, AlertSeverity, inbox, reader, unread_count};
+pub(super) use alert::{Alert, AlertConnection, AlertFilter, AlertSeverity, inbox, unread_count};
 pub(super) use alert_mutation::{
     AlertMutation, ArchiveAlertsPayload, MarkAlertsReadPayload, ResendDeliveryPayload, SendTestNotificationPayload,
 };
-pub(super) use alert_subscription::{AlertEvent, AlertSubscription, AlertsEvent, alerts_of, inbox_of};
+pub(super) use alert_subscription::{AlertEvent, AlertSubscription, AlertsEvent, inbox_of, seen_of};
 pub(super) use contact_mutation::{
     ContactMutation, SendContactVerificationPayload, UpdateContactPayload, VerifyContactPayload,
 };
 pub(super) use delivery::{Delivery, DeliveryConnection, DeliveryFilter, deliveries};
+pub(super) use inbox_item::{InboxItem, seen_by_viewer};
 pub(super) use settings::NotificationSettings;
 pub(super) use settings_mutation::{SettingsMutation, UpdateNotificationSettingsPayload};
 
-use async_graphql::ID;
+use async_graphql::{ID, MaybeUndefined};
 
 use super::context::Scope;
 use super::refusals::Failure;
 use crate::primitives::ids::{AccountId, IdKind, MemberId};
 
-/// The member whose contact, settings or inbox an input is about: the one it names, else the viewer.
-fn member_for(scope: &Scope, member_id: Option<&ID>) -> Result<(AccountId, MemberId), Failure> {
-    if let Some(id) = member_id {
+/// The member whose contact, settings or inbox an input is about: the one it names, else the viewer. Null names nobody: a page that
+/// has lost the id it meant must not change the viewer's own.
+fn member_for(scope: &Scope, member_id: &MaybeUndefined<ID>) -> Result<(AccountId, MemberId), Failure> {
+    if member_id.is_null() {
+        return Err(Failure::invalid(
+            "memberId",
+            "must not be null; leave it out for the viewer",
+        ));
+    }
+    if let MaybeUndefined::Value(id) = member_id {
         let (account_id, uuid) = scope.account_of(None, id, IdKind::Member, ("memberId", "member"))?;
         return Ok((account_id, MemberId::from_uuid(uuid)));
     }

@@ -1,7 +1,8 @@
 //! What a member wants to be told of.
 
-use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
 
+use super::matrix::NotificationRow;
 use crate::domain::notification::model;
 use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::ApiError;
@@ -95,6 +96,15 @@ impl NotificationSettings {
         must_exist(member, "member").map(Member::new)
     }
 
+    /// The settings as a page shows them: a row for each kind, group by group, with a cell for each channel. Tests are no row: nobody
+    /// chooses to get them.
+    async fn rows(&self) -> Vec<NotificationRow> {
+        NotificationRow::all(|kind| {
+            let channels = model::Channel::ALL.iter();
+            channels.map(|channel| self.preference(kind, *channel)).collect()
+        })
+    }
+
     /// One for each kind and channel.
     async fn preferences(&self) -> Vec<NotificationPreference> {
         let kinds = model::AlertKind::ALL.iter();
@@ -137,13 +147,14 @@ impl NotificationSettings {
             enabled: locked || said.unwrap_or_else(|| kind.is_on_by_default(channel)),
             locked,
             is_default: said.is_none(),
-            label: format!("{} {}", kind.label(), channel.label()),
+            words: (kind.label(), channel.label()),
         }
     }
 }
 
 /// Whether one kind of alert reaches the member by one channel.
 #[derive(SimpleObject, Clone, Debug)]
+#[graphql(complex)]
 pub(crate) struct NotificationPreference {
     /// Which alerts.
     kind: AlertKind,
@@ -155,8 +166,22 @@ pub(crate) struct NotificationPreference {
     locked: bool,
     /// The member has not said anything about it.
     is_default: bool,
-    /// What to write beside the switch.
-    label: String,
+    #[graphql(skip)]
+    words: (&'static str, &'static str),
+}
+
+#[ComplexObject]
+impl NotificationPreference {
+    /// What to write beside the switch, in the viewer's language.
+    async fn label(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
+        let scope = scope(ctx)?;
+        let (kind, channel) = self.words;
+        Ok(format!(
+            "{} {}",
+            scope.in_words(kind).await?,
+            scope.in_words(channel).await?
+        ))
+    }
 }
 
 /// E-mail that is not critical waits until the end; in the member's time zone.

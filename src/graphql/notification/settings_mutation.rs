@@ -37,7 +37,7 @@ pub(crate) struct QuietHoursInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateNotificationSettingsInput {
     /// Whose settings; the viewer's when left out.
-    member_id: Option<ID>,
+    member_id: MaybeUndefined<ID>,
     /// Preferences that change, each kind and channel once.
     preferences: MaybeUndefined<Vec<NotificationPreferenceInput>>,
     /// `LOW_BALANCE` is raised when available falls to or below this. Null follows the account's auto top-up trigger.
@@ -80,7 +80,7 @@ pub(super) fn change<T, U>(value: MaybeUndefined<T>, map: impl FnOnce(T) -> U) -
 }
 
 async fn update(scope: &Scope, input: UpdateNotificationSettingsInput) -> Result<model::NotificationSettings, Failure> {
-    let (account_id, member_id) = member_for(scope, input.member_id.as_ref())?;
+    let (account_id, member_id) = member_for(scope, &input.member_id)?;
     let preferences = crate::graphql::inputs::patched("preferences", input.preferences)?.unwrap_or_default();
     let preference = |preference: NotificationPreferenceInput| {
         (preference.kind.into(), preference.channel.into(), preference.enabled)

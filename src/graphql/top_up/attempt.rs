@@ -1,12 +1,13 @@
 //! Tries at charging, and why they failed.
 
-use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
 
 use super::payment_method::PaymentMethod;
 use crate::domain::top_up::model::{self, Attempt};
 use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::ledger::Actor;
+use crate::graphql::viewer::in_language;
 use crate::primitives::clock::Timestamp;
 
 /// What came of an attempt.
@@ -89,11 +90,13 @@ pub(crate) enum NextStep {
 
 /// Why a top-up failed, in words for people.
 #[derive(SimpleObject, Clone, Debug)]
+#[graphql(complex)]
 pub(crate) struct TopUpFailure {
     /// What kind of failure, for programs.
     code: TopUpFailureCode,
-    /// What was wrong and what to do, in words for people.
-    message: String,
+    /// In English.
+    #[graphql(skip)]
+    message: &'static str,
     /// Whether retrying the same card may help.
     retryable: bool,
     /// Who can mend it.
@@ -104,11 +107,20 @@ pub(crate) struct TopUpFailure {
     action_url: Option<String>,
 }
 
+#[ComplexObject]
+impl TopUpFailure {
+    /// What was wrong and what to do, in words for people, in the viewer's language.
+    #[graphql(directive = in_language::apply())]
+    async fn message(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
+        scope(ctx)?.in_words(self.message).await
+    }
+}
+
 impl TopUpFailure {
     pub(super) fn new(code: model::FailureCode, explained: model::Explanation, action_url: Option<String>) -> Self {
         Self {
             code: code.into(),
-            message: explained.message.to_owned(),
+            message: explained.message,
             retryable: explained.retryable,
             fix_by: explained.fix_by.into(),
             next_step: explained.next_step.into(),

@@ -180,18 +180,18 @@ impl AutoTopUp {
         ctx: &Context<'_>,
         #[graphql(desc = "The first so many, at most 100.", default = 20)] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same list.")] after: Option<String>,
-    ) -> Result<TopUpDecisionConnection, ApiError> {
-        let scope = scope(ctx)?;
-        let account_id = self.0.rule.account_id;
-        let place = CursorScope::of(&["top_up_decisions", &account_id.number().to_string()]);
-        let request = PageArguments::forward(first, after).request(place)?;
-        let rules = &scope.services.auto_top_ups;
-        let page = rules.decisions(scope.actor(), account_id, &request).await?;
-        Ok(TopUpDecisionConnection::new(relay(
-            page.map(TopUpDecision::new),
-            place,
-            false,
-        )))
+    ) -> Option<Result<TopUpDecisionConnection, ApiError>> {
+        nullable(async {
+            let scope = scope(ctx)?;
+            let account_id = self.0.rule.account_id;
+            let place = CursorScope::of(&["top_up_decisions", &account_id.number().to_string()]);
+            let request = PageArguments::forward(first, after).request(place)?;
+            let rules = &scope.services.auto_top_ups;
+            let page = rules.decisions(scope.actor(), account_id, &request).await?;
+            let page = relay(page.map(TopUpDecision::new), place, false);
+            Ok(Some(TopUpDecisionConnection::new(page)))
+        })
+        .await
     }
 
     /// Grows with every change of its settings or its pause; for expectedVersion.

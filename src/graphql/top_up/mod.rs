@@ -10,7 +10,7 @@ mod payload;
 mod payment_method;
 mod refusals;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Subscription};
+use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, SimpleObject, Subscription};
 
 use super::connection::connection;
 use super::context::{Scope, public_id, scope};
@@ -37,10 +37,11 @@ pub(super) use payload::{
 pub(super) use payment_method::PaymentMethod;
 
 /// What a top-up would cost, and how large one may be.
-#[derive(SimpleObject, Clone, Copy, Debug)]
+#[derive(SimpleObject, Clone, Debug)]
+#[graphql(complex)]
 pub(crate) struct TopUpQuote {
-    /// What the credits asked for would cost.
-    price: Money,
+    #[graphql(skip)]
+    price: Result<Money, String>,
     /// The fewest credits that can be bought.
     minimum: Credits,
     /// The most.
@@ -52,11 +53,23 @@ pub(crate) struct TopUpQuote {
 impl From<top_up::TopUpQuote> for TopUpQuote {
     fn from(quote: top_up::TopUpQuote) -> Self {
         Self {
-            price: quote.price.into(),
+            price: quote.price.map(Into::into),
             minimum: quote.minimum,
             maximum: quote.maximum,
             step: quote.step,
         }
+    }
+}
+
+#[ComplexObject]
+impl TopUpQuote {
+    /// What the credits asked for would cost. Null with an error where they cannot be bought; how many can is answered all the same.
+    async fn price(&self) -> Option<Result<Money, ApiError>> {
+        Some(
+            self.price
+                .clone()
+                .map_err(|message| ApiError::invalid("credits", message)),
+        )
     }
 }
 
@@ -263,7 +276,7 @@ impl TopUp {
 
 connection! {
     /// A page of top-ups.
-    TopUpConnection, TopUpEdge of TopUp
+    TopUpConnection, TopUpEdge of TopUp with live_cursor
 }
 
 live_event! {
@@ -305,6 +318,10 @@ impl TopUpSubscription {
         #[graphql(desc = "Only this top-up; all when left out.")] top_up_id: Option<ID>,
         #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next change.")]
         after: Option<LiveCursorText>,
+        #[graphql(
+            desc = "With more events of the account than this after the cursor, RESET comes at once instead of a replay."
+        )]
+        replay_at_most: Option<i32>,
     ) -> Result<Shown<TopUpEvent>, ApiError> {
         let interest = |scope: &Scope, account_id| {
             scope.actor().require(account_id, Permission::ReadCreditLog)?;
@@ -314,6 +331,7 @@ impl TopUpSubscription {
                 ..Interest::in_topics(Topics::TOP_UPS)
             })
         };
-        follow(ctx, account_id.as_ref(), after.as_ref(), interest, TopUpEvent)
+        let begin = (after.as_ref(), replay_at_most);
+        follow(ctx, account_id.as_ref(), begin, interest, TopUpEvent)
     }
 }

@@ -8,7 +8,7 @@ use crate::domain::troubleshooting::{Explained, model};
 use crate::graphql::context::scope;
 use crate::graphql::errors::ApiError;
 use crate::graphql::node::{Node, find};
-use crate::graphql::notification::{AlertSeverity, reader};
+use crate::graphql::notification::AlertSeverity;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
 
@@ -82,9 +82,9 @@ pub(in crate::graphql) async fn findings(ctx: &Context<'_>, account_id: AccountI
     if found.is_empty() {
         return Ok(Vec::new());
     }
-    let reader = reader(scope, account_id).await?;
+    let reader = scope.reader().await?;
     let findings = found.into_iter().map(|finding| {
-        let explained = services.explaining.explain(&finding, &reader)?;
+        let explained = services.explaining.explain(&finding, reader)?;
         Ok(Finding { finding, explained })
     });
     findings.collect()

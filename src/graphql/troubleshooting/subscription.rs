@@ -43,11 +43,16 @@ impl TroubleshootingSubscription {
         #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
         #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next change.")]
         after: Option<LiveCursorText>,
+        #[graphql(
+            desc = "With more events of the account than this after the cursor, RESET comes at once instead of a replay."
+        )]
+        replay_at_most: Option<i32>,
     ) -> Result<Shown<TroubleshootingEvent>, ApiError> {
         let interest = |scope: &Scope, account_id| {
             scope.actor().require(account_id, Permission::ReadCreditLog)?;
             Ok(Interest::in_topics(Topics::TROUBLESHOOTING))
         };
-        follow(ctx, account_id.as_ref(), after.as_ref(), interest, TroubleshootingEvent)
+        let begin = (after.as_ref(), replay_at_most);
+        follow(ctx, account_id.as_ref(), begin, interest, TroubleshootingEvent)
     }
 }

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::http::parameters::NUL;
+use crate::graphql::NUL;
+use crate::http::parameters::has_nul;
 
 /// The longest id of an operation, in bytes. Clients use numbers or UUIDs.
 const LONGEST_ID: usize = 128;
@@ -42,12 +43,12 @@ struct Envelope {
 impl Incoming {
     /// Reads a message. What is wrong with it is said in words for the client's developer.
     pub(super) fn read(text: &str) -> Result<Self, Cow<'static, str>> {
-        if text.contains(NUL) {
-            return Err("texts must not contain the character U+0000".into());
-        }
         let envelope: Envelope =
             serde_json::from_str(text).map_err(|_| "a message must be a JSON object with a type")?;
         let Envelope { r#type, id, payload } = envelope;
+        if has_nul(&id) || has_nul(&payload) {
+            return Err(NUL.into());
+        }
         match r#type.as_str() {
             "connection_init" => Ok(Self::ConnectionInit(
                 object(payload, "connection_init")?.unwrap_or_default(),

@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
 use super::SharedDoor;
-use super::origin;
+use super::auth;
 use super::server::Place;
 use protocol::{Close, Now, Protocol};
 use socket::Opened;
@@ -37,11 +37,10 @@ pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
 /// Answers a request for a socket, and runs it.
 pub(super) fn upgrade(door: &SharedDoor, remote: IpAddr, mut request: Request) -> Response {
     let settings = &door.settings;
-    if !origin::may_connect(
-        request.headers(),
-        &settings.allowed_origins,
-        settings.public_url.as_deref(),
-    ) {
+    if !door
+        .origins
+        .may_connect(request.headers(), settings.public_url.as_deref())
+    {
         return refused(StatusCode::FORBIDDEN, "Pages of this origin may not connect.\n");
     }
     let Ok(mut response) = create_response_with_body(&request, Body::empty) else {
@@ -50,6 +49,8 @@ pub(super) fn upgrade(door: &SharedDoor, remote: IpAddr, mut request: Request) -
     let is_offered = offers_subprotocol(request.headers());
     let place: Option<Place> = request.extensions_mut().remove();
     let place = place.map(|place| place.stay(&door.addresses, remote));
+    // Among these is the case in which the client wrote its headers: the answer is written alike.
+    *response.extensions_mut() = request.extensions().clone();
     // Only a socket can tell a browser why it is refused.
     let refused = if is_offered {
         let is_full = matches!(place, Some(None));
@@ -66,6 +67,7 @@ pub(super) fn upgrade(door: &SharedDoor, remote: IpAddr, mut request: Request) -
     let opened = Opened {
         limits: settings.sockets,
         seat: door.seats.take(),
+        credential: auth::bearer(request.headers()).map(str::to_owned),
         place: place.flatten(),
         remote,
         protocol: Protocol::new(settings.sockets, Now::of(&door.services.clock)),

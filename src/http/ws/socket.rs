@@ -71,6 +71,8 @@ pub(super) struct Opened {
     pub(super) seat: Seat,
     /// Among the connections of the server, for as long as the socket lives.
     pub(super) place: Option<Place>,
+    /// The credential in the header of the upgrade, for clients that give none in `connection_init`.
+    pub(super) credential: Option<String>,
     /// Where the client is.
     pub(super) remote: IpAddr,
     /// Before the client is told that it has a socket, so that its time begins no later than the client thinks.
@@ -126,7 +128,7 @@ impl Socket {
             operations: Operations::default(),
             refused: opened.refused,
             signing_in: None,
-            credential: None,
+            credential: opened.credential.map(Into::into),
             rest: None,
             alarm: clock.alarm(alarm_at),
             alarm_at,
@@ -375,13 +377,13 @@ impl Socket {
     }
 
     fn sign_in(&mut self, credential: Option<String>) -> Turn {
-        let Some(credential) = credential else {
-            let close =
-                Close::forbidden("Send a token or an API key as authorization in the payload of connection_init");
+        let Some(credential) = credential.map(Arc::from).or_else(|| self.credential.take()) else {
+            let close = Close::forbidden(
+                "Send a token or an API key as authorization in the payload of connection_init, or as the header Authorization",
+            );
             let action = self.protocol.close(close, self.now());
             return self.act(action);
         };
-        let credential: Arc<str> = credential.into();
         self.credential = Some(Arc::clone(&credential));
         let sign_in = self.door.services.sign_in.clone();
         self.signing_in = Some(async move { auth::sign_in(&credential, &sign_in).await }.boxed());
@@ -401,7 +403,7 @@ impl Socket {
             return self.send(message::error(&id, &errors_to_json(&refused)));
         }
         let parameters = match parameters::from_json(payload) {
-            Ok(parameters) if parameters.query.is_some() || parameters.document_id.is_some() => parameters,
+            Ok(parameters) if parameters.names_a_document() => parameters,
             rejected => {
                 let reason = match rejected {
                     Err(Rejection::Malformed(reason)) => reason,

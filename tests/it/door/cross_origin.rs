@@ -4,7 +4,7 @@ use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::harness::{Client, TestApp};
+use crate::harness::{Client, Socket, TestApp};
 
 const LISTED: &str = "https://app.example.com";
 
@@ -68,6 +68,60 @@ async fn listed_origins_may_call_and_foreign_ones_are_told_nothing() {
             text(response.headers(), "access-control-allow-origin").is_empty(),
             "{origin}"
         );
+    }
+}
+
+/// What clients of GraphQL and libraries for tracing send, and what the operator allows besides; asked for once in two hours.
+#[tokio::test]
+async fn headers_of_usual_clients_and_those_of_the_operator_may_be_sent() {
+    let settings = [
+        ("http.cors_origins", "capacitor://localhost, https://*.shop.example"),
+        ("http.cors_headers", "x-tenant"),
+    ];
+    let app = TestApp::start_with(&settings).await;
+    let client = &app.team.owner.client;
+    let headers = "authorization,content-type,sentry-trace,baggage,traceparent,tracestate,apollographql-client-name,\
+                   apollographql-client-version,apollo-require-preflight,last-event-id,accept-language,x-tenant";
+    for origin in ["capacitor://localhost", "https://berlin.shop.example"] {
+        let (status, answer) = preflight(client, origin, "POST", headers).await;
+        assert_eq!(
+            (status, text(&answer, "access-control-allow-origin")),
+            (StatusCode::OK, origin)
+        );
+        let allowed: Vec<&str> = text(&answer, "access-control-allow-headers")
+            .split(',')
+            .map(str::trim)
+            .collect();
+        for header in headers.split(',') {
+            assert!(allowed.contains(&header), "{header} is among {allowed:?}");
+        }
+        assert!(!allowed.contains(&"x-forwarded-for"));
+        assert_eq!(text(&answer, "access-control-max-age"), "7200");
+    }
+    let (_, answer) = preflight(client, "https://shop.example", "POST", "authorization").await;
+    assert!(text(&answer, "access-control-allow-origin").is_empty());
+}
+
+/// A page of a development server, and its proxy that changes the host but not the origin.
+#[tokio::test]
+async fn in_development_pages_of_this_machine_may_call_and_connect() {
+    let app = TestApp::start().await;
+    let client = &app.team.owner.client;
+    for origin in ["http://localhost:5173", "http://127.0.0.1:4200"] {
+        let (status, answer) = preflight(client, origin, "POST", "authorization,content-type").await;
+        assert_eq!(
+            (status, text(&answer, "access-control-allow-origin")),
+            (StatusCode::OK, origin)
+        );
+        let headers = [("origin", origin), ("sec-websocket-protocol", "graphql-transport-ws")];
+        assert!(Socket::open(app.base(), &headers).await.is_ok(), "{origin}");
+    }
+    for origin in ["http://localhost.evil.example", "http://10.0.0.7:5173"] {
+        let (_, answer) = preflight(client, origin, "POST", "authorization").await;
+        assert!(text(&answer, "access-control-allow-origin").is_empty(), "{origin}");
+        let headers = [("origin", origin), ("sec-websocket-protocol", "graphql-transport-ws")];
+        let refused = Socket::open(app.base(), &headers).await.err().expect("refused");
+        assert_eq!(refused.status(), 403, "{origin}");
     }
 }
 

@@ -49,7 +49,6 @@ async fn a_trusted_document_is_run_by_its_id_or_its_digest() {
     for body in [
         json!({ "documentId": "viewer.2" }),
         json!({ "documentId": "sha256:00" }),
-        json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": "00" } } }),
         json!({ "documentId": "viewer.1", "query": VIEWER }),
         json!({ "documentId": "viewer.1", "operationName": "Other" }),
         json!({}),

@@ -95,4 +95,20 @@ async fn a_line_of_the_log_tells_what_was_asked_and_no_secret() {
         expected,
         "{line}"
     );
+    // A credential that is refused is noted with what is wrong with it, and not itself.
+    let (head, signature) = text("ownerToken")
+        .rsplit_once('.')
+        .map(|(head, signature)| (head.to_owned(), signature.to_owned()))
+        .expect("a JWT");
+    let forged = format!("{head}.{}", signature.chars().rev().collect::<String>());
+    let refused = client.with_credential(&forged).query(query, json!({})).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    loop {
+        let line = log.next_line().await.expect("readable").expect("the line comes");
+        assert!(!line.contains(&forged), "{line}");
+        if line.contains("a sign-in was refused") {
+            assert!(line.contains("is not signed with the secret"), "{line}");
+            break;
+        }
+    }
 }

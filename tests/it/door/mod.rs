@@ -1,6 +1,7 @@
 //! The door before anything is executed: what kind of operation it is, what it costs, who pays, and which documents are run.
 
 mod addresses;
+mod clients;
 mod connections;
 mod cross_origin;
 mod documents;

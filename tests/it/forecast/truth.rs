@@ -80,7 +80,11 @@ async fn a_steady_use_is_the_rate_from_the_first_day_on() {
         app.advance(Duration::from_hours(1));
         use_up(&app, "2", &format!("hour {hour}")).await;
         let foreseen = forecast(&app).await;
-        let rate: f64 = foreseen["creditsPerDay"].as_str().expect("a text").parse().expect("a number");
+        let rate: f64 = foreseen["creditsPerDay"]
+            .as_str()
+            .expect("a text")
+            .parse()
+            .expect("a number");
         if hour < 5 {
             assert_eq!((rate, &foreseen["basedOnDays"]), (0.0, &json!(0)), "hour {hour}");
         } else {

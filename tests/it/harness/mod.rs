@@ -201,6 +201,7 @@ impl TestApp {
                 let caller = Caller {
                     actor,
                     expires_at: None,
+                    language: None,
                 };
                 self.schema.execute(operation.request, Some(caller)).await
             }
@@ -541,6 +542,7 @@ pub(crate) fn owner(name: &str) -> NewMember {
         name: name.to_owned(),
         email: None,
         role: MemberRole::Owner,
+        locale: None,
     }
 }
 
@@ -550,6 +552,7 @@ async fn make_team(services: &Services, anonymous: &Client, external_id: &str) -
         name: name.to_owned(),
         email: Some(format!("{}@{external_id}.example", name.to_lowercase())),
         role,
+        locale: None,
     };
     let new = NewAccount {
         external_id: Some(external_id.to_owned()),

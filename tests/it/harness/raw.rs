@@ -68,6 +68,16 @@ impl Raw {
         })
     }
 
+    /// The head of the next answer as it was written.
+    pub(crate) async fn head(&mut self) -> String {
+        loop {
+            if let Some(at) = self.read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+                return String::from_utf8_lossy(&self.read[..at + 4]).into_owned();
+            }
+            self.read_on().await.expect("an answer");
+        }
+    }
+
     /// Waits until the server hangs up.
     pub(crate) async fn is_hung_up_on(&mut self) {
         while self.read_on().await.is_some() {}

@@ -53,6 +53,7 @@ impl Subscriber {
         let caller = Caller {
             actor: signed_in.actor,
             expires_at: signed_in.expires_at,
+            language: None,
         };
         match schema.subscribe(operation, caller).await {
             Ok(live) => Ok(Self {

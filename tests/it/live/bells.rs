@@ -126,3 +126,48 @@ async fn a_connection_to_the_bell_that_is_cut_costs_time_alone() {
     drop(subscriber);
     other.close().await;
 }
+
+/// A server on this machine whose certificate nobody signed: the pool leaves encryption out there, and so does the bell.
+#[tokio::test]
+async fn the_bell_is_as_little_encrypted_as_the_pool() {
+    let Some(server) = postgres_server() else { return };
+    let (_, address) = server.rsplit_once('@').unwrap_or(("", &server));
+    let (address, _) = address
+        .trim_start_matches("postgres://")
+        .split_once('/')
+        .expect("a database");
+    let upstream = if address.contains(':') {
+        address.to_owned()
+    } else {
+        format!("{address}:5432")
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let proxy = tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let upstream = upstream.clone();
+            tokio::spawn(async move {
+                let mut first = [0; 8];
+                client.peek(&mut first).await.expect("a first message");
+                // Who asks for encryption gets a handshake that fails, as by a certificate that cannot be trusted.
+                if first == [0, 0, 0, 8, 4, 210, 22, 47] {
+                    let _ = tokio::io::AsyncWriteExt::write_all(&mut client, b"S").await;
+                    return;
+                }
+                let mut server = tokio::net::TcpStream::connect(upstream)
+                    .await
+                    .expect("Postgres listens");
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    let url = server.replacen(address, &format!("127.0.0.1:{port}"), 1);
+    let heard = ledgerbell::adapters::bus::hear(&url).await;
+    assert!(heard.is_ok(), "{heard:?}");
+    let insists = format!("{url}?sslmode=require");
+    assert!(
+        ledgerbell::adapters::bus::hear(&insists).await.is_err(),
+        "unless the URL insists"
+    );
+    proxy.abort();
+}

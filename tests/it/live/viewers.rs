@@ -25,6 +25,8 @@ const MARKED: &[(&str, &str)] = &[
         "account { troubleshooting { summary cause } }",
     ),
     ("AccountEvent.alerts", "alerts { id }"),
+    ("AccountEvent.inboxItems", "inboxItems { id }"),
+    ("AccountEvent.unreadCount", "unreadCount"),
     (
         "Alert.action",
         "account { alerts(first: 9) { nodes { action { label } } } }",
@@ -238,7 +240,11 @@ fn named<'a>(ty: &'a Type<'_, String>) -> &'a str {
 fn can_be_asked(field: &Field<'_, String>) -> bool {
     let is_optional = |ty: &Type<'_, String>| !matches!(ty, Type::NonNullType(_));
     let mut arguments = field.arguments.iter();
-    !is_marked(field) && arguments.all(|argument| argument.default_value.is_some() || is_optional(&argument.value_type))
+    // What is in the viewer's language is shared among those who read the same one: see `languages`.
+    let is_in_a_language = field.directives.iter().any(|directive| directive.name == "language");
+    !is_marked(field)
+        && !is_in_a_language
+        && arguments.all(|argument| argument.default_value.is_some() || is_optional(&argument.value_type))
 }
 
 /// A selection of what a type has: its values, and those of the items of a page.

@@ -18,7 +18,11 @@ async fn the_first_purchase_of_a_team_is_no_reason_to_say_that_it_is_out_of_cred
         app.settle().await;
         app.notice().await;
         let told = kinds(&app.team.owner).await;
-        let expected = if token == "card_ok" { "TOP_UP_SUCCEEDED" } else { "TOP_UP_FAILED" };
+        let expected = if token == "card_ok" {
+            "TOP_UP_SUCCEEDED"
+        } else {
+            "TOP_UP_FAILED"
+        };
         assert_eq!(told, [expected], "{token}");
     }
 }

@@ -16,7 +16,11 @@ async fn found(app: &TestApp, search: &str) -> Vec<String> {
     let query = "query($search: String) { account { creditLog(filter: { search: $search }, order: OLDEST_FIRST) \
         { nodes { description } } } }";
     let answer = app.team.admin.client.query(query, json!({ "search": search })).await;
-    let nodes = answer.at("/account/creditLog/nodes").as_array().expect("a list").clone();
+    let nodes = answer
+        .at("/account/creditLog/nodes")
+        .as_array()
+        .expect("a list")
+        .clone();
     let text = |node: &Value| node["description"].as_str().expect("a text").to_owned();
     nodes.iter().map(text).collect()
 }
@@ -24,7 +28,15 @@ async fn found(app: &TestApp, search: &str) -> Vec<String> {
 #[tokio::test]
 async fn what_readers_take_for_the_same_is_found() {
     let app = TestApp::start().await;
-    let all = ["Re\u{301}union Dijon", "Straße 12", "ΛΟΓΟΣ", "ﬂöte", "浅草寺ツアー", "ISPARTA", "C++ l"];
+    let all = [
+        "Re\u{301}union Dijon",
+        "Straße 12",
+        "ΛΟΓΟΣ",
+        "ﬂöte",
+        "浅草寺ツアー",
+        "ISPARTA",
+        "C++ l",
+    ];
     for description in all {
         grant(&app, description).await;
     }
@@ -84,10 +96,18 @@ async fn text_from_before_is_brought_into_the_present_form() {
     done.expect("changed");
     assert_eq!(found(&app, "r\u{e9}union").await, Vec::<String>::new());
     let options = ledgerbell::adapters::database::OpenOptions::default();
-    let database = ledgerbell::adapters::database::open(app.database_url(), options).await.expect("opens");
-    ledgerbell::adapters::database::migrate(&database).await.expect("migrates");
+    let database = ledgerbell::adapters::database::open(app.database_url(), options)
+        .await
+        .expect("opens");
+    ledgerbell::adapters::database::migrate(&database)
+        .await
+        .expect("migrates");
     database.close().await.expect("closes");
     assert_eq!(found(&app, "r\u{e9}union").await, ["Re\u{301}union"]);
-    assert_eq!(found(&app, "reunion").await, ["Re\u{301}union"], "as it was found before");
+    assert_eq!(
+        found(&app, "reunion").await,
+        ["Re\u{301}union"],
+        "as it was found before"
+    );
     assert_eq!(found(&app, "plain").await, ["Plain"]);
 }

@@ -11,7 +11,12 @@ const RULE: &str = "autoTopUp { enabled state pauseReason trigger paymentMethod 
 
 async fn rule(buyer: &Buyer<'_>) -> Value {
     let query = format!("{{ account {{ {RULE} }} }}");
-    buyer.client.query(&query, json!({})).await.at("/account/autoTopUp").clone()
+    buyer
+        .client
+        .query(&query, json!({}))
+        .await
+        .at("/account/autoTopUp")
+        .clone()
 }
 
 async fn update(buyer: &Buyer<'_>, input: Value) -> Value {
@@ -38,11 +43,18 @@ async fn remove(buyer: &Buyer<'_>, card: &str) {
 async fn findings(app: &TestApp) -> Vec<Value> {
     let query = "{ account { troubleshooting { code cause } } }";
     let answer = app.team.admin.client.query(query, json!({})).await;
-    answer.at("/account/troubleshooting").as_array().expect("a list").clone()
+    answer
+        .at("/account/troubleshooting")
+        .as_array()
+        .expect("a list")
+        .clone()
 }
 
 fn attempts(top_ups: &[Value]) -> usize {
-    top_ups.iter().map(|one| one["attempts"].as_array().map_or(0, Vec::len)).sum()
+    top_ups
+        .iter()
+        .map(|one| one["attempts"].as_array().map_or(0, Vec::len))
+        .sum()
 }
 
 #[tokio::test]
@@ -131,7 +143,10 @@ async fn the_rule_moves_to_another_card_only_in_place_of_a_refused_one() {
         "nobody agreed to the other card"
     );
     // Lowering does not choose it either; agreeing to it does.
-    assert_eq!(update(&buyer, json!({ "trigger": "4" })).await["paymentMethod"], Value::Null);
+    assert_eq!(
+        update(&buyer, json!({ "trigger": "4" })).await["paymentMethod"],
+        Value::Null
+    );
     let agreed = update(&buyer, json!({ "paymentMethodId": other })).await;
     assert_eq!(agreed["state"], "ACTIVE");
 }
@@ -200,8 +215,15 @@ async fn what_the_cap_kept_back_is_bought_when_the_month_begins() {
     app.platform.query(adjust, spend).await.only_field();
     app.settle().await;
     // The clock stands at 2 March: at hours that back off to an hour it would be late.
-    let resets = buyer.client.query("{ account { autoTopUp { capResetsAt } } }", json!({})).await;
-    let resets = resets.at("/account/autoTopUp/capResetsAt").as_str().expect("an instant").to_owned();
+    let resets = buyer
+        .client
+        .query("{ account { autoTopUp { capResetsAt } } }", json!({}))
+        .await;
+    let resets = resets
+        .at("/account/autoTopUp/capResetsAt")
+        .as_str()
+        .expect("an instant")
+        .to_owned();
     for _ in 0..40 {
         app.advance(Duration::from_hours(23));
         app.settle().await;

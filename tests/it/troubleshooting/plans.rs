@@ -64,6 +64,7 @@ async fn every_statement_uses_an_index() {
             name: "Olga".to_owned(),
             email: None,
             role: MemberRole::Owner,
+            locale: None,
         };
         let new = NewAccount {
             external_id: None,

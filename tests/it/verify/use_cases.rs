@@ -157,6 +157,7 @@ async fn world(scratch: &Scratch, accounts_per_transaction: usize) -> World {
                 name: "An owner".to_owned(),
                 email: None,
                 role: MemberRole::Owner,
+                locale: None,
             }),
         };
         accounts.push(rooms.create(&Actor::System, new).await.expect("creates").id);

@@ -98,6 +98,21 @@ pub struct CreditTotals {
 }
 
 impl CreditTotals {
+    /// Sums over these entries.
+    pub fn of(scope: UsageScope, entries: &[Entry]) -> Self {
+        let sum = |is_of_this_side: fn(i64) -> bool| {
+            let amounts = entries.iter().map(|entry| entry.amount.units());
+            let units = amounts.filter(|units| is_of_this_side(*units)).map(i64::saturating_abs);
+            Credits::from_units(units.fold(0, i64::saturating_add))
+        };
+        Self {
+            scope,
+            count: i64::try_from(entries.len()).unwrap_or(i64::MAX),
+            added: sum(i64::is_positive),
+            deducted: sum(i64::is_negative),
+        }
+    }
+
     /// What came in less what went out.
     pub fn net(&self) -> Credits {
         Credits::from_units(self.added.units().saturating_sub(self.deducted.units()))

@@ -21,6 +21,7 @@ fn upsert(external_id: &str) -> UpsertMember {
         name: "Upserted".to_owned(),
         email: Change::Keep,
         role: None,
+        locale: None,
     }
 }
 

@@ -165,6 +165,7 @@ pub(crate) fn named(external_id: &str, role: MemberRole) -> NewMember {
         name: format!("Member {external_id}"),
         email: Some(format!("{external_id}@example.com")),
         role,
+        locale: None,
     }
 }
 

@@ -166,6 +166,7 @@ async fn who_left_and_came_back_signs_in_anew() {
         name: "Ada again".to_owned(),
         email: Change::Keep,
         role: None,
+        locale: None,
     };
     let upsert = async || {
         room.members

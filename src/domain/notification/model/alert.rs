@@ -175,8 +175,22 @@ pub struct Delivery {
 pub struct InboxItem {
     /// The alert.
     pub alert: Alert,
+    /// The inbox and the delivery that brought it there; for no member in particular, none.
+    pub place: Option<(MemberId, DeliveryId)>,
     /// When the member has read it; for no member in particular, never.
     pub read_at: Option<Timestamp>,
     /// When the member has put it away; for no member in particular, never.
     pub archived_at: Option<Timestamp>,
+}
+
+impl InboxItem {
+    /// An alert as the account has it, in no inbox in particular.
+    pub const fn of_nobody(alert: Alert) -> Self {
+        Self {
+            alert,
+            place: None,
+            read_at: None,
+            archived_at: None,
+        }
+    }
 }

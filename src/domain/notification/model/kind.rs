@@ -249,6 +249,48 @@ impl AlertKind {
         }
     }
 
+    /// What it tells of, in English.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::LowBalance => "Available credits are at or below your threshold.",
+            Self::BalanceDepleted => "No credits are available, so that nobody can book.",
+            Self::BalanceRecovered => "Credits are available again after a low balance.",
+            Self::TopUpSucceeded => "A top-up was paid and its credits were added.",
+            Self::TopUpFailed => "A top-up could not be charged.",
+            Self::TopUpActionRequired => "The bank wants a payment to be confirmed.",
+            Self::TopUpReversed => "The money of a top-up went back.",
+            Self::AutoTopUpPaused => "Automatic top-ups have paused.",
+            Self::CapReached => "Automatic top-ups have reached a limit.",
+            Self::CreditsExpiring => "Credits expire soon.",
+            Self::CardExpiring => "The default card expires soon.",
+            Self::SessionCharged => "Credits were deducted for one of your sessions.",
+            Self::SessionRefunded => "Credits of one of your sessions were given back.",
+            Self::SessionUnresolved => "A session was not resolved in time, and its hold was released.",
+            Self::AccountFrozen => "The account was frozen: nothing new is started.",
+            Self::AccountUnfrozen => "The account is active again after a freeze.",
+            Self::ContactBouncing => "Mail to a member of the team comes back.",
+            Self::ApiKeyChanged => "An API key of the team was made, changed or revoked.",
+            Self::Test => "A test of whether alerts arrive.",
+        }
+    }
+
+    /// With which others it is listed in settings. `None` for tests, which nobody chooses to get.
+    pub const fn group(self) -> Option<Group> {
+        Some(match self {
+            Self::LowBalance | Self::BalanceDepleted | Self::BalanceRecovered | Self::CreditsExpiring => Group::Balance,
+            Self::TopUpSucceeded
+            | Self::TopUpFailed
+            | Self::TopUpActionRequired
+            | Self::TopUpReversed
+            | Self::AutoTopUpPaused
+            | Self::CapReached
+            | Self::CardExpiring => Group::TopUps,
+            Self::SessionCharged | Self::SessionRefunded | Self::SessionUnresolved => Group::Sessions,
+            Self::AccountFrozen | Self::AccountUnfrozen | Self::ContactBouncing | Self::ApiKeyChanged => Group::Account,
+            Self::Test => return None,
+        })
+    }
+
     /// Whether a preference for this kind and channel cannot be switched off.
     pub const fn is_locked(self, channel: Channel) -> bool {
         let rule = self.rule();
@@ -270,6 +312,34 @@ impl AlertKind {
         match channel {
             Channel::InApp => true,
             Channel::Email => self.rule().email_default,
+        }
+    }
+}
+
+/// Kinds that settings list together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// What there is to use.
+    Balance,
+    /// Purchases, cards and the rule.
+    TopUps,
+    /// Booked uses of credits.
+    Sessions,
+    /// The account as a whole, and how members are reached.
+    Account,
+}
+
+impl Group {
+    /// All of them, in the order of settings.
+    pub const ALL: [Self; 4] = [Self::Balance, Self::TopUps, Self::Sessions, Self::Account];
+
+    /// What it is called in English.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Balance => "Balance",
+            Self::TopUps => "Top-ups and cards",
+            Self::Sessions => "Sessions",
+            Self::Account => "Account and contact",
         }
     }
 }

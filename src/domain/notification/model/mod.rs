@@ -18,7 +18,7 @@ mod tests;
 pub use alert::{Alert, Delivery, DeliveryStatus, Facts, InboxItem};
 pub use balance::{Crossing, OpenEdges, cross, is_calm};
 pub use failure::MailFailure;
-pub use kind::{AlertKind, Audience, Channel, NextStep, Pace, Reversal, Rule, Severity};
+pub use kind::{AlertKind, Audience, Channel, Group, NextStep, Pace, Reversal, Rule, Severity};
 pub use reminders::{Due, Expiring, FIRST_REMINDER_MILLIS, LAST_REMINDER_MILLIS, earliest};
 pub use report::{Fate, Report, ReportKind, Reported, fate};
 pub use resolver::{COOLDOWN_MILLIS, Case, LEAST_INTERVAL_MILLIS, LastMail, SuppressionReason, Verdict, resolve};

@@ -14,7 +14,7 @@ use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, MemberId};
 
-use super::super::model::{Alert, Channel, Delivery, DeliveryStatus, MailFailure, SuppressionReason};
+use super::super::model::{Alert, Channel, Delivery, DeliveryStatus, InboxItem, MailFailure, SuppressionReason};
 
 const NEW: Columns = &[
     ("account_id", Kind::BigInt),
@@ -37,7 +37,8 @@ pub(in super::super) const DELIVERY_COLUMNS: &str = "id, alert_id, member_id, ch
      next_attempt_at, sent_at, created_at";
 
 /// With what conditions look at.
-const INBOX_COLUMNS: &str = "alert_id, created_at, channel, kind, severity, status, resolved_at, read_at, archived_at";
+const INBOX_COLUMNS: &str =
+    "id, alert_id, created_at, channel, kind, severity, status, resolved_at, read_at, archived_at";
 
 /// What is in a member's inbox.
 const IN_INBOX: Condition = Condition::Plain("channel = 'IN_APP' AND status = 'SENT'");
@@ -161,9 +162,36 @@ pub(in super::super) async fn delivery_by_id(
 }
 
 /// When an alert was read and put away, from the row of an inbox.
-pub(in super::super) fn inbox_mark(row: &Row) -> Result<(Option<Timestamp>, Option<Timestamp>), Fault> {
+pub(in super::super) fn inbox_mark(row: &Row) -> Result<InboxRow, Fault> {
     let instant = |column: &str| Ok::<_, Fault>(row.try_get::<Option<i64>>("", column)?.map(Timestamp::from_millis));
-    Ok((instant("read_at")?, instant("archived_at")?))
+    Ok(InboxRow {
+        id: DeliveryId::from_uuid(row.try_get("", "id")?),
+        read_at: instant("read_at")?,
+        archived_at: instant("archived_at")?,
+    })
+}
+
+/// An alert in an inbox, without the alert.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct InboxRow {
+    /// The delivery that brought it there.
+    pub(in super::super) id: DeliveryId,
+    /// When the member has read it.
+    pub(in super::super) read_at: Option<Timestamp>,
+    /// When the member has put it away.
+    pub(in super::super) archived_at: Option<Timestamp>,
+}
+
+impl InboxRow {
+    /// The item of this member's inbox.
+    pub(in super::super) fn with(self, alert: Alert, member_id: MemberId) -> InboxItem {
+        InboxItem {
+            alert,
+            place: Some((member_id, self.id)),
+            read_at: self.read_at,
+            archived_at: self.archived_at,
+        }
+    }
 }
 
 /// When an alert in a member's inbox was raised; `None` where it is not there.
@@ -188,10 +216,10 @@ pub(in super::super) async fn marks(
     account_id: AccountId,
     member_id: MemberId,
     alert_ids: &[AlertId],
-) -> Result<HashMap<AlertId, (Option<Timestamp>, Option<Timestamp>)>, Fault> {
+) -> Result<HashMap<AlertId, InboxRow>, Fault> {
     let mut select = Select::of(database, account_id, "");
     select
-        .push("SELECT alert_id, read_at, archived_at FROM delivery WHERE account_id = $1 AND member_id = ")
+        .push("SELECT id, alert_id, read_at, archived_at FROM delivery WHERE account_id = $1 AND member_id = ")
         .bind(member_id.uuid());
     let ids = alert_ids.iter().map(|id| id.uuid()).collect();
     select.and_all(&[IN_INBOX, Condition::Uuids("alert_id", ids)]);

@@ -1,0 +1,57 @@
+//! Why a credential is not accepted, for the log and for those who develop: callers are not told which it is, since that would tell them
+//! which accounts and members there are.
+
+use super::error::SignInError;
+use super::sign_in::SignIn;
+use super::token::KeyText;
+use crate::domain::fault::Fault;
+
+/// What is wrong with a credential that is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Doubt {
+    /// An API key that is not known, or was revoked.
+    #[error("there is no such API key, or it was revoked")]
+    ApiKey,
+    /// The token was not signed with our secret or a key of the issuer, or names another issuer or audience.
+    #[error(
+        "the token is not signed with the secret or a key that is set up here, or names another issuer or audience"
+    )]
+    Signature,
+    /// The token's account does not exist.
+    #[error("the token's acct claim names no account")]
+    Account,
+    /// The account has no such member.
+    #[error("the token's sub claim names no member of the account")]
+    Member,
+    /// The member was removed.
+    #[error("the member that the token's sub claim names was removed from the team")]
+    Removed,
+}
+
+impl SignIn {
+    /// Why a credential is refused that was. `None` where it would be accepted by now.
+    pub async fn doubt(&self, credential: &str) -> Result<Option<Doubt>, Fault> {
+        if KeyText::is_meant(credential) {
+            return Ok(Some(Doubt::ApiKey));
+        }
+        let claims = match self.verified(credential).await {
+            Ok(claims) => claims,
+            Err(SignInError::Fault(fault)) => return Err(fault),
+            Err(SignInError::Unauthenticated(_)) => return Ok(Some(Doubt::Signature)),
+        };
+        let Ok(account) = claims.account() else {
+            return Ok(Some(Doubt::Account));
+        };
+        if let Some(account) = account
+            && self.account_of(&account).await?.is_none()
+        {
+            return Ok(Some(Doubt::Account));
+        }
+        Ok(match self.member_of(&claims).await {
+            Err(SignInError::Fault(fault)) => return Err(fault),
+            Err(SignInError::Unauthenticated(_)) | Ok(None) => Some(Doubt::Member),
+            Ok(Some(member)) if member.removed_at.is_some() => Some(Doubt::Removed),
+            Ok(Some(_)) => None,
+        })
+    }
+}

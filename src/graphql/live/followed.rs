@@ -1,0 +1,44 @@
+//! The place from which a list that was read can be followed.
+
+use async_graphql::Context;
+
+use crate::domain::event::LiveCursor;
+use crate::graphql::context::scope;
+use crate::graphql::errors::ApiError;
+use crate::graphql::loaders::must_exist;
+use crate::graphql::scalars::LiveCursorText;
+use crate::primitives::ids::AccountId;
+
+/// The place in an account's stream that was taken before a list was read.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::graphql) struct Followed {
+    account_id: AccountId,
+    cursor: Option<LiveCursor>,
+}
+
+impl Followed {
+    /// The place as it is before what is read next: the one of the whole request where that was taken, else the present end of the
+    /// stream, if the field selects it.
+    pub(in crate::graphql) async fn before_reading(
+        ctx: &Context<'_>,
+        account_id: AccountId,
+        known: Option<LiveCursor>,
+    ) -> Result<Self, ApiError> {
+        let scope = scope(ctx)?;
+        let cursor = match known.or_else(|| scope.live_cursors.get(&account_id).copied()) {
+            Some(cursor) => Some(cursor),
+            None if ctx.look_ahead().field("liveCursor").exists() => scope.services.events.present(account_id).await?,
+            None => None,
+        };
+        Ok(Self { account_id, cursor })
+    }
+
+    /// The cursor as clients hold it.
+    pub(in crate::graphql) async fn text(&self, ctx: &Context<'_>) -> Result<LiveCursorText, ApiError> {
+        let cursor = match self.cursor {
+            Some(cursor) => cursor,
+            None => must_exist(scope(ctx)?.services.events.present(self.account_id).await?, "stream")?,
+        };
+        Ok(LiveCursorText(cursor.encode()))
+    }
+}

@@ -1,0 +1,100 @@
+//! The long lists of an account, page by page.
+
+use async_graphql::Context;
+
+use super::Account;
+use crate::domain::ledger::sessions;
+use crate::graphql::connection::{PageArguments, relay};
+use crate::graphql::context::scope;
+use crate::graphql::errors::ApiError;
+use crate::graphql::ledger::{
+    CreditEntryConnection, CreditLogFilter, Session, SessionConnection, SessionFilter, SessionOrder, SortOrder,
+};
+use crate::graphql::live::Followed;
+use crate::graphql::top_up::{TopUp, TopUpConnection, TopUpFilter};
+use crate::primitives::page::{Page, SortOrder as Order};
+
+impl Account {
+    /// The place from which the list that is read next can be followed.
+    async fn followed(&self, ctx: &Context<'_>) -> Result<Followed, ApiError> {
+        Followed::before_reading(ctx, self.row.id, self.live_cursor).await
+    }
+
+    pub(super) async fn credit_log_page(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<CreditLogFilter>,
+        order: Option<SortOrder>,
+        arguments: PageArguments,
+    ) -> Result<Option<CreditEntryConnection>, ApiError> {
+        let scope = scope(ctx)?;
+        let filter = filter.unwrap_or_default().for_account(self.row.id)?;
+        let (order, order_name) = in_order(order);
+        let place = self.list("credit_log", &filter.canonical(), order_name);
+        let wants_page = wants_page(ctx, arguments.first);
+        let request = arguments.request(place)?;
+        let followed = self.followed(ctx).await?;
+        let page = if wants_page {
+            let log = &scope.services.credit_log;
+            log.page(scope.actor(), self.row.id, &filter, order, &request).await?
+        } else {
+            Page::from_scan(Vec::new(), &request)
+        };
+        let page = relay(page, place, request.backward);
+        Ok(Some(CreditEntryConnection::new(page, (self.row.id, filter), followed)))
+    }
+
+    pub(super) async fn sessions_page(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<SessionFilter>,
+        (order_by, order): (Option<SessionOrder>, Option<SortOrder>),
+        arguments: PageArguments,
+    ) -> Result<Option<SessionConnection>, ApiError> {
+        let scope = scope(ctx)?;
+        let filter = filter.unwrap_or_default().for_account(self.row.id)?;
+        let (order, order_name) = in_order(order);
+        let order_by: sessions::SessionOrder = order_by.unwrap_or(SessionOrder::BookedAt).into();
+        let place = self.list("sessions", &filter.canonical(), &format!("{order_by:?} {order_name}"));
+        let request = arguments.request(place)?;
+        let followed = self.followed(ctx).await?;
+        let sessions = &scope.services.sessions;
+        let order = (order_by, order);
+        let page = sessions.page(scope.actor(), self.row.id, &filter, order, &request, scope.now());
+        let page = page.await?.map(|session| Session::new(self.row.id, session));
+        let page = relay(page, place, request.backward);
+        Ok(Some(SessionConnection::new(page, followed)))
+    }
+
+    pub(super) async fn top_ups_page(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<TopUpFilter>,
+        order: Option<SortOrder>,
+        arguments: PageArguments,
+    ) -> Result<Option<TopUpConnection>, ApiError> {
+        let scope = scope(ctx)?;
+        let filter = filter.unwrap_or_default().into_domain()?;
+        let (order, order_name) = in_order(order);
+        let place = self.list("top_ups", &filter.canonical(), order_name);
+        let request = arguments.request(place)?;
+        let followed = self.followed(ctx).await?;
+        let top_ups = &scope.services.top_ups;
+        let page = top_ups.page(scope.actor(), self.row.id, &filter, order, &request);
+        let page = relay(page.await?.map(TopUp::new), place, request.backward);
+        Ok(Some(TopUpConnection::new(page, followed)))
+    }
+}
+
+/// Whether the page itself is wanted: `first: 0` asks for totals alone.
+fn wants_page(ctx: &Context<'_>, first: Option<i32>) -> bool {
+    first != Some(0) || ctx.look_ahead().field("pageInfo").exists()
+}
+
+/// The order with its name; null means the default.
+fn in_order(order: Option<SortOrder>) -> (Order, &'static str) {
+    match order.unwrap_or(SortOrder::NewestFirst) {
+        SortOrder::NewestFirst => (Order::NewestFirst, "NEWEST_FIRST"),
+        SortOrder::OldestFirst => (Order::OldestFirst, "OLDEST_FIRST"),
+    }
+}
