@@ -159,7 +159,10 @@ fn every_text_that_people_see_is_in_the_catalogue() {
         .flat_map(|kind| [kind.label(), kind.description()]);
     let channels = Channel::ALL.iter().map(|channel| channel.label());
     let groups = Group::ALL.iter().map(|group| group.label());
-    let failures = FailureCode::ALL.iter().map(|code| code.explain().message);
+    let failures = FailureCode::ALL.iter().flat_map(|code| {
+        [(true, false), (false, false), (false, true)]
+            .map(|(may_authenticate, is_worn_out)| code.explain(may_authenticate, is_worn_out).message)
+    });
     let entries = [
         "Top-up",
         "Automatic top-up",

@@ -453,11 +453,11 @@ async fn entries_are_found_by_what_they_name() {
             .iter()
             .filter(|row| sessions.iter().any(|id| row.session == Some(id.uuid())))
             .count();
-        assert_eq!(found.values().map(Vec::len).sum::<usize>(), expected);
+        assert_eq!(found.values().map(|named| named.entries.len()).sum::<usize>(), expected);
         assert!(
             found
                 .values()
-                .all(|entries| entries.is_sorted_by_key(|entry| entry.sequence))
+                .all(|named| named.entries.is_sorted_by_key(|entry| entry.sequence))
         );
         let top_up = rows.iter().find_map(|row| row.top_up).expect("one");
         let found = log

@@ -91,7 +91,7 @@ async fn a_paid_top_up_is_credited_with_its_own_entry_and_shows_in_pages() {
             .entries_of_top_ups(&Actor::System, ACCOUNT, &ids)
             .await
             .expect("reads");
-        let kinds: Vec<EntryKind> = made.iter().map(|top_up| entries[&top_up.id][0].kind).collect();
+        let kinds: Vec<EntryKind> = made.iter().map(|top_up| entries[&top_up.id].entries[0].kind).collect();
         assert_eq!(kinds, [EntryKind::TopUp, EntryKind::AutoTopUp, EntryKind::TopUp]);
         let entry_ids: Vec<_> = made.iter().filter_map(|top_up| top_up.entry_id).collect();
         let draws = log.draws_of(&Actor::System, ACCOUNT, &entry_ids).await.expect("reads");
