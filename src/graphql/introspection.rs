@@ -10,6 +10,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use sha2::{Digest as _, Sha256};
 
+use super::description;
 use super::{Schema, errors};
 use crate::graphql::errors::{ErrorCode, refused_request};
 
@@ -52,6 +53,7 @@ impl Schema {
     async fn execute_introspection(&self, request: Request) -> Result<Arc<str>, Box<Response>> {
         let mut response = self.inner.execute(request).await;
         errors::tidy(&mut response);
+        description::describe(&mut response);
         if !response.errors.is_empty() || response.data == Value::Null {
             return Err(Box::new(response));
         }

@@ -11,9 +11,9 @@ use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::LedgerError;
 use crate::domain::ledger::model::Refusal;
 use crate::domain::member::{
-    Account, AddMemberError, Contact, CreateAccountError, CreateApiKeyError, InvalidInput, Member, RemoveMemberError,
-    RevokeApiKeyError, StartVerificationError, UpdateAccountError, UpdateContactError, UpdateMemberError,
-    UpsertMemberError, VerifyContactError,
+    Account, AddMemberError, Contact, CreateAccountError, InvalidInput, Member, RemoveMemberError,
+    StartVerificationError, UpdateAccountError, UpdateContactError, UpdateMemberError, UpsertMemberError,
+    VerifyContactError,
 };
 use crate::domain::notification::model::NotificationSettings;
 use crate::domain::notification::{
@@ -575,30 +575,6 @@ impl From<UpdateSettingsError> for Failure {
             }
             UpdateSettingsError::VersionConflict(settings) => version_conflict().with(Present::Settings(settings)),
             UpdateSettingsError::Fault(fault) => fault.into(),
-        }
-    }
-}
-
-impl From<CreateApiKeyError> for Failure {
-    fn from(error: CreateApiKeyError) -> Self {
-        match error {
-            CreateApiKeyError::Access(error) => error.into(),
-            CreateApiKeyError::Invalid(error) => error.into(),
-            CreateApiKeyError::BeyondOwn(_) | CreateApiKeyError::BeyondSide(_) => {
-                Self::new(UserErrorCode::Forbidden, Some("permissions"), error.to_string())
-            }
-            CreateApiKeyError::SideOfPlatform => Self::new(UserErrorCode::Forbidden, Some("side"), error.to_string()),
-            CreateApiKeyError::Fault(fault) => fault.into(),
-        }
-    }
-}
-
-impl From<RevokeApiKeyError> for Failure {
-    fn from(error: RevokeApiKeyError) -> Self {
-        match error {
-            RevokeApiKeyError::Access(error) => error.into(),
-            RevokeApiKeyError::NotFound => Self::not_found("apiKeyId", "API key"),
-            RevokeApiKeyError::Fault(fault) => fault.into(),
         }
     }
 }

@@ -115,7 +115,7 @@ async fn all_that_is_written_is_private_whatever_the_umask_and_loose_files_of_be
     for path in everything(&data_dir) {
         chmod(&path, if path.is_dir() { 0o755 } else { 0o644 });
     }
-    run(&mut permissive(&database, &data_dir, &["verify"]));
+    run(&mut permissive(&database, &data_dir, &["migrate"]));
     for name in ["ledgerbell.db", "simulated-gateway.json", "demo-api-key", "mail"] {
         assert_private(&data_dir.join(name));
     }

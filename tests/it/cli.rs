@@ -163,7 +163,7 @@ async fn the_demo_prints_one_line_and_finds_its_team_again() {
         .await;
     assert_eq!(
         permissions.at("/viewer/permissions").as_array().expect("a list").len(),
-        9
+        11
     );
 
     let (first, rest) = (demo.ready.clone(), demo.stop());

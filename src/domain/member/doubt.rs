@@ -43,7 +43,7 @@ impl SignIn {
             return Ok(Some(Doubt::Account));
         };
         if let Some(account) = account
-            && self.account_of(&account).await?.is_none()
+            && !self.has_account(&account).await?
         {
             return Ok(Some(Doubt::Account));
         }

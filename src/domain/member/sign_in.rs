@@ -191,4 +191,12 @@ impl SignIn {
             Err(_) => store::account_id(self.database.read(), account).await,
         }
     }
+
+    /// Whether there is an account of this id or external id.
+    pub(super) async fn has_account(&self, account: &str) -> Result<bool, Fault> {
+        match self.account_of(account).await? {
+            Some(id) => Ok(store::account(self.database.read(), id).await?.is_some()),
+            None => Ok(false),
+        }
+    }
 }

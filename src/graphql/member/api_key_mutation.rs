@@ -3,12 +3,12 @@
 use async_graphql::{Context, ID, InputObject, Object};
 
 use super::api_key::{ApiKey, Permission, Side};
-use crate::domain::member;
+use crate::domain::member::{self, CreateApiKeyError, RevokeApiKeyError};
 use crate::graphql::context::{Scope, parse_id, scope};
 use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::ledger::at_most_100;
 use crate::graphql::payload::Outcome;
-use crate::graphql::refusals::{Failure, UserError};
+use crate::graphql::refusals::{Failure, UserError, UserErrorCode};
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, ApiKeyId, IdKind};
@@ -136,5 +136,31 @@ impl ApiKeyMutation {
             Ok(Some(RevokeApiKeyPayload(outcome)))
         })
         .await
+    }
+}
+
+impl From<CreateApiKeyError> for Failure {
+    fn from(error: CreateApiKeyError) -> Self {
+        match error {
+            CreateApiKeyError::Access(error) => error.into(),
+            CreateApiKeyError::Invalid(error) => error.into(),
+            CreateApiKeyError::BeyondOwn(_) | CreateApiKeyError::BeyondSide(_) => {
+                Failure::new(UserErrorCode::Forbidden, Some("permissions"), error.to_string())
+            }
+            CreateApiKeyError::SideOfPlatform => {
+                Failure::new(UserErrorCode::Forbidden, Some("side"), error.to_string())
+            }
+            CreateApiKeyError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<RevokeApiKeyError> for Failure {
+    fn from(error: RevokeApiKeyError) -> Self {
+        match error {
+            RevokeApiKeyError::Access(error) => error.into(),
+            RevokeApiKeyError::NotFound => Failure::not_found("apiKeyId", "API key"),
+            RevokeApiKeyError::Fault(fault) => fault.into(),
+        }
     }
 }

@@ -7,6 +7,7 @@ use super::delivery::Delivery;
 use super::inbox_item::{InboxItem, Seen, seen_by_viewer};
 use super::member_for;
 use super::settings::NotificationChannel;
+use crate::domain::member::require_own_or_settings;
 use crate::domain::notification::{InboxMark, Marked, model};
 use crate::graphql::context::{Scope, parse_id, scope};
 use crate::graphql::errors::{ApiError, nullable};
@@ -224,6 +225,7 @@ async fn mark(scope: &Scope, meant: Meant, mark: InboxMark) -> Result<Inbox, Fai
     if meant.account_id.is_some() && scope.account_for(meant.account_id.as_ref())? != account_id {
         return Err(Failure::not_found("memberId", "member"));
     }
+    require_own_or_settings(scope.actor(), account_id, member_id)?;
     let alert = |id: &ID, field: &str| {
         parse_id(id, IdKind::Alert)
             .filter(|id| id.account_id == account_id)

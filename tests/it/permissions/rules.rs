@@ -163,5 +163,6 @@ const NODES: &[Written] = &[
     ("Alert", || {
         Rule::OwnOrKeys(vec![Permission::ManageSettings, Permission::ReadCreditLog])
     }),
+    ("InboxItem", settings),
     ("Delivery", settings),
 ];

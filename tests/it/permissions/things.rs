@@ -53,7 +53,8 @@ impl Things {
             topUps { nodes { id attempts { id } } } autoTopUp { id decisions(first: 1) { nodes { id } } } } }";
         let all = everything.query(query, json!({ "id": team.id() })).await;
         let at = |path: &str| all.at(&format!("/account/{path}")).clone();
-        let own = "{ viewer { member { id contact { id } notificationSettings { id } deliveries(first: 1) { nodes { id alert { id } } } } } }";
+        let own = "{ viewer { member { id contact { id } notificationSettings { id } deliveries(first: 1) { nodes { id alert { id } } } } }
+            account { alerts(first: 1) { items { id } } } }";
         let own = team.member.client.query(own, json!({})).await;
         let of_member = |path: &str| own.at(&format!("/viewer/member/{path}")).clone();
         let things = [
@@ -73,6 +74,7 @@ impl Things {
             ("NotificationSettings", of_member("notificationSettings/id")),
             ("ApiKey", key["apiKey"]["id"].clone()),
             ("Alert", of_member("deliveries/nodes/0/alert/id")),
+            ("InboxItem", own.at("/account/alerts/items/0/id").clone()),
             ("Delivery", of_member("deliveries/nodes/0/id")),
         ];
         let things = things.map(|(name, id)| (name.to_owned(), id.as_str().expect("an id").to_owned()));

@@ -454,8 +454,8 @@ async fn issuer_and_audience_must_be_named_where_they_are_configured() {
     )
     .await;
     refused(&sign_in, &with(right.clone(), json!("other")), Rejection::Refused).await;
-    refused(&sign_in, &with(Value::Null, us), Rejection::Malformed).await;
-    refused(&sign_in, &with(right, Value::Null), Rejection::Malformed).await;
+    refused(&sign_in, &with(Value::Null, us), Rejection::MissingClaim("iss")).await;
+    refused(&sign_in, &with(right, Value::Null), Rejection::MissingClaim("aud")).await;
     let of_ours = sign_in
         .issue_token(team.id, owner.id, Duration::from_mins(1))
         .expect("issues");

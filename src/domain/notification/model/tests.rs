@@ -154,6 +154,7 @@ fn f54_a_second_mail_about_a_balance_waits_and_goes_when_the_pause_is_over() {
         let at = Timestamp::from_millis(NOW.millis() - hours * HOUR);
         resolve(&Case {
             last_mail: Some(LastMail { at, has_ended }),
+            preference: Some(true),
             ..case(kind, Channel::Email)
         })
     };
