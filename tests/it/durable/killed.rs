@@ -53,7 +53,17 @@ async fn what_is_acknowledged_before_a_kill_is_there() {
                 Arc::clone(&acknowledged),
             ));
         }
-        tokio::time::sleep(Duration::from_millis(60 + (round * 37) % 150)).await;
+        // At another moment in each round, but not before there is something to lose.
+        let enough = acknowledged.lock().await.len() + 3;
+        let load = async {
+            while acknowledged.lock().await.len() < enough {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), load)
+            .await
+            .expect("there is load");
+        tokio::time::sleep(Duration::from_millis((round * 37) % 150)).await;
         serving.kill_now();
         while writers.join_next().await.is_some() {}
     }
