@@ -134,6 +134,7 @@ fn make_data_directory(settings: &Settings) -> Result<(), StartError> {
 
 /// Opens the database that the settings name, for commands that change nothing of it.
 pub async fn open_database_to_read(settings: &Settings) -> Result<Database, StartError> {
+    tighten_files(settings);
     let options = OpenOptions {
         max_connections: settings.database.max_connections,
         readers: settings.database.max_connections,
