@@ -53,6 +53,7 @@ impl Published {
             "topUpId" => json!(things.of("TopUp")),
             "paymentMethodId" => json!(things.of("PaymentMethod")),
             "deliveryId" => json!(things.of("Delivery")),
+            "alertIds" => json!([things.of("Alert")]),
             // A key cannot make one that may do more than itself.
             "permissions" => json!(["MANAGE_API_KEYS"]),
             _ => self.sample(of, things),
@@ -127,7 +128,7 @@ impl Published {
 fn is_one_of_two(input: &InputObjectType<'static, String>, field: &str) -> bool {
     let has = |name: &str| input.fields.iter().any(|field| field.name == name);
     match field {
-        "accountId" | "memberExternalId" => true,
+        "accountId" | "memberExternalId" | "alertIds" => true,
         "memberId" => !has("memberExternalId"),
         "externalId" => has("sessionId"),
         _ => false,
