@@ -173,7 +173,7 @@ async fn refusals_name_their_code_and_field() {
     );
     let own = mutate(&app.team.owner.client, BOOK, nobody).await;
     assert_eq!(own["userErrors"][0]["code"], "FORBIDDEN", "a member does not book");
-    let missing = mutate(&key, BOOK, booking(&app, "l", "0.5")).await;
+    let missing = mutate(&key, BOOK, booking(&app, "l", "1.5")).await;
     assert_eq!(missing["userErrors"][0]["missingCredits"], "0.5");
 }
 
