@@ -180,6 +180,7 @@ async fn a_failing_top_up_that_is_retried_or_canceled_is_not_followed_by_another
         let buyer = Buyer::of(&app);
         buyer.add_card("card_declined").await;
         switch_on(&buyer, "5", "12", None).await;
+        app.advance(Duration::from_secs(1));
         app.settle().await;
         let failing = buyer.top_ups().await;
         assert_eq!((failing.len(), attempts(&failing)), (1, 1));
