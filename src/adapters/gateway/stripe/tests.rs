@@ -203,7 +203,7 @@ async fn amounts_are_told_as_stripe_counts_them() {
         made["amount"] = theirs.into();
         made["currency"] = code.to_lowercase().into();
         made["latest_charge"] = json!({ "id": "ch_1", "dispute": { "status": "lost", "amount": theirs }, "refunds": {
-            "has_more": false, "data": [{ "id": "re_1", "amount": theirs, "status": "succeeded" }] } });
+            "has_more": false, "data": [{ "id": "re_1", "amount": theirs, "status": "succeeded", "metadata": { "refund": "asked" } }] } });
         let (stripe, asked) = stripe(vec![(200, made)]).await;
         let new = NewCharge {
             key: "k".to_owned(),
@@ -214,6 +214,7 @@ async fn amounts_are_told_as_stripe_counts_them() {
         };
         let charge = stripe.create_charge(new).await.expect("made");
         assert_eq!((charge.amount_minor, charge.returned_minor), (ours, ours), "{code}");
+        assert_eq!(charge.refunds[0].key, "asked", "a refund names the key that it was asked under");
         assert_eq!(charge.dispute, Some((DisputeStatus::Lost, ours)), "{code}");
         stripe
             .refund("pi_1".to_owned(), "r".to_owned(), money)
