@@ -214,7 +214,10 @@ async fn amounts_are_told_as_stripe_counts_them() {
         };
         let charge = stripe.create_charge(new).await.expect("made");
         assert_eq!((charge.amount_minor, charge.returned_minor), (ours, ours), "{code}");
-        assert_eq!(charge.refunds[0].key, "asked", "a refund names the key that it was asked under");
+        assert_eq!(
+            charge.refunds[0].key, "asked",
+            "a refund names the key that it was asked under"
+        );
         assert_eq!(charge.dispute, Some((DisputeStatus::Lost, ours)), "{code}");
         stripe
             .refund("pi_1".to_owned(), "r".to_owned(), money)
