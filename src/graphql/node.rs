@@ -23,6 +23,7 @@ use crate::primitives::ids::{
     ty = "ID",
     desc = "Opaque id. It is no secret and can be guessed; access depends on the credential alone."
 ))]
+#[expect(clippy::large_enum_variant, reason = "it lives for one field of one response")]
 pub(super) enum Node {
     Account(Account),
     Balance(Balance),
@@ -44,6 +45,7 @@ pub(super) enum Node {
 }
 
 /// The thing that an id names, if it exists for the caller.
+#[expect(clippy::too_many_lines, reason = "one arm a kind of thing")]
 pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
     let scope = scope(ctx)?;
     let Ok(GlobalId { kind, account_id, uuid }) = id.parse() else {

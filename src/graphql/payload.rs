@@ -93,7 +93,7 @@ impl<T> Outcome<T> {
             Err(Failure::Refused(error, present)) => Ok(Self {
                 done: None,
                 present,
-                errors: vec![error],
+                errors: vec![*error],
             }),
             Err(Failure::Fault(error)) => Err(error),
         }

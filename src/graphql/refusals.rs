@@ -190,14 +190,14 @@ pub(super) enum Present {
 #[derive(Clone, Debug)]
 pub(super) enum Failure {
     /// The caller may act upon it.
-    Refused(UserError, Option<Present>),
+    Refused(Box<UserError>, Option<Present>),
     /// Nobody out there can.
     Fault(ApiError),
 }
 
 impl Failure {
     pub(super) fn new(code: UserErrorCode, field: Option<&str>, message: impl Into<String>) -> Self {
-        Self::Refused(UserError::new(code, field, message), None)
+        Self::Refused(Box::new(UserError::new(code, field, message)), None)
     }
 
     pub(super) fn invalid(field: &str, message: impl Into<String>) -> Self {
@@ -271,14 +271,14 @@ impl LedgerFields {
             },
             LedgerError::Access(error) => error.into(),
             LedgerError::Busy { retry_after_seconds } => Failure::Refused(
-                UserError {
+                Box::new(UserError {
                     retry_after_seconds: Some(i32::try_from(retry_after_seconds).unwrap_or(i32::MAX)),
                     ..UserError::new(
                         UserErrorCode::Busy,
                         None,
                         "this account has more work waiting than it may; try again shortly",
                     )
-                },
+                }),
                 None,
             ),
             LedgerError::Fault(fault) => fault.into(),
@@ -293,10 +293,10 @@ impl LedgerFields {
             let error = UserError::new(code, Some(self.amount), message.clone());
             let missing_credits = Some(missing);
             Failure::Refused(
-                UserError {
+                Box::new(UserError {
                     missing_credits,
                     ..error
-                },
+                }),
                 None,
             )
         };
@@ -309,11 +309,11 @@ impl LedgerFields {
                 held,
             } => match missing(Code::InsufficientCredits, *credits) {
                 Failure::Refused(error, present) => Failure::Refused(
-                    UserError {
+                    Box::new(UserError {
                         available: Some(*available),
                         held: Some(*held),
-                        ..error
-                    },
+                        ..*error
+                    }),
                     present,
                 ),
                 fault @ Failure::Fault(_) => fault,
@@ -516,7 +516,7 @@ fn rate_limited(retry_after_seconds: u32, message: String) -> Failure {
         retry_after_seconds: Some(i32::try_from(retry_after_seconds).unwrap_or(i32::MAX)),
         ..UserError::new(UserErrorCode::RateLimited, None, message)
     };
-    Failure::Refused(error, None)
+    Failure::Refused(Box::new(error), None)
 }
 
 impl From<SendTestError> for Failure {

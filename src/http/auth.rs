@@ -33,14 +33,13 @@ async fn refused(credential: &str, rejection: Rejection, sign_in: &SignIn) -> Re
         Rejection::Refused => sign_in.doubt(credential).await.ok().flatten(),
         _ => None,
     };
-    match doubt {
-        Some(doubt) => {
-            tracing::info!(%doubt, "a sign-in was refused");
-            if sign_in.explains() {
-                return Refused::Unauthenticated(format!("{rejection}: {doubt} (told in development only)"));
-            }
-        }
-        None => tracing::info!(%rejection, "a sign-in was refused"),
+    let Some(doubt) = doubt else {
+        tracing::info!(%rejection, "a sign-in was refused");
+        return Refused::Unauthenticated(rejection.to_string());
+    };
+    tracing::info!(%doubt, "a sign-in was refused");
+    if sign_in.explains() {
+        return Refused::Unauthenticated(format!("{rejection}: {doubt} (told in development only)"));
     }
     Refused::Unauthenticated(rejection.to_string())
 }

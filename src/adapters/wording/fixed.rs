@@ -1,7 +1,5 @@
 //! Texts that are always the same, and those of refusals: what the API says beside alerts and findings.
 
-use minijinja::Value;
-
 use super::Templates;
 use crate::domain::fault::Fault;
 use crate::domain::notification::Refused;
@@ -31,7 +29,7 @@ impl Templates {
             missing => refused.missing.map(|credits| language.amount(credits.units())),
             seconds => refused.retry_after_seconds,
         };
-        self.render(&format!("{name}/{REFUSAL}{}", refused.code), Value::from(context))
+        self.render(&format!("{name}/{REFUSAL}{}", refused.code), context)
             .map(Some)
     }
 }

@@ -87,6 +87,7 @@ pub(super) enum Multiplier {
 
 /// What the guard knows of a field.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "marks that do not depend on each other")]
 pub(super) struct Field {
     /// The object or interface that it returns, or lists; `None` for values.
     pub(super) returns: Option<String>,

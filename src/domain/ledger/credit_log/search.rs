@@ -23,17 +23,17 @@ pub fn searchable(text: &str) -> String {
     // Composed first, or a letter with an accent of its own would fold differently from the composed one.
     let folded: String = nfkc.normalize(text).chars().flat_map(fold).collect();
     let mut out = String::with_capacity(folded.len() + 1);
-    let mut in_word = false;
+    let mut goes_on = false;
     for letter in nfkc.normalize(&folded).chars() {
         if letter.is_alphanumeric() {
-            let is_word = is_unspaced(letter);
-            if !in_word || is_word {
+            let stands_alone = is_unspaced(letter);
+            if !goes_on || stands_alone {
                 out.push(' ');
             }
             out.push(letter);
-            in_word = !is_word;
+            goes_on = !stands_alone;
         } else if !is_mark(letter) {
-            in_word = false;
+            goes_on = false;
         }
     }
     out
