@@ -227,7 +227,7 @@ async fn in_development_a_refused_token_says_what_is_wrong_with_it() {
     let (sign_in, team) = (&app.services().sign_in, &app.team);
     let issue = |account_id, member_id| {
         sign_in
-            .issue_token(account_id, member_id, Duration::from_secs(60))
+            .issue_token(account_id, member_id, Duration::from_mins(1))
             .expect("issued")
     };
     let (account_id, member_id) = (team.account.id, team.member.member.id);
