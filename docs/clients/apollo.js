@@ -28,6 +28,8 @@ const pages = (...keyArgs) => ({
 export const typePolicies = {
   // Who is signed in: there is one.
   Viewer: { keyFields: [] },
+  // Its id is for filters. A key acts on behalf of one member here and of another there, so an actor belongs to its entry.
+  Actor: { keyFields: false },
   Account: {
     fields: {
       creditLog: pages("filter", "order"),

@@ -1,14 +1,16 @@
 // How urql's Graphcache keeps what Ledgerbell answers: cacheExchange({ keys, … }).
-// Types with an `id` are kept under it by themselves. These have none: they belong to their parent.
+// Types with an `id` are kept under it automatically. These belong to their parent: they have no `id`, or (`Actor`) differ under the
+// same one, because a key acts on behalf of one member here and of another there.
 
 const EMBEDDED = [
   "AccountConnection", "AccountEdge", "AccountEvent", "Actor", "AlertAction", "AlertConnection", "AlertEdge", "AlertEvent", "AlertsEvent",
   "AutoTopUpSimulation", "BalanceEvent", "BalanceExplanation", "CreditEntryConnection", "CreditEntryEdge", "CreditEntryEvent",
   "CreditHold", "CreditHoldConnection", "CreditHoldEdge", "CreditLotConnection", "CreditLotEdge", "CreditTotals", "CreditUsage",
-  "CreditUsageConnection", "CreditUsageEdge", "DeliveryConnection", "DeliveryEdge", "Eligibility", "EventPage", "Evidence", "ExportLink",
-  "Forecast", "LotDraw", "MemberConnection", "MemberEdge", "Money", "NotificationPreference", "NotificationRow", "PageInfo", "QuietHours",
-  "Remedy", "SessionConnection", "SessionEdge", "SessionEvent", "SimulatedCharge", "TopUpConnection", "TopUpDecisionConnection",
-  "TopUpDecisionEdge", "TopUpEdge", "TopUpEvent", "TopUpFailure", "TopUpQuote", "TroubleshootingEvent", "UserError",
+  "CreditUsageConnection", "CreditUsageEdge", "DeliveryConnection", "DeliveryEdge", "Eligibility", "EventPage", "ExportLink",
+  "Forecast", "LotDraw", "MemberConnection", "MemberEdge", "Money", "NotificationPreference", "NotificationRow", "PageInfo",
+  "QuietHours", "Remedy", "SessionConnection", "SessionEdge", "SessionEvent", "SessionResult", "SimulatedCharge", "SimulatedMonth",
+  "TopUpConnection", "TopUpDecisionConnection", "TopUpDecisionEdge", "TopUpEdge", "TopUpEvent", "TopUpFailure", "TopUpQuote",
+  "TroubleshootingEvent", "UserError",
 ];
 
 export const keys = {
