@@ -2,10 +2,7 @@
 //!
 //! Those of the ledger stand beside its core and its engine (`src/domain/ledger/model/tests`, `src/domain/ledger/engine/tests`)
 //! and those of reading in `reading`, those of purchases (F1 to F34) in `top_ups`, whose head says where each is, those of alerts in
-//! `notification`; here are the rest of the ones that show at the front door. What cannot occur:
-//! - F49, a recurring grant applied twice on a boundary: there are no recurring grants. A caller who grants by the month has the
-//!   idempotency key to say which month it was for.
-//! - F52, a mail that promises what was refused: nothing is mailed yet, and entries describe what was posted.
+//! `notification`; here are the rest of the ones that show at the front door. docs/faults.md lists them all with their tests.
 
 use std::time::Duration;
 

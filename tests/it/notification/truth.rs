@@ -148,6 +148,36 @@ async fn a_second_fact_of_a_kind_is_mailed_as_well() {
 }
 
 #[tokio::test]
+async fn f52_a_refund_is_mailed_as_it_was_posted_and_not_at_all_when_it_is_refused() {
+    let app = TestApp::start().await;
+    let mia = &app.team.member;
+    verify(&app, mia).await;
+    set(
+        mia,
+        json!({ "preferences": [{ "kind": "SESSION_REFUNDED", "channel": "EMAIL", "enabled": true }] }),
+    )
+    .await;
+    app.top_up(30).await;
+    super::complete(&app, &app.team, "one").await;
+    app.notice().await;
+    let refund = async |credits: &str| {
+        let input = json!({ "accountId": app.team.id(), "externalId": "one", "credits": credits, "reason": "Rained off",
+            "idempotencyKey": format!("refund {credits}") });
+        let payload = mutate(&app.platform, "refundSession", "", input).await;
+        app.notice().await;
+        code(&payload).to_owned()
+    };
+    assert_ne!(refund("3.5").await, "accepted", "3 were charged");
+    assert_eq!(app.mail().await.len(), 0);
+    assert_eq!(refund("2").await, "accepted");
+    let mails = app.mail().await;
+    assert_eq!(mails.len(), 1);
+    assert!(mails[0].contains("2 credits") && !mails[0].contains("3.5"), "{}", mails[0]);
+    assert_ne!(refund("1.25").await, "accepted", "1 is left of the charge");
+    assert_eq!(app.mail().await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_digest_of_many_alerts_is_one_mail_however_many_are_claimed_at_once() {
     let app = TestApp::start().await;
     let mia = &app.team.member;
