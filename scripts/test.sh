@@ -100,7 +100,7 @@ advisories() {
         return 0
     fi
     local directory report
-    for directory in examples/typescript tests/clients tests/mail; do
+    for directory in examples/typescript tests/clients tests/mail web; do
         if report=$(cd "$directory" && npm audit --audit-level=high 2>&1); then
             echo "Checked: npm packages of $directory."
         elif grep -q "vulnerabilit" <<<"$report"; then
@@ -136,6 +136,16 @@ live_clients() {
     fi
     cargo build --locked --quiet &&
         (cd tests/clients && npm ci --no-audit --no-fund --loglevel=error && npm run --silent "$1")
+}
+
+# The packages of web/: format, lints, types, size, then their tests, which start, kill and restart servers of their own.
+web() {
+    if ! command -v npm >/dev/null; then
+        reason="npm is not installed"
+        return 64
+    fi
+    cargo build --locked --quiet &&
+        (cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build && npm run --silent lint && npm run --silent test)
 }
 
 mail() {
@@ -181,6 +191,7 @@ stage "sockets, with their reference client (npm graphql-ws)" live_clients socke
 stage "event streams, with their reference client (npm graphql-sse)" live_clients event_streams
 stage "the example's helper beneath graphql-ws, urql and Apollo Client" live_clients live
 stage "React pages on Apollo Client and on urql, in jsdom" live_clients pages
+stage "the npm client, against a running server" web
 stage "the simulated gateway in Stripe's dialect, with the official SDK (npm stripe)" live_clients stripe
 stage "the client of Stripe against another stand-in (PyPI localstripe)" localstripe
 stage "mail through SMTP servers" mail
