@@ -5,6 +5,7 @@ import { request, type HttpSettings, type RequestOptions } from "./http.js";
 import { withKeys } from "./keys.js";
 import { Subscription, type EventOf, type Live, type LiveStatus } from "./live.js";
 import { Pace } from "./pace.js";
+import { AccountStore, type AccountOptions } from "./store.js";
 import { Tokens } from "./tokens.js";
 import type { Transport } from "./transport.js";
 import { Listeners, Value, type Observable } from "./value.js";
@@ -49,6 +50,7 @@ export class Ledgerbell {
   readonly #transport: Transport;
   readonly #pace = new Pace();
   readonly #live = new Set<Subscription<never>>();
+  readonly #accounts = new Map<string, AccountStore>();
   readonly #unlisten: () => void;
   #isClosed = false;
 
@@ -125,6 +127,16 @@ export class Ledgerbell {
     return live;
   }
 
+  /**
+   * Returns the store of an account: the member's own, or the one of this id. It is the same one each time; how much it keeps is
+   * said the first time.
+   */
+  account(id?: string | null, options: AccountOptions = {}): AccountStore {
+    let store = this.#accounts.get(id ?? "");
+    if (!store) this.#accounts.set(id ?? "", (store = new AccountStore(this, id ?? null, options)));
+    return store;
+  }
+
   /** Calls `listener` for each failure of what is live, also of those that are tried again. */
   onError(listener: (error: Error) => void): () => void {
     return this.#errors.add(listener);
@@ -137,12 +149,14 @@ export class Ledgerbell {
   nudge(): void {
     this.#transport.probe();
     this.#pace.nudge();
+    for (const store of this.#accounts.values()) store.nudge();
   }
 
   /** Ends all that is live, and lets go of everything. */
   close(): void {
     this.#isClosed = true;
     this.#unlisten();
+    for (const store of this.#accounts.values()) store.stop();
     for (const live of [...this.#live]) live.stop();
     this.#transport.close();
     this.#pace.nudge();

@@ -6,17 +6,7 @@ import WebSocket from "ws";
 import { ENTRIES, Seen, Server } from "../../../tests/clients/server.js";
 import { createLedgerbell } from "../dist/index.js";
 import { Network } from "./network.js";
-
-const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-
-/** Waits until `condition` holds. */
-async function until(condition, what, seconds = 20) {
-  const end = Date.now() + seconds * 1000;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`not within ${seconds} s: ${what}`);
-    await sleep(10);
-  }
-}
+import { is, sleep, until } from "./waiting.js";
 
 /** Follows the log, and notes each entry. */
 function follow(client, present) {
@@ -34,12 +24,15 @@ function follow(client, present) {
   return state;
 }
 
-const is = (client, status, seconds) => until(() => client.status.get() === status, status, seconds);
-
 describe("one server", { concurrency: true }, () => {
   let server;
   before(async () => (server = await new Server().start()));
-  after(() => server.remove());
+  const closing = [];
+  after(async () => {
+    // Also those of tests that failed, or the process would go on.
+    for (const close of closing) close();
+    await server.remove();
+  });
 
   /** A client whose way to the server is the test's. */
   async function connected(more = {}) {
@@ -51,6 +44,7 @@ describe("one server", { concurrency: true }, () => {
       client.close();
       network.close();
     };
+    closing.push(close);
     return { network, client, errors, close };
   }
 
