@@ -6,6 +6,7 @@ import { withKeys } from "./keys.js";
 import { Subscription, type EventOf, type Live, type LiveStatus } from "./live.js";
 import { Pace } from "./pace.js";
 import { AccountStore, type AccountOptions } from "./store.js";
+import { Tabs, type TabsBy } from "./tabs.js";
 import { Tokens } from "./tokens.js";
 import type { Transport } from "./transport.js";
 import { Listeners, Value, type Observable } from "./value.js";
@@ -25,6 +26,10 @@ export interface LedgerbellOptions {
   fetch?: typeof fetch;
   /** Instead of the global one. Node 20 has none: pass that of npm ws, or event streams are used. Null: always event streams. */
   WebSocket?: unknown;
+  /**
+   * Whether tabs of the same member share one connection: they do in pages, by Web Locks and a BroadcastChannel. False: each has its own.
+   */
+  tabs?: boolean | TabsBy;
   /** How long parts of a connection may take, in milliseconds. */
   times?: { socket?: Partial<Times["socket"]>; events?: Partial<Times["events"]> };
 }
@@ -68,7 +73,9 @@ export class Ledgerbell {
     };
     const webSocket =
       options.WebSocket === undefined ? (globalThis as { WebSocket?: unknown }).WebSocket : options.WebSocket;
-    this.#transport = new Connection(this.#http, times, (webSocket ?? undefined) as typeof WebSocket | undefined);
+    const connection = new Connection(this.#http, times, (webSocket ?? undefined) as typeof WebSocket | undefined);
+    const by = tabsBy(options.tabs);
+    this.#transport = by ? new Tabs(connection, this.#http.tokens, this.#http.url, by) : connection;
     this.status = this.#status;
     this.#unlisten = onWaking(() => this.nudge());
   }
@@ -184,6 +191,14 @@ type Rest<V, Options> =
 /** Makes a client. */
 export function createLedgerbell(options: LedgerbellOptions): Ledgerbell {
   return new Ledgerbell(options);
+}
+
+/** What tabs find each other by, where that is wanted and there is any. */
+function tabsBy(wanted: boolean | TabsBy = "document" in globalThis): TabsBy | undefined {
+  if (typeof wanted === "object") return wanted;
+  const { BroadcastChannel, navigator } = globalThis as Partial<Window & typeof globalThis>;
+  const locks = (navigator as Partial<Navigator> | undefined)?.locks;
+  return wanted && locks && BroadcastChannel ? { locks, BroadcastChannel } : undefined;
 }
 
 /** Calls `wake` when the page comes online or into view. */
