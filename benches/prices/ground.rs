@@ -85,6 +85,7 @@ impl Ground {
                     MemberRole::Member
                 },
                 locale: None,
+                email_verified: false,
             };
             let member = services.members.add(&Actor::System, account_id, new).await?;
             self.members.push(member.id.global(account_id).to_string());
@@ -241,6 +242,7 @@ async fn make_account(app: &App) -> Result<AccountId, Failure> {
             email: Some("olga@example.com".to_owned()),
             role: MemberRole::Owner,
             locale: None,
+            email_verified: false,
         }),
     };
     Ok(app.services().accounts.create(&Actor::System, new).await?.id)

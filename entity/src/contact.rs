@@ -26,6 +26,12 @@ pub struct Model {
     pub version: i32,
     /// Since when the address is this one and stands so.
     pub status_since: Option<i64>,
+    /// What kind of caller of the platform vouched for the address, if one did.
+    pub voucher_kind: Option<String>,
+    /// By which API key.
+    pub voucher_key_id: Option<Uuid>,
+    /// When.
+    pub vouched_at: Option<i64>,
 }
 
 /// None: rows of other tables are found by explicit statements.

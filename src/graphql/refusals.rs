@@ -357,6 +357,10 @@ fn external_id_of_platform(message: String) -> Failure {
     Failure::new(UserErrorCode::Forbidden, Some("externalId"), message)
 }
 
+fn vouching_of_platform(message: String) -> Failure {
+    Failure::new(UserErrorCode::Forbidden, Some("emailVerified"), message)
+}
+
 fn last_owner() -> Failure {
     Failure::new(
         UserErrorCode::LastOwner,
@@ -415,6 +419,7 @@ impl From<AddMemberError> for Failure {
             AddMemberError::Access(error) => error.into(),
             AddMemberError::Invalid(error) => error.into(),
             AddMemberError::ExternalIdOfPlatform => external_id_of_platform(error.to_string()),
+            AddMemberError::VouchingOfPlatform => vouching_of_platform(error.to_string()),
             AddMemberError::ExternalIdTaken(member) => external_id_taken("member").with(Present::Member(member)),
             AddMemberError::Fault(fault) => fault.into(),
         }
@@ -475,6 +480,7 @@ impl From<UpdateContactError> for Failure {
             UpdateContactError::Invalid(error) => error.into(),
             UpdateContactError::NotFound => Self::not_found("memberId", "member"),
             UpdateContactError::MemberRemoved => member_removed(),
+            UpdateContactError::VouchingOfPlatform => vouching_of_platform(error.to_string()),
             UpdateContactError::VersionConflict(contact) => version_conflict().with(Present::Contact(contact)),
             UpdateContactError::Fault(fault) => fault.into(),
         }

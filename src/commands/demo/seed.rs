@@ -168,6 +168,7 @@ fn new_member(external_id: &str, name: &str, role: crate::primitives::actor::Mem
         email: Some(format!("{external_id}@brightwater.example")),
         role,
         locale: None,
+        email_verified: false,
     }
 }
 

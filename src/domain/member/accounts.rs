@@ -8,7 +8,7 @@ use crate::domain::database::{Database, Transaction};
 use crate::domain::event::EventKind;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
-use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission};
+use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission};
 use crate::primitives::clock::Clock;
 use crate::primitives::ids::{AccountId, IdMint, IdSeed, MemberId};
 use crate::primitives::page::{Page, PageRequest};
@@ -17,7 +17,7 @@ use super::error::{CreateAccountError, InvalidInput, UpdateAccountError};
 use super::input::{Search, checked_external_id, checked_grace_hours, checked_name};
 use super::model::{
     Account, AccountFilter, AccountPatch, Contact, DEFAULT_SESSION_GRACE_HOURS, Installation, Member, NewAccount,
-    NewMember, grace_millis, require_platform,
+    NewMember, Vouch, grace_millis, require_platform,
 };
 use super::scan::{MAX_LISTED, Scan};
 use super::store;
@@ -87,7 +87,8 @@ impl Accounts {
             version: 1,
             created_at: self.clock.now(),
         };
-        if self.insert(&account, new.owner.clone()).await? {
+        let by = actor.cause(None);
+        if self.insert(&account, new.owner.clone(), by).await? {
             return Ok(account);
         }
         // Somebody made it between the look and the insertion.
@@ -223,15 +224,18 @@ impl Accounts {
         let Some(first) = store::first_member(connection, account_id).await? else {
             return Ok(false);
         };
-        let email = store::contacts(connection, account_id, &[first.id])
-            .await?
-            .pop()
-            .and_then(|contact| contact.email);
-        Ok(first.name == owner.name && first.external_id == owner.external_id && email == owner.email)
+        let contact = store::contacts(connection, account_id, &[first.id]).await?.pop();
+        let (email, vouched) = contact.map_or((None, None), |contact| (contact.email, contact.vouched));
+        // A vouch that came later is not what the account was made with.
+        let was_vouched = vouched.is_some_and(|vouch| vouch.at == first.created_at);
+        Ok(first.name == owner.name
+            && first.external_id == owner.external_id
+            && email == owner.email
+            && was_vouched == owner.email_verified)
     }
 
     /// Writes the account, its figures and its owner, or nothing and `false` when the external id is taken.
-    async fn insert(&self, account: &Account, owner: Option<NewMember>) -> Result<bool, Fault> {
+    async fn insert(&self, account: &Account, owner: Option<NewMember>, by: Cause) -> Result<bool, Fault> {
         let (ledger, row) = (self.ledger.clone(), Arc::new((account.clone(), owner)));
         self.database
             .transaction(move |tx| {
@@ -247,7 +251,7 @@ impl Accounts {
                     let grace = grace_millis(account.session_grace_hours);
                     ledger.create_state(tx, account.id, grace, account.created_at).await?;
                     if let Some(owner) = owner {
-                        let (member, contact) = first_owner(account, owner);
+                        let (member, contact) = first_owner(account, owner, by);
                         store::insert_member(tx, &member).await?;
                         store::save_contact(tx, &contact, account.created_at).await?;
                     }
@@ -310,6 +314,15 @@ async fn update_locked(
     Ok(after)
 }
 
+/// The paths of the owner's fields.
+const OWNER_FIELDS: [&str; 5] = [
+    "owner.externalId",
+    "owner.name",
+    "owner.email",
+    "owner.emailVerified",
+    "owner.locale",
+];
+
 fn checked(new: NewAccount) -> Result<NewAccount, InvalidInput> {
     Ok(NewAccount {
         external_id: new
@@ -317,10 +330,7 @@ fn checked(new: NewAccount) -> Result<NewAccount, InvalidInput> {
             .map(|id| checked_external_id("externalId", &id))
             .transpose()?,
         name: checked_name("name", &new.name)?,
-        owner: new
-            .owner
-            .map(|owner| owner.checked(["owner.externalId", "owner.name", "owner.email", "owner.locale"]))
-            .transpose()?,
+        owner: new.owner.map(|owner| owner.checked(OWNER_FIELDS)).transpose()?,
         ..new
     })
 }
@@ -337,7 +347,7 @@ fn checked_patch(patch: AccountPatch) -> Result<AccountPatch, InvalidInput> {
     })
 }
 
-fn first_owner(account: &Account, owner: &NewMember) -> (Member, Contact) {
+fn first_owner(account: &Account, owner: &NewMember, by: Cause) -> (Member, Contact) {
     let id = IdMint::new(IdSeed::random(), account.created_at).next_uuid();
     let member = Member {
         id: MemberId::from_uuid(id),
@@ -350,10 +360,14 @@ fn first_owner(account: &Account, owner: &NewMember) -> (Member, Contact) {
         version: 1,
         created_at: account.created_at,
     };
+    let vouched = owner.email_verified.then_some(Vouch {
+        by,
+        at: account.created_at,
+    });
     let contact = Contact::new(
         account.id,
         member.id,
-        (owner.email.clone(), owner.locale.clone()),
+        (owner.email.clone(), vouched, owner.locale.clone()),
         account.timezone,
     );
     (member, contact)

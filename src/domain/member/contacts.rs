@@ -15,10 +15,10 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, MemberId};
 
 use super::error::{InvalidInput, StartVerificationError, UpdateContactError, VerifyContactError};
-use super::input::{checked_email, checked_locale};
+use super::input::{check_vouch, checked_email, checked_locale};
 use super::mail_bounds::MailBounds;
 use super::members::{locked_person, record_contact};
-use super::model::{Change, Contact, ContactPatch, ContactStatus, Member, require_over};
+use super::model::{Change, Contact, ContactPatch, ContactStatus, Member, Vouch, may_vouch, require_over};
 use super::store;
 
 /// For so long a code is good.
@@ -116,7 +116,8 @@ impl Contacts {
         }
     }
 
-    /// Changes how a member is reached. Another address is unverified until a code sent there comes back.
+    /// Changes how a member is reached. Another address is unverified until a code sent there comes back, unless the platform vouches
+    /// for it.
     pub async fn update(
         &self,
         actor: &Actor,
@@ -125,6 +126,9 @@ impl Contacts {
         patch: ContactPatch,
     ) -> Result<Contact, UpdateContactError> {
         require_own_or_settings(actor, account_id, member_id)?;
+        if patch.email_verified && !may_vouch(actor) {
+            return Err(UpdateContactError::VouchingOfPlatform);
+        }
         let work = Arc::new((actor.clone(), checked(patch)?));
         self.ledger
             .change(account_id, move |tx, locked| {
@@ -141,7 +145,11 @@ impl Contacts {
                     if member.removed_at.is_some() {
                         return Err(UpdateContactError::MemberRemoved);
                     }
-                    let after = before.clone().patched(patch);
+                    let vouched = patch.email_verified.then(|| Vouch {
+                        by: actor.cause(None),
+                        at: locked.now,
+                    });
+                    let after = before.clone().patched(patch, vouched);
                     if after != before {
                         notify_old_address(tx, &before, &after, locked.now).await?;
                         record_contact(tx, locked, &after).await?;
@@ -300,6 +308,8 @@ pub fn require_own_or_settings(actor: &Actor, account_id: AccountId, member_id: 
 }
 
 fn checked(patch: ContactPatch) -> Result<ContactPatch, InvalidInput> {
+    let has_email = matches!(patch.email, Change::Set(_));
+    check_vouch("emailVerified", patch.email_verified, has_email)?;
     Ok(ContactPatch {
         email: match patch.email {
             Change::Set(email) => Change::Set(checked_email("email", &email)?),

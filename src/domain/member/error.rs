@@ -80,6 +80,11 @@ pub enum UpdateContactError {
     /// The member left the team.
     #[error("this member was removed from the team")]
     MemberRemoved,
+    /// A team tries to vouch for an address.
+    #[error(
+        "only the platform vouches for addresses; a team verifies one with sendContactVerification and verifyContact"
+    )]
+    VouchingOfPlatform,
     /// Somebody changed the contact since the version that was expected. It is given as it is now.
     #[error("the contact was changed in the meantime: its version is {}", .0.version)]
     VersionConflict(Box<Contact>),
@@ -155,6 +160,11 @@ pub enum AddMemberError {
     /// A team tries to set an external id.
     #[error("only the platform sets external ids: by them its users sign in")]
     ExternalIdOfPlatform,
+    /// A team tries to vouch for an address.
+    #[error(
+        "only the platform vouches for addresses; a team verifies one with sendContactVerification and verifyContact"
+    )]
+    VouchingOfPlatform,
     /// Nobody out there can mend it.
     #[error(transparent)]
     Fault(#[from] Fault),

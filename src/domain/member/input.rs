@@ -127,6 +127,18 @@ pub(super) fn checked_locale(field: &'static str, locale: &str) -> Result<String
     })
 }
 
+/// Refuses a vouch for no address. It is for the one that is given beside it: another may have been entered since the platform last
+/// looked.
+pub(super) fn check_vouch(field: &'static str, is_vouched: bool, has_email: bool) -> Result<(), InvalidInput> {
+    if is_vouched && !has_email {
+        return Err(InvalidInput {
+            field,
+            message: "vouches for the email that is given beside it: give one".to_owned(),
+        });
+    }
+    Ok(())
+}
+
 fn is_email(email: &str) -> bool {
     const LONGEST: usize = 254;
     let Some((local, domain)) = email.rsplit_once('@') else {
@@ -173,9 +185,11 @@ impl Search {
 }
 
 impl NewMember {
-    /// This member with its texts checked and trimmed. `fields` are the paths of external id, name, e-mail and locale.
-    pub(super) fn checked(self, fields: [&'static str; 4]) -> Result<Self, InvalidInput> {
-        let [external_id, name, email, locale] = fields;
+    /// This member with its texts checked and trimmed. `fields` are the paths of external id, name, e-mail, whether that is verified,
+    /// and locale.
+    pub(super) fn checked(self, fields: [&'static str; 5]) -> Result<Self, InvalidInput> {
+        let [external_id, name, email, email_verified, locale] = fields;
+        check_vouch(email_verified, self.email_verified, self.email.is_some())?;
         Ok(Self {
             external_id: self
                 .external_id
@@ -183,6 +197,7 @@ impl NewMember {
                 .transpose()?,
             name: checked_label(name, &self.name)?,
             email: self.email.map(|address| checked_email(email, &address)).transpose()?,
+            email_verified: self.email_verified,
             role: self.role,
             locale: self.locale.map(|tag| checked_locale(locale, &tag)).transpose()?,
         })

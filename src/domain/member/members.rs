@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
-use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission, Side};
+use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission, Side};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, IdMint, IdSeed, MemberId};
 use crate::primitives::page::{Page, PageRequest};
@@ -14,10 +14,10 @@ use crate::primitives::page::{Page, PageRequest};
 use super::api_key_life::follow_maker;
 use super::contacts::{notify_old_address, require_own_or_settings};
 use super::error::{AddMemberError, InvalidInput, RemoveMemberError, UpdateMemberError, UpsertMemberError};
-use super::input::{Search, checked_email, checked_external_id, checked_label, checked_locale};
+use super::input::{Search, check_vouch, checked_email, checked_external_id, checked_label, checked_locale};
 use super::model::{
-    Change, Contact, Member, MemberFilter, MemberPatch, MemberPosition, NewMember, Owners, UpsertMember,
-    may_change_owners, require_directory,
+    Change, Contact, Member, MemberFilter, MemberPatch, MemberPosition, NewMember, Owners, UpsertMember, Vouch,
+    may_change_owners, may_vouch, require_directory,
 };
 use super::scan::{MAX_LISTED, Scan, too_many};
 use super::store;
@@ -42,14 +42,17 @@ struct Changed {
 /// A person who is to be added.
 pub(super) struct Addition {
     new: NewMember,
+    /// Who adds them.
+    by: Cause,
     /// Chosen once, however often the transaction runs: by its id a run knows what one before it has committed.
     id: OnceLock<MemberId>,
 }
 
 impl Addition {
-    pub(super) fn new(new: NewMember) -> Self {
+    pub(super) fn new(new: NewMember, by: Cause) -> Self {
         Self {
             new,
+            by,
             id: OnceLock::new(),
         }
     }
@@ -67,11 +70,14 @@ impl Members {
         if new.external_id.is_some() && actor.side() != Side::Platform {
             return Err(AddMemberError::ExternalIdOfPlatform);
         }
-        let new = new.checked(["externalId", "name", "email", "locale"])?;
+        if new.email_verified && !may_vouch(actor) {
+            return Err(AddMemberError::VouchingOfPlatform);
+        }
+        let new = new.checked(["externalId", "name", "email", "emailVerified", "locale"])?;
         if new.role == MemberRole::Owner && !may_change_owners(actor) {
             return Err(AccessError::OwnersOnly.into());
         }
-        let addition = Arc::new(Addition::new(new));
+        let addition = Arc::new(Addition::new(new, actor.cause(None)));
         self.ledger
             .change(account_id, move |tx, locked| {
                 let addition = Arc::clone(&addition);
@@ -91,11 +97,11 @@ impl Members {
         if actor.side() != Side::Platform {
             return Err(UpsertMemberError::ExternalIdOfPlatform);
         }
-        let wanted = Arc::new(checked_upsert(wanted)?);
+        let work = Arc::new((checked_upsert(wanted)?, actor.cause(None)));
         self.ledger
             .change(account_id, move |tx, locked| {
-                let wanted = Arc::clone(&wanted);
-                Box::pin(async move { upsert_locked(tx, locked, account_id, &wanted).await })
+                let work = Arc::clone(&work);
+                Box::pin(async move { upsert_locked(tx, locked, &work.0, work.1).await })
             })
             .await
     }
@@ -301,7 +307,7 @@ pub(super) async fn add_locked(
     {
         return Err(AddMemberError::ExternalIdTaken(Box::new(taken)));
     }
-    let changed = added(tx, (account_id, id), new, locked.now).await?;
+    let changed = added(tx, (account_id, id), new, (addition.by, locked.now)).await?;
     store::insert_member(tx, &changed.member).await?;
     Ok(recorded(tx, locked, changed).await?)
 }
@@ -309,9 +315,10 @@ pub(super) async fn add_locked(
 async fn upsert_locked(
     tx: &Transaction,
     locked: &mut LockedAccount,
-    account_id: AccountId,
     wanted: &UpsertMember,
+    by: Cause,
 ) -> Result<Member, UpsertMemberError> {
+    let account_id = locked.header.account_id;
     let Some(before) = store::member_by_external_id(tx, account_id, &wanted.external_id).await? else {
         let new = NewMember {
             external_id: Some(wanted.external_id.clone()),
@@ -320,10 +327,11 @@ async fn upsert_locked(
                 Change::Set(email) => Some(email.clone()),
                 Change::Keep | Change::Clear => None,
             },
+            email_verified: wanted.email_verified,
             role: wanted.role.unwrap_or(MemberRole::Member),
             locale: wanted.locale.clone(),
         };
-        let changed = added(tx, (account_id, new_id(locked.now)), &new, locked.now).await?;
+        let changed = added(tx, (account_id, new_id(locked.now)), &new, (by, locked.now)).await?;
         store::insert_member(tx, &changed.member).await?;
         return Ok(recorded(tx, locked, changed).await?);
     };
@@ -335,7 +343,8 @@ async fn upsert_locked(
     }
     let contact_before = contact(tx, account_id, before.id).await?;
     let contact_after = contact_before.clone().with_email(wanted.email.clone());
-    let contact_after = contact_after.with_locale(wanted.locale.as_deref());
+    let vouched = wanted.email_verified.then_some(Vouch { by, at: locked.now });
+    let contact_after = contact_after.vouched_for(vouched).with_locale(wanted.locale.as_deref());
     if (&after, &contact_after) == (&before, &contact_before) {
         return Ok(before);
     }
@@ -406,7 +415,7 @@ async fn added(
     tx: &Transaction,
     (account_id, id): (AccountId, MemberId),
     new: &NewMember,
-    now: Timestamp,
+    (by, now): (Cause, Timestamp),
 ) -> Result<Changed, Fault> {
     let account = store::account(tx, account_id)
         .await?
@@ -422,10 +431,11 @@ async fn added(
         version: 1,
         created_at: now,
     };
+    let vouched = new.email_verified.then_some(Vouch { by, at: now });
     let contact = Contact::new(
         account_id,
         member.id,
-        (new.email.clone(), new.locale.clone()),
+        (new.email.clone(), vouched, new.locale.clone()),
         account.timezone,
     );
     Ok(Changed {
@@ -468,6 +478,8 @@ async fn recorded(tx: &Transaction, locked: &mut LockedAccount, changed: Changed
 }
 
 fn checked_upsert(wanted: UpsertMember) -> Result<UpsertMember, InvalidInput> {
+    let has_email = matches!(wanted.email, Change::Set(_));
+    check_vouch("emailVerified", wanted.email_verified, has_email)?;
     Ok(UpsertMember {
         external_id: checked_external_id("externalId", &wanted.external_id)?,
         name: checked_label("name", &wanted.name)?,
@@ -475,6 +487,7 @@ fn checked_upsert(wanted: UpsertMember) -> Result<UpsertMember, InvalidInput> {
             Change::Set(email) => Change::Set(checked_email("email", &email)?),
             other => other,
         },
+        email_verified: wanted.email_verified,
         role: wanted.role,
         locale: wanted.locale.map(|tag| checked_locale("locale", &tag)).transpose()?,
     })

@@ -52,7 +52,7 @@ pub(in crate::domain) use model::require_over;
 pub use model::{
     Account, AccountFilter, AccountPatch, ApiKey, Change, Contact, ContactPatch, ContactStatus,
     DEFAULT_SESSION_GRACE_HOURS, Installation, MAX_ACTIVE_API_KEYS, MAX_SESSION_GRACE_HOURS, Member, MemberFilter,
-    MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember, UpsertMember,
+    MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember, UpsertMember, Vouch,
 };
 pub use sign_in::{SignIn, SignInSettings, SignedIn};
 pub use standing::{Standing, Watch};

@@ -170,11 +170,20 @@ crate::text_enum! {
         None = "NONE",
         /// Nobody has shown yet that mail arrives there.
         Unverified = "UNVERIFIED",
-        /// A code that was sent there came back.
+        /// A code that was sent there came back, or the platform vouches for it.
         Verified = "VERIFIED",
         /// Mail to it came back.
         Bouncing = "BOUNCING",
     }
+}
+
+/// That the platform knows an address to be its member's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vouch {
+    /// Who said so.
+    pub by: Cause,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// How a member is reached.
@@ -188,6 +197,8 @@ pub struct Contact {
     pub email: Option<String>,
     /// How far it is to be trusted.
     pub email_status: ContactStatus,
+    /// Who vouched for this address, if the platform did.
+    pub vouched: Option<Vouch>,
     /// What the mail system said when mail last came back.
     pub bounce_message: Option<String>,
     /// The language of mail, as a BCP 47 tag.
@@ -203,18 +214,37 @@ impl Contact {
     pub fn new(
         account_id: AccountId,
         member_id: MemberId,
-        (email, locale): (Option<String>, Option<String>),
+        (email, vouched, locale): (Option<String>, Option<Vouch>, Option<String>),
         timezone: Tz,
     ) -> Self {
-        Self {
+        let contact = Self {
             account_id,
             member_id,
             email_status: status_of(email.as_deref()),
             email,
+            vouched: None,
             bounce_message: None,
             locale: locale.unwrap_or_else(|| DEFAULT_LOCALE.to_owned()),
             timezone,
             version: 1,
+        };
+        Self {
+            version: 1,
+            ..contact.vouched_for(vouched)
+        }
+    }
+
+    /// This contact with its address verified on the platform's word. One that is verified already, or that does not exist, stays as
+    /// it is.
+    #[must_use]
+    pub(super) fn vouched_for(self, vouched: Option<Vouch>) -> Self {
+        let is_in_doubt = matches!(self.email_status, ContactStatus::Unverified | ContactStatus::Bouncing);
+        if vouched.is_none() || !is_in_doubt {
+            return self;
+        }
+        Self {
+            vouched,
+            ..self.with_status(ContactStatus::Verified, None)
         }
     }
 
@@ -245,6 +275,7 @@ impl Contact {
         Self {
             email_status: status_of(email.as_deref()),
             email,
+            vouched: None,
             bounce_message: None,
             version: self.version.saturating_add(1),
             ..self
@@ -255,9 +286,9 @@ impl Contact {
 impl Contact {
     /// This contact with the patch applied, under the next version if that changes anything.
     #[must_use]
-    pub(super) fn patched(self, patch: &ContactPatch) -> Self {
+    pub(super) fn patched(self, patch: &ContactPatch, vouched: Option<Vouch>) -> Self {
         let before = self.clone();
-        let mut after = self.with_email(patch.email.clone());
+        let mut after = self.with_email(patch.email.clone()).vouched_for(vouched);
         after.locale = patch.locale.clone().unwrap_or(after.locale);
         after.timezone = patch.timezone.unwrap_or(after.timezone);
         if after != before {
@@ -285,6 +316,8 @@ pub struct ContactPatch {
     pub expected_version: Option<i32>,
     /// The address.
     pub email: Change<String>,
+    /// Whether the platform vouches for the address that is given.
+    pub email_verified: bool,
     /// The language of mail, as a BCP 47 tag.
     pub locale: Option<String>,
     /// Times in mail, and quiet hours, are this zone's.
@@ -304,6 +337,8 @@ pub struct NewMember {
     pub name: String,
     /// Where mail goes.
     pub email: Option<String>,
+    /// Whether the platform vouches for that address.
+    pub email_verified: bool,
     /// Their standing.
     pub role: MemberRole,
     /// The language that they are written to in, as a BCP 47 tag; English when it is not known.
@@ -330,6 +365,8 @@ pub struct UpsertMember {
     pub name: String,
     /// Where mail goes.
     pub email: Change<String>,
+    /// Whether the platform vouches for the address that is given.
+    pub email_verified: bool,
     /// Their standing. When `None`, a known member's stays, and a new one is a plain member.
     pub role: Option<MemberRole>,
     /// The language that they are written to in. When `None`, a known member's stays.
@@ -459,6 +496,11 @@ pub(super) fn may_change_owners(actor: &Actor) -> bool {
     }
 }
 
+/// Whether the actor may vouch for addresses. A team never may: whose addresses it enters it says itself.
+pub(super) fn may_vouch(actor: &Actor) -> bool {
+    actor.side() == Side::Platform
+}
+
 /// The first of `permissions` that this actor does not have, and cannot give to a key.
 pub(super) fn beyond_own(actor: &Actor, permissions: Permissions) -> Option<Permission> {
     let own = actor.permissions();
@@ -499,7 +541,7 @@ mod tests {
         let mut contact = Contact::new(
             AccountId::from_number(1),
             MemberId::from_uuid(uuid::Uuid::nil()),
-            (Some("ada@example.com".to_owned()), None),
+            (Some("ada@example.com".to_owned()), None, None),
             Tz::UTC,
         );
         contact.email_status = ContactStatus::Verified;
@@ -509,6 +551,33 @@ mod tests {
         assert_eq!((other.email_status, other.version), (ContactStatus::Unverified, 2));
         let none = contact.with_email(Change::Clear);
         assert_eq!((none.email_status, none.email), (ContactStatus::None, None));
+    }
+
+    #[test]
+    fn a_vouch_is_for_one_address_and_changes_nothing_where_it_is_verified() {
+        let vouch = Some(Vouch {
+            by: Cause::System,
+            at: Timestamp::from_millis(7),
+        });
+        let (account_id, member_id) = (AccountId::from_number(1), MemberId::from_uuid(uuid::Uuid::nil()));
+        let email = || Some("ada@example.com".to_owned());
+        let contact = Contact::new(account_id, member_id, (email(), vouch, None), Tz::UTC);
+        assert_eq!((contact.email_status, contact.version), (ContactStatus::Verified, 1));
+        let later = Some(Vouch {
+            by: Cause::System,
+            at: Timestamp::from_millis(8),
+        });
+        assert_eq!(contact.clone().vouched_for(later), contact);
+        let bouncing = contact.with_status(ContactStatus::Bouncing, Some("REFUSED".to_owned()));
+        let again = bouncing.clone().vouched_for(later);
+        assert_eq!(
+            (again.email_status, again.bounce_message.as_ref(), again.vouched),
+            (ContactStatus::Verified, None, later)
+        );
+        let other = bouncing.with_email(Change::Set("bob@example.com".to_owned()));
+        assert_eq!((other.email_status, other.vouched), (ContactStatus::Unverified, None));
+        let nowhere = Contact::new(account_id, member_id, (None, vouch, None), Tz::UTC);
+        assert_eq!((nowhere.email_status, nowhere.vouched), (ContactStatus::None, None));
     }
 
     #[test]

@@ -19,8 +19,12 @@ pub(crate) struct NewMemberInput {
     external_id: Option<String>,
     /// Name for people.
     name: String,
-    /// The e-mail address.
+    /// The e-mail address. It is UNVERIFIED until a code sent there comes back, unless `emailVerified` says otherwise.
     email: Option<String>,
+    /// Whether the platform has verified that address: mail goes there at once. Only keys of the platform vouch for addresses: FORBIDDEN
+    /// for others. Goes with `email`.
+    #[graphql(default_with = "Some(false)")]
+    email_verified: Option<bool>,
     /// Standing in the team.
     #[graphql(default_with = "Some(MemberRole::Member)")]
     role: Option<MemberRole>,
@@ -34,6 +38,7 @@ impl From<NewMemberInput> for member::NewMember {
             external_id: input.external_id,
             name: input.name,
             email: input.email,
+            email_verified: input.email_verified.unwrap_or_default(),
             role: input.role.map_or(actor::MemberRole::Member, Into::into),
             locale: input.locale,
         }
@@ -49,8 +54,12 @@ pub(crate) struct AddMemberInput {
     external_id: Option<String>,
     /// Name for people.
     name: String,
-    /// The e-mail address.
+    /// The e-mail address. It is UNVERIFIED until a code sent there comes back, unless `emailVerified` says otherwise.
     email: Option<String>,
+    /// Whether the platform has verified that address: mail goes there at once. Only keys of the platform vouch for addresses: FORBIDDEN
+    /// for others. Goes with `email`.
+    #[graphql(default_with = "Some(false)")]
+    email_verified: Option<bool>,
     /// Standing in the team.
     #[graphql(default_with = "Some(MemberRole::Member)")]
     role: Option<MemberRole>,
@@ -67,8 +76,11 @@ pub(crate) struct UpsertMemberInput {
     external_id: String,
     /// Name for people.
     name: String,
-    /// The e-mail address. Left out it stays, null clears it.
+    /// The e-mail address. Left out it stays, null clears it. Another one is UNVERIFIED, unless `emailVerified` says otherwise.
     email: MaybeUndefined<String>,
+    /// Whether you have verified that address: mail goes there at once. Goes with `email`.
+    #[graphql(default_with = "Some(false)")]
+    email_verified: Option<bool>,
     /// Standing in the team. Left out it stays; MEMBER for a new one.
     role: MaybeUndefined<MemberRole>,
     /// The language that they are written to in, as a BCP 47 tag such as de. Left out it stays; en for a new one.
@@ -146,6 +158,7 @@ async fn add(scope: &Scope, input: AddMemberInput) -> Result<member::Member, Fai
         external_id: input.external_id,
         name: input.name,
         email: input.email,
+        email_verified: input.email_verified,
         role: input.role,
         locale: input.locale,
     };
@@ -163,6 +176,7 @@ async fn upsert(scope: &Scope, input: UpsertMemberInput) -> Result<member::Membe
             MaybeUndefined::Null => member::Change::Clear,
             MaybeUndefined::Value(email) => member::Change::Set(email),
         },
+        email_verified: input.email_verified.unwrap_or_default(),
         role: patched("role", input.role)?.map(Into::into),
         locale: patched("locale", input.locale)?,
     };

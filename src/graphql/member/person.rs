@@ -10,7 +10,7 @@ use crate::domain::notification::model::MailFailure;
 use crate::graphql::connection::{PageArguments, connection};
 use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::{ApiError, visible};
-use crate::graphql::ledger::{CreditLogFilter, CreditTotals, UsageScope};
+use crate::graphql::ledger::{Actor, CreditLogFilter, CreditTotals, UsageScope};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::notification::{
     AlertConnection, AlertFilter, DeliveryConnection, DeliveryFilter, NotificationSettings, deliveries, inbox,
@@ -42,7 +42,7 @@ pub(crate) enum ContactStatus {
     None,
     /// Nobody has shown yet that mail to it arrives.
     Unverified,
-    /// Its owner has sent back a code.
+    /// Its owner has sent back a code, or the platform vouches for it.
     Verified,
     /// Mail to it comes back.
     Bouncing,
@@ -243,6 +243,17 @@ impl Contact {
     /// How far the address can be relied on.
     async fn email_status(&self) -> ContactStatus {
         self.0.email_status.into()
+    }
+
+    /// Who of the platform vouched for the address. Null where its owner sent back a code, or nobody has verified it.
+    async fn vouched_by(&self) -> Option<Actor> {
+        let vouched = self.0.vouched?;
+        Some(Actor::new(self.0.account_id, vouched.by))
+    }
+
+    /// When the platform vouched for the address. Null where it did not.
+    async fn vouched_at(&self) -> Option<Timestamp> {
+        self.0.vouched.map(|vouched| vouched.at)
     }
 
     /// Why mail comes back, in a sentence for humans. Null unless it does.

@@ -19,9 +19,13 @@ use crate::graphql::scalars::TimeZone;
 pub(crate) struct UpdateContactInput {
     /// Whose contact; the viewer's when left out.
     member_id: MaybeUndefined<ID>,
-    /// The e-mail address; another one is UNVERIFIED until a code sent there comes back. Null removes it. A verified address that is
-    /// replaced or removed gets a mail that says so.
+    /// The e-mail address; another one is UNVERIFIED until a code sent there comes back, unless `emailVerified` says otherwise. Null
+    /// removes it. A verified address that is replaced or removed gets a mail that says so.
     email: MaybeUndefined<String>,
+    /// Whether the platform has verified that address: mail goes there at once. Only keys of the platform vouch for addresses: FORBIDDEN
+    /// for others. Goes with `email`.
+    #[graphql(default_with = "Some(false)")]
+    email_verified: Option<bool>,
     /// The language that messages are written in, e.g. en or de.
     locale: MaybeUndefined<String>,
     /// The time zone that messages are written in, and that quiet hours are in.
@@ -115,6 +119,7 @@ async fn update(scope: &Scope, input: UpdateContactInput) -> Result<member::Cont
     let patch = member::ContactPatch {
         expected_version: input.expected_version,
         email: change(input.email, |email| email),
+        email_verified: input.email_verified.unwrap_or_default(),
         locale: patched("locale", input.locale)?,
         timezone: patched("timezone", input.timezone)?.map(|zone| zone.0),
     };

@@ -543,6 +543,7 @@ pub(crate) fn owner(name: &str) -> NewMember {
         email: None,
         role: MemberRole::Owner,
         locale: None,
+        email_verified: false,
     }
 }
 
@@ -553,6 +554,7 @@ async fn make_team(services: &Services, anonymous: &Client, external_id: &str) -
         email: Some(format!("{}@{external_id}.example", name.to_lowercase())),
         role,
         locale: None,
+        email_verified: false,
     };
     let new = NewAccount {
         external_id: Some(external_id.to_owned()),

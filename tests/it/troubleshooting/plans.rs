@@ -65,6 +65,7 @@ async fn every_statement_uses_an_index() {
             email: None,
             role: MemberRole::Owner,
             locale: None,
+            email_verified: false,
         };
         let new = NewAccount {
             external_id: None,

@@ -158,6 +158,7 @@ async fn world(scratch: &Scratch, accounts_per_transaction: usize) -> World {
                 email: None,
                 role: MemberRole::Owner,
                 locale: None,
+                email_verified: false,
             }),
         };
         accounts.push(rooms.create(&Actor::System, new).await.expect("creates").id);

@@ -11,11 +11,11 @@ use sea_orm::{
 
 use crate::domain::database::bulk::Rows;
 use crate::domain::fault::Fault;
-use crate::primitives::actor::MemberRole;
+use crate::primitives::actor::{Cause, MemberRole};
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, MemberId, may_be_external_id};
+use crate::primitives::ids::{AccountId, ApiKeyId, MemberId, may_be_external_id};
 
-use super::super::model::{Contact, ContactStatus, Member, MemberPosition};
+use super::super::model::{Contact, ContactStatus, Member, MemberPosition, Vouch};
 use super::{KEYS, rows_by_id, timezone, unreadable};
 
 pub(in super::super) async fn member(
@@ -173,6 +173,7 @@ pub(in super::super) async fn save_contact(
     contact: &Contact,
     now: Timestamp,
 ) -> Result<(), Fault> {
+    let voucher = contact.vouched.map(|vouch| vouch.by.columns());
     let row = contact::Model {
         account_id: contact.account_id.number(),
         member_id: contact.member_id.uuid(),
@@ -183,6 +184,9 @@ pub(in super::super) async fn save_contact(
         timezone: contact.timezone.name().to_owned(),
         version: contact.version,
         status_since: Some(now.millis()),
+        voucher_kind: voucher.map(|(kind, _, _)| kind.to_owned()),
+        voucher_key_id: voucher.and_then(|(_, key, _)| key).map(ApiKeyId::uuid),
+        vouched_at: contact.vouched.map(|vouch| vouch.at.millis()),
     };
     let replace = OnConflict::columns([contact::Column::AccountId, contact::Column::MemberId])
         .update_columns([
@@ -192,6 +196,9 @@ pub(in super::super) async fn save_contact(
             contact::Column::Locale,
             contact::Column::Timezone,
             contact::Column::Version,
+            contact::Column::VoucherKind,
+            contact::Column::VoucherKeyId,
+            contact::Column::VouchedAt,
         ])
         .value(contact::Column::StatusSince, Expr::cust(STATUS_SINCE))
         .to_owned();
@@ -234,13 +241,26 @@ fn from_row(row: member::Model) -> Result<Member, Fault> {
     })
 }
 
+fn vouch_from_row(row: &contact::Model) -> Result<Option<Vouch>, Fault> {
+    let (Some(kind), Some(at)) = (&row.voucher_kind, row.vouched_at) else {
+        return Ok(None);
+    };
+    let by = Cause::from_columns(kind, row.voucher_key_id.map(ApiKeyId::from_uuid), None);
+    Ok(Some(Vouch {
+        by: by.ok_or_else(|| unreadable("voucher", kind))?,
+        at: Timestamp::from_millis(at),
+    }))
+}
+
 fn contact_from_row(row: contact::Model) -> Result<Contact, Fault> {
+    let vouched = vouch_from_row(&row)?;
     Ok(Contact {
         account_id: AccountId::from_number(row.account_id),
         member_id: MemberId::from_uuid(row.member_id),
         email: row.email,
         email_status: ContactStatus::from_text(&row.email_status)
             .ok_or_else(|| unreadable("contact status", &row.email_status))?,
+        vouched,
         bounce_message: row.bounce_message,
         locale: row.locale,
         timezone: timezone(&row.timezone)?,

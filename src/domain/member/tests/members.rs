@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::fault::QueryError;
-use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission, Side};
+use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission, Side};
 use crate::primitives::ids::AccountId;
 use crate::primitives::page::PageRequest;
 
@@ -22,6 +22,7 @@ fn upsert(external_id: &str) -> UpsertMember {
         email: Change::Keep,
         role: None,
         locale: None,
+        email_verified: false,
     }
 }
 
@@ -85,7 +86,7 @@ async fn a_person_is_added_once_however_often_the_transaction_runs() {
     };
     for new in [named("ada", MemberRole::Admin), nameless] {
         let before = room.events(team.id).await;
-        let addition = Arc::new(Addition::new(new));
+        let addition = Arc::new(Addition::new(new, Cause::System));
         let mut made = Vec::new();
         for _ in 0..2 {
             let addition = Arc::clone(&addition);

@@ -166,6 +166,7 @@ pub(crate) fn named(external_id: &str, role: MemberRole) -> NewMember {
         email: Some(format!("{external_id}@example.com")),
         role,
         locale: None,
+        email_verified: false,
     }
 }
 

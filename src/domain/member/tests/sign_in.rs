@@ -167,6 +167,7 @@ async fn who_left_and_came_back_signs_in_anew() {
         email: Change::Keep,
         role: None,
         locale: None,
+        email_verified: false,
     };
     let upsert = async || {
         room.members
