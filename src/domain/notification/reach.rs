@@ -19,7 +19,8 @@ const INTEREST_MILLIS: i64 = 7 * 24 * 60 * 60 * 1_000;
 /// Those of a team who are to be told, and mail that does not get through.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
-    /// Owners and admins, and whoever mail comes back from, in the order they joined.
+    /// Owners and admins, then others from whom mail comes back or who want mail and have no verified address, each in the order they
+    /// joined.
     pub people: Vec<Reached>,
     /// Mail of the last days that failed and was not sent since, oldest first.
     pub failing: Vec<Delivery>,
@@ -80,20 +81,36 @@ impl Reached {
 
     /// Whether an alert of this kind would reach the member by any channel, as the resolver says who decides when it is raised.
     pub fn would_hear(&self, kind: AlertKind, now: Timestamp) -> bool {
-        Channel::ALL.iter().any(|channel| {
-            let case = Case {
-                kind,
-                channel: *channel,
-                role: Some(self.role),
-                is_subject: false,
-                preference: self.settings.preference(kind, *channel),
-                contact: self.contact,
-                has_ended: false,
-                last_mail: None,
-                quiet_until: None,
-                now,
-            };
-            matches!(resolve(&case), Verdict::Send(_))
-        })
+        let mut channels = Channel::ALL.iter();
+        channels.any(|channel| self.gets((kind, *channel), false, self.contact, now))
+    }
+
+    /// Whether any alert would be mailed to the member if their address were verified, as the resolver says who decides when one is
+    /// raised. Tests do not count: a person asks for each of them.
+    pub fn would_be_mailed(&self, now: Timestamp) -> bool {
+        let mut kinds = AlertKind::ALL.iter().filter(|kind| **kind != AlertKind::Test);
+        kinds.any(|kind| self.gets((*kind, Channel::Email), true, ContactStatus::Verified, now))
+    }
+
+    fn gets(
+        &self,
+        (kind, channel): (AlertKind, Channel),
+        is_subject: bool,
+        contact: ContactStatus,
+        now: Timestamp,
+    ) -> bool {
+        let case = Case {
+            kind,
+            channel,
+            role: Some(self.role),
+            is_subject,
+            preference: self.settings.preference(kind, channel),
+            contact,
+            has_ended: false,
+            last_mail: None,
+            quiet_until: None,
+            now,
+        };
+        matches!(resolve(&case), Verdict::Send(_))
     }
 }

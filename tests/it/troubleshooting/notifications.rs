@@ -153,3 +153,32 @@ async fn a_member_without_news_to_hear_is_no_finding() {
     assert_eq!(promoted["userErrors"], json!([]));
     assert_eq!(codes(&app).await, ["CONTACT_MISSING"]);
 }
+
+#[tokio::test]
+async fn a_member_who_wants_mail_and_cannot_get_it_is_a_finding_until_a_code_comes_back() {
+    let app = healthy().await;
+    let (mia, admin) = (&app.team.member, &app.team.admin.client);
+    let charged = |enabled: bool| json!({ "preferences": [{ "kind": "SESSION_CHARGED", "channel": "EMAIL", "enabled": enabled }] });
+    contact(mia, json!({ "email": null })).await;
+    set(mia, charged(true)).await;
+    let finding = the_finding(&app, "CONTACT_MISSING").await;
+    a_person_must_choose(&finding, "UPDATE_CONTACT");
+    says(&finding, &["Mia"]);
+    set(mia, charged(false)).await;
+    all_is_well(&app).await;
+    set(mia, charged(true)).await;
+    // What it says to do is done by an admin: it is no owner's contact.
+    let give = json!({ "memberId": mia.id(), "email": "mia@new.example" });
+    let given = mutate(admin, "updateContact", "", give).await;
+    assert_eq!(given["userErrors"], json!([]), "{given}");
+    let finding = the_finding(&app, "CONTACT_UNVERIFIED").await;
+    says(&finding, &["mia@new.example"]);
+    send(admin, &finding).await;
+    let mails = app.mail().await;
+    let mail = mails.iter().find(|mail| mail.contains("mia@new.example"));
+    let subject = mail.and_then(|mail| mail.lines().find(|line| line.starts_with("Subject: ")));
+    let code: String = subject.expect("a code").chars().filter(char::is_ascii_digit).collect();
+    let verified = mutate(&mia.client, "verifyContact", "", json!({ "code": code })).await;
+    assert_eq!(verified["userErrors"], json!([]), "{verified}");
+    all_is_well(&app).await;
+}

@@ -13,7 +13,8 @@ use crate::primitives::ids::{AccountId, MemberId};
 use super::super::model::{Delivery, NotificationSettings};
 use super::super::reach::Reached;
 
-/// Owners and admins, and whoever mail comes back from, in the order they joined.
+/// Owners and admins, then others from whom mail comes back, or who have said that they want mail and have no verified address; each in
+/// the order they joined.
 pub(in super::super) async fn reached(
     tx: &Transaction,
     account_id: AccountId,
@@ -23,7 +24,9 @@ pub(in super::super) async fn reached(
                s.changed_at FROM member m JOIN contact c ON c.account_id = m.account_id AND c.member_id = m.id \
                LEFT JOIN notification_settings s ON s.account_id = m.account_id AND s.member_id = m.id \
                WHERE m.account_id = $1 AND m.removed_at IS NULL \
-               AND (m.role IN ('OWNER', 'ADMIN') OR c.email_status = 'BOUNCING') ORDER BY m.created_at, m.id LIMIT $2";
+               AND (m.role IN ('OWNER', 'ADMIN') OR c.email_status = 'BOUNCING' \
+                 OR (c.email_status IN ('NONE', 'UNVERIFIED') AND s.preferences LIKE '% EMAIL\":true%')) \
+               ORDER BY CASE WHEN m.role IN ('OWNER', 'ADMIN') THEN 0 ELSE 1 END, m.created_at, m.id LIMIT $2";
     let values: [Value; 2] = [account_id.number().into(), i64::from(limit).into()];
     let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
     let mut found = Vec::new();

@@ -109,9 +109,15 @@ fn with_status(snapshot: &Snapshot, status: ContactStatus) -> Vec<&Reached> {
     people.filter(|person| person.contact == status).collect()
 }
 
-/// An owner or admin has no address.
+/// Those of whom nobody knows that mail arrives, and who would be mailed something: owners and admins, and who else wants mail.
+fn out_of_reach(snapshot: &Snapshot, status: ContactStatus) -> impl Iterator<Item = &Reached> {
+    let people = with_status(snapshot, status).into_iter();
+    people.filter(|person| person.would_be_mailed(snapshot.now))
+}
+
+/// Who is to be mailed has no address.
 pub(super) fn contact_missing(snapshot: &Snapshot) -> Vec<Finding> {
-    let people = with_status(snapshot, ContactStatus::None).into_iter();
+    let people = out_of_reach(snapshot, ContactStatus::None);
     let code = (FindingCode::ContactMissing, Severity::Warning);
     let remedy = Remedy::by_hand(RemedyAction::UpdateContact);
     people
@@ -119,9 +125,9 @@ pub(super) fn contact_missing(snapshot: &Snapshot) -> Vec<Finding> {
         .collect()
 }
 
-/// Nobody has shown that mail to an owner or admin arrives.
+/// Nobody has shown that mail arrives at who is to be mailed.
 pub(super) fn contact_unverified(snapshot: &Snapshot) -> Vec<Finding> {
-    let people = with_status(snapshot, ContactStatus::Unverified).into_iter();
+    let people = out_of_reach(snapshot, ContactStatus::Unverified);
     let findings = people.map(|person| {
         let call = Call::SendContactVerification(person.member_id);
         let remedy = Remedy::ready(RemedyAction::SendContactVerification, call);
