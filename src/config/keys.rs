@@ -49,7 +49,8 @@ pub(super) const KEYS: &[Key] = &[
         default: None,
         form: Form::Text,
         allowed: "a URL that begins with http:// or https://",
-        about: "How clients reach this server: what links to exports begin with. The address listened on when not set.",
+        about: "How clients reach this server: what links to exports begin with, and, if it is https, links \
+                that unsubscribe from mail. Exports begin with the address listened on when it is not set.",
     },
     Key {
         path: "app_url",

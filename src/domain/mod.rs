@@ -69,6 +69,8 @@ pub struct Services {
     pub verification: notification::Verification,
     /// Mail on its way.
     pub outbox: notification::Outbox,
+    /// Switches mail off by the links of mails.
+    pub unsubscribing: notification::Unsubscribing,
     /// What mail systems tell of mail later on.
     pub mail_reports: notification::MailReports,
     /// Puts alerts into words.

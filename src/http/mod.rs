@@ -1,7 +1,7 @@
 //! The door: GraphQL over HTTP, sockets and event streams, files, and whether we are well.
 //!
 //! Called by `serve`, the demo and the tests. Invariants: a body is read only up to a bound; whoever is not signed in reaches
-//! nothing but the schema itself, health, signed links, signed webhooks and the simulated gateway's page, whose links cannot be guessed; a handler may be
+//! nothing but the schema itself, health, signed links (exports, unsubscribing), signed webhooks and the simulated gateway's page, whose links cannot be guessed; a handler may be
 //! dropped at any `await` because its client hung up, which harms nothing, for every transaction runs in a task of its own.
 
 mod address;
@@ -28,6 +28,7 @@ mod server;
 mod sse;
 mod stall;
 mod stripe_face;
+mod unsubscribe;
 mod webhooks;
 mod ws;
 
@@ -222,6 +223,7 @@ fn router(door: SharedDoor) -> Router {
         .route("/", get(welcome))
         .route("/graphql", post(graphql::post).get(graphql::get))
         .route("/exports/credit-log", get(export::credit_log))
+        .route("/unsubscribe", get(unsubscribe::show).post(unsubscribe::carry_out))
         .route("/webhooks/stripe", post(webhooks::stripe))
         .route("/webhooks/mail", post(webhooks::mail))
         .route("/health/live", get(health::live))

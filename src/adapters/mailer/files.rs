@@ -62,6 +62,7 @@ mod tests {
                 text: "Text".to_owned(),
                 html: "HTML".to_owned(),
             },
+            thread: None,
             unsubscribe: None,
         };
         for _ in 0..2 {

@@ -16,8 +16,8 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use crate::domain::fault::Fault;
-use crate::domain::notification::model::Alert;
-use crate::domain::notification::{CodeSent, Letter, Links, Reader, Refused, Told, Wording, Words};
+use crate::domain::notification::model::{Alert, AlertKind};
+use crate::domain::notification::{CodeSent, Letter, Links, Offer, OfferState, Reader, Refused, Told, Wording, Words};
 use language::Language;
 pub use preview::Preview;
 
@@ -25,9 +25,12 @@ pub use preview::Preview;
 const FALLBACK: &str = "en";
 const BUILT_IN: [(&str, &str); 2] = [("en", include_str!("en.toml")), ("de", include_str!("de.toml"))];
 const HTML_FORM: &str = "mail.html";
-const FORMS: [(&str, &str); 2] = [
+/// The page of a link to unsubscribe.
+const UNSUBSCRIBE_PAGE: &str = "unsubscribe.html";
+const FORMS: [(&str, &str); 3] = [
     ("mail.txt", include_str!("mail.txt")),
     (HTML_FORM, include_str!("mail.html")),
+    (UNSUBSCRIBE_PAGE, include_str!("unsubscribe.html")),
 ];
 
 /// Why the templates cannot be used.
@@ -85,6 +88,9 @@ struct Filling<'a> {
     greeting: String,
     items: &'a [Item],
     footer: Option<String>,
+    /// What to write on the link that switches such mail off, and where it leads.
+    unsubscribe: Option<String>,
+    unsubscribe_url: Option<&'a str>,
 }
 
 impl Templates {
@@ -95,7 +101,7 @@ impl Templates {
         environment.set_undefined_behavior(UndefinedBehavior::Lenient);
         environment.add_filter("plural", plural);
         environment.set_auto_escape_callback(|name| {
-            if name == HTML_FORM {
+            if [HTML_FORM, UNSUBSCRIBE_PAGE].contains(&name) {
                 AutoEscape::Html
             } else {
                 AutoEscape::None
@@ -163,7 +169,24 @@ impl Templates {
     /// Renders everything once.
     fn try_all(&self) -> Result<(), TemplateError> {
         self.previews("Team", &Links::default())?;
+        self.try_pages()?;
         self.check_findings()
+    }
+
+    /// Renders the page of links to unsubscribe in each language and state.
+    fn try_pages(&self) -> Result<(), TemplateError> {
+        for language in self.languages.keys() {
+            for state in [OfferState::Open, OfferState::Done, OfferState::Gone] {
+                let offer = Offer {
+                    kinds: [AlertKind::LowBalance].into(),
+                    locale: language.clone(),
+                    state,
+                };
+                let page = self.unsubscribe_page(&offer);
+                page.map_err(|fault| TemplateError::new(UNSUBSCRIBE_PAGE, &fault))?;
+            }
+        }
+        Ok(())
     }
 
     /// The nearest language to a locale: itself, without its region, or English.
@@ -257,10 +280,16 @@ impl Wording for Templates {
         // To a stranger nothing is said that names anyone.
         let neutral = if told.names.is_some() { "" } else { "neutral_" };
         let written = |part: &str| self.mail_text(name, &format!("{neutral}{part}"), &context);
-        let subject = match items.as_slice() {
-            [item] => item.title.clone(),
+        let subject = match (items.as_slice(), team) {
+            ([item], None) => item.title.clone(),
+            ([item], Some(team)) => {
+                let context = minijinja::context! { title => item.title, team => team };
+                self.mail_text(name, "subject", &context)?
+            }
             _ => written("digest_subject")?,
         };
+        let unsubscribe = told.unsubscribe.as_ref();
+        let unsubscribe = unsubscribe.map(|_| self.mail_text(name, "unsubscribe", &context));
         let filling = Filling {
             language: name,
             subject: &subject,
@@ -268,6 +297,8 @@ impl Wording for Templates {
             greeting: written("greeting")?,
             items: &items,
             footer: Some(written("footer")?),
+            unsubscribe: unsubscribe.transpose()?,
+            unsubscribe_url: told.unsubscribe.as_deref(),
         };
         self.letter(&filling)
     }
@@ -291,6 +322,8 @@ impl Wording for Templates {
             greeting: self.mail_text(name, "neutral_greeting", &context)?,
             items: &[item],
             footer: None,
+            unsubscribe: None,
+            unsubscribe_url: None,
         };
         self.letter(&filling)
     }
@@ -314,6 +347,28 @@ impl Wording for Templates {
             greeting: text("neutral_greeting")?,
             items: &[item],
             footer: None,
+            unsubscribe: None,
+            unsubscribe_url: None,
         })
+    }
+
+    fn unsubscribe_page(&self, offer: &Offer) -> Result<String, Fault> {
+        let (name, _) = self.language(&offer.locale);
+        let text = |key: &str| self.mail_text(name, &format!("unsubscribe_{key}"), &minijinja::context! {});
+        let (state, button) = match offer.state {
+            OfferState::Open => ("open", Some(text("button")?)),
+            OfferState::Done => ("done", None),
+            OfferState::Gone => ("gone", None),
+        };
+        let kinds = offer.kinds.iter().filter(|_| offer.state != OfferState::Gone);
+        let kinds: Vec<String> = kinds.map(|kind| self.fixed_text(kind.label(), &offer.locale)).collect();
+        let page = minijinja::context! {
+            language => name,
+            title => text(&format!("{state}_title"))?,
+            body => text(&format!("{state}_body"))?,
+            kinds => kinds,
+            button => button,
+        };
+        self.render(UNSUBSCRIBE_PAGE, page)
     }
 }

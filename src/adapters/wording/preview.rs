@@ -1,7 +1,7 @@
 //! Every mail in every language, made of examples: to find a broken template at the start, and for people to look at.
 
 use crate::domain::fault::Fault;
-use crate::domain::notification::model::{Alert, AlertKind, Facts, MailFailure};
+use crate::domain::notification::model::{Alert, AlertKind, Channel, Facts, MailFailure};
 use crate::domain::notification::{CodeSent, Letter, Links, Names, Reader, Told, Wording};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId};
@@ -41,6 +41,7 @@ impl Templates {
                 let told = Told {
                     names,
                     alerts: alerts.iter().map(|alert| (alert, links.action(alert))).collect(),
+                    unsubscribe: unsubscribe(alerts, links),
                 };
                 self.told(&told, &reader).map_err(failed)
             };
@@ -64,6 +65,12 @@ impl Templates {
         }
         Ok(previews)
     }
+}
+
+/// Where such mail is switched off, if it can be.
+fn unsubscribe(alerts: &[Alert], links: &Links) -> Option<String> {
+    let is_optional = |alert: &Alert| alert.kind.is_optional(Channel::Email);
+    alerts.iter().all(is_optional).then(|| links.settings()).flatten()
 }
 
 /// An alert with every fact.

@@ -49,6 +49,7 @@ impl Outbox {
                     // No id of ours: a report of this mail is about no contact.
                     message_id: format!("address.{}", notice.id.simple()),
                     letter,
+                    thread: None,
                     unsubscribe: None,
                 };
                 self.mailer.send(&mail).await

@@ -20,8 +20,28 @@ pub struct Mail {
     pub message_id: String,
     /// What it says.
     pub letter: Letter,
-    /// Where to go to get no more of these; `None` where they cannot be switched off.
-    pub unsubscribe: Option<String>,
+    /// The part before the @ of the id that mails about the same have in common, so that mail programs show them together.
+    pub thread: Option<String>,
+    /// How to get no more of these; `None` where they cannot be switched off.
+    pub unsubscribe: Option<Unsubscribe>,
+}
+
+/// How to get no more mails of a sort.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unsubscribe {
+    /// A page on which to choose.
+    Page(String),
+    /// A link that mail programs post to (RFC 8058).
+    OneClick(String),
+}
+
+impl Unsubscribe {
+    /// Where it is, for people too.
+    pub fn url(&self) -> &str {
+        match self {
+            Self::Page(url) | Self::OneClick(url) => url,
+        }
+    }
 }
 
 /// Why a mail was not sent, for the log: members are shown a [`super::model::MailFailure`].

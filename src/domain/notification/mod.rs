@@ -28,6 +28,7 @@ mod reports;
 mod rule;
 mod settings;
 mod store;
+mod unsubscribing;
 mod verification;
 mod wording;
 
@@ -35,12 +36,13 @@ pub use alerts::{AlertFilter, AlertPosition, Alerts, InboxMark, MOST_MARKED, Mar
 pub use deliveries::{Deliveries, DeliveriesOf, DeliveryFilter, DeliveryPosition};
 pub use error::{MarkError, ResendError, SendTestError, SendVerificationError, UpdateSettingsError};
 pub use links::Links;
-pub use mailer::{InvalidReport, Mail, MailError, Mailer, ReportSource, Sending};
+pub use mailer::{InvalidReport, Mail, MailError, Mailer, ReportSource, Sending, Unsubscribe};
 pub use noticing::Passed;
 pub use outbox::{Outbox, Post};
 pub(in crate::domain) use reach::reach;
 pub use reach::{Reach, Reached};
 pub use reports::{MailReports, ReceiveReportError, TakenIn};
 pub use settings::Settings;
+pub use unsubscribing::{Offer, OfferState, UnsubscribeLinks, Unsubscribing};
 pub use verification::Verification;
 pub use wording::{CodeSent, Letter, Names, Reader, Refused, Told, Wording, Words};

@@ -4,7 +4,7 @@
 //! process dies, or the database goes, between the mail system's taking it over and the end of the claim. The second one has the
 //! same Message-ID.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::domain::database::Database;
@@ -13,16 +13,17 @@ use crate::domain::ledger::Ledger;
 use crate::domain::member::MailBounds;
 use crate::domain::quota::{self, Exhausted};
 use crate::primitives::clock::{Clock, Timestamp};
-use crate::primitives::ids::AlertId;
+use crate::primitives::ids::{AlertId, GlobalId};
 
 use super::bounces;
 use super::eligibility::{Pending, decide};
 use super::links::Links;
-use super::mailer::{Mail, MailError, Mailer};
+use super::mailer::{Mail, MailError, Mailer, Unsubscribe};
 use super::model::{
     Alert, AlertKind, DeliveryStatus, LastMail, MailFailure, Pace, SuppressionReason, Verdict, next_try,
 };
 use super::store::{self, Addressee, Claimed, Ended};
+use super::unsubscribing::{UnsubscribeLinks, optional_kinds};
 use super::wording::{Names, Reader, Told, Wording};
 
 /// A claim lasts longer than any try…
@@ -42,6 +43,7 @@ pub struct Outbox {
     pub(super) mailer: Arc<dyn Mailer>,
     pub(super) wording: Arc<dyn Wording>,
     links: Links,
+    unsubscribing: UnsubscribeLinks,
     bounds: MailBounds,
 }
 
@@ -54,6 +56,8 @@ pub struct Post {
     pub wording: Arc<dyn Wording>,
     /// Where it leads.
     pub links: Links,
+    /// By which it is switched off.
+    pub unsubscribing: UnsubscribeLinks,
     /// Bounds on mail to addresses that nobody has verified.
     pub bounds: MailBounds,
 }
@@ -68,6 +72,7 @@ impl Outbox {
             mailer: post.mailer,
             wording: post.wording,
             links: post.links,
+            unsubscribing: post.unsubscribing,
             bounds: post.bounds,
         }
     }
@@ -234,9 +239,8 @@ impl Outbox {
             ));
         }
         let is_known = to.is_verified();
-        let can_be_switched_off = told
-            .iter()
-            .all(|alert| !alert.kind.is_locked(super::model::Channel::Email));
+        let told_kinds: BTreeSet<AlertKind> = told.iter().map(|alert| alert.kind).collect();
+        let unsubscribe = self.unsubscribe(first, told, &email);
         let reader = Reader {
             locale: to.locale.clone(),
             timezone: to.timezone,
@@ -258,14 +262,25 @@ impl Outbox {
         let told = Told {
             names: is_known.then_some(names),
             alerts: shown.iter().map(|alert| (alert, self.links.action(alert))).collect(),
+            unsubscribe: unsubscribe.as_ref().map(|way| way.url().to_owned()),
         };
         Ok(Mail {
             to: email,
             name: is_known.then(|| to.name.clone()),
             message_id: first.id.global(first.account_id).to_string(),
             letter: self.wording.told(&told, &reader)?,
-            unsubscribe: self.links.settings().filter(|_| can_be_switched_off),
+            thread: Some(thread(first, told_kinds)),
+            unsubscribe,
         })
+    }
+
+    /// How to get no more of a mail about these alerts, where they can all be switched off.
+    fn unsubscribe(&self, first: &Claimed, told: &[&Alert], email: &str) -> Option<Unsubscribe> {
+        let kinds = optional_kinds(told.iter().map(|alert| alert.kind))?;
+        let to = (first.account_id, first.member_id);
+        let one_click = self.unsubscribing.make(to, &kinds, email);
+        let one_click = one_click.map(Unsubscribe::OneClick);
+        one_click.or_else(|| self.links.settings().map(Unsubscribe::Page))
     }
 
     /// Leaves mails to whoever claims them next, when they were due or at `due`.
@@ -290,6 +305,16 @@ impl Outbox {
             })
             .await
     }
+}
+
+/// What mails of one account about one kind have in common. Digests of several kinds are a thread of their own.
+fn thread(mail: &Claimed, kinds: BTreeSet<AlertKind>) -> String {
+    let mut kinds = kinds.into_iter();
+    let kind = match (kinds.next(), kinds.next()) {
+        (Some(kind), None) => kind.as_str().to_lowercase(),
+        _ => "digest".to_owned(),
+    };
+    format!("thread.{}.{kind}", GlobalId::account(mail.account_id))
 }
 
 /// What is not urgent and became due for one member at one time is one mail.

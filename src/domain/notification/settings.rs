@@ -1,6 +1,6 @@
 //! What members want to be told of: reading and changing it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::database::{Database, Transaction};
@@ -97,6 +97,24 @@ pub(super) async fn switch_mail_off(
     let before = settings_of(tx, locked.header.account_id, member_id).await?;
     save_patched(tx, locked, before, &SettingsPatch::no_mail()).await?;
     Ok(())
+}
+
+/// Switches off mail of these kinds to a member, of those that can be, and tells of it, if that changes anything.
+pub(super) async fn switch_kinds_off(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    member_id: MemberId,
+    kinds: &BTreeSet<AlertKind>,
+) -> Result<(), Fault> {
+    let before = settings_of(tx, locked.header.account_id, member_id).await?;
+    let patch = SettingsPatch::without_mail(kinds.iter().copied());
+    save_patched(tx, locked, before, &patch).await?;
+    Ok(())
+}
+
+/// Whether a member has said that they want no mail of this kind.
+pub(super) fn is_mail_off(settings: &NotificationSettings, kind: AlertKind) -> bool {
+    settings.preference(kind, Channel::Email) == Some(false) || !kind.is_optional(Channel::Email)
 }
 
 async fn settings_of(

@@ -51,6 +51,7 @@ impl Verification {
             name: None,
             message_id: message_id_of_code(account_id, member_id),
             letter: self.post.wording.code_sent(&sent, &reader)?,
+            thread: None,
             unsubscribe: None,
         };
         match self.post.mailer.send(&mail).await {

@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use crate::domain::fault::Fault;
 
 use super::model::Alert;
+use super::unsubscribing::Offer;
 use crate::primitives::credits::Credits;
 
 /// For whom something is written.
@@ -55,6 +56,8 @@ pub struct Told<'a> {
     pub names: Option<Names<'a>>,
     /// The alerts, the oldest first, each with where to act on it.
     pub alerts: Vec<(&'a Alert, Option<String>)>,
+    /// Where to get no more of these; `None` where they cannot be switched off.
+    pub unsubscribe: Option<String>,
 }
 
 /// What a team and a member of it are called.
@@ -111,4 +114,7 @@ pub trait Wording: Send + Sync + 'static {
 
     /// A mail to an address to which a contact's mail no longer goes.
     fn address_changed(&self, reader: &Reader) -> Result<Letter, Fault>;
+
+    /// The page of a link to unsubscribe, in HTML.
+    fn unsubscribe_page(&self, offer: &Offer) -> Result<String, Fault>;
 }

@@ -14,6 +14,7 @@ mod storm;
 mod strangers;
 mod time;
 mod truth;
+mod unsubscribing;
 mod vouching;
 
 use std::time::Duration;

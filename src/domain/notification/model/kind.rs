@@ -301,6 +301,11 @@ impl AlertKind {
             }
     }
 
+    /// Whether members choose whether they get this kind by this channel. Tests they ask for.
+    pub const fn is_optional(self, channel: Channel) -> bool {
+        !self.is_locked(channel) && !matches!(self, Self::Test)
+    }
+
     /// Whether mail of this kind goes to addresses that are in doubt, does not wait for the morning and is not gathered with other
     /// mail: what is critical, and tests, which are to show how mail goes.
     pub const fn is_urgent(self) -> bool {

@@ -91,11 +91,14 @@ impl NotificationSettings {
 impl SettingsPatch {
     /// Switches off all mail that can be.
     pub(in crate::domain::notification) fn no_mail() -> Self {
-        let kinds = AlertKind::ALL
-            .iter()
-            .filter(|kind| !kind.is_locked(Channel::Email) && **kind != AlertKind::Test);
+        Self::without_mail(AlertKind::ALL.iter().copied())
+    }
+
+    /// Switches off mail of those of these kinds that can be.
+    pub(in crate::domain::notification) fn without_mail(kinds: impl Iterator<Item = AlertKind>) -> Self {
+        let kinds = kinds.filter(|kind| kind.is_optional(Channel::Email));
         Self {
-            preferences: kinds.map(|kind| (*kind, Channel::Email, Some(false))).collect(),
+            preferences: kinds.map(|kind| (kind, Channel::Email, Some(false))).collect(),
             low_balance_threshold: Change::Keep,
             quiet_hours: Change::Keep,
             expected_version: None,
