@@ -283,7 +283,7 @@ impl Wording for Templates {
         let subject = match (items.as_slice(), team) {
             ([item], None) => item.title.clone(),
             ([item], Some(team)) => {
-                let context = minijinja::context! { title => item.title, team => team };
+                let context = minijinja::context! { title => &item.title, team => team };
                 self.mail_text(name, "subject", &context)?
             }
             _ => written("digest_subject")?,
