@@ -419,7 +419,10 @@ async fn every_mail_can_be_looked_at_in_every_language_with_the_operators_own_wo
         "{english}"
     );
     assert!(read("low_balance.de.html").contains("48,5 Credits"));
-    assert_eq!(read("low_balance.de.txt"), "Das Guthaben wird knapp -- our own form");
+    assert_eq!(
+        read("low_balance.de.txt"),
+        "Das Guthaben wird knapp (Tom & <Co>) -- our own form"
+    );
     assert!(read("card_expiring.de.html").contains("bis zum Ende des 19.\u{a0}März 2026"));
     assert!(read("credits_expiring.en.html").contains("20\u{a0}March 2026, 19:30"));
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod api_keys;
+mod contacts;
 pub(crate) mod issuer;
 mod members;
 mod sign_in;
