@@ -568,6 +568,10 @@ fn sign_in_settings(auth: &AuthSettings) -> Result<SignInSettings, InvalidKeySet
             .jwt_secret
             .as_ref()
             .map(|secret| secret.reveal().as_bytes().to_vec()),
+        hs256_previous_secret: auth
+            .jwt_secret_previous
+            .as_ref()
+            .map(|secret| secret.reveal().as_bytes().to_vec()),
         key_set,
         issuer: auth.issuer.clone(),
         audience: auth.audience.clone(),

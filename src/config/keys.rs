@@ -95,6 +95,14 @@ pub(super) const KEYS: &[Key] = &[
         about: "Members sign in with HS256 tokens signed with this.",
     },
     Key {
+        path: "auth.jwt_secret_previous",
+        default: None,
+        form: Form::Secret,
+        allowed: "at least 32 characters",
+        about: "Tokens signed with this are accepted too. To replace auth.jwt_secret without signing anybody out, move the old secret here, \
+                and remove it when the last token signed with it has expired.",
+    },
+    Key {
         path: "auth.jwks_url",
         default: None,
         form: Form::Text,

@@ -49,8 +49,9 @@ pub(super) fn secrets(settings: &Settings) -> Check {
     if is_demo(&settings.secret) {
         wrong.push("secret is the demo secret, which everybody knows");
     }
-    if jwt.is_some_and(is_demo) {
-        wrong.push("auth.jwt_secret is the demo secret: anybody can sign in as anybody");
+    let previous = settings.auth.jwt_secret_previous.as_ref();
+    if jwt.is_some_and(is_demo) || previous.is_some_and(is_demo) {
+        wrong.push("auth.jwt_secret or auth.jwt_secret_previous is the demo secret: anybody can sign in as anybody");
     } else if jwt == Some(&settings.secret) {
         wrong.push("secret and auth.jwt_secret are the same: who learns one has both");
     }
@@ -65,7 +66,11 @@ pub(super) fn secrets(settings: &Settings) -> Check {
             (Some(_), None) => "members sign in by a shared secret",
             (None, _) => "members sign in by the issuer's keys",
         };
-        return Check::ok("secrets", format!("own ones; {sign_in}"));
+        let rotation = match previous {
+            Some(_) => "; tokens by auth.jwt_secret_previous are accepted too: remove it when the last of them has expired",
+            None => "",
+        };
+        return Check::ok("secrets", format!("own ones; {sign_in}{rotation}"));
     }
     Check::warned(
         "secrets",
