@@ -152,7 +152,11 @@ async fn credits_that_are_good_for_whole_days_are_told_by_their_last_day() {
     // It is nine in the morning: five days and fifteen hours later a day ends.
     grant(&app, "8", 5 * 24 + 15).await;
     grant(&app, "1", 5 * 24 + 13).await;
-    let mut words: Vec<_> = told(&app, "CREDITS_EXPIRING").await.into_iter().map(|(words, _)| words).collect();
+    let mut words: Vec<_> = told(&app, "CREDITS_EXPIRING")
+        .await
+        .into_iter()
+        .map(|(words, _)| words)
+        .collect();
     words.sort_unstable(); // Raised at one instant, they are in no order.
     assert_eq!(
         words,

@@ -172,7 +172,11 @@ async fn f52_a_refund_is_mailed_as_it_was_posted_and_not_at_all_when_it_is_refus
     assert_eq!(refund("2").await, "accepted");
     let mails = app.mail().await;
     assert_eq!(mails.len(), 1);
-    assert!(mails[0].contains("2 credits") && !mails[0].contains("3.5"), "{}", mails[0]);
+    assert!(
+        mails[0].contains("2 credits") && !mails[0].contains("3.5"),
+        "{}",
+        mails[0]
+    );
     assert_ne!(refund("1.25").await, "accepted", "1 is left of the charge");
     assert_eq!(app.mail().await.len(), 1);
 }
