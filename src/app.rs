@@ -83,6 +83,12 @@ pub enum StartError {
     /// The database's schema is not this version's.
     #[error("the schema of the database is not up to date: run `ledgerbell migrate`, or start with --migrate")]
     NotMigrated,
+    /// LISTEN is to go through what does not pass it on.
+    #[error(
+        "database.url leads through a pooler in transaction mode, which does not pass LISTEN on: set live.bell_url to a direct \
+         connection to the same database, or live.bell to off"
+    )]
+    BellBehindPooler,
     /// The address of the keys that sign tokens is no good.
     #[error("setting auth.jwks_url {0}")]
     KeySet(#[from] InvalidKeySetUrl),
@@ -206,7 +212,12 @@ impl App {
         let (handle, time) = (|| database.clone(), || clock.clone());
         let hub = Hub::new(handle());
         let rings_others = settings.rings_others && !database.has_one_writer();
-        let postgres_bell = rings_others.then(|| PostgresBell::start(settings.database.url.reveal(), hub.clone()));
+        if rings_others && settings.bell_url.is_none() && database::is_behind_pooler(&database).await? {
+            return Err(StartError::BellBehindPooler);
+        }
+        let pulse = Pulse::default();
+        let bell_url = settings.bell_url.as_ref().unwrap_or(&settings.database.url);
+        let postgres_bell = rings_others.then(|| PostgresBell::start(bell_url.reveal(), hub.clone(), pulse.clone()));
         let bell: Arc<dyn Bell> = match &postgres_bell {
             Some(bell) => Arc::clone(bell) as Arc<dyn Bell>,
             None => Arc::new(hub.clone()),
@@ -270,7 +281,7 @@ impl App {
             ledger,
             clock: time(),
             database: Health::new(handle()),
-            pulse: Pulse::default(),
+            pulse,
         };
         let seats = Seats::new(SeatBounds {
             connections: settings.live.per_caller,

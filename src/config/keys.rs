@@ -385,6 +385,13 @@ pub(super) const KEYS: &[Key] = &[
                 that do not pass these on: each asks the database instead, which takes up to a second.",
     },
     Key {
+        path: "live.bell_url",
+        default: None,
+        form: Form::SecretUrl,
+        allowed: "a URL that begins with postgres:// or postgresql://",
+        about: "Where LISTEN and NOTIFY go, when database.url leads through a pooler in transaction mode: the same database, directly.",
+    },
+    Key {
         path: "live.per_caller",
         default: Some("100"),
         form: Form::Number,

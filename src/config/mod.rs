@@ -106,6 +106,8 @@ pub struct Settings {
     pub exports: ExportSettings,
     /// Whether servers tell each other of new events, where the database can.
     pub rings_others: bool,
+    /// By which connections, where it is not the database's URL.
+    pub bell_url: Option<Secret>,
     /// Connections that stay open.
     pub live: LiveSettings,
     /// How cards are charged.
@@ -334,6 +336,9 @@ impl Settings {
             documents: read_documents(read)?,
             exports: read_exports(read)?,
             rings_others: read.one_of("live.bell", &[("auto", true), ("off", false)])?,
+            bell_url: read
+                .url("live.bell_url", &["postgres://", "postgresql://"])?
+                .map(Secret),
             live: read_live(read, limits.cost)?,
             gateway: read_gateway(read, development)?,
             mail: read_mail(read)?,
@@ -501,10 +506,22 @@ mod tests {
         let settings = rotating(&other, SECRET).expect("valid");
         assert_eq!(settings.auth.jwt_secret_previous, Some(Secret(SECRET.to_owned())));
         assert!(!settings.to_toml().contains(SECRET) && !format!("{settings:?}").contains(SECRET));
-        assert!(rotating(SECRET, SECRET).expect_err("the same").contains("is the same as"));
-        assert!(rotating(SECRET, DEMO_SECRET).expect_err("known").contains("demo secret"));
+        assert!(
+            rotating(SECRET, SECRET)
+                .expect_err("the same")
+                .contains("is the same as")
+        );
+        assert!(
+            rotating(SECRET, DEMO_SECRET)
+                .expect_err("known")
+                .contains("demo secret")
+        );
         assert!(rotating(SECRET, "short").expect_err("short").contains("at least 32"));
-        let alone = load("mode = \"development\"", &[("LEDGERBELL_AUTH_JWT_SECRET_PREVIOUS", SECRET)], vec![]);
+        let alone = load(
+            "mode = \"development\"",
+            &[("LEDGERBELL_AUTH_JWT_SECRET_PREVIOUS", SECRET)],
+            vec![],
+        );
         assert!(alone.expect_err("of what").contains("needs auth.jwt_secret"));
     }
 

@@ -87,9 +87,9 @@ pub(super) fn check_rotation(
         Some(current) if current == previous => refuse(
             "auth.jwt_secret_previous is the same as auth.jwt_secret: set auth.jwt_secret to the new secret, or remove auth.jwt_secret_previous",
         ),
-        Some(_) if mode == Mode::Production && previous.reveal() == DEMO_SECRET => refuse(
-            "auth.jwt_secret_previous is the demo secret, which is known to everybody: remove it",
-        ),
+        Some(_) if mode == Mode::Production && previous.reveal() == DEMO_SECRET => {
+            refuse("auth.jwt_secret_previous is the demo secret, which is known to everybody: remove it")
+        }
         Some(_) => Ok(()),
     }
 }

@@ -40,7 +40,10 @@ impl fmt::Debug for SignInSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignInSettings")
             .field("hs256_secret", &self.hs256_secret.as_ref().map(|_| "***"))
-            .field("hs256_previous_secret", &self.hs256_previous_secret.as_ref().map(|_| "***"))
+            .field(
+                "hs256_previous_secret",
+                &self.hs256_previous_secret.as_ref().map(|_| "***"),
+            )
             .field("key_set", &self.key_set)
             .field("issuer", &self.issuer)
             .field("audience", &self.audience)
