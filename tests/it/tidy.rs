@@ -476,9 +476,10 @@ fn every_fault_is_listed_with_its_tests() {
     for source in &sources {
         for function in source.text.split("fn f").skip(1) {
             let name = function.split('(').next().unwrap_or_default();
-            let is_numbered = name.as_bytes().get(..3).is_some_and(|start| {
-                start[0].is_ascii_digit() && start[1].is_ascii_digit() && start[2] == b'_'
-            });
+            let is_numbered = name
+                .as_bytes()
+                .get(..3)
+                .is_some_and(|start| start[0].is_ascii_digit() && start[1].is_ascii_digit() && start[2] == b'_');
             if is_numbered && !list.contains(&format!("`f{name}`")) {
                 complaints.push(format!("{}: f{name} is not in docs/faults.md", source.path));
             }
@@ -490,7 +491,18 @@ fn every_fault_is_listed_with_its_tests() {
 /// What a document refers to, by a link or by a path in a code span, exists.
 #[test]
 fn links_and_paths_in_documents_exist() {
-    let top = ["src/", "tests/", "docs/", "scripts/", "benches/", "entity/", "migration/", "examples/", "fuzz/", "web/"];
+    let top = [
+        "src/",
+        "tests/",
+        "docs/",
+        "scripts/",
+        "benches/",
+        "entity/",
+        "migration/",
+        "examples/",
+        "fuzz/",
+        "web/",
+    ];
     let documents = sources(&["."], &["md"]);
     let mut complaints = Vec::new();
     for document in &documents {
