@@ -42,7 +42,7 @@ start_pgbouncer() {
     if ! psql --no-psqlrc --quiet "$pgbouncer_server" >/dev/null 2>&1 <<'SQL'; then
 DROP ROLE IF EXISTS ledgerbell_pooled;
 CREATE ROLE ledgerbell_pooled LOGIN SUPERUSER;
-ALTER ROLE ledgerbell_pooled SET statement_timeout = '20s';
+ALTER ROLE ledgerbell_pooled SET statement_timeout = '12s';
 ALTER ROLE ledgerbell_pooled SET lock_timeout = '2s';
 ALTER ROLE ledgerbell_pooled SET idle_in_transaction_session_timeout = '10s';
 ALTER ROLE ledgerbell_pooled SET jit = off;

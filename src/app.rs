@@ -52,6 +52,9 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 /// Between deliveries of what the simulated payment gateway has to tell.
 const DELIVERY_INTERVAL: Duration = Duration::from_millis(200);
 
+/// How long a statement may run that looks at everything, on the server.
+const LONGEST_LOOK: Duration = Duration::from_mins(2);
+
 /// Everything that is running. End it with [`Self::close`].
 #[derive(Clone)]
 pub struct App {
@@ -144,6 +147,8 @@ pub async fn open_database_to_read(settings: &Settings) -> Result<Database, Star
     let options = OpenOptions {
         max_connections: settings.database.max_connections,
         readers: settings.database.max_connections,
+        // What looks at everything takes longer than what serves anyone.
+        statement_timeout: LONGEST_LOOK,
         ..OpenOptions::default()
     };
     Ok(database::open_to_read(settings.database.url.reveal(), options).await?)

@@ -68,7 +68,7 @@ impl Default for OpenOptions {
             max_connections: 10,
             readers: 4,
             acquire_timeout: Duration::from_secs(5),
-            statement_timeout: Duration::from_secs(20),
+            statement_timeout: Duration::from_secs(12),
         }
     }
 }

@@ -173,6 +173,21 @@ async fn a_worker_that_does_not_succeed_makes_its_process_unready_by_name_until_
     let key = place.key(&database);
     let worker = place.start(&database, &key, &["worker"]);
     worker.until_ready(STARTS_WITHIN).await;
+    let age = async |figure: &str| {
+        let metrics = worker.metrics().await;
+        let name = format!("ledgerbell_worker_last_{figure}_seconds{{worker=\"webhooks\"}}");
+        let line = metrics.lines().find(|line| line.starts_with(&name));
+        let line = line.unwrap_or_else(|| panic!("{name} in {metrics}"));
+        line.rsplit(' ')
+            .next()
+            .expect("a value")
+            .parse::<i64>()
+            .expect("a number")
+    };
+    // Until then it is not known that it can succeed.
+    while age("success").await < 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let rename = |from: &str, to: &str| format!("ALTER TABLE {from} RENAME TO {to}");
     direct
         .execute_unprepared(&rename("webhook_inbox", "webhook_inbox_away"))
@@ -182,18 +197,8 @@ async fn a_worker_that_does_not_succeed_makes_its_process_unready_by_name_until_
     let unready = worker.unreadiness().await;
     assert_eq!(unready, json!({ "status": "unavailable", "workers": ["webhooks"] }));
     assert!(worker.is_live().await, "it may still recover");
-    let metrics = worker.metrics().await;
-    let age = |name: &str| {
-        let line = metrics.lines().find(|line| line.starts_with(name));
-        let line = line.unwrap_or_else(|| panic!("{name} in {metrics}"));
-        line.rsplit(' ')
-            .next()
-            .expect("a value")
-            .parse::<i64>()
-            .expect("a number")
-    };
-    assert!(age("ledgerbell_worker_last_success_seconds{worker=\"webhooks\"}") >= 29);
-    assert!(age("ledgerbell_worker_last_turn_seconds{worker=\"webhooks\"}") < 10);
+    assert!(age("success").await >= 29);
+    assert!(age("turn").await < 10);
     direct
         .execute_unprepared(&rename("webhook_inbox_away", "webhook_inbox"))
         .await
