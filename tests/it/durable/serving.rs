@@ -182,6 +182,11 @@ impl Serving {
         }
     }
 
+    /// Whether its log has this text by now.
+    pub(super) fn has_logged(&self, text: &str) -> bool {
+        std::fs::read_to_string(&self.log).expect("a log").contains(text)
+    }
+
     /// Lines of its log, as JSON, once one of them is what is waited for.
     pub(super) async fn log_until(&self, is_awaited: impl Fn(&Value) -> bool) -> Vec<Value> {
         let begun = Instant::now();
