@@ -5,6 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 source scripts/postgres.sh
 source scripts/python.sh
+source scripts/pgbouncer.sh
 
 unset LEDGERBELL_TEST_DATABASE_URL LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION
 strict=${LEDGERBELL_TEST_STRICT:-0}
@@ -73,6 +74,41 @@ postgres_one_account_a_transaction() {
     fi
     LEDGERBELL_TEST_DATABASE_URL=$postgres_url LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION=1 \
         cargo test --locked --quiet --test it -- "${left_out[@]}"
+}
+
+# What depends most on sessions and transactions, by way of a pooler.
+through_pgbouncer() {
+    if [ -z "$postgres_url" ]; then
+        reason=$postgres_reason
+        return 64
+    fi
+    if ! find_pgbouncer $([ "$strict" = 1 ] && echo install) || ! start_pgbouncer "$postgres_url"; then
+        reason=$pgbouncer_reason
+        return 64
+    fi
+    local code
+    LEDGERBELL_TEST_DATABASE_URL=$postgres_url LEDGERBELL_TEST_POOLER_URL=$pgbouncer_url cargo test --locked --quiet --test it -- \
+        api_ledger:: api_member:: sessions:: top_ups:: live:: notification::alerts journey two_sides durable::pooler
+    code=$?
+    stop_pgbouncer
+    return "$code"
+}
+
+# Debian's package of promtool also installs a server that starts, so only the program is taken out of it.
+figures() {
+    local promtool=${LEDGERBELL_TEST_PROMTOOL:-$(command -v promtool || echo target/tools/promtool)} home
+    if [ ! -x "$promtool" ] && [ "$strict" = 1 ] && command -v apt-get >/dev/null; then
+        echo "taking promtool out of Debian's package prometheus"
+        home=$(mktemp -d)
+        (cd "$home" && apt-get download -qq prometheus && dpkg -x prometheus_*.deb .) >/dev/null 2>&1 &&
+            mkdir -p target/tools && cp "$home/usr/bin/promtool" target/tools/promtool
+        rm -rf "$home"
+    fi
+    if [ ! -x "$promtool" ]; then
+        reason="promtool is not installed (apt-get install prometheus)"
+        return 64
+    fi
+    LEDGERBELL_TEST_PROMTOOL=$(realpath "$promtool") cargo test --locked --quiet --test it -- metrics::tools
 }
 
 simulation() {
@@ -182,7 +218,7 @@ mail_crash() {
     cargo build --locked --quiet && scripts/mail.sh crash
 }
 
-trap 'stop_postgres' EXIT
+trap 'stop_pgbouncer; stop_postgres' EXIT
 # Some tests go to both databases by themselves, and find this one by its variable.
 if find_or_start_postgres; then
     export LEDGERBELL_TEST_POSTGRES_URL=$postgres_url
@@ -192,6 +228,8 @@ stage "lints" lints
 stage "tests on SQLite, and those that go to both databases" sqlite
 stage "tests on Postgres" postgres
 stage "tests on Postgres, one account a transaction" postgres_one_account_a_transaction
+stage "tests on Postgres, through PgBouncer in transaction mode" through_pgbouncer
+stage "figures (promtool check metrics)" figures
 stage "simulation of purchases, 500 seeds" simulation
 stage "dependencies (cargo deny)" dependencies
 stage "advisories about dependencies" advisories

@@ -52,6 +52,9 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 /// Between deliveries of what the simulated payment gateway has to tell.
 const DELIVERY_INTERVAL: Duration = Duration::from_millis(200);
 
+/// How long a statement may run that looks at everything, on the server.
+const LONGEST_LOOK: Duration = Duration::from_mins(2);
+
 /// Everything that is running. End it with [`Self::close`].
 #[derive(Clone)]
 pub struct App {
@@ -83,6 +86,12 @@ pub enum StartError {
     /// The database's schema is not this version's.
     #[error("the schema of the database is not up to date: run `ledgerbell migrate`, or start with --migrate")]
     NotMigrated,
+    /// LISTEN is to go through what does not pass it on.
+    #[error(
+        "database.url leads through a pooler in transaction mode, which does not pass LISTEN on: set live.bell_url to a direct \
+         connection to the same database, or live.bell to off"
+    )]
+    BellBehindPooler,
     /// The address of the keys that sign tokens is no good.
     #[error("setting auth.jwks_url {0}")]
     KeySet(#[from] InvalidKeySetUrl),
@@ -138,6 +147,8 @@ pub async fn open_database_to_read(settings: &Settings) -> Result<Database, Star
     let options = OpenOptions {
         max_connections: settings.database.max_connections,
         readers: settings.database.max_connections,
+        // What looks at everything takes longer than what serves anyone.
+        statement_timeout: LONGEST_LOOK,
         ..OpenOptions::default()
     };
     Ok(database::open_to_read(settings.database.url.reveal(), options).await?)
@@ -206,7 +217,12 @@ impl App {
         let (handle, time) = (|| database.clone(), || clock.clone());
         let hub = Hub::new(handle());
         let rings_others = settings.rings_others && !database.has_one_writer();
-        let postgres_bell = rings_others.then(|| PostgresBell::start(settings.database.url.reveal(), hub.clone()));
+        if rings_others && settings.bell_url.is_none() && database::is_behind_pooler(&database).await? {
+            return Err(StartError::BellBehindPooler);
+        }
+        let pulse = Pulse::default();
+        let bell_url = settings.bell_url.as_ref().unwrap_or(&settings.database.url);
+        let postgres_bell = rings_others.then(|| PostgresBell::start(bell_url.reveal(), hub.clone(), pulse.clone()));
         let bell: Arc<dyn Bell> = match &postgres_bell {
             Some(bell) => Arc::clone(bell) as Arc<dyn Bell>,
             None => Arc::new(hub.clone()),
@@ -271,7 +287,7 @@ impl App {
             ledger,
             clock: time(),
             database: Health::new(handle()),
-            pulse: Pulse::default(),
+            pulse,
         };
         let seats = Seats::new(SeatBounds {
             connections: settings.live.per_caller,
@@ -568,6 +584,10 @@ fn sign_in_settings(auth: &AuthSettings) -> Result<SignInSettings, InvalidKeySet
     Ok(SignInSettings {
         hs256_secret: auth
             .jwt_secret
+            .as_ref()
+            .map(|secret| secret.reveal().as_bytes().to_vec()),
+        hs256_previous_secret: auth
+            .jwt_secret_previous
             .as_ref()
             .map(|secret| secret.reveal().as_bytes().to_vec()),
         key_set,

@@ -104,8 +104,8 @@ impl Ground {
         }
         self.book(sessions, false).await?;
         let mut passed = Passed::default();
-        let (behind, _) = services.alerts.behind(AccountId::PLATFORM, 500).await?;
-        for account_id in services.alerts.notice(&behind, &mut passed).await? {
+        let late = services.alerts.late(500).await?;
+        for account_id in services.alerts.notice(&late, &mut passed).await? {
             while services.alerts.notice_alone(account_id).await? {}
         }
         services.alerts.write_down(&mut passed).await?;

@@ -53,6 +53,8 @@ pub struct Model {
     pub low_mark: Option<i64>,
     /// Since when available is at or below it, and nobody has looked.
     pub low_since: Option<i64>,
+    /// Since when it has events that nobody has looked at for alerts.
+    pub unread_since: Option<i64>,
 }
 
 /// None: rows of other tables are found by explicit statements.

@@ -9,9 +9,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait};
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sea_orm::sqlx::pool::PoolConnection;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode, Postgres};
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
-use sea_orm::sqlx::{self, Connection as _};
+use sea_orm::sqlx::{self, Connection as _, Executor as _, Row as _};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
     SqliteTransactionMode, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait as _,
@@ -67,7 +68,7 @@ impl Default for OpenOptions {
             max_connections: 10,
             readers: 4,
             acquire_timeout: Duration::from_secs(5),
-            statement_timeout: Duration::from_secs(20),
+            statement_timeout: Duration::from_secs(12),
         }
     }
 }
@@ -101,6 +102,12 @@ pub enum OpenError {
         /// Which limits.
         names: String,
     },
+    /// A pooler in transaction mode forgets prepared statements.
+    #[error(
+        "a pooler in transaction mode does not keep prepared statements: use PgBouncer 1.21 or newer with max_prepared_statements, \
+         its session mode, or a direct connection (docs/operating.md)"
+    )]
+    OldPooler,
     /// It refuses, or is not there.
     #[error("the database cannot be opened: {0}")]
     Refused(#[from] DbErr),
@@ -253,6 +260,9 @@ async fn open_postgres(url: &str, options: OpenOptions, deadlines: Deadlines) ->
         Err(error) if error.to_string().contains("unsupported startup parameter") => return Err(OpenError::Pooler),
         pool => pool?,
     };
+    if shares_sessions(&pool).await? && !keeps_prepared_statements(&pool).await? {
+        return Err(OpenError::OldPooler);
+    }
     let unbounded = unbounded_sessions(&pool).await?;
     if !unbounded.is_empty() {
         return Err(OpenError::Unbounded {
@@ -261,6 +271,78 @@ async fn open_postgres(url: &str, options: OpenOptions, deadlines: Deadlines) ->
     }
     let reader = pool.clone();
     Ok(Database::bounded(pool, &reader, deadlines, suspicion))
+}
+
+/// How often two connections are compared. One that is busy elsewhere may have them differ once.
+const COMPARISONS: usize = 3;
+
+/// Whether connections of a pool share sessions of the server, because a pooler in transaction mode is between. What belongs to a
+/// session, such as LISTEN, does not work then.
+async fn shares_sessions(pool: &DatabaseConnection) -> Result<bool, DbErr> {
+    let Some((mut one, mut other)) = two_of(pool).await? else {
+        return Ok(false);
+    };
+    are_one_session(&mut one, &mut other).await.map_err(of_driver)
+}
+
+/// Whether two open connections are one session of the server: it has the same process for both.
+pub(super) async fn are_one_session(one: &mut PgConnection, other: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    for _ in 0..COMPARISONS {
+        if process(one).await? == process(other).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Not prepared: whether that works is not known yet.
+async fn process(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
+    let row = connection.fetch_one(sqlx::raw_sql("SELECT pg_backend_pid()")).await?;
+    row.try_get(0)
+}
+
+/// Whether two connections that share sessions may prepare statements of one name.
+async fn keeps_prepared_statements(pool: &DatabaseConnection) -> Result<bool, DbErr> {
+    let Some((mut one, mut other)) = two_of(pool).await? else {
+        return Ok(true);
+    };
+    for connection in [&mut one, &mut other] {
+        for statement in ["SELECT 1", "SELECT 2", "SELECT 1"] {
+            match sqlx::query(statement).execute(&mut **connection).await {
+                Err(sqlx::Error::Database(error)) if error.message().contains("prepared statement") => {
+                    return Ok(false);
+                }
+                executed => executed.map_err(of_driver)?,
+            };
+        }
+    }
+    Ok(true)
+}
+
+/// Two connections at the same time; `None` where the pool has only one.
+async fn two_of(
+    pool: &DatabaseConnection,
+) -> Result<Option<(PoolConnection<Postgres>, PoolConnection<Postgres>)>, DbErr> {
+    let pool = pool.get_postgres_connection_pool();
+    if pool.options().get_max_connections() < 2 {
+        return Ok(None);
+    }
+    let one = pool.acquire().await.map_err(of_driver)?;
+    let other = pool.acquire().await.map_err(of_driver)?;
+    Ok(Some((one, other)))
+}
+
+fn of_driver(error: sqlx::Error) -> DbErr {
+    DbErr::Conn(RuntimeErr::SqlxError(error.into()))
+}
+
+/// Whether LISTEN cannot work by way of the connections of this database: see [`OpenError::OldPooler`] for the other thing that
+/// poolers may lack.
+pub async fn is_behind_pooler(database: &Database) -> Result<bool, Fault> {
+    if database.backend() == DbBackend::Sqlite {
+        return Ok(false);
+    }
+    Ok(shares_sessions(database.schema()).await?)
 }
 
 /// Limits that sessions do not have although they were asked for, because something between drops what a connection begins with.

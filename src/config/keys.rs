@@ -96,6 +96,14 @@ pub(super) const KEYS: &[Key] = &[
         about: "Members sign in with HS256 tokens signed with this.",
     },
     Key {
+        path: "auth.jwt_secret_previous",
+        default: None,
+        form: Form::Secret,
+        allowed: "at least 32 characters",
+        about: "Tokens signed with this are accepted too. To replace auth.jwt_secret without signing anybody out, move the old secret here, \
+                and remove it when the last token signed with it has expired.",
+    },
+    Key {
         path: "auth.jwks_url",
         default: None,
         form: Form::Text,
@@ -376,6 +384,13 @@ pub(super) const KEYS: &[Key] = &[
         allowed: "auto or off",
         about: "How servers on one Postgres tell each other of new events: by LISTEN and NOTIFY, or not at all. Off, for poolers \
                 that do not pass these on: each asks the database instead, which takes up to a second.",
+    },
+    Key {
+        path: "live.bell_url",
+        default: None,
+        form: Form::SecretUrl,
+        allowed: "a URL that begins with postgres:// or postgresql://",
+        about: "Where LISTEN and NOTIFY go, when database.url leads through a pooler in transaction mode: the same database, directly.",
     },
     Key {
         path: "live.per_caller",

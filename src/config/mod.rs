@@ -31,7 +31,7 @@ use limits::{read_documents, read_exports, read_limits};
 use mail::read_mail;
 pub use mail::{MailSettings, UnverifiedMailSettings};
 use print::Shown;
-use safety::check_together;
+use safety::{check_rotation, check_together};
 pub use source::ConfigError;
 use source::{Given, Reader, read_environment, read_file};
 
@@ -106,6 +106,8 @@ pub struct Settings {
     pub exports: ExportSettings,
     /// Whether servers tell each other of new events, where the database can.
     pub rings_others: bool,
+    /// By which connections, where it is not the database's URL.
+    pub bell_url: Option<Secret>,
     /// Connections that stay open.
     pub live: LiveSettings,
     /// How cards are charged.
@@ -135,6 +137,8 @@ pub struct DatabaseSettings {
 pub struct AuthSettings {
     /// For HS256.
     pub jwt_secret: Option<Secret>,
+    /// The secret before, whose tokens are accepted while it is replaced.
+    pub jwt_secret_previous: Option<Secret>,
     /// For RS256, ES256 and `EdDSA`.
     pub jwks_url: Option<String>,
     /// How long these keys count while they cannot be fetched again.
@@ -251,10 +255,12 @@ impl Settings {
         )?;
         let secret = read.secret("secret")?;
         let jwt_secret = read.secret("auth.jwt_secret")?;
+        let jwt_secret_previous = read.secret("auth.jwt_secret_previous")?;
         let jwks_url = read.url("auth.jwks_url", &["http://", "https://"])?;
         let issuer = read.text("auth.issuer")?;
         let audience = read.text("auth.audience")?;
         check_together(mode, secret.as_ref(), jwt_secret.as_ref(), jwks_url.as_ref())?;
+        check_rotation(mode, jwt_secret.as_ref(), jwt_secret_previous.as_ref())?;
         if jwks_url.is_some() && (issuer.is_none() || audience.is_none()) {
             return Err(ConfigError::Together(
                 "auth.jwks_url needs auth.issuer and auth.audience beside it, or tokens made for others would be accepted"
@@ -288,6 +294,7 @@ impl Settings {
             },
             auth: AuthSettings {
                 jwt_secret,
+                jwt_secret_previous,
                 jwks_url,
                 jwks_lifetime: read.seconds("auth.jwks_lifetime_seconds", 60, 604_800)?,
                 issuer,
@@ -329,6 +336,9 @@ impl Settings {
             documents: read_documents(read)?,
             exports: read_exports(read)?,
             rings_others: read.one_of("live.bell", &[("auto", true), ("off", false)])?,
+            bell_url: read
+                .url("live.bell_url", &["postgres://", "postgresql://"])?
+                .map(Secret),
             live: read_live(read, limits.cost)?,
             gateway: read_gateway(read, development)?,
             mail: read_mail(read)?,
@@ -482,6 +492,37 @@ mod tests {
         assert_eq!(load(&whole, &[], vec![]).expect("valid").mode, Mode::Production);
         let development = load("mode = \"development\"", &[], vec![]).expect("valid");
         assert_eq!(development.secret.reveal(), DEMO_SECRET);
+    }
+
+    #[test]
+    fn a_previous_secret_is_another_than_the_current_one() {
+        let other = SECRET.replace('0', "x");
+        let rotating = |current: &str, previous: &str| {
+            let toml = format!(
+                "secret = \"{SECRET}\"\nauth.jwt_secret = \"{current}\"\nauth.jwt_secret_previous = \"{previous}\""
+            );
+            load(&toml, &[], vec![])
+        };
+        let settings = rotating(&other, SECRET).expect("valid");
+        assert_eq!(settings.auth.jwt_secret_previous, Some(Secret(SECRET.to_owned())));
+        assert!(!settings.to_toml().contains(SECRET) && !format!("{settings:?}").contains(SECRET));
+        assert!(
+            rotating(SECRET, SECRET)
+                .expect_err("the same")
+                .contains("is the same as")
+        );
+        assert!(
+            rotating(SECRET, DEMO_SECRET)
+                .expect_err("known")
+                .contains("demo secret")
+        );
+        assert!(rotating(SECRET, "short").expect_err("short").contains("at least 32"));
+        let alone = load(
+            "mode = \"development\"",
+            &[("LEDGERBELL_AUTH_JWT_SECRET_PREVIOUS", SECRET)],
+            vec![],
+        );
+        assert!(alone.expect_err("of what").contains("needs auth.jwt_secret"));
     }
 
     #[test]

@@ -18,11 +18,11 @@ impl Settings {
 
     /// Why this server must not be reached from other machines; `None` where it is fit for that.
     pub fn danger_on_network(&self) -> Option<&'static str> {
-        let signs_in_anyone = self
-            .auth
-            .jwt_secret
-            .as_ref()
-            .is_some_and(|secret| secret.reveal() == DEMO_SECRET);
+        let secrets = [&self.auth.jwt_secret, &self.auth.jwt_secret_previous];
+        let signs_in_anyone = secrets
+            .into_iter()
+            .flatten()
+            .any(|secret| secret.reveal() == DEMO_SECRET);
         match self.mode {
             Mode::Production => None,
             Mode::Development if signs_in_anyone => Some(
@@ -68,4 +68,28 @@ pub(super) fn check_together(
         );
     }
     Ok(())
+}
+
+/// Refuses a previous secret that replaces nothing, is the current one, or is known to everybody in production.
+pub(super) fn check_rotation(
+    mode: Mode,
+    current: Option<&Secret>,
+    previous: Option<&Secret>,
+) -> Result<(), ConfigError> {
+    let Some(previous) = previous else {
+        return Ok(());
+    };
+    let refuse = |text: &str| Err(ConfigError::Together(text.to_owned()));
+    match current {
+        None => refuse(
+            "auth.jwt_secret_previous needs auth.jwt_secret beside it: the new secret is auth.jwt_secret, the old one auth.jwt_secret_previous",
+        ),
+        Some(current) if current == previous => refuse(
+            "auth.jwt_secret_previous is the same as auth.jwt_secret: set auth.jwt_secret to the new secret, or remove auth.jwt_secret_previous",
+        ),
+        Some(_) if mode == Mode::Production && previous.reveal() == DEMO_SECRET => {
+            refuse("auth.jwt_secret_previous is the demo secret, which is known to everybody: remove it")
+        }
+        Some(_) => Ok(()),
+    }
 }

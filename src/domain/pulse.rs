@@ -1,4 +1,7 @@
 //! Signs of life of the loops of this process.
+//!
+//! Called by the loops themselves, by the probes of health and by the figures for operators. Invariant: a loop that works says so
+//! within the time that it was announced with, whatever it finds to do.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,28 +12,95 @@ use std::time::{Duration, Instant};
 pub struct Pulse(Arc<Mutex<BTreeMap<&'static str, Beat>>>);
 
 /// Of one loop.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Beat {
+    /// How long it is idle between turns at most; `None` where nothing can be said.
+    pub every: Option<Duration>,
     /// Since when its turn is under way; `None` between turns.
     pub busy_since: Option<Instant>,
-    /// When a turn of it last ended, whatever it came to.
+    /// When a turn of it last ended, whatever came of it.
     pub last_turn: Option<Instant>,
+    /// When a turn of it last succeeded.
+    pub last_success: Option<Instant>,
+    /// Since when its turns have failed, one after the other.
+    pub fails_since: Option<Instant>,
+    /// When it was announced.
+    begun: Instant,
+}
+
+/// What came of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It did what there was to do.
+    Succeeded,
+    /// It could not.
+    Failed,
+    /// It was given up half-way, or died.
+    GivenUp,
+}
+
+/// How long a loop may go on without success before it counts as late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// For one turn.
+    pub turn: Duration,
+    /// For turns that fail, one after the other.
+    pub failing: Duration,
+    /// Without a turn, beyond ten times what was announced.
+    pub idle: Duration,
+}
+
+impl Beat {
+    fn new(every: Option<Duration>) -> Self {
+        Self {
+            every,
+            busy_since: None,
+            last_turn: None,
+            last_success: None,
+            fails_since: None,
+            begun: Instant::now(),
+        }
+    }
+
+    fn is_late(&self, limits: Limits) -> bool {
+        let exceeds = |since: Option<Instant>, limit: Duration| since.is_some_and(|since| since.elapsed() > limit);
+        let is_idle = || match self.every {
+            Some(every) if self.busy_since.is_none() => {
+                exceeds(Some(self.last_turn.unwrap_or(self.begun)), limits.idle + every * 10)
+            }
+            _ => false,
+        };
+        exceeds(self.busy_since, limits.turn) || exceeds(self.fails_since, limits.failing) || is_idle()
+    }
 }
 
 impl Pulse {
-    /// A turn begins.
-    pub fn begin(&self, name: &'static str) {
-        self.beats().entry(name).or_default().busy_since = Some(Instant::now());
+    /// A loop begins, which is idle for at most `every` between its turns; `None` where nothing can be said.
+    pub fn announce(&self, name: &'static str, every: Option<Duration>) {
+        self.beats().entry(name).or_insert_with(|| Beat::new(every)).every = every;
     }
 
-    /// A turn has ended, or was given up.
-    pub fn end(&self, name: &'static str, was_finished: bool) {
-        let mut beats = self.beats();
-        let beat = beats.entry(name).or_default();
-        beat.busy_since = None;
-        if was_finished {
-            beat.last_turn = Some(Instant::now());
-        }
+    /// A turn begins.
+    pub fn begin(&self, name: &'static str) {
+        self.beat(name, |beat| beat.busy_since = Some(Instant::now()));
+    }
+
+    /// A turn has ended.
+    pub fn end(&self, name: &'static str, turn: Turn) {
+        let now = Instant::now();
+        self.beat(name, |beat| {
+            beat.busy_since = None;
+            match turn {
+                Turn::Succeeded => {
+                    beat.last_success = Some(now);
+                    beat.fails_since = None;
+                }
+                Turn::Failed | Turn::GivenUp => _ = beat.fails_since.get_or_insert(now),
+            }
+            if turn != Turn::GivenUp {
+                beat.last_turn = Some(now);
+            }
+        });
     }
 
     /// For how long its turn has been under way.
@@ -38,24 +108,64 @@ impl Pulse {
         Some(self.beats().get(name)?.busy_since?.elapsed())
     }
 
-    /// Loops whose turn has been under way for longer than this.
-    pub fn stuck(&self, longer_than: Duration) -> Vec<&'static str> {
+    /// Loops that have not succeeded for longer than they may.
+    pub fn late(&self, limits: Limits) -> Vec<&'static str> {
         let beats = self.beats();
-        let is_stuck = |beat: &Beat| beat.busy_since.is_some_and(|since| since.elapsed() > longer_than);
-        beats
-            .iter()
-            .filter(|(_, beat)| is_stuck(beat))
-            .map(|(name, _)| *name)
-            .collect()
+        let late = beats.iter().filter(|(_, beat)| beat.is_late(limits));
+        late.map(|(name, _)| *name).collect()
     }
 
-    /// All loops that have begun a turn.
+    /// All loops of this process.
     pub fn all(&self) -> Vec<(&'static str, Beat)> {
         self.beats().iter().map(|(name, beat)| (*name, *beat)).collect()
     }
 
+    fn beat(&self, name: &'static str, change: impl FnOnce(&mut Beat)) {
+        change(self.beats().entry(name).or_insert_with(|| Beat::new(None)));
+    }
+
     fn beats(&self) -> MutexGuard<'_, BTreeMap<&'static str, Beat>> {
-        // Each change is one assignment.
+        // A change that dies half-way leaves a beat that is true in each of its parts.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: Duration = Duration::ZERO;
+    const LONG: Duration = Duration::from_hours(1);
+
+    fn limits(turn: Duration, failing: Duration, idle: Duration) -> Limits {
+        Limits { turn, failing, idle }
+    }
+
+    #[test]
+    fn a_loop_is_late_when_its_turn_hangs_or_fails_or_none_comes() {
+        let pulse = Pulse::default();
+        let late = |limits: Limits| pulse.late(limits) == ["loop"];
+        pulse.announce("loop", Some(NONE));
+        assert!(late(limits(LONG, LONG, NONE)), "no turn has come");
+        assert!(!late(limits(NONE, NONE, LONG)));
+        pulse.begin("loop");
+        assert!(late(limits(NONE, LONG, LONG)), "its turn hangs");
+        assert!(!late(limits(LONG, NONE, NONE)));
+        pulse.end("loop", Turn::Failed);
+        assert!(late(limits(LONG, NONE, LONG)), "it fails");
+        pulse.begin("loop");
+        assert!(late(limits(LONG, NONE, LONG)), "the next turn has not ended yet");
+        pulse.end("loop", Turn::Succeeded);
+        assert!(!late(limits(NONE, NONE, LONG)));
+        pulse.begin("loop");
+        pulse.end("loop", Turn::GivenUp);
+        assert!(late(limits(LONG, NONE, LONG)), "it died");
+    }
+
+    #[test]
+    fn a_loop_of_which_nothing_can_be_said_may_be_idle() {
+        let pulse = Pulse::default();
+        pulse.announce("loop", None);
+        assert!(pulse.late(limits(NONE, NONE, NONE)).is_empty());
     }
 }

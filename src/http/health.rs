@@ -13,13 +13,23 @@ use serde_json::{Value, json};
 
 use super::SharedDoor;
 use crate::domain::Services;
+use crate::domain::pulse::Limits;
+use crate::primitives::clock::Clock;
 
 /// How long a probe may wait for the database.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// A worker whose turn takes longer is reported. Its watchdog gives the turn up later.
-const LONG_TURN: Duration = Duration::from_mins(2);
-/// A worker whose turn takes longer was not helped by its watchdog: the process must be started again.
-const LOST: Duration = Duration::from_mins(15);
+/// Loops beyond this are reported. A watchdog gives long turns up later.
+const LATE: Limits = Limits {
+    turn: Duration::from_mins(2),
+    failing: Duration::from_secs(30),
+    idle: Duration::from_secs(30),
+};
+/// Loops beyond this were not helped by their watchdogs: the process must be started again. One that fails may still recover.
+const LOST: Limits = Limits {
+    turn: Duration::from_mins(15),
+    failing: Duration::MAX,
+    idle: Duration::from_mins(15),
+};
 
 /// The process runs and can recover without a restart. What it depends on is not asked: a restart would not repair that.
 pub(super) async fn live(State(door): State<SharedDoor>) -> Response {
@@ -65,7 +75,7 @@ async fn ready_alone(State(services): State<Services>) -> Response {
 }
 
 fn live_of(services: &Services) -> Response {
-    let lost = services.pulse.stuck(LOST);
+    let lost = services.pulse.late(LOST);
     if lost.is_empty() {
         return Json(json!({ "status": "live" })).into_response();
     }
@@ -80,12 +90,16 @@ async fn ready_of(services: &Services) -> Response {
         let answer = json!({ "status": "unavailable", "database": "unavailable", "trouble": trouble });
         return unavailable(answer);
     }
-    let stuck = services.pulse.stuck(LONG_TURN);
-    if !stuck.is_empty() {
-        tracing::warn!(workers = ?stuck, "not ready: workers are stuck");
-        return unavailable(json!({ "status": "unavailable", "workers": stuck }));
+    let late = services.pulse.late(LATE);
+    if !late.is_empty() {
+        tracing::warn!(workers = ?late, "not ready: workers do not succeed");
+        return unavailable(json!({ "status": "unavailable", "workers": late }));
     }
-    Json(json!({ "status": "ready" })).into_response()
+    Json(match Clock::jumps() {
+        0 => json!({ "status": "ready" }),
+        jumps => json!({ "status": "ready", "clockJumps": jumps }),
+    })
+    .into_response()
 }
 
 fn unavailable(answer: Value) -> Response {

@@ -5,6 +5,7 @@
 //! seconds. Figures of the process are always answered; those of the database are left out while it does not answer.
 //! The same listener answers the paths of health, for `worker`, which has no other.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -36,8 +37,10 @@ use crate::primitives::clock::{Clock, Timestamp};
 const PATIENCE: Duration = Duration::from_secs(3);
 /// For how long figures of the database are good for all who ask.
 const FRESH: Duration = Duration::from_secs(5);
-/// What Prometheus reads: its own text format as it was made a standard.
+/// What Prometheus asks for: its own text format as it was made a standard.
 const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// For whoever does not ask for that: the format before the standard, which tools such as promtool read.
+const OLDER_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Figures of one process and of its database.
 pub struct Metrics {
@@ -159,14 +162,16 @@ impl Metrics {
         let help = "Whether the figures of the database are part of this answer";
         registry.register("database_figures", help, ConstGauge::new(i64::from(was_read)));
         let turns = Family::<[(&'static str, &'static str); 1], Gauge>::default();
+        let successes = Family::<[(&'static str, &'static str); 1], Gauge>::default();
+        let age = |at: Option<Instant>| at.map_or(-1, |at| i64::try_from(at.elapsed().as_secs()).unwrap_or(i64::MAX));
         for (name, beat) in self.services.pulse.all() {
-            let age = beat
-                .last_turn
-                .map_or(-1, |at| i64::try_from(at.elapsed().as_secs()).unwrap_or(i64::MAX));
-            turns.get_or_create(&[("worker", name)]).set(age);
+            turns.get_or_create(&[("worker", name)]).set(age(beat.last_turn));
+            successes.get_or_create(&[("worker", name)]).set(age(beat.last_success));
         }
         let help = "Since a worker last finished a turn; -1 before its first";
         registry.register_with_unit("worker_last_turn", help, Unit::Seconds, turns);
+        let help = "Since a turn of a worker last succeeded; -1 before the first that did";
+        registry.register_with_unit("worker_last_success", help, Unit::Seconds, successes);
     }
 
     /// What this process has done, and who is connected to it.
@@ -278,9 +283,47 @@ fn seconds(since: Timestamp, now: Timestamp) -> ConstGauge<i64> {
     ConstGauge::new((now.millis() - since.millis()).max(0) / 1_000)
 }
 
-async fn show(State(metrics): State<Arc<Metrics>>) -> Response {
+/// The same figures in the older format. There a counter is described by the name of its samples, which ends in `_total`; units and the
+/// end are not part of it.
+fn older(text: &str) -> String {
+    let described = |line: &str, kind: &str| {
+        let rest = line.strip_prefix(kind)?;
+        let (name, rest) = rest.split_once(' ')?;
+        Some((name.to_owned(), rest.to_owned()))
+    };
+    let counters: HashSet<String> = text
+        .lines()
+        .filter_map(|line| described(line, "# TYPE "))
+        .filter(|(_, kind)| kind == "counter")
+        .map(|(name, _)| name)
+        .collect();
+    let mut older = String::with_capacity(text.len() + counters.len() * 16);
+    for line in text.lines() {
+        if line.starts_with("# UNIT ") || line == "# EOF" {
+            continue;
+        }
+        let found = ["# HELP ", "# TYPE "]
+            .into_iter()
+            .find_map(|kind| Some((kind, described(line, kind)?)));
+        match found {
+            Some((kind, (name, rest))) if counters.contains(&name) => {
+                older.extend([kind, &name, "_total ", &rest]);
+            }
+            _ => older.push_str(line),
+        }
+        older.push('\n');
+    }
+    older
+}
+
+async fn show(State(metrics): State<Arc<Metrics>>, headers: HeaderMap) -> Response {
+    let accepted = headers.get_all(header::ACCEPT).iter();
+    let takes_open = accepted
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.contains("application/openmetrics-text"));
     match metrics.text().await {
-        Ok(text) => ([(header::CONTENT_TYPE, FORMAT)], text).into_response(),
+        Ok(text) if takes_open => ([(header::CONTENT_TYPE, FORMAT)], text).into_response(),
+        Ok(text) => ([(header::CONTENT_TYPE, OLDER_FORMAT)], older(&text)).into_response(),
         Err(error) => {
             tracing::error!(%error, "figures cannot be written");
             axum::http::StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -16,7 +16,7 @@ const AT_ONCE: usize = 4;
 const TOGETHER: usize = 256;
 /// Between looks for accounts that no bell told of…
 const INTERVAL: Duration = Duration::from_secs(1);
-/// …and how many accounts each goes through. After the last it begins anew.
+/// …and how many of these accounts each looks at.
 const ACCOUNTS: u32 = 5_000;
 
 /// Follows the events of all accounts.
@@ -31,57 +31,66 @@ impl AlertWatch {
         Self { services }
     }
 
-    /// Looks for accounts that are behind among those after `after`: gives where to go on, the beginning after the end.
-    async fn turn(&self, after: AccountId, passed: &mut Passed) -> Result<AccountId, Fault> {
+    /// Looks at accounts that are late.
+    async fn turn(&self, passed: &mut Passed) -> Result<(), Fault> {
         self.services.alerts.write_down(passed).await?;
-        let (behind, last) = self.services.alerts.behind(after, ACCOUNTS).await?;
-        self.notice(behind, passed).await;
-        Ok(last.unwrap_or(AccountId::PLATFORM))
+        let late = self.services.alerts.late(ACCOUNTS).await?;
+        self.notice(late, passed).await?;
+        Ok(())
     }
 
     /// Until told to stop. What is under way is finished.
     pub async fn run(self, stop: CancellationToken) {
         let rung = self.services.events.hub().rung().clone();
-        let mut after = AccountId::PLATFORM;
         let mut passed = Passed::default();
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !stop.is_cancelled() {
             tokio::select! {
                 () = stop.cancelled() => {}
-                accounts = rung.take() => super::turn(self.notice(accounts, &mut passed)).await,
-                _ = ticks.tick() => match super::turn(self.turn(after, &mut passed)).await {
-                    Ok(next) => after = next,
-                    Err(fault) => tracing::warn!(%fault, "accounts were not looked at; they are looked at again soon"),
+                accounts = rung.take() => match super::turn(self.notice(accounts, &mut passed)).await {
+                    Ok(true) => rung.put_back(passed.take_unfinished()),
+                    // What could not be looked at is not tried again at once.
+                    Ok(false) => drop(passed.take_unfinished()),
+                    Err(fault) => warn(&fault),
+                },
+                _ = ticks.tick() => match super::turn(self.turn(&mut passed)).await {
+                    Ok(()) => rung.put_back(passed.take_unfinished()),
+                    Err(fault) => warn(&fault),
                 },
             }
         }
     }
 
-    /// Looks at accounts together, and at those for which that does not do one by one.
-    async fn notice(&self, accounts: Vec<AccountId>, passed: &mut Passed) {
+    /// Looks at accounts together, and at those for which that does not do one by one. Gives whether each could be looked at.
+    async fn notice(&self, accounts: Vec<AccountId>, passed: &mut Passed) -> Result<bool, Fault> {
+        let mut were_all = true;
         for accounts in accounts.chunks(TOGETHER) {
-            match self.services.alerts.notice(accounts, passed).await {
-                Ok(alone) => self.notice_each(alone).await,
-                Err(fault) => tracing::warn!(%fault, "accounts were not looked at; they are looked at again soon"),
-            }
+            let alone = self.services.alerts.notice(accounts, passed).await?;
+            were_all &= self.notice_each(alone).await;
         }
+        Ok(were_all)
     }
 
-    /// An account that cannot be looked at holds up no other, and is come back to.
-    async fn notice_each(&self, accounts: Vec<AccountId>) {
+    /// An account that cannot be looked at holds up no other, and is come back to. Gives whether there is none.
+    async fn notice_each(&self, accounts: Vec<AccountId>) -> bool {
         let notice = async |account_id: AccountId| {
             loop {
                 match self.services.alerts.notice_alone(account_id).await {
                     Ok(true) => {}
-                    Ok(false) => return,
+                    Ok(false) => return true,
                     Err(fault) => {
                         tracing::warn!(account = account_id.number(), %fault, "an account's events were not looked at");
-                        return;
+                        return false;
                     }
                 }
             }
         };
-        stream::iter(accounts).for_each_concurrent(AT_ONCE, notice).await;
+        let noticed = stream::iter(accounts).map(notice).buffer_unordered(AT_ONCE);
+        noticed.fold(true, async |all, one| all && one).await
     }
+}
+
+fn warn(fault: &Fault) {
+    tracing::warn!(%fault, "accounts were not looked at; they are looked at again soon");
 }

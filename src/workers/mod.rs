@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Services;
-use crate::domain::pulse::Pulse;
+use crate::domain::pulse::{Pulse, Turn};
 
 pub use alert_reminders::AlertReminders;
 pub use alert_watch::AlertWatch;
@@ -35,6 +35,9 @@ pub use top_ups::TopUpWork;
 const LONGEST_TURN: Duration = Duration::from_mins(10);
 /// Between looks of a watchdog.
 const WATCH: Duration = Duration::from_secs(5);
+/// What workers are idle for between turns, at most.
+const EACH_SECOND: Option<Duration> = Some(Duration::from_secs(1));
+const EACH_MINUTE: Option<Duration> = Some(Duration::from_mins(1));
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A worker that ran for so long before it died starts over with the shortest pause.
@@ -46,30 +49,51 @@ tokio::task_local! {
 }
 
 /// One turn of a worker, which its watchdog and the probes of health see.
-async fn turn<T>(work: impl Future<Output = T>) -> T {
+async fn turn<T: Ended>(work: impl Future<Output = T>) -> T {
     let Ok((name, pulse)) = OWN.try_with(Clone::clone) else {
         return work.await;
     };
-    let mut turn = Turn {
+    let mut under_way = UnderWay {
         name,
         pulse,
-        was_finished: false,
+        turn: Turn::GivenUp,
     };
-    turn.pulse.begin(name);
+    under_way.pulse.begin(name);
     let done = work.await;
-    turn.was_finished = true;
+    under_way.turn = if done.has_succeeded() {
+        Turn::Succeeded
+    } else {
+        Turn::Failed
+    };
     done
 }
 
-struct Turn {
-    name: &'static str,
-    pulse: Pulse,
-    was_finished: bool,
+/// What a turn comes to.
+trait Ended {
+    fn has_succeeded(&self) -> bool;
 }
 
-impl Drop for Turn {
+impl Ended for () {
+    fn has_succeeded(&self) -> bool {
+        true
+    }
+}
+
+impl<T, E> Ended for Result<T, E> {
+    fn has_succeeded(&self) -> bool {
+        self.is_ok()
+    }
+}
+
+struct UnderWay {
+    name: &'static str,
+    pulse: Pulse,
+    turn: Turn,
+}
+
+impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.pulse.end(self.name, self.was_finished);
+        self.pulse.end(self.name, self.turn);
     }
 }
 
@@ -94,43 +118,19 @@ impl Workers {
         let mail = MailRound::new(services.outbox.clone());
         // Other processes ring for what is done here.
         services.events.hub().want_bells();
-        let pulse = &services.pulse;
+        let keep = Keep::of(services, &stop);
         workers.keepers.extend([
-            tokio::spawn(keep_running(("sweeper", pulse.clone()), stop.clone(), move |stop| {
-                sweeper.clone().run(stop)
-            })),
-            tokio::spawn(keep_running(("charging", pulse.clone()), stop.clone(), move |stop| {
-                charging.clone().charge(stop)
-            })),
-            tokio::spawn(keep_running(
-                ("auto top-up", pulse.clone()),
-                stop.clone(),
-                move |stop| rules.clone().evaluate(stop),
-            )),
-            tokio::spawn(keep_running(("webhooks", pulse.clone()), stop.clone(), move |stop| {
-                webhooks.clone().listen(stop)
-            })),
-            tokio::spawn(keep_running(("reconciler", pulse.clone()), stop.clone(), move |stop| {
-                top_ups.clone().reconcile(stop)
-            })),
-            tokio::spawn(keep_running(("mail", pulse.clone()), stop.clone(), move |stop| {
-                mail.clone().run(stop)
-            })),
-            tokio::spawn(keep_running(
-                ("alert reminders", pulse.clone()),
-                stop.clone(),
-                move |stop| reminders.clone().run(stop),
-            )),
-            tokio::spawn(keep_running(
-                ("alert watch", pulse.clone()),
-                stop.clone(),
-                move |stop| alert_watch.clone().run(stop),
-            )),
-            tokio::spawn(keep_running(
-                ("finding watch", pulse.clone()),
-                stop.clone(),
-                move |stop| finding_watch.clone().run(stop),
-            )),
+            keep.running("sweeper", EACH_SECOND, move |stop| sweeper.clone().run(stop)),
+            keep.running("charging", EACH_SECOND, move |stop| charging.clone().charge(stop)),
+            keep.running("auto top-up", EACH_SECOND, move |stop| rules.clone().evaluate(stop)),
+            keep.running("webhooks", EACH_SECOND, move |stop| webhooks.clone().listen(stop)),
+            keep.running("reconciler", None, move |stop| top_ups.clone().reconcile(stop)),
+            keep.running("mail", EACH_SECOND, move |stop| mail.clone().run(stop)),
+            keep.running("alert reminders", EACH_SECOND, move |stop| reminders.clone().run(stop)),
+            keep.running("alert watch", EACH_SECOND, move |stop| alert_watch.clone().run(stop)),
+            keep.running("finding watch", EACH_SECOND, move |stop| {
+                finding_watch.clone().run(stop)
+            }),
         ]);
         workers
     }
@@ -140,14 +140,11 @@ impl Workers {
         let stop = CancellationToken::new();
         let key_use = KeyUse::new(services.api_keys.clone());
         let live_poll = LivePoll::new(services.clone());
-        let pulse = &services.pulse;
+        let keep = Keep::of(services, &stop);
         let keepers = vec![
-            tokio::spawn(keep_running(("key use", pulse.clone()), stop.clone(), move |stop| {
-                key_use.clone().run(stop)
-            })),
-            tokio::spawn(keep_running(("live poll", pulse.clone()), stop.clone(), move |stop| {
-                live_poll.clone().run(stop)
-            })),
+            keep.running("key use", EACH_MINUTE, move |stop| key_use.clone().run(stop)),
+            // It has nothing to do while nobody listens.
+            keep.running("live poll", None, move |stop| live_poll.clone().run(stop)),
         ];
         Self { stop, keepers }
     }
@@ -160,6 +157,31 @@ impl Workers {
                 tracing::error!(%error, "the keeper of a worker died");
             }
         }
+    }
+}
+
+/// What keeps workers running.
+struct Keep {
+    pulse: Pulse,
+    stop: CancellationToken,
+}
+
+impl Keep {
+    fn of(services: &Services, stop: &CancellationToken) -> Self {
+        Self {
+            pulse: services.pulse.clone(),
+            stop: stop.clone(),
+        }
+    }
+
+    /// Starts a worker that is idle for at most `every` between its turns.
+    fn running<W, F>(&self, name: &'static str, every: Option<Duration>, worker: W) -> JoinHandle<()>
+    where
+        W: Fn(CancellationToken) -> F + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.pulse.announce(name, every);
+        tokio::spawn(keep_running((name, self.pulse.clone()), self.stop.clone(), worker))
     }
 }
 

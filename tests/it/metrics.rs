@@ -1,6 +1,8 @@
 //! Figures for operators: on a listener of their own, and true.
 
 use std::collections::HashMap;
+use std::io::Write as _;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,12 +45,59 @@ impl Monitor {
     /// All figures by name and labels.
     async fn read(&self) -> HashMap<String, i64> {
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let answer = client.get(&self.url).send().await.expect("answers");
+        let asked = client
+            .get(&self.url)
+            .header("accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5");
+        let answer = asked.send().await.expect("answers");
         assert_eq!(answer.status(), StatusCode::OK);
         let kind = answer.headers()["content-type"].to_str().expect("a text").to_owned();
         assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
         figures(&answer.text().await.expect("a text"))
     }
+}
+
+/// By `promtool check metrics`, where there is one; `LEDGERBELL_TEST_PROMTOOL` names another.
+#[tokio::test]
+async fn tools_that_read_the_older_format_have_nothing_to_complain_of() {
+    let app = TestApp::start().await;
+    app.top_up(10).await;
+    let monitor = Monitor::of(&app).await;
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let answer = client.get(&monitor.url).send().await.expect("answers");
+    let kind = answer.headers()["content-type"].to_str().expect("a text").to_owned();
+    assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
+    let text = answer.text().await.expect("a text");
+    assert!(
+        text.contains("# TYPE ledgerbell_postings_total counter\nledgerbell_postings_total "),
+        "{text}"
+    );
+    assert!(!text.contains("# EOF") && !text.contains("# UNIT"), "{text}");
+
+    let promtool = std::env::var("LEDGERBELL_TEST_PROMTOOL").unwrap_or_else(|_| "promtool".to_owned());
+    let mut command = std::process::Command::new(&promtool);
+    command
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut checking = match command.spawn() {
+        Ok(checking) => checking,
+        Err(error) => {
+            let text = format!("\n!!! SKIPPED: {promtool} cannot be run ({error}), so it is not asked\n");
+            let _ = std::io::stderr().write_all(text.as_bytes());
+            return;
+        }
+    };
+    let mut given = checking.stdin.take().expect("its input");
+    given.write_all(text.as_bytes()).expect("given");
+    drop(given);
+    let checked = checking.wait_with_output().expect("it ends");
+    let complaint = format!(
+        "{}{}",
+        String::from_utf8_lossy(&checked.stdout),
+        String::from_utf8_lossy(&checked.stderr)
+    );
+    assert!(checked.status.success() && complaint.is_empty(), "{complaint}");
 }
 
 impl Drop for Monitor {

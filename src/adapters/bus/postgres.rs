@@ -14,10 +14,13 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::adapters::database::connect_options;
+use crate::adapters::database::{are_one_session, connect_options};
 use crate::domain::event::{Bell, Hub};
+use crate::domain::pulse::{Pulse, Turn};
 use crate::primitives::ids::AccountId;
 
+/// By which the probes of health know it.
+const NAME: &str = "bell";
 const CHANNEL: &str = "ledgerbell_event";
 /// For trying out whether a bell is heard.
 const TRIAL_CHANNEL: &str = "ledgerbell_trial";
@@ -56,11 +59,11 @@ struct Rung {
 impl PostgresBell {
     /// Connects when there is something to tell, and listens while somebody listens to the hub. It never fails: without a
     /// connection it is silent.
-    pub fn start(url: &str, hub: Hub) -> Arc<Self> {
+    pub fn start(url: &str, hub: Hub, pulse: Pulse) -> Arc<Self> {
         let (rung, stop) = (Arc::<Rung>::default(), CancellationToken::new());
         let ringing = ring_on(url.to_owned(), Arc::clone(&rung), stop.clone());
         Arc::new(Self {
-            listening: tokio::spawn(listen_on(url.to_owned(), hub.clone())),
+            listening: tokio::spawn(listen_on(url.to_owned(), hub.clone(), pulse)),
             ringing: Mutex::new(Some(tokio::spawn(ringing))),
             hub,
             rung,
@@ -86,9 +89,16 @@ impl PostgresBell {
 pub async fn hear(url: &str) -> Result<Duration, String> {
     let reason = |error: sqlx::Error| error.to_string();
     let mut listener = listener(url).await.map_err(reason)?;
-    listener.listen(TRIAL_CHANNEL).await.map_err(reason)?;
     let options = connect_options(url).map_err(reason)?;
     let mut ringer = PgConnection::connect_with(&options).await.map_err(reason)?;
+    // Else the server would send what is heard to whoever has its session then.
+    let mut third = PgConnection::connect_with(&options).await.map_err(reason)?;
+    let is_shared = are_one_session(&mut ringer, &mut third).await.map_err(reason)?;
+    let _ = third.close().await;
+    if is_shared {
+        return Err("a pooler in transaction mode is between".to_owned());
+    }
+    listener.listen(TRIAL_CHANNEL).await.map_err(reason)?;
     let began = Instant::now();
     let told = sqlx::query("SELECT pg_notify($1, '')")
         .bind(TRIAL_CHANNEL)
@@ -204,11 +214,13 @@ async fn send(connection: &mut PgConnection, text: &str) -> Result<(), sqlx::Err
     Ok(())
 }
 
-async fn listen_on(url: String, hub: Hub) {
+async fn listen_on(url: String, hub: Hub, pulse: Pulse) {
     hub.bells_are_wanted().await;
+    pulse.announce(NAME, Some(QUIET + ANSWERS_WITHIN));
     let mut pause = PAUSES.0;
     loop {
-        if let Err(error) = listen(&url, &hub, &mut pause).await {
+        if let Err(error) = listen(&url, &hub, &pulse, &mut pause).await {
+            pulse.end(NAME, Turn::Failed);
             tracing::warn!(%error, "new events of other processes are not told at once; they are asked for instead");
         }
         tokio::time::sleep(pause).await;
@@ -232,7 +244,7 @@ async fn listener(url: &str) -> Result<PgListener, sqlx::Error> {
 }
 
 /// Hands on what is rung, until the connection is lost and cannot be had again.
-async fn listen(url: &str, hub: &Hub, pause: &mut Duration) -> Result<(), sqlx::Error> {
+async fn listen(url: &str, hub: &Hub, pulse: &Pulse, pause: &mut Duration) -> Result<(), sqlx::Error> {
     let mut listener = in_time(listener(url)).await?;
     in_time(listener.listen(CHANNEL)).await?;
     *pause = PAUSES.0;
@@ -241,7 +253,9 @@ async fn listen(url: &str, hub: &Hub, pause: &mut Duration) -> Result<(), sqlx::
         if let Err(fault) = hub.poll().await {
             tracing::warn!(%fault, "streams are not asked for new events; they are asked again soon");
         }
-        while let Some(notification) = next(&mut listener).await? {
+        pulse.end(NAME, Turn::Succeeded);
+        while let Some(notification) = next(&mut listener, pulse).await? {
+            pulse.end(NAME, Turn::Succeeded);
             for (account_id, sequence) in rings(notification.payload()) {
                 hub.ring(account_id, sequence);
             }
@@ -251,12 +265,13 @@ async fn listen(url: &str, hub: &Hub, pause: &mut Duration) -> Result<(), sqlx::
 
 /// What is heard next; `None` where the connection was lost and made anew. While nothing is heard, the connection is asked now and
 /// then whether it still answers, because one that has died without a word would be waited for forever.
-async fn next(listener: &mut PgListener) -> Result<Option<PgNotification>, sqlx::Error> {
+async fn next(listener: &mut PgListener, pulse: &Pulse) -> Result<Option<PgNotification>, sqlx::Error> {
     loop {
         if let Ok(heard) = tokio::time::timeout(QUIET, listener.try_recv()).await {
             return heard;
         }
         in_time(sqlx::query("SELECT 1").execute(&mut *listener)).await?;
+        pulse.end(NAME, Turn::Succeeded);
     }
 }
 

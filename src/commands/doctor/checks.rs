@@ -49,8 +49,9 @@ pub(super) fn secrets(settings: &Settings) -> Check {
     if is_demo(&settings.secret) {
         wrong.push("secret is the demo secret, which everybody knows");
     }
-    if jwt.is_some_and(is_demo) {
-        wrong.push("auth.jwt_secret is the demo secret: anybody can sign in as anybody");
+    let previous = settings.auth.jwt_secret_previous.as_ref();
+    if jwt.is_some_and(is_demo) || previous.is_some_and(is_demo) {
+        wrong.push("auth.jwt_secret or auth.jwt_secret_previous is the demo secret: anybody can sign in as anybody");
     } else if jwt == Some(&settings.secret) {
         wrong.push("secret and auth.jwt_secret are the same: who learns one has both");
     }
@@ -65,7 +66,13 @@ pub(super) fn secrets(settings: &Settings) -> Check {
             (Some(_), None) => "members sign in by a shared secret",
             (None, _) => "members sign in by the issuer's keys",
         };
-        return Check::ok("secrets", format!("own ones; {sign_in}"));
+        let rotation = match previous {
+            Some(_) => {
+                "; tokens by auth.jwt_secret_previous are accepted too: remove it when the last of them has expired"
+            }
+            None => "",
+        };
+        return Check::ok("secrets", format!("own ones; {sign_in}{rotation}"));
     }
     Check::warned(
         "secrets",
@@ -133,7 +140,20 @@ pub(super) async fn server(settings: &Settings) -> Check {
         Err(error) => return Check::warned("server", error.to_string(), "see whether this machine has a network"),
     };
     let answer = match asked {
-        Ok(answer) if answer.status().is_success() => return Check::ok("server", "it is ready"),
+        Ok(answer) if answer.status().is_success() => {
+            let answer = answer.json::<serde_json::Value>().await.unwrap_or_default();
+            return match answer["clockJumps"].as_u64() {
+                None | Some(0) => Check::ok("server", "it is ready"),
+                Some(jumps) => Check::warned(
+                    "server",
+                    format!(
+                        "it is ready; since it began this machine's clock has stepped ahead by minutes {jumps} times, which was \
+                         not followed at once"
+                    ),
+                    "see whether the clock is set by a time service (NTP) that moves it slowly",
+                ),
+            };
+        }
         Ok(answer) => answer.json::<serde_json::Value>().await.unwrap_or_default(),
         Err(error) if error.is_connect() => return Check::ok("server", format!("none answers at {}", settings.listen)),
         Err(_) => {
@@ -364,12 +384,13 @@ pub(super) async fn bell(settings: &Settings) -> Check {
     if !settings.rings_others {
         return Check::ok("bell", "off: other servers find events within half a second");
     }
-    match bus::hear(url).await {
+    let bell_url = settings.bell_url.as_ref().map_or(url, Secret::reveal);
+    match bus::hear(bell_url).await {
         Ok(took) => Check::ok("bell", format!("LISTEN hears a NOTIFY after {} ms", took.as_millis())),
         Err(reason) => Check::warned(
             "bell",
             format!("LISTEN hears no NOTIFY: {reason}"),
-            "events are found by polling meanwhile; a pooler in transaction mode cannot LISTEN, so give a direct connection",
+            "events are found by polling meanwhile; a pooler in transaction mode cannot LISTEN: set live.bell_url to a direct connection",
         ),
     }
 }

@@ -3,7 +3,7 @@
 //! Called by the command `doctor` and by the figures for operators. Nothing here writes. Each row that owes work says when it is due, under an index of its own; a
 //! claim is a due time that was moved into the future, so one whose worker died is work that is due again.
 //!
-//! Invariant: each question is one statement that looks at [`MOST_COUNTED`] rows at the most, or at so many accounts.
+//! Invariant: each question is one statement that looks at [`MOST_COUNTED`] rows at the most, whatever the number of accounts.
 
 mod store;
 
@@ -67,7 +67,6 @@ impl Backlog {
         for due in store::DUE {
             queues.push(store::due(&self.database, due, now).await?);
         }
-        queues.push(store::unread_events(&self.database).await?);
         Ok(queues)
     }
 

@@ -12,8 +12,6 @@ use super::{MOST_COUNTED, Queue, Stuck};
 const LOST: i64 = 60_000;
 /// For so long a refund that failed is told, in milliseconds.
 const REMEMBERED: i64 = 30 * 24 * 60 * 60_000;
-/// Accounts whose events are looked at for unread ones.
-const MOST_ACCOUNTS: i64 = 10_000;
 
 /// Where a kind of work is found.
 pub(super) struct Due {
@@ -84,6 +82,13 @@ pub(super) const DUE: &[Due] = &[
         condition: "status IN ('QUEUED', 'SENDING')",
     },
     Due {
+        name: "alerts",
+        what: "accounts with events that were not looked at",
+        table: "account_state",
+        column: "unread_since",
+        condition: "unread_since IS NOT NULL",
+    },
+    Due {
         name: "reminders",
         what: "accounts to be looked at for alerts that time brings",
         table: "alert_due",
@@ -132,25 +137,6 @@ pub(super) async fn due(database: &Database, due: &Due, now: Timestamp) -> Resul
     Ok(Queue {
         name,
         what,
-        waiting: waiting.unwrap_or_default(),
-        oldest: oldest.map(Timestamp::from_millis),
-    })
-}
-
-/// Accounts with events from which no alerts were raised yet, of the first [`MOST_ACCOUNTS`].
-pub(super) async fn unread_events(database: &Database) -> Result<Queue, Fault> {
-    let sql = format!(
-        "SELECT COUNT(*), MIN(e.occurred_at) FROM (
-            SELECT s.account_id, s.event_sequence, COALESCE(p.sequence, 0) AS read_to
-            FROM (SELECT account_id, event_sequence FROM account_state ORDER BY account_id LIMIT {MOST_ACCOUNTS}) AS s
-            LEFT JOIN alert_place AS p ON p.account_id = s.account_id) AS place
-         JOIN event AS e ON e.account_id = place.account_id AND e.sequence = place.read_to + 1
-         WHERE place.event_sequence > place.read_to"
-    );
-    let [waiting, oldest] = numbers(database, sql, Vec::new()).await?;
-    Ok(Queue {
-        name: "alerts",
-        what: "accounts, of the first 10,000, with events that were not looked at",
         waiting: waiting.unwrap_or_default(),
         oldest: oldest.map(Timestamp::from_millis),
     })

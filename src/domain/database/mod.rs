@@ -111,6 +111,13 @@ impl Database {
         Self { reader, shared, ..self }
     }
 
+    /// The same connections, without a second one that sees commits: to measure what it costs.
+    #[cfg(test)]
+    #[must_use]
+    pub(in crate::domain) fn unwitnessed(self) -> Self {
+        Self { witness: None, ..self }
+    }
+
     /// Where faults are injected.
     #[cfg(test)]
     pub(in crate::domain) fn injector(&self) -> &injector::Injector {

@@ -1,6 +1,7 @@
 //! What all connections of a database share: deadlines, counts, and whether connections are suspected to be dead.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,6 +9,9 @@ use std::time::{Duration, Instant};
 use sea_orm::{DbErr, Statement, sqlx};
 
 use super::trouble::{Trouble, Troubles};
+
+/// A connection that has not answered for this long may be dead. It is still waited for; those that are idle are asked before they are used.
+const SUSPICIOUS: Duration = Duration::from_secs(3);
 
 /// How long the client waits for the database, whatever the server or the network between them does.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +25,7 @@ pub struct Deadlines {
 impl Default for Deadlines {
     fn default() -> Self {
         Self {
-            statement: Duration::from_secs(22),
+            statement: Duration::from_secs(14),
             turn: Duration::from_secs(8),
         }
     }
@@ -102,10 +106,13 @@ impl Shared {
     ) -> Result<T, sqlx::Error> {
         #[cfg(test)]
         let (time, answer) = (self.injector.patience(time), self.injector.pass(answer));
-        if let Ok(answer) = tokio::time::timeout(time, answer).await {
-            return answer;
+        let (early, mut answer) = (time.min(SUSPICIOUS), pin!(answer));
+        for time in [early, time - early] {
+            if let Ok(answer) = tokio::time::timeout(time, answer.as_mut()).await {
+                return answer;
+            }
+            self.suspicion.arise();
         }
-        self.suspicion.arise();
         let text = format!("the database has not answered within {} ms", time.as_millis());
         Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text)))
     }

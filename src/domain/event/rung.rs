@@ -40,6 +40,13 @@ impl Rung {
         taken.into_iter().collect()
     }
 
+    /// Has these taken once more: there was more than could be dealt with at once.
+    pub fn put_back(&self, accounts: Vec<AccountId>) {
+        for account_id in accounts {
+            self.ring(account_id);
+        }
+    }
+
     pub(super) fn ring(&self, account_id: AccountId) {
         let is_new = self.with(|accounts| {
             let wanted = accounts.as_mut().filter(|accounts| accounts.len() < MOST_KEPT);

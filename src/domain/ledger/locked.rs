@@ -15,6 +15,7 @@ use crate::primitives::ids::{AccountId, AlertId, ApiKeyId, EntryId, MemberId, To
 use super::balance::Posted;
 use super::engine::{self, Poster};
 use super::model::{AccountHeader, KeyRecord, MemberStanding, Origin, Refusal, Request};
+use super::movements::Movement;
 use super::{Ledger, store};
 
 /// An account whose row is locked until the transaction ends. Its figures are written when the change that holds it is done.
@@ -28,6 +29,8 @@ pub struct LockedAccount {
     written: AccountHeader,
     /// The last event that there was before.
     began_at: i64,
+    /// What has moved, for the log.
+    movements: Vec<Movement>,
     poster: Arc<Poster>,
 }
 
@@ -70,10 +73,17 @@ impl Ledger {
                 let done = work(tx, &mut locked).await?;
                 LockedAccount::write(tx, &locked).await?;
                 let rings: Vec<_> = locked.iter().filter_map(LockedAccount::ring).collect();
-                Ok::<_, E>((done, rings))
+                let movements = locked
+                    .into_iter()
+                    .map(|account| (account.header.account_id, account.movements));
+                let movements: Vec<_> = movements.filter(|(_, moved)| !moved.is_empty()).collect();
+                Ok::<_, E>((done, rings, movements))
             })
         });
-        let (done, rings) = changed.await?;
+        let (done, rings, movements) = changed.await?;
+        for (account_id, moved) in movements {
+            moved.iter().for_each(|movement| movement.log(account_id));
+        }
         for (account_id, event_sequence) in rings {
             self.bell.ring(account_id, event_sequence);
         }
@@ -90,6 +100,7 @@ impl LockedAccount {
             written: header.clone(),
             header,
             now,
+            movements: Vec::new(),
             poster: Arc::clone(poster),
         });
         Ok(locked.collect())
@@ -103,7 +114,8 @@ impl LockedAccount {
 
     /// Posts a command as a batch of one, in the caller's transaction.
     pub async fn post(&mut self, tx: &Transaction, request: Request) -> Result<Result<Posted, Refusal>, Fault> {
-        let posted = engine::post_one(&self.poster, tx, &mut self.header, self.now, request).await?;
+        let account = (&mut self.header, &mut self.movements);
+        let posted = engine::post_one(&self.poster, tx, account, self.now, request).await?;
         self.written = self.header.clone();
         Ok(posted)
     }
@@ -161,6 +173,11 @@ impl LockedAccount {
         .await
     }
 
+    /// Notes what has moved. It is logged when the transaction is committed.
+    pub(in crate::domain) fn note(&mut self, movement: Movement) {
+        self.movements.push(movement);
+    }
+
     /// What a key was used for before, if it was.
     pub async fn known_key(&self, tx: &Transaction, key: &(Origin, String)) -> Result<Option<KeyRecord>, Fault> {
         let mut works = [store::Work::new(self.header.clone(), Vec::new(), self.now)];
@@ -206,6 +223,11 @@ impl LockedAccount {
     /// Somebody has looked at the level that is watched.
     pub fn looked(&mut self) {
         self.header.low_since = None;
+    }
+
+    /// Somebody has read all events of the account, those of this transaction among them.
+    pub fn read(&mut self) {
+        self.header.unread_since = None;
     }
 
     /// Appends an event about an alert: that it was raised, for whom if for one member alone, or what became of it.

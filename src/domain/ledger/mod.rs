@@ -21,6 +21,7 @@ mod input;
 mod locked;
 pub mod lots;
 pub mod model;
+mod movements;
 pub mod sessions;
 mod short;
 mod store;
@@ -46,8 +47,10 @@ pub use balance::{Balance, Posted};
 pub use engine::{EngineSettings, PostingTotals};
 pub use error::LedgerError;
 pub use locked::LockedAccount;
+pub(in crate::domain) use movements::Movement;
 pub use short::ShortAccounts;
 pub use store::bring_search_up_to_date;
+pub(in crate::domain) use store::mark_read;
 
 /// How the ledger works here.
 #[derive(Clone, Copy, Debug)]
@@ -205,6 +208,11 @@ impl Ledger {
     /// since.
     pub async fn low_accounts(&self, limit: u32) -> Result<Vec<AccountId>, Fault> {
         store::low_accounts(self.poster.database.read(), self.poster.clock.now(), limit).await
+    }
+
+    /// Up to `limit` accounts with events that nobody has read, the longest first.
+    pub async fn unread_accounts(&self, limit: u32) -> Result<Vec<AccountId>, Fault> {
+        store::unread_accounts(self.poster.database.read(), limit).await
     }
 
     /// Stops everything new in an account. What has happened is still recorded, and nothing expires meanwhile.

@@ -14,7 +14,8 @@ pub enum Doubt {
     ApiKey,
     /// The token was not signed with our secret or a key of the issuer, or names another issuer or audience.
     #[error(
-        "the token is not signed with the secret or a key that is set up here, or names another issuer or audience"
+        "the token is not signed with the secret (auth.jwt_secret, or auth.jwt_secret_previous while that is set) or a key of \
+         auth.jwks_url, or names another issuer or audience"
     )]
     Signature,
     /// The token's account does not exist.

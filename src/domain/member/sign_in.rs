@@ -24,6 +24,8 @@ use super::token::{Claims, Expected, KeyText, claimed};
 pub struct SignInSettings {
     /// Shared with whoever issues tokens by HS256.
     pub hs256_secret: Option<Vec<u8>>,
+    /// The secret before that one. Its tokens are accepted; none is issued with it.
+    pub hs256_previous_secret: Option<Vec<u8>>,
     /// Public keys of whoever issues tokens by RS256, ES256 or `EdDSA`.
     pub key_set: Option<Arc<dyn KeySetSource>>,
     /// The only `iss` accepted.
@@ -38,6 +40,10 @@ impl fmt::Debug for SignInSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignInSettings")
             .field("hs256_secret", &self.hs256_secret.as_ref().map(|_| "***"))
+            .field(
+                "hs256_previous_secret",
+                &self.hs256_previous_secret.as_ref().map(|_| "***"),
+            )
             .field("key_set", &self.key_set)
             .field("issuer", &self.issuer)
             .field("audience", &self.audience)
@@ -62,6 +68,7 @@ pub struct SignIn {
     database: Database,
     api_keys: ApiKeys,
     secret: Option<Arc<[u8]>>,
+    previous_secret: Option<Arc<[u8]>>,
     key_set: Option<Arc<KeySet>>,
     expected: Expected,
     explains: bool,
@@ -86,6 +93,7 @@ impl SignIn {
                 .key_set
                 .map(|source| Arc::new(KeySet::new(source, clock.clone()))),
             secret: settings.hs256_secret.map(Into::into),
+            previous_secret: settings.hs256_previous_secret.map(Into::into),
             expected: Expected {
                 issuer: settings.issuer,
                 audience: settings.audience,
@@ -146,19 +154,32 @@ impl SignIn {
 
     /// The claims of a token whose signature is good.
     ///
-    /// The token's own word about its algorithm only chooses between the secret, which knows HS256 alone, and the key set,
+    /// The token's own word about its algorithm only chooses between the secrets, which know HS256 alone, and the key set,
     /// whose keys each know one algorithm: a public key can never be taken for a secret.
     pub(super) async fn verified(&self, token: &str) -> Result<Claims, SignInError> {
         let claimed = claimed(token)?;
-        let key = match (claimed.algorithm, &self.secret, &self.key_set) {
-            (Algorithm::HS256, Some(secret), _) => DecodingKey::from_secret(secret),
-            (algorithm @ (Algorithm::RS256 | Algorithm::ES256 | Algorithm::EdDSA), _, Some(key_set)) => {
+        let key = match (claimed.algorithm, &self.key_set) {
+            (Algorithm::HS256, _) => return Ok(self.verified_by_secret(token)?),
+            (algorithm @ (Algorithm::RS256 | Algorithm::ES256 | Algorithm::EdDSA), Some(key_set)) => {
                 key_set.key(claimed.key_id.as_deref(), algorithm).await?
             }
             _ => return Err(Rejection::Refused.into()),
         };
         let claims = Claims::verify(token, claimed.algorithm, &key, &self.expected, self.clock.now())?;
         Ok(claims)
+    }
+
+    /// The claims of a token that is signed with the secret, or with the one before it.
+    fn verified_by_secret(&self, token: &str) -> Result<Claims, Rejection> {
+        for secret in [&self.secret, &self.previous_secret].into_iter().flatten() {
+            let key = DecodingKey::from_secret(secret);
+            match Claims::verify(token, Algorithm::HS256, &key, &self.expected, self.clock.now()) {
+                // Not signed with this one, so perhaps with the other.
+                Err(Rejection::Refused) => {}
+                verified => return verified,
+            }
+        }
+        Err(Rejection::Refused)
     }
 
     /// The member that the claims name. A text with the shape of one of our ids is one of our ids or nothing: it is never looked up

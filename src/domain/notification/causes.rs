@@ -385,6 +385,12 @@ pub(super) fn may_say(event: &Event) -> bool {
     }
 }
 
+/// Whether what an event says may take statements of its own. Credits that come in are looked at once, however many entries they are.
+pub(super) fn is_costly(event: &Event) -> bool {
+    let is_grant = event.kind == EventKind::CreditEntryPosted && event.session_id.is_none();
+    may_say(event) && !is_grant
+}
+
 /// An alert about something, raised when the event happened.
 fn raised(kind: AlertKind, about: &str, event: &Event) -> NewAlert {
     NewAlert::new(kind, format!("{}:{about}", kind.as_str()), event.occurred_at)

@@ -18,25 +18,37 @@ use crate::primitives::ids::AccountId;
 
 use super::alerts::Alerts;
 use super::balance;
-use super::causes::{Causes, may_say};
+use super::causes::{Causes, is_costly, may_say};
 use super::raise::{NewAlert, raise_all};
 use super::react::{look_again, react};
 use super::store::{self, Glance};
 
-/// Events that one transaction looks at, at the most.
+/// Events of an account that is looked at alone, in one transaction, at the most…
 const MOST_EVENTS: usize = 256;
-/// Events of one account that are looked at together with those of others, at the most.
+/// …and those of them that may take statements of their own each, so that the account is locked for some 10 ms, whatever the backlog.
+const MOST_COSTLY: usize = 12;
+/// Events of one account that are looked at together with those of others, at the most. The rest is looked at next.
 const MOST_TOGETHER: i64 = 64;
 /// Accounts in one transaction at the most, so that none is locked for long…
 const MOST_ACCOUNTS: usize = 64;
 /// …and alerts, unless they are of one account.
-const MOST_ALERTS: usize = 256;
+const MOST_ALERTS: usize = 64;
 /// Accounts of which it is read side by side what their events name.
 const READ_AT_ONCE: usize = 8;
 
 /// How far events were passed over, as far as that is not written down. What is forgotten is looked at again.
 #[derive(Debug, Default)]
-pub struct Passed(HashMap<AccountId, i64>);
+pub struct Passed {
+    places: HashMap<AccountId, i64>,
+    unfinished: Vec<AccountId>,
+}
+
+impl Passed {
+    /// Accounts that had more events than are looked at together. They are looked at next, and others in between.
+    pub fn take_unfinished(&mut self) -> Vec<AccountId> {
+        std::mem::take(&mut self.unfinished)
+    }
+}
 
 /// Events of an account that say no more than that these alerts are to be raised.
 #[derive(Clone, Debug)]
@@ -49,10 +61,9 @@ struct Plain {
 }
 
 impl Alerts {
-    /// Of up to `limit` accounts after `after`: those that have events nobody has looked at yet, and where to go on. For what was
-    /// not told by a bell.
-    pub async fn behind(&self, after: AccountId, limit: u32) -> Result<(Vec<AccountId>, Option<AccountId>), Fault> {
-        store::behind(&self.database, after, limit).await
+    /// Up to `limit` accounts with events that nobody has looked at yet, the latest first. For what was not told by a bell.
+    pub async fn late(&self, limit: u32) -> Result<Vec<AccountId>, Fault> {
+        self.ledger.unread_accounts(limit).await
     }
 
     /// Looks at the new events of these accounts. Those that say nothing are passed over together, by reading alone, so that a
@@ -62,10 +73,9 @@ impl Alerts {
     /// Each event is looked at once, however many processes do this: what is raised and how far an account's events have been
     /// looked at are one transaction.
     pub async fn notice(&self, accounts: &[AccountId], passed: &mut Passed) -> Result<Vec<AccountId>, Fault> {
-        let (few, many) = self.glance(accounts, passed).await?;
-        let mut alone: Vec<AccountId> = many.iter().map(|glance| glance.account_id).collect();
-        let mut plain = Vec::new();
-        for (account_id, said) in self.listen(few, passed).await {
+        let glances = self.glance(accounts, passed).await?;
+        let (mut alone, mut plain) = (Vec::new(), Vec::new());
+        for (account_id, said) in self.listen(glances, passed).await {
             match said {
                 Some(said) => plain.push((account_id, said)),
                 None => alone.push(account_id),
@@ -79,18 +89,19 @@ impl Alerts {
 
     /// Moves the places of accounts on to what was passed over in them, for all by one statement and without their locks.
     pub async fn write_down(&self, passed: &mut Passed) -> Result<(), Fault> {
-        let mut places: Vec<(AccountId, i64)> = passed.0.iter().map(|(id, place)| (*id, *place)).collect();
+        let mut places: Vec<(AccountId, i64)> = passed.places.iter().map(|(id, place)| (*id, *place)).collect();
         // In the order of the accounts, so that two processes that do this never wait for each other.
         places.sort_unstable();
         store::move_places(&self.database, places).await?;
-        passed.0.clear();
+        passed.places.clear();
         Ok(())
     }
 
     /// Looks at the next events of one account and does what they are worth, in one transaction. Gives whether there may be more.
     pub async fn notice_alone(&self, account_id: AccountId) -> Result<bool, Fault> {
         let after = store::place(self.database.read(), account_id).await?;
-        let events = event::after(&self.database, account_id, after, MOST_EVENTS).await?;
+        let mut events = event::after(&self.database, account_id, after, MOST_EVENTS).await?;
+        let is_cut = cut(&mut events);
         let Some(last) = events.last().map(|event| event.place.sequence) else {
             return Ok(false);
         };
@@ -111,7 +122,7 @@ impl Alerts {
             })
         });
         match noticed.await {
-            Ok(()) | Err(NoticeError::Gone) => Ok(events.len() == MOST_EVENTS),
+            Ok(()) | Err(NoticeError::Gone) => Ok(is_cut || events.len() == MOST_EVENTS),
             Err(NoticeError::Fault(fault)) => Err(fault),
         }
     }
@@ -134,14 +145,26 @@ impl Alerts {
         Ok(found)
     }
 
-    /// Those of these accounts that have new events: few enough to be looked at together with others, and the rest.
-    async fn glance(&self, accounts: &[AccountId], passed: &Passed) -> Result<(Vec<Glance>, Vec<Glance>), Fault> {
+    /// Those of these accounts that have new events, and which of these are looked at now.
+    async fn glance(&self, accounts: &[AccountId], passed: &mut Passed) -> Result<Vec<Glance>, Fault> {
         let mut glances = store::glances(self.database.read(), accounts).await?;
         for glance in &mut glances {
-            glance.place = glance.place.max(passed.0.get(&glance.account_id).copied().unwrap_or(0));
+            let known = passed.places.get(&glance.account_id).copied();
+            glance.place = glance.place.max(known.unwrap_or(0));
+            if glance.is_unread && glance.head <= glance.place {
+                // All of it was looked at, and that was not noted.
+                passed.places.insert(glance.account_id, glance.place);
+            }
         }
-        let new = glances.into_iter().filter(|glance| glance.head > glance.place);
-        Ok(new.partition(|glance| glance.head - glance.place <= MOST_TOGETHER))
+        glances.retain(|glance| glance.head > glance.place);
+        for glance in &mut glances {
+            let until = glance.place + MOST_TOGETHER;
+            if glance.head > until {
+                glance.head = until;
+                passed.unfinished.push(glance.account_id);
+            }
+        }
+        Ok(glances)
     }
 
     /// What the events of these accounts say, if it is plain. Those that say nothing, and whose balance does not either, are passed
@@ -160,7 +183,7 @@ impl Alerts {
             if !glance.is_calm() || events.iter().any(|event| may_say(event)) {
                 speaking.push((glance, events));
             } else {
-                passed.0.insert(glance.account_id, glance.head);
+                passed.places.insert(glance.account_id, glance.head);
             }
         }
         let understood = stream::iter(speaking).map(|(glance, events)| self.understand(glance, events));
@@ -194,6 +217,18 @@ impl Alerts {
             accounts
         })
     }
+}
+
+/// Leaves out what is beyond the events that may be dealt with in one transaction. Gives whether something is.
+fn cut(events: &mut Vec<Arc<Event>>) -> bool {
+    let mut costly = 0;
+    let end = events.iter().position(|event| {
+        costly += usize::from(is_costly(event));
+        costly > MOST_COSTLY
+    });
+    let Some(end) = end else { return false };
+    events.truncate(end);
+    true
 }
 
 /// Events of each account, in order.
@@ -259,18 +294,25 @@ async fn raise_locked(
         raising.push((account, said.news.as_slice()));
     }
     raise_all(tx, &mut raising).await?;
-    let places = raising.iter().zip(&looked_at).map(|((account, _), (is_all, until))| {
-        let account: &LockedAccount = account;
-        (account.header.account_id, place(*is_all, *until, account))
-    });
+    let places = raising
+        .iter_mut()
+        .zip(&looked_at)
+        .map(|((account, _), (is_all, until))| {
+            let account: &mut LockedAccount = account;
+            (account.header.account_id, place(*is_all, *until, account))
+        });
     let places: Vec<_> = places.collect();
     store::save_places(tx, &places).await?;
     Ok(left)
 }
 
 /// How far an account has been looked at: what this has raised needs no second look, unless other events came in between.
-fn place(is_all: bool, last: i64, locked: &LockedAccount) -> i64 {
-    if is_all { locked.header.event_sequence } else { last }
+fn place(is_all: bool, last: i64, locked: &mut LockedAccount) -> i64 {
+    if !is_all {
+        return last;
+    }
+    locked.read();
+    locked.header.event_sequence
 }
 
 /// Why events were not looked at.
@@ -326,7 +368,7 @@ mod tests {
         assert_eq!(sizes(Vec::new()), Vec::<usize>::new());
         assert_eq!(sizes((0..7).map(|number| said(number, 1)).collect()), [3, 3, 1]);
         assert_eq!(
-            sizes(vec![said(1, 200), said(2, 56), said(3, 1), said(4, 300), said(5, 0)]),
+            sizes(vec![said(1, 50), said(2, 14), said(3, 1), said(4, 80), said(5, 0)]),
             [2, 1, 1, 1]
         );
     }

@@ -12,7 +12,7 @@ use super::balance::{self, OF_ACCOUNT};
 use super::bounces;
 use super::causes::{Cause, Causes};
 use super::model::{AlertKind, Due, Facts, earliest};
-use super::raise::{NewAlert, raise, resolve_alert};
+use super::raise::{NewAlert, raise, raise_all, resolve_alert};
 use super::store::OpenEdge;
 use super::{reminders, rule, store};
 
@@ -25,11 +25,25 @@ pub(super) async fn react(
 ) -> Result<(), Fault> {
     let mut limits = Vec::new();
     let mut has_changed = false;
+    let mut news = Vec::new();
     for cause in &causes.said {
         match cause {
+            // Those that follow each other are raised by the same statements.
             Cause::Raise(new) => {
-                raise(tx, locked, new).await?;
+                news.push(NewAlert::clone(new));
+                continue;
             }
+            Cause::Limit { limit, at } => {
+                limits.push((limit.as_str(), *at));
+                continue;
+            }
+            Cause::Changed => {
+                has_changed = true;
+                continue;
+            }
+            _ => raise_each(tx, locked, &mut news).await?,
+        }
+        match cause {
             Cause::TopUpFailed { first, gave_up } => {
                 let is_first = raise(tx, locked, first).await?.is_some();
                 if let Some(gave_up) = gave_up.as_ref().filter(|_| !is_first) {
@@ -45,10 +59,10 @@ pub(super) async fn react(
             }
             Cause::SessionOver(alert_id) => resolve_alert(tx, locked, *alert_id).await?,
             Cause::Status { status, sequence, at } => status_changed(tx, locked, *status, (*sequence, *at)).await?,
-            Cause::Limit { limit, at } => limits.push((limit.as_str(), *at)),
-            Cause::Changed => has_changed = true,
+            Cause::Raise(_) | Cause::Limit { .. } | Cause::Changed => {}
         }
     }
+    raise_each(tx, locked, &mut news).await?;
     if causes.members {
         bounces::look(tx, locked).await?;
     }
@@ -65,6 +79,15 @@ pub(super) async fn react(
     }
     if due != before {
         store::save_due(tx, locked.header.account_id, due).await?;
+    }
+    Ok(())
+}
+
+/// Raises alerts that follow each other, and leaves none.
+async fn raise_each(tx: &Transaction, locked: &mut LockedAccount, news: &mut Vec<NewAlert>) -> Result<(), Fault> {
+    if !news.is_empty() {
+        raise_all(tx, &mut [(locked, news.as_slice())]).await?;
+        news.clear();
     }
     Ok(())
 }

@@ -1,12 +1,16 @@
 //! Writes what became of a purchase, together with all that follows from it: one transaction.
 
 use crate::domain::fault::Fault;
+use crate::domain::ledger::Movement;
 use crate::domain::ledger::model::{AccountStatus, Command, Origin, Refusal, Request};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::TopUpAttemptId;
+use crate::primitives::money::Money;
 
 use super::desk::Turn;
-use super::model::{Attempt, AutoTopUp, Change, FailureCode, PauseReason, PaymentMethod, Purchase, TopUpOrigin};
+use super::model::{
+    Attempt, AutoTopUp, Change, FailureCode, PauseReason, PaymentMethod, Purchase, TopUp, TopUpOrigin, TopUpStatus,
+};
 use super::store;
 
 impl Turn<'_> {
@@ -49,6 +53,9 @@ impl Turn<'_> {
             let incoming = Credits::from_units(after.top_up.incoming().units() - incoming_before.units());
             let (id, status) = (after.top_up.id, after.top_up.status.as_str());
             self.locked.append_top_up_event(self.tx, id, status, incoming).await?;
+            for movement in movements(before.map(|before| &before.top_up), &after.top_up) {
+                self.locked.note(movement);
+            }
         }
         self.keep_rule(&rule_before, &rule).await?;
         Ok(after)
@@ -149,4 +156,41 @@ fn automatic(purchase: &Purchase, id: TopUpAttemptId) -> Option<&Attempt> {
         .attempts
         .iter()
         .find(|attempt| attempt.id == id && attempt.is_automatic)
+}
+
+/// What a change of a top-up says of money, for the log.
+fn movements(before: Option<&TopUp>, after: &TopUp) -> Vec<Movement> {
+    let movement = |became, minor| Movement::TopUp {
+        top_up_id: after.id,
+        became,
+        amount: Money { minor, ..after.price },
+        entry_id: after.entry_id,
+        failure: after.failure_code.map(FailureCode::as_str),
+    };
+    let mut movements = Vec::new();
+    if before.is_none_or(|before| before.status != after.status) {
+        let became = match after.status {
+            TopUpStatus::Succeeded => Some("succeeded"),
+            TopUpStatus::Failed => Some("failed"),
+            TopUpStatus::Canceled => Some("canceled"),
+            TopUpStatus::Disputed => Some("disputed"),
+            TopUpStatus::Pending | TopUpStatus::Processing | TopUpStatus::RequiresAction | TopUpStatus::Reversed => {
+                None
+            }
+        };
+        movements.extend(became.map(|became| movement(became, after.price.minor)));
+    }
+    let grown = |figure: fn(&TopUp) -> i64| figure(after) - before.map_or(0, figure);
+    for (became, minor) in [
+        ("refunded", grown(|top_up| top_up.returned_minor)),
+        (
+            "no longer refunded: the money came back",
+            grown(|top_up| top_up.came_back_minor),
+        ),
+    ] {
+        if minor > 0 {
+            movements.push(movement(became, minor));
+        }
+    }
+    movements
 }

@@ -4,12 +4,22 @@
 //! Each test prints a line of the table in `docs/operating.md`; `LEDGERBELL_TEST_KILLS` is how often a server is killed.
 
 mod anchor;
+#[cfg(unix)]
+mod clock;
 mod full_disk;
+#[cfg(unix)]
+mod io_faults;
 mod killed;
+mod log;
 mod mute;
 mod one_server;
+mod pooler;
+mod process;
 mod proxy;
 mod serving;
+#[cfg(unix)]
+mod shim;
+mod workers;
 
 use std::collections::HashSet;
 

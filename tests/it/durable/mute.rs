@@ -15,7 +15,7 @@ const RECOVERS_WITHIN: Duration = Duration::from_secs(30);
 const POSTED: &str = "subscription($id: ID!) { creditEntryPosted(accountId: $id) { cursor signal entry { id } } }";
 
 /// The server's address in a URL, and the URL by way of another address.
-fn by_way_of(url: &str, address: &str) -> String {
+pub(super) fn by_way_of(url: &str, address: &str) -> String {
     let (scheme, rest) = url.split_once("://").expect("a URL");
     let (authority, path) = rest.split_once('/').expect("a database");
     let user = authority
@@ -24,7 +24,7 @@ fn by_way_of(url: &str, address: &str) -> String {
     format!("{scheme}://{user}{address}/{path}")
 }
 
-fn address_of(url: &str) -> String {
+pub(super) fn address_of(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split('/').next().unwrap_or(rest);
     authority.rsplit('@').next().unwrap_or(authority).to_owned()

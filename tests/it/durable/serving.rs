@@ -1,5 +1,6 @@
 //! A server in a process of its own, and grants through it.
 
+use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -75,20 +76,63 @@ impl Place {
     }
 
     pub(super) async fn serve(&self, database: &TestDatabase, key: &str) -> Serving {
-        let log = std::fs::File::create(database.directory.path().join("serve.log")).expect("a log");
-        let mut command = self.command(database, &["serve"]);
-        let process = command.stdout(Stdio::null()).stderr(log).spawn().expect("it starts");
-        let serving = Serving {
+        let serving = self.start(database, key, &["serve"]);
+        serving.until_ready(STARTS_WITHIN).await;
+        serving
+    }
+
+    /// A process that goes on by itself. Where it does not listen for clients, its health is asked for where its figures are.
+    pub(super) fn start(&self, database: &TestDatabase, key: &str, arguments: &[&str]) -> Serving {
+        self.spawn(
+            self.command(database, arguments),
+            database,
+            key,
+            arguments.contains(&"worker"),
+        )
+    }
+
+    /// A server that is started by a command which is made of the usual one.
+    pub(super) fn start_by(
+        &self,
+        database: &TestDatabase,
+        key: &str,
+        made: impl FnOnce(&std::process::Command) -> std::process::Command,
+    ) -> Serving {
+        let usual = self.command(database, &["serve"]);
+        let mut command = made(&usual);
+        for (name, value) in usual.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.current_dir(database.directory.path());
+        self.spawn(command, database, key, false)
+    }
+
+    fn spawn(
+        &self,
+        mut command: std::process::Command,
+        database: &TestDatabase,
+        key: &str,
+        is_worker: bool,
+    ) -> Serving {
+        let port = self.metrics.rsplit(':').next().unwrap_or_default();
+        let log = database.directory.path().join(format!("{port}.log"));
+        let file = std::fs::File::create(&log).expect("a log");
+        let process = command.stdout(Stdio::null()).stderr(file).spawn().expect("it starts");
+        let health = if is_worker {
+            format!("http://{}", self.metrics)
+        } else {
+            self.base()
+        };
+        Serving {
             process,
             client: Client::new(&self.base(), Some(key.to_owned())),
+            health,
             metrics: format!("http://{}/metrics", self.metrics),
-        };
-        let begun = Instant::now();
-        while !serving.is_ready().await {
-            assert!(begun.elapsed() < STARTS_WITHIN, "the server starts");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            log,
         }
-        serving
     }
 }
 
@@ -101,7 +145,10 @@ fn free_port() -> String {
 pub(super) struct Serving {
     process: Child,
     pub(super) client: Client,
+    health: String,
     metrics: String,
+    /// The file of its log.
+    pub(super) log: PathBuf,
 }
 
 impl Serving {
@@ -109,10 +156,60 @@ impl Serving {
     pub(super) async fn is_ready(&self) -> bool {
         let asked = self
             .client
-            .get("/health/ready")
+            .get(&format!("{}/health/ready", self.health))
             .timeout(Duration::from_secs(5))
             .send()
             .await;
+        asked.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    pub(super) async fn until_ready(&self, patience: Duration) {
+        self.until(patience, true).await;
+    }
+
+    pub(super) async fn until_not_ready(&self, patience: Duration) {
+        self.until(patience, false).await;
+    }
+
+    async fn until(&self, patience: Duration, is_ready: bool) {
+        let begun = Instant::now();
+        while self.is_ready().await != is_ready {
+            assert!(
+                begun.elapsed() < patience,
+                "it is ready, or no longer, within {patience:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Whether its log has this text by now.
+    pub(super) fn has_logged(&self, text: &str) -> bool {
+        std::fs::read_to_string(&self.log).expect("a log").contains(text)
+    }
+
+    /// Lines of its log, as JSON, once one of them is what is waited for.
+    pub(super) async fn log_until(&self, is_awaited: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let begun = Instant::now();
+        loop {
+            let text = std::fs::read_to_string(&self.log).expect("a log");
+            // The last line may not be whole yet.
+            let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+            let lines = whole
+                .lines()
+                .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line} is JSON")));
+            let lines: Vec<Value> = lines.collect();
+            if lines.iter().any(&is_awaited) {
+                return lines;
+            }
+            assert!(begun.elapsed() < STARTS_WITHIN, "the line comes: {text}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Whether it says that it lives, and soon.
+    pub(super) async fn is_live(&self) -> bool {
+        let url = format!("{}/health/live", self.health);
+        let asked = self.client.get(&url).timeout(Duration::from_secs(5)).send().await;
         asked.is_ok_and(|answer| answer.status().is_success())
     }
 
@@ -120,7 +217,7 @@ impl Serving {
     pub(super) async fn unreadiness(&self) -> Value {
         let asked = self
             .client
-            .get("/health/ready")
+            .get(&format!("{}/health/ready", self.health))
             .timeout(Duration::from_secs(5))
             .send()
             .await;
@@ -168,9 +265,15 @@ impl Serving {
     }
 
     /// Ends it as an orchestrator does. Gives how it ended and how long that took.
-    pub(super) async fn terminate(mut self) -> (ExitStatus, Duration) {
+    pub(super) async fn terminate(self) -> (ExitStatus, Duration) {
+        self.end_by("TERM").await
+    }
+
+    /// Sends it this signal. Gives how it ended and how long that took.
+    pub(super) async fn end_by(mut self, signal: &str) -> (ExitStatus, Duration) {
         let begun = Instant::now();
         let signaled = std::process::Command::new("kill")
+            .arg(format!("-{signal}"))
             .arg(self.process.id().to_string())
             .status();
         assert!(signaled.expect("a signal").success());

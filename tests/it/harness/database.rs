@@ -1,6 +1,7 @@
 //! A database for each test: a copy of a migrated template, made once.
 //!
-//! `LEDGERBELL_TEST_DATABASE_URL` names a Postgres server; without it, each test has a SQLite file.
+//! `LEDGERBELL_TEST_DATABASE_URL` names a Postgres server; without it, each test has a SQLite file. With
+//! `LEDGERBELL_TEST_POOLER_URL` the application reaches that server by way of a pooler, and the tests still directly.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -82,6 +83,15 @@ impl TestDatabase {
             directory,
             postgres: Some((server, name)),
         }
+    }
+
+    /// How to open it by way of a pooler, if there is to be one.
+    pub(crate) fn pooled_url(&self) -> Option<String> {
+        let pooler = std::env::var("LEDGERBELL_TEST_POOLER_URL")
+            .ok()
+            .filter(|url| !url.is_empty())?;
+        let (_, name) = self.postgres.as_ref()?;
+        Some(in_database(&pooler, name))
     }
 
     /// Removes the database from its server. A file goes with its directory.

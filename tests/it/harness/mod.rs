@@ -367,20 +367,16 @@ impl TestApp {
     pub(crate) async fn notice(&self) {
         let alerts = &self.services().alerts;
         while alerts.look_at_due(500).await.expect("accounts are looked at again") > 0 {}
-        let mut after = AccountId::PLATFORM;
         loop {
-            let (behind, last) = alerts.behind(after, 500).await.expect("accounts are found");
+            let late = alerts.late(500).await.expect("accounts are found");
+            if late.is_empty() {
+                return;
+            }
             let mut passed = Passed::default();
-            for account_id in alerts
-                .notice(&behind, &mut passed)
-                .await
-                .expect("accounts are looked at")
-            {
+            for account_id in alerts.notice(&late, &mut passed).await.expect("accounts are looked at") {
                 while alerts.notice_alone(account_id).await.expect("events are looked at") {}
             }
             alerts.write_down(&mut passed).await.expect("places are moved on");
-            let Some(last) = last else { return };
-            after = last;
         }
     }
 
@@ -526,6 +522,12 @@ pub(crate) fn load_settings(database: &TestDatabase, settings: &[(&'static str, 
         // Tests let years go by.
         ("auth.max_token_lifetime", Some("3153600000".to_owned())),
     ];
+    if let Some(pooled) = database.pooled_url() {
+        flags.extend([
+            ("database.url", Some(pooled)),
+            ("live.bell_url", Some(database.url.clone())),
+        ]);
+    }
     flags.extend(settings.iter().map(|(path, value)| (*path, Some((*value).to_owned()))));
     Settings::load(None, [], flags).expect("the settings are valid")
 }

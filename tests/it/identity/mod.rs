@@ -19,7 +19,12 @@ async fn start() -> TestApp {
 
 /// A token with these claims, as the platform's own issuer signs it.
 fn sign(claims: &Value) -> String {
-    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    sign_by(SECRET, claims)
+}
+
+/// A token with these claims, signed with this secret.
+fn sign_by(secret: &str, claims: &Value) -> String {
+    let key = EncodingKey::from_secret(secret.as_bytes());
     jsonwebtoken::encode(&Header::default(), claims, &key).expect("signs")
 }
 

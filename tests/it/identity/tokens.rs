@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{SECRET, claims, mutate, sign, signed_in, start};
+use super::{SECRET, claims, mutate, sign, sign_by, signed_in, start};
 use crate::harness::{Socket, TestApp};
 
 /// The status, code and message of an answer to a query with this token.
@@ -94,4 +94,34 @@ async fn what_is_wrong_with_the_times_of_a_token_is_named() {
     ] {
         assert_eq!(signed_in(&app, &token(times.clone())).await, "Mia", "{times}");
     }
+}
+
+const NEXT_SECRET: &str = "the secret that the platform signs its tokens with from now on";
+
+#[tokio::test]
+async fn while_a_secret_is_replaced_tokens_by_either_sign_in_and_by_no_other() {
+    let settings = [("auth.jwt_secret", NEXT_SECRET), ("auth.jwt_secret_previous", SECRET)];
+    let app = TestApp::start_with(&settings).await;
+    let claims = claims(&app, &json!(app.team.id()), &json!("olga"));
+    for secret in [SECRET, NEXT_SECRET] {
+        assert_eq!(signed_in(&app, &sign_by(secret, &claims)).await, "Olga");
+    }
+    drop(Socket::ready(app.base(), &sign_by(SECRET, &claims)).await);
+    let third = sign_by("a secret that was never set up on this server", &claims);
+    let (status, code, message) = answer(&app, &third).await;
+    assert_eq!((status, code.as_str()), (401, "UNAUTHENTICATED"));
+    assert!(
+        message.contains("auth.jwt_secret") && message.contains("auth.jwt_secret_previous"),
+        "{message}"
+    );
+    // What is wrong with a token by the old secret is named as ever.
+    let mut old = claims.clone();
+    old["exp"] = json!(app.clock.now().millis() / 1_000 - 60);
+    let (_, _, message) = answer(&app, &sign_by(SECRET, &old)).await;
+    assert!(message.contains("has expired"), "{message}");
+
+    let replaced = TestApp::start_with(&[("auth.jwt_secret", NEXT_SECRET)]).await;
+    let claims = super::claims(&replaced, &json!(replaced.team.id()), &json!("olga"));
+    assert_eq!(signed_in(&replaced, &sign_by(SECRET, &claims)).await, "UNAUTHENTICATED");
+    assert_eq!(signed_in(&replaced, &sign_by(NEXT_SECRET, &claims)).await, "Olga");
 }

@@ -125,11 +125,11 @@ async fn what_nobody_is_told_of_is_passed_over_for_many_accounts_at_once() {
     let alone = alerts.notice(&accounts, &mut passed).await.expect("looked at");
     assert_eq!(alone, [app.team.account.id], "at the owner's threshold, and no other");
 
-    let behind = async || alerts.behind(AccountId::PLATFORM, 100).await.expect("found").0;
-    assert_eq!(behind().await, [app.team.account.id]);
+    let late = async || alerts.late(100).await.expect("found");
+    assert_eq!(late().await, [app.team.account.id]);
     app.notice().await;
     assert!(kinds(&app.team.owner).await.iter().any(|kind| kind == "LOW_BALANCE"));
-    assert!(behind().await.is_empty());
+    assert!(late().await.is_empty());
 }
 
 #[tokio::test]
@@ -167,8 +167,8 @@ async fn sessions_of_many_teams_are_told_by_one_transaction_but_where_more_is_to
         );
     }
     alerts.write_down(&mut passed).await.expect("written");
-    let (behind, _) = alerts.behind(AccountId::PLATFORM, 100).await.expect("found");
-    assert_eq!(behind, alone, "the others need no second look");
+    let late = alerts.late(100).await.expect("found");
+    assert_eq!(late, alone, "the others need no second look");
     app.notice().await;
     for (number, team) in teams.iter().enumerate() {
         assert_eq!(kinds(&team.member).await, ["SESSION_CHARGED"], "team {number}");

@@ -1,6 +1,7 @@
 //! What members are told: settings, contacts, alerts and how they are delivered.
 
 mod alerts;
+mod backlog;
 mod buying;
 mod contacts;
 mod inbox;

@@ -63,11 +63,7 @@ async fn story(app: &TestApp, database: Database) {
     let query = "mutation($input: GrantCreditsInput!) { grantCredits(input: $input) { userErrors { code } } }";
     app.platform.query(query, grant).await.data();
     let look = async || {
-        services
-            .alerts
-            .behind(ledgerbell::primitives::ids::AccountId::PLATFORM, 10)
-            .await
-            .expect("looks");
+        services.alerts.late(10).await.expect("looks");
         while services.alerts.notice_alone(team.account.id).await.expect("looks") {}
         services.alerts.look_at_due(10).await.expect("looks");
         services.outbox.send_due(10).await.expect("sends");
@@ -181,4 +177,63 @@ fn is_by_account_alone(step: &str) -> bool {
     let is_of_others = OTHERS.iter().chain(&FEW).any(|name| step.contains(name));
     let grows = GROWING.iter().any(|table| step.contains(table));
     step.ends_with("(account_id=?)") && grows && !is_of_others
+}
+
+/// However many accounts there are, late ones are found by an index that holds nothing else, and cross off as they are read.
+#[tokio::test]
+async fn late_accounts_are_found_by_an_index_of_late_accounts() {
+    let app = TestApp::start().await;
+    let (database, asked) = listening(app.database_url()).await;
+    let process = app.another_process_by(database).await;
+    let (alerts, backlog) = (&process.services().alerts, &process.services().backlog);
+    app.notice().await;
+    assert_eq!(alerts.late(10).await, Ok(Vec::new()));
+    let calm = app.another_team("calm").await;
+    app.top_up_of(&calm, 100).await;
+    // As if its bell was lost.
+    assert_eq!(alerts.late(10).await, Ok(vec![calm.account.id]));
+    app.advance(Duration::from_secs(90));
+    let queues = backlog.queues(app.clock.now()).await.expect("read");
+    let queue = queues
+        .iter()
+        .find(|queue| queue.name == "alerts")
+        .expect("there is one");
+    assert_eq!((queue.waiting, queue.lag(app.clock.now())), (1, 90_000));
+    let mut passed = Passed::default();
+    let alone = alerts.notice(&[calm.account.id], &mut passed).await.expect("looked at");
+    for account_id in alone {
+        while alerts.notice_alone(account_id).await.expect("looked at") {}
+    }
+    // Of less credits nobody is to be told, so that is passed over without the account's lock.
+    let input = json!({ "accountId": calm.id(), "amount": "-1", "description": "Test", "idempotencyKey": "less" });
+    app.platform.accept("adjust_credits", input).await;
+    assert_eq!(alerts.late(10).await, Ok(vec![calm.account.id]));
+    assert_eq!(alerts.notice(&[calm.account.id], &mut passed).await, Ok(Vec::new()));
+    alerts.write_down(&mut passed).await.expect("written");
+    assert_eq!(alerts.late(10).await, Ok(Vec::new()));
+    process.close().await;
+
+    let asked: Vec<Statement> = std::mem::take(&mut *asked.lock().expect("lock"));
+    let (database, _) = listening(app.database_url()).await;
+    for part in [
+        "ORDER BY unread_since, account_id",
+        "SELECT unread_since AS due",
+        "SET unread_since = NULL",
+    ] {
+        let statement = asked.iter().find(|statement| statement.sql.contains(part));
+        let statement = statement.unwrap_or_else(|| panic!("{part} is asked"));
+        let steps = plan(&database, statement).await;
+        let by = if part.starts_with("SET") {
+            "account_state"
+        } else {
+            "account_state_unread"
+        };
+        assert!(steps.iter().any(|step| step.contains(by)), "{steps:?}");
+        let walks = |step: &String| {
+            step.contains("SCAN account_state") && !step.contains("account_state_unread")
+                || step.contains("Seq Scan on account_state")
+        };
+        assert!(!steps.iter().any(walks), "{steps:?}");
+    }
+    database.close().await.expect("closes");
 }

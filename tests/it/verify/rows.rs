@@ -246,6 +246,7 @@ impl Builder {
             due_at: Some(20_000),
             low_mark: None,
             low_since: None,
+            unread_since: None,
         }
     }
 

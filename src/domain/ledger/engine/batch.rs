@@ -10,6 +10,7 @@ use crate::domain::fault::Fault;
 use crate::domain::ledger::balance::Posted;
 use crate::domain::ledger::error::LedgerError;
 use crate::domain::ledger::model::{AccountHeader, AccountState, Command, Decision, Policy, Refusal, Request};
+use crate::domain::ledger::movements::Movement;
 use crate::domain::ledger::store::{self, Work};
 use crate::primitives::actor::AccessError;
 use crate::primitives::clock::{Clock, Timestamp};
@@ -44,6 +45,8 @@ pub(in crate::domain::ledger) struct AccountOutcome {
     pub results: Vec<Result<Posted, LedgerError>>,
     /// The number of its last event, when there are new ones.
     pub event_sequence: Option<i64>,
+    /// What has moved, for the log.
+    pub movements: Vec<Movement>,
 }
 
 impl Poster {
@@ -85,11 +88,12 @@ pub(in crate::domain::ledger) async fn begin(
     Ok(begun.collect())
 }
 
-/// Posts one command in the caller's transaction, to an account that it has locked, and leaves the figures after it in `header`.
+/// Posts one command in the caller's transaction, to an account that it has locked, and leaves the figures after it in `header` and
+/// what has moved in `movements`.
 pub(in crate::domain::ledger) async fn post_one(
     poster: &Poster,
     tx: &Transaction,
-    header: &mut AccountHeader,
+    (header, movements): (&mut AccountHeader, &mut Vec<Movement>),
     now: Timestamp,
     request: Request,
 ) -> Result<Result<Posted, Refusal>, Fault> {
@@ -98,6 +102,7 @@ pub(in crate::domain::ledger) async fn post_one(
     let result = poster.run().fold(&mut works[0]).pop();
     store::write(tx, &mut works).await?;
     let [work] = works;
+    movements.extend(work.changes.entries.iter().map(Movement::from));
     *header = work.state.header;
     match result {
         Some(Ok(answer)) => Ok(Ok(answer)),
@@ -137,6 +142,7 @@ impl Run {
                 account_id: part.account_id,
                 results: std::mem::take(&mut results[at]),
                 event_sequence: works[at].changes.events.last().map(|event| event.sequence),
+                movements: works[at].changes.entries.iter().map(Movement::from).collect(),
             },
             Err(_) => AccountOutcome {
                 account_id: part.account_id,
@@ -146,6 +152,7 @@ impl Run {
                     .map(|_| Err(AccessError::NotFound.into()))
                     .collect(),
                 event_sequence: None,
+                movements: Vec::new(),
             },
         });
         Ok(outcomes.collect())

@@ -88,6 +88,9 @@ impl Lane {
         let mut rings = Vec::with_capacity(outcomes.len());
         for (outcome, answers) in outcomes.into_iter().zip(answers) {
             rings.extend(outcome.event_sequence.map(|sequence| (outcome.account_id, sequence)));
+            for movement in &outcome.movements {
+                movement.log(outcome.account_id);
+            }
             for (result, answer) in outcome.results.into_iter().zip(answers) {
                 let _ = answer.send(result);
             }

@@ -139,6 +139,8 @@ pub struct AccountHeader {
     pub low_mark: Option<Credits>,
     /// Since when available is at or below it and nobody has looked. Stored with what lowered it, so that no crash loses it.
     pub low_since: Option<Timestamp>,
+    /// Since when it has events that nobody has read. Stored with the event, so that no crash and no lost bell loses it.
+    pub unread_since: Option<Timestamp>,
 }
 
 impl AccountHeader {
@@ -147,6 +149,7 @@ impl AccountHeader {
         self.event_sequence += 1;
         self.event_nonce = i64::from(nonce);
         self.last_at = now;
+        self.unread_since.get_or_insert(now);
         NewEvent::new(self.event_place(), kind, now)
     }
 
@@ -183,6 +186,7 @@ impl AccountHeader {
             next_processing_at: None,
             low_mark: None,
             low_since: None,
+            unread_since: None,
         }
     }
 

@@ -39,12 +39,13 @@ const COLUMNS: Columns = &[
     ("due_at", Kind::BigInt),
     ("low_mark", Kind::BigInt),
     ("low_since", Kind::BigInt),
+    ("unread_since", Kind::BigInt),
 ];
 
 /// All columns but `due_at`, which follows from the others.
 const SELECT: &str = "SELECT account_id, status, halted_at, halt_reason, posted, held, incoming, debt, balance_version, \
     balance_at, entry_sequence, event_sequence, event_nonce, last_hash, last_at, lot_count, session_grace_millis, \
-    next_lot_expiry_at, next_hold_expiry_at, next_processing_at, low_mark, low_since FROM account_state";
+    next_lot_expiry_at, next_hold_expiry_at, next_processing_at, low_mark, low_since, unread_since FROM account_state";
 
 /// Locks accounts and reads their figures: the first statement of every transaction that changes anything of an account.
 ///
@@ -117,13 +118,52 @@ pub(in crate::domain::ledger) async fn low_accounts(
     accounts_by_time(connection, sql, now, limit).await
 }
 
+/// Accounts with events that nobody has read, the longest first.
+pub(in crate::domain::ledger) async fn unread_accounts(
+    connection: &impl ConnectionTrait,
+    limit: u32,
+) -> Result<Vec<AccountId>, Fault> {
+    let sql = "SELECT account_id FROM account_state WHERE unread_since IS NOT NULL ORDER BY unread_since, account_id LIMIT $1";
+    accounts(connection, sql, vec![i64::from(limit).into()]).await
+}
+
+/// Notes of these accounts that their events up to these are read, unless there are more. It waits for no lock: an account that
+/// is locked is left out.
+pub(in crate::domain) async fn mark_read(tx: &Transaction, read: &[(AccountId, i64)]) -> Result<(), Fault> {
+    let mut rows = Rows::new(&[("account_id", Kind::BigInt), ("sequence", Kind::BigInt)]);
+    for (account_id, sequence) in read {
+        rows.push([account_id.number().into(), (*sequence).into()]);
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let backend = tx.get_database_backend();
+    let relation = rows.relation(backend, 1);
+    let is_read = "t.account_id = r.account_id AND t.event_sequence <= r.sequence AND t.unread_since IS NOT NULL";
+    let sql = if backend == DbBackend::Sqlite {
+        format!(
+            "UPDATE account_state SET unread_since = NULL WHERE account_id IN (SELECT t.account_id FROM {relation} \
+             CROSS JOIN account_state AS t ON {is_read})"
+        )
+    } else {
+        format!(
+            "UPDATE account_state SET unread_since = NULL WHERE account_id = ANY(ARRAY(SELECT t.account_id FROM {relation} \
+             CROSS JOIN LATERAL (SELECT t.account_id FROM account_state AS t WHERE {is_read} OFFSET 0 FOR UPDATE SKIP LOCKED) AS t))"
+        )
+    };
+    execute(tx, rows.statement(backend, sql)).await
+}
+
 async fn accounts_by_time(
     connection: &impl ConnectionTrait,
     sql: &str,
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<AccountId>, Fault> {
-    let values = [Value::from(now.millis()), i64::from(limit).into()];
+    accounts(connection, sql, vec![now.millis().into(), i64::from(limit).into()]).await
+}
+
+async fn accounts(connection: &impl ConnectionTrait, sql: &str, values: Vec<Value>) -> Result<Vec<AccountId>, Fault> {
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
     let rows = connection.query_all_raw(statement).await?;
     rows.iter()
@@ -171,6 +211,7 @@ fn header(row: &QueryResult) -> Result<AccountHeader, Fault> {
         next_processing_at: fields.optional_timestamp()?,
         low_mark: fields.next::<Option<i64>>()?.map(Credits::from_units),
         low_since: fields.optional_timestamp()?,
+        unread_since: fields.optional_timestamp()?,
     })
 }
 
@@ -201,6 +242,7 @@ fn rows(headers: &[&AccountHeader]) -> Rows {
             header.due_at().map(Timestamp::millis).into(),
             header.low_mark.map(Credits::units).into(),
             header.low_since.map(Timestamp::millis).into(),
+            header.unread_since.map(Timestamp::millis).into(),
         ]);
     }
     rows

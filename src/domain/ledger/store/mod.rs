@@ -38,7 +38,10 @@ use super::model::{AccountHeader, AccountState, HoldMovement, KeyRecord, NewEntr
 pub(super) use entries::taken_back;
 pub(super) use expiring::{expiring, next_expiry};
 pub(super) use export_uses::{save as save_export_uses, uses as export_uses};
-pub(super) use header::{due_accounts, headers, insert as insert_header, lock, low_accounts, update as update_headers};
+pub(in crate::domain) use header::mark_read;
+pub(super) use header::{
+    due_accounts, headers, insert as insert_header, lock, low_accounts, unread_accounts, update as update_headers,
+};
 pub(super) use keys::{insert as insert_keys, load as load_keys, member_standing};
 pub(super) use load::load;
 pub use search_form::bring_search_up_to_date;

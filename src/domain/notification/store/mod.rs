@@ -26,7 +26,7 @@ pub(super) use outbox::{
     last_sent, release_mail, requeue,
 };
 pub(super) use people::{Addressed, Recipient, last_mails, recipients};
-pub(super) use places::{Glance, behind, glances, move_places, place, save_places};
+pub(super) use places::{Glance, glances, move_places, place, save_places};
 pub(super) use reach::{reached, unsent};
 pub(super) use reports::{Keeping, Kept, Mailed, apply_fate, has_arrived, keep_report, mailed, verified_at};
 pub(super) use settings::{save_settings, settings};

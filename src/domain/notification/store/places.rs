@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, Statement, Value};
+use sea_orm::{ConnectionTrait, Statement};
 
 use crate::domain::database::bulk::{self, Columns, Kind, Rows};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
+use crate::domain::ledger::mark_read;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
@@ -29,6 +30,8 @@ pub(in super::super) struct Glance {
     pub(in super::super) is_open: bool,
     /// Whether a reminder stands of credits that are about to expire: it ends when they are used.
     pub(in super::super) are_credits_expiring: bool,
+    /// Whether it counts as late.
+    pub(in super::super) is_unread: bool,
     /// Whether an alert is open about a session that nobody resolved in time: it ends when the session is resolved.
     pub(in super::super) is_session_open: bool,
 }
@@ -74,7 +77,8 @@ pub(in super::super) async fn save_places(tx: &Transaction, places: &[(AccountId
     Ok(())
 }
 
-/// As [`save_places`], in a transaction of its own that takes no account's lock.
+/// As [`save_places`], in a transaction of its own that waits for no account's lock. Accounts that have no later events are no longer
+/// late.
 pub(in super::super) async fn move_places(database: &Database, places: Vec<(AccountId, i64)>) -> Result<(), Fault> {
     if places.is_empty() {
         return Ok(());
@@ -83,34 +87,12 @@ pub(in super::super) async fn move_places(database: &Database, places: Vec<(Acco
     database
         .transaction(move |tx| {
             let places = Arc::clone(&places);
-            Box::pin(async move { save_places(tx, &places).await })
+            Box::pin(async move {
+                save_places(tx, &places).await?;
+                mark_read(tx, &places).await
+            })
         })
         .await
-}
-
-/// Of up to `limit` accounts after `after`: those whose events have not all been looked at, and the last account seen. `None` at the
-/// end of the accounts.
-pub(in super::super) async fn behind(
-    database: &Database,
-    after: AccountId,
-    limit: u32,
-) -> Result<(Vec<AccountId>, Option<AccountId>), Fault> {
-    let sql = "SELECT s.account_id, s.event_sequence > COALESCE(p.sequence, 0) AS is_behind \
-               FROM account_state s LEFT JOIN alert_place p ON p.account_id = s.account_id \
-               WHERE s.account_id > $1 ORDER BY s.account_id LIMIT $2";
-    let values: [Value; 2] = [after.number().into(), i64::from(limit).into()];
-    let statement = Statement::from_sql_and_values(database.backend(), sql, values);
-    let rows = database.read().query_all_raw(statement).await?;
-    let mut behind = Vec::new();
-    let mut last = None;
-    for row in &rows {
-        let account_id = AccountId::from_number(row.try_get("", "account_id")?);
-        if row.try_get::<bool>("", "is_behind")? {
-            behind.push(account_id);
-        }
-        last = Some(account_id);
-    }
-    Ok((behind, last.filter(|_| rows.len() == limit as usize)))
 }
 
 /// How things stand in these accounts.
@@ -128,6 +110,7 @@ pub(in super::super) async fn glances(
          COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = t.account_id), 0) AS place, \
          EXISTS (SELECT 1 FROM alert_edge e WHERE e.account_id = t.account_id \
            AND e.kind IN ('LOW_BALANCE', 'BALANCE_DEPLETED')) AS is_open, t.low_mark, \
+         t.unread_since IS NOT NULL AS is_unread, \
          EXISTS (SELECT 1 FROM alert WHERE alert.account_id = t.account_id AND {CREDITS_EXPIRING}) AS are_credits_expiring, \
          EXISTS (SELECT 1 FROM alert WHERE alert.account_id = t.account_id AND {UNRESOLVED_SESSION} \
            AND session_id IS NOT NULL) AS is_session_open, \
@@ -153,6 +136,7 @@ pub(in super::super) async fn glances(
             available: Credits::from_units(posted.saturating_sub(held)),
             highest_threshold: highest.map(Credits::from_units),
             is_open: row.try_get("", "is_open")?,
+            is_unread: row.try_get("", "is_unread")?,
             are_credits_expiring: row.try_get("", "are_credits_expiring")?,
             is_session_open: row.try_get("", "is_session_open")?,
         });

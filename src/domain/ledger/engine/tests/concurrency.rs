@@ -164,7 +164,9 @@ async fn a_bit_of_everything(room: Arc<(Arc<Engine>, Arc<Poster>)>, account: Acc
                 Box::pin(async move {
                     let found = super::super::begin(tx, &[account], &poster.clock).await?;
                     let (mut header, now) = found.into_iter().next().expect("the account exists");
-                    let answer = super::super::post_one(&poster, tx, &mut header, now, keyed(&key, grant(1))).await?;
+                    let answer =
+                        super::super::post_one(&poster, tx, (&mut header, &mut Vec::new()), now, keyed(&key, grant(1)))
+                            .await?;
                     answer.map(drop).or_else(|refusal| match refusal {
                         Refusal::AccountFrozen { .. } => Ok(()),
                         other => Err(Fault::Internal(other.to_string())),

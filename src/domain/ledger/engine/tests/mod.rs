@@ -4,6 +4,7 @@ mod concurrency;
 mod injected;
 mod neighbours;
 mod rows;
+mod witnessed;
 
 use std::sync::Arc;
 

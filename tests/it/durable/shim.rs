@@ -1,0 +1,117 @@
+//! Calls of the executable that fail when a test says so, by a small library that is loaded into it: `io_faults.c`.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::serving::Place;
+
+/// Which calls fail. The numbers are those of `io_faults.c`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Calls {
+    /// `fsync` and `fdatasync`.
+    Sync = 1,
+    /// `pwrite`.
+    Write = 2,
+    /// `pwrite`: the first writes a part, those after it nothing.
+    ShortWrite = 3,
+}
+
+/// What the system says of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Errno {
+    Io = 5,
+    NoSpace = 28,
+}
+
+/// The library, and the file by which it is told what fails.
+pub(super) struct Shim {
+    library: PathBuf,
+    control: PathBuf,
+    told: File,
+}
+
+impl Shim {
+    /// Compiles it in this directory. `None` where that cannot be done, which is said aloud.
+    pub(super) fn build(directory: &Path) -> Option<Self> {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/durable/io_faults.c");
+        let library = directory.join("io_faults.so");
+        let control = directory.join("io_faults.control");
+        let compiled = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .args([&library, &source])
+            .arg("-ldl")
+            .output();
+        let complaint = match compiled {
+            Ok(output) if output.status.success() => None,
+            Ok(output) => Some(String::from_utf8_lossy(&output.stderr).into_owned()),
+            Err(error) => Some(format!("cc: {error}")),
+        };
+        if let Some(complaint) =
+            complaint.or_else(|| (!cfg!(target_os = "linux")).then(|| "this is no Linux".to_owned()))
+        {
+            let text = format!("\n!!! SKIPPED: calls of the executable cannot be made to fail here: {complaint}\n");
+            let _ = std::io::stderr().write_all(text.as_bytes());
+            return None;
+        }
+        std::fs::write(&control, [0; 28]).expect("a file");
+        let told = File::options().read(true).write(true).open(&control).expect("the file");
+        Some(Self { library, control, told })
+    }
+
+    /// The same place with the library loaded, which has to do with files whose path begins so.
+    pub(super) fn loaded(&self, place: &Place, files: &Path) -> Place {
+        let mut place = place.clone();
+        let text = |path: &Path| path.to_str().expect("text").to_owned();
+        place.settings.extend([
+            ("LD_PRELOAD", text(&self.library)),
+            ("LEDGERBELL_TEST_FAULT_CONTROL", text(&self.control)),
+            ("LEDGERBELL_TEST_FAULT_FILES", text(files)),
+        ]);
+        place
+    }
+
+    /// From now on the `nth` of these calls and those after it fail, `lasts` in all.
+    pub(super) fn arm(&self, calls: Calls, nth: i32, error: Errno, lasts: i32) {
+        self.disarm();
+        for (at, number) in [(1, nth), (2, error as i32), (3, lasts), (4, 0), (0, calls as i32)] {
+            self.put(at, number);
+        }
+    }
+
+    pub(super) fn disarm(&self) {
+        self.put(0, 0);
+    }
+
+    /// How many calls have failed since the library was armed.
+    pub(super) fn fired(&self) -> i32 {
+        self.get(4)
+    }
+
+    /// The next reading of a clock fails, which no code expects.
+    pub(super) fn stop_a_clock(&self) {
+        self.put(5, 1);
+    }
+
+    /// Whether that has happened.
+    pub(super) fn was_clock_read(&self) -> bool {
+        self.get(5) == 0
+    }
+
+    /// How many seconds the machine's clock is ahead, as the executable sees it.
+    pub(super) fn set_clock_ahead(&self, seconds: i32) {
+        self.put(6, seconds);
+    }
+
+    fn put(&self, at: u64, number: i32) {
+        self.told.write_all_at(&number.to_ne_bytes(), at * 4).expect("written");
+    }
+
+    fn get(&self, at: u64) -> i32 {
+        let mut bytes = [0; 4];
+        self.told.read_exact_at(&mut bytes, at * 4).expect("read");
+        i32::from_ne_bytes(bytes)
+    }
+}
