@@ -47,6 +47,7 @@ mod m20261129_092500_generalize_mail_errors;
 mod m20261129_093000_add_index_of_last_mails;
 mod m20261129_100500_add_search_form_to_installation;
 mod m20261129_130500_add_voucher_to_contact;
+mod m20261129_131500_count_export_links_in_quota;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -98,6 +99,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_090000_hold_credits_of_refunds::Migration),
             Box::new(m20261129_100500_add_search_form_to_installation::Migration),
             Box::new(m20261129_130500_add_voucher_to_contact::Migration),
+            Box::new(m20261129_131500_count_export_links_in_quota::Migration),
         ]
     }
 }
