@@ -38,6 +38,7 @@ use crate::domain::member::{
 };
 use crate::domain::notification::{self, Links, Mailer, Post, ReportSource, UnsubscribeLinks, Wording};
 use crate::domain::pulse::Pulse;
+use crate::domain::quota::Quotas;
 use crate::domain::top_up::gateway::PaymentGateway;
 use crate::domain::top_up::{
     AutoTopUps, Charging, Desk, PaymentMethods, ReceiveError, Reconciler, Refunding, TopUps, Webhooks,
@@ -287,6 +288,7 @@ impl App {
             ledger,
             clock: time(),
             database: Health::new(handle()),
+            quotas: Quotas::new((handle(), time())),
             pulse,
         };
         let seats = Seats::new(SeatBounds {

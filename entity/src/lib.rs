@@ -24,7 +24,6 @@ pub mod credit_entry;
 pub mod credit_lot;
 pub mod delivery;
 pub mod event;
-pub mod export_use;
 pub mod gateway_object;
 pub mod hold_movement;
 pub mod idempotency_key;

@@ -12,9 +12,9 @@ pub struct Model {
     /// Of whom or of what: ids, or the keyed hash of an address.
     #[sea_orm(primary_key, auto_increment = false)]
     pub subject: Vec<u8>,
-    /// When the first of those that are counted was done.
-    pub started_at: i64,
-    /// How often it was done since.
+    /// When the count starts over, and this row is of no use any more.
+    pub ends_at: i64,
+    /// How often it was done.
     pub used: i64,
 }
 

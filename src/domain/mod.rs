@@ -25,6 +25,8 @@ pub struct Services {
     pub clock: Clock,
     /// Whether the database takes writes.
     pub database: database::Health,
+    /// How often things were done that are bounded.
+    pub quotas: quota::Quotas,
     /// Signs of life of the loops of this process.
     pub pulse: pulse::Pulse,
     /// Changes credits: sessions, grants, corrections, freezing; and balances.

@@ -111,8 +111,7 @@ async fn begin(
         )));
     }
     let (link, uses) = ((order.link_id, order.expires_at), door.settings.exports.uses);
-    let ledger = &door.services.ledger;
-    if !ledger.use_export_link(order.account_id, link, uses).await? {
+    if !door.services.ledger.use_export_link(link, uses).await? {
         return Ok(Err(refused(
             StatusCode::FORBIDDEN,
             "This link was followed as often as it may be: ask for a new one.\n",

@@ -11,6 +11,7 @@ mod key_use;
 mod live_poll;
 mod mail;
 mod sweeper;
+mod tidying;
 mod top_ups;
 
 use std::future::Future;
@@ -29,6 +30,7 @@ pub use key_use::KeyUse;
 pub use live_poll::LivePoll;
 pub use mail::MailRound;
 pub use sweeper::Sweeper;
+pub use tidying::Tidying;
 pub use top_ups::TopUpWork;
 
 /// A turn that takes longer is given up, and its worker started again. What it does in transactions ends for itself.
@@ -116,6 +118,7 @@ impl Workers {
         let finding_watch = FindingWatch::new(services.clone());
         let reminders = AlertReminders::new(services.alerts.clone());
         let mail = MailRound::new(services.outbox.clone());
+        let tidying = Tidying::new(services.quotas.clone());
         // Other processes ring for what is done here.
         services.events.hub().want_bells();
         let keep = Keep::of(services, &stop);
@@ -131,6 +134,7 @@ impl Workers {
             keep.running("finding watch", EACH_SECOND, move |stop| {
                 finding_watch.clone().run(stop)
             }),
+            keep.running("tidying", None, move |stop| tidying.clone().run(stop)),
         ]);
         workers
     }

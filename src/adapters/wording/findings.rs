@@ -159,11 +159,16 @@ impl Explaining for Templates {
         let action = finding.remedy.action.as_str();
         let remedies = [language, &self.fallback].map(|language| language.of_findings().remedies.get(action));
         let missing = || Fault::Internal(format!("no language has a button for {action}"));
+        let mut help = written("help")?;
+        if finding.remedy.action == RemedyAction::AskOwner {
+            let asked = self.fact(language, &Fact::Word("asked", action), reader.timezone)?;
+            help = format!("{} {help}", asked.as_str().unwrap_or_default());
+        }
         Ok(Explained {
             summary: written("summary")?,
             cause: written("cause")?,
             label: remedies.into_iter().flatten().next().ok_or_else(missing)?.clone(),
-            help: written("help")?,
+            help,
         })
     }
 }
@@ -189,6 +194,10 @@ mod tests {
                 assert!(texts.word("failure", code.as_str()).is_some(), "{locale}: {code:?}");
                 assert!(texts.word("advice", code.as_str()).is_some(), "{locale}: {code:?}");
             }
+            assert!(
+                texts.word("asked", RemedyAction::AskOwner.as_str()).is_some(),
+                "{locale}"
+            );
             for pause in PauseReason::ALL {
                 assert!(texts.word("pause", pause.as_str()).is_some(), "{locale}: {pause:?}");
             }

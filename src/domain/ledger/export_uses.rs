@@ -1,30 +1,26 @@
-//! How often each link to an export may be followed: counted where all processes see it, under the lock of the account.
+//! How often each link to an export may be followed: counted where all processes see it.
 
 use uuid::Uuid;
 
-use super::{Ledger, store};
-use crate::domain::fault::QueryError;
+use super::Ledger;
+use crate::domain::fault::Fault;
+use crate::domain::quota::{self, Quota};
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::AccountId;
 
 impl Ledger {
-    /// Counts that a link to an export of the account's log is followed. False when it was followed as often as it may be.
-    pub async fn use_export_link(
-        &self,
-        account_id: AccountId,
-        (link_id, expires_at): (Uuid, Timestamp),
-        most: u32,
-    ) -> Result<bool, QueryError> {
-        self.change(account_id, move |tx, locked| {
-            Box::pin(async move {
-                let uses = store::export_uses(tx, account_id, link_id, locked.now).await?;
-                if uses >= most {
-                    return Ok(false);
-                }
-                store::save_export_uses(tx, account_id, link_id, (uses + 1, expires_at)).await?;
-                Ok(true)
-            })
-        })
-        .await
+    /// Counts that a link to an export is followed. False when it was followed as often as it may be.
+    pub async fn use_export_link(&self, (link_id, expires_at): (Uuid, Timestamp), most: u32) -> Result<bool, Fault> {
+        let now = self.poster.clock.now();
+        let uses = [Quota {
+            scope: "EXPORT_LINK",
+            subject: link_id.as_bytes().to_vec(),
+            most,
+            millis: expires_at.millis() - now.millis(),
+        }];
+        let exhausted = self.poster.database.transaction(move |tx| {
+            let uses = uses.clone();
+            Box::pin(async move { quota::spend(tx, &uses, now).await })
+        });
+        Ok(exhausted.await?.is_none())
     }
 }

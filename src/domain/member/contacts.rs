@@ -10,7 +10,7 @@ use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::quota;
-use crate::primitives::actor::{AccessError, Actor, Permission};
+use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, MemberId};
 
@@ -18,7 +18,9 @@ use super::error::{InvalidInput, StartVerificationError, UpdateContactError, Ver
 use super::input::{check_vouch, checked_email, checked_locale};
 use super::mail_bounds::MailBounds;
 use super::members::{locked_person, record_contact};
-use super::model::{Change, Contact, ContactPatch, ContactStatus, Member, Vouch, may_vouch, require_over};
+use super::model::{
+    Change, Contact, ContactPatch, ContactStatus, Member, Vouch, may_vouch, require_over, require_over_role,
+};
 use super::store;
 
 /// For so long a code is good.
@@ -305,6 +307,16 @@ pub fn require_own_or_settings(actor: &Actor, account_id: AccountId, member_id: 
         return Ok(());
     }
     actor.require(account_id, Permission::ManageSettings)
+}
+
+/// Refuses unless the actor may change how a member of this role is reached.
+pub(in crate::domain) fn require_to_reach(
+    actor: &Actor,
+    account_id: AccountId,
+    (member_id, role): (MemberId, MemberRole),
+) -> Result<(), AccessError> {
+    require_own_or_settings(actor, account_id, member_id)?;
+    require_over_role(actor, role)
 }
 
 fn checked(patch: ContactPatch) -> Result<ContactPatch, InvalidInput> {

@@ -37,6 +37,7 @@ pub(crate) mod tests;
 
 pub use accounts::{Accounts, open_installation};
 pub use api_keys::{ApiKeys, NewSecret};
+pub(in crate::domain) use contacts::require_to_reach;
 pub use contacts::{CodeKey, Contacts, NewCode, require_own_or_settings};
 pub use doubt::Doubt;
 pub use error::{

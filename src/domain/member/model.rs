@@ -481,7 +481,12 @@ pub(super) fn require_directory(actor: &Actor, account_id: AccountId) -> Result<
 
 /// Refuses if the member is an owner and the actor is neither an owner nor of the platform.
 pub(in crate::domain) fn require_over(actor: &Actor, member: &Member) -> Result<(), AccessError> {
-    if member.role == MemberRole::Owner && !may_change_owners(actor) {
+    require_over_role(actor, member.role)
+}
+
+/// Refuses if this is the role of an owner and the actor is neither an owner nor of the platform.
+pub(super) fn require_over_role(actor: &Actor, role: MemberRole) -> Result<(), AccessError> {
+    if role == MemberRole::Owner && !may_change_owners(actor) {
         return Err(AccessError::OwnersOnly);
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! How often something may be done in a time, counted in the database: all processes share a count, and a restart keeps it.
 //!
-//! Called by the modules that send mail on request. A count starts with the first use and starts over when its time is up.
+//! Called by the modules that send mail on request, and for links to exports. A count starts with the first use and starts over when
+//! its time is up; a worker deletes what has ended.
 //!
 //! Invariant: the quotas of one action are spent in the order in which they are given, after any account's lock, and nothing is
 //! locked after them. So two transactions that share some of them never wait for each other in a circle, as long as callers keep
@@ -8,9 +9,9 @@
 
 mod store;
 
-use super::database::Transaction;
+use super::database::{Database, Transaction};
 use super::fault::Fault;
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{Clock, Timestamp};
 
 /// A bound on how often something is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,28 @@ impl Exhausted {
     pub fn retry_after_seconds(&self, now: Timestamp) -> u32 {
         let millis = self.until.millis() - now.millis();
         u32::try_from((millis + 999) / 1_000).unwrap_or(u32::MAX).max(1)
+    }
+}
+
+/// All counts. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Quotas {
+    database: Database,
+    clock: Clock,
+}
+
+impl Quotas {
+    /// The counts as kept in `database`.
+    pub fn new((database, clock): (Database, Clock)) -> Self {
+        Self { database, clock }
+    }
+
+    /// Deletes up to `limit` counts that have ended. Returns how many there were.
+    pub async fn delete_ended(&self, limit: u32) -> Result<u64, Fault> {
+        let now = self.clock.now();
+        self.database
+            .transaction(move |tx| Box::pin(async move { store::delete_ended(tx, now, limit).await }))
+            .await
     }
 }
 
@@ -72,7 +95,7 @@ pub(in crate::domain) async fn exhausted(
     now: Timestamp,
 ) -> Result<Option<Exhausted>, Fault> {
     for quota in quotas {
-        let Some((started_at, used)) = store::used(tx, quota).await? else {
+        let Some((until, used)) = store::used(tx, quota).await? else {
             if quota.most == 0 {
                 let until = now.plus_millis(quota.millis);
                 return Ok(Some(Exhausted {
@@ -82,7 +105,6 @@ pub(in crate::domain) async fn exhausted(
             }
             continue;
         };
-        let until = started_at.plus_millis(quota.millis);
         if now < until && used >= i64::from(quota.most) {
             return Ok(Some(Exhausted {
                 scope: quota.scope,

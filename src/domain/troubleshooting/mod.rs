@@ -8,6 +8,7 @@
 //! - All findings of an answer are about one instant.
 //! - A fixed number of statements, each bounded, whatever the account has.
 //! - A remedy that can be sent as it stands has nothing in it that a person must choose or agree to.
+//! - A viewer is offered only what they may do (`Finding::seen_by`).
 
 pub mod model;
 mod rules;
@@ -53,7 +54,7 @@ impl Troubleshooting {
         let snapshot = self.snapshot(account_id, self.clock.now()).await?;
         let snapshot = snapshot.ok_or(AccessError::NotFound)?;
         let found = rules::find(&snapshot).into_iter();
-        Ok(found.map(|finding| finding.seen_by(actor.side())).collect())
+        Ok(found.map(|finding| finding.seen_by(actor)).collect())
     }
 
     async fn snapshot(&self, account_id: AccountId, now: Timestamp) -> Result<Option<Snapshot>, Fault> {

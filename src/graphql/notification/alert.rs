@@ -148,12 +148,20 @@ impl Alert {
         Ok(self.words(ctx).await?.body)
     }
 
-    /// What the member can do about it. Null when nothing is needed.
+    /// What the viewer can do about it. Null when nothing is needed, and where it is not for the viewer to do.
     #[graphql(directive = of_viewer::apply())]
     async fn action(&self, ctx: &Context<'_>) -> Option<Result<AlertAction, ApiError>> {
         nullable(async {
+            let (scope, alert) = (scope(ctx)?, &self.0.alert);
+            let subject = match alert.subject {
+                Some(member_id) => scope.loaders.member(alert.account_id, member_id).await?,
+                None => None,
+            };
+            if !alert.is_open_to(scope.actor(), subject.map(|member| member.role)) {
+                return Ok(None);
+            }
             let label = self.words(ctx).await?.action;
-            let url = scope(ctx)?.services.links.action(&self.0.alert);
+            let url = scope.services.links.action(alert);
             Ok(label.map(|label| AlertAction {
                 label,
                 next_step: self.0.alert.next_step().into(),

@@ -34,13 +34,15 @@ pub(crate) enum RemedyAction {
     SendContactVerification,
     /// Send a mail once more.
     ResendDelivery,
+    /// Ask an owner of the team: the viewer may not do it. help says what the owner does.
+    AskOwner,
     /// Ask whoever runs the platform.
     ContactSupport,
     /// Nothing: it is being seen to.
     Wait,
 }
 
-/// What mends a finding.
+/// What mends a finding, by something that the viewer may do.
 #[derive(SimpleObject, Clone, Debug)]
 pub(crate) struct Remedy {
     /// What to write on the button, in the viewer's language.

@@ -1,6 +1,8 @@
 //! What following links to exports may take: they end, their maker pays, and few are followed at a time.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use ledgerbell::domain::ledger::model::{Command, LotKind};
 use ledgerbell::primitives::actor::Actor;
@@ -31,16 +33,15 @@ async fn grant(app: &TestApp, count: usize) {
             expires_at: None,
             priority: 0,
         };
-        let ledger = &app.services().ledger;
-        let posted = ledger.post(
-            &Actor::System,
-            app.team.account.id,
-            None,
-            format!("gift-{number}"),
-            command,
-        );
-        posted.await.expect("granted");
+        post(app, number, command).await;
     }
+}
+
+async fn post(app: &TestApp, number: usize, command: Command) {
+    let ledger = &app.services().ledger;
+    let key = format!("gift-{number}");
+    let posted = ledger.post(&Actor::System, app.team.account.id, None, key, command);
+    posted.await.expect("posted");
 }
 
 async fn follow(app: &TestApp, url: &str) -> (StatusCode, String) {
@@ -125,4 +126,72 @@ async fn a_download_beyond_its_makers_allowance_is_slow_and_whole_and_an_account
         app.anonymous().get(&url).send().await.expect("an answer").status(),
         StatusCode::OK
     );
+}
+
+/// The middle of how long somebody else waits for an answer, in so many seconds of asking.
+async fn median_wait(client: &Client, seconds: u64) -> Duration {
+    let (begun, mut waits) = (Instant::now(), Vec::new());
+    while begun.elapsed() < Duration::from_secs(seconds) {
+        let asked = Instant::now();
+        client
+            .query("{ account { balance { available } } }", json!({}))
+            .await
+            .data();
+        waits.push(asked.elapsed());
+    }
+    waits.sort_unstable();
+    waits[waits.len() / 2]
+}
+
+/// How long others wait while 40 strangers follow one link to an export of 5,000 entries; `cargo test --release -- --ignored
+/// --nocapture what_forty_downloads`. The first line is without bounds.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement, which takes a while"]
+async fn what_forty_downloads_do_to_others() {
+    let unbounded = [
+        ("limits.rate", "0"),
+        ("exports.uses", "1000"),
+        ("exports.per_account", "1000"),
+        ("exports.at_a_time", "1000"),
+    ];
+    let in_production = [("limits.rate", "100000"), ("limits.anonymous_rate", "200")];
+    for (name, settings) in [("without bounds", &unbounded[..]), ("in production", &in_production)] {
+        let app = TestApp::start_with(settings).await;
+        app.top_up(10_000).await;
+        for hundred in 0..50 {
+            let entries = (0..100).map(|number| {
+                let taken = Command::Adjust {
+                    amount: Credits::whole(-1),
+                    description: format!("Taken {number}"),
+                    reverses: None,
+                };
+                post(&app, hundred * 100 + number, taken)
+            });
+            futures_util::future::join_all(entries).await;
+        }
+        let url = link(&app.team.owner.client).await;
+        let others = &app.team.admin.client;
+        let before = median_wait(others, 5).await;
+        let stop = Arc::new(AtomicBool::new(false));
+        let downloads = (0..40).map(|_| {
+            let (anonymous, url, stop) = (app.anonymous(), url.clone(), Arc::clone(&stop));
+            tokio::spawn(async move {
+                let mut whole = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    let response = anonymous.get(&url).send().await.expect("an answer");
+                    let is_file = response.status() == StatusCode::OK;
+                    whole += usize::from(response.text().await.is_ok() && is_file);
+                }
+                whole
+            })
+        });
+        let downloads: Vec<_> = downloads.collect();
+        let meanwhile = median_wait(others, 10).await;
+        stop.store(true, Ordering::Relaxed);
+        let mut whole = 0;
+        for download in downloads {
+            whole += download.await.expect("a download");
+        }
+        println!("{name}: others wait {before:?} before, {meanwhile:?} meanwhile; {whole} files");
+    }
 }

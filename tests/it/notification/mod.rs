@@ -6,6 +6,7 @@ mod buying;
 mod contacts;
 mod inbox;
 mod mail;
+mod neutral;
 mod plans;
 mod purchases;
 mod reports;

@@ -92,6 +92,28 @@ async fn a_loop_over_strangers_is_bounded_by_caller_and_account_and_across_proce
 }
 
 #[tokio::test]
+async fn counts_are_deleted_when_they_have_ended_and_not_before() {
+    let app = TestApp::start_with(&[("mail.unverified_per_caller", "1")]).await;
+    let mia = &app.team.member;
+    let quotas = &app.services().quotas;
+    let ask = async || {
+        app.advance(Duration::from_mins(2));
+        code(&send_code(&mia.client, &json!(mia.id())).await).to_owned()
+    };
+    assert_eq!(ask().await, "accepted");
+    app.advance(Duration::from_hours(23));
+    assert_eq!(quotas.delete_ended(100).await, Ok(0));
+    assert_eq!(ask().await, "RATE_LIMITED", "it counts still");
+    app.advance(Duration::from_hours(1));
+    // Of the account, the address and the caller.
+    assert_eq!(quotas.delete_ended(2).await, Ok(2));
+    assert_eq!(quotas.delete_ended(2).await, Ok(1));
+    assert_eq!(quotas.delete_ended(2).await, Ok(0));
+    assert_eq!(ask().await, "accepted");
+    assert_eq!(ask().await, "RATE_LIMITED", "counted anew");
+}
+
+#[tokio::test]
 async fn one_address_is_bounded_across_accounts_and_spellings() {
     let app = TestApp::start_with(&[("mail.unverified_per_address", "2")]).await;
     let other = app.another_team("other").await;

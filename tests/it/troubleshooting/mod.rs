@@ -9,6 +9,7 @@ mod plans;
 mod reading;
 mod sessions;
 mod top_ups;
+mod viewers;
 
 use serde_json::{Value, json};
 

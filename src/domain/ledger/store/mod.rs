@@ -9,7 +9,6 @@
 
 mod entries;
 mod expiring;
-mod export_uses;
 mod fields;
 mod header;
 mod hold_movements;
@@ -37,7 +36,6 @@ use super::model::{AccountHeader, AccountState, HoldMovement, KeyRecord, NewEntr
 
 pub(super) use entries::taken_back;
 pub(super) use expiring::{expiring, next_expiry};
-pub(super) use export_uses::{save as save_export_uses, uses as export_uses};
 pub(in crate::domain) use header::mark_read;
 pub(super) use header::{
     due_accounts, headers, insert as insert_header, lock, low_accounts, unread_accounts, update as update_headers,

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::failure::MailFailure;
 use super::kind::{AlertKind, Channel, NextStep, Severity};
 use super::resolver::SuppressionReason;
+use crate::domain::member::require_to_reach;
 use crate::domain::top_up::model::{DecisionOutcome, FailureCode, PauseReason};
+use crate::primitives::actor::{Actor, MemberRole};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, EntryId, MemberId, SessionId, TopUpId};
 
@@ -67,18 +69,36 @@ impl Alert {
     /// stay.
     #[must_use]
     pub fn without_texts(&self) -> Self {
-        let mut neutral = self.clone();
-        neutral.facts.title = None;
-        neutral.facts.reason = None;
-        if self.kind != AlertKind::CardExpiring {
-            neutral.facts.name = None;
-        }
-        neutral
+        let digits = self.facts.name.clone().filter(|_| self.kind == AlertKind::CardExpiring);
+        // All of them are listed, so that a new one has to be decided about.
+        let facts = Facts {
+            available: self.facts.available,
+            credits: self.facts.credits,
+            title: None,
+            reason: None,
+            code: self.facts.code.clone(),
+            name: digits,
+            at: self.facts.at,
+        };
+        Self { facts, ..self.clone() }
     }
 
     /// How much it matters.
     pub const fn severity(&self) -> Severity {
         self.kind.rule().severity
+    }
+
+    /// Whether this actor may do what there is to do about it. `subject` is the role of the member whom it is about.
+    pub fn is_open_to(&self, actor: &Actor, subject: Option<MemberRole>) -> bool {
+        let step = self.next_step();
+        let allowed = match (step.permission(), self.subject, subject) {
+            (Some(permission), ..) => actor.require(self.account_id, permission),
+            (None, Some(member_id), Some(role)) if step == NextStep::UpdateContact => {
+                require_to_reach(actor, self.account_id, (member_id, role))
+            }
+            _ => Ok(()),
+        };
+        allowed.is_ok()
     }
 
     /// What can be done about it: of a failed top-up and of a pause, what its reason says. A higher cap does not lift the ceilings of a

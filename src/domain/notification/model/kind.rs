@@ -1,5 +1,7 @@
 //! The kinds of alerts, and what holds for each: the table of rules.
 
+use crate::primitives::actor::Permission;
+
 crate::text_enum! {
     /// What a member is told of.
     AlertKind {
@@ -105,6 +107,22 @@ crate::text_enum! {
         ViewCreditLog = "VIEW_CREDIT_LOG",
         /// Nothing.
         None = "NONE",
+    }
+}
+
+impl NextStep {
+    /// What it takes to do it. `None` where all who get the alert may, and where it depends on whom the alert is about.
+    pub const fn permission(self) -> Option<Permission> {
+        match self {
+            Self::TopUp
+            | Self::RetryTopUp
+            | Self::UpdatePaymentMethod
+            | Self::Authenticate
+            | Self::RaiseCap
+            | Self::ReviewAutoTopUp => Some(Permission::BuyCredits),
+            Self::ReviewApiKeys => Some(Permission::ManageApiKeys),
+            Self::UpdateContact | Self::ViewCreditLog | Self::None => None,
+        }
     }
 }
 

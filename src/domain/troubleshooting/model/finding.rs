@@ -3,8 +3,9 @@
 use data_encoding::BASE32_DNSSEC;
 use sha2::{Digest, Sha256};
 
+use crate::domain::member::require_to_reach;
 use crate::domain::notification::model::{Channel, Severity};
-use crate::primitives::actor::Side;
+use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, DeliveryId, GlobalId, MemberId, PaymentMethodId, SessionId, TopUpId};
@@ -92,6 +93,8 @@ crate::text_enum! {
         SendContactVerification = "SEND_CONTACT_VERIFICATION",
         /// Send a mail once more.
         ResendDelivery = "RESEND_DELIVERY",
+        /// Ask an owner of the team: the viewer may not do it.
+        AskOwner = "ASK_OWNER",
         /// Ask whoever runs the platform.
         ContactSupport = "CONTACT_SUPPORT",
         /// Nothing: it is being seen to.
@@ -177,6 +180,8 @@ pub struct Remedy {
     pub call: Option<Call>,
     /// Where it is done, where that is elsewhere.
     pub url: Option<String>,
+    /// The member whose settings, contact or mail it changes, and their role.
+    pub concerns: Option<(MemberId, MemberRole)>,
 }
 
 impl Remedy {
@@ -186,6 +191,7 @@ impl Remedy {
             action,
             call: None,
             url: None,
+            concerns: None,
         }
     }
 
@@ -195,6 +201,41 @@ impl Remedy {
             action,
             call: Some(call),
             url: None,
+            concerns: None,
+        }
+    }
+
+    /// As something that changes how this member is reached.
+    #[must_use]
+    pub fn concerning(self, member_id: MemberId, role: MemberRole) -> Self {
+        Self {
+            concerns: Some((member_id, role)),
+            ..self
+        }
+    }
+
+    /// Refuses unless the actor may do it, by the rules of the use case that does it.
+    fn require(&self, actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {
+        match self.action {
+            RemedyAction::RetryTopUp
+            | RemedyAction::CreateTopUp
+            | RemedyAction::UpdateAutoTopUp
+            | RemedyAction::ResumeAutoTopUp
+            | RemedyAction::AddPaymentMethod => actor.require(account_id, Permission::BuyCredits),
+            RemedyAction::CompleteSessions => actor.require(account_id, Permission::SettleSessions),
+            RemedyAction::UpdateNotificationSettings
+            | RemedyAction::UpdateContact
+            | RemedyAction::SendContactVerification
+            | RemedyAction::ResendDelivery => {
+                let Some(member) = self.concerns else {
+                    return actor.require(account_id, Permission::ManageSettings);
+                };
+                require_to_reach(actor, account_id, member)
+            }
+            // The page of a bank asks for no permission of ours.
+            RemedyAction::Authenticate | RemedyAction::AskOwner | RemedyAction::ContactSupport | RemedyAction::Wait => {
+                Ok(())
+            }
         }
     }
 }
@@ -218,6 +259,8 @@ pub struct Finding {
     pub evidence: Vec<GlobalId>,
     /// What mends it.
     pub remedy: Remedy,
+    /// What mends it as well, for those who may not do the first.
+    pub alternatives: Vec<Remedy>,
 }
 
 impl Finding {
@@ -238,18 +281,45 @@ impl Finding {
             facts: vec![("action", Fact::Key(remedy.action.as_str()))],
             evidence: Vec::new(),
             remedy,
+            alternatives: Vec::new(),
         }
     }
 
-    /// The finding as an actor of this side gets it: sessions are completed by the platform, so the team asks for that.
+    /// The finding as this actor gets it: with a remedy that they may send. Where there is none, it is one for an owner of the team, who
+    /// may do all that the team may, or for the platform.
     #[must_use]
-    pub fn seen_by(mut self, side: Side) -> Self {
-        let is_of_platform = matches!(self.remedy.call, Some(Call::CompleteSessions(_)));
-        if side == Side::Team && is_of_platform {
-            self.remedy = Remedy::by_hand(RemedyAction::ContactSupport);
-            self.facts.retain(|(name, _)| *name != "action");
-            return self.fact("action", Fact::Key(RemedyAction::ContactSupport.as_str()));
+    pub fn seen_by(mut self, actor: &Actor) -> Self {
+        let Err(refused) = self.remedy.require(actor, self.account_id) else {
+            return self;
+        };
+        let account_id = self.account_id;
+        let mut others = std::mem::take(&mut self.alternatives).into_iter();
+        if let Some(other) = others.find(|other| other.require(actor, account_id).is_ok()) {
+            return self.mended_by(other);
         }
+        match refused {
+            AccessError::Forbidden(permission) if permission.is_of_platform() => {
+                self.mended_by(Remedy::by_hand(RemedyAction::ContactSupport))
+            }
+            // What it is that the owner does is told in the same words.
+            _ => {
+                self.remedy = Remedy::by_hand(RemedyAction::AskOwner);
+                self
+            }
+        }
+    }
+
+    fn mended_by(mut self, remedy: Remedy) -> Self {
+        self.facts.retain(|(name, _)| *name != "action");
+        let action = Fact::Key(remedy.action.as_str());
+        self.remedy = remedy;
+        self.fact("action", action)
+    }
+
+    /// With other remedies, for those who may not do the first.
+    #[must_use]
+    pub fn or(mut self, alternatives: impl IntoIterator<Item = Remedy>) -> Self {
+        self.alternatives.extend(alternatives);
         self
     }
 

@@ -2,8 +2,9 @@
 
 use crate::domain::member::ContactStatus;
 use crate::domain::notification::Reached;
-use crate::domain::notification::model::{AlertKind, Channel, MailFailure, Severity};
+use crate::domain::notification::model::{AlertKind, Channel, Delivery, MailFailure, Severity};
 use crate::domain::troubleshooting::model::{Call, Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
+use crate::primitives::actor::MemberRole;
 use crate::primitives::ids::{GlobalId, IdKind};
 
 use super::account::is_open;
@@ -28,24 +29,22 @@ pub(super) fn low_balance_muted(snapshot: &Snapshot) -> Vec<Finding> {
     let since = snapshot.admins().map(|admin| admin.settings_since).max();
     let since = since.unwrap_or(account.last_at);
     // In the app nothing is needed but the wish to hear; nobody has said at which level, where nobody is muted.
-    let (severity, remedy) = match muted.first() {
-        Some(admin) => {
-            let call = Call::HearOfLowBalance(admin.member_id, Channel::InApp);
-            (
-                Severity::Warning,
-                Remedy::ready(RemedyAction::UpdateNotificationSettings, call),
-            )
-        }
-        None => (
-            Severity::Info,
-            Remedy::by_hand(RemedyAction::UpdateNotificationSettings),
-        ),
-    };
-    let people: Vec<&Reached> = if muted.is_empty() {
-        snapshot.admins().collect()
+    let action = RemedyAction::UpdateNotificationSettings;
+    let (severity, people): (_, Vec<&Reached>) = if muted.is_empty() {
+        (Severity::Info, snapshot.admins().collect())
     } else {
-        muted.clone()
+        (Severity::Warning, muted.clone())
     };
+    let ways = ways(people.iter().copied(), |person| {
+        let call = Call::HearOfLowBalance(person.member_id, Channel::InApp);
+        let remedy = if muted.is_empty() {
+            Remedy::by_hand(action)
+        } else {
+            Remedy::ready(action, call)
+        };
+        remedy.concerning(person.member_id, person.role)
+    });
+    let (remedy, others) = ways.unwrap_or_else(|| (Remedy::by_hand(action), None));
     let level = muted.iter().filter_map(|admin| admin.low_level(trigger)).max();
     let names: Vec<&str> = people
         .iter()
@@ -59,6 +58,7 @@ pub(super) fn low_balance_muted(snapshot: &Snapshot) -> Vec<Finding> {
         since,
         remedy,
     );
+    let finding = finding.or(others);
     let finding = finding
         .fact("count", Fact::Count(people.len()))
         .fact("name", Fact::Text(names.join(", ")))
@@ -70,12 +70,26 @@ pub(super) fn low_balance_muted(snapshot: &Snapshot) -> Vec<Finding> {
     vec![finding.evidence(settings)]
 }
 
+/// What is done about the first of these people; and where that is an owner, about the first who is none, because owners are
+/// changed by owners alone. `None` where there is nobody.
+fn ways<'a>(
+    people: impl Iterator<Item = &'a Reached> + Clone,
+    remedy: impl Fn(&Reached) -> Remedy,
+) -> Option<(Remedy, Option<Remedy>)> {
+    let is_owner = |person: &&Reached| person.role == MemberRole::Owner;
+    let first = people.clone().next()?;
+    let mut others = people.filter(|person| !is_owner(person));
+    let other = others.next().filter(|_| is_owner(&first)).map(&remedy);
+    Some((remedy(first), other))
+}
+
 fn of_contact(
     snapshot: &Snapshot,
     person: &Reached,
     (code, severity): (FindingCode, Severity),
     remedy: Remedy,
 ) -> Finding {
+    let remedy = remedy.concerning(person.member_id, person.role);
     let contact = of_person(snapshot, IdKind::Contact, person);
     let finding = Finding::new(
         snapshot.account.account_id,
@@ -158,11 +172,23 @@ pub(super) fn mail_failing(snapshot: &Snapshot) -> Vec<Finding> {
         return Vec::new();
     }
     // What was given up is sent again by hand; what is still tried goes by itself.
-    let given_up = failing.iter().rev().find(|mail| mail.next_attempt_at.is_none());
-    let remedy = match given_up {
-        Some(mail) => Remedy::ready(RemedyAction::ResendDelivery, Call::ResendDelivery(mail.id)),
-        None => Remedy::by_hand(RemedyAction::Wait),
+    let role_of = |mail: &Delivery| {
+        let mut people = snapshot.reach.people.iter();
+        let found = people.find(|person| person.member_id == mail.member_id);
+        // Who is neither owner nor admin is not among these people.
+        found.map_or(MemberRole::Member, |person| person.role)
     };
+    let resend = |mail: &Delivery| {
+        let remedy = Remedy::ready(RemedyAction::ResendDelivery, Call::ResendDelivery(mail.id));
+        remedy.concerning(mail.member_id, role_of(mail))
+    };
+    let mut all_given_up = failing.iter().rev().filter(|mail| mail.next_attempt_at.is_none());
+    let given_up = all_given_up.next();
+    let remedy = given_up.map_or_else(|| Remedy::by_hand(RemedyAction::Wait), resend);
+    let is_for_owners = |remedy: &Remedy| remedy.concerns.is_some_and(|(_, role)| role == MemberRole::Owner);
+    // Mail to owners is sent again by owners alone.
+    let other = all_given_up.map(resend).find(|other| !is_for_owners(other));
+    let other = other.filter(|_| is_for_owners(&remedy));
     let about = given_up.unwrap_or(first);
     let finding = Finding::new(
         account_id,
@@ -172,6 +198,7 @@ pub(super) fn mail_failing(snapshot: &Snapshot) -> Vec<Finding> {
         remedy,
     );
     let finding = finding
+        .or(other)
         .fact("count", Fact::Count(failing.len()))
         .fact("at", Fact::At(first.created_at))
         .maybe("reason", last.last_error.map(in_words))

@@ -23,6 +23,9 @@ pub(in crate::domain::troubleshooting) fn fingerprint(findings: &[Finding]) -> V
         digest.update(finding.severity.as_str());
         digest.update(finding.remedy.action.as_str());
         digest.update(format!("{:?};", finding.remedy.call));
+        for other in &finding.alternatives {
+            digest.update(format!("{:?};", other.call));
+        }
     }
     digest.finalize().to_vec()
 }
