@@ -61,6 +61,7 @@ pub struct Mutation(
     ledger::SessionMutation,
     member::AccountMutation,
     member::MemberMutation,
+    member::MemberTokenMutation,
     ledger::CreditMutation,
     member::ApiKeyMutation,
     top_up::TopUpMutation,

@@ -8,9 +8,9 @@ use super::ledger::{
     CompleteSessionsPayload, GrantCreditsPayload, RefundSessionPayload, RescheduleSessionPayload,
 };
 use super::member::{
-    AddMemberPayload, CloseAccountPayload, CreateAccountPayload, CreateApiKeyPayload, FreezeAccountPayload,
-    RemoveMemberPayload, RevokeApiKeyPayload, UnfreezeAccountPayload, UpdateAccountPayload, UpdateMemberPayload,
-    UpsertMemberPayload,
+    AddMemberPayload, CloseAccountPayload, CreateAccountPayload, CreateApiKeyPayload, CreateMemberTokenPayload,
+    FreezeAccountPayload, RemoveMemberPayload, RevokeApiKeyPayload, UnfreezeAccountPayload, UpdateAccountPayload,
+    UpdateMemberPayload, UpsertMemberPayload,
 };
 use super::notification::{
     ArchiveAlertsPayload, MarkAlertsReadPayload, ResendDeliveryPayload, SendContactVerificationPayload,
@@ -49,6 +49,7 @@ pub(super) enum MutationPayload {
     UpsertMember(UpsertMemberPayload),
     UpdateMember(UpdateMemberPayload),
     RemoveMember(RemoveMemberPayload),
+    CreateMemberToken(CreateMemberTokenPayload),
     CreateApiKey(CreateApiKeyPayload),
     RevokeApiKey(RevokeApiKeyPayload),
     CreateTopUp(CreateTopUpPayload),

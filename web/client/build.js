@@ -26,6 +26,9 @@ writeFileSync(
 rmSync("dist", { recursive: true, force: true });
 execFileSync("npx", ["tsc", "-p", "."], { stdio: "inherit" });
 copyFileSync("src/schema.d.ts", "dist/schema.d.ts");
+copyFileSync("../../LICENSE", "dist/LICENSE");
+// It is in the bundle, and its license wants to be beside it.
+copyFileSync("../node_modules/graphql-ws/LICENSE.md", "dist/LICENSE-graphql-ws.md");
 /** Takes what documents need not have out of them. */
 const documents = {
   name: "documents",

@@ -340,6 +340,35 @@ pub enum IssueTokenError {
     Fault(#[from] Fault),
 }
 
+/// Why the platform gets no token for a member.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MemberTokenError {
+    /// The account is not the caller's, or its members are not theirs to manage.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// See [`InvalidInput`].
+    #[error(transparent)]
+    Invalid(#[from] InvalidInput),
+    /// A team asks: a token would make its holder another member.
+    #[error("only keys of the platform make tokens that sign members in")]
+    OfPlatform,
+    /// No such member in the account.
+    #[error("this member does not exist")]
+    NotFound,
+    /// The member left the team.
+    #[error("this member was removed from the team")]
+    MemberRemoved,
+    /// Tokens are issued by somebody else.
+    #[error(
+        "this server has no secret to sign tokens with: have your OIDC issuer make them, or set auth.jwt_secret \
+         (LEDGERBELL_AUTH_JWT_SECRET) as well"
+    )]
+    NoSecret,
+    /// Nobody out there can mend it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
 macro_rules! may_fault {
     ($($error:ident),*) => {$(
         impl MayFault for $error {

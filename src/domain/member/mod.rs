@@ -24,6 +24,7 @@ pub mod fuzzing;
 mod input;
 mod key_set;
 mod mail_bounds;
+mod member_tokens;
 mod members;
 mod model;
 mod scan;
@@ -41,12 +42,13 @@ pub(in crate::domain) use contacts::require_to_reach;
 pub use contacts::{CodeKey, Contacts, NewCode, require_own_or_settings};
 pub use doubt::Doubt;
 pub use error::{
-    AddMemberError, CreateAccountError, CreateApiKeyError, InvalidInput, IssueTokenError, Rejection, RemoveMemberError,
-    RevokeApiKeyError, SignInError, StartVerificationError, UpdateAccountError, UpdateContactError, UpdateMemberError,
-    UpsertMemberError, VerifyContactError,
+    AddMemberError, CreateAccountError, CreateApiKeyError, InvalidInput, IssueTokenError, MemberTokenError, Rejection,
+    RemoveMemberError, RevokeApiKeyError, SignInError, StartVerificationError, UpdateAccountError, UpdateContactError,
+    UpdateMemberError, UpsertMemberError, VerifyContactError,
 };
 pub use key_set::KeySetSource;
 pub use mail_bounds::{MailBounds, UnverifiedMail};
+pub use member_tokens::MemberToken;
 pub use members::Members;
 pub(in crate::domain) use members::{locked_member, locked_person, record_contact};
 pub(in crate::domain) use model::require_over;

@@ -152,6 +152,11 @@ impl SignIn {
         )?)
     }
 
+    /// Where members are looked up.
+    pub(super) fn database(&self) -> &Database {
+        &self.database
+    }
+
     /// The claims of a token whose signature is good.
     ///
     /// The token's own word about its algorithm only chooses between the secrets, which know HS256 alone, and the key set,

@@ -8,6 +8,7 @@ mod account_subscription;
 mod api_key;
 mod api_key_mutation;
 mod member_mutation;
+mod member_token_mutation;
 mod money;
 mod person;
 mod query;
@@ -23,6 +24,7 @@ pub(super) use api_key_mutation::{ApiKeyMutation, CreateApiKeyPayload, RevokeApi
 pub(super) use member_mutation::{
     AddMemberPayload, MemberMutation, RemoveMemberPayload, UpdateMemberPayload, UpsertMemberPayload,
 };
+pub(super) use member_token_mutation::{CreateMemberTokenPayload, MemberTokenMutation};
 pub(super) use money::Money;
 pub(super) use person::{Contact, Member};
 pub(super) use query::MemberQuery;

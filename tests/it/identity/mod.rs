@@ -1,6 +1,7 @@
 //! Who signs in as whom, and what members may do to each other's identity.
 
 mod external_ids;
+mod member_tokens;
 mod nul;
 mod owners;
 mod tokens;

@@ -77,6 +77,35 @@ describe("one server", { concurrency: true }, () => {
     client.close();
   });
 
+  test("a token that the platform has made signs a page in, and is renewed", async () => {
+    const platform = createLedgerbell({ url: server.endpoint, token: () => server.apiKey });
+    const members = await platform.query("query ($id: ID!) { account(id: $id) { members { nodes { id name } } } }", {
+      id: server.accountId,
+    });
+    const [member] = members.account.members.nodes;
+    const make = `mutation ($input: CreateMemberTokenInput!) {
+      createMemberToken(input: $input) { token expiresAt userErrors { code message } }
+    }`;
+    let made = 0;
+    const token = async () => {
+      made += 1;
+      const input = { memberId: member.id, expiresInSeconds: 3 };
+      return (await platform.mutate(make, { input })).createMemberToken.token;
+    };
+    const { client, errors, close } = await connected({ token });
+    const { viewer } = await client.query("{ viewer { member { name } } }");
+    assert.equal(viewer.member.name, member.name);
+    follow(client, await server.present());
+    await until(() => made >= 3 && client.status.get() === "live", "three tokens");
+    assert.deepEqual(errors, []);
+    await assert.rejects(platform.mutate(make, { input: { memberId: member.id, expiresInSeconds: 7_200 } }), {
+      name: "RefusedError",
+      code: "VALIDATION",
+    });
+    platform.close();
+    close();
+  });
+
   test("after 75 seconds offline it is live within 6", async () => {
     const { client, network, close } = await connected();
     const present = await server.present();

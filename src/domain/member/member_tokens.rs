@@ -1,0 +1,83 @@
+//! Tokens of members that the platform asks for, so that its own server need not sign any.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use crate::domain::fault::Fault;
+use crate::primitives::actor::{Actor, Permission, Side};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, MemberId};
+
+use super::error::{InvalidInput, IssueTokenError, MemberTokenError};
+use super::model::Member;
+use super::sign_in::SignIn;
+use super::store;
+
+/// The longest that such a token may live, in seconds. It is in a page's memory, where it may leak, and another is had in a moment.
+const LONGEST_SECONDS: u64 = 3_600;
+
+/// A token that signs a member in.
+#[derive(Clone, Debug)]
+pub struct MemberToken {
+    /// The token itself.
+    pub token: String,
+    /// From when on it is no longer accepted.
+    pub expires_at: Timestamp,
+    /// Whom it signs in.
+    pub member: Member,
+}
+
+impl SignIn {
+    /// Makes a token that signs this member in for so many seconds. For the platform only: whoever holds it is that member.
+    ///
+    /// It wants the permission that external ids are set with, for these are the other way to decide who signs in as whom.
+    pub async fn member_token(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        member_id: MemberId,
+        seconds: i64,
+    ) -> Result<MemberToken, MemberTokenError> {
+        actor.require(account_id, Permission::ManageMembers)?;
+        if actor.side() != Side::Platform {
+            return Err(MemberTokenError::OfPlatform);
+        }
+        let seconds = u64::try_from(seconds)
+            .ok()
+            .filter(|seconds| (1..=LONGEST_SECONDS).contains(seconds))
+            .ok_or_else(|| lifetime(LONGEST_SECONDS))?;
+        let member = store::member(self.database().read(), account_id, member_id)
+            .await?
+            .ok_or(MemberTokenError::NotFound)?;
+        if member.removed_at.is_some() {
+            return Err(MemberTokenError::MemberRemoved);
+        }
+        let token = self
+            .issue_token(account_id, member_id, Duration::from_secs(seconds))
+            .map_err(|error| match error {
+                IssueTokenError::NoSecret => MemberTokenError::NoSecret,
+                IssueTokenError::LivesTooLong { most_seconds } => lifetime(most_seconds).into(),
+                IssueTokenError::Fault(fault) => fault.into(),
+            })?;
+        let expires_at = self.end_of(&token).await?;
+        Ok(MemberToken {
+            token,
+            expires_at,
+            member,
+        })
+    }
+
+    /// From when on a token of ours is no longer accepted, as sign-in reads it.
+    async fn end_of(&self, token: &str) -> Result<Timestamp, Fault> {
+        let refused = |error: &dyn Display| Fault::Internal(format!("a token that was just made is refused: {error}"));
+        let claims = self.verified(token).await.map_err(|error| refused(&error))?;
+        claims.expires_at().map_err(|rejection| refused(&rejection))
+    }
+}
+
+fn lifetime(most_seconds: u64) -> InvalidInput {
+    InvalidInput {
+        field: "expiresInSeconds",
+        message: format!("must be from 1 to {most_seconds}"),
+    }
+}
