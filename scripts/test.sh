@@ -184,14 +184,14 @@ live_clients() {
         (cd tests/clients && npm ci --no-audit --no-fund --loglevel=error && npm run --silent "$1")
 }
 
-# The packages of web/: format, lints, types, size, then their tests, which start, kill and restart servers of their own.
+# The packages of web/: format, lints, types and sizes of all, then the tests of one, which start, kill and restart servers of their own.
 web() {
     if ! command -v npm >/dev/null; then
         reason="npm is not installed"
         return 64
     fi
     cargo build --locked --quiet &&
-        (cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build && npm run --silent lint && npm run --silent test)
+        (cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build && npm run --silent lint && npm run --silent test --workspace "$1")
 }
 
 mail() {
@@ -239,7 +239,8 @@ stage "sockets, with their reference client (npm graphql-ws)" live_clients socke
 stage "event streams, with their reference client (npm graphql-sse)" live_clients event_streams
 stage "the example's helper beneath graphql-ws, urql and Apollo Client" live_clients live
 stage "React pages on Apollo Client and on urql, in jsdom" live_clients pages
-stage "the npm client, against a running server" web
+stage "the npm client, against a running server" web client
+stage "the React components, in jsdom, against a running server" web react
 stage "the simulated gateway in Stripe's dialect, with the official SDK (npm stripe)" live_clients stripe
 stage "the client of Stripe against another stand-in (PyPI localstripe)" localstripe
 stage "mail through SMTP servers" mail

@@ -1,0 +1,50 @@
+import { useMemo, type ReactNode } from "react";
+
+import { useNow } from "./hooks.js";
+import { useLedgerbell } from "./provider.js";
+
+/** Writes an exact amount as the language does, without losing digits. */
+export function amountIn(locale: string, amount: string, isSigned = false): string {
+  const format = new Intl.NumberFormat(locale, {
+    maximumFractionDigits: 4,
+    signDisplay: isSigned ? "exceptZero" : "auto",
+  });
+  // Newer engines take decimal texts exactly; older ones make numbers of them, which hold any balance that is not astronomical.
+  return format.format(amount as unknown as number);
+}
+
+/** An amount of credits. */
+export function Credits({ amount, isSigned = false }: { amount: string; isSigned?: boolean }): ReactNode {
+  const { locale } = useLedgerbell();
+  return <span className="lb-amount">{amountIn(locale, amount, isSigned)}</span>;
+}
+
+const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+];
+
+/** An instant: how long ago, or the day; the whole of it as its title. On a server it is written in UTC until the page takes over. */
+export function Time({ at }: { at: string }): ReactNode {
+  const { locale } = useLedgerbell();
+  const now = useNow();
+  const { short, long } = useMemo(() => {
+    const instant = new Date(at);
+    const timeZone = now === null ? { timeZone: "UTC" } : {};
+    const full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", ...timeZone }).format(
+      instant,
+    );
+    if (now === null) return { short: full, long: full };
+    const passed = instant.getTime() - now;
+    const [unit, size] = UNITS.find(([, size]) => Math.abs(passed) >= size) ?? ["minute", 60_000];
+    const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(Math.trunc(passed / size), unit);
+    const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium" }).format(instant);
+    return { short: Math.abs(passed) < 7 * 86_400_000 ? relative : day, long: full };
+  }, [at, locale, now]);
+  return (
+    <time dateTime={at} title={long}>
+      {short}
+    </time>
+  );
+}

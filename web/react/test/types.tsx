@@ -1,0 +1,28 @@
+// What TypeScript makes of the package as applications see it. It is compiled, not run.
+import { createLedgerbell } from "@ledgerbell/client";
+import { Balance, Bell, CreditLog, Inbox, LedgerbellProvider, useCreditLog, useInbox } from "@ledgerbell/react";
+
+const client = createLedgerbell({ url: "https://credits.example.com/graphql", token: () => "token" });
+
+export function Page() {
+  return (
+    <LedgerbellProvider client={client} locale="de">
+      <Bell onAction={(item) => console.log(item.alert.kind)} />
+      <Balance />
+      <Inbox />
+      <CreditLog filter={{ kinds: ["SESSION"], occurredAt: { from: "2026-01-01T00:00:00Z" } }} pageSize={20} />
+      {/* @ts-expect-error: there is no such kind. */}
+      <CreditLog filter={{ kinds: ["LOTTERY"] }} />
+    </LedgerbellProvider>
+  );
+}
+
+export function Mine() {
+  const { items, unreadCount, markRead } = useInbox();
+  const { lines, totals, loadMore } = useCreditLog({ direction: "ADDED" });
+  return (
+    <button type="button" onClick={() => markRead(items.map((item) => item.alert.id))}>
+      {unreadCount} {lines[0]?.amount} {totals?.net} {String(loadMore)}
+    </button>
+  );
+}
