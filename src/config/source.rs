@@ -343,7 +343,8 @@ fn is_origin(text: &str) -> bool {
 /// Whether a text is a URL that begins with one of these schemes and names a host.
 fn is_url(text: &str, schemes: &[&str]) -> bool {
     let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme));
-    let rest = rest.filter(|rest| !rest.contains(|char: char| char.is_whitespace() || char.is_control()));
+    let rest =
+        rest.filter(|rest| !rest.contains(|char: char| char.is_whitespace() || char.is_control() || char == '#'));
     let is_http = schemes.iter().any(|scheme| scheme.starts_with("http"));
     match rest {
         None => false,

@@ -47,8 +47,8 @@ use loaders::Loaders;
 pub use context::Caller;
 pub use errors::{ApiError, ErrorCode, code_of, rate_limited, refused_request, retry_after_seconds};
 pub use export_link::{EXPORTED_ENTRY, ExportLinks, ExportOrder, InvalidLink, Requester};
-pub(crate) use guard::NUL;
 pub use guard::{InvalidManifest, Limits, Operation, OperationKind, Parameters, TrustedDocuments};
+pub(crate) use guard::{NUL, altered_number};
 pub use live::{Live, LiveEnd, LiveItem, Purse};
 
 /// What can be asked.

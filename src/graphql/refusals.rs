@@ -118,12 +118,13 @@ pub(super) struct UserError {
 
 #[ComplexObject]
 impl UserError {
-    /// What is wrong, in words for people, in the viewer's language. In English it says more than in others, where it is written by code.
+    /// What is wrong, in words for people, in the viewer's language.
     async fn message(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         let scope = scope(ctx)?;
         let field = self.field.as_ref().map(|path| path.join("."));
         let refused = Refused {
             code: self.code.name(),
+            message: &self.message,
             field: field.as_deref(),
             missing: self.missing_credits,
             retry_after_seconds: self.retry_after_seconds,
@@ -365,7 +366,7 @@ fn last_owner() -> Failure {
     Failure::new(
         UserErrorCode::LastOwner,
         None,
-        "a team keeps at least one owner: make somebody else an owner first",
+        "a team keeps at least one owner: make another member an owner first",
     )
 }
 

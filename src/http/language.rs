@@ -52,6 +52,7 @@ impl Language {
         } else if is(ErrorCode::Forbidden) || is(ErrorCode::RateLimited) {
             let refused = Refused {
                 code,
+                message: &error.message,
                 field: None,
                 missing: None,
                 retry_after_seconds: retry_after_seconds(error).and_then(|seconds| i32::try_from(seconds).ok()),

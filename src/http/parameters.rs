@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::answer::Rejection;
 use super::body::{self, Unread};
-use crate::graphql::{NUL, Parameters};
+use crate::graphql::{NUL, Parameters, altered_number};
 
 /// The largest body that is read, in bytes.
 const LARGEST_BODY: usize = 64 * 1024;
@@ -39,7 +39,12 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, within: Duration) -> R
         let (line, column) = (error.line(), error.column());
         malformed(format!("the body is not JSON (line {line}, column {column})"))
     })?;
-    from_json(json)
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    let altered_number = altered_number(text, &["variables"]);
+    Ok(Parameters {
+        altered_number,
+        ..from_json(json)?
+    })
 }
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -102,6 +107,7 @@ pub(super) fn from_json(json: Value) -> Result<Parameters, Rejection> {
         persisted_query: persisted_query(&extensions),
         operation_name,
         variables: Variables::from_json(Value::Object(variables)),
+        altered_number: None,
     })
 }
 
@@ -129,7 +135,7 @@ fn persisted_query(extensions: &Map<String, Value>) -> Option<String> {
 
 /// The parameters of a URL, where variables are JSON in a text.
 pub(super) fn from_url(mut parameters: HashMap<String, String>) -> Result<Parameters, Rejection> {
-    let mut fields = Map::new();
+    let (mut fields, mut altered) = (Map::new(), None);
     for name in ["query", "operationName", "documentId"] {
         if let Some(value) = parameters.remove(name) {
             fields.insert(name.to_owned(), Value::String(value));
@@ -137,11 +143,17 @@ pub(super) fn from_url(mut parameters: HashMap<String, String>) -> Result<Parame
     }
     for name in ["variables", "extensions"] {
         if let Some(value) = parameters.remove(name).filter(|value| !value.is_empty()) {
-            let value = serde_json::from_str(&value).map_err(|_| malformed(format!("{name} must be JSON")))?;
-            fields.insert(name.to_owned(), value);
+            let json = serde_json::from_str(&value).map_err(|_| malformed(format!("{name} must be JSON")))?;
+            fields.insert(name.to_owned(), json);
+            if name == "variables" {
+                altered = altered_number(&value, &[]);
+            }
         }
     }
-    from_json(Value::Object(fields))
+    Ok(Parameters {
+        altered_number: altered,
+        ..from_json(Value::Object(fields))?
+    })
 }
 
 #[cfg(test)]

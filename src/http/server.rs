@@ -31,7 +31,7 @@ use tokio_util::task::TaskTracker;
 use super::SharedDoor;
 use super::SocketLimits;
 use super::address::{AddressPermit, PerAddress};
-use super::stall::StallGuard;
+use super::stall::{Silence, StallGuard, StaysOpen, StreamOpen};
 
 /// The largest head of a request, in bytes: a document may be in its address.
 const LARGEST_HEAD: usize = 32 * 1024;
@@ -112,7 +112,7 @@ impl Server {
 
     fn welcome(&self, stream: TcpStream, remote: SocketAddr) {
         let settings = &self.door.settings;
-        bound_silence(&stream, &settings.sockets, settings.answer_timeout);
+        probe_silence(&stream, &settings.sockets);
         if let Some(place) = self.place(remote.ip()) {
             self.connections.spawn(self.connection(stream, remote, place));
         } else if let Some(place) = self.reserved_place(remote.ip()) {
@@ -166,6 +166,7 @@ impl Server {
         let end = self.end.clone();
         let routes = TowerToHyperService::new(self.routes.clone());
         let door = Arc::clone(&self.door);
+        let stays_open = place.stays_open.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             let client = door.settings.proxies.client(remote.ip(), request.headers());
             let client = SocketAddr::new(client, remote.port());
@@ -174,7 +175,9 @@ impl Server {
             request.extensions_mut().insert(place.clone());
             routes.call(request.map(Body::new))
         });
-        let stream = StallGuard::new(stream, self.door.settings.answer_timeout);
+        let settings = &self.door.settings;
+        let silence = silence(&settings.sockets, settings.answer_timeout);
+        let stream = StallGuard::new(stream, settings.answer_timeout, silence, stays_open);
         // Hung up on at once it would not learn that the server stops; so it is answered, and closed after that.
         let is_late = stopping.is_cancelled();
         let mut http = self.http.clone();
@@ -217,22 +220,27 @@ impl Server {
     }
 }
 
-/// Sets how long a connection lasts whose other end is silent, though it was sent something: event streams send a comment as often as
-/// sockets ping. Without that the system goes on sending for a quarter of an hour to a client that has lost its network, and the client
-/// keeps its place.
+/// How long a connection lasts whose other end does not acknowledge what it was sent. Event streams send a comment as often as sockets
+/// ping, and have as long for it as sockets have for a pong or a write: a client that has lost its network loses its place as soon by
+/// either. Without that the system goes on sending for a quarter of an hour.
 ///
-/// What cannot be had of this is done without: then such a connection ends later.
-fn bound_silence(stream: &TcpStream, limits: &SocketLimits, answer_timeout: Duration) {
+/// Clients that are there and do not read have the times that are theirs, so that the system ends none of them sooner.
+fn silence(limits: &SocketLimits, answer_timeout: Duration) -> Silence {
+    let of_streams = limits.pong_timeout.max(limits.write_timeout);
+    Silence {
+        of_answers: of_streams.max(answer_timeout),
+        of_streams,
+    }
+}
+
+/// Has the system ask an idle client whether it is there, as often as sockets are pinged.
+fn probe_silence(stream: &TcpStream, limits: &SocketLimits) {
     // Answers are written whole.
     let _ = stream.set_nodelay(true);
-    let socket = SockRef::from(stream);
-    // Clients that are there and do not read have the times that are theirs; the system would end those, too.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    let _ = socket.set_tcp_user_timeout(Some(limits.pong_timeout.max(limits.write_timeout).max(answer_timeout)));
     let probes = TcpKeepalive::new()
         .with_time(limits.ping_interval)
         .with_interval(limits.pong_timeout);
-    let _ = socket.set_tcp_keepalive(&probes);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&probes);
 }
 
 /// A connection's place among those allowed. Whoever upgrades the connection keeps it for as long as the socket lives.
@@ -240,6 +248,7 @@ fn bound_silence(stream: &TcpStream, limits: &SocketLimits, answer_timeout: Dura
 pub(super) struct Place {
     _permit: Arc<OwnedSemaphorePermit>,
     of_address: Option<Arc<AddressPermit>>,
+    stays_open: StaysOpen,
 }
 
 impl Place {
@@ -247,7 +256,13 @@ impl Place {
         Self {
             _permit: Arc::new(permit),
             of_address: of_address.map(Arc::new),
+            stays_open: StaysOpen::default(),
         }
+    }
+
+    /// Says that the connection carries a stream of events until what is returned is dropped.
+    pub(super) fn begin_stream(&self) -> StreamOpen {
+        self.stays_open.begin()
     }
 
     /// The same place for something that stays open, counted for the client's address: the connections of a trusted proxy are
@@ -274,8 +289,7 @@ fn is_of_the_client(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
-    /// A client that has lost its network does not even say that it is gone: no test on one machine can be such a client, so what the
-    /// system was asked for is read back.
+    /// From the last byte of a client until its connection ends, by the times that streams have: as sockets, within five seconds.
     #[tokio::test]
     async fn a_silent_end_is_given_up_as_soon_as_a_sockets() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -283,22 +297,28 @@ mod tests {
         let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
         let (stream, _) = accepted.expect("accepted");
         let limits = SocketLimits {
-            ping_interval: Duration::from_secs(21),
-            pong_timeout: Duration::from_secs(9),
-            write_timeout: Duration::from_secs(11),
+            ping_interval: Duration::from_secs(25),
+            pong_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(15),
             init_timeout: Duration::from_secs(1),
             operations: 1,
             messages_per_second: 1,
             message_bytes: 1,
         };
-        bound_silence(&stream, &limits, Duration::from_secs(12));
-        let socket = SockRef::from(&stream);
-        let given_up = socket.tcp_user_timeout().expect("readable");
+        let of_socket = limits.ping_interval + limits.pong_timeout;
+        let silence = silence(&limits, Duration::from_secs(30));
         assert_eq!(
-            given_up,
-            Some(Duration::from_secs(12)),
+            silence.of_answers,
+            Duration::from_secs(30),
             "the longest that a client may read nothing"
         );
+        let of_stream = limits.ping_interval + silence.of_streams;
+        assert!(
+            of_stream - of_socket <= Duration::from_secs(5),
+            "{of_stream:?} as {of_socket:?}"
+        );
+        probe_silence(&stream, &limits);
+        let socket = SockRef::from(&stream);
         assert!(socket.keepalive().expect("readable") && stream.nodelay().expect("readable"));
         assert_eq!(socket.tcp_keepalive_time().expect("readable"), limits.ping_interval);
         drop(client.expect("connected"));

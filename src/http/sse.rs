@@ -21,6 +21,7 @@ use super::media;
 use super::operation::{Outcome, Running};
 use super::seats::Seat;
 use super::server::Place;
+use super::stall::StreamOpen;
 use crate::primitives::clock::{Clock, Timestamp};
 
 const EVENT_STREAM: &str = "text/event-stream";
@@ -57,6 +58,7 @@ pub(super) fn respond(
     let stream = EventStream {
         door: door.clone(),
         seat,
+        _open: place.as_ref().map(Place::begin_stream),
         _place: place,
         expires_at,
     };
@@ -90,6 +92,8 @@ fn event_stream(body: Body) -> Response {
 struct EventStream {
     door: SharedDoor,
     seat: Seat,
+    /// Has the connection ended sooner when the client is gone without a word.
+    _open: Option<StreamOpen>,
     /// Among what its address may have open.
     _place: Option<Place>,
     expires_at: Option<Timestamp>,

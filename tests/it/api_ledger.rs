@@ -169,7 +169,7 @@ async fn refusals_name_their_code_and_field() {
     assert_eq!(
         payload["userErrors"][0]["field"],
         json!(["memberId"]),
-        "a key books for somebody"
+        "a key books for a member"
     );
     let own = mutate(&app.team.owner.client, BOOK, nobody).await;
     assert_eq!(own["userErrors"][0]["code"], "FORBIDDEN", "a member does not book");

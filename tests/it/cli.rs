@@ -275,6 +275,22 @@ async fn settings_that_make_no_sense_are_named_with_what_is_allowed() {
         complaint.contains("unknown setting LEDGERBELL_LANES") && complaint.contains("LEDGERBELL_ENGINE_LANES"),
         "{complaint}"
     );
+    for wrong in [
+        "app.example/credits",
+        "https://",
+        "ftp://app.example",
+        "javascript:alert(1)",
+        "https://app.example/my credits",
+        "https://app.example/#credits",
+        "https://\"app\".example",
+    ] {
+        let complaint = complain(ledgerbell(&database).env("LEDGERBELL_APP_URL", wrong).arg("serve"));
+        assert!(
+            complaint.contains("app_url is")
+                && complaint.contains("must be a URL that begins with http:// or https://"),
+            "{wrong}: {complaint}"
+        );
+    }
     let file = database.directory.path().join("settings.toml");
     std::fs::write(&file, "[engine]\nlanes = 1000\n").expect("written");
     let complaint = complain(ledgerbell(&database).arg("serve").arg("--config").arg(&file));

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::TestApp;
+use crate::harness::{Socket, TestApp};
 use crate::top_ups::Buyer;
 
 const BOOK: &str = "mutation($input: BookSessionInput!) { bookSession(input: $input) { session { id metadata } \
@@ -40,10 +41,7 @@ async fn a_booking_that_lacks_credits_is_refused_with_figures() {
         json!({ "posted": "60", "held": "45", "available": "15" })
     );
     let message = error["message"].as_str().expect("words");
-    assert!(
-        message.contains("15 are available") && message.contains("45 are held"),
-        "{message}"
-    );
+    assert!(message.contains("missing 5, available 15, held 45"), "{message}");
     app.finish().await;
 }
 
@@ -91,31 +89,64 @@ async fn more_holds_than_one_command_deals_with_are_released_before_a_booking_is
     app.finish().await;
 }
 
+/// Metadata is kept or refused, never altered, whichever way it comes in.
 #[tokio::test]
 async fn numbers_that_would_lose_digits_are_refused_and_others_kept() {
     let app = TestApp::start().await;
     app.top_up(60).await;
-    let mut input = session(&app, "1", "a");
-    input["metadata"] = json!({ "order": 18_446_744_073_709_551_615_u64, "share": 0.25 });
-    let kept = book(&app, input.clone()).await;
-    assert_eq!(kept["session"]["metadata"], input["metadata"], "{kept}");
-    let body = serde_json::to_string(&json!({ "query": BOOK, "variables": { "input": session(&app, "1", "b") } }))
-        .expect("text")
-        .replace(
-            "\"title\":",
-            "\"metadata\":{\"orders\":[123456789012345678901234567890]},\"title\":",
-        );
-    let request = app
-        .platform
-        .post("/graphql")
-        .header("content-type", "application/json")
-        .body(body);
-    let answer = app.platform.send(request).await;
-    let error = &answer.only_field()["userErrors"][0];
+    let booked = |key: &str, metadata: &str| {
+        let variables = json!({ "input": session(&app, "1", key) }).to_string();
+        let variables = variables.replace("\"title\":", &format!("\"metadata\":{metadata},\"title\":"));
+        format!("{{\"query\":{},\"variables\":{variables}}}", json!(BOOK))
+    };
+    let send = async |body: String| {
+        let request = app.platform.post("/graphql").header("content-type", "application/json");
+        app.platform.send(request.body(body)).await
+    };
+    let kept = r#"{"order":18446744073709551615,"least":-9223372036854775808,"share":0.25,"sum":0.30000000000000004,"large":1e20}"#;
+    let answer = send(booked("a", kept)).await;
     assert_eq!(
-        (&error["code"], &error["field"]),
-        (&json!("VALIDATION"), &json!(["metadata"])),
-        "{error}"
+        answer.at("/bookSession/session/metadata"),
+        &serde_json::from_str::<Value>(kept).expect("JSON")
+    );
+    for (metadata, field) in [
+        (
+            r#"{"orders":[1,123456789012345678901234567890]}"#,
+            "input.metadata.orders.1",
+        ),
+        (r#"{"share":0.10000000000000000001}"#, "input.metadata.share"),
+        ("18446744073709551617", "input.metadata"),
+        ("1e-400", "input.metadata"),
+    ] {
+        let refused = send(booked("b", metadata)).await;
+        assert_eq!(refused.error_code(), "BAD_REQUEST", "{metadata}");
+        let error = &refused.body["errors"][0];
+        assert_eq!(error["extensions"]["field"], field, "{error}");
+        assert!(
+            error["message"]
+                .as_str()
+                .is_some_and(|text| text.contains(field) && text.contains("as a string")),
+            "{error}"
+        );
+    }
+    let written = format!(
+        "mutation {{ bookSession(input: {{ accountId: \"{}\", memberId: \"{}\", title: \"Chess\", credits: \"1\", metadata: {{ share: 3.14159265358979323846 }},
+            startsAt: \"2026-03-02T09:00:00Z\", endsAt: \"2026-03-02T10:00:00Z\", idempotencyKey: \"c\" }}) {{ session {{ id }} }} }}",
+        app.team.id(),
+        app.team.member.id()
+    );
+    let refused = app.platform.query(&written, json!({})).await;
+    let extensions = json!({ "code": "BAD_REQUEST", "field": "share" });
+    assert_eq!(refused.body["errors"][0]["extensions"], extensions, "{}", refused.body);
+    let mut socket = Socket::ready(app.platform.base(), app.platform.credential().expect("a key")).await;
+    let payload = booked("d", r#"{"share":0.10000000000000000001}"#);
+    let subscribe = format!(r#"{{"id":"1","type":"subscribe","payload":{payload}}}"#);
+    socket.send_frame(Message::text(subscribe)).await;
+    let refused = socket.message().await;
+    let field = &refused["payload"][0]["extensions"]["field"];
+    assert_eq!(
+        (&refused["type"], field),
+        (&json!("error"), &json!("input.metadata.share"))
     );
     app.finish().await;
 }
@@ -164,5 +195,49 @@ async fn what_costs_nothing_is_not_advised_to_be_bought_in_larger_numbers() {
         .await;
     let message = payload["userErrors"][0]["message"].as_str().expect("words");
     assert!(code == "VALIDATION" && !message.contains("buy at least"), "{message}");
+    app.finish().await;
+}
+
+/// Purchases of one millisecond are spent in the order in which they came in, on both databases: their ids are in that order too.
+#[tokio::test]
+async fn lots_of_one_instant_are_spent_in_the_order_of_purchase() {
+    let app = TestApp::start().await;
+    let bought: Vec<i64> = (1..=12).map(|number| 7 + number * 5 % 12).collect();
+    for &credits in &bought {
+        app.top_up(credits).await;
+    }
+    let (mut spent, mut number) = (0, 0);
+    let total: i64 = bought.iter().sum();
+    while spent < total {
+        let amount = (total - spent).min(9);
+        let input = json!({ "accountId": app.team.id(), "amount": format!("-{amount}"), "description": "Spent",
+            "idempotencyKey": format!("spend {number}") });
+        app.platform.accept("adjust_credits", input).await;
+        spent += amount;
+        number += 1;
+        let lots =
+            "{ account { creditLots(first: 100, includeSpent: true) { nodes { granted remaining createdAt } } } }";
+        let lots = app.team.owner.client.query(lots, json!({})).await;
+        let lots = lots.at("/account/creditLots/nodes").as_array().expect("lots").clone();
+        assert!(
+            lots.iter().all(|lot| lot["createdAt"] == lots[0]["createdAt"]),
+            "one instant"
+        );
+        let mut left = spent;
+        let expected: Vec<(String, String)> = bought
+            .iter()
+            .map(|&credits| {
+                let taken = left.min(credits);
+                left -= taken;
+                (credits.to_string(), (credits - taken).to_string())
+            })
+            .collect();
+        let text = |value: &Value| value.as_str().expect("an amount").to_owned();
+        let seen: Vec<_> = lots
+            .iter()
+            .map(|lot| (text(&lot["granted"]), text(&lot["remaining"])))
+            .collect();
+        assert_eq!(seen, expected, "after {spent}");
+    }
     app.finish().await;
 }

@@ -1,26 +1,27 @@
 //! Texts that are always the same, and those of refusals: what the API says beside alerts and findings.
 
-use super::Templates;
+use super::language::Language;
+use super::{TemplateError, Templates};
 use crate::domain::fault::Fault;
 use crate::domain::notification::Refused;
 
 /// Where the templates of refusals are among those of a language.
 pub(super) const REFUSAL: &str = "refusal.";
 
+/// Where a figure or a name stands in a text of `details`. They keep their order in every language.
+const HOLE: &str = "{}";
+
 impl Templates {
     pub(super) fn fixed_text(&self, english: &str, locale: &str) -> String {
         let (_, language) = self.language(locale);
-        let texts = language.fixed();
-        if let Some(text) = texts.get(english) {
-            return text.clone();
-        }
-        let begun = english.find(": ").map(|at| english.split_at(at + 1));
-        let begun = begun.and_then(|(start, rest)| Some(format!("{}{rest}", texts.get(start)?)));
-        begun.unwrap_or_else(|| english.to_owned())
+        phrase(language, english).unwrap_or_else(|| english.to_owned())
     }
 
     pub(super) fn refusal_text(&self, refused: &Refused<'_>, locale: &str) -> Result<Option<String>, Fault> {
         let (name, language) = self.language(locale);
+        if let Some(text) = phrase(language, refused.message) {
+            return Ok(Some(text));
+        }
         if !language.refusals().contains_key(refused.code) {
             return Ok(None);
         }
@@ -31,5 +32,100 @@ impl Templates {
         };
         self.render(&format!("{name}/{REFUSAL}{}", refused.code), context)
             .map(Some)
+    }
+}
+
+/// Checks that each text has a place for each figure and name of the English one.
+pub(super) fn check_details(name: &str, language: &Language) -> Result<(), TemplateError> {
+    let places = |text: &str| text.matches(HOLE).count();
+    let is_wrong = |(english, text): &(&String, &String)| places(english) == 0 || places(english) != places(text);
+    match language.details().iter().find(is_wrong) {
+        Some((english, _)) => Err(TemplateError::new(
+            name,
+            &format!("details: \"{english}\" and its translation must have the same number of {{}}, at least one"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A text of ours in this language: as a whole, as far as its colon, or with the figures and names that are in it.
+fn phrase(language: &Language, english: &str) -> Option<String> {
+    let texts = language.fixed();
+    let begun = || {
+        let (start, rest) = english.split_at(english.find(": ")? + 1);
+        Some(format!("{}{rest}", texts.get(start)?))
+    };
+    let whole = texts.get(english).cloned();
+    whole.or_else(begun).or_else(|| detail(language, english))
+}
+
+/// A text with figures or names in it, in this language. Of several that fit, the one that says most in words of its own.
+fn detail(language: &Language, english: &str) -> Option<String> {
+    let fitting = language.details().iter();
+    let fitting = fitting.filter_map(|(pattern, text)| Some((pattern.len(), found(pattern, english)?, text)));
+    let (_, held, text) = fitting.max_by_key(|(length, ..)| *length)?;
+    let mut written = String::with_capacity(text.len());
+    let mut held = held.into_iter();
+    for (at, part) in text.split(HOLE).enumerate() {
+        if at > 0 {
+            written.push_str(&in_language(language, held.next().unwrap_or_default()));
+        }
+        written.push_str(part);
+    }
+    Some(written)
+}
+
+/// What stands in the places of a pattern, when the text is of that form.
+fn found<'a>(pattern: &str, text: &'a str) -> Option<Vec<&'a str>> {
+    let (first, places) = pattern.split_once(HOLE)?;
+    let mut rest = text.strip_prefix(first)?;
+    let mut held = Vec::new();
+    let mut parts = places.split(HOLE).peekable();
+    while let Some(part) = parts.next() {
+        let at = match parts.peek() {
+            Some(_) => rest.find(part)?,
+            None => rest.strip_suffix(part)?.len(),
+        };
+        if at == 0 {
+            return None;
+        }
+        held.push(&rest[..at]);
+        rest = &rest[at + part.len()..];
+    }
+    Some(held)
+}
+
+/// A number as the language writes it; anything else as it is.
+fn in_language(language: &Language, held: &str) -> String {
+    let digits = held.strip_prefix('-').unwrap_or(held);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_number = [whole, fraction]
+        .iter()
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    if is_number {
+        language.number(held)
+    } else {
+        held.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_found_and_written_as_the_language_writes_them() {
+        let templates = Templates::load(None).expect("the built-in texts are good");
+        let (_, german) = templates.language("de");
+        let text = "must be between 0 and 1000000000";
+        assert_eq!(
+            detail(german, text).as_deref(),
+            Some("muss zwischen 0 und 1.000.000.000 liegen")
+        );
+        assert_eq!(found("{} of {}.", "1.5 of 2 of 3."), Some(vec!["1.5", "2 of 3"]));
+        assert_eq!(found("{} of {}.", " of 3."), None, "nothing stands in the first place");
+        assert_eq!(found("a {} b", "a b"), None);
+        assert_eq!(in_language(german, "-1234.5"), "−1.234,5");
+        assert_eq!(in_language(german, "1.2.3"), "1.2.3");
     }
 }

@@ -28,6 +28,9 @@ pub(super) struct Language {
     /// Texts that are always the same, by what they are in English.
     #[serde(default)]
     fixed: BTreeMap<String, String>,
+    /// Texts with figures or names in them, by what they are in English, with `{}` for each of these.
+    #[serde(default)]
+    details: BTreeMap<String, String>,
     /// Why mutations are refused, by code.
     #[serde(default)]
     refusals: BTreeMap<String, String>,
@@ -102,6 +105,11 @@ impl Language {
         &self.fixed
     }
 
+    /// Texts with figures or names in them, by what they are in English.
+    pub(super) fn details(&self) -> &BTreeMap<String, String> {
+        &self.details
+    }
+
     /// Why mutations are refused, by code.
     pub(super) fn refusals(&self) -> &BTreeMap<String, String> {
         &self.refusals
@@ -147,7 +155,7 @@ impl Language {
             available: facts.available.map(|units| self.amount(units)),
             credits: facts.credits.map(|units| self.amount(units)),
             title: facts.title.clone(),
-            reason: facts.reason.clone(),
+            reason: self.reason(alert),
             code: facts.code.clone(),
             step: alert.next_step().as_str(),
             name: facts.name.clone(),
@@ -157,6 +165,13 @@ impl Language {
             on: on.map(|(at, zone)| self.written(date, at, zone, &render)).transpose()?,
             last_day: last_day.map(|at| self.written(date, at, zone, &render)).transpose()?,
         })
+    }
+
+    /// Why it is so. That an account is frozen has a reason that people wrote; why mail comes back is a text of ours.
+    fn reason(&self, alert: &Alert) -> Option<String> {
+        let reason = alert.facts.reason.as_deref()?;
+        let fixed = (alert.kind == AlertKind::ContactBouncing).then(|| self.fixed.get(reason));
+        Some(fixed.flatten().map_or(reason, String::as_str).to_owned())
     }
 
     /// An instant as this language writes it, in `zone`. `render` fills the template of instants in.

@@ -153,6 +153,7 @@ impl Templates {
 
     fn add_language(&mut self, name: &str, text: &str) -> Result<(), TemplateError> {
         let language: Language = toml::from_str(text).map_err(|error| TemplateError::new(name, &error))?;
+        fixed::check_details(name, &language)?;
         for (key, text) in language.texts() {
             let name = format!("{name}/{key}");
             self.environment

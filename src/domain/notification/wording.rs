@@ -83,6 +83,8 @@ pub struct CodeSent<'a> {
 pub struct Refused<'a> {
     /// Its code.
     pub code: &'a str,
+    /// In English, with all its figures.
+    pub message: &'a str,
     /// The field of the input that is to blame, as a path with dots.
     pub field: Option<&'a str>,
     /// How many credits are missing.
@@ -102,11 +104,11 @@ pub trait Wording: Send + Sync + 'static {
     /// Whether a locale is spoken: itself, or its language without the region.
     fn speaks(&self, locale: &str) -> bool;
 
-    /// A text of ours that is always the same, from English. What begins with such a text, as far as its colon, is put into words so
-    /// far. English where the language has no words for it.
+    /// A text of ours, from English, with the figures that are in it. What begins with such a text, as far as its colon, is put into
+    /// words so far. English where the language has no words for it.
     fn fixed(&self, english: &str, locale: &str) -> String;
 
-    /// Why a mutation was refused, by the code of the refusal. `None` where the language leaves it to the English text, which says more.
+    /// Why a mutation was refused: as the English text says it, else by the code of the refusal. `None` where the language has neither.
     fn refusal(&self, refused: &Refused<'_>, locale: &str) -> Result<Option<String>, Fault>;
 
     /// A mail with a code that shows, once it comes back, that mail arrives.

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::operation::Operation;
 use super::types::Types;
-use super::{Refused, literals, text, weight};
+use super::{Refused, literals, numbers, text, weight};
 use crate::graphql::errors::ErrorCode;
 
 /// Memory that remembered documents take, at most, in bytes.
@@ -79,6 +79,7 @@ impl Document {
     /// Reads a text: counted first, so that what is too much is never parsed, then parsed and weighed.
     pub(super) fn read(text: &str, types: &Types) -> Result<Self, Unreadable> {
         let tokens = text::count_tokens(text)?;
+        numbers::check(text).map_err(Unreadable::Syntax)?;
         let parsed = parse_query(text::readable(text)?).map_err(|error| Unreadable::Syntax(error.into()))?;
         weight::check(&parsed)?;
         literals::check(&parsed, types).map_err(Unreadable::Syntax)?;

@@ -11,6 +11,7 @@ mod documents;
 #[cfg(test)]
 mod fairness;
 mod literals;
+mod numbers;
 mod operation;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ use super::errors::{self, ErrorCode};
 use documents::{Digest, Document, Documents, Unreadable};
 use types::Types;
 
+pub(crate) use numbers::altered_number;
 pub use operation::OperationKind;
 pub(crate) use text::NUL;
 pub use trusted::{InvalidManifest, TrustedDocuments};
@@ -82,6 +84,8 @@ pub struct Parameters {
     pub operation_name: Option<String>,
     /// The variables.
     pub variables: Variables,
+    /// Where the variables have a number that was altered when they were read: see [`altered_number`].
+    pub altered_number: Option<String>,
 }
 
 impl Parameters {
@@ -135,7 +139,12 @@ impl Guard {
             persisted_query,
             operation_name,
             variables,
+            altered_number,
         } = parameters;
+        if let Some(path) = altered_number {
+            let message = format!("the variable {path} is {}", numbers::ALTERED);
+            return Err(Box::new(errors::refused_argument(&path, message)));
+        }
         let document = match (query, document_id, persisted_query) {
             (None, None, Some(sha256)) => self.persisted(&sha256)?,
             (query, document_id, sha256) => {

@@ -138,7 +138,7 @@ fn hexadecimal(digits: &str) -> Option<u32> {
 }
 
 /// How long the string at the beginning of `text` is, quotes included.
-fn length_of_string(text: &[u8]) -> Option<usize> {
+pub(super) fn length_of_string(text: &[u8]) -> Option<usize> {
     let is_block = text.starts_with(b"\"\"\"");
     let mut at = if is_block { 3 } else { 1 };
     loop {

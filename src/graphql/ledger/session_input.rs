@@ -226,7 +226,7 @@ impl BookSessionInput {
                 Some(member_id) => Ok((MemberRef::Id(member_id), "memberId")),
                 None => Err(Failure::invalid(
                     "memberId",
-                    "give memberId or memberExternalId: an API key books for somebody",
+                    "give memberId or memberExternalId: an API key books for a member",
                 )),
             },
         }
@@ -236,12 +236,6 @@ impl BookSessionInput {
         let account_id = scope.account_for(self.account_id.as_ref())?;
         let (member, member_field) = self.member(scope, account_id)?;
         let metadata = self.metadata.filter(|json| !json.0.is_null());
-        if metadata.as_ref().is_some_and(|json| is_inexact(&json.0)) {
-            return Err(Failure::invalid(
-                "metadata",
-                "has a number too large to be kept digit by digit: write it as a string",
-            ));
-        }
         let metadata = metadata.map(|json| json.0.to_string());
         if metadata.as_ref().is_some_and(|text| text.len() > LARGEST_METADATA) {
             return Err(Failure::invalid("metadata", "must be at most 4096 bytes as text"));
@@ -272,20 +266,6 @@ impl BookSessionInput {
                 amount: "credits",
             },
         })
-    }
-}
-
-/// Whether a number in it has lost digits: beyond 64 bits a whole number is read as the nearest floating-point one.
-fn is_inexact(json: &serde_json::Value) -> bool {
-    /// From here on not every whole number has a floating-point one.
-    const FIRST_INEXACT: f64 = 9_007_199_254_740_992.0;
-    match json {
-        serde_json::Value::Number(number) => {
-            number.is_f64() && number.as_f64().is_some_and(|number| number.abs() >= FIRST_INEXACT)
-        }
-        serde_json::Value::Array(items) => items.iter().any(is_inexact),
-        serde_json::Value::Object(fields) => fields.values().any(is_inexact),
-        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::String(_) => false,
     }
 }
 

@@ -208,7 +208,7 @@ impl Account {
     }
 
     /// A link to the whole filtered log as a file; made as it is downloaded, so size does not matter. Each entry has its instant in
-    /// UTC, and the time of the wall clock in the account's current time zone.
+    /// UTC, and the time of the wall clock in the account's current time zone. What Ledgerbell writes is English in it.
     #[graphql(directive = of_viewer::apply())]
     async fn credit_log_export(
         &self,

@@ -9,7 +9,7 @@ use crate::domain::notification::DeliveriesOf;
 use crate::domain::notification::model::MailFailure;
 use crate::graphql::connection::{PageArguments, connection};
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::{ApiError, visible};
+use crate::graphql::errors::{ApiError, nullable, visible};
 use crate::graphql::ledger::{Actor, CreditLogFilter, CreditTotals, UsageScope};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::notification::{
@@ -17,7 +17,7 @@ use crate::graphql::notification::{
     unread_count,
 };
 use crate::graphql::scalars::TimeZone;
-use crate::graphql::viewer::of_viewer;
+use crate::graphql::viewer::{in_language, of_viewer};
 use crate::primitives::actor::{self, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{GlobalId, IdKind};
@@ -256,10 +256,17 @@ impl Contact {
         self.0.vouched.map(|vouched| vouched.at)
     }
 
-    /// Why mail comes back, in a sentence for humans. Null unless it does.
-    async fn bounce_message(&self) -> Option<&'static str> {
-        let noted = self.0.bounce_message.as_deref();
-        noted.map(|noted| MailFailure::of_contact(noted).in_words())
+    /// Why mail comes back, in a sentence for humans, in the viewer's language. Null unless it does.
+    #[graphql(directive = in_language::apply())]
+    async fn bounce_message(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
+        nullable(async {
+            let Some(noted) = self.0.bounce_message.as_deref() else {
+                return Ok(None);
+            };
+            let words = MailFailure::of_contact(noted).in_words();
+            scope(ctx)?.in_words(words).await.map(Some)
+        })
+        .await
     }
 
     /// The language that messages are written in, e.g. en or de.

@@ -7,10 +7,11 @@ use super::settings::{AlertKind, NotificationChannel};
 use crate::domain::notification::{self, DeliveriesOf, model};
 use crate::graphql::connection::{PageArguments, connection, relay};
 use crate::graphql::context::{Scope, public_id, scope};
-use crate::graphql::errors::ApiError;
+use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::ledger::{DateTimeRange, at_most_100};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Member;
+use crate::graphql::viewer::in_language;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::cursor::CursorScope;
 use crate::primitives::ids::AccountId;
@@ -150,9 +151,17 @@ impl Delivery {
         self.0.attempts
     }
 
-    /// Why it did not arrive when it was last tried, in a sentence for humans. What the mail system said is in the server's log.
-    async fn last_error(&self) -> Option<&str> {
-        self.0.last_error.map(model::MailFailure::in_words)
+    /// Why it did not arrive when it was last tried, in a sentence for humans, in the viewer's language. What the mail system said is in
+    /// the server's log.
+    #[graphql(directive = in_language::apply())]
+    async fn last_error(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
+        nullable(async {
+            let Some(failure) = self.0.last_error else {
+                return Ok(None);
+            };
+            scope(ctx)?.in_words(failure.in_words()).await.map(Some)
+        })
+        .await
     }
 
     /// When it is tried next. Null unless it is on its way.

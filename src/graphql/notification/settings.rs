@@ -28,7 +28,7 @@ pub(crate) enum AlertKind {
     TopUpFailed,
     /// The bank wants the customer to authenticate. To admins.
     TopUpActionRequired,
-    /// The money of a top-up went back, and the credits with it. To admins.
+    /// Money of a top-up went back, or its payment is disputed at the bank: one alert for each fact. To admins.
     TopUpReversed,
     /// Auto top-up paused itself. To admins.
     AutoTopUpPaused,

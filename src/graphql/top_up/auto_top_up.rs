@@ -11,6 +11,7 @@ use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::ledger::Actor;
 use crate::graphql::member::Money;
+use crate::graphql::viewer::in_language;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::cursor::CursorScope;
@@ -238,9 +239,10 @@ impl TopUpDecision {
         self.0.trigger
     }
 
-    /// The reason, in words for people.
-    async fn message(&self) -> &str {
-        &self.0.message
+    /// The reason, in words for people, in the viewer's language.
+    #[graphql(directive = in_language::apply())]
+    async fn message(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
+        scope(ctx)?.in_words(&self.0.message).await
     }
 
     /// The top-up that was started.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::graphql::NUL;
+use crate::graphql::{NUL, altered_number};
 use crate::http::parameters::has_nul;
 
 /// The longest id of an operation, in bytes. Clients use numbers or UUIDs.
@@ -26,6 +26,8 @@ pub(super) enum Incoming {
         id: String,
         /// The operation, as in a request over HTTP.
         payload: Value,
+        /// Where its variables have a number that was altered when it was read.
+        altered_number: Option<String>,
     },
     /// It wants no more of an operation.
     Complete(String),
@@ -58,7 +60,11 @@ impl Incoming {
             "subscribe" => {
                 let id = operation_id(id)?;
                 match payload {
-                    Value::Object(_) => Ok(Self::Subscribe { id, payload }),
+                    Value::Object(_) => Ok(Self::Subscribe {
+                        id,
+                        payload,
+                        altered_number: altered_number(text, &["payload", "variables"]),
+                    }),
                     _ => Err("the payload of subscribe must be an object".into()),
                 }
             }
@@ -150,7 +156,8 @@ mod tests {
             read(r#"{"id":"é","type":"subscribe","payload":{"query":"{ a }"}}"#),
             Incoming::Subscribe {
                 id: "é".to_owned(),
-                payload
+                payload,
+                altered_number: None,
             }
         );
     }

@@ -146,6 +146,8 @@ pub(super) enum Action {
         id: String,
         /// As in a request over HTTP.
         payload: Value,
+        /// Where its variables have a number that was altered when it was read.
+        altered_number: Option<String>,
     },
     /// Drop the operation, if it still runs.
     Stop(String),
@@ -230,7 +232,15 @@ impl Protocol {
             Incoming::Complete(id) => Action::Stop(id),
             Incoming::Subscribe { .. } if self.phase != Phase::Ready => self.close(Close::before_ack(), now),
             Incoming::Subscribe { id, .. } if running.has(&id) => self.close(Close::duplicate(&id), now),
-            Incoming::Subscribe { id, payload } => Action::Start { id, payload },
+            Incoming::Subscribe {
+                id,
+                payload,
+                altered_number,
+            } => Action::Start {
+                id,
+                payload,
+                altered_number,
+            },
         }
     }
 

@@ -26,7 +26,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use super::frames::FrameMeter;
 use super::operations::{Operations, Step};
 use super::protocol::{Action, Close, Now, Protocol, SocketLimits};
-use crate::graphql::{Caller, ErrorCode, refused_request};
+use crate::graphql::{Caller, ErrorCode, Parameters, refused_request};
 use crate::http::SharedDoor;
 use crate::http::answer::{Rejection, errors_to_json};
 use crate::http::auth::{self, Refused};
@@ -355,7 +355,11 @@ impl Socket {
             Action::Send(text) => self.send(text),
             Action::Ping => self.write(Message::Ping(Bytes::new())),
             Action::SignIn(credential) => self.sign_in(credential),
-            Action::Start { id, payload } => self.start(id, payload),
+            Action::Start {
+                id,
+                payload,
+                altered_number,
+            } => self.start(id, payload, altered_number),
             Action::Stop(id) => {
                 self.operations.remove(&id);
                 Turn::Worked
@@ -390,7 +394,7 @@ impl Socket {
         Turn::Worked
     }
 
-    fn start(&mut self, id: String, payload: serde_json::Value) -> Turn {
+    fn start(&mut self, id: String, payload: serde_json::Value, altered_number: Option<String>) -> Turn {
         let Some(credential) = self.credential.clone() else {
             return Turn::Worked;
         };
@@ -403,7 +407,10 @@ impl Socket {
             return self.send(message::error(&id, &errors_to_json(&refused)));
         }
         let parameters = match parameters::from_json(payload) {
-            Ok(parameters) if parameters.names_a_document() => parameters,
+            Ok(parameters) if parameters.names_a_document() => Parameters {
+                altered_number,
+                ..parameters
+            },
             rejected => {
                 let reason = match rejected {
                     Err(Rejection::Malformed(reason)) => reason,

@@ -275,3 +275,38 @@ async fn in_development_a_refused_token_says_what_is_wrong_with_it() {
         "MEMBER"
     );
 }
+
+/// As the specification has it: in a document an enum's value is a name, and in variables, which are JSON, a string.
+#[tokio::test]
+async fn a_string_in_a_document_is_no_value_of_an_enum() {
+    let app = TestApp::start().await;
+    let client = &app.team.owner.client;
+    for (document, field) in [
+        (
+            r#"{ account { creditLog(order: "OLDEST_FIRST") { nodes { id } } } }"#,
+            "order",
+        ),
+        (
+            r#"{ account { creditLog(filter: { kinds: [TOP_UP, "GRANT"] }) { nodes { id } } } }"#,
+            "filter",
+        ),
+        (
+            r#"query ($order: SortOrder = "OLDEST_FIRST") { account { creditLog(order: $order) { nodes { id } } } }"#,
+            "order",
+        ),
+        (
+            r#"fragment F on Account { creditLog(order: "OLDEST_FIRST") { nodes { id } } } query { account { ...F } }"#,
+            "order",
+        ),
+    ] {
+        let refused = client.query(document, json!({})).await;
+        assert_eq!(refused.error_code(), "BAD_REQUEST", "{document}");
+        let error = &refused.body["errors"][0];
+        assert_eq!(error["extensions"]["field"], field, "{document}: {error}");
+    }
+    let document =
+        "query ($order: SortOrder!, $filter: CreditLogFilter) { account { creditLog(order: $order, filter: $filter) {
+        nodes { id } } } }";
+    let variables = json!({ "order": "OLDEST_FIRST", "filter": { "kinds": ["GRANT"] } });
+    client.query(document, variables).await.data();
+}

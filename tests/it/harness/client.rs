@@ -5,6 +5,8 @@ use std::path::Path;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
+use super::words;
+
 /// Somebody who calls the API, or nobody in particular.
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -120,6 +122,7 @@ impl Client {
         let status = response.status();
         let text = response.text().await.expect("a body");
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        words::must_be_in_the_catalogue(&body["data"]);
         Answer { status, body }
     }
 

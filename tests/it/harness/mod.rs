@@ -10,10 +10,13 @@
 mod client;
 mod database;
 mod event_stream;
+mod process;
 mod raw;
 mod socket;
 mod subscriber;
+mod words;
 
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use ledgerbell::adapters::database::{self as databases, OpenOptions};
@@ -38,9 +41,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use process::subscribe;
+
 pub(crate) use client::{Answer, Client, read_document};
 pub(crate) use database::{TestDatabase, elsewhere, postgres_server};
 pub(crate) use event_stream::{EventStream, StreamEvent};
+pub(crate) use process::AnotherProcess;
 pub(crate) use raw::{Raw, RawAnswer};
 pub(crate) use socket::{Frame, Socket};
 pub(crate) use subscriber::Subscriber;
@@ -48,8 +54,11 @@ pub(crate) use subscriber::Subscriber;
 /// When tests begin: Monday, 2 March 2026, 09:00 UTC.
 pub(crate) const BEGIN: Timestamp = Timestamp::from_millis(1_772_442_000_000);
 
-/// A running server with a team in it.
-pub(crate) struct TestApp {
+/// A running server with a team in it. Its parts are kept on the heap, because each test's future has them in it.
+pub(crate) struct TestApp(Box<Parts>);
+
+/// What a server of a test is made of.
+pub(crate) struct Parts {
     /// Stands still until advanced.
     pub(crate) clock: Clock,
     /// The team that tests are about.
@@ -108,7 +117,7 @@ impl TestApp {
         let settings = load_settings(&database, settings);
         let clock = Clock::manual(BEGIN);
         let opened = app::open_database(&settings).await.expect("the database opens");
-        let app = App::start(opened, &settings, clock.clone())
+        let app = Box::pin(App::start(opened, &settings, clock.clone()))
             .await
             .expect("the application starts");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -127,8 +136,8 @@ impl TestApp {
             expires_at: None,
         };
         let key = make_key(app.services(), everything).await;
-        let team = make_team(app.services(), &anonymous, "team").await;
-        Self {
+        let team = Box::pin(make_team(app.services(), &anonymous, "team")).await;
+        Self(Box::new(Parts {
             clock,
             team,
             platform: anonymous.with_credential(&key),
@@ -139,7 +148,7 @@ impl TestApp {
             server: Some(server),
             database,
             verifies: true,
-        }
+        }))
     }
 
     /// The use cases, for what has no door yet.
@@ -180,7 +189,7 @@ impl TestApp {
         document: &str,
         variables: Value,
     ) -> Result<Subscriber, Value> {
-        subscribe(&self.app, &self.schema, client, document, variables).await
+        Box::pin(subscribe(&self.app, &self.schema, client, document, variables)).await
     }
 
     /// What the client's credential signs in.
@@ -217,7 +226,13 @@ impl TestApp {
         document: &str,
         variables: Value,
     ) -> Result<Subscriber, Value> {
-        Subscriber::start((&self.schema, self.services()), signed_in, document, variables).await
+        Box::pin(Subscriber::start(
+            (&self.schema, self.services()),
+            signed_in,
+            document,
+            variables,
+        ))
+        .await
     }
 
     /// A second process on the same database, with these settings besides.
@@ -234,7 +249,7 @@ impl TestApp {
     }
 
     async fn another_process_on(&self, opened: Database, settings: &Settings) -> AnotherProcess {
-        let app = App::start(opened, settings, self.clock.clone());
+        let app = Box::pin(App::start(opened, settings, self.clock.clone()));
         let app = app.await.expect("the application starts");
         AnotherProcess {
             schema: app.schema(settings, "http://another"),
@@ -341,19 +356,22 @@ impl TestApp {
 
     /// Runs the workers until nothing is due.
     pub(crate) async fn settle(&self) {
-        let services = self.services();
-        loop {
-            let mut found = services.ledger.sweep(500).await.expect("the sweeper works");
-            found += services.auto_top_ups.try_again(500).await.expect("retries work");
-            found += services.auto_top_ups.sweep(500).await.expect("rules are evaluated");
-            found += services.charging.turn(500).await.expect("charging works");
-            found += services.refunding.turn(500).await.expect("refunding works");
-            found += self.app.deliver_messages().await.expect("messages are taken in");
-            found += services.webhooks.turn(500).await.expect("webhooks are dealt with");
-            if found == 0 {
-                return;
+        Box::pin(async {
+            let services = self.services();
+            loop {
+                let mut found = services.ledger.sweep(500).await.expect("the sweeper works");
+                found += services.auto_top_ups.try_again(500).await.expect("retries work");
+                found += services.auto_top_ups.sweep(500).await.expect("rules are evaluated");
+                found += services.charging.turn(500).await.expect("charging works");
+                found += services.refunding.turn(500).await.expect("refunding works");
+                found += self.app.deliver_messages().await.expect("messages are taken in");
+                found += services.webhooks.turn(500).await.expect("webhooks are dealt with");
+                if found == 0 {
+                    return;
+                }
             }
-        }
+        })
+        .await
     }
 
     /// The payment gateway.
@@ -365,46 +383,55 @@ impl TestApp {
 
     /// Raises the alerts that what has happened is worth, until no account is left to be looked at.
     pub(crate) async fn notice(&self) {
-        let alerts = &self.services().alerts;
-        while alerts.look_at_due(500).await.expect("accounts are looked at again") > 0 {}
-        let mut after = AccountId::PLATFORM;
-        loop {
-            let (behind, last) = alerts.behind(after, 500).await.expect("accounts are found");
-            let mut passed = Passed::default();
-            for account_id in alerts
-                .notice(&behind, &mut passed)
-                .await
-                .expect("accounts are looked at")
-            {
-                while alerts.notice_alone(account_id).await.expect("events are looked at") {}
+        Box::pin(async {
+            let alerts = &self.services().alerts;
+            while alerts.look_at_due(500).await.expect("accounts are looked at again") > 0 {}
+            let mut after = AccountId::PLATFORM;
+            loop {
+                let (behind, last) = alerts.behind(after, 500).await.expect("accounts are found");
+                let mut passed = Passed::default();
+                for account_id in alerts
+                    .notice(&behind, &mut passed)
+                    .await
+                    .expect("accounts are looked at")
+                {
+                    while alerts.notice_alone(account_id).await.expect("events are looked at") {}
+                }
+                alerts.write_down(&mut passed).await.expect("places are moved on");
+                let Some(last) = last else { return };
+                after = last;
             }
-            alerts.write_down(&mut passed).await.expect("places are moved on");
-            let Some(last) = last else { return };
-            after = last;
-        }
+        })
+        .await
     }
 
     /// Looks at what is wrong wherever that may have changed, and has it told.
     pub(crate) async fn look(&self) {
-        let watch = FindingWatch::new(self.services().clone());
-        let mut after = watch
-            .turn(Vec::new(), AccountId::PLATFORM)
-            .await
-            .expect("accounts are looked at");
-        while after != AccountId::PLATFORM {
-            after = watch.turn(Vec::new(), after).await.expect("accounts are looked at");
-        }
+        Box::pin(async {
+            let watch = FindingWatch::new(self.services().clone());
+            let mut after = watch
+                .turn(Vec::new(), AccountId::PLATFORM)
+                .await
+                .expect("accounts are looked at");
+            while after != AccountId::PLATFORM {
+                after = watch.turn(Vec::new(), after).await.expect("accounts are looked at");
+            }
+        })
+        .await
     }
 
     /// Sends the mail that is due. Gives all mail that was ever written into files.
     pub(crate) async fn mail(&self) -> Vec<String> {
-        while self.services().outbox.send_due(20).await.expect("mail is sent") > 0 {}
-        let Ok(files) = std::fs::read_dir(self.settings.data_dir.join("mail")) else {
-            return Vec::new();
-        };
-        files
-            .map(|file| std::fs::read_to_string(file.expect("a file").path()).expect("a mail"))
-            .collect()
+        Box::pin(async {
+            while self.services().outbox.send_due(20).await.expect("mail is sent") > 0 {}
+            let Ok(files) = std::fs::read_dir(self.settings.data_dir.join("mail")) else {
+                return Vec::new();
+            };
+            files
+                .map(|file| std::fs::read_to_string(file.expect("a file").path()).expect("a mail"))
+                .collect()
+        })
+        .await
     }
 
     /// For tests that spoil the ledger.
@@ -414,11 +441,28 @@ impl TestApp {
 
     /// Ends the server as SIGTERM does, then verifies the ledger.
     pub(crate) async fn finish(mut self) {
-        self.stop.cancel();
-        if let Some(server) = self.server.take() {
-            server.await.expect("the server ends well");
-        }
-        self.app.close().await.expect("the application closes");
+        Box::pin(async move {
+            self.stop.cancel();
+            if let Some(server) = self.server.take() {
+                server.await.expect("the server ends well");
+            }
+            self.app.close().await.expect("the application closes");
+        })
+        .await
+    }
+}
+
+impl Deref for TestApp {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl DerefMut for TestApp {
+    fn deref_mut(&mut self) -> &mut Parts {
+        &mut self.0
     }
 }
 
@@ -452,53 +496,6 @@ impl Drop for TestApp {
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
-}
-
-/// An application without a door, on the database of a test's server. End it with [`Self::close`].
-pub(crate) struct AnotherProcess {
-    app: App,
-    schema: Schema,
-}
-
-impl AnotherProcess {
-    /// Its use cases.
-    pub(crate) fn services(&self) -> &Services {
-        self.app.services()
-    }
-
-    /// The application.
-    pub(crate) fn app(&self) -> &App {
-        &self.app
-    }
-
-    /// As [`TestApp::subscribe`].
-    pub(crate) async fn subscribe(&self, client: &Client, document: &str, variables: Value) -> Subscriber {
-        let subscribed = subscribe(&self.app, &self.schema, client, document, variables).await;
-        subscribed.unwrap_or_else(|refused| panic!("subscribed to, not {refused}"))
-    }
-
-    /// Ends it as SIGTERM does.
-    pub(crate) async fn close(self) {
-        self.app.close().await.expect("the application closes");
-    }
-}
-
-async fn subscribe(
-    app: &App,
-    schema: &Schema,
-    client: &Client,
-    document: &str,
-    variables: Value,
-) -> Result<Subscriber, Value> {
-    let credential = client.credential().expect("signed in");
-    let signed_in = app.services().sign_in.authenticate(credential).await;
-    Subscriber::start(
-        (schema, app.services()),
-        signed_in.expect("signs in"),
-        document,
-        variables,
-    )
-    .await
 }
 
 /// Waits for a condition that is going to hold.

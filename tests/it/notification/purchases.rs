@@ -185,7 +185,9 @@ async fn f25_each_reason_for_a_pause_is_told_once_and_ends_with_it() {
     work(&app).await;
     let paused = newest(&app, "AUTO_TOP_UP_PAUSED").await;
     assert!(
-        paused["body"].as_str().is_some_and(|body| body.contains("went back")),
+        paused["body"]
+            .as_str()
+            .is_some_and(|body| body.contains("was reversed")),
         "{paused}"
     );
     assert_eq!(action(&paused), review);
@@ -237,6 +239,33 @@ async fn each_refund_of_a_top_up_is_told_once() {
 }
 
 #[tokio::test]
+async fn a_refund_that_fails_later_is_told_with_words_of_its_own() {
+    let app = TestApp::start().await;
+    let buyer = Buyer::of(&app);
+    let paid = buyer.buy_with("card_ok", "10").await;
+    app.notice().await;
+    let refund = json!({ "topUpId": paid["id"], "credits": "4", "reason": "Sorry", "idempotencyKey": "a" });
+    buyer.accept("refundTopUp", "topUp { id }", refund).await;
+    work(&app).await;
+    assert_eq!(
+        newest(&app, "TOP_UP_REVERSED").await["title"],
+        "A top-up was taken back"
+    );
+    app.advance(Duration::from_secs(1));
+    let object = paid["attempts"][0]["gatewayReference"].as_str().expect("a reference");
+    assert!(app.gateway().fail_refund(object));
+    work(&app).await;
+    let failed = newest(&app, "TOP_UP_REVERSED").await;
+    assert_eq!(failed["title"], "A refund failed");
+    assert_eq!(
+        failed["body"],
+        "The bank returned the money of a refund. Of this top-up 0 credits stay taken back."
+    );
+    work(&app).await;
+    assert_eq!(count(&app, "TOP_UP_REVERSED").await, 2, "each fact once");
+}
+
+#[tokio::test]
 async fn a_dispute_is_told_when_it_is_opened_and_when_it_is_decided() {
     for (won, title) in [
         (true, "A disputed payment was kept"),
@@ -259,6 +288,55 @@ async fn a_dispute_is_told_when_it_is_opened_and_when_it_is_decided() {
         assert_eq!(newest(&app, "TOP_UP_REVERSED").await["title"], title);
         work(&app).await;
         assert_eq!(count(&app, "TOP_UP_REVERSED").await, 2, "each fact once");
+    }
+}
+
+/// While a dispute is open its credits are held, and no text says that they, or the money, went back.
+#[tokio::test]
+async fn a_dispute_that_only_holds_is_never_said_to_have_taken_anything_back() {
+    let app = TestApp::start().await;
+    let buyer = with_rule(&app, "card_ok", None).await;
+    let german = "mutation { updateContact(input: { locale: \"de\" }) { userErrors { code } } }";
+    app.team.admin.client.query(german, json!({})).await.data();
+    app.advance(Duration::from_secs(1));
+    let disputed = buyer.buy_with("card_disputed", "15").await;
+    assert_eq!(disputed["status"], "DISPUTED");
+    work(&app).await;
+    assert_eq!(newest(&app, "AUTO_TOP_UP_PAUSED").await["resolvedAt"], Value::Null);
+    let read = "{ account {
+        alerts(first: 100) { nodes { kind title body action { label } } }
+        creditLog(first: 100) { nodes { description } }
+        troubleshooting { code summary cause remedy { label help } }
+        autoTopUp { decisions(first: 20) { nodes { message } } }
+        topUps(first: 10) { nodes { failure { message } } } } }";
+    for (client, dispute) in [
+        (&app.team.owner.client, "A payment is disputed"),
+        (&app.team.admin.client, "Eine Zahlung wird angefochten"),
+    ] {
+        let account = client.query(read, json!({})).await.at("/account").to_string();
+        assert!(
+            account.contains(dispute) && account.contains("AUTO_TOP_UP_PAUSED"),
+            "{account}"
+        );
+        says_nothing_went_back(&account);
+    }
+    let mails = app.mail().await;
+    assert!(mails.iter().any(|mail| mail.contains("Subject: A payment is disputed")));
+    for mail in mails {
+        says_nothing_went_back(&mail.replace("=\r\n", ""));
+    }
+}
+
+fn says_nothing_went_back(text: &str) {
+    for words in [
+        "went back",
+        "taken back",
+        "given back",
+        "gave the money",
+        "ging zurück",
+        "zurückgenommen",
+    ] {
+        assert!(!text.contains(words), "{words}: {text}");
     }
 }
 

@@ -286,3 +286,29 @@ async fn f60_a_bounce_is_told_holds_back_what_is_not_critical_and_ends_with_anot
         .expect("told");
     assert!(told["resolvedAt"].is_string(), "{told}");
 }
+
+/// However old it is: the day begins when a person has it sent again.
+#[tokio::test]
+async fn a_mail_that_is_sent_again_days_later_is_tried_for_a_whole_day() {
+    let (app, server) = start().await;
+    let olga = &app.team.owner;
+    super::verify(&app, olga).await;
+    test_by_mail(&app, olga).await;
+    app.mail().await;
+    let before = server.taken().len();
+    app.advance(Duration::from_hours(30));
+    server.answer(Answer::Refuse("451 4.7.1 try again later"));
+    let resend = json!({ "deliveryId": newest_mail(&app, olga).await["id"] });
+    let resent = mutate(&olga.client, "resendDelivery", "delivery { status }", resend).await;
+    assert_eq!(resent["delivery"]["status"], "QUEUED", "{resent}");
+    for hour in 0..23 {
+        app.mail().await;
+        assert_eq!(newest_mail(&app, olga).await["status"], "QUEUED", "after {hour} h");
+        app.advance(Duration::from_hours(1));
+    }
+    assert!(newest_mail(&app, olga).await["attempts"].as_i64() >= Some(10));
+    app.advance(Duration::from_hours(2));
+    app.mail().await;
+    assert_eq!(newest_mail(&app, olga).await["status"], "FAILED", "a day has passed");
+    assert_eq!(server.taken().len(), before);
+}

@@ -279,15 +279,28 @@ async fn f25_authentication_has_a_page_resolves_the_same_top_up_and_expires() {
     );
 
     let second = buyer.create("10", "second").await;
-    for _ in 0..24 {
+    for hour in 0..24 {
         app.settle().await;
+        let failure = buyer.top_up(&second["id"]).await["failure"].clone();
+        let is_sent_there = failure["nextStep"] == "AUTHENTICATE";
+        assert_eq!(
+            (is_sent_there, failure["actionUrl"].is_string()),
+            (hour < 23, hour < 23),
+            "{failure}"
+        );
         app.advance(HOUR);
     }
     app.settle().await;
     let expired = buyer.top_up(&second["id"]).await;
+    let failure = &expired["failure"];
+    assert_eq!(expired["status"], "FAILED");
     assert_eq!(
-        (&expired["status"], &expired["failure"]["code"]),
-        (&json!("FAILED"), &json!("AUTHENTICATION_REQUIRED"))
+        (&failure["code"], &failure["nextStep"]),
+        (&json!("AUTHENTICATION_REQUIRED"), &json!("RETRY"))
+    );
+    assert_eq!(
+        (&failure["actionUrl"], &expired["canRetry"]),
+        (&Value::Null, &json!(true))
     );
     assert_eq!(buyer.charges(), 1);
 }

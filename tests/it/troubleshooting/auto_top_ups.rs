@@ -45,10 +45,7 @@ async fn auto_top_up_paused_after_money_went_back_is_resumed_as_it_stands() {
     app.advance(Duration::from_secs(61));
     app.settle().await;
     let finding = the_finding(&app, "AUTO_TOP_UP_PAUSED").await;
-    says(
-        &finding,
-        &["money of a top-up went back", "the trigger is 10", "100 credits"],
-    );
+    says(&finding, &["a top-up was reversed", "the trigger is 10", "100 credits"]);
     assert_eq!(
         (&finding["remedy"]["action"], &finding["remedy"]["variables"]),
         (

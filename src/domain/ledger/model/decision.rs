@@ -99,9 +99,7 @@ pub enum Refusal {
     #[error("this idempotencyKey was used before with other input; use a new key for a new operation")]
     IdempotencyKeyReused,
     /// Not enough available to hold or to charge after release.
-    #[error(
-        "the account has too few available credits: {missing} more are needed; {available} are available and {held} are held"
-    )]
+    #[error("the account has too few available credits: missing {missing}, available {available}, held {held}")]
     InsufficientCredits {
         /// How many more are needed.
         missing: Credits,
@@ -144,7 +142,7 @@ pub enum Refusal {
     },
     /// Its hold was released, and the credits are no longer there.
     #[error(
-        "the hold of this session was released because nobody resolved it in time, and {missing} credits are missing to charge it now; allowOverage charges it all the same"
+        "the hold of this session was released because it was not resolved in time, and too few credits are available to charge it now (missing: {missing}); allowOverage charges it all the same"
     )]
     SessionExpired {
         /// Which.
@@ -159,7 +157,7 @@ pub enum Refusal {
         session_id: SessionId,
     },
     /// More than was held, without leave or beyond the operator's limit.
-    #[error("the charge exceeds what the session holds: at most {at_most} credits can be charged{}", if *.with_overage { "" } else { " without allowOverage" })]
+    #[error("the charge exceeds what the session holds: the most that can be charged{} is {at_most}", if *.with_overage { "" } else { " without allowOverage" })]
     ChargeExceedsHold {
         /// The most that would be accepted.
         at_most: Credits,
@@ -167,7 +165,7 @@ pub enum Refusal {
         with_overage: bool,
     },
     /// A fee above what was booked.
-    #[error("the fee must not exceed the {booked} credits that were booked")]
+    #[error("the fee must not exceed what was booked: {booked}")]
     FeeExceedsBooked {
         /// What was booked.
         booked: Credits,

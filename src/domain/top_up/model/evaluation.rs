@@ -195,14 +195,14 @@ impl Decision {
                     ""
                 };
                 format!(
-                    "{available} credits were available, at or below the trigger of {trigger}: {credits} credits are bought for {} {}{capped}.",
+                    "Available credits: {available}, at or below the trigger of {trigger}. Bought: {credits} for {} {}{capped}.",
                     price.to_decimal(),
                     price.currency
                 )
             }
             (DecisionOutcome::Triggered, None) => "A top-up was started.".to_owned(),
             (DecisionOutcome::AboveTrigger, _) => format!(
-                "A booking was refused for want of credits, but {available} are available, above the trigger of {trigger}: a higher trigger would have topped up in time."
+                "A booking was refused for want of credits. Available credits: {available}, above the trigger of {trigger}: a higher trigger would have topped up in time."
             ),
             (DecisionOutcome::TopUpOpen, _) => "A top-up is under way already.".to_owned(),
             (DecisionOutcome::CoolingDown, _) => "A top-up has only just succeeded.".to_owned(),
@@ -222,9 +222,9 @@ impl Decision {
                 "One amount costs less than the payment service charges. Choose a larger amount.".to_owned()
             }
             (DecisionOutcome::ConsentNeeded, _) => {
-                "One amount costs more than was agreed to. Somebody has to agree to the new price.".to_owned()
+                "One amount costs more than was agreed to. An owner or admin must agree to the new price.".to_owned()
             }
-            (DecisionOutcome::Paused, _) => "Automatic top-ups are paused until somebody resumes them.".to_owned(),
+            (DecisionOutcome::Paused, _) => "Automatic top-ups are paused until they are resumed.".to_owned(),
             (DecisionOutcome::NoPaymentMethod, _) => match self.obstacle {
                 Some(Obstacle::CardExpired) => "The card has expired. Choose another one.".to_owned(),
                 Some(Obstacle::TooManyDeclines) => {

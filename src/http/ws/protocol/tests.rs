@@ -128,7 +128,11 @@ fn an_id_that_runs_is_closed_with_4409_and_is_free_afterwards() {
     let mut socket = Socket::ready();
     let payload = json!({"query": "{ a }"});
     let id = "1".to_owned();
-    let start = Action::Start { id, payload };
+    let start = Action::Start {
+        id,
+        payload,
+        altered_number: None,
+    };
     assert_eq!(socket.receive_beside(SUBSCRIBE, &["0", "2"]), start);
     assert_eq!(socket.receive_beside(SUBSCRIBE, &[]), start);
     assert_closes(socket.receive_beside(SUBSCRIBE, &["0", "1"]), 4409);

@@ -1,0 +1,207 @@
+//! Numbers that cannot be kept: JSON has numbers of any length, and what reads them keeps 64 bits. They are refused where they are
+//! written, because afterwards it can no longer be seen that digits are missing.
+
+use async_graphql::{Pos, ServerError};
+use serde_json::Number;
+
+use super::text::length_of_string;
+
+/// Where, below `prefix`, a JSON text has the first number that would be altered: a path with dots. The text is known to be JSON.
+pub(crate) fn altered_number(json: &str, prefix: &[&str]) -> Option<String> {
+    let bytes = json.as_bytes();
+    let (mut at, mut path) = (0, Vec::new());
+    while let Some(&byte) = bytes.get(at) {
+        at += match byte {
+            b'{' => {
+                path.push(Step::Field(""));
+                1
+            }
+            b'[' => {
+                path.push(Step::Item(0));
+                1
+            }
+            b'}' | b']' => {
+                path.pop();
+                1
+            }
+            b',' => {
+                if let Some(Step::Item(at)) = path.last_mut() {
+                    *at += 1;
+                }
+                1
+            }
+            b'"' => {
+                let length = length_of_string(&bytes[at..])?;
+                let (text, after) = json[at..].split_at(length);
+                if let Some(Step::Field(name)) = path.last_mut()
+                    && after.trim_start().starts_with(':')
+                {
+                    *name = &text[1..length - 1];
+                }
+                length
+            }
+            b'-' | b'0'..=b'9' => {
+                let number = number_at(json, at);
+                let place = (!is_kept(number)).then(|| below(&path, prefix)).flatten();
+                if place.is_some() {
+                    return place;
+                }
+                number.len()
+            }
+            _ => 1,
+        };
+    }
+    None
+}
+
+/// Refuses a document that has a number that would be altered.
+pub(super) fn check(document: &str) -> Result<(), ServerError> {
+    let bytes = document.as_bytes();
+    let (mut at, mut word, mut argument) = (0, "", "");
+    while let Some(&byte) = bytes.get(at) {
+        let rest = &bytes[at..];
+        at += match byte {
+            b'#' => rest.iter().take_while(|byte| !matches!(byte, b'\n' | b'\r')).count(),
+            b'"' => length_of_string(rest).unwrap_or(rest.len()),
+            b':' => {
+                argument = word;
+                1
+            }
+            b'_' | b'A'..=b'Z' | b'a'..=b'z' => {
+                let is_word = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+                let length = rest.iter().take_while(is_word).count();
+                word = &document[at..at + length];
+                length
+            }
+            b'-' | b'0'..=b'9' => {
+                let number = number_at(document, at);
+                if !is_kept(number) {
+                    let message = format!("Invalid value for argument \"{argument}\", {ALTERED}");
+                    return Err(ServerError::new(message, Some(position(&document[..at]))));
+                }
+                number.len()
+            }
+            _ => 1,
+        };
+    }
+    Ok(())
+}
+
+/// What clients are told of such a number.
+pub(super) const ALTERED: &str = "a number of more digits than can be kept; write it as a string";
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Step<'a> {
+    Field(&'a str),
+    Item(usize),
+}
+
+/// The path below `prefix`, if that is where it leads.
+fn below(path: &[Step<'_>], prefix: &[&str]) -> Option<String> {
+    let (start, rest) = path.split_at_checked(prefix.len())?;
+    let is_below = start.iter().zip(prefix).all(|(step, name)| *step == Step::Field(name));
+    let rest = rest.iter().map(|step| match step {
+        Step::Field(name) => (*name).to_owned(),
+        Step::Item(at) => at.to_string(),
+    });
+    is_below.then(|| rest.collect::<Vec<_>>().join("."))
+}
+
+/// The number that begins here, with whatever belongs to no other sign.
+fn number_at(text: &str, at: usize) -> &str {
+    let is_of_number = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
+    let length = text.as_bytes()[at..]
+        .iter()
+        .take_while(|byte| is_of_number(byte))
+        .count();
+    &text[at..at + length]
+}
+
+/// Whether reading a number, writing it and reading it again leaves its value as it is. What is no number is not for here to say.
+fn is_kept(number: &str) -> bool {
+    let written = |text: &str| text.parse::<Number>().map(|number| number.to_string());
+    let Ok(first) = written(number) else {
+        return true;
+    };
+    let is_stable = written(&first).is_ok_and(|second| second == first);
+    is_stable && value(number) == value(&first)
+}
+
+/// Sign, digits without zeros at either end, and how many places the point is to the right of them.
+fn value(number: &str) -> Option<(bool, String, i64)> {
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (is_negative, mantissa) = mantissa
+        .strip_prefix('-')
+        .map_or((false, mantissa), |mantissa| (true, mantissa));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let kept = digits.trim_end_matches('0');
+    let places = i64::try_from(digits.len() - kept.len()).ok()? - i64::try_from(fraction.len()).ok()?;
+    let kept = kept.trim_start_matches('0');
+    if kept.is_empty() {
+        return Some((false, String::new(), 0));
+    }
+    let exponent: i64 = exponent.parse().ok()?;
+    Some((is_negative, kept.to_owned(), exponent.checked_add(places)?))
+}
+
+fn position(before: &str) -> Pos {
+    let line = before.lines().count().max(1);
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    Pos {
+        line: if before.ends_with('\n') { line + 1 } else { line },
+        column: before[start..].chars().count() + 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_kept_when_its_value_is() {
+        for kept in [
+            "0",
+            "-0",
+            "7",
+            "0.1",
+            "-1.50",
+            "18446744073709551615",
+            "-9223372036854775808",
+            "1e20",
+            "100000000000000000000000",
+            "2.5E-3",
+            "0.30000000000000004",
+            "0.000000000000000000000000000001",
+            "no number",
+        ] {
+            assert!(is_kept(kept), "{kept}");
+        }
+        for altered in [
+            "18446744073709551617",
+            "123456789012345678901234567890",
+            "0.12345678901234567890123",
+            "3.14159265358979323846",
+            "0.10000000000000000001",
+            "1e-400",
+        ] {
+            assert!(!is_kept(altered), "{altered}");
+        }
+    }
+
+    #[test]
+    fn the_place_of_an_altered_number_is_named() {
+        let long = "0.10000000000000000001";
+        let json = format!(
+            r#"{{"a": {long}, "variables" : {{"b": ["{long}", 1, {{"c\"": 2, "d": [3, {long}]}}], "e": {long}}}}}"#
+        );
+        assert_eq!(altered_number(&json, &["variables"]).as_deref(), Some("b.2.d.1"));
+        assert_eq!(altered_number(&json, &[]).as_deref(), Some("a"));
+        assert_eq!(altered_number(&json, &["variables", "f"]), None);
+        let document = format!("# {long}\n{{ a(b: \"{long}\", c: [1]\n d: [2, {long}]) }}");
+        let refused = check(&document).expect_err("refused");
+        assert!(refused.message.contains("\"d\""), "{}", refused.message);
+        assert_eq!(refused.locations, [Pos { line: 3, column: 9 }]);
+        assert!(check("{ a(b: 1.5) { ...c } }").is_ok());
+    }
+}
