@@ -228,6 +228,35 @@ async fn why_mail_comes_back_is_said_in_the_language_of_the_one_who_asks() {
     assert!(!german.contains("mailbox"), "{german}");
 }
 
+#[tokio::test]
+async fn that_the_account_was_closed_is_said_in_german_and_what_people_wrote_is_not_translated() {
+    let app = TestApp::start().await;
+    app.top_up(9).await;
+    for (key, credits) in [("closed", "2"), ("called off", "3")] {
+        let book = json!({ "accountId": app.team.id(), "memberId": app.team.member.id(), "externalId": key, "title": "Lesson",
+            "credits": credits, "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(2), "idempotencyKey": key });
+        app.platform.accept("book_session", book).await;
+    }
+    let cancel =
+        "mutation ($id: ID!) { cancelSession(input: { accountId: $id, externalId: \"called off\", reason: \"Rain\",
+        idempotencyKey: \"c\" }) { userErrors { code } } }";
+    let close =
+        "mutation ($id: ID!) { closeAccount(input: { accountId: $id, reason: \"Bye\" }) { userErrors { code } } }";
+    for mutation in [cancel, close] {
+        let done = app.platform.query(mutation, json!({ "id": app.team.id() })).await;
+        assert_eq!(done.only_field()["userErrors"], json!([]));
+    }
+    let read = format!(
+        "{{ account(id: \"{}\") {{ sessions(first: 9) {{ nodes {{ cancelReason }} }} }} }}",
+        app.team.id()
+    );
+    let read = ask_in(&app.platform, "de", &read).await["data"].to_string();
+    assert!(
+        read.contains("Das Konto wurde geschlossen") && read.contains("Rain"),
+        "{read}"
+    );
+}
+
 /// Two owners who follow the same thing and read different languages are not told by one message.
 #[tokio::test]
 async fn followers_of_different_languages_share_no_words() {
@@ -262,6 +291,7 @@ fn every_text_that_people_see_is_in_the_catalogue() {
         "Top-up",
         "Automatic top-up",
         "Credits expired",
+        "The account was closed",
         "No-show: a lesson",
         "Late cancellation: a lesson",
         "Money of a top-up was given back",

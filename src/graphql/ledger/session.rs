@@ -4,13 +4,15 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 
 use super::entry::CreditEntry;
 use super::filter::{DateTimeRange, at_most_100, ids_of};
+use crate::domain::ledger::model::ACCOUNT_CLOSED;
 use crate::domain::ledger::sessions;
 use crate::graphql::connection::connection;
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::ApiError;
+use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::{Account, Member};
 use crate::graphql::scalars::Json;
+use crate::graphql::viewer::in_language;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, IdKind, MemberId};
@@ -189,9 +191,16 @@ impl Session {
         self.view.session.refunded
     }
 
-    /// Why it was called off.
-    async fn cancel_reason(&self) -> Option<&str> {
-        self.view.session.cancel_reason.as_deref()
+    /// Why it was called off. What people wrote is as they wrote it; that the account was closed is in the viewer's language.
+    #[graphql(directive = in_language::apply())]
+    async fn cancel_reason(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
+        nullable(async {
+            match self.view.session.cancel_reason.as_deref() {
+                Some(ACCOUNT_CLOSED) => scope(ctx)?.in_words(ACCOUNT_CLOSED).await.map(Some),
+                reason => Ok(reason.map(str::to_owned)),
+            }
+        })
+        .await
     }
 
     /// The account that pays.

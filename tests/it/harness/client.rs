@@ -118,9 +118,9 @@ impl Client {
 
     /// Sends a request and reads the answer as JSON.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
-        let response = request.send().await.expect("the server answers");
+        let response = Box::pin(request.send()).await.expect("the server answers");
         let status = response.status();
-        let text = response.text().await.expect("a body");
+        let text = Box::pin(response.text()).await.expect("a body");
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
         words::must_be_in_the_catalogue(&body["data"]);
         Answer { status, body }

@@ -135,7 +135,7 @@ impl TestApp {
             permissions: Permissions::all(),
             expires_at: None,
         };
-        let key = make_key(app.services(), everything).await;
+        let key = Box::pin(make_key(app.services(), everything)).await;
         let team = Box::pin(make_team(app.services(), &anonymous, "team")).await;
         Self(Box::new(Parts {
             clock,
@@ -298,7 +298,8 @@ impl TestApp {
             permissions: permissions.iter().copied().collect(),
             expires_at: None,
         };
-        self.platform.with_credential(&make_key(self.services(), new).await)
+        self.platform
+            .with_credential(&Box::pin(make_key(self.services(), new)).await)
     }
 
     /// Calls with a key of the team's account that may do all that its side can, for so long.
@@ -311,7 +312,8 @@ impl TestApp {
             permissions: Permissions::of(side),
             expires_at: Some(self.clock.now().plus_millis(millis)),
         };
-        self.platform.with_credential(&make_key(self.services(), new).await)
+        self.platform
+            .with_credential(&Box::pin(make_key(self.services(), new)).await)
     }
 
     /// Revokes all keys of the team's account.

@@ -21,6 +21,7 @@ pub use crate::domain::event::{EventKind, NewEvent};
 pub use command::{Canonical, Command, MemberRef, Origin, Request, SessionRef};
 pub use decision::{Decision, NewEntry, Refusal, ShiftExpiries};
 pub use entry::{HASH_VERSION, HashedFacts, genesis_hash};
+pub use sessions::ACCOUNT_CLOSED;
 pub use state::{
     AccountHeader, AccountState, AccountStatus, ContraAccount, EntryKind, HoldMovement, HoldPart, Holder, KeyRecord,
     Lot, LotKind, LotMovement, MemberStanding, Outcome, PastEntry, Session, SessionStatus, TopUpHold,

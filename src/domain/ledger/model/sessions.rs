@@ -9,6 +9,9 @@ use super::decision::Refusal;
 use super::draft::{Draft, EntryFacts};
 use super::state::{AccountState, ContraAccount, EntryKind, HoldPart, LotMovement, Outcome, Session, SessionStatus};
 
+/// Why sessions of an account that is closed are called off.
+pub const ACCOUNT_CLOSED: &str = "The account was closed";
+
 /// What a command makes of an open or expired session.
 struct Resolution {
     status: SessionStatus,
@@ -296,7 +299,7 @@ impl Draft<'_> {
             charge: Credits::ZERO,
             charged: None,
             description: String::new(),
-            cancel_reason: Some("The account was closed".to_owned()),
+            cancel_reason: Some(ACCOUNT_CLOSED.to_owned()),
         };
         self.resolve(session, resolution).map(|_| ())
     }
