@@ -28,7 +28,7 @@ const MOST_EVENTS: usize = 256;
 /// …and those of them that may take statements of their own each, so that the account is locked for some 10 ms, whatever the backlog.
 const MOST_COSTLY: usize = 12;
 /// Events of one account that are looked at together with those of others, at the most. The rest is looked at next.
-const MOST_TOGETHER: i64 = 64;
+const MOST_TOGETHER: i64 = 32;
 /// Accounts in one transaction at the most, so that none is locked for long…
 const MOST_ACCOUNTS: usize = 64;
 /// …and alerts, unless they are of one account.

@@ -48,6 +48,20 @@ const FAULTS: &[Fault] = &[
         trouble: Some("full"),
     },
     Fault {
+        name: "syncs fail for a while",
+        calls: Calls::Sync,
+        error: Errno::Io,
+        lasts: 12,
+        trouble: None,
+    },
+    Fault {
+        name: "writes fail for a while",
+        calls: Calls::Write,
+        error: Errno::Io,
+        lasts: 12,
+        trouble: None,
+    },
+    Fault {
         name: "a write is short, and the rest goes",
         calls: Calls::ShortWrite,
         error: Errno::Io,

@@ -182,35 +182,28 @@ impl Serving {
         }
     }
 
-    /// Whether its log has this text by now.
-    pub(super) fn has_logged(&self, text: &str) -> bool {
-        std::fs::read_to_string(&self.log).expect("a log").contains(text)
+    /// Lines of its log, as JSON. A runtime that aborts says so in plain text.
+    pub(super) fn log_lines(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(&self.log).expect("a log");
+        // The last line may not be whole yet.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
     }
 
-    /// Lines of its log, as JSON, once one of them is what is waited for.
+    /// As [`Self::log_lines`], once one of them is what is waited for.
     pub(super) async fn log_until(&self, is_awaited: impl Fn(&Value) -> bool) -> Vec<Value> {
         let begun = Instant::now();
         loop {
-            let text = std::fs::read_to_string(&self.log).expect("a log");
-            // The last line may not be whole yet.
-            let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-            let lines = whole
-                .lines()
-                .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line} is JSON")));
-            let lines: Vec<Value> = lines.collect();
+            let lines = self.log_lines();
             if lines.iter().any(&is_awaited) {
                 return lines;
             }
-            assert!(begun.elapsed() < STARTS_WITHIN, "the line comes: {text}");
+            assert!(begun.elapsed() < STARTS_WITHIN, "the line comes: {lines:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-    }
-
-    /// Whether it says that it lives, and soon.
-    pub(super) async fn is_live(&self) -> bool {
-        let url = format!("{}/health/live", self.health);
-        let asked = self.client.get(&url).timeout(Duration::from_secs(5)).send().await;
-        asked.is_ok_and(|answer| answer.status().is_success())
     }
 
     /// How it says that it is not.
