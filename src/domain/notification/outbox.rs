@@ -101,7 +101,12 @@ impl Outbox {
                 continue;
             }
             // One that fails holds up no other.
-            if let Err(fault) = self.send(mails).await {
+            let mut is_handed_over = false;
+            if let Err(fault) = self.send(mails, &mut is_handed_over).await {
+                // Nothing has gone, so it need not wait until the claim has run out.
+                if !is_handed_over && fault.passes() {
+                    self.give_back(mails, None).await?;
+                }
                 failed = Some(fault);
             }
         }
@@ -109,8 +114,8 @@ impl Outbox {
     }
 
     /// Sends what is one mail: several alerts that became due for one member at one time make a digest. Whether each of them may still
-    /// go is decided here, at the last moment.
-    async fn send(&self, mails: &[Claimed]) -> Result<(), Fault> {
+    /// go is decided here, at the last moment. `is_handed_over` is set once the mail system may have taken it.
+    async fn send(&self, mails: &[Claimed], is_handed_over: &mut bool) -> Result<(), Fault> {
         let Some(first) = mails.first() else {
             return Ok(());
         };
@@ -133,7 +138,10 @@ impl Outbox {
         }
         let told: Vec<&Alert> = sent.iter().filter_map(|mail| alerts.get(&mail.alert_id)).collect();
         let answer = match self.write((first, &told), &to, email.clone()) {
-            Ok(mail) => self.mailer.send(&mail).await,
+            Ok(mail) => {
+                *is_handed_over = true;
+                self.mailer.send(&mail).await
+            }
             Err(fault) => {
                 // Somebody mends the template, or the mail is given up: it must not be claimed for ever.
                 Err(MailError::Unwritten(fault.to_string()))

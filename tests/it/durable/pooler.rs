@@ -28,7 +28,7 @@ async fn listen_through_a_pooler_is_refused_with_what_to_do() {
     let Some((database, place)) = pooled().await else {
         return;
     };
-    place.key(&database);
+    place.print(&database, &["migrate"]);
     let refused = place.command(&database, &["serve"]).output().expect("it runs");
     assert_eq!(refused.status.code(), Some(1));
     let complaint = String::from_utf8_lossy(&refused.stderr).into_owned();
