@@ -104,8 +104,11 @@ impl Outbox {
             let mut is_handed_over = false;
             if let Err(fault) = self.send(mails, &mut is_handed_over).await {
                 // Nothing has gone, so it need not wait until the claim has run out.
-                if !is_handed_over && fault.passes() {
-                    self.give_back(mails, None).await?;
+                if !is_handed_over
+                    && fault.passes()
+                    && let Err(fault) = self.give_back(mails, None).await
+                {
+                    tracing::warn!(%fault, "a mail that was not sent stays claimed until its claim has run out");
                 }
                 failed = Some(fault);
             }
