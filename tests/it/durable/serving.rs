@@ -154,12 +154,17 @@ pub(super) struct Serving {
 impl Serving {
     /// Whether it says that it is ready, and soon.
     pub(super) async fn is_ready(&self) -> bool {
-        let asked = self
-            .client
-            .get(&format!("{}/health/ready", self.health))
-            .timeout(Duration::from_secs(5))
-            .send()
-            .await;
+        self.is_well("ready").await
+    }
+
+    /// Whether it says that it lives, and soon.
+    pub(super) async fn is_live(&self) -> bool {
+        self.is_well("live").await
+    }
+
+    async fn is_well(&self, probe: &str) -> bool {
+        let url = format!("{}/health/{probe}", self.health);
+        let asked = self.client.get(&url).timeout(Duration::from_secs(5)).send().await;
         asked.is_ok_and(|answer| answer.status().is_success())
     }
 
