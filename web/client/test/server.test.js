@@ -98,7 +98,11 @@ describe("one server", { concurrency: true }, () => {
   });
 
   test("offline and back online is live at once, by the browser's event", async () => {
+    // As a page has it.
+    let online;
+    globalThis.addEventListener = (name, listener) => name === "online" && (online = listener);
     const { client, network, close } = await connected();
+    delete globalThis.addEventListener;
     follow(client, await server.present());
     await is(client, "live");
     network.off();
@@ -106,7 +110,7 @@ describe("one server", { concurrency: true }, () => {
     await is(client, "offline");
     await sleep(2_500);
     network.mode = "open";
-    client.nudge();
+    online();
     const back = Date.now();
     await is(client, "live", 1);
     console.log(`nudged: live after ${Date.now() - back} ms`);
