@@ -98,11 +98,17 @@ describe("one server", { concurrency: true }, () => {
   });
 
   test("offline and back online is live at once, by the browser's event", async () => {
-    // As a page has it.
+    const network = await new Network().to(server);
+    // As a page has it, while this client is made.
     let online;
     globalThis.addEventListener = (name, listener) => name === "online" && (online = listener);
-    const { client, network, close } = await connected();
+    const client = createLedgerbell({ url: network.endpoint, token: () => server.ownerToken, WebSocket });
     delete globalThis.addEventListener;
+    const close = () => {
+      client.close();
+      network.close();
+    };
+    closing.push(close);
     follow(client, await server.present());
     await is(client, "live");
     network.off();
