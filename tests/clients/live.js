@@ -112,8 +112,15 @@ async function keepsAPageUpToDate(name, library) {
   const pages = [];
   let seen;
   const shown = new Map();
-  const stop = await keepUpToDate({
-    read,
+  // Reads fail now and then, which is told and tried again.
+  let broken = 1;
+  const failures = [];
+  const shownFirst = new Promise((resolve) => shown.set(1, resolve));
+  const stop = keepUpToDate({
+    read: async () => {
+      if (broken-- > 0) throw new Error("a read that failed");
+      return read();
+    },
     subscribe,
     show: (page) => {
       pages.push(page);
@@ -121,7 +128,9 @@ async function keepsAPageUpToDate(name, library) {
       shown.get(pages.length)?.();
     },
     apply: (event) => seen.add(Number(event.entry.sequence)),
+    failed: (reason) => failures.push(reason.message),
   });
+  await shownFirst;
   const last = seen.last + EVENTS;
   const first = seen.last;
   const posting = server.post(EVENTS, { run: name });
@@ -140,9 +149,13 @@ async function keepsAPageUpToDate(name, library) {
     shown.set(2, resolve);
     setTimeout(() => reject(new Error("the page was not read again")), 30_000).unref();
   });
+  broken = 1;
   await becomesPlainMember(id);
   await again;
+  assert.deepEqual(failures, ["a read that failed", "a read that failed"]);
   stop();
+  const early = keepUpToDate({ read, subscribe: fail, show: fail, apply: fail, failed: fail });
+  early();
   close();
 }
 

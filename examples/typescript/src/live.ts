@@ -31,26 +31,65 @@ export function resuming(client: Client): Client {
   };
 }
 
+/** Between reads of a page that fail, in milliseconds. */
+const PAUSE = 2_000;
+
 /**
- * Shows a page and keeps it up to date. `read` queries the page with the `liveCursor` of the list that it shows, as
- * `creditLog { liveCursor }`: the account's own is moved by any other query, where a cache keeps the list. `subscribe`
- * subscribes from that cursor on and gives what ends it. An event may tell what the page shows already: apply it by id, and of
- * balances keep the one with the larger version.
+ * Shows a page and keeps it up to date, until what is returned is called, which may be at once. `read` queries the page with the
+ * `liveCursor` of the list that it shows, as `creditLog { liveCursor }`: the account's own is moved by any other query, where a cache
+ * keeps the list. `subscribe` subscribes from that cursor on and gives what ends it. An event may tell what the page shows already:
+ * apply it by id, and of balances keep the one with the larger version. `failed` is told of each read that failed, which is tried
+ * again, and of what `show` and `apply` have thrown, after which the page is read again.
  */
-export async function keepUpToDate<Page extends { liveCursor: string }, Event extends LiveEvent>(how: {
+export function keepUpToDate<Page extends { liveCursor: string }, Event extends LiveEvent>(how: {
   read: () => Promise<Page>;
   subscribe: (after: string, next: (event: Event) => void) => () => void;
   show: (page: Page) => void;
   apply: (event: Event) => void;
-}): Promise<() => void> {
-  const page = await how.read();
-  how.show(page);
-  // One after the other: what happens while a page is read again is applied to that page.
-  let last = Promise.resolve();
-  return how.subscribe(page.liveCursor, (event) => {
-    last = last.then(async () => {
-      if (event.signal === "ITEM") how.apply(event);
-      if (event.signal === "RESET") how.show(await how.read());
+  failed: (reason: unknown) => void;
+}): () => void {
+  let isStopped = false;
+  let unsubscribe = () => {};
+
+  /** Shows the page as it is now, and gives its cursor; undefined when there is nothing more to show it to. */
+  const show = async () => {
+    while (!isStopped) {
+      try {
+        const page = await how.read();
+        if (isStopped) break;
+        how.show(page);
+        return page.liveCursor;
+      } catch (reason) {
+        if (isStopped) break;
+        how.failed(reason);
+        await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      }
+    }
+    return undefined;
+  };
+
+  const take = async ({ signal }: Event, apply: () => void) => {
+    if (isStopped) return;
+    if (signal === "RESET") await show();
+    if (signal !== "ITEM") return;
+    try {
+      apply();
+    } catch (reason) {
+      how.failed(reason);
+      await show();
+    }
+  };
+
+  void show().then((after) => {
+    if (after === undefined) return;
+    // One after the other: what happens while a page is read again is applied to that page.
+    let last = Promise.resolve();
+    unsubscribe = how.subscribe(after, (event) => {
+      last = last.then(() => take(event, () => how.apply(event)));
     });
   });
+  return () => {
+    isStopped = true;
+    unsubscribe();
+  };
 }

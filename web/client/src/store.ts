@@ -35,6 +35,9 @@ interface Run {
 /** How long a store goes on after its last listener has left, in milliseconds: pages come and go, and React's StrictMode does both at once. */
 const LINGER = 3_000;
 
+/** How long after refused credentials it is read again, in milliseconds. */
+const REFUSED = 15_000;
+
 const isUnderWay = ({ status }: TopUp) => ["PENDING", "PROCESSING", "REQUIRES_ACTION"].includes(status);
 const isProcessing = ({ status }: Session) => status === "PROCESSING";
 const isInInbox = ({ archivedAt }: InboxItem) => archivedAt === null;
@@ -202,7 +205,8 @@ export class AccountStore {
           this.#fail(errorOf(error));
           const { kind, isTemporary } = error as Partial<RequestError>;
           if (!isTemporary && kind !== "unauthenticated") return;
-          await run.pace.wait();
+          // Credentials that are refused are not sent every few seconds.
+          await run.pace.wait(isTemporary ? 0 : REFUSED);
         }
       }
     })().finally(() => (run.reading = undefined)));

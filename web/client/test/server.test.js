@@ -127,7 +127,17 @@ describe("one server", { concurrency: true }, () => {
   });
 
   test("offline and back online is live at once, by the browser's event", async () => {
-    const { client, network, close } = await connected();
+    const network = await new Network().to(server);
+    // As a page has it, while this client is made.
+    let online;
+    globalThis.addEventListener = (name, listener) => name === "online" && (online = listener);
+    const client = createLedgerbell({ url: network.endpoint, token: () => server.ownerToken, WebSocket });
+    delete globalThis.addEventListener;
+    const close = () => {
+      client.close();
+      network.close();
+    };
+    closing.push(close);
     follow(client, await server.present());
     await is(client, "live");
     network.off();
@@ -135,7 +145,7 @@ describe("one server", { concurrency: true }, () => {
     await is(client, "offline");
     await sleep(2_500);
     network.mode = "open";
-    client.nudge();
+    online();
     const back = Date.now();
     await is(client, "live", 1);
     console.log(`nudged: live after ${Date.now() - back} ms`);

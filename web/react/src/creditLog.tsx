@@ -1,4 +1,4 @@
-import { useDeferredValue, useId, useMemo, useState, type ReactNode } from "react";
+import { useEffect, useId, useMemo, useState, type ReactNode } from "react";
 
 import { Credits, Time } from "./format.js";
 import { useCreditLog } from "./hooks.js";
@@ -14,6 +14,9 @@ export interface CreditLogProps {
   pageSize?: number | undefined;
 }
 
+/** How long typing has to pause before it is searched for, in milliseconds. */
+const PAUSE = 250;
+
 type Choice = "" | "ADDED" | "DEDUCTED";
 
 /** The credit log with search, totals and new lines as they are posted. */
@@ -22,7 +25,7 @@ export function CreditLog({ filter, pageSize = 50 }: CreditLogProps): ReactNode 
   const [search, setSearch] = useState("");
   const [direction, setDirection] = useState<Choice>("");
   const [kind, setKind] = useState("");
-  const wanted = useDeferredValue(search.trim());
+  const wanted = useSettled(search.trim());
   const narrowed = useMemo(
     () =>
       ({
@@ -118,4 +121,14 @@ export function CreditLog({ filter, pageSize = 50 }: CreditLogProps): ReactNode 
       )}
     </section>
   );
+}
+
+/** A text once it has stayed the same for a while. */
+function useSettled(text: string): string {
+  const [settled, setSettled] = useState(text);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(text), PAUSE);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return settled;
 }

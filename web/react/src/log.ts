@@ -139,6 +139,8 @@ export interface CreditLogState {
 const LINGER = 3_000;
 /** Between reads that fail, in milliseconds. */
 const PAUSE = 2_000;
+/** The same after refused credentials. */
+const REFUSED = 15_000;
 
 /** One log by one filter. It has the shape of React's `useSyncExternalStore`. */
 export class CreditLogStore {
@@ -250,7 +252,8 @@ export class CreditLogStore {
         if (this.#run !== run) return null;
         if (!(error instanceof RequestError && (error.isTemporary || error.kind === "unauthenticated"))) throw error;
         this.#set({ error });
-        await new Promise((resolve) => setTimeout(resolve, PAUSE));
+        const pause = error.isTemporary ? PAUSE : REFUSED;
+        await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }
     return null;
