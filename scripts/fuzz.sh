@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs fuzz targets for so many seconds each, from their seeds. Stable Rust will do: without a sanitizer, for our code has no unsafe.
+# fuzz.sh SECONDS TARGET…: runs fuzz targets for so many seconds each, from their seeds. Stable Rust is enough: there is no sanitizer,
+# because our code has no unsafe. With FUZZ_DEV=1 they are compiled without optimization, which is sooner done and searches more slowly.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=$1
@@ -8,7 +9,12 @@ command -v cargo-fuzz >/dev/null || {
     echo "cargo-fuzz is not installed (cargo install cargo-fuzz --locked)" >&2
     exit 64
 }
+options=(--sanitizer none)
+if [ "${FUZZ_DEV:-0}" = 1 ]; then
+    options+=(--dev)
+fi
+cargo fuzz build "${options[@]}"
 for target in "$@"; do
     mkdir -p "fuzz/corpus/$target"
-    cargo fuzz run --sanitizer none "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- -max_total_time="$seconds" -print_final_stats=1
+    cargo fuzz run "${options[@]}" "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- -max_total_time="$seconds" -print_final_stats=1
 done

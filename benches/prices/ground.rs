@@ -46,6 +46,7 @@ impl Ground {
                 ("data_dir", Some(directory.path().display().to_string())),
                 ("limits.cost", Some("1000000000".to_owned())),
                 ("limits.burst", Some("1000000000".to_owned())),
+                ("live.cost_per_caller", Some("1000000000".to_owned())),
             ],
         )?;
         let database = app::open_database(&settings).await?;
