@@ -10,7 +10,7 @@ use async_graphql::parser::types::{Selection, VariableDefinition};
 use async_graphql::{Name, Positioned, Variables};
 use async_graphql_value::{ConstValue, Value};
 
-use super::types::{Multiplier, Types, root};
+use super::types::{FILTER, Multiplier, Types, root};
 
 /// Items of a page when neither `first` nor `last` says.
 const PAGE_BY_DEFAULT: u64 = 20;
@@ -222,7 +222,8 @@ impl Pricing<'_> {
             Multiplier::Page => {
                 let asked = argument("first").filter(|first| *first != Value::Null);
                 cost.add(per_item.counted(Count::Page(asked.or_else(|| argument("last")))));
-                cost.add(Cost::of(known.price));
+                let is_filtered = argument("filter").is_some_and(|filter| filter != Value::Null);
+                cost.add(Cost::of(known.price + if is_filtered { FILTER } else { 0 }));
             }
             Multiplier::Items => {
                 let mut each = per_item;

@@ -162,13 +162,17 @@ fn what_is_asked_for_costs_its_fields_times_its_items() {
         cost("{ account { creditLog(first: 2) { edges { node { id } } totals { count } pageInfo { endCursor } } } }"),
         1 + 10 + 2 * 3 + 101 + 2
     );
+    let filtered =
+        |filter: &str| format!("{{ account {{ creditLog(first: 2, filter: {filter}) {{ nodes {{ id }} }} }} }}");
+    assert_eq!(cost(&filtered("{ search: \"x\" }")), 1 + 10 + 350 + 2 * 2);
+    assert_eq!(cost(&filtered("null")), 1 + 10 + 2 * 2);
     // What the server will refuse anyway counts as the most it would give.
     assert_eq!(
         cost("{ account { creditLog(first: 5000) { nodes { id } } } }"),
         1 + 10 + 100 * 2
     );
-    assert_eq!(cost("{ nodes(ids: [\"a\", \"b\", \"c\"]) { id } }"), 3 * 2);
-    assert_eq!(cost("{ account { apiKeys { id name } } }"), 1 + 60 + 5 * 2);
+    assert_eq!(cost("{ nodes(ids: [\"a\", \"b\", \"c\"]) { id } }"), 3 * 13);
+    assert_eq!(cost("{ account { apiKeys { id name } } }"), 1 + 105 + 5 * 2);
 }
 
 #[test]
@@ -179,7 +183,7 @@ fn variables_and_their_defaults_count() {
     assert_eq!(cost_with(page, json!({ "n": null })), 11 + 20 * 2);
     assert_eq!(cost_with(page, json!({ "n": -1 })), 11 + 2);
     let nodes = "query N($ids: [ID!]!) { nodes(ids: $ids) { id } }";
-    assert_eq!(cost_with(nodes, json!({ "ids": ["a", "b"] })), 2 * 2);
+    assert_eq!(cost_with(nodes, json!({ "ids": ["a", "b"] })), 2 * 13);
     let within =
         "query W($n: Int, $m: Int) { accounts(first: $n) { nodes { creditLog(first: $m) { nodes { id } } } } }";
     assert_eq!(cost_with(within, json!({ "n": 3, "m": 7 })), 10 + 3 * (1 + 10 + 7 * 2));

@@ -16,6 +16,8 @@ use super::variables::{Input, Inputs};
 const FIELD: u64 = 1;
 /// What a page costs beside its items: statements of its own.
 const PAGE: u64 = 10;
+/// What a page costs more when it is filtered: rows are looked through that are not returned.
+pub(super) const FILTER: u64 = 350;
 /// What a change costs beside what it answers: a transaction.
 const CHANGE: u64 = 200;
 /// What each item of a change in bulk costs: many share a transaction.
@@ -34,24 +36,31 @@ const SHORT: &[(&str, &str, u64)] = &[
 
 /// Fields that read more rows than they return, or have statements of their own: type, field, cost.
 const DEAR: &[(&str, &str, u64)] = &[
-    ("Account", "apiKeys", 60),
-    ("Account", "autoTopUp", 100),
-    ("Account", "balance", 30),
+    ("Account", "alerts", 80),
+    ("Account", "apiKeys", 105),
+    ("Account", "autoTopUp", 190),
+    ("Account", "balance", 35),
     ("Account", "creditLogExport", 20),
-    ("Account", "creditUsage", 100),
-    ("Account", "eligibility", 20),
+    ("Account", "creditUsage", 180),
+    ("Account", "eligibility", 25),
     ("Account", "events", 50),
-    ("Account", "explainBalance", 40),
-    ("Account", "forecast", 300),
+    ("Account", "explainBalance", 80),
+    ("Account", "forecast", 500),
     ("Account", "liveCursor", 60),
-    ("Account", "paymentMethods", 40),
-    ("Account", "simulateAutoTopUp", 400),
-    ("Account", "troubleshooting", 400),
+    ("Account", "paymentMethods", 50),
+    ("Account", "sessions", 60),
+    ("Account", "simulateAutoTopUp", 700),
+    ("Account", "troubleshooting", 820),
     ("AlertConnection", "unreadCount", 100),
+    ("BalanceExplanation", "entries", 60),
+    // What was held is put together from the movements of each hold.
+    ("BalanceExplanation", "holds", 700),
     ("BalanceExplanation", "totals", 100),
     ("CreditEntryConnection", "totals", 100),
     ("Member", "unreadAlertCount", 10),
-    ("Member", "usage", 10),
+    ("Member", "usage", 11),
+    ("Mutation", "bookSession", 430),
+    ("Query", "nodes", 12),
     // All attempts of the top-up, and the cards and declines of its account.
     ("TopUp", "canRetry", 5),
 ];
