@@ -66,6 +66,7 @@ pub struct Mutation(
     member::ApiKeyMutation,
     top_up::TopUpMutation,
     notification::SettingsMutation,
+    notification::DefaultsMutation,
     notification::ContactMutation,
     notification::AlertMutation,
 );

@@ -14,7 +14,8 @@ use super::member::{
 };
 use super::notification::{
     ArchiveAlertsPayload, MarkAlertsReadPayload, ResendDeliveryPayload, SendContactVerificationPayload,
-    SendTestNotificationPayload, UpdateContactPayload, UpdateNotificationSettingsPayload, VerifyContactPayload,
+    SendTestNotificationPayload, UpdateContactPayload, UpdateNotificationDefaultsPayload,
+    UpdateNotificationSettingsPayload, VerifyContactPayload,
 };
 use super::refusals::{Failure, Present, UserError};
 use super::top_up::{
@@ -63,6 +64,7 @@ pub(super) enum MutationPayload {
     SetDefaultPaymentMethod(SetDefaultPaymentMethodPayload),
     RemovePaymentMethod(RemovePaymentMethodPayload),
     UpdateNotificationSettings(UpdateNotificationSettingsPayload),
+    UpdateNotificationDefaults(UpdateNotificationDefaultsPayload),
     UpdateContact(UpdateContactPayload),
     VerifyContact(VerifyContactPayload),
     SendContactVerification(SendContactVerificationPayload),

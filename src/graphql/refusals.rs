@@ -15,7 +15,7 @@ use crate::domain::member::{
     StartVerificationError, UpdateAccountError, UpdateContactError, UpdateMemberError, UpsertMemberError,
     VerifyContactError,
 };
-use crate::domain::notification::model::NotificationSettings;
+use crate::domain::notification::model::{NotificationDefaults, NotificationSettings};
 use crate::domain::notification::{
     MarkError, Refused, ResendError, SendTestError, SendVerificationError, UpdateSettingsError,
 };
@@ -185,6 +185,7 @@ pub(super) enum Present {
     AutoTopUp(Box<AutoTopUpView>),
     Contact(Box<Contact>),
     Settings(Box<NotificationSettings>),
+    Defaults(Box<NotificationDefaults>),
 }
 
 /// Why a mutation did not do what it was asked.
@@ -581,6 +582,7 @@ impl From<UpdateSettingsError> for Failure {
                 Self::new(UserErrorCode::PreferenceLocked, Some(&field), message)
             }
             UpdateSettingsError::VersionConflict(settings) => version_conflict().with(Present::Settings(settings)),
+            UpdateSettingsError::DefaultsConflict(defaults) => version_conflict().with(Present::Defaults(defaults)),
             UpdateSettingsError::Fault(fault) => fault.into(),
         }
     }

@@ -51,11 +51,11 @@ pub use mail_bounds::{MailBounds, UnverifiedMail};
 pub use member_tokens::MemberToken;
 pub use members::Members;
 pub(in crate::domain) use members::{locked_member, locked_person, record_contact};
-pub(in crate::domain) use model::require_over;
 pub use model::{
     Account, AccountFilter, AccountPatch, ApiKey, Change, Contact, ContactPatch, ContactStatus,
     DEFAULT_SESSION_GRACE_HOURS, Installation, MAX_ACTIVE_API_KEYS, MAX_SESSION_GRACE_HOURS, Member, MemberFilter,
     MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember, UpsertMember, Vouch,
 };
+pub(in crate::domain) use model::{may_change_owners, require_over};
 pub use sign_in::{SignIn, SignInSettings, SignedIn};
 pub use standing::{Standing, Watch};

@@ -494,7 +494,7 @@ pub(super) fn require_over_role(actor: &Actor, role: MemberRole) -> Result<(), A
 
 /// Whether the actor may add, change and remove owners: owners and the platform. A key of the team never may, whoever made it:
 /// through it an admin could become owner.
-pub(super) fn may_change_owners(actor: &Actor) -> bool {
+pub(in crate::domain) fn may_change_owners(actor: &Actor) -> bool {
     match actor {
         Actor::Member { role, .. } => *role == MemberRole::Owner,
         Actor::ApiKey { .. } | Actor::System => actor.side() == Side::Platform,

@@ -5,7 +5,7 @@ use crate::domain::fault::Fault;
 use crate::domain::member::StartVerificationError;
 use crate::primitives::actor::AccessError;
 
-use super::model::{AlertKind, Channel, NotificationSettings};
+use super::model::{AlertKind, Channel, NotificationDefaults, NotificationSettings};
 
 /// Why settings are not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,9 +41,46 @@ pub enum UpdateSettingsError {
     /// Somebody changed them since the version that was expected. They are given as they are now.
     #[error("the settings were changed in the meantime: their version is {}", .0.version)]
     VersionConflict(Box<NotificationSettings>),
+    /// The account's defaults were changed since the version that was expected. They are given as they are now.
+    #[error("the defaults were changed in the meantime: their version is {}", .0.version)]
+    DefaultsConflict(Box<NotificationDefaults>),
     /// Nobody out there can mend it.
     #[error(transparent)]
     Fault(#[from] Fault),
+}
+
+/// Why the settings of several members are not changed. None of them are.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+pub struct UpdateManyError {
+    /// Which of the members it is about; `None` where it is about the change itself.
+    pub at: Option<usize>,
+    /// Why.
+    pub error: UpdateSettingsError,
+}
+
+impl From<UpdateSettingsError> for UpdateManyError {
+    fn from(error: UpdateSettingsError) -> Self {
+        Self { at: None, error }
+    }
+}
+
+impl From<AccessError> for UpdateManyError {
+    fn from(error: AccessError) -> Self {
+        UpdateSettingsError::from(error).into()
+    }
+}
+
+impl From<Fault> for UpdateManyError {
+    fn from(fault: Fault) -> Self {
+        UpdateSettingsError::from(fault).into()
+    }
+}
+
+impl MayFault for UpdateManyError {
+    fn fault(&self) -> Option<&Fault> {
+        self.error.fault()
+    }
 }
 
 /// Why no test is sent.

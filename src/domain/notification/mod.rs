@@ -34,7 +34,7 @@ mod wording;
 
 pub use alerts::{AlertFilter, AlertPosition, Alerts, InboxMark, MOST_MARKED, Marked};
 pub use deliveries::{Deliveries, DeliveriesOf, DeliveryFilter, DeliveryPosition};
-pub use error::{MarkError, ResendError, SendTestError, SendVerificationError, UpdateSettingsError};
+pub use error::{MarkError, ResendError, SendTestError, SendVerificationError, UpdateManyError, UpdateSettingsError};
 pub use links::Links;
 pub use mailer::{InvalidReport, Mail, MailError, Mailer, ReportSource, Sending, Unsubscribe};
 pub use noticing::Passed;
@@ -42,7 +42,7 @@ pub use outbox::{Outbox, Post};
 pub(in crate::domain) use reach::reach;
 pub use reach::{Reach, Reached};
 pub use reports::{MailReports, ReceiveReportError, TakenIn};
-pub use settings::Settings;
+pub use settings::{MOST_MEMBERS, Settings};
 pub use unsubscribing::{Offer, OfferState, UnsubscribeLinks, Unsubscribing};
 pub use verification::Verification;
 pub use wording::{CodeSent, Letter, Names, Reader, Refused, Told, Wording, Words};

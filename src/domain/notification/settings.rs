@@ -4,16 +4,23 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::database::{Database, Transaction};
+use crate::domain::event::EventKind;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member::{self, Change, require_own_or_settings};
-use crate::primitives::actor::Actor;
+use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, MemberId};
 
-use super::error::UpdateSettingsError;
-use super::model::{AlertKind, Channel, NotificationSettings, SettingsPatch};
+use super::error::{UpdateManyError, UpdateSettingsError};
+use super::model::{
+    AlertKind, Audience, Channel, DefaultsPatch, NotificationDefaults, NotificationSettings, SettingsPatch, Wish,
+    first_locked,
+};
 use super::store;
+
+/// Members whose settings are changed at once, at most.
+pub const MOST_MEMBERS: usize = 100;
 
 /// Use cases about members' settings.
 ///
@@ -48,24 +55,78 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Changes what a member is told of.
+    /// Changes what members are told of, of up to [`MOST_MEMBERS`] alike: all of them or none. Gives their settings in that order.
     pub async fn update(
         &self,
         actor: &Actor,
         account_id: AccountId,
-        member_id: MemberId,
+        member_ids: Vec<MemberId>,
         patch: SettingsPatch,
-    ) -> Result<NotificationSettings, UpdateSettingsError> {
-        require_own_or_settings(actor, account_id, member_id)?;
+    ) -> Result<Vec<NotificationSettings>, UpdateManyError> {
+        for (at, member_id) in member_ids.iter().enumerate() {
+            require_own_or_settings(actor, account_id, *member_id).map_err(|error| of_member(at, error.into()))?;
+        }
         check(&patch)?;
-        let work = Arc::new((actor.clone(), patch));
+        let work = Arc::new((actor.clone(), member_ids, patch));
         self.ledger
             .change(account_id, move |tx, locked| {
                 let work = Arc::clone(&work);
-                Box::pin(async move { update_locked(tx, locked, (&work.0, member_id), &work.1).await })
+                Box::pin(async move {
+                    let (actor, member_ids, patch) = work.as_ref();
+                    let mut changed = Vec::with_capacity(member_ids.len());
+                    for (at, member_id) in member_ids.iter().enumerate() {
+                        let settings = update_locked(tx, locked, (actor, *member_id), patch).await;
+                        changed.push(settings.map_err(|error| of_member(at, error))?);
+                    }
+                    Ok(changed)
+                })
             })
             .await
     }
+
+    /// What the members of an account are told of unless they say otherwise.
+    pub async fn defaults(&self, actor: &Actor, account_id: AccountId) -> Result<NotificationDefaults, QueryError> {
+        actor.require(account_id, Permission::ManageSettings)?;
+        Ok(store::defaults_of(self.database.read(), account_id).await?)
+    }
+
+    /// Changes what the members of an account are told of unless they say otherwise. Of kinds that only owners get, it takes an owner
+    /// or the platform.
+    pub async fn update_defaults(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        patch: DefaultsPatch,
+    ) -> Result<NotificationDefaults, UpdateSettingsError> {
+        actor.require(account_id, Permission::ManageSettings)?;
+        check_wishes(&patch.preferences)?;
+        let is_of_owners = |(kind, channel, _): &Wish| kind.rule().audience(*channel) == Audience::Owners;
+        if patch.preferences.iter().any(is_of_owners) && !member::may_change_owners(actor) {
+            return Err(AccessError::OwnersOnly.into());
+        }
+        let patch = Arc::new(patch);
+        self.ledger
+            .change(account_id, move |tx, locked| {
+                let patch = Arc::clone(&patch);
+                Box::pin(async move {
+                    let before = store::defaults_of(tx, account_id).await?;
+                    if patch.expected_version.is_some_and(|version| version != before.version) {
+                        return Err(UpdateSettingsError::DefaultsConflict(Box::new(before)));
+                    }
+                    let after = before.clone().patched(&patch);
+                    if after != before {
+                        store::save_defaults(tx, &after).await?;
+                        locked.append_event(tx, EventKind::AccountUpdated, None).await?;
+                    }
+                    Ok(after)
+                })
+            })
+            .await
+    }
+}
+
+fn of_member(at: usize, error: UpdateSettingsError) -> UpdateManyError {
+    UpdateManyError { at: Some(at), error }
 }
 
 async fn update_locked(
@@ -114,7 +175,8 @@ pub(super) async fn switch_kinds_off(
 
 /// Whether a member has said that they want no mail of this kind.
 pub(super) fn is_mail_off(settings: &NotificationSettings, kind: AlertKind) -> bool {
-    settings.preference(kind, Channel::Email) == Some(false) || !kind.is_optional(Channel::Email)
+    // What the account says may change, and is not what the member has said.
+    settings.preferences.get(&(kind, Channel::Email)) == Some(&false) || !kind.is_optional(Channel::Email)
 }
 
 async fn settings_of(
@@ -145,20 +207,6 @@ async fn save_patched(
 
 /// What no state makes valid.
 fn check(patch: &SettingsPatch) -> Result<(), UpdateSettingsError> {
-    let most = AlertKind::ALL.len() * Channel::ALL.len();
-    if patch.preferences.len() > most {
-        return Err(UpdateSettingsError::Preferences("there are not so many preferences"));
-    }
-    let mut named = HashSet::new();
-    if !patch
-        .preferences
-        .iter()
-        .all(|(kind, channel, _)| named.insert((*kind, *channel)))
-    {
-        return Err(UpdateSettingsError::Preferences(
-            "a kind and a channel may be named once",
-        ));
-    }
     if let Change::Set(threshold) = patch.low_balance_threshold
         && (threshold.is_negative() || threshold > Credits::MAX)
     {
@@ -169,7 +217,21 @@ fn check(patch: &SettingsPatch) -> Result<(), UpdateSettingsError> {
     {
         return Err(UpdateSettingsError::QuietHours);
     }
-    match patch.locked() {
+    check_wishes(&patch.preferences)
+}
+
+fn check_wishes(wishes: &[Wish]) -> Result<(), UpdateSettingsError> {
+    let most = AlertKind::ALL.len() * Channel::ALL.len();
+    if wishes.len() > most {
+        return Err(UpdateSettingsError::Preferences("there are not so many preferences"));
+    }
+    let mut named = HashSet::new();
+    if !wishes.iter().all(|(kind, channel, _)| named.insert((*kind, *channel))) {
+        return Err(UpdateSettingsError::Preferences(
+            "a kind and a channel may be named once",
+        ));
+    }
+    match first_locked(wishes) {
         Some((at, kind, channel)) => Err(UpdateSettingsError::Locked { at, kind, channel }),
         None => Ok(()),
     }

@@ -24,7 +24,7 @@ use crate::graphql::ledger::{
 };
 use crate::graphql::live::event_page;
 use crate::graphql::loaders::must_exist;
-use crate::graphql::notification::{AlertConnection, AlertFilter, inbox};
+use crate::graphql::notification::{AlertConnection, AlertFilter, NotificationDefaults, inbox};
 use crate::graphql::scalars::{Decimal, LiveCursorText, TimeZone};
 use crate::graphql::top_up::{AutoTopUp, PaymentMethod, TopUpConnection, TopUpFilter, TopUpQuote};
 use crate::graphql::troubleshooting::{Finding, findings};
@@ -306,6 +306,17 @@ impl Account {
             let members = &scope.services.members;
             let page = members.page(scope.actor(), self.row.id, &filter, request).await?;
             Ok(Some(MemberConnection::new(relay(page.map(Member::new), place, false))))
+        })
+        .await
+    }
+
+    /// What members are told of unless they say otherwise. [auth: `MANAGE_SETTINGS`]
+    async fn notification_defaults(&self, ctx: &Context<'_>) -> Option<Result<NotificationDefaults, ApiError>> {
+        visible(async {
+            let scope = scope(ctx)?;
+            let settings = &scope.services.notification_settings;
+            let defaults = settings.defaults(scope.actor(), self.row.id).await?;
+            Ok(Some(NotificationDefaults::new(defaults)))
         })
         .await
     }

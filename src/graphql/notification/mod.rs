@@ -6,6 +6,7 @@ mod alert;
 mod alert_mutation;
 mod alert_subscription;
 mod contact_mutation;
+mod defaults;
 mod delivery;
 mod inbox_item;
 mod matrix;
@@ -20,6 +21,7 @@ pub(super) use alert_subscription::{AlertEvent, AlertSubscription, AlertsEvent, 
 pub(super) use contact_mutation::{
     ContactMutation, SendContactVerificationPayload, UpdateContactPayload, VerifyContactPayload,
 };
+pub(super) use defaults::{DefaultsMutation, NotificationDefaults, UpdateNotificationDefaultsPayload};
 pub(super) use delivery::{Delivery, DeliveryConnection, DeliveryFilter, deliveries};
 pub(super) use inbox_item::{InboxItem, seen_by_viewer};
 pub(super) use settings::NotificationSettings;

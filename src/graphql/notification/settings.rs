@@ -66,6 +66,18 @@ pub(crate) enum NotificationChannel {
     InApp,
 }
 
+/// Who decides whether a kind of alert reaches a member by a channel.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "model::PreferenceSource")]
+pub(crate) enum PreferenceSource {
+    /// The platform's default, also where it cannot be switched off.
+    Platform,
+    /// The account's default: see `Account.notificationDefaults`.
+    Account,
+    /// The member.
+    Member,
+}
+
 /// Which alerts reach a member, by which channel.
 #[derive(Clone, Debug)]
 pub(crate) struct NotificationSettings(model::NotificationSettings);
@@ -139,20 +151,12 @@ impl NotificationSettings {
 
 impl NotificationSettings {
     fn preference(&self, kind: model::AlertKind, channel: model::Channel) -> NotificationPreference {
-        let said = self.0.preference(kind, channel);
-        let locked = kind.is_locked(channel);
-        NotificationPreference {
-            kind: kind.into(),
-            channel: channel.into(),
-            enabled: locked || said.unwrap_or_else(|| kind.is_on_by_default(channel)),
-            locked,
-            is_default: said.is_none(),
-            words: (kind.label(), channel.label()),
-        }
+        let is_default = !self.0.preferences.contains_key(&(kind, channel));
+        NotificationPreference::new((kind, channel), self.0.resolved(kind, channel), is_default)
     }
 }
 
-/// Whether one kind of alert reaches the member by one channel.
+/// Whether one kind of alert reaches the member by one channel; of defaults, those who have not said otherwise.
 #[derive(SimpleObject, Clone, Debug)]
 #[graphql(complex)]
 pub(crate) struct NotificationPreference {
@@ -166,8 +170,28 @@ pub(crate) struct NotificationPreference {
     locked: bool,
     /// The member has not said anything about it.
     is_default: bool,
+    /// Who decides: the member, else the account, else the platform.
+    source: PreferenceSource,
     #[graphql(skip)]
     words: (&'static str, &'static str),
+}
+
+impl NotificationPreference {
+    pub(super) fn new(
+        (kind, channel): (model::AlertKind, model::Channel),
+        (enabled, source): model::Resolved,
+        is_default: bool,
+    ) -> Self {
+        Self {
+            kind: kind.into(),
+            channel: channel.into(),
+            enabled,
+            locked: kind.is_locked(channel),
+            is_default,
+            source: source.into(),
+            words: (kind.label(), channel.label()),
+        }
+    }
 }
 
 #[ComplexObject]

@@ -5,12 +5,13 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use super::member_for;
 use super::settings::{AlertKind, NotificationChannel, NotificationSettings};
 use crate::domain::member::Change;
-use crate::domain::notification::model;
+use crate::domain::notification::{MOST_MEMBERS, UpdateManyError, model};
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, Present, UserError};
 use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, IdKind, MemberId};
 use crate::primitives::local_time::LocalTime;
 
 /// Whether one kind of alert reaches the member by one channel.
@@ -22,6 +23,12 @@ pub(crate) struct NotificationPreferenceInput {
     channel: NotificationChannel,
     /// Whether they do. Null: the default again.
     enabled: Option<bool>,
+}
+
+impl From<NotificationPreferenceInput> for model::Wish {
+    fn from(input: NotificationPreferenceInput) -> Self {
+        (input.kind.into(), input.channel.into(), input.enabled)
+    }
 }
 
 /// When e-mail that is not critical waits, in the member's time zone.
@@ -38,6 +45,8 @@ pub(crate) struct QuietHoursInput {
 pub(crate) struct UpdateNotificationSettingsInput {
     /// Whose settings; the viewer's when left out.
     member_id: MaybeUndefined<ID>,
+    /// Whose settings, of 1 to 100 members of one account, in place of memberId. All of them change, or none.
+    member_ids: Option<Vec<ID>>,
     /// Preferences that change, each kind and channel once.
     preferences: MaybeUndefined<Vec<NotificationPreferenceInput>>,
     /// `LOW_BALANCE` is raised when available falls to or below this. Null follows the account's auto top-up trigger.
@@ -49,19 +58,25 @@ pub(crate) struct UpdateNotificationSettingsInput {
 }
 
 /// What updateNotificationSettings answers.
-pub(crate) struct UpdateNotificationSettingsPayload(Outcome<model::NotificationSettings>);
+pub(crate) struct UpdateNotificationSettingsPayload(Outcome<Vec<model::NotificationSettings>>);
 
 /// What updateNotificationSettings answers.
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl UpdateNotificationSettingsPayload {
-    /// The settings as they are now. Null when refused, but for `VERSION_CONFLICT`.
+    /// The settings as they are now; of several members, the first's. Null when refused, but for `VERSION_CONFLICT`.
     async fn notification_settings(&self) -> Option<NotificationSettings> {
         match (&self.0.done, &self.0.present) {
-            (Some(settings), _) => Some(NotificationSettings::new(settings.clone())),
+            (Some(settings), _) => settings.first().cloned().map(NotificationSettings::new),
             (None, Some(Present::Settings(settings))) => Some(NotificationSettings::new((**settings).clone())),
             (None, _) => None,
         }
+    }
+
+    /// The settings of all members that were named, in that order, as they are now. Empty when refused.
+    async fn all_notification_settings(&self) -> Vec<NotificationSettings> {
+        let settings = self.0.done.iter().flatten().cloned();
+        settings.map(NotificationSettings::new).collect()
     }
 
     /// Why nothing was changed. Empty when it was.
@@ -79,14 +94,63 @@ pub(super) fn change<T, U>(value: MaybeUndefined<T>, map: impl FnOnce(T) -> U) -
     }
 }
 
-async fn update(scope: &Scope, input: UpdateNotificationSettingsInput) -> Result<model::NotificationSettings, Failure> {
-    let (account_id, member_id) = member_for(scope, &input.member_id)?;
-    let preferences = crate::graphql::inputs::patched("preferences", input.preferences)?.unwrap_or_default();
-    let preference = |preference: NotificationPreferenceInput| {
-        (preference.kind.into(), preference.channel.into(), preference.enabled)
+/// The members that an input names one by one: all of one account.
+fn members(scope: &Scope, ids: &[ID]) -> Result<(AccountId, Vec<MemberId>), Failure> {
+    let mut found: Option<(AccountId, Vec<MemberId>)> = None;
+    if ids.len() > MOST_MEMBERS {
+        return Err(Failure::invalid("memberIds", format!("at most {MOST_MEMBERS} at once")));
+    }
+    for (at, id) in ids.iter().enumerate() {
+        let field = format!("memberIds.{at}");
+        let (account_id, uuid) = scope.account_of(None, id, IdKind::Member, (&field, "member"))?;
+        let (of, members) = found.get_or_insert_with(|| (account_id, Vec::new()));
+        if *of != account_id {
+            return Err(Failure::not_found(&field, "member"));
+        }
+        members.push(MemberId::from_uuid(uuid));
+    }
+    found.ok_or_else(|| Failure::invalid("memberIds", "must name a member"))
+}
+
+/// Whose settings an input is about, and whether it names them one by one.
+fn whose(scope: &Scope, input: &UpdateNotificationSettingsInput) -> Result<(AccountId, Vec<MemberId>, bool), Failure> {
+    let Some(ids) = &input.member_ids else {
+        let (account_id, member_id) = member_for(scope, &input.member_id)?;
+        return Ok((account_id, vec![member_id], false));
     };
+    if !input.member_id.is_undefined() {
+        return Err(Failure::invalid("memberIds", "give memberId or memberIds, not both"));
+    }
+    if input.expected_version.is_some() {
+        return Err(Failure::invalid(
+            "expectedVersion",
+            "is about one member: give memberId",
+        ));
+    }
+    let (account_id, member_ids) = members(scope, ids)?;
+    Ok((account_id, member_ids, true))
+}
+
+/// A refusal about one of several members names which.
+fn refused(refused: UpdateManyError, is_list: bool) -> Failure {
+    let at = refused.at.filter(|_| is_list);
+    match (Failure::from(refused.error), at) {
+        (Failure::Refused(error, present), Some(at)) => {
+            let field = Some(vec!["memberIds".to_owned(), at.to_string()]);
+            Failure::Refused(Box::new(UserError { field, ..*error }), present)
+        }
+        (failure, _) => failure,
+    }
+}
+
+async fn update(
+    scope: &Scope,
+    input: UpdateNotificationSettingsInput,
+) -> Result<Vec<model::NotificationSettings>, Failure> {
+    let (account_id, member_ids, is_list) = whose(scope, &input)?;
+    let preferences = crate::graphql::inputs::patched("preferences", input.preferences)?.unwrap_or_default();
     let patch = model::SettingsPatch {
-        preferences: preferences.into_iter().map(preference).collect(),
+        preferences: preferences.into_iter().map(Into::into).collect(),
         low_balance_threshold: change(input.low_balance_threshold, |credits| credits),
         quiet_hours: change(input.quiet_hours, |hours| model::QuietHours {
             start: hours.start,
@@ -95,7 +159,8 @@ async fn update(scope: &Scope, input: UpdateNotificationSettingsInput) -> Result
         expected_version: input.expected_version,
     };
     let settings = &scope.services.notification_settings;
-    Ok(settings.update(scope.actor(), account_id, member_id, patch).await?)
+    let updated = settings.update(scope.actor(), account_id, member_ids, patch).await;
+    updated.map_err(|error| refused(error, is_list))
 }
 
 /// Mutations of settings.
@@ -105,7 +170,8 @@ pub(crate) struct SettingsMutation;
 /// Mutations of settings.
 #[Object]
 impl SettingsMutation {
-    /// Changes what a member is told of. [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
+    /// Changes what a member is told of, or several members alike.
+    /// [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
     async fn update_notification_settings(
         &self,
         ctx: &Context<'_>,

@@ -4,6 +4,7 @@ mod alerts;
 mod backlog;
 mod buying;
 mod contacts;
+mod defaults;
 mod inbox;
 mod mail;
 mod neutral;

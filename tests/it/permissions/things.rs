@@ -89,7 +89,7 @@ pub(super) async fn snapshot(app: &TestApp) -> Value {
         members(includeRemoved: true) { nodes { id externalId name role removedAt
             contact { email emailStatus locale timezone version } notificationSettings { version } unreadAlertCount
             deliveries { nodes { id status attempts } } } }
-        apiKeys { id permissions revokedAt } paymentMethods { id isDefault } autoTopUp { enabled state trigger amount version }
+        notificationDefaults { version } apiKeys { id permissions revokedAt } paymentMethods { id isDefault } autoTopUp { enabled state trigger amount version }
         topUps { nodes { id status creditsReversed } } } }";
     let answer = app.platform.query(query, json!({ "id": app.team.id() })).await;
     answer.at("/account").clone()

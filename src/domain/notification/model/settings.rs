@@ -12,6 +12,47 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, MemberId};
 use crate::primitives::local_time::LocalTime;
 
+/// What is wanted, by kind and channel. What is not in it is left to the defaults that come next.
+pub type Preferences = BTreeMap<(AlertKind, Channel), bool>;
+
+crate::text_enum! {
+    /// Who decides whether a kind of alert reaches a member by a channel.
+    PreferenceSource {
+        /// The platform's default, also where it cannot be switched off.
+        Platform = "PLATFORM",
+        /// The account's default.
+        Account = "ACCOUNT",
+        /// The member.
+        Member = "MEMBER",
+    }
+}
+
+/// Whether a kind of alert is wanted by a channel, and who says so.
+pub type Resolved = (bool, PreferenceSource);
+
+/// What the members of an account are told of unless they say otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotificationDefaults {
+    /// The account.
+    pub account_id: AccountId,
+    /// What the account says; the platform's defaults hold for the rest.
+    pub preferences: Preferences,
+    /// Grows by one with every change of the above.
+    pub version: i32,
+}
+
+/// A change of defaults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefaultsPatch {
+    /// Preferences that change; `None` is the platform's default again.
+    pub preferences: Vec<Wish>,
+    /// Refused when the defaults have another version.
+    pub expected_version: Option<i32>,
+}
+
+/// Whether a kind of alert is to come by a channel; `None` is the default again.
+pub type Wish = (AlertKind, Channel, Option<bool>);
+
 /// Which alerts reach a member, by which channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotificationSettings {
@@ -19,8 +60,10 @@ pub struct NotificationSettings {
     pub account_id: AccountId,
     /// Whose settings they are.
     pub member_id: MemberId,
-    /// What the member has said; the default holds for the rest.
-    pub preferences: BTreeMap<(AlertKind, Channel), bool>,
+    /// What the member has said; the defaults hold for the rest.
+    pub preferences: Preferences,
+    /// What the account says of all its members.
+    pub defaults: Preferences,
     /// `LOW_BALANCE` is raised when what is available falls to or below this.
     pub low_balance_threshold: Option<Credits>,
     /// When mail that is not critical waits.
@@ -33,7 +76,7 @@ pub struct NotificationSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsPatch {
     /// Preferences that change; `None` is the default again.
-    pub preferences: Vec<(AlertKind, Channel, Option<bool>)>,
+    pub preferences: Vec<Wish>,
     /// See [`NotificationSettings::low_balance_threshold`].
     pub low_balance_threshold: Change<Credits>,
     /// See [`NotificationSettings::quiet_hours`].
@@ -58,27 +101,35 @@ impl NotificationSettings {
             account_id,
             member_id,
             preferences: BTreeMap::new(),
+            defaults: BTreeMap::new(),
             low_balance_threshold: None,
             quiet_hours: None,
             version: 1,
         }
     }
 
-    /// What the member has said about a kind and a channel.
+    /// What the member has said about a kind and a channel, or else the account.
     pub fn preference(&self, kind: AlertKind, channel: Channel) -> Option<bool> {
-        self.preferences.get(&(kind, channel)).copied()
+        let own = self.preferences.get(&(kind, channel));
+        own.or_else(|| self.defaults.get(&(kind, channel))).copied()
+    }
+
+    /// Whether a kind is wanted by a channel, and who says so.
+    pub fn resolved(&self, kind: AlertKind, channel: Channel) -> Resolved {
+        resolved(
+            (kind, channel),
+            &[
+                (&self.preferences, PreferenceSource::Member),
+                (&self.defaults, PreferenceSource::Account),
+            ],
+        )
     }
 
     /// These settings with the patch applied, under the next version if that changes anything.
     #[must_use]
     pub(in crate::domain::notification) fn patched(mut self, patch: &SettingsPatch) -> Self {
         let before = self.clone();
-        for (kind, channel, enabled) in &patch.preferences {
-            match enabled {
-                Some(enabled) => self.preferences.insert((*kind, *channel), *enabled),
-                None => self.preferences.remove(&(*kind, *channel)),
-            };
-        }
+        fulfil(&mut self.preferences, &patch.preferences);
         apply(&mut self.low_balance_threshold, &patch.low_balance_threshold);
         apply(&mut self.quiet_hours, &patch.quiet_hours);
         if self != before {
@@ -86,6 +137,60 @@ impl NotificationSettings {
         }
         self
     }
+}
+
+impl NotificationDefaults {
+    /// Those of an account that has said nothing yet.
+    pub const fn new(account_id: AccountId) -> Self {
+        Self {
+            account_id,
+            preferences: BTreeMap::new(),
+            version: 1,
+        }
+    }
+
+    /// Whether members get a kind by a channel unless they say otherwise, and who says so.
+    pub fn resolved(&self, kind: AlertKind, channel: Channel) -> Resolved {
+        resolved((kind, channel), &[(&self.preferences, PreferenceSource::Account)])
+    }
+
+    /// These defaults with the patch applied, under the next version if that changes anything.
+    #[must_use]
+    pub(in crate::domain::notification) fn patched(mut self, patch: &DefaultsPatch) -> Self {
+        let before = self.clone();
+        fulfil(&mut self.preferences, &patch.preferences);
+        if self != before {
+            self.version = self.version.saturating_add(1);
+        }
+        self
+    }
+}
+
+/// What the first of those who have a say says; what is locked is on, and the platform's default comes last.
+fn resolved((kind, channel): (AlertKind, Channel), said: &[(&Preferences, PreferenceSource)]) -> Resolved {
+    if kind.is_locked(channel) {
+        return (true, PreferenceSource::Platform);
+    }
+    let mut said = said.iter();
+    let found = said.find_map(|(preferences, source)| preferences.get(&(kind, channel)).map(|on| (*on, *source)));
+    found.unwrap_or_else(|| (kind.is_on_by_default(channel), PreferenceSource::Platform))
+}
+
+fn fulfil(preferences: &mut Preferences, wishes: &[Wish]) {
+    for (kind, channel, enabled) in wishes {
+        match enabled {
+            Some(enabled) => preferences.insert((*kind, *channel), *enabled),
+            None => preferences.remove(&(*kind, *channel)),
+        };
+    }
+}
+
+/// The first of these wishes that would switch off what cannot be.
+pub(in crate::domain::notification) fn first_locked(wishes: &[Wish]) -> Option<(usize, AlertKind, Channel)> {
+    let mut wishes = wishes.iter().enumerate();
+    wishes.find_map(|(at, (kind, channel, enabled))| {
+        (*enabled == Some(false) && kind.is_locked(*channel)).then_some((at, *kind, *channel))
+    })
 }
 
 impl SettingsPatch {
@@ -103,14 +208,6 @@ impl SettingsPatch {
             quiet_hours: Change::Keep,
             expected_version: None,
         }
-    }
-
-    /// The first preference that this would switch off and that cannot be.
-    pub(in crate::domain::notification) fn locked(&self) -> Option<(usize, AlertKind, Channel)> {
-        let mut preferences = self.preferences.iter().enumerate();
-        preferences.find_map(|(at, (kind, channel, enabled))| {
-            (*enabled == Some(false) && kind.is_locked(*channel)).then_some((at, *kind, *channel))
-        })
     }
 }
 

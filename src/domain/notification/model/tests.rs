@@ -520,15 +520,30 @@ fn a_patch_changes_what_it_names_and_grows_the_version_only_if_it_does() {
 fn what_is_locked_can_be_switched_on_and_reset_but_not_off() {
     for kind in AlertKind::ALL {
         for channel in Channel::ALL {
-            let patch = |enabled| SettingsPatch {
-                preferences: vec![(*kind, *channel, enabled)],
-                low_balance_threshold: Change::Keep,
-                quiet_hours: Change::Keep,
-                expected_version: None,
-            };
-            assert_eq!(patch(Some(false)).locked().is_some(), kind.is_locked(*channel));
-            assert_eq!(patch(Some(true)).locked(), None);
-            assert_eq!(patch(None).locked(), None);
+            let locked = |enabled| first_locked(&[(*kind, *channel, enabled)]);
+            assert_eq!(locked(Some(false)).is_some(), kind.is_locked(*channel));
+            assert_eq!(locked(Some(true)), None);
+            assert_eq!(locked(None), None);
         }
     }
+}
+
+#[test]
+fn what_a_member_has_not_said_the_account_says_then_the_platform_and_what_is_locked_is_on() {
+    let mut settings = NotificationSettings::new(AccountId::from_number(1), member(1));
+    let key = (AlertKind::LowBalance, Channel::Email);
+    let resolved = |settings: &NotificationSettings| settings.resolved(key.0, key.1);
+    assert_eq!(resolved(&settings), (true, PreferenceSource::Platform));
+    settings.defaults.insert(key, false);
+    assert_eq!(resolved(&settings), (false, PreferenceSource::Account));
+    assert_eq!(settings.preference(key.0, key.1), Some(false));
+    settings.preferences.insert(key, true);
+    assert_eq!(resolved(&settings), (true, PreferenceSource::Member));
+    let locked = (AlertKind::TopUpFailed, Channel::Email);
+    settings.defaults.insert(locked, false);
+    settings.preferences.insert(locked, false);
+    assert_eq!(
+        settings.resolved(locked.0, locked.1),
+        (true, PreferenceSource::Platform)
+    );
 }

@@ -29,7 +29,7 @@ pub(super) use people::{Addressed, Recipient, last_mails, recipients};
 pub(super) use places::{Glance, glances, move_places, place, save_places};
 pub(super) use reach::{reached, unsent};
 pub(super) use reports::{Keeping, Kept, Mailed, apply_fate, has_arrived, keep_report, mailed, verified_at};
-pub(super) use settings::{save_settings, settings};
+pub(super) use settings::{defaults_of, save_defaults, save_settings, settings};
 
 use crate::domain::fault::Fault;
 

@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 
-use super::{DELIVERY_COLUMNS, delivery, settings, unreadable};
+use super::{DELIVERY_COLUMNS, defaults_of, delivery, settings, unreadable};
 use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 use crate::domain::member::ContactStatus;
@@ -10,11 +10,11 @@ use crate::primitives::actor::MemberRole;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, MemberId};
 
-use super::super::model::{Delivery, NotificationSettings};
+use super::super::model::{Channel, Delivery, NotificationSettings};
 use super::super::reach::Reached;
 
-/// Owners and admins, then others from whom mail comes back, or who have said that they want mail and have no verified address; each in
-/// the order they joined.
+/// Owners and admins, then others from whom mail comes back, or who are to be mailed by their own wish or the account's and have no
+/// verified address; each in the order they joined.
 pub(in super::super) async fn reached(
     tx: &Transaction,
     account_id: AccountId,
@@ -25,9 +25,16 @@ pub(in super::super) async fn reached(
                LEFT JOIN notification_settings s ON s.account_id = m.account_id AND s.member_id = m.id \
                WHERE m.account_id = $1 AND m.removed_at IS NULL \
                AND (m.role IN ('OWNER', 'ADMIN') OR c.email_status = 'BOUNCING' \
-                 OR (c.email_status IN ('NONE', 'UNVERIFIED') AND s.preferences LIKE '% EMAIL\":true%')) \
+                 OR (c.email_status IN ('NONE', 'UNVERIFIED') AND ($3 OR s.preferences LIKE '% EMAIL\":true%'))) \
                ORDER BY CASE WHEN m.role IN ('OWNER', 'ADMIN') THEN 0 ELSE 1 END, m.created_at, m.id LIMIT $2";
-    let values: [Value; 2] = [account_id.number().into(), i64::from(limit).into()];
+    let defaults = defaults_of(tx, account_id).await?;
+    let mut said = defaults.preferences.iter();
+    let is_mailed_by_default = said.any(|((_, channel), is_on)| *channel == Channel::Email && *is_on);
+    let values: [Value; 3] = [
+        account_id.number().into(),
+        i64::from(limit).into(),
+        is_mailed_by_default.into(),
+    ];
     let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
     let mut found = Vec::new();
     for row in &tx.query_all_raw(statement).await? {

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use entity::notification_defaults;
 use entity::notification_settings::{self, Column};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
+use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel};
 
 use super::unreadable;
 use crate::domain::database::bulk::{self, Columns, Kind, Rows};
@@ -14,33 +15,87 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, MemberId};
 use crate::primitives::local_time::LocalTime;
 
-use super::super::model::{AlertKind, Channel, NotificationSettings, QuietHours};
+use super::super::model::{AlertKind, Channel, NotificationDefaults, NotificationSettings, Preferences, QuietHours};
 
 const MEMBERS: Columns = &[("account_id", Kind::BigInt), ("member_id", Kind::Uuid)];
 
-/// The settings of those among these members, of whichever accounts, who have said anything, by a statement that is the same whatever
+/// The settings of these members, of whichever accounts, whether or not they have said anything; by a statement that is the same whatever
 /// their number.
 pub(in super::super) async fn settings(
     connection: &impl ConnectionTrait,
     members: impl IntoIterator<Item = (AccountId, MemberId)>,
 ) -> Result<HashMap<MemberId, NotificationSettings>, Fault> {
-    let mut rows = Rows::new(MEMBERS);
+    let (mut rows, mut found) = (Rows::new(MEMBERS), HashMap::new());
     for (account_id, member_id) in members {
         rows.push([account_id.number().into(), member_id.uuid().into()]);
+        found.insert(member_id, NotificationSettings::new(account_id, member_id));
     }
     if rows.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(found);
     }
     let backend = connection.get_database_backend();
+    let relation = rows.relation(backend, 1);
+    let of_members = bulk::probe(backend, "notification_settings", " AND t.member_id = r.member_id");
+    let of_account = bulk::probe(backend, "notification_defaults", "");
+    // One statement: alerts of many accounts ask this several times.
     let sql = format!(
-        "SELECT t.* FROM {} {}",
-        rows.relation(backend, 1),
-        bulk::probe(backend, "notification_settings", " AND t.member_id = r.member_id")
+        "SELECT t.account_id, t.member_id, t.preferences, t.low_balance_threshold, t.quiet_start, t.quiet_end, t.version, \
+         t.changed_at, FALSE AS is_of_account FROM {relation} {of_members} UNION ALL \
+         SELECT t.account_id, r.member_id, t.preferences, NULL, NULL, NULL, t.version, NULL, TRUE FROM {relation} {of_account}"
     );
-    let rows = notification_settings::Entity::find().from_raw_sql(rows.statement(backend, sql));
-    let rows = rows.all(connection).await?.into_iter();
-    rows.map(|row| from_row(&row).map(|settings| (settings.member_id, settings)))
-        .collect()
+    let mut defaults = HashMap::new();
+    for row in &connection.query_all_raw(rows.statement(backend, sql)).await? {
+        let said = notification_settings::Model::from_query_result(row, "")?;
+        if row.try_get::<bool>("", "is_of_account")? {
+            defaults.insert(MemberId::from_uuid(said.member_id), from_json(&said.preferences)?);
+        } else {
+            let settings = from_row(&said)?;
+            found.insert(settings.member_id, settings);
+        }
+    }
+    for (member_id, defaults) in defaults {
+        if let Some(settings) = found.get_mut(&member_id) {
+            settings.defaults = defaults;
+        }
+    }
+    Ok(found)
+}
+
+/// What the members of an account are told of unless they say otherwise.
+pub(in super::super) async fn defaults_of(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+) -> Result<NotificationDefaults, Fault> {
+    let said = notification_defaults::Entity::find_by_id(account_id.number());
+    let Some(row) = said.one(connection).await? else {
+        return Ok(NotificationDefaults::new(account_id));
+    };
+    Ok(NotificationDefaults {
+        account_id,
+        preferences: from_json(&row.preferences)?,
+        version: row.version,
+    })
+}
+
+/// Writes an account's defaults, whether or not there were any.
+pub(in super::super) async fn save_defaults(
+    tx: &impl ConnectionTrait,
+    defaults: &NotificationDefaults,
+) -> Result<(), Fault> {
+    use notification_defaults::Column;
+    let row = notification_defaults::Model {
+        account_id: defaults.account_id.number(),
+        preferences: to_json(&defaults.preferences)?,
+        version: defaults.version,
+    };
+    let replace = OnConflict::column(Column::AccountId)
+        .update_columns([Column::Preferences, Column::Version])
+        .to_owned();
+    notification_defaults::Entity::insert(row.into_active_model())
+        .on_conflict(replace)
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
 }
 
 /// Writes a member's settings, whether or not there were any.
@@ -77,13 +132,13 @@ pub(in super::super) async fn save_settings(
     Ok(())
 }
 
-fn to_json(preferences: &BTreeMap<(AlertKind, Channel), bool>) -> Result<String, Fault> {
+fn to_json(preferences: &Preferences) -> Result<String, Fault> {
     let name = |(kind, channel): &(AlertKind, Channel)| format!("{} {}", kind.as_str(), channel.as_str());
     let named: BTreeMap<String, bool> = preferences.iter().map(|(key, on)| (name(key), *on)).collect();
     serde_json::to_string(&named).map_err(|error| Fault::Internal(error.to_string()))
 }
 
-fn from_json(json: &str) -> Result<BTreeMap<(AlertKind, Channel), bool>, Fault> {
+fn from_json(json: &str) -> Result<Preferences, Fault> {
     let named: BTreeMap<String, bool> =
         serde_json::from_str(json).map_err(|_| unreadable("list of preferences", json))?;
     let key = |name: &str| {
@@ -109,6 +164,7 @@ fn from_row(row: &notification_settings::Model) -> Result<NotificationSettings, 
         account_id: AccountId::from_number(row.account_id),
         member_id: MemberId::from_uuid(row.member_id),
         preferences: from_json(&row.preferences)?,
+        defaults: Preferences::new(),
         low_balance_threshold: row.low_balance_threshold.map(Credits::from_units),
         quiet_hours,
         version: row.version,

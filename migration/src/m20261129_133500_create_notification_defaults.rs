@@ -1,0 +1,26 @@
+//! What the members of an account are told of unless they say otherwise.
+
+use sea_orm_migration::prelude::*;
+
+use crate::ddl;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        ddl::run(manager, STATEMENTS).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        ddl::drop_tables(manager, &["notification_defaults"]).await
+    }
+}
+
+const STATEMENTS: &[&str] = &["CREATE TABLE notification_defaults (
+        account_id BIGINT NOT NULL,
+        preferences TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        PRIMARY KEY (account_id)
+    )"];

@@ -1,0 +1,123 @@
+//! What the members of an account are told of unless they say otherwise.
+
+use async_graphql::{Context, ID, InputObject, Object};
+
+use super::matrix::NotificationRow;
+use super::settings::NotificationPreference;
+use super::settings_mutation::NotificationPreferenceInput;
+use crate::domain::notification::model;
+use crate::graphql::context::{Scope, scope};
+use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::member::Account;
+use crate::graphql::payload::Outcome;
+use crate::graphql::refusals::{Failure, Present, UserError};
+
+/// What the members of an account are told of unless they say otherwise.
+#[derive(Clone, Debug)]
+pub(crate) struct NotificationDefaults(model::NotificationDefaults);
+
+impl NotificationDefaults {
+    pub(in crate::graphql) const fn new(defaults: model::NotificationDefaults) -> Self {
+        Self(defaults)
+    }
+
+    fn preference(&self, kind: model::AlertKind, channel: model::Channel) -> NotificationPreference {
+        NotificationPreference::new((kind, channel), self.0.resolved(kind, channel), true)
+    }
+}
+
+/// What the members of an account are told of unless they say otherwise. Where the account says nothing, the platform's defaults hold.
+#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
+#[Object]
+impl NotificationDefaults {
+    /// Whose members they are for.
+    async fn account(&self, ctx: &Context<'_>) -> Result<Account, ApiError> {
+        Account::load(ctx, self.0.account_id).await
+    }
+
+    /// The defaults as a page shows them: a row for each kind, group by group, with a cell for each channel.
+    async fn rows(&self) -> Vec<NotificationRow> {
+        NotificationRow::all(|kind| {
+            let channels = model::Channel::ALL.iter();
+            channels.map(|channel| self.preference(kind, *channel)).collect()
+        })
+    }
+
+    /// One for each kind and channel.
+    async fn preferences(&self) -> Vec<NotificationPreference> {
+        let kinds = model::AlertKind::ALL.iter();
+        let cells = kinds.flat_map(|kind| model::Channel::ALL.iter().map(|channel| (*kind, *channel)));
+        cells.map(|(kind, channel)| self.preference(kind, channel)).collect()
+    }
+
+    /// Grows with every change of the defaults; for expectedVersion.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+}
+
+/// Changes to what the members of an account are told of unless they say otherwise. Preferences not named stay as they are.
+#[derive(InputObject, Debug)]
+pub(crate) struct UpdateNotificationDefaultsInput {
+    /// Which account. May be left out by a member, or by a key that belongs to one account.
+    account_id: Option<ID>,
+    /// Preferences that change, each kind and channel once. `enabled: null` is the platform's default again.
+    #[graphql(default)]
+    preferences: Vec<NotificationPreferenceInput>,
+    /// Refused as `VERSION_CONFLICT` when this is not the newest version.
+    expected_version: Option<i32>,
+}
+
+/// What updateNotificationDefaults answers.
+pub(crate) struct UpdateNotificationDefaultsPayload(Outcome<model::NotificationDefaults>);
+
+/// What updateNotificationDefaults answers.
+#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
+#[Object]
+impl UpdateNotificationDefaultsPayload {
+    /// The current defaults. Null when refused, but for `VERSION_CONFLICT`.
+    async fn notification_defaults(&self) -> Option<NotificationDefaults> {
+        match (&self.0.done, &self.0.present) {
+            (Some(defaults), _) => Some(NotificationDefaults::new(defaults.clone())),
+            (None, Some(Present::Defaults(defaults))) => Some(NotificationDefaults::new((**defaults).clone())),
+            (None, _) => None,
+        }
+    }
+
+    /// Why nothing was changed. Empty when it was.
+    pub(crate) async fn user_errors(&self) -> Vec<UserError> {
+        self.0.errors.clone()
+    }
+}
+
+async fn update(scope: &Scope, input: UpdateNotificationDefaultsInput) -> Result<model::NotificationDefaults, Failure> {
+    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let patch = model::DefaultsPatch {
+        preferences: input.preferences.into_iter().map(Into::into).collect(),
+        expected_version: input.expected_version,
+    };
+    let settings = &scope.services.notification_settings;
+    Ok(settings.update_defaults(scope.actor(), account_id, patch).await?)
+}
+
+/// Mutations of defaults.
+#[derive(Default)]
+pub(crate) struct DefaultsMutation;
+
+/// Mutations of defaults.
+#[Object]
+impl DefaultsMutation {
+    /// Changes what the members of an account are told of unless they say otherwise. Of kinds that only owners get, it takes an owner or
+    /// the platform. [auth: `MANAGE_SETTINGS`]
+    async fn update_notification_defaults(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What changes.")] input: UpdateNotificationDefaultsInput,
+    ) -> Option<Result<UpdateNotificationDefaultsPayload, ApiError>> {
+        nullable(async {
+            let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
+            Ok(Some(UpdateNotificationDefaultsPayload(outcome)))
+        })
+        .await
+    }
+}
