@@ -6,6 +6,7 @@ use super::settings::{AlertKind, NotificationPreference};
 use crate::domain::notification::model;
 use crate::graphql::context::scope;
 use crate::graphql::errors::ApiError;
+use crate::graphql::viewer::in_language;
 
 /// Kinds of alerts that settings list together.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +59,13 @@ impl NotificationRow {
     }
 
     /// What it is called, in the viewer's language.
+    #[graphql(directive = in_language::apply())]
     async fn title(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         scope(ctx)?.in_words(self.kind.label()).await
     }
 
     /// What it tells of, in the viewer's language.
+    #[graphql(directive = in_language::apply())]
     async fn description(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         scope(ctx)?.in_words(self.kind.description()).await
     }
@@ -73,6 +76,7 @@ impl NotificationRow {
     }
 
     /// What the group is called, in the viewer's language.
+    #[graphql(directive = in_language::apply())]
     async fn group_title(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         scope(ctx)?.in_words(self.group.label()).await
     }

@@ -8,6 +8,7 @@ use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::ApiError;
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Member;
+use crate::graphql::viewer::in_language;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{GlobalId, IdKind};
 use crate::primitives::local_time::LocalTime;
@@ -197,6 +198,7 @@ impl NotificationPreference {
 #[ComplexObject]
 impl NotificationPreference {
     /// What to write beside the switch, in the viewer's language.
+    #[graphql(directive = in_language::apply())]
     async fn label(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         let scope = scope(ctx)?;
         let (kind, channel) = self.words;
