@@ -58,7 +58,7 @@ async fn main() -> Result<(), Failure> {
             operation.name, operation.millis
         );
     }
-    ground.end().await
+    Box::pin(ground.end()).await
 }
 
 /// Processor time of this process so far, of all its threads, in milliseconds.

@@ -31,7 +31,7 @@ use limits::{read_documents, read_exports, read_limits};
 use mail::read_mail;
 pub use mail::{MailSettings, UnverifiedMailSettings};
 use print::Shown;
-use safety::{check_rotation, check_together};
+use safety::{check_issuer, check_rotation, check_together};
 pub use source::ConfigError;
 use source::{Given, Reader, read_environment, read_file};
 
@@ -261,12 +261,7 @@ impl Settings {
         let audience = read.text("auth.audience")?;
         check_together(mode, secret.as_ref(), jwt_secret.as_ref(), jwks_url.as_ref())?;
         check_rotation(mode, jwt_secret.as_ref(), jwt_secret_previous.as_ref())?;
-        if jwks_url.is_some() && (issuer.is_none() || audience.is_none()) {
-            return Err(ConfigError::Together(
-                "auth.jwks_url needs auth.issuer and auth.audience beside it, or tokens made for others would be accepted"
-                    .to_owned(),
-            ));
-        }
+        check_issuer(jwks_url.is_some(), issuer.is_some() && audience.is_some())?;
         let data_dir = PathBuf::from(read.required("data_dir")?);
         let url = match read.url("database.url", &["postgres://", "postgresql://", "sqlite://"])? {
             Some(url) => url,

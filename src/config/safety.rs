@@ -70,6 +70,17 @@ pub(super) fn check_together(
     Ok(())
 }
 
+/// Refuses an issuer's keys without saying whose tokens are meant.
+pub(super) fn check_issuer(has_keys: bool, is_named: bool) -> Result<(), ConfigError> {
+    if has_keys && !is_named {
+        return Err(ConfigError::Together(
+            "auth.jwks_url needs auth.issuer and auth.audience beside it, or tokens made for others would be accepted"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
 /// Refuses a previous secret that replaces nothing, is the current one, or is known to everybody in production.
 pub(super) fn check_rotation(
     mode: Mode,

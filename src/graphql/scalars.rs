@@ -259,7 +259,7 @@ impl ScalarType for Currency {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Json(pub serde_json::Value);
 
-/// Any JSON value. Numbers are kept or refused, never altered: a number of more digits than 64 bits keep is BAD_REQUEST and
+/// Any JSON value. Numbers are kept or refused, never altered: a number of more digits than 64 bits keep is `BAD_REQUEST` and
 /// `extensions.field` names it. Write such a number as a string.
 #[Scalar(name = "JSON")]
 impl ScalarType for Json {

@@ -1,5 +1,11 @@
 //! One binary for all tests that enter by the front door.
 
+#![allow(
+    clippy::large_futures,
+    clippy::similar_names,
+    reason = "a test runs once, and names what it compares alike"
+)]
+
 mod advisories;
 mod api_http;
 mod api_key_life;

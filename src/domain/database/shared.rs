@@ -107,7 +107,7 @@ impl Shared {
         #[cfg(test)]
         let (time, answer) = (self.injector.patience(time), self.injector.pass(answer));
         let (early, mut answer) = (time.min(SUSPICIOUS), pin!(answer));
-        for time in [early, time - early] {
+        for time in [early, time.saturating_sub(early)] {
             if let Ok(answer) = tokio::time::timeout(time, answer.as_mut()).await {
                 return answer;
             }

@@ -82,7 +82,9 @@ impl Ledger {
         });
         let (done, rings, movements) = changed.await?;
         for (account_id, moved) in movements {
-            moved.iter().for_each(|movement| movement.log(account_id));
+            for movement in &moved {
+                movement.log(account_id);
+            }
         }
         for (account_id, event_sequence) in rings {
             self.bell.ring(account_id, event_sequence);

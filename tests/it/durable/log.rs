@@ -60,6 +60,7 @@ async fn until_top_up(client: &crate::harness::Client, id: &Value, is_so: impl F
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one history, and each of its lines")]
 async fn each_movement_of_credits_and_money_is_one_line_without_names_or_secrets() {
     let database = TestDatabase::make().await;
     let place = as_json(&database.url);

@@ -194,7 +194,7 @@ async fn a_worker_that_does_not_succeed_makes_its_process_unready_by_name_until_
         .execute_unprepared(&rename("webhook_inbox", "webhook_inbox_away"))
         .await
         .expect("renamed");
-    worker.until_not_ready(Duration::from_secs(60)).await;
+    worker.until_not_ready(Duration::from_mins(1)).await;
     let unready = worker.unreadiness().await;
     assert_eq!(unready, json!({ "status": "unavailable", "workers": ["webhooks"] }));
     assert!(worker.is_live().await, "it may still recover");

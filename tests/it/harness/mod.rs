@@ -373,7 +373,7 @@ impl TestApp {
                 }
             }
         })
-        .await
+        .await;
     }
 
     /// The payment gateway.
@@ -400,7 +400,7 @@ impl TestApp {
                 alerts.write_down(&mut passed).await.expect("places are moved on");
             }
         })
-        .await
+        .await;
     }
 
     /// Looks at what is wrong wherever that may have changed, and has it told.
@@ -415,7 +415,7 @@ impl TestApp {
                 after = watch.turn(Vec::new(), after).await.expect("accounts are looked at");
             }
         })
-        .await
+        .await;
     }
 
     /// Sends the mail that is due. Gives all mail that was ever written into files.
@@ -446,7 +446,7 @@ impl TestApp {
             }
             self.app.close().await.expect("the application closes");
         })
-        .await
+        .await;
     }
 }
 

@@ -17,6 +17,7 @@ use super::due::CREDITS_EXPIRING;
 
 /// How things stood in an account at one moment.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(in super::super) struct Glance {
     pub(in super::super) account_id: AccountId,
     /// The last event that was looked at…
