@@ -14,8 +14,13 @@ find_pgbouncer() {
     pgbouncer=${LEDGERBELL_TEST_PGBOUNCER:-$(PATH=$PATH:/usr/sbin command -v pgbouncer)}
     if [ -z "$pgbouncer" ] && [ "${1:-}" = install ] && command -v apt-get >/dev/null; then
         [ "$(id -u)" = 0 ] || as_root="sudo -n"
-        echo "installing pgbouncer"
         $as_root apt-get update -qq >/dev/null 2>&1
+        version=$(apt-cache policy pgbouncer 2>/dev/null | sed -n 's/^ *Candidate: \([0-9.]*\).*/\1/p')
+        if [ "$(printf '%s\n' "$pgbouncer_oldest" "${version:-0}" | sort -V | head -1)" != "$pgbouncer_oldest" ]; then
+            pgbouncer_reason="this system has pgbouncer ${version:-only under another name}; transaction mode needs $pgbouncer_oldest (LEDGERBELL_TEST_PGBOUNCER names another)"
+            return 1
+        fi
+        echo "installing pgbouncer"
         $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pgbouncer >/dev/null 2>&1
         pgbouncer=$(PATH=$PATH:/usr/sbin command -v pgbouncer)
     fi
