@@ -172,11 +172,13 @@ pub(super) struct Date(pub NaiveDate);
 
 impl Date {
     fn from_text(text: &str) -> Option<Self> {
-        // chrono also reads years of other lengths.
-        if text.len() != 10 {
-            return None;
-        }
-        NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(Self)
+        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(Self)?;
+        // chrono also reads years of other lengths, and before the year 0.
+        (date.written() == text).then_some(date)
+    }
+
+    fn written(self) -> String {
+        self.0.format("%Y-%m-%d").to_string()
     }
 }
 
@@ -192,7 +194,7 @@ impl ScalarType for Date {
     }
 
     fn to_value(&self) -> Value {
-        Value::String(self.0.format("%Y-%m-%d").to_string())
+        Value::String(self.written())
     }
 }
 
