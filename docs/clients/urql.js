@@ -7,7 +7,7 @@ const EMBEDDED = [
   "AutoTopUpSimulation", "BalanceEvent", "BalanceExplanation", "CreditEntryConnection", "CreditEntryEdge", "CreditEntryEvent",
   "CreditHold", "CreditHoldConnection", "CreditHoldEdge", "CreditLotConnection", "CreditLotEdge", "CreditTotals", "CreditUsage",
   "CreditUsageConnection", "CreditUsageEdge", "DeliveryConnection", "DeliveryEdge", "Eligibility", "EventPage", "ExportLink",
-  "Forecast", "LotDraw", "MemberConnection", "MemberEdge", "Money", "NotificationPreference", "NotificationRow", "PageInfo",
+  "Forecast", "LotDraw", "MemberConnection", "MemberEdge", "Money", "NotificationDefaults", "NotificationPreference", "NotificationRow", "PageInfo",
   "QuietHours", "Remedy", "SessionConnection", "SessionEdge", "SessionEvent", "SessionResult", "SimulatedCharge", "SimulatedMonth",
   "TopUpConnection", "TopUpDecisionConnection", "TopUpDecisionEdge", "TopUpEdge", "TopUpEvent", "TopUpFailure", "TopUpQuote",
   "TroubleshootingEvent", "UserError",

@@ -100,8 +100,15 @@ export class Server {
     await Promise.all(Array.from({ length: atOnce }, one));
   }
 
-  /** The number of the last entry in the team's log, and the place in its stream. */
+  /** The number of the last entry in the team's log, and the place in its stream, once nothing is posted any more: the two are not read
+   *  at one instant. */
   async present() {
+    let [before, now] = [await this.#read(), await this.#read()];
+    for (let tries = 0; tries < 50 && before.sequence !== now.sequence; tries += 1) [before, now] = [now, await this.#read()];
+    return now;
+  }
+
+  async #read() {
     const { account } = await this.query(
       "query ($id: ID!) { account(id: $id) { liveCursor creditLog(first: 1) { nodes { sequence } } } }",
       { id: this.accountId },

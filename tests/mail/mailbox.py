@@ -74,7 +74,8 @@ def check(mail, subject, texts, link):
     """What every reader of a mail needs, in the form that each reads."""
     headers = mail["headers"]
     assert mail["from"][0]["address"] == "bell@bell.example", mail["from"]
-    assert mail["subject"] == subject, mail["subject"]
+    # Both addresses are verified, so the subject names the team.
+    assert mail["subject"] == f"{subject} (Müller & <Söhne>)", mail["subject"]
     assert headers["message-id"].startswith("<dlv_") and headers["message-id"].endswith("@bell.example>"), headers
     assert headers["auto-submitted"] == "auto-generated", headers
     for text in [*texts, link]:

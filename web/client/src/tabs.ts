@@ -15,10 +15,11 @@ export interface TabsBy {
 }
 
 type Message =
-  /** From followers: run this, end that, find out whether the connection works, are you there? */
+  /** From followers: run this, end that, find out whether the connection works, are you there and do you run these? */
   | { type: "open"; id: string; operation: Operation }
   | { type: "stop"; id: string }
-  | { type: "probe" | "ask" }
+  | { type: "probe" }
+  | { type: "ask"; ids: string[] }
   /** From the leader: a result, an end, yes I am. */
   | { type: "next"; id: string; result: Result }
   | { type: "ended"; id: string; reason: Reason }
@@ -180,7 +181,7 @@ export class Tabs implements Transport {
       void this.#hold(this.#name, { steal: true }, () => this.#lead());
     } else {
       this.#hasAsked = true;
-      this.#say({ type: "ask" });
+      this.#say({ type: "ask", ids: [...this.#mine.keys()] });
     }
   }
 
@@ -203,8 +204,11 @@ export class Tabs implements Transport {
   }
 
   #serve(message: Message): void {
-    if (message.type === "ask") this.#say({ type: "here" });
-    else if (message.type === "probe") this.inner.probe();
+    if (message.type === "ask") {
+      this.#say({ type: "here" });
+      // What did not reach this tab begins anew.
+      for (const id of message.ids) if (!this.#theirs.has(id)) this.#say({ type: "ended", id, reason: undefined });
+    } else if (message.type === "probe") this.inner.probe();
     else if (message.type === "stop") this.#stop(message.id);
     else if (message.type === "open" && !this.#theirs.has(message.id)) {
       const { id, operation } = message;
