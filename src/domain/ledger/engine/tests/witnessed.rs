@@ -13,6 +13,8 @@ const TOGETHER: u32 = 4_000;
 /// Postings a second: one after the other, and 64 at a time.
 async fn rates(room: &Room, name: &str) -> (f64, f64) {
     let account = AccountId::from_number(1);
+    // An account has a bounded number of lots.
+    let of_client = |client: i64| AccountId::from_number(2 + client);
     let begun = Instant::now();
     for number in 0..ALONE {
         room.post(account, &format!("{name} alone {number}"), grant(1))
@@ -24,7 +26,7 @@ async fn rates(room: &Room, name: &str) -> (f64, f64) {
     let clients = (0..64).map(|client| async move {
         for number in 0..TOGETHER / 64 {
             let key = format!("{name} together {client} {number}");
-            room.post(account, &key, grant(1)).await.expect("posts");
+            room.post(of_client(client), &key, grant(1)).await.expect("posts");
         }
     });
     join_all(clients).await;
@@ -42,7 +44,9 @@ async fn a_witness_costs_this_share_of_postings() {
                 scratch.database = scratch.database.clone().unwitnessed();
             }
             let room = Room::new(scratch);
-            room.account(1).await;
+            for account in 1..=65 {
+                room.account(account).await;
+            }
             let (alone, together) = rates(&room, &format!("{round} {is_witnessed}")).await;
             println!("witness {is_witnessed}: {alone:.0} postings/s alone, {together:.0} with 64 clients");
             sums[at].0 += alone;
