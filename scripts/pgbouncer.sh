@@ -9,6 +9,10 @@ pgbouncer="" pgbouncer_url="" pgbouncer_reason="" pgbouncer_home="" pgbouncer_se
 # The first that keeps prepared statements in transaction mode, without which no driver that prepares works through it.
 pgbouncer_oldest=1.21.0
 
+is_new_enough() {
+    [ "$(printf '%s\n' "$pgbouncer_oldest" "$1" | sort -V | head -1)" = "$pgbouncer_oldest" ]
+}
+
 find_pgbouncer() {
     local as_root="" version
     pgbouncer=${LEDGERBELL_TEST_PGBOUNCER:-$(PATH=$PATH:/usr/sbin command -v pgbouncer)}
@@ -16,7 +20,7 @@ find_pgbouncer() {
         [ "$(id -u)" = 0 ] || as_root="sudo -n"
         $as_root apt-get update -qq >/dev/null 2>&1
         version=$(apt-cache policy pgbouncer 2>/dev/null | sed -n 's/^ *Candidate: \([0-9.]*\).*/\1/p')
-        if [ "$(printf '%s\n' "$pgbouncer_oldest" "${version:-0}" | sort -V | head -1)" != "$pgbouncer_oldest" ]; then
+        if ! is_new_enough "${version:-0}"; then
             pgbouncer_reason="this system has pgbouncer ${version:-only under another name}; transaction mode needs $pgbouncer_oldest (LEDGERBELL_TEST_PGBOUNCER names another)"
             return 1
         fi
@@ -29,7 +33,7 @@ find_pgbouncer() {
         return 1
     fi
     version=$("$pgbouncer" --version | sed -n 's/^PgBouncer //p')
-    if [ "$(printf '%s\n' "$pgbouncer_oldest" "$version" | sort -V | head -1)" != "$pgbouncer_oldest" ]; then
+    if ! is_new_enough "$version"; then
         pgbouncer_reason="$pgbouncer is $version; transaction mode needs $pgbouncer_oldest (LEDGERBELL_TEST_PGBOUNCER names another)"
         return 1
     fi

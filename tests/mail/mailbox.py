@@ -62,7 +62,7 @@ def verify(bell, mailbox, member, address):
 
 
 def report(bell, **fields):
-    """What a mail service tells later on, signed as README says."""
+    """What a mail service tells later on, signed as docs/mail.md shows."""
     body, seconds = json.dumps(fields).encode(), int(time.time())
     tag = hmac.new(SECRET.encode(), f"{seconds}.".encode() + body, hashlib.sha256).hexdigest()
     headers = {"Ledgerbell-Signature": f"t={seconds},v1={tag}"}

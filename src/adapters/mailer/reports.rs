@@ -1,6 +1,6 @@
 //! Reports of mail that somebody sends us: JSON, signed with a secret that both know.
 //!
-//! The form is our own, since every mail service has one of its own; README shows it.
+//! The form is our own, since every mail service has one of its own; docs/mail.md shows it.
 
 use serde::Deserialize;
 
