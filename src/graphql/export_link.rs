@@ -4,7 +4,7 @@
 //! file without signing in: browsers cannot send a header with a download. The rights of who asked are looked at again then.
 
 use data_encoding::BASE64URL_NOPAD;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use super::ledger::{CreditLogFilter, ExportFormat, filter_from_json, filter_to_j
 use crate::domain::ledger::credit_log;
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
+use crate::primitives::derived_key;
 use crate::primitives::ids::{AccountId, ApiKeyId, GlobalId, IdKind, MemberId};
 
 /// What an entry of an export costs: it is read, put into words and sent.
@@ -118,13 +119,8 @@ pub struct InvalidLink;
 impl ExportLinks {
     /// Signs with a key derived from `secret`; links begin with `base_url`, which has no slash at its end.
     pub fn new(secret: &[u8], base_url: &str) -> Self {
-        // HMAC takes keys of any length, so that this cannot fail; its own derivation keeps other uses of the secret apart.
-        let derived = mac(secret)
-            .chain_update(b"ledgerbell export link 1")
-            .finalize()
-            .into_bytes();
         Self {
-            key: mac(&derived),
+            key: derived_key::derive(secret, "ledgerbell export link 1"),
             base_url: base_url.trim_end_matches('/').to_owned(),
         }
     }
@@ -188,10 +184,6 @@ impl ExportLinks {
             expires_at: Timestamp::from_millis(claims.expires_at),
         })
     }
-}
-
-fn mac(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub mod actor;
 pub mod clock;
 pub mod credits;
 pub mod cursor;
+pub mod derived_key;
 pub mod ids;
 pub mod line;
 pub mod local_time;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::domain::database::Transaction;
@@ -12,6 +12,7 @@ use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::quota;
 use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission};
 use crate::primitives::clock::Timestamp;
+use crate::primitives::derived_key;
 use crate::primitives::ids::{AccountId, MemberId};
 
 use super::error::{InvalidInput, StartVerificationError, UpdateContactError, VerifyContactError};
@@ -49,8 +50,7 @@ pub struct CodeKey(Hmac<Sha256>);
 impl CodeKey {
     /// Derives the key from the secret of the installation. With another secret, codes that were sent before are not taken.
     pub fn derive(secret: &[u8]) -> Self {
-        let derived = mac(secret).chain_update(b"ledgerbell contact code 1").finalize();
-        Self(mac(&derived.into_bytes()))
+        Self(derived_key::derive(secret, "ledgerbell contact code 1"))
     }
 
     fn hasher(&self, contact: &Contact, email: &str, code: &str) -> Hmac<Sha256> {
@@ -78,10 +78,6 @@ impl fmt::Debug for CodeKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CodeKey(***)")
     }
-}
-
-fn mac(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
 /// A code to be sent to the contact's address. It is shown nowhere else.

@@ -9,13 +9,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member;
+use crate::primitives::derived_key;
 use crate::primitives::ids::{AccountId, GlobalId, IdKind, MemberId};
 
 use super::error::BounceError;
@@ -78,13 +79,9 @@ pub enum OfferState {
 impl UnsubscribeLinks {
     /// Signs with a key derived from `secret`. Links begin with `public_url`, if that is https.
     pub fn new(secret: &[u8], public_url: Option<&str>) -> Self {
-        let derived = mac(secret)
-            .chain_update(b"ledgerbell unsubscribe link 1")
-            .finalize()
-            .into_bytes();
         let base_url = public_url.filter(|url| url.starts_with("https://"));
         Self {
-            key: mac(&derived),
+            key: derived_key::derive(secret, "ledgerbell unsubscribe link 1"),
             base_url: base_url.map(|url| url.trim_end_matches('/').to_owned()),
         }
     }
@@ -149,10 +146,6 @@ impl UnsubscribeLinks {
     fn is_address(&self, order: &Order, email: Option<&str>) -> bool {
         email.is_some_and(|email| self.hash(order.account_id, email) == order.address)
     }
-}
-
-fn mac(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
 /// Switches mail off for the holders of links. Cloning is cheap.

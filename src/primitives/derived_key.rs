@@ -1,0 +1,16 @@
+//! Keys for single purposes, derived from the one secret of the installation.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// HMAC-SHA256 under a key derived from `secret` for this purpose alone. What is signed or hashed for one purpose never holds for another.
+/// The purpose is part of what clients keep, such as links: it is never renamed.
+#[must_use]
+pub fn derive(secret: &[u8], purpose: &str) -> Hmac<Sha256> {
+    let derived = keyed(secret).chain_update(purpose).finalize().into_bytes();
+    keyed(&derived)
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
+}
