@@ -167,8 +167,8 @@ impl Database {
 
     /// Runs `work` in a transaction that may write, and commits if it succeeds.
     ///
-    /// `work` may run several times. It must hand on every error of the database: Postgres commits nothing of a transaction in
-    /// which a statement failed, and says so to nobody who does not look.
+    /// `work` may run several times. It must return every error of the database. Postgres commits nothing of a transaction in
+    /// which a statement failed, and reports that only in the reply to COMMIT.
     ///
     /// ```ignore
     /// database.transaction(move |tx| { let name = name.clone(); Box::pin(async move { store::rename(tx, id, &name).await }) }).await
