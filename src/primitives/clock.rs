@@ -80,8 +80,8 @@ static FOLLOWED: Mutex<Option<Followed>> = Mutex::new(None);
 /// Steps ahead that were not followed at once.
 static JUMPS: AtomicU64 = AtomicU64::new(0);
 
-/// Follows the machine's clock, but not at once over a step ahead. An account's log never goes back, so after a clock that is wrong
-/// for two seconds the log's time would stay wrong for as long as the error.
+/// Follows the machine's clock, but not at once over a step ahead. An account's log never goes back. So a clock that is a
+/// day ahead for two seconds would keep the log's time wrong for a day.
 #[derive(Clone, Copy, Debug)]
 struct Followed {
     shown: i64,

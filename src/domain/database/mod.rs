@@ -1,20 +1,20 @@
 //! The database as the domain's stores see it: where to read, and how to run a transaction.
 //!
-//! Called by the `store` files of every domain module; opened by `adapters::database`. Only this module and the stores name the
-//! ORM.
+//! Called by the `store` files of every domain module; opened by `adapters::database`. Only this module and the stores name
+//! the ORM.
 //!
 //! Invariants:
 //! - A connection returns to its pool only when it is known to be outside of a transaction with no statement running. After
 //!   anything else (a statement without an answer, a COMMIT or ROLLBACK that failed, a panic) it is closed. See `session`.
-//! - A transaction runs in a task of its own that is awaited to its end. A caller that is dropped (a client that disconnects
-//!   drops its request's future) does not interrupt it, so its result is never in doubt. Each of its statements has a deadline
-//!   on the client side.
-//! - No transaction is reported as committed before COMMIT has succeeded on a connection that was in exactly that transaction,
-//!   none of whose statements had failed. On SQLite a second connection has seen the commit too.
+//! - A transaction runs in a task of its own that is awaited to its end. A caller that is dropped (a client that
+//!   disconnects drops its request's future) does not interrupt it, so its result is never in doubt. Each of its statements
+//!   has a deadline on the client side.
+//! - No transaction is reported as committed before COMMIT has succeeded on a connection that was in exactly that
+//!   transaction. None of its statements had failed. On SQLite a second connection has seen the commit too.
 //! - On SQLite there is one writing connection, and a transaction takes the write lock at its beginning. A transaction that
 //!   reads first and writes later would fail at once when another has written in between.
-//! - A transaction that failed for a temporary reason is run again, at most [`RETRIES`] times. So its work must be safe to run
-//!   twice. Commands are, by their keys and because they decide on what they read under the lock.
+//! - A transaction that failed for a temporary reason is run again, at most [`RETRIES`] times. So its work must be safe to
+//!   run twice. Commands are, by their keys and because they decide on what they read under the lock.
 
 pub mod bulk;
 mod fault;

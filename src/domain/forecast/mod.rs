@@ -171,8 +171,8 @@ impl Forecasts {
         })
     }
 
-    /// Returns what other settings of the rule would have done over the last 90 days, if every charge had succeeded at once and
-    /// at today's price.
+    /// Returns what other settings of the rule would have done over the last 90 days. Assumes that every charge succeeds at
+    /// once and at today's price.
     pub async fn simulate(
         &self,
         actor: &Actor,

@@ -1,9 +1,9 @@
 //! The automatic top-up, simulated over a history.
 //!
-//! Exact: the time and the content of each decision. The rule itself decides, at every instant at which available credits changed,
-//! and when what blocked it was over. Assumed: each charge succeeds at once, at today's price; the account is active throughout;
-//! credits expire and sessions are booked as they were. Where a history is given hour by hour, the low of an hour is the lowest
-//! available amount at any instant of it, and a charge is made at the beginning of its hour.
+//! Exact: the time and the content of each decision. The rule itself decides, at every instant at which available credits
+//! changed, and when what blocked it was over. Assumed: each charge succeeds at once, at today's price; the account is
+//! active throughout; credits expire and sessions are booked as they were. A history may be given hour by hour. Then the
+//! low of an hour is the lowest available amount at any instant of it. A charge is made at the beginning of its hour.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,13 +1,14 @@
 //! Credits: the pure core, the posting engine, the credit log, sessions and lots.
 //!
 //! [`Ledger`] is the only way to change an account's credits. A use case checks the actor and the input, and passes a
-//! [`model::Command`] to the posting engine, which answers once it is committed. A use case of another module may change rows
-//! of its own together with credits, such as a top-up that is credited. It calls [`Ledger::change`], which locks the account,
-//! and posts inside that transaction.
+//! [`model::Command`] to the posting engine, which answers once it is committed. A use case of another module may change
+//! rows of its own together with credits, such as a top-up that is credited. It calls [`Ledger::change`], which locks the
+//! account, and posts inside that transaction.
 //!
 //! Invariants:
-//! - The account's row in `account_state` is locked by the first statement of every transaction that changes anything of the
-//!   account, and is the only row that is locked. Several are locked in the order of their ids.
+//! - The first statement of every transaction that changes anything of an account locks the account's row in
+//!   `account_state`. No other row is locked. A transaction that locks several accounts locks them in the order of their
+//!   ids.
 //! - Only [`model::decide`] decides about credits, and it sees only what is read under that lock.
 //! - All effects of a command are in one transaction. Nothing is answered or announced before its commit.
 //! - The engine's queue is never awaited inside a transaction.

@@ -32,7 +32,7 @@ impl SignIn {
     /// Creates a token that signs this member in for `seconds`, at most an hour. For the platform only: the holder of the token
     /// acts as that member.
     ///
-    /// It needs the permission to set external ids, which are the other way to decide who signs in as whom.
+    /// It needs the permission to set external ids, which are the other way to decide who signs in as which member.
     pub async fn member_token(
         &self,
         actor: &Actor,

@@ -494,7 +494,7 @@ pub(super) fn require_over_role(actor: &Actor, role: MemberRole) -> Result<(), A
     Ok(())
 }
 
-/// Whether the actor may add, change and remove owners: owners and the platform. A key of the team never may, whoever created
+/// Whether the actor may add, change and remove owners: owners and the platform. A key of the team never may, regardless of who created
 /// it. Otherwise an admin could become owner through it.
 pub(in crate::domain) fn may_change_owners(actor: &Actor) -> bool {
     match actor {

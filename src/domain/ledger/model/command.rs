@@ -11,8 +11,8 @@ use crate::primitives::ids::{EntryId, IdSeed, MemberId, SessionId, TopUpId};
 use super::state::{ContraAccount, EntryKind, LotKind};
 
 crate::text_enum! {
-    /// Who chose an idempotency key. Each origin has a namespace of its own in an account, so that neither side can use up a key
-    /// that the other one will send.
+    /// Who chose an idempotency key. Each origin has a namespace of its own in an account. So neither side can use up a
+/// key that the other one will send.
     Origin {
         /// The platform: one of its keys.
         Platform = "PLATFORM",

@@ -151,8 +151,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Returns the id of the next lot. It is greater than the ids of all lots before, so that lots of one millisecond are spent in
-    /// the order in which they came in. The number of the entry that makes it replaces the random part.
+    /// Returns the id of the next lot. It is greater than the ids of all lots before. So lots of one millisecond are spent
+    /// in the order of their creation. The number of the entry that makes it replaces the random part.
     fn next_lot_id(&mut self) -> LotId {
         let number = u64::try_from(self.header.entry_sequence).unwrap_or_default() + 1;
         let mut bytes = *self.ids.next_uuid().as_bytes();

@@ -453,7 +453,7 @@ pub struct MemberStanding {
 /// One account's figures and the working set: the rows that the batch's commands name or may draw on.
 ///
 /// The loader guarantees: every session, member, entry and key that a command of the batch names is here if it exists. So
-/// are all lots that spending may use, all lots that are due or kept, and the sessions whose hold is due (at most
+/// are all lots that spending may use and all lots that are due or kept. So are the sessions whose hold is due (at most
 /// [`super::MAX_DUE`] of them).
 #[derive(Clone, Debug)]
 pub struct AccountState {
