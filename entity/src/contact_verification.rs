@@ -13,7 +13,7 @@ pub struct Model {
     pub email: String,
     /// HMAC-SHA-256 of the code, the member and the address, by a key that is not in the database.
     pub code_hash: Vec<u8>,
-    /// How many wrong codes are still accepted.
+    /// How many wrong codes may still be entered.
     pub tries_left: i32,
     pub made_at: i64,
 }

@@ -7,7 +7,7 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub account_id: i64,
-    /// The side that chose the key, which is its namespace.
+    /// Who chose the key: PLATFORM, TEAM or SYSTEM. Each has a namespace of its own.
     #[sea_orm(primary_key, auto_increment = false)]
     pub origin: String,
     #[sea_orm(primary_key, auto_increment = false)]

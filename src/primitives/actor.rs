@@ -24,7 +24,7 @@ pub enum Permission {
     ReadCreditLog,
     /// Buy top-ups, manage payment methods and the automatic top-up.
     BuyCredits,
-    /// Change others' notification settings and contacts.
+    /// Read and change others' notification settings and contacts.
     ManageSettings,
     /// Add, change, remove members.
     ManageMembers,
@@ -187,7 +187,7 @@ crate::text_enum! {
         Owner = "OWNER",
         /// Manages the team's credits and members.
         Admin = "ADMIN",
-        /// Uses credits, and sees only their own sessions and entries.
+        /// Uses credits. Sees the balance, and only their own sessions, entries and alerts.
         Member = "MEMBER",
     }
 }

@@ -20,7 +20,7 @@ pub struct Balance {
     pub version: i64,
     /// Sum of all entries.
     pub posted: Credits,
-    /// Reserved for open sessions.
+    /// Reserved for open sessions, disputed top-ups and refunds of top-ups in progress.
     pub held: Credits,
     /// Credits in top-ups that are being charged.
     pub incoming: Credits,

@@ -107,7 +107,7 @@ pub struct SessionFilter {
     pub starts_at: Option<InstantRange>,
     /// The platform's own id of the session.
     pub external_id: Option<String>,
-    /// The title contains words that begin with these.
+    /// Each of these words begins a word of the title or the external id.
     pub search: Option<String>,
 }
 

@@ -28,7 +28,7 @@ use super::store;
 const CODE_LIVES_MILLIS: i64 = 15 * 60_000;
 /// The shortest time between two codes.
 const CODE_INTERVAL_MILLIS: i64 = 60_000;
-/// Wrong codes that are accepted before a new code is needed.
+/// Wrong codes that may be entered before a new code is needed.
 const CODE_TRIES: i32 = 5;
 /// Codes have eight digits.
 const CODES: u64 = 100_000_000;

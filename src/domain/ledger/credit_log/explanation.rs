@@ -42,7 +42,7 @@ impl BalanceAt {
 /// What one holder held at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoldAt {
-    /// The session, dispute or refund that holds the credits.
+    /// The session or the top-up that holds the credits.
     pub holder: Holder,
     /// The credits that were held.
     pub credits: Credits,

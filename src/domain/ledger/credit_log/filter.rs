@@ -118,7 +118,7 @@ pub struct CreditLogFilter {
     pub occurred_at: Option<InstantRange>,
     /// The absolute amount is within these bounds.
     pub amount: Option<AmountRange>,
-    /// The description and the session's title contain words that begin with these.
+    /// Each of these words begins a word of the description, the session's title or its external id.
     pub search: Option<String>,
 }
 
