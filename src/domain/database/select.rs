@@ -78,7 +78,6 @@ impl Select {
         }
     }
 
-    /// Adds a condition.
     pub(in crate::domain) fn condition(&mut self, condition: &Condition) -> &mut Self {
         match condition {
             Condition::Uuids(column, ids) => self.push(column).uuids(ids),

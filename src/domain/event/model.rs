@@ -45,7 +45,7 @@ pub struct NewEvent {
     pub sequence: i64,
     /// A random number that protects live cursors: a restored backup has other events under the same numbers.
     pub nonce: i64,
-    /// What happened.
+    /// The kind of event, which decides what the ids below name.
     pub kind: EventKind,
     /// The time of the transaction that appended it.
     pub occurred_at: Timestamp,
@@ -92,7 +92,7 @@ impl NewEvent {
 pub struct Event {
     /// The event's number and nonce.
     pub place: Place,
-    /// What happened.
+    /// The kind of event, which decides what the ids below name.
     pub kind: EventKind,
     /// The time of the transaction that appended it.
     pub occurred_at: Timestamp,

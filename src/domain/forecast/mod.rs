@@ -57,7 +57,7 @@ pub struct Forecast {
     pub based_on_days: u16,
     /// When nothing is left for bookings, if nothing is bought.
     pub depleted_at: Option<Timestamp>,
-    /// When the rule buys next.
+    /// When the automatic top-up buys next.
     pub next_auto_top_up_at: Option<Timestamp>,
     /// The cost of the use of a month.
     pub expected_monthly_cost: Money,

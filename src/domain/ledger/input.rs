@@ -7,13 +7,13 @@ use crate::primitives::line;
 
 use super::model::{Command, MemberRef, Refusal, SessionRef};
 
-/// Longest title of a session.
+/// Longest title of a session, in characters.
 const MAX_TITLE: usize = 200;
-/// Longest description or reason.
+/// Longest description or reason, in characters.
 const MAX_DESCRIPTION: usize = 500;
-/// Longest idempotency key or external id.
+/// Longest idempotency key or external id, in characters.
 const MAX_ID: usize = 255;
-/// Longest JSON that a caller may store with a session.
+/// Longest JSON that a caller may store with a session, in characters.
 const MAX_METADATA: usize = 4_096;
 
 /// Refuses unless `actor` may send this command in `account_id`.

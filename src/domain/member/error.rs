@@ -299,7 +299,7 @@ pub enum Rejection {
              auth.max_token_lifetime"
     )]
     LivesTooLong {
-        /// The longest accepted lifetime.
+        /// The longest accepted lifetime, in seconds.
         most_seconds: u64,
     },
     /// The token has expired.
@@ -330,10 +330,10 @@ pub enum IssueTokenError {
     /// No secret is configured, so another issuer issues the tokens.
     #[error("no secret is configured to sign tokens with")]
     NoSecret,
-    /// The service would refuse it.
+    /// The token would be valid for longer than the service accepts.
     #[error("a token may be valid for at most {most_seconds} s: ask for less, or raise auth.max_token_lifetime")]
     LivesTooLong {
-        /// The longest accepted lifetime.
+        /// The longest accepted lifetime, in seconds.
         most_seconds: u64,
     },
     /// Internal failure; the caller cannot fix it.

@@ -32,7 +32,6 @@ pub trait KeySetSource: fmt::Debug + Send + Sync {
     }
 }
 
-/// The keys of one issuer.
 #[derive(Debug)]
 pub(super) struct KeySet {
     source: Arc<dyn KeySetSource>,

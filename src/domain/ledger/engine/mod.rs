@@ -118,7 +118,6 @@ impl Engine {
         Ok(results)
     }
 
-    /// What the lanes have posted.
     pub(super) fn totals(&self) -> PostingTotals {
         self.counts.totals()
     }

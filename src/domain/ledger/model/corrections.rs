@@ -83,7 +83,6 @@ impl Draft<'_> {
         self.add(facts, LotTerms::PAID)
     }
 
-    /// Posts an addition.
     fn add(&mut self, facts: EntryFacts, terms: LotTerms) -> Result<Outcome, Refusal> {
         let entry_id = EntryId::from_uuid(self.ids.next_uuid());
         let mut movements = Vec::new();

@@ -79,9 +79,9 @@ pub struct Progress {
 /// The result of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VerifyReport {
-    /// Accounts checked.
+    /// Accounts that were checked.
     pub accounts: u64,
-    /// Entries checked.
+    /// Entries that were checked.
     pub entries: u64,
     /// The number of all violations.
     pub violation_count: u64,
