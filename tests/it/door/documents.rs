@@ -1,4 +1,4 @@
-//! Trusted documents: operations that are run by id.
+//! Trusted documents: operations that are requested by id.
 
 use std::io::Write as _;
 
@@ -72,7 +72,7 @@ async fn nothing_else_is_run_where_only_trusted_documents_are() {
         send(client, &json!({ "documentId": "viewer.1" })).await.0,
         StatusCode::OK
     );
-    // The very text that is trusted is the trusted document.
+    // A text that equals a trusted document is that document.
     assert_eq!(ask(client, VIEWER, json!({})).await.0, StatusCode::OK);
     for query in [
         "{ viewer { kind } }",
