@@ -1,9 +1,9 @@
 //! Faults of real systems. Each is prevented, with a test whose name begins with its number.
 //!
-//! The faults of the ledger are tested beside its core and its engine (`src/domain/ledger/model/tests`,
-//! `src/domain/ledger/engine/tests`), those of reading in `reading`, those of purchases (F1 to F34) in `top_ups`, whose
-//! `mod.rs` lists them, and those of alerts in `notification`. This file has the others that are visible through the API.
-//! docs/faults.md lists all faults with their tests.
+//! This file has the faults that are visible through the API. The faults of the ledger are tested beside its core and its
+//! engine (`src/domain/ledger/model/tests`, `src/domain/ledger/engine/tests`), those of reading in `reading`. Those of
+//! purchases (F1 to F34) are in `top_ups`, whose `mod.rs` lists them, and those of alerts in `notification`. docs/faults.md
+//! lists all faults with their tests.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The schema: several processes can create it at once; it can be reverted and created again; it is what the code expects; and
-//! it can be distributed over servers by account.
+//! The schema: several processes can create it at once. It can be reverted and created again, and is what the code expects. It
+//! can be distributed over servers by account.
 
 use std::collections::BTreeSet;
 

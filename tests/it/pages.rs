@@ -1,5 +1,5 @@
-//! What pages in a browser and their caches rely on: lists can be followed from where they were read, an invalid argument
-//! affects only its own field, and one document serves owners and members.
+//! What pages in a browser and their caches rely on. Lists can be followed from where they were read. An invalid argument
+//! affects only its own field. One document serves owners and members.
 
 use ledgerbell::domain::member::MemberPatch;
 use ledgerbell::primitives::actor::{Actor, MemberRole};

@@ -1,8 +1,8 @@
 //! The auto top-up rule of an account: members set it, Ledgerbell evaluates it.
 //!
-//! The rule is evaluated when available credits fall to its trigger, when a booking is refused because of missing credits,
-//! after some changes of the rule, and periodically. Each evaluation decides on the state under the account's lock. It starts a
-//! top-up in the same transaction or none, and stores the reason.
+//! The rule is evaluated periodically, and in three cases: available credits fall to its trigger, a booking is refused because
+//! of missing credits, or a change of the rule requires it. Each evaluation decides on the state under the account's lock. It
+//! starts a top-up in the same transaction or none, and stores the reason.
 
 use std::collections::HashMap;
 use std::sync::Arc;

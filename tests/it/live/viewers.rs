@@ -1,7 +1,7 @@
 //! Fields whose value depends on the caller: they are marked with `@viewer` in the schema, and never shared.
 //!
-//! The completeness of the marks is tested by selecting every field of the schema: as two members with equal rights, and as an
-//! artificial caller with the same rights. Where the responses differ, a mark is missing.
+//! The completeness of the marks is tested by selecting every field of the schema. The callers are two members with equal
+//! rights, and an artificial caller with the same rights. Where the responses differ, a mark is missing.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;

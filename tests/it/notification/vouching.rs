@@ -150,7 +150,7 @@ async fn a_vouch_is_for_the_address_that_is_given_beside_it() {
         );
     }
     assert_eq!(place(&app).await, before);
-    // A different address is unverified, whoever enters it.
+    // A different address is unverified, regardless of who enters it.
     let changed = update(&mia.client, json!({ "email": "mia@home.example" })).await;
     assert_eq!(
         (&changed["contact"]["emailStatus"], &changed["contact"]["vouchedBy"]),

@@ -127,8 +127,8 @@ impl AutoTopUp {
         Ok(rule)
     }
 
-    /// Returns the price of one amount. Only a change that would charge more is refused because of the price: disabling and
-    /// lowering always work, and an amount that can no longer be charged is not charged.
+    /// Returns the price of one amount. Only a change that would charge more is refused because of the price. Disabling and
+    /// lowering always work; an amount that cannot be charged is never charged.
     fn price_of_one(&self, before: &Self, facts: PatchFacts<'_>, agrees: bool) -> Result<i64, PatchRefusal> {
         let Some(amount) = self.amount else {
             return Ok(0);
@@ -202,7 +202,7 @@ impl AutoTopUp {
             }
             return Ok(());
         }
-        // A price that rose meanwhile pauses the rule, whoever makes the change. It does not prevent a change to lower values.
+        // A price that rose meanwhile pauses the rule, regardless of this change. It does not prevent a change to lower values.
         let is_covered = self.consent.as_ref().is_some_and(|agreed| agreed.covers(&consent));
         if before.is_enabled && is_covered {
             Ok(())
