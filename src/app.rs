@@ -472,7 +472,6 @@ const MAIL_FOLDER: &str = "mail";
 
 type Gateway = (Option<SimulatedGateway>, Arc<dyn PaymentGateway>);
 
-/// Creates the client of Stripe from the settings.
 pub(crate) fn stripe(settings: &Settings) -> Result<Stripe, StartError> {
     let given = settings.gateway.stripe.as_ref().ok_or(StartError::NoStripeSettings)?;
     let stripe = Stripe::new(StripeSettings {

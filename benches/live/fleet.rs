@@ -23,7 +23,6 @@ const AT_ONCE: usize = 64;
 pub(crate) trait Target: Sync {
     fn address(&self) -> &str;
     fn credential(&self) -> &str;
-    /// Returns the existing accounts.
     fn accounts(&self) -> &[String];
     /// Returns a subscription to an account's events; each message contains the text of `mark`.
     fn subscription(&self, account: &str) -> serde_json::Value;

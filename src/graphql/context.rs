@@ -50,7 +50,7 @@ impl Scope {
         self.services.clock.now()
     }
 
-    /// Returns the viewer for whom texts are written. The contact of a member sets the language; for an API key the request
+    /// Returns the viewer that texts are written for. The contact of a member sets the language; for an API key the request
     /// does.
     pub(super) async fn reader(&self) -> Result<&Reader, ApiError> {
         self.known_reader.get_or_try_init(|| self.read_reader()).await

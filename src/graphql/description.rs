@@ -7,7 +7,6 @@ const DESCRIPTION: &str = "Ledgerbell: the prepaid credits of teams. Read an acc
     from a cursor on. Sign in with `Authorization: Bearer <token or API key>`. Amounts of credits and money are exact decimals in \
     strings. Ids are opaque.";
 
-/// The description that the library returns.
 const OF_THE_LIBRARY: &str = "A GraphQL Schema defines the capabilities of a GraphQL server. It exposes all available types and \
     directives on the server, as well as the entry points for query, mutation, and subscription operations.";
 

@@ -26,7 +26,7 @@ use crate::primitives::ids::{
     TopUpDecisionId, TopUpId,
 };
 
-/// The services, and the caller for whom rows are read.
+/// The services, and the caller that rows are read for.
 struct Source {
     services: Arc<Services>,
     actor: Actor,

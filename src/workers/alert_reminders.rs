@@ -23,7 +23,7 @@ impl AlertReminders {
         Self { alerts }
     }
 
-    /// Runs rounds until `stop` is canceled. A round under way is finished. Each round is followed by a pause: an account that
+    /// Runs rounds until `stop` is canceled. A started round is finished. Each round is followed by a pause: an account that
     /// could not be evaluated would otherwise be selected again at once.
     pub async fn run(self, stop: CancellationToken) {
         while !stop.is_cancelled() {

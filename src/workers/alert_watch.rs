@@ -39,7 +39,7 @@ impl AlertWatch {
         Ok(())
     }
 
-    /// Runs until `stop` is canceled. Work under way is finished.
+    /// Runs until `stop` is canceled. Started work is finished.
     pub async fn run(self, stop: CancellationToken) {
         let rung = self.services.events.hub().rung().clone();
         let mut passed = Passed::default();

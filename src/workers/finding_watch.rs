@@ -42,7 +42,7 @@ impl FindingWatch {
         Ok(last.unwrap_or(AccountId::PLATFORM))
     }
 
-    /// Runs until `stop` is canceled. Work under way is finished.
+    /// Runs until `stop` is canceled. Started work is finished.
     pub async fn run(self, stop: CancellationToken) {
         let rung = self.services.events.hub().rung_for_findings().clone();
         let mut after = AccountId::PLATFORM;

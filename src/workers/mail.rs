@@ -23,7 +23,7 @@ impl MailRound {
         Self { outbox }
     }
 
-    /// Runs rounds until `stop` is canceled. A round under way is finished.
+    /// Runs rounds until `stop` is canceled. A started round is finished.
     pub async fn run(self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             match super::turn(self.outbox.send_due(MAILS)).await {

@@ -46,7 +46,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const HEALTHY: Duration = Duration::from_mins(1);
 
 tokio::task_local! {
-    /// The name and the pulse of the current worker.
     static OWN: (&'static str, Pulse);
 }
 

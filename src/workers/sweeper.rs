@@ -33,7 +33,7 @@ impl Sweeper {
         self.ledger.sweep(ACCOUNTS).await
     }
 
-    /// Runs rounds until `stop` is canceled. A round under way is finished.
+    /// Runs rounds until `stop` is canceled. A started round is finished.
     pub async fn run(self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             match super::turn(self.turn()).await {

@@ -76,7 +76,7 @@ fn days_before(now: Timestamp) -> Timestamp {
     now.plus_millis(-RECONCILE_DAYS * 24 * 60 * 60 * 1_000)
 }
 
-/// Runs rounds until `stop` is canceled. A round under way is finished; a full round is followed by the next at once.
+/// Runs rounds until `stop` is canceled. A started round is finished; a full round is followed by the next at once.
 async fn repeat<F>(stop: CancellationToken, name: &'static str, turn: impl Fn() -> F)
 where
     F: Future<Output = Result<usize, Fault>>,

@@ -42,7 +42,6 @@ impl Monitor {
         Self { url, stop }
     }
 
-    /// Returns all metrics by name and labels.
     async fn read(&self) -> HashMap<String, i64> {
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         let asked = client

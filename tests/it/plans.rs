@@ -285,7 +285,6 @@ fn all_filters() -> Vec<(String, CreditLogFilter)> {
     filters
 }
 
-/// Reads one page and returns its statements.
 async fn page(ground: &Ground, filter: &CreditLogFilter, order: SortOrder, after: Option<i64>) -> Vec<Statement> {
     let request = PageRequest {
         limit: 50,

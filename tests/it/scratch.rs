@@ -13,7 +13,6 @@ pub(crate) struct Scratch {
     _directory: Option<tempfile::TempDir>,
 }
 
-/// Creates an empty file.
 pub(crate) async fn empty_sqlite() -> Scratch {
     let directory = tempfile::tempdir().expect("a directory");
     let url = format!("sqlite://{}?mode=rwc", directory.path().join("empty.db").display());

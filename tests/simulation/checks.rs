@@ -167,7 +167,7 @@ fn check_one(top_up: &TopUp, objects: &[ChargedObject], by_hand: Credits) -> Vec
             complain(format!("went back, came back, dispute: {is:?}; we know of {told:?}"));
         }
     }
-    // What an operator took may count as part of what money took, or be additional; it is never given back.
+    // What an operator took may count as part of what money took, or be additional; it is never restored.
     let gone = Credits::from_units(gone_minor(top_up, objects) * UNITS_PER_CENT).min(top_up.credits);
     let taken = Credits::from_units(top_up.credits_reversed.units() + by_hand.units());
     let both = Credits::from_units(gone.units() + by_hand.units()).min(top_up.credits);

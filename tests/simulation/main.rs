@@ -26,7 +26,7 @@
 //! | A repeated refund has a different key | 40 |
 //! | A later failure of a refund is ignored | 2 |
 //! | The money of a refund that failed later is credited twice | 41 |
-//! | What an operator took is given back when more money is returned | 44 |
+//! | What an operator took is restored when more money is returned | 44 |
 //! | The cap is checked only before the first attempt | 35 |
 //! | The rule ignores how often its card was declined | 203 |
 //!

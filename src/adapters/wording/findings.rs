@@ -66,7 +66,6 @@ pub(super) struct Texts {
 }
 
 impl FindingTexts {
-    /// Returns all templates by name.
     pub(super) fn texts(&self) -> impl Iterator<Item = (String, &str)> {
         self.findings.iter().flat_map(|(code, texts)| {
             let parts = [

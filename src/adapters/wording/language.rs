@@ -202,7 +202,6 @@ impl Language {
         render(form, minijinja::Value::from(Serde(instant)))
     }
 
-    /// Formats a day.
     pub(super) fn day(
         &self,
         day: chrono::NaiveDate,

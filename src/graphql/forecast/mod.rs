@@ -97,7 +97,6 @@ pub(crate) struct SimulatedCharge {
     pub capped: bool,
 }
 
-/// Returns the account's forecast.
 pub(super) async fn forecast(ctx: &Context<'_>, account_id: AccountId) -> Option<Result<Forecast, ApiError>> {
     visible(async {
         let scope = scope(ctx)?;

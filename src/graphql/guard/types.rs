@@ -94,13 +94,11 @@ pub(super) enum Multiplier {
     Items,
 }
 
-/// What the guard knows of a field.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "marks that do not depend on each other")]
 pub(super) struct Field {
     /// The object or interface in its result or its list; `None` for scalars and enums.
     pub(super) returns: Option<String>,
-    /// Whether the result is a list.
     pub(super) is_list: bool,
     pub(super) price: u64,
     pub(super) multiplier: Multiplier,
@@ -110,11 +108,9 @@ pub(super) struct Field {
     pub(super) is_in_a_language: bool,
     /// Whether it takes an idempotency key, itself or in its items: such mutations move credits.
     pub(super) moves_credits: bool,
-    /// The types of its arguments.
     pub(super) arguments: HashMap<String, Type>,
 }
 
-/// The types of a schema by name.
 #[derive(Debug, Default)]
 pub(super) struct Types {
     fields: HashMap<String, HashMap<String, Field>>,
@@ -255,7 +251,6 @@ fn read_field(
     }
 }
 
-/// Returns the root type of an operation.
 pub(super) const fn root(kind: OperationType) -> &'static str {
     match kind {
         OperationType::Query => "Query",

@@ -19,7 +19,6 @@ pub(super) enum Input {
     Object(BTreeMap<String, InputField>),
 }
 
-/// A field of an input object.
 #[derive(Debug)]
 pub(super) struct InputField {
     ty: Type,
@@ -114,7 +113,6 @@ pub(super) struct WrongVariable {
     pub(super) message: String,
 }
 
-/// Checks the given variables against the definitions.
 pub(super) fn check(definitions: &[Definition], given: &Variables, inputs: &Inputs) -> Result<(), WrongVariable> {
     for Definition { name, ty, has_default } in definitions {
         let place = Place::Variable(name);

@@ -47,7 +47,7 @@ pub(super) struct Audience {
     interest: Arc<Interest>,
     /// One of the subscribers: all of them may see the same.
     caller: Caller,
-    /// The caller for whom messages are produced. Where messages are shared, it is an artificial caller with the same rights.
+    /// The caller that messages are produced for. Where messages are shared, it is an artificial caller with the same rights.
     /// So a field that depends on the caller, but is not marked, shows no private data of one subscriber to others.
     shown_to: Caller,
     /// The language of the messages, if they depend on it.
@@ -66,9 +66,7 @@ struct Kept {
 pub(super) struct Step {
     /// The position of its last event.
     pub(super) end: Place,
-    /// Its messages.
     pub(super) items: Vec<LiveItem>,
-    /// The cost of producing it.
     pub(super) cost: u64,
 }
 
@@ -104,7 +102,6 @@ fn stuck(error: QueryError) -> Stuck {
     }
 }
 
-/// All current audiences.
 #[derive(Clone, Default)]
 pub(in crate::graphql) struct Audiences(Arc<Mutex<HashMap<AudienceKey, Weak<Audience>>>>);
 

@@ -29,7 +29,6 @@ impl Topics {
     pub(in crate::graphql) const ALERTS: Self = Self(1 << 6);
     /// Changes of alerts: marks of members, and their end.
     pub(in crate::graphql) const ALERT_CHANGES: Self = Self(1 << 7);
-    /// Findings.
     pub(in crate::graphql) const TROUBLESHOOTING: Self = Self(1 << 8);
     pub(in crate::graphql) const API_KEYS: Self = Self(1 << 9);
 

@@ -1,4 +1,4 @@
-//! A subscription as the client sent it, and the callers with whom its messages can be shared.
+//! A subscription as the client sent it, and the callers that can share its messages.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -29,7 +29,6 @@ pub(super) struct Operation {
     document: Arc<ExecutableDocument>,
     name: Option<String>,
     variables: Variables,
-    /// The cost of one message.
     pub(super) cost: u64,
     /// The digest of all that affects its responses: the text, and the variables except those that set the start.
     digest: [u8; 32],
@@ -248,7 +247,6 @@ fn only_field(operation: &OperationDefinition) -> Option<&Field> {
     }
 }
 
-/// Returns the variable that supplies an argument.
 fn variable_of(field: &Field, argument: &str) -> Option<String> {
     match &field.get_argument(argument)?.node {
         Value::Variable(name) => Some(name.to_string()),

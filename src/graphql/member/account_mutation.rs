@@ -78,7 +78,6 @@ pub(crate) struct CloseAccountInput {
     reason: String,
 }
 
-/// The account after a mutation.
 pub(super) struct Changed {
     row: member::Account,
     posted: Option<Posted>,

@@ -10,7 +10,6 @@ use super::{NEW, ask, code, send};
 use crate::harness::{TestApp, TestDatabase, load_settings};
 
 const VIEWER: &str = "query Viewer { viewer { kind } }";
-/// The SHA-256 of [`VIEWER`].
 const VIEWER_SHA_256: &str = "b93ed47646cc482db9de807c814e9c49ba56d3c1395b820ecce4f306d7224c6b";
 
 fn manifest(documents: &Value) -> NamedTempFile {

@@ -35,7 +35,6 @@ impl SmallDisk {
         self.0.join("filler")
     }
 
-    /// Fills the disk completely.
     fn fill(&self) {
         let mut filler = std::fs::File::create(self.filler()).expect("a file");
         for size in [1 << 16, 1 << 10, 1] {

@@ -136,7 +136,6 @@ impl Bench {
         paid
     }
 
-    /// Returns the total number of charges.
     pub(super) fn charges(&self) -> u32 {
         self.simulated.objects().iter().map(|object| object.charges).sum()
     }

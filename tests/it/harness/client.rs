@@ -15,7 +15,6 @@ pub(crate) struct Client {
     credential: Option<String>,
 }
 
-/// A response.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -23,7 +22,6 @@ pub(crate) struct Answer {
 }
 
 impl Client {
-    /// Creates a client of the server at `base`.
     pub(crate) fn new(base: &str, credential: Option<String>) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         Self {

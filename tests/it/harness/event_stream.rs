@@ -10,7 +10,6 @@ use super::Client;
 /// Longer than any expected event takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An open event stream.
 pub(crate) struct EventStream {
     response: reqwest::Response,
     buffer: String,

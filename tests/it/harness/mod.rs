@@ -61,7 +61,6 @@ pub(crate) struct TestApp(Box<Parts>);
 pub(crate) struct Parts {
     /// Stands still until it is advanced.
     pub(crate) clock: Clock,
-    /// The default team of tests.
     pub(crate) team: Team,
     /// Calls with a key that has all permissions in all accounts.
     pub(crate) platform: Client,
@@ -374,7 +373,6 @@ impl TestApp {
         .await;
     }
 
-    /// Returns the payment gateway.
     pub(crate) fn gateway(&self) -> &SimulatedGateway {
         self.app
             .simulated_gateway()

@@ -23,7 +23,6 @@ pub(crate) struct Socket {
 /// What was received on a socket.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Frame {
-    /// A message of the protocol.
     Message(Value),
     /// A ping frame; the next read answers it.
     Ping,
@@ -86,7 +85,6 @@ impl Socket {
         socket
     }
 
-    /// Sends `connection_init`.
     pub(crate) async fn init(&mut self, credential: &str) {
         self.send(&json!({"type": "connection_init", "payload": {"authorization": format!("Bearer {credential}")}}))
             .await;
@@ -108,7 +106,6 @@ impl Socket {
         self.stream.feed(frame).await
     }
 
-    /// Starts an operation.
     pub(crate) async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
         let payload = json!({"query": query, "variables": variables});
         self.send(&json!({"id": id, "type": "subscribe", "payload": payload}))
@@ -120,7 +117,6 @@ impl Socket {
         self.send(&json!({"id": id, "type": "complete"})).await;
     }
 
-    /// Returns the next frame.
     pub(crate) async fn frame(&mut self) -> Frame {
         loop {
             let next = tokio::time::timeout(PATIENCE, self.stream.next()).await;

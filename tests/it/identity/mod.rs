@@ -23,7 +23,6 @@ fn sign(claims: &Value) -> String {
     sign_by(SECRET, claims)
 }
 
-/// Signs a token with these claims and this secret.
 fn sign_by(secret: &str, claims: &Value) -> String {
     let key = EncodingKey::from_secret(secret.as_bytes());
     jsonwebtoken::encode(&Header::default(), claims, &key).expect("signs")

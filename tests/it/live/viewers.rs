@@ -144,7 +144,7 @@ fn part(mut message: Value) -> Value {
     message
 }
 
-/// Export links are signed anew each time: only the requester is compared.
+/// Export links are signed again each time: only the requester is compared.
 fn requester(value: &Value) -> Option<Value> {
     let url = value.pointer("/account/creditLogExport/url")?.as_str()?;
     let claims = url.split_once("token=")?.1.split('.').next()?;

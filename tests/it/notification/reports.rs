@@ -15,7 +15,6 @@ async fn start() -> TestApp {
     TestApp::start_with(&[("mail.webhook_secret", SECRET)]).await
 }
 
-/// Posts a body with a signature.
 async fn post(app: &TestApp, body: &str, signature: &str) -> (StatusCode, String) {
     let request = app.anonymous().post("/webhooks/mail");
     let request = request.header("ledgerbell-signature", signature).body(body.to_owned());

@@ -13,7 +13,6 @@ use crate::harness::{Client, Person, Team, TestApp};
 pub(super) struct Rights {
     pub(super) permissions: Permissions,
     pub(super) side: Side,
-    /// Whether it is a member of the team.
     pub(super) is_member: bool,
     /// Whether it is the member that the objects belong to.
     pub(super) is_subject: bool,
@@ -32,7 +31,6 @@ pub(super) enum Standing {
     Has(Rights),
 }
 
-/// A caller.
 pub(super) struct Party {
     pub(super) name: String,
     pub(super) client: Client,

@@ -8,7 +8,7 @@ use super::parties::Rights;
 /// Who may use a field, or see an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Rule {
-    /// Every signed-in caller for whom the account exists.
+    /// Every signed-in caller that can see the account.
     Anyone,
     /// Callers with any of these permissions.
     AnyOf(Vec<Permission>),

@@ -104,7 +104,6 @@ impl<'a> Buyer<'a> {
         self.mutate("retryTopUp", "topUp { ...T }", input).await
     }
 
-    /// Returns the current state of the top-up.
     pub(crate) async fn top_up(&self, id: &Value) -> Value {
         let query = format!("query($id: ID!) {{ node(id: $id) {{ ...T }} }} {TOP_UP}");
         self.client.query(&query, json!({ "id": id })).await.only_field()

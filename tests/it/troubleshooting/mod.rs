@@ -132,7 +132,6 @@ pub(crate) async fn level(person: &Person, credits: Value) {
     notification::set(person, json!({ "lowBalanceThreshold": credits })).await;
 }
 
-/// Deducts credits.
 pub(crate) async fn spend(app: &TestApp, credits: &str) {
     let key = uuid::Uuid::new_v4().to_string();
     let input = json!({ "accountId": app.team.id(), "amount": format!("-{credits}"), "description": "Spent", "idempotencyKey": key });

@@ -278,7 +278,6 @@ macro_rules! insert {
     };
 }
 
-/// Writes the account of this number.
 pub(crate) async fn insert_account(tx: &Transaction, number: i64) -> Result<(), DbErr> {
     let mut builder = Builder {
         number,

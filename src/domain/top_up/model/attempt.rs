@@ -94,7 +94,6 @@ impl Attempt {
         self.finished_at.is_none()
     }
 
-    /// Finishes the attempt.
     pub(super) fn finish(&mut self, outcome: AttemptOutcome, failure_code: Option<FailureCode>, now: Timestamp) {
         self.outcome = outcome;
         self.failure_code = failure_code;

@@ -256,7 +256,6 @@ pub(in super::super) async fn is_charged(
     Ok(number(tx, sql, values).await?.is_some_and(|count| count > 0))
 }
 
-/// Returns attempts by id.
 pub(in super::super) async fn by_ids(
     database: &Database,
     account_id: AccountId,

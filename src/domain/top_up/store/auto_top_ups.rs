@@ -184,7 +184,6 @@ pub(in super::super) fn decisions_keyset() -> Keyset<(i64, Uuid)> {
     }
 }
 
-/// Returns decisions by id.
 pub(in super::super) async fn decisions_by_ids(
     database: &Database,
     account_id: AccountId,
@@ -204,7 +203,6 @@ pub(in super::super) async fn decisions_by_ids(
     Ok(found)
 }
 
-/// Converts a row to a decision.
 pub(in super::super) fn decision(row: &Row, account_id: AccountId) -> Result<StoredDecision, Fault> {
     let outcome: String = row.try_get("", "outcome")?;
     Ok(StoredDecision {

@@ -27,7 +27,6 @@ pub(in super::super) async fn claim(
     save_row::<Entity>(tx, row).await
 }
 
-/// Returns the owner of an object.
 pub(in super::super) async fn owner(
     connection: &impl ConnectionTrait,
     gateway: &str,

@@ -55,7 +55,7 @@ fn refund(row: Model) -> Result<Refund, Fault> {
     })
 }
 
-/// Returns a refund as the transaction sees it.
+/// Finds a refund as the transaction sees it.
 pub(in super::super) async fn find(tx: &Transaction, account_id: AccountId, id: Uuid) -> Result<Option<Refund>, Fault> {
     let row = Entity::find_by_id((account_id.number(), id)).one(tx).await?;
     row.map(refund).transpose()

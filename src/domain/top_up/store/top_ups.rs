@@ -45,7 +45,6 @@ pub(in super::super) fn keyset(residuals: Vec<Condition>) -> Keyset<(i64, Uuid)>
     }
 }
 
-/// Returns top-ups by id.
 pub(in super::super) async fn by_ids(
     database: &Database,
     account_id: AccountId,
@@ -78,7 +77,6 @@ pub(in super::super) async fn find(
     row.map(|row| top_up(&row, account_id)).transpose()
 }
 
-/// Converts a row to a top-up.
 pub(in super::super) fn top_up(row: &Row, account_id: AccountId) -> Result<TopUp, Fault> {
     let (status, origin): (String, String) = (row.try_get("", "status")?, row.try_get("", "origin")?);
     let currency: String = row.try_get("", "currency")?;
