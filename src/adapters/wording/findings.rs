@@ -48,7 +48,7 @@ const NAMES: &[&str] = &[
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct FindingTexts {
-    /// By code.
+    /// The texts by finding code.
     pub(super) findings: BTreeMap<String, Texts>,
     /// Labels of buttons, by what the button does.
     pub(super) remedies: BTreeMap<String, String>,
