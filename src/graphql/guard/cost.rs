@@ -18,7 +18,7 @@ const PAGE_BY_DEFAULT: u64 = 20;
 const MOST_ITEMS: u64 = 100;
 /// The count of a page or a list whose size is missing in the request. Such a request will be refused.
 const UNTOLD: u64 = 1;
-/// The cost of the schema's description in addition to its fields, and the number of its fields that cost as much as one other
+/// The cost of the schema's description in addition to its fields, and the number of its fields that cost as much as one ordinary
 /// field.
 const INTROSPECTION: u64 = 150;
 const INTROSPECTION_DISCOUNT: u64 = 14;

@@ -35,7 +35,7 @@ pub enum EligibilityReason {
 }
 
 /// canBook: ACTIVE and available above 0. canJoin: ACTIVE and posted above 0 (held credits count: they are for the session
-/// being joined). reason explains the first of them that is false.
+/// being joined). reason is the cause if one of them is false.
 #[derive(SimpleObject, Clone, Copy, Debug)]
 pub(crate) struct Eligibility {
     /// Whether a session can be booked.
