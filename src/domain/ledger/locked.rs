@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::domain::database::{MayFault, Transaction, Work};
@@ -31,6 +32,8 @@ pub struct LockedAccount {
     began_at: i64,
     /// What has moved, for the log.
     movements: Vec<Movement>,
+    /// Since when it is locked.
+    locked_since: Instant,
     poster: Arc<Poster>,
 }
 
@@ -97,15 +100,22 @@ impl LockedAccount {
     /// In the order of their ids, as every transaction that locks several does.
     async fn begin(tx: &Transaction, accounts: &[AccountId], poster: &Arc<Poster>) -> Result<Vec<Self>, Fault> {
         let begun = engine::begin(tx, accounts, &poster.clock).await?.into_iter();
+        let locked_since = Instant::now();
         let locked = begun.map(|(header, now)| Self {
             began_at: header.event_sequence,
             written: header.clone(),
             header,
             now,
             movements: Vec::new(),
+            locked_since,
             poster: Arc::clone(poster),
         });
         Ok(locked.collect())
+    }
+
+    /// Since when this transaction has kept others from the account.
+    pub const fn locked_since(&self) -> Instant {
+        self.locked_since
     }
 
     /// The account, and its last event, where there are new ones.

@@ -18,7 +18,7 @@ use super::{complete, set};
 use crate::harness::TestApp;
 use crate::top_ups::Buyer;
 
-type Asked = Arc<Mutex<Vec<Statement>>>;
+pub(super) type Asked = Arc<Mutex<Vec<Statement>>>;
 
 /// Tables that grow with what happens. A walk through all rows of an account is none of theirs.
 const GROWING: [&str; 4] = ["alert", "delivery", "event", "credit_lot"];
@@ -35,7 +35,7 @@ const OTHERS: [&str; 7] = [
 /// Indexes that hold what is open alone, which is little whatever there has been.
 const FEW: [&str; 3] = ["delivery_unread", "credit_lot_spending", "credit_lot_expiry"];
 
-async fn listening(url: &str) -> (Database, Asked) {
+pub(super) async fn listening(url: &str) -> (Database, Asked) {
     let asked = Asked::default();
     let mut options = ConnectOptions::new(url);
     options.max_connections(2).sqlx_logging(false);
