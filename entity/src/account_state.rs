@@ -55,6 +55,10 @@ pub struct Model {
     pub low_since: Option<i64>,
     /// Since when it has events that nobody has looked at for alerts.
     pub unread_since: Option<i64>,
+    /// Whether its events are checked for what is wrong.
+    pub is_followed: bool,
+    /// Since when it has events that were not checked.
+    pub unchecked_since: Option<i64>,
 }
 
 /// None: rows of other tables are found by explicit statements.

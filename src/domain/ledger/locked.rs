@@ -242,6 +242,11 @@ impl LockedAccount {
         self.header.unread_since = None;
     }
 
+    /// All events of the account, those of this transaction among them, are checked for what is wrong.
+    pub fn checked(&mut self) {
+        self.header.unchecked_since = None;
+    }
+
     /// Appends an event about an alert: that it was raised, for whom if for one member alone, or what became of it.
     pub async fn append_alert_event(
         &mut self,

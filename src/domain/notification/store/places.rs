@@ -8,7 +8,7 @@ use crate::domain::database::bulk::{self, Columns, Kind, Rows};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::event::EventKind;
 use crate::domain::fault::Fault;
-use crate::domain::ledger::mark_read;
+use crate::domain::ledger::{EventReader, mark_read};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
@@ -87,7 +87,7 @@ pub(in super::super) async fn move_places(database: &Database, places: Vec<(Acco
             let places = Arc::clone(&places);
             Box::pin(async move {
                 save_places(tx, &places).await?;
-                mark_read(tx, &places).await
+                mark_read(tx, EventReader::Alerts, &places).await
             })
         })
         .await
