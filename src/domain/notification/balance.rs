@@ -60,19 +60,27 @@ pub(super) async fn levels(tx: &Transaction, account_id: AccountId) -> Result<Le
     })
 }
 
-/// Whether a look would bring nothing.
-pub(super) async fn is_quiet(tx: &Transaction, locked: &LockedAccount) -> Result<bool, Fault> {
-    Ok(compare(tx, locked).await?.is_none())
+/// Whether a look would bring nothing, for this balance and as many entries.
+pub(super) async fn is_quiet(
+    tx: &Transaction,
+    account_id: AccountId,
+    (available, entries): (Credits, i64),
+) -> Result<bool, Fault> {
+    Ok(compare(tx, account_id, (available, entries)).await?.is_none())
 }
 
-/// Compares what is available now with the thresholds as they are now. `None` where that brings nothing.
-async fn compare(tx: &Transaction, locked: &LockedAccount) -> Result<Option<(Levels, Crossing)>, Fault> {
-    if locked.header.entry_sequence == 0 {
+/// Compares what is available with the thresholds that the transaction sees. `None` where that brings nothing.
+async fn compare(
+    tx: &Transaction,
+    account_id: AccountId,
+    (available, entries): (Credits, i64),
+) -> Result<Option<(Levels, Crossing)>, Fault> {
+    if entries == 0 {
         // An account that has never had anything has not run out of it. A top-up that is asked for is not yet anything.
         return Ok(None);
     }
-    let levels = levels(tx, locked.header.account_id).await?;
-    let crossing = cross(locked.header.available(), &levels.thresholds, &levels.open);
+    let levels = levels(tx, account_id).await?;
+    let crossing = cross(available, &levels.thresholds, &levels.open);
     Ok((!crossing.is_none()).then_some((levels, crossing)))
 }
 
@@ -86,7 +94,9 @@ pub(super) async fn look(
     top_ups: &TopUps,
     held_until: Option<Timestamp>,
 ) -> Result<Option<Timestamp>, Fault> {
-    let Some((levels, mut crossing)) = compare(tx, locked).await? else {
+    let header = &locked.header;
+    let balance = (header.available(), header.entry_sequence);
+    let Some((levels, mut crossing)) = compare(tx, header.account_id, balance).await? else {
         return Ok(None);
     };
     let until = held_until.unwrap_or(locked.now.plus_millis(HELD_MILLIS));

@@ -7,13 +7,13 @@ use crate::domain::event::{self, EventKind};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::LockedAccount;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AlertId, DeliveryId, EntryId, IdMint, IdSeed, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{AccountId, AlertId, DeliveryId, EntryId, IdMint, IdSeed, MemberId, SessionId, TopUpId};
 
 use super::model::{
     Alert, AlertKind, Audience, Case, Channel, Delivery, DeliveryStatus, Facts, LastMail, SuppressionReason, Verdict,
     resolve,
 };
-use super::store::{self, Addressed, Recipient};
+use super::store::{self, Addressed, Recipient, Recipients};
 
 /// An alert that is to be raised.
 #[derive(Clone, Debug)]
@@ -92,6 +92,15 @@ impl NewAlert {
         }
     }
 
+    /// The members of an account whom it may be for.
+    fn addressed(&self, account_id: AccountId) -> Addressed {
+        Addressed {
+            account_id,
+            audience: self.audience(),
+            subject: self.subject,
+        }
+    }
+
     /// All whom it may be for, by whichever way.
     fn audience(&self) -> Audience {
         let rule = self.kind.rule();
@@ -119,17 +128,65 @@ pub(super) async fn raise_all(
     tx: &Transaction,
     accounts: &mut [(&mut LockedAccount, &[NewAlert])],
 ) -> Result<Vec<Alert>, Fault> {
+    let raising = insert(tx, accounts).await?;
+    if raising.is_empty() {
+        return Ok(Vec::new());
+    }
+    let asked = raising.iter().map(|one| (one.addressed(), one.new.kind, one.now));
+    let recipients = store::read_recipients(tx, asked.collect()).await?;
+    announce(tx, accounts, raising, &recipients).await
+}
+
+/// Raises alerts as [`raise_all`] does, to recipients that were read before the accounts were locked. The caller has checked that
+/// these have not changed since. Under the lock it only writes.
+pub(super) async fn raise_prepared(
+    tx: &Transaction,
+    accounts: &mut [(&mut LockedAccount, &[NewAlert])],
+    recipients: &Recipients,
+) -> Result<(), Fault> {
+    let raising = insert(tx, accounts).await?;
+    announce(tx, accounts, raising, recipients).await?;
+    Ok(())
+}
+
+/// Reads who alerts of accounts go to, before these are locked.
+pub(super) async fn prepare(
+    tx: &Transaction,
+    news: Vec<(AccountId, &NewAlert)>,
+    now: Timestamp,
+) -> Result<Recipients, Fault> {
+    let asked = news
+        .iter()
+        .map(|(account_id, new)| (new.addressed(*account_id), new.kind, now));
+    store::read_recipients(tx, asked.collect()).await
+}
+
+/// Writes alerts and returns those that were not raised before.
+async fn insert<'a>(
+    tx: &Transaction,
+    accounts: &[(&mut LockedAccount, &'a [NewAlert])],
+) -> Result<Vec<Raising<'a>>, Fault> {
     let mut raising = Vec::new();
     for (at, (locked, news)) in accounts.iter().enumerate() {
         raising.extend(news.iter().map(|new| Raising::new(at, new, locked)));
     }
+    if raising.is_empty() {
+        return Ok(raising);
+    }
     let written: Vec<(&Alert, &str)> = raising.iter().map(Raising::with_key).collect();
     let is_new = store::insert_alerts(tx, &written).await?;
     raising.retain(|one| is_new.contains(&one.alert.id));
-    if raising.is_empty() {
-        return Ok(Vec::new());
-    }
-    deliver(tx, &mut raising).await?;
+    Ok(raising)
+}
+
+/// Writes the deliveries of new alerts, and an event for each. Returns the alerts.
+async fn announce(
+    tx: &Transaction,
+    accounts: &mut [(&mut LockedAccount, &[NewAlert])],
+    mut raising: Vec<Raising<'_>>,
+    recipients: &Recipients,
+) -> Result<Vec<Alert>, Fault> {
+    deliver(tx, &mut raising, recipients).await?;
     let mut events = Vec::new();
     for one in &raising {
         // Told to its one recipient alone where it has no other.
@@ -173,11 +230,7 @@ impl<'a> Raising<'a> {
     }
 
     fn addressed(&self) -> Addressed {
-        Addressed {
-            account_id: self.alert.account_id,
-            audience: self.new.audience(),
-            subject: self.new.subject,
-        }
+        self.new.addressed(self.alert.account_id)
     }
 }
 
@@ -205,19 +258,11 @@ pub(super) async fn resolve_alert(tx: &Transaction, locked: &mut LockedAccount, 
 }
 
 /// Decides for each member and channel, and writes the answers down.
-async fn deliver(tx: &Transaction, raising: &mut [Raising<'_>]) -> Result<(), Fault> {
-    let addressed: Vec<Addressed> = raising.iter().map(Raising::addressed).collect();
-    let recipients = store::recipients(tx, &addressed).await?;
-    let asked = raising.iter().zip(&recipients).flat_map(|(one, recipients)| {
-        let (account_id, kind, now) = (one.alert.account_id, one.new.kind, one.now);
-        recipients
-            .iter()
-            .map(move |recipient| (account_id, kind, recipient.member_id, now))
-    });
-    let asked: Vec<_> = asked.collect();
-    let mut last_mails = store::last_mails(tx, asked).await?;
+async fn deliver(tx: &Transaction, raising: &mut [Raising<'_>], recipients: &Recipients) -> Result<(), Fault> {
+    let mut last_mails = recipients.last_mails.clone();
     let mut deliveries = Vec::new();
-    for (one, recipients) in raising.iter_mut().zip(&recipients) {
+    for one in raising {
+        let recipients = recipients.of(&one.addressed())?;
         let Raising {
             now, new, alert, mint, ..
         } = one;

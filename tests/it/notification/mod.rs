@@ -5,6 +5,7 @@ mod backlog;
 mod buying;
 mod contacts;
 mod defaults;
+mod holding;
 mod inbox;
 mod mail;
 mod neutral;

@@ -18,7 +18,7 @@ use super::{complete, set};
 use crate::harness::TestApp;
 use crate::top_ups::Buyer;
 
-type Asked = Arc<Mutex<Vec<Statement>>>;
+pub(super) type Asked = Arc<Mutex<Vec<Statement>>>;
 
 /// Tables that grow with events. No statement scans all rows of an account in them.
 const GROWING: [&str; 4] = ["alert", "delivery", "event", "credit_lot"];
@@ -35,7 +35,7 @@ const OTHERS: [&str; 7] = [
 /// Indexes that contain only open rows, which are few.
 const FEW: [&str; 3] = ["delivery_unread", "credit_lot_spending", "credit_lot_expiry"];
 
-async fn listening(url: &str) -> (Database, Asked) {
+pub(super) async fn listening(url: &str) -> (Database, Asked) {
     let asked = Asked::default();
     let mut options = ConnectOptions::new(url);
     options.max_connections(2).sqlx_logging(false);

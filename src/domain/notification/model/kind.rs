@@ -127,7 +127,7 @@ impl NextStep {
 }
 
 /// Whom an alert is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Audience {
     /// Owners.
     Owners,

@@ -25,8 +25,8 @@ pub(super) use outbox::{
     Addressee, Claimed, Ended, about, addressee, claim, end_attempts, ended_deliveries, give_back, is_mail_due,
     last_sent, release_mail, requeue,
 };
-pub(super) use people::{Addressed, Recipient, last_mails, recipients};
-pub(super) use places::{Glance, glances, move_places, place, save_places};
+pub(super) use people::{Addressed, Recipient, Recipients, read_recipients, recipients};
+pub(super) use places::{Checked, Glance, check_places, glances, move_places, place, save_places};
 pub(super) use reach::{reached, unsent};
 pub(super) use reports::{Keeping, Kept, Mailed, apply_fate, has_arrived, keep_report, mailed, verified_at};
 pub(super) use settings::{defaults_of, save_defaults, save_settings, settings};

@@ -27,11 +27,49 @@ pub(in super::super) struct Recipient {
 }
 
 /// Whom an alert of an account may be for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in super::super) struct Addressed {
     pub(in super::super) account_id: AccountId,
     pub(in super::super) audience: Audience,
     pub(in super::super) subject: Option<MemberId>,
+}
+
+/// Who alerts go to: the members who are addressed, and the last mail to each of them.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Recipients {
+    members: HashMap<Addressed, Vec<Recipient>>,
+    pub(in super::super) last_mails: HashMap<(AlertKind, MemberId), LastMail>,
+}
+
+impl Recipients {
+    /// Returns the members who are addressed. Fails where that was not read.
+    pub(in super::super) fn of(&self, addressed: &Addressed) -> Result<&[Recipient], Fault> {
+        let members = self.members.get(addressed);
+        let unread = || Fault::Internal(format!("the recipients of {addressed:?} were not read"));
+        members.map(Vec::as_slice).ok_or_else(unread)
+    }
+}
+
+/// Reads who alerts of these kinds go to, by the same few statements whatever their number.
+pub(in super::super) async fn read_recipients(
+    tx: &Transaction,
+    asked: Vec<(Addressed, AlertKind, Timestamp)>,
+) -> Result<Recipients, Fault> {
+    let mut addressed = Vec::new();
+    for (to, ..) in &asked {
+        if !addressed.contains(to) {
+            addressed.push(*to);
+        }
+    }
+    let found = recipients(tx, &addressed).await?;
+    let members: HashMap<Addressed, Vec<Recipient>> = addressed.into_iter().zip(found).collect();
+    let mut kinds = Vec::new();
+    for (to, kind, now) in asked {
+        let recipients = members.get(&to).into_iter().flatten();
+        kinds.extend(recipients.map(|recipient| (to.account_id, kind, recipient.member_id, now)));
+    }
+    let last_mails = last_mails(tx, kinds).await?;
+    Ok(Recipients { members, last_mails })
 }
 
 const TEAMS: Columns = &[
@@ -127,9 +165,9 @@ const KINDS: Columns = &[
 
 /// The last mail of a kind, as far as it matters at an instant, that went or is on its way to a member, for each of these. One row
 /// of an index is read for each, however many mails there were.
-pub(in super::super) async fn last_mails(
+async fn last_mails(
     tx: &Transaction,
-    kinds: impl IntoIterator<Item = (AccountId, AlertKind, MemberId, Timestamp)>,
+    kinds: Vec<(AccountId, AlertKind, MemberId, Timestamp)>,
 ) -> Result<HashMap<(AlertKind, MemberId), LastMail>, Fault> {
     let mut rows = Rows::new(KINDS);
     let mut asked = HashSet::new();
