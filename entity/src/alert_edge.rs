@@ -12,9 +12,11 @@ pub struct Model {
     /// Its kind.
     #[sea_orm(primary_key, auto_increment = false)]
     pub kind: String,
-    /// Whose threshold was crossed; nil where it is the account's.
+    /// Whom it is about: whose threshold was crossed, or whose address bounces; nil where it is the account's.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub member_id: Uuid,
+    pub recipient_id: Uuid,
+    /// Whether that is a member or a notification address.
+    pub recipient_kind: String,
     /// The alert that was raised.
     pub alert_id: Uuid,
     /// Of a balance that is low: the level that it fell to or below.

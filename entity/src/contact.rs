@@ -1,17 +1,17 @@
-//! How a member is reached.
+//! How a member or a notification address is reached.
 
 use sea_orm::entity::prelude::*;
 
-/// How a member is reached.
+/// How a member or a notification address is reached.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "contact")]
 pub struct Model {
     /// The team's account.
     #[sea_orm(primary_key, auto_increment = false)]
     pub account_id: i64,
-    /// Whose contact it is.
+    /// The member's or the notification address' id.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub member_id: Uuid,
+    pub recipient_id: Uuid,
     /// The address.
     pub email: Option<String>,
     /// Whether mail arrives there.

@@ -11,10 +11,10 @@ pub struct Model {
     pub account_id: i64,
     /// Whose address it is.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub member_id: Uuid,
+    pub recipient_id: Uuid,
     /// The address.
     pub email: String,
-    /// HMAC-SHA-256 of the code, the member and the address, by a key that is not in the database.
+    /// HMAC-SHA-256 of the code, the recipient and the address, by a key that is not in the database.
     pub code_hash: Vec<u8>,
     /// How many wrong codes are still taken.
     pub tries_left: i32,

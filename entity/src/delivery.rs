@@ -1,8 +1,8 @@
-//! An alert on its way to a member by a channel.
+//! An alert on its way to a recipient by a channel.
 
 use sea_orm::entity::prelude::*;
 
-/// An alert on its way to a member by a channel. In the app, the member's inbox.
+/// An alert on its way to a recipient by a channel. In the app, the member's inbox.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "delivery")]
 pub struct Model {
@@ -14,8 +14,10 @@ pub struct Model {
     pub id: Uuid,
     /// What it delivers.
     pub alert_id: Uuid,
-    /// To whom.
-    pub member_id: Uuid,
+    /// Whether it is for a member or for a notification address.
+    pub recipient_kind: String,
+    /// For whom it is.
+    pub recipient_id: Uuid,
     /// By which way.
     pub channel: String,
     /// The alert's kind.

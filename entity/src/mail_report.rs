@@ -13,7 +13,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
     /// Who the mail was for.
-    pub member_id: Uuid,
+    pub recipient_id: Uuid,
     /// What the mail delivered; a code when there is none.
     pub delivery_id: Option<Uuid>,
     /// What it says.

@@ -73,6 +73,10 @@ pub struct Services {
     pub outbox: notification::Outbox,
     /// Switches mail off by the links of mails.
     pub unsubscribing: notification::Unsubscribing,
+    /// Confirms addresses by the links of mails.
+    pub confirming: notification::Confirming,
+    /// Addresses that get alerts and are no member's.
+    pub notification_addresses: notification::Addresses,
     /// What mail systems tell of mail later on.
     pub mail_reports: notification::MailReports,
     /// Puts alerts into words.

@@ -40,7 +40,7 @@ pub(super) fn checked_name(field: &'static str, name: &str) -> Result<String, In
 
 /// A name that is shown as who did something, as [`checked_name`], and unlike what Ledgerbell and the payment gateway are called
 /// there: an API key of such a name would write lines of the log that seem to be theirs.
-pub(super) fn checked_label(field: &'static str, name: &str) -> Result<String, InvalidInput> {
+pub(in crate::domain) fn checked_label(field: &'static str, name: &str) -> Result<String, InvalidInput> {
     let name = checked_name(field, name)?;
     let looks = looks_of(&name);
     match RESERVED_LABELS

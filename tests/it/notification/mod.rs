@@ -1,5 +1,7 @@
 //! What members are told: settings, contacts, alerts and how they are delivered.
 
+mod address_mail;
+mod addresses;
 mod alerts;
 mod backlog;
 mod buying;
