@@ -1,7 +1,7 @@
 //! The door: GraphQL over HTTP, sockets and event streams, files, and whether we are well.
 //!
 //! Called by `serve`, the demo and the tests. Invariants: a body is read only up to a bound; whoever is not signed in reaches
-//! nothing but the schema itself, health, signed links (exports, unsubscribing), signed webhooks and the simulated gateway's page, whose links cannot be guessed; a handler may be
+//! nothing but the schema itself, health, signed links (exports, those of mails), signed webhooks and the simulated gateway's page, whose links cannot be guessed; a handler may be
 //! dropped at any `await` because its client hung up, which harms nothing, for every transaction runs in a task of its own.
 
 mod address;
@@ -9,6 +9,7 @@ mod allowance;
 mod answer;
 mod auth;
 mod body;
+mod confirm_address;
 pub mod csv;
 mod export;
 mod export_bounds;
@@ -16,6 +17,7 @@ mod graphql;
 mod health;
 mod language;
 mod log;
+mod mail_link;
 mod media;
 mod metrics;
 mod operation;
@@ -224,6 +226,10 @@ fn router(door: SharedDoor) -> Router {
         .route("/graphql", post(graphql::post).get(graphql::get))
         .route("/exports/credit-log", get(export::credit_log))
         .route("/unsubscribe", get(unsubscribe::show).post(unsubscribe::carry_out))
+        .route(
+            "/confirm-address",
+            get(confirm_address::show).post(confirm_address::carry_out),
+        )
         .route("/webhooks/stripe", post(webhooks::stripe))
         .route("/webhooks/mail", post(webhooks::mail))
         .route("/health/live", get(health::live))

@@ -59,7 +59,7 @@ pub(super) struct Causes {
     pub(super) said: Vec<(i64, Cause)>,
     /// Whether events may have changed who is low on credits, or whether that is told.
     pub(super) balance: bool,
-    /// Whether members or their contacts may have changed.
+    /// Whether members, or how they or notification addresses are reached, may have changed.
     pub(super) members: bool,
 }
 
@@ -182,7 +182,7 @@ impl Named {
             };
             let sequence = event.place.sequence;
             causes.said.extend(said.into_iter().map(|cause| (sequence, cause)));
-            causes.members |= event.kind == EventKind::MemberUpdated;
+            causes.members |= matches!(event.kind, EventKind::MemberUpdated | EventKind::AccountUpdated);
             // Whose threshold it is changes with members and with the rule, and a top-up that fails brings no credits.
             let changes_levels = matches!(
                 event.kind,

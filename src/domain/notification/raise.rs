@@ -7,7 +7,7 @@ use crate::domain::event::{self, EventKind};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::LockedAccount;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, AlertId, DeliveryId, EntryId, IdMint, IdSeed, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{AccountId, AlertId, DeliveryId, EntryId, IdMint, IdSeed, MemberId, RecipientId, SessionId, TopUpId};
 
 use super::model::{
     Alert, AlertKind, Audience, Case, Channel, Delivery, DeliveryStatus, Facts, LastMail, SuppressionReason, Verdict,
@@ -28,7 +28,7 @@ pub(super) struct NewAlert {
     pub(super) top_up_id: Option<TopUpId>,
     pub(super) raised_at: Timestamp,
     /// Of those whom it is for, these alone.
-    pub(super) only: Option<BTreeSet<MemberId>>,
+    pub(super) only: Option<BTreeSet<RecipientId>>,
     /// By this way alone.
     pub(super) channel: Option<Channel>,
 }
@@ -65,25 +65,23 @@ impl NewAlert {
     }
 
     fn concerns(&self, recipient: &Recipient) -> bool {
-        self.only
-            .as_ref()
-            .is_none_or(|only| only.contains(&recipient.member_id))
+        self.only.as_ref().is_none_or(|only| only.contains(&recipient.id))
     }
 
-    /// The ways by which it goes, if its rules and the member's want it.
+    /// The ways by which it goes, if its rules and the recipient's want it.
     fn channels(&self) -> impl Iterator<Item = Channel> {
         let is_meant = |channel: &Channel| self.channel.is_none_or(|only| only == *channel);
         Channel::ALL.iter().copied().filter(is_meant)
     }
 
     fn case(&self, recipient: &Recipient, channel: Channel, last_mail: Option<LastMail>, now: Timestamp) -> Case {
-        let quiet_hours = recipient.settings.quiet_hours;
+        let quiet_hours = recipient.wishes.quiet_hours();
         Case {
             kind: self.kind,
             channel,
-            role: Some(recipient.role),
-            is_subject: self.subject == Some(recipient.member_id),
-            preference: recipient.settings.preference(self.kind, channel),
+            party: Some(recipient.party),
+            is_subject: self.subject.map(RecipientId::Member) == Some(recipient.id),
+            preference: recipient.wishes.preference(self.kind, channel),
             contact: recipient.contact,
             has_ended: false,
             last_mail,
@@ -98,6 +96,7 @@ impl NewAlert {
             account_id,
             audience: self.audience(),
             subject: self.subject,
+            kind: self.kind,
         }
     }
 
@@ -122,7 +121,7 @@ pub(super) async fn raise(
     Ok(raised.into_iter().next())
 }
 
-/// Raises alerts of several accounts: writes them, a delivery for each member and channel that one is for, and the events that tell
+/// Raises alerts of several accounts: writes them, a delivery for each recipient and channel that one is for, and the events that tell
 /// of them; by the same few statements whatever their number. Gives those that were not raised before.
 pub(super) async fn raise_all(
     tx: &Transaction,
@@ -257,7 +256,7 @@ pub(super) async fn resolve_alert(tx: &Transaction, locked: &mut LockedAccount, 
     Ok(())
 }
 
-/// Decides for each member and channel, and writes the answers down.
+/// Decides for each recipient and channel, and stores the results.
 async fn deliver(tx: &Transaction, raising: &mut [Raising<'_>], recipients: &Recipients) -> Result<(), Fault> {
     let mut last_mails = recipients.last_mails.clone();
     let mut deliveries = Vec::new();
@@ -267,11 +266,11 @@ async fn deliver(tx: &Transaction, raising: &mut [Raising<'_>], recipients: &Rec
             now, new, alert, mint, ..
         } = one;
         for recipient in recipients.iter().filter(|recipient| new.concerns(recipient)) {
-            let mails_to = (new.kind, recipient.member_id);
+            let mails_to = (new.kind, recipient.id);
             for channel in new.channels() {
                 let case = new.case(recipient, channel, last_mails.get(&mails_to).copied(), *now);
                 let id = DeliveryId::from_uuid(mint.next_uuid());
-                let Some(delivery) = delivery(id, alert, recipient.member_id, &case) else {
+                let Some(delivery) = delivery(id, alert, recipient.id, &case) else {
                     continue;
                 };
                 if delivery.status == DeliveryStatus::Queued {
@@ -286,7 +285,7 @@ async fn deliver(tx: &Transaction, raising: &mut [Raising<'_>], recipients: &Rec
     store::insert_deliveries(tx, &deliveries).await
 }
 
-fn delivery(id: DeliveryId, alert: &Alert, member_id: MemberId, case: &Case) -> Option<Delivery> {
+fn delivery(id: DeliveryId, alert: &Alert, recipient: RecipientId, case: &Case) -> Option<Delivery> {
     let (status, because, due) = match (resolve(case), case.channel) {
         (Verdict::NotAddressed, _) => return None,
         (Verdict::Suppress(reason), _) => (DeliveryStatus::Suppressed, Some(reason), None),
@@ -297,7 +296,7 @@ fn delivery(id: DeliveryId, alert: &Alert, member_id: MemberId, case: &Case) -> 
         id,
         account_id: alert.account_id,
         alert_id: alert.id,
-        member_id,
+        recipient,
         channel: case.channel,
         status,
         suppressed_because: because,

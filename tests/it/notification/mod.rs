@@ -1,5 +1,7 @@
 //! Notifications of members: settings, contacts, alerts and deliveries.
 
+mod address_mail;
+mod addresses;
 mod alerts;
 mod backlog;
 mod buying;

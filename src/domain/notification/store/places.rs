@@ -114,7 +114,9 @@ pub(in super::super) async fn glances(
            AND session_id IS NOT NULL) AS is_session_open, \
          (SELECT MAX(n.low_balance_threshold) FROM notification_settings n \
            JOIN member m ON m.account_id = n.account_id AND m.id = n.member_id \
-           WHERE n.account_id = t.account_id AND m.removed_at IS NULL AND m.role IN ('OWNER', 'ADMIN')) AS highest_threshold \
+           WHERE n.account_id = t.account_id AND m.removed_at IS NULL AND m.role IN ('OWNER', 'ADMIN')) AS highest_threshold, \
+         (SELECT MAX(n.low_balance_threshold) FROM notification_address n \
+           WHERE n.account_id = t.account_id AND n.removed_at IS NULL) AS highest_of_addresses \
          FROM {} {}",
         rows.relation(backend, 1),
         bulk::probe(backend, "account_state", "")
@@ -123,10 +125,11 @@ pub(in super::super) async fn glances(
     let mut glances = Vec::with_capacity(rows.len());
     for row in &rows {
         let (posted, held): (i64, i64) = (row.try_get("", "posted")?, row.try_get("", "held")?);
-        // Who has no threshold of their own goes by the rule's trigger, which the account watches while the rule is on.
+        // Those who have no threshold of their own go by the rule's trigger, which the account watches while the rule is on.
         let (own, trigger): (Option<i64>, Option<i64>) =
             (row.try_get("", "highest_threshold")?, row.try_get("", "low_mark")?);
-        let highest = own.max(trigger);
+        let of_addresses: Option<i64> = row.try_get("", "highest_of_addresses")?;
+        let highest = own.max(trigger).max(of_addresses);
         glances.push(Glance {
             account_id: AccountId::from_number(row.try_get("", "account_id")?),
             place: row.try_get("", "place")?,
