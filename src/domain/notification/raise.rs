@@ -7,7 +7,9 @@ use crate::domain::event::{self, EventKind};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::LockedAccount;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, AlertId, DeliveryId, EntryId, IdMint, IdSeed, MemberId, RecipientId, SessionId, TopUpId};
+use crate::primitives::ids::{
+    AccountId, AlertId, DeliveryId, EntryId, IdMint, IdSeed, MemberId, RecipientId, SessionId, TopUpId,
+};
 
 use super::model::{
     Alert, AlertKind, Audience, Case, Channel, Delivery, DeliveryStatus, Facts, LastMail, SuppressionReason, Verdict,
