@@ -262,6 +262,7 @@ stage "React pages on Apollo Client and on urql, in jsdom" live_clients pages
 stage "the npm client, against a running server" web client
 stage "the React components, in jsdom, against a running server" web react
 stage "the explorer, in Chromium" pages explorer
+stage "the console, in Chromium, and its sign-in at an issuer (npm oidc-provider)" pages console
 stage "the simulated gateway in Stripe's dialect, with the official SDK (npm stripe)" live_clients stripe
 stage "the client of Stripe against another stand-in (PyPI localstripe)" localstripe
 stage "mail through SMTP servers" mail

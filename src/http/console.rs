@@ -47,14 +47,15 @@ enum Asked {
     Click { role: String },
 }
 
-/// What pages need before anyone has signed in. Nothing of it is secret.
-pub(super) async fn settings(State(door): State<SharedDoor>) -> Response {
+/// What pages need before anyone has signed in, and whether this browser has a session. Nothing of it is secret.
+pub(super) async fn settings(State(door): State<SharedDoor>, headers: HeaderMap) -> Response {
     let demo = door.sign_ins.as_ref().map(|sign_ins| {
         let people = sign_ins.people().iter();
         let people: Vec<Value> = people
             .map(|person| json!({ "role": person.role, "name": person.name }))
             .collect();
-        json!({ "accountId": sign_ins.account_id().to_string(), "people": people })
+        let is_signed_in = session(&headers).is_some_and(|session| sign_ins.has(session));
+        json!({ "accountId": sign_ins.account_id().to_string(), "people": people, "isSignedIn": is_signed_in })
     });
     let oidc = door.settings.oidc.as_ref().map(|oidc| {
         let token = if oidc.uses_id_token { "id" } else { "access" };

@@ -145,10 +145,19 @@ impl SignIns {
         Ok(session)
     }
 
+    /// Whether there is this session.
+    pub(super) fn has(&self, session: &str) -> bool {
+        self.find(session).is_some()
+    }
+
+    fn find(&self, session: &str) -> Option<Session> {
+        let session = self.kept().sessions.get(&digest(session)).copied();
+        session.filter(|session| session.ends_at > self.clock.now())
+    }
+
     /// A new credential for a session, if there is one.
     pub(super) fn credential(&self, session: &str, sign_in: &SignIn) -> Result<Option<Credential>, IssueTokenError> {
-        let session = self.kept().sessions.get(&digest(session)).copied();
-        let Some(session) = session.filter(|session| session.ends_at > self.clock.now()) else {
+        let Some(session) = self.find(session) else {
             return Ok(None);
         };
         let Some(person) = self.people.get(session.person).cloned() else {

@@ -114,6 +114,13 @@ async fn a_session_gives_its_page_credentials_and_is_nothing_to_graphql() {
     assert!(headers.get("set-cookie").is_none());
     assert!(next["token"].is_string() && first["expiresAt"].is_string());
 
+    for (cookie, is_signed_in) in [(cookie.as_str(), true), ("ledgerbell_console=another", false)] {
+        let settings = send(opened.anonymous().get("/console/settings").header("cookie", cookie))
+            .await
+            .2;
+        assert_eq!(settings["demo"]["isSignedIn"], json!(is_signed_in), "{cookie}");
+    }
+
     let by_cookie = opened.post("/graphql", &json!({ "query": "{ viewer { kind } }" }));
     let by_cookie = by_cookie.header("cookie", &cookie);
     assert_eq!(send(by_cookie).await.0, StatusCode::UNAUTHORIZED);

@@ -8,7 +8,7 @@ import { firstLoad, pack } from "../pages.js";
 const MOST = 1_500 * 1024;
 
 execFileSync("npx", ["tsc", "-p", "."], { stdio: "inherit" });
-await build({ logLevel: "warn" });
+await build({ logLevel: "error" });
 pack("dist");
 const size = firstLoad("dist");
 console.log(`explorer: ${(size / 1024).toFixed(0)} KiB of ${MOST / 1024} (first load, gzip)`);

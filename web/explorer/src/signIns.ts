@@ -32,6 +32,8 @@ export async function header(): Promise<string> {
   if (!credential || endsSoon) {
     const response = await fetch("/console/sign-in", {
       method: "POST",
+      // The console's own session is left as it is.
+      credentials: "omit",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ role }),
     });
