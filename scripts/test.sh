@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every check, one stage after another, and sums up. A stage that cannot run here is skipped, loudly, with its reason;
-# with LEDGERBELL_TEST_STRICT=1 a skipped stage is a failure, and missing tools are installed where that can be done.
+# Runs every check, one stage after another, and sums up. A stage that cannot run here is skipped, and its reason is printed;
+# with LEDGERBELL_TEST_STRICT=1 a skipped stage is a failure, and missing tools are installed where that is possible.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 source scripts/postgres.sh
@@ -46,7 +46,7 @@ sqlite() {
     cargo test --workspace --locked --quiet
 }
 
-# Not again: these went to both databases by themselves in the first run (one of them with a million entries), or need none.
+# Not again: in the first run these already used both databases (one of them with a million entries), or they need none.
 elsewhere=(--skip plans:: --skip reading:: --skip migrations:: --skip verify:: --skip schema:: --skip tidy::)
 
 postgres() {
@@ -58,7 +58,7 @@ postgres() {
     LEDGERBELL_TEST_DATABASE_URL=$postgres_url cargo test --locked --quiet --test it -- "${elsewhere[@]}"
 }
 
-# Rooms in which it makes no difference how many accounts a transaction changes. LEDGERBELL_TEST_FULL=1 runs them all the same.
+# Modules whose result does not depend on the number of accounts per transaction. LEDGERBELL_TEST_FULL=1 runs them too.
 alike=(advisories api_http at_rest chaos cli csv_export doctor door durable figures forecast fuzzing gateway hostile identity languages
     metrics pages permissions serving sse ws)
 
@@ -77,7 +77,7 @@ postgres_one_account_a_transaction() {
         cargo test --locked --quiet --test it -- "${left_out[@]}"
 }
 
-# What depends most on sessions and transactions, by way of a pooler.
+# The tests that depend most on sessions and transactions, through a pooler.
 through_pgbouncer() {
     if [ -z "$postgres_url" ]; then
         reason=$postgres_reason
@@ -95,7 +95,7 @@ through_pgbouncer() {
     return "$code"
 }
 
-# Debian's package of promtool also installs a server that starts, so only the program is taken out of it.
+# Debian's package of promtool also installs and starts a server, so only the program is extracted.
 figures() {
     local promtool=${LEDGERBELL_TEST_PROMTOOL:-$(command -v promtool || echo target/tools/promtool)} home
     if [ ! -x "$promtool" ] && [ "$strict" = 1 ] && command -v apt-get >/dev/null; then
@@ -131,7 +131,7 @@ dependencies() {
     "$deny" --locked check --hide-inclusion-graph bans licenses sources
 }
 
-# Against the advisory database where it can be fetched, else against the list in this repository.
+# Against the advisory database if it can be fetched, otherwise against the list in this repository.
 advisories() {
     local deny=target/tools/bin/cargo-deny
     command -v cargo-deny >/dev/null && deny=cargo-deny
@@ -175,7 +175,7 @@ audit_http() {
     cargo build --locked --quiet && scripts/clients.sh http
 }
 
-# A script of tests/clients/package.json that starts, kills and restarts servers of its own.
+# A script of tests/clients/package.json that starts, kills and restarts its own servers.
 live_clients() {
     if ! command -v npm >/dev/null; then
         reason="npm is not installed"
@@ -185,7 +185,7 @@ live_clients() {
         (cd tests/clients && npm ci --no-audit --no-fund --loglevel=error && npm run --silent "$1")
 }
 
-# The packages of web/: format, lints, types and sizes of all, then the tests of one, which start, kill and restart servers of their own.
+# The packages of web/: format, lints, types and sizes of all, then the tests of one, which start, kill and restart their own servers.
 web() {
     if ! command -v npm >/dev/null; then
         reason="npm is not installed"
@@ -233,7 +233,7 @@ mail_crash() {
 }
 
 trap 'stop_pgbouncer; stop_postgres' EXIT
-# Some tests go to both databases by themselves, and find this one by its variable.
+# Some tests use both databases, and find this one by its variable.
 if find_or_start_postgres; then
     export LEDGERBELL_TEST_POSTGRES_URL=$postgres_url
 fi

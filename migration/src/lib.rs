@@ -1,11 +1,12 @@
 //! The schema of Ledgerbell's database and its history.
 //!
-//! One migration a small group of tables, written once in SQL for both databases; [`ddl`] fills in the few words in which they
-//! differ. Called by `adapters::database::migrate`, which holds a lock around it so that several instances may start together.
+//! One migration for each small group of tables, written once in SQL for both databases. [`ddl`] replaces the few words in
+//! which they differ. Called by `adapters::database::migrate`, which holds a lock around it so that several instances may
+//! start together.
 //!
-//! Invariant, read from the catalogue by a test: every key and every unique index begins with `account_id`, so that the tables
-//! can be spread over several servers by it. The exceptions are the few global tables: `installation`, `account_directory`,
-//! `api_key`, `gateway_object`, `webhook_inbox`, `quota`.
+//! Invariant, checked by a test against the catalog: every key and every unique index begins with `account_id`, so that the
+//! tables can be distributed over several servers. The exceptions are the few global tables: `installation`,
+//! `account_directory`, `api_key`, `gateway_object`, `webhook_inbox`, `quota`.
 
 mod ddl;
 mod m20261123_063000_create_installation;

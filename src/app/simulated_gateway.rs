@@ -6,7 +6,7 @@ use crate::adapters::gateway::simulated::SimulatedGateway;
 use crate::adapters::gateway::simulated::dialect::{Call, Reply};
 use crate::http;
 
-/// What customers do on the page of a payment, as the simulated gateway takes it.
+/// Connects the payment page with the simulated gateway, for the actions of customers.
 pub(super) fn payment_page(gateway: SimulatedGateway) -> http::Confirm {
     Arc::new(move |id, token, visit| match visit {
         _ if !gateway.is_page_of(id, token) => false,
@@ -16,7 +16,7 @@ pub(super) fn payment_page(gateway: SimulatedGateway) -> http::Confirm {
     })
 }
 
-/// The simulated gateway as a server of its own, which speaks as Stripe does.
+/// Returns the simulated gateway as a separate server with Stripe's API.
 pub fn stripe_face(gateway: SimulatedGateway) -> axum::Router {
     let confirm = payment_page(gateway.clone());
     let answer = move |call: http::StripeCall| {

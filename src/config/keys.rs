@@ -1,21 +1,21 @@
-//! The one list of what can be set.
+//! The single list of all settings.
 
 mod pages;
 
-/// What every name of an environment variable begins with.
+/// The prefix of all environment variables.
 pub(super) const PREFIX: &str = "LEDGERBELL_";
 
-/// One thing that can be set.
+/// One setting.
 pub(super) struct Key {
-    /// Its path in the file.
+    /// The path in the settings file.
     pub(super) path: &'static str,
-    /// What holds when nothing is set.
+    /// The value if the setting is absent.
     pub(super) default: Option<&'static str>,
-    /// How it is written in the file.
+    /// The type of its value in the settings file.
     pub(super) form: Form,
-    /// What it may be; completes "must be …".
+    /// The allowed values; completes "must be …".
     pub(super) allowed: &'static str,
-    /// What it is for.
+    /// What the setting is for.
     pub(super) about: &'static str,
 }
 
@@ -576,7 +576,7 @@ pub(super) fn without_password(url: &str) -> String {
             "***".to_owned()
         };
     };
-    // The password may hold an @, and a query may name one too.
+    // The password may contain an @, and a query may contain one too.
     let (rest, query) = match rest.split_once('?') {
         Some((rest, query)) if query.contains("password") => (rest, "?***".to_owned()),
         Some((rest, query)) => (rest, format!("?{query}")),

@@ -1,4 +1,4 @@
-//! Anything by its id.
+//! Reads any object by its id.
 
 use async_graphql::{Context, ID, Interface, Object};
 use futures_util::future::join_all;
@@ -16,7 +16,7 @@ use crate::primitives::ids::{
     TopUpAttemptId, TopUpDecisionId, TopUpId,
 };
 
-/// A thing with an id by which it can be asked for again.
+/// An object with an id. `node` and `nodes` return it by this id.
 #[derive(Interface)]
 #[graphql(field(
     name = "id",
@@ -44,7 +44,7 @@ pub(super) enum Node {
     InboxItem(InboxItem),
 }
 
-/// The thing that an id names, if it exists for the caller.
+/// Returns the object with this id, if it exists for the caller.
 #[expect(clippy::too_many_lines, reason = "one arm a kind of thing")]
 pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
     let scope = scope(ctx)?;
@@ -158,14 +158,12 @@ pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, Api
     })
 }
 
-/// Anything by its id.
 #[derive(Default)]
 pub(super) struct NodeQuery;
 
-/// Anything by its id.
 #[Object]
 impl NodeQuery {
-    /// The thing with this id. Null when there is none, or it is another account's.
+    /// The object with this id. Null when it does not exist or belongs to another account.
     async fn node(
         &self,
         ctx: &Context<'_>,
@@ -174,7 +172,7 @@ impl NodeQuery {
         find(ctx, &id).await.transpose()
     }
 
-    /// The things with these ids, in their order; null where there is none, or it is another account's.
+    /// The objects with these ids, in the same order. Null where one does not exist or belongs to another account.
     async fn nodes(
         &self,
         ctx: &Context<'_>,

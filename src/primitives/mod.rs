@@ -1,4 +1,4 @@
-//! Values that know nobody: importable by every room, importing none.
+//! Values without dependencies: every module may import them, and they import none.
 
 pub mod actor;
 pub mod clock;

@@ -1,4 +1,4 @@
-//! Looks at accounts for what is wrong, so that whoever follows one is told when that changes.
+//! Evaluates accounts for findings, so that subscribers are notified of changes.
 
 use std::time::Duration;
 
@@ -9,29 +9,30 @@ use crate::domain::Services;
 use crate::domain::fault::Fault;
 use crate::primitives::ids::AccountId;
 
-/// Accounts that are looked at side by side: few, for each look is some twenty statements, and nobody waits for it.
+/// The number of accounts that are evaluated concurrently. It is low: one evaluation is some twenty statements, and no caller
+/// waits for it.
 const AT_ONCE: usize = 2;
-/// Between rounds. An account is looked at once a round at the most, however much happens in it.
+/// The pause between rounds. An account is evaluated at most once per round, however many events it has.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Accounts that each round goes through for those that no bell told of. After the last it begins anew.
+/// The number of accounts that each round checks for missed events. After the last account it starts again.
 const ACCOUNTS: u32 = 5_000;
-/// Accounts whose time has come that a round looks at.
+/// The number of accounts with a scheduled time that a round evaluates.
 const DUE: u32 = 500;
 
-/// Follows what is wrong in all accounts.
+/// Follows the findings of all accounts.
 #[derive(Clone)]
 pub struct FindingWatch {
     services: Services,
 }
 
 impl FindingWatch {
-    /// For all accounts of the installation.
+    /// Creates the worker for all accounts of the installation.
     pub fn new(services: Services) -> Self {
         Self { services }
     }
 
-    /// One round: accounts that a bell told of, accounts whose time has come, and those after `after` that are behind. Gives where
-    /// to go on, the beginning after the end.
+    /// Runs one round: over accounts that the bell named, accounts whose scheduled time has come, and accounts after `after`
+    /// that are behind. Returns where the next round starts, which is the beginning after the last account.
     pub async fn turn(&self, rung: Vec<AccountId>, after: AccountId) -> Result<AccountId, Fault> {
         let troubleshooting = &self.services.troubleshooting;
         self.look(troubleshooting.followed(&rung).await?).await;
@@ -41,7 +42,7 @@ impl FindingWatch {
         Ok(last.unwrap_or(AccountId::PLATFORM))
     }
 
-    /// Until told to stop. What is under way is finished.
+    /// Runs until `stop` is canceled. Started work is finished.
     pub async fn run(self, stop: CancellationToken) {
         let rung = self.services.events.hub().rung_for_findings().clone();
         let mut after = AccountId::PLATFORM;
@@ -55,7 +56,7 @@ impl FindingWatch {
         }
     }
 
-    /// An account that cannot be looked at holds up no other, and is come back to.
+    /// A failed account does not block others, and is retried later.
     async fn look(&self, accounts: Vec<AccountId>) {
         let look = async |account_id: AccountId| {
             if let Err(fault) = self.services.troubleshooting.look(account_id).await {

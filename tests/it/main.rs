@@ -1,4 +1,4 @@
-//! One binary for all tests that enter by the front door.
+//! One binary for all tests that use the public API.
 
 #![allow(
     clippy::large_futures,

@@ -1,5 +1,5 @@
-//! The schema: it can be made by several at once, taken back and made again, is the one that the code expects, and can be
-//! spread over servers by account.
+//! The schema: several processes can create it at once. It can be reverted and created again, and is what the code expects. It
+//! can be distributed over servers by account.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,6 @@ const GLOBAL_TABLES: [&str; 7] = [
     "seaql_migrations",
 ];
 
-/// Rows of texts.
 async fn texts(database: &Database, columns: &[&str], sql: &str) -> Vec<Vec<String>> {
     let statement = Statement::from_string(database.backend(), sql);
     let rows = database.read().query_all_raw(statement).await.expect("reads");
@@ -36,7 +35,7 @@ async fn texts(database: &Database, columns: &[&str], sql: &str) -> Vec<Vec<Stri
         .collect()
 }
 
-/// Everything that a migration can make, as the database describes it.
+/// Returns everything that a migration can create, as the database describes it.
 async fn catalogue(database: &Database) -> Vec<Vec<String>> {
     let sql = match database.backend() {
         DbBackend::Sqlite => {
@@ -125,7 +124,7 @@ async fn every_key_and_unique_index_begins_with_the_account() {
     }
 }
 
-/// What the code expects of a table: column, type and whether it may be null, in Postgres' words.
+/// Returns what the code expects of a table: column, type and nullability, in the terms of Postgres.
 fn expected<E: EntityTrait>() -> (String, BTreeSet<(String, String, String)>) {
     use sea_orm::{ColumnTrait, ColumnType, IdenStatic};
     let columns = E::Column::iter().map(|column| {
@@ -222,7 +221,7 @@ async fn f51_sqlite_stores_no_amount_that_is_not_an_integer() {
     scratch.drop_it().await;
 }
 
-/// Takes back the migration of this name and all that follow it.
+/// Reverts the migration of this name and all later ones.
 async fn roll_back_to_before(database: &Database, name: &str) {
     let migrations = Migrator::migrations();
     let at = migrations.iter().position(|migration| migration.name() == name);
@@ -245,7 +244,7 @@ async fn execute(database: &Database, sql: String) {
 const OLD_PERMISSIONS: &str = "READ_OWN_USAGE 1, READ_CREDIT_LOG 2, MANAGE_SESSIONS 4, MANAGE_TOP_UPS 8, MANAGE_SETTINGS 16, \
     MANAGE_MEMBERS 32, MANAGE_CREDITS 64, MANAGE_ACCOUNTS 128, MANAGE_API_KEYS 256";
 
-/// The bits of permissions as they were before the two sides.
+/// Returns the bits of permissions from before the two sides existed.
 fn old_bits(names: &str) -> i64 {
     let bit = |name: &str| {
         let known = OLD_PERMISSIONS.split(", ").filter_map(|known| known.split_once(' '));
@@ -327,7 +326,7 @@ async fn old_api_keys_get_a_side_and_lose_what_it_cannot_have() {
     }
 }
 
-/// A UUID as the database's SQL has it.
+/// Returns a UUID in the SQL of the database.
 fn uuid_of(database: &Database, number: usize) -> String {
     let uuid = uuid::Uuid::from_u128(number as u128);
     match database.backend() {
@@ -336,7 +335,7 @@ fn uuid_of(database: &Database, number: usize) -> String {
     }
 }
 
-/// Some bytes as the database's SQL has them.
+/// Returns some bytes in the SQL of the database.
 fn bytes_of(database: &Database) -> &'static str {
     match database.backend() {
         DbBackend::Sqlite => "x'00ff'",
@@ -344,7 +343,7 @@ fn bytes_of(database: &Database) -> &'static str {
     }
 }
 
-/// An account's rows of old, from which it follows whose an idempotency key was.
+/// Inserts old rows of an account, which determine the owner of an idempotency key.
 async fn old_rows(database: &Database) {
     let (id, bytes) = (|number| uuid_of(database, number), bytes_of(database));
     for (at, (entry, actor)) in [(21, "MEMBER"), (22, "API_KEY")].into_iter().enumerate() {
@@ -389,7 +388,7 @@ async fn old_rows(database: &Database) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn old_idempotency_keys_go_to_the_side_that_may_send_them_again() {
-    // Key, operation, entry, top-up, when it was sent, and whose it is then.
+    // Key, operation, entry, top-up, time of sending, and the resulting owner.
     let keys = [
         ("by a member", "completeSession", Some(21), None, 1, "TEAM"),
         ("by a key", "completeSession", Some(22), None, 1, "PLATFORM"),
@@ -437,7 +436,7 @@ async fn old_idempotency_keys_go_to_the_side_that_may_send_them_again() {
         let mut found = texts(database, &["key", "origin"], sql).await;
         found.sort();
         assert_eq!(found, expected);
-        // Where both have used a key, the platform's stays when it is taken back.
+        // If both have used a key, the platform's row stays when the migration is reverted.
         let both = format!(
             "INSERT INTO idempotency_key (account_id, origin, key, digest, operation, created_at) VALUES \
              (7, 'TEAM', 'booked', {}, 'createTopUp', 99)",

@@ -1,7 +1,7 @@
-//! Puts alerts into words by templates: those that are built in, and those of a folder of the operator's instead.
+//! Writes the texts of alerts from templates: the built-in templates, or those in a folder of the operator.
 //!
-//! A language is a file `<language>.toml`; `mail.txt` and `mail.html` are the form of all mails. Called by the domain through its
-//! port. Every template is rendered once when it is read, so that a broken one is found when the server starts.
+//! A language is a file `<language>.toml`; `mail.txt` and `mail.html` are the layout of all mails. Called by the domain through
+//! its port. Every template is rendered once when it is loaded, so that a broken template is found when the server starts.
 
 mod findings;
 mod fixed;
@@ -21,11 +21,11 @@ use crate::domain::notification::{CodeSent, Letter, Links, Offer, OfferState, Re
 use language::Language;
 pub use preview::Preview;
 
-/// What is spoken where nothing nearer is.
+/// The language that is used if no other matches.
 const FALLBACK: &str = "en";
 const BUILT_IN: [(&str, &str); 2] = [("en", include_str!("en.toml")), ("de", include_str!("de.toml"))];
 const HTML_FORM: &str = "mail.html";
-/// The page of a link to unsubscribe.
+/// The page that a link to unsubscribe opens.
 const UNSUBSCRIBE_PAGE: &str = "unsubscribe.html";
 const FORMS: [(&str, &str); 3] = [
     ("mail.txt", include_str!("mail.txt")),
@@ -37,9 +37,9 @@ const FORMS: [(&str, &str); 3] = [
 #[derive(Debug, thiserror::Error)]
 #[error("the template {name}: {reason}")]
 pub struct TemplateError {
-    /// Which file.
+    /// The name of the file.
     name: String,
-    /// What is wrong with it.
+    /// The error.
     reason: String,
 }
 
@@ -52,15 +52,15 @@ impl TemplateError {
     }
 }
 
-/// All languages.
+/// The templates of all languages.
 pub struct Templates {
     environment: Environment<'static>,
     languages: BTreeMap<String, Language>,
     fallback: Language,
 }
 
-/// `{{ credits }} {{ credits | plural('credit', 'credits') }}`: the first word for exactly one, else the second. What is written out
-/// as an amount counts as well.
+/// Implements the filter `plural`, as in `{{ credits }} {{ credits | plural('credit', 'credits') }}`. Returns the first word
+/// for exactly one and the second word otherwise. Also accepts a formatted amount.
 fn plural(value: &Value, one: &str, other: &str) -> String {
     let is_one = value
         .as_str()
@@ -68,7 +68,7 @@ fn plural(value: &Value, one: &str, other: &str) -> String {
     if is_one { one } else { other }.to_owned()
 }
 
-/// One thing that a mail tells.
+/// One alert in a mail.
 #[derive(Debug, Serialize)]
 struct Item {
     title: String,
@@ -79,7 +79,7 @@ struct Item {
     code: Option<String>,
 }
 
-/// What the forms of mails are filled with.
+/// The values for the layout of mails.
 #[derive(Debug, Serialize)]
 struct Filling<'a> {
     language: &'a str,
@@ -88,16 +88,16 @@ struct Filling<'a> {
     greeting: String,
     items: &'a [Item],
     footer: Option<String>,
-    /// What to write on the link that switches such mail off, and where it leads.
+    /// The text and the target of the link that disables such mail.
     unsubscribe: Option<String>,
     unsubscribe_url: Option<&'a str>,
 }
 
 impl Templates {
-    /// The built-in templates, and from `folder` those that take their place or add a language.
+    /// Loads the built-in templates. Templates in `folder` replace them or add a language.
     pub fn load(folder: Option<&Path>) -> Result<Self, TemplateError> {
         let mut environment = Environment::new();
-        // A fact that an alert does not have is left out of its text rather than losing the alert.
+        // A fact that an alert lacks is left out of its text. A strict mode would lose the alert.
         environment.set_undefined_behavior(UndefinedBehavior::Lenient);
         environment.add_filter("plural", plural);
         environment.set_auto_escape_callback(|name| {
@@ -167,14 +167,14 @@ impl Templates {
         Ok(())
     }
 
-    /// Renders everything once.
+    /// Renders every template once.
     fn try_all(&self) -> Result<(), TemplateError> {
         self.previews("Team", &Links::default())?;
         self.try_pages()?;
         self.check_findings()
     }
 
-    /// Renders the page of links to unsubscribe in each language and state.
+    /// Renders the unsubscribe page in each language and state.
     fn try_pages(&self) -> Result<(), TemplateError> {
         for language in self.languages.keys() {
             for state in [OfferState::Open, OfferState::Done, OfferState::Gone] {
@@ -190,7 +190,7 @@ impl Templates {
         Ok(())
     }
 
-    /// The nearest language to a locale: itself, without its region, or English.
+    /// Returns the language closest to a locale: the locale itself, the locale without its region, or English.
     fn language(&self, locale: &str) -> (&str, &Language) {
         let locale = locale.to_lowercase();
         let base = locale.split('-').next().unwrap_or_default();
@@ -206,7 +206,7 @@ impl Templates {
         rendered.map_err(|error| Fault::Internal(format!("the template {name}: {error:#}")))
     }
 
-    /// A text of mails, in English where the language of an operator does not have it yet.
+    /// Returns a text of mails; in English if the operator's language does not have it.
     fn mail_text(&self, language: &str, key: &str, context: &Value) -> Result<String, Fault> {
         let name = format!("{language}/{key}");
         if self.environment.get_template(&name).is_ok() {
@@ -278,7 +278,7 @@ impl Wording for Templates {
         }
         let (member, team) = told.names.map(|names| (names.member, names.team)).unzip();
         let context = minijinja::context! { name => member, team => team, count => items.len() };
-        // To a stranger nothing is said that names anyone.
+        // A mail to an unverified address contains no names.
         let neutral = if told.names.is_some() { "" } else { "neutral_" };
         let written = |part: &str| self.mail_text(name, &format!("{neutral}{part}"), &context);
         let subject = match (items.as_slice(), team) {

@@ -1,4 +1,4 @@
-//! How members are reached: changing it, and showing that mail arrives.
+//! How members are reached: changing a contact, and verifying an address.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,11 +24,11 @@ use super::model::{
 };
 use super::store;
 
-/// For so long a code is good.
+/// How long a code is valid.
 const CODE_LIVES_MILLIS: i64 = 15 * 60_000;
-/// Between two codes at least.
+/// The shortest time between two codes.
 const CODE_INTERVAL_MILLIS: i64 = 60_000;
-/// Wrong codes that are taken before a new one is needed.
+/// Wrong codes that may be entered before a new code is needed.
 const CODE_TRIES: i32 = 5;
 /// Codes have eight digits.
 const CODES: u64 = 100_000_000;
@@ -43,12 +43,13 @@ pub struct Contacts {
     key: CodeKey,
 }
 
-/// Keys the hashes of codes. Whoever reads the database alone cannot try all codes against a hash: there are only 100 million.
+/// Keys the hashes of codes. There are only 100 million codes, so without a key a copy of the database would suffice to try
+/// all of them.
 #[derive(Clone)]
 pub struct CodeKey(Hmac<Sha256>);
 
 impl CodeKey {
-    /// Derives the key from the secret of the installation. With another secret, codes that were sent before are not taken.
+    /// Derives the key from the secret of the installation. With another secret, codes that were sent before are refused.
     pub fn derive(secret: &[u8]) -> Self {
         Self(derived_key::derive(secret, "ledgerbell contact code 1"))
     }
@@ -80,20 +81,20 @@ impl fmt::Debug for CodeKey {
     }
 }
 
-/// A code to be sent to the contact's address. It is shown nowhere else.
+/// A code to be sent to the contact's address. It must not be shown anywhere else.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewCode {
-    /// Where to send it, and in which language.
+    /// The address and the language of the mail.
     pub contact: Contact,
-    /// Whom it is for.
+    /// The member whose address is verified.
     pub member: Member,
-    /// The code.
+    /// The digits, as mailed.
     pub code: String,
-    /// Until when it is good.
+    /// The end of its validity.
     pub expires_at: Timestamp,
 }
 
-/// A code that was sent, but for the code.
+/// A code that was sent, without its digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verification {
     pub(super) account_id: AccountId,
@@ -105,7 +106,7 @@ pub(super) struct Verification {
 }
 
 impl Contacts {
-    /// Contacts of all accounts of this ledger.
+    /// Uses the contacts of all accounts of this ledger.
     pub fn new(ledger: Ledger, bounds: MailBounds, key: &CodeKey) -> Self {
         Self {
             ledger,
@@ -114,8 +115,8 @@ impl Contacts {
         }
     }
 
-    /// Changes how a member is reached. Another address is unverified until a code sent there comes back, unless the platform vouches
-    /// for it.
+    /// Changes how a member is reached. A new address is unverified until a code that was sent there is entered, unless the platform
+    /// vouches for it.
     pub async fn update(
         &self,
         actor: &Actor,
@@ -158,7 +159,7 @@ impl Contacts {
             .await
     }
 
-    /// Makes a code that shows, once it comes back, that mail arrives at the member's address. Whoever calls sends it there.
+    /// Creates a code that verifies the member's address. The caller mails it there.
     pub async fn start_verification(
         &self,
         actor: &Actor,
@@ -187,7 +188,7 @@ impl Contacts {
             .await
     }
 
-    /// Takes a code back that was sent to the member's address: the address is verified.
+    /// Checks a code that was sent to the member's address. If it is right, the address is verified.
     pub async fn verify(
         &self,
         actor: &Actor,
@@ -201,7 +202,8 @@ impl Contacts {
             let work = Arc::clone(&work);
             Box::pin(async move { verify_locked(tx, locked, (&work.0, account_id, member_id), &work.1).await })
         });
-        // A wrong code is counted, so it must be committed: a refusal that is no error of the transaction.
+        // A wrong code is counted, so the transaction must be committed: this refusal is not an error of the
+        // transaction.
         verified.await?.ok_or(VerifyContactError::CodeInvalid)
     }
 }
@@ -249,7 +251,7 @@ async fn start_locked(
     })
 }
 
-/// `None` when the code is wrong.
+/// Returns `None` when the code is wrong.
 async fn verify_locked(
     tx: &Transaction,
     locked: &mut LockedAccount,
@@ -280,8 +282,8 @@ async fn verify_locked(
     Ok(Some(verified))
 }
 
-/// Has a mail sent to the address that a contact had, if it has another or none now. Only to one that was verified: any other may
-/// be a stranger's, or mail to it comes back.
+/// Queues a mail to the address that a contact had, if it has another or none now. Only to an address that was verified: any
+/// other may belong to a stranger, or bounce.
 pub(super) async fn notify_old_address(
     tx: &Transaction,
     before: &Contact,
@@ -296,8 +298,8 @@ pub(super) async fn notify_old_address(
     }
 }
 
-/// Refuses unless the actor may see how this member is reached and what they are notified of: themselves, and `MANAGE_SETTINGS`. To
-/// change it for an owner takes [`require_over`] besides.
+/// Refuses unless the actor may see how this member is reached and notified: the member, and actors with `MANAGE_SETTINGS`.
+/// Changing it for an owner also needs [`require_over`].
 pub fn require_own_or_settings(actor: &Actor, account_id: AccountId, member_id: MemberId) -> Result<(), AccessError> {
     if actor.reaches(account_id) && actor.member_id() == Some(member_id) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Bounds on mail to addresses that nobody has verified: anyone can enter anyone's address, so what such an address gets is counted.
+//! Bounds on mail to unverified addresses: anyone can enter any address, so mail to such an address is counted.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -9,14 +9,14 @@ use crate::primitives::ids::AccountId;
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
-/// How many mails go to addresses that are not verified, within a day.
+/// How many mails go to unverified addresses within a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnverifiedMail {
-    /// From one account, to whichever of them.
+    /// From one account, to all such addresses together.
     pub per_account: u32,
-    /// To one address, from whichever account.
+    /// To one address, from all accounts together.
     pub per_address: u32,
-    /// At the request of one caller of a team.
+    /// At the request of one member or API key of a team.
     pub per_caller: u32,
 }
 
@@ -36,7 +36,7 @@ impl std::fmt::Debug for MailBounds {
 }
 
 impl MailBounds {
-    /// With a secret that addresses are hashed with, so that the counts reveal none.
+    /// Hashes addresses with a key derived from `secret`, so that the counts reveal none.
     #[expect(clippy::missing_panics_doc, reason = "HMAC takes keys of any length")]
     pub fn new(secret: &[u8], most: UnverifiedMail) -> Self {
         Self {
@@ -45,7 +45,7 @@ impl MailBounds {
         }
     }
 
-    /// What a mail of an account to an address counts toward.
+    /// Returns the quotas that a mail of an account to an address uses.
     pub(in crate::domain) fn of_mail(&self, account_id: AccountId, email: &str) -> Vec<Quota> {
         let account = account_id.number().to_be_bytes().to_vec();
         vec![
@@ -54,7 +54,8 @@ impl MailBounds {
         ]
     }
 
-    /// What asking for such a mail counts toward. The platform is not bounded: it vouches for addresses.
+    /// Returns the quota that a request for such a mail uses. The platform is not bounded: it vouches for
+    /// addresses.
     pub(in crate::domain) fn of_caller(&self, actor: &Actor) -> Option<Quota> {
         if actor.side() == Side::Platform {
             return None;
@@ -68,7 +69,8 @@ impl MailBounds {
         Some(daily("UNVERIFIED_CALLER", subject, self.most.per_caller))
     }
 
-    /// The keyed hash of a mailbox: the same however the address is capitalized and whatever follows a `+`.
+    /// The keyed hash of a mailbox: the same for each capitalization of the address, and without the part
+    /// from `+` on.
     fn hash(&self, email: &str) -> Vec<u8> {
         let email = email.to_lowercase();
         let (local, domain) = email.rsplit_once('@').unwrap_or((&email, ""));

@@ -1,4 +1,4 @@
-//! The people of a team.
+//! The members of teams.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -24,27 +24,29 @@ use super::store;
 
 /// Use cases about members.
 ///
-/// Each change locks the account's state row first, so that two of them never both spare the last owner, and appends an event.
+/// Each change locks the account's state row first and appends an event. So two concurrent changes cannot remove the last two
+/// owners.
 #[derive(Clone)]
 pub struct Members {
     database: Database,
     ledger: Ledger,
 }
 
-/// What a change does, decided from the member's row as it is under the lock.
+/// The effect of a change, decided on the member's row under the lock.
 struct Changed {
     member: Member,
     contact: Option<Contact>,
-    /// Whether what the member may do or see is another matter now, or how they sign in.
+    /// Whether the change affects what the member may do or see, or how they sign in.
     changes_rights: bool,
 }
 
-/// A person who is to be added.
+/// A person to be added.
 pub(super) struct Addition {
     new: NewMember,
-    /// Who adds them.
+    /// The actor who adds them.
     by: Cause,
-    /// Chosen once, however often the transaction runs: by its id a run knows what one before it has committed.
+    /// Set once, however often the transaction runs. By this id a later run detects what an earlier one has
+    /// committed.
     id: OnceLock<MemberId>,
 }
 
@@ -59,7 +61,7 @@ impl Addition {
 }
 
 impl Members {
-    /// Members of all accounts of this database.
+    /// Uses the members of all accounts of this database.
     pub fn new(database: Database, ledger: Ledger) -> Self {
         Self { database, ledger }
     }
@@ -86,7 +88,7 @@ impl Members {
             .await
     }
 
-    /// Adds a person by the platform's own id, brings them back, or changes them: safe to repeat. For the platform only.
+    /// Adds a person by the platform's own id, brings them back, or changes them. Safe to repeat. For the platform only.
     pub async fn upsert(
         &self,
         actor: &Actor,
@@ -130,7 +132,8 @@ impl Members {
             .await
     }
 
-    /// Takes a person off the team: they no longer sign in and nothing is booked for them. What they did stays.
+    /// Removes a person from the team: they no longer sign in and nothing is booked for them. Their sessions
+    /// and entries stay.
     pub async fn remove(
         &self,
         actor: &Actor,
@@ -162,10 +165,10 @@ impl Members {
             .await
     }
 
-    /// Members in the order they were added. A plain member may not list the others.
+    /// Returns members in the order in which they were added. A plain member may not list the others.
     ///
-    /// A page looks at a bounded number of members, so it may be short and not the last. The list goes forward only:
-    /// `backward` and `before` are not looked at.
+    /// A page reads a bounded number of members, so it may be short and not the last. The list goes forward only:
+    /// `backward` and `before` are ignored.
     pub async fn page(
         &self,
         actor: &Actor,
@@ -195,7 +198,7 @@ impl Members {
         Ok(scan.finish())
     }
 
-    /// A member by id; none when it is not the caller's to see. A plain member sees itself alone.
+    /// Returns a member by id; `None` when the caller may not see them. A plain member sees only itself.
     pub async fn find(
         &self,
         actor: &Actor,
@@ -208,7 +211,7 @@ impl Members {
         Ok(store::member(self.database.read(), account_id, member_id).await?)
     }
 
-    /// A member by the platform's own id; none when it is not the caller's to see.
+    /// Returns a member by the platform's own id; `None` when the caller may not see them.
     pub async fn find_by_external_id(
         &self,
         actor: &Actor,
@@ -222,7 +225,7 @@ impl Members {
         Ok(member.filter(|member| sees(actor, account_id, member.id)))
     }
 
-    /// Several members by id, whoever asks in their account: for those who are named by a row that the caller may see.
+    /// Returns several members by id, for any caller of their account: for names in rows that the caller may see.
     pub async fn find_by_ids(
         &self,
         actor: &Actor,
@@ -236,7 +239,8 @@ impl Members {
         Ok(members.into_iter().map(|member| (member.id, member)).collect())
     }
 
-    /// How several members are reached; those who are not the caller's to see are left out: see [`require_own_or_settings`].
+    /// Returns how several members are reached. Members whom the caller may not see are left out: see
+    /// [`require_own_or_settings`].
     pub async fn contacts(
         &self,
         actor: &Actor,
@@ -256,7 +260,8 @@ impl Members {
     }
 }
 
-/// A member as the transaction sees it: for rooms above that change rows about members under the account's lock.
+/// Returns a member as the transaction sees it, for modules above that change rows about members under the
+/// account's lock.
 pub(in crate::domain) async fn locked_member(
     tx: &Transaction,
     account_id: AccountId,
@@ -265,7 +270,7 @@ pub(in crate::domain) async fn locked_member(
     store::member(tx, account_id, member_id).await
 }
 
-/// A member and their contact, as [`locked_member`].
+/// Returns a member and their contact, as [`locked_member`].
 pub(in crate::domain) async fn locked_person(
     tx: &Transaction,
     account_id: AccountId,
@@ -277,7 +282,7 @@ pub(in crate::domain) async fn locked_person(
     Ok(Some((member, contact(tx, account_id, member_id).await?)))
 }
 
-/// Writes a changed contact under the account's lock, and tells of it.
+/// Writes a changed contact under the account's lock, and appends its event.
 pub(in crate::domain) async fn record_contact(
     tx: &Transaction,
     locked: &mut LockedAccount,
@@ -410,7 +415,7 @@ fn new_id(now: Timestamp) -> MemberId {
     MemberId::from_uuid(IdMint::new(IdSeed::random(), now).next_uuid())
 }
 
-/// A member who is new at `now`, reached in the account's zone.
+/// Returns a new member with a contact in the account's zone.
 async fn added(
     tx: &Transaction,
     (account_id, id): (AccountId, MemberId),
@@ -445,7 +450,7 @@ async fn added(
     })
 }
 
-/// Writes a changed member under the next version, and tells of it.
+/// Writes a changed member under the next version, and appends its event.
 async fn updated(
     tx: &Transaction,
     locked: &mut LockedAccount,
@@ -466,7 +471,7 @@ async fn updated(
     recorded(tx, locked, changed).await
 }
 
-/// Writes the contact that goes with a written member, and tells of both.
+/// Writes the contact of a written member, and appends one event for both.
 async fn recorded(tx: &Transaction, locked: &mut LockedAccount, changed: Changed) -> Result<Member, Fault> {
     if let Some(contact) = &changed.contact {
         store::save_contact(tx, contact, locked.now).await?;

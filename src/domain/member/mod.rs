@@ -1,16 +1,16 @@
-//! Who there is: accounts, their members and how they are reached, API keys, and how a credential becomes an
+//! Accounts, their members and how they are reached, API keys, and how a credential becomes an
 //! [`Actor`](crate::primitives::actor::Actor).
 //!
-//! Called by every shell: the door signs callers in, GraphQL reads and changes, commands and workers make keys, tokens and
-//! the demo's team. The room owns what an account is called and costs; its figures belong to the ledger.
+//! Called by every shell: the HTTP server signs callers in, GraphQL reads and changes, commands and workers create keys,
+//! tokens and the demo's team. This module owns an account's name and prices; its figures belong to the ledger.
 //!
 //! Invariants:
 //! - Every change of an account or its members locks the account's state row first and appends an event in the same
-//!   transaction. API keys and the directory of external ids are global rows; they are changed without that lock, or last
+//!   transaction. API keys and the directory of external ids are global rows. They are changed without that lock, or last
 //!   under it.
 //! - An account that had an owner keeps one.
-//! - A key never has more than its maker, and never outlives it: see `api_key_life`.
-//! - Of an API key only a hash is kept. Standing, removal and revocation are read at each sign-in and never remembered.
+//! - A key never has more permissions than its creator, and never outlives it: see `api_key_life`.
+//! - Of an API key only a hash is stored. Role, removal and revocation are read at each sign-in and never cached.
 //! - A token's algorithm follows from the key that verifies it.
 
 mod accounts;

@@ -1,4 +1,4 @@
-//! An account whose events nobody has looked at for long: it is caught up with in small steps, and postings go on in between.
+//! An account whose events were not evaluated for long: it catches up in small steps, and postings continue in between.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,7 +48,7 @@ async fn all_accepted(app: &TestApp, query: &str, account: &str, items: Vec<Valu
     );
 }
 
-/// One step takes as few statements with a long backlog as with a short one, so it holds the account's lock as shortly.
+/// One step runs as few statements with a long backlog as with a short one, so it holds the account's lock equally briefly.
 #[tokio::test]
 async fn a_long_backlog_is_caught_up_with_in_steps_of_a_few_statements() {
     let app = TestApp::start().await;
@@ -76,7 +76,7 @@ async fn a_long_backlog_is_caught_up_with_in_steps_of_a_few_statements() {
     assert_eq!(alerts.late(10).await, Ok(Vec::new()));
     assert_eq!(kinds(&app.team.member).await.len(), 100, "as many as a page shows");
 
-    // Where it is not plain, an account is looked at alone, and in steps as well.
+    // In complex cases an account is evaluated alone, and also in steps.
     charge_more(&app, 40).await;
     let (mut steps, mut most) = (0, 0);
     loop {
@@ -93,14 +93,14 @@ async fn a_long_backlog_is_caught_up_with_in_steps_of_a_few_statements() {
     assert_eq!(alerts.late(10).await, Ok(Vec::new()));
 }
 
-/// As [`charge_sessions`], with other names.
+/// Like [`charge_sessions`], with other names.
 async fn charge_more(app: &TestApp, count: usize) {
     for number in 0..count {
         super::complete(app, &app.team, &format!("more {number}")).await;
     }
 }
 
-/// A number about the team's account.
+/// Returns a number about the team's account.
 async fn figure(app: &TestApp, sql: &str) -> i64 {
     let database = app.app().database();
     let statement = Statement::from_sql_and_values(database.backend(), sql, [app.team.account.id.number().into()]);
@@ -108,7 +108,7 @@ async fn figure(app: &TestApp, sql: &str) -> i64 {
     row.map_or(0, |row| row.try_get("", "sequence").expect("a number"))
 }
 
-/// The time of the longest wait for the account's lock, by one who wants it again and again.
+/// Returns the longest wait for the account's lock by a task that takes it again and again.
 async fn longest_lock(url: String, account: AccountId, is_over: Arc<AtomicBool>) -> (Duration, usize) {
     let database = sea_orm::Database::connect(url).await.expect("connects");
     let sql = "SELECT account_id FROM account_state WHERE account_id = $1 FOR UPDATE";

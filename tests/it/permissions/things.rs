@@ -1,4 +1,5 @@
-//! One thing of each kind in a team, each of the plain member's where it is somebody's; and all that a refusal must not change.
+//! One object of each kind in a team, owned by the plain member if it has an owner; and everything that a refusal must not
+//! change.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Team, TestApp};
 
-/// The ids of one thing of each kind, by the name of its type.
+/// The ids of one object of each kind, by the name of its type.
 pub(super) struct Things(BTreeMap<String, String>);
 
 impl Things {
@@ -15,7 +16,7 @@ impl Things {
         id.unwrap_or_else(|| panic!("there is a {type_name} to ask for: make one in tests/it/permissions/things.rs"))
     }
 
-    /// Has one of each made in a team. What asks for it is a key that may do everything.
+    /// Creates one object of each kind in a team, with a key that has all permissions.
     pub(super) async fn make(app: &TestApp, team: &Team) -> Self {
         let (everything, owner) = (&app.platform, &team.owner.client);
         let ask = async |client: &Client, name: &str, selection: &str, mut input: Value| {
@@ -82,7 +83,7 @@ impl Things {
     }
 }
 
-/// All of the account that a mutation can change, and the place in its stream, which moves with each change that is told.
+/// Returns everything of the account that a mutation can change, and the position in its stream, which changes with each event.
 pub(super) async fn snapshot(app: &TestApp) -> Value {
     let query = "query ($id: ID) { account(id: $id) { liveCursor externalId name status timezone creditPrice { amount }
         balance { version posted held incoming } creditLog { totals { count net } } sessions { nodes { id status } }

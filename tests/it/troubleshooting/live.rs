@@ -1,4 +1,4 @@
-//! What is wrong, told as it changes: once, in order, also to whoever was away, and by time alone.
+//! Findings as they change: each change is sent once and in order, also after a disconnection, and when only time passes.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn codes(message: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// Follows what is wrong, beyond what the first look tells.
+/// Follows the findings, after the events of the first evaluation.
 async fn following(app: &TestApp) -> Subscriber {
     let mut told = app.subscribe(&app.team.owner.client, CHANGED, json!({})).await;
     told.expect("CAUGHT_UP").await;
@@ -42,7 +42,7 @@ async fn nobody_is_looked_at_before_somebody_follows_and_then_the_first_look_is_
     app.look().await;
     assert!(troubleshooting.followed(&accounts).await.expect("read").is_empty());
 
-    // What was wrong and is mended again between the page and the stream is heard of, too.
+    // A finding that occurs and ends between the page and the stream is sent, too.
     let after = json!({ "after": before.at("/account/liveCursor") });
     let mut told = app.subscribe(&app.team.owner.client, CHANGED, after).await;
     told.expect("CAUGHT_UP").await;
@@ -67,7 +67,7 @@ async fn what_goes_wrong_and_what_is_mended_is_told_once_each() {
     let second = told.expect("ITEM").await;
     assert_eq!(codes(&second), Vec::<&str>::new());
 
-    // Whoever comes back hears of what came after, and of nothing twice.
+    // A returning client receives the later changes, and none twice.
     let again = json!({ "after": first["cursor"] });
     let mut back = app.subscribe(&app.team.owner.client, CHANGED, again).await;
     let replayed = back.expect("ITEM").await;
@@ -86,7 +86,7 @@ async fn time_alone_is_told_of_and_what_changes_nothing_is_not() {
     app.advance(Duration::from_hours(1));
     spend(&app, "1").await;
     app.look().await;
-    // The end of the session; 15 minutes later it is late.
+    // The end of the session; 15 minutes later the deduction is late.
     app.advance(Duration::from_mins(1));
     app.look().await;
     assert_eq!(codes(&told.expect("ITEM").await), ["SESSIONS_PROCESSING"]);

@@ -1,4 +1,4 @@
-//! How the databases go about finding out what is wrong.
+//! Query plans of findings.
 
 use ledgerbell::app::App;
 use ledgerbell::config::Settings;
@@ -12,7 +12,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use crate::harness::BEGIN;
 use crate::reading::ground::Ground;
 
-/// Tables that grow with what happens in an account.
+/// Tables that grow with events in an account.
 const GROWING: [&str; 9] = [
     "session",
     "top_up",
@@ -25,7 +25,7 @@ const GROWING: [&str; 9] = [
     "notification_settings",
 ];
 
-/// The steps by which a database would answer a statement, where it has any choice of an index.
+/// Returns the steps of a statement's plan, with all indexes available to the planner.
 async fn steps(ground: &Ground, asked: Statement) -> Vec<String> {
     let backend = ground.backend();
     let explained = ground.database.snapshot(move |tx| {
@@ -34,7 +34,7 @@ async fn steps(ground: &Ground, asked: Statement) -> Vec<String> {
             let (how, column) = if backend == DbBackend::Sqlite {
                 ("EXPLAIN QUERY PLAN", 3)
             } else {
-                // Of a table that is nearly empty it would read all.
+                // For a nearly empty table, it would otherwise read all rows.
                 tx.execute_unprepared("SET LOCAL enable_seqscan = off").await?;
                 ("EXPLAIN", 0)
             };

@@ -1,4 +1,4 @@
-//! Rows of `account_state`: the one row of each account that every change locks.
+//! SQL of `account_state`: the one row of each account that every change locks.
 
 use std::collections::HashMap;
 
@@ -42,15 +42,15 @@ const COLUMNS: Columns = &[
     ("unread_since", Kind::BigInt),
 ];
 
-/// All columns but `due_at`, which follows from the others.
+/// All columns except `due_at`, which is derived from the others.
 const SELECT: &str = "SELECT account_id, status, halted_at, halt_reason, posted, held, incoming, debt, balance_version, \
     balance_at, entry_sequence, event_sequence, event_nonce, last_hash, last_at, lot_count, session_grace_millis, \
     next_lot_expiry_at, next_hold_expiry_at, next_processing_at, low_mark, low_since, unread_since FROM account_state";
 
 /// Locks accounts and reads their figures: the first statement of every transaction that changes anything of an account.
 ///
-/// In the order of their ids, so that two transactions never wait for each other. An account that does not exist is left out.
-/// SQLite has no row locks and needs none: the transaction holds its write lock from the beginning.
+/// Locks in the order of the ids, so that two transactions never wait for each other in a cycle. An account that does not
+/// exist is left out. SQLite has no row locks and needs none: the transaction holds its write lock from the beginning.
 pub(in crate::domain::ledger) async fn lock(
     tx: &Transaction,
     accounts: &[AccountId],
@@ -65,7 +65,7 @@ pub(in crate::domain::ledger) async fn lock(
     tx.query_all_raw(statement).await?.iter().map(header).collect()
 }
 
-/// Reads figures without a lock: what they were at the last commit.
+/// Reads figures without a lock, as of the last commit.
 pub(in crate::domain::ledger) async fn headers(
     connection: &impl ConnectionTrait,
     accounts: &[AccountId],
@@ -77,7 +77,7 @@ pub(in crate::domain::ledger) async fn headers(
         .collect()
 }
 
-/// Writes the figures of an account that has just been made.
+/// Writes the figures of a new account.
 pub(in crate::domain::ledger) async fn insert(tx: &Transaction, header: &AccountHeader) -> Result<(), Fault> {
     let rows = rows(&[header]);
     execute(tx, rows.insert(tx.get_database_backend(), "account_state", "")).await
@@ -89,7 +89,7 @@ pub(in crate::domain::ledger) async fn update(tx: &Transaction, headers: &[&Acco
     if rows.is_empty() {
         return Ok(());
     }
-    // An upsert goes by the key whatever the planner believes; the rows are there, since they are locked.
+    // An upsert uses the key whatever the planner estimates. The rows exist, because they are locked.
     let assignments: Vec<String> = COLUMNS[1..]
         .iter()
         .map(|(name, _)| format!("{name} = excluded.{name}"))
@@ -98,7 +98,7 @@ pub(in crate::domain::ledger) async fn update(tx: &Transaction, headers: &[&Acco
     execute(tx, rows.insert(tx.get_database_backend(), "account_state", &conflict)).await
 }
 
-/// Accounts for which a sweeper has something to do, the most overdue first.
+/// Returns accounts that need the sweeper, the most overdue first.
 pub(in crate::domain::ledger) async fn due_accounts(
     connection: &impl ConnectionTrait,
     now: Timestamp,
@@ -108,7 +108,7 @@ pub(in crate::domain::ledger) async fn due_accounts(
     accounts_by_time(connection, sql, now, limit).await
 }
 
-/// Accounts of which the level that is watched is reached and nobody has looked, the longest first.
+/// Returns accounts that have reached the watched level and were not checked since, the longest first.
 pub(in crate::domain::ledger) async fn low_accounts(
     connection: &impl ConnectionTrait,
     now: Timestamp,
@@ -118,7 +118,7 @@ pub(in crate::domain::ledger) async fn low_accounts(
     accounts_by_time(connection, sql, now, limit).await
 }
 
-/// Accounts with events that nobody has read, the longest first.
+/// Returns accounts with unread events, the longest unread first.
 pub(in crate::domain::ledger) async fn unread_accounts(
     connection: &impl ConnectionTrait,
     limit: u32,
@@ -127,8 +127,8 @@ pub(in crate::domain::ledger) async fn unread_accounts(
     accounts(connection, sql, vec![i64::from(limit).into()]).await
 }
 
-/// Notes of these accounts that their events up to these are read, unless there are more. It waits for no lock: an account that
-/// is locked is left out.
+/// Marks the events of these accounts up to these numbers as read, unless there are more. It waits for no lock: a locked
+/// account is left out.
 pub(in crate::domain) async fn mark_read(tx: &Transaction, read: &[(AccountId, i64)]) -> Result<(), Fault> {
     let mut rows = Rows::new(&[("account_id", Kind::BigInt), ("sequence", Kind::BigInt)]);
     for (account_id, sequence) in read {

@@ -1,4 +1,4 @@
-//! Members and their contacts.
+//! SQL of members and their contacts.
 
 use std::collections::HashSet;
 
@@ -55,7 +55,7 @@ pub(in super::super) async fn members(
     rows.into_iter().map(from_row).collect()
 }
 
-/// Those of these members who are still there.
+/// Returns those of these members who are not removed.
 pub(in super::super) async fn present_members(
     connection: &impl ConnectionTrait,
     members: &[(AccountId, MemberId)],
@@ -81,7 +81,7 @@ pub(in super::super) async fn present_members(
     present.collect()
 }
 
-/// The member who was added first.
+/// Returns the member who was added first.
 pub(in super::super) async fn first_member(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -89,7 +89,7 @@ pub(in super::super) async fn first_member(
     Ok(members_after(connection, account_id, None, None, 1).await?.pop())
 }
 
-/// Members in the order they were added, perhaps only some.
+/// Returns members in the order in which they were added, up to a limit.
 pub(in super::super) async fn members_after(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -102,7 +102,7 @@ pub(in super::super) async fn members_after(
         .order_by_asc(member::Column::Id)
         .limit(limit);
     if let Some((created_at, member_id)) = after {
-        // The first condition is what the index is entered by; both databases know how to use it.
+        // The index is entered by the first condition; both databases use it.
         query = query.filter(member::Column::CreatedAt.gte(created_at.millis())).filter(
             Condition::any()
                 .add(member::Column::CreatedAt.gt(created_at.millis()))
@@ -118,7 +118,7 @@ pub(in super::super) async fn members_after(
     query.all(connection).await?.into_iter().map(from_row).collect()
 }
 
-/// How many owners the account has now.
+/// Returns the number of owners of the account.
 pub(in super::super) async fn count_owners(tx: &impl ConnectionTrait, account_id: AccountId) -> Result<i64, Fault> {
     let count = of(account_id)
         .filter(member::Column::Role.eq(MemberRole::Owner.as_str()))
@@ -135,7 +135,7 @@ pub(in super::super) async fn insert_member(tx: &impl ConnectionTrait, member: &
     Ok(())
 }
 
-/// Writes everything of the member that changes.
+/// Writes all mutable columns of the member.
 pub(in super::super) async fn update_member(tx: &impl ConnectionTrait, member: &Member) -> Result<(), Fault> {
     let row = to_row(member);
     member::Entity::update_many()
@@ -163,11 +163,11 @@ pub(in super::super) async fn contacts(
     rows.into_iter().map(contact_from_row).collect()
 }
 
-/// Since when an address is what it is and stands as it does, once a contact is written.
+/// Computes, in the write of a contact, since when its address and status are unchanged.
 const STATUS_SINCE: &str = "CASE WHEN COALESCE(contact.email, '') = COALESCE(excluded.email, '') \
      AND contact.email_status = excluded.email_status THEN contact.status_since ELSE excluded.status_since END";
 
-/// Writes a contact as it is from `now` on, whether or not there was one.
+/// Writes a contact as it is from `now` on, whether or not one exists.
 pub(in super::super) async fn save_contact(
     tx: &impl ConnectionTrait,
     contact: &Contact,

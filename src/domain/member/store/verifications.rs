@@ -1,4 +1,4 @@
-//! Codes that were sent to addresses.
+//! SQL of codes that were sent to addresses.
 
 use entity::contact_verification;
 use sea_orm::sea_query::OnConflict;
@@ -10,7 +10,7 @@ use crate::primitives::ids::{AccountId, MemberId};
 
 use super::super::contacts::Verification;
 
-/// The code that was sent last.
+/// Returns the code that was sent last.
 pub(in super::super) async fn verification(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -28,7 +28,7 @@ pub(in super::super) async fn verification(
     }))
 }
 
-/// Writes a code in place of the one before.
+/// Writes a code in place of the previous one.
 pub(in super::super) async fn save_verification(
     tx: &impl ConnectionTrait,
     verification: &Verification,
