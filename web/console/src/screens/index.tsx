@@ -55,7 +55,10 @@ function Overview(): ReactNode {
   return (
     <>
       <div className="console-two">
-        <Balance />
+        <div className="console-column">
+          <Balance />
+          <BuyCredits />
+        </div>
         <Findings onChoose={choose} />
       </div>
       <CreditLog pageSize={10} />
