@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 source scripts/postgres.sh
 source scripts/python.sh
 source scripts/pgbouncer.sh
+source scripts/chromium.sh
 
 unset LEDGERBELL_TEST_DATABASE_URL LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION
 strict=${LEDGERBELL_TEST_STRICT:-0}
@@ -194,6 +195,19 @@ web() {
         (cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build && npm run --silent lint && npm run --silent test --workspace "$1")
 }
 
+# Pages that the server serves, as one package of web/ tests them in a real browser.
+pages() {
+    if ! command -v npm >/dev/null; then
+        reason="npm is not installed"
+        return 64
+    fi
+    if ! find_or_install_chromium; then
+        reason=$chromium_reason
+        return 64
+    fi
+    LEDGERBELL_CHROMIUM=$chromium web "$1"
+}
+
 mail() {
     if ! find_or_install openssl npm; then
         reason=$python_reason
@@ -247,6 +261,8 @@ stage "the example's helper beneath graphql-ws, urql and Apollo Client" live_cli
 stage "React pages on Apollo Client and on urql, in jsdom" live_clients pages
 stage "the npm client, against a running server" web client
 stage "the React components, in jsdom, against a running server" web react
+stage "the explorer, in Chromium" pages explorer
+stage "the console, in Chromium, and its sign-in at an issuer (npm oidc-provider)" pages console
 stage "the simulated gateway in Stripe's dialect, with the official SDK (npm stripe)" live_clients stripe
 stage "the client of Stripe against another stand-in (PyPI localstripe)" localstripe
 stage "mail through SMTP servers" mail

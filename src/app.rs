@@ -2,6 +2,9 @@
 //!
 //! Called by commands, and by tests, which supply their own database and clock.
 
+mod pages;
+mod simulated_gateway;
+
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +16,6 @@ use crate::adapters::bus::PostgresBell;
 use crate::adapters::database::{self, OpenError, OpenOptions};
 use crate::adapters::gateway::NoGateway;
 use crate::adapters::gateway::simulated::SimulatedGateway;
-use crate::adapters::gateway::simulated::dialect::{Call, Reply};
 use crate::adapters::gateway::stripe::{self, Stripe, StripeSettings};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
 use crate::adapters::lock_file::{LockError, LockFile};
@@ -45,8 +47,10 @@ use crate::domain::top_up::{
 };
 use crate::domain::troubleshooting::Troubleshooting;
 use crate::graphql::{self, ExportLinks, Limits, Schema, TrustedDocuments};
-use crate::http::{self, Door, SeatBounds, Seats};
+use crate::http::{self, Door, SeatBounds, Seats, SignIns};
 use crate::primitives::clock::Clock;
+
+pub use simulated_gateway::stripe_face;
 
 /// The seconds after which a client retries after BUSY.
 const RETRY_AFTER_SECONDS: u32 = 1;
@@ -65,6 +69,7 @@ pub struct App {
     postgres_bell: Option<Arc<PostgresBell>>,
     seats: Seats,
     simulated_gateway: Option<SimulatedGateway>,
+    sign_ins: Option<Arc<SignIns>>,
 }
 
 /// Why the application does not start.
@@ -304,7 +309,24 @@ impl App {
             postgres_bell,
             seats,
             simulated_gateway,
+            sign_ins: None,
         })
+    }
+
+    /// The same application, with sign-ins of a demo's people.
+    #[must_use]
+    pub fn with_sign_ins(self, sign_ins: Arc<SignIns>) -> Self {
+        Self {
+            sign_ins: Some(sign_ins),
+            ..self
+        }
+    }
+
+    /// Whether there is a console to open.
+    pub fn console_is_built(&self, settings: &Settings) -> bool {
+        pages::pages(&settings.pages)
+            .console
+            .is_some_and(|console| console.is_built())
     }
 
     /// Returns the embedded payment gateway, if it is in use.
@@ -369,16 +391,22 @@ impl App {
                 IntrospectionSetting::Callers => http::Introspection::Callers,
                 IntrospectionSetting::Off => http::Introspection::Off,
             },
+            pages: pages::pages(&settings.pages),
+            oidc: settings.pages.oidc.as_ref().map(pages::oidc),
             head_timeout: settings.http.head_timeout,
             body_timeout: settings.http.body_timeout,
             answer_timeout: settings.http.answer_timeout,
             drain: settings.http.drain,
         };
         let door = Door::new(schema, self.services.clone(), export_links, self.seats.clone(), door);
+        let door = match self.sign_ins.clone() {
+            Some(sign_ins) => door.with_sign_ins(sign_ins),
+            None => door,
+        };
         Arc::new(match self.simulated_gateway.clone() {
             Some(gateway) => {
                 gateway.send_customers_to(base_url);
-                door.with_payment_page(payment_page(gateway))
+                door.with_payment_page(simulated_gateway::payment_page(gateway))
             }
             None => door,
         })
@@ -422,41 +450,6 @@ impl App {
         }
         self.services.api_keys.flush_last_used().await
     }
-}
-
-/// Connects the payment page with the simulated gateway, for the actions of customers.
-fn payment_page(gateway: SimulatedGateway) -> http::Confirm {
-    Arc::new(move |id, token, visit| match visit {
-        _ if !gateway.is_page_of(id, token) => false,
-        http::Visit::Opens => true,
-        http::Visit::Confirms => gateway.authenticate(id, true),
-        http::Visit::GivesUp => gateway.authenticate(id, false),
-    })
-}
-
-/// Returns the simulated gateway as a separate server with Stripe's API.
-pub fn stripe_face(gateway: SimulatedGateway) -> axum::Router {
-    let confirm = payment_page(gateway.clone());
-    let answer = move |call: http::StripeCall| {
-        let reply = gateway.answer(&Call {
-            method: call.method,
-            path: call.path,
-            query: call.query,
-            authorization: call.authorization,
-            idempotency_key: call.idempotency_key,
-            body: call.body,
-        });
-        match reply {
-            Reply::Answer {
-                status,
-                body,
-                is_replay,
-            } => http::StripeReply::Answer(status, body, is_replay),
-            Reply::Silence => http::StripeReply::Silence,
-            Reply::Lost => http::StripeReply::Lost,
-        }
-    };
-    http::stripe_face(Arc::new(answer), confirm)
 }
 
 fn export_links(settings: &Settings, base_url: &str) -> ExportLinks {

@@ -1,5 +1,7 @@
 //! The single list of all settings.
 
+mod pages;
+
 /// The prefix of all environment variables.
 pub(super) const PREFIX: &str = "LEDGERBELL_";
 
@@ -507,6 +509,12 @@ pub(super) const KEYS: &[Key] = &[
         about: "What reports of mail that bounced, was delivered or called spam are signed with at /webhooks/mail. When not set, none \
                 are taken in.",
     },
+    pages::CONSOLE,
+    pages::EXPLORER,
+    pages::FOLDER,
+    pages::OIDC_CLIENT_ID,
+    pages::OIDC_SCOPE,
+    pages::OIDC_TOKEN,
     Key {
         path: "metrics.listen",
         default: None,

@@ -9,6 +9,7 @@ mod gateway;
 mod keys;
 mod limits;
 mod mail;
+mod pages;
 mod print;
 mod safety;
 mod source;
@@ -30,6 +31,8 @@ pub use limits::{DocumentSettings, ExportSettings, IntrospectionSetting, LimitSe
 use limits::{read_documents, read_exports, read_limits};
 use mail::read_mail;
 pub use mail::{MailSettings, UnverifiedMailSettings};
+use pages::read_pages;
+pub use pages::{OidcSettings, PageSettings};
 use print::Shown;
 use safety::{check_issuer, check_rotation, check_together};
 pub use source::ConfigError;
@@ -114,6 +117,8 @@ pub struct Settings {
     pub gateway: GatewaySettings,
     /// How mail is written and sent.
     pub mail: MailSettings,
+    /// Which pages are served.
+    pub pages: PageSettings,
     /// The page that alerts link to.
     pub app_url: Option<String>,
     /// Filter directives for log lines.
@@ -267,6 +272,7 @@ impl Settings {
             Some(url) => url,
             None => sqlite_url(&data_dir),
         };
+        let pages = read_pages(read, mode == Mode::Development, issuer.as_deref())?;
         let limits = read_limits(read, mode)?;
         let demo = || Secret(DEMO_SECRET.to_owned());
         let development = mode == Mode::Development;
@@ -337,6 +343,7 @@ impl Settings {
             live: read_live(read, limits.cost)?,
             gateway: read_gateway(read, development)?,
             mail: read_mail(read)?,
+            pages,
             app_url: read.url("app_url", &["http://", "https://"])?,
             log_level: {
                 let level = read.required("log.level")?;

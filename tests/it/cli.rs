@@ -52,14 +52,19 @@ fn complain(command: &mut Command) -> String {
 }
 
 /// A demo that is ready.
-struct Demo {
-    process: Child,
-    ready: Value,
+pub(crate) struct Demo {
+    pub(crate) process: Child,
+    pub(crate) ready: Value,
 }
 
 impl Demo {
     fn start(database: &TestDatabase) -> Self {
-        let mut process = ledgerbell(database)
+        Self::start_with(&mut ledgerbell(database))
+    }
+
+    /// A demo by an executable with these settings.
+    pub(crate) fn start_with(executable: &mut Command) -> Self {
+        let mut process = executable
             .args(["demo", "--json", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -80,7 +85,7 @@ impl Demo {
         Self { process, ready }
     }
 
-    fn text(&self, key: &str) -> String {
+    pub(crate) fn text(&self, key: &str) -> String {
         self.ready[key]
             .as_str()
             .unwrap_or_else(|| panic!("no {key} in {}", self.ready))
@@ -92,7 +97,7 @@ impl Demo {
     }
 
     /// Stops it as an operator does. Returns the rest of its output.
-    fn stop(mut self) -> (ExitStatus, String) {
+    pub(crate) fn stop(mut self) -> (ExitStatus, String) {
         let signaled = Command::new("kill")
             .arg(self.process.id().to_string())
             .status()
@@ -128,7 +133,8 @@ async fn the_demo_prints_one_line_and_finds_its_team_again() {
         .map(String::as_str)
         .collect();
     keys.sort_unstable();
-    assert_eq!(keys, ["accountId", "apiKey", "memberToken", "ownerToken", "url"]);
+    let expected = ["accountId", "apiKey", "consoleLink", "memberToken", "ownerToken", "url"];
+    assert_eq!(keys, expected);
     let url = demo.text("url");
     assert_eq!(print(&database, &["healthcheck", "--url", &url]), "ready");
 

@@ -16,6 +16,7 @@ mod at_rest;
 mod chaos;
 mod cli;
 mod csv_export;
+mod demo_console;
 mod doctor;
 mod door;
 mod durable;

@@ -172,6 +172,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         ],
     ),
     ("src/app.rs", &["crate::commands", "entity", "sea_orm"]),
+    ("src/app/", &["crate::commands", "entity", "sea_orm"]),
     ("entity/", &["ledgerbell", "migration", "async_graphql"]),
     ("migration/", &["ledgerbell", "entity"]),
 ];

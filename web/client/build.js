@@ -33,7 +33,7 @@ copyFileSync("../node_modules/graphql-ws/LICENSE.md", "dist/LICENSE-graphql-ws.m
 const documents = {
   name: "documents",
   setup: ({ onLoad }) =>
-    onLoad({ filter: /src.documents\.ts$/ }, ({ path }) => {
+    onLoad({ filter: /src.(documents|fragments)\.ts$/ }, ({ path }) => {
       const tight = (text) => text.replace(/\s+/g, " ").replace(/ ?([{}():,`]) ?/g, "$1");
       const contents = readFileSync(path, "utf8").replace(/`[^`]*`/g, tight);
       return { contents, loader: "ts" };
@@ -47,7 +47,7 @@ const bundle = {
   mainFields: ["module", "main"],
   conditions: ["import"],
 };
-for (const entry of ["index", "graphql"]) {
+for (const entry of ["index", "graphql", "fragments"]) {
   await build({ ...bundle, entryPoints: [`src/${entry}.ts`], plugins: [documents], outfile: `dist/${entry}.js` });
 }
 const { outputFiles } = await build({ ...bundle, entryPoints: ["dist/index.js"], minify: true, write: false });

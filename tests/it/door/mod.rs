@@ -59,3 +59,4 @@ async fn refused_without_a_statement(
     assert_eq!(app.app().database().statements(), before, "{body}");
     answer
 }
+mod web_pages;

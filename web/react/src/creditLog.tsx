@@ -1,134 +1,197 @@
-import { useEffect, useId, useMemo, useState, type ReactNode } from "react";
+import type { LogLine } from "@ledgerbell/client";
+import { memo, useCallback, useEffect, useId, useMemo, useState, type ReactNode } from "react";
 
+import { useAction } from "./actions.js";
+import { EXPORT } from "./documents/log.js";
+import { EntryDetails } from "./entryDetails.js";
 import { Credits, Time } from "./format.js";
 import { useCreditLog } from "./hooks.js";
-import type { CreditLogFilter } from "./log.js";
-import { Trouble } from "./parts.js";
+import { LogFilters } from "./logFilters.js";
+import type { CreditLogFilter } from "./model.js";
+import { Loading, Refused, Trouble } from "./parts.js";
 import { useLedgerbell } from "./provider.js";
+import { filterOf, useUrlChoice } from "./url.js";
+import { useWindowed } from "./windowed.js";
 
 /** What {@link CreditLog} takes. */
 export interface CreditLogProps {
-  /** Which lines are listed at all. The search and the choices of the component narrow it. */
+  /** Which lines are listed at all. The filters of the component narrow it. */
   filter?: CreditLogFilter | undefined;
-  /** Lines a page, at most 100. */
+  /** Lines that are read at once, at most 100. */
   pageSize?: number | undefined;
+  /** What parameters of the page's address begin with. Give each log of a page its own. */
+  urlPrefix?: string | undefined;
 }
 
-/** How long typing has to pause before it is searched for, in milliseconds. */
-const PAUSE = 250;
-
-type Choice = "" | "ADDED" | "DEDUCTED";
-
-/** The credit log with search, totals and new lines as they are posted. */
-export function CreditLog({ filter, pageSize = 50 }: CreditLogProps): ReactNode {
+/** The credit log: filters in the page's address, totals, new lines as they are posted, each with its details, and a file of it. */
+export function CreditLog({ filter, pageSize = 50, urlPrefix = "log-" }: CreditLogProps): ReactNode {
   const { words } = useLedgerbell();
-  const [search, setSearch] = useState("");
-  const [direction, setDirection] = useState<Choice>("");
-  const [kind, setKind] = useState("");
-  const wanted = useSettled(search.trim());
-  const narrowed = useMemo(
-    () =>
-      ({
-        ...filter,
-        ...(wanted && { search: wanted }),
-        ...(direction && { direction }),
-        ...(kind && { kinds: [kind] }),
-      }) as CreditLogFilter,
-    [filter, wanted, direction, kind],
-  );
-  const { phase, lines, totals, hasMore, isLoadingMore, live, error, loadMore, refresh } = useCreditLog(
-    narrowed,
-    pageSize,
-  );
+  const [choice, change] = useUrlChoice(urlPrefix);
+  const narrowed = useMemo(() => filterOf(choice, filter), [choice, filter]);
+  const log = useCreditLog(narrowed, pageSize);
+  const { phase, lines, totals, hasMore, isLoadingMore, live, error, loadMore, refresh } = log;
+  const [openId, setOpenId] = useState<string | null>(null);
   const id = useId();
   return (
-    <section className="lb lb-log" aria-labelledby={id} aria-busy={phase === "loading"}>
-      <h2 id={id}>{words.creditLog}</h2>
-      <form role="search" aria-label={words.creditLog} onSubmit={(event) => event.preventDefault()}>
-        <label>
-          {words.search}
-          <input type="search" value={search} onChange={(event) => setSearch(event.target.value)} />
-        </label>
-        <label>
-          {words.kind}
-          <select value={kind} onChange={(event) => setKind(event.target.value)}>
-            <option value="">{words.all}</option>
-            {Object.entries(words.kinds).map(([name, label]) => (
-              <option key={name} value={name}>
-                {label}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label>
-          {words.direction}
-          <select value={direction} onChange={(event) => setDirection(event.target.value as Choice)}>
-            <option value="">{words.all}</option>
-            <option value="ADDED">{words.added}</option>
-            <option value="DEDUCTED">{words.deducted}</option>
-          </select>
-        </label>
-      </form>
+    <section className="lb lb-card lb-log" aria-labelledby={id} aria-busy={phase === "loading"}>
+      <header className="lb-head">
+        <h2 id={id}>{words.creditLog}</h2>
+        <Export filter={narrowed} />
+      </header>
+      <LogFilters choice={choice} change={change} />
       {totals && (
         <p className="lb-totals" role="status">
-          {words.totals(totals.count)} · {words.added} <Credits amount={totals.added} /> · {words.deducted}{" "}
-          <Credits amount={totals.deducted} />
+          <span>{words.totals(totals.count)}</span>
+          <span>
+            {words.added} <Credits amount={totals.added} />
+          </span>
+          <span>
+            {words.deducted} <Credits amount={totals.deducted} />
+          </span>
         </p>
       )}
       <Trouble error={error} live={live} retry={refresh} />
-      {phase === "loading" && !error && <p role="status">{words.loading}</p>}
-      {phase === "missing" && <p>{words.missing}</p>}
+      {phase === "loading" && !error && <Loading />}
+      {phase === "missing" && <p className="lb-empty">{words.missing}</p>}
       {phase === "ready" && lines.length === 0 && <p className="lb-empty">{words.noLines}</p>}
-      {lines.length > 0 && (
-        <table aria-labelledby={id}>
-          <thead>
-            <tr>
-              <th scope="col">{words.when}</th>
-              <th scope="col">{words.what}</th>
-              <th scope="col">{words.who}</th>
-              <th scope="col">{words.amount}</th>
-              <th scope="col">{words.after}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {lines.map((line) => (
-              <tr key={line.id} className={line.amount.startsWith("-") ? "lb-minus" : "lb-plus"}>
-                <td>
-                  <Time at={line.occurredAt} />
-                </td>
-                <td>
-                  {line.session?.title ?? line.description}
-                  <small>
-                    {words.kinds[line.kind] ?? line.kind} · {line.actor.label}
-                  </small>
-                </td>
-                <td>{line.member?.name}</td>
-                <td>
-                  <Credits amount={line.amount} isSigned />
-                </td>
-                <td>
-                  <Credits amount={line.balanceAfter} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
+      {lines.length > 0 && <Lines log={log} label={id} onOpen={setOpenId} />}
       {hasMore && (
-        <button type="button" disabled={isLoadingMore} onClick={loadMore}>
+        <button type="button" className="lb-more" disabled={isLoadingMore} onClick={loadMore}>
           {isLoadingMore ? words.loading : words.more}
         </button>
       )}
+      <EntryDetails
+        id={openId}
+        onClose={() => setOpenId(null)}
+        onFilter={(part) => {
+          setOpenId(null);
+          change(part);
+        }}
+      />
     </section>
   );
 }
 
-/** A text once it has stayed the same for a while. */
-function useSettled(text: string): string {
-  const [settled, setSettled] = useState(text);
+function Lines({
+  log,
+  label,
+  onOpen,
+}: {
+  log: ReturnType<typeof useCreditLog>;
+  label: string;
+  onOpen: (id: string) => void;
+}): ReactNode {
+  const { words } = useLedgerbell();
+  const { lines, totals, hasMore, isLoadingMore, error, loadMore, keep } = log;
+  const indexOf = useCallback((id: string) => lines.findIndex((line) => line?.id === id), [lines]);
+  const { ref, from, to, before, after, isAtEnd } = useWindowed(lines.length, lines[0]?.id, indexOf);
+  useEffect(() => keep(from, to), [keep, from, to]);
   useEffect(() => {
-    const timer = setTimeout(() => setSettled(text), PAUSE);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return settled;
+    if (isAtEnd && hasMore && !isLoadingMore && !error) loadMore();
+  }, [isAtEnd, hasMore, isLoadingMore, error, loadMore]);
+  const shown = lines.slice(from, to);
+  return (
+    <div ref={ref} className="lb-scroll" role="region" aria-labelledby={label} tabIndex={0}>
+      <table aria-labelledby={label} aria-rowcount={totals ? Number(totals.count) + 1 : -1}>
+        <thead>
+          <tr aria-rowindex={1}>
+            <th scope="col">{words.when}</th>
+            <th scope="col">{words.what}</th>
+            <th scope="col">{words.who}</th>
+            <th scope="col">{words.amount}</th>
+            <th scope="col">{words.after}</th>
+          </tr>
+        </thead>
+        <tbody>
+          <Room pixels={before} />
+          {shown.map((line, at) =>
+            line ? (
+              <Line key={line.id} line={line} index={from + at + 2} onOpen={onOpen} />
+            ) : (
+              <tr key={`gone ${from + at}`} data-row="" aria-rowindex={from + at + 2}>
+                <td colSpan={5} aria-label={words.loading} />
+              </tr>
+            ),
+          )}
+          <Room pixels={after} />
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** The room of rows that are not shown. */
+function Room({ pixels }: { pixels: number }): ReactNode {
+  if (pixels <= 0) return null;
+  return (
+    <tr aria-hidden="true" className="lb-room">
+      <td colSpan={5} style={{ blockSize: pixels }} />
+    </tr>
+  );
+}
+
+const Line = memo(function Line({
+  line,
+  index,
+  onOpen,
+}: {
+  line: LogLine;
+  index: number;
+  onOpen: (id: string) => void;
+}): ReactNode {
+  const { words } = useLedgerbell();
+  const { id, amount, occurredAt, session, description, kind, actor, member, balanceAfter } = line;
+  return (
+    <tr data-row="" aria-rowindex={index} className={amount.startsWith("-") ? "lb-minus" : "lb-plus"}>
+      <td>
+        <Time at={occurredAt} />
+      </td>
+      <td>
+        <button type="button" className="lb-link" aria-haspopup="dialog" onClick={() => onOpen(id)}>
+          {session?.title ?? description}
+        </button>
+        <small>
+          {words.kinds[kind] ?? kind} · {actor.label}
+        </small>
+      </td>
+      <td>{member?.name}</td>
+      <td>
+        <Credits amount={amount} isSigned />
+      </td>
+      <td>
+        <Credits amount={balanceAfter} />
+      </td>
+    </tr>
+  );
+});
+
+/** Loads the lines of the filter as a file. */
+function Export({ filter }: { filter: CreditLogFilter }): ReactNode {
+  const { client, accountId, words } = useLedgerbell();
+  const exporting = useAction(async (format: "CSV" | "JSONL") => {
+    const { account } = await client.query(EXPORT, { id: accountId, filter, format });
+    const url = account?.creditLogExport?.url;
+    if (!url) throw new Error(words.missing);
+    const link = document.createElement("a");
+    link.href = url;
+    link.download = "";
+    link.click();
+  });
+  return (
+    <div className="lb-export" role="group" aria-label={words.export}>
+      {(["CSV", "JSONL"] as const).map((format) => (
+        <button
+          key={format}
+          type="button"
+          className="lb-quiet"
+          disabled={exporting.isBusy}
+          aria-label={words.exportAs(format)}
+          onClick={() => void exporting.run(format)}
+        >
+          {format}
+        </button>
+      ))}
+      <Refused error={exporting.error} />
+    </div>
+  );
 }

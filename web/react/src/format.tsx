@@ -1,6 +1,7 @@
 import { useMemo, type ReactNode } from "react";
 
 import { useNow } from "./hooks.js";
+import type { Money } from "./model.js";
 import { useLedgerbell } from "./provider.js";
 
 /** Writes an exact amount as the language does, without losing digits. */
@@ -19,6 +20,17 @@ export function Credits({ amount, isSigned = false }: { amount: string; isSigned
   return <span className="lb-amount">{amountIn(locale, amount, isSigned)}</span>;
 }
 
+/** An amount of money. */
+export function priceIn(locale: string, { amount, currency }: Money): string {
+  return new Intl.NumberFormat(locale, { style: "currency", currency }).format(amount as unknown as number);
+}
+
+/** An amount of money. */
+export function Price({ money }: { money: Money }): ReactNode {
+  const { locale } = useLedgerbell();
+  return <span className="lb-amount">{priceIn(locale, money)}</span>;
+}
+
 const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
   ["day", 86_400_000],
   ["hour", 3_600_000],
@@ -26,7 +38,7 @@ const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
 ];
 
 /** An instant: how long ago, or the day; the whole of it as its title. On a server it is written in UTC until the page takes over. */
-export function Time({ at }: { at: string }): ReactNode {
+export function Time({ at, isWhole = false }: { at: string; isWhole?: boolean }): ReactNode {
   const { locale } = useLedgerbell();
   const now = useNow();
   const { short, long } = useMemo(() => {
@@ -44,7 +56,7 @@ export function Time({ at }: { at: string }): ReactNode {
   }, [at, locale, now]);
   return (
     <time dateTime={at} title={long}>
-      {short}
+      {isWhole ? long : short}
     </time>
   );
 }

@@ -1,9 +1,12 @@
 // Hooks without any looks, for components of your own.
 import type { AccountState, Balance, ClientStatus, InboxItem } from "@ledgerbell/client";
-import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 
-import { CreditLogStore, type CreditLogFilter, type CreditLogState } from "./log.js";
+import { CreditLogStore } from "./log.js";
+import type { CreditLogFilter, CreditLogState, Finding, Followed, Forecast, Used } from "./model.js";
 import { useLedgerbell } from "./provider.js";
+import { useResource } from "./resource.js";
+import { findingsOf, forecastOf, usageOf } from "./sources.js";
 
 /** All that is shown of the account, kept up to date while the component is there. */
 export function useAccount(): AccountState & { refresh: () => void } {
@@ -23,9 +26,10 @@ export interface Inbox {
   unreadCount: number;
   isLoading: boolean;
   error: Error | null;
-  markRead: (alertIds: readonly string[], read?: boolean) => void;
-  markAllRead: () => void;
-  archive: (alertIds: readonly string[], archived?: boolean) => void;
+  /** These resolve to whether it was done. */
+  markRead: (alertIds: readonly string[], read?: boolean) => Promise<boolean>;
+  markAllRead: () => Promise<boolean>;
+  archive: (alertIds: readonly string[], archived?: boolean) => Promise<boolean>;
 }
 
 /** The member's inbox. */
@@ -33,9 +37,15 @@ export function useInbox(): Inbox {
   const { store } = useLedgerbell();
   const { inbox, unreadCount, phase, error } = useAccount();
   const [refused, setRefused] = useState<Error | null>(null);
-  const attempt = useCallback((mark: Promise<void>) => {
+  const attempt = useCallback(async (mark: Promise<void>) => {
     setRefused(null);
-    mark.catch((reason: unknown) => setRefused(reason instanceof Error ? reason : new Error(String(reason))));
+    try {
+      await mark;
+      return true;
+    } catch (reason) {
+      setRefused(reason instanceof Error ? reason : new Error(String(reason)));
+      return false;
+    }
   }, []);
   return {
     items: inbox,
@@ -52,7 +62,7 @@ export function useInbox(): Inbox {
 export function useCreditLog(
   filter: CreditLogFilter = {},
   pageSize = 50,
-): CreditLogState & { loadMore: () => void; refresh: () => void } {
+): CreditLogState & { loadMore: () => void; refresh: () => void; keep: (from: number, to: number) => void } {
   const { client, accountId } = useLedgerbell();
   // A filter that says the same is the same.
   const key = JSON.stringify(filter);
@@ -62,7 +72,12 @@ export function useCreditLog(
   );
   const state = useSyncExternalStore(store.subscribe, store.getSnapshot, store.getSnapshot);
   return useMemo(
-    () => ({ ...state, loadMore: () => void store.loadMore(), refresh: () => store.refresh() }),
+    () => ({
+      ...state,
+      loadMore: () => void store.loadMore(),
+      refresh: () => store.refresh(),
+      keep: (from: number, to: number) => store.keep(from, to),
+    }),
     [state, store],
   );
 }
@@ -84,4 +99,52 @@ export function useNow(): number | null {
     return () => clearInterval(timer);
   }, []);
   return now;
+}
+
+/** What is wrong with the account, the worst first, and what sends a remedy. */
+export function useFindings(): Followed<readonly Finding[]> & {
+  refresh: () => void;
+  /** Sends the mutation of a finding's remedy. Rejects with why it was refused. */
+  send: (finding: Finding) => Promise<void>;
+} {
+  const { client, accountId } = useLedgerbell();
+  const resource = findingsOf(client, accountId);
+  const state = useResource(resource);
+  const send = useCallback(
+    async ({ remedy: { mutation, variables } }: Finding) => {
+      if (mutation === null) throw new Error("This remedy has no mutation");
+      const input = `${mutation.charAt(0).toUpperCase()}${mutation.slice(1)}Input!`;
+      const text = `mutation ($input: ${input}) { ${mutation}(input: $input) { userErrors { code message field } } }`;
+      // Its key is the same as long as the finding is, so it is safe to send again.
+      await client.mutate(text, variables as Record<string, unknown>, { retry: true });
+    },
+    [client],
+  );
+  return useMemo(() => ({ ...state, send }), [state, send]);
+}
+
+/** How long after the balance has moved the forecast is read again, in milliseconds. */
+const SETTLING = 1_000;
+
+/** How long credits last at the present rate; null for those who may not see it. */
+export function useForecast(): Forecast | null {
+  const { client, accountId } = useLedgerbell();
+  const resource = forecastOf(client, accountId);
+  const { data } = useResource(resource);
+  const version = useBalance()?.version;
+  const shown = useRef(version);
+  useEffect(() => {
+    const isFirst = shown.current === undefined;
+    shown.current = version;
+    if (isFirst) return;
+    const timer = setTimeout(() => resource.refresh(), SETTLING);
+    return () => clearTimeout(timer);
+  }, [version, resource]);
+  return data;
+}
+
+/** What was used since a day of the account, such as `2026-01-31`, by member, kind or day. */
+export function useUsage(by: "MEMBER" | "KIND" | "DAY", since: string): Followed<Used> & { refresh: () => void } {
+  const { client, accountId } = useLedgerbell();
+  return useResource(usageOf(client, accountId, by, { dates: { from: since } }));
 }

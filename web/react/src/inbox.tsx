@@ -1,9 +1,11 @@
 import type { InboxItem } from "@ledgerbell/client";
 import { useId, useState, type ReactNode } from "react";
 
+import { Deliveries } from "./deliveries.js";
 import { Time } from "./format.js";
-import { useAccount, useInbox, type Inbox as InboxHook } from "./hooks.js";
-import { Trouble } from "./parts.js";
+import { useAccount, useInbox } from "./hooks.js";
+import { useOlderAlerts, type AlertView } from "./olderAlerts.js";
+import { Loading, Refused, Trouble } from "./parts.js";
 import { useLedgerbell } from "./provider.js";
 
 /** What {@link Inbox} takes. */
@@ -12,74 +14,145 @@ export interface InboxProps {
   onAction?: ((item: InboxItem) => void) | undefined;
 }
 
-/** The member's alerts, with what can be done about them. */
+const VIEWS: readonly AlertView[] = ["all", "unread", "archived"];
+
+/** The account's store keeps so many; there may be older ones. */
+const KEPT = 100;
+
+/** The member's alerts: read, unread, archived; what can be done about them, and whom they reached. */
 export function Inbox({ onAction }: InboxProps): ReactNode {
   const { words } = useLedgerbell();
-  const { live, refresh } = useAccount();
+  const { phase, live, refresh } = useAccount();
   const inbox = useInbox();
   const { items, unreadCount, isLoading, error, markAllRead } = inbox;
-  const [onlyUnread, setOnlyUnread] = useState(false);
+  const [view, setView] = useState<AlertView>("all");
+  const [severity, setSeverity] = useState("");
+  const older = useOlderAlerts(view);
   const id = useId();
-  const shown = onlyUnread ? items.filter((item) => !item.readAt) : items;
+  const mark: Mark = (item, what) => {
+    const { alert } = item;
+    const now = new Date().toISOString();
+    const change = {
+      read: { readAt: now },
+      unread: { readAt: null },
+      away: { archivedAt: now },
+      back: { archivedAt: null },
+    };
+    older.put([alert.id], change[what]);
+    const marked =
+      what === "read" || what === "unread"
+        ? inbox.markRead([alert.id], what === "read")
+        : inbox.archive([alert.id], what === "away");
+    void marked.then((isDone) => !isDone && older.put([alert.id], item));
+  };
+  const kept = view === "archived" ? [] : view === "unread" ? items.filter((item) => !item.readAt) : items;
+  const shown = [...kept, ...older.items].filter(({ alert }) => !severity || alert.severity === severity);
+  const mayHaveMore = older.hasMore && (view === "archived" || items.length >= KEPT);
+  const empty = {
+    all: words.noAlerts,
+    unread: items.length > 0 ? words.noUnread : words.noAlerts,
+    archived: words.noArchived,
+  };
   return (
-    <section className="lb lb-inbox" aria-labelledby={id} aria-busy={isLoading}>
-      <header>
+    <section className="lb lb-card lb-inbox" aria-labelledby={id} aria-busy={isLoading}>
+      <header className="lb-head">
         <h2 id={id}>{words.alerts}</h2>
-        <div role="group" aria-label={words.alerts}>
-          <button type="button" aria-pressed={!onlyUnread} onClick={() => setOnlyUnread(false)}>
-            {words.all}
-          </button>
-          <button type="button" aria-pressed={onlyUnread} onClick={() => setOnlyUnread(true)}>
-            {words.onlyUnread} ({unreadCount})
-          </button>
-        </div>
-        <button type="button" disabled={unreadCount === 0} onClick={markAllRead}>
+        <button type="button" className="lb-quiet" disabled={unreadCount === 0} onClick={markAllRead}>
           {words.markAllRead}
         </button>
       </header>
+      <div className="lb-searchline">
+        <div className="lb-segments" role="group" aria-label={words.alerts}>
+          {VIEWS.map((name) => (
+            <button key={name} type="button" aria-pressed={view === name} onClick={() => setView(name)}>
+              {words.view[name]}
+              {name === "unread" && unreadCount > 0 && <span className="lb-count">{unreadCount}</span>}
+            </button>
+          ))}
+        </div>
+        <select aria-label={words.importance} value={severity} onChange={(event) => setSeverity(event.target.value)}>
+          <option value="">{words.anyImportance}</option>
+          {Object.entries(words.severity).map(([name, label]) => (
+            <option key={name} value={name}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </div>
       <Trouble error={error} live={live} retry={refresh} />
-      {isLoading && !error && <p role="status">{words.loading}</p>}
-      {!isLoading && shown.length === 0 && (
-        <p className="lb-empty">{onlyUnread && items.length > 0 ? words.noUnread : words.noAlerts}</p>
-      )}
-      <ul>
+      {phase === "missing" && <p className="lb-empty">{words.missing}</p>}
+      {((isLoading && !error) || (older.isLoading && shown.length === 0)) && <Loading />}
+      {phase === "ready" && !older.isLoading && shown.length === 0 && <p className="lb-empty">{empty[view]}</p>}
+      <ul className="lb-list">
         {shown.map((item) => (
-          <Alert key={item.id} item={item} inbox={inbox} onAction={onAction} />
+          <Alert key={item.id} item={item} mark={mark} onAction={onAction} />
         ))}
       </ul>
+      {mayHaveMore && !isLoading && (
+        <button type="button" className="lb-more" disabled={older.isLoading} onClick={older.loadMore}>
+          {older.isLoading ? words.loading : words.olderAlerts}
+        </button>
+      )}
+      <Refused error={older.error} />
     </section>
   );
 }
 
+type Mark = (item: InboxItem, what: "read" | "unread" | "away" | "back") => void;
+
 /** One alert. Its marks are the inbox's, which is still there to say why one was refused. */
-function Alert({ item, inbox, onAction }: { item: InboxItem; inbox: InboxHook } & InboxProps): ReactNode {
+function Alert({ item, mark, onAction }: { item: InboxItem; mark: Mark } & InboxProps): ReactNode {
   const { words } = useLedgerbell();
-  const { markRead, archive } = inbox;
   const id = useId();
-  const { alert, readAt } = item;
-  const mark = readAt ? words.markUnread : words.markRead;
+  const { alert, readAt, archivedAt } = item;
+  const { severity, title, body, raisedAt, resolvedAt, action } = alert;
+  const isUnread = !readAt && !archivedAt;
   return (
-    <li className={`lb-alert lb-${alert.severity.toLowerCase()}${readAt ? "" : " lb-unread"}`} aria-labelledby={id}>
-      <h3 id={id}>
-        {alert.title}
-        {!readAt && <span className="lb-hidden"> ({words.unread(1)})</span>}
-      </h3>
-      <p>{alert.body}</p>
-      <footer>
-        <Time at={alert.raisedAt} />
-        {alert.action && onAction && (
+    <li className={`lb-alert lb-${severity.toLowerCase()}${isUnread ? " lb-unread" : ""}`} aria-labelledby={id}>
+      <div className="lb-line">
+        <h3 id={id}>
+          {title}
+          {isUnread && <span className="lb-hidden"> ({words.unread(1)})</span>}
+        </h3>
+        <Time at={raisedAt} />
+      </div>
+      <p>{body}</p>
+      {resolvedAt && (
+        <p className="lb-hint">
+          {words.resolved} <Time at={resolvedAt} />
+        </p>
+      )}
+      <footer className="lb-actions">
+        {action && onAction && (
           <button type="button" onClick={() => onAction(item)}>
-            {alert.action.label}
+            {action.label}
           </button>
         )}
-        {alert.action?.url && !onAction && <a href={alert.action.url}>{alert.action.label}</a>}
-        <button type="button" aria-describedby={id} onClick={() => markRead([alert.id], !readAt)}>
-          {mark}
-        </button>
-        <button type="button" aria-describedby={id} onClick={() => archive([alert.id])}>
-          {words.archive}
+        {action?.url && !onAction && (
+          <a className="lb-button" href={action.url}>
+            {action.label}
+          </a>
+        )}
+        {!archivedAt && (
+          <button
+            type="button"
+            className="lb-quiet"
+            aria-describedby={id}
+            onClick={() => mark(item, readAt ? "unread" : "read")}
+          >
+            {readAt ? words.markUnread : words.markRead}
+          </button>
+        )}
+        <button
+          type="button"
+          className="lb-quiet"
+          aria-describedby={id}
+          onClick={() => mark(item, archivedAt ? "back" : "away")}
+        >
+          {archivedAt ? words.unarchive : words.archive}
         </button>
       </footer>
+      <Deliveries alertId={alert.id} />
     </li>
   );
 }

@@ -1,7 +1,8 @@
 import type { AccountStore, Ledgerbell } from "@ledgerbell/client";
 import { createContext, useContext, useMemo, type ReactNode } from "react";
 
-import { wordsOf, type Words } from "./words.js";
+import type { Payments } from "./stripe.js";
+import { wordsOf, type Words } from "./words/index.js";
 
 /** What components find their data by. */
 interface Place {
@@ -10,6 +11,7 @@ interface Place {
   accountId: string | null;
   locale: string;
   words: Words;
+  payments: Payments | undefined;
 }
 
 const Context = createContext<Place | null>(null);
@@ -22,16 +24,24 @@ export interface LedgerbellProviderProps {
   accountId?: string | undefined;
   /** The language of texts, amounts and instants, such as `de`; the browser's when left out, and English on a server. */
   locale?: string | undefined;
+  /** How cards are given: your object of Stripe (`await loadStripe(…)`), or `simulated` against the simulated gateway. */
+  payments?: Payments | undefined;
   children: ReactNode;
 }
 
 /** Gives the components and hooks beneath it a client and an account. */
-export function LedgerbellProvider({ client, accountId, locale, children }: LedgerbellProviderProps): ReactNode {
+export function LedgerbellProvider({
+  client,
+  accountId,
+  locale,
+  payments,
+  children,
+}: LedgerbellProviderProps): ReactNode {
   const language = locale ?? (globalThis as { navigator?: { language?: string } }).navigator?.language ?? "en";
   const place = useMemo(() => {
     const store = client.account(accountId, { log: 100, inbox: 100 });
-    return { client, store, accountId: accountId ?? null, locale: language, words: wordsOf(language) };
-  }, [client, accountId, language]);
+    return { client, store, accountId: accountId ?? null, locale: language, words: wordsOf(language), payments };
+  }, [client, accountId, language, payments]);
   return <Context.Provider value={place}>{children}</Context.Provider>;
 }
 

@@ -1,0 +1,54 @@
+// Documents of what is wrong.
+import { graphql } from "@ledgerbell/client/graphql";
+
+/** What is wrong. */
+const FINDING = graphql(`
+  fragment LedgerbellFinding on Finding @_unmask {
+    id
+    code
+    symptom
+    severity
+    summary
+    cause
+    since
+    remedy {
+      label
+      action
+      mutation
+      variables
+      url
+      help
+    }
+  }
+`);
+
+/** All that is wrong. */
+export const FINDINGS = graphql(
+  `
+    query LedgerbellFindings($id: ID) {
+      account(id: $id) {
+        liveCursor
+        troubleshooting {
+          ...LedgerbellFinding
+        }
+      }
+    }
+  `,
+  [FINDING],
+);
+
+/** All that is wrong, when that changes. */
+export const FINDINGS_LIVE = graphql(
+  `
+    subscription LedgerbellFindingsLive($id: ID, $after: LiveCursor) {
+      troubleshootingChanged(accountId: $id, after: $after, replayAtMost: 1) {
+        cursor
+        signal
+        findings {
+          ...LedgerbellFinding
+        }
+      }
+    }
+  `,
+  [FINDING],
+);

@@ -1,0 +1,43 @@
+// A real browser, and a server of the page that tests open in it.
+import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { build } from "esbuild";
+import { chromium } from "playwright-core";
+
+const here = (path) => new URL(path, import.meta.url).pathname;
+const PLACES = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+/** Where Chromium is installed, or undefined. */
+export const executablePath = PLACES.find((path) => path && existsSync(path));
+
+/** Starts Chromium. */
+export const launch = () => chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+
+const HTML = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Credits</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
+<link rel="stylesheet" href="/styles.css"><style>body { margin: 16px; background: light-dark(#eef0f4, #0c0e12) }</style></head>
+<body><main></main><script type="module" src="/app.js"></script></body></html>`;
+
+/** Serves files from memory, on a port of its own. */
+export async function serve(files) {
+  const types = { js: "text/javascript", css: "text/css" };
+  const server = createServer((request, response) => {
+    const path = new URL(request.url, "http://here").pathname;
+    response.setHeader("content-type", `${types[path.split(".").pop()] ?? "text/html"}; charset=utf-8`);
+    response.end(files[path] ?? files["/"]);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { origin: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
+}
+
+/** Serves the page of app.js. */
+export async function servePage() {
+  const { outputFiles } = await build({
+    entryPoints: [here("app.js")],
+    bundle: true,
+    format: "esm",
+    write: false,
+    define: { "process.env.NODE_ENV": '"development"' },
+  });
+  return serve({ "/": HTML, "/app.js": outputFiles[0].text, "/styles.css": readFileSync(here("../dist/styles.css")) });
+}
