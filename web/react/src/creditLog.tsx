@@ -109,7 +109,7 @@ function Lines({
               <Line key={line.id} line={line} index={from + at + 2} onOpen={onOpen} />
             ) : (
               <tr key={`gone ${from + at}`} data-row="" aria-rowindex={from + at + 2}>
-                <td colSpan={5} aria-label={words.loading} />
+                <td aria-label={words.loading} />
               </tr>
             ),
           )}
@@ -125,7 +125,7 @@ function Room({ pixels }: { pixels: number }): ReactNode {
   if (pixels <= 0) return null;
   return (
     <tr aria-hidden="true" className="lb-room">
-      <td colSpan={5} style={{ blockSize: pixels }} />
+      <td style={{ blockSize: pixels }} />
     </tr>
   );
 }

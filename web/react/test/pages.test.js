@@ -8,7 +8,33 @@ const { window } = new JSDOM("<!doctype html><html lang=en><title>Credits</title
   pretendToBeVisual: true,
   virtualConsole: new VirtualConsole(),
 });
-Object.assign(globalThis, { window, document: window.document, Node: window.Node, HTMLElement: window.HTMLElement });
+const { document: page, location, history } = window;
+Object.assign(globalThis, { window, document: page, location, history });
+for (const name of [
+  "Node",
+  "Element",
+  "HTMLElement",
+  "HTMLInputElement",
+  "HTMLButtonElement",
+  "DocumentFragment",
+  "MutationObserver",
+  "NodeFilter",
+])
+  globalThis[name] = window[name];
+for (const name of [
+  "getComputedStyle",
+  "addEventListener",
+  "removeEventListener",
+  "requestAnimationFrame",
+  "cancelAnimationFrame",
+])
+  globalThis[name] = window[name].bind(window);
+// jsdom lays nothing out, so that nothing is ever resized.
+globalThis.ResizeObserver = class {
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+};
 globalThis.navigator ??= window.navigator;
 
 const { createElement: h, StrictMode } = await import("react");
@@ -197,7 +223,9 @@ describe("pages", () => {
     await server.post(1, { run: "not german" });
     await sleep(500);
     assert.equal(total(), searched, "what the filter does not list is not shown");
-    type(place.querySelectorAll("select")[1], "ADDED");
+    press(button("Filters"));
+    await until(() => place.querySelector("select"), "all filters");
+    type(place.querySelector("select"), "ADDED");
     await until(() => place.querySelectorAll("tr.lb-minus").length === 0, "only added");
     type(place.querySelector("input"), "nothing is called this");
     await until(() => /No entries/.test(text()), "empty");
