@@ -91,7 +91,7 @@ function Lines({
   }, [isAtEnd, hasMore, isLoadingMore, error, loadMore]);
   const shown = lines.slice(from, to);
   return (
-    <div ref={ref} className="lb-scroll" role="region" aria-labelledby={label} tabIndex={0}>
+    <div ref={ref} className="lb-scroll" role="group" aria-labelledby={label} tabIndex={0}>
       <table aria-labelledby={label} aria-rowcount={totals ? Number(totals.count) + 1 : -1}>
         <thead>
           <tr aria-rowindex={1}>

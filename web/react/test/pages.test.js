@@ -18,6 +18,7 @@ for (const name of [
   "HTMLButtonElement",
   "DocumentFragment",
   "MutationObserver",
+  "CustomEvent",
   "NodeFilter",
 ])
   globalThis[name] = window[name];
@@ -79,6 +80,7 @@ describe("pages", () => {
     const close = () => {
       root.unmount();
       place.remove();
+      history.replaceState(null, "", "/");
       client.close();
       network.close();
     };
