@@ -77,7 +77,8 @@ function Gallery(): ReactNode {
 
 document.documentElement.lang = chosen("locale");
 document.documentElement.dir = chosen("dir");
-document.documentElement.style.colorScheme = chosen("theme");
+// By a rule of the stylesheet: where a build rewrites light-dark(), a style attribute changes nothing.
+document.documentElement.className = chosen("theme");
 const root = document.getElementById("root");
 if (root)
   createRoot(root).render(

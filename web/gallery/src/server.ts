@@ -129,7 +129,7 @@ const never = (signal: AbortSignal | null | undefined) =>
 export function clientIn(state: State): Ledgerbell {
   const answer = answersOf(state);
   const fetch = (_: unknown, init?: RequestInit): Promise<Response> => {
-    const { query, variables } = JSON.parse(String(init?.body)) as {
+    const { query, variables } = JSON.parse(init?.body as string) as {
       query: string;
       variables: Record<string, unknown>;
     };
@@ -146,7 +146,7 @@ export function clientIn(state: State): Ledgerbell {
   return createLedgerbell({
     url: "https://gallery.example/graphql",
     token: () => "gallery",
-    fetch: fetch as typeof globalThis.fetch,
+    fetch: fetch,
     WebSocket: null,
   });
 }

@@ -147,7 +147,7 @@ const Line = memo(function Line({
         <Time at={occurredAt} />
       </td>
       <td>
-        <button type="button" className="lb-link" aria-haspopup="dialog" onClick={() => onOpen(id)}>
+        <button type="button" className="lb-link" dir="auto" aria-haspopup="dialog" onClick={() => onOpen(id)}>
           {session?.title ?? description}
         </button>
         <small>

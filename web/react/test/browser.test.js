@@ -17,6 +17,9 @@ const KILLS = Number(process.env.LEDGERBELL_TEST_KILLS ?? 3);
 /** Lines of a long log. */
 const LINES = process.env.LEDGERBELL_TEST_FULL === "1" ? 100_000 : 6_000;
 
+const ALL =
+  "Bell,Balance,Inbox,TopUps,BuyCredits,AutoTopUp,Usage,CreditLog,NotificationSettings,Findings,PaymentMethods";
+
 describe("components in Chromium", () => {
   let server, browser, pages;
   const complaints = [];
@@ -476,8 +479,6 @@ describe("components in Chromium", () => {
     await until(() => bell.evaluate((element) => element === document.activeElement), "back at the bell");
   });
 
-  const ALL =
-    "Bell,Balance,Inbox,TopUps,BuyCredits,AutoTopUp,Usage,CreditLog,NotificationSettings,Findings,PaymentMethods";
   for (const [theme, locale, dir, width] of [
     ["light", "en", "ltr", 1100],
     ["dark", "de", "ltr", 390],

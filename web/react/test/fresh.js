@@ -77,7 +77,7 @@ function vite(tarballs) {
   return app;
 }
 
-async function inChromium(app, server) {
+async function inChromium(app, server, topUp) {
   writeFileSync(join(app, ".env"), `VITE_LEDGERBELL_URL=${server.endpoint}\n`);
   run("npm", ["run", "build"], app);
   const files = { "/token": server.ownerToken };
@@ -99,13 +99,14 @@ async function inChromium(app, server) {
     await page.goto(pages.origin);
     for (const name of ["Balance", "Alerts", "Credit log", "Top-ups", "Notifications"])
       await page.getByRole("region", { name, exact: true }).first().waitFor();
-    const failed = page.getByRole("article", { name: "99 credits" });
+    const failed = page.getByRole("article", { name: `${topUp} credits` });
     await failed.getByRole("button", { name: "Retry now" }).click();
     await failed.getByText("Paid", { exact: true }).first().waitFor();
     await page.getByText("Top-up succeeded").first().waitFor();
     assert.deepEqual(complaints, []);
+    const { version } = JSON.parse(readFileSync(join(app, "node_modules/react/package.json"), "utf8"));
     console.log(
-      `Vite: built, opened and retried a top-up; ${sizes.map(([path, { length }]) => `${path} ${(length / 1024).toFixed(0)} KiB`)}`,
+      `Vite, React ${version}: built, opened and retried a top-up; ${sizes.map(([path, { length }]) => `${path} ${(length / 1024).toFixed(0)} KiB`)}`,
     );
   } finally {
     await browser.close();
@@ -154,8 +155,12 @@ try {
     );
   const tarballs = [pack("client"), pack("react")];
   server = await new Server().start();
-  await buy(server, "99", await card(server, "card_declines_once"));
-  await inChromium(vite(tarballs), server);
+  for (const credits of ["98", "99"]) await buy(server, credits, await card(server, "card_declines_once"));
+  const app = vite(tarballs);
+  await inChromium(app, server, "98");
+  // The same application with the React before.
+  install(app, ["react@18", "react-dom@18", "@types/react@18", "@types/react-dom@18"]);
+  await inChromium(app, server, "99");
   next(tarballs);
 } finally {
   await server?.remove();
