@@ -35,7 +35,7 @@ impl Origin {
 }
 
 /// A member, as named by a command.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MemberRef {
     /// By our id.
     Id(MemberId),
@@ -44,7 +44,7 @@ pub enum MemberRef {
 }
 
 /// A session, as named by a command.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SessionRef {
     /// By our id.
     Id(SessionId),
@@ -261,19 +261,6 @@ impl Command {
             self,
             Self::Freeze { .. } | Self::Unfreeze | Self::Close { .. } | Self::Sweep
         )
-    }
-
-    /// The most credits that the command may draw from lots, or hold so that a later command of its batch may draw them. What
-    /// its own session holds already is not known here.
-    pub fn may_draw(&self) -> Credits {
-        match self {
-            Self::Book { credits, .. } => *credits,
-            Self::Reschedule { credits, .. } | Self::Complete { credits, .. } => credits.unwrap_or(Credits::ZERO),
-            Self::Cancel { fee, .. } => fee.unwrap_or(Credits::ZERO),
-            Self::TakeBack { target, .. } => *target,
-            Self::Adjust { amount, .. } => amount.abs(),
-            _ => Credits::ZERO,
-        }
     }
 
     /// SHA-256 over version, operation and every input in canonical form.

@@ -52,7 +52,7 @@ pub struct NewEntry {
 }
 
 /// All that one accepted command changes. Applying it to the state it was decided on gives the state for the next one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// The figures after it.
     pub header: AccountHeader,

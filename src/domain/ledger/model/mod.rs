@@ -10,6 +10,7 @@ mod decision;
 mod draft;
 mod entry;
 mod lots;
+mod needs;
 mod sessions;
 mod standing;
 mod state;
@@ -21,6 +22,7 @@ pub use crate::domain::event::{EventKind, NewEvent};
 pub use command::{Canonical, Command, MemberRef, Origin, Request, SessionRef};
 pub use decision::{Decision, NewEntry, Refusal, ShiftExpiries};
 pub use entry::{HASH_VERSION, HashedFacts, genesis_hash};
+pub use needs::Needs;
 pub use sessions::ACCOUNT_CLOSED;
 pub use state::{
     AccountHeader, AccountState, AccountStatus, ContraAccount, EntryKind, HoldMovement, HoldPart, Holder, KeyRecord,

@@ -448,11 +448,10 @@ pub struct MemberStanding {
     pub is_removed: bool,
 }
 
-/// One account's figures and the working set: the rows that the batch's commands name or may draw on.
+/// One account's figures and the working set: the rows that the batch's commands need ([`super::Needs`]).
 ///
-/// The loader's promise: every session, member, entry and key that a command of the batch names is here if it exists, and so
-/// are all lots that spending may reach, all lots that are due or kept, and the sessions whose hold is due (at most
-/// [`super::MAX_DUE`] of them).
+/// The loader's promise: what the needs name is here if it exists, and so are all lots that spending may reach, all lots that are
+/// due or kept, and the sessions whose hold is due (at most [`super::MAX_DUE`] of them).
 #[derive(Clone, Debug)]
 pub struct AccountState {
     /// The locked row.

@@ -7,7 +7,7 @@ use crate::domain::fault::Fault;
 
 use super::{Batch, Work, entries, keys, lots, sessions, top_up_holds};
 
-/// Adds to each account's figures the rows that its commands name or may draw on, as [`crate::domain::ledger::model::AccountState`]
+/// Adds to each account's figures the rows that its commands need ([`super::Needs`]) and what is due, as [`crate::domain::ledger::model::AccountState`]
 /// promises. `works` are locked and in the order of their accounts.
 ///
 /// Each step may need what the one before has loaded: sessions name the entries of their charges, entries the lots they drew

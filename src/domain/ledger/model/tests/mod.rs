@@ -1,6 +1,7 @@
 //! The core against a world kept in memory: [`World`] plays the store, and checks what must hold after every decision.
 
 mod golden;
+mod needs;
 mod properties;
 mod rules;
 
@@ -77,16 +78,20 @@ impl World {
         state
     }
 
-    fn ask(&mut self, command: Command, key: Option<&str>) -> Result<Decision, Refusal> {
-        self.requests += 1;
+    fn request(&self, command: Command, key: Option<&str>) -> Request {
         let mut seed = [0; 16];
         seed[..8].copy_from_slice(&self.requests.to_be_bytes());
-        let request = Request {
+        Request {
             command,
             key: key.map(|key| (Origin::Platform, key.to_owned())),
             cause: Cause::System,
             seed: IdSeed::from_bytes(seed),
-        };
+        }
+    }
+
+    fn ask(&mut self, command: Command, key: Option<&str>) -> Result<Decision, Refusal> {
+        self.requests += 1;
+        let request = self.request(command, key);
         let state = self.load();
         let decision = decide(&state, &request, self.now, &self.policy)?;
         self.keep(&state, &decision);
@@ -125,8 +130,10 @@ impl World {
         let header = &self.state.header;
         let sum: Credits = self.entries.iter().map(|entry| entry.amount).sum();
         assert_eq!(header.posted, sum, "posted = sum of entries");
-        let held: Credits = self.state.sessions.values().map(Session::held).sum();
-        assert_eq!(header.held, held, "held = holds of sessions");
+        let of_sessions = self.state.sessions.values().map(Session::held);
+        let of_top_ups = self.state.top_up_holds.values().map(|hold| hold.amount);
+        let held: Credits = of_sessions.chain(of_top_ups).sum();
+        assert_eq!(header.held, held, "held = holds of sessions and of top-ups");
         let moved: Credits = decision.hold_movements.iter().map(|movement| movement.amount).sum();
         assert_eq!(
             Some(header.held),

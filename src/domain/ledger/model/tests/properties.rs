@@ -7,12 +7,16 @@ use crate::primitives::ids::{EntryId, TopUpId};
 
 /// A command with its objects named by their place in the history, so that any sequence makes sense.
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Wait(i64),
     Grant(i64, Option<i64>, i32),
     TopUp(i64),
     TakeBack(usize, i64),
+    HoldTopUp(usize, bool, i64),
+    HoldRefund(usize, Option<i64>, bool),
     Book(i64, i64),
+    /// Books under one of a few external ids.
+    BookAs(i64, i64, u8),
     Reschedule(usize, Option<i64>, i64),
     Complete(usize, Option<i64>, bool),
     Cancel(usize, Option<i64>, bool),
@@ -51,11 +55,14 @@ fn plain_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn any_step() -> impl Strategy<Value = Step> {
+pub(super) fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         20 => plain_step(),
         3 => amount().prop_map(Step::TopUp),
         2 => (any::<usize>(), 0..=12_i64).prop_map(|(t, c)| Step::TakeBack(t, c)),
+        1 => (any::<usize>(), any::<bool>(), 0..=6_i64).prop_map(|(t, d, r)| Step::HoldTopUp(t, d, r)),
+        2 => (any::<usize>(), proptest::option::of(amount()), any::<bool>()).prop_map(|(t, c, d)| Step::HoldRefund(t, c, d)),
+        3 => (amount(), 1..=60_i64, 0..=2_u8).prop_map(|(c, h, n)| Step::BookAs(c, h, n)),
         2 => (any::<usize>(), proptest::option::of(0..=20_i64)).prop_map(|(s, c)| Step::Complete(s, c, true)),
         3 => (-12..=12_i64, proptest::option::of(any::<usize>())).prop_map(|(a, e)| Step::Adjust(a, e)),
         1 => proptest::bool::weighted(0.1).prop_map(|close| if close { Step::Close } else { Step::Sweep }),
@@ -63,13 +70,13 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 /// Plays steps on a world and remembers what was asked.
-struct History {
-    world: World,
+pub(super) struct History {
+    pub(super) world: World,
     asked: Vec<(String, Command, Outcome)>,
 }
 
 impl History {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             world: World::new(),
             asked: Vec::new(),
@@ -78,8 +85,9 @@ impl History {
 
     fn session(&self, at: usize) -> Option<SessionRef> {
         let count = self.world.state.sessions.len();
-        let id = self.world.state.sessions.keys().nth(at.checked_rem(count)?)?;
-        Some(SessionRef::Id(*id))
+        let session = self.world.state.sessions.values().nth(at.checked_rem(count)?)?;
+        let external_id = session.external_id.clone().filter(|_| at % 3 == 0);
+        Some(external_id.map_or(SessionRef::Id(session.id), SessionRef::ExternalId))
     }
 
     fn entry(&self, at: usize, of: impl Fn(&NewEntry) -> bool) -> Option<EntryId> {
@@ -93,7 +101,7 @@ impl History {
         entries.get(at.checked_rem(entries.len())?).copied()
     }
 
-    fn command(&self, step: &Step) -> Option<Command> {
+    pub(super) fn command(&self, step: &Step) -> Option<Command> {
         let now = self.world.now;
         let later = |hours: i64| now.plus_millis(hours * HOUR);
         let whole = |option: &Option<i64>| option.map(Credits::whole);
@@ -122,9 +130,27 @@ impl History {
                 contra: ContraAccount::Chargebacks,
                 description: "Dispute".into(),
             },
-            Step::Book(credits, hours) => Command::Book {
-                member: MemberRef::Id(member()),
-                external_id: None,
+            Step::HoldTopUp(at, is_disputed, refunding) => Command::HoldTopUp {
+                entry_id: self.entry(*at, |entry| entry.kind == EntryKind::TopUp)?,
+                is_disputed: *is_disputed,
+                refunding: Credits::whole(*refunding),
+            },
+            Step::HoldRefund(at, credits, allow_debt) => Command::HoldRefund {
+                entry_id: self.entry(*at, |entry| entry.kind == EntryKind::TopUp)?,
+                credits: whole(credits),
+                allow_debt: *allow_debt,
+                allow_inactive: at % 2 == 0,
+            },
+            Step::Book(credits, hours) | Step::BookAs(credits, hours, _) => Command::Book {
+                member: if credits % 2 == 0 {
+                    MemberRef::Id(member())
+                } else {
+                    MemberRef::ExternalId("anna".into())
+                },
+                external_id: match step {
+                    Step::BookAs(_, _, name) => Some(format!("lesson {name}")),
+                    _ => None,
+                },
                 title: "Coaching".into(),
                 starts_at: now,
                 ends_at: later(*hours),
@@ -168,7 +194,7 @@ impl History {
     }
 
     /// Plays one step; a refused command must leave everything as it was.
-    fn play(&mut self, step: &Step) {
+    pub(super) fn play(&mut self, step: &Step) {
         match step {
             Step::Wait(hours) => self.world.wait(hours * HOUR),
             Step::Repeat(at) => self.repeat(*at),
