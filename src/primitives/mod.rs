@@ -1,13 +1,5 @@
-//! Values that know nobody: importable by every room, importing none.
+//! Values that know nobody: importable by every room, importing none. All but the clock come from `ledgerbell-core`.
 
-pub mod actor;
 pub mod clock;
-pub mod credits;
-pub mod cursor;
-pub mod derived_key;
-pub mod ids;
-pub mod line;
-pub mod local_time;
-pub mod money;
-pub mod page;
-pub mod text_enum;
+
+pub use ledgerbell_core::primitives::{actor, credits, cursor, derived_key, ids, line, local_time, money, page};

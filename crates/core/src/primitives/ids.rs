@@ -12,7 +12,7 @@ use data_encoding::BASE32_DNSSEC;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::clock::Timestamp;
+use super::timestamp::Timestamp;
 
 /// The number of an account. 0 is the platform itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
