@@ -3,4 +3,5 @@
 //! Called by the package `ledgerbell`, which re-exports each model where its module lives. Nothing here reads a clock, a file, a
 //! database or the network, and nothing is async: the tests of a rule compile and run in seconds.
 
+pub mod event;
 pub mod primitives;

@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-use crate::primitives::clock::Timestamp;
 use crate::primitives::cursor::CursorScope;
 use crate::primitives::ids::{AccountId, AlertId, ApiKeyId, EntryId, MemberId, SessionId, TopUpId};
+use crate::primitives::timestamp::Timestamp;
 
 /// The status of the event of an entry that took credits.
 pub const DEDUCTED: &str = "DEDUCTED";
