@@ -1,6 +1,6 @@
 //! Faults of real systems, each kept out by a test that begins with its number.
 //!
-//! Those of the ledger stand beside its core and its engine (`src/domain/ledger/model/tests`, `src/domain/ledger/engine/tests`)
+//! Those of the ledger stand beside its core and its engine (`crates/core/src/ledger/tests`, `src/domain/ledger/engine/tests`)
 //! and those of reading in `reading`, those of purchases (F1 to F34) in `top_ups`, whose head says where each is, those of alerts in
 //! `notification`; here are the rest of the ones that show at the front door. docs/faults.md lists them all with their tests.
 

@@ -4,4 +4,5 @@
 //! database or the network, and nothing is async: the tests of a rule compile and run in seconds.
 
 pub mod event;
+pub mod ledger;
 pub mod primitives;

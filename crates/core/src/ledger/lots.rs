@@ -4,9 +4,9 @@
 //! never coexist; of expired lots there is left only what open holds booked before their expiry keep.
 
 use crate::primitives::actor::Cause;
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, LotId};
+use crate::primitives::timestamp::Timestamp;
 
 use super::MAX_LOTS;
 use super::decision::Refusal;

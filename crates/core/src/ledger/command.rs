@@ -4,9 +4,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::primitives::actor::{Actor, Cause, Side};
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, IdSeed, MemberId, SessionId, TopUpId};
+use crate::primitives::timestamp::Timestamp;
 
 use super::state::{ContraAccount, EntryKind, LotKind};
 

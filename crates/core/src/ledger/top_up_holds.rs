@@ -3,7 +3,7 @@
 //! Invariants: what refunds under way will take is held, so that nothing else can spend it; without leave a refund never takes
 //! more than what is unspent of the top-up's own lots and available, and never more than what is left of the top-up.
 
-use crate::domain::event::EventKind;
+use crate::event::EventKind;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, TopUpId};
 

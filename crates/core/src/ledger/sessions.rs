@@ -1,8 +1,8 @@
 //! Sessions: booking holds credits, completing charges them, a refund gives some back.
 
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, MemberId, SessionId};
+use crate::primitives::timestamp::Timestamp;
 
 use super::command::{Command, MemberRef, SessionRef};
 use super::decision::Refusal;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::event::NewEvent;
+use crate::event::NewEvent;
 use crate::primitives::actor::Cause;
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, LotId, MemberId, SessionId, TopUpId};
+use crate::primitives::timestamp::Timestamp;
 
 use super::command::Origin;
 use super::state::{

@@ -18,7 +18,7 @@ mod state;
 mod tests;
 mod top_up_holds;
 
-pub use crate::domain::event::{EventKind, NewEvent};
+pub use crate::event::{EventKind, NewEvent};
 pub use command::{Canonical, Command, MemberRef, Origin, Request, SessionRef};
 pub use decision::{Decision, NewEntry, Refusal, ShiftExpiries};
 pub use entry::{HASH_VERSION, HashedFacts, genesis_hash};
@@ -31,8 +31,8 @@ pub use state::{
 
 use draft::Draft;
 
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
+use crate::primitives::timestamp::Timestamp;
 
 /// Lots with a remainder that an account may have.
 pub const MAX_LOTS: i64 = 1_000;

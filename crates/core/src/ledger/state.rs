@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
-use crate::domain::event::{EventKind, NewEvent, Place};
-use crate::primitives::clock::Timestamp;
+use crate::event::{EventKind, NewEvent, Place};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, LotId, MemberId, SessionId, TopUpId};
+use crate::primitives::timestamp::Timestamp;
 
 use super::command::Origin;
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::event::{DEDUCTED, EventKind, NewEvent};
+use crate::event::{DEDUCTED, EventKind, NewEvent};
 use crate::primitives::actor::Cause;
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, IdMint, LotId, MemberId, SessionId, TopUpId};
+use crate::primitives::timestamp::Timestamp;
 
 use super::Policy;
 use super::command::{Command, Request};

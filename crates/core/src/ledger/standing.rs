@@ -1,6 +1,6 @@
 //! The account's standing: freezing and closing, and what time alone brings about.
 
-use crate::domain::event::EventKind;
+use crate::event::EventKind;
 
 use super::MAX_DUE;
 use super::decision::{Refusal, ShiftExpiries};

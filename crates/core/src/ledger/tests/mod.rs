@@ -7,11 +7,11 @@ mod rules;
 
 use std::collections::BTreeMap;
 
-use crate::domain::event::NewEvent;
+use crate::event::NewEvent;
 use crate::primitives::actor::Cause;
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, IdSeed, MemberId};
+use crate::primitives::timestamp::Timestamp;
 
 use super::*;
 

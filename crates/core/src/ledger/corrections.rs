@@ -1,9 +1,9 @@
 //! Credits that come in other than by sessions: grants, top-ups; and corrections: reversals, adjustments.
 
 use crate::primitives::actor::Cause;
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, TopUpId};
+use crate::primitives::timestamp::Timestamp;
 
 use super::MAX_LOTS;
 use super::decision::Refusal;

@@ -3,9 +3,9 @@
 use sha2::{Digest, Sha256};
 
 use crate::primitives::actor::Cause;
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, MemberId, SessionId, TopUpId};
+use crate::primitives::timestamp::Timestamp;
 
 use super::command::Canonical;
 use super::state::{ContraAccount, EntryKind};
