@@ -1,9 +1,9 @@
 //! Changing the rule: its settings are checked together, and consent is asked for whatever makes it take more.
 
 use crate::primitives::actor::Cause;
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::money::{CreditPrice, Currency};
+use crate::primitives::timestamp::Timestamp;
 
 use super::auto_top_up::{AutoTopUp, Consent, PauseReason};
 use super::payment_method::PaymentMethod;

@@ -7,6 +7,7 @@
 mod attempt;
 mod auto_top_up;
 mod card_trial;
+mod charge;
 mod evaluation;
 mod failure;
 mod outcome;
@@ -21,6 +22,7 @@ mod top_up;
 pub use attempt::{Attempt, AttemptOutcome, Step};
 pub use auto_top_up::{AutoTopUp, AutoTopUpState, Consent, PauseReason, ShownPauseReason};
 pub use card_trial::{CardTrial, TrialDecision, TrialKind, decide_trial, trials_count_from};
+pub use charge::{Charge, ChargeFailure, ChargeStatus, DisputeStatus, KnownRefund};
 pub use evaluation::{
     COOLDOWN_MILLIS, ChargeFacts, Decision, DecisionOutcome, Obstacle, Snapshot, StoredDecision, most_amounts,
 };
@@ -30,7 +32,7 @@ pub use payment_method::{PaymentMethod, PaymentMethodStatus, Suspension};
 pub use purchase::{CancelRefusal, Change, Errand, MAX_DECLINES, NewPurchase, Purchase, RetryFacts, RetryRefusal};
 pub use refund::{Refund, RefundStatus, Return, target_of_return};
 pub use settings::{AutoTopUpPatch, PatchFacts, PatchRefusal};
-pub use top_up::{TopUp, TopUpFilter, TopUpOrigin, TopUpStatus};
+pub use top_up::{TopUp, TopUpOrigin, TopUpStatus};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;

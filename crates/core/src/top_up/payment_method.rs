@@ -2,8 +2,8 @@
 
 use chrono::{Datelike, NaiveDate};
 
-use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, PaymentMethodId};
+use crate::primitives::timestamp::Timestamp;
 
 use super::DAY;
 use super::failure::FailureCode;

@@ -1,10 +1,10 @@
 //! Whether the rule buys now, how much, and why not: one function of what is the case.
 
-use crate::domain::ledger::model::AccountStatus;
-use crate::primitives::clock::Timestamp;
+use crate::ledger::AccountStatus;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, TopUpDecisionId, TopUpId};
 use crate::primitives::money::{CreditPrice, Currency, Money};
+use crate::primitives::timestamp::Timestamp;
 
 use super::auto_top_up::{AutoTopUp, Consent, PauseReason};
 use super::outcome::AUTOMATIC_RETRIES;

@@ -7,13 +7,13 @@
 use uuid::Uuid;
 
 use crate::primitives::actor::Cause;
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, TopUpId};
+use crate::primitives::timestamp::Timestamp;
 
+use super::charge::{DisputeStatus, KnownRefund};
 use super::purchase::Purchase;
 use super::top_up::TopUp;
-use crate::domain::top_up::gateway::{DisputeStatus, KnownRefund};
 
 crate::text_enum! {
     /// How far a refund is.

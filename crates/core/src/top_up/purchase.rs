@@ -7,10 +7,10 @@
 //! - Without a definite decline an attempt fails only after its object was canceled.
 //! - What is remembered of returns and disputes only grows, so that old news takes nothing back.
 
-use crate::domain::ledger::model::AccountStatus;
+use crate::ledger::AccountStatus;
 use crate::primitives::actor::Cause;
-use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{TopUpAttemptId, TopUpId};
+use crate::primitives::timestamp::Timestamp;
 
 use super::MINUTE;
 use super::attempt::{Attempt, AttemptOutcome, Step};

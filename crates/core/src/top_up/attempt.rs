@@ -1,8 +1,8 @@
 //! One try at charging for a top-up.
 
 use crate::primitives::actor::Cause;
-use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, PaymentMethodId, TopUpAttemptId, TopUpId};
+use crate::primitives::timestamp::Timestamp;
 
 use super::failure::FailureCode;
 use super::{HOUR, MINUTE};

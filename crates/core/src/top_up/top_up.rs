@@ -1,14 +1,13 @@
-//! A purchase of credits, and which of them are meant.
+//! A purchase of credits.
 
-use crate::domain::ledger::credit_log::{InstantRange, unique};
 use crate::primitives::actor::Cause;
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, TopUpId};
 use crate::primitives::money::Money;
+use crate::primitives::timestamp::Timestamp;
 
+use super::charge::DisputeStatus;
 use super::failure::FailureCode;
-use crate::domain::top_up::gateway::DisputeStatus;
 
 crate::text_enum! {
     /// How far a top-up got.
@@ -150,28 +149,5 @@ impl TopUp {
                 TopUpStatus::Failed => self.next_attempt_at.is_some(),
                 TopUpStatus::Succeeded | TopUpStatus::Canceled | TopUpStatus::Reversed | TopUpStatus::Disputed => false,
             }
-    }
-}
-
-/// Which top-ups are meant: those that meet every condition given. An empty list matches nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TopUpFilter {
-    /// In one of these statuses.
-    pub statuses: Option<Vec<TopUpStatus>>,
-    /// Of one of these origins.
-    pub origins: Option<Vec<TopUpOrigin>>,
-    /// Asked for at these times.
-    pub created_at: Option<InstantRange>,
-}
-
-impl TopUpFilter {
-    /// The filter in one form: equal texts for filters that mean the same. Page cursors are bound to it.
-    pub fn canonical(&self) -> String {
-        let sorted = Self {
-            statuses: self.statuses.clone().map(unique),
-            origins: self.origins.clone().map(unique),
-            created_at: self.created_at,
-        };
-        format!("{sorted:?}")
     }
 }

@@ -4,10 +4,10 @@
 //! rule off and on.
 
 use crate::primitives::actor::Cause;
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, PaymentMethodId};
 use crate::primitives::money::Money;
+use crate::primitives::timestamp::Timestamp;
 
 use super::HOUR;
 use super::evaluation::Obstacle;

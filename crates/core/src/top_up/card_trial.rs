@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::primitives::clock::Timestamp;
+use crate::primitives::timestamp::Timestamp;
 
 use super::DAY;
 

@@ -3,14 +3,14 @@
 use proptest::prelude::*;
 use uuid::Uuid;
 
+use super::charge::{Charge, ChargeFailure, ChargeStatus, DisputeStatus};
 use super::*;
-use crate::domain::ledger::model::AccountStatus;
-use crate::domain::top_up::gateway::{Charge, ChargeFailure, ChargeStatus, DisputeStatus};
+use crate::ledger::AccountStatus;
 use crate::primitives::actor::Cause;
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, PaymentMethodId, TopUpAttemptId, TopUpId};
 use crate::primitives::money::{CreditPrice, Currency, Money};
+use crate::primitives::timestamp::Timestamp;
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 const ACCOUNT: AccountId = AccountId::from_number(1);

@@ -1,9 +1,9 @@
 //! What becomes of a purchase by what the gateway says of it.
 
-use crate::domain::top_up::gateway::{Charge, ChargeStatus, DisputeStatus};
-use crate::primitives::clock::Timestamp;
+use super::charge::{Charge, ChargeStatus, DisputeStatus};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::TopUpAttemptId;
+use crate::primitives::timestamp::Timestamp;
 
 use super::attempt::{Attempt, AttemptOutcome, Step};
 use super::failure::FailureCode;
