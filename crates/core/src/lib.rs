@@ -5,5 +5,7 @@
 
 pub mod event;
 pub mod ledger;
+pub mod member;
+pub mod notification;
 pub mod primitives;
 pub mod top_up;

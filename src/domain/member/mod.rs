@@ -26,7 +26,6 @@ mod key_set;
 mod mail_bounds;
 mod member_tokens;
 mod members;
-mod model;
 mod scan;
 mod sign_in;
 mod standing;
@@ -38,8 +37,7 @@ pub(crate) mod tests;
 
 pub use accounts::{Accounts, open_installation};
 pub use api_keys::{ApiKeys, NewSecret};
-pub(in crate::domain) use contacts::require_to_reach;
-pub use contacts::{CodeKey, Contacts, NewCode, require_own_or_settings};
+pub use contacts::{CodeKey, Contacts, NewCode};
 pub use doubt::Doubt;
 pub use error::{
     AddMemberError, CreateAccountError, CreateApiKeyError, InvalidInput, IssueTokenError, MemberTokenError, Rejection,
@@ -47,15 +45,17 @@ pub use error::{
     UpdateMemberError, UpsertMemberError, VerifyContactError,
 };
 pub use key_set::KeySetSource;
+use ledgerbell_core::member as model;
 pub use mail_bounds::{MailBounds, UnverifiedMail};
 pub use member_tokens::MemberToken;
 pub use members::Members;
 pub(in crate::domain) use members::{locked_member, locked_person, record_contact};
+
 pub use model::{
     Account, AccountFilter, AccountPatch, ApiKey, Change, Contact, ContactPatch, ContactStatus,
     DEFAULT_SESSION_GRACE_HOURS, Installation, MAX_ACTIVE_API_KEYS, MAX_SESSION_GRACE_HOURS, Member, MemberFilter,
-    MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember, UpsertMember, Vouch,
+    MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember, UpsertMember, Vouch, require_own_or_settings,
 };
-pub(in crate::domain) use model::{may_change_owners, require_over};
+pub(in crate::domain) use model::{may_change_owners, require_over, require_to_reach};
 pub use sign_in::{SignIn, SignInSettings, SignedIn};
 pub use standing::{Standing, Watch};

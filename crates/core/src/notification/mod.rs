@@ -23,8 +23,8 @@ pub use reminders::{Due, Expiring, FIRST_REMINDER_MILLIS, LAST_REMINDER_MILLIS, 
 pub use report::{Fate, Report, ReportKind, Reported, fate};
 pub use resolver::{COOLDOWN_MILLIS, Case, LEAST_INTERVAL_MILLIS, LastMail, SuppressionReason, Verdict, resolve};
 pub use retry::next_try;
-pub(super) use settings::first_locked;
+
 pub use settings::{
     DefaultsPatch, NotificationDefaults, NotificationSettings, PreferenceSource, Preferences, QuietHours, Resolved,
-    SettingsPatch, Wish,
+    SettingsPatch, Wish, first_locked,
 };

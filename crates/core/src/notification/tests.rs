@@ -6,12 +6,12 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::member::{Change, ContactStatus};
-use crate::domain::top_up::model::FailureCode;
+use crate::member::{Change, ContactStatus};
 use crate::primitives::actor::MemberRole;
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, AlertId, MemberId};
+use crate::primitives::timestamp::Timestamp;
+use crate::top_up::FailureCode;
 
 const NOW: Timestamp = Timestamp::from_millis(1_772_442_000_000);
 const HOUR: i64 = 3_600_000;

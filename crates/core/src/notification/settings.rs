@@ -6,11 +6,11 @@ use chrono::{Duration, NaiveDateTime, TimeZone, Timelike};
 use chrono_tz::Tz;
 
 use super::kind::{AlertKind, Channel};
-use crate::domain::member::Change;
-use crate::primitives::clock::Timestamp;
+use crate::member::Change;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, MemberId};
 use crate::primitives::local_time::LocalTime;
+use crate::primitives::timestamp::Timestamp;
 
 /// What is wanted, by kind and channel. What is not in it is left to the defaults that come next.
 pub type Preferences = BTreeMap<(AlertKind, Channel), bool>;
@@ -127,7 +127,7 @@ impl NotificationSettings {
 
     /// These settings with the patch applied, under the next version if that changes anything.
     #[must_use]
-    pub(in crate::domain::notification) fn patched(mut self, patch: &SettingsPatch) -> Self {
+    pub fn patched(mut self, patch: &SettingsPatch) -> Self {
         let before = self.clone();
         fulfil(&mut self.preferences, &patch.preferences);
         apply(&mut self.low_balance_threshold, &patch.low_balance_threshold);
@@ -156,7 +156,7 @@ impl NotificationDefaults {
 
     /// These defaults with the patch applied, under the next version if that changes anything.
     #[must_use]
-    pub(in crate::domain::notification) fn patched(mut self, patch: &DefaultsPatch) -> Self {
+    pub fn patched(mut self, patch: &DefaultsPatch) -> Self {
         let before = self.clone();
         fulfil(&mut self.preferences, &patch.preferences);
         if self != before {
@@ -186,7 +186,7 @@ fn fulfil(preferences: &mut Preferences, wishes: &[Wish]) {
 }
 
 /// The first of these wishes that would switch off what cannot be.
-pub(in crate::domain::notification) fn first_locked(wishes: &[Wish]) -> Option<(usize, AlertKind, Channel)> {
+pub fn first_locked(wishes: &[Wish]) -> Option<(usize, AlertKind, Channel)> {
     let mut wishes = wishes.iter().enumerate();
     wishes.find_map(|(at, (kind, channel, enabled))| {
         (*enabled == Some(false) && kind.is_locked(*channel)).then_some((at, *kind, *channel))
@@ -195,12 +195,12 @@ pub(in crate::domain::notification) fn first_locked(wishes: &[Wish]) -> Option<(
 
 impl SettingsPatch {
     /// Switches off all mail that can be.
-    pub(in crate::domain::notification) fn no_mail() -> Self {
+    pub fn no_mail() -> Self {
         Self::without_mail(AlertKind::ALL.iter().copied())
     }
 
     /// Switches off mail of those of these kinds that can be.
-    pub(in crate::domain::notification) fn without_mail(kinds: impl Iterator<Item = AlertKind>) -> Self {
+    pub fn without_mail(kinds: impl Iterator<Item = AlertKind>) -> Self {
         let kinds = kinds.filter(|kind| kind.is_optional(Channel::Email));
         Self {
             preferences: kinds.map(|kind| (kind, Channel::Email, Some(false))).collect(),

@@ -1,7 +1,7 @@
 //! When members are reminded that credits expire, and when an account is looked at again.
 
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
+use crate::primitives::timestamp::Timestamp;
 
 const HOUR_MILLIS: i64 = 3_600_000;
 const DAY_MILLIS: i64 = 24 * HOUR_MILLIS;

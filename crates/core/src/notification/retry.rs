@@ -1,6 +1,6 @@
 //! How long a mail is tried for.
 
-use crate::primitives::clock::Timestamp;
+use crate::primitives::timestamp::Timestamp;
 
 /// A mail is tried for so long.
 const TRIED_FOR_MILLIS: i64 = 24 * 3_600_000;

@@ -1,9 +1,9 @@
 //! Who gets which alert by which channel: the one place that decides.
 
 use super::kind::{AlertKind, Audience, Channel, Pace};
-use crate::domain::member::ContactStatus;
+use crate::member::ContactStatus;
 use crate::primitives::actor::MemberRole;
-use crate::primitives::clock::Timestamp;
+use crate::primitives::timestamp::Timestamp;
 
 const HOUR_MILLIS: i64 = 3_600_000;
 /// For so long no second mail about a balance goes to a member about one account, unless what the first was about has ended.

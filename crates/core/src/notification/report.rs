@@ -6,7 +6,7 @@
 
 use super::alert::DeliveryStatus;
 use super::retry::next_try;
-use crate::primitives::clock::Timestamp;
+use crate::primitives::timestamp::Timestamp;
 
 crate::text_enum! {
     /// What a mail system reports of a mail.

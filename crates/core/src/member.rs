@@ -2,11 +2,11 @@
 
 use chrono_tz::Tz;
 
-use crate::domain::ledger::model::AccountStatus;
+use crate::ledger::AccountStatus;
 use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission, Permissions, Side};
-use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
 use crate::primitives::money::{CreditPrice, Currency};
+use crate::primitives::timestamp::Timestamp;
 
 /// Hours after its end that an unresolved session keeps its hold, unless the account says otherwise.
 pub const DEFAULT_SESSION_GRACE_HOURS: i32 = 72;
@@ -85,7 +85,7 @@ pub struct AccountPatch {
 impl Account {
     /// This account with the patch applied, but for its version.
     #[must_use]
-    pub(super) fn patched(self, patch: &AccountPatch) -> Self {
+    pub fn patched(self, patch: &AccountPatch) -> Self {
         Self {
             external_id: patch.external_id.clone().or(self.external_id),
             session_grace_hours: patch.session_grace_hours.unwrap_or(self.session_grace_hours),
@@ -134,7 +134,7 @@ pub struct Member {
 impl Member {
     /// This member with the patch applied, but for its version.
     #[must_use]
-    pub(super) fn patched(self, patch: &MemberPatch) -> Self {
+    pub fn patched(self, patch: &MemberPatch) -> Self {
         Self {
             external_id: patch.external_id.clone().or(self.external_id),
             name: patch.name.clone().unwrap_or(self.name),
@@ -237,7 +237,7 @@ impl Contact {
     /// This contact with its address verified on the platform's word. One that is verified already, or that does not exist, stays as
     /// it is.
     #[must_use]
-    pub(super) fn vouched_for(self, vouched: Option<Vouch>) -> Self {
+    pub fn vouched_for(self, vouched: Option<Vouch>) -> Self {
         let is_in_doubt = matches!(self.email_status, ContactStatus::Unverified | ContactStatus::Bouncing);
         if vouched.is_none() || !is_in_doubt {
             return self;
@@ -286,7 +286,7 @@ impl Contact {
 impl Contact {
     /// This contact with the patch applied, under the next version if that changes anything.
     #[must_use]
-    pub(super) fn patched(self, patch: &ContactPatch, vouched: Option<Vouch>) -> Self {
+    pub fn patched(self, patch: &ContactPatch, vouched: Option<Vouch>) -> Self {
         let before = self.clone();
         let mut after = self.with_email(patch.email.clone()).vouched_for(vouched);
         after.locale = patch.locale.clone().unwrap_or(after.locale);
@@ -299,7 +299,7 @@ impl Contact {
 
     /// This contact with another standing of its address, under the next version.
     #[must_use]
-    pub(in crate::domain) fn with_status(self, email_status: ContactStatus, bounce_message: Option<String>) -> Self {
+    pub fn with_status(self, email_status: ContactStatus, bounce_message: Option<String>) -> Self {
         Self {
             email_status,
             bounce_message,
@@ -465,7 +465,7 @@ pub struct NewApiKey {
 }
 
 /// Refuses unless the caller is of the platform and has `permission`.
-pub(super) fn require_platform(actor: &Actor, permission: Permission) -> Result<(), AccessError> {
+pub fn require_platform(actor: &Actor, permission: Permission) -> Result<(), AccessError> {
     // The platform is no secret to those who do not belong to it, so this is never "not found".
     actor
         .require(AccountId::PLATFORM, permission)
@@ -473,28 +473,47 @@ pub(super) fn require_platform(actor: &Actor, permission: Permission) -> Result<
 }
 
 /// Whether the caller may see all members of the account, beyond those named by what they may see anyway.
-pub(super) fn require_directory(actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {
+pub fn require_directory(actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {
     actor
         .require(account_id, Permission::ManageMembers)
         .or_else(|_| actor.require(account_id, Permission::ReadCreditLog))
 }
 
 /// Refuses if the member is an owner and the actor is neither an owner nor of the platform.
-pub(in crate::domain) fn require_over(actor: &Actor, member: &Member) -> Result<(), AccessError> {
+pub fn require_over(actor: &Actor, member: &Member) -> Result<(), AccessError> {
     require_over_role(actor, member.role)
 }
 
 /// Refuses if this is the role of an owner and the actor is neither an owner nor of the platform.
-pub(super) fn require_over_role(actor: &Actor, role: MemberRole) -> Result<(), AccessError> {
+pub fn require_over_role(actor: &Actor, role: MemberRole) -> Result<(), AccessError> {
     if role == MemberRole::Owner && !may_change_owners(actor) {
         return Err(AccessError::OwnersOnly);
     }
     Ok(())
 }
 
+/// Refuses unless the actor may see how this member is reached and what they are notified of: themselves, and `MANAGE_SETTINGS`. To
+/// change it for an owner takes [`require_over`] besides.
+pub fn require_own_or_settings(actor: &Actor, account_id: AccountId, member_id: MemberId) -> Result<(), AccessError> {
+    if actor.reaches(account_id) && actor.member_id() == Some(member_id) {
+        return Ok(());
+    }
+    actor.require(account_id, Permission::ManageSettings)
+}
+
+/// Refuses unless the actor may change how a member of this role is reached.
+pub fn require_to_reach(
+    actor: &Actor,
+    account_id: AccountId,
+    (member_id, role): (MemberId, MemberRole),
+) -> Result<(), AccessError> {
+    require_own_or_settings(actor, account_id, member_id)?;
+    require_over_role(actor, role)
+}
+
 /// Whether the actor may add, change and remove owners: owners and the platform. A key of the team never may, whoever made it:
 /// through it an admin could become owner.
-pub(in crate::domain) fn may_change_owners(actor: &Actor) -> bool {
+pub fn may_change_owners(actor: &Actor) -> bool {
     match actor {
         Actor::Member { role, .. } => *role == MemberRole::Owner,
         Actor::ApiKey { .. } | Actor::System => actor.side() == Side::Platform,
@@ -502,38 +521,38 @@ pub(in crate::domain) fn may_change_owners(actor: &Actor) -> bool {
 }
 
 /// Whether the actor may vouch for addresses. A team never may: whose addresses it enters it says itself.
-pub(super) fn may_vouch(actor: &Actor) -> bool {
+pub fn may_vouch(actor: &Actor) -> bool {
     actor.side() == Side::Platform
 }
 
 /// The first of `permissions` that this actor does not have, and cannot give to a key.
-pub(super) fn beyond_own(actor: &Actor, permissions: Permissions) -> Option<Permission> {
+pub fn beyond_own(actor: &Actor, permissions: Permissions) -> Option<Permission> {
     let own = actor.permissions();
     permissions.iter().find(|permission| !own.has(*permission))
 }
 
 /// The members of one account who are owners now, as far as the last of them is concerned.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Owners {
+pub struct Owners {
     /// How many there are.
-    pub(super) count: i64,
+    pub count: i64,
 }
 
 impl Owners {
     /// Whether `before` is the last owner and would no longer be one as `after`.
-    pub(super) fn loses_last(self, before: &Member, after: &Member) -> bool {
+    pub fn loses_last(self, before: &Member, after: &Member) -> bool {
         let is_owner = |member: &Member| member.role == MemberRole::Owner && member.removed_at.is_none();
         is_owner(before) && !is_owner(after) && self.count <= 1
     }
 }
 
 /// Hours as kept with the account's figures.
-pub(super) fn grace_millis(hours: i32) -> i64 {
+pub fn grace_millis(hours: i32) -> i64 {
     i64::from(hours) * MILLIS_PER_HOUR
 }
 
 /// Hours from what is kept with the account's figures.
-pub(super) fn grace_hours(millis: i64) -> i32 {
+pub fn grace_hours(millis: i64) -> i32 {
     i32::try_from(millis / MILLIS_PER_HOUR).unwrap_or(MAX_SESSION_GRACE_HOURS)
 }
 

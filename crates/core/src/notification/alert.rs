@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::failure::MailFailure;
 use super::kind::{AlertKind, Channel, NextStep, Severity};
 use super::resolver::SuppressionReason;
-use crate::domain::member::require_to_reach;
-use crate::domain::top_up::model::{DecisionOutcome, FailureCode, PauseReason};
+use crate::member::require_to_reach;
 use crate::primitives::actor::{Actor, MemberRole};
-use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, EntryId, MemberId, SessionId, TopUpId};
+use crate::primitives::timestamp::Timestamp;
+use crate::top_up::{DecisionOutcome, FailureCode, PauseReason};
 
 /// Something a member should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
