@@ -12,8 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::adapters::bus::PostgresBell;
 use crate::adapters::database::{self, OpenError, OpenOptions};
 use crate::adapters::gateway::NoGateway;
-use crate::adapters::gateway::simulated::SimulatedGateway;
-use crate::adapters::gateway::simulated::dialect::{Call, Reply};
+use crate::adapters::gateway::simulated::{self, SimulatedGateway};
 use crate::adapters::gateway::stripe::{self, Stripe, StripeSettings};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
 use crate::adapters::lock_file::{LockError, LockFile};
@@ -376,7 +375,7 @@ impl App {
         Arc::new(match self.simulated_gateway.clone() {
             Some(gateway) => {
                 gateway.send_customers_to(base_url);
-                door.with_payment_page(payment_page(gateway))
+                door.with_payment_page(simulated::payment_page(gateway, settings.public_url.clone()))
             }
             None => door,
         })
@@ -422,41 +421,6 @@ impl App {
     }
 }
 
-/// What customers do on the page of a payment, as the simulated gateway takes it.
-fn payment_page(gateway: SimulatedGateway) -> http::Confirm {
-    Arc::new(move |id, token, visit| match visit {
-        _ if !gateway.is_page_of(id, token) => false,
-        http::Visit::Opens => true,
-        http::Visit::Confirms => gateway.authenticate(id, true),
-        http::Visit::GivesUp => gateway.authenticate(id, false),
-    })
-}
-
-/// The simulated gateway as a server of its own, which speaks as Stripe does.
-pub fn stripe_face(gateway: SimulatedGateway) -> axum::Router {
-    let confirm = payment_page(gateway.clone());
-    let answer = move |call: http::StripeCall| {
-        let reply = gateway.answer(&Call {
-            method: call.method,
-            path: call.path,
-            query: call.query,
-            authorization: call.authorization,
-            idempotency_key: call.idempotency_key,
-            body: call.body,
-        });
-        match reply {
-            Reply::Answer {
-                status,
-                body,
-                is_replay,
-            } => http::StripeReply::Answer(status, body, is_replay),
-            Reply::Silence => http::StripeReply::Silence,
-            Reply::Lost => http::StripeReply::Lost,
-        }
-    };
-    http::stripe_face(Arc::new(answer), confirm)
-}
-
 fn export_links(settings: &Settings, base_url: &str) -> ExportLinks {
     ExportLinks::new(settings.secret.reveal().as_bytes(), base_url)
 }
@@ -492,7 +456,7 @@ fn open_gateway(settings: &Settings, clock: &Clock) -> Result<Gateway, StartErro
         GatewayKind::Stripe => (None, Arc::new(stripe(settings)?)),
         GatewayKind::Simulated => {
             let file = settings.data_dir.join(SIMULATED_GATEWAY_FILE);
-            let gateway = SimulatedGateway::open(clock.clone(), file)?;
+            let gateway = simulated::open(clock.clone(), file)?;
             (Some(gateway.clone()), Arc::new(gateway))
         }
     })

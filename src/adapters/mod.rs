@@ -9,8 +9,9 @@ pub mod lock_file;
 pub mod mailer;
 pub mod open_files;
 pub mod private_files;
-pub mod signature;
 pub mod wording;
+
+pub use ledgerbell_core::primitives::signature;
 
 /// Whether a host of a URL is this machine, so that no other one sees what is sent.
 fn is_this_machine(host: &str) -> bool {

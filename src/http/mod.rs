@@ -21,13 +21,11 @@ mod metrics;
 mod operation;
 mod origin;
 mod parameters;
-mod payment_page;
 mod seats;
 mod security_headers;
 mod server;
 mod sse;
 mod stall;
-mod stripe_face;
 mod unsubscribe;
 mod webhooks;
 mod ws;
@@ -63,10 +61,8 @@ pub use allowance::{Rate, Rates};
 pub use export_bounds::ExportLimits;
 pub use health::health;
 pub use metrics::Metrics;
-pub use payment_page::{Confirm, Visit};
 pub use seats::{SeatBounds, Seats};
 pub use server::serve;
-pub use stripe_face::{StripeCall, StripeGateway, StripeReply, stripe_face};
 pub use ws::SocketLimits;
 
 /// What the door may be told.
@@ -127,8 +123,8 @@ pub struct Door {
     addresses: PerAddress,
     exports: Exports,
     seats: Seats,
-    /// Whom to tell what customers answer on the simulated gateway's page; there is none such with another gateway.
-    confirm: Option<Confirm>,
+    /// The page of the simulated gateway; there is none with another gateway.
+    payment_page: Option<Router>,
     /// Set when the server was told to stop: it is no longer ready, and nothing long is begun.
     stopping: CancellationToken,
     /// Set when requests have ended, or had their time: sockets and streams close, each at its own moment of the drain.
@@ -158,7 +154,7 @@ impl Door {
             services,
             export_links,
             seats,
-            confirm: None,
+            payment_page: None,
             settings,
             stopping: CancellationToken::new(),
             drain: CancellationToken::new(),
@@ -168,9 +164,9 @@ impl Door {
 
     /// The same door, with the page on which customers of the simulated gateway confirm their payments.
     #[must_use]
-    pub fn with_payment_page(self, confirm: Confirm) -> Self {
+    pub fn with_payment_page(self, page: Router) -> Self {
         Self {
-            confirm: Some(confirm),
+            payment_page: Some(page),
             ..self
         }
     }
@@ -216,9 +212,7 @@ impl Door {
 /// All paths of the service.
 fn router(door: SharedDoor) -> Router {
     let cross_origin = cross_origin(&door);
-    let public_url = door.settings.public_url.clone();
-    let payment_page = door.confirm.clone();
-    let payment_page = payment_page.map(|confirm| payment_page::payment_page(confirm, public_url));
+    let payment_page = door.payment_page.clone().unwrap_or_default();
     let routes = Router::new()
         .route("/", get(welcome))
         .route("/graphql", post(graphql::post).get(graphql::get))
@@ -231,7 +225,7 @@ fn router(door: SharedDoor) -> Router {
         .fallback(no_such_path)
         .layer(middleware::from_fn_with_state(Arc::clone(&door), refuse_upgrades))
         .with_state(door)
-        .merge(payment_page.unwrap_or_default())
+        .merge(payment_page)
         .layer(CatchPanicLayer::custom(|_| answer::panicked()));
     let routes = match cross_origin {
         Some(layer) => routes.layer(layer),

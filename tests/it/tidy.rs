@@ -92,6 +92,19 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "crates/stripe-simulator/",
+        &[
+            "ledgerbell",
+            "entity",
+            "migration",
+            "sea_orm",
+            "async_graphql",
+            "std::fs",
+            "Utc::now",
+            "SystemTime::now",
+        ],
+    ),
+    (
         "src/primitives/",
         &[
             "crate::domain",

@@ -1,6 +1,6 @@
 //! Payment gateways: adapters of the port in `domain::top_up::gateway`.
 //!
-//! `simulated` is embedded and moves no money: for the demo, for development and for tests. Both speak of the same things in the
+//! `simulated` is that of crates/stripe-simulator, and moves no money. Both speak of the same things in the
 //! same dialect, so that `webhook`, which believes signed messages, is one.
 
 mod none;

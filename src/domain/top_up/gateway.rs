@@ -13,107 +13,13 @@ use std::pin::Pin;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::money::{Currency, Money};
 
-use super::model::FailureCode;
-
-pub use super::model::{Charge, ChargeFailure, ChargeStatus, DisputeStatus, KnownRefund};
+pub use super::model::{
+    Card, CardSetup, Charge, ChargeFailure, ChargeStatus, Confirmation, DisputeStatus, GatewayError, InvalidWebhook,
+    KnownRefund, NewCharge, Notice,
+};
 
 /// What a call comes to.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, GatewayError>> + Send + 'a>>;
-
-/// Why a call gave nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum GatewayError {
-    /// No answer, or one that says nothing: a timeout, a lost connection, busy, broken. It may have happened.
-    #[error("the payment gateway did not answer: {0}")]
-    Unknown(String),
-    /// A definite no that had no effect. The text is for the log alone.
-    #[error("the payment gateway refused: {detail}")]
-    Refused {
-        /// What kind of no.
-        code: FailureCode,
-        /// What it said.
-        detail: String,
-    },
-    /// It does not know such an object.
-    #[error("the payment gateway does not know this object")]
-    NotFound,
-}
-
-/// What is to be charged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewCharge {
-    /// The same object comes back for the same key.
-    pub key: String,
-    /// The customer as the gateway knows them.
-    pub customer_id: String,
-    /// The card as the gateway knows it.
-    pub card_id: String,
-    /// How much.
-    pub price: Money,
-    /// The public id of the top-up.
-    pub reference: String,
-}
-
-/// A confirmation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Confirmation {
-    /// Which object.
-    pub charge_id: String,
-    /// Confirms once for the same key.
-    pub key: String,
-    /// The card to charge.
-    pub card_id: String,
-    /// Nobody is there who could confirm with the bank at once.
-    pub is_automatic: bool,
-}
-
-/// A card as the gateway keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Card {
-    /// What the gateway calls it.
-    pub id: String,
-    /// `visa` …
-    pub brand: String,
-    /// The last four digits.
-    pub last4: String,
-    /// 1 to 12.
-    pub expiry_month: i32,
-    /// Four digits.
-    pub expiry_year: i32,
-    /// The same for the same card however often it is added.
-    pub fingerprint: String,
-}
-
-/// What the gateway's browser library needs to collect a card.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CardSetup {
-    /// For this one setup.
-    pub client_secret: String,
-    /// Names us to the gateway's browser library.
-    pub publishable_key: String,
-}
-
-/// What a webhook says: that something of an object has changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
-    /// The gateway's id of the event.
-    pub event_id: String,
-    /// What kind of event.
-    pub kind: String,
-    /// The object to read; `None` when the event concerns nothing of ours.
-    pub charge_id: Option<String>,
-}
-
-/// Why a webhook is not believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidWebhook {
-    /// Not signed with our secret, or too long ago.
-    #[error("the signature does not fit, or is too old")]
-    Signature,
-    /// Signed, but nothing that we can read.
-    #[error("the body cannot be read")]
-    Body,
-}
 
 /// Whoever moves the money.
 pub trait PaymentGateway: Send + Sync + 'static {

@@ -11,5 +11,6 @@ pub mod money;
 pub mod page;
 #[cfg(feature = "graphql")]
 pub mod scalars;
+pub mod signature;
 pub mod text_enum;
 pub mod timestamp;

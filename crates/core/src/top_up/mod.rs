@@ -7,9 +7,9 @@
 mod attempt;
 mod auto_top_up;
 mod card_trial;
-mod charge;
 mod evaluation;
 mod failure;
+mod gateway;
 mod outcome;
 mod payment_method;
 mod purchase;
@@ -22,11 +22,14 @@ mod top_up;
 pub use attempt::{Attempt, AttemptOutcome, Step};
 pub use auto_top_up::{AutoTopUp, AutoTopUpState, Consent, PauseReason, ShownPauseReason};
 pub use card_trial::{CardTrial, TrialDecision, TrialKind, decide_trial, trials_count_from};
-pub use charge::{Charge, ChargeFailure, ChargeStatus, DisputeStatus, KnownRefund};
 pub use evaluation::{
     COOLDOWN_MILLIS, ChargeFacts, Decision, DecisionOutcome, Obstacle, Snapshot, StoredDecision, most_amounts,
 };
 pub use failure::{Explanation, FailureCode, FixBy, NextStep};
+pub use gateway::{
+    Card, CardSetup, Charge, ChargeFailure, ChargeStatus, Confirmation, DisputeStatus, GatewayError, InvalidWebhook,
+    KnownRefund, NewCharge, Notice,
+};
 pub use outcome::TakenBack;
 pub use payment_method::{PaymentMethod, PaymentMethodStatus, Suspension};
 pub use purchase::{CancelRefusal, Change, Errand, MAX_DECLINES, NewPurchase, Purchase, RetryFacts, RetryRefusal};

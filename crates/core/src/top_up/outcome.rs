@@ -1,6 +1,6 @@
 //! What becomes of a purchase by what the gateway says of it.
 
-use super::charge::{Charge, ChargeStatus, DisputeStatus};
+use super::gateway::{Charge, ChargeStatus, DisputeStatus};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::TopUpAttemptId;
 use crate::primitives::timestamp::Timestamp;

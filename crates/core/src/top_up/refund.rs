@@ -11,7 +11,7 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, TopUpId};
 use crate::primitives::timestamp::Timestamp;
 
-use super::charge::{DisputeStatus, KnownRefund};
+use super::gateway::{DisputeStatus, KnownRefund};
 use super::purchase::Purchase;
 use super::top_up::TopUp;
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::charge::{Charge, ChargeFailure, ChargeStatus, DisputeStatus};
+use super::gateway::{Charge, ChargeFailure, ChargeStatus, DisputeStatus};
 use super::*;
 use crate::ledger::AccountStatus;
 use crate::primitives::actor::Cause;

@@ -6,8 +6,8 @@ use crate::primitives::ids::{AccountId, EntryId, TopUpId};
 use crate::primitives::money::Money;
 use crate::primitives::timestamp::Timestamp;
 
-use super::charge::DisputeStatus;
 use super::failure::FailureCode;
+use super::gateway::DisputeStatus;
 
 crate::text_enum! {
     /// How far a top-up got.

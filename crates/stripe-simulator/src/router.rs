@@ -2,21 +2,20 @@
 //! customers confirm their payments. A server of its own, for development and for tests: it authenticates nobody in earnest.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use tower_http::cors::CorsLayer;
 
-use super::body::{self, Unread};
-use super::payment_page::{Confirm, payment_page};
-use super::security_headers;
+use super::SimulatedGateway;
+use super::dialect::{Call, Reply};
+use super::page::payment_page;
 
 /// The longest form that is read, in bytes.
 const LARGEST_BODY: usize = 64 * 1_024;
@@ -25,60 +24,49 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// So long whoever is never answered is kept waiting, at the most: longer than clients wait.
 const SILENCE: Duration = Duration::from_mins(2);
 
-/// A request to the gateway.
-#[derive(Clone, Debug)]
-pub struct StripeCall {
-    /// The method.
-    pub method: String,
-    /// The path.
-    pub path: String,
-    /// What follows the question mark.
-    pub query: String,
-    /// The `Authorization` header.
-    pub authorization: Option<String>,
-    /// The `Idempotency-Key` header.
-    pub idempotency_key: Option<String>,
-    /// The form.
-    pub body: String,
-}
+/// What a browser may do with an answer, of any type: next to nothing.
+const HEADERS: [(HeaderName, &str); 4] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+];
 
-/// What the gateway makes of it.
-#[derive(Clone, Debug)]
-pub enum StripeReply {
-    /// A status and JSON, and whether it is what was answered to the same key before.
-    Answer(u16, String, bool),
-    /// It never answers.
-    Silence,
-    /// The connection breaks off.
-    Lost,
-}
-
-/// The gateway.
-pub type StripeGateway = Arc<dyn Fn(StripeCall) -> StripeReply + Send + Sync>;
-
-/// All paths of the gateway.
-pub fn stripe_face(gateway: StripeGateway, confirm: Confirm) -> Router {
+/// All paths of the gateway as a server: those of Stripe's API that it has, and the page of its customers.
+pub fn router(gateway: SimulatedGateway) -> Router {
     Router::new()
         .fallback(answer)
-        .with_state(gateway)
-        .merge(payment_page(confirm, None))
-        .layer(middleware::from_fn(security_headers::add))
+        .with_state(gateway.clone())
+        .merge(payment_page(gateway, None))
+        .layer(middleware::from_fn(add_headers))
         // Pages of any site in development may call with the publishable key.
         .layer(CorsLayer::permissive())
 }
 
-async fn answer(State(gateway): State<StripeGateway>, request: Request) -> Response {
+async fn add_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in HEADERS {
+        let headers = response.headers_mut();
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn answer(State(gateway): State<SimulatedGateway>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let body = match body::read(body, LARGEST_BODY, BODY_TIMEOUT).await {
-        Ok(body) => body,
-        Err(Unread::TooLarge) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
-        Err(Unread::TooSlow | Unread::Broken) => return StatusCode::BAD_REQUEST.into_response(),
+    let body = match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, LARGEST_BODY)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+        Err(_) => return StatusCode::BAD_REQUEST.into_response(),
     };
     let text = |name: &str| {
         let value = head.headers.get(name).and_then(|value| value.to_str().ok());
         value.map(str::to_owned)
     };
-    let call = StripeCall {
+    let call = Call {
         method: head.method.to_string(),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
@@ -87,13 +75,17 @@ async fn answer(State(gateway): State<StripeGateway>, request: Request) -> Respo
         body: String::from_utf8_lossy(&body).into_owned(),
     };
     let key = head.headers.get("idempotency-key").cloned();
-    match gateway(call) {
-        StripeReply::Answer(status, body, is_replay) => with_headers(status, body, is_replay, key),
-        StripeReply::Silence => {
+    match gateway.answer(&call) {
+        Reply::Answer {
+            status,
+            body,
+            is_replay,
+        } => with_headers(status, body, is_replay, key),
+        Reply::Silence => {
             tokio::time::sleep(SILENCE).await;
             broken_off()
         }
-        StripeReply::Lost => broken_off(),
+        Reply::Lost => broken_off(),
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use reqwest::Client;
 use tokio_util::sync::CancellationToken;
 
-use crate::primitives::clock::Timestamp;
+use ledgerbell_core::primitives::signature;
+use ledgerbell_core::primitives::timestamp::Timestamp;
 
 use super::{Message, SimulatedGateway};
-use crate::adapters::gateway::webhook;
 
 /// Between looks whether there is something to tell.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -58,7 +58,7 @@ impl Courier {
 
     /// Sends what is due. Tells how many were taken.
     pub async fn send_due(&mut self) -> usize {
-        let now = self.gateway.clock.now();
+        let now = self.gateway.time.now();
         let fresh = self
             .gateway
             .take_messages()
@@ -94,7 +94,7 @@ impl Courier {
 
     async fn send(&self, body: &[u8]) -> bool {
         // Signed anew each time: receivers refuse what is older than minutes.
-        let signature = webhook::sign(super::WEBHOOK_SECRET, body, self.gateway.clock.now());
+        let signature = signature::sign(super::WEBHOOK_SECRET, body, self.gateway.time.now());
         let request = self
             .client
             .post(&self.url)

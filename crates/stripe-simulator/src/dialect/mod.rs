@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::primitives::clock::Timestamp;
+use ledgerbell_core::primitives::timestamp::Timestamp;
 
 use super::chaos::Trouble;
 use super::state::State;
@@ -33,24 +33,24 @@ const MOST_KEYS: usize = 10_000;
 
 /// A request, as it came.
 #[derive(Clone, Debug, Default)]
-pub struct Call {
+pub(crate) struct Call {
     /// `GET`, `POST` or `DELETE`.
-    pub method: String,
+    pub(crate) method: String,
     /// From `/v1` on.
-    pub path: String,
+    pub(crate) path: String,
     /// After the question mark, as it came.
-    pub query: String,
+    pub(crate) query: String,
     /// The `Authorization` header.
-    pub authorization: Option<String>,
+    pub(crate) authorization: Option<String>,
     /// The `Idempotency-Key` header.
-    pub idempotency_key: Option<String>,
+    pub(crate) idempotency_key: Option<String>,
     /// The body, as it came.
-    pub body: String,
+    pub(crate) body: String,
 }
 
 /// What becomes of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
+pub(crate) enum Reply {
     /// It is answered.
     Answer {
         /// The status.
@@ -126,7 +126,7 @@ fn no_such(what: &str, id: &str, param: Option<&str>) -> Stop {
 
 impl SimulatedGateway {
     /// Answers a request as Stripe would.
-    pub fn answer(&self, call: &Call) -> Reply {
+    pub(crate) fn answer(&self, call: &Call) -> Reply {
         let trouble = self.shared().trouble();
         if trouble == Some(Trouble::LostBefore) {
             return Reply::Lost;

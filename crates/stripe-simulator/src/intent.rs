@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use crate::domain::top_up::gateway::{Charge, ChargeFailure, ChargeStatus, DisputeStatus, KnownRefund};
-use crate::primitives::clock::Timestamp;
+use ledgerbell_core::primitives::timestamp::Timestamp;
+use ledgerbell_core::top_up::{Charge, ChargeFailure, ChargeStatus, DisputeStatus, KnownRefund};
 
 use super::cards::Reason;
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::adapters::gateway::simulated::objects;
+use crate::objects;
 
 use super::form::Form;
 use super::{Done, invalid, no_such};

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::domain::top_up::gateway::{Card, NewCharge};
-use crate::primitives::clock::Timestamp;
+use ledgerbell_core::primitives::timestamp::Timestamp;
+use ledgerbell_core::top_up::{Card, NewCharge};
 
 use super::cards::{Behaviour, KeptCard, Reason};
 use super::dialect::Remembered;

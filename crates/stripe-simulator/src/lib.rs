@@ -1,42 +1,44 @@
 //! A payment gateway that moves no money: stateful, embedded, and as unreliable as it is told to be.
 //!
 //! Cards behave by their token (`card_ok`, `card_insufficient_funds`, `card_authenticate` …). Calls and messages can be lost,
-//! doubled, reordered and delayed by a seed, so that the same seed brings the same trouble. Its state is in memory, or in a file
-//! as well.
+//! doubled, reordered and delayed by a seed, so that the same seed brings the same trouble. Its state is in memory, and its owner
+//! may keep it.
 //!
-//! Called through the port like any other gateway, and beside it by whoever plays the customer, the bank or the operator. Over HTTP
-//! it speaks Stripe's language (`dialect`) and sends its messages to whoever waits for them (`delivery`).
+//! Called as a library like any other gateway, and beside that by whoever plays the customer, the bank or the operator. As a server
+//! ([`router`]) it answers as Stripe does (`dialect`), and sends its messages to an address ([`Courier`]).
+//!
+//! Invariant: it knows nothing of Ledgerbell but the values of `ledgerbell-core`.
 
 mod cards;
 mod chaos;
 mod delivery;
-pub mod dialect;
+mod dialect;
 mod intent;
 mod objects;
+mod page;
+mod router;
 mod state;
 
-use std::path::PathBuf;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::top_up::gateway::{
-    Answer, Card, CardSetup, Charge, ChargeStatus, Confirmation, DisputeStatus, GatewayError, InvalidWebhook,
-    NewCharge, Notice, PaymentGateway,
+use ledgerbell_core::primitives::signature;
+use ledgerbell_core::primitives::timestamp::Timestamp;
+use ledgerbell_core::top_up::{
+    Card, CardSetup, Charge, ChargeStatus, Confirmation, DisputeStatus, FailureCode, GatewayError, NewCharge,
 };
-use crate::domain::top_up::model::FailureCode;
-use crate::primitives::clock::{Clock, Timestamp};
-use crate::primitives::money::{Currency, Money};
 
-use super::webhook;
-use crate::adapters::private_files;
 use chaos::{Dice, Trouble};
 use intent::Dispute;
 use state::{ConfirmWith, Confirmed, Customer, Refunded, State};
 
 pub use chaos::Chaos;
 pub use delivery::Courier;
+pub use page::payment_page;
+pub use router::router;
 
 /// The least that it charges, in the minor unit.
-const MINIMUM: i64 = 50;
+pub const MINIMUM: i64 = 50;
 /// Objects in one page of a list.
 const PAGE: usize = 100;
 /// The secret that signs its messages: it says nothing that anybody would want to forge.
@@ -47,12 +49,21 @@ pub const PUBLISHABLE_KEY: &str = "pk_simulated";
 /// A message to deliver: its body and its signature.
 pub type Message = (Vec<u8>, String);
 
+/// What the simulator takes the time from.
+pub trait TimeSource: Send + Sync + 'static {
+    /// The present instant.
+    fn now(&self) -> Timestamp;
+}
+
+/// Writes down the state, so that it outlives the process.
+type Keep = Arc<dyn Fn(&[u8]) -> io::Result<()> + Send + Sync>;
+
 /// A payment gateway that moves no money. Cloning shares it.
 #[derive(Clone)]
 pub struct SimulatedGateway {
-    clock: Clock,
+    time: Arc<dyn TimeSource>,
     shared: Arc<Mutex<Shared>>,
-    file: Option<PathBuf>,
+    keep: Option<Keep>,
     page: Arc<Mutex<String>>,
 }
 
@@ -88,28 +99,31 @@ pub struct ChargedObject {
 
 impl SimulatedGateway {
     /// An empty one.
-    pub fn new(clock: Clock) -> Self {
+    pub fn new(time: impl TimeSource) -> Self {
         Self {
-            clock,
+            time: Arc::new(time),
             shared: Arc::new(Mutex::new(Shared {
                 state: State::default(),
                 chaos: None,
                 late: Vec::new(),
             })),
-            file: None,
+            keep: None,
             page: Arc::default(),
         }
     }
 
-    /// One that remembers in a file, and what is there already.
-    pub fn open(clock: Clock, file: PathBuf) -> std::io::Result<Self> {
-        let gateway = Self::new(clock);
-        if file.exists() {
-            let text = std::fs::read_to_string(&file)?;
-            gateway.shared().state = serde_json::from_str(&text)?;
+    /// One that goes on from the state that `keep` was given last, if there is any, and has it kept after each change.
+    pub fn open(
+        time: impl TimeSource,
+        kept: Option<&[u8]>,
+        keep: impl Fn(&[u8]) -> io::Result<()> + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let gateway = Self::new(time);
+        if let Some(kept) = kept {
+            gateway.shared().state = serde_json::from_slice(kept)?;
         }
         Ok(Self {
-            file: Some(file),
+            keep: Some(Arc::new(keep)),
             ..gateway
         })
     }
@@ -202,7 +216,7 @@ impl SimulatedGateway {
 
     /// Messages to deliver now: in trouble some are lost, doubled, late, or out of order.
     pub fn take_messages(&self) -> Vec<Message> {
-        let now = self.clock.now();
+        let now = self.time.now();
         let mut shared = self.shared();
         shared.state.tick(now);
         let events = std::mem::take(&mut shared.state.outbox);
@@ -212,7 +226,7 @@ impl SimulatedGateway {
         due.into_iter()
             .map(|event| {
                 let body = event.body.into_bytes();
-                let signature = webhook::sign(WEBHOOK_SECRET, &body, now);
+                let signature = signature::sign(WEBHOOK_SECRET, &body, now);
                 (body, signature)
             })
             .collect()
@@ -223,7 +237,7 @@ impl SimulatedGateway {
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> T) -> T {
-        let now = self.clock.now();
+        let now = self.time.now();
         let mut shared = self.shared();
         shared.state.tick(now);
         let done = change(&mut shared.state, now);
@@ -233,31 +247,25 @@ impl SimulatedGateway {
     }
 
     fn save(&self) {
-        let Some(file) = &self.file else { return };
+        let Some(keep) = &self.keep else { return };
         let shared = self.shared();
-        let written = serde_json::to_vec(&shared.state)
-            .map_err(std::io::Error::from)
-            .and_then(|text| private_files::write(file, &text));
-        if let Err(error) = written {
+        let written = serde_json::to_vec(&shared.state).map_err(io::Error::from);
+        if let Err(error) = written.and_then(|state| keep(&state)) {
             tracing::warn!(%error, "the simulated gateway could not write down its state");
         }
     }
 
     /// A call, with whatever trouble it gets into.
-    fn call<T: Send + 'static>(
-        &self,
-        call: impl FnOnce(&mut State, Timestamp) -> Result<T, GatewayError>,
-    ) -> Answer<'static, T> {
+    fn call<T>(&self, call: impl FnOnce(&mut State, Timestamp) -> Result<T, GatewayError>) -> Result<T, GatewayError> {
         let trouble = self.shared().trouble();
-        let answer = match trouble {
+        match trouble {
             Some(Trouble::LostBefore) => Err(GatewayError::Unknown("the request was lost".to_owned())),
             Some(Trouble::LostAfter) => {
                 let _ = self.change(call);
                 Err(GatewayError::Unknown("the answer was lost".to_owned()))
             }
             None => self.change(call),
-        };
-        Box::pin(async move { answer })
+        }
     }
 }
 
@@ -279,27 +287,22 @@ fn refused(code: FailureCode, detail: &str) -> GatewayError {
     }
 }
 
-impl PaymentGateway for SimulatedGateway {
-    fn name(&self) -> &'static str {
-        "simulated"
-    }
-
-    fn minimum(&self, currency: Currency) -> i64 {
-        MINIMUM.max(currency.step())
-    }
-
-    fn create_customer(&self, key: String, _: String) -> Answer<'_, String> {
-        self.call(move |state, now| {
+/// What it is asked as a library.
+impl SimulatedGateway {
+    /// Makes a customer; the same for the same key.
+    pub fn make_customer(&self, key: &str) -> Result<String, GatewayError> {
+        self.call(|state, now| {
             let customer = Customer {
                 created_at: now.millis(),
                 ..Customer::default()
             };
-            Ok(state.customer(&key, customer))
+            Ok(state.customer(key, customer))
         })
     }
 
-    fn start_setup(&self, _: String) -> Answer<'_, CardSetup> {
-        self.call(move |state, _| {
+    /// Begins to collect a card.
+    pub fn begin_setup(&self) -> Result<CardSetup, GatewayError> {
+        self.call(|state, _| {
             Ok(CardSetup {
                 client_secret: format!("{}_secret_simulated", state.next_id("seti")),
                 publishable_key: PUBLISHABLE_KEY.to_owned(),
@@ -307,97 +310,93 @@ impl PaymentGateway for SimulatedGateway {
         })
     }
 
-    fn keep_card(&self, customer_id: String, token: String) -> Answer<'_, Card> {
-        self.call(move |state, _| {
-            let card = state.keep_card(&customer_id, &token);
+    /// Keeps the card of this name for a customer.
+    pub fn attach_card(&self, customer_id: &str, token: &str) -> Result<Card, GatewayError> {
+        self.call(|state, _| {
+            let card = state.keep_card(customer_id, token);
             card.ok_or_else(|| refused(FailureCode::PaymentMethodMissing, "no such payment method"))
         })
     }
 
-    fn forget_card(&self, card_id: String) -> Answer<'_, ()> {
-        self.call(move |state, _| {
-            // What it was charged with stays; it only cannot be charged again.
-            state.cards.remove(&card_id);
+    /// Removes a card. What it was charged with stays; it only cannot be charged again.
+    pub fn detach_card(&self, card_id: &str) -> Result<(), GatewayError> {
+        self.call(|state, _| {
+            state.cards.remove(card_id);
             Ok(())
         })
     }
 
-    fn create_charge(&self, new: NewCharge) -> Answer<'_, Charge> {
+    /// Makes an object without charging it.
+    pub fn make_charge(&self, new: &NewCharge) -> Result<Charge, GatewayError> {
         let page = self.page();
-        self.call(move |state, now| {
+        self.call(|state, now| {
             if new.price.minor < MINIMUM {
                 return Err(refused(FailureCode::AmountInvalid, "amount_too_small"));
             }
             if new.price.minor % new.price.currency.step() != 0 {
                 return Err(refused(FailureCode::AmountInvalid, "cards are not charged so exactly"));
             }
-            let id = state.create(&new, now);
+            let id = state.create(new, now);
             charge_of(state, &id, &page)
         })
     }
 
-    fn confirm_charge(&self, confirmation: Confirmation) -> Answer<'_, Charge> {
+    /// Charges an object.
+    pub fn confirm(&self, confirmation: &Confirmation) -> Result<Charge, GatewayError> {
         let page = self.page();
-        self.call(move |state, now| {
-            let Confirmation {
-                charge_id,
-                key,
-                card_id,
-                ..
-            } = confirmation;
+        self.call(|state, now| {
+            let charge_id = confirmation.charge_id.as_str();
             let with = ConfirmWith {
-                key: &key,
-                card_id: &card_id,
+                key: &confirmation.key,
+                card_id: &confirmation.card_id,
                 // Whoever is not there is sent a page.
                 off_session: false,
             };
             let silent = |why: &str| Err(GatewayError::Unknown(why.to_owned()));
-            match state.confirm(&charge_id, &with, now) {
+            match state.confirm(charge_id, &with, now) {
                 None => Err(GatewayError::NotFound),
                 Some(Confirmed::Silent) => silent("the card hangs"),
                 Some(Confirmed::Broken) => silent("the card cannot be reached"),
                 Some(Confirmed::Lost) => silent("the connection died after the charge"),
-                Some(Confirmed::Answered) => charge_of(state, &charge_id, &page),
+                Some(Confirmed::Answered) => charge_of(state, charge_id, &page),
             }
         })
     }
 
-    fn read_charge(&self, charge_id: String) -> Answer<'_, Charge> {
+    /// Reads an object.
+    pub fn charge(&self, charge_id: &str) -> Result<Charge, GatewayError> {
         let page = self.page();
-        self.call(move |state, _| charge_of(state, &charge_id, &page))
+        self.call(|state, _| charge_of(state, charge_id, &page))
     }
 
-    fn cancel_charge(&self, charge_id: String) -> Answer<'_, Charge> {
+    /// Cancels an object that is not charged.
+    pub fn cancel(&self, charge_id: &str) -> Result<Charge, GatewayError> {
         let page = self.page();
-        self.call(move |state, now| {
-            state.cancel(&charge_id, now).ok_or(GatewayError::NotFound)?;
-            charge_of(state, &charge_id, &page)
+        self.call(|state, now| {
+            state.cancel(charge_id, now).ok_or(GatewayError::NotFound)?;
+            charge_of(state, charge_id, &page)
         })
     }
 
-    fn refund(&self, charge_id: String, key: String, amount: Money) -> Answer<'_, ()> {
-        self.call(
-            move |state, now| match state.refund(&charge_id, &key, amount.minor, now) {
-                None => Err(GatewayError::NotFound),
-                Some(Refunded::TooMuch) => Err(refused(FailureCode::AmountInvalid, "more than was charged")),
-                Some(Refunded::Made(_)) => Ok(()),
-            },
-        )
+    /// Gives money back, once for the same key.
+    pub fn give_back(&self, charge_id: &str, key: &str, amount_minor: i64) -> Result<(), GatewayError> {
+        self.call(|state, now| match state.refund(charge_id, key, amount_minor, now) {
+            None => Err(GatewayError::NotFound),
+            Some(Refunded::TooMuch) => Err(refused(FailureCode::AmountInvalid, "more than was charged")),
+            Some(Refunded::Made(_)) => Ok(()),
+        })
     }
 
-    fn list_charges(&self, since: Timestamp, after: Option<String>) -> Answer<'_, Vec<Charge>> {
+    /// Objects made since an instant, up to a hundred after the one named, in order.
+    pub fn charges_since(&self, since: Timestamp, after: Option<&str>) -> Result<Vec<Charge>, GatewayError> {
         let page = self.page();
-        self.call(move |state, _| {
+        self.call(|state, _| {
             let made_since = state
                 .intents
                 .values()
                 .filter(|intent| intent.created_at >= since.millis());
-            let rest = made_since.filter(|intent| after.as_ref().is_none_or(|after| intent.id > *after));
+            let rest = made_since.filter(|intent| after.is_none_or(|after| intent.id.as_str() > after));
             Ok(rest.take(PAGE).map(|intent| intent.charge(&page)).collect())
         })
-    }
-
-    fn read_webhook(&self, body: &[u8], signature: &str, now: Timestamp) -> Result<Notice, InvalidWebhook> {
-        webhook::read(WEBHOOK_SECRET, body, signature, now)
     }
 }

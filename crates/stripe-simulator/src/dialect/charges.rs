@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::adapters::gateway::simulated::intent::Intent;
-use crate::adapters::gateway::simulated::objects;
-use crate::adapters::gateway::simulated::state::Refunded;
+use crate::intent::Intent;
+use crate::objects;
+use crate::state::Refunded;
 
 use super::pages::{PAGING, page};
 use super::{Done, Request, Stop, invalid, no_such, refuse};

@@ -3,8 +3,6 @@
 //! Its address has a token that cannot be guessed, so that only the customer who was sent there can answer. The answer is taken only
 //! from the page itself: another site's form is refused.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -12,36 +10,21 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
 
-use super::origin::Origins;
-
-/// What a customer does on the page of a payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Visit {
-    /// Opens it.
-    Opens,
-    /// Confirms the payment.
-    Confirms,
-    /// Gives up.
-    GivesUp,
-}
-
-/// Reports to the gateway what a customer does on the page of a payment, by the payment's id and token. Returns whether there is such
-/// a payment and it waits for that.
-pub type Confirm = Arc<dyn Fn(&str, &str, Visit) -> bool + Send + Sync>;
+use super::SimulatedGateway;
 
 /// What the page needs.
 #[derive(Clone)]
 struct Page {
-    confirm: Confirm,
-    /// How clients reach the server, if that is not where it listens.
+    gateway: SimulatedGateway,
+    /// How browsers reach the server, if that is not where it listens.
     public_url: Option<String>,
 }
 
-/// The page, and where its buttons lead.
-pub(super) fn payment_page(confirm: Confirm, public_url: Option<String>) -> Router {
+/// The page on which customers confirm their payments, and where its buttons lead: for the server that serves it.
+pub fn payment_page(gateway: SimulatedGateway, public_url: Option<String>) -> Router {
     Router::new()
         .route("/simulated-gateway/authenticate/{id}/{token}", get(show).post(answer))
-        .with_state(Page { confirm, public_url })
+        .with_state(Page { gateway, public_url })
 }
 
 #[derive(Deserialize)]
@@ -50,7 +33,7 @@ struct Answer {
 }
 
 async fn show(State(page): State<Page>, Path((id, token)): Path<(String, String)>) -> Response {
-    if !(page.confirm)(&id, &token, Visit::Opens) {
+    if !page.gateway.is_page_of(&id, &token) {
         return no_such_payment();
     }
     html(
@@ -72,12 +55,7 @@ async fn answer(
         let text = "Another site sent this. Open the page of the payment and answer there.\n";
         return (StatusCode::FORBIDDEN, text).into_response();
     }
-    let visit = if answer.confirm {
-        Visit::Confirms
-    } else {
-        Visit::GivesUp
-    };
-    if (page.confirm)(&id, &token, visit) {
+    if page.gateway.is_page_of(&id, &token) && page.gateway.authenticate(&id, answer.confirm) {
         html(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Done</title><p>Thank you. You can close this page.</p></html>",
         )
@@ -91,7 +69,26 @@ async fn answer(
 fn is_from_the_page(headers: &HeaderMap, public_url: Option<&str>) -> bool {
     let site = headers.get("sec-fetch-site");
     let is_same_site = site.is_none_or(|site| site == "same-origin");
-    is_same_site && Origins::default().may_connect(headers, public_url)
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let is_own = match (origins.next(), origins.next()) {
+        (None, _) => true,
+        (Some(origin), None) => origin.to_str().is_ok_and(|origin| is_own(origin, headers, public_url)),
+        (Some(_), Some(_)) => false,
+    };
+    is_same_site && is_own
+}
+
+/// Whether an origin is that of this server.
+fn is_own(origin: &str, headers: &HeaderMap, public_url: Option<&str>) -> bool {
+    if let Some(url) = public_url {
+        let own: Vec<&str> = url.splitn(4, '/').take(3).collect();
+        return origin.eq_ignore_ascii_case(&own.join("/"));
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let page = origin
+        .strip_prefix("http://")
+        .or_else(|| origin.strip_prefix("https://"));
+    host.is_some() && page == host
 }
 
 fn html(text: &'static str) -> Response {

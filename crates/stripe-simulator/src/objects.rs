@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::primitives::clock::Timestamp;
+use ledgerbell_core::primitives::timestamp::Timestamp;
 
 use super::cards::KeptCard;
 use super::intent::{Dispute, Intent, IntentStatus, Refund};

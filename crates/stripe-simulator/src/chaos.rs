@@ -1,6 +1,6 @@
 //! Trouble by a seed: calls that are lost, messages that are lost, doubled, late or out of order.
 
-use crate::primitives::clock::Timestamp;
+use ledgerbell_core::primitives::timestamp::Timestamp;
 
 use super::Shared;
 use super::state::Event;

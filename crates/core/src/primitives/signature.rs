@@ -4,7 +4,7 @@ use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::primitives::clock::Timestamp;
+use super::timestamp::Timestamp;
 
 /// How old, or how far in the future, a message may be: 5 minutes.
 const TOLERANCE_SECONDS: i64 = 300;
@@ -19,7 +19,7 @@ pub fn sign(secret: &str, body: &[u8], at: Timestamp) -> String {
 }
 
 /// Whether a message was signed with the secret, and not longer than five minutes ago.
-pub(super) fn is_good(secret: &str, body: &[u8], signature: &str, now: Timestamp) -> bool {
+pub fn is_good(secret: &str, body: &[u8], signature: &str, now: Timestamp) -> bool {
     let mut seconds = None;
     let mut tags = Vec::new();
     for part in signature.split(',').take(PARTS) {

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::top_up::gateway::Card;
-use crate::domain::top_up::model::FailureCode;
+use ledgerbell_core::top_up::{Card, FailureCode};
 
 /// How a card behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

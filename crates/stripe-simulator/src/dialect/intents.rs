@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::adapters::gateway::simulated::MINIMUM;
-use crate::adapters::gateway::simulated::intent::Intent;
-use crate::adapters::gateway::simulated::objects;
-use crate::adapters::gateway::simulated::state::{ConfirmWith, Confirmed};
+use crate::MINIMUM;
+use crate::intent::Intent;
+use crate::objects;
+use crate::state::{ConfirmWith, Confirmed};
 
 use super::form::Form;
 use super::pages::{PAGING, page};

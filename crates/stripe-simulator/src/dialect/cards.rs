@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::adapters::gateway::simulated::cards::KeptCard;
-use crate::adapters::gateway::simulated::objects;
-use crate::adapters::gateway::simulated::state::{Customer, Setup};
+use crate::cards::KeptCard;
+use crate::objects;
+use crate::state::{Customer, Setup};
 
 use super::pages::{PAGING, page};
 use super::{Done, Request, Stop, invalid, no_such, refuse};
