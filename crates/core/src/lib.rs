@@ -4,6 +4,7 @@
 //! database or the network, and nothing is async: the tests of a rule compile and run in seconds.
 
 pub mod event;
+pub mod forecast;
 pub mod ledger;
 pub mod member;
 pub mod notification;

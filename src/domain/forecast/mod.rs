@@ -1,19 +1,13 @@
 //! Looking ahead, and looking back at what might have been: how long credits last at the present rate, and what other settings of
 //! the rule that tops up would have done.
 //!
-//! Called by the shells. Nothing here writes. Both questions are pure functions of rows (`burn`, `replay`), and the rule that is
+//! Called by the shells. Nothing here writes. Both questions are pure functions of rows (`ledgerbell_core::forecast`), and the rule that is
 //! played back is the very one that buys: `top_up::model::AutoTopUp::evaluate`.
 //!
 //! Invariant: the work of an answer is bounded. Of the last [`MOST`] entries and as many changes of holds all is read; where there
 //! are more, the answer is about fewer days, and says so.
 
-mod burn;
-mod replay;
 mod store;
-#[cfg(test)]
-mod tests;
-
-use rust_decimal::Decimal;
 
 use crate::domain::database::Database;
 use crate::domain::fault::{Fault, QueryError};
@@ -30,19 +24,14 @@ use crate::primitives::ids::{AccountId, EntryId, LotId};
 use crate::primitives::money::Money;
 use crate::primitives::page::PageRequest;
 
-use burn::Burn;
-use replay::Replay;
+use ledgerbell_core::forecast::{BURN_DAYS, Burn, DAY, HOUR, InvalidTrial, Replay, burn};
 
-pub use replay::{Replayed, RuleTerms, SimulatedMonth, SimulatedTopUp, Step};
+pub use ledgerbell_core::forecast::{Replayed, RuleTerms, SimulatedMonth, SimulatedTopUp, Step, TrialSettings};
 
 /// Entries, and changes of holds, that one answer looks at.
 const MOST: i64 = 1_000_000;
 /// So many of each are played back one by one; more of them hour by hour.
 const ONE_BY_ONE: i64 = 20_000;
-const DAY: i64 = 24 * 60 * 60 * 1_000;
-const HOUR: i64 = 60 * 60 * 1_000;
-/// How far the burn rate looks back.
-const BURN_DAYS: u16 = 28;
 /// How far the simulation looks back.
 const SIMULATED_DAYS: i64 = 90;
 
@@ -72,19 +61,6 @@ impl Forecast {
     }
 }
 
-/// Settings of the rule to try out.
-#[derive(Clone, Copy, Debug)]
-pub struct TrialSettings {
-    /// Tops up at or below this.
-    pub trigger: Credits,
-    /// By this much.
-    pub amount: Credits,
-    /// Up to this much a month, in the currency's major unit.
-    pub monthly_cap: Option<Decimal>,
-    /// Whether the credits that people bought themselves count, or the rule has to buy those as well.
-    pub keeps_manual: bool,
-}
-
 /// What settings would have done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Simulation {
@@ -96,6 +72,12 @@ pub struct Simulation {
     pub is_exact: bool,
     /// What came of it.
     pub replayed: Replayed,
+}
+
+impl From<InvalidTrial> for QueryError {
+    fn from(InvalidTrial { field, message }: InvalidTrial) -> Self {
+        Self::Invalid { field, message }
+    }
 }
 
 /// Forecasts of accounts.

@@ -27,7 +27,6 @@ mod requests;
 mod returning;
 mod settling;
 mod store;
-mod terms;
 #[cfg(test)]
 mod tests;
 mod webhooks;
@@ -54,7 +53,7 @@ pub use error::{AutoTopUpError, PaymentMethodError, RecordPaidError, TopUpError}
 pub use figures::TopUpFigures;
 pub use filter::TopUpFilter;
 pub use ledgerbell_core::top_up as model;
-pub use model::{TopUp, TopUpOrigin, TopUpStatus};
+pub use model::{AccountTerms, TopUp, TopUpOrigin, TopUpStatus};
 pub(in crate::domain) use outlook::{cap_window, default_card, locked_rule};
 pub use payment_methods::PaymentMethods;
 pub use picture::{Picture, WayOn, unknown};
@@ -62,7 +61,6 @@ pub(in crate::domain) use reading::require_to_see;
 pub use reconciling::{ReconcileReport, ReconcileTotals, Reconciler};
 pub use refunding::{NewRefund, Refunding};
 pub use requests::{Answered, NewTopUp, TopUpQuote, TopUpRetry};
-pub use terms::AccountTerms;
 pub use webhooks::{ReceiveError, StoredWebhook, WebhookStatus, Webhooks};
 
 /// A top-up's place in a list: when it was asked for, and its id.

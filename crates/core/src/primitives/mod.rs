@@ -9,6 +9,7 @@ pub mod line;
 pub mod local_time;
 pub mod money;
 pub mod page;
+pub mod period;
 #[cfg(feature = "graphql")]
 pub mod scalars;
 pub mod signature;

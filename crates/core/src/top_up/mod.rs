@@ -15,6 +15,7 @@ mod payment_method;
 mod purchase;
 mod refund;
 mod settings;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod top_up;
@@ -35,6 +36,7 @@ pub use payment_method::{PaymentMethod, PaymentMethodStatus, Suspension};
 pub use purchase::{CancelRefusal, Change, Errand, MAX_DECLINES, NewPurchase, Purchase, RetryFacts, RetryRefusal};
 pub use refund::{Refund, RefundStatus, Return, target_of_return};
 pub use settings::{AutoTopUpPatch, PatchFacts, PatchRefusal};
+pub use terms::AccountTerms;
 pub use top_up::{TopUp, TopUpOrigin, TopUpStatus};
 
 const MINUTE: i64 = 60_000;

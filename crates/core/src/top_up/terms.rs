@@ -6,10 +6,10 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use crate::domain::ledger::credit_log::end_of_month;
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::money::{CreditPrice, Currency, Money};
+use crate::primitives::period::end_of_month;
+use crate::primitives::timestamp::Timestamp;
 
 /// What an account's credits cost, and where its months begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

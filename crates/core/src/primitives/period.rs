@@ -6,30 +6,35 @@
 use chrono::{DateTime, Datelike, Days, LocalResult, Months, NaiveDate, NaiveTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
-use crate::primitives::clock::Timestamp;
+use super::timestamp::Timestamp;
 
 /// How long a period is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PeriodUnit {
+pub enum PeriodUnit {
+    /// 60 minutes, or less where clocks are changed.
     Hour,
+    /// A calendar day.
     Day,
     /// Monday to Sunday.
     Week,
+    /// A calendar month.
     Month,
 }
 
 /// One period: from `start` up to, but without, `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Period {
-    pub(super) start: Timestamp,
-    pub(super) end: Timestamp,
+pub struct Period {
+    /// The first instant of it.
+    pub start: Timestamp,
+    /// The first instant after it.
+    pub end: Timestamp,
     /// The first day of it, in the zone.
-    pub(super) date: NaiveDate,
+    pub date: NaiveDate,
 }
 
 impl PeriodUnit {
     /// The period that `instant` lies in.
-    pub(super) fn around(self, zone: Tz, instant: Timestamp) -> Period {
+    pub fn around(self, zone: Tz, instant: Timestamp) -> Period {
         let local = zone.from_utc_datetime(&instant.to_datetime().naive_utc());
         let day = local.date_naive();
         let (first, next) = match self {
@@ -52,7 +57,7 @@ impl PeriodUnit {
     }
 
     /// The period before `period`, unless that would begin before time does.
-    pub(super) fn before(self, zone: Tz, period: &Period) -> Option<Period> {
+    pub fn before(self, zone: Tz, period: &Period) -> Option<Period> {
         (period.start > Timestamp::MIN).then(|| self.around(zone, Timestamp::from_millis(period.start.millis() - 1)))
     }
 }
@@ -64,7 +69,7 @@ pub fn end_of_month(zone: Tz, instant: Timestamp) -> Timestamp {
 
 /// The first instant of a calendar day: where clocks skip midnight, the instant of the skip; where midnight comes twice, the
 /// first of them.
-pub(super) fn start_of_day(zone: Tz, day: NaiveDate) -> Timestamp {
+pub fn start_of_day(zone: Tz, day: NaiveDate) -> Timestamp {
     // Calendar arithmetic at the ends of what chrono can express would panic.
     if day.year() > 9_999 {
         return Timestamp::MAX;

@@ -4,14 +4,13 @@ use proptest::prelude::*;
 
 use super::burn::{Burn, falls_to};
 use super::replay::{Replay, Replayed, RuleTerms, Step};
-use super::{DAY, HOUR, TrialSettings};
-use crate::domain::fault::QueryError;
-use crate::domain::ledger::model::{Lot, LotKind};
-use crate::domain::top_up::AccountTerms;
-use crate::primitives::clock::Timestamp;
+use super::{DAY, HOUR, InvalidTrial, TrialSettings};
+use crate::ledger::{Lot, LotKind};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, LotId};
 use crate::primitives::money::CreditPrice;
+use crate::primitives::timestamp::Timestamp;
+use crate::top_up::AccountTerms;
 
 /// 15 February 2026, noon in UTC.
 const NOW: Timestamp = Timestamp::from_millis(1_771_156_800_000);
@@ -186,7 +185,7 @@ fn the_rule_waits_a_little_after_a_top_up_by_hand() {
 #[test]
 fn settings_that_make_no_sense_are_refused_by_name() {
     let refused = |trial: TrialSettings| match RuleTerms::check(&trial, terms(), 50) {
-        Err(QueryError::Invalid { field, .. }) => field,
+        Err(InvalidTrial { field, .. }) => field,
         other => panic!("{other:?}"),
     };
     assert_eq!(refused(trial(-1, 10, None)), "trigger");

@@ -1,8 +1,8 @@
 //! How fast credits are used, and when they are used up.
 
-use crate::domain::ledger::model::Lot;
-use crate::primitives::clock::Timestamp;
+use crate::ledger::Lot;
 use crate::primitives::credits::Credits;
+use crate::primitives::timestamp::Timestamp;
 
 use super::{BURN_DAYS, DAY, HOUR};
 
@@ -14,15 +14,16 @@ const LEAST_ELAPSED: i64 = 6 * HOUR;
 
 /// What sessions use a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Burn {
-    pub(super) per_day: Credits,
+pub struct Burn {
+    /// How many credits.
+    pub per_day: Credits,
     /// How many days that is taken from.
-    pub(super) based_on_days: u16,
+    pub based_on_days: u16,
 }
 
 impl Burn {
     /// Of an account in which nothing has happened yet, or not for long enough.
-    pub(super) const NOTHING: Self = Self {
+    pub const NOTHING: Self = Self {
         per_day: Credits::ZERO,
         based_on_days: 0,
     };
@@ -32,7 +33,7 @@ impl Burn {
     /// before; each part of an hour that has passed counts as that part. More given back than used is no use.
     ///
     /// Of the first hours nothing is said: one session would be taken for a rate.
-    pub(super) fn of(used: &[(i64, Credits)], elapsed: i64) -> Self {
+    pub fn of(used: &[(i64, Credits)], elapsed: i64) -> Self {
         if elapsed < LEAST_ELAPSED {
             return Self::NOTHING;
         }
@@ -55,14 +56,14 @@ impl Burn {
     }
 
     /// What is used in an average month.
-    pub(super) fn per_month(self) -> Credits {
+    pub fn per_month(self) -> Credits {
         let units = (i128::from(self.per_day.units()) * MONTH + 5_000) / 10_000;
         Credits::from_units(i64::try_from(units).unwrap_or(i64::MAX))
     }
 }
 
 /// How long so many credits last at this rate; `None` where it takes longer than can be written.
-pub(super) fn lasts(credits: Credits, per_day: Credits) -> Option<i64> {
+pub fn lasts(credits: Credits, per_day: Credits) -> Option<i64> {
     if !per_day.is_positive() {
         return None;
     }
@@ -71,14 +72,14 @@ pub(super) fn lasts(credits: Credits, per_day: Credits) -> Option<i64> {
 }
 
 /// The instant `millis` after `now`, if it can be written.
-pub(super) fn after(now: Timestamp, millis: i64) -> Option<Timestamp> {
+pub fn after(now: Timestamp, millis: i64) -> Option<Timestamp> {
     let at = now.millis().checked_add(millis)?;
     (at <= Timestamp::MAX.millis()).then(|| Timestamp::from_millis(at))
 }
 
 /// When no more than `level` is left to book with: credits are used in the order in which lots are spent, and what a lot still has when
 /// it expires goes with it. Held credits are spoken for.
-pub(super) fn falls_to(
+pub fn falls_to(
     level: Credits,
     mut lots: Vec<Lot>,
     held: Credits,

@@ -7,20 +7,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::fault::QueryError;
-use crate::domain::ledger::credit_log::invalid;
-use crate::domain::ledger::model::AccountStatus;
-use crate::domain::top_up::AccountTerms;
-use crate::domain::top_up::model::{
-    AutoTopUp, COOLDOWN_MILLIS, ChargeFacts, Consent, DecisionOutcome, PaymentMethod, Snapshot,
-};
+use crate::ledger::AccountStatus;
 use crate::primitives::actor::Cause;
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, PaymentMethodId};
 use crate::primitives::money::Money;
+use crate::primitives::timestamp::Timestamp;
+use crate::top_up::AccountTerms;
+use crate::top_up::{AutoTopUp, COOLDOWN_MILLIS, ChargeFacts, Consent, DecisionOutcome, PaymentMethod, Snapshot};
 
-use super::{DAY, TrialSettings, burn};
+use super::{DAY, InvalidTrial, TrialSettings, burn};
 
 /// How available credits changed at an instant, or within an hour from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,15 +91,18 @@ pub struct RuleTerms {
 impl RuleTerms {
     /// The rule with these settings and consent to all of it, or what is wrong with them. A cap below one amount is no mistake
     /// here: it shows what it does.
-    pub(super) fn check(trial: &TrialSettings, terms: AccountTerms, minimum_minor: i64) -> Result<Self, QueryError> {
+    pub fn check(trial: &TrialSettings, terms: AccountTerms, minimum_minor: i64) -> Result<Self, InvalidTrial> {
         let TrialSettings { trigger, amount, .. } = *trial;
         if trigger.is_negative() || trigger > Credits::MAX {
-            return Err(invalid("trigger", &format!("must be between 0 and {}", Credits::MAX)));
+            return Err(InvalidTrial::new(
+                "trigger",
+                format!("must be between 0 and {}", Credits::MAX),
+            ));
         }
         if !amount.is_positive() || amount > Credits::MAX {
-            return Err(invalid(
+            return Err(InvalidTrial::new(
                 "amount",
-                &format!("must be above 0 and at most {}", Credits::MAX),
+                format!("must be above 0 and at most {}", Credits::MAX),
             ));
         }
         let cap = match trial.monthly_cap {
@@ -112,15 +111,15 @@ impl RuleTerms {
                 let minor = terms.minor_units(cap).filter(|minor| *minor >= 0);
                 let wrong = || {
                     let message = format!("must be an amount of {}, 0 or more", terms.currency);
-                    invalid("monthlyCap", &message)
+                    InvalidTrial::new("monthlyCap", message)
                 };
                 Some(minor.ok_or_else(wrong)?)
             }
         };
         let price = terms.price_of(amount);
-        let price = price.ok_or_else(|| invalid("amount", "costs more than can be charged"))?;
+        let price = price.ok_or_else(|| InvalidTrial::new("amount", "costs more than can be charged"))?;
         if price.minor < minimum_minor {
-            return Err(invalid(
+            return Err(InvalidTrial::new(
                 "amount",
                 "costs less than the least that the payment service charges",
             ));
@@ -147,7 +146,7 @@ impl RuleTerms {
 
 /// A replay under way.
 #[derive(Clone, Debug)]
-pub(super) struct Replay {
+pub struct Replay {
     of: RuleTerms,
     card: PaymentMethod,
     available: Credits,
@@ -164,7 +163,7 @@ pub(super) struct Replay {
 
 impl Replay {
     /// Begins with so many available credits.
-    pub(super) fn new(of: RuleTerms, available: Credits) -> Self {
+    pub fn new(of: RuleTerms, available: Credits) -> Self {
         Self {
             of,
             card: good_card(),
@@ -181,7 +180,7 @@ impl Replay {
     }
 
     /// Plays an account's own rule on, with its own card.
-    pub(super) fn of_rule(
+    pub fn of_rule(
         rule: &AutoTopUp,
         card: PaymentMethod,
         terms: AccountTerms,
@@ -201,12 +200,12 @@ impl Replay {
     }
 
     /// So much was charged in this month before.
-    pub(super) fn has_spent(&mut self, month: String, minor: i64) {
+    pub fn has_spent(&mut self, month: String, minor: i64) {
         self.spent.insert(month, minor);
     }
 
     /// When the rule buys next if what is available has fallen to its trigger at `at`; `None` where it never does.
-    pub(super) fn next_from(mut self, at: Timestamp) -> Option<Timestamp> {
+    pub fn next_from(mut self, at: Timestamp) -> Option<Timestamp> {
         let above = self.available.units().saturating_sub(self.of.rule.trigger?.units());
         let change = Credits::from_units(-above.max(0));
         self.play(Step {
@@ -221,7 +220,7 @@ impl Replay {
     }
 
     /// Lets the rule decide as if it had just been saved.
-    pub(super) fn look(&mut self, at: Timestamp) {
+    pub fn look(&mut self, at: Timestamp) {
         self.note_low(at);
         if Some(self.available) <= self.of.rule.trigger {
             self.decide(at);
@@ -229,7 +228,7 @@ impl Replay {
     }
 
     /// Plays one step of the history.
-    pub(super) fn play(&mut self, step: Step) {
+    pub fn play(&mut self, step: Step) {
         self.wait_until(step.at);
         let rest = Credits::from_units(step.change.units().saturating_sub(step.low.units()));
         self.available = plus(self.available, step.low);
@@ -248,7 +247,7 @@ impl Replay {
     }
 
     /// What came of it by `until`.
-    pub(super) fn finish(mut self, until: Timestamp) -> Replayed {
+    pub fn finish(mut self, until: Timestamp) -> Replayed {
         self.wait_until(until);
         let terms = self.of.terms;
         let mut months: BTreeMap<String, SimulatedMonth> = BTreeMap::new();
