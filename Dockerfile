@@ -17,7 +17,7 @@ COPY . .
 COPY --from=pages /src/web/console/dist web/console/dist
 COPY --from=pages /src/web/explorer/dist web/explorer/dist
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
-    cargo build --release --locked && cp target/release/ledgerbell /ledgerbell
+    cargo build --profile dist --locked && cp target/dist/ledgerbell /ledgerbell
 
 FROM debian:12.12-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \

@@ -3,7 +3,6 @@
 //! Called by commands, and by tests, which supply their own database and clock.
 
 mod pages;
-mod simulated_gateway;
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -15,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::adapters::bus::PostgresBell;
 use crate::adapters::database::{self, OpenError, OpenOptions};
 use crate::adapters::gateway::NoGateway;
-use crate::adapters::gateway::simulated::SimulatedGateway;
+use crate::adapters::gateway::simulated::{self, SimulatedGateway};
 use crate::adapters::gateway::stripe::{self, Stripe, StripeSettings};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
 use crate::adapters::lock_file::{LockError, LockFile};
@@ -49,8 +48,6 @@ use crate::domain::troubleshooting::Troubleshooting;
 use crate::graphql::{self, ExportLinks, Limits, Schema, TrustedDocuments};
 use crate::http::{self, Door, SeatBounds, Seats, SignIns};
 use crate::primitives::clock::Clock;
-
-pub use simulated_gateway::stripe_face;
 
 /// The seconds after which a client retries after BUSY.
 const RETRY_AFTER_SECONDS: u32 = 1;
@@ -406,7 +403,7 @@ impl App {
         Arc::new(match self.simulated_gateway.clone() {
             Some(gateway) => {
                 gateway.send_customers_to(base_url);
-                door.with_payment_page(simulated_gateway::payment_page(gateway))
+                door.with_payment_page(simulated::payment_page(gateway, settings.public_url.clone()))
             }
             None => door,
         })
@@ -486,7 +483,7 @@ fn open_gateway(settings: &Settings, clock: &Clock) -> Result<Gateway, StartErro
         GatewayKind::Stripe => (None, Arc::new(stripe(settings)?)),
         GatewayKind::Simulated => {
             let file = settings.data_dir.join(SIMULATED_GATEWAY_FILE);
-            let gateway = SimulatedGateway::open(clock.clone(), file)?;
+            let gateway = simulated::open(clock.clone(), file)?;
             (Some(gateway.clone()), Arc::new(gateway))
         }
     })

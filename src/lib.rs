@@ -14,3 +14,5 @@ pub mod graphql;
 pub mod http;
 pub mod primitives;
 pub mod workers;
+
+pub(crate) use ledgerbell_core::text_enum;

@@ -10,8 +10,9 @@ pub mod mailer;
 pub mod open_files;
 pub mod pages;
 pub mod private_files;
-pub mod signature;
 pub mod wording;
+
+pub use ledgerbell_core::primitives::signature;
 
 /// Returns whether the host of a URL is this machine, so that no other machine can see what is sent.
 fn is_this_machine(host: &str) -> bool {

@@ -9,9 +9,9 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::adapters::gateway::simulated::{Courier, PUBLISHABLE_KEY, SimulatedGateway, WEBHOOK_SECRET};
+use crate::adapters::gateway::simulated::{self, Courier, PUBLISHABLE_KEY, SimulatedGateway, WEBHOOK_SECRET};
 use crate::adapters::private_files;
-use crate::app::{self, GATEWAY_SERVER_FILE};
+use crate::app::GATEWAY_SERVER_FILE;
 use crate::config::{Mode, Settings};
 use crate::primitives::clock::Clock;
 
@@ -58,7 +58,7 @@ pub(super) async fn run(command: &Gateway, settings: &Settings) -> Ending {
         None => None,
     };
     let serving =
-        axum::serve(listener, app::stripe_face(gateway)).with_graceful_shutdown(stop.clone().cancelled_owned());
+        axum::serve(listener, simulated::router(gateway)).with_graceful_shutdown(stop.clone().cancelled_owned());
     let serving = tokio::spawn(serving.into_future());
     say(&greeting(command, &url))?;
     told_to_stop.await;
@@ -73,7 +73,7 @@ pub(super) async fn run(command: &Gateway, settings: &Settings) -> Ending {
 
 fn open(data_dir: &Path) -> std::io::Result<SimulatedGateway> {
     private_files::make_directory(data_dir)?;
-    SimulatedGateway::open(Clock::system(), data_dir.join(GATEWAY_SERVER_FILE))
+    simulated::open(Clock::system(), data_dir.join(GATEWAY_SERVER_FILE))
 }
 
 fn greeting(command: &Gateway, url: &str) -> String {

@@ -3,28 +3,22 @@
 //! The library's own scalars are not used: its decimals parse floats first, and its instants have a varying number of digits.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::{DateTime, NaiveDate};
+use chrono::NaiveDate;
+use ledgerbell_core::primitives::scalars::{CREDITS_FORM, CURRENCY_FORM, DATE_TIME_FORM, LOCAL_TIME_FORM};
 use rust_decimal::Decimal as ExactDecimal;
-
-use crate::primitives::clock::Timestamp;
-use crate::primitives::credits::Credits;
-use crate::primitives::local_time::LocalTime;
-use crate::primitives::money::Currency;
 
 /// Returns the form of a scalar, for error messages.
 pub(super) fn expected_form(scalar: &str) -> Option<&'static str> {
     Some(match scalar {
-        "Credits" => {
-            "a string such as \"12.5\": digits with at most 4 after the point, up to 1000000000, without exponent; JSON numbers are refused"
-        }
-        "DateTime" => "an RFC 3339 instant such as \"2026-03-01T09:30:00.000Z\", from 1970 to 9999",
+        "Credits" => CREDITS_FORM,
+        "DateTime" => DATE_TIME_FORM,
         "Decimal" => "a decimal number as a string, such as \"0.5\"",
         "LiveCursor" => "a live cursor that this service handed out",
         "Int64" => "a whole number as a string, such as \"42\"",
         "Date" => "a calendar day such as \"2026-03-01\"",
-        "LocalTime" => "a time of day such as \"22:00\"",
+        "LocalTime" => LOCAL_TIME_FORM,
         "TimeZone" => "an IANA time zone such as \"Europe/Berlin\"",
-        "Currency" => "an ISO 4217 currency code in capitals, such as \"EUR\"",
+        "Currency" => CURRENCY_FORM,
         _ => return None,
     })
 }
@@ -38,53 +32,6 @@ fn text(value: &Value) -> Option<&str> {
     match value {
         Value::String(text) => Some(text),
         _ => None,
-    }
-}
-
-/// Exact amount of credits as a string with at most 4 fraction digits, e.g. "12.5". Numbers are refused: floats lose cents.
-#[Scalar(name = "Credits")]
-impl ScalarType for Credits {
-    fn parse(value: Value) -> InputValueResult<Self> {
-        text(&value)
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| refused("Credits"))
-    }
-
-    fn is_valid(value: &Value) -> bool {
-        text(value).is_some_and(|text| text.parse::<Self>().is_ok())
-    }
-
-    fn to_value(&self) -> Value {
-        Value::String(self.to_string())
-    }
-}
-
-fn parse_instant(text: &str) -> Option<Timestamp> {
-    // A longer text has more digits of a second than are meaningful.
-    if text.len() > 64 {
-        return None;
-    }
-    let instant = DateTime::parse_from_rfc3339(text).ok()?;
-    let millis = instant.timestamp_millis();
-    (Timestamp::MIN.millis()..=Timestamp::MAX.millis())
-        .contains(&millis)
-        .then(|| Timestamp::from_millis(millis))
-}
-
-/// RFC 3339 instant in UTC with milliseconds, e.g. "2026-03-01T09:30:00.000Z". Any offset is accepted, and finer digits are
-/// cut.
-#[Scalar(name = "DateTime")]
-impl ScalarType for Timestamp {
-    fn parse(value: Value) -> InputValueResult<Self> {
-        text(&value).and_then(parse_instant).ok_or_else(|| refused("DateTime"))
-    }
-
-    fn is_valid(value: &Value) -> bool {
-        text(value).and_then(parse_instant).is_some()
-    }
-
-    fn to_value(&self) -> Value {
-        Value::String(self.to_string())
     }
 }
 
@@ -222,42 +169,6 @@ impl ScalarType for TimeZone {
     }
 }
 
-/// Time of day as HH:MM, 24 hours.
-#[Scalar(name = "LocalTime")]
-impl ScalarType for LocalTime {
-    fn parse(value: Value) -> InputValueResult<Self> {
-        text(&value)
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| refused("LocalTime"))
-    }
-
-    fn is_valid(value: &Value) -> bool {
-        text(value).is_some_and(|text| text.parse::<Self>().is_ok())
-    }
-
-    fn to_value(&self) -> Value {
-        Value::String(self.to_string())
-    }
-}
-
-/// ISO 4217 currency code.
-#[Scalar(name = "Currency")]
-impl ScalarType for Currency {
-    fn parse(value: Value) -> InputValueResult<Self> {
-        text(&value)
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| refused("Currency"))
-    }
-
-    fn is_valid(value: &Value) -> bool {
-        text(value).is_some_and(|text| text.parse::<Self>().is_ok())
-    }
-
-    fn to_value(&self) -> Value {
-        Value::String(self.code().to_owned())
-    }
-}
-
 /// A JSON value, stored as text in one canonical form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Json(pub serde_json::Value);
@@ -281,6 +192,8 @@ impl ScalarType for Json {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::primitives::clock::Timestamp;
+    use crate::primitives::credits::Credits;
 
     #[test]
     fn credits_are_strings_and_never_numbers() {

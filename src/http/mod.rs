@@ -26,14 +26,12 @@ mod operation;
 mod origin;
 mod pages;
 mod parameters;
-mod payment_page;
 mod seats;
 mod security_headers;
 mod server;
 mod sign_ins;
 mod sse;
 mod stall;
-mod stripe_face;
 mod unsubscribe;
 mod webhooks;
 mod ws;
@@ -71,11 +69,9 @@ pub use export_bounds::ExportLimits;
 pub use health::health;
 pub use metrics::Metrics;
 pub use pages::{Files, Pages, Site};
-pub use payment_page::{Confirm, Visit};
 pub use seats::{SeatBounds, Seats};
 pub use server::serve;
 pub use sign_ins::{DemoCredential, DemoPerson, SignIns};
-pub use stripe_face::{StripeCall, StripeGateway, StripeReply, stripe_face};
 pub use ws::SocketLimits;
 
 /// What the door may be told.
@@ -140,9 +136,9 @@ pub struct Door {
     addresses: PerAddress,
     exports: Exports,
     seats: Seats,
-    /// Whom to tell what customers answer on the simulated gateway's page; there is none such with another gateway.
-    confirm: Option<Confirm>,
-    /// Those of a demo's console.
+    /// The page of the simulated gateway; there is none with another gateway.
+    payment_page: Option<Router>,
+    /// The sign-ins of a demo's console.
     sign_ins: Option<Arc<SignIns>>,
     /// Set when the server was told to stop: it is no longer ready, and nothing long is begun.
     stopping: CancellationToken,
@@ -173,7 +169,7 @@ impl Door {
             services,
             export_links,
             seats,
-            confirm: None,
+            payment_page: None,
             sign_ins: None,
             settings,
             stopping: CancellationToken::new(),
@@ -184,9 +180,9 @@ impl Door {
 
     /// The same door, with the page on which customers of the simulated gateway confirm their payments.
     #[must_use]
-    pub fn with_payment_page(self, confirm: Confirm) -> Self {
+    pub fn with_payment_page(self, page: Router) -> Self {
         Self {
-            confirm: Some(confirm),
+            payment_page: Some(page),
             ..self
         }
     }
@@ -241,9 +237,7 @@ impl Door {
 /// All paths of the service.
 fn router(door: SharedDoor) -> Router {
     let cross_origin = cross_origin(&door);
-    let public_url = door.settings.public_url.clone();
-    let payment_page = door.confirm.clone();
-    let payment_page = payment_page.map(|confirm| payment_page::payment_page(confirm, public_url));
+    let payment_page = door.payment_page.clone().unwrap_or_default();
     let routes = Router::new()
         .route("/", get(pages::welcome))
         .route("/graphiql", get(pages::explorer))
@@ -267,7 +261,7 @@ fn router(door: SharedDoor) -> Router {
         .fallback(pages::fallback)
         .layer(middleware::from_fn_with_state(Arc::clone(&door), refuse_upgrades))
         .with_state(door)
-        .merge(payment_page.unwrap_or_default())
+        .merge(payment_page)
         .layer(CatchPanicLayer::custom(|_| answer::panicked()));
     let routes = match cross_origin {
         Some(layer) => routes.layer(layer),

@@ -8,52 +8,11 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// An instant in UTC, truncated to whole milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
-
-impl Timestamp {
-    /// The last instant that can be written with a four-digit year.
-    pub const MAX: Self = Self(253_402_300_799_999);
-    /// The first instant accepted from outside: 1970.
-    pub const MIN: Self = Self(0);
-
-    /// Creates an instant from milliseconds since 1970.
-    pub const fn from_millis(millis: i64) -> Self {
-        Self(millis)
-    }
-
-    /// Milliseconds since 1970.
-    pub const fn millis(self) -> i64 {
-        self.0
-    }
-
-    /// Converts from chrono, truncated to milliseconds.
-    pub fn from_datetime(instant: DateTime<Utc>) -> Self {
-        Self(instant.timestamp_millis())
-    }
-
-    /// Converts to chrono; instants out of its range become 1970.
-    pub fn to_datetime(self) -> DateTime<Utc> {
-        DateTime::from_timestamp_millis(self.0).unwrap_or_default()
-    }
-
-    /// Returns this instant moved by a number of milliseconds, within the representable range.
-    #[must_use]
-    pub fn plus_millis(self, millis: i64) -> Self {
-        Self(self.0.saturating_add(millis).clamp(Self::MIN.0, Self::MAX.0))
-    }
-}
-
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.to_datetime().format("%Y-%m-%dT%H:%M:%S%.3fZ"))
-    }
-}
+pub use ledgerbell_core::primitives::timestamp::Timestamp;
 
 /// The source of the current time.
 ///
@@ -169,8 +128,8 @@ impl Clock {
     /// The current instant.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::System => Timestamp(follow(Utc::now().timestamp_millis())),
-            Source::Manual(millis) => Timestamp(*millis.borrow()),
+            Source::System => Timestamp::from_millis(follow(Utc::now().timestamp_millis())),
+            Source::Manual(millis) => Timestamp::from_millis(*millis.borrow()),
         }
     }
 

@@ -28,6 +28,9 @@ impl Source {
     }
 }
 
+/// Where the code of what is shipped lives.
+const SHIPPED: &[&str] = &["src", "crates", "entity/src", "migration/src"];
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -69,6 +72,38 @@ fn complain(complaints: &[String]) {
 
 /// Where code is → the paths that it may not name. A path is forbidden if it, or it with `::` and more, occurs in code.
 const FORBIDDEN: &[(&str, &[&str])] = &[
+    (
+        "crates/core/",
+        &[
+            "ledgerbell",
+            "entity",
+            "migration",
+            "sea_orm",
+            "sea_query",
+            "sqlx",
+            "async_graphql",
+            "axum",
+            "tokio",
+            "std::fs",
+            "std::net",
+            "Utc::now",
+            "SystemTime::now",
+            "Instant::now",
+        ],
+    ),
+    (
+        "crates/stripe-simulator/",
+        &[
+            "ledgerbell",
+            "entity",
+            "migration",
+            "sea_orm",
+            "async_graphql",
+            "std::fs",
+            "Utc::now",
+            "SystemTime::now",
+        ],
+    ),
     (
         "src/primitives/",
         &[
@@ -230,8 +265,8 @@ fn names(line: &str, path: &str) -> bool {
 #[test]
 fn imports_follow_the_arrows() {
     let mut complaints = Vec::new();
-    for source in sources(&["src", "entity/src", "migration/src"], &["rs"]) {
-        if source.is_test() {
+    for source in sources(SHIPPED, &["rs"]) {
+        if source.is_test() || source.path == OPTIONAL_PART {
             continue;
         }
         let rules = FORBIDDEN.iter().filter(|(place, _)| source.path.starts_with(place));
@@ -243,6 +278,35 @@ fn imports_follow_the_arrows() {
                 }
             }
         }
+    }
+    complain(&complaints);
+}
+
+/// What of the core implements traits of other crates, behind a feature.
+const OPTIONAL_PART: &str = "crates/core/src/primitives/scalars.rs";
+
+/// Its tests compile in seconds because of what it does not depend on, unless a feature asks for it.
+#[test]
+fn the_core_depends_on_no_orm_no_graphql_and_no_runtime() {
+    let manifest = fs::read_to_string(root().join("crates/core/Cargo.toml")).expect("the manifest");
+    let manifest: toml::Table = manifest.parse().expect("TOML");
+    let heavy = [
+        "sea-",
+        "sqlx",
+        "async-graphql",
+        "axum",
+        "tokio",
+        "reqwest",
+        "entity",
+        "migration",
+    ];
+    let mut complaints = Vec::new();
+    for section in ["dependencies", "dev-dependencies"] {
+        let dependencies = manifest[section].as_table().expect("a table");
+        let named = dependencies
+            .keys()
+            .filter(|name| heavy.iter().any(|heavy| name.starts_with(heavy)));
+        complaints.extend(named.map(|name| format!("{section} of crates/core: {name}")));
     }
     complain(&complaints);
 }
@@ -295,7 +359,7 @@ fn tables_and_the_orm_are_named_in_stores_alone() {
 #[test]
 fn every_room_says_what_it_is_for() {
     let heads = ["mod.rs", "lib.rs", "main.rs"];
-    let sources = sources(&["src", "entity/src", "migration/src", "tests"], &["rs"]);
+    let sources = sources(&["src", "crates", "entity/src", "migration/src", "tests"], &["rs"]);
     let rooms = sources
         .iter()
         .filter(|source| heads.iter().any(|name| source.path.ends_with(&format!("/{name}"))));
@@ -310,7 +374,7 @@ fn every_room_says_what_it_is_for() {
 #[test]
 fn no_file_grows_beyond_600_lines() {
     let sources = sources(
-        &["src", "entity/src", "migration/src", "tests", "benches"]
+        &["src", "crates", "entity/src", "migration/src", "tests", "benches"]
             .map(|name| if root().join(name).exists() { name } else { "src" }),
         &["rs"],
     );
@@ -325,7 +389,7 @@ fn no_file_grows_beyond_600_lines() {
 #[test]
 fn nothing_shipped_unwraps_or_waits_to_be_done() {
     let mut complaints = Vec::new();
-    for source in sources(&["src", "entity/src", "migration/src"], &["rs"]) {
+    for source in sources(SHIPPED, &["rs"]) {
         if source.is_test() {
             continue;
         }
@@ -435,7 +499,7 @@ fn rows_with_tests(table: &str) -> Vec<(&str, Vec<&str>)> {
 fn every_line_of_the_threat_model_names_tests_that_exist() {
     let document = fs::read_to_string(root().join("SECURITY.md")).expect("SECURITY.md");
     let (_, model) = document.split_once("## Threat model").expect("a threat model");
-    let sources = sources(&["src", "tests"], &["rs"]);
+    let sources = sources(&["src", "crates", "tests"], &["rs"]);
     let mut complaints = Vec::new();
     let mut named = 0;
     for (row, names) in rows_with_tests(model) {
@@ -462,7 +526,7 @@ fn missing_tests(sources: &[Source], names: &[&str]) -> Vec<String> {
 #[test]
 fn every_fault_is_listed_with_its_tests() {
     let list = fs::read_to_string(root().join("docs/faults.md")).expect("the list");
-    let sources = sources(&["src", "tests"], &["rs"]);
+    let sources = sources(&["src", "crates", "tests"], &["rs"]);
     let rows = rows_with_tests(&list);
     let mut complaints = Vec::new();
     for (at, (row, names)) in rows.iter().enumerate() {
@@ -501,6 +565,7 @@ fn links_and_paths_in_documents_exist() {
         "benches/",
         "entity/",
         "migration/",
+        "crates/",
         "examples/",
         "fuzz/",
         "web/",

@@ -18,7 +18,6 @@
 mod bus;
 mod events;
 mod hub;
-mod model;
 mod recent;
 mod rung;
 mod store;
@@ -26,6 +25,6 @@ mod store;
 pub use bus::{Bell, SilentBell};
 pub use events::{Begin, EventPage, Events, Start};
 pub use hub::{Hub, Listener};
-pub use model::{DEDUCTED, DETAILS, Event, EventKind, InvalidLiveCursor, LiveCursor, NewEvent, Place};
+pub use ledgerbell_core::event::{DEDUCTED, DETAILS, Event, EventKind, InvalidLiveCursor, LiveCursor, NewEvent, Place};
 pub use rung::Rung;
 pub(in crate::domain) use store::{after, append, between};

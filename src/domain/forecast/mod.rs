@@ -7,13 +7,7 @@
 //! Invariant: the work of an answer is bounded. It reads at most the last [`MOST`] entries and as many changes of holds. Where
 //! there are more, the answer covers fewer days, and reports their number.
 
-mod burn;
-mod replay;
 mod store;
-#[cfg(test)]
-mod tests;
-
-use rust_decimal::Decimal;
 
 use crate::domain::database::Database;
 use crate::domain::fault::{Fault, QueryError};
@@ -30,20 +24,15 @@ use crate::primitives::ids::{AccountId, EntryId, LotId};
 use crate::primitives::money::Money;
 use crate::primitives::page::PageRequest;
 
-use burn::Burn;
-use replay::Replay;
+use ledgerbell_core::forecast::{BURN_DAYS, Burn, DAY, HOUR, InvalidTrial, Replay, burn};
 
-pub use replay::{Replayed, RuleTerms, SimulatedMonth, SimulatedTopUp, Step};
+pub use ledgerbell_core::forecast::{Replayed, RuleTerms, SimulatedMonth, SimulatedTopUp, Step, TrialSettings};
 
 /// Entries, and changes of holds, that one answer reads at most.
 const MOST: i64 = 1_000_000;
 /// Up to this number of each, changes are replayed one by one; more of them hour by hour.
 const ONE_BY_ONE: i64 = 20_000;
-const DAY: i64 = 24 * 60 * 60 * 1_000;
-const HOUR: i64 = 60 * 60 * 1_000;
-/// How far the burn rate goes back.
-const BURN_DAYS: u16 = 28;
-/// How far the simulation goes back.
+/// How far the simulation looks back.
 const SIMULATED_DAYS: i64 = 90;
 
 /// How long credits last.
@@ -72,20 +61,7 @@ impl Forecast {
     }
 }
 
-/// Settings of the rule to simulate.
-#[derive(Clone, Copy, Debug)]
-pub struct TrialSettings {
-    /// The rule buys at or below this.
-    pub trigger: Credits,
-    /// Credits of one purchase.
-    pub amount: Credits,
-    /// The most that is spent in a month, in the currency's major unit.
-    pub monthly_cap: Option<Decimal>,
-    /// Whether credits that people bought by hand count. Otherwise the rule has to buy those as well.
-    pub keeps_manual: bool,
-}
-
-/// The effects that the settings would have had.
+/// What settings would have done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Simulation {
     /// The beginning of the simulated time.
@@ -98,7 +74,13 @@ pub struct Simulation {
     pub replayed: Replayed,
 }
 
-/// Computes forecasts of accounts.
+impl From<InvalidTrial> for QueryError {
+    fn from(InvalidTrial { field, message }: InvalidTrial) -> Self {
+        Self::Invalid { field, message }
+    }
+}
+
+/// Forecasts of accounts.
 #[derive(Clone, Debug)]
 pub struct Forecasts {
     database: Database,

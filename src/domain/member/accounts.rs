@@ -14,7 +14,7 @@ use crate::primitives::ids::{AccountId, IdMint, IdSeed, MemberId};
 use crate::primitives::page::{Page, PageRequest};
 
 use super::error::{CreateAccountError, InvalidInput, UpdateAccountError};
-use super::input::{Search, checked_external_id, checked_grace_hours, checked_name};
+use super::input::{Search, checked_external_id, checked_grace_hours, checked_member, checked_name};
 use super::model::{
     Account, AccountFilter, AccountPatch, Contact, DEFAULT_SESSION_GRACE_HOURS, Installation, Member, NewAccount,
     NewMember, Vouch, grace_millis, require_platform,
@@ -332,7 +332,7 @@ fn checked(new: NewAccount) -> Result<NewAccount, InvalidInput> {
             .map(|id| checked_external_id("externalId", &id))
             .transpose()?,
         name: checked_name("name", &new.name)?,
-        owner: new.owner.map(|owner| owner.checked(OWNER_FIELDS)).transpose()?,
+        owner: new.owner.map(|owner| checked_member(owner, OWNER_FIELDS)).transpose()?,
         ..new
     })
 }

@@ -10,7 +10,7 @@ use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::quota;
-use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission};
+use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::derived_key;
 use crate::primitives::ids::{AccountId, MemberId, RecipientId};
@@ -19,7 +19,9 @@ use super::error::{InvalidInput, StartVerificationError, UpdateContactError, Ver
 use super::input::{check_vouch, checked_email, checked_locale};
 use super::mail_bounds::MailBounds;
 use super::members::{locked_holder, locked_person, record_contact};
-use super::model::{Change, Contact, ContactPatch, ContactStatus, Vouch, may_vouch, require_over, require_over_role};
+use super::model::{
+    Change, Contact, ContactPatch, ContactStatus, Vouch, may_vouch, require_over, require_own_or_settings,
+};
 use super::store;
 
 /// How long a code is valid.
@@ -298,29 +300,6 @@ pub(in crate::domain) async fn notify_old_address(
         }
         _ => Ok(()),
     }
-}
-
-/// Refuses unless the actor may see how this recipient is reached and what they are notified of: members themselves, and
-/// `MANAGE_SETTINGS`. To change it for an owner takes [`require_over`] besides.
-pub fn require_own_or_settings(
-    actor: &Actor,
-    account_id: AccountId,
-    recipient: impl Into<RecipientId>,
-) -> Result<(), AccessError> {
-    if actor.reaches(account_id) && actor.member_id().map(RecipientId::Member) == Some(recipient.into()) {
-        return Ok(());
-    }
-    actor.require(account_id, Permission::ManageSettings)
-}
-
-/// Refuses unless the actor may change how a member of this role is reached.
-pub(in crate::domain) fn require_to_reach(
-    actor: &Actor,
-    account_id: AccountId,
-    (member_id, role): (MemberId, MemberRole),
-) -> Result<(), AccessError> {
-    require_own_or_settings(actor, account_id, member_id)?;
-    require_over_role(actor, role)
 }
 
 /// The patch with its texts checked.

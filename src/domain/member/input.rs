@@ -184,24 +184,22 @@ impl Search {
     }
 }
 
-impl NewMember {
-    /// Returns this member with its texts checked and trimmed. `fields` are the paths of external id, name, e-mail, whether that is
-    /// verified, and locale.
-    pub(super) fn checked(self, fields: [&'static str; 5]) -> Result<Self, InvalidInput> {
-        let [external_id, name, email, email_verified, locale] = fields;
-        check_vouch(email_verified, self.email_verified, self.email.is_some())?;
-        Ok(Self {
-            external_id: self
-                .external_id
-                .map(|id| checked_external_id(external_id, &id))
-                .transpose()?,
-            name: checked_label(name, &self.name)?,
-            email: self.email.map(|address| checked_email(email, &address)).transpose()?,
-            email_verified: self.email_verified,
-            role: self.role,
-            locale: self.locale.map(|tag| checked_locale(locale, &tag)).transpose()?,
-        })
-    }
+/// Returns this member with its texts checked and trimmed. `fields` are the paths of external id, name, e-mail, whether that is verified, and
+/// locale.
+pub(super) fn checked_member(new: NewMember, fields: [&'static str; 5]) -> Result<NewMember, InvalidInput> {
+    let [external_id, name, email, email_verified, locale] = fields;
+    check_vouch(email_verified, new.email_verified, new.email.is_some())?;
+    Ok(NewMember {
+        external_id: new
+            .external_id
+            .map(|id| checked_external_id(external_id, &id))
+            .transpose()?,
+        name: checked_label(name, &new.name)?,
+        email: new.email.map(|address| checked_email(email, &address)).transpose()?,
+        email_verified: new.email_verified,
+        role: new.role,
+        locale: new.locale.map(|tag| checked_locale(locale, &tag)).transpose()?,
+    })
 }
 
 #[cfg(test)]

@@ -13,12 +13,14 @@ use crate::primitives::ids::{AccountId, IdMint, IdSeed, MemberId, RecipientId};
 use crate::primitives::page::{Page, PageRequest};
 
 use super::api_key_life::follow_maker;
-use super::contacts::{notify_old_address, require_own_or_settings};
+use super::contacts::notify_old_address;
 use super::error::{AddMemberError, InvalidInput, RemoveMemberError, UpdateMemberError, UpsertMemberError};
-use super::input::{Search, check_vouch, checked_email, checked_external_id, checked_label, checked_locale};
+use super::input::{
+    Search, check_vouch, checked_email, checked_external_id, checked_label, checked_locale, checked_member,
+};
 use super::model::{
     Change, Contact, Member, MemberFilter, MemberPatch, MemberPosition, NewMember, Owners, UpsertMember, Vouch,
-    may_change_owners, may_vouch, require_directory, require_over,
+    may_change_owners, may_vouch, require_directory, require_over, require_own_or_settings,
 };
 use super::scan::{MAX_LISTED, Scan, too_many};
 use super::store;
@@ -76,7 +78,7 @@ impl Members {
         if new.email_verified && !may_vouch(actor) {
             return Err(AddMemberError::VouchingOfPlatform);
         }
-        let new = new.checked(["externalId", "name", "email", "emailVerified", "locale"])?;
+        let new = checked_member(new, ["externalId", "name", "email", "emailVerified", "locale"])?;
         if new.role == MemberRole::Owner && !may_change_owners(actor) {
             return Err(AccessError::OwnersOnly.into());
         }

@@ -26,7 +26,6 @@ mod key_set;
 mod mail_bounds;
 mod member_tokens;
 mod members;
-mod model;
 mod scan;
 mod sign_in;
 mod standing;
@@ -38,8 +37,8 @@ pub(crate) mod tests;
 
 pub use accounts::{Accounts, open_installation};
 pub use api_keys::{ApiKeys, NewSecret};
-pub use contacts::{CodeKey, Contacts, NewCode, require_own_or_settings};
-pub(in crate::domain) use contacts::{checked as checked_contact, notify_old_address, require_to_reach};
+pub use contacts::{CodeKey, Contacts, NewCode};
+pub(in crate::domain) use contacts::{checked as checked_contact, notify_old_address};
 pub use doubt::Doubt;
 pub use error::{
     AddMemberError, CreateAccountError, CreateApiKeyError, InvalidInput, IssueTokenError, MemberTokenError, Rejection,
@@ -48,6 +47,7 @@ pub use error::{
 };
 pub(in crate::domain) use input::checked_label;
 pub use key_set::KeySetSource;
+use ledgerbell_core::member as model;
 pub use mail_bounds::{MailBounds, UnverifiedMail};
 pub use member_tokens::MemberToken;
 pub use members::Members;
@@ -57,9 +57,9 @@ pub(in crate::domain) use members::{
 pub use model::{
     Account, AccountFilter, AccountPatch, ApiKey, Change, Contact, ContactPatch, ContactStatus,
     DEFAULT_SESSION_GRACE_HOURS, Installation, MAX_ACTIVE_API_KEYS, MAX_SESSION_GRACE_HOURS, Member, MemberFilter,
-    MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember, UpsertMember, Vouch,
+    MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember, UpsertMember, Vouch, require_own_or_settings,
 };
-pub(in crate::domain) use model::{may_change_owners, may_vouch, require_over};
+pub(in crate::domain) use model::{may_change_owners, may_vouch, require_over, require_to_reach};
 pub use sign_in::{SignIn, SignInSettings, SignedIn};
 pub use standing::{Standing, Watch};
 pub(in crate::domain) use store::contact_from_row;

@@ -20,7 +20,6 @@ mod error;
 mod link_key;
 mod links;
 mod mailer;
-pub mod model;
 mod noticing;
 mod outbox;
 mod raise;
@@ -43,6 +42,7 @@ pub use error::{
     AddAddressError, InvalidAddress, MarkError, RemoveAddressError, ResendError, SendTestError, SendVerificationError,
     UpdateAddressError, UpdateManyError, UpdateSettingsError,
 };
+pub use ledgerbell_core::notification as model;
 pub use links::Links;
 pub use mailer::{InvalidReport, Mail, MailError, Mailer, ReportSource, Sending, Unsubscribe};
 pub use noticing::Passed;

@@ -18,6 +18,7 @@ use crate::primitives::ids::{AccountId, MemberId, PaymentMethodId, TopUpDecision
 use crate::primitives::money::{Currency, Money};
 use crate::primitives::page::{Page, PageRequest};
 
+use super::AccountTerms;
 use super::desk::{Desk, Turn};
 use super::error::{AutoTopUpError, TopUpError, TurnError};
 use super::model::{
@@ -28,7 +29,6 @@ use super::model::{
 use super::reading::require_to_see;
 use super::requests::DECLINES_SINCE;
 use super::store;
-use super::terms::AccountTerms;
 
 /// The position of a decision in a list: when it was first made, and its id.
 pub type DecisionPosition = (Timestamp, TopUpDecisionId);

@@ -14,8 +14,8 @@ mod charging;
 mod desk;
 mod error;
 mod figures;
+mod filter;
 pub mod gateway;
-pub mod model;
 mod outlook;
 mod payment_methods;
 mod picture;
@@ -26,7 +26,6 @@ mod requests;
 mod returning;
 mod settling;
 mod store;
-mod terms;
 #[cfg(test)]
 mod tests;
 mod webhooks;
@@ -51,7 +50,9 @@ pub use charging::{Charging, GatewayFault};
 pub use desk::Desk;
 pub use error::{AutoTopUpError, PaymentMethodError, RecordPaidError, TopUpError};
 pub use figures::TopUpFigures;
-pub use model::{TopUp, TopUpFilter, TopUpOrigin, TopUpStatus};
+pub use filter::TopUpFilter;
+pub use ledgerbell_core::top_up as model;
+pub use model::{AccountTerms, TopUp, TopUpOrigin, TopUpStatus};
 pub(in crate::domain) use outlook::{cap_window, default_card, locked_rule};
 pub use payment_methods::PaymentMethods;
 pub use picture::{Picture, WayOn, unknown};
@@ -59,7 +60,6 @@ pub(in crate::domain) use reading::require_to_see;
 pub use reconciling::{ReconcileReport, ReconcileTotals, Reconciler};
 pub use refunding::{NewRefund, Refunding};
 pub use requests::{Answered, NewTopUp, TopUpQuote, TopUpRetry};
-pub use terms::AccountTerms;
 pub use webhooks::{ReceiveError, StoredWebhook, WebhookStatus, Webhooks};
 
 /// The position of a top-up in a list: when it was requested, and its id.

@@ -9,6 +9,7 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{PaymentMethodId, TopUpId};
 
+use super::AccountTerms;
 use super::AutoTopUps;
 use super::auto_top_ups::{card_of, observe};
 use super::model::{
@@ -17,7 +18,6 @@ use super::model::{
 };
 use super::requests::{DECLINES_SINCE, choose_card};
 use super::store;
-use super::terms::AccountTerms;
 
 /// The maximum number of failed purchases in a snapshot, and of purchases in progress.
 const MOST_PURCHASES: u32 = 20;

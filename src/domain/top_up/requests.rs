@@ -11,6 +11,7 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, MemberId, PaymentMethodId, TopUpAttemptId, TopUpId};
 use crate::primitives::money::Money;
 
+use super::AccountTerms;
 use super::TopUps;
 use super::desk::Turn;
 use super::error::TopUpError;
@@ -18,7 +19,6 @@ use super::model::{
     CancelRefusal, MAX_DECLINES, NewPurchase, PaymentMethod, Purchase, RetryFacts, RetryRefusal, TopUp, TopUpOrigin,
 };
 use super::store;
-use super::terms::AccountTerms;
 
 /// The period in which declines of a card count, in milliseconds.
 pub(super) const DECLINES_SINCE: i64 = 30 * 24 * 60 * 60 * 1_000;

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledgerbell::adapters::gateway::simulated::SimulatedGateway;
+use ledgerbell::adapters::gateway::simulated::{SimulatedGateway, router};
 use ledgerbell::adapters::gateway::stripe::{Stripe, StripeSettings};
-use ledgerbell::app;
 use ledgerbell::domain::top_up::gateway::{
     Card, Charge, ChargeStatus, Confirmation, GatewayError, NewCharge, PaymentGateway,
 };
@@ -35,7 +34,7 @@ pub(super) async fn serve(simulated: &SimulatedGateway) -> (String, JoinHandle<(
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     simulated.send_customers_to(&url);
-    let face = app::stripe_face(simulated.clone());
+    let face = router(simulated.clone());
     let server = tokio::spawn(async move { axum::serve(listener, face).await.expect("serves") });
     (url, server)
 }

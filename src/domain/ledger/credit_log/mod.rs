@@ -11,7 +11,6 @@ mod explanation;
 mod export;
 mod filter;
 mod model;
-mod period;
 pub mod search;
 mod selection;
 pub(in crate::domain) mod store;
@@ -21,6 +20,8 @@ use std::collections::HashMap;
 
 use chrono_tz::Tz;
 use futures_util::Stream;
+
+use ledgerbell_core::primitives::period;
 
 use crate::domain::database::Database;
 use crate::domain::fault::{Fault, QueryError};
@@ -32,7 +33,6 @@ pub use explanation::{BalanceAt, HoldAt, HoldPosition};
 pub use filter::{ActorKind, ActorRef, AmountRange, CreditLogFilter, DateRange, Direction, InstantRange, MAX_VALUES};
 pub(in crate::domain) use filter::{invalid, list, unique};
 pub use model::{CreditTotals, Entry, ExportRow, LotDraw, NamingEntries, UsageGroup, UsageGrouping, UsageScope};
-pub use period::end_of_month;
 use selection::Selection;
 
 /// Reads the credit log of every account.

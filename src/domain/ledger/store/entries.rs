@@ -1,5 +1,7 @@
 //! SQL of entries and their movements.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 
 use crate::domain::database::Transaction;
@@ -7,7 +9,7 @@ use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::search::searchable;
 use crate::domain::ledger::model::{
-    Command, ContraAccount, EntryKind, HASH_VERSION, LotMovement, NewEntry, PastEntry, SessionRef,
+    ContraAccount, EntryKind, HASH_VERSION, LotMovement, NewEntry, PastEntry, SessionRef,
 };
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, LotId, MemberId, SessionId, TopUpId};
@@ -61,22 +63,14 @@ pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), 
     let mut top_ups = Rows::new(NAMED);
     for work in &*batch.works {
         let number = work.number();
-        for request in &work.requests {
-            let entry_id = match &request.command {
-                Command::Refund { session, .. } => charge_of(work, session),
-                Command::TakeBack { entry_id, .. }
-                | Command::HoldTopUp { entry_id, .. }
-                | Command::HoldRefund { entry_id, .. } => Some(*entry_id),
-                Command::Adjust { reverses, .. } => *reverses,
-                Command::CreditTopUp { top_up_id, .. } => {
-                    top_ups.push([number.into(), top_up_id.uuid().into()]);
-                    None
-                }
-                _ => None,
-            };
-            if let Some(entry_id) = entry_id {
-                named.push([number.into(), entry_id.uuid().into()]);
-            }
+        let charges = work.needs.charges.iter().filter_map(|session| charge_of(work, session));
+        // Each once: an entry that comes twice would come with twice its movements.
+        let ids: BTreeSet<EntryId> = work.needs.entries.iter().copied().chain(charges).collect();
+        for id in ids {
+            named.push([number.into(), id.uuid().into()]);
+        }
+        for id in &work.needs.credited_top_ups {
+            top_ups.push([number.into(), id.uuid().into()]);
         }
     }
     load_named(tx, batch, &named).await?;
@@ -98,7 +92,7 @@ async fn load_named(tx: &Transaction, batch: &mut Batch<'_>, named: &Rows) -> Re
     let (scope, backend) = (batch.scope(), batch.backend);
     let sql = format!(
         "SELECT t.account_id, t.id, t.sequence, t.kind, t.contra, t.amount, t.taken_back, t.member_id, t.session_id, t.top_up_id, \
-         p.ordinal, p.lot_id, p.amount, p.returned FROM {} {} {} ORDER BY t.account_id, t.id, p.ordinal",
+         p.lot_id, p.amount, p.returned FROM {} {} {} ORDER BY t.account_id, t.id, p.ordinal",
         named.relation(backend, 1),
         scope.probe(backend, "credit_entry", "t.id = r.id"),
         Scope::parts(backend, "lot_movement", "p.entry_id = t.id"),
@@ -106,22 +100,13 @@ async fn load_named(tx: &Transaction, batch: &mut Batch<'_>, named: &Rows) -> Re
     for row in query(tx, scope.statement(backend, sql, named)).await? {
         let (account_id, entry, movement) = past_entry(&row)?;
         let entries = &mut batch.work(account_id)?.state.entries;
-        let entry = entries.entry(entry.id).or_insert(entry);
-        // An entry that several commands name comes once for each of them.
-        if let Some((ordinal, movement)) = movement
-            && ordinal == entry.movements.len()
-        {
-            entry.movements.push(movement);
-        }
+        entries.entry(entry.id).or_insert(entry).movements.extend(movement);
     }
     Ok(())
 }
 
-/// A row of an entry beside one of its movements, with the account's number before and the movement's ordinal in
-/// it.
-type EntryRow = (i64, PastEntry, Option<(usize, LotMovement)>);
-
-fn past_entry(row: &QueryResult) -> Result<EntryRow, Fault> {
+/// A row of an entry beside one of its movements, with the account's number before.
+fn past_entry(row: &QueryResult) -> Result<(i64, PastEntry, Option<LotMovement>), Fault> {
     let mut fields = Fields::of(row);
     let account_id = fields.next()?;
     let entry = PastEntry {
@@ -136,16 +121,12 @@ fn past_entry(row: &QueryResult) -> Result<EntryRow, Fault> {
         top_up_id: fields.optional_id(TopUpId::from_uuid)?,
         movements: Vec::new(),
     };
-    let ordinal: Option<i32> = fields.next()?;
     let lot_id = fields.optional_id(LotId::from_uuid)?;
     let (amount, returned): (Option<i64>, Option<i64>) = (fields.next()?, fields.next()?);
-    let movement = ordinal.zip(amount).zip(returned).map(|((ordinal, amount), returned)| {
-        let movement = LotMovement {
-            lot_id,
-            amount: Credits::from_units(amount),
-            returned: Credits::from_units(returned),
-        };
-        (usize::try_from(ordinal).unwrap_or(usize::MAX), movement)
+    let movement = amount.zip(returned).map(|(amount, returned)| LotMovement {
+        lot_id,
+        amount: Credits::from_units(amount),
+        returned: Credits::from_units(returned),
     });
     Ok((account_id, entry, movement))
 }

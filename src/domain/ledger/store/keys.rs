@@ -1,13 +1,11 @@
 //! SQL of idempotency keys, and of members as far as commands name them.
 
-use std::collections::HashSet;
-
 use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::fault::Fault;
-use crate::domain::ledger::model::{Command, KeyRecord, MemberRef, MemberStanding, Origin, Outcome};
+use crate::domain::ledger::model::{KeyRecord, MemberRef, MemberStanding, Origin, Outcome};
 use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId, TopUpId};
 
 use super::fields::Fields;
@@ -38,7 +36,7 @@ const NAMED_EXTERNAL_MEMBERS: Columns = &[("account_id", Kind::BigInt), ("extern
 pub(super) async fn load_requested(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
     let mut named = Rows::new(NAMED_KEYS);
     for work in &*batch.works {
-        for (origin, key) in work.requests.iter().filter_map(|request| request.key.as_ref()) {
+        for (origin, key) in &work.needs.keys {
             named.push([work.number().into(), origin.as_str().into(), key.into()]);
         }
     }
@@ -113,20 +111,10 @@ pub(super) async fn load_members(tx: &Transaction, batch: &mut Batch<'_>) -> Res
     let mut by_id = Rows::new(NAMED_MEMBERS);
     let mut by_external_id = Rows::new(NAMED_EXTERNAL_MEMBERS);
     for work in &*batch.works {
-        let mut seen = HashSet::new();
-        for request in &work.requests {
-            let booked_for = match &request.command {
-                Command::Book { member, .. } => Some(member.clone()),
-                _ => None,
-            };
-            for member in booked_for.into_iter().chain(request.acting().map(MemberRef::Id)) {
-                if !seen.insert(member.clone()) {
-                    continue;
-                }
-                match &member {
-                    MemberRef::Id(id) => by_id.push([work.number().into(), id.uuid().into()]),
-                    MemberRef::ExternalId(id) => by_external_id.push([work.number().into(), id.into()]),
-                }
+        for member in &work.needs.members {
+            match member {
+                MemberRef::Id(id) => by_id.push([work.number().into(), id.uuid().into()]),
+                MemberRef::ExternalId(id) => by_external_id.push([work.number().into(), id.into()]),
             }
         }
     }

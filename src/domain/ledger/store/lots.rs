@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, QueryResult};
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::fault::Fault;
-use crate::domain::ledger::model::{Command, Lot, LotKind, MAX_LOTS};
+use crate::domain::ledger::model::{Lot, LotKind, MAX_LOTS};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, LotId};
@@ -67,7 +67,7 @@ async fn load_spending(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fa
         work.due.expiries |= work.state.header.next_lot_expiry_at.is_some_and(|at| at <= expiry_now);
         let demand = demand(work);
         let paid_too = work.state.header.lot_count >= NEARLY_FULL;
-        if work.due.expiries || paid_too || work.requests.iter().any(|request| reaches_lots(&request.command)) {
+        if work.due.expiries || paid_too || work.needs.draws.is_some() {
             let (expiry_now, demand) = (expiry_now.millis(), demand.units());
             wanted.push([work.number().into(), expiry_now.into(), demand.into(), paid_too.into()]);
         }
@@ -96,41 +96,15 @@ async fn load_spending(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fa
     Ok(())
 }
 
-/// Whether a command draws from lots, or changes what expired lots keep for holds.
-fn reaches_lots(command: &Command) -> bool {
-    match command {
-        Command::Reschedule { .. }
-        | Command::Complete { .. }
-        | Command::Cancel { .. }
-        | Command::Refund { .. }
-        | Command::TakeBack { .. }
-        | Command::Adjust { .. }
-        | Command::Freeze { .. }
-        | Command::Unfreeze
-        | Command::Close { .. }
-        | Command::Sweep => true,
-        Command::Grant { .. }
-        | Command::CreditTopUp { .. }
-        | Command::HoldTopUp { .. }
-        | Command::HoldRefund { .. }
-        | Command::Book { .. } => false,
-    }
-}
-
-/// An upper bound of what the batch can draw: the amounts in its commands, the holds of loaded sessions, and what the
-/// batch itself holds, since it may be charged in the same batch.
+/// More than the batch can draw: what its commands say themselves, the holds of sessions loaded, and what the batch itself
+/// holds, since it may be charged in the same batch.
 fn demand(work: &Work) -> Credits {
-    let of_commands = work.requests.iter().map(|request| request.command.may_draw());
     let of_sessions = work
         .state
         .sessions
         .values()
         .map(|session| session.held().max(session.booked));
-    // A negative amount will be refused. It must not reduce the demand of the other commands.
-    of_commands
-        .chain(of_sessions)
-        .map(|credits| credits.max(Credits::ZERO))
-        .sum()
+    of_sessions.chain([work.needs.demand()]).sum()
 }
 
 /// Loads the lots that the loaded entries moved something into or out of, also those with nothing left.

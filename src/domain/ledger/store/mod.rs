@@ -32,7 +32,9 @@ use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, EntryId, LotId, SessionId, TopUpId};
 
-use super::model::{AccountHeader, AccountState, HoldMovement, KeyRecord, NewEntry, Origin, Request, ShiftExpiries};
+use super::model::{
+    AccountHeader, AccountState, HoldMovement, KeyRecord, Needs, NewEntry, Origin, Request, ShiftExpiries,
+};
 
 pub(super) use entries::taken_back;
 pub(super) use expiring::{expiring, next_expiry};
@@ -53,6 +55,8 @@ pub(super) struct Work {
     pub now: Timestamp,
     /// The requests, in order.
     pub requests: Vec<Arc<Request>>,
+    /// What the decisions read.
+    needs: Needs,
     /// The working set after the accepted commands.
     pub state: AccountState,
     /// Parts of holds that are stored, by session, as loaded.
@@ -94,6 +98,7 @@ impl Work {
     pub(super) fn new(header: AccountHeader, requests: Vec<Arc<Request>>, now: Timestamp) -> Self {
         Self {
             now: now.max(header.last_at),
+            needs: requests.iter().map(|request| request.needs()).collect(),
             requests,
             state: AccountState::new(header),
             stored_parts: HashMap::new(),

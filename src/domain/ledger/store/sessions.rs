@@ -1,6 +1,6 @@
 //! SQL of sessions and their holds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, QueryResult};
 
@@ -8,7 +8,7 @@ use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::search::searchable;
-use crate::domain::ledger::model::{AccountStatus, Command, HoldPart, MAX_DUE, Session, SessionRef, SessionStatus};
+use crate::domain::ledger::model::{AccountStatus, HoldPart, MAX_DUE, Session, SessionRef, SessionStatus};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, MemberId, SessionId};
@@ -91,32 +91,17 @@ fn named(works: &[Work]) -> (Rows, Rows) {
     let mut by_external_id = Rows::new(NAMED_EXTERNAL);
     for work in works {
         let number = work.number();
-        // Each id once: a session that is loaded twice would have each part of its hold twice.
-        let mut ids = BTreeSet::new();
         let mut external_ids: BTreeMap<&String, bool> = BTreeMap::new();
-        for request in &work.requests {
-            match &request.command {
-                Command::Reschedule { session, .. }
-                | Command::Complete { session, .. }
-                | Command::Cancel { session, .. }
-                | Command::Refund { session, .. } => match session {
-                    SessionRef::Id(id) => {
-                        ids.insert(*id);
-                    }
-                    SessionRef::ExternalId(id) => {
-                        external_ids.insert(id, true);
-                    }
-                },
-                Command::Book {
-                    external_id: Some(id), ..
-                } => {
-                    external_ids.entry(id).or_insert(false);
-                }
-                _ => {}
-            }
+        for id in &work.needs.free_external_ids {
+            external_ids.insert(id, false);
         }
-        for id in ids {
-            by_id.push([number.into(), id.uuid().into()]);
+        for session in &work.needs.sessions {
+            match session {
+                SessionRef::Id(id) => by_id.push([number.into(), id.uuid().into()]),
+                SessionRef::ExternalId(id) => {
+                    external_ids.insert(id, true);
+                }
+            }
         }
         for (id, closed_too) in external_ids {
             by_external_id.push([number.into(), id.into(), closed_too.into()]);
@@ -138,15 +123,12 @@ async fn load_due(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> 
             holds.push([work.number().into(), at.millis().into(), now.millis().into()]);
             work.due.expiries = true;
         }
-        let sweeps = work.requests.iter().any(|request| request.command == Command::Sweep);
-        if sweeps && let Some(at) = is_due(header.next_processing_at) {
+        if work.needs.ended_sessions
+            && let Some(at) = is_due(header.next_processing_at)
+        {
             ended.push([work.number().into(), at.millis().into(), now.millis().into()]);
         }
-        let closes = work
-            .requests
-            .iter()
-            .any(|request| matches!(request.command, Command::Close { .. }));
-        if closes || (sweeps && header.status == AccountStatus::Closed) {
+        if work.needs.booked_sessions || (work.needs.ended_sessions && header.status == AccountStatus::Closed) {
             to_cancel.push([
                 work.number().into(),
                 now.millis().into(),

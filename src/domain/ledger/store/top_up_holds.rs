@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, Statement, Value};
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::fault::Fault;
-use crate::domain::ledger::model::{Command, TopUpHold};
+use crate::domain::ledger::model::TopUpHold;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, TopUpId};
 
@@ -25,13 +25,7 @@ const COLUMNS: Columns = &[
 pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
     let mut named = Rows::new(NAMED);
     for work in &*batch.works {
-        let may_change_hold = |command: &Command| {
-            matches!(
-                command,
-                Command::HoldTopUp { .. } | Command::HoldRefund { .. } | Command::Adjust { reverses: Some(_), .. }
-            )
-        };
-        if work.requests.iter().any(|request| may_change_hold(&request.command)) {
+        if work.needs.top_up_holds {
             for top_up_id in work.state.entries.values().filter_map(|entry| entry.top_up_id) {
                 named.push([work.number().into(), top_up_id.uuid().into()]);
             }

@@ -1,0 +1,487 @@
+//! The commands and requests that change an account's credits.
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::primitives::actor::{Actor, Cause, Side};
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{EntryId, IdSeed, MemberId, SessionId, TopUpId};
+use crate::primitives::timestamp::Timestamp;
+
+use super::state::{ContraAccount, EntryKind, LotKind};
+
+crate::text_enum! {
+    /// Who chose an idempotency key. Each origin has a namespace of its own in an account. So neither side can use up a
+/// key that the other one will send.
+    Origin {
+        /// The platform: one of its keys.
+        Platform = "PLATFORM",
+        /// The team: a member or one of its keys.
+        Team = "TEAM",
+        /// Ledgerbell, for a command without a request.
+        System = "SYSTEM",
+    }
+}
+
+impl Origin {
+    /// Returns the namespace of the keys that an actor sends.
+    pub const fn of(actor: &Actor) -> Self {
+        match (actor, actor.side()) {
+            (Actor::System, _) => Self::System,
+            (_, Side::Platform) => Self::Platform,
+            (_, Side::Team) => Self::Team,
+        }
+    }
+}
+
+/// A member, as named by a command.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MemberRef {
+    /// By our id.
+    Id(MemberId),
+    /// By the platform's own id.
+    ExternalId(String),
+}
+
+/// A session, as named by a command.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SessionRef {
+    /// By our id.
+    Id(SessionId),
+    /// By the platform's own id: the open one, else the newest.
+    ExternalId(String),
+}
+
+/// One change of an account's credits. Amounts are positive unless stated otherwise. The core checks them again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Adds credits without a top-up.
+    Grant {
+        /// Credits to add.
+        credits: Credits,
+        /// Human-readable text of the entry.
+        description: String,
+        /// Whether the credits were paid elsewhere or given away.
+        kind: LotKind,
+        /// When their remainder expires; `None` is never.
+        expires_at: Option<Timestamp>,
+        /// Lots with a lower number are spent first.
+        priority: i32,
+    },
+    /// Credits a top-up whose payment is proven. The only refusal is that it was credited before.
+    CreditTopUp {
+        /// The top-up that was paid.
+        top_up_id: TopUpId,
+        /// Credits of the top-up.
+        credits: Credits,
+        /// True when the account's rule started the top-up.
+        automatic: bool,
+    },
+    /// Reverses a top-up's credits because its money went back, up to a running total.
+    TakeBack {
+        /// The entry that credited the top-up.
+        entry_id: EntryId,
+        /// The total to be reversed. If more than that is reversed already, the difference is returned.
+        target: Credits,
+        /// `REVERSAL` or `CHARGEBACK`.
+        kind: EntryKind,
+        /// `CARD_PAYMENTS` or `CHARGEBACKS`.
+        contra: ContraAccount,
+        /// Human-readable text of the entry.
+        description: String,
+    },
+    /// While a top-up is disputed, holds all that is left of its credits; otherwise holds what its refunds in progress will take.
+    /// Sets the hold to a value, so that it is safe to repeat.
+    HoldTopUp {
+        /// The entry that credited the top-up.
+        entry_id: EntryId,
+        /// The dispute is open: the bank has not decided yet.
+        is_disputed: bool,
+        /// What its refunds in progress will take.
+        refunding: Credits,
+    },
+    /// Hold credits of a top-up whose money is to be refunded, until the gateway has answered.
+    HoldRefund {
+        /// The entry that credited the top-up.
+        entry_id: EntryId,
+        /// Credits to refund; all that may be refunded when `None`.
+        credits: Option<Credits>,
+        /// Spent credits may be taken too: the balance may go below zero.
+        allow_debt: bool,
+        /// True allows the refund also while the account is frozen or closed.
+        allow_inactive: bool,
+    },
+    /// Books a session and holds its credits.
+    Book {
+        /// The member who will use it.
+        member: MemberRef,
+        /// The platform's own id, unique among the account's open sessions.
+        external_id: Option<String>,
+        /// Human-readable title.
+        title: String,
+        /// The planned beginning.
+        starts_at: Timestamp,
+        /// The planned end.
+        ends_at: Timestamp,
+        /// Credits to hold.
+        credits: Credits,
+        /// The caller's own JSON, as text.
+        metadata: Option<String>,
+    },
+    /// Moves an open session, and may change what it holds.
+    Reschedule {
+        /// The session to move.
+        session: SessionRef,
+        /// The new beginning.
+        starts_at: Timestamp,
+        /// The new end.
+        ends_at: Timestamp,
+        /// The new hold; unchanged when `None`.
+        credits: Option<Credits>,
+    },
+    /// Records that a session took place, and deducts its credits.
+    Complete {
+        /// The session that took place.
+        session: SessionRef,
+        /// Credits that were used, 0 included; the whole hold when `None`.
+        credits: Option<Credits>,
+        /// Whether it may cost more than its hold, or be charged after its hold was released.
+        allow_overage: bool,
+    },
+    /// Records that a session was canceled, or that its member did not come.
+    Cancel {
+        /// The session to cancel.
+        session: SessionRef,
+        /// Human-readable reason.
+        reason: Option<String>,
+        /// Credits to charge, 0 included; nothing when `None`.
+        fee: Option<Credits>,
+        /// The member did not come.
+        no_show: bool,
+    },
+    /// Returns part of a session's charge.
+    Refund {
+        /// The session that was charged.
+        session: SessionRef,
+        /// Credits to return.
+        credits: Credits,
+        /// Human-readable reason.
+        reason: String,
+    },
+    /// Corrects the balance.
+    Adjust {
+        /// The change of the balance, with its sign; not 0.
+        amount: Credits,
+        /// Human-readable text of the entry.
+        description: String,
+        /// The entry that this corrects.
+        reverses: Option<EntryId>,
+    },
+    /// Refuses all new commands until the account is unfrozen.
+    Freeze {
+        /// Human-readable reason.
+        reason: String,
+    },
+    /// Ends a freeze. No effect on an active account.
+    Unfreeze,
+    /// Refuses all new commands forever, and cancels bookings.
+    Close {
+        /// Human-readable reason.
+        reason: String,
+    },
+    /// Expires what is due and announces sessions that have ended. Only the sweeper sends it.
+    Sweep,
+}
+
+/// A command with the context needed to decide it exactly once.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The change to decide.
+    pub command: Command,
+    /// The idempotency key. Only commands that are safe to repeat have none.
+    pub key: Option<(Origin, String)>,
+    /// Who asks for the change.
+    pub cause: Cause,
+    /// Source of the ids that the command makes, the same on each attempt.
+    pub seed: IdSeed,
+}
+
+impl Request {
+    /// Returns the member on whose behalf a key asks. That member must be on the team now. A payment has none: its cause is
+    /// the member who asked when it was begun, and the payment counts even if that member has left.
+    pub fn acting(&self) -> Option<MemberId> {
+        let is_payment = matches!(
+            self.command,
+            Command::CreditTopUp { .. } | Command::TakeBack { .. } | Command::HoldTopUp { .. }
+        );
+        match self.cause {
+            Cause::ApiKey(_, acting) if !is_payment => acting,
+            _ => None,
+        }
+    }
+}
+
+impl Request {
+    /// Returns what the key is bound to: the input, and the member on whose behalf it is asked. The second digest is what keys
+    /// of older versions are bound to: it leaves the member out.
+    pub fn digests(&self) -> [[u8; 32]; 2] {
+        let input = self.command.digest();
+        let mut digest = Canonical::new(2, self.command.operation());
+        digest.bytes(&input);
+        digest.optional_id(self.acting().map(MemberId::uuid));
+        [digest.finish(), input]
+    }
+}
+
+impl Command {
+    /// The operation's name, part of the digest and stored with the key.
+    pub const fn operation(&self) -> &'static str {
+        match self {
+            Self::Grant { .. } => "grantCredits",
+            Self::CreditTopUp { .. } => "creditTopUp",
+            Self::TakeBack { .. } => "takeBack",
+            Self::HoldTopUp { .. } => "holdTopUp",
+            Self::HoldRefund { .. } => "holdRefund",
+            Self::Book { .. } => "bookSession",
+            Self::Reschedule { .. } => "rescheduleSession",
+            Self::Complete { .. } => "completeSession",
+            Self::Cancel { .. } => "cancelSession",
+            Self::Refund { .. } => "refundSession",
+            Self::Adjust { .. } => "adjustCredits",
+            Self::Freeze { .. } => "freezeAccount",
+            Self::Unfreeze => "unfreezeAccount",
+            Self::Close { .. } => "closeAccount",
+            Self::Sweep => "sweep",
+        }
+    }
+
+    /// Whether the command must be the last of its batch for the account: it changes rows beyond the working set.
+    pub const fn ends_batch(&self) -> bool {
+        matches!(
+            self,
+            Self::Freeze { .. } | Self::Unfreeze | Self::Close { .. } | Self::Sweep
+        )
+    }
+
+    /// SHA-256 over version, operation and every input in canonical form.
+    #[expect(clippy::too_many_lines, reason = "one arm a command, and no arm decides anything")]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut out = Canonical::new(1, self.operation());
+        match self {
+            Self::Grant {
+                credits,
+                description,
+                kind,
+                expires_at,
+                priority,
+            } => {
+                out.number(credits.units());
+                out.text(description);
+                out.text(kind.as_str());
+                out.optional_number(expires_at.map(Timestamp::millis));
+                out.number(i64::from(*priority));
+            }
+            Self::CreditTopUp {
+                top_up_id,
+                credits,
+                automatic,
+            } => {
+                out.bytes(top_up_id.uuid().as_bytes());
+                out.number(credits.units());
+                out.number(i64::from(*automatic));
+            }
+            Self::TakeBack {
+                entry_id,
+                target,
+                kind,
+                contra,
+                description,
+            } => {
+                out.bytes(entry_id.uuid().as_bytes());
+                out.number(target.units());
+                out.text(kind.as_str());
+                out.text(contra.as_str());
+                out.text(description);
+            }
+            Self::HoldTopUp {
+                entry_id,
+                is_disputed,
+                refunding,
+            } => {
+                out.bytes(entry_id.uuid().as_bytes());
+                out.number(i64::from(*is_disputed));
+                out.number(refunding.units());
+            }
+            Self::HoldRefund {
+                entry_id,
+                credits,
+                allow_debt,
+                allow_inactive,
+            } => {
+                out.bytes(entry_id.uuid().as_bytes());
+                out.optional_number(credits.map(Credits::units));
+                out.number(i64::from(*allow_debt));
+                out.number(i64::from(*allow_inactive));
+            }
+            Self::Book {
+                member,
+                external_id,
+                title,
+                starts_at,
+                ends_at,
+                credits,
+                metadata,
+            } => {
+                out.member(member);
+                out.optional_text(external_id.as_deref());
+                out.text(title);
+                out.number(starts_at.millis());
+                out.number(ends_at.millis());
+                out.number(credits.units());
+                out.optional_text(metadata.as_deref());
+            }
+            Self::Reschedule {
+                session,
+                starts_at,
+                ends_at,
+                credits,
+            } => {
+                out.session(session);
+                out.number(starts_at.millis());
+                out.number(ends_at.millis());
+                out.optional_number(credits.map(Credits::units));
+            }
+            Self::Complete {
+                session,
+                credits,
+                allow_overage,
+            } => {
+                out.session(session);
+                out.optional_number(credits.map(Credits::units));
+                out.number(i64::from(*allow_overage));
+            }
+            Self::Cancel {
+                session,
+                reason,
+                fee,
+                no_show,
+            } => {
+                out.session(session);
+                out.optional_text(reason.as_deref());
+                // No fee and a fee of 0 are the same input.
+                out.number(fee.unwrap_or(Credits::ZERO).units());
+                out.number(i64::from(*no_show));
+            }
+            Self::Refund {
+                session,
+                credits,
+                reason,
+            } => {
+                out.session(session);
+                out.number(credits.units());
+                out.text(reason);
+            }
+            Self::Adjust {
+                amount,
+                description,
+                reverses,
+            } => {
+                out.number(amount.units());
+                out.text(description);
+                out.optional_bytes(
+                    reverses
+                        .map(|entry| *entry.uuid().as_bytes())
+                        .as_ref()
+                        .map(|bytes| &bytes[..]),
+                );
+            }
+            Self::Freeze { reason } | Self::Close { reason } => out.text(reason),
+            Self::Unfreeze | Self::Sweep => {}
+        }
+        out.finish()
+    }
+}
+
+/// Feeds values to SHA-256 so that no two different inputs make the same stream. Each value is preceded by its length, an
+/// optional value by whether it is present.
+#[derive(Debug)]
+pub struct Canonical(Sha256);
+
+impl Canonical {
+    /// Begins with the name of the operation and the version of the encoding.
+    pub fn new(version: i64, name: &str) -> Self {
+        let mut canonical = Self(Sha256::new());
+        canonical.number(version);
+        canonical.text(name);
+        canonical
+    }
+
+    /// Continues a chain of hashes.
+    pub(super) fn after(previous: &[u8; 32], version: i64) -> Self {
+        let mut canonical = Self(Sha256::new());
+        canonical.0.update(previous);
+        canonical.number(version);
+        canonical
+    }
+
+    /// Feeds bytes.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_be_bytes());
+        self.0.update(bytes);
+    }
+
+    /// Feeds a text.
+    pub fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    /// Feeds a number.
+    pub fn number(&mut self, number: i64) {
+        self.bytes(&number.to_be_bytes());
+    }
+
+    /// Feeds bytes, or that they are absent.
+    pub fn optional_bytes(&mut self, bytes: Option<&[u8]>) {
+        match bytes {
+            Some(bytes) => {
+                self.0.update([1]);
+                self.bytes(bytes);
+            }
+            None => self.0.update([0]),
+        }
+    }
+
+    /// Feeds a text, or that it is absent.
+    pub fn optional_text(&mut self, text: Option<&str>) {
+        self.optional_bytes(text.map(str::as_bytes));
+    }
+
+    /// Feeds a number, or that it is absent.
+    pub fn optional_number(&mut self, number: Option<i64>) {
+        self.optional_bytes(number.map(i64::to_be_bytes).as_ref().map(|bytes| &bytes[..]));
+    }
+
+    /// Feeds an id, or that it is absent.
+    pub fn optional_id(&mut self, id: Option<Uuid>) {
+        self.optional_bytes(id.as_ref().map(|id| &id.as_bytes()[..]));
+    }
+
+    fn member(&mut self, member: &MemberRef) {
+        match member {
+            MemberRef::Id(id) => self.bytes(id.uuid().as_bytes()),
+            MemberRef::ExternalId(id) => self.text(&format!("external:{id}")),
+        }
+    }
+
+    fn session(&mut self, session: &SessionRef) {
+        match session {
+            SessionRef::Id(id) => self.bytes(id.uuid().as_bytes()),
+            SessionRef::ExternalId(id) => self.text(&format!("external:{id}")),
+        }
+    }
+
+    /// Returns the hash of all that was fed.
+    pub fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
+}

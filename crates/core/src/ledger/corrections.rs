@@ -1,0 +1,211 @@
+//! Credits from sources other than sessions (grants, top-ups), and corrections (reversals, adjustments).
+
+use crate::primitives::actor::Cause;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{EntryId, TopUpId};
+use crate::primitives::timestamp::Timestamp;
+
+use super::MAX_LOTS;
+use super::decision::Refusal;
+use super::draft::{Draft, EntryFacts};
+use super::lots::LotTerms;
+use super::sessions::{require_amount, take_from_left};
+use super::state::{ContraAccount, EntryKind, LotKind, Outcome, PastEntry};
+
+impl Draft<'_> {
+    pub(super) fn past_entry(&self, id: EntryId) -> Option<PastEntry> {
+        let made_now = || self.entries.iter().find(|entry| entry.id == id).map(PastEntry::from);
+        self.past_entries
+            .get(&id)
+            .or_else(|| self.state.entries.get(&id))
+            .cloned()
+            .or_else(made_now)
+    }
+
+    pub(super) fn grant(
+        &mut self,
+        credits: Credits,
+        description: &str,
+        kind: LotKind,
+        expires_at: Option<Timestamp>,
+        priority: i32,
+    ) -> Result<Outcome, Refusal> {
+        self.require_active()?;
+        require_amount("credits", credits)?;
+        if expires_at.is_some_and(|expires_at| expires_at <= self.now) {
+            return Err(Refusal::Invalid {
+                field: "expiresAt",
+                message: "expiresAt must be in the future".to_owned(),
+            });
+        }
+        if self.header.lot_count >= MAX_LOTS {
+            return Err(Refusal::LotLimit);
+        }
+        let facts = EntryFacts::new(
+            EntryKind::Grant,
+            ContraAccount::Promotions,
+            credits,
+            description,
+            self.request.cause,
+        );
+        self.add(
+            facts,
+            LotTerms {
+                kind,
+                priority,
+                expires_at,
+            },
+        )
+    }
+
+    pub(super) fn credit_top_up(
+        &mut self,
+        top_up_id: TopUpId,
+        credits: Credits,
+        automatic: bool,
+    ) -> Result<Outcome, Refusal> {
+        if let Some(entry_id) = self.state.credited_top_ups.get(&top_up_id) {
+            return Err(Refusal::AlreadyCredited { entry_id: *entry_id });
+        }
+        let (kind, description) = if automatic {
+            (EntryKind::AutoTopUp, "Automatic top-up")
+        } else {
+            (EntryKind::TopUp, "Top-up")
+        };
+        let mut facts = EntryFacts::new(
+            kind,
+            ContraAccount::CardPayments,
+            credits,
+            description,
+            self.request.cause,
+        );
+        facts.top_up_id = Some(top_up_id);
+        self.add(facts, LotTerms::PAID)
+    }
+
+    fn add(&mut self, facts: EntryFacts, terms: LotTerms) -> Result<Outcome, Refusal> {
+        let entry_id = EntryId::from_uuid(self.ids.next_uuid());
+        let mut movements = Vec::new();
+        self.add_credits(entry_id, facts.amount, terms, &mut movements)?;
+        self.post_as(entry_id, facts, movements)?;
+        Ok(Outcome {
+            entry_id: Some(entry_id),
+            ..Outcome::default()
+        })
+    }
+
+    /// Sets the reversed total of a top-up to `target`. Refunds, late failures and disputes share this running total, so that
+    /// each of them removes only what the others have not.
+    pub(super) fn take_back(
+        &mut self,
+        entry_id: EntryId,
+        target: Credits,
+        kind: EntryKind,
+        contra: ContraAccount,
+        description: &str,
+    ) -> Result<Outcome, Refusal> {
+        let mut addition = self.past_entry(entry_id).ok_or(Refusal::EntryNotFound)?;
+        let target = target.min(addition.amount).max(Credits::ZERO);
+        let change = target.checked_sub(addition.taken_back).ok_or(Refusal::Overflow)?;
+        if change.is_zero() {
+            return Ok(Outcome::default());
+        }
+        let mut facts = EntryFacts::new(kind, contra, -change, description, Cause::PaymentGateway);
+        facts.top_up_id = addition.top_up_id;
+        facts.reverses = Some(addition.id);
+        let posted_id = EntryId::from_uuid(self.ids.next_uuid());
+        let movements = if change.is_positive() {
+            self.draw_addition(&addition, change)?
+        } else {
+            self.return_addition(&addition, -change, posted_id)?
+        };
+        addition.taken_back = target;
+        self.past_entries.insert(addition.id, addition);
+        self.post_as(posted_id, facts, movements)?;
+        Ok(Outcome {
+            entry_id: Some(posted_id),
+            ..Outcome::default()
+        })
+    }
+
+    pub(super) fn adjust(
+        &mut self,
+        amount: Credits,
+        description: &str,
+        reverses: Option<EntryId>,
+    ) -> Result<Outcome, Refusal> {
+        if amount.is_zero() {
+            return Err(Refusal::Invalid {
+                field: "amount",
+                message: "amount must not be 0".to_owned(),
+            });
+        }
+        require_amount("amount", amount.abs())?;
+        let mut facts = EntryFacts::new(
+            EntryKind::Adjustment,
+            ContraAccount::Adjustments,
+            amount,
+            description,
+            self.request.cause,
+        );
+        let Some(reversed_id) = reverses else {
+            if amount.is_positive() {
+                self.require_room_for_lot(LotTerms::CORRECTION)?;
+                return self.add(facts, LotTerms::CORRECTION);
+            }
+            let mut movements = Vec::new();
+            self.draw_live(amount.abs(), &mut movements)?;
+            let entry_id = self.post(facts, movements)?;
+            return Ok(Outcome {
+                entry_id,
+                ..Outcome::default()
+            });
+        };
+        let mut target = self.past_entry(reversed_id).ok_or(Refusal::EntryNotFound)?;
+        require_reversible(&target, amount)?;
+        facts.member_id = target.member_id;
+        facts.session_id = target.session_id;
+        facts.top_up_id = target.top_up_id;
+        facts.reverses = Some(target.id);
+        let entry_id = EntryId::from_uuid(self.ids.next_uuid());
+        let movements = if amount.is_positive() {
+            self.give_back(&mut target, amount, entry_id)?
+        } else {
+            self.require_beyond_refunds(&target, amount.abs())?;
+            take_from_left(&mut target, amount.abs())?;
+            self.draw_addition(&target, amount.abs())?
+        };
+        let left = Credits::from_units(target.amount.units() - target.taken_back.units());
+        self.past_entries.insert(target.id, target);
+        self.post_as(entry_id, facts, movements)?;
+        if amount.is_negative() {
+            // Credits that were reversed need not be held as well.
+            self.hold_at_most(reversed_id, left)?;
+        }
+        Ok(Outcome {
+            entry_id: Some(entry_id),
+            ..Outcome::default()
+        })
+    }
+}
+
+fn require_reversible(entry: &PastEntry, amount: Credits) -> Result<(), Refusal> {
+    if entry.kind == EntryKind::Session {
+        return Err(Refusal::NotReversible(
+            "a session's charge is given back by refundSession",
+        ));
+    }
+    if matches!(entry.kind, EntryKind::Reversal | EntryKind::Chargeback) {
+        // Credits that a dispute took return with its money. Returned by hand as well, they would return
+        // twice.
+        return Err(Refusal::NotReversible(
+            "what went back of a top-up follows its money; correct it by an adjustment without reversesEntryId",
+        ));
+    }
+    if entry.amount.is_positive() == amount.is_positive() {
+        return Err(Refusal::NotReversible(
+            "amount must have the opposite sign of the entry it reverses",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! Values without dependencies: importable by every module, importing none.
+
+pub mod actor;
+pub mod credits;
+pub mod cursor;
+pub mod derived_key;
+pub mod ids;
+pub mod line;
+pub mod local_time;
+pub mod mailbox;
+pub mod money;
+pub mod page;
+pub mod period;
+#[cfg(feature = "graphql")]
+pub mod scalars;
+pub mod signature;
+pub mod text_enum;
+pub mod timestamp;

@@ -1,0 +1,48 @@
+//! Instants.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+/// An instant in UTC, cut to whole milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The last instant that can be written with a four-digit year.
+    pub const MAX: Self = Self(253_402_300_799_999);
+    /// The first instant accepted from outside: 1970.
+    pub const MIN: Self = Self(0);
+
+    /// From milliseconds since 1970.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// In milliseconds since 1970.
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// From chrono, cut to milliseconds.
+    pub fn from_datetime(instant: DateTime<Utc>) -> Self {
+        Self(instant.timestamp_millis())
+    }
+
+    /// To chrono; instants out of its range become 1970.
+    pub fn to_datetime(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.0).unwrap_or_default()
+    }
+
+    /// This instant moved by a number of milliseconds, at most to the ends of what can be written.
+    #[must_use]
+    pub fn plus_millis(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis).clamp(Self::MIN.0, Self::MAX.0))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.to_datetime().format("%Y-%m-%dT%H:%M:%S%.3fZ"))
+    }
+}
