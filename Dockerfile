@@ -1,7 +1,21 @@
 # syntax=docker/dockerfile:1
+FROM node:20-bookworm-slim AS pages
+WORKDIR /src/web
+COPY web/package.json web/package-lock.json web/.npmrc ./
+COPY web/client/package.json client/
+COPY web/react/package.json react/
+COPY web/explorer/package.json explorer/
+COPY web/console/package.json console/
+RUN npm ci --no-audit --no-fund
+COPY LICENSE schema.graphql /src/
+COPY web .
+RUN npm run build
+
 FROM rust:1.95.0-bookworm AS build
 WORKDIR /src
 COPY . .
+COPY --from=pages /src/web/console/dist web/console/dist
+COPY --from=pages /src/web/explorer/dist web/explorer/dist
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
     cargo build --release --locked && cp target/release/ledgerbell /ledgerbell
 

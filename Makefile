@@ -1,4 +1,5 @@
-# make run    build, open or create a SQLite database in ./data, fill it with a demo team, serve on 127.0.0.1:8080
+# make run    build, open or create a SQLite database in ./data, fill it with a demo team, serve on 127.0.0.1:8080, open the console
+# make pages  build the console and the explorer, where npm is there
 # make test   everything: format, lints, tests on SQLite and on Postgres, dependencies, examples
 # make simulate  purchases in a hostile world, by SEEDS=n seeds
 # make fuzz   fuzz targets by libFuzzer, SECONDS=60 each; needs cargo-fuzz
@@ -6,10 +7,13 @@
 # make bench-prices  processor time of operations beside their prices
 # make bench-live  sockets: memory of idle ones, from commit to client, messages a second, beside npm graphql-ws
 
-.PHONY: run test fuzz simulate bench bench-live bench-prices schema fmt
+.PHONY: run pages test fuzz simulate bench bench-live bench-prices schema fmt
 
-run:
+run: pages
 	cargo run --locked -- demo
+
+pages:
+	@scripts/pages.sh
 
 test:
 	@scripts/test.sh

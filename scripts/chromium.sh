@@ -1,22 +1,26 @@
-# Finds Chromium for browser tests; source this file. In strict runs it is installed from Debian's packages where it is missing.
+# A Chromium for tests of pages. Sourced by scripts that need one.
+#
+# find_or_install_chromium sets chromium to its path, or fails with chromium_reason. LEDGERBELL_CHROMIUM names another one. It installs
+# only in strict mode (LEDGERBELL_TEST_STRICT=1), on Debian, as root or by sudo.
 
-# find_chromium: sets $CHROMIUM, or $chromium_reason and returns 1.
-find_chromium() {
-    local name
-    for name in ${CHROMIUM:-} chromium chromium-browser google-chrome; do
-        if command -v "$name" >/dev/null; then
-            CHROMIUM=$(command -v "$name")
-            export CHROMIUM
-            return 0
+chromium="" chromium_reason=""
+
+find_or_install_chromium() {
+    local as_root=""
+    chromium=${LEDGERBELL_CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
+    [ -n "$chromium" ] && [ -x "$chromium" ] && return 0
+    chromium_reason="Chromium is not installed (apt-get install chromium, or LEDGERBELL_CHROMIUM=path)"
+    [ "${LEDGERBELL_TEST_STRICT:-0}" = 1 ] && command -v apt-get >/dev/null || return 1
+    if [ "$(id -u)" != 0 ]; then
+        as_root="sudo -n"
+        if ! $as_root true 2>/dev/null; then
+            chromium_reason="$chromium_reason, and installing needs root"
+            return 1
         fi
-    done
-    if [ "${LEDGERBELL_TEST_STRICT:-0}" = 1 ] && [ -z "${chromium_tried:-}" ] && command -v apt-get >/dev/null; then
-        chromium_tried=1
-        echo "installing Debian's package chromium"
-        apt-get update -qq >/dev/null 2>&1
-        apt-get install -y -qq --no-install-recommends chromium >/dev/null 2>&1
-        find_chromium && return 0
     fi
-    chromium_reason="chromium is not installed (apt-get install chromium)"
-    return 1
+    echo "installing chromium"
+    $as_root apt-get update -qq >/dev/null 2>&1
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null 2>&1
+    chromium=$(command -v chromium || true)
+    [ -n "$chromium" ] || { chromium_reason="$chromium_reason, and apt-get install failed"; return 1; }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs one test of tests/clients (a script's name in its package.json) against a demo server of its own.
+# Runs one test of tests/clients (a script's name in its package.json) against a separate demo server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/demo_server.sh

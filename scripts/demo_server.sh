@@ -1,7 +1,7 @@
 # Starts a demo server for clients to call. Sourced by the scripts that run them.
 #
 # start_demo_server sets demo_home, a directory that stop_demo_server removes, and LEDGERBELL_DEMO, the line that the server
-# prints when it is ready: where it listens and who may sign in.
+# prints when it is ready: its address and its credentials.
 
 demo_home="" demo_server=""
 

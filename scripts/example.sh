@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the example client against a demo server of its own: type check first, then the client itself.
+# Runs the example client against a separate demo server: first the type check, then the client itself.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/demo_server.sh

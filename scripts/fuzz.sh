@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# fuzz.sh SECONDS TARGET…: runs fuzz targets for so many seconds each, from their seeds. Stable Rust is enough: there is no sanitizer,
-# because our code has no unsafe. With FUZZ_DEV=1 they are compiled without optimization, which is sooner done and searches more slowly.
+# fuzz.sh SECONDS TARGET…: runs each fuzz target for this number of seconds, from its seeds. Stable Rust is enough: there is no sanitizer,
+# because our code has no unsafe. With FUZZ_DEV=1 they are compiled without optimization: the build is faster and the search slower.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=$1

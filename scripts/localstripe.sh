@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the client of Stripe against PyPI localstripe (tests/it/gateway/localstripe.rs says what that can do). Needs python3 with venv;
-# installs what else it needs into target/localstripe.
+# Runs the client of Stripe against PyPI localstripe (tests/it/gateway/localstripe.rs lists what it supports). Needs python3 with venv;
+# installs all other packages into target/localstripe.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/python.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Sends mail through real mail servers (tests/mail): one over TLS that also refuses, hangs and goes away, and npm maildev, from which it
-# is read back. With `crash`, kills the worker that sends it again and again instead. Needs python3 with venv, and openssl and npm unless
-# it is for `crash`, and the built program; installs what else it needs into target/mail.
+# Sends mail through real mail servers (tests/mail): one over TLS that also refuses, hangs and disconnects, and npm maildev, from which it
+# is read back. With `crash`, repeatedly kills the worker that sends it instead. Needs python3 with venv, the built program, and, except
+# for `crash`, openssl and npm; installs all other packages into target/mail.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/python.sh

@@ -1,12 +1,12 @@
 # Starts PgBouncer in transaction mode in front of a Postgres. Sourced by test.sh.
 #
-# find_pgbouncer [install] sets pgbouncer to a binary that is fit for it, or fails with pgbouncer_reason; with `install`, Debian's is
+# find_pgbouncer [install] sets pgbouncer to a suitable binary, or fails with pgbouncer_reason; with `install`, Debian's is
 # installed first where none is found. LEDGERBELL_TEST_PGBOUNCER names a binary. start_pgbouncer POSTGRES_URL sets pgbouncer_url,
 # or fails with pgbouncer_reason. stop_pgbouncer stops it and removes its role.
 
 pgbouncer="" pgbouncer_url="" pgbouncer_reason="" pgbouncer_home="" pgbouncer_server=""
 
-# The first that keeps prepared statements in transaction mode, without which no driver that prepares works through it.
+# The first version that keeps prepared statements in transaction mode. Drivers that prepare statements need it.
 pgbouncer_oldest=1.21.0
 
 is_new_enough() {
@@ -47,7 +47,7 @@ start_pgbouncer() {
     for port in $(seq 54430 54529); do
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
     done
-    # What docs/operating.md tells an operator to set.
+    # The settings that docs/operating.md recommends to operators.
     if ! psql --no-psqlrc --quiet "$pgbouncer_server" >/dev/null 2>&1 <<'SQL'; then
 DROP ROLE IF EXISTS ledgerbell_pooled;
 CREATE ROLE ledgerbell_pooled LOGIN SUPERUSER;

@@ -1,7 +1,7 @@
 # Finds a Postgres to test against, or starts a private one. Sourced by test.sh and bench scripts.
 #
 # find_or_start_postgres sets postgres_url and postgres_from, or fails with postgres_reason. In this order: the server that
-# LEDGERBELL_TEST_POSTGRES_URL names, one on 127.0.0.1:5432 that lets us in, a private cluster from installed binaries, and on
+# LEDGERBELL_TEST_POSTGRES_URL names, one on 127.0.0.1:5432 that accepts the connection, a private cluster from installed binaries, and on
 # Debian the same after installing them. stop_postgres stops what was started.
 
 postgres_url="" postgres_from="" postgres_reason="" postgres_home=""
@@ -24,7 +24,7 @@ find_or_start_postgres() {
     start_private_postgres
 }
 
-# Whether tests could make databases there.
+# Succeeds if tests can create databases there.
 postgres_lets_us_in() {
     command -v psql >/dev/null || return 1
     PGCONNECT_TIMEOUT=3 psql --no-password --no-psqlrc --quiet --tuples-only "$1" \
@@ -82,7 +82,7 @@ start_private_postgres() {
     for port in $(seq 54329 54429); do
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
     done
-    # Nothing here outlives the tests, so nothing is synced.
+    # The data is not needed after the tests, so nothing is synced.
     if ! (cd / && "${postgres_as[@]}" "$binaries/initdb" -D "$postgres_home/data" -U postgres -A trust --no-sync -E UTF8 --locale=C) \
         >"$postgres_home.log" 2>&1 ||
         ! (cd / && "${postgres_as[@]}" "$binaries/pg_ctl" -D "$postgres_home/data" -w -s -l "$postgres_home/server.log" \

@@ -1,8 +1,8 @@
 # A Python with the packages of a test. Sourced by scripts that need one, after a cd to the root of the repository.
 #
-# find_or_install TOOL… makes sure of what the system has to bring (python3 with venv; other commands, by their Debian packages, which
+# find_or_install TOOL… checks that the system has the tools (python3 with venv; other commands, by their Debian packages, which
 # have the same names), or fails with python_reason; it installs only in strict mode (LEDGERBELL_TEST_STRICT=1), on Debian, as root or by
-# sudo. make_venv DIRECTORY REQUIREMENTS makes or brings up to date a virtual environment, and sets python to its interpreter.
+# sudo. make_venv DIRECTORY REQUIREMENTS creates or updates a virtual environment, and sets python to its interpreter.
 
 python="" python_reason=""
 
@@ -36,7 +36,7 @@ find_or_install() {
 make_venv() {
     local directory=$1 requirements=$2
     mkdir -p "$(dirname "$directory")"
-    # One that was made half, or by a Python that is gone, is made anew.
+    # An incomplete environment, or one of a Python that was removed, is created again.
     if ! "$directory/bin/python" -m pip --version >/dev/null 2>&1; then
         python3 -m venv --clear "$directory" || return 1
     fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every check, one stage after another, and sums up. A stage that cannot run here is skipped, loudly, with its reason;
-# with LEDGERBELL_TEST_STRICT=1 a skipped stage is a failure, and missing tools are installed where that can be done.
+# Runs every check, one stage after another, and sums up. A stage that cannot run here is skipped, and its reason is printed;
+# with LEDGERBELL_TEST_STRICT=1 a skipped stage is a failure, and missing tools are installed where that is possible.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 source scripts/postgres.sh
@@ -46,7 +46,7 @@ sqlite() {
     cargo test --workspace --locked --quiet
 }
 
-# Not again: these went to both databases by themselves in the first run (one of them with a million entries), or need none.
+# Not again: in the first run these already used both databases (one of them with a million entries), or they need none.
 elsewhere=(--skip plans:: --skip reading:: --skip migrations:: --skip verify:: --skip schema:: --skip tidy::)
 
 postgres() {
@@ -58,7 +58,7 @@ postgres() {
     LEDGERBELL_TEST_DATABASE_URL=$postgres_url cargo test --locked --quiet --test it -- "${elsewhere[@]}"
 }
 
-# Rooms in which it makes no difference how many accounts a transaction changes. LEDGERBELL_TEST_FULL=1 runs them all the same.
+# Modules whose result does not depend on the number of accounts per transaction. LEDGERBELL_TEST_FULL=1 runs them too.
 alike=(advisories api_http at_rest chaos cli csv_export doctor door durable figures forecast fuzzing gateway hostile identity languages
     metrics pages permissions serving sse ws)
 
@@ -77,7 +77,7 @@ postgres_one_account_a_transaction() {
         cargo test --locked --quiet --test it -- "${left_out[@]}"
 }
 
-# What depends most on sessions and transactions, by way of a pooler.
+# The tests that depend most on sessions and transactions, through a pooler.
 through_pgbouncer() {
     if [ -z "$postgres_url" ]; then
         reason=$postgres_reason
@@ -95,7 +95,7 @@ through_pgbouncer() {
     return "$code"
 }
 
-# Debian's package of promtool also installs a server that starts, so only the program is taken out of it.
+# Debian's package of promtool also installs and starts a server, so only the program is extracted.
 figures() {
     local promtool=${LEDGERBELL_TEST_PROMTOOL:-$(command -v promtool || echo target/tools/promtool)} home
     if [ ! -x "$promtool" ] && [ "$strict" = 1 ] && command -v apt-get >/dev/null; then
@@ -131,7 +131,7 @@ dependencies() {
     "$deny" --locked check --hide-inclusion-graph bans licenses sources
 }
 
-# Against the advisory database where it can be fetched, else against the list in this repository.
+# Against the advisory database if it can be fetched, otherwise against the list in this repository.
 advisories() {
     local deny=target/tools/bin/cargo-deny
     command -v cargo-deny >/dev/null && deny=cargo-deny
@@ -175,7 +175,7 @@ audit_http() {
     cargo build --locked --quiet && scripts/clients.sh http
 }
 
-# A script of tests/clients/package.json that starts, kills and restarts servers of its own.
+# A script of tests/clients/package.json that starts, kills and restarts its own servers.
 live_clients() {
     if ! command -v npm >/dev/null; then
         reason="npm is not installed"
@@ -194,7 +194,7 @@ build_web() {
         web_is_built=1
 }
 
-# The tests of one package of web/, which start, kill and restart servers of their own.
+# The tests of one package of web/, which start, kill and restart their own servers. A second argument names another script of it.
 web() {
     if ! command -v npm >/dev/null; then
         reason="npm is not installed"
@@ -203,22 +203,26 @@ web() {
     build_web && (cd web && npm run --silent "${2:-test}" --workspace "$1")
 }
 
-# Tests of a package of web/ in Chromium.
-web_in_chromium() {
-    if ! find_chromium; then
+# Pages, as one package of web/ tests them in a real browser.
+pages() {
+    if ! command -v npm >/dev/null; then
+        reason="npm is not installed"
+        return 64
+    fi
+    if ! find_or_install_chromium; then
         reason=$chromium_reason
         return 64
     fi
-    web "$@"
+    LEDGERBELL_CHROMIUM=$chromium web "$@"
 }
 
-# Applications that are made anew with packages from npm's registry.
-web_anew() {
+# Applications that are created with packages from npm's registry.
+new_applications() {
     if command -v npm >/dev/null && ! npm view vite version >/dev/null 2>&1; then
         reason="npm's registry cannot be reached"
         return 64
     fi
-    web_in_chromium react fresh
+    pages react fresh
 }
 
 mail() {
@@ -246,7 +250,7 @@ mail_crash() {
 }
 
 trap 'stop_pgbouncer; stop_postgres' EXIT
-# Some tests go to both databases by themselves, and find this one by its variable.
+# Some tests use both databases, and find this one by its variable.
 if find_or_start_postgres; then
     export LEDGERBELL_TEST_POSTGRES_URL=$postgres_url
 fi
@@ -274,9 +278,11 @@ stage "the example's helper beneath graphql-ws, urql and Apollo Client" live_cli
 stage "React pages on Apollo Client and on urql, in jsdom" live_clients pages
 stage "the npm client, against a running server" web client
 stage "the React components, in jsdom, against a running server" web react
-stage "the React components, in Chromium, against a running server that is killed" web_in_chromium react browser
-stage "every state of the React components, in Chromium" web_in_chromium react states
-stage "a new Vite and a new Next.js application of the packed packages" web_anew
+stage "the React components, in Chromium, against a running server that is killed" pages react browser
+stage "every state of the React components, in Chromium" pages react states
+stage "a new Vite and a new Next.js application with the packed packages" new_applications
+stage "the explorer, in Chromium" pages explorer
+stage "the console, in Chromium, and its sign-in at an issuer (npm oidc-provider)" pages console
 stage "the simulated gateway in Stripe's dialect, with the official SDK (npm stripe)" live_clients stripe
 stage "the client of Stripe against another stand-in (PyPI localstripe)" localstripe
 stage "mail through SMTP servers" mail

@@ -1,6 +1,9 @@
-//! Joins settings and adapters into the domain's services: the only place that does.
+//! Builds the domain's services from settings and adapters. No other module does that.
 //!
-//! Called by commands, and by tests, which bring a database and a clock of their own.
+//! Called by commands, and by tests, which supply their own database and clock.
+
+mod pages;
+mod simulated_gateway;
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -13,7 +16,6 @@ use crate::adapters::bus::PostgresBell;
 use crate::adapters::database::{self, OpenError, OpenOptions};
 use crate::adapters::gateway::NoGateway;
 use crate::adapters::gateway::simulated::SimulatedGateway;
-use crate::adapters::gateway::simulated::dialect::{Call, Reply};
 use crate::adapters::gateway::stripe::{self, Stripe, StripeSettings};
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
 use crate::adapters::lock_file::{LockError, LockFile};
@@ -36,7 +38,7 @@ use crate::domain::member::{
     Accounts, ApiKeys, CodeKey, Contacts, KeySetSource, MailBounds, Members, SignIn, SignInSettings, Standing,
     UnverifiedMail, open_installation,
 };
-use crate::domain::notification::{self, Links, Mailer, Post, ReportSource, UnsubscribeLinks, Wording};
+use crate::domain::notification::{self, ConfirmLinks, Links, Mailer, Post, ReportSource, UnsubscribeLinks, Wording};
 use crate::domain::pulse::Pulse;
 use crate::domain::quota::Quotas;
 use crate::domain::top_up::gateway::PaymentGateway;
@@ -45,18 +47,20 @@ use crate::domain::top_up::{
 };
 use crate::domain::troubleshooting::Troubleshooting;
 use crate::graphql::{self, ExportLinks, Limits, Schema, TrustedDocuments};
-use crate::http::{self, Door, SeatBounds, Seats};
+use crate::http::{self, Door, SeatBounds, Seats, SignIns};
 use crate::primitives::clock::Clock;
 
-/// What a caller who is told BUSY is told to wait.
+pub use simulated_gateway::stripe_face;
+
+/// The seconds after which a client retries after BUSY.
 const RETRY_AFTER_SECONDS: u32 = 1;
-/// Between deliveries of what the simulated payment gateway has to tell.
+/// The pause between deliveries of events of the simulated payment gateway.
 const DELIVERY_INTERVAL: Duration = Duration::from_millis(200);
 
-/// How long a statement may run that looks at everything, on the server.
+/// The server's time limit for statements that read everything.
 const LONGEST_LOOK: Duration = Duration::from_mins(2);
 
-/// Everything that is running. End it with [`Self::close`].
+/// The running application. End it with [`Self::close`].
 #[derive(Clone)]
 pub struct App {
     services: Services,
@@ -65,17 +69,18 @@ pub struct App {
     postgres_bell: Option<Arc<PostgresBell>>,
     seats: Seats,
     simulated_gateway: Option<SimulatedGateway>,
+    sign_ins: Option<Arc<SignIns>>,
 }
 
 /// Why the application does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The directory for its files cannot be made.
+    /// The directory for its files cannot be created.
     #[error("cannot make the directory {path}: {reason}")]
     DataDirectory {
-        /// Which.
+        /// The path of the directory.
         path: String,
-        /// What the system said.
+        /// The error of the operating system.
         reason: std::io::Error,
     },
     /// The database cannot be opened.
@@ -84,50 +89,50 @@ pub enum StartError {
     /// Another process serves the database.
     #[error(transparent)]
     Locked(#[from] LockError),
-    /// The database's schema is not this version's.
+    /// The schema of the database belongs to a different version.
     #[error("the schema of the database is not up to date: run `ledgerbell migrate`, or start with --migrate")]
     NotMigrated,
-    /// LISTEN is to go through what does not pass it on.
+    /// LISTEN is configured to use a pooler that does not support it.
     #[error(
         "database.url leads through a pooler in transaction mode, which does not pass LISTEN on: set live.bell_url to a direct \
          connection to the same database, or live.bell to off"
     )]
     BellBehindPooler,
-    /// The address of the keys that sign tokens is no good.
+    /// The address of the keys that sign tokens is not valid.
     #[error("setting auth.jwks_url {0}")]
     KeySet(#[from] InvalidKeySetUrl),
-    /// The trusted documents cannot be had.
+    /// The trusted documents cannot be loaded.
     #[error("setting documents.trusted names {path}: {reason}")]
     Documents {
-        /// The file.
+        /// The path of the manifest.
         path: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// Stripe is to charge cards, and nothing says how to reach it.
+    /// Stripe is selected, but its settings are missing.
     #[error("gateway.kind is stripe, but its settings are missing")]
     NoStripeSettings,
-    /// The client of Stripe cannot be made.
+    /// The client of Stripe cannot be created.
     #[error("cannot make a client for Stripe: {0}")]
     Stripe(String),
-    /// The simulated payment gateway's file cannot be read.
+    /// The file of the simulated payment gateway cannot be read.
     #[error("cannot read what the simulated payment gateway remembers: {0}")]
     SimulatedGateway(#[from] std::io::Error),
-    /// Mail cannot be sent so.
+    /// The address of the SMTP server is not valid.
     #[error("setting mail.smtp_url {0}")]
     SmtpUrl(#[from] InvalidSmtpUrl),
-    /// Mail cannot be from there.
+    /// The sender of mail is not valid.
     #[error("setting mail.from {0}")]
     MailFrom(#[from] InvalidSender),
-    /// Mail cannot be written so.
+    /// The templates of mail are not valid.
     #[error("setting mail.templates: {0}")]
     Templates(#[from] TemplateError),
-    /// The database does not answer.
+    /// The database does not respond.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// Takes the database for a process that serves it, where there may be one only.
+/// Locks the database for a serving process, if only one process may serve it.
 pub fn lock(settings: &Settings) -> Result<Option<LockFile>, StartError> {
     make_data_directory(settings)?;
     Ok(LockFile::take(settings.database.url.reveal())?)
@@ -142,20 +147,20 @@ fn make_data_directory(settings: &Settings) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Opens the database that the settings name, for commands that change nothing of it.
+/// Opens the configured database for commands that do not change it.
 pub async fn open_database_to_read(settings: &Settings) -> Result<Database, StartError> {
     tighten_files(settings);
     let options = OpenOptions {
         max_connections: settings.database.max_connections,
         readers: settings.database.max_connections,
-        // What looks at everything takes longer than what serves anyone.
+        // Statements that read everything take longer than those of requests.
         statement_timeout: LONGEST_LOOK,
         ..OpenOptions::default()
     };
     Ok(database::open_to_read(settings.database.url.reveal(), options).await?)
 }
 
-/// Opens the database that the settings name.
+/// Opens the configured database.
 pub async fn open_database(settings: &Settings) -> Result<Database, StartError> {
     make_data_directory(settings)?;
     let options = OpenOptions {
@@ -166,7 +171,7 @@ pub async fn open_database(settings: &Settings) -> Result<Database, StartError> 
     Ok(database::open(settings.database.url.reveal(), options).await?)
 }
 
-/// The files and folders that the program writes, whether they exist or not.
+/// Returns the files and folders that the program writes, whether they exist or not.
 pub fn data_files(settings: &Settings) -> Vec<PathBuf> {
     let in_data_dir = [SIMULATED_GATEWAY_FILE, GATEWAY_SERVER_FILE, DEMO_KEY_FILE, MAIL_FOLDER];
     let mut files: Vec<PathBuf> = in_data_dir.iter().map(|name| settings.data_dir.join(name)).collect();
@@ -174,8 +179,8 @@ pub fn data_files(settings: &Settings) -> Vec<PathBuf> {
     files
 }
 
-/// Makes files that an earlier version left readable for other users of the machine private. The directory itself may be the
-/// operator's, and keeps its mode.
+/// Makes files private that an earlier version left readable for other users of the machine. The directory itself may belong to
+/// the operator and keeps its mode.
 fn tighten_files(settings: &Settings) {
     for path in data_files(settings) {
         match private_files::tighten(&path) {
@@ -194,7 +199,7 @@ fn tighten_files(settings: &Settings) {
 }
 
 impl App {
-    /// Opens the database that the settings name, which must be migrated, and starts on it.
+    /// Opens the configured database, which must be migrated, and starts.
     pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
         let database = open_database(settings).await?;
         if database::migrations_are_pending(&database).await? {
@@ -246,6 +251,8 @@ impl App {
             verification: notification::Verification::new(contacts.clone(), time(), post.clone()),
             outbox: notification::Outbox::new((handle(), time()), ledger.clone(), post.clone()),
             unsubscribing: notification::Unsubscribing::new(handle(), ledger.clone(), post.unsubscribing.clone()),
+            confirming: notification::Confirming::new((handle(), time()), ledger.clone(), post.confirming.clone()),
+            notification_addresses: notification::Addresses::new(handle(), ledger.clone()),
             mail_reports: notification::MailReports::new((handle(), time()), ledger.clone(), report_source(settings)),
             wording: post.wording,
             links: post.links,
@@ -302,25 +309,42 @@ impl App {
             postgres_bell,
             seats,
             simulated_gateway,
+            sign_ins: None,
         })
     }
 
-    /// The payment gateway, where it is the embedded one.
+    /// The same application, with sign-ins of a demo's people.
+    #[must_use]
+    pub fn with_sign_ins(self, sign_ins: Arc<SignIns>) -> Self {
+        Self {
+            sign_ins: Some(sign_ins),
+            ..self
+        }
+    }
+
+    /// Whether there is a console to open.
+    pub fn console_is_built(&self, settings: &Settings) -> bool {
+        pages::pages(&settings.pages)
+            .console
+            .is_some_and(|console| console.is_built())
+    }
+
+    /// Returns the embedded payment gateway, if it is in use.
     pub fn simulated_gateway(&self) -> Option<&SimulatedGateway> {
         self.simulated_gateway.as_ref()
     }
 
-    /// The use cases.
+    /// Returns the use cases.
     pub fn services(&self) -> &Services {
         &self.services
     }
 
-    /// The database it runs on.
+    /// Returns the database.
     pub fn database(&self) -> &Database {
         &self.database
     }
 
-    /// The GraphQL interface. Links that clients follow begin with `base_url`.
+    /// Returns the GraphQL schema. Links that clients follow begin with `base_url`.
     pub fn schema(&self, settings: &Settings, base_url: &str) -> Schema {
         let limits = Limits {
             cost: settings.limits.cost,
@@ -330,12 +354,12 @@ impl App {
         graphql::build_schema(self.services.clone(), export_links(settings, base_url), limits)
     }
 
-    /// The connections that stay open: sockets and event streams.
+    /// Returns the connections that stay open: sockets and event streams.
     pub fn seats(&self) -> &Seats {
         &self.seats
     }
 
-    /// The HTTP interface. Links that clients follow begin with `base_url`.
+    /// Returns the state of the HTTP server. Links that clients follow begin with `base_url`.
     pub fn door(&self, settings: &Settings, base_url: &str) -> Arc<Door> {
         let export_links = export_links(settings, base_url);
         let schema = self.schema(settings, base_url);
@@ -367,22 +391,28 @@ impl App {
                 IntrospectionSetting::Callers => http::Introspection::Callers,
                 IntrospectionSetting::Off => http::Introspection::Off,
             },
+            pages: pages::pages(&settings.pages),
+            oidc: settings.pages.oidc.as_ref().map(pages::oidc),
             head_timeout: settings.http.head_timeout,
             body_timeout: settings.http.body_timeout,
             answer_timeout: settings.http.answer_timeout,
             drain: settings.http.drain,
         };
         let door = Door::new(schema, self.services.clone(), export_links, self.seats.clone(), door);
+        let door = match self.sign_ins.clone() {
+            Some(sign_ins) => door.with_sign_ins(sign_ins),
+            None => door,
+        };
         Arc::new(match self.simulated_gateway.clone() {
             Some(gateway) => {
                 gateway.send_customers_to(base_url);
-                door.with_payment_page(payment_page(gateway))
+                door.with_payment_page(simulated_gateway::payment_page(gateway))
             }
             None => door,
         })
     }
 
-    /// Delivers what the embedded payment gateway has to tell, as another one would by its webhooks. Tells how much it was.
+    /// Delivers the events of the embedded payment gateway, as another gateway does by webhooks. Returns their number.
     pub async fn deliver_messages(&self) -> Result<usize, ReceiveError> {
         let messages = self.simulated_gateway.as_ref().map(SimulatedGateway::take_messages);
         let messages = messages.unwrap_or_default();
@@ -393,7 +423,7 @@ impl App {
         Ok(delivered)
     }
 
-    /// Goes on delivering until told to stop.
+    /// Delivers repeatedly until `stop` is canceled.
     pub async fn keep_delivering(self, stop: CancellationToken) {
         while stop
             .run_until_cancelled(tokio::time::sleep(DELIVERY_INTERVAL))
@@ -406,13 +436,13 @@ impl App {
         }
     }
 
-    /// Answers what waits, writes down what was remembered, and closes the database.
+    /// Answers waiting commands, stores what is kept in memory, and closes the database.
     pub async fn close(&self) -> Result<(), Fault> {
         self.end().await?;
         self.database.close().await
     }
 
-    /// As [`Self::close`], but leaves the database open.
+    /// Like [`Self::close`], but leaves the database open.
     pub async fn end(&self) -> Result<(), Fault> {
         self.services.ledger.shutdown().await;
         if let Some(bell) = &self.postgres_bell {
@@ -422,57 +452,21 @@ impl App {
     }
 }
 
-/// What customers do on the page of a payment, as the simulated gateway takes it.
-fn payment_page(gateway: SimulatedGateway) -> http::Confirm {
-    Arc::new(move |id, token, visit| match visit {
-        _ if !gateway.is_page_of(id, token) => false,
-        http::Visit::Opens => true,
-        http::Visit::Confirms => gateway.authenticate(id, true),
-        http::Visit::GivesUp => gateway.authenticate(id, false),
-    })
-}
-
-/// The simulated gateway as a server of its own, which speaks as Stripe does.
-pub fn stripe_face(gateway: SimulatedGateway) -> axum::Router {
-    let confirm = payment_page(gateway.clone());
-    let answer = move |call: http::StripeCall| {
-        let reply = gateway.answer(&Call {
-            method: call.method,
-            path: call.path,
-            query: call.query,
-            authorization: call.authorization,
-            idempotency_key: call.idempotency_key,
-            body: call.body,
-        });
-        match reply {
-            Reply::Answer {
-                status,
-                body,
-                is_replay,
-            } => http::StripeReply::Answer(status, body, is_replay),
-            Reply::Silence => http::StripeReply::Silence,
-            Reply::Lost => http::StripeReply::Lost,
-        }
-    };
-    http::stripe_face(Arc::new(answer), confirm)
-}
-
 fn export_links(settings: &Settings, base_url: &str) -> ExportLinks {
     ExportLinks::new(settings.secret.reveal().as_bytes(), base_url)
 }
 
-/// What the embedded simulated gateway remembers, in the data directory.
+/// The state of the embedded simulated gateway, in the data directory.
 const SIMULATED_GATEWAY_FILE: &str = "simulated-gateway.json";
-/// What the simulated gateway remembers that is a server of its own.
+/// The state of the simulated gateway that runs as a separate server.
 pub(crate) const GATEWAY_SERVER_FILE: &str = "stripe-stand-in.json";
 /// The API key of the demo.
 pub(crate) const DEMO_KEY_FILE: &str = "demo-api-key";
-/// Mails, where no SMTP server is set.
+/// The folder for mails without an SMTP server.
 const MAIL_FOLDER: &str = "mail";
 
 type Gateway = (Option<SimulatedGateway>, Arc<dyn PaymentGateway>);
 
-/// The client of Stripe that the settings describe.
 pub(crate) fn stripe(settings: &Settings) -> Result<Stripe, StartError> {
     let given = settings.gateway.stripe.as_ref().ok_or(StartError::NoStripeSettings)?;
     let stripe = Stripe::new(StripeSettings {
@@ -498,7 +492,7 @@ fn open_gateway(settings: &Settings, clock: &Clock) -> Result<Gateway, StartErro
     })
 }
 
-/// What members are written with.
+/// Creates what is needed to send mail.
 fn post(settings: &Settings) -> Result<(Post, Arc<Templates>), StartError> {
     let mail = &settings.mail;
     let sender = Sender::parse(&mail.from)?;
@@ -517,6 +511,7 @@ fn post(settings: &Settings) -> Result<(Post, Arc<Templates>), StartError> {
         wording,
         links,
         unsubscribing: UnsubscribeLinks::new(settings.secret.reveal().as_bytes(), settings.public_url.as_deref()),
+        confirming: ConfirmLinks::new(settings.secret.reveal().as_bytes(), settings.public_url.as_deref()),
         bounds: mail_bounds(settings),
     };
     Ok((post, templates))
@@ -532,7 +527,7 @@ fn mail_bounds(settings: &Settings) -> MailBounds {
     MailBounds::new(settings.secret.reveal().as_bytes(), most)
 }
 
-/// Who tells of mail later on.
+/// Returns the source of reports about mail, if one is configured.
 fn report_source(settings: &Settings) -> Option<Arc<dyn ReportSource>> {
     let secret = settings.mail.webhook_secret.as_ref()?;
     Some(Arc::new(SignedReports::new(secret.reveal())))

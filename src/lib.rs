@@ -1,9 +1,9 @@
 //! Ledgerbell: the credit ledger that rings.
 //!
-//! The map of the code. `primitives` are values that know nobody. `domain` is what the product means: the ledger with its pure
-//! core and posting engine, members and accounts, events. `adapters` are the outside world behind the domain's ports. `graphql`
-//! and `http` are the public language and the door; `workers` are loops that own a clock; `commands` are the roles of the one
-//! executable; `app` joins them. ARCHITECTURE.md says who may import whom.
+//! The map of the code. `primitives` are values that depend on nothing. `domain` contains the business rules: the ledger with
+//! its pure core and posting engine, members and accounts, events. `adapters` implement the domain's ports. `graphql` and
+//! `http` are the API and its HTTP server. `workers` are loops with a clock. `commands` are the roles of the one executable.
+//! `app` joins them. ARCHITECTURE.md defines which module may import which.
 
 pub mod adapters;
 pub mod app;

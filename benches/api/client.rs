@@ -1,4 +1,4 @@
-//! A client that costs little: one keep-alive connection, requests written whole, answers read by their length.
+//! A client with little overhead: one keep-alive connection, requests written at once, responses read by their length.
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -24,7 +24,7 @@ impl Connection {
         })
     }
 
-    /// Sends an operation and gives the body of the answer.
+    /// Sends an operation and returns the body of the response.
     pub(crate) async fn query(&mut self, query: &str, variables: &serde_json::Value) -> Result<String, Failure> {
         let body = serde_json::json!({"query": query, "variables": variables}).to_string();
         let request = format!("{}content-length: {}\r\n\r\n{body}", self.head, body.len());

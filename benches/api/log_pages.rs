@@ -1,4 +1,4 @@
-//! Pages of the credit log: does a page cost more when the log is a hundred times as long?
+//! Measures pages of the credit log: whether a page costs more when the log is a hundred times as long.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ const PAGE: &str = "query Page($id: ID!, $after: String) { account(id: $id) { cr
     pageInfo { endCursor } nodes { id sequence occurredAt kind amount balanceAfter description \
     actor { label } member { name } session { title } } } } }";
 
-/// Prints pages a second, from the top of the log and from where a reader of 40 pages has got to.
+/// Prints pages per second, from the top of the log and from the position after 40 pages.
 pub(crate) async fn measure(server: &Server, name: &str) -> Result<(), Failure> {
     let mut rates = Vec::new();
     for entries in [10_000_i64, 1_000_000] {
@@ -76,8 +76,8 @@ async fn page_rate(server: &Server, account: &str, cursors: &[Value]) -> Result<
     Ok(f64::from(pages) / started.elapsed().as_secs_f64())
 }
 
-/// Adds `entries` entries to the newest account, in bulk and behind the server's back: their chain of hashes is not kept, for
-/// nobody verifies them.
+/// Adds `entries` entries to the newest account, in bulk and directly in the database. Their hash chain is not valid, because
+/// no test verifies it.
 async fn fill(server: &Server, entries: i64) -> Result<(), Failure> {
     let options = database::OpenOptions {
         statement_timeout: Duration::from_mins(10),

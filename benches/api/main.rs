@@ -1,13 +1,15 @@
-//! What the performance claims rest on: `make bench`, or `cargo bench --bench api -- [--seconds N] [--postgres URL]`.
+//! The measurements behind the performance claims: `make bench`, or
+//! `cargo bench --bench api -- [--seconds N] [--postgres URL]`.
 //!
 //! Measures, on this machine and in one run:
-//! - postings per second through the HTTP API (one `adjustCredits` a request) at 1, 16 and 64 clients, spread over 1,000 accounts
-//!   and all on one, on SQLite and on Postgres; beside them `pgbench`, which writes the same rows to the same tables by a plain
-//!   transaction a posting;
+//! - postings per second through the HTTP API (one `adjustCredits` per request) at 1, 16 and 64 clients, spread over 1,000
+//!   accounts and all on one, on SQLite and on Postgres; for comparison `pgbench`, which writes the same rows to the same
+//!   tables with one plain transaction per posting;
 //! - pages of the credit log per second at 10,000 and at 1,000,000 entries in the account.
 //!
-//! Figures mean little across machines; the ratios are what to look at. Postgres is taken from `--postgres` or
-//! `LEDGERBELL_TEST_POSTGRES_URL`, else from the usual port; without one, and without `pgbench`, those parts are skipped aloud.
+//! Figures cannot be compared across machines; the ratios can. Postgres is taken from `--postgres` or
+//! `LEDGERBELL_TEST_POSTGRES_URL`, otherwise from the default port. Without Postgres or `pgbench` these parts are skipped with
+//! a message.
 
 #![allow(clippy::print_stdout, reason = "what a benchmark prints is its result")]
 
@@ -82,7 +84,7 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Measures every number of clients, spread and on one account.
+/// Measures every number of clients, spread over accounts and on one account.
 async fn measure(
     server: &Server,
     database: &str,
@@ -109,7 +111,7 @@ async fn measure(
     Ok(())
 }
 
-/// How many postings a second `clients` connections get answered, each sending the next when the last is answered.
+/// Returns the postings per second of `clients` connections. Each sends the next request after the last response.
 async fn posting_rate(
     server: &Server,
     accounts: &Arc<Vec<String>>,

@@ -1,4 +1,4 @@
-//! The peer: `pgbench` writing the rows of one posting to the same tables, by a plain transaction for each.
+//! The comparison: `pgbench` writes the rows of one posting to the same tables, in one plain transaction each.
 
 use std::io::Write;
 use std::process::Command;
@@ -6,8 +6,8 @@ use std::process::Command;
 use ledgerbell::adapters::database;
 use sea_orm::ConnectionTrait;
 
-/// What one posting writes, as somebody would write it who takes one command at a time: the account's row is locked, the key
-/// looked up, the lot found, then a row each into entry, movement, event and key, and the lot and the account updated.
+/// The statements of one posting in a simple implementation: lock the account's row, look up the key, find the lot. Then insert
+/// one row each into entry, movement, event and key, and update the lot and the account.
 const TRANSACTION: &str = r"
 \set account random(1, :accounts)
 BEGIN;
@@ -24,7 +24,7 @@ UPDATE account_state SET posted = posted - 1, entry_sequence = entry_sequence + 
 COMMIT;
 ";
 
-/// Two empty databases of our own on the given server.
+/// Two empty databases of this bench on the given server.
 pub(crate) struct Databases {
     admin: String,
     pub(crate) ours: String,
@@ -79,7 +79,7 @@ pub(crate) struct Peer {
     script: tempfile::NamedTempFile,
 }
 
-/// The same schema with `accounts` accounts, each with a lot to draw from. `None` without `pgbench`.
+/// Creates the same schema with `accounts` accounts, each with a lot. Returns `None` without `pgbench`.
 pub(crate) async fn prepare(databases: &Databases, accounts: usize) -> Option<Peer> {
     Command::new("pgbench").arg("--version").output().ok()?;
     let connection = database::open(&databases.theirs, database::OpenOptions::default())
@@ -113,11 +113,11 @@ pub(crate) async fn prepare(databases: &Databases, accounts: usize) -> Option<Pe
 }
 
 impl Peer {
-    /// Transactions a second with prepared statements.
+    /// Returns transactions per second with prepared statements.
     pub(crate) fn rate(&self, accounts: usize, clients: usize, seconds: u64) -> Option<f64> {
         let output = Command::new("pgbench")
             .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
-            // As ours to a server on the same machine, unless the URL says otherwise.
+            // The same as our server on the same machine, unless the URL requires encryption.
             .env("PGSSLMODE", "disable")
             .arg(format!("--define=accounts={accounts}"))
             .arg(format!("--client={clients}"))

@@ -1,4 +1,4 @@
-//! The server under measurement: the release executable in a process of its own, with an empty database.
+//! The measured server: the release executable in a separate process, with an empty database.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -17,7 +17,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the demo, which prints where it listens and a key that may do everything.
+    /// Starts the demo, which prints its address and a key with all permissions.
     pub(crate) async fn start(directory: &Path, postgres: Option<&str>) -> Result<Self, Failure> {
         let sqlite = format!("sqlite://{}/ledgerbell.db?mode=rwc", directory.display());
         let database_url = postgres.map_or(sqlite, str::to_owned);
@@ -66,7 +66,7 @@ impl Server {
         Connection::open(&self.address, &self.api_key).await
     }
 
-    /// Accounts with plenty of credits each.
+    /// Creates accounts, each with many credits.
     pub(crate) async fn create_accounts(&self, count: usize) -> Result<Vec<String>, Failure> {
         let mut connection = self.connect().await?;
         let mut accounts = Vec::with_capacity(count);
@@ -97,7 +97,7 @@ impl Server {
         Ok(accounts)
     }
 
-    /// The memory that the server has resident, in MiB, where the system tells.
+    /// Returns the resident memory of the server in MiB, where the system reports it.
     pub(crate) fn resident_mib(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()?)).ok()?;
         let line = status.lines().find(|line| line.starts_with("VmRSS"))?;

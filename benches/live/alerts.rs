@@ -1,4 +1,4 @@
-//! From a posting to the alert that it raises: a session is completed, and its member's alert comes by a socket.
+//! Measures from a posting to its alert: a session is completed, and a socket receives the member's alert.
 
 use std::time::Instant;
 
@@ -8,15 +8,15 @@ use crate::fleet::Target;
 use crate::post::Failure;
 use crate::server::Server;
 
-/// A server whose subscribers are told of alerts.
+/// A server whose subscribers receive alerts.
 pub(crate) struct Alerting<'a> {
     server: &'a Server,
-    /// Of each account, in the same order.
+    /// The member of each account, in the same order.
     members: Vec<String>,
 }
 
 impl<'a> Alerting<'a> {
-    /// Gives each account a member and credits to use.
+    /// Adds a member and credits to each account.
     pub(crate) async fn prepare(server: &'a Server) -> Result<Self, Failure> {
         let mut members = Vec::new();
         for account in server.accounts() {
@@ -51,7 +51,7 @@ impl Target for Alerting<'_> {
         json!({"query": query, "variables": {"id": account}})
     }
 
-    /// Books a session by the name of the mark, and completes it.
+    /// Books a session with the mark as its name, and completes it.
     async fn post(&self, account: &str, mark: &str) -> Result<Instant, Failure> {
         let at = self.accounts().iter().position(|one| one == account);
         let member = at.and_then(|at| self.members.get(at)).ok_or("no such account")?;

@@ -1,4 +1,4 @@
-//! Many clients of `graphql-transport-ws`, each with one subscription, that note when what is told to them comes.
+//! Many clients of `graphql-transport-ws`, each with one subscription, that record when messages arrive.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,20 +16,19 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::post::Failure;
 
-/// Connections that are opened at the same time.
+/// The number of connections that are opened concurrently.
 const AT_ONCE: usize = 64;
 
-/// A server to be measured.
+/// A measured server.
 pub(crate) trait Target: Sync {
     fn address(&self) -> &str;
     fn credential(&self) -> &str;
-    /// The accounts that there are.
     fn accounts(&self) -> &[String];
-    /// A subscription to an account's events; each message has the text of `mark` in it.
+    /// Returns a subscription to an account's events; each message contains the text of `mark`.
     fn subscription(&self, account: &str) -> serde_json::Value;
-    /// Posts to an account, and gives when that was answered, which is after its commit.
+    /// Posts to an account, and returns the time of the response, which is after the commit.
     fn post(&self, account: &str, mark: &str) -> impl Future<Output = Result<Instant, Failure>> + Send;
-    /// The memory that it has resident, in KiB, where the system tells.
+    /// Returns its resident memory in KiB, where the system reports it.
     fn resident_kib(&self) -> Option<u64>;
 }
 
@@ -41,7 +40,7 @@ pub(crate) struct Fleet {
     readers: JoinSet<()>,
 }
 
-/// What was measured, in milliseconds.
+/// Measured times in milliseconds.
 pub(crate) struct Spread {
     pub(crate) p50: f64,
     pub(crate) p99: f64,
@@ -79,7 +78,7 @@ impl Fleet {
         })
     }
 
-    /// Posts to one account after the other at a steady rate, and measures how long what was posted takes to come.
+    /// Posts to one account after the other at a steady rate, and measures when each posting arrives.
     pub(crate) async fn post(mut self, target: &impl Target, rate: u32, time: Duration) -> Result<Spread, Failure> {
         let begun = Instant::now();
         let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate);
@@ -112,7 +111,7 @@ impl Fleet {
         let mut millis = Vec::new();
         while let Ok((mark, at)) = self.arrivals.try_recv() {
             if let Ok(found) = committed.binary_search_by_key(&mark, |(number, _)| *number) {
-                // A message may overtake the answer to its posting.
+                // A message may arrive before the response to its posting.
                 millis.push(at.saturating_duration_since(committed[found].1).as_secs_f64() * 1_000.0);
             }
         }
@@ -125,13 +124,13 @@ impl Fleet {
         })
     }
 
-    /// Posts to one account as fast as it is answered, and counts the messages that come a second.
+    /// Posts to one account as fast as it responds, and counts the messages per second.
     pub(crate) async fn flood(self, target: &impl Target, time: Duration) -> Result<f64, Failure> {
         let begun = Instant::now();
         let mut number = 0;
         let account = &target.accounts()[0];
         while begun.elapsed() < time {
-            // Not further ahead than subscribers are told, or it would be the posting that is measured.
+            // The postings stay close to what subscribers have received; otherwise the postings would be measured.
             let expected = usize::try_from(number)?.saturating_sub(8) * self.readers.len();
             if self.received.load(Ordering::Relaxed) < expected {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -166,7 +165,7 @@ async fn subscribe(target: &impl Target, account: &str) -> Result<WebSocketStrea
     expect(&mut socket, "connection_ack").await?;
     let subscribe = json!({"id": "1", "type": "subscribe", "payload": target.subscription(account)});
     socket.send(Message::text(subscribe.to_string())).await?;
-    // The first message says that what follows is live.
+    // The first message says that live events follow.
     expect(&mut socket, "next").await?;
     Ok(socket)
 }

@@ -1,15 +1,16 @@
-//! What claims about live delivery rest on: `make bench-live`, or
+//! The measurements behind the claims about live delivery: `make bench-live`, or
 //! `cargo bench --bench live -- [--sockets N] [--accounts N] [--rate N] [--subscribers N] [--seconds N] [--postgres URL]`.
 //!
 //! Measures, on this machine and in one run:
-//! - the memory that the server has resident for an idle socket with one subscription, at 10,000 sockets;
-//! - how long after its commit a posting reaches its subscribers, at 10,000 sockets over 1,000 accounts and 500 postings a second;
-//! - how long after its commit a session that is completed reaches the inbox of its member, by a socket, at 500 a second;
-//! - messages a second to 5,000 subscribers of one account;
-//! - the same of a server of npm `graphql-ws` on Node with a pubsub in its memory, which keeps nothing and checks nobody's rights.
+//! - the resident memory of the server per idle socket with one subscription, at 10,000 sockets;
+//! - the time from the commit of a posting to its arrival, at 10,000 sockets over 1,000 accounts and 500 postings per second;
+//! - the time from the commit of a completed session to its arrival in the member's inbox, through a socket, at 500 per second;
+//! - messages per second to 5,000 subscribers of one account;
+//! - the same for a server of npm `graphql-ws` on Node with an in-memory pubsub, which stores nothing and checks no rights.
 //!
-//! Ledgerbell runs on SQLite, or on the Postgres of `--postgres`, whose database should be empty. The clients are in this process, on the same
-//! cores as the server, which is part of every figure. The system must allow as many open files as there are sockets, and a few.
+//! Ledgerbell runs on SQLite, or on the Postgres of `--postgres`, whose database should be empty. The clients are in this
+//! process, on the same cores as the server, which is part of every figure. The system must allow slightly more open files than
+//! sockets.
 
 #![allow(clippy::print_stdout, reason = "what a benchmark prints is its result")]
 
@@ -25,11 +26,11 @@ use std::time::Duration;
 use fleet::{Fleet, Target};
 use post::Failure;
 
-/// How much is measured.
+/// The sizes of the measurements.
 pub(crate) struct Options {
     sockets: usize,
     accounts: usize,
-    /// Postings a second.
+    /// Postings per second.
     rate: u32,
     subscribers: usize,
     time: Duration,
@@ -73,7 +74,7 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// A socket for each account, and a session completed in one after the other.
+/// Opens a socket for each account, and completes a session in one account after the other.
 async fn measure_alerts(server: &server::Server, options: &Options) -> Result<(), Failure> {
     let alerting = alerts::Alerting::prepare(server).await?;
     let fleet = Fleet::open(&alerting, options.accounts, options.accounts).await?;
@@ -102,7 +103,7 @@ async fn measure(name: &str, target: &impl Target, options: &Options) -> Result<
     Ok(())
 }
 
-/// All subscribers follow one account. This comes last, for it fills that account with as many lots as it may have.
+/// All subscribers follow one account. This runs last, because it fills that account with the maximum number of lots.
 async fn measure_flood(name: &str, target: &impl Target, options: &Options) -> Result<(), Failure> {
     let fleet = Fleet::open(target, options.subscribers, 1).await?;
     let one = fleet.flood(target, options.time).await?;

@@ -1,4 +1,4 @@
-//! The peer: npm `graphql-ws` on Node with a pubsub in its memory.
+//! The comparison: npm `graphql-ws` on Node with an in-memory pubsub.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -19,7 +19,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// `None` where it cannot run. Its packages are those of the tests of clients.
+    /// Starts it; `None` if it cannot run. Its packages are those of the tests of clients.
     pub(crate) async fn start() -> Option<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let clients = root.join("tests/clients");

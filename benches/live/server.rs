@@ -1,4 +1,4 @@
-//! Ledgerbell, in a process of its own.
+//! Ledgerbell in a separate process.
 
 use std::process::Stdio;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use crate::Options;
 use crate::fleet::Target;
 use crate::post::{Connection, Failure};
 
-/// Connections that post.
+/// The number of connections that post.
 const POSTERS: usize = 16;
 
 pub(crate) struct Server {
@@ -90,7 +90,7 @@ impl Server {
 }
 
 impl Server {
-    /// Asks on a connection that is free, or else waits for one.
+    /// Sends a request on a free connection, or waits for one.
     pub(crate) async fn ask(&self, query: &str, variables: &Value) -> Result<String, Failure> {
         let free = self.posters.iter().find_map(|poster| poster.try_lock().ok());
         let mut poster = match free {
@@ -135,7 +135,7 @@ impl Target for Server {
     }
 }
 
-/// The memory that a process has resident.
+/// Returns the resident memory of a process in KiB.
 pub(crate) fn resident_kib(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS"))?;

@@ -1,4 +1,4 @@
-//! An account that has everything that the measured operations read.
+//! An account with everything that the measured operations read.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Failure;
 use crate::operations::{Operation, Who};
 
-/// Members, top-ups and open sessions of the account: more than a page of each.
+/// The number of members, top-ups and open sessions of the account: more than one page of each.
 const MANY: usize = 120;
 
 pub(crate) struct Ground {
@@ -119,7 +119,7 @@ impl Ground {
         Ok(analyzed.await?)
     }
 
-    /// Books a hundred sessions, and completes them if asked to.
+    /// Books a hundred sessions, and optionally completes them.
     async fn book(&self, at: usize, completes: bool) -> Result<(), Failure> {
         let begins = self.app.services().clock.now();
         let items: Vec<Value> = (at..at + 100)
@@ -165,7 +165,7 @@ impl Ground {
         Ok(response["data"].take())
     }
 
-    /// The price and the answer of an operation.
+    /// Returns the price and the response of an operation.
     async fn execute(&self, actor: Actor, query: &str, variables: Value) -> Result<(u64, String), Failure> {
         let parameters = Parameters {
             query: Some(query.to_owned()),
@@ -193,7 +193,7 @@ impl Ground {
         Ok((cost, text))
     }
 
-    /// Runs an operation, and gives its price and the length of its answer. Changes differ by `run`.
+    /// Runs an operation, and returns its price and the length of its response. Mutations differ by `run`.
     pub(crate) async fn run(&self, operation: &Operation, run: u32) -> Result<(u64, usize), Failure> {
         let actor = match operation.who {
             Who::Owner => self.owner.clone(),

@@ -1,11 +1,11 @@
-//! What operations cost in processor time, beside what they are priced at: `make bench-prices`.
+//! Compares the processor time of operations with their prices: `make bench-prices`.
 //!
 //! Runs each operation in this process, on a SQLite database with one busy account, until it has used enough processor time to
-//! be measured, and prints its price, its milliseconds and the units that it pays for each of them. Prices are fair when that
-//! last figure is about the same everywhere. `operations.rs` keeps the figures of one run, and a test compares the
-//! prices with them.
+//! be measured. Prints its price, its milliseconds and the units per millisecond. Prices are fair when the last figure is about
+//! the same everywhere. `operations.rs` contains the figures of one run, and a test compares the prices with them.
 //!
-//! `-- --entries N` sets how many sessions the account has had, `-- --only TEXT` runs the operations whose names have the text.
+//! `-- --entries N` sets the number of past sessions of the account. `-- --only TEXT` runs the operations whose names contain
+//! the text.
 
 #![allow(clippy::print_stdout, reason = "what a benchmark prints is its result")]
 
@@ -19,9 +19,9 @@ use operations::{MEASURED, OPERATIONS};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Processor time that each operation is run for, so that clock ticks of 10 ms do not matter.
+/// The processor time for which each operation is run, so that clock ticks of 10 ms do not matter.
 const ENOUGH_MILLIS: f64 = 600.0;
-/// Real time after which an operation is not run again, whatever it used.
+/// The real time after which an operation is not run again, whatever processor time it used.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 #[tokio::main]
@@ -61,9 +61,9 @@ async fn main() -> Result<(), Failure> {
     Box::pin(ground.end()).await
 }
 
-/// Processor time of this process so far, of all its threads, in milliseconds.
+/// Returns the processor time of this process with all its threads, in milliseconds.
 fn processor_millis() -> Result<f64, Failure> {
-    /// Clock ticks a second, which Linux has been reporting as 100 on every architecture for decades.
+    /// Clock ticks per second. Linux reports 100 on every architecture.
     const TICKS: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat")?;
     let (_, after_name) = stat.rsplit_once(')').ok_or("no name in /proc/self/stat")?;

@@ -1,20 +1,20 @@
-//! What is measured: for each field that reads or writes more than a row, the largest that one operation asks for; and what it
-//! took. A test of the document guard compares prices with these figures.
+//! The measured operations: for each field that reads or writes more than a row, the largest operation that is allowed, and its
+//! time. A test of the document guard compares prices with these figures.
 
 use serde_json::{Map, Value};
 
 pub(crate) struct Operation {
     pub(crate) name: &'static str,
-    /// Processor time that it took, in milliseconds, as [`MEASURED`] says.
+    /// Its processor time in milliseconds, measured as [`MEASURED`] describes.
     pub(crate) millis: f64,
     pub(crate) document: &'static str,
     pub(crate) who: Who,
-    /// Entries of the file behind the link in the answer, which is followed; 0 where there is none.
+    /// The number of entries in the file behind the link in the response, which is downloaded; 0 if there is none.
     pub(crate) entries: u64,
 }
 
 impl Operation {
-    /// Of these variables, those that the operation declares.
+    /// Returns those of the variables that the operation declares.
     pub(crate) fn variables(&self, all: Value) -> Value {
         let Value::Object(all) = all else {
             return Value::Null;
@@ -215,7 +215,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         who: Who::Owner,
         entries: 1_643,
     },
-    // 7.7 ms the first time, and from memory afterwards: dearer than it is, on purpose.
+    // 7.7 ms the first time, and from memory afterwards: the price is deliberately higher than the cost.
     read(
         "introspection",
         0.0,

@@ -2,26 +2,24 @@
 
 use sea_orm::entity::prelude::*;
 
-/// An account's figures: the one row that every change of the account locks first.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "account_state")]
 pub struct Model {
-    /// Whose figures these are.
     #[sea_orm(primary_key, auto_increment = false)]
     pub account_id: i64,
-    /// What the account may do.
+    /// ACTIVE, FROZEN or CLOSED.
     pub status: String,
-    /// Since when it is frozen or closed.
+    /// Since when the account is frozen or closed.
     pub halted_at: Option<i64>,
-    /// Why it is frozen or closed.
+    /// Human-readable reason why the account is frozen or closed.
     pub halt_reason: Option<String>,
     /// Sum of all entries.
     pub posted: i64,
-    /// Reserved for open sessions.
+    /// Reserved for open sessions, disputed top-ups and refunds of top-ups in progress.
     pub held: i64,
-    /// In top-ups being charged.
+    /// Credits in top-ups that are being charged.
     pub incoming: i64,
-    /// Used beyond what there was.
+    /// Credits that were used beyond what the account had.
     pub debt: i64,
     /// Grows with every change of the balance.
     pub balance_version: i64,
@@ -35,29 +33,32 @@ pub struct Model {
     pub event_nonce: i64,
     /// Hash of the last entry, or the account's genesis.
     pub last_hash: Vec<u8>,
-    /// The latest time decided at.
+    /// The latest time of a decision.
     pub last_at: i64,
     /// Lots with a remainder.
     pub lot_count: i64,
     /// How long after its end an unresolved session keeps its hold.
     pub session_grace_millis: i64,
-    /// No lot wants expiring before this.
+    /// No lot expires before this.
     pub next_lot_expiry_at: Option<i64>,
     /// No hold expires before this.
     pub next_hold_expiry_at: Option<i64>,
     /// No session becomes PROCESSING before this.
     pub next_processing_at: Option<i64>,
-    /// When a sweeper has something to do.
+    /// When the sweeper is needed.
     pub due_at: Option<i64>,
-    /// The level of available credits that somebody watches.
+    /// The watched level of available credits.
     pub low_mark: Option<i64>,
-    /// Since when available is at or below it, and nobody has looked.
+    /// Since when available credits are at or below that level and no worker has checked.
     pub low_since: Option<i64>,
-    /// Since when it has events that nobody has looked at for alerts.
+    /// Since when the account has events that were not read for alerts.
     pub unread_since: Option<i64>,
+    /// Whether its events are checked for what is wrong.
+    pub is_followed: bool,
+    /// Since when it has events that were not checked.
+    pub unchecked_since: Option<i64>,
 }
 
-/// None: rows of other tables are found by explicit statements.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

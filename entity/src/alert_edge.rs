@@ -2,26 +2,24 @@
 
 use sea_orm::entity::prelude::*;
 
-/// An alert that is open: it is not raised again before it has ended.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "alert_edge")]
 pub struct Model {
-    /// Where.
     #[sea_orm(primary_key, auto_increment = false)]
     pub account_id: i64,
-    /// Its kind.
     #[sea_orm(primary_key, auto_increment = false)]
     pub kind: String,
-    /// Whose threshold was crossed; nil where it is the account's.
+    /// Whom it is about: whose threshold was crossed, or whose address bounces; nil where it is the account's.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub member_id: Uuid,
+    pub recipient_id: Uuid,
+    /// Whether that is a member or a notification address.
+    pub recipient_kind: String,
     /// The alert that was raised.
     pub alert_id: Uuid,
-    /// Of a balance that is low: the level that it fell to or below.
+    /// Of a low balance: the level that it fell to or below.
     pub level: Option<i64>,
 }
 
-/// None: rows of other tables are found by explicit statements.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -2,26 +2,23 @@
 
 use sea_orm::entity::prelude::*;
 
-/// A card that was tried in an account, or a form for one that was begun.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "card_trial")]
 pub struct Model {
-    /// The account.
     #[sea_orm(primary_key, auto_increment = false)]
     pub account_id: i64,
-    /// Which of the two.
+    /// Whether it is a card or a form.
     #[sea_orm(primary_key, auto_increment = false)]
     pub kind: String,
-    /// The gateway's name for the card; a random one for a form.
+    /// The gateway's id of the card; a random one for a form.
     #[sea_orm(primary_key, auto_increment = false)]
     pub subject: String,
-    /// The member or the API key that tried it.
+    /// The member or the API key that tried the card.
     pub actor_id: Uuid,
-    /// When it was tried first, within the time that counts.
+    /// The first trial within the counted time.
     pub tried_at: i64,
 }
 
-/// None: rows of other tables are found by explicit statements.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

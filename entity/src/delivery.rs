@@ -1,58 +1,52 @@
-//! An alert on its way to a member by a channel.
+//! An alert on its way to a recipient by a channel.
 
 use sea_orm::entity::prelude::*;
 
-/// An alert on its way to a member by a channel. In the app, the member's inbox.
+/// An alert on its way to a recipient by a channel. In the app, the member's inbox.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "delivery")]
 pub struct Model {
-    /// The team's account.
     #[sea_orm(primary_key, auto_increment = false)]
     pub account_id: i64,
-    /// Its id.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// What it delivers.
     pub alert_id: Uuid,
-    /// To whom.
-    pub member_id: Uuid,
+    /// Whether it is for a member or for a notification address.
+    pub recipient_kind: String,
+    /// For whom it is.
+    pub recipient_id: Uuid,
     /// By which way.
     pub channel: String,
-    /// The alert's kind.
     pub kind: String,
-    /// The alert's severity.
     pub severity: String,
-    /// How far it got.
+    /// The result so far.
     pub status: String,
-    /// Why it was not to be sent.
+    /// Why it is not sent.
     pub suppressed_because: Option<String>,
     /// The address that it was last sent to.
     pub address: Option<String>,
-    /// How often it was tried.
+    /// Number of attempts so far.
     pub attempts: i32,
-    /// What went wrong last: a reason of a closed list.
+    /// The last failure: a reason of a closed list.
     pub last_error: Option<String>,
-    /// When it is due: next, or again if whoever sends it now dies.
+    /// The time of the next attempt. During an attempt, the end of the worker's claim.
     pub next_attempt_at: Option<i64>,
-    /// When it was sent.
     pub sent_at: Option<i64>,
     /// When the alert was raised.
     pub created_at: i64,
-    /// When what the alert told of had ended.
+    /// When the alert's condition ended.
     pub resolved_at: Option<i64>,
-    /// When the member read it.
     pub read_at: Option<i64>,
-    /// When the member put it away.
+    /// When the member archived it.
     pub archived_at: Option<i64>,
-    /// The event that told of its last mark.
+    /// The event of its last mark.
     pub marked_in: Option<i64>,
-    /// The delivery in whose mail it was told of, where that was another's.
+    /// The delivery whose mail contained this one, if it was another one.
     pub sent_with: Option<Uuid>,
-    /// Since when it is tried, where it was sent again on request. Otherwise since it was written down.
+    /// The start of the attempts, if it was sent again on request; otherwise it is the time of creation.
     pub queued_at: Option<i64>,
 }
 
-/// None: rows of other tables are found by explicit statements.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,33 +1,29 @@
-//! A change of what a session or a dispute holds. Rows never change.
+//! A change of what a session, a dispute or a refund holds. Rows never change.
 
 use sea_orm::entity::prelude::*;
 
-/// A change of what a session or a dispute holds. Rows never change.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "hold_movement")]
 pub struct Model {
-    /// Whose hold it is.
     #[sea_orm(primary_key, auto_increment = false)]
     pub account_id: i64,
-    /// The session that holds, or the disputed top-up.
+    /// The session that holds, or the top-up that is disputed or refunded.
     #[sea_orm(primary_key, auto_increment = false)]
     pub holder_id: Uuid,
-    /// The number of the event that tells of it.
+    /// The number of the event that reports the change.
     #[sea_orm(primary_key, auto_increment = false)]
     pub sequence: i64,
-    /// What kind of holder.
+    /// The kind of holder.
     pub holder: String,
-    /// When.
     pub occurred_at: i64,
-    /// How much more is held, or less.
+    /// The change of the hold, with its sign.
     pub amount: i64,
-    /// What the holder holds after it.
+    /// What the holder holds after the change.
     pub held: i64,
-    /// What the account holds after it.
+    /// What the account holds after the change.
     pub held_after: i64,
 }
 
-/// None: rows of other tables are found by explicit statements.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,9 +1,10 @@
-//! The rows of Ledgerbell's tables: one file a table, no logic.
+//! The rows of Ledgerbell's tables: one file for each table, without logic.
 //!
-//! Instants are milliseconds since 1970, amounts of credits are units of 1/10,000, closed vocabularies are kept as text by the
-//! name that the contract gives them. Only `store` files of the domain name these types.
+//! Instants are milliseconds since 1970. Amounts of credits are in units of 1/10,000. Closed vocabularies are stored as text
+//! by their name in the contract. No entity has relations: rows of other tables are found by explicit statements. Only `store`
+//! files of the domain name these types.
 
-// The columns and keys that the derive makes are named after the fields, which are documented.
+// The derive makes columns and keys without comments. A field has one only where its name does not say all.
 #![allow(missing_docs)]
 
 pub mod account;
@@ -31,6 +32,7 @@ pub mod installation;
 pub mod lot_movement;
 pub mod mail_report;
 pub mod member;
+pub mod notification_address;
 pub mod notification_defaults;
 pub mod notification_settings;
 pub mod payment_customer;

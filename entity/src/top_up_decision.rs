@@ -1,34 +1,29 @@
-//! What an evaluation of an account's rule came to.
+//! The result of an evaluation of an account's rule.
 
 use sea_orm::entity::prelude::*;
 
-/// What an evaluation of an account's rule came to.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "top_up_decision")]
 pub struct Model {
-    /// Whose.
     #[sea_orm(primary_key, auto_increment = false)]
     pub account_id: i64,
-    /// Its id.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// When it was first come to.
+    /// The first evaluation with this result.
     pub created_at: i64,
-    /// When it was last come to.
+    /// The last evaluation with this result.
     pub decided_at: i64,
-    /// What it came to.
     pub outcome: String,
-    /// What could be spent.
+    /// Available credits at the evaluation.
     pub available: i64,
-    /// The level it was held against.
+    /// The level that they were compared with.
     pub trigger_credits: Option<i64>,
-    /// In words for people.
+    /// Human-readable reason.
     pub message: String,
-    /// What was started.
+    /// The top-up that was started.
     pub top_up_id: Option<Uuid>,
 }
 
-/// None: rows of other tables are found by explicit statements.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,23 +1,20 @@
-//! How far an account was looked at for what is wrong.
+//! The last event of an account that was read for the diagnosis, and the fingerprint of the findings.
 
 use sea_orm::entity::prelude::*;
 
-/// How far an account was looked at for what is wrong, and what was found.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "troubleshooting_place")]
 pub struct Model {
-    /// Which account.
     #[sea_orm(primary_key, auto_increment = false)]
     pub account_id: i64,
-    /// Number of the last event that was looked at.
+    /// Number of the last event that was read.
     pub sequence: i64,
-    /// Of what was found.
+    /// The fingerprint of the findings.
     pub fingerprint: Vec<u8>,
-    /// When time alone may change what is wrong.
+    /// When time alone may change the findings.
     pub due_at: Option<i64>,
 }
 
-/// None: rows of other tables are found by explicit statements.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

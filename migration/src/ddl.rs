@@ -1,8 +1,9 @@
 //! One text of SQL for both databases.
 //!
-//! Words in braces are filled in: `{uuid}` and `{bytes}` are column types, `{clustered}` ends a table that SQLite keeps in the
-//! order of its key, `{whole a, b}` stands among the constraints and makes SQLite, which would store anything anywhere, refuse
-//! what is not an integer in these columns; `{integer a}` does so after the type of a column that is added.
+//! Words in braces are replaced. `{uuid}` and `{bytes}` are column types. `{clustered}` ends a table that SQLite keeps in the
+//! order of its key. `{whole a, b}` is used among the constraints: SQLite, which would store any value in any column, then
+//! refuses values that are not integers in these columns. `{integer a}` does the same after the type of a column that is
+//! added.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_migration::{DbErr, SchemaManager};
@@ -17,7 +18,7 @@ pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Res
     Ok(())
 }
 
-/// Takes columns away in order.
+/// Drops columns in order.
 pub(crate) async fn drop_columns(manager: &SchemaManager<'_>, table: &str, columns: &[&str]) -> Result<(), DbErr> {
     for column in columns {
         manager

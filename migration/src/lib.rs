@@ -1,11 +1,12 @@
 //! The schema of Ledgerbell's database and its history.
 //!
-//! One migration a small group of tables, written once in SQL for both databases; [`ddl`] fills in the few words in which they
-//! differ. Called by `adapters::database::migrate`, which holds a lock around it so that several instances may start together.
+//! One migration for each small group of tables, written once in SQL for both databases. [`ddl`] replaces the few words in
+//! which they differ. Called by `adapters::database::migrate`, which holds a lock around it so that several instances may
+//! start together.
 //!
-//! Invariant, read from the catalogue by a test: every key and every unique index begins with `account_id`, so that the tables
-//! can be spread over several servers by it. The exceptions are the few global tables: `installation`, `account_directory`,
-//! `api_key`, `gateway_object`, `webhook_inbox`, `quota`.
+//! Invariant, checked by a test against the catalog: every key and every unique index begins with `account_id`, so that the
+//! tables can be distributed over several servers. The exceptions are the few global tables: `installation`,
+//! `account_directory`, `api_key`, `gateway_object`, `webhook_inbox`, `quota`.
 
 mod ddl;
 mod m20261123_063000_create_installation;
@@ -50,6 +51,8 @@ mod m20261129_130500_add_voucher_to_contact;
 mod m20261129_131500_add_unread_since_to_account_state;
 mod m20261129_131500_count_export_links_in_quota;
 mod m20261129_133500_create_notification_defaults;
+mod m20261129_204500_create_notification_address;
+mod m20261129_211500_add_unchecked_since_to_account_state;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -104,6 +107,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_131500_add_unread_since_to_account_state::Migration),
             Box::new(m20261129_131500_count_export_links_in_quota::Migration),
             Box::new(m20261129_133500_create_notification_defaults::Migration),
+            Box::new(m20261129_204500_create_notification_address::Migration),
+            Box::new(m20261129_211500_add_unchecked_since_to_account_state::Migration),
         ]
     }
 }

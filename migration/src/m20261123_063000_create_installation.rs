@@ -1,4 +1,5 @@
-//! What belongs to no account: the installation's epoch and next account number, and the platform's ids of accounts.
+//! Tables that belong to no account: the installation's epoch and next account number, and the platform's ids of
+//! accounts.
 
 use sea_orm_migration::prelude::*;
 

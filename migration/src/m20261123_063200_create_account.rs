@@ -1,4 +1,4 @@
-//! Accounts: what they are called, and the one row of each that every change locks.
+//! Accounts: their names and prices, and the one row of each that every change locks.
 
 use sea_orm_migration::prelude::*;
 

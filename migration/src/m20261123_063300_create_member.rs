@@ -1,4 +1,4 @@
-//! The people of a team, and how to reach them.
+//! Members of teams, and their contacts.
 
 use sea_orm_migration::prelude::*;
 

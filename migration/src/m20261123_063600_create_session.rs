@@ -1,4 +1,4 @@
-//! Sessions, and what each holds while it is open.
+//! Sessions, and the parts of their holds.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Numbered things that happened, the source of every subscription.
+//! Numbered events, the source of every subscription.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Keys that commands were bound to, and what came of each.
+//! Keys that commands were bound to, and the result of each.
 
 use sea_orm_migration::prelude::*;
 

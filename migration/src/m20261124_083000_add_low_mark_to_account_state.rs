@@ -1,4 +1,4 @@
-//! The level of available credits that somebody watches, and since when it is reached.
+//! The watched level of available credits, and since when it is reached.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What becomes of a top-up while it is charged and after, and the key it was asked for by.
+//! The state of a top-up while it is charged and after, and the key with which it was requested.
 
 use sea_orm_migration::prelude::*;
 

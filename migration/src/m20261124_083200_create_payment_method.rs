@@ -1,4 +1,4 @@
-//! Cards, and the customers that the gateway knows.
+//! Cards, and the payment gateway's customers.
 
 use sea_orm_migration::prelude::*;
 

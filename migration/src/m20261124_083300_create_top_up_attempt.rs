@@ -1,4 +1,4 @@
-//! Tries at charging for top-ups, and the objects of the gateway that belong to them.
+//! Attempts to charge for top-ups, and the gateway's objects that belong to them.
 
 use sea_orm_migration::prelude::*;
 

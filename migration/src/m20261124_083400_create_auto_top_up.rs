@@ -1,4 +1,4 @@
-//! The rules by which accounts top themselves up, and what their evaluations came to.
+//! The rules by which accounts buy credits automatically, and the results of their evaluations.
 
 use sea_orm_migration::prelude::*;
 

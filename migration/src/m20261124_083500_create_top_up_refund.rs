@@ -1,4 +1,4 @@
-//! Money that is to be given back, and credits held while a top-up is disputed.
+//! Refunds of money, and credits held while a top-up is disputed.
 
 use sea_orm_migration::prelude::*;
 

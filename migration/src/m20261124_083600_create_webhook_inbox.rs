@@ -1,4 +1,4 @@
-//! What the gateway has told us, as it came.
+//! Webhooks of the payment gateway, as received.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What members want to be told of, and codes that are on their way to addresses.
+//! Notification settings of members, and codes that were sent to addresses.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Alerts, their deliveries, what is open, and how far each account's events have been looked at.
+//! Alerts, their deliveries, the open ones, and the last event of each account that was read for alerts.
 
 use sea_orm_migration::prelude::*;
 
@@ -81,7 +81,7 @@ const STATEMENTS: &[&str] = &[
         sequence BIGINT NOT NULL,
         PRIMARY KEY (account_id)
     )",
-    // Nobody is told now of what happened before there were alerts.
+    // Events from before alerts existed raise none.
     "INSERT INTO alert_place (account_id, sequence) SELECT account_id, event_sequence FROM account_state",
     "ALTER TABLE event ADD COLUMN alert_id {uuid}",
 ];

@@ -1,4 +1,4 @@
-//! What of the money that went back came back, because refunds failed later.
+//! The part of returned money that came back, because refunds failed later.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,5 @@
-//! When accounts are looked at again for alerts whatever happens, and which alerts about no entry, session or top-up are open.
+//! When accounts are checked again for alerts even without new events, and which alerts about no entry, session or top-up are
+//! open.
 
 use sea_orm_migration::prelude::*;
 
@@ -30,7 +31,7 @@ const STATEMENTS: &[&str] = &[
     "CREATE INDEX alert_due_at ON alert_due (due_at, account_id)",
     "CREATE INDEX alert_standing ON alert (account_id, kind)
         WHERE resolved_at IS NULL AND entry_id IS NULL AND session_id IS NULL AND top_up_id IS NULL",
-    // Credits and cards that are there already are reminded of, too.
+    // Existing credits and cards get reminders, too.
     "INSERT INTO alert_due (account_id, remind_at, due_at)
         SELECT s.account_id, 0, 0 FROM account_state s WHERE s.next_lot_expiry_at IS NOT NULL
         OR EXISTS (SELECT 1 FROM payment_method p WHERE p.account_id = s.account_id)",

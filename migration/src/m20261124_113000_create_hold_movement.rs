@@ -1,7 +1,7 @@
-//! What was held when: a row for each change of a hold, from which any past balance can be told.
+//! The history of holds: a row for each change of a hold, from which any past balance can be computed.
 //!
-//! What had happened before is filled in from sessions and their events. Of a session that was rescheduled for another amount
-//! before this, the amount that it held first is not known any more: it counts with the last one from the beginning.
+//! The history before this migration is filled in from sessions and their events. If a session was rescheduled for another
+//! amount before, its first amount is not known any more: it counts with the last amount from the beginning.
 
 use sea_orm_migration::prelude::*;
 

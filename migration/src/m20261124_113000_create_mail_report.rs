@@ -1,4 +1,4 @@
-//! What mail systems tell of mail later on, and which deliveries were one mail.
+//! Reports of mail systems about mail, and which deliveries were one mail.
 
 use sea_orm_migration::prelude::*;
 

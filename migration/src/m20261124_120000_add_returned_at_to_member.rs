@@ -1,4 +1,4 @@
-//! When a member who had left came back: tokens from before no longer sign them in.
+//! When a member who had left came back: tokens from before are no longer accepted.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What finding out what is wrong needs: since when people are reached as they are, and indexes of what has gone wrong.
+//! Columns and indexes of the diagnosis: since when contacts are unchanged, and indexes of failures.
 
 use sea_orm_migration::prelude::*;
 
@@ -26,7 +26,7 @@ impl MigrationTrait for Migration {
 }
 
 const STATEMENTS: &[&str] = &[
-    // Null where nothing has changed since the member was added, or since before this was written down.
+    // NULL where nothing has changed since the member was added, or since before this column existed.
     "ALTER TABLE contact ADD COLUMN status_since BIGINT",
     "ALTER TABLE notification_settings ADD COLUMN changed_at BIGINT",
     "CREATE INDEX top_up_unfinished ON top_up (account_id, created_at) WHERE status IN ('PENDING', 'PROCESSING', 'REQUIRES_ACTION')",

@@ -1,4 +1,4 @@
-//! How far each account was looked at for what is wrong, and what was found.
+//! The last event of each account that was read for the diagnosis, and the fingerprint of its findings.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,5 @@
-//! When a refund of a top-up was last heard to have failed, and which refunds have failed: somebody has to look at them.
+//! When a failed refund of a top-up was last reported, and which refunds have failed, so that an operator can check
+//! them.
 
 use sea_orm_migration::prelude::*;
 

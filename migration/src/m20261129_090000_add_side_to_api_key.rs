@@ -1,8 +1,8 @@
-//! On whose side an API key acts, and the permissions that each side can have.
+//! The side that an API key acts for, and the permissions that each side can have.
 //!
-//! A key for all accounts was made by the platform. Of a key for one account it is not known who made it, so it becomes the
-//! team's and loses what is the platform's: a team that kept such a permission could settle its own sessions. The platform makes
-//! itself new keys for one account where it needs them.
+//! A key for all accounts was created by the platform. Of a key for one account the creator is not known. So it becomes the
+//! team's and loses what is the platform's: a team that kept such a permission could settle its own sessions. The platform
+//! creates new keys for one account where it needs them.
 
 use sea_orm_migration::prelude::*;
 
@@ -29,7 +29,7 @@ impl MigrationTrait for Migration {
 const UP: &[&str] = &[
     "ALTER TABLE api_key ADD COLUMN side TEXT NOT NULL DEFAULT 'TEAM' CHECK (side IN ('PLATFORM', 'TEAM'))",
     "UPDATE api_key SET side = 'PLATFORM' WHERE account_id = 0",
-    // What the team can have: 1 + 2 + 8 + 16 + 32 + 256.
+    // The permissions that the team can have: 1 + 2 + 8 + 16 + 32 + 256.
     "UPDATE api_key SET permissions = permissions & 315 WHERE side = 'TEAM'",
     // 1 + 2 + 8 + 16 + 32 + 64 + 128 + 256, without the bit of MANAGE_SESSIONS.
     "UPDATE api_key SET permissions = (permissions & 507)

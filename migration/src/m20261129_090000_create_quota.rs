@@ -1,5 +1,5 @@
-//! How often something was done in a time, since when a mail is tried, which level a balance fell to, and sessions that may still be
-//! resolved.
+//! How often an action was done within a time; since when a mail is tried; the level that a balance fell to; and sessions that may
+//! still be resolved.
 
 use sea_orm_migration::prelude::*;
 

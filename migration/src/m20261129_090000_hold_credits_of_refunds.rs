@@ -1,6 +1,6 @@
-//! Credits are held while their money is being refunded, and a refund remembers the entries that took its credits.
+//! Credits are held while their money is being refunded, and a refund records the entries that took its credits.
 //!
-//! Refunds from before took a share of the credits by the money that went back; `is_exact` tells them apart.
+//! Refunds from before took a share of the credits by the money that was returned; `is_exact` distinguishes them.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Cards that were tried in an account, kept or not: so that they can be bounded.
+//! Cards that were tried in an account, kept or not, so that their number can be bounded.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,9 +1,10 @@
 //! Idempotency keys of callers, one namespace for each side.
 //!
 //! A key that was sent before the upgrade still replays for the side that can send it again:
-//! - Commands that only the platform gives now (about sessions, grants, corrections, refunds) were the platform's, unless the row
-//!   that they made says that a member gave them. Those are the team's, which frees a key of the platform that a member had used up.
-//! - A top-up was the platform's when a key for all accounts asked for it, else the team's.
+//! - Commands that only the platform may send now (about sessions, grants, corrections, refunds) were the platform's. The
+//!   exception: the row that they made records a member as the cause. Those are the team's, which frees a key of the platform
+//!   that a member had used up.
+//! - A top-up was the platform's when a key for all accounts requested it, else the team's.
 
 use sea_orm_migration::prelude::*;
 

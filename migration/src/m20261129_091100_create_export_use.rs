@@ -1,4 +1,4 @@
-//! How often links to exports were followed.
+//! How often links to exports were used.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Who made an API key, and events about keys. Of older keys the maker is not known.
+//! Who created an API key, and events about keys. Of older keys the creator is not known.
 
 use sea_orm_migration::prelude::*;
 
@@ -32,7 +32,7 @@ const UP: &[&str] = &[
     "ALTER TABLE api_key ADD COLUMN maker_key_id {uuid}",
     "ALTER TABLE api_key ADD COLUMN maker_member_id {uuid}",
     "ALTER TABLE api_key ADD COLUMN keys_made BIGINT NOT NULL DEFAULT 0 {integer keys_made}",
-    // What was revoked before is not announced now.
+    // Earlier revocations are not announced now.
     "ALTER TABLE api_key ADD COLUMN is_announced BOOLEAN NOT NULL DEFAULT TRUE",
     "UPDATE api_key SET is_announced = FALSE WHERE revoked_at IS NULL",
     "CREATE INDEX api_key_made_by_key ON api_key (maker_key_id) WHERE maker_key_id IS NOT NULL",
@@ -45,6 +45,6 @@ const DOWN: &[&str] = &[
     "DROP INDEX api_key_unannounced",
     "DROP INDEX api_key_made_by_member",
     "DROP INDEX api_key_made_by_key",
-    // Streams have no holes. Without a status, an event about the account says that something of it has changed.
+    // Streams have no gaps. Without a status, an event about the account says that something of it has changed.
     "UPDATE event SET kind = 'ACCOUNT_UPDATED', status = NULL WHERE kind = 'API_KEY_UPDATED'",
 ];

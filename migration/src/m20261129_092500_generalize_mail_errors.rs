@@ -1,4 +1,5 @@
-//! What mail systems and the network said about mail is no longer kept where members see it: a reason of a closed list is.
+//! The texts of mail systems and the network are no longer stored where members see them. A reason of a closed list
+//! replaces them.
 
 use sea_orm_migration::prelude::*;
 
@@ -13,7 +14,7 @@ impl MigrationTrait for Migration {
         ddl::run(manager, STATEMENTS).await
     }
 
-    /// The words are gone; what stands in their place is a text like any other.
+    /// The original texts are lost; the text that replaces them is valid for the older version too.
     async fn down(&self, _: &SchemaManager) -> Result<(), DbErr> {
         Ok(())
     }

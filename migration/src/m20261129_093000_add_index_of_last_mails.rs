@@ -1,4 +1,4 @@
-//! An index of the last mail of a kind to a member.
+//! An index of the last mail of each kind to a member.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! In which form text is kept for searching. Older text is rewritten when the schema has been brought up to date.
+//! The version of the form of search text. Older text is rewritten after the schema is upgraded.
 
 use sea_orm_migration::prelude::*;
 

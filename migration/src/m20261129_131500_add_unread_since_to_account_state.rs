@@ -1,4 +1,4 @@
-//! Since when an account has events that nobody has looked at for alerts: so these accounts are found by an index.
+//! Since when an account has events that were not read for alerts, so that an index finds these accounts.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,5 @@
-//! A count knows when it starts over, so that it can be deleted then; and the uses of links to exports are counted there.
+//! A count contains the time when it starts over, so that it can be deleted then. The uses of links to exports are
+//! counted there.
 
 use sea_orm_migration::prelude::*;
 
@@ -20,7 +21,7 @@ impl MigrationTrait for Migration {
             ],
         )
         .await?;
-        // A link lives for minutes: those that are under way may be followed as often again.
+        // A link is valid for minutes: existing links may be used as often again.
         ddl::drop_tables(manager, &["export_use"]).await
     }
 

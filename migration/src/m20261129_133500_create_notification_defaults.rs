@@ -1,4 +1,4 @@
-//! What the members of an account are told of unless they say otherwise.
+//! The notification defaults of an account's members, for preferences that a member has not set.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,7 +1,7 @@
-//! Opens SQLite or Postgres, and brings the schema up to date.
+//! Opens SQLite or Postgres, and applies migrations.
 //!
-//! Called by `app` and by the `migrate` command. All that the two databases need to be told so that the domain may rely on it
-//! is here: durability, timeouts, who may write.
+//! Called by `app` and by the `migrate` command. All settings of the two databases that the domain relies on are here:
+//! durability, timeouts, who may write.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -23,12 +23,12 @@ use crate::domain::database::{Database, Deadlines, Suspicion};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::bring_search_up_to_date;
 
-/// Older ones may corrupt the database when its write-ahead log starts over.
+/// Older versions can corrupt the database when its write-ahead log starts over.
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
-/// What each session on Postgres is told when it begins.
+/// The settings of each session on Postgres.
 ///
-/// Without `jit = off` Postgres spends 20 ms on compiling statements that take less than one. The server notices a client that is
-/// gone, and releases its locks, by the last five.
+/// Without `jit = off`, Postgres spends 20 ms on compiling statements that take less than one. With the last five settings, the
+/// server detects a client that is gone and releases its locks.
 const SESSION_SETTINGS: [(&str, &str); 7] = [
     ("lock_timeout", "2s"),
     ("idle_in_transaction_session_timeout", "10s"),
@@ -38,27 +38,27 @@ const SESSION_SETTINGS: [(&str, &str); 7] = [
     ("tcp_keepalives_count", "3"),
     ("tcp_user_timeout", "15000"),
 ];
-/// A connection that has been idle for longer is asked whether it answers before it is used.
+/// A connection that has been idle for longer is tested before it is used.
 const LONGEST_IDLE: Duration = Duration::from_secs(10);
-/// A connection that does not answer within this time is replaced.
+/// A connection that does not respond within this time is replaced.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
-/// What the client waits longer than the server's own limit.
+/// The client's time limit is longer than the server's by this much.
 const LATE: Duration = Duration::from_secs(2);
-/// How long the client waits for a statement that looks at everything, for commands that only read.
+/// The client's time limit for statements that read everything, for commands that only read.
 const LONGEST_LOOK: Duration = Duration::from_hours(1);
-/// Any number, the same in all instances: names the lock that migrations are made under.
+/// The id of the advisory lock for migrations: an arbitrary number, the same in all instances.
 const MIGRATION_LOCK: i64 = 0x6c65_6467_6572;
 
 /// How to open a database.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenOptions {
-    /// Postgres: connections in the pool.
+    /// Postgres: the number of connections in the pool.
     pub max_connections: u32,
-    /// SQLite: connections that only read. There is always exactly one that writes.
+    /// SQLite: the number of read-only connections. There is always exactly one that writes.
     pub readers: u32,
-    /// How long to wait for a free connection.
+    /// The time limit for waiting for a free connection.
     pub acquire_timeout: Duration,
-    /// Postgres: how long a statement may run.
+    /// Postgres: the time limit of a statement.
     pub statement_timeout: Duration,
 }
 
@@ -76,39 +76,39 @@ impl Default for OpenOptions {
 /// Why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Neither of the two databases.
+    /// The URL is neither of SQLite nor of Postgres.
     #[error("a database URL begins with sqlite: or postgres:")]
     UnknownScheme,
-    /// A SQLite database in memory, of which every connection would have its own.
+    /// A SQLite database in memory: every connection would have its own.
     #[error("SQLite needs a file, as in sqlite:///var/lib/ledgerbell/ledgerbell.db?mode=rwc")]
     InMemory,
-    /// The SQLite that was linked is too old.
+    /// The linked SQLite is too old.
     #[error("SQLite {found} can corrupt its database; {}.{}.{} or newer is needed", OLDEST_SQLITE.0, OLDEST_SQLITE.1, OLDEST_SQLITE.2)]
     OldSqlite {
-        /// Its version.
+        /// The version of the linked SQLite.
         found: String,
     },
-    /// Something between does not take settings.
+    /// A pooler does not accept settings.
     #[error(
         "a pooler refuses the startup parameter `options`: connect to Postgres directly, or see docs/operating.md on PgBouncer"
     )]
     Pooler,
-    /// Something between drops settings.
+    /// A pooler drops settings.
     #[error(
         "sessions have no {names}: a pooler drops settings; connect to Postgres directly, or set them for the role \
          (ALTER ROLE … SET …; see docs/operating.md on PgBouncer)"
     )]
     Unbounded {
-        /// Which limits.
+        /// The names of the missing settings.
         names: String,
     },
-    /// A pooler in transaction mode forgets prepared statements.
+    /// A pooler in transaction mode does not keep prepared statements.
     #[error(
         "a pooler in transaction mode does not keep prepared statements: use PgBouncer 1.21 or newer with max_prepared_statements, \
          its session mode, or a direct connection (docs/operating.md)"
     )]
     OldPooler,
-    /// It refuses, or is not there.
+    /// The server refuses the connection or cannot be reached.
     #[error("the database cannot be opened: {0}")]
     Refused(#[from] DbErr),
 }
@@ -124,7 +124,7 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<Database, OpenError
     }
 }
 
-/// As [`open`], to look and not to change anything: a SQLite database that is not there is not made.
+/// Like [`open`], but only for reading: a missing SQLite database is not created.
 pub async fn open_to_read(url: &str, options: OpenOptions) -> Result<Database, OpenError> {
     let deadlines = Deadlines {
         statement: LONGEST_LOOK,
@@ -153,7 +153,7 @@ pub async fn open_to_read(url: &str, options: OpenOptions) -> Result<Database, O
 enum Access {
     Write,
     Read,
-    /// Read a database that is there, as it is.
+    /// Read an existing database without changing it.
     LookOnly,
 }
 
@@ -164,11 +164,11 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database, OpenEr
     if may_make(url)
         && let [file, ..] = files(url).as_slice()
     {
-        // SQLite would make it by the umask, and gives its log the modes of the database.
+        // SQLite would create it with the umask, and gives its log the modes of the database.
         private_files::make_file(file)
             .map_err(|error| DbErr::Conn(RuntimeErr::Internal(format!("{}: {error}", file.display()))))?;
     }
-    // The writer comes first: it makes the file and switches it to write-ahead logging, which readers cannot.
+    // The writer comes first: it creates the file and enables write-ahead logging, which readers cannot do.
     let writer = sqlite_pool(url, 1, Access::Write, options).await?;
     let version = sqlite_version(&writer).await?;
     let parts: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
@@ -184,13 +184,13 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database, OpenEr
     ))
 }
 
-/// Whether a database that does not exist is made.
+/// Returns whether a missing database is created.
 fn may_make(url: &str) -> bool {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     query.split('&').any(|parameter| parameter == "mode=rwc")
 }
 
-/// The files of a SQLite database: itself, its write-ahead log and the index of that. None of a Postgres.
+/// Returns the files of a SQLite database: the database, its write-ahead log and the index of the log. None for Postgres.
 pub fn files(url: &str) -> Vec<PathBuf> {
     if !url.starts_with("sqlite:") {
         return Vec::new();
@@ -226,7 +226,7 @@ async fn sqlite_pool(
                 sqlite.pragma("journal_mode", "WAL")
             };
             sqlite
-                // NORMAL may lose committed work when the power fails.
+                // NORMAL can lose committed transactions at a power failure.
                 .pragma("synchronous", "FULL")
                 .pragma("foreign_keys", "ON")
                 .pragma("busy_timeout", "5000")
@@ -273,11 +273,11 @@ async fn open_postgres(url: &str, options: OpenOptions, deadlines: Deadlines) ->
     Ok(Database::bounded(pool, &reader, deadlines, suspicion))
 }
 
-/// How often two connections are compared. One that is busy elsewhere may have them differ once.
-const COMPARISONS: usize = 3;
+/// How often two connections are compared. A pooler that is busy gives them different sessions now and then.
+const COMPARISONS: usize = 5;
 
-/// Whether connections of a pool share sessions of the server, because a pooler in transaction mode is between. What belongs to a
-/// session, such as LISTEN, does not work then.
+/// Returns whether connections of a pool share sessions of the server, because a pooler in transaction mode is between. Then
+/// everything that belongs to a session, such as LISTEN, does not work.
 async fn shares_sessions(pool: &DatabaseConnection) -> Result<bool, DbErr> {
     let Some((mut one, mut other)) = two_of(pool).await? else {
         return Ok(false);
@@ -285,23 +285,27 @@ async fn shares_sessions(pool: &DatabaseConnection) -> Result<bool, DbErr> {
     are_one_session(&mut one, &mut other).await.map_err(of_driver)
 }
 
-/// Whether two open connections are one session of the server: it has the same process for both.
+/// Whether two open connections share sessions of the server. Each of two that do not has one process of the server, always the same.
 pub(super) async fn are_one_session(one: &mut PgConnection, other: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    for _ in 0..COMPARISONS {
-        if process(one).await? == process(other).await? {
+    let own = (process(one).await?, process(other).await?);
+    if own.0 == own.1 {
+        return Ok(true);
+    }
+    for _ in 1..COMPARISONS {
+        if (process(one).await?, process(other).await?) != own {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-/// Not prepared: whether that works is not known yet.
+/// Not prepared: it is not known yet whether prepared statements work.
 async fn process(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
     let row = connection.fetch_one(sqlx::raw_sql("SELECT pg_backend_pid()")).await?;
     row.try_get(0)
 }
 
-/// Whether two connections that share sessions may prepare statements of one name.
+/// Returns whether two connections that share sessions may prepare statements with the same name.
 async fn keeps_prepared_statements(pool: &DatabaseConnection) -> Result<bool, DbErr> {
     let Some((mut one, mut other)) = two_of(pool).await? else {
         return Ok(true);
@@ -319,7 +323,7 @@ async fn keeps_prepared_statements(pool: &DatabaseConnection) -> Result<bool, Db
     Ok(true)
 }
 
-/// Two connections at the same time; `None` where the pool has only one.
+/// Returns two connections at the same time; `None` if the pool has only one.
 async fn two_of(
     pool: &DatabaseConnection,
 ) -> Result<Option<(PoolConnection<Postgres>, PoolConnection<Postgres>)>, DbErr> {
@@ -336,8 +340,8 @@ fn of_driver(error: sqlx::Error) -> DbErr {
     DbErr::Conn(RuntimeErr::SqlxError(error.into()))
 }
 
-/// Whether LISTEN cannot work by way of the connections of this database: see [`OpenError::OldPooler`] for the other thing that
-/// poolers may lack.
+/// Returns whether LISTEN cannot work on the connections of this database. See [`OpenError::OldPooler`] for prepared
+/// statements, which poolers may also lack.
 pub async fn is_behind_pooler(database: &Database) -> Result<bool, Fault> {
     if database.backend() == DbBackend::Sqlite {
         return Ok(false);
@@ -345,7 +349,7 @@ pub async fn is_behind_pooler(database: &Database) -> Result<bool, Fault> {
     Ok(shares_sessions(database.schema()).await?)
 }
 
-/// Limits that sessions do not have although they were asked for, because something between drops what a connection begins with.
+/// Returns the requested limits that sessions do not have, because a pooler drops the startup parameters of a connection.
 async fn unbounded_sessions(pool: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     let sql = "SELECT name FROM pg_settings WHERE setting = '0' \
                AND name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') ORDER BY name";
@@ -361,7 +365,7 @@ async fn postgres_pool(url: &str, options: OpenOptions, suspicion: Suspicion) ->
         .max_connections(options.max_connections.max(1))
         .test_before_acquire(false)
         .map_sqlx_postgres_before_acquire(move |connection, meta| {
-            // Asking at every turn would cost a round trip for each transaction.
+            // A test before every use would cost one round trip per transaction.
             let is_asked = meta.idle_for >= LONGEST_IDLE || suspicion.concerns(meta.idle_for);
             let suspicion = suspicion.clone();
             Box::pin(async move {
@@ -382,15 +386,15 @@ async fn postgres_pool(url: &str, options: OpenOptions, suspicion: Suspicion) ->
     sea_orm::Database::connect(connect).await
 }
 
-/// How to connect to the Postgres at this URL beside the pool, encrypted or not as the pool is.
+/// Returns the options for a connection outside the pool to the Postgres at this URL, with the same encryption as the pool.
 pub(super) fn connect_options(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
     PgConnectOptions::from_str(url).map(plain_on_this_machine)
 }
 
-/// Leaves encryption out between two processes of one machine, unless the URL insists on it.
+/// Disables encryption between two processes of one machine, unless the URL requires it.
 ///
-/// sqlx 0.9.0 does not switch Nagle's algorithm off (launchbadge/sqlx#4335). What it encrypts goes out in records of 16 KiB, and
-/// the last one of a large batch then waits 40 ms for the server's acknowledgement: a busy account is ten times slower.
+/// sqlx 0.9.0 does not disable Nagle's algorithm (launchbadge/sqlx#4335). It sends encrypted data in records of 16 KiB. The
+/// last record of a large batch then waits 40 ms for the server's acknowledgement, which makes a busy account ten times slower.
 fn plain_on_this_machine(postgres: PgConnectOptions) -> PgConnectOptions {
     if is_on_this_machine(&postgres) && matches!(postgres.get_ssl_mode(), PgSslMode::Prefer) {
         return postgres.ssl_mode(PgSslMode::Disable);
@@ -401,12 +405,12 @@ fn plain_on_this_machine(postgres: PgConnectOptions) -> PgConnectOptions {
 fn is_on_this_machine(postgres: &PgConnectOptions) -> bool {
     let host = postgres.get_host();
     let is_loopback = || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    // A path is that of a socket.
+    // A path is the path of a socket.
     host == "localhost" || host.starts_with('/') || is_loopback()
 }
 
-/// Whether rows and the password may go over the network without encryption: to a Postgres on another machine, and the URL does not
-/// insist on TLS.
+/// Returns whether rows and the password may be sent over the network without encryption: Postgres is on another machine, and
+/// the URL does not require TLS.
 pub fn may_be_plain_over_network(url: &str) -> bool {
     let is_postgres = url.starts_with("postgres:") || url.starts_with("postgresql:");
     let options = url.parse::<PgConnectOptions>().ok().filter(|_| is_postgres);
@@ -429,17 +433,17 @@ fn common(url: &str, options: OpenOptions) -> ConnectOptions {
     connect
 }
 
-/// Whether the schema lacks a migration that this version needs.
+/// Returns whether the schema lacks a migration of this version.
 pub async fn migrations_are_pending(database: &Database) -> Result<bool, Fault> {
     Ok(pending_migrations(database).await? > 0)
 }
 
-/// How many migrations the schema lacks that this version needs.
+/// Returns the number of migrations that the schema lacks.
 pub async fn pending_migrations(database: &Database) -> Result<usize, Fault> {
     Ok(Migrator::get_pending_migrations_read_only(database.read()).await?.len())
 }
 
-/// That the database answers, and which it is.
+/// Tests the connection, and returns the name of the database system.
 pub async fn answers(database: &Database) -> Result<&'static str, Fault> {
     let statement = Statement::from_string(database.backend(), "SELECT 1");
     database.read().query_one_raw(statement).await?;
@@ -449,10 +453,10 @@ pub async fn answers(database: &Database) -> Result<&'static str, Fault> {
     })
 }
 
-/// Why the database may lose what it has acknowledged, or takes nothing; empty where all is well.
+/// Returns why the database may lose committed transactions or refuse writes; empty if there is no reason.
 pub async fn weaknesses(database: &Database) -> Result<Vec<String>, Fault> {
     if database.backend() == DbBackend::Sqlite {
-        // Each connection is told to sync.
+        // Every connection of SQLite is set to sync.
         return Ok(Vec::new());
     }
     let sql = "SELECT name, setting FROM pg_settings WHERE setting = 'off' AND name IN ('fsync', 'full_page_writes', \
@@ -469,7 +473,7 @@ pub async fn weaknesses(database: &Database) -> Result<Vec<String>, Fault> {
     Ok(texts.collect::<Result<_, _>>()?)
 }
 
-/// The database server's own time in milliseconds since 1970; `None` where it goes by this machine's.
+/// Returns the time of the database server in milliseconds since 1970; `None` if it uses the clock of this machine.
 pub async fn time(database: &Database) -> Result<Option<i64>, Fault> {
     if database.backend() == DbBackend::Sqlite {
         return Ok(None);
@@ -480,12 +484,12 @@ pub async fn time(database: &Database) -> Result<Option<i64>, Fault> {
     Ok(row.map(|row| row.try_get("", "millis")).transpose()?)
 }
 
-/// Applies the migrations that are missing, all or none of them. Instances that start together take turns.
+/// Applies the missing migrations, all or none of them. Instances that start together do it one after the other.
 ///
 /// On Postgres they wait for an advisory lock, without the usual timeouts, since the first may take long; on SQLite for the
-/// write lock. Both end with the transaction, so a process that dies leaves nothing locked.
+/// write lock. Both locks end with the transaction, so a process that dies leaves nothing locked.
 pub async fn migrate(database: &Database) -> Result<(), Fault> {
-    // Asked first without a lock: an instance whose database user may not change the schema starts all the same.
+    // Checked first without a lock: an instance whose database user may not change the schema can still start.
     if !migrations_are_pending(database).await? {
         return Ok(());
     }
@@ -495,14 +499,14 @@ pub async fn migrate(database: &Database) -> Result<(), Fault> {
     Ok(tx.commit().await?)
 }
 
-/// Takes back the last `steps` migrations, or all of them. For development: what the tables hold is lost.
+/// Reverts the last `steps` migrations, or all of them. For development only: the data of the tables is lost.
 pub async fn roll_back(database: &Database, steps: Option<u32>) -> Result<(), Fault> {
     let tx = begin_schema(database).await?;
     Migrator::down(&tx, steps).await?;
     Ok(tx.commit().await?)
 }
 
-/// A transaction of the ORM, which runs migrations in no other.
+/// Begins a transaction of the ORM, which accepts no other transaction for migrations.
 async fn begin_schema(database: &Database) -> Result<DatabaseTransaction, DbErr> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -536,7 +540,7 @@ mod tests {
         let Some(server) = postgres_server().await else {
             return;
         };
-        // As by way of a pooler that drops what a connection begins with.
+        // A pooler that drops the startup parameters of a connection has the same effect.
         let plain = sea_orm::Database::connect(server).await.expect("connects");
         let names = unbounded_sessions(&plain).await.expect("reads");
         assert_eq!(
@@ -549,6 +553,20 @@ mod tests {
         );
         let opened = open(server, OpenOptions::default()).await.expect("opens");
         assert_eq!(unbounded_sessions(opened.schema()).await, Ok(Vec::new()));
+        for (name, value) in SESSION_SETTINGS {
+            let sql = format!("SELECT CAST(current_setting('{name}') AS text) AS value");
+            let statement = Statement::from_string(DbBackend::Postgres, sql);
+            let row = opened
+                .read()
+                .query_one_raw(statement)
+                .await
+                .expect("reads")
+                .expect("a row");
+            let found: String = row.try_get("", "value").expect("a text");
+            // Times are shown in the largest unit that divides them. A socket of the file system has no TCP.
+            let is_set = found == value || found == "15s" || (name.starts_with("tcp") && found == "0");
+            assert!(is_set, "{name} is {found}");
+        }
         opened.close().await.expect("closes");
     }
 }

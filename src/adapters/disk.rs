@@ -1,18 +1,18 @@
-//! How much room there is for files.
+//! Free space for files.
 
 use std::io;
 use std::path::Path;
 
-/// What a directory has to offer.
+/// The state of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// Bytes that are free for us.
+    /// Bytes that this process may use.
     pub free: u64,
-    /// Whether we may write there.
+    /// Whether this process can write there.
     pub is_writable: bool,
 }
 
-/// The room in a directory; `None` where the system does not tell.
+/// Returns the free space of a directory; `None` where the system does not report it.
 #[cfg(unix)]
 pub fn room(directory: &Path) -> io::Result<Option<Room>> {
     use rustix::fs::{Access, access, statvfs};
@@ -23,7 +23,7 @@ pub fn room(directory: &Path) -> io::Result<Option<Room>> {
     }))
 }
 
-/// The room in a directory; `None` where the system does not tell.
+/// Returns the free space of a directory; `None` where the system does not report it.
 #[cfg(not(unix))]
 pub fn room(directory: &Path) -> io::Result<Option<Room>> {
     directory.metadata().map(|_| None)

@@ -10,12 +10,12 @@ use super::is_this_machine;
 use crate::domain::fault::Fault;
 use crate::domain::member::KeySetSource;
 
-/// A request for sign-in may wait for this, so it is short.
+/// The limit is short because a sign-in may wait for this request.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// A set of keys is a few kilobytes.
+/// A key set has a few kilobytes.
 const MAX_BODY_BYTES: usize = 256 * 1_024;
 
-/// The address gives no keys that could be trusted.
+/// The address cannot supply keys that can be trusted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an https address, or an http one of this machine: {0}")]
 pub struct InvalidKeySetUrl(String);
@@ -29,8 +29,8 @@ pub struct HttpKeySet {
 }
 
 impl HttpKeySet {
-    /// Keys from this address, which count for `lifetime` when it cannot be reached again. Whoever can change the answer can sign in
-    /// as anybody, so plain http is for this machine alone.
+    /// Fetches keys from this address. If it becomes unreachable, the last keys stay valid for `lifetime`. Plain HTTP is
+    /// allowed only for this machine: an attacker who can change the response can sign in as any member.
     pub fn new(url: &str, lifetime: Duration) -> Result<Self, InvalidKeySetUrl> {
         let url: Url = url.parse().map_err(|error| InvalidKeySetUrl(format!("{error}")))?;
         let is_local = url.host_str().is_some_and(is_this_machine);

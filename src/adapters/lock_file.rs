@@ -1,8 +1,8 @@
-//! One serving process for a SQLite database.
+//! Allows one serving process per SQLite database.
 //!
-//! Two would work, since SQLite makes writers take turns, but neither rings for the other and both wait for the write lock. The
-//! lock belongs to the process, so the system releases it however the process ends. Commands that do one thing and end do not
-//! take it: they take turns with the server for the write lock of the database.
+//! Two processes would work, since SQLite serializes writers. But neither notifies the other of new events, and both wait for
+//! the write lock. The lock belongs to the process, so the system releases it however the process ends. Commands that do one
+//! thing and end do not take it: they wait for the write lock of the database.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -10,14 +10,14 @@ use std::path::PathBuf;
 
 use super::{database, private_files};
 
-/// Held while the process serves.
+/// The lock, held until the value is dropped.
 #[derive(Debug)]
 pub struct LockFile(#[expect(dead_code, reason = "held, not read")] File);
 
-/// Why the database is not ours.
+/// Why the lock cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another process serves it.
+    /// Another process serves the database.
     #[error(
         "another process serves this SQLite database{holder} (lock file {}): stop it first, or use Postgres for several processes",
         path.display()
@@ -25,27 +25,27 @@ pub enum LockError {
     Taken {
         /// The lock file.
         path: PathBuf,
-        /// What is known of the process.
+        /// A description of the other process, if one is known.
         holder: String,
     },
-    /// The file cannot be made.
+    /// The lock file cannot be created or opened.
     #[error("cannot lock {}: {reason}", path.display())]
     Refused {
         /// The lock file.
         path: PathBuf,
-        /// What the system answered.
+        /// The error of the operating system.
         reason: std::io::Error,
     },
 }
 
 impl LockFile {
-    /// Locks the database of this URL for the rest of the process; nothing where it is not SQLite.
+    /// Locks the database of this URL until the process ends. Returns `None` if it is not SQLite.
     pub fn take(url: &str) -> Result<Option<Self>, LockError> {
         if !url.starts_with("sqlite:") {
             return Ok(None);
         }
         let Some(database) = database::files(url).into_iter().next() else {
-            // Opening it says what is wrong.
+            // Opening the database reports what is wrong.
             return Ok(None);
         };
         let mut name = database.into_os_string();
@@ -71,7 +71,7 @@ impl LockFile {
             }
             Err(TryLockError::Error(reason)) => return Err(refused(reason)),
         }
-        // Only to be shown; on a full disk it is not.
+        // The content is only informative: an error, such as a full disk, is ignored.
         let written = file.set_len(0).and_then(|()| file.rewind());
         let _ = written.and_then(|()| write!(file, "{}", std::process::id()));
         Ok(Some(Self(file)))

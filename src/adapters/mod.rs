@@ -1,4 +1,4 @@
-//! The outside world behind the domain's ports. Built by `app` and by commands; the domain never names what is in here.
+//! Implementations of the domain's ports. `app` and the commands build them; the domain names nothing in this module.
 
 pub mod bus;
 pub mod database;
@@ -8,11 +8,12 @@ pub mod key_set;
 pub mod lock_file;
 pub mod mailer;
 pub mod open_files;
+pub mod pages;
 pub mod private_files;
 pub mod signature;
 pub mod wording;
 
-/// Whether a host of a URL is this machine, so that no other one sees what is sent.
+/// Returns whether the host of a URL is this machine, so that no other machine can see what is sent.
 fn is_this_machine(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"

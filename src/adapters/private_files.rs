@@ -1,7 +1,7 @@
-//! Directories and files that only the user that runs the program can read.
+//! Directories and files that only the user of this process can read.
 //!
-//! Every directory and file that the program makes is made here: 0700 and 0600, whatever the umask of the process is. They hold
-//! names, addresses, codes and keys. On systems without such modes, the system's own defaults hold.
+//! The program creates every directory and file through this module, with modes 0700 and 0600, whatever the umask of the
+//! process is. They contain names, addresses, codes and keys. On systems without such modes, the defaults of the system apply.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -14,7 +14,7 @@ const DIRECTORY_MODE: u32 = 0o700;
 #[cfg(unix)]
 const FILE_MODE: u32 = 0o600;
 
-/// Makes a directory and those that lead to it. One that exists keeps its mode.
+/// Creates a directory and its parents. An existing directory keeps its mode.
 pub fn make_directory(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -23,7 +23,7 @@ pub fn make_directory(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Makes an empty file. One that exists stays as it is.
+/// Creates an empty file. An existing file is not changed.
 pub fn make_file(path: &Path) -> io::Result<()> {
     match create_new(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
@@ -31,12 +31,12 @@ pub fn make_file(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Writes a whole file beside and renames it, so that a crash leaves the old content or the new one.
+/// Writes a temporary file and renames it, so that a crash leaves either the old content or the new content.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".unfinished");
     let beside = path.with_file_name(name);
-    // A file that exists keeps its mode, so one that a crash has left is removed first.
+    // An existing file keeps its mode, so a file that a crash has left is removed first.
     match std::fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -53,7 +53,7 @@ fn create_new(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Takes group's and others' access from a file or directory, if it exists and they have any. Returns whether they had.
+/// Removes the access of group and others from a file or directory. Returns whether they had access.
 #[cfg(unix)]
 pub fn tighten(path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::PermissionsExt as _;
@@ -65,13 +65,13 @@ pub fn tighten(path: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Takes group's and others' access from a file or directory, if it exists and they have any. Returns whether they had.
+/// Removes the access of group and others from a file or directory. Returns whether they had access.
 #[cfg(not(unix))]
 pub fn tighten(_: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// The paths among these that exist and that group or others can access, each with its permission bits.
+/// Returns the existing paths that group or others can access, each with its permission bits.
 pub fn loose(paths: impl IntoIterator<Item = PathBuf>) -> Vec<(PathBuf, u32)> {
     let found = paths.into_iter().map(|path| {
         let mode = loose_mode(&path).ok().flatten();
@@ -80,7 +80,7 @@ pub fn loose(paths: impl IntoIterator<Item = PathBuf>) -> Vec<(PathBuf, u32)> {
     found.flatten().collect()
 }
 
-/// The permission bits of a path that exists, if group or others can access it.
+/// Returns the permission bits of an existing path that group or others can access.
 #[cfg(unix)]
 fn loose_mode(path: &Path) -> io::Result<Option<u32>> {
     use std::os::unix::fs::PermissionsExt as _;

@@ -1,4 +1,4 @@
-//! Signed messages, in the manner that Stripe has made known: `t=<seconds>,v1=<HMAC-SHA256 of "t.body", in hexadecimal digits>`.
+//! Signed messages in the format of Stripe: `t=<seconds>,v1=<HMAC-SHA256 of "t.body", in hexadecimal digits>`.
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use hmac::{Hmac, KeyInit, Mac};
@@ -6,9 +6,9 @@ use sha2::Sha256;
 
 use crate::primitives::clock::Timestamp;
 
-/// How old, or how far in the future, a message may be: 5 minutes.
+/// The largest accepted difference between the time of a message and now: 5 minutes.
 const TOLERANCE_SECONDS: i64 = 300;
-/// Parts of a signature that are looked at.
+/// The number of parts of a signature that are read.
 const PARTS: usize = 16;
 
 /// Signs a message.
@@ -18,7 +18,7 @@ pub fn sign(secret: &str, body: &[u8], at: Timestamp) -> String {
     format!("t={seconds},v1={}", HEXLOWER.encode(&tag))
 }
 
-/// Whether a message was signed with the secret, and not longer than five minutes ago.
+/// Returns whether a message was signed with the secret, at most five minutes ago.
 pub(super) fn is_good(secret: &str, body: &[u8], signature: &str, now: Timestamp) -> bool {
     let mut seconds = None;
     let mut tags = Vec::new();
@@ -36,7 +36,7 @@ pub(super) fn is_good(secret: &str, body: &[u8], signature: &str, now: Timestamp
     if !(-TOLERANCE_SECONDS..=TOLERANCE_SECONDS).contains(&age) {
         return false;
     }
-    // Several while a secret is changed. Compared in constant time.
+    // There are several while a secret is being replaced. The comparison takes constant time.
     tags.iter().any(|tag| {
         let decoded = HEXLOWER_PERMISSIVE.decode(tag.as_bytes());
         decoded.is_ok_and(|tag| mac(secret, seconds, body).verify_slice(&tag).is_ok())

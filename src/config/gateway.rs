@@ -1,41 +1,41 @@
-//! Who charges cards.
+//! Settings of the payment gateway.
 
 use super::{ConfigError, Reader, Secret};
 
-/// Who charges cards.
+/// The payment gateway that charges cards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GatewayKind {
-    /// Nobody.
+    /// No gateway: cards cannot be charged.
     None,
     /// The embedded gateway, which moves no money.
     Simulated,
-    /// Stripe.
+    /// Stripe, or a server with Stripe's API.
     Stripe,
 }
 
 /// How cards are charged.
 #[derive(Clone, Debug)]
 pub struct GatewaySettings {
-    /// By whom.
+    /// The gateway in use.
     pub kind: GatewayKind,
-    /// Whether the embedded gateway may serve in production.
+    /// Whether the embedded gateway may be used in production.
     pub simulated_in_production: bool,
-    /// What it takes to speak with Stripe, where it is Stripe.
+    /// The settings of Stripe, if `kind` is Stripe.
     pub stripe: Option<StripeSettings>,
 }
 
-/// What it takes to speak with Stripe.
+/// What is needed to call Stripe.
 #[derive(Clone, Debug)]
 pub struct StripeSettings {
-    /// Where the API is.
+    /// The base URL of the API.
     pub url: String,
-    /// Authenticates us.
+    /// The key that authenticates requests.
     pub secret_key: Secret,
-    /// Names us to the browser library.
+    /// The key that clients pass to Stripe's browser library.
     pub publishable_key: String,
-    /// Signs webhooks.
+    /// The key that Stripe signs webhooks with.
     pub webhook_secret: Secret,
-    /// Where customers come back to.
+    /// The page that customers return to after they have confirmed with their bank.
     pub return_url: String,
 }
 

@@ -1,19 +1,21 @@
-//! The one list of what can be set.
+//! The single list of all settings.
 
-/// What every name of an environment variable begins with.
+mod pages;
+
+/// The prefix of all environment variables.
 pub(super) const PREFIX: &str = "LEDGERBELL_";
 
-/// One thing that can be set.
+/// One setting.
 pub(super) struct Key {
-    /// Its path in the file.
+    /// The path in the settings file.
     pub(super) path: &'static str,
-    /// What holds when nothing is set.
+    /// The value if the setting is absent.
     pub(super) default: Option<&'static str>,
-    /// How it is written in the file.
+    /// The type of its value in the settings file.
     pub(super) form: Form,
-    /// What it may be; completes "must be …".
+    /// The allowed values; completes "must be …".
     pub(super) allowed: &'static str,
-    /// What it is for.
+    /// What the setting is for.
     pub(super) about: &'static str,
 }
 
@@ -507,6 +509,12 @@ pub(super) const KEYS: &[Key] = &[
         about: "What reports of mail that bounced, was delivered or called spam are signed with at /webhooks/mail. When not set, none \
                 are taken in.",
     },
+    pages::CONSOLE,
+    pages::EXPLORER,
+    pages::FOLDER,
+    pages::OIDC_CLIENT_ID,
+    pages::OIDC_SCOPE,
+    pages::OIDC_TOKEN,
     Key {
         path: "metrics.listen",
         default: None,
@@ -568,7 +576,7 @@ pub(super) fn without_password(url: &str) -> String {
             "***".to_owned()
         };
     };
-    // The password may hold an @, and a query may name one too.
+    // The password may contain an @, and a query may contain one too.
     let (rest, query) = match rest.split_once('?') {
         Some((rest, query)) if query.contains("password") => (rest, "?***".to_owned()),
         Some((rest, query)) => (rest, format!("?{query}")),

@@ -1,4 +1,4 @@
-//! What may be asked for, and how much of it.
+//! Settings of limits: which operations are allowed, and how much they may cost.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -6,59 +6,59 @@ use std::path::PathBuf;
 use super::Mode;
 use super::source::{ConfigError, Reader};
 
-/// What may be asked for.
+/// Limits on the cost of operations.
 #[derive(Clone, Copy, Debug)]
 pub struct LimitSettings {
-    /// Cost of one operation.
+    /// The maximum cost of one operation.
     pub cost: u64,
-    /// Cost a second of each caller; 0 is as much as they like.
+    /// The cost per second that one caller may use; 0 means no limit.
     pub rate: u32,
-    /// Cost that a caller may ask for at once.
+    /// The cost that one caller may use at once.
     pub burst: NonZeroU32,
-    /// Cost a second of each address without a caller; 0 is as much as they like.
+    /// The cost per second that one address may use without signing in; 0 means no limit.
     pub anonymous_rate: u32,
-    /// Cost that an address may ask for at once.
+    /// The cost that one address may use at once without signing in.
     pub anonymous_burst: NonZeroU32,
 }
 
-/// Operations that are run by id.
+/// Settings of operations that are requested by id.
 #[derive(Clone, Debug)]
 pub struct DocumentSettings {
-    /// The file that has them.
+    /// The file of trusted documents.
     pub trusted: Option<PathBuf>,
-    /// Whether nothing else is run.
+    /// Whether all other documents are refused.
     pub only_trusted: bool,
-    /// Who may ask for the schema itself.
+    /// Who may query the schema itself.
     pub introspection: IntrospectionSetting,
 }
 
-/// What exports may take.
+/// Limits of exports.
 #[derive(Clone, Copy, Debug)]
 pub struct ExportSettings {
-    /// How often a link may be followed.
+    /// How often one link can be used.
     pub uses: u32,
-    /// Downloads of one account's log at a time.
+    /// Concurrent downloads of the log of one account.
     pub per_account: usize,
-    /// Pieces that are made at a time.
+    /// Parts of exports that are produced at the same time.
     pub at_a_time: usize,
 }
 
-/// Who may ask for the schema itself.
+/// Who may query the schema itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IntrospectionSetting {
-    /// Any client.
+    /// Any client, also without signing in.
     Anyone,
-    /// Signed-in callers.
+    /// Signed-in callers only.
     Callers,
     /// No client.
     Off,
 }
 
-/// What a caller may ask for each second when nothing is set: about what a processor can answer. It is there so that one caller
-/// does not take all; whoever tries things out in development measures the server and not this.
+/// The default cost per second of one caller in production: about what one processor can answer. It prevents that one caller
+/// uses the whole capacity. Development has no default limit, so that a trial measures the server and not this limit.
 const RATE_IN_PRODUCTION: u32 = 100_000;
 
-/// What an address may ask for each second without signing in, when nothing is set: the schema once in a while.
+/// The default cost per second of one address without signing in, in production: enough to read the schema now and then.
 const ANONYMOUS_RATE_IN_PRODUCTION: u32 = 200;
 
 pub(super) fn read_limits(read: &Reader<'_>, mode: Mode) -> Result<LimitSettings, ConfigError> {
@@ -82,7 +82,7 @@ pub(super) fn read_limits(read: &Reader<'_>, mode: Mode) -> Result<LimitSettings
     Ok(limits)
 }
 
-/// What callers may ask for at once, at most.
+/// The largest burst that can be set.
 const BURST_AT_MOST: NonZeroU32 = NonZeroU32::new(1_000_000_000).expect("above 0");
 
 pub(super) fn read_documents(read: &Reader<'_>) -> Result<DocumentSettings, ConfigError> {

@@ -7,30 +7,29 @@ use super::{ConfigError, Reader, Secret};
 /// How mail is written and sent.
 #[derive(Clone, Debug)]
 pub struct MailSettings {
-    /// The server; may hold a password. Files when `None`.
+    /// The SMTP server; the URL may contain a password. If `None`, mail is written into files.
     pub smtp_url: Option<Secret>,
-    /// Who mail is from.
+    /// The sender of all mails.
     pub from: String,
-    /// Texts of the operator's own.
+    /// A folder with templates of the operator.
     pub templates: Option<PathBuf>,
-    /// What reports of mail are signed with; none are taken in when `None`.
+    /// The key that reports about mail are signed with. If `None`, no reports are accepted.
     pub webhook_secret: Option<Secret>,
-    /// Mails a day to addresses that are not verified.
+    /// The daily limits of mail to unverified addresses.
     pub unverified: UnverifiedMailSettings,
 }
 
-/// Mails a day to addresses that are not verified.
+/// The daily limits of mail to unverified addresses, in mails.
 #[derive(Clone, Copy, Debug)]
 pub struct UnverifiedMailSettings {
-    /// From one account.
+    /// Mails from one account.
     pub per_account: u32,
-    /// To one address.
+    /// Mails to one address.
     pub per_address: u32,
-    /// At the request of one caller.
+    /// Mails that one caller requests.
     pub per_caller: u32,
 }
 
-/// Reads how mail is written and sent.
 pub(super) fn read_mail(read: &Reader<'_>) -> Result<MailSettings, ConfigError> {
     Ok(MailSettings {
         smtp_url: read.url("mail.smtp_url", &["smtp://", "smtps://"])?.map(Secret),

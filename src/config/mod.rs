@@ -1,14 +1,15 @@
-//! Typed settings from defaults, a file, the environment and flags, each overriding the one before.
+//! Typed settings from defaults, a file, the environment and flags. Each source overrides the one before.
 //!
-//! Called by every command before anything else. `keys` is the one list of what can be set: names of environment variables,
-//! the commented defaults and the errors all come from it. A setting `database.max_connections` is
-//! `LEDGERBELL_DATABASE_MAX_CONNECTIONS` in the environment. Invariants: a wrong setting is named together with what is
-//! allowed, an unknown one is an error, and no secret is ever printed.
+//! Every command reads the settings before anything else. `keys` is the single list of settings: the names of environment
+//! variables, the commented defaults and the errors all come from it. The setting `database.max_connections` is
+//! `LEDGERBELL_DATABASE_MAX_CONNECTIONS` in the environment. Invariants: the error for an invalid setting contains its name and
+//! the allowed values; an unknown setting is an error; no secret is ever printed.
 
 mod gateway;
 mod keys;
 mod limits;
 mod mail;
+mod pages;
 mod print;
 mod safety;
 mod source;
@@ -30,38 +31,40 @@ pub use limits::{DocumentSettings, ExportSettings, IntrospectionSetting, LimitSe
 use limits::{read_documents, read_exports, read_limits};
 use mail::read_mail;
 pub use mail::{MailSettings, UnverifiedMailSettings};
+use pages::read_pages;
+pub use pages::{OidcSettings, PageSettings};
 use print::Shown;
 use safety::{check_issuer, check_rotation, check_together};
 pub use source::ConfigError;
 use source::{Given, Reader, read_environment, read_file};
 
-/// The secret that a demo or a development server has when none is set. Known to everybody, so nothing else starts with it.
+/// The default secret of a demo or development server. It is public, so no other server starts with it.
 pub const DEMO_SECRET: &str = "ledgerbell-demo-secret-known-to-everybody";
 
-/// Whether this is somebody's installation or somebody's laptop.
+/// Whether the server is for development or for production.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// The demo secret will do, and `ledgerbell token` signs anybody in.
+    /// The demo secret is allowed, and `ledgerbell token` issues tokens for any member.
     Development,
     /// Secrets must be set.
     Production,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Human-readable lines.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// A text that no log and no print-out shows.
+/// A text that is masked in logs and printed settings.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// For the one place that uses it.
+    /// Returns the text. To be called only where the secret is used.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -73,150 +76,152 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// All settings, checked.
+/// All settings, validated.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Development or production.
     pub mode: Mode,
-    /// Where the HTTP server listens.
+    /// The address that the HTTP server listens on.
     pub listen: SocketAddr,
-    /// Where operators' figures are read; nowhere when `None`.
+    /// The address that metrics are served on; `None` disables them.
     pub metrics_listen: Option<SocketAddr>,
-    /// What links that clients follow begin with, without a slash at the end.
+    /// The start of all links that clients follow, without a trailing slash.
     pub public_url: Option<String>,
-    /// Where files are kept.
+    /// The directory for the files of the server.
     pub data_dir: PathBuf,
-    /// Signs links to exports.
+    /// The key that export links are signed with.
     pub secret: Secret,
-    /// The database.
+    /// The database connection.
     pub database: DatabaseSettings,
     /// How members sign in.
     pub auth: AuthSettings,
     /// How commands are posted.
     pub engine: EngineSettings,
-    /// How far completing a session may go beyond what was booked.
+    /// The credits by which the final cost of a session may exceed its booking.
     pub overage_limit: Credits,
-    /// How requests over HTTP are taken.
+    /// Limits of HTTP requests and connections.
     pub http: HttpSettings,
-    /// What may be asked for.
+    /// Limits on the cost of operations.
     pub limits: LimitSettings,
-    /// Operations that are run by id.
+    /// Operations that are requested by id.
     pub documents: DocumentSettings,
-    /// What exports may take.
+    /// Limits of exports.
     pub exports: ExportSettings,
-    /// Whether servers tell each other of new events, where the database can.
+    /// Whether servers notify each other of new events, where the database supports it.
     pub rings_others: bool,
-    /// By which connections, where it is not the database's URL.
+    /// The database URL for these notifications, if it differs from the database's.
     pub bell_url: Option<Secret>,
-    /// Connections that stay open.
+    /// Limits of connections that stay open.
     pub live: LiveSettings,
     /// How cards are charged.
     pub gateway: GatewaySettings,
     /// How mail is written and sent.
     pub mail: MailSettings,
-    /// The page that alerts lead to.
+    /// Which pages are served.
+    pub pages: PageSettings,
+    /// The page that alerts link to.
     pub app_url: Option<String>,
-    /// Directives for what is logged.
+    /// Filter directives for log lines.
     pub log_level: String,
-    /// How it is logged.
+    /// The format of log lines.
     pub log_format: LogFormat,
     shown: Vec<Shown>,
 }
 
-/// Where the rows are.
+/// The database connection.
 #[derive(Clone, Debug)]
 pub struct DatabaseSettings {
-    /// Postgres or SQLite; may hold a password.
+    /// The URL of a Postgres or SQLite database; may contain a password.
     pub url: Secret,
-    /// At most so many connections.
+    /// The maximum number of connections in the pool.
     pub max_connections: u32,
 }
 
-/// How members' tokens are checked.
+/// How tokens of members are checked.
 #[derive(Clone, Debug)]
 pub struct AuthSettings {
-    /// For HS256.
+    /// The key for HS256.
     pub jwt_secret: Option<Secret>,
-    /// The secret before, whose tokens are accepted while it is replaced.
+    /// The previous key. Its tokens stay valid while the key is being replaced.
     pub jwt_secret_previous: Option<Secret>,
-    /// For RS256, ES256 and `EdDSA`.
+    /// The address of the keys for RS256, ES256 and `EdDSA`.
     pub jwks_url: Option<String>,
-    /// How long these keys count while they cannot be fetched again.
+    /// How long fetched keys stay valid while the address is unreachable.
     pub jwks_lifetime: Duration,
     /// The issuer that tokens must name.
     pub issuer: Option<String>,
     /// The audience that tokens must name.
     pub audience: Option<String>,
-    /// The longest lifetime of a token that is accepted.
+    /// The longest accepted lifetime of a token.
     pub max_token_lifetime: Duration,
 }
 
-/// How commands are gathered into transactions.
+/// How commands are combined into transactions.
 #[derive(Clone, Copy, Debug)]
 pub struct EngineSettings {
-    /// Commands a transaction.
+    /// The maximum number of commands per transaction.
     pub max_batch: usize,
-    /// Accounts a transaction.
+    /// The maximum number of accounts per transaction.
     pub accounts_per_transaction: usize,
-    /// Transactions at a time; as suits the database when `None`.
+    /// The number of concurrent transactions; if `None`, it depends on the database.
     pub lanes: Option<usize>,
-    /// Commands of one account that may wait.
+    /// The maximum number of waiting commands per account.
     pub queue: usize,
 }
 
-/// How requests over HTTP are taken.
+/// Limits of HTTP requests and connections.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
-    /// Sites whose pages may call the API.
+    /// Origins whose pages may call the API.
     pub cors_origins: Vec<String>,
-    /// Headers that those pages may send besides the usual ones.
+    /// Headers that these pages may send besides the usual ones.
     pub cors_headers: Vec<String>,
-    /// Connections at the same time.
+    /// The maximum number of concurrent connections.
     pub max_connections: usize,
-    /// Those of one address.
+    /// The maximum number of concurrent connections per address.
     pub max_connections_per_address: usize,
-    /// Proxies that name their clients.
+    /// Proxies whose forwarding headers name the client's address.
     pub trusted_proxies: Vec<IpNet>,
-    /// Whether they do so in `Forwarded` rather than in `X-Forwarded-For`.
+    /// Whether these proxies use `Forwarded` instead of `X-Forwarded-For`.
     pub use_forwarded: bool,
-    /// How long the head of a request may take to come, and a connection be idle.
+    /// The time limit for the head of a request, and for an idle connection.
     pub head_timeout: Duration,
-    /// How long a body may take to come.
+    /// The time limit for the body of a request.
     pub body_timeout: Duration,
-    /// How long a client may take nothing of an answer.
+    /// How long a client may read nothing of a response.
     pub answer_timeout: Duration,
-    /// Over how long sockets are closed.
+    /// The period over which sockets are closed at shutdown.
     pub drain: Duration,
 }
 
-/// How many connections may stay open for what happens later, and what their clients may do.
+/// Limits of connections that stay open.
 #[derive(Clone, Copy, Debug)]
 pub struct LiveSettings {
-    /// Sockets and event streams of one member or API key.
+    /// The maximum number of sockets and event streams per member or API key.
     pub per_caller: usize,
-    /// Cost of a message of each open subscription of one member or API key.
+    /// The maximum cost of one message of each open subscription, in total per member or API key.
     pub cost_per_caller: u64,
-    /// Operations of a socket at a time.
+    /// The maximum number of concurrent operations per socket.
     pub operations: usize,
-    /// Bytes of a client's message.
+    /// The maximum size of a client's message, in bytes.
     pub message_bytes: usize,
-    /// Messages of a client a second.
+    /// The maximum number of messages per second and client.
     pub messages_per_second: u32,
-    /// For a client to introduce itself.
+    /// The time limit for a client's `connection_init`.
     pub init_timeout: Duration,
-    /// Of silence, before a client is pinged.
+    /// The silence after which the server sends a ping.
     pub ping_interval: Duration,
-    /// For a client to answer a ping.
+    /// The time limit for the answer to a ping.
     pub pong_timeout: Duration,
-    /// For a client to take what it is sent.
+    /// The time limit for a client to accept a message.
     pub write_timeout: Duration,
 }
 
-/// What the command line says, by path; `None` where it says nothing.
+/// The values of the command line by path; `None` where a flag is absent.
 pub type Flags = Vec<(&'static str, Option<String>)>;
 
 impl Settings {
-    /// Reads settings: `file` if named, the environment's variables, then flags.
+    /// Reads the settings from `file` if given, then from the environment, then from the flags.
     pub fn load(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -243,7 +248,7 @@ impl Settings {
         Self::from_given(&Reader(&given))
     }
 
-    /// The database's URL without its password.
+    /// Returns the database URL without its password.
     pub fn database_shown(&self) -> String {
         keys::without_password(self.database.url.reveal())
     }
@@ -267,6 +272,7 @@ impl Settings {
             Some(url) => url,
             None => sqlite_url(&data_dir),
         };
+        let pages = read_pages(read, mode == Mode::Development, issuer.as_deref())?;
         let limits = read_limits(read, mode)?;
         let demo = || Secret(DEMO_SECRET.to_owned());
         let development = mode == Mode::Development;
@@ -337,6 +343,7 @@ impl Settings {
             live: read_live(read, limits.cost)?,
             gateway: read_gateway(read, development)?,
             mail: read_mail(read)?,
+            pages,
             app_url: read.url("app_url", &["http://", "https://"])?,
             log_level: {
                 let level = read.required("log.level")?;
@@ -372,10 +379,10 @@ fn read_live(read: &Reader<'_>, highest_cost: u64) -> Result<LiveSettings, Confi
     Ok(live)
 }
 
-/// The SQLite database that a data directory holds; made when it is not there.
+/// Returns the URL of the SQLite database in a data directory. Opening it creates the file if needed.
 pub fn sqlite_url(data_dir: &Path) -> String {
     let path = data_dir.join("ledgerbell.db").display().to_string();
-    // These three mean something in a URL.
+    // These three characters have a meaning in a URL.
     let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     format!("sqlite://{path}?mode=rwc")
 }

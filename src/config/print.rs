@@ -1,4 +1,4 @@
-//! Settings as a settings file: those in force, and the commented defaults.
+//! Prints settings as a settings file: the current values, or the commented defaults.
 
 use super::Settings;
 use super::keys::{KEYS, leaf, variable};
@@ -12,7 +12,7 @@ pub(super) struct Shown {
 }
 
 impl Settings {
-    /// The settings in force as a settings file, with where each comes from. Secrets are masked.
+    /// Returns the current settings as a settings file, with the source of each. Secrets are masked.
     pub fn to_toml(&self) -> String {
         write_file(self.shown.iter().map(|shown| {
             let line = match &shown.value {
@@ -23,7 +23,7 @@ impl Settings {
         }))
     }
 
-    /// A settings file with every setting, its default and what it is for.
+    /// Returns a settings file with every setting, its default and its purpose.
     pub fn commented_defaults() -> String {
         let text = write_file(KEYS.iter().map(|key| {
             let value = key.form.show(key.default.unwrap_or_default());
@@ -59,7 +59,7 @@ impl Reader<'_> {
     }
 }
 
-/// Lines by path, the top-level ones first, then a `[section]` for each first part of a path.
+/// Writes lines by path: top-level settings first, then one `[section]` per first part of a path.
 fn write_file<'a>(lines: impl Iterator<Item = (&'a str, String)>) -> String {
     let mut text = String::new();
     let mut section = "";

@@ -1,9 +1,9 @@
-//! What settings must not be together with, where customers or other machines reach the server.
+//! Refuses combinations of settings that are dangerous where customers or other machines reach the server.
 
 use super::{ConfigError, DEMO_SECRET, GatewayKind, Mode, Secret, Settings};
 
 impl Settings {
-    /// Refuses what must not serve customers: in production, a payment gateway that gives credits for no money.
+    /// Refuses what must not serve customers: in production, a payment gateway that adds credits without money.
     pub fn check_for_serving(&self) -> Result<(), ConfigError> {
         let gateway = &self.gateway;
         if self.mode == Mode::Production && gateway.kind == GatewayKind::Simulated && !gateway.simulated_in_production {
@@ -16,7 +16,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Why this server must not be reached from other machines; `None` where it is fit for that.
+    /// Returns why other machines must not reach this server; `None` if they may.
     pub fn danger_on_network(&self) -> Option<&'static str> {
         let secrets = [&self.auth.jwt_secret, &self.auth.jwt_secret_previous];
         let signs_in_anyone = secrets
@@ -35,7 +35,7 @@ impl Settings {
     }
 }
 
-/// Refuses production without secrets, or with the demo secret, or where no member could sign in.
+/// Refuses production without secrets, with the demo secret, or without a way for members to sign in.
 pub(super) fn check_together(
     mode: Mode,
     secret: Option<&Secret>,
@@ -70,7 +70,7 @@ pub(super) fn check_together(
     Ok(())
 }
 
-/// Refuses an issuer's keys without saying whose tokens are meant.
+/// Refuses keys of an issuer if the issuer is not named.
 pub(super) fn check_issuer(has_keys: bool, is_named: bool) -> Result<(), ConfigError> {
     if has_keys && !is_named {
         return Err(ConfigError::Together(
@@ -81,7 +81,7 @@ pub(super) fn check_issuer(has_keys: bool, is_named: bool) -> Result<(), ConfigE
     Ok(())
 }
 
-/// Refuses a previous secret that replaces nothing, is the current one, or is known to everybody in production.
+/// Refuses a previous secret without a current one, one equal to the current one, or, in production, the public demo secret.
 pub(super) fn check_rotation(
     mode: Mode,
     current: Option<&Secret>,

@@ -1,4 +1,4 @@
-//! Where settings come from: a file, the environment; and how their texts become values.
+//! The sources of settings (a file, the environment), and the conversion of their texts to values.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,48 +11,48 @@ use ipnet::IpNet;
 use super::Secret;
 use super::keys::{Form, KEYS, Key, PREFIX, key, variable};
 
-/// Why the settings are no good. Names the key and what is allowed, and never a secret.
+/// Why the settings are not valid. Contains the setting and the allowed values, and never a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file is not there, or is not ours to read.
+    /// The file does not exist or cannot be read.
     #[error("cannot read the settings file {}: {reason}", .path.display())]
     Unreadable {
-        /// Which.
+        /// The path of the settings file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         reason: std::io::Error,
     },
-    /// The file is no TOML.
+    /// The file is not valid TOML.
     #[error("the settings file {} is not valid TOML: {reason}", .path.display())]
     Malformed {
-        /// Which.
+        /// The path of the settings file.
         path: PathBuf,
-        /// Where and why.
+        /// The position and the error of the parser.
         reason: String,
     },
-    /// A name that means nothing.
+    /// A name that is not a setting.
     #[error("unknown setting {name} ({source_name}); there are: {known}")]
     Unknown {
-        /// As given.
+        /// The name as given.
         name: String,
-        /// Where.
+        /// The source that contains it.
         source_name: String,
-        /// What would have meant something.
+        /// The known names.
         known: String,
     },
     /// A value that is not allowed.
     #[error("setting {key} is {value} ({source_name}), but must be {allowed}")]
     Invalid {
-        /// Its path.
+        /// The path of the setting.
         key: &'static str,
-        /// As given; masked if secret.
+        /// The value as given; masked if it is secret.
         value: String,
-        /// Where it was given.
+        /// The source that contains it.
         source_name: String,
-        /// What is allowed.
+        /// The allowed values.
         allowed: &'static str,
     },
-    /// Settings that are fine each by itself, but not together.
+    /// Settings that are each valid but conflict.
     #[error("{0}")]
     Together(String),
 }
@@ -127,7 +127,7 @@ pub(super) fn read_environment(
     environment: impl IntoIterator<Item = (String, String)>,
     given: &mut BTreeMap<&'static str, Given>,
 ) -> Result<(), ConfigError> {
-    // Kubernetes describes a service called `ledgerbell` to its neighbors under these two names; the rest are not settings.
+    // Kubernetes sets variables with the first two names for a service called `ledgerbell`. The others are not settings.
     let foreign = ["SERVICE_", "PORT", "TEST_", "CONFIG"];
     let mut files = Vec::new();
     for (name, text) in environment {
@@ -156,7 +156,7 @@ pub(super) fn read_environment(
         .try_for_each(|(name, path)| read_secret(name, &path, given))
 }
 
-/// The secret whose file this variable names, as `LEDGERBELL_SECRET_FILE` does.
+/// Returns the secret setting that a variable such as `LEDGERBELL_SECRET_FILE` supplies by a file.
 fn file_of(name: &str) -> Option<&'static Key> {
     let secret = name.strip_suffix("_FILE")?;
     let is_secret = |key: &&Key| matches!(key.form, Form::Secret | Form::SecretUrl);
@@ -183,7 +183,7 @@ fn read_secret(name: String, path: &str, given: &mut BTreeMap<&'static str, Give
     Ok(())
 }
 
-/// Whether Kubernetes describes a service called `ledgerbell-<anything>` by this variable.
+/// Returns whether Kubernetes set this variable for a service called `ledgerbell-<anything>`.
 fn is_service_link(rest: &str, text: &str) -> bool {
     let is_address = ["tcp://", "udp://", "sctp://"]
         .iter()
@@ -201,11 +201,11 @@ fn is_service_link(rest: &str, text: &str) -> bool {
         })
 }
 
-/// Takes typed values out of what was given.
+/// Converts given texts to typed values.
 pub(super) struct Reader<'a>(pub(super) &'a BTreeMap<&'static str, Given>);
 
 impl Reader<'_> {
-    /// What was given, trimmed; an empty text is the same as nothing.
+    /// Returns the given text, trimmed. An empty text counts as absent.
     fn find(&self, path: &'static str) -> Option<&str> {
         self.0
             .get(path)
@@ -252,7 +252,7 @@ impl Reader<'_> {
         self.number(path, least, most).map(Duration::from_secs)
     }
 
-    /// A time between a hundredth of a second and ten minutes.
+    /// Reads a duration between a hundredth of a second and ten minutes.
     pub(super) fn millis(&self, path: &'static str) -> Result<Duration, ConfigError> {
         self.number(path, 10, 600_000).map(Duration::from_millis)
     }
@@ -286,7 +286,7 @@ impl Reader<'_> {
         Ok(text.map(Secret))
     }
 
-    /// Networks, and addresses as networks of one.
+    /// Reads networks. A single address is a network of one address.
     pub(super) fn networks(&self, path: &'static str) -> Result<Vec<IpNet>, ConfigError> {
         let items = self.find(path).unwrap_or_default().split(',').map(str::trim);
         items
@@ -320,7 +320,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a text is an origin: a scheme, a host that may begin with `*.` for the subdomains of a domain, and perhaps a port.
+/// Returns whether a text is an origin: a scheme, a host that may begin with `*.` for subdomains, and an optional port.
 fn is_origin(text: &str) -> bool {
     let Some((scheme, host)) = text.split_once("://") else {
         return false;
@@ -328,7 +328,7 @@ fn is_origin(text: &str) -> bool {
     let is_of_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
     let starts_well = scheme.starts_with(|first: char| first.is_ascii_alphabetic());
     let (host, is_whole) = match host.strip_prefix("*.") {
-        // A star for all of a top-level domain would let everybody in.
+        // A star below a top-level domain would allow every site.
         Some(domain) => (domain, domain.trim_matches('.').contains('.')),
         None => (host, true),
     };
@@ -340,7 +340,7 @@ fn is_origin(text: &str) -> bool {
         && !host.contains(['/', ' ', '*', '@'])
 }
 
-/// Whether a text is a URL that begins with one of these schemes and names a host.
+/// Returns whether a text is a URL that has one of these schemes and names a host.
 fn is_url(text: &str, schemes: &[&str]) -> bool {
     let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme));
     let rest =
@@ -348,7 +348,7 @@ fn is_url(text: &str, schemes: &[&str]) -> bool {
     let is_http = schemes.iter().any(|scheme| scheme.starts_with("http"));
     match rest {
         None => false,
-        // What stands behind other schemes has a form of its own, which its reader checks.
+        // The rest of other schemes has its own format, which its reader checks.
         Some(rest) if !is_http => !rest.is_empty(),
         Some(_) => text.parse::<axum::http::Uri>().is_ok_and(|url| {
             url.host()

@@ -1,7 +1,7 @@
-//! What the product means. No HTTP, no GraphQL, no vendor.
+//! The business rules of the product. No HTTP, no GraphQL, no vendor.
 //!
-//! One room a domain; in each, only `mod.rs` is public. The shells (graphql, http, workers, commands) call use cases here and
-//! nothing below them.
+//! Each module is one domain, and only its `mod.rs` is public. The shells (graphql, http, workers, commands) call the use cases
+//! here and nothing below them.
 
 pub mod backlog;
 pub mod database;
@@ -18,20 +18,20 @@ pub mod troubleshooting;
 
 use crate::primitives::clock::Clock;
 
-/// The use cases of every room: what shells hold. Cloning is cheap and shares everything.
+/// The use cases of all modules, as the shells hold them. Clones are cheap and share everything.
 #[derive(Clone)]
 pub struct Services {
-    /// The time that everything goes by.
+    /// The clock of all use cases.
     pub clock: Clock,
-    /// Whether the database takes writes.
+    /// Whether the database accepts writes.
     pub database: database::Health,
-    /// How often things were done that are bounded.
+    /// Counts of actions that have a limit.
     pub quotas: quota::Quotas,
-    /// Signs of life of the loops of this process.
+    /// Liveness of the workers of this process.
     pub pulse: pulse::Pulse,
-    /// Changes credits: sessions, grants, corrections, freezing; and balances.
+    /// Changes credits: sessions, grants, corrections, freezing; reads balances.
     pub ledger: ledger::Ledger,
-    /// What happened in accounts, in order, and who listens.
+    /// The ordered events of accounts, and their subscribers.
     pub events: event::Events,
     /// Reads the credit log.
     pub credit_log: ledger::credit_log::CreditLog,
@@ -41,54 +41,58 @@ pub struct Services {
     pub lots: ledger::lots::Lots,
     /// Purchases of credits.
     pub top_ups: top_up::TopUps,
-    /// Cards.
+    /// Cards of accounts.
     pub payment_methods: top_up::PaymentMethods,
-    /// The rules by which accounts top themselves up.
+    /// The rules by which accounts buy credits automatically.
     pub auto_top_ups: top_up::AutoTopUps,
-    /// How long credits last, and what other settings of those rules would have done.
+    /// Forecasts of how long credits last, and simulations of auto top-up settings.
     pub forecasts: forecast::Forecasts,
     /// Charges top-ups.
     pub charging: top_up::Charging,
-    /// Gives money back.
+    /// Refunds money.
     pub refunding: top_up::Refunding,
-    /// What the payment gateway tells of its own accord.
+    /// Receives and processes webhooks of the payment gateway.
     pub webhooks: top_up::Webhooks,
-    /// Compares top-ups with what the payment gateway has.
+    /// Compares top-ups with the objects of the payment gateway.
     pub reconciler: top_up::Reconciler,
-    /// Accounts but for their figures.
+    /// Accounts without their balances.
     pub accounts: member::Accounts,
-    /// The people of accounts.
+    /// The members of accounts.
     pub members: member::Members,
-    /// How members are reached.
+    /// The contacts of members.
     pub contacts: member::Contacts,
-    /// What members want to be told of.
+    /// Which alerts members receive, and how.
     pub notification_settings: notification::Settings,
-    /// What members are told.
+    /// Alerts to members.
     pub alerts: notification::Alerts,
-    /// What became of alerts on their way.
+    /// The deliveries of alerts.
     pub deliveries: notification::Deliveries,
-    /// Codes that show that mail arrives.
+    /// Codes that verify addresses.
     pub verification: notification::Verification,
-    /// Mail on its way.
+    /// Mail to send.
     pub outbox: notification::Outbox,
-    /// Switches mail off by the links of mails.
+    /// Disables mail through links in mails.
     pub unsubscribing: notification::Unsubscribing,
+    /// Confirms addresses by the links of mails.
+    pub confirming: notification::Confirming,
+    /// Addresses that get alerts and are no member's.
+    pub notification_addresses: notification::Addresses,
     /// What mail systems tell of mail later on.
     pub mail_reports: notification::MailReports,
-    /// Puts alerts into words.
+    /// Writes the texts of alerts.
     pub wording: std::sync::Arc<dyn notification::Wording>,
-    /// What work is owed.
+    /// Metrics of pending work.
     pub backlog: backlog::Backlog,
-    /// What is wrong in accounts.
+    /// Findings: what is wrong in accounts.
     pub troubleshooting: troubleshooting::Troubleshooting,
-    /// Puts that into words.
+    /// Writes the texts of findings.
     pub explaining: std::sync::Arc<dyn troubleshooting::Explaining>,
-    /// Where alerts lead.
+    /// The targets of links in alerts.
     pub links: notification::Links,
     /// Keys of integrations.
     pub api_keys: member::ApiKeys,
-    /// From credentials to actors.
+    /// Converts credentials to actors.
     pub sign_in: member::SignIn,
-    /// What callers who stay may do by now.
+    /// The current rights of callers with long-lived connections.
     pub standing: member::Standing,
 }

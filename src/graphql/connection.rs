@@ -1,4 +1,4 @@
-//! Lists in Relay's shape: pages by keyset, with cursors that belong to their filter and order.
+//! Lists in the form of Relay connections: pages by keyset, with cursors that are bound to their filter and order.
 
 use async_graphql::SimpleObject;
 use uuid::Uuid;
@@ -9,20 +9,20 @@ use crate::primitives::cursor::{CursorScope, InvalidCursor};
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, LotId, MemberId, SessionId, TopUpDecisionId, TopUpId};
 use crate::primitives::page::{Page, PageRequest};
 
-/// Where a page stands in its list.
+/// The position of a page in its list.
 #[derive(SimpleObject, Clone, Debug, Default)]
 pub(super) struct PageInfo {
     /// Whether there may be items after this page.
     pub has_next_page: bool,
     /// Whether there may be items before this page.
     pub has_previous_page: bool,
-    /// Give this as `before` to get the page before this one. Null when the page is empty and nothing was looked through.
+    /// Pass this as `before` to get the previous page. Null when the page is empty and no item was examined.
     pub start_cursor: Option<String>,
-    /// Give this as `after` to get the page after this one. It may stand beyond the last item, where work per page ended.
+    /// Pass this as `after` to get the next page. It may be beyond the last item, where the work limit per page was reached.
     pub end_cursor: Option<String>,
 }
 
-/// A position in a list, as bytes inside a cursor.
+/// A position in a list, encoded as bytes in a cursor.
 pub(super) trait Position: Sized {
     fn to_bytes(&self) -> Vec<u8>;
     fn from_bytes(bytes: &[u8]) -> Option<Self>;
@@ -71,7 +71,7 @@ impl Position for (Timestamp, i64) {
     }
 }
 
-/// Lists in order of time have the item's UUID behind it: times may be equal.
+/// Declares positions in lists that are ordered by time. The UUID of the item follows the time, because times may be equal.
 macro_rules! timed_position {
     ($($id:ident)*) => {$(
         impl Position for (Timestamp, $id) {
@@ -94,7 +94,7 @@ macro_rules! timed_position {
 
 timed_position!(SessionId LotId MemberId TopUpId TopUpDecisionId AlertId DeliveryId);
 
-/// Relay's four arguments, as they came.
+/// Relay's four arguments, unchecked.
 #[derive(Debug, Default)]
 pub(super) struct PageArguments {
     pub first: Option<i32>,
@@ -104,7 +104,7 @@ pub(super) struct PageArguments {
 }
 
 impl PageArguments {
-    /// Of a list that only goes forwards.
+    /// Returns the arguments of a list that has forward pages only.
     pub(super) fn forward(first: Option<i32>, after: Option<String>) -> Self {
         Self {
             first,
@@ -113,7 +113,7 @@ impl PageArguments {
         }
     }
 
-    /// The page they ask for, in the list that `scope` stands for.
+    /// Returns the requested page of the list that `scope` identifies.
     pub(super) fn request<P: Position>(self, scope: CursorScope) -> Result<PageRequest<P>, ApiError> {
         let position = |argument: &str, cursor: Option<String>| {
             let position = cursor.map(|cursor| {
@@ -129,7 +129,7 @@ impl PageArguments {
     }
 }
 
-/// A page's items with their cursors, and where the page stands.
+/// Returns the items of a page with their cursors, and the page info.
 pub(super) fn relay<T, P: Position>(
     page: Page<T, P>,
     scope: CursorScope,
@@ -158,8 +158,8 @@ pub(super) fn relay<T, P: Position>(
     (items, page_info)
 }
 
-/// Declares a connection and its edge for a type of node. `with live_cursor`, a page has the place in the account's stream from which
-/// on it can be followed.
+/// Declares a connection and its edge for a node type. With `with live_cursor`, each page includes the position in the
+/// account's stream from which the list can be followed.
 macro_rules! connection {
     ($(#[$doc:meta])* $connection:ident, $edge:ident of $node:ident $(with $live_cursor:ident)?) => {
         /// One item of a page, and its cursor.
@@ -172,7 +172,7 @@ macro_rules! connection {
         /// One item of a page, and its cursor.
         #[async_graphql::Object]
         impl $edge {
-            /// The item's place in this list, with this filter and order.
+            /// The position of the item in this list, with this filter and order.
             async fn cursor(&self) -> &str {
                 &self.cursor
             }
@@ -208,19 +208,20 @@ macro_rules! connection {
                 &self.edges
             }
 
-            /// The items alone.
+            /// The items without their cursors.
             async fn nodes(&self) -> Vec<&$node> {
                 self.edges.iter().map(|edge| &edge.node).collect()
             }
 
-            /// Where the page stands in the list.
+            /// The position of the page in the list.
             async fn page_info(&self) -> &crate::graphql::connection::PageInfo {
                 &self.page_info
             }
 
             $(
-                /// The place in the account's event stream just before this page was read: follow the list from here. It belongs to
-                /// this list, so a cache keeps it with the page, and no other query moves it as it moves account.liveCursor.
+                /// The position in the account's event stream just before this page was read: follow the list from here. It
+                /// belongs to this list, so a cache stores it with the page. Unlike account.liveCursor, no other query moves
+                /// it.
                 async fn $live_cursor(
                     &self,
                     ctx: &async_graphql::Context<'_>,

@@ -1,4 +1,4 @@
-//! What every resolver finds in its context: who asks, and the domain.
+//! The context of every resolver: the caller, and the domain.
 
 use std::sync::Arc;
 
@@ -15,29 +15,29 @@ use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, GlobalId, IdKind};
 
-/// A signed-in caller and how long that holds.
+/// A signed-in caller, and the end of the sign-in.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// Who it is.
+    /// Who makes the request.
     pub actor: Actor,
-    /// When the token runs out; `None` for keys without an end.
+    /// When the token expires; `None` for a key without an end.
     pub expires_at: Option<Timestamp>,
-    /// The language that the request asks for, of those that are spoken.
+    /// The requested language, if it is supported.
     pub language: Option<Arc<str>>,
 }
 
-/// One request's view of the world. Made for each request and never shared: the loaders answer for this caller alone.
+/// The state of one request. It is created for each request and never shared: the loaders return what this caller may see.
 pub(super) struct Scope {
     pub caller: Caller,
     pub services: Arc<Services>,
     pub export_links: ExportLinks,
-    /// Messages of one subscription that are made together share theirs.
+    /// The loaders. Messages of one subscription that are produced together share them.
     pub loaders: Arc<Loaders>,
-    /// The language of all who are shown the same message of a subscription.
+    /// The language of all viewers who receive the same message of a subscription.
     pub language: Option<Arc<str>>,
-    /// Read once: each line of a page asks for it.
+    /// Read once, because each line of a page needs it.
     pub(super) known_reader: OnceCell<Reader>,
-    /// Live cursors taken before anything else of the request was read.
+    /// Live cursors, read before all other data of the request.
     pub live_cursors: Arc<std::collections::HashMap<AccountId, LiveCursor>>,
 }
 
@@ -50,7 +50,8 @@ impl Scope {
         self.services.clock.now()
     }
 
-    /// For whom things are written: a member as their contact says, an API key in the language that its request asks for.
+    /// Returns the viewer that texts are written for. The contact of a member sets the language; for an API key the request
+    /// does.
     pub(super) async fn reader(&self) -> Result<&Reader, ApiError> {
         self.known_reader.get_or_try_init(|| self.read_reader()).await
     }
@@ -78,24 +79,24 @@ impl Scope {
         Ok(reader)
     }
 
-    /// A text of ours that is always the same, in the viewer's language.
+    /// Translates a fixed text to the viewer's language.
     pub(super) async fn in_words(&self, english: &str) -> Result<String, ApiError> {
         let reader = self.reader().await?;
         Ok(self.services.wording.fixed(english, &reader.locale))
     }
 }
 
-/// The scope of the request that is being answered. Without one nobody is signed in.
+/// Returns the scope of the current request. Without one there is no signed-in caller.
 pub(super) fn scope<'a>(ctx: &Context<'a>) -> Result<&'a Scope, ApiError> {
     ctx.data_opt::<Scope>().ok_or(ApiError::Unauthenticated)
 }
 
-/// The id taken apart, if it is one of this kind.
+/// Parses an id, if it is of this kind.
 pub(super) fn parse_id(id: &ID, kind: IdKind) -> Option<GlobalId> {
     id.parse::<GlobalId>().ok().filter(|id| id.kind == kind)
 }
 
-/// A public id as the contract's type.
+/// Converts a public id to the type of the API.
 pub(super) fn public_id(id: GlobalId) -> ID {
     ID(id.to_string())
 }

@@ -1,7 +1,7 @@
-//! Errors at the top of a response: what a request got wrong, and what went wrong with us.
+//! Errors at the top level of a response: errors in the request, and failures of the server.
 //!
-//! Every error that leaves carries a code of a closed list. What nobody out there can act upon is logged here, once, under a
-//! reference that the client is shown instead of any detail.
+//! Every error has a code of a closed list. A failure that the client cannot act upon is logged here once. The client receives
+//! a reference to the log line instead of any detail.
 
 use async_graphql::{Error, ErrorExtensions, Response, ServerError};
 use uuid::Uuid;
@@ -13,26 +13,26 @@ use crate::primitives::actor::{AccessError, Permission};
 /// The closed list of `extensions.code`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCode {
-    /// No credentials, or none that are accepted.
+    /// The credentials are missing or not accepted.
     Unauthenticated,
     /// The caller may not see or do this.
     Forbidden,
-    /// The request makes no sense as it stands.
+    /// The request is not valid.
     BadRequest,
-    /// No document of this digest is known: send it with its text.
+    /// No document with this digest is known: send the digest with the text.
     PersistedQueryNotFound,
-    /// The operation asks for more than one request may.
+    /// The operation costs more than one request may.
     TooComplex,
-    /// Too many requests; later ones may be answered.
+    /// Too many requests; retry later.
     RateLimited,
-    /// Something we depend on is gone; trying later may succeed.
+    /// A service that the server depends on is unavailable; a retry may succeed.
     Unavailable,
-    /// A bug of ours.
+    /// An internal failure of the server.
     Internal,
 }
 
 impl ErrorCode {
-    /// As it stands in `extensions.code`.
+    /// Returns the text of `extensions.code`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unauthenticated => "UNAUTHENTICATED",
@@ -47,35 +47,35 @@ impl ErrorCode {
     }
 }
 
-/// Why a field has no value. Resolvers return it; it becomes a GraphQL error on its way out.
+/// Why a field has no value. Resolvers return it; it is converted to a GraphQL error in the response.
 ///
-/// It has no `Display` on purpose: the library turns whatever has one into an error without a code.
+/// It deliberately does not implement `Display`: the library converts every type with `Display` to an error without a code.
 #[derive(Clone, Debug)]
 pub enum ApiError {
-    /// Nobody is signed in.
+    /// There is no signed-in caller.
     Unauthenticated,
     /// The caller lacks this permission.
     Forbidden(Permission),
-    /// An argument makes no sense. The text is for the client.
+    /// An argument is not valid. The text is for the client.
     BadRequest(String),
-    /// This argument makes no sense.
+    /// This argument is not valid.
     Invalid {
         /// The argument, by its path in the field's arguments: `filter.amount`.
         field: String,
         /// What is wrong with it, for the client.
         message: String,
     },
-    /// Nobody out there can act upon it. It has been logged; this is all that the client is told.
+    /// The client cannot act upon it. It has been logged, and the client receives only this.
     Reported {
         /// INTERNAL or UNAVAILABLE.
         code: ErrorCode,
-        /// Leads to the line in the log.
+        /// Identifies the line in the log.
         reference: String,
     },
 }
 
 impl From<Fault> for ApiError {
-    /// Logs the fault, once: what is cloned to the many fields that waited for it shares the reference.
+    /// Logs the fault once. All fields that waited for the same result share the reference.
     fn from(fault: Fault) -> Self {
         let reference = Uuid::new_v4().simple().to_string();
         let code = match fault {
@@ -96,9 +96,9 @@ impl From<AccessError> for ApiError {
     fn from(error: AccessError) -> Self {
         match error {
             AccessError::Forbidden(permission) => Self::Forbidden(permission),
-            // Nothing that is only read is refused so.
+            // No query is refused with this error.
             AccessError::OwnersOnly => Self::BadRequest(error.to_string()),
-            // Fields that can be empty answer null before it comes to this: see `found`.
+            // A nullable field returns null before this is reached: see `found`.
             AccessError::NotFound => Self::invalid("accountId", "this account does not exist"),
         }
     }
@@ -139,7 +139,7 @@ impl From<ApiError> for Error {
 }
 
 impl ApiError {
-    /// An argument that makes no sense, by its path in the field's arguments.
+    /// Returns an error about an argument, by its path in the field's arguments.
     pub(super) fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid {
             field: field.into(),
@@ -147,13 +147,13 @@ impl ApiError {
         }
     }
 
-    /// A response for a request that failed before it could be executed.
+    /// Returns a response for a request that failed before its execution.
     pub fn into_response(self) -> Response {
         refusal(self.into())
     }
 }
 
-/// What is another's does not exist: null without an error, where the field can be empty.
+/// Treats the data of other accounts as absent: a nullable field is null, without an error.
 pub(super) fn found<T>(result: Result<T, QueryError>) -> Result<Option<T>, ApiError> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -162,17 +162,18 @@ pub(super) fn found<T>(result: Result<T, QueryError>) -> Result<Option<T>, ApiEr
     }
 }
 
-/// The value of a field that can be null, in the shape that makes it so.
+/// Returns the value of a nullable field in a form that keeps an error at this field.
 ///
-/// The library passes a resolver's own error on to the nearest parent that can be null, however well the field itself could be. An
-/// error inside the optional value stays where it is: the field is null, and the page around it is not blanked.
+/// The library passes the error of a resolver to the nearest nullable parent, even if the field itself is nullable. An error
+/// inside the optional value stays at the field: the field is null, and the rest of the page remains.
 pub(super) async fn nullable<T>(
     value: impl Future<Output = Result<Option<T>, ApiError>>,
 ) -> Option<Result<T, ApiError>> {
     value.await.transpose()
 }
 
-/// The value of a field that only some may see: null without an error for those who may not, as the schema says of such fields.
+/// Returns the value of a field that requires a permission. Without the permission it is null without an error, as the schema
+/// says.
 pub(super) async fn visible<T>(
     value: impl Future<Output = Result<Option<T>, ApiError>>,
 ) -> Option<Result<T, ApiError>> {
@@ -182,25 +183,25 @@ pub(super) async fn visible<T>(
     }
 }
 
-/// Where an error names the argument that it is about.
+/// The key of `extensions` that names the argument.
 const FIELD: &str = "field";
 
 fn coded(code: ErrorCode, message: impl Into<String>) -> Error {
     Error::new(message).extend_with(|_, extensions| extensions.set("code", code.as_str()))
 }
 
-/// A response for a request that never reaches the schema.
+/// Returns a response for a request that never reaches the schema.
 pub fn refused_request(code: ErrorCode, message: impl Into<String>) -> Response {
     refusal(coded(code, message))
 }
 
-/// A response for a request whose argument or variable `field` is not what it must be.
+/// Returns a response for a request whose argument or variable `field` is not valid.
 pub(super) fn refused_argument(field: &str, message: impl Into<String>) -> Response {
     let error = coded(ErrorCode::BadRequest, message);
     refusal(error.extend_with(|_, extensions| extensions.set(FIELD, field)))
 }
 
-/// A response for an operation that costs more than one may.
+/// Returns a response for an operation that costs more than one operation may.
 pub(super) fn too_costly(cost: u64, budget: u64) -> Response {
     let message =
         format!("the operation costs {cost}, and one may cost {budget} at most: ask for fewer items or fields");
@@ -211,7 +212,7 @@ pub(super) fn too_costly(cost: u64, budget: u64) -> Response {
     }))
 }
 
-/// A response for a caller who has asked for too much of late.
+/// Returns a response for a caller that has exceeded its rate limit.
 pub fn rate_limited(retry_after_seconds: u64) -> Response {
     let message = format!("too many requests: try again in {retry_after_seconds} s");
     let error = coded(ErrorCode::RateLimited, message);
@@ -220,7 +221,7 @@ pub fn rate_limited(retry_after_seconds: u64) -> Response {
 
 const RETRY_AFTER: &str = "retryAfterSeconds";
 
-/// When the request may be sent again, in seconds, where the error says so.
+/// Returns the number of seconds after which the request can be retried, if the error contains it.
 pub fn retry_after_seconds(error: &ServerError) -> Option<u64> {
     match error.extensions.as_ref()?.get(RETRY_AFTER)? {
         async_graphql::Value::Number(seconds) => seconds.as_u64(),
@@ -235,7 +236,7 @@ fn refusal(error: Error) -> Response {
     Response::from_errors(vec![error])
 }
 
-/// The code that an error carries.
+/// Returns the code of an error.
 pub fn code_of(error: &ServerError) -> Option<&str> {
     match error.extensions.as_ref()?.get("code")? {
         async_graphql::Value::String(code) => Some(code),
@@ -243,13 +244,13 @@ pub fn code_of(error: &ServerError) -> Option<&str> {
     }
 }
 
-/// Errors longer than this are cut: the library quotes what the client sent, however long that is.
+/// The longest message of an error, in characters. The library quotes the request, however long it is.
 const LONGEST_MESSAGE: usize = 400;
 
-/// Errors of one request at the most that was never executed: a document can be wrong in every word of it.
+/// The maximum number of errors for a request that was not executed: every word of a document can be wrong.
 const MOST_ERRORS: usize = 20;
 
-/// Gives the library's own errors a code and a message that helps, and cuts what quotes the request.
+/// Adds a code and a helpful message to the library's own errors, and shortens what quotes the request.
 pub(super) fn tidy(response: &mut Response) {
     if response.data == async_graphql::Value::Null && response.errors.iter().all(|error| error.path.is_empty()) {
         response.errors.truncate(MOST_ERRORS);
@@ -268,14 +269,14 @@ pub(super) fn tidy(response: &mut Response) {
     }
 }
 
-/// The argument that a message of the library is about.
+/// Returns the argument that a message of the library is about.
 fn argument_of(message: &str) -> Option<String> {
     let (_, rest) = message.split_once("Invalid value for argument \"")?;
     let (argument, _) = rest.split_once('"')?;
     Some(argument.to_owned())
 }
 
-/// The message, presentable, with what was expected.
+/// Returns the message without control characters, with the expected form added.
 fn helpful(message: &str) -> String {
     let expected = message
         .rsplit_once("expected type \"")
@@ -288,7 +289,7 @@ fn helpful(message: &str) -> String {
     }
 }
 
-/// The message without control characters, and cut.
+/// Returns the message without control characters, shortened.
 fn presentable(message: &str) -> String {
     let chars = message.chars().take(LONGEST_MESSAGE);
     chars.map(|char| if char.is_control() { ' ' } else { char }).collect()

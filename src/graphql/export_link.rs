@@ -1,7 +1,8 @@
 //! Signed links to files of the credit log.
 //!
-//! A link says what is in the file, who asked for it and until when it holds, under a signature. Whoever holds it may fetch the
-//! file without signing in: browsers cannot send a header with a download. The rights of who asked are looked at again then.
+//! A link contains what is in the file, who requested it and when it expires, with a signature. Everyone who has the link can
+//! fetch the file without signing in, because browsers cannot send a header with a download. The rights of the requester are
+//! checked again at that time.
 
 use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, Mac};
@@ -16,30 +17,30 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::derived_key;
 use crate::primitives::ids::{AccountId, ApiKeyId, GlobalId, IdKind, MemberId};
 
-/// What an entry of an export costs: it is read, put into words and sent.
+/// The cost of one exported entry: it is read, formatted and sent.
 pub const EXPORTED_ENTRY: u64 = 5;
 
-/// How long a link holds.
+/// The lifetime of a link in milliseconds.
 const LIFETIME_MILLIS: i64 = 15 * 60 * 1_000;
 
-/// Makes and reads links to exports.
+/// Creates and reads links to exports.
 #[derive(Clone)]
 pub struct ExportLinks {
     key: Hmac<Sha256>,
     base_url: String,
 }
 
-/// Who asked for a link.
+/// Who requested a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requester {
     /// A member of the account.
     Member(Uuid),
-    /// An API key, by the number of its account and its id.
+    /// An API key: the number of its account, and its id.
     ApiKey(i64, Uuid),
 }
 
 impl Requester {
-    /// The public id of who asks: a link can be read by whoever holds it, and shows nothing that is kept inside.
+    /// Returns the public id of the requester. Everyone who has the link can read it, so it contains no internal data.
     fn id_of(actor: &Actor) -> Option<GlobalId> {
         match actor {
             Actor::Member {
@@ -60,7 +61,7 @@ impl Requester {
         }
     }
 
-    /// The member, when it is one.
+    /// Returns the member, if it is one.
     pub fn member_id(self) -> Option<MemberId> {
         match self {
             Self::Member(uuid) => Some(MemberId::from_uuid(uuid)),
@@ -68,7 +69,7 @@ impl Requester {
         }
     }
 
-    /// The API key with its account, when it is one.
+    /// Returns the API key with its account, if it is one.
     pub fn api_key(self) -> Option<(AccountId, ApiKeyId)> {
         match self {
             Self::Member(_) => None,
@@ -82,42 +83,42 @@ struct Claims {
     account: String,
     filter: serde_json::Value,
     json_lines: bool,
-    /// Links of before there was a choice have none.
+    /// Older links lack this field and have no byte-order mark.
     #[serde(default)]
     bom: bool,
     requester: String,
     expires_at: i64,
-    /// Makes each link another one, whose uses are counted apart.
+    /// Makes each link unique, so that its uses are counted separately.
     #[serde(default)]
     nonce: String,
 }
 
-/// What a link stands for.
+/// The content of a link.
 #[derive(Clone, Debug)]
 pub struct ExportOrder {
-    /// Whose log.
+    /// The account of the log.
     pub account_id: AccountId,
-    /// Which entries.
+    /// The filter for its entries.
     pub filter: credit_log::CreditLogFilter,
-    /// As JSON lines instead of CSV.
+    /// Whether the file has JSON lines instead of CSV.
     pub json_lines: bool,
     /// Whether CSV begins with a byte-order mark.
     pub has_byte_order_mark: bool,
-    /// On whose behalf.
+    /// Who requested the link.
     pub requester: Requester,
-    /// Names the link where its uses are counted.
+    /// Identifies the link for the count of its uses.
     pub link_id: Uuid,
-    /// When the link ends.
+    /// When the link expires.
     pub expires_at: Timestamp,
 }
 
-/// The link was not made here, was changed, or is too old.
+/// The link was not issued by this server, was changed, or has expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this link is not valid, or no longer: ask for a new one")]
 pub struct InvalidLink;
 
 impl ExportLinks {
-    /// Signs with a key derived from `secret`; links begin with `base_url`, which has no slash at its end.
+    /// Creates the signer. The key is derived from `secret`; links begin with `base_url`, which has no trailing slash.
     pub fn new(secret: &[u8], base_url: &str) -> Self {
         Self {
             key: derived_key::derive(secret, "ledgerbell export link 1"),
@@ -125,7 +126,7 @@ impl ExportLinks {
         }
     }
 
-    /// A link for `actor`, and when it ends.
+    /// Returns a link for `actor`, and when it expires.
     pub(super) fn make(
         &self,
         actor: &Actor,
@@ -157,7 +158,7 @@ impl ExportLinks {
         ))
     }
 
-    /// What a link's token stands for, if it was made here and still holds.
+    /// Returns the content of a link's token, if it was issued by this server and has not expired.
     pub fn open(&self, token: &str, now: Timestamp) -> Result<ExportOrder, InvalidLink> {
         let (claims, signature) = token.split_once('.').ok_or(InvalidLink)?;
         let decode = |part: &str| BASE64URL_NOPAD.decode(part.as_bytes()).map_err(|_| InvalidLink);

@@ -1,4 +1,4 @@
-//! What must hold for any text that a client sends, as properties for fuzz targets and tests. They panic where it does not.
+//! Properties for fuzz targets and tests that hold for any text of a client. They panic if a property does not hold.
 
 use async_graphql::{ScalarType, Value, Variables};
 
@@ -11,11 +11,11 @@ use crate::primitives::ids::AccountId;
 use crate::primitives::local_time::LocalTime;
 use crate::primitives::money::Currency;
 
-/// A scalar takes what it calls valid, and nothing else; and reads what it writes as the same value.
+/// A scalar accepts exactly the values that it calls valid, and parses its own output to the same value.
 ///
 /// # Panics
 ///
-/// When that does not hold.
+/// If that does not hold.
 pub fn scalars(text: &str) {
     scalar::<Credits>(text);
     scalar::<Currency>(text);
@@ -40,11 +40,11 @@ fn scalar<T: ScalarType>(text: &str) {
     }
 }
 
-/// A position of a page is read only from bytes that it is written as.
+/// A position of a page is parsed only from the bytes that it is encoded to.
 ///
 /// # Panics
 ///
-/// When that does not hold.
+/// If that does not hold.
 pub fn positions(bytes: &[u8]) {
     if let Some(number) = i64::from_bytes(bytes) {
         assert_eq!(number.to_bytes(), bytes);
@@ -58,11 +58,12 @@ pub fn positions(bytes: &[u8]) {
     }
 }
 
-/// The guard decides on any document, the same each time, and within its budget; what passes can be searched for fields of a viewer.
+/// The guard decides on any document, with the same result each time, and within its budget. A document that it accepts can be
+/// searched for fields that depend on the viewer.
 ///
 /// # Panics
 ///
-/// When that does not hold.
+/// If that does not hold.
 pub fn document(text: &str, variables: &str) {
     const BUDGET: u64 = 10_000;
     let guard = Guard::new(Limits {

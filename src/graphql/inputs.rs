@@ -1,4 +1,4 @@
-//! What mutations share in reading their inputs.
+//! Shared functions for the inputs of mutations.
 
 use async_graphql::{ID, MaybeUndefined};
 
@@ -7,7 +7,7 @@ use super::refusals::Failure;
 use crate::primitives::ids::{AccountId, IdKind, MemberId};
 
 impl Scope {
-    /// The account that an input is about: the one it names, else the caller's own.
+    /// Returns the account of an input: the named account, else the caller's own.
     pub(super) fn account_for(&self, account_id: Option<&ID>) -> Result<AccountId, Failure> {
         match account_id {
             Some(id) => parse_id(id, IdKind::Account)
@@ -20,7 +20,7 @@ impl Scope {
         }
     }
 
-    /// The account of a thing that is named by id: the id leads to it. An account named besides must be the same one.
+    /// Returns the account of a thing, which its id determines. If the input also names an account, it must be the same.
     pub(super) fn account_of(
         &self,
         account_id: Option<&ID>,
@@ -36,7 +36,7 @@ impl Scope {
         Ok((thing.account_id, thing.uuid))
     }
 
-    /// The member on whose behalf an API key acts.
+    /// Returns the member on whose behalf an API key acts.
     pub(super) fn acting(&self, account_id: AccountId, acting: Option<&ID>) -> Result<Option<MemberId>, Failure> {
         let Some(acting) = acting else {
             return Ok(None);
@@ -52,7 +52,7 @@ impl Scope {
     }
 }
 
-/// A member of this account, by id.
+/// Returns the member of this account with this id.
 pub(super) fn member_in(account_id: AccountId, id: &ID, field: &str) -> Result<MemberId, Failure> {
     parse_id(id, IdKind::Member)
         .filter(|id| id.account_id == account_id)
@@ -60,7 +60,7 @@ pub(super) fn member_in(account_id: AccountId, id: &ID, field: &str) -> Result<M
         .ok_or_else(|| Failure::not_found(field, "member"))
 }
 
-/// A field of a patch: left out stays, and null is no value for it.
+/// Reads a field of a patch: an absent field keeps the value, and null is not allowed.
 pub(super) fn patched<T>(field: &str, value: MaybeUndefined<T>) -> Result<Option<T>, Failure> {
     match value {
         MaybeUndefined::Undefined => Ok(None),

@@ -1,6 +1,6 @@
-//! Answers about the schema itself: each is made once.
+//! Answers to queries about the schema itself: each is computed once.
 //!
-//! The schema never changes while a process runs and is the same for every caller, so an answer depends on nothing but the document,
+//! The schema never changes while a process runs and is the same for every caller. So an answer depends only on the document,
 //! the operation and the variables. A full introspection takes as much work as thousands of ordinary fields.
 
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use super::description;
 use super::{Schema, errors};
 use crate::graphql::errors::{ErrorCode, refused_request};
 
-/// Memory that remembered answers take, at most, in bytes.
+/// The maximum memory of cached answers, in bytes.
 const MOST_MEMORY: u64 = 16 * 1_024 * 1_024;
-/// How many are likely to be remembered.
+/// The expected number of cached answers.
 const LIKELY: usize = 100;
 
 type Key = [u8; 32];
@@ -30,7 +30,7 @@ impl Weighter<Key, Arc<str>> for Size {
     }
 }
 
-/// The answers that were made lately, bounded by the memory they take.
+/// A cache of recent answers, limited by their memory.
 #[derive(Clone)]
 pub(super) struct Introspections(Arc<Cache<Key, Arc<str>, Size>>);
 
@@ -41,7 +41,7 @@ impl Default for Introspections {
 }
 
 impl Schema {
-    /// The `data` of an operation that asks for nothing but the schema itself, as JSON; or the response, where it has errors.
+    /// Returns the `data` of an introspection-only operation as JSON, or the whole response if it has errors.
     pub async fn introspect(&self, request: Request) -> Result<Arc<str>, Box<Response>> {
         let key = key_of(&request);
         self.introspections

@@ -1,7 +1,7 @@
-//! Things by id, gathered: what a page's items ask for one by one is read in one statement.
+//! Loads things by id in batches: the ids of a page's items are read in one statement.
 //!
-//! One set per request. Sharing it would show one caller what was read for another, and rows as they were before a mutation of
-//! the same request; for the latter reason nothing is kept between batches either.
+//! Each request has its own loaders. Shared loaders would show one caller what was read for another, and stale rows after a
+//! mutation in the same request. For the latter reason nothing is cached between batches either.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,16 +17,16 @@ use crate::domain::ledger::credit_log::{Entry, LotDraw, NamingEntries};
 use crate::domain::ledger::model::Lot;
 use crate::domain::ledger::sessions::SessionView;
 use crate::domain::member::{Account, ApiKey, Contact, Member};
-use crate::domain::notification::model::{Delivery, InboxItem, NotificationSettings};
+use crate::domain::notification::model::{Delivery, InboxItem, NotificationAddress, NotificationSettings};
 use crate::domain::top_up::TopUp;
 use crate::domain::top_up::model::{Attempt, PaymentMethod, RetryRefusal, StoredDecision};
 use crate::primitives::actor::{AccessError, Actor};
 use crate::primitives::ids::{
-    AccountId, AlertId, ApiKeyId, DeliveryId, EntryId, LotId, MemberId, PaymentMethodId, SessionId, TopUpAttemptId,
-    TopUpDecisionId, TopUpId,
+    AccountId, AlertId, ApiKeyId, DeliveryId, EntryId, LotId, MemberId, NotificationAddressId, PaymentMethodId,
+    SessionId, TopUpAttemptId, TopUpDecisionId, TopUpId,
 };
 
-/// Where the loaders read, and for whom.
+/// The services, and the caller that rows are read for.
 struct Source {
     services: Arc<Services>,
     actor: Actor,
@@ -34,12 +34,11 @@ struct Source {
 
 /// The loaders of one request.
 ///
-/// A delivery's alert is shown to whoever sees the delivery.
-/// Those `of_command` show what a command has made, or was refused because of, to whoever was allowed to give it: the permission of
-/// the command is enough, and has been looked at.
+/// Every viewer of a delivery may see its alert. The loaders `of_command` return what a command has created, or what it was
+/// refused because of. They require only the permission of the command, which was checked before.
 pub(super) struct Loaders(DataLoader<Source>);
 
-/// Ids by the account they belong to: each account is read by statements of its own, as a sharded database needs.
+/// Groups ids by account. Each account is read by separate statements, as a sharded database requires.
 fn by_account<I>(keys: impl Iterator<Item = (AccountId, I)>) -> HashMap<AccountId, Vec<I>> {
     let mut accounts: HashMap<AccountId, Vec<I>> = HashMap::new();
     for (account_id, id) in keys {
@@ -48,7 +47,7 @@ fn by_account<I>(keys: impl Iterator<Item = (AccountId, I)>) -> HashMap<AccountI
     accounts
 }
 
-/// What was read; what the caller may not reach is left out, as if it did not exist.
+/// Returns what was read. What the caller may not see is left out, as if it did not exist.
 fn reached<I, V>(result: Result<HashMap<I, V>, QueryError>) -> Result<HashMap<I, V>, ApiError> {
     match result {
         Err(QueryError::Access(AccessError::NotFound)) => Ok(HashMap::new()),
@@ -56,7 +55,7 @@ fn reached<I, V>(result: Result<HashMap<I, V>, QueryError>) -> Result<HashMap<I,
     }
 }
 
-/// Declares a key, and the loader and the method for it. All of them go account by account.
+/// Declares a key with its loader and its method. All of them read account by account.
 macro_rules! loaded {
     ($($key:ident($id:ty) => $method:ident -> $value:ty = |$source:ident, $account_id:ident, $ids:ident| $load:expr;)*) => {$(
         #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -92,6 +91,8 @@ loaded! {
         |source, account_id, ids| source.services.members.contacts(&source.actor, account_id, &ids).await;
     SettingsKey(MemberId) => notification_settings -> NotificationSettings =
         |source, account_id, ids| source.services.notification_settings.of_members(&source.actor, account_id, &ids).await;
+    NotificationAddressKey(NotificationAddressId) => notification_address -> NotificationAddress =
+        |source, account_id, ids| source.services.notification_addresses.by_ids(&source.actor, account_id, &ids).await;
     DeliveredAlertKey(AlertId) => delivered_alert -> InboxItem =
         |source, account_id, ids| source.services.alerts.by_ids(&Actor::System, account_id, None, &ids).await;
     DeliveryKey(DeliveryId) => delivery -> Delivery =
@@ -185,7 +186,7 @@ impl Loader<ApiKeyKey> for Source {
 }
 
 impl Loaders {
-    /// For one request of `actor`. Must be called on the runtime.
+    /// Creates the loaders for one request of `actor`. Must be called on the runtime.
     pub(super) fn new(services: Arc<Services>, actor: Actor) -> Self {
         let source = Source { services, actor };
         Self(DataLoader::new(source, TokioSpawner::current(), TokioTimer::default()))
@@ -199,13 +200,13 @@ impl Loaders {
         self.0.load_one(BalanceKey(account_id)).await
     }
 
-    /// For the names of keys in the log. Whoever sees the entry may see what the key is called, and no more.
+    /// Loads an API key for its name in the log. A viewer of the entry may see the name of the key and nothing else.
     pub(super) async fn api_key(&self, api_key_id: ApiKeyId) -> Result<Option<ApiKey>, ApiError> {
         self.0.load_one(ApiKeyKey(api_key_id)).await
     }
 }
 
-/// For what a row names and what must therefore exist.
+/// Returns a row that another row refers to, and which must therefore exist.
 pub(super) fn must_exist<T>(found: Option<T>, what: &str) -> Result<T, ApiError> {
     found.ok_or_else(|| Fault::Internal(format!("a row names a {what} that does not exist")).into())
 }

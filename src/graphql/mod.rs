@@ -1,8 +1,8 @@
-//! The public language: a folder a domain, each shaping values of `domain` into the contract's types.
+//! The GraphQL API: one module per domain, each of which converts values of `domain` to the types of the contract.
 //!
-//! Called by `http`, which hands in a parsed request and who makes it. Invariants: resolvers call one use case each and decide
-//! nothing; nothing here names tables, the ORM or adapters; every error that leaves has a code of the closed list (`errors`),
-//! every refusal is data (`refusals`), and what a request reads by id it reads through its own loaders (`loaders`).
+//! Called by `http` with a parsed request and its caller. Invariants: a resolver calls one use case and decides nothing.
+//! Nothing here names tables, the ORM or adapters. Every error has a code of the closed list (`errors`), every refusal is data
+//! (`refusals`), and rows are read by id only through the request's own loaders (`loaders`).
 //!
 //! The comments of types, fields and arguments are published: they are written for clients.
 
@@ -51,11 +51,11 @@ pub use guard::{InvalidManifest, Limits, Operation, OperationKind, Parameters, T
 pub(crate) use guard::{NUL, altered_number};
 pub use live::{Live, LiveEnd, LiveItem, Purse};
 
-/// What can be asked.
+/// All queries.
 #[derive(MergedObject, Default)]
 pub struct Query(member::MemberQuery, node::NodeQuery);
 
-/// What can be changed. Refusals come back in userErrors with the changed object null.
+/// All mutations. A refused mutation returns userErrors, with the changed object null.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     ledger::SessionMutation,
@@ -68,11 +68,13 @@ pub struct Mutation(
     notification::SettingsMutation,
     notification::DefaultsMutation,
     notification::ContactMutation,
+    notification::AddressMutation,
     notification::AlertMutation,
 );
 
-/// What can be followed. Every event carries a cursor. With `after`, all that came since that cursor is sent, then what happens:
-/// in order, nothing missed and nothing twice, across reconnects and servers. Objects in events are as of now.
+/// All subscriptions. Every event carries a cursor. With `after`, all events since that cursor are sent first, then new events
+/// as they happen: in order, without gaps and duplicates, across reconnects and servers. Objects in events have their current
+/// state.
 #[derive(MergedSubscription, Default)]
 pub struct Subscription(
     ledger::LedgerSubscription,
@@ -84,7 +86,7 @@ pub struct Subscription(
 
 type Inner = async_graphql::Schema<Query, Mutation, Subscription>;
 
-/// The schema with the domain behind it.
+/// The schema with its services.
 #[derive(Clone)]
 pub struct Schema {
     inner: Inner,
@@ -96,7 +98,7 @@ pub struct Schema {
     audiences: live::Audiences,
 }
 
-/// Builds the schema that serves.
+/// Builds the schema of a server.
 pub fn build_schema(services: Services, export_links: ExportLinks, limits: Limits) -> Schema {
     Schema {
         inner: bare_schema(),
@@ -109,7 +111,7 @@ pub fn build_schema(services: Services, export_links: ExportLinks, limits: Limit
     }
 }
 
-/// The schema in its definition language, as published.
+/// Returns the schema in its definition language, as published.
 pub fn sdl() -> String {
     let options = async_graphql::SDLExportOptions::new().use_space_ident();
     bare_schema().sdl_with_options(options)
@@ -125,18 +127,18 @@ fn bare_schema() -> Inner {
 }
 
 impl Schema {
-    /// The operation that a request asks for. One that asks for too much, or makes no sense as far as its document tells, is
-    /// answered here; the database is not asked.
+    /// Returns the operation of a request. An operation that costs too much, or whose document is not valid, is refused here,
+    /// without a query to the database.
     pub fn check(&self, parameters: Parameters) -> Result<Operation, Box<Response>> {
         self.guard.check(parameters)
     }
 
-    /// The highest cost of one operation.
+    /// Returns the maximum cost of one operation.
     pub fn budget(&self) -> u64 {
         self.guard.budget()
     }
 
-    /// Executes a query or a mutation. Without a caller only introspection has an answer.
+    /// Executes a query or a mutation. Without a caller, only introspection returns data.
     pub async fn execute(&self, mut request: Request, caller: Option<Caller>) -> Response {
         if let Some(caller) = caller {
             let live_cursors = match self.live_cursors(&mut request, &caller).await {
@@ -167,8 +169,8 @@ impl Schema {
         }
     }
 
-    /// Takes the live cursors that the request asks for, before anything else of it is read: fields of one response are read
-    /// side by side, and a change that falls between two of them must come after the cursor rather than be missed.
+    /// Reads the requested live cursors before all other data of the request. The fields of one response are read concurrently.
+    /// A change between two of them must come after the cursor; otherwise it is missed.
     async fn live_cursors(
         &self,
         request: &mut Request,
@@ -192,10 +194,10 @@ impl Schema {
     }
 }
 
-/// The most accounts that one request can take live cursors of.
+/// The maximum number of accounts whose live cursors one request can read.
 const MOST_CURSORS: usize = 100;
 
-/// Accounts that a request names by id, in the document's text or in its variables. Naming one too many costs a read.
+/// Returns the accounts that a request names by id, in the document or in its variables. An unnecessary one only costs a read.
 fn named_accounts(request: &Request) -> Vec<AccountId> {
     let variables = serde_json::to_string(&request.variables).unwrap_or_default();
     let accounts = [request.query.as_str(), &variables].into_iter().flat_map(|text| {

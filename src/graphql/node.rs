@@ -1,4 +1,4 @@
-//! Anything by its id.
+//! Reads any object by its id.
 
 use async_graphql::{Context, ID, Interface, Object};
 use futures_util::future::join_all;
@@ -7,16 +7,16 @@ use super::context::scope;
 use super::errors::{ApiError, found, nullable};
 use super::ledger::{Balance, CreditEntry, CreditLot, Session, at_most_100};
 use super::member::{Account, ApiKey, Contact, Member};
-use super::notification::{Alert, Delivery, InboxItem, NotificationSettings, seen_by_viewer};
+use super::notification::{Alert, Delivery, InboxItem, NotificationAddress, NotificationSettings, seen_by_viewer};
 use super::top_up::{AutoTopUp, PaymentMethod, TopUp, TopUpAttempt, TopUpDecision};
 use crate::domain::member::require_own_or_settings;
 use crate::primitives::actor::Permission;
 use crate::primitives::ids::{
-    AlertId, ApiKeyId, DeliveryId, EntryId, GlobalId, IdKind, LotId, MemberId, PaymentMethodId, SessionId,
-    TopUpAttemptId, TopUpDecisionId, TopUpId,
+    AlertId, ApiKeyId, DeliveryId, EntryId, GlobalId, IdKind, LotId, MemberId, NotificationAddressId, PaymentMethodId,
+    RecipientId, SessionId, TopUpAttemptId, TopUpDecisionId, TopUpId,
 };
 
-/// A thing with an id by which it can be asked for again.
+/// An object with an id. `node` and `nodes` return it by this id.
 #[derive(Interface)]
 #[graphql(field(
     name = "id",
@@ -42,9 +42,10 @@ pub(super) enum Node {
     Alert(Alert),
     Delivery(Delivery),
     InboxItem(InboxItem),
+    NotificationAddress(NotificationAddress),
 }
 
-/// The thing that an id names, if it exists for the caller.
+/// Returns the object with this id, if it exists for the caller.
 #[expect(clippy::too_many_lines, reason = "one arm a kind of thing")]
 pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
     let scope = scope(ctx)?;
@@ -123,12 +124,20 @@ pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, Api
             let Some(delivery) = loaders.delivery(account_id, DeliveryId::from_uuid(uuid)).await? else {
                 return Ok(None);
             };
+            let RecipientId::Member(member_id) = delivery.recipient else {
+                return Ok(None);
+            };
             let (alerts, ids) = (&scope.services.alerts, [delivery.alert_id]);
-            let items = alerts.by_ids(scope.actor(), account_id, Some(delivery.member_id), &ids);
+            let items = alerts.by_ids(scope.actor(), account_id, Some(member_id), &ids);
             let items = items.await?.into_values();
-            let items = items.filter(|item| item.place == Some((delivery.member_id, delivery.id)));
+            let items = items.filter(|item| item.place == Some((member_id, delivery.id)));
             let seen = seen_by_viewer(scope, account_id, items.collect()).await?.pop();
             seen.and_then(|seen| seen.item).map(Into::into)
+        }
+        IdKind::NotificationAddress => {
+            let id = NotificationAddressId::from_uuid(uuid);
+            let address = loaders.notification_address(account_id, id).await?;
+            address.map(|address| NotificationAddress::new(address).into())
         }
         IdKind::ApiKey => {
             let api_keys = &scope.services.api_keys;
@@ -158,14 +167,12 @@ pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, Api
     })
 }
 
-/// Anything by its id.
 #[derive(Default)]
 pub(super) struct NodeQuery;
 
-/// Anything by its id.
 #[Object]
 impl NodeQuery {
-    /// The thing with this id. Null when there is none, or it is another account's.
+    /// The object with this id. Null when it does not exist or belongs to another account.
     async fn node(
         &self,
         ctx: &Context<'_>,
@@ -174,7 +181,7 @@ impl NodeQuery {
         find(ctx, &id).await.transpose()
     }
 
-    /// The things with these ids, in their order; null where there is none, or it is another account's.
+    /// The objects with these ids, in the same order. Null where one does not exist or belongs to another account.
     async fn nodes(
         &self,
         ctx: &Context<'_>,

@@ -1,4 +1,4 @@
-//! What mutations answer: the thing they changed, or why they did not.
+//! The results of mutations: the changed object, or why it was not changed.
 
 use async_graphql::Interface;
 
@@ -13,9 +13,11 @@ use super::member::{
     UpdateMemberPayload, UpsertMemberPayload,
 };
 use super::notification::{
-    ArchiveAlertsPayload, MarkAlertsReadPayload, ResendDeliveryPayload, SendContactVerificationPayload,
-    SendTestNotificationPayload, UpdateContactPayload, UpdateNotificationDefaultsPayload,
-    UpdateNotificationSettingsPayload, VerifyContactPayload,
+    AddNotificationAddressPayload, ArchiveAlertsPayload, MarkAlertsReadPayload, RemoveNotificationAddressPayload,
+    ResendDeliveryPayload, SendContactVerificationPayload, SendNotificationAddressVerificationPayload,
+    SendTestNotificationPayload, UpdateContactPayload, UpdateNotificationAddressPayload,
+    UpdateNotificationDefaultsPayload, UpdateNotificationSettingsPayload, VerifyContactPayload,
+    VerifyNotificationAddressPayload,
 };
 use super::refusals::{Failure, Present, UserError};
 use super::top_up::{
@@ -24,7 +26,7 @@ use super::top_up::{
     UpdateAutoTopUpPayload,
 };
 
-/// Lets one helper unwrap every mutation.
+/// Allows one helper of a client to read every mutation.
 #[derive(Interface)]
 #[graphql(field(
     name = "user_errors",
@@ -68,24 +70,29 @@ pub(super) enum MutationPayload {
     UpdateContact(UpdateContactPayload),
     VerifyContact(VerifyContactPayload),
     SendContactVerification(SendContactVerificationPayload),
+    AddNotificationAddress(AddNotificationAddressPayload),
+    UpdateNotificationAddress(UpdateNotificationAddressPayload),
+    RemoveNotificationAddress(RemoveNotificationAddressPayload),
+    SendNotificationAddressVerification(SendNotificationAddressVerificationPayload),
+    VerifyNotificationAddress(VerifyNotificationAddressPayload),
     SendTestNotification(SendTestNotificationPayload),
     ResendDelivery(ResendDeliveryPayload),
     MarkAlertsRead(MarkAlertsReadPayload),
     ArchiveAlerts(ArchiveAlertsPayload),
 }
 
-/// How a mutation ended, short of a fault.
+/// The result of a mutation, unless it failed.
 pub(super) struct Outcome<T> {
-    /// What came of it, unless it was refused.
+    /// The result, unless the mutation was refused.
     pub done: Option<T>,
-    /// On a refusal: the thing as it is now, where the contract promises it.
+    /// On a refusal: the current state of the object, where the contract promises it.
     pub present: Option<Present>,
-    /// Why it was refused.
+    /// Why the mutation was refused.
     pub errors: Vec<UserError>,
 }
 
 impl<T> Outcome<T> {
-    /// Parts refusals, which are data, from faults, which are errors.
+    /// Separates refusals, which are data, from faults, which are errors.
     pub(super) fn settle(result: Result<T, Failure>) -> Result<Self, ApiError> {
         match result {
             Ok(done) => Ok(Self {

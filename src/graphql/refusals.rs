@@ -1,6 +1,6 @@
-//! Refusals as data: every way in which a use case says no, with the code, the words and the field that the caller is told.
+//! Refusals as data: every reason for which a use case refuses, with its code, text and input field.
 //!
-//! The matches here have no `_` on purpose: a new refusal does not compile until somebody says what clients are told about it.
+//! The matches here deliberately have no `_`: a new refusal does not compile until it has a code and a text for clients.
 
 use async_graphql::resolver_utils::EnumType;
 use async_graphql::{ComplexObject, Context, Enum, SimpleObject};
@@ -15,7 +15,7 @@ use crate::domain::member::{
     StartVerificationError, UpdateAccountError, UpdateContactError, UpdateMemberError, UpsertMemberError,
     VerifyContactError,
 };
-use crate::domain::notification::model::{NotificationDefaults, NotificationSettings};
+use crate::domain::notification::model::{NotificationAddress, NotificationDefaults, NotificationSettings};
 use crate::domain::notification::{
     MarkError, Refused, ResendError, SendTestError, SendVerificationError, UpdateSettingsError,
 };
@@ -27,37 +27,37 @@ use crate::primitives::ids::{AccountId, SessionId};
 /// Why a mutation was refused. Clients treat a code they do not know as VALIDATION.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserErrorCode {
-    /// An input is wrong whatever the state is: correct it and send it again.
+    /// An input is not valid in any state: correct it and send it again.
     Validation,
-    /// What an id names does not exist, or is another account's.
+    /// The object with the given id does not exist, or belongs to another account.
     NotFound,
     /// The caller lacks the permission for this.
     Forbidden,
-    /// The key is bound to another input.
+    /// The key was used before with a different input.
     IdempotencyKeyReused,
-    /// The thing was changed since expectedVersion; the payload has it as it is now.
+    /// The object has changed since expectedVersion; the payload contains its current state.
     VersionConflict,
-    /// Not enough available credits.
+    /// Too few credits are available.
     InsufficientCredits,
-    /// The account is frozen: nothing new is started.
+    /// The account is frozen: it accepts no new bookings or purchases.
     AccountFrozen,
-    /// The account is closed for ever.
+    /// The account is closed permanently.
     AccountClosed,
     /// The member was removed from the team.
     MemberRemoved,
-    /// The session was completed, canceled or missed before; the payload has it as it is now.
+    /// The session was completed, canceled or missed before; the payload contains its current state.
     SessionAlreadyResolved,
-    /// The session's hold was released unresolved, and the credits are no longer there.
+    /// The hold of the session expired and was released, and the credits are no longer available.
     SessionExpired,
-    /// Another open session has this external id; the payload has it.
+    /// Another open session has this external id; the payload contains it.
     SessionExternalIdTaken,
-    /// The charge is more than what is held, without allowOverage or beyond the operator's limit.
+    /// The charge is more than the held credits, without allowOverage or above the operator's limit.
     ChargeExceedsHold,
-    /// More than is left of what was charged.
+    /// The refund is more than what is left of the charge.
     RefundExceedsCharge,
-    /// The top-up cannot be retried as it is.
+    /// The top-up cannot be retried in its current state.
     TopUpNotRetryable,
-    /// A top-up is under way; the payload has it.
+    /// A top-up is in progress; the payload contains it.
     TopUpInProgress,
     /// The top-up can no longer be canceled.
     TopUpNotCancelable,
@@ -71,26 +71,30 @@ pub enum UserErrorCode {
     PaymentMethodTrialsExceeded,
     /// The change needs the consent of a person.
     ConsentRequired,
-    /// The monthly cap is below one amount.
+    /// The monthly cap is below the price of one amount.
     CapTooLow,
-    /// This preference cannot be switched off.
+    /// This preference cannot be disabled.
     PreferenceLocked,
-    /// The contact cannot be reached or verified as it is.
+    /// The contact is not valid, so it cannot receive mail or be verified.
     ContactInvalid,
-    /// The verification code is wrong or too old.
+    /// The verification code is wrong or has expired.
     CodeInvalid,
     /// The delivery cannot be sent again.
     DeliveryNotResendable,
-    /// Another account or member has this external id; the payload has what this mutation was about, as it is now.
+    /// Another account or member has this external id; the payload contains the object of this mutation in its current state.
     ExternalIdTaken,
-    /// The account has as many lots with credits left as it may.
+    /// The account has the maximum number of lots with credits left.
     LotLimit,
-    /// The account is busy: try again after retryAfterSeconds.
+    /// The account is busy: retry after retryAfterSeconds.
     Busy,
-    /// Too many requests: try again after retryAfterSeconds.
+    /// Too many requests: retry after retryAfterSeconds.
     RateLimited,
-    /// The team would be left without an owner.
+    /// The team would have no owner.
     LastOwner,
+    /// Another notification address of the account has this email; the payload has it.
+    EmailTaken,
+    /// The account has as many notification addresses as it may.
+    NotificationAddressLimit,
     /// The payment gateway does not answer.
     GatewayUnavailable,
 }
@@ -99,26 +103,26 @@ pub enum UserErrorCode {
 #[derive(SimpleObject, Clone, Debug)]
 #[graphql(complex)]
 pub(super) struct UserError {
-    /// What kind of refusal, for programs.
+    /// The kind of refusal, for programs.
     pub code: UserErrorCode,
-    /// In English.
+    /// The text in English.
     #[graphql(skip)]
     pub message: String,
-    /// The path in the input, e.g. `["credits"]`. Null when no single field is to blame.
+    /// The path in the input, e.g. `["credits"]`. Null when no single field is the cause.
     pub field: Option<Vec<String>>,
-    /// BUSY and `RATE_LIMITED`: when to try again.
+    /// BUSY and `RATE_LIMITED`: when to retry.
     pub retry_after_seconds: Option<i32>,
-    /// `INSUFFICIENT_CREDITS`: how many are missing.
+    /// `INSUFFICIENT_CREDITS`: the number of missing credits.
     pub missing_credits: Option<Credits>,
-    /// `INSUFFICIENT_CREDITS`: how many are available.
+    /// `INSUFFICIENT_CREDITS`: the number of available credits.
     pub available: Option<Credits>,
-    /// `INSUFFICIENT_CREDITS`: how many are held for what was booked, disputed, or is being refunded.
+    /// `INSUFFICIENT_CREDITS`: the number of credits that are held for sessions, disputes and refunds.
     pub held: Option<Credits>,
 }
 
 #[ComplexObject]
 impl UserError {
-    /// What is wrong, in words for people, in the viewer's language.
+    /// A human-readable explanation in the viewer's language.
     async fn message(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         let scope = scope(ctx)?;
         let field = self.field.as_ref().map(|path| path.join("."));
@@ -136,7 +140,7 @@ impl UserError {
 }
 
 impl UserErrorCode {
-    /// As clients see it.
+    /// Returns the name that clients see.
     pub(super) fn name(self) -> &'static str {
         let items = <Self as EnumType>::items();
         items
@@ -159,7 +163,7 @@ impl UserError {
         }
     }
 
-    /// The same within an item of a list.
+    /// Returns the same error with its path inside an item of a list.
     pub(super) fn within(mut self, item: &[&str]) -> Self {
         let mut field: Vec<String> = item.iter().map(|&segment| segment.to_owned()).collect();
         field.extend(self.field.take().unwrap_or_default());
@@ -168,16 +172,16 @@ impl UserError {
     }
 }
 
-/// A dotted path, as the domain writes it, as the list that the contract has.
+/// Splits a dotted path of the domain into the list of the contract.
 fn path(dotted: &str) -> Vec<String> {
     dotted.split('.').map(str::to_owned).collect()
 }
 
-/// The thing that a refusal is about, as it is now, where the contract promises it.
+/// The object that a refusal is about, in its current state, where the contract promises it.
 #[derive(Clone, Debug)]
 pub(super) enum Present {
     Session(AccountId, SessionId),
-    /// The balance of this account, as everything that a refused posting has to show.
+    /// The balance of this account; a refused posting must return all its fields.
     Balance(AccountId),
     Account(Box<Account>),
     Member(Box<Member>),
@@ -186,14 +190,15 @@ pub(super) enum Present {
     Contact(Box<Contact>),
     Settings(Box<NotificationSettings>),
     Defaults(Box<NotificationDefaults>),
+    Address(Box<NotificationAddress>),
 }
 
-/// Why a mutation did not do what it was asked.
+/// Why a mutation had no effect.
 #[derive(Clone, Debug)]
 pub(super) enum Failure {
-    /// The caller may act upon it.
+    /// The caller can act upon it.
     Refused(Box<UserError>, Option<Present>),
-    /// Nobody out there can.
+    /// The caller cannot act upon it.
     Fault(ApiError),
 }
 
@@ -255,7 +260,7 @@ impl From<QueryError> for Failure {
     }
 }
 
-/// How an input calls the things that a refusal of the ledger may be about.
+/// The input fields that a refusal of the ledger may be about.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LedgerFields {
     pub account_id: AccountId,
@@ -359,7 +364,7 @@ fn external_id_of_platform(message: String) -> Failure {
     Failure::new(UserErrorCode::Forbidden, Some("externalId"), message)
 }
 
-fn vouching_of_platform(message: String) -> Failure {
+pub(super) fn vouching_of_platform(message: String) -> Failure {
     Failure::new(UserErrorCode::Forbidden, Some("emailVerified"), message)
 }
 
@@ -379,7 +384,7 @@ fn external_id_taken(what: &str) -> Failure {
     )
 }
 
-fn version_conflict() -> Failure {
+pub(super) fn version_conflict() -> Failure {
     Failure::new(
         UserErrorCode::VersionConflict,
         Some("expectedVersion"),
@@ -519,7 +524,7 @@ impl From<SendVerificationError> for Failure {
     }
 }
 
-fn rate_limited(retry_after_seconds: u32, message: String) -> Failure {
+pub(super) fn rate_limited(retry_after_seconds: u32, message: String) -> Failure {
     let error = UserError {
         retry_after_seconds: Some(i32::try_from(retry_after_seconds).unwrap_or(i32::MAX)),
         ..UserError::new(UserErrorCode::RateLimited, None, message)

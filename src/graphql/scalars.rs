@@ -1,6 +1,6 @@
-//! Scalars of the contract: exact texts in, exact texts out.
+//! Scalars of the contract. They have exact texts as input and output.
 //!
-//! The library's own are not used: its decimals try floats first, and its instants print with varying digits.
+//! The library's own scalars are not used: its decimals parse floats first, and its instants have a varying number of digits.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{DateTime, NaiveDate};
@@ -11,7 +11,7 @@ use crate::primitives::credits::Credits;
 use crate::primitives::local_time::LocalTime;
 use crate::primitives::money::Currency;
 
-/// What each scalar looks like, for messages about input that does not.
+/// Returns the form of a scalar, for error messages.
 pub(super) fn expected_form(scalar: &str) -> Option<&'static str> {
     Some(match scalar {
         "Credits" => {
@@ -33,7 +33,7 @@ fn refused<T: async_graphql::InputType>(name: &str) -> InputValueError<T> {
     InputValueError::custom(format!("must be {}", expected_form(name).unwrap_or("valid")))
 }
 
-/// The text of a string value; anything else is not one of our scalars.
+/// Returns the text of a string value. No other value is one of our scalars.
 fn text(value: &Value) -> Option<&str> {
     match value {
         Value::String(text) => Some(text),
@@ -60,7 +60,7 @@ impl ScalarType for Credits {
 }
 
 fn parse_instant(text: &str) -> Option<Timestamp> {
-    // Longer texts carry more digits of a second than anybody can mean.
+    // A longer text has more digits of a second than are meaningful.
     if text.len() > 64 {
         return None;
     }
@@ -71,7 +71,8 @@ fn parse_instant(text: &str) -> Option<Timestamp> {
         .then(|| Timestamp::from_millis(millis))
 }
 
-/// RFC 3339 instant in UTC with milliseconds, e.g. "2026-03-01T09:30:00.000Z". Any offset is accepted and finer digits are cut.
+/// RFC 3339 instant in UTC with milliseconds, e.g. "2026-03-01T09:30:00.000Z". Any offset is accepted, and finer digits are
+/// cut.
 #[Scalar(name = "DateTime")]
 impl ScalarType for Timestamp {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -120,7 +121,7 @@ impl ScalarType for Decimal {
     }
 }
 
-/// A place in an account's stream of events, as clients hold it. Which account's it is shows only where it is used.
+/// A position in an account's event stream, as clients store it. Its account is checked when it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct LiveCursorText(pub String);
 
@@ -173,7 +174,7 @@ pub(super) struct Date(pub NaiveDate);
 impl Date {
     fn from_text(text: &str) -> Option<Self> {
         let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(Self)?;
-        // chrono also reads years of other lengths, and before the year 0.
+        // chrono also accepts years of other lengths, and years before 0.
         (date.written() == text).then_some(date)
     }
 
@@ -202,7 +203,7 @@ impl ScalarType for Date {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TimeZone(pub chrono_tz::Tz);
 
-/// IANA name, e.g. Europe/Berlin.
+/// IANA time zone name, e.g. Europe/Berlin.
 #[Scalar(name = "TimeZone")]
 impl ScalarType for TimeZone {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -221,7 +222,7 @@ impl ScalarType for TimeZone {
     }
 }
 
-/// HH:MM, 24 hours.
+/// Time of day as HH:MM, 24 hours.
 #[Scalar(name = "LocalTime")]
 impl ScalarType for LocalTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -257,12 +258,12 @@ impl ScalarType for Currency {
     }
 }
 
-/// Any JSON value, kept as text in one canonical form.
+/// A JSON value, stored as text in one canonical form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Json(pub serde_json::Value);
 
-/// Any JSON value. Numbers are kept or refused, never altered: a number of more digits than 64 bits keep is `BAD_REQUEST` and
-/// `extensions.field` names it. Write such a number as a string.
+/// Any JSON value. Numbers are stored exactly or refused: a number with more digits than 64 bits can store is `BAD_REQUEST`,
+/// and `extensions.field` names it. Write such a number as a string.
 #[Scalar(name = "JSON")]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -17,6 +17,7 @@ use super::language::Language;
 use super::log::{self, RequestId};
 use super::media::Media;
 use super::operation::Running;
+use super::pages;
 use super::parameters;
 use super::seats::NoSeat;
 use super::server::Place;
@@ -52,6 +53,11 @@ pub(super) async fn get(
 ) -> axum::response::Response {
     if ws::is_wanted(request.headers()) {
         return ws::upgrade(&door, remote.ip(), request);
+    }
+    if !sse::is_wanted(request.headers())
+        && let Some(page) = pages::in_place_of_graphql(&door.settings.pages, request.headers())
+    {
+        return page;
     }
     let (mut head, _) = request.into_parts();
     let mut exchange = Exchange::begin(&door, head.headers, remote, request_id);

@@ -1,7 +1,8 @@
 //! The door: GraphQL over HTTP, sockets and event streams, files, and whether we are well.
 //!
 //! Called by `serve`, the demo and the tests. Invariants: a body is read only up to a bound; whoever is not signed in reaches
-//! nothing but the schema itself, health, signed links (exports, unsubscribing), signed webhooks and the simulated gateway's page, whose links cannot be guessed; a handler may be
+//! nothing but pages, the sign-ins of a demo, the schema itself, health, signed links (exports, those of mails), signed webhooks and the
+//! simulated gateway's page, whose links cannot be guessed; a handler may be
 //! dropped at any `await` because its client hung up, which harms nothing, for every transaction runs in a task of its own.
 
 mod address;
@@ -9,6 +10,8 @@ mod allowance;
 mod answer;
 mod auth;
 mod body;
+mod confirm_address;
+mod console;
 pub mod csv;
 mod export;
 mod export_bounds;
@@ -16,15 +19,18 @@ mod graphql;
 mod health;
 mod language;
 mod log;
+mod mail_link;
 mod media;
 mod metrics;
 mod operation;
 mod origin;
+mod pages;
 mod parameters;
 mod payment_page;
 mod seats;
 mod security_headers;
 mod server;
+mod sign_ins;
 mod sse;
 mod stall;
 mod stripe_face;
@@ -42,7 +48,7 @@ use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Json, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -60,17 +66,20 @@ use origin::Origins;
 
 pub use address::TrustedProxies;
 pub use allowance::{Rate, Rates};
+pub use console::Oidc;
 pub use export_bounds::ExportLimits;
 pub use health::health;
 pub use metrics::Metrics;
+pub use pages::{Files, Pages, Site};
 pub use payment_page::{Confirm, Visit};
 pub use seats::{SeatBounds, Seats};
 pub use server::serve;
+pub use sign_ins::{DemoCredential, DemoPerson, SignIns};
 pub use stripe_face::{StripeCall, StripeGateway, StripeReply, stripe_face};
 pub use ws::SocketLimits;
 
 /// What the door may be told.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// Web pages of these origins may call from a browser; those of our own always may.
     pub allowed_origins: Vec<String>,
@@ -94,6 +103,10 @@ pub struct Settings {
     pub exports: ExportLimits,
     /// Who may ask for the schema itself.
     pub introspection: Introspection,
+    /// Which pages are served.
+    pub pages: Pages,
+    /// How members sign in to the console at an issuer.
+    pub oidc: Option<Oidc>,
     /// How long the head of a request may take to come, and so how long a connection may be idle.
     pub head_timeout: Duration,
     /// How long a body may take to come.
@@ -129,6 +142,8 @@ pub struct Door {
     seats: Seats,
     /// Whom to tell what customers answer on the simulated gateway's page; there is none such with another gateway.
     confirm: Option<Confirm>,
+    /// Those of a demo's console.
+    sign_ins: Option<Arc<SignIns>>,
     /// Set when the server was told to stop: it is no longer ready, and nothing long is begun.
     stopping: CancellationToken,
     /// Set when requests have ended, or had their time: sockets and streams close, each at its own moment of the drain.
@@ -159,6 +174,7 @@ impl Door {
             export_links,
             seats,
             confirm: None,
+            sign_ins: None,
             settings,
             stopping: CancellationToken::new(),
             drain: CancellationToken::new(),
@@ -171,6 +187,15 @@ impl Door {
     pub fn with_payment_page(self, confirm: Confirm) -> Self {
         Self {
             confirm: Some(confirm),
+            ..self
+        }
+    }
+
+    /// The same door, with sign-ins of a demo's people.
+    #[must_use]
+    pub fn with_sign_ins(self, sign_ins: Arc<SignIns>) -> Self {
+        Self {
+            sign_ins: Some(sign_ins),
             ..self
         }
     }
@@ -220,15 +245,26 @@ fn router(door: SharedDoor) -> Router {
     let payment_page = door.confirm.clone();
     let payment_page = payment_page.map(|confirm| payment_page::payment_page(confirm, public_url));
     let routes = Router::new()
-        .route("/", get(welcome))
+        .route("/", get(pages::welcome))
+        .route("/graphiql", get(pages::explorer))
+        .route("/graphiql/", get(pages::explorer))
+        .route("/graphiql/{*file}", get(pages::explorer))
+        .route("/console/settings", get(console::settings))
+        .route("/console/sign-in", post(console::sign_in))
+        .route("/console/token", post(console::token))
+        .route("/console/sign-out", post(console::sign_out))
         .route("/graphql", post(graphql::post).get(graphql::get))
         .route("/exports/credit-log", get(export::credit_log))
         .route("/unsubscribe", get(unsubscribe::show).post(unsubscribe::carry_out))
+        .route(
+            "/confirm-address",
+            get(confirm_address::show).post(confirm_address::carry_out),
+        )
         .route("/webhooks/stripe", post(webhooks::stripe))
         .route("/webhooks/mail", post(webhooks::mail))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
-        .fallback(no_such_path)
+        .fallback(pages::fallback)
         .layer(middleware::from_fn_with_state(Arc::clone(&door), refuse_upgrades))
         .with_state(door)
         .merge(payment_page.unwrap_or_default())
@@ -294,15 +330,6 @@ const SENT_BY_CLIENTS: [&str; 10] = [
 
 /// How long a browser need not ask again whether a page may call. Chromium holds no answer longer.
 const PREFLIGHT_HOLDS: Duration = Duration::from_hours(2);
-
-async fn welcome() -> Json<serde_json::Value> {
-    Json(serde_json::json!({
-        "name": "ledgerbell",
-        "version": env!("CARGO_PKG_VERSION"),
-        "graphql": "/graphql",
-        "health": "/health/ready",
-    }))
-}
 
 async fn no_such_path() -> Response {
     let text = "There is nothing here. The API is at /graphql.\n";

@@ -69,11 +69,13 @@ fn matches(allowed: &str, origin: &str) -> bool {
 
 /// Whether an origin is a page that this machine serves, on whatever port.
 fn is_local(origin: &str) -> bool {
-    let Some(page) = page_of(origin) else {
-        return false;
-    };
+    page_of(origin).is_some_and(host_is_local)
+}
+
+/// Whether a host, with its port if it has one, is a name that every machine has for itself.
+pub(super) fn host_is_local(host_and_port: &str) -> bool {
     ["localhost", "127.0.0.1", "[::1]"].iter().any(|host| {
-        page.strip_prefix(host).is_some_and(|port| {
+        host_and_port.strip_prefix(host).is_some_and(|port| {
             let digits = port.strip_prefix(':');
             port.is_empty()
                 || digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
@@ -89,7 +91,7 @@ fn page_of(origin: &str) -> Option<&str> {
 }
 
 /// The scheme, host and port that a URL begins with.
-fn origin_of(url: &str) -> &str {
+pub(super) fn origin_of(url: &str) -> &str {
     let after_scheme = url.find("://").map_or(0, |at| at + 3);
     let end = url[after_scheme..].find('/').map_or(url.len(), |at| after_scheme + at);
     &url[..end]

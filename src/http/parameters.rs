@@ -68,7 +68,7 @@ fn unread(why: Unread) -> Rejection {
 }
 
 /// `application/json`, in UTF-8 if it says in what.
-fn is_json(content_type: &str) -> bool {
+pub(super) fn is_json(content_type: &str) -> bool {
     let mut parts = content_type.split(';').map(str::trim);
     let is_json = parts
         .next()

@@ -1,11 +1,11 @@
-//! Who acts, and what they may do.
+//! Actors and their permissions.
 
 use uuid::Uuid;
 
 use super::ids::{AccountId, ApiKeyId, MemberId};
 
 crate::text_enum! {
-    /// On which side of the trade an actor stands: the platform sells credits, the team buys them.
+    /// The side of the trade that an actor acts for: the platform sells credits, the team buys them.
     Side {
         /// Sets prices, settles sessions and sends money back.
         Platform = "PLATFORM",
@@ -14,16 +14,17 @@ crate::text_enum! {
     }
 }
 
-/// What an actor may do. Members have the permissions of their role, API keys those they were created with.
+/// A permission of an actor. Members have the permissions of their role, API keys those they were created
+/// with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Permission {
     /// See one's own sessions, entries and alerts, and the balance.
     ReadOwnUsage,
     /// See the whole credit log, usage, export, top-ups, troubleshooting.
     ReadCreditLog,
-    /// Top-ups, payment methods, auto top-up.
+    /// Buy top-ups, manage payment methods and the automatic top-up.
     BuyCredits,
-    /// Others' notification settings and contacts.
+    /// Read and change others' notification settings and contacts.
     ManageSettings,
     /// Add, change, remove members.
     ManageMembers,
@@ -33,16 +34,16 @@ pub enum Permission {
     BookSessions,
     /// Complete and refund sessions, charge fees, record no-shows.
     SettleSessions,
-    /// Send money of top-ups back.
+    /// Refund money of top-ups.
     RefundTopUps,
-    /// Grants and adjustments.
+    /// Grant credits and adjust balances.
     ManageCredits,
     /// Create, change, freeze, close accounts.
     ManageAccounts,
 }
 
 impl Permission {
-    /// All of them, in the contract's order.
+    /// All permissions, in the contract's order.
     pub const ALL: [Self; 11] = [
         Self::ReadOwnUsage,
         Self::ReadCreditLog,
@@ -57,7 +58,7 @@ impl Permission {
         Self::ManageAccounts,
     ];
 
-    /// The contract's name.
+    /// The name in the contract.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ReadOwnUsage => "READ_OWN_USAGE",
@@ -74,7 +75,7 @@ impl Permission {
         }
     }
 
-    /// From the contract's name.
+    /// Returns the permission with this name in the contract.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|permission| permission.name() == name)
     }
@@ -96,7 +97,7 @@ impl Permission {
         }
     }
 
-    /// Its bit in the database. A bit never gets another meaning: 4 was `MANAGE_SESSIONS` and stays unused.
+    /// The bit in the database. A bit never gets another meaning: 4 was `MANAGE_SESSIONS` and stays unused.
     const fn bit(self) -> u16 {
         1 << match self {
             Self::ReadOwnUsage => 0,
@@ -129,7 +130,7 @@ impl Permissions {
         Self::all().within(side)
     }
 
-    /// Those of the set that `side` can hold; the others are dropped.
+    /// Returns the permissions of the set that `side` can hold; the others are dropped.
     #[must_use]
     pub fn within(self, side: Side) -> Self {
         match side {
@@ -138,7 +139,7 @@ impl Permissions {
         }
     }
 
-    /// Whether the set has this one.
+    /// Whether the set contains this permission.
     pub const fn has(self, permission: Permission) -> bool {
         self.0 & permission.bit() != 0
     }
@@ -148,19 +149,19 @@ impl Permissions {
         self.0 & others.0 == others.0
     }
 
-    /// Those in the set, in the contract's order.
+    /// Iterates over the permissions in the set, in the contract's order.
     pub fn iter(self) -> impl Iterator<Item = Permission> {
         Permission::ALL
             .into_iter()
             .filter(move |permission| self.has(*permission))
     }
 
-    /// The set as kept in the database.
+    /// The set as stored in the database.
     pub const fn bits(self) -> i64 {
         self.0 as i64
     }
 
-    /// The set from its bits; unknown bits are dropped.
+    /// Reads the set from its bits; unknown bits are dropped.
     pub fn from_bits(bits: i64) -> Self {
         Permission::ALL
             .into_iter()
@@ -180,19 +181,19 @@ impl FromIterator<Permission> for Permissions {
 }
 
 crate::text_enum! {
-    /// A member's standing in the team.
+    /// The role of a member in the team. It decides the permissions.
     MemberRole {
-        /// May do all that admins do, and change other owners.
+        /// Has all permissions of admins, and may change other owners.
         Owner = "OWNER",
-        /// Runs the team's credits.
+        /// Manages the team's credits and members.
         Admin = "ADMIN",
-        /// Uses credits.
+        /// Uses credits. Sees the balance, and only their own sessions, entries and alerts.
         Member = "MEMBER",
     }
 }
 
 impl MemberRole {
-    /// What a member of this role may do.
+    /// The permissions of a member with this role.
     pub fn permissions(self) -> Permissions {
         match self {
             Self::Owner | Self::Admin => Permissions::of(Side::Team),
@@ -204,37 +205,39 @@ impl MemberRole {
 /// An authenticated caller: the first argument of every use case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// A person of a team.
+    /// A member of a team.
     Member {
-        /// The team.
+        /// The account of the team.
         account_id: AccountId,
-        /// The person.
+        /// The member's id within the account.
         member_id: MemberId,
-        /// Their standing, as it is now.
+        /// The current role.
         role: MemberRole,
     },
     /// An integration.
     ApiKey {
-        /// The one account it is for, or [`AccountId::PLATFORM`] for all.
+        /// The only account that it reaches, or [`AccountId::PLATFORM`] for all.
         account_id: AccountId,
-        /// Which key.
+        /// The key's id.
         api_key_id: ApiKeyId,
-        /// On whose behalf it acts.
+        /// The side that it acts for.
         side: Side,
-        /// What it was created for. [`Actor::permissions`] drops what its side cannot hold.
+        /// The permissions that it was created with. [`Actor::permissions`] drops those that its side cannot
+        /// hold.
         permissions: Permissions,
     },
     /// Ledgerbell itself: sweepers, workers, the command line.
     System,
 }
 
-/// The caller may not do this.
+/// Why the caller may not do this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccessError {
-    /// The account is not the caller's: to them it does not exist.
+    /// The account is not the caller's. The caller gets the same answer as for an account that does not
+    /// exist.
     #[error("this account does not exist")]
     NotFound,
-    /// It is about an owner, and the caller is neither an owner nor of the platform.
+    /// The change concerns an owner, and the caller is neither an owner nor of the platform.
     #[error("only owners and the platform may add, change or remove an owner, or change what reaches one")]
     OwnersOnly,
     /// The caller lacks this permission.
@@ -251,7 +254,7 @@ const fn holder(permission: Permission) -> &'static str {
 }
 
 impl Actor {
-    /// On which side of the trade the actor stands.
+    /// The side of the trade that the actor acts for.
     pub const fn side(&self) -> Side {
         match self {
             Self::Member { .. } => Side::Team,
@@ -260,12 +263,12 @@ impl Actor {
         }
     }
 
-    /// All that the actor may do in accounts it reaches: never more than its side can hold.
+    /// The permissions in accounts that the actor reaches: never more than its side can hold.
     pub fn permissions(&self) -> Permissions {
         let granted: Permissions = match self {
             Self::Member { role, .. } => role.permissions(),
             Self::ApiKey { permissions, .. } => {
-                // A key that reads the whole log reads each one's own part of it.
+                // A key that reads the whole log also reads each member's own part of it.
                 let own = permissions
                     .has(Permission::ReadCreditLog)
                     .then_some(Permission::ReadOwnUsage);
@@ -276,7 +279,7 @@ impl Actor {
         granted.within(self.side())
     }
 
-    /// Whether the account exists as far as this caller is concerned.
+    /// Whether the account exists from the caller's point of view.
     pub fn reaches(&self, account: AccountId) -> bool {
         match self {
             Self::Member { account_id, .. } => *account_id == account,
@@ -296,7 +299,7 @@ impl Actor {
         Ok(())
     }
 
-    /// The member, when the caller is one.
+    /// The member's id, when the caller is a member.
     pub fn member_id(&self) -> Option<MemberId> {
         match self {
             Self::Member { member_id, .. } => Some(*member_id),
@@ -304,7 +307,7 @@ impl Actor {
         }
     }
 
-    /// A caller with the same rights, who is no member and no key that exists.
+    /// A caller with the same rights that is neither an existing member nor an existing key.
     #[must_use]
     pub fn without_identity(&self) -> Self {
         let mut actor = self.clone();
@@ -316,7 +319,7 @@ impl Actor {
         actor
     }
 
-    /// The account meant when none is named: a member's own, or that of a key for one account.
+    /// The account that is used when none is named: a member's own, or that of a key for one account.
     pub fn own_account(&self) -> Option<AccountId> {
         match self {
             Self::Member { account_id, .. } => Some(*account_id),
@@ -325,7 +328,7 @@ impl Actor {
         }
     }
 
-    /// What is written down about the caller; `acting` is the member on whose behalf a key acts.
+    /// The cause to store for the caller; `acting` is the member on whose behalf a key acts.
     pub fn cause(&self, acting: Option<MemberId>) -> Cause {
         match self {
             Self::Member { member_id, .. } => Cause::Member(*member_id),
@@ -335,21 +338,21 @@ impl Actor {
     }
 }
 
-/// Who caused something, as written down with it.
+/// Who caused an entry or another stored object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// A member.
     Member(MemberId),
     /// An API key, and the member on whose behalf it acted.
     ApiKey(ApiKeyId, Option<MemberId>),
-    /// Ledgerbell itself.
+    /// Ledgerbell, without a request.
     System,
     /// The payment gateway.
     PaymentGateway,
 }
 
 impl Cause {
-    /// As kept in three columns: kind, API key, member.
+    /// The three columns in which it is stored: kind, API key, member.
     pub const fn columns(self) -> (&'static str, Option<ApiKeyId>, Option<MemberId>) {
         match self {
             Self::Member(member_id) => ("MEMBER", None, Some(member_id)),
@@ -359,7 +362,7 @@ impl Cause {
         }
     }
 
-    /// From those columns; `None` where they contradict each other.
+    /// Reads the cause from those columns; `None` where they contradict each other.
     pub fn from_columns(kind: &str, api_key: Option<ApiKeyId>, member: Option<MemberId>) -> Option<Self> {
         match (kind, api_key, member) {
             ("MEMBER", None, Some(member_id)) => Some(Self::Member(member_id)),

@@ -1,4 +1,4 @@
-//! Time: instants, and the clock that hands them out.
+//! Instants, and the clock that reads them.
 
 use std::fmt;
 use std::future::Future;
@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// An instant in UTC, cut to whole milliseconds.
+/// An instant in UTC, truncated to whole milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -22,27 +22,27 @@ impl Timestamp {
     /// The first instant accepted from outside: 1970.
     pub const MIN: Self = Self(0);
 
-    /// From milliseconds since 1970.
+    /// Creates an instant from milliseconds since 1970.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// In milliseconds since 1970.
+    /// Milliseconds since 1970.
     pub const fn millis(self) -> i64 {
         self.0
     }
 
-    /// From chrono, cut to milliseconds.
+    /// Converts from chrono, truncated to milliseconds.
     pub fn from_datetime(instant: DateTime<Utc>) -> Self {
         Self(instant.timestamp_millis())
     }
 
-    /// To chrono; instants out of its range become 1970.
+    /// Converts to chrono; instants out of its range become 1970.
     pub fn to_datetime(self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.0).unwrap_or_default()
     }
 
-    /// This instant moved by a number of milliseconds, at most to the ends of what can be written.
+    /// Returns this instant moved by a number of milliseconds, within the representable range.
     #[must_use]
     pub fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis).clamp(Self::MIN.0, Self::MAX.0))
@@ -55,9 +55,9 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Where the present time comes from.
+/// The source of the current time.
 ///
-/// Cloning shares the clock: advancing a manual clock advances it for all who hold it.
+/// Clones share the clock: advancing a manual clock advances it for all holders.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
@@ -67,21 +67,25 @@ enum Source {
     Manual(Arc<watch::Sender<i64>>),
 }
 
-/// What the system clock's elapsed time counts from.
+/// The start of the system clock's elapsed time.
 static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// A step ahead of the machine's clock by more than this is not followed at once, in milliseconds.
 const JUMP: i64 = 5 * 60_000;
-/// A step that has lasted this long is taken to be right, in milliseconds.
+/// A step that has lasted this long is taken to be right unless another clock says otherwise, in milliseconds.
 const LASTS: i64 = 2 * 60_000;
+/// How long the reading of another clock counts, in milliseconds.
+const COUNTS: i64 = 10 * 60_000;
 
-/// What the machine's clock showed last, beside a clock that nothing can set.
+/// The last reading of the machine's clock, beside a monotonic clock.
 static FOLLOWED: Mutex<Option<Followed>> = Mutex::new(None);
+/// What another machine's clock showed last, and the elapsed time then.
+static REFERENCE: Mutex<Option<(i64, i64)>> = Mutex::new(None);
 /// Steps ahead that were not followed at once.
 static JUMPS: AtomicU64 = AtomicU64::new(0);
 
-/// Follows the machine's clock, but not at once over a step ahead: an account's log never goes back, so a clock that is wrong for two
-/// seconds would set the time of the log for as long as it was wrong by.
+/// Follows the machine's clock, but not at once over a step ahead. An account's log never goes back. So a clock that is a
+/// day ahead for two seconds would keep the log's time wrong for a day.
 #[derive(Clone, Copy, Debug)]
 struct Followed {
     shown: i64,
@@ -91,12 +95,17 @@ struct Followed {
 }
 
 impl Followed {
-    /// The time to go by, where the clock shows `shown` after `elapsed`; and whether a step has just been noticed.
-    fn read(&mut self, shown: i64, elapsed: i64) -> (i64, bool) {
+    /// The time to go by, where the clock shows `shown` after `elapsed` and another one may show `reference`; and whether a step has just
+    /// been noticed.
+    fn read(&mut self, (shown, elapsed): (i64, i64), reference: Option<i64>) -> (i64, bool) {
         let expected = self.shown + (elapsed - self.elapsed);
         let is_new = self.ahead_since.is_none();
-        if shown - expected > JUMP && elapsed - *self.ahead_since.get_or_insert(elapsed) < LASTS {
-            return (expected, is_new);
+        if shown - expected > JUMP {
+            let lasts = elapsed - *self.ahead_since.get_or_insert(elapsed);
+            let is_refuted = reference.is_some_and(|reference| shown - reference > JUMP);
+            if is_refuted || lasts < LASTS {
+                return (expected, is_new);
+            }
         }
         *self = Self {
             shown,
@@ -107,15 +116,22 @@ impl Followed {
     }
 }
 
+fn elapsed_millis() -> i64 {
+    i64::try_from(BEGUN.elapsed().as_millis()).unwrap_or(i64::MAX)
+}
+
 fn follow(shown: i64) -> i64 {
-    let elapsed = i64::try_from(BEGUN.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let elapsed = elapsed_millis();
+    let reference = *REFERENCE.lock().unwrap_or_else(PoisonError::into_inner);
+    let reference = reference.filter(|(_, at)| elapsed - at < COUNTS);
+    let reference = reference.map(|(millis, at)| millis + (elapsed - at));
     let mut followed = FOLLOWED.lock().unwrap_or_else(PoisonError::into_inner);
     let first = Followed {
         shown,
         elapsed,
         ahead_since: None,
     };
-    let (now, has_jumped) = followed.get_or_insert(first).read(shown, elapsed);
+    let (now, has_jumped) = followed.get_or_insert(first).read((shown, elapsed), reference);
     drop(followed);
     if has_jumped {
         JUMPS.fetch_add(1, Ordering::Relaxed);
@@ -133,17 +149,24 @@ impl Clock {
         JUMPS.load(Ordering::Relaxed)
     }
 
+    /// Notes what the database's clock shows, in milliseconds since 1970. For some minutes a step ahead of this machine's clock that it
+    /// does not confirm is not followed, however long the step lasts.
+    pub fn refer_to(millis: i64) {
+        let mut reference = REFERENCE.lock().unwrap_or_else(PoisonError::into_inner);
+        *reference = Some((millis, elapsed_millis()));
+    }
+
     /// The machine's own clock.
     pub fn system() -> Self {
         Self(Source::System)
     }
 
-    /// A clock that stands still until it is advanced: for tests and for the demo's history.
+    /// Creates a clock that stands still until it is advanced: for tests and for the demo's history.
     pub fn manual(start: Timestamp) -> Self {
         Self(Source::Manual(Arc::new(watch::Sender::new(start.millis()))))
     }
 
-    /// The present instant.
+    /// The current instant.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System => Timestamp(follow(Utc::now().timestamp_millis())),
@@ -151,8 +174,7 @@ impl Clock {
         }
     }
 
-    /// How long it has been running, for time-outs: unlike the present instant it never jumps when somebody sets the machine's
-    /// clock.
+    /// The time since the start, for timeouts. Unlike the current instant it never jumps when the machine's clock is set.
     pub fn elapsed(&self) -> Duration {
         match &self.0 {
             Source::System => BEGUN.elapsed(),
@@ -160,14 +182,14 @@ impl Clock {
         }
     }
 
-    /// An alarm that rings when [`Self::elapsed`] has come to `at`.
+    /// Creates an alarm that rings when [`Self::elapsed`] reaches `at`.
     pub fn alarm(&self, at: Duration) -> Alarm {
         Alarm(match &self.0 {
             Source::System => Bell::System(Box::pin(sleep_until(*BEGUN + at))),
             Source::Manual(millis) => {
                 let mut millis = millis.subscribe();
                 Bell::Manual(Box::pin(async move {
-                    // A clock that nobody can move any more has stopped.
+                    // All other handles are dropped, so this clock can no longer be moved.
                     if millis.wait_for(|millis| since_1970(*millis) >= at).await.is_err() {
                         std::future::pending::<()>().await;
                     }
@@ -176,7 +198,7 @@ impl Clock {
         })
     }
 
-    /// Moves a manual clock forward; the system clock is not ours to move.
+    /// Moves a manual clock forward; no effect on the system clock.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(millis) = &self.0 {
             let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
@@ -196,7 +218,7 @@ fn since_1970(millis: i64) -> Duration {
     Duration::from_millis(u64::try_from(millis).unwrap_or_default())
 }
 
-/// Resolves when its time has come, once. Made by [`Clock::alarm`].
+/// Resolves once, at its time. Made by [`Clock::alarm`].
 pub struct Alarm(Bell);
 
 enum Bell {
@@ -233,23 +255,40 @@ mod tests {
             ahead_since: None,
         };
         let day = 26 * 3_600_000;
-        assert_eq!(followed.read(1_001_000, 1_000), (1_001_000, false));
-        assert_eq!(followed.read(1_002_000 + day, 2_000), (1_002_000, true));
-        assert_eq!(followed.read(1_004_000 + day, 4_000), (1_004_000, false));
-        assert_eq!(followed.read(1_005_000, 5_000), (1_005_000, false), "it is right again");
+        let mut read = |shown: i64, elapsed: i64| followed.read((shown, elapsed), None);
+        assert_eq!(read(1_001_000, 1_000), (1_001_000, false));
+        assert_eq!(read(1_002_000 + day, 2_000), (1_002_000, true));
+        assert_eq!(read(1_004_000 + day, 4_000), (1_004_000, false));
+        assert_eq!(read(1_005_000, 5_000), (1_005_000, false), "it is right again");
         // Steps of seconds, and steps back, are followed.
-        assert_eq!(followed.read(1_036_000, 6_000), (1_036_000, false));
-        assert_eq!(followed.read(37_000, 7_000), (37_000, false));
+        assert_eq!(read(1_036_000, 6_000), (1_036_000, false));
+        assert_eq!(read(37_000, 7_000), (37_000, false));
         // A step that lasts is right.
-        assert_eq!(followed.read(38_000 + day, 8_000), (38_000, true));
+        assert_eq!(read(38_000 + day, 8_000), (38_000, true));
         let later = 8_000 + LASTS;
+        assert_eq!(read(38_000 + day + LASTS, later), (38_000 + day + LASTS, false));
+        assert_eq!(read(39_000 + day + LASTS, later + 1_000).0, 39_000 + day + LASTS);
+    }
+
+    #[test]
+    fn a_step_that_the_database_does_not_confirm_is_not_followed_however_long_it_lasts() {
+        let mut followed = Followed {
+            shown: 1_000_000,
+            elapsed: 0,
+            ahead_since: None,
+        };
+        let day = 26 * 3_600_000;
         assert_eq!(
-            followed.read(38_000 + day + LASTS, later),
-            (38_000 + day + LASTS, false)
+            followed.read((1_001_000 + day, 1_000), Some(1_001_000)),
+            (1_001_000, true)
         );
+        let later = 1_000 + LASTS * 10;
+        let right = 1_000_000 + later;
+        assert_eq!(followed.read((right + day, later), Some(right)), (right, false));
         assert_eq!(
-            followed.read(39_000 + day + LASTS, later + 1_000).0,
-            39_000 + day + LASTS
+            followed.read((right + day, later), Some(right + day)),
+            (right + day, false),
+            "it shows the same"
         );
     }
 

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 
 /// An exact amount of credits, counted in units of 1/10,000 credit.
 ///
-/// Integers all the way: one of the two databases binds decimals as floats, and floats lose credits.
+/// Integers throughout: one of the two databases binds decimals as floats, and floats lose credits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Credits(i64);
 
@@ -21,27 +21,27 @@ impl Credits {
     /// The largest amount one command may move: a thousand million credits.
     pub const MAX: Self = Self(1_000_000_000 * Self::UNITS);
 
-    /// From units of 1/10,000 credit.
+    /// Creates an amount from units of 1/10,000 credit.
     pub const fn from_units(units: i64) -> Self {
         Self(units)
     }
 
-    /// From whole credits. For constants and tests; input is parsed.
+    /// Creates an amount of whole credits. For constants and tests; input is parsed.
     pub const fn whole(credits: i64) -> Self {
         Self(credits * Self::UNITS)
     }
 
-    /// In units of 1/10,000 credit.
+    /// The amount in units of 1/10,000 credit.
     pub const fn units(self) -> i64 {
         self.0
     }
 
-    /// The sum, or `None` where it does not fit.
+    /// The sum, or `None` on overflow.
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }
 
-    /// The difference, or `None` where it does not fit.
+    /// The difference, or `None` on overflow.
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         self.0.checked_sub(other.0).map(Self)
     }
@@ -52,22 +52,22 @@ impl Credits {
         Self(self.0.saturating_abs())
     }
 
-    /// Above zero.
+    /// Whether the amount is above zero.
     pub fn is_positive(self) -> bool {
         self.0 > 0
     }
 
-    /// Below zero.
+    /// Whether the amount is below zero.
     pub fn is_negative(self) -> bool {
         self.0 < 0
     }
 
-    /// Exactly zero.
+    /// Whether the amount is exactly zero.
     pub fn is_zero(self) -> bool {
         self.0 == 0
     }
 
-    /// As a decimal number of credits.
+    /// The amount as a decimal number of credits.
     pub fn to_decimal(self) -> Decimal {
         Decimal::new(self.0, 4).normalize()
     }
@@ -81,7 +81,7 @@ impl Neg for Credits {
 }
 
 impl Sum for Credits {
-    /// Saturates: amounts are bounded at the edge by [`Credits::MAX`], so a sum of rows never gets there.
+    /// Saturates. Amounts are bounded at the edge by [`Credits::MAX`], so no sum of rows reaches the limit.
     fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
         Self(iter.fold(0_i64, |sum, item| sum.saturating_add(item.0)))
     }
@@ -96,7 +96,7 @@ impl fmt::Display for Credits {
 /// Why a text is not an amount of credits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseCreditsError {
-    /// Not digits with at most one point, or an exponent, a plus sign, white space.
+    /// Not digits with at most one point; or an exponent, a plus sign or white space.
     #[error("must be a decimal number such as \"12.5\", without exponent or spaces")]
     Malformed,
     /// More than four digits after the point.

@@ -3,14 +3,16 @@
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest, Sha256};
 
-/// What a cursor belongs to: the list, its account, filter and order, boiled down to eight bytes.
+/// The list that a cursor belongs to, with its account, filter and order, hashed to eight bytes.
 ///
-/// A cursor handed back to another list is refused instead of giving a page that is quietly wrong.
+/// A cursor that is used with another list is refused. Otherwise it would return a wrong page without an
+/// error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CursorScope([u8; 8]);
 
 impl CursorScope {
-    /// The scope of a list described by `parts`, which must be the same for the same list and differ for another.
+    /// Returns the scope of a list described by `parts`, which must be the same for the same list and differ for
+    /// another.
     pub fn of(parts: &[&str]) -> Self {
         let digest = parts.iter().fold(Sha256::new(), |hash, part| {
             hash.chain_update((part.len() as u64).to_be_bytes())
@@ -22,14 +24,14 @@ impl CursorScope {
         Self(scope)
     }
 
-    /// The cursor at `position` of this list.
+    /// Encodes a position of this list as a cursor.
     pub fn encode(self, position: &[u8]) -> String {
         let mut bytes = self.0.to_vec();
         bytes.extend_from_slice(position);
         BASE64URL_NOPAD.encode(&bytes)
     }
 
-    /// The position that `cursor` stands for, if it is one of this list.
+    /// Decodes the position of `cursor`, if it is one of this list.
     pub fn decode(self, cursor: &str) -> Result<Vec<u8>, InvalidCursor> {
         if cursor.len() > 1_024 {
             return Err(InvalidCursor);
@@ -42,7 +44,7 @@ impl CursorScope {
     }
 }
 
-/// Not a cursor of this list with this filter and order.
+/// The text is not a cursor of this list with this filter and order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the cursor is not one of this list with this filter and order; start without a cursor")]
 pub struct InvalidCursor;

@@ -1,10 +1,10 @@
-//! Keys for single purposes, derived from the one secret of the installation.
+//! Keys for single purposes, derived from the secret of the installation.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// HMAC-SHA256 under a key derived from `secret` for this purpose alone. What is signed or hashed for one purpose never holds for another.
-/// The purpose is part of what clients keep, such as links: it is never renamed.
+/// Returns HMAC-SHA256 under a key derived from `secret` for this purpose alone. A signature or hash for one purpose is never valid for
+/// another. Clients keep values made with it, such as links, so a purpose is never renamed.
 #[must_use]
 pub fn derive(secret: &[u8], purpose: &str) -> Hmac<Sha256> {
     let derived = keyed(secret).chain_update(purpose).finalize().into_bytes();

@@ -1,7 +1,7 @@
 //! Identifiers: numbers and UUIDs inside, opaque texts outside.
 //!
-//! A public id is a prefix that names the type, then base32 of the account's number and the thing's UUID. So an id alone
-//! leads to its account, and an id of another type or another account is told apart before the database is asked.
+//! A public id is a prefix that names the type, then base32 of the account's number and the object's UUID. So an id
+//! alone leads to its account, and an id of another type or another account is detected before any query.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,21 +19,21 @@ use super::clock::Timestamp;
 pub struct AccountId(i64);
 
 impl AccountId {
-    /// The platform: owns the API keys that belong to no single account.
+    /// The platform. It owns the API keys that belong to no single account.
     pub const PLATFORM: Self = Self(0);
 
-    /// From the number kept in the database.
+    /// Creates the id from the number in the database.
     pub const fn from_number(number: i64) -> Self {
         Self(number)
     }
 
-    /// The number kept in the database.
+    /// The number in the database.
     pub const fn number(self) -> i64 {
         self.0
     }
 
     /// The number as clients see it: through a fixed permutation, so that ids do not look like a count. The permutation is published
-    /// with this source, so it hides nothing from those who look: ids are no secrets. A keyed one would change every id with its key.
+    /// with this source, so it hides nothing: ids are not secret. With a keyed permutation every id would change with its key.
     fn veiled(self) -> [u8; 8] {
         let (mut left, mut right) = halves(self.0.cast_unsigned());
         for key in ROUND_KEYS {
@@ -57,7 +57,7 @@ impl fmt::Display for AccountId {
     }
 }
 
-/// Changing these would change every public id ever handed out.
+/// Changing these would change every public id that clients hold.
 const ROUND_KEYS: [u32; 4] = [0x9e37_79b9, 0x85eb_ca6b, 0xc2b2_ae35, 0x27d4_eb2f];
 
 fn halves(number: u64) -> (u32, u32) {
@@ -77,7 +77,7 @@ fn scramble(half: u32, key: u32) -> u32 {
     mixed ^ (mixed >> 16)
 }
 
-/// What kind of thing a public id names.
+/// The type of object that a public id names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IdKind {
     /// `acct_`: an account.
@@ -98,13 +98,13 @@ pub enum IdKind {
     TopUp,
     /// `key_`: an API key.
     ApiKey,
-    /// `att_`: one try at charging for a top-up.
+    /// `att_`: one attempt to charge for a top-up.
     TopUpAttempt,
     /// `pm_`: a payment method.
     PaymentMethod,
     /// `atu_`: an account's auto top-up rule.
     AutoTopUp,
-    /// `dec_`: what an evaluation of that rule came to.
+    /// `dec_`: the result of one evaluation of that rule.
     TopUpDecision,
     /// `set_`: a member's notification settings; carries the member's UUID.
     NotificationSettings,
@@ -114,10 +114,12 @@ pub enum IdKind {
     Delivery,
     /// `inb_`: an alert in a member's inbox; carries the UUID of the delivery that brought it there.
     InboxItem,
+    /// `nad_`: an address that gets alerts and is no member's.
+    NotificationAddress,
 }
 
 impl IdKind {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::Account,
         Self::Balance,
         Self::Member,
@@ -135,6 +137,7 @@ impl IdKind {
         Self::Alert,
         Self::Delivery,
         Self::InboxItem,
+        Self::NotificationAddress,
     ];
 
     const fn prefix(self) -> &'static str {
@@ -156,23 +159,24 @@ impl IdKind {
             Self::Alert => "alr_",
             Self::Delivery => "dlv_",
             Self::InboxItem => "inb_",
+            Self::NotificationAddress => "nad_",
         }
     }
 
-    /// One of an account has the account's number alone; the others have a UUID too.
+    /// Ids of objects that an account has once contain the account's number alone; all others also a UUID.
     const fn has_uuid(self) -> bool {
         !matches!(self, Self::Account | Self::Balance | Self::AutoTopUp)
     }
 }
 
-/// A public id taken apart.
+/// The parts of a public id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GlobalId {
-    /// What it names.
+    /// The type of object.
     pub kind: IdKind,
-    /// The account it belongs to.
+    /// The account that the object belongs to.
     pub account_id: AccountId,
-    /// The thing within the account; nil for what an account has one of.
+    /// The object's UUID within the account; nil for an object that an account has once.
     pub uuid: Uuid,
 }
 
@@ -186,7 +190,7 @@ impl GlobalId {
         }
     }
 
-    /// The id of a thing in an account.
+    /// The id of an object in an account.
     pub const fn new(kind: IdKind, account_id: AccountId, uuid: Uuid) -> Self {
         Self { kind, account_id, uuid }
     }
@@ -202,7 +206,7 @@ impl fmt::Display for GlobalId {
     }
 }
 
-/// The text is no id that this service could have handed out.
+/// The text is not an id that this service could have issued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not an id of this service")]
 pub struct ParseIdError;
@@ -227,7 +231,7 @@ impl FromStr for GlobalId {
             _ => return Err(ParseIdError),
         };
         let id = Self { kind, account_id, uuid };
-        // One thing has one id: capitals would decode to the same bytes.
+        // An object has exactly one id: capitals would decode to the same bytes.
         if account_id.number() < 0 || id.to_string() != text {
             return Err(ParseIdError);
         }
@@ -235,14 +239,14 @@ impl FromStr for GlobalId {
     }
 }
 
-/// Whether a text is one of our ids but for spaces around it and capitals. No external id may be such a text: readers, and clients
-/// that trim, would take it for ours.
+/// Whether a text is one of our ids, apart from spaces around it and capitals. No external id may be such a text: readers, and
+/// clients that trim, would read it as ours.
 pub fn resembles_id(text: &str) -> bool {
     text.trim().to_ascii_lowercase().parse::<GlobalId>().is_ok()
 }
 
-/// Whether a text could be an external id of anything: none has control characters. Others are not looked up, because PostgreSQL fails
-/// on U+0000 instead of finding nothing.
+/// Whether a text could be an external id: none has control characters. Other texts are not looked up, because PostgreSQL fails on
+/// U+0000 instead of finding nothing.
 pub fn may_be_external_id(text: &str) -> bool {
     !text.chars().any(char::is_control)
 }
@@ -254,17 +258,17 @@ macro_rules! uuid_ids {
         pub struct $name(Uuid);
 
         impl $name {
-            /// From the UUID kept in the database.
+            /// Creates the id from the UUID in the database.
             pub const fn from_uuid(uuid: Uuid) -> Self {
                 Self(uuid)
             }
 
-            /// The UUID kept in the database.
+            /// The UUID in the database.
             pub const fn uuid(self) -> Uuid {
                 self.0
             }
 
-            /// The id as outsiders see it.
+            /// The public id.
             pub const fn global(self, account_id: AccountId) -> GlobalId {
                 GlobalId::new(IdKind::$kind, account_id, self.0)
             }
@@ -285,52 +289,127 @@ uuid_ids! {
     TopUpId is TopUp;
     /// An API key, within its account or the platform.
     ApiKeyId is ApiKey;
-    /// One try at charging for a top-up, within its account.
+    /// One attempt to charge for a top-up, within its account.
     TopUpAttemptId is TopUpAttempt;
     /// A payment method, within its account.
     PaymentMethodId is PaymentMethod;
-    /// What an evaluation of the auto top-up rule came to, within its account.
+    /// The result of one evaluation of the auto top-up rule, within its account.
     TopUpDecisionId is TopUpDecision;
     /// An alert, within its account.
     AlertId is Alert;
     /// A delivery of an alert, within its account.
     DeliveryId is Delivery;
+    /// An address that gets alerts and is no member's, within its account.
+    NotificationAddressId is NotificationAddress;
 }
 
-/// Randomness drawn once for a command, from which all ids that the command makes are derived.
+/// Whose an e-mail address is, and for whom the mail to it is: a member, or a notification address of the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecipientId {
+    /// A member.
+    Member(MemberId),
+    /// An address that is no member's.
+    Address(NotificationAddressId),
+}
+
+impl RecipientId {
+    /// The UUID kept in the database. No member and no notification address have the same one.
+    pub const fn uuid(self) -> Uuid {
+        match self {
+            Self::Member(id) => id.uuid(),
+            Self::Address(id) => id.uuid(),
+        }
+    }
+
+    /// The id as outsiders see it.
+    pub const fn global(self, account_id: AccountId) -> GlobalId {
+        match self {
+            Self::Member(id) => id.global(account_id),
+            Self::Address(id) => id.global(account_id),
+        }
+    }
+
+    /// The recipient that a public id names; `None` where it names something else.
+    pub const fn of_global(id: GlobalId) -> Option<Self> {
+        match id.kind {
+            IdKind::Member => Some(Self::Member(MemberId::from_uuid(id.uuid))),
+            IdKind::NotificationAddress => Some(Self::Address(NotificationAddressId::from_uuid(id.uuid))),
+            _ => None,
+        }
+    }
+
+    /// The member, if it is one.
+    pub const fn member(self) -> Option<MemberId> {
+        match self {
+            Self::Member(id) => Some(id),
+            Self::Address(_) => None,
+        }
+    }
+
+    /// As kept in two columns: the kind, and the UUID.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Member(_) => "MEMBER",
+            Self::Address(_) => "ADDRESS",
+        }
+    }
+
+    /// From those columns; `None` where there is no such kind.
+    pub fn from_columns(kind: &str, uuid: Uuid) -> Option<Self> {
+        match kind {
+            "MEMBER" => Some(Self::Member(MemberId::from_uuid(uuid))),
+            "ADDRESS" => Some(Self::Address(NotificationAddressId::from_uuid(uuid))),
+            _ => None,
+        }
+    }
+}
+
+impl From<MemberId> for RecipientId {
+    fn from(id: MemberId) -> Self {
+        Self::Member(id)
+    }
+}
+
+impl From<NotificationAddressId> for RecipientId {
+    fn from(id: NotificationAddressId) -> Self {
+        Self::Address(id)
+    }
+}
+
+/// Randomness that is drawn once for a command. All ids that the command makes are derived from it.
 ///
 /// It keeps the pure core pure: deciding the same command on the same state twice makes the same ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdSeed([u8; 16]);
 
 impl IdSeed {
-    /// A fresh seed.
+    /// Draws a new seed.
     pub fn random() -> Self {
         Self(*Uuid::new_v4().as_bytes())
     }
 
-    /// A given seed: for tests and simulations.
+    /// Creates a given seed: for tests and simulations.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 }
 
-/// Where seeds come from: chance, or a count for those who want the same ids again.
+/// The source of seeds: random, or a counter where the same ids are needed again.
 #[derive(Clone, Debug, Default)]
 pub struct IdSeeds(Option<Arc<AtomicU64>>);
 
 impl IdSeeds {
-    /// Fresh seeds.
+    /// Returns random seeds.
     pub fn random() -> Self {
         Self(None)
     }
 
-    /// The same seeds again, in the same order: for simulations.
+    /// Returns the same seeds again, in the same order: for simulations.
     pub fn counted(from: u64) -> Self {
         Self(Some(Arc::new(AtomicU64::new(from))))
     }
 
-    /// The next one.
+    /// Returns the next seed.
     pub fn next_seed(&self) -> IdSeed {
         match &self.0 {
             None => IdSeed::random(),
@@ -348,12 +427,12 @@ pub struct IdMint {
 }
 
 impl IdMint {
-    /// A mint for one command decided at `now`.
+    /// Creates the mint for one command decided at `now`.
     pub const fn new(seed: IdSeed, now: Timestamp) -> Self {
         Self { seed, now, made: 0 }
     }
 
-    /// The next id.
+    /// Returns the next id.
     pub fn next_uuid(&mut self) -> Uuid {
         let random: [u8; 32] = Sha256::new()
             .chain_update(self.seed.0)

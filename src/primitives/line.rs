@@ -1,11 +1,11 @@
-//! Names and titles: text of one line that people other than its writer read, in the app and in mail.
+//! Names and titles: text of one line that people other than its author read, in the app and in mail.
 
-/// What such a text must not contain, in the words of an error: `None` when it is fine.
+/// Returns what such a text must not contain, as the text of an error; `None` when it is valid.
 ///
-/// Links are refused because mail programs turn them into something to press in a message that the reader trusts. What begins a
-/// link is a scheme or `www.`; a bare `acme.com` may be a company's name and is allowed. Characters that reorder text or that
-/// nobody sees are refused because they make a name look like another one; the joiners U+200C and U+200D are allowed because
-/// several scripts and emoji are written with them.
+/// Links are refused because mail programs make them clickable in a message that the reader trusts. A link begins with a scheme
+/// or `www.`; a bare `acme.com` may be a company's name and is allowed. Characters that reorder text or are invisible are
+/// refused because they make a name look like another one. The joiners U+200C and U+200D are allowed because several scripts
+/// and emoji need them.
 pub fn flaw(text: &str) -> Option<&'static str> {
     if text.chars().any(char::is_control) {
         return Some("must not contain control characters");

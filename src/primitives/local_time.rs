@@ -1,4 +1,4 @@
-//! A time of day, wherever the clock on the wall is.
+//! A time of day, without a time zone.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LocalTime(u16);
 
-/// The text is no time of day.
+/// The text is not a time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be HH:MM, from 00:00 to 23:59")]
 pub struct InvalidLocalTime;
@@ -15,7 +15,7 @@ pub struct InvalidLocalTime;
 impl LocalTime {
     const MINUTES_PER_DAY: u16 = 24 * 60;
 
-    /// From the number of minutes since midnight; `None` beyond a day.
+    /// Converts from the number of minutes since midnight; `None` beyond a day.
     pub fn from_minutes(minutes: i32) -> Option<Self> {
         let minutes = u16::try_from(minutes).ok()?;
         (minutes < Self::MINUTES_PER_DAY).then_some(Self(minutes))

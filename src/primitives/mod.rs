@@ -1,4 +1,4 @@
-//! Values that know nobody: importable by every room, importing none.
+//! Values without dependencies: every module may import them, and they import none.
 
 pub mod actor;
 pub mod clock;
@@ -8,6 +8,7 @@ pub mod derived_key;
 pub mod ids;
 pub mod line;
 pub mod local_time;
+pub mod mailbox;
 pub mod money;
 pub mod page;
 pub mod text_enum;

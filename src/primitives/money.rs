@@ -53,18 +53,18 @@ const TWO_DIGITS: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BM
     SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD YER ZAR ZMW ZWG";
 
 impl Currency {
-    /// The three letters.
+    /// The three letters of the code.
     pub fn code(&self) -> &str {
         std::str::from_utf8(&self.code).unwrap_or("???")
     }
 
-    /// Digits after the point in amounts of this currency.
+    /// The number of digits after the point in amounts of this currency.
     pub fn exponent(self) -> u32 {
         u32::from(self.exponent)
     }
 
-    /// What prices are multiples of, in the minor unit. Card networks take amounts with three digits only if the last one is 0, and
-    /// nothing of the ariary, whose minor unit is a fifth and not a hundredth, but whole ones.
+    /// Prices are multiples of this, in the minor unit. Card networks accept amounts with three digits only if the last one is 0.
+    /// They accept only whole ariary, whose minor unit is a fifth and not a hundredth.
     pub fn step(self) -> i64 {
         match (self.exponent, self.code()) {
             (3, _) => 10,
@@ -80,7 +80,7 @@ impl fmt::Display for Currency {
     }
 }
 
-/// The text is no active ISO 4217 code.
+/// The text is not an active ISO 4217 code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an ISO 4217 currency code in capitals, such as EUR")]
 pub struct UnknownCurrency;
@@ -104,12 +104,12 @@ impl FromStr for Currency {
 pub struct Money {
     /// In the minor unit: cents for EUR, yen for JPY.
     pub minor: i64,
-    /// What it is an amount of.
+    /// The currency of the amount.
     pub currency: Currency,
 }
 
 impl Money {
-    /// As a decimal number of the major unit, with exactly the currency's digits.
+    /// The amount as a decimal number of the major unit, with exactly the currency's digits.
     pub fn to_decimal(self) -> Decimal {
         Decimal::new(self.minor, self.currency.exponent())
     }
@@ -119,7 +119,7 @@ impl Money {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CreditPrice(i64);
 
-/// Why a decimal is not a price for a credit.
+/// Why a decimal is not a valid price of a credit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CreditPriceError {
     /// Below zero.
@@ -128,7 +128,7 @@ pub enum CreditPriceError {
     /// More than six digits after the point.
     #[error("must have at most 6 digits after the point")]
     TooPrecise,
-    /// Above a million.
+    /// Above a million of the major unit.
     #[error("must not exceed 1000000")]
     TooLarge,
 }
@@ -136,22 +136,22 @@ pub enum CreditPriceError {
 impl CreditPrice {
     const LARGEST: i64 = 1_000_000 * 1_000_000;
 
-    /// From millionths of the major unit.
+    /// Creates a price from millionths of the major unit.
     pub const fn from_millionths(millionths: i64) -> Self {
         Self(millionths)
     }
 
-    /// In millionths of the major unit.
+    /// The price in millionths of the major unit.
     pub const fn millionths(self) -> i64 {
         self.0
     }
 
-    /// As a decimal number of the major unit.
+    /// The price as a decimal number of the major unit.
     pub fn to_decimal(self) -> Decimal {
         Decimal::new(self.0, 6).normalize()
     }
 
-    /// From a decimal number of the major unit.
+    /// Converts from a decimal number of the major unit.
     pub fn from_decimal(price: Decimal) -> Result<Self, CreditPriceError> {
         if price.is_sign_negative() && !price.is_zero() {
             return Err(CreditPriceError::Negative);
@@ -168,7 +168,8 @@ impl CreditPrice {
             .ok_or(CreditPriceError::TooLarge)
     }
 
-    /// What `credits` cost: credits × price, rounded half up once, to what can be charged. `None` where it does not fit.
+    /// Returns the price of `credits`: credits × price, rounded half up once, to an amount that can be charged. `None`
+    /// on overflow.
     pub fn price_of(self, credits: Credits, currency: Currency) -> Option<Money> {
         let exact = i128::from(credits.units()) * i128::from(self.0) * 10_i128.pow(currency.exponent());
         let step = i128::from(currency.step());
@@ -199,7 +200,7 @@ mod tests {
             ("4", "ISK", "1"),
             ("1", "MGA", "0.00"),
             ("5", "MGA", "1.00"),
-            // 0.125, whose last digit no card is charged.
+            // 0.125: cards cannot be charged its last digit.
             ("1", "KWD", "0.130"),
             ("3", "BHD", "0.380"),
             ("0.9", "TND", "0.110"),

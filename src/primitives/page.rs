@@ -2,10 +2,10 @@
 
 /// Items when neither `first` nor `last` is given.
 pub const DEFAULT_PAGE_SIZE: u32 = 20;
-/// Items at the most.
+/// Items of a page, at most.
 pub const MAX_PAGE_SIZE: u32 = 100;
 
-/// Newest or oldest first.
+/// The order of a list by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SortOrder {
     /// The newest item comes first.
@@ -14,17 +14,18 @@ pub enum SortOrder {
     OldestFirst,
 }
 
-/// Which page of a list, in Relay's terms and checked: never both directions, never more than [`MAX_PAGE_SIZE`].
+/// A request for a page of a list, in Relay's terms and validated: never both directions, never more than [`MAX_PAGE_SIZE`].
 ///
-/// More items than [`MAX_PAGE_SIZE`] are not an error: the page has that many, and says that it has a next.
+/// Asking for more than [`MAX_PAGE_SIZE`] is not an error: the page has that many items, and reports that there is a next
+/// page.
 ///
-/// `P` is the position type of the list. Items strictly between `after` and `before`, and of those the first `limit`, or the
-/// last `limit` when `backward`.
+/// `P` is the position type of the list. The page contains items strictly between `after` and `before`, and of those the
+/// first `limit`, or the last `limit` when `backward`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageRequest<P> {
-    /// Items at the most; 0 asks for none.
+    /// Items, at most; 0 asks for none.
     pub limit: u32,
-    /// The last items of the range instead of the first. They still come in the list's order.
+    /// Takes the last items of the range instead of the first. They still come in the list's order.
     pub backward: bool,
     /// Only items after this position in the list's order.
     pub after: Option<P>,
@@ -32,13 +33,13 @@ pub struct PageRequest<P> {
     pub before: Option<P>,
 }
 
-/// Why paging arguments make no sense.
+/// Why paging arguments are invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PageRequestError {
-    /// Both directions at once.
+    /// Both directions were given.
     #[error("must be left out where first is given")]
     FirstAndLast,
-    /// Fewer than no items.
+    /// The number of items is negative.
     #[error("must not be negative")]
     Negative(&'static str),
 }
@@ -54,7 +55,7 @@ impl PageRequestError {
 }
 
 impl<P> PageRequest<P> {
-    /// From Relay's arguments.
+    /// Converts Relay's arguments.
     pub fn new(
         first: Option<i32>,
         after: Option<P>,
@@ -89,13 +90,13 @@ pub struct Page<T, P> {
     pub has_next: bool,
     /// Whether items come before this page.
     pub has_previous: bool,
-    /// Where the next page goes on when that is not after the last item: work per page is bounded, so a page may end, even
-    /// empty, before anything more was found.
+    /// The position at which the next page continues when that is not after the last item. Work for each page is bounded,
+    /// so a page may end, even empty, before a further item was found.
     pub scanned_to: Option<P>,
 }
 
 impl<T, P> Page<T, P> {
-    /// A page from rows read in scan order, one more than `limit` where there are more.
+    /// Makes a page from rows in scan order, one more than `limit` where there are more.
     pub fn from_scan(mut rows: Vec<(P, T)>, request: &PageRequest<P>) -> Self {
         let more = rows.len() > request.limit as usize;
         rows.truncate(request.limit as usize);
@@ -115,7 +116,7 @@ impl<T, P> Page<T, P> {
         }
     }
 
-    /// The same page with other items.
+    /// Returns the same page with other items.
     pub fn map<U>(self, mut change: impl FnMut(T) -> U) -> Page<U, P> {
         Page {
             items: self

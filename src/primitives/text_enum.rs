@@ -1,6 +1,6 @@
-//! Closed vocabularies that are kept in the database by name.
+//! Closed vocabularies that are stored in the database by name.
 
-/// Declares an enum whose variants are kept by name: `as_str` writes one, `from_text` reads it back.
+/// Declares an enum whose variants are stored by name: `as_str` writes one, `from_text` reads it back.
 #[macro_export]
 macro_rules! text_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
@@ -9,15 +9,15 @@ macro_rules! text_enum {
         pub enum $name { $($(#[$variant_doc])* $variant,)* }
 
         impl $name {
-            /// All of them, in the contract's order.
+            /// All variants, in the contract's order.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The name that the database and the contract know.
+            /// The name in the database and in the contract.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
 
-            /// From that name.
+            /// Reads the variant from that name.
             pub fn from_text(text: &str) -> Option<Self> {
                 match text { $($text => Some(Self::$variant),)* _ => None }
             }

@@ -1,4 +1,4 @@
-//! Looks again at accounts whose time has come: alerts that were held back, credits and cards that are about to expire.
+//! Reevaluates accounts at a scheduled time: for postponed alerts, and for credits and cards that will expire.
 
 use std::time::Duration;
 
@@ -6,25 +6,25 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::notification::Alerts;
 
-/// Accounts in one turn.
+/// The maximum number of accounts per round.
 const ACCOUNTS: u32 = 500;
-/// Between turns that leave nothing to do.
+/// The pause between rounds that leave no work.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Looks at accounts that wait for a time.
+/// Reevaluates accounts whose scheduled time has come.
 #[derive(Clone)]
 pub struct AlertReminders {
     alerts: Alerts,
 }
 
 impl AlertReminders {
-    /// Of these alerts.
+    /// Creates the worker.
     pub fn new(alerts: Alerts) -> Self {
         Self { alerts }
     }
 
-    /// Turn after turn until told to stop. A turn that is under way is finished; each is followed by a pause, since what could not be
-    /// looked at would be found at once again.
+    /// Runs rounds until `stop` is canceled. A started round is finished. Each round is followed by a pause: an account that
+    /// could not be evaluated would otherwise be selected again at once.
     pub async fn run(self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             if let Err(fault) = super::turn(self.alerts.look_at_due(ACCOUNTS)).await {

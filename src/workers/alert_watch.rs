@@ -1,4 +1,4 @@
-//! Raises alerts from what happens in accounts.
+//! Raises alerts from the events of accounts.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::domain::fault::Fault;
 use crate::domain::notification::Passed;
 use crate::primitives::ids::AccountId;
 
-/// Accounts that are looked at side by side.
+/// The number of accounts that are evaluated concurrently.
 const AT_ONCE: usize = 4;
-/// Accounts that are looked at together.
+/// The number of accounts that are evaluated in one batch.
 const TOGETHER: usize = 256;
-/// Between looks for accounts that no bell told of…
+/// The pause between searches for accounts without a notification from the bell.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// …and how many of these accounts each looks at.
+/// The number of accounts that each search covers.
 const ACCOUNTS: u32 = 5_000;
 
 /// Follows the events of all accounts.
@@ -26,12 +26,12 @@ pub struct AlertWatch {
 }
 
 impl AlertWatch {
-    /// For all accounts of the installation.
+    /// Creates the worker for all accounts of the installation.
     pub fn new(services: Services) -> Self {
         Self { services }
     }
 
-    /// Looks at accounts that are late.
+    /// Evaluates accounts that are behind.
     async fn turn(&self, passed: &mut Passed) -> Result<(), Fault> {
         self.services.alerts.write_down(passed).await?;
         let late = self.services.alerts.late(ACCOUNTS).await?;
@@ -39,7 +39,7 @@ impl AlertWatch {
         Ok(())
     }
 
-    /// Until told to stop. What is under way is finished.
+    /// Runs until `stop` is canceled. Started work is finished.
     pub async fn run(self, stop: CancellationToken) {
         let rung = self.services.events.hub().rung().clone();
         let mut passed = Passed::default();
@@ -50,7 +50,7 @@ impl AlertWatch {
                 () = stop.cancelled() => {}
                 accounts = rung.take() => match super::turn(self.notice(accounts, &mut passed)).await {
                     Ok(true) => rung.put_back(passed.take_unfinished()),
-                    // What could not be looked at is not tried again at once.
+                    // A failed account is not retried at once.
                     Ok(false) => drop(passed.take_unfinished()),
                     Err(fault) => warn(&fault),
                 },
@@ -62,7 +62,7 @@ impl AlertWatch {
         }
     }
 
-    /// Looks at accounts together, and at those for which that does not do one by one. Gives whether each could be looked at.
+    /// Evaluates accounts in one batch. If that fails, evaluates them one by one. Returns whether all succeeded.
     async fn notice(&self, accounts: Vec<AccountId>, passed: &mut Passed) -> Result<bool, Fault> {
         let mut were_all = true;
         for accounts in accounts.chunks(TOGETHER) {
@@ -72,7 +72,7 @@ impl AlertWatch {
         Ok(were_all)
     }
 
-    /// An account that cannot be looked at holds up no other, and is come back to. Gives whether there is none.
+    /// A failed account does not block others, and is retried later. Returns whether all succeeded.
     async fn notice_each(&self, accounts: Vec<AccountId>) -> bool {
         let notice = async |account_id: AccountId| {
             loop {

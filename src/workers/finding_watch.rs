@@ -1,4 +1,4 @@
-//! Looks at accounts for what is wrong, so that whoever follows one is told when that changes.
+//! Evaluates accounts for findings, so that subscribers are notified of changes.
 
 use std::time::Duration;
 
@@ -9,53 +9,50 @@ use crate::domain::Services;
 use crate::domain::fault::Fault;
 use crate::primitives::ids::AccountId;
 
-/// Accounts that are looked at side by side: few, for each look is some twenty statements, and nobody waits for it.
+/// The number of accounts that are evaluated concurrently. It is low: one evaluation is some twenty statements, and no caller
+/// waits for it.
 const AT_ONCE: usize = 2;
-/// Between rounds. An account is looked at once a round at the most, however much happens in it.
+/// The pause between rounds. An account is evaluated at most once per round, however many events it has.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Accounts that each round goes through for those that no bell told of. After the last it begins anew.
-const ACCOUNTS: u32 = 5_000;
+/// Accounts of which no bell came that a round looks at.
+const UNCHECKED: u32 = 5_000;
 /// Accounts whose time has come that a round looks at.
 const DUE: u32 = 500;
 
-/// Follows what is wrong in all accounts.
+/// Follows the findings of all accounts.
 #[derive(Clone)]
 pub struct FindingWatch {
     services: Services,
 }
 
 impl FindingWatch {
-    /// For all accounts of the installation.
+    /// Creates the worker for all accounts of the installation.
     pub fn new(services: Services) -> Self {
         Self { services }
     }
 
-    /// One round: accounts that a bell told of, accounts whose time has come, and those after `after` that are behind. Gives where
-    /// to go on, the beginning after the end.
-    pub async fn turn(&self, rung: Vec<AccountId>, after: AccountId) -> Result<AccountId, Fault> {
+    /// One round: accounts of which a bell came, accounts whose time has come, and all others with events that were not checked.
+    pub async fn turn(&self, rung: Vec<AccountId>) -> Result<(), Fault> {
         let troubleshooting = &self.services.troubleshooting;
         self.look(troubleshooting.followed(&rung).await?).await;
         self.look(troubleshooting.due(DUE).await?).await;
-        let (behind, last) = troubleshooting.behind(after, ACCOUNTS).await?;
-        self.look(behind).await;
-        Ok(last.unwrap_or(AccountId::PLATFORM))
+        self.look(troubleshooting.unchecked(UNCHECKED).await?).await;
+        Ok(())
     }
 
-    /// Until told to stop. What is under way is finished.
+    /// Runs until `stop` is canceled. Started work is finished.
     pub async fn run(self, stop: CancellationToken) {
         let rung = self.services.events.hub().rung_for_findings().clone();
-        let mut after = AccountId::PLATFORM;
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            match super::turn(self.turn(rung.taken(), after)).await {
-                Ok(next) => after = next,
-                Err(fault) => tracing::warn!(%fault, "accounts were not looked at; they are looked at again soon"),
+            if let Err(fault) = super::turn(self.turn(rung.taken())).await {
+                tracing::warn!(%fault, "accounts were not looked at; they are looked at again soon");
             }
         }
     }
 
-    /// An account that cannot be looked at holds up no other, and is come back to.
+    /// A failed account does not block others, and is retried later.
     async fn look(&self, accounts: Vec<AccountId>) {
         let look = async |account_id: AccountId| {
             if let Err(fault) = self.services.troubleshooting.look(account_id).await {

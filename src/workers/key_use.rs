@@ -1,4 +1,4 @@
-//! Writes down when API keys were last used: once a minute for all of them, instead of with every request.
+//! Stores when API keys were last used: once a minute for all keys, instead of with every request.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use crate::domain::member::ApiKeys;
 
 const INTERVAL: Duration = Duration::from_mins(1);
 
-/// Flushes what the process remembers about the use of keys.
+/// Stores the last use of keys, which the process keeps in memory.
 #[derive(Clone)]
 pub struct KeyUse {
     api_keys: ApiKeys,
 }
 
 impl KeyUse {
-    /// For the keys that sign in here.
+    /// Creates the worker for the keys that sign in to this process.
     pub fn new(api_keys: ApiKeys) -> Self {
         Self { api_keys }
     }
 
-    /// Minute after minute until told to stop. What is left then is flushed when the application closes.
+    /// Stores once a minute until `stop` is canceled. The rest is stored when the application closes.
     pub async fn run(self, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
             if let Err(fault) = super::turn(self.api_keys.flush_last_used()).await {

@@ -1,4 +1,4 @@
-//! Asks what those who follow streams were not told: by a bell that was lost, or because of a key nobody tells.
+//! Finds changes that subscribers were not notified of: because a bell was lost, or because no bell exists for keys.
 
 use std::time::Duration;
 
@@ -7,28 +7,28 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::Services;
 use crate::domain::fault::Fault;
 
-/// What is not told is found out within a second.
+/// A missed notification is found within a second.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// Looks at the heads of streams that somebody listens to, and at the keys of who listens.
+/// Checks the positions of streams that have subscribers, and the keys of the subscribers.
 #[derive(Clone)]
 pub struct LivePoll {
     services: Services,
 }
 
 impl LivePoll {
-    /// For those who listen in this process.
+    /// Creates the worker for the subscribers of this process.
     pub fn new(services: Services) -> Self {
         Self { services }
     }
 
-    /// One turn: a few statements, whatever the number of listeners.
+    /// Runs one round: a few statements, whatever the number of subscribers.
     pub async fn turn(&self) -> Result<(), Fault> {
         self.services.events.hub().poll().await?;
         self.services.standing.poll().await
     }
 
-    /// Turn after turn until told to stop; none while nobody listens.
+    /// Runs rounds until `stop` is canceled. There are no rounds without subscribers.
     pub async fn run(self, stop: CancellationToken) {
         while stop
             .run_until_cancelled(self.services.events.hub().listened_to())

@@ -1,4 +1,4 @@
-//! Sends the mail that is due.
+//! Sends scheduled mail.
 
 use std::time::Duration;
 
@@ -6,24 +6,24 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::notification::Outbox;
 
-/// Mails in one turn: what one process claims at a time.
+/// The maximum number of mails per round: one process claims this number at a time.
 const MAILS: u32 = 20;
-/// Between turns that leave nothing to do.
+/// The pause between rounds that leave no work.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Sends mail.
+/// Sends mail from the outbox.
 #[derive(Clone)]
 pub struct MailRound {
     outbox: Outbox,
 }
 
 impl MailRound {
-    /// Of this outbox.
+    /// Creates the worker for this outbox.
     pub fn new(outbox: Outbox) -> Self {
         Self { outbox }
     }
 
-    /// Turn after turn until told to stop. A turn that is under way is finished.
+    /// Runs rounds until `stop` is canceled. A started round is finished.
     pub async fn run(self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             match super::turn(self.outbox.send_due(MAILS)).await {

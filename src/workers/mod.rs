@@ -1,8 +1,8 @@
-//! Loops that own a clock: find what is due, call one use case, repeat.
+//! Loops with a clock: each finds scheduled work, calls one use case, and repeats.
 //!
-//! Started by the commands `serve` and `worker`. A worker holds no state that matters: what it works on is found in the
-//! database again after a crash, and several processes may run the same one. A worker that panics is started again after a
-//! pause that grows, so that one that dies at once does not spin.
+//! The commands `serve` and `worker` start them. A worker holds no important state: after a crash it finds its work in the
+//! database again. Several processes may run the same worker. A worker that panics is restarted after a pause that grows, so
+//! that a worker that fails at once does not use a whole processor.
 
 mod alert_reminders;
 mod alert_watch;
@@ -33,24 +33,23 @@ pub use sweeper::Sweeper;
 pub use tidying::Tidying;
 pub use top_ups::TopUpWork;
 
-/// A turn that takes longer is given up, and its worker started again. What it does in transactions ends for itself.
+/// A round that takes longer is abandoned, and its worker is restarted. Its transactions end on their own: each commits or rolls back.
 const LONGEST_TURN: Duration = Duration::from_mins(10);
-/// Between looks of a watchdog.
+/// The pause between two checks of a watchdog.
 const WATCH: Duration = Duration::from_secs(5);
-/// What workers are idle for between turns, at most.
+/// The longest pause of a worker between rounds.
 const EACH_SECOND: Option<Duration> = Some(Duration::from_secs(1));
 const EACH_MINUTE: Option<Duration> = Some(Duration::from_mins(1));
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// A worker that ran for so long before it died starts over with the shortest pause.
+/// A worker that ran for this long before it failed restarts with the shortest pause.
 const HEALTHY: Duration = Duration::from_mins(1);
 
 tokio::task_local! {
-    /// Of the worker that runs.
     static OWN: (&'static str, Pulse);
 }
 
-/// One turn of a worker, which its watchdog and the probes of health see.
+/// Runs one round of a worker and reports it to the watchdog and the health probes.
 async fn turn<T: Ended>(work: impl Future<Output = T>) -> T {
     let Ok((name, pulse)) = OWN.try_with(Clone::clone) else {
         return work.await;
@@ -70,7 +69,7 @@ async fn turn<T: Ended>(work: impl Future<Output = T>) -> T {
     done
 }
 
-/// What a turn comes to.
+/// The result of a round.
 trait Ended {
     fn has_succeeded(&self) -> bool;
 }
@@ -119,7 +118,7 @@ impl Workers {
         let reminders = AlertReminders::new(services.alerts.clone());
         let mail = MailRound::new(services.outbox.clone());
         let tidying = Tidying::new(services.quotas.clone());
-        // Other processes ring for what is done here.
+        // Other processes then notify this one of their events.
         services.events.hub().want_bells();
         let keep = Keep::of(services, &stop);
         workers.keepers.extend([
@@ -139,7 +138,7 @@ impl Workers {
         workers
     }
 
-    /// Starts those alone that a serving process needs for its own clients and keys, and that no other process can do for it.
+    /// Starts only the workers that a serving process needs for its own clients and keys. No other process can do that work.
     pub fn start_own(services: &Services) -> Self {
         let stop = CancellationToken::new();
         let key_use = KeyUse::new(services.api_keys.clone());
@@ -147,13 +146,13 @@ impl Workers {
         let keep = Keep::of(services, &stop);
         let keepers = vec![
             keep.running("key use", EACH_MINUTE, move |stop| key_use.clone().run(stop)),
-            // It has nothing to do while nobody listens.
+            // It has no work without subscribers.
             keep.running("live poll", None, move |stop| live_poll.clone().run(stop)),
         ];
         Self { stop, keepers }
     }
 
-    /// Tells all workers to stop, and returns when each has finished its turn.
+    /// Stops all workers. Returns when each has finished its round.
     pub async fn stop(self) {
         self.stop.cancel();
         for keeper in self.keepers {
@@ -164,7 +163,7 @@ impl Workers {
     }
 }
 
-/// What keeps workers running.
+/// Restarts workers that fail.
 struct Keep {
     pulse: Pulse,
     stop: CancellationToken,
@@ -178,7 +177,7 @@ impl Keep {
         }
     }
 
-    /// Starts a worker that is idle for at most `every` between its turns.
+    /// Starts a worker that pauses for at most `every` between its rounds.
     fn running<W, F>(&self, name: &'static str, every: Option<Duration>, worker: W) -> JoinHandle<()>
     where
         W: Fn(CancellationToken) -> F + Send + 'static,
@@ -189,7 +188,7 @@ impl Keep {
     }
 }
 
-/// Runs a worker until it is told to stop, starting it again whenever it dies.
+/// Runs a worker until `stop` is canceled, and restarts it whenever it fails.
 async fn keep_running<W, F>((name, pulse): (&'static str, Pulse), stop: CancellationToken, worker: W)
 where
     W: Fn(CancellationToken) -> F,
@@ -211,13 +210,13 @@ where
             pause = FIRST_PAUSE;
         }
         tracing::error!(worker = name, %death, ?pause, "a worker died and is started again");
-        // Only a pause is cut short by the stop; work never is.
+        // The stop shortens a pause only, never work.
         stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-/// Returns once a turn of the worker takes too long.
+/// Returns when a round of the worker takes too long.
 async fn stuck(name: &str, pulse: &Pulse) {
     while pulse.busy_for(name).is_none_or(|time| time <= LONGEST_TURN) {
         tokio::time::sleep(WATCH).await;

@@ -1,7 +1,8 @@
-//! Deals with what is due in accounts that nobody asks for anything.
+//! Processes scheduled changes in accounts that receive no commands.
 //!
-//! Every command expires what is due in its account, so nobody ever sees expired credits as spendable. The sweeper sees to
-//! accounts without commands: their entries, events and released holds come in time too, and sessions that end are announced.
+//! Every command first expires the credits of its account whose time has come, so expired credits are never spendable. The
+//! sweeper does the same for accounts without commands. Their entries, events and released holds are then in time too, and the
+//! end of sessions is announced.
 
 use std::time::Duration;
 
@@ -10,33 +11,34 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::Ledger;
 
-/// Accounts in one turn.
+/// The maximum number of accounts per round.
 const ACCOUNTS: u32 = 500;
-/// Between turns that leave nothing to do.
+/// The pause between rounds that leave no work.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Sweeps accounts whose time has come.
+/// Sweeps accounts whose scheduled time has come.
 #[derive(Clone, Debug)]
 pub struct Sweeper {
     ledger: Ledger,
 }
 
 impl Sweeper {
-    /// A sweeper of this ledger.
+    /// Creates a sweeper of this ledger.
     pub fn new(ledger: Ledger) -> Self {
         Self { ledger }
     }
 
-    /// One turn: how many accounts were served.
+    /// Runs one round. Returns the number of accounts that were processed.
     pub async fn turn(&self) -> Result<usize, Fault> {
         self.ledger.sweep(ACCOUNTS).await
     }
 
-    /// Turn after turn until told to stop. A turn that is under way is finished.
+    /// Runs rounds until `stop` is canceled. A started round is finished.
     pub async fn run(self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             match super::turn(self.turn()).await {
-                // A full turn leaves more to do. Where none of many could be served, another try at once would not help.
+                // A full round leaves more work. If none of many accounts could be processed, another round at once would not
+                // help.
                 Ok(served) if served >= ACCOUNTS as usize => {}
                 Ok(_) => {
                     stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await;

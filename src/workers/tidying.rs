@@ -1,4 +1,4 @@
-//! Deletes what is of no use any more.
+//! Deletes rows that have expired.
 
 use std::time::Duration;
 
@@ -6,24 +6,24 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::quota::Quotas;
 
-/// Nobody waits for it.
+/// The pause between rounds. It is long because no caller waits for this work.
 const INTERVAL: Duration = Duration::from_mins(10);
-/// Rows that one transaction deletes, so that it holds up no other.
+/// The number of rows that one transaction deletes. It is small, so that the transaction blocks no other.
 const ROWS: u32 = 500;
 
-/// Deletes counts that have ended.
+/// Deletes counts whose period has ended.
 #[derive(Clone)]
 pub struct Tidying {
     quotas: Quotas,
 }
 
 impl Tidying {
-    /// For these counts.
+    /// Creates the worker for these counts.
     pub fn new(quotas: Quotas) -> Self {
         Self { quotas }
     }
 
-    /// Again and again until told to stop.
+    /// Runs rounds until `stop` is canceled.
     pub async fn run(self, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
             loop {

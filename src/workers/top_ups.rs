@@ -1,4 +1,4 @@
-//! Charges top-ups, evaluates rules, deals with what the payment gateway tells, and compares with it once a day.
+//! Charges top-ups, evaluates auto top-up rules, processes webhooks, and compares with the payment gateway once a day.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,30 +9,30 @@ use crate::domain::Services;
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 
-/// Things dealt with in one turn.
+/// The maximum number of items per round.
 const AT_ONCE: u32 = 100;
-/// Between turns that leave nothing to do: how long a top-up waits at the most before its charge begins.
+/// The pause between rounds that leave no work: a top-up waits for at most this long before its charge begins.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// When a process first compares with the payment gateway: one that is started anew every day would never come to it otherwise.
+/// When a process first compares with the payment gateway. A process that is restarted every day would otherwise never compare.
 const RECONCILE_FIRST: Duration = Duration::from_mins(10);
-/// Between comparisons with the payment gateway.
+/// The period of the comparison with the payment gateway.
 const RECONCILE_EVERY: Duration = Duration::from_hours(24);
-/// How far back they go.
+/// The number of past days that a comparison covers.
 const RECONCILE_DAYS: i64 = 3;
 
-/// Works what the rows of top-ups say is due.
+/// Processes the pending work in the rows of top-ups.
 #[derive(Clone)]
 pub struct TopUpWork {
     services: Services,
 }
 
 impl TopUpWork {
-    /// For these services.
+    /// Creates the worker.
     pub fn new(services: Services) -> Self {
         Self { services }
     }
 
-    /// Charges and gives back until told to stop.
+    /// Charges and refunds until `stop` is canceled.
     pub async fn charge(self, stop: CancellationToken) {
         let services = &self.services;
         repeat(stop, "charging", async || {
@@ -42,7 +42,7 @@ impl TopUpWork {
         .await;
     }
 
-    /// Evaluates rules until told to stop.
+    /// Evaluates rules until `stop` is canceled.
     pub async fn evaluate(self, stop: CancellationToken) {
         let services = &self.services;
         repeat(stop, "auto top-up", async || {
@@ -52,13 +52,13 @@ impl TopUpWork {
         .await;
     }
 
-    /// Deals with webhooks until told to stop.
+    /// Processes webhooks until `stop` is canceled.
     pub async fn listen(self, stop: CancellationToken) {
         let services = &self.services;
         repeat(stop, "webhooks", async || services.webhooks.turn(AT_ONCE).await).await;
     }
 
-    /// Compares soon, and then once a day, until told to stop.
+    /// Compares ten minutes after the start and then once a day, until `stop` is canceled.
     pub async fn reconcile(self, stop: CancellationToken) {
         let mut pause = RECONCILE_FIRST;
         while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
@@ -76,7 +76,7 @@ fn days_before(now: Timestamp) -> Timestamp {
     now.plus_millis(-RECONCILE_DAYS * 24 * 60 * 60 * 1_000)
 }
 
-/// Turn after turn until told to stop. A turn that is under way is finished; a full one is followed by the next at once.
+/// Runs rounds until `stop` is canceled. A started round is finished; a full round is followed by the next at once.
 async fn repeat<F>(stop: CancellationToken, name: &'static str, turn: impl Fn() -> F)
 where
     F: Future<Output = Result<usize, Fault>>,

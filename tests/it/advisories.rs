@@ -1,4 +1,4 @@
-//! No crate of Cargo.lock has a known weakness, as far as `security/advisories.toml` knows at its date.
+//! No crate of Cargo.lock has a known vulnerability, according to `security/advisories.toml` at its date.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +6,7 @@ use std::fs;
 use semver::{Version, VersionReq};
 use toml::Table;
 
-/// Advisories that do not matter here, each with the reason; `deny.toml` has the same.
+/// Advisories that do not affect this project, each with the reason; `deny.toml` has the same list.
 const IGNORED: &[(&str, &str)] = &[(
     "RUSTSEC-2026-0253",
     "lru: comes with async-graphql, whose one use of it is a cache of loaders that is never made here",
@@ -22,7 +22,8 @@ fn text<'a>(table: &'a Table, key: &str) -> &'a str {
     table[key].as_str().expect("text")
 }
 
-/// Whether any of these requirements holds. A pre-release counts as its release: requirements never name it otherwise.
+/// Returns whether any of these requirements matches. A pre-release counts as its release: requirements never name it
+/// otherwise.
 fn holds(advisory: &Table, key: &str, version: &Version) -> bool {
     let release = Version::new(version.major, version.minor, version.patch);
     let mut requirements = advisory[key].as_array().expect("a list").iter();

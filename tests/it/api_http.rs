@@ -1,4 +1,4 @@
-//! The door: what is refused before anything is looked at, and how answers are labelled.
+//! The HTTP server: what it refuses before any work, and the headers of responses.
 
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderMap};
@@ -291,7 +291,7 @@ async fn the_usual_introspection_query_is_answered() {
 async fn health_says_whether_the_database_answers() {
     let mut app = TestApp::start().await;
     let anonymous = app.anonymous();
-    // Whether the database takes writes is asked once a second; so it is another server that is asked before.
+    // The server checks once a second whether the database accepts writes, so a different server is queried first.
     let other = TestApp::start().await;
     let ready = other.anonymous().get("/health/ready").send().await.expect("an answer");
     assert_eq!(ready.status(), StatusCode::OK);

@@ -1,4 +1,4 @@
-//! API keys from their making to their end: a key has no more than its maker, ends with it, and the team's owners are told.
+//! The life of API keys: a key has no more permissions than its creator, ends with it, and the team's owners are notified.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const CREATE: &str = "mutation ($input: CreateApiKeyInput!) { createApiKey(input
 const REVOKE: &str = "mutation ($input: RevokeApiKeyInput!) { revokeApiKey(input: $input) { apiKey { revokedAt } \
     userErrors { code field } } }";
 
-/// A key that was made, and a client that signs in with it.
+/// A new key, and a client that signs in with it.
 struct Made {
     id: Value,
     client: Client,
@@ -26,7 +26,7 @@ async fn ask(client: &Client, mutation: &str, input: Value) -> Value {
     client.query(mutation, json!({ "input": input })).await.only_field()
 }
 
-/// Has `maker` make a key. What it says besides is merged into the input.
+/// Creates a key as `maker`. `besides` is merged into the input.
 async fn make(maker: &Client, permissions: &[&str], besides: Value) -> Made {
     let mut input = json!({ "name": "Made", "permissions": permissions });
     for (name, value) in besides.as_object().expect("an object") {
@@ -54,14 +54,14 @@ async fn works(client: &Client) -> bool {
     answer.at("/viewer/kind") == "API_KEY"
 }
 
-/// The keys of the team's account as its owner sees them.
+/// Returns the keys of the team's account as its owner sees them.
 async fn listed(app: &TestApp) -> Value {
     let query = "{ account { apiKeys { id name side revokedAt } } }";
     let answer = app.team.owner.client.query(query, json!({})).await;
     answer.at("/account/apiKeys").clone()
 }
 
-/// What the inbox of a member says about keys, oldest first.
+/// Returns the alerts about keys in a member's inbox, oldest first.
 async fn told(client: &Client) -> Vec<String> {
     let query = "{ account { alerts(filter: { kinds: [API_KEY_CHANGED] }) { nodes { title body } } } }";
     let answer = client.query(query, json!({})).await;
@@ -222,7 +222,7 @@ async fn a_demoted_member_takes_back_what_they_may_no_longer_lend() {
     for made in [&powerless, &below, &reader] {
         assert!(!works(&made.client).await, "nothing is left of it: {}", made.payload);
     }
-    // Lent once more only by making a key.
+    // The permission is granted again only by creating a key.
     set_role(MemberRole::Admin).await;
     assert_eq!(child.client.query(log, json!({})).await.error_code(), "FORBIDDEN");
 }
@@ -308,7 +308,7 @@ async fn a_key_says_who_made_it() {
         by(&child),
         json!({ "kind": "API_KEY", "label": "Root", "member": null })
     );
-    // As the command line does.
+    // The same as the command line does.
     app.key(&[Permission::ReadCreditLog]).await;
     let query = "query ($id: ID) { account(id: $id) { apiKeys { name createdBy { kind label } } } }";
     let listed = app.platform.query(query, json!({ "id": app.team.id() })).await;
@@ -357,7 +357,7 @@ async fn no_key_and_no_member_is_called_what_only_looks_like_ledgerbell() {
         .query("{ account { members { nodes { name } } } }", json!({}))
         .await;
     let nodes = names.at("/account/members/nodes").as_array().expect("a list");
-    // Those who joined within a millisecond come in any order.
+    // Members who joined within one millisecond come in any order.
     let mut names: Vec<&str> = nodes.iter().filter_map(|node| node["name"].as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["Adam", "Mia", "Olga"]);

@@ -1,4 +1,4 @@
-//! What an API key sees with the permissions it was made with.
+//! What an API key may see with its permissions.
 
 use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};

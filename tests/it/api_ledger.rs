@@ -43,7 +43,7 @@ async fn mutate(client: &Client, mutation: &str, input: Value) -> Value {
     client.query(mutation, json!({ "input": input })).await.only_field()
 }
 
-/// Books and completes so many sessions.
+/// Books and completes this number of sessions.
 async fn use_credits(app: &TestApp, sessions: usize) {
     for number in 0..sessions {
         let key = format!("used-{number}");

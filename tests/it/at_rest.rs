@@ -1,4 +1,4 @@
-//! What is kept on disk is for the user that runs the program alone: directories 0700 and files 0600, whatever the umask is.
+//! Files of the server are private to its user: directories have mode 0700 and files 0600, whatever the umask is.
 #![cfg(unix)]
 
 use std::fs;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use crate::cli::ledgerbell;
 use crate::harness::TestDatabase;
 
-/// A data directory that does not exist yet, below one that everyone can look into.
+/// Returns a data directory that does not exist yet, in a directory that every user can read.
 fn data_dir(database: &TestDatabase) -> PathBuf {
     let parent = database.directory.path().join("srv");
     fs::create_dir(&parent).expect("a directory");
@@ -17,7 +17,7 @@ fn data_dir(database: &TestDatabase) -> PathBuf {
     parent.join("state/data")
 }
 
-/// The program on SQLite in that directory, run with a umask that takes nothing away.
+/// Returns the program on SQLite in that directory, with a umask of 0.
 fn permissive(database: &TestDatabase, data_dir: &Path, arguments: &[&str]) -> Command {
     let plain = ledgerbell(database);
     let mut command = Command::new("sh");
@@ -45,7 +45,6 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("it is there").permissions().mode() & 0o7777
 }
 
-/// All that is at a path and below it.
 fn everything(path: &Path) -> Vec<PathBuf> {
     let mut found = vec![path.to_owned()];
     if path.is_dir() {
@@ -63,7 +62,7 @@ fn assert_private(path: &Path) {
     }
 }
 
-/// A demo that runs, and is killed at the end: its write-ahead log stays.
+/// A running demo. It is killed at the end, so that its write-ahead log stays.
 struct Demo(std::process::Child);
 
 impl Demo {
@@ -106,11 +105,11 @@ async fn all_that_is_written_is_private_whatever_the_umask_and_loose_files_of_be
     ] {
         assert!(data_dir.join(name).is_file(), "{name}");
     }
-    // Directories on the way there are made by the program too.
+    // The program also creates the parent directories.
     assert_private(data_dir.parent().expect("a parent"));
     drop(demo);
 
-    // As an earlier version left them.
+    // The state that an earlier version left.
     fs::create_dir_all(data_dir.join("mail")).expect("a directory");
     for path in everything(&data_dir) {
         chmod(&path, if path.is_dir() { 0o755 } else { 0o644 });

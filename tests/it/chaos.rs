@@ -1,7 +1,7 @@
-//! Two servers on one Postgres, while everything goes wrong: whoever subscribes still sees every event once and in order.
+//! Two servers on one Postgres with many kinds of faults: every subscriber still receives every event once and in order.
 //!
-//! Servers are killed, connections on which bells are heard are cut, one of the servers hears no bells at all, clients hang up,
-//! transactions roll back and take long. What is compared with is the table of events.
+//! Servers are killed. Connections that receive bells are cut. One of the servers receives no bells at all. Clients disconnect.
+//! Transactions roll back or take long. The events that subscribers receive are compared with the table of events.
 
 use std::collections::HashMap;
 use std::process::Stdio;
@@ -21,13 +21,13 @@ use crate::harness::{Client, Frame, Socket, TestApp, postgres_server};
 const LASTS: Duration = Duration::from_secs(20);
 const SUBSCRIBERS: usize = 4;
 const WRITERS: usize = 2;
-/// Longer than it takes a server to start and every subscriber to catch up.
+/// Longer than a server needs to start and every subscriber needs to catch up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const ENTRIES: &str = "subscription ($after: LiveCursor) { creditEntryPosted(after: $after) {
     cursor signal entry { sequence } } }";
 
-/// A server in a process of its own, on a port that it keeps.
+/// A server in a separate process, on a port that it keeps.
 struct Server {
     base: String,
     bell: &'static str,
@@ -54,7 +54,7 @@ impl Server {
         server
     }
 
-    /// Kills it as `kill -9` does, and starts another in its place.
+    /// Kills it as `kill -9` does, and starts another one on the same port.
     async fn kill(&self) {
         let mut process = self.process.lock().await;
         process.kill().await.expect("killed");
@@ -93,7 +93,7 @@ fn spawn(base: &str, bell: &str, database_url: &str) -> Child {
         .expect("the server starts")
 }
 
-/// What all take part in.
+/// What all tasks share.
 struct Chaos {
     servers: [Server; 2],
     is_over: AtomicBool,
@@ -106,7 +106,7 @@ impl Chaos {
         self.is_over.load(Ordering::SeqCst)
     }
 
-    /// Posts until it is over; what got no answer is sent again under its key, to the other server.
+    /// Posts until the end. A request without a response is sent again with its key, to the other server.
     async fn write(&self, name: String, account_id: String, credential: String) {
         let mutation =
             "mutation ($input: AdjustCreditsInput!) { adjustCredits(input: $input) { userErrors { code } } }";
@@ -133,7 +133,7 @@ impl Chaos {
         }
     }
 
-    /// Follows an account until the entry `last` is there, through whichever server; gives the entries in the order they came.
+    /// Follows an account through any server until the entry `last` has arrived. Returns the entries in the order of arrival.
     async fn follow(
         &self,
         credential: &str,
@@ -152,7 +152,7 @@ impl Chaos {
                 continue;
             };
             socket.subscribe("s", ENTRIES, json!({ "after": after })).await;
-            // Now and then a client hangs up by itself.
+            // From time to time a client disconnects.
             let stays_for = 20 + (turn * 37 + number * 13) % 200;
             let mut count = 0;
             loop {
@@ -166,7 +166,7 @@ impl Chaos {
                     }
                 };
                 if message["type"] != "next" {
-                    // UNAVAILABLE, when the server could not read for long.
+                    // UNAVAILABLE, when the server could not read for a while.
                     self.breaks.fetch_add(1, Ordering::SeqCst);
                     break;
                 }
@@ -187,7 +187,7 @@ impl Chaos {
     }
 }
 
-/// Faults of the database, until it is over. Gives how many there were of each.
+/// Causes faults of the database until the end. Returns the number of each kind.
 async fn disturb(chaos: &Chaos, database: &DatabaseConnection) -> HashMap<&'static str, usize> {
     let mut faults = HashMap::new();
     let begun = Instant::now();
@@ -233,7 +233,7 @@ async fn cut_some(database: &DatabaseConnection) -> usize {
     .await
 }
 
-/// Holds an account's row for a while, writes an event that never was, and rolls back.
+/// Holds an account's row for a while, writes an event, and rolls back.
 async fn roll_back_late(database: &DatabaseConnection) -> usize {
     let statements = [
         "BEGIN",
@@ -249,7 +249,7 @@ async fn roll_back_late(database: &DatabaseConnection) -> usize {
     1
 }
 
-/// The entries of an account in the order of its events.
+/// Returns the entries of an account in the order of its events.
 async fn oracle(database: &DatabaseConnection, account: i64) -> Vec<i64> {
     let sql = format!(
         "SELECT c.sequence FROM event e JOIN credit_entry c ON c.account_id = e.account_id AND c.id = e.entry_id \
@@ -276,7 +276,7 @@ async fn every_subscriber_sees_every_event_once_and_in_order_whatever_happens() 
         app.another_team("b").await,
         app.another_team("c").await,
     ];
-    // Tokens of the tests are as old as their clock; the servers here have the machine's.
+    // Tokens of the tests use the clock of the tests; these servers use the clock of the machine.
     let mut keys = Vec::new();
     for team in &teams {
         let id = Some(team.account.id);
@@ -329,7 +329,7 @@ async fn every_subscriber_sees_every_event_once_and_in_order_whatever_happens() 
     {
         let (at, seen) = joined.expect("a subscriber");
         events += seen.len();
-        // Those that began after the first entries know nothing of them.
+        // A subscriber that began after the first entries does not receive them.
         let from = seen.first().copied().unwrap_or_default();
         let expected: Vec<i64> = expected[at]
             .iter()

@@ -12,7 +12,7 @@ use crate::harness::{Client, TestDatabase};
 
 pub(crate) const SECRET: &str = "0123456789012345678901234567890123456789";
 
-/// The executable on a database of its own, in development mode, with nothing of the tester's environment.
+/// Returns the executable on its own database, in development mode, without the environment of the person who runs the tests.
 pub(crate) fn ledgerbell(database: &TestDatabase) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ledgerbell"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LEDGERBELL_")) {
@@ -32,7 +32,7 @@ fn run(database: &TestDatabase, arguments: &[&str]) -> Output {
     ledgerbell(database).args(arguments).output().expect("it runs")
 }
 
-/// What it printed, where nothing but a success will do.
+/// Returns the output. Fails unless the command succeeds.
 fn print(database: &TestDatabase, arguments: &[&str]) -> String {
     let output = run(database, arguments);
     assert!(
@@ -43,7 +43,7 @@ fn print(database: &TestDatabase, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
 }
 
-/// What it complained about, where nothing but a failure will do.
+/// Returns the error output. Fails unless the command fails.
 fn complain(command: &mut Command) -> String {
     let output = command.output().expect("it runs");
     assert_eq!(output.status.code(), Some(1));
@@ -52,14 +52,19 @@ fn complain(command: &mut Command) -> String {
 }
 
 /// A demo that is ready.
-struct Demo {
-    process: Child,
-    ready: Value,
+pub(crate) struct Demo {
+    pub(crate) process: Child,
+    pub(crate) ready: Value,
 }
 
 impl Demo {
     fn start(database: &TestDatabase) -> Self {
-        let mut process = ledgerbell(database)
+        Self::start_with(&mut ledgerbell(database))
+    }
+
+    /// A demo by an executable with these settings.
+    pub(crate) fn start_with(executable: &mut Command) -> Self {
+        let mut process = executable
             .args(["demo", "--json", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -80,7 +85,7 @@ impl Demo {
         Self { process, ready }
     }
 
-    fn text(&self, key: &str) -> String {
+    pub(crate) fn text(&self, key: &str) -> String {
         self.ready[key]
             .as_str()
             .unwrap_or_else(|| panic!("no {key} in {}", self.ready))
@@ -91,8 +96,8 @@ impl Demo {
         Client::new(&self.text("url"), Some(self.text(credential)))
     }
 
-    /// Ends it as an operator does. Gives what else it printed.
-    fn stop(mut self) -> (ExitStatus, String) {
+    /// Stops it as an operator does. Returns the rest of its output.
+    pub(crate) fn stop(mut self) -> (ExitStatus, String) {
         let signaled = Command::new("kill")
             .arg(self.process.id().to_string())
             .status()
@@ -128,7 +133,8 @@ async fn the_demo_prints_one_line_and_finds_its_team_again() {
         .map(String::as_str)
         .collect();
     keys.sort_unstable();
-    assert_eq!(keys, ["accountId", "apiKey", "memberToken", "ownerToken", "url"]);
+    let expected = ["accountId", "apiKey", "consoleLink", "memberToken", "ownerToken", "url"];
+    assert_eq!(keys, expected);
     let url = demo.text("url");
     assert_eq!(print(&database, &["healthcheck", "--url", &url]), "ready");
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, TestApp};
 
-/// The file behind a new link with these arguments.
+/// Downloads the file behind a new link with these arguments.
 async fn file(app: &TestApp, client: &Client, arguments: &str) -> String {
     let query = format!("{{ account {{ creditLogExport{arguments} {{ url }} }} }}");
     let answer = client.query(&query, json!({})).await;
@@ -15,7 +15,7 @@ async fn file(app: &TestApp, client: &Client, arguments: &str) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
 
-/// All cells that a reader with this separator finds.
+/// Returns all cells that a reader with this separator finds.
 fn read(csv: &str, separator: u8) -> Vec<Vec<String>> {
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator)
@@ -30,7 +30,7 @@ fn read(csv: &str, separator: u8) -> Vec<Vec<String>> {
 
 const LEADS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
 
-/// Books and completes a session of this title, for 2.25 credits.
+/// Books and completes a session with this title, for 2.25 credits.
 async fn session(app: &TestApp, key: &str, title: &str) {
     let book = "mutation ($input: BookSessionInput!) { bookSession(input: $input) { session { id } userErrors { code field } } }";
     let input = json!({ "accountId": app.team.id(), "memberId": app.team.member.id(), "title": title, "credits": "2.25",

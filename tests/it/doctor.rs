@@ -1,4 +1,4 @@
-//! `ledgerbell doctor`, on installations that are well and on sick ones.
+//! `ledgerbell doctor`, on working and on broken installations.
 
 use std::process::{Command, Output};
 
@@ -13,14 +13,14 @@ use tokio::net::TcpListener;
 use crate::cli::{SECRET, ledgerbell};
 use crate::harness::TestDatabase;
 
-/// What the report says.
+/// The output of the command.
 struct Report {
     code: Option<i32>,
     json: Value,
 }
 
 impl Report {
-    /// Status and message of a check, with its advice.
+    /// Returns the status of a check, and its message with its advice.
     fn of(&self, name: &str) -> (String, String) {
         let checks = self.json["checks"].as_array().expect("a list");
         let check = checks.iter().find(|check| check["name"] == name);
@@ -61,7 +61,7 @@ fn examine(command: &mut Command) -> Report {
     }
 }
 
-/// A production installation whose surroundings are at these addresses.
+/// Returns a production installation that uses the services at these addresses.
 fn production(database: &TestDatabase, stripe: &str, smtp: &str) -> Command {
     let mut command = ledgerbell(database);
     command
@@ -79,7 +79,7 @@ fn production(database: &TestDatabase, stripe: &str, smtp: &str) -> Command {
     command
 }
 
-/// What answers as Stripe does where nothing was ever charged.
+/// Starts a server that responds as Stripe does before any charge.
 async fn stripe() -> String {
     let list = get(|| async { axum::Json(serde_json::json!({ "object": "list", "data": [], "has_more": false })) });
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -89,7 +89,7 @@ async fn stripe() -> String {
     url
 }
 
-/// A mail system that takes everybody in.
+/// Starts a mail system that accepts every sender.
 async fn smtp() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("smtp://{}", listener.local_addr().expect("an address"));
@@ -115,7 +115,7 @@ async fn execute(database: &TestDatabase, sql: &str) {
     connection.close().await.expect("the database closes");
 }
 
-/// An address of this machine at which nobody listens.
+/// Returns an address of this machine without a listener.
 async fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     listener.local_addr().expect("an address").to_string()
@@ -132,7 +132,7 @@ async fn a_sound_installation_is_told_so() {
     }
     let (stripe, smtp) = (stripe().await, smtp().await);
     let report = examine(&mut production(&database, &stripe, &smtp));
-    // The Postgres of tests may do without syncing to the disk, and is told so.
+    // The Postgres of the tests may run without syncing to disk, and the check reports it.
     let checks = report.json["checks"].as_array().expect("a list");
     let syncs = checks
         .iter()
@@ -161,7 +161,7 @@ async fn whatever_does_not_answer_is_named_with_what_to_do() {
     report.assert("mail", "fail", "mail.smtp_url");
     report.assert("database", "ok", "answers");
 
-    // A server that speaks something else.
+    // A server of a different protocol.
     let not_stripe = format!(
         "http://{}/elsewhere",
         self::stripe().await.trim_start_matches("http://")
@@ -228,7 +228,7 @@ async fn work_that_nobody_does_and_claims_that_nobody_holds_are_told() {
     execute(
         &database,
         &format!(
-            "INSERT INTO delivery (account_id, id, alert_id, member_id, channel, kind, severity, status, attempts, next_attempt_at, \
+            "INSERT INTO delivery (account_id, id, alert_id, recipient_id, channel, kind, severity, status, attempts, next_attempt_at, \
              created_at) VALUES (1, {id}, {id}, {id}, 'EMAIL', 'TEST', 'INFO', 'SENDING', 1, 1000, 1000)"
         ),
     )

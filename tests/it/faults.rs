@@ -1,8 +1,9 @@
-//! Faults of real systems, each kept out by a test that begins with its number.
+//! Faults of real systems. Each is prevented, with a test whose name begins with its number.
 //!
-//! Those of the ledger stand beside its core and its engine (`src/domain/ledger/model/tests`, `src/domain/ledger/engine/tests`)
-//! and those of reading in `reading`, those of purchases (F1 to F34) in `top_ups`, whose head says where each is, those of alerts in
-//! `notification`; here are the rest of the ones that show at the front door. docs/faults.md lists them all with their tests.
+//! This file has the faults that are visible through the API. The faults of the ledger are tested beside its core and its
+//! engine (`src/domain/ledger/model/tests`, `src/domain/ledger/engine/tests`), those of reading in `reading`. Those of
+//! purchases (F1 to F34) are in `top_ups`, whose `mod.rs` lists them, and those of alerts in `notification`. docs/faults.md
+//! lists all faults with their tests.
 
 use std::time::Duration;
 
@@ -202,7 +203,7 @@ async fn what_cannot_be_kept_or_asked_is_refused_by_field() {
     app.top_up(10).await;
     let input = booking(&app, "1", "deep");
     let text = |field: &str| input[field].to_string();
-    // In the document itself: a body nested so deeply is refused before.
+    // In the document itself: a body nested this deeply is refused earlier.
     let deep = format!(
         "mutation {{ bookSession(input: {{ accountId: {}, memberId: {}, title: \"Deep\", credits: \"1\", startsAt: {}, \
          endsAt: {}, idempotencyKey: \"deep\", metadata: {}1{} }}) {{ session {{ id }} userErrors {{ code }} }} }}",
@@ -214,7 +215,7 @@ async fn what_cannot_be_kept_or_asked_is_refused_by_field() {
         "]".repeat(130),
     );
     let answer = app.platform.query(&deep, json!({})).await;
-    // By the guard of documents or by the field: never taken in.
+    // Refused by the guard of documents or by the field; never accepted.
     assert!(
         !answer.body["errors"].is_null() || answer.only_field()["userErrors"][0]["code"] == "VALIDATION",
         "it could not be read back: {}",

@@ -1,4 +1,4 @@
-//! What refusals and lists say in figures, and what is kept of what was given.
+//! Figures in refusals and lists, and what is stored of inputs.
 
 use std::time::Duration;
 
@@ -83,13 +83,13 @@ async fn more_holds_than_one_command_deals_with_are_released_before_a_booking_is
         let answer = app.platform.query(mutation, input).await;
         assert!(answer.body.get("errors").is_none(), "{}", answer.body);
     }
-    // The grace of each has passed, and no sweeper has come by.
+    // The grace period of each has passed, and no sweeper has run.
     app.advance(Duration::from_hours(24 * 4));
     assert_eq!(book(&app, session(&app, "600", "big")).await["userErrors"], json!([]));
     app.finish().await;
 }
 
-/// Metadata is kept or refused, never altered, whichever way it comes in.
+/// Metadata is stored or refused, never altered, whichever way it is sent.
 #[tokio::test]
 async fn numbers_that_would_lose_digits_are_refused_and_others_kept() {
     let app = TestApp::start().await;
@@ -198,7 +198,7 @@ async fn what_costs_nothing_is_not_advised_to_be_bought_in_larger_numbers() {
     app.finish().await;
 }
 
-/// Purchases of one millisecond are spent in the order in which they came in, on both databases: their ids are in that order too.
+/// Purchases of one millisecond are spent in the order of their arrival, on both databases: their ids have that order too.
 #[tokio::test]
 async fn lots_of_one_instant_are_spent_in_the_order_of_purchase() {
     let app = TestApp::start().await;

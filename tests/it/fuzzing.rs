@@ -1,4 +1,4 @@
-//! The properties of the fuzz targets, on their seeds and on what random changes make of these. `make fuzz` searches for longer.
+//! The properties of the fuzz targets, on their seeds and on random changes of the seeds. `make fuzz` searches for longer.
 
 #[path = "../../fuzz/properties.rs"]
 mod properties;
@@ -11,7 +11,7 @@ use proptest::test_runner::TestRunner;
 
 use properties::{TARGETS, Target};
 
-/// Random inputs of each target.
+/// The number of random inputs of each target.
 const CASES: u32 = 1_500;
 
 fn seeds(name: &str) -> Vec<Vec<u8>> {
@@ -21,7 +21,7 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
     seeds.collect()
 }
 
-/// A change of an input: where, how much goes, and what comes there.
+/// Returns changes of an input: position, number of removed bytes, inserted bytes.
 fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, usize, Vec<u8>)>> {
     let new = prop_oneof![
         prop::collection::vec(any::<u8>(), 0..4),

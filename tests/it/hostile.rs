@@ -1,4 +1,4 @@
-//! Clients that hang up, and servers that are killed: what was acknowledged stays, and nothing is half done.
+//! Clients that disconnect, and servers that are killed: acknowledged changes are stored, and no change is partial.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ const BOOK: &str = "mutation Book($input: BookSessionInput!) { bookSession(input
 #[tokio::test(flavor = "multi_thread")]
 async fn five_thousand_requests_hung_up_on_harm_nothing() {
     const HANG_UPS: u32 = 5_000;
-    // What clients that hung up have asked for still waits; BUSY is not what this is about.
+    // Requests of disconnected clients are still waiting; BUSY is not what this tests.
     let app = TestApp::start_with(&[("engine.queue", "65536")]).await;
     app.top_up(1_000_000).await;
     let hung_up = Arc::new(AtomicU32::new(0));
@@ -44,7 +44,7 @@ async fn five_thousand_requests_hung_up_on_harm_nothing() {
                 });
                 let adjusts = number % 2 == 0;
                 let (query, input) = if adjusts { (ADJUST, adjust) } else { (BOOK, book) };
-                // From before the request is sent to after it is answered: every point of its way is hung up at.
+                // From before the request is sent to after its response: the client disconnects at every point.
                 let patience = Duration::from_micros((task * 7_919 + number * 104_729) % 12_000);
                 let asked = client.query(query, json!({ "input": input.clone() }));
                 match tokio::time::timeout(patience, asked).await {
@@ -75,7 +75,7 @@ async fn five_thousand_requests_hung_up_on_harm_nothing() {
     // Dropping the application verifies the ledger.
 }
 
-/// A server in a process of its own, so that it can be killed.
+/// A server in a separate process, so that it can be killed.
 struct Server {
     process: Child,
     client: Client,

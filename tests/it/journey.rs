@@ -1,4 +1,4 @@
-//! The main job, from the front door: credits come in, sessions use them, and the log tells it all.
+//! The main use case through the API: credits are added, sessions use them, and the log contains everything.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::TestApp;
 
-/// A booking for the team's member, an hour from now and an hour long.
+/// Returns a booking for the team's member, an hour from now and an hour long.
 fn booking(app: &TestApp, credits: &str, key: &str) -> Value {
     json!({
         "accountId": app.team.id(),
@@ -69,7 +69,7 @@ async fn a_refused_booking_says_what_is_missing_and_changes_nothing() {
     assert_eq!(payload["session"], Value::Null);
     let after = app.team.owner.client.run("balance", json!({})).await;
     assert_eq!(before.body, after.body);
-    // Only success binds a key.
+    // Only a success binds a key.
     app.platform.accept("book_session", booking(&app, "10", "b1")).await;
 }
 

@@ -1,4 +1,4 @@
-//! One language for one viewer: what is shown to a German member is German, wherever it comes from.
+//! One language per viewer: a German member receives German texts, wherever they come from.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn speak_german(client: &Client) {
     );
 }
 
-/// Asks with a header that names the languages that are wanted.
+/// Sends a query with a header that names the requested languages.
 async fn ask_in(client: &Client, languages: &str, query: &str) -> Value {
     let request = client.post("/graphql").header("accept-language", languages);
     let response = request
@@ -104,7 +104,7 @@ async fn what_a_german_member_sees_of_the_log_and_of_refusals_is_german() {
     );
 }
 
-/// What people wrote stays as they wrote it, though it be a text of ours.
+/// Texts of members are not translated, even if they equal a text of ours.
 #[tokio::test]
 async fn what_people_wrote_is_not_translated() {
     let app = TestApp::start().await;
@@ -145,7 +145,7 @@ async fn requests_of_keys_and_errors_are_in_the_language_that_is_asked_for() {
     );
 }
 
-/// What is made of figures is German, too: decisions of the rule, and refusals with all that the English ones say.
+/// Texts with figures are German too: decisions of the rule, and refusals with the same figures as in English.
 #[tokio::test]
 async fn decisions_and_refusals_with_figures_are_german() {
     let app = TestApp::start().await;
@@ -257,7 +257,7 @@ async fn that_the_account_was_closed_is_said_in_german_and_what_people_wrote_is_
     );
 }
 
-/// Two owners who follow the same thing and read different languages are not told by one message.
+/// Two owners who follow the same thing in different languages do not share a message.
 #[tokio::test]
 async fn followers_of_different_languages_share_no_words() {
     let app = TestApp::start().await;
@@ -272,9 +272,9 @@ async fn followers_of_different_languages_share_no_words() {
     assert_eq!(admin.expect("ITEM").await["entry"]["description"], "Aufladung");
 }
 
-/// Every text of ours that people may see, and that is not in the German catalogue. Those that are listed are English on purpose. Texts
-/// that are made of figures (refusals, decisions, failures) are held against the catalogue wherever a test of this suite is shown one: see
-/// `harness/words.rs`, which also lists what is English for everyone.
+/// Fails for every text of ours that members can see and that is not in the German catalogue. The listed ones are deliberately
+/// English. Texts with figures (refusals, decisions, failures) are compared with the catalogue whenever a test of this suite
+/// receives one: see `harness/words.rs`, which also lists what is English for all viewers.
 #[test]
 fn every_text_that_people_see_is_in_the_catalogue() {
     let templates = Templates::load(None).expect("the templates load");
@@ -328,7 +328,7 @@ fn every_text_that_people_see_is_in_the_catalogue() {
     assert_eq!(untold.collect::<Vec<_>>(), Vec::<&str>::new());
 }
 
-/// One credit is one credit, in every alert of every language, whatever its reason.
+/// The singular is used for one credit, in every alert of every language, whatever its reason.
 #[test]
 fn one_credit_is_not_several() {
     let templates = Templates::load(None).expect("the templates load");
@@ -385,7 +385,7 @@ fn one_credit_is_not_several() {
     }
 }
 
-/// A member is written to in their language from the first mail on.
+/// A member receives mail in their language from the first mail on.
 #[tokio::test]
 async fn members_are_made_in_their_language() {
     let app = TestApp::start().await;

@@ -1,4 +1,4 @@
-//! One binary for all tests that enter by the front door.
+//! One binary for all tests that use the public API.
 
 #![allow(
     clippy::large_futures,
@@ -16,6 +16,7 @@ mod at_rest;
 mod chaos;
 mod cli;
 mod csv_export;
+mod demo_console;
 mod doctor;
 mod door;
 mod durable;

@@ -1,4 +1,4 @@
-//! Figures for operators: on a listener of their own, and true.
+//! Metrics for operators: on a separate listener, with correct values.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -26,7 +26,7 @@ use crate::harness::{Raw, TestApp};
 use crate::reading::ground::Ground;
 use crate::top_ups::Buyer;
 
-/// Where the figures of an app are read.
+/// The address of an app's metrics.
 struct Monitor {
     url: String,
     stop: CancellationToken,
@@ -42,7 +42,6 @@ impl Monitor {
         Self { url, stop }
     }
 
-    /// All figures by name and labels.
     async fn read(&self) -> HashMap<String, i64> {
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         let asked = client
@@ -56,7 +55,7 @@ impl Monitor {
     }
 }
 
-/// By `promtool check metrics`, where there is one; `LEDGERBELL_TEST_PROMTOOL` names another.
+/// Checked with `promtool check metrics`, if it exists; `LEDGERBELL_TEST_PROMTOOL` names another path.
 #[tokio::test]
 async fn tools_that_read_the_older_format_have_nothing_to_complain_of() {
     let app = TestApp::start().await;
@@ -203,7 +202,7 @@ async fn figures_say_what_webhooks_and_comparisons_came_to() {
     assert_eq!(monitor.read().await["work_due{queue=\"webhooks\"}"], 0);
 }
 
-/// Refunds that the gateway refuses, and those that fail there later, until somebody asks for another or a month has passed.
+/// Refunds that the gateway refuses, and those that fail later, until another refund is requested or a month has passed.
 #[tokio::test]
 async fn figures_say_which_refunds_have_failed() {
     let app = TestApp::start().await;
@@ -253,7 +252,7 @@ async fn clients_do_not_reach_the_figures() {
     assert_eq!(answer.status(), StatusCode::NOT_FOUND, "nor is there anything else");
 }
 
-/// Tables that keep what is over.
+/// Tables that keep finished rows.
 const GROWING: &[&str] = &[
     "top_up",
     "top_up_attempt",
@@ -264,7 +263,7 @@ const GROWING: &[&str] = &[
     "e",
 ];
 
-/// However much is over, only what is open is walked over.
+/// However many finished rows there are, only open ones are scanned.
 #[tokio::test]
 async fn figures_are_read_by_indexes_of_open_work() {
     let ground = Ground::sqlite().await;

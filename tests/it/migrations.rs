@@ -1,5 +1,5 @@
-//! The schema: it can be made by several at once, taken back and made again, is the one that the code expects, and can be
-//! spread over servers by account.
+//! The schema: several processes can create it at once. It can be reverted and created again, and is what the code expects. It
+//! can be distributed over servers by account.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,6 @@ const GLOBAL_TABLES: [&str; 7] = [
     "seaql_migrations",
 ];
 
-/// Rows of texts.
 async fn texts(database: &Database, columns: &[&str], sql: &str) -> Vec<Vec<String>> {
     let statement = Statement::from_string(database.backend(), sql);
     let rows = database.read().query_all_raw(statement).await.expect("reads");
@@ -36,7 +35,7 @@ async fn texts(database: &Database, columns: &[&str], sql: &str) -> Vec<Vec<Stri
         .collect()
 }
 
-/// Everything that a migration can make, as the database describes it.
+/// Returns everything that a migration can create, as the database describes it.
 async fn catalogue(database: &Database) -> Vec<Vec<String>> {
     let sql = match database.backend() {
         DbBackend::Sqlite => {
@@ -125,7 +124,7 @@ async fn every_key_and_unique_index_begins_with_the_account() {
     }
 }
 
-/// What the code expects of a table: column, type and whether it may be null, in Postgres' words.
+/// Returns what the code expects of a table: column, type and nullability, in the terms of Postgres.
 fn expected<E: EntityTrait>() -> (String, BTreeSet<(String, String, String)>) {
     use sea_orm::{ColumnTrait, ColumnType, IdenStatic};
     let columns = E::Column::iter().map(|column| {
@@ -156,7 +155,7 @@ async fn the_rows_that_the_code_knows_are_those_of_the_schema() {
     let expected = entities! {
         account account_directory account_state address_notice alert alert_due alert_edge alert_place api_key api_key_use auto_top_up card_trial contact
         contact_verification credit_entry credit_lot delivery event gateway_object hold_movement idempotency_key installation
-        lot_movement mail_report member notification_defaults notification_settings payment_customer payment_method quota session session_hold top_up top_up_attempt
+        lot_movement mail_report member notification_address notification_defaults notification_settings payment_customer payment_method quota session session_hold top_up top_up_attempt
         top_up_decision top_up_hold top_up_refund troubleshooting_place webhook_inbox
     };
     for scratch in each_database().await {
@@ -222,7 +221,7 @@ async fn f51_sqlite_stores_no_amount_that_is_not_an_integer() {
     scratch.drop_it().await;
 }
 
-/// Takes back the migration of this name and all that follow it.
+/// Reverts the migration of this name and all later ones.
 async fn roll_back_to_before(database: &Database, name: &str) {
     let migrations = Migrator::migrations();
     let at = migrations.iter().position(|migration| migration.name() == name);
@@ -245,7 +244,7 @@ async fn execute(database: &Database, sql: String) {
 const OLD_PERMISSIONS: &str = "READ_OWN_USAGE 1, READ_CREDIT_LOG 2, MANAGE_SESSIONS 4, MANAGE_TOP_UPS 8, MANAGE_SETTINGS 16, \
     MANAGE_MEMBERS 32, MANAGE_CREDITS 64, MANAGE_ACCOUNTS 128, MANAGE_API_KEYS 256";
 
-/// The bits of permissions as they were before the two sides.
+/// Returns the bits of permissions from before the two sides existed.
 fn old_bits(names: &str) -> i64 {
     let bit = |name: &str| {
         let known = OLD_PERMISSIONS.split(", ").filter_map(|known| known.split_once(' '));
@@ -327,6 +326,83 @@ async fn old_api_keys_get_a_side_and_lose_what_it_cannot_have() {
     }
 }
 
+/// What is of members stays theirs when it becomes a recipient's, and when that is taken back, though there are addresses by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn contacts_codes_reports_and_deliveries_stay_their_members() {
+    const NAME: &str = "m20261129_204500_create_notification_address";
+    for scratch in each_database().await {
+        let database = &scratch.database;
+        migrate(database).await.expect("up");
+        roll_back_to_before(database, NAME).await;
+        let id = |number| uuid_of(database, number);
+        let (member, alert, delivery, address, hash) = (id(1), id(2), id(3), id(4), bytes_of(database));
+        for sql in [
+            format!(
+                "INSERT INTO member (account_id, id, name, role, version, created_at) VALUES (7, {member}, 'Mia', 'MEMBER', 1, 0)"
+            ),
+            format!(
+                "INSERT INTO contact (account_id, member_id, email, email_status, locale, timezone, version, status_since) \
+                 VALUES (7, {member}, 'mia@team.example', 'UNVERIFIED', 'de', 'UTC', 3, 5)"
+            ),
+            format!(
+                "INSERT INTO contact_verification (account_id, member_id, email, code_hash, tries_left, made_at) \
+                 VALUES (7, {member}, 'mia@team.example', {hash}, 5, 6)"
+            ),
+            format!(
+                "INSERT INTO mail_report (account_id, id, member_id, kind, address, received_at) \
+                 VALUES (7, 'r', {member}, 'DELIVERED', 'mia@team.example', 7)"
+            ),
+            format!(
+                "INSERT INTO alert (account_id, id, kind, severity, dedupe_key, facts, raised_at) \
+                 VALUES (7, {alert}, 'TEST', 'INFO', 'k', '{{}}', 8)"
+            ),
+            format!(
+                "INSERT INTO delivery (account_id, id, alert_id, member_id, channel, kind, severity, status, attempts, created_at) \
+                 VALUES (7, {delivery}, {alert}, {member}, 'EMAIL', 'TEST', 'INFO', 'SENT', 1, 8)"
+            ),
+        ] {
+            execute(database, sql).await;
+        }
+        let count = async |table: &str, column: &str| {
+            let sql = format!(
+                "SELECT CAST(COUNT(*) AS TEXT) AS count FROM {table} WHERE account_id = 7 AND {column} = {member}"
+            );
+            texts(database, &["count"], &sql).await.concat().concat()
+        };
+        let tables = ["contact", "contact_verification", "mail_report", "delivery"];
+        migrate(database).await.expect("up");
+        for table in tables {
+            assert_eq!(count(table, "recipient_id").await, "1", "{table}");
+        }
+        for sql in [
+            format!(
+                "INSERT INTO contact (account_id, recipient_id, email, email_status, locale, timezone, version) \
+                 VALUES (7, {address}, 'books@bureau.example', 'VERIFIED', 'en', 'UTC', 1)"
+            ),
+            format!(
+                "INSERT INTO notification_address (account_id, id, label, alert_kinds, maker_kind, created_at) \
+                 VALUES (7, {address}, 'Accounting', '[]', 'SYSTEM', 9)"
+            ),
+            format!(
+                "INSERT INTO delivery (account_id, id, alert_id, recipient_kind, recipient_id, channel, kind, severity, status, attempts, \
+                 created_at) VALUES (7, {}, {alert}, 'ADDRESS', {address}, 'EMAIL', 'TEST', 'INFO', 'SENT', 1, 8)",
+                id(5)
+            ),
+        ] {
+            execute(database, sql).await;
+        }
+        roll_back_to_before(database, NAME).await;
+        for table in tables {
+            assert_eq!(count(table, "member_id").await, "1", "{table}");
+            let sql = format!("SELECT CAST(COUNT(*) AS TEXT) AS count FROM {table}");
+            let all = texts(database, &["count"], &sql).await;
+            assert_eq!(all.concat().concat(), "1", "{table} holds nothing of addresses");
+        }
+        migrate(database).await.expect("up");
+        scratch.drop_it().await;
+    }
+}
+
 /// A UUID as the database's SQL has it.
 fn uuid_of(database: &Database, number: usize) -> String {
     let uuid = uuid::Uuid::from_u128(number as u128);
@@ -336,7 +412,7 @@ fn uuid_of(database: &Database, number: usize) -> String {
     }
 }
 
-/// Some bytes as the database's SQL has them.
+/// Returns some bytes in the SQL of the database.
 fn bytes_of(database: &Database) -> &'static str {
     match database.backend() {
         DbBackend::Sqlite => "x'00ff'",
@@ -344,7 +420,7 @@ fn bytes_of(database: &Database) -> &'static str {
     }
 }
 
-/// An account's rows of old, from which it follows whose an idempotency key was.
+/// Inserts old rows of an account, which determine the owner of an idempotency key.
 async fn old_rows(database: &Database) {
     let (id, bytes) = (|number| uuid_of(database, number), bytes_of(database));
     for (at, (entry, actor)) in [(21, "MEMBER"), (22, "API_KEY")].into_iter().enumerate() {
@@ -389,7 +465,7 @@ async fn old_rows(database: &Database) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn old_idempotency_keys_go_to_the_side_that_may_send_them_again() {
-    // Key, operation, entry, top-up, when it was sent, and whose it is then.
+    // Key, operation, entry, top-up, time of sending, and the resulting owner.
     let keys = [
         ("by a member", "completeSession", Some(21), None, 1, "TEAM"),
         ("by a key", "completeSession", Some(22), None, 1, "PLATFORM"),
@@ -437,7 +513,7 @@ async fn old_idempotency_keys_go_to_the_side_that_may_send_them_again() {
         let mut found = texts(database, &["key", "origin"], sql).await;
         found.sort();
         assert_eq!(found, expected);
-        // Where both have used a key, the platform's stays when it is taken back.
+        // If both have used a key, the platform's row stays when the migration is reverted.
         let both = format!(
             "INSERT INTO idempotency_key (account_id, origin, key, digest, operation, created_at) VALUES \
              (7, 'TEAM', 'booked', {}, 'createTopUp', 99)",

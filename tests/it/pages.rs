@@ -1,5 +1,5 @@
-//! What pages in a browser rely on, and the caches behind them: lists that can be followed from where they were read, arguments that
-//! spoil nothing but their own field, and one document for owners and members.
+//! What pages in a browser and their caches rely on. Lists can be followed from where they were read. An invalid argument
+//! affects only its own field. One document serves owners and members.
 
 use ledgerbell::domain::member::MemberPatch;
 use ledgerbell::primitives::actor::{Actor, MemberRole};
@@ -34,7 +34,7 @@ async fn book(app: &TestApp, member_id: &str, key: &str) {
     app.platform.accept("book_session", input).await;
 }
 
-/// A list is read, something new is posted, and the header is read again: what was read last does not move the place of the list.
+/// A list is read, an entry is posted, and the header is read again: the later read does not move the position of the list.
 #[tokio::test]
 async fn each_list_is_followed_from_where_it_was_read() {
     let app = TestApp::start().await;
@@ -65,7 +65,7 @@ async fn each_list_is_followed_from_where_it_was_read() {
     assert_eq!(sessions.expect("ITEM").await["session"]["title"], "Lesson meanwhile");
 }
 
-/// Also where nothing else of the response takes the place beforehand: an account by the platform's own id.
+/// Also where no other part of the response reads the position before: an account by the platform's own id.
 #[tokio::test]
 async fn a_place_is_taken_before_its_list_is_read() {
     let app = TestApp::start().await;
@@ -214,7 +214,7 @@ async fn more_than_the_maximum_is_the_maximum() {
     assert_eq!(page["pageInfo"]["hasPreviousPage"], true);
 }
 
-/// One document: the owner sees all of it, a member what is theirs, and neither gets an error.
+/// One document: the owner sees all of it, a member sees their own part, and neither gets an error.
 #[tokio::test]
 async fn one_document_serves_owners_and_members() {
     let app = TestApp::start().await;
@@ -514,7 +514,7 @@ async fn events_tell_how_many_alerts_are_unread() {
     assert!(read_at.is_string());
 }
 
-/// A page that has lost the id it meant must not change the viewer's own.
+/// A page that has lost the id that it meant must not change the viewer itself.
 #[tokio::test]
 async fn an_explicit_null_for_a_member_is_no_member() {
     let app = TestApp::start().await;

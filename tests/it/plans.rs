@@ -1,7 +1,7 @@
-//! How the databases go about reading a log of a million entries.
+//! Query plans for a log of a million entries.
 //!
-//! Nothing here measures time: it reads the plans that the databases make for the very statements that pages are read by. F65: no
-//! filter makes a page walk through the table, and a page deep in the log costs what the first one does.
+//! Nothing here measures time: the tests read the plans of the databases for the real statements of pages. F65: no filter makes
+//! a page scan the table, and a page deep in the log costs as much as the first one.
 
 use ledgerbell::domain::ledger::credit_log::{
     ActorKind, ActorRef, AmountRange, CreditLog, CreditLogFilter, DateRange, Direction, InstantRange,
@@ -20,10 +20,12 @@ use crate::reading::rows::insert_account;
 
 const ACCOUNT: AccountId = AccountId::from_number(7);
 const ENTRIES: i64 = 1_000_000;
-/// Rows that one page may look at in all of its statements: for a list of a hundred values 500 each, twice, after a modest try.
+/// The maximum number of rows that one page may read in all its statements. For a list of a hundred values: 500 each, twice,
+/// after a small first try.
 const MOST_VISITED: i64 = 2 * 50_000 + 15_000;
 
-/// A million entries: a few kinds, of which one makes up most, some hundred members, sessions of two entries each.
+/// Inserts a million entries: a few kinds, of which one is the most frequent, some hundred members, sessions of two entries
+/// each.
 async fn load(ground: &Ground) {
     let is_sqlite = ground.backend() == DbBackend::Sqlite;
     insert_account(ground, ACCOUNT, "Europe/Berlin").await;
@@ -64,7 +66,7 @@ async fn load(ground: &Ground) {
         session = uuid("3", "n / 20"),
         top_up = uuid("4", "n"),
     );
-    // Indexes are made afterwards, all at once: that takes a third of the time.
+    // Indexes are created afterwards, all at once: that takes a third of the time.
     let indexes = if is_sqlite {
         "SELECT name, sql AS made FROM sqlite_master WHERE type = 'index' AND tbl_name = 'credit_entry' AND sql IS NOT NULL"
     } else {
@@ -101,7 +103,7 @@ fn uuid(room: u128, number: u128) -> Uuid {
     Uuid::from_u128(room << 124 | number)
 }
 
-/// Each dimension of the filter, with values that match much, little, or many at once.
+/// Returns each dimension of the filter, with values that match much, little, or many at once.
 #[allow(clippy::too_many_lines, reason = "a plain list")]
 fn dimensions() -> Vec<(&'static str, CreditLogFilter)> {
     let filter = CreditLogFilter::default;
@@ -245,7 +247,7 @@ fn dimensions() -> Vec<(&'static str, CreditLogFilter)> {
     ]
 }
 
-/// Both filters at once; `None` where they are about the same dimension.
+/// Combines two filters; `None` if they are about the same dimension.
 fn both(one: &CreditLogFilter, other: &CreditLogFilter) -> Option<CreditLogFilter> {
     fn join<T: Clone>(one: Option<&T>, other: Option<&T>) -> Result<Option<T>, ()> {
         match (one, other) {
@@ -283,7 +285,6 @@ fn all_filters() -> Vec<(String, CreditLogFilter)> {
     filters
 }
 
-/// Reads one page and gives the statements that it took.
 async fn page(ground: &Ground, filter: &CreditLogFilter, order: SortOrder, after: Option<i64>) -> Vec<Statement> {
     let request = PageRequest {
         limit: 50,
@@ -317,7 +318,7 @@ async fn f65_no_filter_makes_sqlite_walk_through_the_log() {
                     let walks = step.starts_with("SCAN credit_entry");
                     assert!(!walks, "{name} {order:?}: {step}\n{}", statement.sql);
                     if step.starts_with("SEARCH credit_entry") {
-                        // Without a bound on the sequence a page would begin at the end of the log, however deep it lies.
+                        // Without a bound on the sequence, a page would begin at the end of the log, however deep it is.
                         let bounded = step.contains("sequence>? AND sequence<?") || step.contains("occurred_at");
                         assert!(bounded, "{name} {order:?}: {step}\n{}", statement.sql);
                     }
@@ -328,7 +329,7 @@ async fn f65_no_filter_makes_sqlite_walk_through_the_log() {
     sums_use_an_index(&ground).await;
 }
 
-/// What a statement's plan on Postgres did, added up over its steps.
+/// The work of a statement's plan on Postgres, summed over its steps.
 #[derive(Debug, Default)]
 struct Effort {
     rows: i64,
@@ -399,7 +400,7 @@ async fn f65_no_filter_makes_postgres_walk_through_the_log() {
     sums_use_an_index(&ground).await;
 }
 
-/// Sums look at all that matches: they may walk through the log only where nothing but the account restricts it.
+/// Sums read all matching rows: they may scan the log only if the account is the only restriction.
 async fn sums_use_an_index(ground: &Ground) {
     let log = CreditLog::new(ground.database.clone());
     for (name, filter) in dimensions() {

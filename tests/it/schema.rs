@@ -1,4 +1,4 @@
-//! The published schema: printed from the code, a superset of the contract, and described throughout.
+//! The published schema: printed from the code, a superset of the contract, and completely described.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use graphql_parser::schema::{Definition, Field, InputValue, Type, TypeDefinition, parse_schema};
 
-/// What the contract has and this version does not have yet: types, and `Type.field` or `Enum.VALUE`. Shrinks as they arrive.
+/// What the contract has and this version lacks: types, and `Type.field` or `Enum.VALUE`.
 const STILL_TO_COME: &[&str] = &[];
 
-/// A type of a schema, boiled down to what clients rely on.
+/// A type of a schema, reduced to what clients rely on.
 #[derive(Default)]
 struct Shape {
     described: bool,

@@ -1,4 +1,4 @@
-//! Empty databases, for tests of what lies below the front door.
+//! Empty databases, for tests below the public API.
 
 use ledgerbell::adapters::database::{OpenOptions, open};
 use ledgerbell::domain::database::Database;
@@ -13,7 +13,6 @@ pub(crate) struct Scratch {
     _directory: Option<tempfile::TempDir>,
 }
 
-/// An empty file.
 pub(crate) async fn empty_sqlite() -> Scratch {
     let directory = tempfile::tempdir().expect("a directory");
     let url = format!("sqlite://{}?mode=rwc", directory.path().join("empty.db").display());
@@ -24,7 +23,7 @@ pub(crate) async fn empty_sqlite() -> Scratch {
     }
 }
 
-/// `None` where no Postgres runs: the script that runs all tests makes sure that one does.
+/// Returns `None` if no Postgres runs: the script for all tests ensures that one runs.
 async fn empty_postgres() -> Option<Scratch> {
     let server = postgres_server().await?;
     let admin = open(server, OpenOptions::default()).await.expect("opens");
@@ -41,7 +40,7 @@ async fn empty_postgres() -> Option<Scratch> {
 }
 
 impl Scratch {
-    /// Takes the database away. One that a failed test leaves behind does no harm.
+    /// Removes the database. A database that a failed test leaves is harmless.
     pub(crate) async fn drop_it(self) {
         self.database.close().await.expect("closes");
         if let Some((server, name)) = self.url.rsplit_once('/').filter(|_| self.url.starts_with("postgres")) {
@@ -54,7 +53,7 @@ impl Scratch {
     }
 }
 
-/// An empty one of each kind that can be had.
+/// Creates an empty one of each available kind.
 pub(crate) async fn each_database() -> Vec<Scratch> {
     [Some(empty_sqlite().await), empty_postgres().await]
         .into_iter()
@@ -62,7 +61,7 @@ pub(crate) async fn each_database() -> Vec<Scratch> {
         .collect()
 }
 
-/// Outside any transaction, as CREATE DATABASE needs it.
+/// Outside any transaction, as CREATE DATABASE requires.
 async fn run(database: &Database, sql: &str) {
     database.read().execute_unprepared(sql).await.expect("runs");
 }

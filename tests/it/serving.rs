@@ -1,4 +1,4 @@
-//! What `serve` and `worker` refuse to start with, and what they warn of.
+//! When `serve` and `worker` refuse to start, and their warnings.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -16,7 +16,7 @@ fn production(database: &TestDatabase, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs it until a line on standard error has this text, or it ends. Returns all that it said.
+/// Runs the command until a line on standard error contains this text, or it ends. Returns the whole output.
 fn said_until(command: &mut Command, awaited: &str) -> String {
     let mut process = command
         .stdout(Stdio::null())

@@ -1,4 +1,4 @@
-//! Event streams, for networks that break sockets.
+//! Event streams, for networks that do not support sockets.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ async fn a_subscription_goes_on_after_the_id_of_its_last_event() {
     until(|| app.services().events.hub().listeners() == 0).await;
 
     app.top_up(2).await;
-    // Whatever the document says: browsers send the same request again.
+    // Whatever the document contains: browsers repeat the same request.
     let body = json!({"query": ENTRIES, "variables": {"after": null}});
     let again = client.post("/graphql").json(&body).header("last-event-id", &id);
     let mut stream = EventStream::of(again).await.expect("a stream");
@@ -100,7 +100,7 @@ async fn a_quiet_stream_is_kept_alive() {
         .expect("a stream");
     stream.next().await;
     let clock = &app.clock;
-    // The alarm is set when the last event is on its way, which may be after the client has it.
+    // The timer is set when the last event is sent, which may be after the client has it.
     let ticking = async {
         loop {
             clock.advance(Duration::from_secs(25));

@@ -1,6 +1,7 @@
-//! The three complaints of the help page, told from beginning to end as a person of a team lives through them.
+//! The three complaints of the help page, from beginning to end, as a member of a team experiences them.
 //!
-//! Written for whoever answers such complaints: each step is something that a person sees or does, through the public API alone.
+//! Written for people who answer such complaints: each step is something that a person sees or does, through the public API
+//! only.
 
 use std::time::Duration;
 
@@ -14,13 +15,13 @@ use crate::troubleshooting::{
     switch_on, the_finding,
 };
 
-/// What the team has to spend.
+/// Returns the team's available credits.
 async fn available(app: &TestApp) -> String {
     let balance = Buyer::of(app).balance().await;
     balance["available"].as_str().expect("an amount").to_owned()
 }
 
-/// The newest line of the credit log: what it is, how much, and for which session.
+/// Returns the newest entry of the credit log: its kind, amount and session.
 async fn last_line(person: &Person) -> (Value, Value, Value) {
     let query = "{ account { creditLog(first: 1) { nodes { kind amount session { title } } } } }";
     let answer = person.client.query(query, json!({})).await;
@@ -32,7 +33,7 @@ async fn last_line(person: &Person) -> (Value, Value, Value) {
     )
 }
 
-/// What became of the newest test that was mailed to somebody.
+/// Returns the result of the newest test mail to a member.
 async fn test_mail(app: &TestApp, person: &Person) -> Value {
     let mails = deliveries(app, person).await;
     let test = mails.iter().find(|mail| mail["alert"]["kind"] == "TEST");
@@ -51,12 +52,12 @@ async fn the_balance_does_not_increase_despite_auto_top_up() {
     olga.add_card("card_declines_once").await;
     switch_on(&olga, "20", "50", None).await;
 
-    // The team uses up most of it, and nothing is added: their bank has declined.
+    // The team uses most of it, and nothing is added: their bank has declined.
     spend(&app, "85").await;
     app.settle().await;
     assert_eq!(available(&app).await, "15");
 
-    // Olga is told at once, and what she is told leads her to what is wrong.
+    // Olga is notified at once, and the alert leads her to the problem.
     app.notice().await;
     let inbox = "{ account { alerts(first: 10) { nodes { kind action { nextStep } } } } }";
     let inbox = olga.client.query(inbox, json!({})).await;
@@ -71,13 +72,13 @@ async fn the_balance_does_not_increase_despite_auto_top_up() {
     let finding = the_finding(&app, "TOP_UP_FAILED").await;
     assert_eq!(finding["symptom"], "TOP_UP_FAILED");
     says(&finding, &["50.00 EUR", "visa …4242", "the bank declined the charge"]);
-    // She is told to verify her payment information, and to retry. It would be tried again by itself, an hour later.
+    // The finding asks her to check her payment information, and to retry. It would be retried automatically an hour later.
     says(&finding, &["It is tried again by itself on 2 March 2026, 10:00"]);
     let help = finding["remedy"]["help"].as_str().expect("a text");
     assert!(help.contains("Verify your payment information"), "{help}");
     assert_eq!(finding["remedy"]["label"], "Retry top-up");
 
-    // She has called her bank and presses the button; nothing happens for a moment, so she presses again.
+    // She has called her bank and presses the button. Nothing happens for a moment, so she presses again.
     send(olga.client, &finding).await;
     send(olga.client, &finding).await;
     app.settle().await;
@@ -98,12 +99,12 @@ async fn deductions_do_not_show_at_once() {
     };
     let session = book(&app, "30").await;
 
-    // The hour is over, and the log shows nothing of it yet. The credits cannot be spent twice, though.
+    // The hour is over, and the log does not show it yet. But the credits cannot be spent twice.
     app.advance(Duration::from_mins(62));
     assert_eq!(last_line(&app.team.owner).await.0, "GRANT");
     assert_eq!(available(&app).await, "70");
 
-    // Olga asks why, and is told to allow time to process, and until when.
+    // Olga asks why. The finding asks her to allow time to process, and says until when.
     let finding = the_finding(&app, "SESSIONS_PROCESSING").await;
     assert_eq!(
         (&finding["symptom"], &finding["severity"]),
@@ -113,7 +114,7 @@ async fn deductions_do_not_show_at_once() {
     let help = finding["remedy"]["help"].as_str().expect("a text");
     assert!(help.contains("Allow time to process"), "{help}");
 
-    // Ten minutes later the studio reports that Mia was there, and the log says which session it was.
+    // Ten minutes later the studio reports that Mia attended, and the log shows which session it was.
     app.advance(Duration::from_mins(10));
     complete(&app, &session).await;
     assert_eq!(
@@ -122,7 +123,8 @@ async fn deductions_do_not_show_at_once() {
     );
     all_is_well(&app).await;
 
-    // Olga switches auto top-up on, carefully: at 10 credits, by 20. That is too little for a session of 30, and she is told.
+    // Olga enables auto top-up with low values: at 10 credits, by 20. That is too little for a session of 30, and a finding
+    // says so.
     olga.add_card("card_ok").await;
     switch_on(&olga, "10", "20", None).await;
     let found = findings(olga.client).await;
@@ -133,7 +135,7 @@ async fn deductions_do_not_show_at_once() {
         says(finding, &["up to 30"]);
     }
 
-    // With a right top-up amount and trigger the next session finds its credits.
+    // With the right amount and trigger, enough credits are available for the next session.
     change_rule(&olga, json!({ "trigger": "30", "amount": "60", "consent": true })).await;
     all_is_well(&app).await;
     spend(&app, "45").await;
@@ -146,18 +148,18 @@ async fn deductions_do_not_show_at_once() {
 /// "We do not receive notifications."
 #[tokio::test]
 async fn notifications_are_not_received() {
-    // The team's mail goes by a mail system that works.
+    // The team's mail is sent by a mail system that works.
     let (app, server) = smtp::start().await;
     make_well(&app).await;
     let (olga, adam) = (&app.team.owner, &app.team.admin);
 
-    // Adam's company has changed its name, and his old address no longer exists. The next mail to him comes back.
+    // Adam's company has changed its name, and his old address no longer exists. The next mail to him bounces.
     server.answer(smtp::Answer::Refuse("550 5.1.1 no such user here"));
     smtp::test_by_mail(&app, adam).await;
     app.mail().await;
     assert_eq!(test_mail(&app, adam).await, "BOUNCED");
 
-    // Adam wonders and asks Olga, who looks: mail to him comes back, and since when, and in whose words.
+    // Adam asks Olga, who checks: mail to him bounces, since when, and with which message.
     let finding = the_finding(&app, "CONTACT_BOUNCING").await;
     assert_eq!(finding["symptom"], "NOTIFICATION_NOT_RECEIVED");
     says(&finding, &["adam@team.example", "does not know this mailbox"]);
@@ -165,7 +167,7 @@ async fn notifications_are_not_received() {
     let help = finding["remedy"]["help"].as_str().expect("a text");
     assert!(help.contains("Update the contact information"), "{help}");
 
-    // He gives his new address. Nobody knows yet whether mail arrives there: a code will tell, and it takes one press.
+    // He enters his new address. It is not verified yet: one press sends a code to it.
     server.answer(smtp::Answer::Take);
     app.advance(Duration::from_mins(1));
     mutate(
@@ -188,12 +190,12 @@ async fn notifications_are_not_received() {
     assert_eq!(verified["userErrors"], json!([]));
     all_is_well(&app).await;
 
-    // To be sure he has a test sent, and it arrives.
+    // To be sure, he sends a test, and it arrives.
     smtp::test_by_mail(&app, adam).await;
     app.mail().await;
     assert_eq!(test_mail(&app, adam).await, "SENT");
 
-    // Olga had switched off what tells her that credits run low, which nobody else is told. One press switches it on again.
+    // Olga had disabled the alert that credits run low, and no other member receives it. One press enables it again.
     let preference = |channel: &str| json!({ "kind": "LOW_BALANCE", "channel": channel, "enabled": false });
     let off = json!({ "preferences": [preference("EMAIL"), preference("IN_APP")] });
     mutate(&olga.client, "updateNotificationSettings", "", off).await;

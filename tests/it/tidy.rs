@@ -1,18 +1,18 @@
-//! The rules of the house that a compiler does not check, read off the source.
+//! Rules of the code that the compiler does not check, read from the source.
 //!
 //! Each arrow of ARCHITECTURE.md ("Who may import whom") is a line here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A file of the source, with its path from the root of the workspace.
+/// A source file, with its path from the root of the workspace.
 struct Source {
     path: String,
     text: String,
 }
 
 impl Source {
-    /// The part before the unit tests, which may do as they like. By custom they are last in a file.
+    /// Returns the part before the unit tests, to which the rules do not apply. By convention they are last in a file.
     fn shipped(&self) -> &str {
         self.text.split("#[cfg(test)]").next().unwrap_or_default()
     }
@@ -21,7 +21,7 @@ impl Source {
         self.path.starts_with("tests/") || self.path.ends_with("tests.rs") || self.path.contains("/tests/")
     }
 
-    /// Shipped lines with their numbers, comments left out.
+    /// Returns the lines of that part with their numbers, without comments.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines = self.shipped().lines().enumerate().map(|(at, line)| (at + 1, line));
         lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
@@ -67,7 +67,7 @@ fn complain(complaints: &[String]) {
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
 }
 
-/// Where code lives → what it may not name. A path is forbidden when it, or what begins with it and `::`, occurs in code.
+/// Where code is → the paths that it may not name. A path is forbidden if it, or it with `::` and more, occurs in code.
 const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "src/primitives/",
@@ -172,11 +172,13 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         ],
     ),
     ("src/app.rs", &["crate::commands", "entity", "sea_orm"]),
+    ("src/app/", &["crate::commands", "entity", "sea_orm"]),
     ("entity/", &["ledgerbell", "migration", "async_graphql"]),
     ("migration/", &["ledgerbell", "entity"]),
 ];
 
-/// Within the domain: a room → the rooms that it may not name. `event ← ledger ← member, top_up ← notification ← troubleshooting`.
+/// Within the domain: a module → the modules that it may not name. `event ← ledger ← member, top_up ← notification ←
+/// troubleshooting`.
 const FORBIDDEN_ROOMS: &[(&str, &[&str])] = &[
     (
         "event",
@@ -212,7 +214,7 @@ const FORBIDDEN_ROOMS: &[(&str, &[&str])] = &[
     ("forecast", &["member", "notification", "troubleshooting"]),
 ];
 
-/// Whether code on this line names the path, as a whole word.
+/// Returns whether code on this line names the path, as a whole word.
 fn names(line: &str, path: &str) -> bool {
     line.match_indices(path).any(|(at, _)| {
         let before = line[..at].chars().next_back();
@@ -343,7 +345,7 @@ fn nothing_shipped_unwraps_or_waits_to_be_done() {
     complain(&complaints);
 }
 
-/// The modes of what is written are decided in one place.
+/// One module decides on the modes of written files.
 #[test]
 fn files_and_directories_are_made_by_private_files_alone() {
     let mut complaints = Vec::new();
@@ -374,7 +376,7 @@ fn files_and_directories_are_made_by_private_files_alone() {
 
 #[test]
 fn nothing_points_outside_the_project() {
-    // Put together here, so that this file does not contain them.
+    // Concatenated here, so that this file does not contain them.
     let words = [["shared", "/design"].concat(), ["../", "shared"].concat()];
     let mut complaints = Vec::new();
     for source in sources(&["."], &[]) {
@@ -395,7 +397,7 @@ fn lock_files_of_npm_name_no_registry() {
     }
 }
 
-/// A document that no test sends may say what it likes.
+/// A document that no test sends could become invalid unnoticed.
 #[test]
 fn every_document_is_sent_by_a_test() {
     let tests: String = sources(&["tests"], &["rs", "ts", "mjs"])
@@ -416,7 +418,7 @@ fn every_document_is_sent_by_a_test() {
     complain(&unsent);
 }
 
-/// The rows of a table whose last cell names tests, and those names.
+/// Returns the rows of a table whose last cell names tests, and those names.
 fn rows_with_tests(table: &str) -> Vec<(&str, Vec<&str>)> {
     let rows = table
         .lines()
@@ -488,7 +490,7 @@ fn every_fault_is_listed_with_its_tests() {
     complain(&complaints);
 }
 
-/// What a document refers to, by a link or by a path in a code span, exists.
+/// Every target of a link and every path in a code span of a document exists.
 #[test]
 fn links_and_paths_in_documents_exist() {
     let top = [

@@ -1,5 +1,5 @@
-//! The platform sells and the team buys: what decides about credits and money that were spent is the platform's alone, and neither
-//! side gets into the other's way.
+//! The platform sells and the team buys. Only the platform decides about credits and money that were spent, and neither side
+//! blocks the other.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn book(app: &TestApp, key: &str, credits: &str) -> Value {
     accept(&app.platform, "bookSession", "session { id }", input).await["session"]["id"].clone()
 }
 
-/// Balance, sessions, top-ups, and the place in the account's stream, which moves with each change.
+/// Returns balance, sessions, top-ups, and the position in the account's stream, which changes with each event.
 async fn seen(app: &TestApp) -> Value {
     let query = "query ($id: ID) { account(id: $id) { liveCursor status balance { version posted held } \
         sessions { nodes { id status charged refunded } } topUps { nodes { id status creditsReversed } } } }";
@@ -40,7 +40,7 @@ async fn seen(app: &TestApp) -> Value {
         .clone()
 }
 
-/// All of the team that may do the most: an owner, an admin, and a key with all that a team can have.
+/// Returns the callers of the team with the most permissions: an owner, an admin, and a key with all permissions of a team.
 async fn the_team(app: &TestApp) -> [(&'static str, Client); 3] {
     let of_team: Vec<Permission> = Permission::ALL
         .into_iter()
@@ -64,7 +64,7 @@ async fn the_team_neither_settles_sessions_nor_sends_money_back_and_changes_noth
     accept(&app.platform, "completeSession", "session { id }", done).await;
     let over = book(&app, "second", "45").await;
     app.advance(Duration::from_mins(30));
-    // It runs; all that was bought is spent or held.
+    // It is in progress; all bought credits are spent or held.
     let attempts = [
         (
             "completeSession",
@@ -113,7 +113,7 @@ async fn the_team_neither_settles_sessions_nor_sends_money_back_and_changes_noth
         match status {
             "FROZEN" => drop(accept(&app.platform, "freezeAccount", "account { id }", of).await),
             "CLOSED" => {
-                // What is over by then may still be settled.
+                // A session that has ended by then can still be settled.
                 app.advance(Duration::from_mins(30));
                 accept(&app.platform, "closeAccount", "account { id }", of).await;
             }
@@ -144,7 +144,7 @@ async fn the_team_neither_settles_sessions_nor_sends_money_back_and_changes_noth
         }
         assert_eq!(seen(&app).await, before, "{status}");
     }
-    // What was refused stands in nobody's way: the platform's own completion is not too late, and its keys are free.
+    // A refused request blocks nothing: the platform's own completion is not too late, and its keys are free.
     let input = json!({ "sessionId": over, "idempotencyKey": "a" });
     let completed = accept(&app.platform, "completeSession", "session { status charged }", input).await;
     assert_eq!(completed["session"], json!({ "status": "COMPLETED", "charged": "45" }));
@@ -167,7 +167,7 @@ async fn the_team_cannot_use_up_a_key_that_the_platform_will_send_nor_the_other_
     let team_key = app.team_key(&[Permission::BuyCredits, Permission::ReadCreditLog]).await;
     let buy = |credits: &str| json!({ "accountId": app.team.id(), "credits": credits, "idempotencyKey": "settle-41" });
     let complete = json!({ "sessionId": session, "idempotencyKey": "settle-41" });
-    // The admin comes first, and with what is not the team's to say.
+    // The admin sends it first, with what the team may not do.
     let refused = ask(
         &app.team.admin.client,
         "completeSession",

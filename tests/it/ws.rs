@@ -1,4 +1,4 @@
-//! Sockets, played by a client that can break every rule: each close code, each cap, each time-out.
+//! Sockets, tested by a client that can break every rule: each close code, each limit, each time-out.
 
 use std::time::Duration;
 
@@ -255,7 +255,7 @@ async fn silence_is_pinged_and_closed_with_1013_when_it_lasts() {
     for _ in 0..2 {
         app.advance(Duration::from_secs(25));
         assert_eq!(socket.frame().await, Frame::Ping);
-        // Reading on answers the ping; the answer to our own shows that the server has read it.
+        // The next read answers the ping; the response to our own ping shows that the server has read it.
         socket.send(&json!({"type": "ping"})).await;
         assert_eq!(socket.frame().await, Frame::Message(json!({"type": "pong"})));
     }
@@ -271,7 +271,7 @@ async fn a_client_that_stops_reading_is_closed_with_1013() {
     let app = TestApp::start_with(&[("live.messages_per_second", "100000")]).await;
     let mut socket = ready(&app).await;
     let big = "x".repeat(60_000);
-    // Answered with as much, until neither side's buffers take more: systems give some ten megabytes to a connection.
+    // Responses of the same size fill the buffers of both sides: systems use some ten megabytes per connection.
     let flood = async {
         for _ in 0..3_900 {
             let ping = json!({"type": "ping", "payload": {"big": big}}).to_string();
@@ -395,7 +395,7 @@ async fn a_subscription_lives_until_it_is_completed() {
     );
     assert_eq!(hub.listeners(), 0);
     app.top_up(2).await;
-    // The id is free, and nothing was missed.
+    // The id is free, and no event was missed.
     socket.subscribe("s", ENTRIES, json!({"after": first["cursor"]})).await;
     assert_eq!(event(&mut socket, "s").await["entry"]["sequence"], "2");
     assert_eq!(event(&mut socket, "s").await["signal"], "CAUGHT_UP");

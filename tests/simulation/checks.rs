@@ -1,4 +1,4 @@
-//! What must be so in the end, whatever happened.
+//! What must be true at the end, whatever happened.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::watch::figures;
 use crate::world::{UNITS_PER_CENT, World};
 
-/// What happened, to see that enough did.
+/// Counts of what happened, to check that enough happened.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     counts: BTreeMap<&'static str, u64>,
@@ -40,7 +40,7 @@ impl fmt::Display for Tally {
     }
 }
 
-/// What happened, and everything that must be so and is not.
+/// Returns the counts, and every violated condition.
 pub(crate) async fn check(world: &World) -> (Tally, Vec<String>) {
     let mut complaints = Vec::new();
     let mut tally = Tally::default();
@@ -116,7 +116,7 @@ async fn pending_refunds(world: &World) -> i64 {
     row.expect("a row").try_get_by_index(0).expect("a number")
 }
 
-/// Cents that people asked to have given back, by top-up.
+/// Returns the cents that members requested as refunds, by top-up.
 async fn asked_back(world: &World) -> HashMap<Uuid, i64> {
     let sql = "SELECT top_up_id, amount_minor FROM top_up_refund WHERE account_id = $1 AND status <> 'FAILED'";
     let values = [world.account_id.number().into()];
@@ -130,7 +130,7 @@ async fn asked_back(world: &World) -> HashMap<Uuid, i64> {
     asked
 }
 
-/// What went back is what was asked back, each refund once, and what failed late.
+/// Money is returned only by requested refunds, each once, and by late failures.
 fn nothing_back_unasked(objects: &[ChargedObject], asked_minor: i64) -> Option<String> {
     let reference = &objects.first()?.reference;
     let went = |object: &ChargedObject| object.returned_minor - object.failed_late_minor;
@@ -138,7 +138,7 @@ fn nothing_back_unasked(objects: &[ChargedObject], asked_minor: i64) -> Option<S
     (went_minor != asked_minor).then(|| format!("{asked_minor} was asked back of {reference}, and {went_minor} went"))
 }
 
-/// Cents that are gone: what went back and stayed there, and what a lost dispute took.
+/// Returns the cents that are gone: returned and not come back, or taken by a lost dispute.
 fn gone_minor(top_up: &TopUp, objects: &[ChargedObject]) -> i64 {
     let went = objects
         .iter()
@@ -167,7 +167,7 @@ fn check_one(top_up: &TopUp, objects: &[ChargedObject], by_hand: Credits) -> Vec
             complain(format!("went back, came back, dispute: {is:?}; we know of {told:?}"));
         }
     }
-    // What an operator took by hand may count towards what money took, or be on top of it; it is never given again.
+    // What an operator took may count as part of what money took, or be additional; it is never restored.
     let gone = Credits::from_units(gone_minor(top_up, objects) * UNITS_PER_CENT).min(top_up.credits);
     let taken = Credits::from_units(top_up.credits_reversed.units() + by_hand.units());
     let both = Credits::from_units(gone.units() + by_hand.units()).min(top_up.credits);

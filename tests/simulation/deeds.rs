@@ -1,4 +1,4 @@
-//! What people, workers, customers and banks do.
+//! The actions of members, workers, customers and banks.
 
 use ledgerbell::adapters::gateway::simulated::ChargedObject;
 use ledgerbell::domain::ledger::model::Command;
@@ -9,7 +9,7 @@ use ledgerbell::primitives::credits::Credits;
 
 use crate::world::{UNITS_PER_CENT, World};
 
-/// Caps that people set, in euros: some hold hardly more than one amount.
+/// Caps that members set, in euros: some hold hardly more than one amount.
 const CAPS: [i64; 4] = [15, 20, 30, 60];
 
 impl World {
@@ -41,7 +41,7 @@ impl World {
     }
 
     pub(crate) async fn press_retry(&mut self) {
-        // Mostly one that may be retried.
+        // In most cases, a top-up that can be retried.
         let mut all = self.all().await;
         let is_failed = |top_up: &TopUp| matches!(top_up.status, TopUpStatus::Failed | TopUpStatus::RequiresAction);
         if self.dice.below(4) > 0 {
@@ -98,7 +98,7 @@ impl World {
         }
     }
 
-    /// Sets the rule anew, with another cap and perhaps another card.
+    /// Sets the rule again, with a different cap and possibly a different card.
     pub(crate) async fn set_rule(&mut self, on: bool) {
         let amount = self.whole(5, 10);
         let cap = *self.dice.one_of(&CAPS).expect("a cap");
@@ -161,7 +161,7 @@ impl World {
         }
     }
 
-    /// A worker takes a turn. It may get stuck at the gateway, and then others go on.
+    /// Runs one round of a worker. It may get stuck at the gateway; then others continue.
     pub(crate) async fn run_worker(&mut self) {
         let (charging, refunding) = (self.charging.clone(), self.refunding.clone());
         let refunds = self.dice.below(5) == 0;
@@ -215,7 +215,7 @@ impl World {
                 self.gateway.pay_on_page(&object.id);
             }
             0..=2 => {
-                // The customer looks at every page that is open.
+                // The customer opens every open payment page.
                 let confirms = self.dice.below(3) > 0;
                 for object in &objects {
                     self.gateway.authenticate(&object.id, confirms);
@@ -235,7 +235,7 @@ impl World {
         }
     }
 
-    /// Where refunds fail later, there are more of them, in parts, and operators who correct by hand.
+    /// Where refunds fail later, makes more of them, in parts, with corrections by operators.
     pub(crate) async fn quarrel_over_refunds(&mut self) {
         let Some(dice) = &mut self.refund_dice else { return };
         match dice.below(9) {
@@ -247,7 +247,7 @@ impl World {
         }
     }
 
-    /// A paid top-up, mostly the first, and up to three credits.
+    /// Returns a paid top-up, usually the first, and up to three credits.
     async fn part_of_a_paid_one(&mut self) -> Option<(TopUp, Credits)> {
         let mut paid = self.all().await;
         paid.retain(|top_up| top_up.entry_id.is_some());
@@ -293,7 +293,7 @@ impl World {
         }
     }
 
-    /// A customer's bank does not take what was given back, perhaps long after that was said to have gone.
+    /// Lets a customer's bank reject a refund, possibly long after it was reported as successful.
     fn let_a_refund_fail(&mut self) {
         let Some(dice) = &mut self.refund_dice else { return };
         let mut objects = self.gateway.objects();
@@ -303,7 +303,7 @@ impl World {
         }
     }
 
-    /// As before, now and then, when all else has come to rest.
+    /// The same, occasionally, when everything else has finished.
     pub(crate) fn let_a_refund_fail_hours_later(&mut self) {
         if self.refund_dice.as_mut().is_some_and(|dice| dice.below(6) == 0) {
             self.let_a_refund_fail();

@@ -1,12 +1,11 @@
-//! Numbers that look random and are the same for the same seed.
+//! Pseudorandom numbers: the same seed gives the same numbers.
 
-/// A generator.
 #[derive(Clone, Debug)]
 pub(crate) struct Dice(u64);
 
 impl Dice {
     pub(crate) fn new(seed: u64) -> Self {
-        // A generator that starts at 0 stays there.
+        // A generator that starts at 0 stays at 0.
         let mut dice = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x2545_f491_4f6c_dd1d | 1);
         for _ in 0..8 {
             dice.below(2);
@@ -14,7 +13,7 @@ impl Dice {
         dice
     }
 
-    /// From 0 up to, not including, `end`.
+    /// Returns a number from 0 up to, but not including, `end`.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

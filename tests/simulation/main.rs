@@ -1,32 +1,36 @@
-//! Purchases in a hostile world: the real domain code and stores on SQLite, a gateway that loses calls and answers and says what
-//! is no longer so, workers that die or fall asleep between any two steps, webhooks that are lost, doubled, late and out of order,
-//! people who press retry, lower the cap, and dispute what they have paid, refunds that fail later, and operators who correct by hand.
+//! Purchases in a hostile world. It consists of the real domain code and stores on SQLite, and:
+//! - a gateway that loses calls and responses, and reports old states;
+//! - workers that die or stall between any two steps;
+//! - webhooks that are lost, duplicated, late and out of order;
+//! - members who press retry, lower the cap, and dispute what they have paid;
+//! - refunds that fail later, and operators who correct entries.
 //!
-//! Everything that happens follows from a seed, so a seed that fails fails again. `SIMULATION_SEEDS` says how many are run,
-//! `SIMULATION_FIRST` which is the first:
-//! `SIMULATION_FIRST=17 SIMULATION_SEEDS=1 cargo test --test simulation -- --nocapture` runs one again.
+//! Everything that happens follows from a seed, so a failing seed fails again. `SIMULATION_SEEDS` is the number of seeds,
+//! `SIMULATION_FIRST` the first of them:
+//! `SIMULATION_FIRST=17 SIMULATION_SEEDS=1 cargo test --test simulation -- --nocapture` runs one seed again.
 //!
-//! That it bites was tried by breaking the code. Each break, and the first seed of this world that finds it:
+//! That the simulation finds faults was tested by breaking the code. Each break, and the first seed of this world that finds
+//! it:
 //!
 //! | Break | Seed |
 //! |---|---|
-//! | Each attempt makes an object of its own | 1 |
-//! | No answer is a failure | 1 |
-//! | A success that comes late is ignored | 21 |
-//! | A success that is heard of twice credits twice | 1 |
+//! | Each attempt creates its own object | 1 |
+//! | A missing response counts as a failure | 1 |
+//! | A late success is ignored | 21 |
+//! | A success that is reported twice credits twice | 1 |
 //! | An unconfirmed charge is given up without being canceled at the gateway | 3 |
 //! | A customer's time runs out, and the object is not canceled | 9 |
-//! | An attempt takes a failure that another has had | 3 |
-//! | What went back is what was heard last, and not the most | 26 |
-//! | A dispute that was decided is still held | 12 |
-//! | A refund that is sent again has another key | 40 |
-//! | That a refund failed later is ignored | 2 |
-//! | What came back of a refund that failed later is given again twice | 41 |
-//! | What an operator took by hand is given again when more money goes back | 44 |
-//! | The cap is looked at before the first attempt alone | 35 |
-//! | The rule does not heed how often its card was declined | 203 |
+//! | An attempt takes the failure of another attempt | 3 |
+//! | The returned amount is the last report, not the largest | 26 |
+//! | A decided dispute still holds credits | 12 |
+//! | A repeated refund has a different key | 40 |
+//! | A later failure of a refund is ignored | 2 |
+//! | The money of a refund that failed later is credited twice | 41 |
+//! | What an operator took is restored when more money is returned | 44 |
+//! | The cap is checked only before the first attempt | 35 |
+//! | The rule ignores how often its card was declined | 203 |
 //!
-//! One break is not found, because nothing comes of it: workers without a lease. Two may work at the same attempt.
+//! One break is not found, because it has no effect: workers without a lease. Two may process the same attempt.
 
 mod checks;
 mod deeds;
@@ -48,7 +52,7 @@ use tokio::runtime::{Builder, Runtime};
 use checks::Tally;
 use world::World;
 
-/// Always run, whatever the others are: seeds that find rare breaks. A seed that shows a fault of ours belongs here too.
+/// Seeds that always run: they find rare breaks. A seed that shows a fault of ours belongs here too.
 const ALWAYS: [u64; 8] = [12, 21, 26, 35, 40, 41, 44, 203];
 
 fn setting(name: &str, default: u64) -> u64 {
@@ -58,7 +62,7 @@ fn setting(name: &str, default: u64) -> u64 {
         .unwrap_or(default)
 }
 
-/// In memory where the system has such a place: thousands of databases are made and thrown away.
+/// Returns a directory in memory where the system has one: thousands of databases are created and deleted.
 fn scratch_directory() -> tempfile::TempDir {
     let shared = Path::new("/dev/shm");
     if shared.is_dir() {
@@ -68,12 +72,12 @@ fn scratch_directory() -> tempfile::TempDir {
     }
 }
 
-/// A world has one thread, so that what is ready first goes first, and always does.
+/// A world has one thread, so that the order of execution is always the same.
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-/// Migrated once, and copied for each world.
+/// Creates a migrated database, which is copied for each world.
 fn template(directory: &Path) -> PathBuf {
     let file = directory.join("template.db");
     let url = format!("sqlite://{}?mode=rwc", file.display());
@@ -85,14 +89,14 @@ fn template(directory: &Path) -> PathBuf {
     file
 }
 
-/// What came of a world, and a digest of all that happened in it.
+/// The result of a world, and a digest of everything that happened in it.
 struct Life {
     tally: Tally,
     complaints: Vec<String>,
     trace: String,
 }
 
-/// Lives through the world of a seed in a file of its own.
+/// Runs the world of a seed on its own file.
 fn live(template: &Path, name: &str, seed: u64) -> Life {
     let file = template.with_file_name(format!("{name}.db"));
     std::fs::copy(template, &file).expect("copies");
@@ -109,7 +113,7 @@ fn live(template: &Path, name: &str, seed: u64) -> Life {
         }
     });
     for suffix in ["", "-wal", "-shm"] {
-        // What is not there need not go.
+        // A missing file needs no removal.
         let _ = std::fs::remove_file(format!("{}{suffix}", file.display()));
     }
     life
@@ -143,7 +147,7 @@ fn nobody_is_charged_twice_and_no_payment_is_lost() {
                                 lived.1.push((seed, life.complaints.join("; ")));
                             }
                         }
-                        // What it said is on the standard error.
+                        // The panic message is on standard error.
                         Err(_) => lived.1.push((seed, "panicked".to_owned())),
                     }
                 }

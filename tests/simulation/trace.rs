@@ -1,11 +1,11 @@
-//! A digest of all that happens in a world: each step, and in the end every row that says what came of it.
+//! A digest of everything that happens in a world: each step, and at the end every row with a result.
 
 use data_encoding::HEXLOWER;
 use ledgerbell::domain::database::Database;
 use sea_orm::{ConnectionTrait as _, Statement};
 use sha2::{Digest as _, Sha256};
 
-/// Tables, what is digested of them, and in which order. Left out are ids and numbers that the ledger draws by chance.
+/// Tables, their digested columns, and the order of rows. Random ids and numbers of the ledger are left out.
 const ROWS: [(&str, &str, &str); 10] = [
     ("top_up", "*", "id"),
     ("top_up_attempt", "*", "id"),
@@ -37,10 +37,10 @@ impl Trace {
         self.0.update([0]);
     }
 
-    /// The digest of all that was noted and of the rows as they are.
+    /// Returns the digest of all steps and of the final rows.
     pub(crate) async fn end(mut self, database: &Database) -> String {
         for (table, columns, order) in ROWS {
-            // SQLite itself makes a text of each row, whatever its columns are.
+            // SQLite converts each row to a text, whatever its columns are.
             let names = match columns {
                 "*" => columns_of(database, table).await,
                 listed => listed.to_owned(),

@@ -1,5 +1,5 @@
-//! A gateway behind which workers die: calls stall before or after they have had their effect, and are let go on much later, or
-//! never; and what is read may be old, as from a copy that lags behind.
+//! A gateway whose workers die: calls stall before or after their effect, and continue much later or never. Reads may return an
+//! old state, as from a replica that lags.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,20 +18,20 @@ use crate::dice::Dice;
 pub(crate) struct Unreliable {
     inner: SimulatedGateway,
     mischief: Mutex<Mischief>,
-    /// Told when a call stalls. Whoever hears it takes the [`Stall`].
+    /// Notified when a call stalls. The receiver takes the [`Stall`].
     pub(crate) stalled: Notify,
 }
 
-/// A call that has stalled, and goes on when this is told so.
+/// Resumes a stalled call.
 pub(crate) type Stall = oneshot::Sender<()>;
 
 struct Mischief {
     dice: Dice,
-    /// Calls that stall, in a thousand; half of them before the effect.
+    /// The number of calls per thousand that stall; half of them before the effect.
     stalls: u64,
-    /// Readings that are old, in a thousand.
+    /// The number of reads per thousand that return an old state.
     stale: u64,
-    /// What was ever said of an object, oldest first.
+    /// All states of an object that were ever returned, oldest first.
     said: HashMap<String, Vec<Charge>>,
     stall: Option<Stall>,
 }
@@ -48,7 +48,7 @@ impl Mischief {
         }
     }
 
-    /// The object as it is, or as it once was.
+    /// Returns the current or an old state of the object.
     fn as_read(&mut self, charge: Charge) -> Charge {
         self.note(&charge);
         if !self.throws(self.stale) {
@@ -81,13 +81,13 @@ impl Unreliable {
         self.mischief.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// No call stalls any more, and what is read is as it is.
+    /// From now on no call stalls, and reads return the current state.
     pub(crate) fn heal(&self) {
         let mut mischief = self.mischief();
         (mischief.stalls, mischief.stale) = (0, 0);
     }
 
-    /// The call that has just stalled.
+    /// Returns the call that has just stalled.
     pub(crate) fn take_stall(&self) -> Option<Stall> {
         self.mischief().stall.take()
     }
@@ -119,7 +119,7 @@ impl Unreliable {
         let (stall, go_on) = oneshot::channel();
         self.mischief().stall = Some(stall);
         self.stalled.notify_one();
-        // Also when nobody will ever say so: then the worker is thrown away.
+        // The sender may be dropped without a message: then the worker is discarded.
         let _ = go_on.await;
     }
 }

@@ -1,4 +1,4 @@
-//! What must be so at any moment, however bad things are.
+//! What must be true at every moment, whatever faults occur.
 
 use std::collections::HashMap;
 
@@ -13,15 +13,15 @@ use sea_orm::{ConnectionTrait as _, Statement};
 use crate::world::World;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
-/// Declines of a card within 30 days, after which nobody tries it again.
+/// The number of declines of a card within 30 days after which it is not tried again.
 const MAX_DECLINES: usize = 15;
-/// Automatic charges within a day.
+/// The maximum number of automatic charges within a day.
 const MAX_CHARGES: usize = 10;
 
-/// The account's figures: its last event, and what is posted, held and coming in.
+/// The account's figures: its last event, and the posted, held and incoming credits.
 pub(crate) type Figures = [i64; 4];
 
-/// What was the case when somebody last looked.
+/// The state at the last check.
 #[derive(Default)]
 pub(crate) struct Watch {
     pub(crate) complaints: Vec<String>,
@@ -31,7 +31,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Looks at what has changed, if anything has.
+    /// Checks the current state if anything has changed.
     pub(crate) async fn look(&mut self, world: &World) -> Figures {
         let figures = figures(world).await;
         if figures[0] == self.last_event {
@@ -69,7 +69,7 @@ impl Watch {
         figures
     }
 
-    /// What is known to have gone and come back is never forgotten; credits come back only when a dispute was won or a refund failed.
+    /// Known returns are never forgotten. Credits come back only after a won dispute or a failed refund.
     fn only_grows(&self, top_up: &TopUp) -> Option<String> {
         let before = self.top_ups.get(&top_up.id)?;
         let returned = |top_up: &TopUp| (top_up.returned_minor, top_up.disputed_minor, top_up.came_back_minor);
@@ -91,7 +91,7 @@ impl Watch {
     }
 }
 
-/// The account's figures, in one statement: most looks end here.
+/// Returns the account's figures in one statement: most checks end here.
 pub(crate) async fn figures(world: &World) -> Figures {
     let sql = "SELECT event_sequence, posted, held, incoming FROM account_state WHERE account_id = $1";
     let values = [world.account_id.number().into()];
@@ -106,7 +106,7 @@ fn one_automatic(top_ups: &[TopUp]) -> Option<String> {
     (open > 1).then(|| format!("{open} automatic top-ups are under way"))
 }
 
-/// Another object is made only when the one before can never be charged.
+/// Another object is created only when the previous one can never be charged.
 fn one_object_each(objects: &[ChargedObject]) -> Vec<String> {
     let mut alive: HashMap<&str, usize> = HashMap::new();
     for object in objects.iter().filter(|object| object.status != ChargeStatus::Canceled) {
@@ -121,7 +121,7 @@ fn one_object_each(objects: &[ChargedObject]) -> Vec<String> {
     complaints
 }
 
-/// What was sent off to be charged fails by a decline, or when it can never be charged.
+/// An attempt that was sent fails only by a decline, or when it can never be charged.
 fn given_up_only_when_canceled(attempt: &Attempt, is_credited: bool, objects: &[ChargedObject]) -> Option<String> {
     if attempt.outcome != AttemptOutcome::Error || attempt.confirm_sent_at.is_none() || is_credited {
         return None;
@@ -138,7 +138,7 @@ fn given_up_only_when_canceled(attempt: &Attempt, is_credited: bool, objects: &[
     })
 }
 
-/// A failure is one attempt's own.
+/// A failure belongs to one attempt only.
 fn no_failure_twice(attempts: &[Attempt]) -> Vec<String> {
     let mut marks: Vec<&String> = attempts
         .iter()
@@ -151,7 +151,7 @@ fn no_failure_twice(attempts: &[Attempt]) -> Vec<String> {
         .collect()
 }
 
-/// A new attempt keeps within what networks, the cap and the ceilings allow.
+/// A new attempt stays within the limits of card networks, the cap and the ceilings.
 fn may_begin(new: &Attempt, all: &[Attempt], cap_minor: Option<i64>) -> Vec<String> {
     let mut complaints = Vec::new();
     let at = new.created_at.millis();

@@ -1,4 +1,4 @@
-//! One account, its people, its workers and its gateway: everything that may happen to a purchase, by a seed.
+//! One account with its members, workers and gateway: everything that may happen to a purchase, from a seed.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -28,42 +28,42 @@ use crate::trace::Trace;
 use crate::unreliable::{Stall, Unreliable};
 use crate::watch::Watch;
 
-/// Things that happen in one world, and in some.
+/// The number of actions in one world; some worlds have more.
 const STEPS: u64 = 50;
 const MANY_STEPS: u64 = 240;
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
-/// A credit costs a euro.
+/// The ledger's units per cent: a credit costs a euro.
 pub(crate) const UNITS_PER_CENT: i64 = 100;
-/// 2026-09-30T22:00:00Z: in Berlin, October begins.
+/// 2026-09-30T22:00:00Z: the begin of October in Berlin.
 const MONTH_TURNS_AT: i64 = 1_790_805_600_000;
 
-/// In which turn at the end everything is compared with the gateway.
+/// The final round in which everything is compared with the gateway.
 const COMPARED_IN: u32 = 10;
 
-/// In half of the worlds refunds fail later.
+/// In half of the worlds, refunds fail later.
 fn refund_dice(seed: u64) -> Option<Dice> {
     let mut dice = Dice::new(seed ^ 0x1f5d);
     (dice.below(2) == 0).then_some(dice)
 }
 
-/// What there is most of in a world.
+/// The dominant kind of event in a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mood {
-    /// A bit of everything.
+    /// All kinds.
     Mixed,
-    /// Banks say no, and the rule tries again, near its cap.
+    /// Banks decline, and the rule retries, near its cap.
     Declining,
-    /// As before, and there is one card only.
+    /// The same with only one card.
     Stubborn,
-    /// The gateway does not answer, or answers late.
+    /// The gateway does not respond, or responds late.
     Silent,
-    /// Money goes back.
+    /// Money is returned.
     Returning,
 }
 
 impl Mood {
-    /// Cards that people add.
+    /// Returns the cards that members add.
     fn tokens(self) -> &'static [&'static str] {
         match self {
             Self::Mixed => &[
@@ -83,7 +83,7 @@ impl Mood {
                 "card_declines_once",
                 "card_fails_late",
                 "card_disputed",
-                // Those whose outcome is open the longest come up more often.
+                // Cards with an outcome that stays open for long are more frequent.
                 "card_authenticate-2",
                 "card_authenticate-3",
                 "card_dies_after_charge-2",
@@ -123,13 +123,12 @@ impl Mood {
     }
 }
 
-/// A worker that waits for the gateway, perhaps for ever.
+/// A worker that waits for the gateway, possibly without end.
 pub(crate) struct Stuck {
     worker: JoinHandle<()>,
     stall: Option<Stall>,
 }
 
-/// Everything.
 pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) database: Database,
@@ -146,15 +145,15 @@ pub(crate) struct World {
     pub(crate) dice: Dice,
     pub(crate) mood: Mood,
     pub(crate) keys: u64,
-    /// What was spent, in the ledger's units.
+    /// The spent credits, in the ledger's units.
     pub(crate) spent: i64,
-    /// What operators gave back at the gateway itself, in cents, by the public ids of top-ups.
+    /// The money that operators refunded directly at the gateway, in cents, by the public id of the top-up.
     pub(crate) given_back: HashMap<String, i64>,
-    /// What operators took back of top-ups by hand, in the ledger's units.
+    /// The credits that operators took back, in the ledger's units.
     pub(crate) taken_by_hand: HashMap<TopUpId, i64>,
-    /// Of a world in which refunds fail later: what is thrown for that. Dice of their own leave all other worlds as they were.
+    /// Random numbers for refunds that fail later, in a world that has them. Separate numbers keep all other worlds unchanged.
     pub(crate) refund_dice: Option<Dice>,
-    /// Workers that died.
+    /// The number of workers that died.
     pub(crate) crashes: u64,
     pub(crate) stuck: Vec<Stuck>,
     unreliable: Arc<Unreliable>,
@@ -163,7 +162,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A world on a migrated database file.
+    /// Creates a world on a migrated database file.
     pub(crate) async fn make(file: &Path, seed: u64) -> Self {
         let url = format!("sqlite://{}?mode=rw", file.display());
         let options = OpenOptions {
@@ -173,7 +172,7 @@ impl World {
         };
         let database = open(&url, options).await.expect("opens");
         let mut dice = Dice::new(seed);
-        // Hours or minutes before a month ends, or in its midst.
+        // Hours or minutes before the end of a month, or in the middle of one.
         let before = [DAY / 6, DAY, 9 * DAY][usize::try_from(dice.below(3)).expect("an index")];
         let clock = Clock::manual(Timestamp::from_millis(MONTH_TURNS_AT - before));
         let installation = open_installation(&database, &clock).await.expect("opens");
@@ -236,12 +235,12 @@ impl World {
         }
     }
 
-    /// Cards that people add.
+    /// Returns the cards that members add.
     pub(crate) fn tokens(&self) -> &'static [&'static str] {
         self.mood.tokens()
     }
 
-    /// Lets things happen, in trouble, and then lets everything come to its end. Gives what was wrong on the way.
+    /// Runs actions with faults, then lets everything finish. Returns the violated conditions.
     pub(crate) async fn run(&mut self) -> Vec<String> {
         self.add_card().await;
         self.set_rule(true).await;
@@ -267,7 +266,7 @@ impl World {
         for stuck in self.stuck.drain(..) {
             stuck.worker.abort();
         }
-        // Together longer than automatic retries wait and then a customer may take to confirm.
+        // In total longer than automatic retries wait, plus the time of a customer to confirm.
         for turn in 0..30 {
             self.clock.advance(Duration::from_mins(121));
             if turn < COMPARED_IN {
@@ -275,12 +274,12 @@ impl World {
             }
             self.work_until_idle().await;
             match turn {
-                // What no webhook told of is found by comparing.
+                // The comparison finds what no webhook reported.
                 COMPARED_IN => {
                     let since = self.clock.now().plus_millis(-60 * DAY);
                     self.reconciler.reconcile(since).await.expect("compares");
                 }
-                // A rule never comes to rest by itself: it buys again when a month turns.
+                // A rule never stops on its own: it buys again in the next month.
                 12 => self.switch_off().await,
                 _ => {}
             }
@@ -289,7 +288,7 @@ impl World {
         std::mem::take(&mut self.watch).complaints
     }
 
-    /// What must be so at any moment.
+    /// Checks what must be true at every moment.
     async fn look(&mut self) {
         let mut watch = std::mem::take(&mut self.watch);
         let figures = watch.look(self).await;
@@ -353,14 +352,14 @@ impl World {
     }
 
     pub(crate) fn next_key(&mut self) -> String {
-        // Sometimes the key of before: a client that tries again.
+        // Sometimes the previous key, as of a client that retries.
         if self.dice.below(4) > 0 {
             self.keys += 1;
         }
         format!("k{}", self.keys)
     }
 
-    /// All top-ups, oldest first.
+    /// Returns all top-ups, oldest first.
     pub(crate) async fn all(&self) -> Vec<TopUp> {
         let request = PageRequest::new(Some(100), None, None, None).expect("a page");
         let page = self
@@ -380,7 +379,7 @@ impl World {
             .collect()
     }
 
-    /// What an operator took back of a top-up.
+    /// Returns the credits of a top-up that an operator took back.
     pub(crate) fn by_hand(&self, id: TopUpId) -> Credits {
         Credits::from_units(self.taken_by_hand.get(&id).copied().unwrap_or_default())
     }
@@ -394,7 +393,7 @@ impl World {
         self.clock.advance(Duration::from_mins(1 + minutes));
     }
 
-    /// One that is stuck hears from the gateway at last, with whatever was true when the gateway spoke.
+    /// Resumes one stuck worker. It receives the state at the time of its call.
     async fn let_one_go_on(&mut self) {
         if self.stuck.is_empty() {
             return;
@@ -414,7 +413,7 @@ impl World {
         }
     }
 
-    /// Runs a worker until it is done or stuck.
+    /// Runs a worker until it finishes or is stuck.
     pub(crate) async fn run_until_stuck(&mut self, work: impl Future<Output = ()> + Send + 'static) {
         let worker = tokio::spawn(work);
         self.wait_for(worker).await;
@@ -435,7 +434,7 @@ impl World {
             }
             let mut found = self.rules.try_again(50).await.expect("works");
             found += self.rules.sweep(50).await.expect("works");
-            // One at a time: several at once are tried where things go wrong.
+            // One at a time: concurrency is tested while faults occur.
             found += self.charging.turn(1).await.expect("works");
             found += self.refunding.turn(50).await.expect("works");
             found += self.webhooks.turn(50).await.expect("works");
@@ -446,7 +445,7 @@ impl World {
         panic!("the workers never come to rest");
     }
 
-    /// Closes the database, and gives the digest of all that happened.
+    /// Closes the database, and returns the digest of everything that happened.
     pub(crate) async fn end(self) -> String {
         let trace = self.trace.end(&self.database).await;
         self.ledger.shutdown().await;

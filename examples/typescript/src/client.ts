@@ -1,4 +1,4 @@
-// The whole client: one typed function over fetch. Types of operations and results come from schema.graphql.
+// The whole client: one typed function over fetch. The types of operations and results come from schema.graphql.
 import { initGraphQLTada, type TadaDocumentNode } from "gql.tada";
 import { print } from "graphql";
 
@@ -6,7 +6,7 @@ import type { introspection } from "./schema.js";
 
 export const graphql = initGraphQLTada<{
   introspection: introspection;
-  // Amounts, instants and big numbers travel as strings: a JavaScript number would lose digits.
+  // Amounts, instants and big numbers are strings: a JavaScript number would lose digits.
   scalars: {
     Credits: string;
     Currency: string;

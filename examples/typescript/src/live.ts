@@ -1,5 +1,5 @@
-// Live data without gaps: a page is read together with its place in the account's stream of events, and every event brings the
-// next place. Whenever the connection breaks, the client comes back by itself and goes on exactly there.
+// Live data without gaps: a page is read together with its position in the account's stream of events. Every event contains the
+// next position. When the connection breaks, the client reconnects automatically and continues at exactly that position.
 import type { Client } from "graphql-ws";
 
 /** What every live field answers; select at least these. */
@@ -16,7 +16,7 @@ export function resuming(client: Client): Client {
   return {
     ...client,
     subscribe(payload, sink) {
-      // The client sends its payload again for each connection: so that is where the place is kept.
+      // The client sends its payload again for each connection, so the position is stored there.
       const kept = { ...payload, variables: { ...payload.variables } };
       return client.subscribe<Record<string, unknown>, unknown>(kept, {
         next: (result) => {
@@ -82,7 +82,7 @@ export function keepUpToDate<Page extends { liveCursor: string }, Event extends 
 
   void show().then((after) => {
     if (after === undefined) return;
-    // One after the other: what happens while a page is read again is applied to that page.
+    // One after the other: events that arrive while a page is read again are applied to that page.
     let last = Promise.resolve();
     unsubscribe = how.subscribe(after, (event) => {
       last = last.then(() => take(event, () => how.apply(event)));

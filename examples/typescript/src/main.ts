@@ -77,7 +77,7 @@ const owner = new Client(endpoint, demo.ownerToken);
 const member = new Client(endpoint, demo.memberToken);
 const platform = new Client(endpoint, demo.apiKey);
 
-// A person signs in with the token that your application made for them.
+// A member signs in with the token that your application has created.
 const { viewer } = await owner.run(SignIn, {});
 const me = viewer.member;
 const account = viewer.account;
@@ -104,11 +104,11 @@ const booked = accepted((await platform.run(Book, { input: booking })).bookSessi
 if (!booked.session) throw new Error("a booking answers its session");
 console.log(`Booked "${booked.session.title}" for ${colleague.name}: ${booked.session.held} held, ${booked.balance?.available} available.`);
 
-// A lost answer is asked for again with the same key: nothing is booked twice.
+// If a response was lost, the request is repeated with the same key: the session is booked once.
 const again = accepted((await platform.run(Book, { input: booking })).bookSession);
 if (again.session?.id !== booked.session.id) throw new Error("the same key answers the same session");
 
-// It took less time than booked: what was used is deducted, the rest is released.
+// The session was shorter than booked: the used credits are deducted, the rest is released.
 const completed = accepted(
   (
     await platform.run(Complete, {

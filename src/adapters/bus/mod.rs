@@ -1,6 +1,6 @@
-//! How the processes of one installation tell each other that there are new events.
+//! Notifies the processes of one installation of new events.
 //!
-//! Called by `app`, which chooses by the database. A SQLite database has one process that serves, whose hub is all the bell it
+//! Called by `app`, which chooses by the database. A SQLite database has one serving process, whose hub is the only bell it
 //! needs; see [`crate::domain::event`].
 
 mod postgres;

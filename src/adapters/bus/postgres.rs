@@ -1,8 +1,8 @@
-//! The bell of several processes on one Postgres: LISTEN and NOTIFY.
+//! The bell between several processes on one Postgres: LISTEN and NOTIFY.
 //!
-//! A NOTIFY inside a transaction takes a lock at its commit that all such commits of the server share. So it is sent after the
-//! commit, on a connection of its own, and what is rung within a few milliseconds goes together. What is lost on the way, or while
-//! a connection is down, the hub finds by itself.
+//! A NOTIFY inside a transaction takes a lock at the commit that all such commits of the server share. So it is sent after the
+//! commit, on a separate connection. Rings within a few milliseconds are sent together. The hub finds events whose ring was
+//! lost, or that happened while a connection was down.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,27 +19,27 @@ use crate::domain::event::{Bell, Hub};
 use crate::domain::pulse::{Pulse, Turn};
 use crate::primitives::ids::AccountId;
 
-/// By which the probes of health know it.
+/// The name by which health probes find it.
 const NAME: &str = "bell";
 const CHANNEL: &str = "ledgerbell_event";
-/// For trying out whether a bell is heard.
+/// The channel for testing whether a bell is heard.
 const TRIAL_CHANNEL: &str = "ledgerbell_trial";
-/// A bell that takes longer to be heard is not heard.
+/// A test bell that takes longer counts as not heard.
 const HEARD_WITHIN: Duration = Duration::from_secs(2);
-/// What is rung within this time goes together.
+/// Rings within this time are sent together.
 const GATHERED: Duration = Duration::from_millis(10);
 /// The longest text of one NOTIFY, in bytes; Postgres refuses 8,000.
 const LONGEST_TEXT: usize = 7_900;
-/// How long connecting, asking or telling may take.
+/// The time limit for connecting, listening or notifying.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
-/// A connection on which nothing was heard for this long is asked whether it still answers.
+/// A connection that was silent for this long is tested.
 const QUIET: Duration = Duration::from_secs(5);
-/// Between attempts to connect: the first pause, and the longest.
+/// The pauses between attempts to connect: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
-/// How long the last rings may take to go out when the process ends.
+/// The time limit for sending the last rings when the process ends.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Rings this process's hub at once, and those of all other processes on the same database by way of Postgres.
+/// Rings this process's hub at once, and through Postgres the hubs of all other processes on the same database.
 #[derive(Debug)]
 pub struct PostgresBell {
     hub: Hub,
@@ -49,7 +49,7 @@ pub struct PostgresBell {
     ringing: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What is to be told to the others: of each account how far its stream goes.
+/// The rings to send: the newest stream position of each account.
 #[derive(Debug, Default)]
 struct Rung {
     heads: Mutex<HashMap<AccountId, i64>>,
@@ -57,8 +57,8 @@ struct Rung {
 }
 
 impl PostgresBell {
-    /// Connects when there is something to tell, and listens while somebody listens to the hub. It never fails: without a
-    /// connection it is silent.
+    /// Starts the bell. It connects when there is something to send, and listens while the hub has subscribers. It never fails:
+    /// without a connection it is silent.
     pub fn start(url: &str, hub: Hub, pulse: Pulse) -> Arc<Self> {
         let (rung, stop) = (Arc::<Rung>::default(), CancellationToken::new());
         let ringing = ring_on(url.to_owned(), Arc::clone(&rung), stop.clone());
@@ -71,7 +71,7 @@ impl PostgresBell {
         })
     }
 
-    /// Tells the others what was rung last, and ends.
+    /// Sends the last rings, and ends.
     pub async fn close(&self) {
         self.listening.abort();
         self.stop.cancel();
@@ -85,13 +85,14 @@ impl PostgresBell {
     }
 }
 
-/// How long a NOTIFY takes to be heard by a LISTEN, on a channel that nobody else listens to. Gives the reason where it is not heard.
+/// Returns how long a NOTIFY takes until a LISTEN receives it, on a channel without other listeners. Returns the reason if it
+/// fails.
 pub async fn hear(url: &str) -> Result<Duration, String> {
     let reason = |error: sqlx::Error| error.to_string();
     let mut listener = listener(url).await.map_err(reason)?;
     let options = connect_options(url).map_err(reason)?;
     let mut ringer = PgConnection::connect_with(&options).await.map_err(reason)?;
-    // Else the server would send what is heard to whoever has its session then.
+    // Otherwise the server would send the notification to the next user of the session.
     let mut third = PgConnection::connect_with(&options).await.map_err(reason)?;
     let is_shared = are_one_session(&mut ringer, &mut third).await.map_err(reason)?;
     let _ = third.close().await;
@@ -136,7 +137,7 @@ impl Rung {
         self.heads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes what was rung, as the texts of as few notifications as it fits into.
+    /// Removes the pending rings and returns them as the texts of as few notifications as possible.
     fn take(&self) -> Vec<String> {
         let heads = std::mem::take(&mut *self.heads());
         let mut texts: Vec<String> = Vec::new();
@@ -154,7 +155,7 @@ impl Rung {
     }
 }
 
-/// The rings in a notification. Whatever is none is passed over: anybody on the database can send one.
+/// Parses the rings in a notification. Invalid parts are ignored: every user of the database can send a notification.
 fn rings(text: &str) -> impl Iterator<Item = (AccountId, i64)> {
     text.split(' ').filter_map(|ring| {
         let (account, sequence) = ring.split_once(':')?;
@@ -193,7 +194,7 @@ async fn ring_on(url: String, rung: Arc<Rung>, stop: CancellationToken) {
     }
 }
 
-/// Sends a text, on a connection that is open or by one that is made. One that turns out to be lost is made anew, once.
+/// Sends a text on an open or a new connection. If the connection is found to be lost, it is replaced once.
 async fn notify(url: &str, open: Option<PgConnection>, text: &str) -> Result<PgConnection, sqlx::Error> {
     if let Some(mut connection) = open
         && tokio::time::timeout(ANSWERS_WITHIN / 2, send(&mut connection, text))
@@ -228,7 +229,7 @@ async fn listen_on(url: String, hub: Hub, pulse: Pulse) {
     }
 }
 
-/// A connection that listens, encrypted as those of the pool are. It is made anew when it was lost.
+/// Opens a connection that listens, with the same encryption as the pool. A lost connection is replaced.
 async fn listener(url: &str) -> Result<PgListener, sqlx::Error> {
     let options = connect_options(url)?.application_name("ledgerbell bell");
     let pool = PgPoolOptions::new()
@@ -238,18 +239,18 @@ async fn listener(url: &str) -> Result<PgListener, sqlx::Error> {
         .connect_with(options);
     let pool = pool.await?;
     let mut listener = PgListener::connect_with(&pool).await?;
-    // The pool has no other connection, and goes with this one.
+    // The pool has no other connection, and is closed with this one.
     listener.ignore_pool_close_event(true);
     Ok(listener)
 }
 
-/// Hands on what is rung, until the connection is lost and cannot be had again.
+/// Forwards rings to the hub until the connection is lost and cannot be replaced.
 async fn listen(url: &str, hub: &Hub, pulse: &Pulse, pause: &mut Duration) -> Result<(), sqlx::Error> {
     let mut listener = in_time(listener(url)).await?;
     in_time(listener.listen(CHANNEL)).await?;
     *pause = PAUSES.0;
     loop {
-        // What was rung before the connection stood, or while it was lost.
+        // Finds what was rung before the connection existed, or while it was lost.
         if let Err(fault) = hub.poll().await {
             tracing::warn!(%fault, "streams are not asked for new events; they are asked again soon");
         }
@@ -263,8 +264,8 @@ async fn listen(url: &str, hub: &Hub, pulse: &Pulse, pause: &mut Duration) -> Re
     }
 }
 
-/// What is heard next; `None` where the connection was lost and made anew. While nothing is heard, the connection is asked now and
-/// then whether it still answers, because one that has died without a word would be waited for forever.
+/// Returns the next notification; `None` if the connection was lost and replaced. A silent connection is tested from time to
+/// time: otherwise a dead connection would be waited for without end.
 async fn next(listener: &mut PgListener, pulse: &Pulse) -> Result<Option<PgNotification>, sqlx::Error> {
     loop {
         if let Ok(heard) = tokio::time::timeout(QUIET, listener.try_recv()).await {

@@ -1,7 +1,7 @@
-//! Payment gateways: adapters of the port in `domain::top_up::gateway`.
+//! Payment gateways: implementations of the port in `domain::top_up::gateway`.
 //!
-//! `simulated` is embedded and moves no money: for the demo, for development and for tests. Both speak of the same things in the
-//! same dialect, so that `webhook`, which believes signed messages, is one.
+//! `simulated` is embedded and moves no money: it is for the demo, for development and for tests. It has the same objects and
+//! signed messages as Stripe, so `webhook` reads the messages of both.
 
 mod none;
 pub mod simulated;

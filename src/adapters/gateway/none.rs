@@ -1,4 +1,4 @@
-//! No gateway: where none is set, cards cannot be added, and so nothing is ever charged.
+//! No gateway. It is used if none is configured: cards cannot be added, so nothing is ever charged.
 
 use crate::domain::top_up::gateway::{
     Answer, Card, CardSetup, Charge, Confirmation, GatewayError, InvalidWebhook, NewCharge, Notice, PaymentGateway,
@@ -6,7 +6,7 @@ use crate::domain::top_up::gateway::{
 use crate::primitives::clock::Timestamp;
 use crate::primitives::money::{Currency, Money};
 
-/// Answers nothing to everything.
+/// Returns an error for every call.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoGateway;
 

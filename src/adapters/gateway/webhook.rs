@@ -1,4 +1,4 @@
-//! What signed messages in Stripe's manner are about.
+//! Reads messages that are signed in the format of Stripe.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::primitives::clock::Timestamp;
 
 pub use crate::adapters::signature::sign;
 
-/// Believes a message that is signed with the secret and not older than five minutes, and says what it is about.
+/// Accepts a message that is signed with the secret and at most five minutes old. Returns the object that it is about.
 pub fn read(secret: &str, body: &[u8], signature: &str, now: Timestamp) -> Result<Notice, InvalidWebhook> {
     if !signature::is_good(secret, body, signature, now) {
         return Err(InvalidWebhook::Signature);
@@ -17,7 +17,7 @@ pub fn read(secret: &str, body: &[u8], signature: &str, now: Timestamp) -> Resul
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let charge_id = match text("/data/object/object").as_deref() {
         Some("payment_intent") => text("/data/object/id"),
-        // Charges, refunds and disputes name theirs.
+        // Charges, refunds and disputes name their payment intent.
         _ => text("/data/object/payment_intent"),
     };
     let notice = Notice {
@@ -25,7 +25,7 @@ pub fn read(secret: &str, body: &[u8], signature: &str, now: Timestamp) -> Resul
         kind: text("/type").ok_or(InvalidWebhook::Body)?,
         charge_id,
     };
-    // PostgreSQL stores no U+0000: such a message would be sent again for ever.
+    // PostgreSQL cannot store U+0000. Without this check, such a message would be redelivered without end.
     let texts = [Some(&notice.event_id), Some(&notice.kind), notice.charge_id.as_ref()];
     if texts.into_iter().flatten().any(|text| text.contains(char::is_control)) {
         return Err(InvalidWebhook::Body);

@@ -1,4 +1,4 @@
-//! Mail into files, where no SMTP server is set up: nothing is lost, and a developer can look at it.
+//! Writes mail into files where no SMTP server is set: no mail is lost, and a developer can read it.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use crate::domain::notification::{Mail, MailError, Mailer, Sending};
 use super::message::Sender;
 use crate::adapters::private_files;
 
-/// Writes each mail as `<message id>.eml`. The same mail sent twice is one file.
+/// Writes each mail to `<message id>.eml`. A mail that is sent twice is one file.
 #[derive(Clone, Debug)]
 pub struct FileMailer {
     folder: PathBuf,
@@ -15,7 +15,7 @@ pub struct FileMailer {
 }
 
 impl FileMailer {
-    /// Into this folder, which is made with the first mail.
+    /// Creates a mailer for this folder. The first mail creates the folder.
     pub fn new(folder: &Path, sender: Sender) -> Self {
         Self {
             folder: folder.to_owned(),

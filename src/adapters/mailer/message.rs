@@ -1,4 +1,4 @@
-//! A mail in the form that mail systems take (RFC 5322, MIME).
+//! Converts a mail to the format of mail systems (RFC 5322, MIME).
 
 use lettre::Message;
 use lettre::address::AddressError;
@@ -7,22 +7,22 @@ use lettre::message::{Mailbox, MultiPart};
 
 use crate::domain::notification::{Mail, MailError, Unsubscribe};
 
-/// The sender is no address.
+/// The sender is not a valid address.
 #[derive(Debug, thiserror::Error)]
 #[error("must be an address such as \"Ledgerbell <credits@example.com>\": {0}")]
 pub struct InvalidSender(#[from] AddressError);
 
-/// Who mail is from.
+/// The sender of all mails.
 #[derive(Clone, Debug)]
 pub struct Sender(Mailbox);
 
 impl Sender {
-    /// From an address, with a name before it or not.
+    /// Parses an address with or without a display name.
     pub fn parse(text: &str) -> Result<Self, InvalidSender> {
         Ok(Self(text.parse()?))
     }
 
-    /// The mail as it goes out. One that cannot be written, for its address, would not go better later.
+    /// Returns the mail in its wire format. If its address makes that impossible, a retry cannot succeed.
     pub(super) fn message(&self, mail: &Mail) -> Result<Message, MailError> {
         let rejected = |error: &dyn std::fmt::Display| MailError::Rejected(error.to_string());
         let address = mail.to.parse().map_err(|error| rejected(&error))?;
@@ -51,7 +51,7 @@ impl Sender {
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Where to go to get no more of these (RFC 2369).
+/// The link that ends such mails (RFC 2369).
 #[derive(Clone, Debug)]
 struct ListUnsubscribe(String);
 
@@ -69,7 +69,7 @@ impl Header for ListUnsubscribe {
     }
 }
 
-/// No person wrote this, so no holiday answer is wanted (RFC 3834).
+/// Marks the mail as written by a program, so that automatic replies are suppressed (RFC 3834).
 #[derive(Clone, Debug)]
 struct AutoSubmitted;
 
@@ -87,7 +87,7 @@ impl Header for AutoSubmitted {
     }
 }
 
-/// The link is to be posted to, without a page in between (RFC 8058).
+/// Allows to unsubscribe with one POST request, without a page (RFC 8058).
 #[derive(Clone, Debug)]
 struct ListUnsubscribePost;
 
@@ -105,7 +105,7 @@ impl Header for ListUnsubscribePost {
     }
 }
 
-/// As [`AutoSubmitted`], for Microsoft Exchange.
+/// The same as [`AutoSubmitted`], for Microsoft Exchange.
 #[derive(Clone, Debug)]
 struct AutoResponseSuppress;
 

@@ -1,6 +1,6 @@
-//! Sends mail: by SMTP, or, where none is set up, into files that any mail program opens.
+//! Sends mail by SMTP, or writes it into files where no SMTP server is set. Every mail program can open these files.
 //!
-//! Reads what is reported of mail later on, too. Called by the domain through its ports.
+//! Also reads later reports about mail. Called by the domain through its ports.
 
 mod files;
 mod message;

@@ -1,6 +1,6 @@
-//! Reports of mail that somebody sends us: JSON, signed with a secret that both know.
+//! Reports about sent mail: JSON that is signed with a shared secret.
 //!
-//! The form is our own, since every mail service has one of its own; docs/mail.md shows it.
+//! The format is our own, because every mail service has a different one. docs/mail.md describes it.
 
 use serde::Deserialize;
 
@@ -11,16 +11,16 @@ use crate::primitives::clock::Timestamp;
 
 /// The longest id of a report, in characters.
 const LONGEST_ID: usize = 200;
-/// The longest address (RFC 5321), and the longest Message-ID that is looked at.
+/// The longest address (RFC 5321), and the longest Message-ID that is read, in characters.
 const LONGEST_ADDRESS: usize = 320;
 
-/// Believes what is signed with a secret.
+/// Verifies and reads signed reports.
 pub struct SignedReports {
     secret: String,
 }
 
 impl SignedReports {
-    /// Signed with this secret.
+    /// Creates a reader of reports that are signed with this secret.
     pub fn new(secret: &str) -> Self {
         Self {
             secret: secret.to_owned(),
@@ -28,7 +28,7 @@ impl SignedReports {
     }
 }
 
-/// A report as it is written. What else there is in it is of no interest.
+/// The format of a report. Other fields are ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Written {
@@ -67,7 +67,7 @@ impl ReportSource for SignedReports {
     }
 }
 
-/// Not empty, not long, and fit for both databases.
+/// Returns whether a text is not empty, not too long, and can be stored in both databases.
 fn is_bounded(text: &str, longest: usize) -> bool {
     !text.is_empty() && text.chars().take(longest + 1).count() <= longest && !text.chars().any(char::is_control)
 }

@@ -1,4 +1,4 @@
-//! Mail by SMTP (RFC 5321), over TLS from the first byte or by STARTTLS.
+//! Sends mail by SMTP (RFC 5321), over TLS from the first byte or by STARTTLS.
 
 use std::time::Duration;
 
@@ -12,27 +12,27 @@ use crate::domain::notification::{Mail, MailError, Mailer, Sending};
 use super::message::Sender;
 use crate::adapters::is_this_machine;
 
-/// To connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-/// For a whole mail, connecting included: the client knows no deadline for an answer. No more than the domain has in mind for a try.
+/// The limit for a whole mail, including the connection: the SMTP client has no deadline for a response. It is at most the time
+/// that the domain plans for one attempt.
 const MAIL_TIMEOUT: Duration = Duration::from_mins(1);
-/// Connections at the most.
+/// The maximum number of connections.
 const CONNECTIONS: u32 = 4;
 
-/// The address of the server is no good.
+/// Why the address of the SMTP server is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidSmtpUrl {
-    /// It cannot be understood.
+    /// The address cannot be parsed.
     #[error("must be such as smtps://user:password@mail.example.com or smtp://mail.example.com:587?tls=required: {0}")]
     Malformed(String),
-    /// A password would be sent as plain text over the network.
+    /// The password would be sent over the network without encryption.
     #[error(
         "has a password, which would be sent to {0} without encryption: write smtps://, or smtp:// with ?tls=required"
     )]
     PlainPassword(String),
 }
 
-/// Hands mail to a server, over a few connections that are kept open.
+/// Sends mail to an SMTP server over a few persistent connections.
 #[derive(Clone, Debug)]
 pub struct SmtpMailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
@@ -40,8 +40,8 @@ pub struct SmtpMailer {
 }
 
 impl SmtpMailer {
-    /// By the server at `url`: `smtps://` for TLS from the first byte, `smtp://…?tls=required` for STARTTLS. Must be called on the
-    /// runtime.
+    /// Creates a mailer for the server at `url`: `smtps://` for TLS from the first byte, `smtp://…?tls=required` for STARTTLS.
+    /// Must be called on the runtime.
     pub fn new(url: &str, sender: Sender) -> Result<Self, InvalidSmtpUrl> {
         refuse_plain_password(url)?;
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
@@ -52,7 +52,7 @@ impl SmtpMailer {
         Ok(Self { transport, sender })
     }
 
-    /// Connects and signs in, and sends nothing. Gives the reason where that does not work.
+    /// Connects and signs in without sending a mail. Returns the reason if that fails.
     pub async fn probe(&self) -> Result<(), String> {
         match self.transport.test_connection().await {
             Ok(true) => Ok(()),
@@ -77,8 +77,8 @@ impl Mailer for SmtpMailer {
     }
 }
 
-/// Refuses a password without TLS, but for a server on this machine. `tls=opportunistic` is no protection: a machine
-/// in between can claim that the server has none.
+/// Refuses a password without TLS, except for a server on this machine. `tls=opportunistic` is no protection: a machine in
+/// between can claim that the server has no TLS.
 fn refuse_plain_password(url: &str) -> Result<(), InvalidSmtpUrl> {
     let url: Url = url
         .parse()
@@ -111,8 +111,8 @@ fn refused(error: &lettre::transport::smtp::Error) -> MailError {
     }
 }
 
-/// Of the lasting refusals, only these are about the mail and where it goes; the others (sign-in, syntax, TLS wanted) are about how
-/// this server is set up, which the operator will mend.
+/// Returns whether a permanent refusal is about the mail and its recipient. All other permanent refusals (sign-in, syntax, TLS
+/// required) are about the setup of this server, which the operator will fix.
 fn is_about_recipient(code: Code) -> bool {
     let number = u16::from(code);
     code.severity == Severity::PermanentNegativeCompletion && (550..560).contains(&number)

@@ -1,4 +1,4 @@
-//! Findings in words: what is wrong, why and what to do, from the same files as alerts.
+//! Texts of findings: what is wrong, why, and what to do. They are in the same files as the texts of alerts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::domain::notification::Reader;
 use crate::domain::troubleshooting::model::{Fact, Finding, FindingCode, RemedyAction};
 use crate::domain::troubleshooting::{Explained, Explaining};
 
-/// What the texts of findings may name.
+/// The names that the texts of findings may use.
 const NAMES: &[&str] = &[
     "action",
     "advice",
@@ -44,19 +44,19 @@ const NAMES: &[&str] = &[
     "until",
 ];
 
-/// What a language says of findings.
+/// The texts of findings in one language.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct FindingTexts {
-    /// By code.
+    /// The texts by finding code.
     pub(super) findings: BTreeMap<String, Texts>,
-    /// What is written on buttons, by what they do.
+    /// Labels of buttons, by what the button does.
     pub(super) remedies: BTreeMap<String, String>,
-    /// Closed lists, word by word.
+    /// Translations of closed lists, by list and word.
     pub(super) words: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// The texts of a code.
+/// The texts of one code.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Texts {
@@ -66,7 +66,6 @@ pub(super) struct Texts {
 }
 
 impl FindingTexts {
-    /// All templates, by name.
     pub(super) fn texts(&self) -> impl Iterator<Item = (String, &str)> {
         self.findings.iter().flat_map(|(code, texts)| {
             let parts = [
@@ -88,7 +87,7 @@ fn template(code: &str, part: &str) -> String {
 }
 
 impl Templates {
-    /// Whether the texts of findings name nothing but what there is, and English has all of them.
+    /// Checks that the texts of findings use known names only, and that English has all texts.
     pub(super) fn check_findings(&self) -> Result<(), TemplateError> {
         let known: BTreeSet<&str> = NAMES.iter().copied().collect();
         for (locale, language) in &self.languages {
@@ -148,7 +147,7 @@ impl Explaining for Templates {
     fn explain(&self, finding: &Finding, reader: &Reader) -> Result<Explained, Fault> {
         let code = finding.code.as_str();
         let (mut name, mut language) = self.language(&reader.locale);
-        // A language of the operator's own may be about alerts alone.
+        // A language of the operator may have texts of alerts only.
         if !language.of_findings().findings.contains_key(code) {
             (name, language) = (FALLBACK, &self.fallback);
         }

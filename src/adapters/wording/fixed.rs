@@ -1,14 +1,14 @@
-//! Texts that are always the same, and those of refusals: what the API says beside alerts and findings.
+//! Translates fixed texts and refusals: every text of the API besides alerts and findings.
 
 use super::language::Language;
 use super::{TemplateError, Templates};
 use crate::domain::fault::Fault;
 use crate::domain::notification::Refused;
 
-/// Where the templates of refusals are among those of a language.
+/// The prefix of refusals among the template names of a language.
 pub(super) const REFUSAL: &str = "refusal.";
 
-/// Where a figure or a name stands in a text of `details`. They keep their order in every language.
+/// The placeholder for a figure or a name in a text of `details`. The order of placeholders is the same in every language.
 const HOLE: &str = "{}";
 
 impl Templates {
@@ -35,7 +35,7 @@ impl Templates {
     }
 }
 
-/// Checks that each text has a place for each figure and name of the English one.
+/// Checks that each translation has a placeholder for each figure and name of the English text.
 pub(super) fn check_details(name: &str, language: &Language) -> Result<(), TemplateError> {
     let places = |text: &str| text.matches(HOLE).count();
     let is_wrong = |(english, text): &(&String, &String)| places(english) == 0 || places(english) != places(text);
@@ -48,7 +48,7 @@ pub(super) fn check_details(name: &str, language: &Language) -> Result<(), Templ
     }
 }
 
-/// A text of ours in this language: as a whole, as far as its colon, or with the figures and names that are in it.
+/// Translates a text: as a whole, up to its colon, or with the figures and names in it.
 fn phrase(language: &Language, english: &str) -> Option<String> {
     let texts = language.fixed();
     let begun = || {
@@ -59,7 +59,7 @@ fn phrase(language: &Language, english: &str) -> Option<String> {
     whole.or_else(begun).or_else(|| detail(language, english))
 }
 
-/// A text with figures or names in it, in this language. Of several that fit, the one that says most in words of its own.
+/// Translates a text with figures or names. If several patterns match, the pattern with the most fixed text wins.
 fn detail(language: &Language, english: &str) -> Option<String> {
     let fitting = language.details().iter();
     let fitting = fitting.filter_map(|(pattern, text)| Some((pattern.len(), found(pattern, english)?, text)));
@@ -75,7 +75,7 @@ fn detail(language: &Language, english: &str) -> Option<String> {
     Some(written)
 }
 
-/// What stands in the places of a pattern, when the text is of that form.
+/// Returns the values of the placeholders if the text matches the pattern.
 fn found<'a>(pattern: &str, text: &'a str) -> Option<Vec<&'a str>> {
     let (first, places) = pattern.split_once(HOLE)?;
     let mut rest = text.strip_prefix(first)?;
@@ -95,7 +95,7 @@ fn found<'a>(pattern: &str, text: &'a str) -> Option<Vec<&'a str>> {
     Some(held)
 }
 
-/// A number as the language writes it; anything else as it is.
+/// Formats a number for the language; returns any other text unchanged.
 fn in_language(language: &Language, held: &str) -> String {
     let digits = held.strip_prefix('-').unwrap_or(held);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));

@@ -1,4 +1,4 @@
-//! One language: its texts, and how it writes amounts and times.
+//! One language: its texts, and its formats of amounts and times.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::primitives::credits::Credits;
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
-/// A language's file.
+/// The file of a language.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Language {
@@ -25,31 +25,31 @@ pub(super) struct Language {
     alerts: BTreeMap<String, Texts>,
     #[serde(default)]
     troubleshooting: FindingTexts,
-    /// Texts that are always the same, by what they are in English.
+    /// Translations of fixed texts, by the English text.
     #[serde(default)]
     fixed: BTreeMap<String, String>,
-    /// Texts with figures or names in them, by what they are in English, with `{}` for each of these.
+    /// Translations of texts with figures or names, by the English text, with `{}` as the placeholder.
     #[serde(default)]
     details: BTreeMap<String, String>,
-    /// Why mutations are refused, by code.
+    /// Reasons of refused mutations, by code.
     #[serde(default)]
     refusals: BTreeMap<String, String>,
 }
 
-/// How a language writes amounts and times.
+/// The formats of amounts and times.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Format {
     decimal: String,
     group: String,
     instant: String,
-    /// Without the time of day; as `instant` when it is empty.
+    /// The format of a date without the time of day. If empty, the format of `instant` is used.
     #[serde(default)]
     date: String,
     months: Vec<String>,
 }
 
-/// The texts of a kind of alert.
+/// The texts of one kind of alert.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Texts {
@@ -58,7 +58,7 @@ struct Texts {
     action: Option<String>,
 }
 
-/// An alert's facts, written out.
+/// The facts of an alert, formatted.
 #[derive(Debug, Serialize)]
 pub(super) struct Written {
     available: Option<String>,
@@ -70,7 +70,7 @@ pub(super) struct Written {
     name: Option<String>,
     at: Option<String>,
     on: Option<String>,
-    /// The day before `at`, where `at` is the midnight at which a day ends.
+    /// The day before `at`, if `at` is the midnight at which a day ends.
     last_day: Option<String>,
 }
 
@@ -81,12 +81,12 @@ struct Instant<'a> {
     year: i32,
     hour: String,
     minute: String,
-    /// The zone that the time is of: `CET`, `+04`.
+    /// The abbreviation of the time zone: `CET`, `+04`.
     zone: String,
 }
 
 impl Language {
-    /// All its templates, by name.
+    /// Returns all templates by name.
     pub(super) fn texts(&self) -> impl Iterator<Item = (String, &str)> {
         let mail = self.mail.iter().map(|(key, text)| (key.clone(), text.as_str()));
         let alerts = self.alerts.iter().flat_map(|(kind, texts)| {
@@ -100,34 +100,30 @@ impl Language {
         mail.chain(alerts).chain(self.troubleshooting.texts()).chain(refusals)
     }
 
-    /// Texts that are always the same, by what they are in English.
     pub(super) fn fixed(&self) -> &BTreeMap<String, String> {
         &self.fixed
     }
 
-    /// Texts with figures or names in them, by what they are in English.
     pub(super) fn details(&self) -> &BTreeMap<String, String> {
         &self.details
     }
 
-    /// Why mutations are refused, by code.
     pub(super) fn refusals(&self) -> &BTreeMap<String, String> {
         &self.refusals
     }
 
-    /// What it says of what is wrong.
     pub(super) fn of_findings(&self) -> &FindingTexts {
         &self.troubleshooting
     }
 
-    /// Whether there is something to write on a button.
+    /// Returns whether this kind of alert has a label for a button.
     pub(super) fn has_action(&self, kind: AlertKind) -> bool {
         self.alerts
             .get(kind.as_str())
             .is_some_and(|texts| texts.action.is_some())
     }
 
-    /// An alert's facts as this language writes them, in `zone`. `render` fills the template of instants in.
+    /// Formats the facts of an alert in the time zone `zone`. `render` renders the template of instants.
     pub(super) fn facts(
         &self,
         alert: &Alert,
@@ -141,7 +137,7 @@ impl Language {
             &self.format.date
         };
         let at = facts.at.map(Timestamp::from_millis);
-        // A card is good until its month has ended everywhere: its last day is the month's, wherever it is read.
+        // A card is valid until its month has ended everywhere. Its last day is the last day of the month, in every time zone.
         let on = at.map(|at| match alert.kind {
             AlertKind::CardExpiring => (at.plus_millis(-DAY_MILLIS), Tz::UTC),
             _ => (at, zone),
@@ -167,14 +163,14 @@ impl Language {
         })
     }
 
-    /// Why it is so. That an account is frozen has a reason that people wrote; why mail comes back is a text of ours.
+    /// Returns the reason in this language. A member wrote why an account is frozen; why mail bounces is a fixed text.
     fn reason(&self, alert: &Alert) -> Option<String> {
         let reason = alert.facts.reason.as_deref()?;
         let fixed = (alert.kind == AlertKind::ContactBouncing).then(|| self.fixed.get(reason));
         Some(fixed.flatten().map_or(reason, String::as_str).to_owned())
     }
 
-    /// An instant as this language writes it, in `zone`. `render` fills the template of instants in.
+    /// Formats an instant in the time zone `zone`. `render` renders the template of instants.
     pub(super) fn instant(
         &self,
         at: Timestamp,
@@ -206,7 +202,6 @@ impl Language {
         render(form, minijinja::Value::from(Serde(instant)))
     }
 
-    /// A day as this language writes it.
     pub(super) fn day(
         &self,
         day: chrono::NaiveDate,
@@ -221,12 +216,12 @@ impl Language {
         self.written(date, Timestamp::from_datetime(begin), Tz::UTC, render)
     }
 
-    /// An amount of credits with its separators: `1,234.5` in English.
+    /// Formats an amount of credits with separators: `1,234.5` in English.
     pub(super) fn amount(&self, units: i64) -> String {
         self.number(&Credits::from_units(units).to_string())
     }
 
-    /// A number with its separators.
+    /// Formats a number with separators.
     pub(super) fn number(&self, text: &str) -> String {
         let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("−", digits));
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));

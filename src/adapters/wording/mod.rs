@@ -1,7 +1,7 @@
-//! Puts alerts into words by templates: those that are built in, and those of a folder of the operator's instead.
+//! Writes the texts of alerts from templates: the built-in templates, or those in a folder of the operator.
 //!
-//! A language is a file `<language>.toml`; `mail.txt` and `mail.html` are the form of all mails. Called by the domain through its
-//! port. Every template is rendered once when it is read, so that a broken one is found when the server starts.
+//! A language is a file `<language>.toml`; `mail.txt` and `mail.html` are the layout of all mails. Called by the domain through
+//! its port. Every template is rendered once when it is loaded, so that a broken template is found when the server starts.
 
 mod findings;
 mod fixed;
@@ -17,29 +17,34 @@ use serde::Serialize;
 
 use crate::domain::fault::Fault;
 use crate::domain::notification::model::{Alert, AlertKind};
-use crate::domain::notification::{CodeSent, Letter, Links, Offer, OfferState, Reader, Refused, Told, Wording, Words};
+use crate::domain::notification::{
+    CodeSent, Confirmation, ConfirmationState, Letter, Links, Offer, OfferState, Reader, Refused, Told, Wording, Words,
+};
 use language::Language;
 pub use preview::Preview;
 
-/// What is spoken where nothing nearer is.
+/// The language that is used if no other matches.
 const FALLBACK: &str = "en";
 const BUILT_IN: [(&str, &str); 2] = [("en", include_str!("en.toml")), ("de", include_str!("de.toml"))];
 const HTML_FORM: &str = "mail.html";
-/// The page of a link to unsubscribe.
+/// The page that a link to unsubscribe opens.
 const UNSUBSCRIBE_PAGE: &str = "unsubscribe.html";
-const FORMS: [(&str, &str); 3] = [
+/// The page of a link to confirm an address.
+const CONFIRMATION_PAGE: &str = "confirm.html";
+const FORMS: [(&str, &str); 4] = [
     ("mail.txt", include_str!("mail.txt")),
     (HTML_FORM, include_str!("mail.html")),
     (UNSUBSCRIBE_PAGE, include_str!("unsubscribe.html")),
+    (CONFIRMATION_PAGE, include_str!("confirm.html")),
 ];
 
 /// Why the templates cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the template {name}: {reason}")]
 pub struct TemplateError {
-    /// Which file.
+    /// The name of the file.
     name: String,
-    /// What is wrong with it.
+    /// The error.
     reason: String,
 }
 
@@ -52,15 +57,15 @@ impl TemplateError {
     }
 }
 
-/// All languages.
+/// The templates of all languages.
 pub struct Templates {
     environment: Environment<'static>,
     languages: BTreeMap<String, Language>,
     fallback: Language,
 }
 
-/// `{{ credits }} {{ credits | plural('credit', 'credits') }}`: the first word for exactly one, else the second. What is written out
-/// as an amount counts as well.
+/// Implements the filter `plural`, as in `{{ credits }} {{ credits | plural('credit', 'credits') }}`. Returns the first word
+/// for exactly one and the second word otherwise. Also accepts a formatted amount.
 fn plural(value: &Value, one: &str, other: &str) -> String {
     let is_one = value
         .as_str()
@@ -68,7 +73,7 @@ fn plural(value: &Value, one: &str, other: &str) -> String {
     if is_one { one } else { other }.to_owned()
 }
 
-/// One thing that a mail tells.
+/// One alert in a mail.
 #[derive(Debug, Serialize)]
 struct Item {
     title: String,
@@ -79,7 +84,7 @@ struct Item {
     code: Option<String>,
 }
 
-/// What the forms of mails are filled with.
+/// The values for the layout of mails.
 #[derive(Debug, Serialize)]
 struct Filling<'a> {
     language: &'a str,
@@ -88,20 +93,20 @@ struct Filling<'a> {
     greeting: String,
     items: &'a [Item],
     footer: Option<String>,
-    /// What to write on the link that switches such mail off, and where it leads.
+    /// The text and the target of the link that disables such mail.
     unsubscribe: Option<String>,
     unsubscribe_url: Option<&'a str>,
 }
 
 impl Templates {
-    /// The built-in templates, and from `folder` those that take their place or add a language.
+    /// Loads the built-in templates. Templates in `folder` replace them or add a language.
     pub fn load(folder: Option<&Path>) -> Result<Self, TemplateError> {
         let mut environment = Environment::new();
-        // A fact that an alert does not have is left out of its text rather than losing the alert.
+        // A fact that an alert lacks is left out of its text. A strict mode would lose the alert.
         environment.set_undefined_behavior(UndefinedBehavior::Lenient);
         environment.add_filter("plural", plural);
         environment.set_auto_escape_callback(|name| {
-            if [HTML_FORM, UNSUBSCRIBE_PAGE].contains(&name) {
+            if [HTML_FORM, UNSUBSCRIBE_PAGE, CONFIRMATION_PAGE].contains(&name) {
                 AutoEscape::Html
             } else {
                 AutoEscape::None
@@ -167,30 +172,41 @@ impl Templates {
         Ok(())
     }
 
-    /// Renders everything once.
+    /// Renders every template once.
     fn try_all(&self) -> Result<(), TemplateError> {
         self.previews("Team", &Links::default())?;
         self.try_pages()?;
         self.check_findings()
     }
 
-    /// Renders the page of links to unsubscribe in each language and state.
+    /// Renders the pages of links in each language and state.
     fn try_pages(&self) -> Result<(), TemplateError> {
         for language in self.languages.keys() {
-            for state in [OfferState::Open, OfferState::Done, OfferState::Gone] {
+            let states = [OfferState::Open, OfferState::Done, OfferState::Gone];
+            for (state, is_member) in states.into_iter().flat_map(|state| [(state, true), (state, false)]) {
                 let offer = Offer {
                     kinds: [AlertKind::LowBalance].into(),
                     locale: language.clone(),
+                    is_member,
                     state,
                 };
                 let page = self.unsubscribe_page(&offer);
                 page.map_err(|fault| TemplateError::new(UNSUBSCRIBE_PAGE, &fault))?;
             }
+            for state in [
+                ConfirmationState::Open,
+                ConfirmationState::Done,
+                ConfirmationState::Gone,
+            ] {
+                let locale = language.clone();
+                let page = self.confirmation_page(&Confirmation { locale, state });
+                page.map_err(|fault| TemplateError::new(CONFIRMATION_PAGE, &fault))?;
+            }
         }
         Ok(())
     }
 
-    /// The nearest language to a locale: itself, without its region, or English.
+    /// Returns the language closest to a locale: the locale itself, the locale without its region, or English.
     fn language(&self, locale: &str) -> (&str, &Language) {
         let locale = locale.to_lowercase();
         let base = locale.split('-').next().unwrap_or_default();
@@ -206,7 +222,7 @@ impl Templates {
         rendered.map_err(|error| Fault::Internal(format!("the template {name}: {error:#}")))
     }
 
-    /// A text of mails, in English where the language of an operator does not have it yet.
+    /// Returns a text of mails; in English if the operator's language does not have it.
     fn mail_text(&self, language: &str, key: &str, context: &Value) -> Result<String, Fault> {
         let name = format!("{language}/{key}");
         if self.environment.get_template(&name).is_ok() {
@@ -276,9 +292,12 @@ impl Wording for Templates {
                 code: None,
             });
         }
-        let (member, team) = told.names.map(|names| (names.member, names.team)).unzip();
+        let (member, team) = (
+            told.names.and_then(|names| names.member),
+            told.names.map(|names| names.team),
+        );
         let context = minijinja::context! { name => member, team => team, count => items.len() };
-        // To a stranger nothing is said that names anyone.
+        // A mail to an unverified address contains no names.
         let neutral = if told.names.is_some() { "" } else { "neutral_" };
         let written = |part: &str| self.mail_text(name, &format!("{neutral}{part}"), &context);
         let subject = match (items.as_slice(), team) {
@@ -291,13 +310,21 @@ impl Wording for Templates {
         };
         let unsubscribe = told.unsubscribe.as_ref();
         let unsubscribe = unsubscribe.map(|_| self.mail_text(name, "unsubscribe", &context));
+        // Who reads at an address that is no member's has no name.
+        let is_address = team.is_some() && member.is_none();
+        let (greeting, footer) = if is_address {
+            let written = |key: &str| self.mail_text(name, key, &context);
+            (written("neutral_greeting")?, written("address_footer")?)
+        } else {
+            (written("greeting")?, written("footer")?)
+        };
         let filling = Filling {
             language: name,
             subject: &subject,
             team,
-            greeting: written("greeting")?,
+            greeting,
             items: &items,
-            footer: Some(written("footer")?),
+            footer: Some(footer),
             unsubscribe: unsubscribe.transpose()?,
             unsubscribe_url: told.unsubscribe.as_deref(),
         };
@@ -306,14 +333,17 @@ impl Wording for Templates {
 
     fn code_sent(&self, sent: &CodeSent<'_>, reader: &Reader) -> Result<Letter, Fault> {
         let (name, _) = self.language(&reader.locale);
-        let context = minijinja::context! { code => sent.code, minutes => sent.minutes };
-        let subject = self.render(&format!("{name}/code_subject"), &context)?;
+        let context = minijinja::context! { code => sent.code, minutes => sent.minutes, link => &sent.link };
+        let prefix = if sent.is_to_member { "" } else { "address_" };
+        let text = |key: &str| self.mail_text(name, &format!("{prefix}{key}"), &context);
+        let subject = text("code_subject")?;
+        let action = sent.link.as_ref().map(|_| text("code_action"));
         let item = Item {
             title: subject.clone(),
-            body: self.render(&format!("{name}/code_body"), &context)?,
+            body: text("code_body")?,
             severity: "INFO",
-            action: None,
-            url: None,
+            action: action.transpose()?,
+            url: sent.link.clone(),
             code: Some(sent.code.to_owned()),
         };
         let filling = Filling {
@@ -361,15 +391,38 @@ impl Wording for Templates {
             OfferState::Done => ("done", None),
             OfferState::Gone => ("gone", None),
         };
+        // Who reads at an address that is no member's sees nothing in the app.
+        let body = if offer.is_member || offer.state == OfferState::Gone {
+            format!("{state}_body")
+        } else {
+            format!("address_{state}_body")
+        };
         let kinds = offer.kinds.iter().filter(|_| offer.state != OfferState::Gone);
         let kinds: Vec<String> = kinds.map(|kind| self.fixed_text(kind.label(), &offer.locale)).collect();
         let page = minijinja::context! {
             language => name,
             title => text(&format!("{state}_title"))?,
-            body => text(&format!("{state}_body"))?,
+            body => text(&body)?,
             kinds => kinds,
             button => button,
         };
         self.render(UNSUBSCRIBE_PAGE, page)
+    }
+
+    fn confirmation_page(&self, confirmation: &Confirmation) -> Result<String, Fault> {
+        let (name, _) = self.language(&confirmation.locale);
+        let text = |key: &str| self.mail_text(name, &format!("confirm_{key}"), &minijinja::context! {});
+        let (state, button) = match confirmation.state {
+            ConfirmationState::Open => ("open", Some(text("button")?)),
+            ConfirmationState::Done => ("done", None),
+            ConfirmationState::Gone => ("gone", None),
+        };
+        let page = minijinja::context! {
+            language => name,
+            title => text(&format!("{state}_title"))?,
+            body => text(&format!("{state}_body"))?,
+            button => button,
+        };
+        self.render(CONFIRMATION_PAGE, page)
     }
 }

@@ -1,4 +1,5 @@
-//! Every mail in every language, made of examples: to find a broken template at the start, and for people to look at.
+//! Renders every mail in every language from examples: to find broken templates at the start, and to show the mails to a
+//! person.
 
 use crate::domain::fault::Fault;
 use crate::domain::notification::model::{Alert, AlertKind, Channel, Facts, MailFailure};
@@ -8,22 +9,23 @@ use crate::primitives::ids::{AccountId, AlertId};
 
 use super::{TemplateError, Templates};
 
-/// Who the examples are for.
+/// The recipient of the examples.
 const NAME: &str = "Ada Example";
-/// When what they tell of happens: an evening in March 2026.
+/// The time of the events in the examples: an evening in March 2026.
 const AT: i64 = 1_774_031_400_000;
 
-/// One mail.
+/// An example of one mail.
 #[derive(Clone, Debug)]
 pub struct Preview {
-    /// `<what>.<language>`.
+    /// `<kind of mail>.<language>`.
     pub name: String,
-    /// What it says.
+    /// The rendered mail.
     pub letter: Letter,
 }
 
 impl Templates {
-    /// An alert of every kind, several at once, and a code, in every language, for a member of a team.
+    /// Renders an alert of every kind, a mail with several alerts, and a code. Renders each in every language, for a member of
+    /// a team.
     pub fn previews(&self, team: &str, links: &Links) -> Result<Vec<Preview>, TemplateError> {
         let mut previews = Vec::new();
         for language in self.languages.keys() {
@@ -36,7 +38,11 @@ impl Templates {
                 let name = format!("{what}.{language}");
                 previews.push(Preview { name, letter });
             };
-            let names = Names { team, member: NAME };
+            let names = Names {
+                team,
+                member: Some(NAME),
+            };
+            let outside = Names { team, member: None };
             let told = |alerts: &[Alert], names: Option<Names<'_>>| {
                 let told = Told {
                     names,
@@ -49,6 +55,10 @@ impl Templates {
                 add(&kind.as_str().to_lowercase(), told(&[example(*kind)], Some(names))?);
                 let stranger = told(&[example(*kind).without_texts()], None)?;
                 add(&format!("{}.stranger", kind.as_str().to_lowercase()), stranger);
+                if kind.is_for_addresses() {
+                    let address = told(&[example(*kind).without_texts()], Some(outside))?;
+                    add(&format!("{}.address", kind.as_str().to_lowercase()), address);
+                }
             }
             let several = [
                 AlertKind::TopUpSucceeded,
@@ -58,22 +68,30 @@ impl Templates {
             add("digest", told(&several.map(example), Some(names))?);
             let sent = CodeSent {
                 code: "01234567",
+                is_to_member: true,
+                link: None,
                 minutes: 15,
             };
             add("code", self.code_sent(&sent, &reader).map_err(failed)?);
+            let to_address = CodeSent {
+                is_to_member: false,
+                link: links.settings(),
+                ..sent
+            };
+            add("address_code", self.code_sent(&to_address, &reader).map_err(failed)?);
             add("address_changed", self.address_changed(&reader).map_err(failed)?);
         }
         Ok(previews)
     }
 }
 
-/// Where such mail is switched off, if it can be.
+/// Returns the link that disables such mail, if the mail can be disabled.
 fn unsubscribe(alerts: &[Alert], links: &Links) -> Option<String> {
     let is_optional = |alert: &Alert| alert.kind.is_optional(Channel::Email);
     alerts.iter().all(is_optional).then(|| links.settings()).flatten()
 }
 
-/// An alert with every fact.
+/// Returns an alert with all facts.
 fn example(kind: AlertKind) -> Alert {
     let available = match kind {
         AlertKind::LowBalance => 485_000,

@@ -1,13 +1,16 @@
 //! `ledgerbell demo`: everything on one machine, with a team to look at.
 //!
 //! Called when no command is named, too. It always runs in development mode. Invariants: with `--json` exactly one line goes to
-//! standard output, when the server answers; an existing team is found again and never changed; the key it prints works.
+//! standard output, when the server answers; else it ends with one link, which has no token in it; an existing team is found again and
+//! never changed; the key it prints works.
 
+mod browser;
 mod seed;
 mod story;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -19,9 +22,10 @@ use crate::config::Settings;
 use crate::domain::Services;
 use crate::domain::database::Database;
 use crate::domain::member::{Account, AccountFilter};
+use crate::http::{DemoCredential, DemoPerson, SignIns};
 use crate::primitives::actor::{Actor, Permissions};
 use crate::primitives::clock::Clock;
-use crate::primitives::ids::AccountId;
+use crate::primitives::ids::{AccountId, MemberId};
 use crate::primitives::page::PageRequest;
 
 use super::serve::Server;
@@ -33,17 +37,27 @@ const SIGN_IN_LASTS: Duration = Duration::from_hours(30 * 24);
 /// Serve a demo team from a database of its own.
 #[derive(Debug, Default, Args)]
 pub(super) struct Demo {
-    /// Print one line of JSON when ready, and nothing else: url, accountId, ownerToken, memberToken, apiKey.
+    /// Print one line of JSON when ready, and nothing else: url, accountId, ownerToken, memberToken, apiKey, consoleLink.
     #[arg(long)]
     json: bool,
+    /// Do not open a browser.
+    #[arg(long)]
+    no_browser: bool,
 }
 
 /// What a visitor needs.
 struct Invitation {
     account: Account,
-    owner: (String, String),
-    member: (String, String),
+    owner: Guest,
+    member: Guest,
     api_key: String,
+}
+
+/// Somebody of the team.
+struct Guest {
+    id: MemberId,
+    name: String,
+    token: String,
 }
 
 pub(super) async fn run(command: &Demo, settings: &Settings) -> Ending {
@@ -56,21 +70,55 @@ pub(super) async fn run(command: &Demo, settings: &Settings) -> Ending {
     let fresh_key = seed_if_empty(&database, settings).await?;
     let app = App::start(database, settings, Clock::system()).await?;
     let invitation = invite(app.services(), settings, fresh_key).await;
-    let invitation = match invitation {
-        Ok(invitation) => invitation,
+    let (invitation, sign_ins, code) = match invitation.and_then(with_sign_ins) {
+        Ok(invited) => invited,
         Err(failure) => {
             app.close().await?;
             return Err(failure);
         }
     };
-    let url = server.url().to_owned();
+    let app = app.with_sign_ins(Arc::new(sign_ins));
+    let base = settings.public_url.as_deref().unwrap_or(server.url()).to_owned();
+    // After the "#": browsers send that to no server, so no log and no other site has the code.
+    let link = app.console_is_built(settings).then(|| format!("{base}/#code={code}"));
     let text = if command.json {
-        invitation.to_json(&url)
+        invitation.to_json(server.url(), link.as_deref())
     } else {
-        invitation.to_banner(&url, settings)
+        invitation.to_banner(&base, link.as_deref(), settings)
     };
-    server.run(&app, settings, || say(&text)).await?;
+    let opens = !command.json && !command.no_browser && browser::is_wanted();
+    let ready = || {
+        say(&text)?;
+        if let Some(link) = link.as_deref().filter(|_| opens) {
+            browser::open(link);
+        }
+        Ok(())
+    };
+    server.run(&app, settings, ready).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Adds what those who are invited sign in to the console with, and the code of the link.
+fn with_sign_ins(invitation: Invitation) -> Result<(Invitation, SignIns, String), Failure> {
+    let account_id = invitation.account.id;
+    let person = |role, guest: &Guest| DemoPerson {
+        role,
+        name: guest.name.clone(),
+        credential: DemoCredential::Member(account_id, guest.id),
+    };
+    let operator = DemoPerson {
+        role: "operator",
+        name: "Platform".to_owned(),
+        credential: DemoCredential::ApiKey(invitation.api_key.clone()),
+    };
+    let people = vec![
+        person("owner", &invitation.owner),
+        person("member", &invitation.member),
+        operator,
+    ];
+    let sign_ins = SignIns::new(account_id, people, Clock::system());
+    let code = sign_ins.make_code()?;
+    Ok((invitation, sign_ins, code))
 }
 
 /// Tells the story when there are no accounts. Gives the key that was made with it.
@@ -113,8 +161,8 @@ async fn invite(services: &Services, settings: &Settings, fresh_key: Option<Stri
     })
 }
 
-/// A name of the team, and a token that signs them in.
-async fn sign_in(services: &Services, account: &Account, at: usize) -> Result<(String, String), Failure> {
+/// Somebody of the team, with a token that signs them in.
+async fn sign_in(services: &Services, account: &Account, at: usize) -> Result<Guest, Failure> {
     let (external_id, name, _) = story::TEAM[at];
     let members = &services.members;
     let member = members
@@ -122,7 +170,11 @@ async fn sign_in(services: &Services, account: &Account, at: usize) -> Result<(S
         .await?;
     let member = member.ok_or_else(|| format!("{name} is no longer in the demo team"))?;
     let token = services.sign_in.issue_token(account.id, member.id, SIGN_IN_LASTS)?;
-    Ok((member.name, token))
+    Ok(Guest {
+        id: member.id,
+        name: member.name,
+        token,
+    })
 }
 
 /// The key made with the team; else the one remembered, if it still works; else a new one.
@@ -155,59 +207,46 @@ async fn api_key(services: &Services, file: &Path, fresh: Option<String>) -> Res
 }
 
 impl Invitation {
-    fn to_json(&self, url: &str) -> String {
+    fn to_json(&self, url: &str, link: Option<&str>) -> String {
         json!({
             "url": url,
             "accountId": self.account.id.to_string(),
-            "ownerToken": self.owner.1,
-            "memberToken": self.member.1,
+            "ownerToken": self.owner.token,
+            "memberToken": self.member.token,
             "apiKey": self.api_key,
+            "consoleLink": link,
         })
         .to_string()
     }
 
-    fn to_banner(&self, url: &str, settings: &Settings) -> String {
-        let query = "{ account { name balance { posted held available } creditLog(first: 5) { nodes { occurredAt kind amount balanceAfter description member { name } } totals { count net } } } }";
-        let alerts = "{ account { alerts(first: 3) { unreadCount nodes { kind title body action { label nextStep } topUp { id canRetry } deliveries { nodes { recipient { name } channel status suppressedBecause } } } } } }";
+    fn to_banner(&self, url: &str, link: Option<&str>, settings: &Settings) -> String {
         let mail = match settings.mail.smtp_url {
-            Some(_) => "Mail is sent by SMTP.".to_owned(),
-            None => format!("Mail lands in {}", settings.data_dir.join("mail").display()),
+            Some(_) => "sent by SMTP".to_owned(),
+            None => settings.data_dir.join("mail").display().to_string(),
+        };
+        let console = match link {
+            Some(link) => format!(
+                "Open the console, signed in as {owner} (works once, for 10 minutes; later: {url}):\n\n  {link}",
+                owner = self.owner.name,
+            ),
+            None if settings.pages.console => format!(
+                "The API is at {url}/graphql. The console is not built: install Node.js 20 with npm, then make run.\n\
+                 Tokens for the API: ledgerbell demo --json"
+            ),
+            None => format!("The API is at {url}/graphql. Tokens for it: ledgerbell demo --json"),
         };
         format!(
             "
-Ledgerbell is ready: {url}/graphql
-  database        {database}
-  demo team       {name}  {id}
+  demo team   {name}  {id}
+  database    {database}
+  mail        {mail}
+  stop        Ctrl-C; what is in it stays for the next start
 
-Sign-ins (Authorization: Bearer …, for 30 days)
-  {owner} (owner)
-    {owner_token}
-  {member} (member: sees their own use only)
-    {member_token}
-API key (your server's: may do everything)
-    {api_key}
-
-The credit log:
-  curl -s {url}/graphql -H 'content-type: application/json' \\
-    -H 'authorization: Bearer {owner_token}' \\
-    -d '{{\"query\":\"{query}\"}}'
-The owner's alerts (a top-up has just failed, and can be retried), who was told by which way, and who was not and why:
-  curl -s {url}/graphql -H 'content-type: application/json' \\
-    -H 'authorization: Bearer {owner_token}' \\
-    -d '{{\"query\":\"{alerts}\"}}'
-{mail}
-
-Ctrl-C stops it. What is in it stays for the next start.
+{console}
 ",
-            mail = mail,
-            database = settings.database_shown(),
             name = self.account.name,
             id = self.account.id,
-            owner = self.owner.0,
-            owner_token = self.owner.1,
-            member = self.member.0,
-            member_token = self.member.1,
-            api_key = self.api_key,
+            database = settings.database_shown(),
         )
     }
 }

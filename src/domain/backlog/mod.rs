@@ -1,9 +1,10 @@
-//! What work is owed, and since when: how operators see whether workers keep up.
+//! The backlog of the workers: how much work is pending and since when, so that operators see whether workers keep up.
 //!
-//! Called by the command `doctor` and by the figures for operators. Nothing here writes. Each row that owes work says when it is due, under an index of its own; a
-//! claim is a due time that was moved into the future, so one whose worker died is work that is due again.
+//! Called by the command `doctor` and by the figures for operators. This module writes nothing. A row with pending work has a due time,
+//! under an index of its own. A claim is a due time that was moved into the future. So if the claiming worker dies, the work becomes due
+//! again.
 //!
-//! Invariant: each question is one statement that looks at [`MOST_COUNTED`] rows at the most, whatever the number of accounts.
+//! Invariant: each question is one statement that reads at most [`MOST_COUNTED`] rows, whatever the number of accounts.
 
 mod store;
 
@@ -11,57 +12,57 @@ use crate::domain::database::Database;
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 
-/// Rows that are counted at the most.
+/// Rows that are counted, at most.
 pub const MOST_COUNTED: i64 = 1_000;
 
-/// One kind of work.
+/// The backlog of one kind of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Queue {
-    /// A word for it.
+    /// A short name, used as a label of metrics.
     pub name: &'static str,
-    /// What waits, in words.
+    /// A human-readable description of the waiting items.
     pub what: &'static str,
-    /// How much of it is due, up to [`MOST_COUNTED`].
+    /// Number of due items, up to [`MOST_COUNTED`].
     pub waiting: i64,
-    /// Since when the oldest of it is.
+    /// The due time of the oldest item.
     pub oldest: Option<Timestamp>,
 }
 
 impl Queue {
-    /// How long the oldest work has been due, in milliseconds.
+    /// Returns how long the oldest work has been due, in milliseconds.
     pub fn lag(&self, now: Timestamp) -> i64 {
         self.oldest
             .map_or(0, |oldest| now.millis().saturating_sub(oldest.millis()).max(0))
     }
 }
 
-/// What no worker will get done by itself.
+/// Work that no worker finishes automatically.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stuck {
-    /// Webhooks that were given up.
+    /// Webhooks that could not be processed and are no longer retried.
     pub parked_webhooks: i64,
-    /// Charges of which nobody has found out for a day what came of them.
+    /// Charges whose result has been unknown for a day.
     pub unsettled_charges: i64,
-    /// Refunds of the last 30 days that the payment gateway refused, or that failed there later, and after which nobody has asked
-    /// for another one.
+    /// Refunds of the last 30 days that the payment gateway refused, or that failed there later, and that were not requested
+    /// again.
     pub failed_refunds: i64,
-    /// Mails whose sender took them up and has not been heard of.
+    /// Mails that a sender claimed and did not finish.
     pub lost_mails: i64,
 }
 
-/// The work that is owed. Cloning is cheap.
+/// Reads the backlogs. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Backlog {
     database: Database,
 }
 
 impl Backlog {
-    /// Of this database.
+    /// Reads from this database.
     pub fn new(database: Database) -> Self {
         Self { database }
     }
 
-    /// All kinds of work that are done later, with what of each is due at `now`.
+    /// Returns all kinds of deferred work, each with what is due at `now`.
     pub async fn queues(&self, now: Timestamp) -> Result<Vec<Queue>, Fault> {
         let mut queues = Vec::new();
         for due in store::DUE {
@@ -70,7 +71,7 @@ impl Backlog {
         Ok(queues)
     }
 
-    /// What no worker will get done by itself.
+    /// Returns the work that no worker finishes automatically.
     pub async fn stuck(&self, now: Timestamp) -> Result<Stuck, Fault> {
         store::stuck(&self.database, now).await
     }

@@ -1,4 +1,4 @@
-//! Rows that owe work. Statements of all accounts: they name none.
+//! SQL of pending work. The statements cover all accounts, so they name none.
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 
@@ -8,18 +8,18 @@ use crate::primitives::clock::Timestamp;
 
 use super::{MOST_COUNTED, Queue, Stuck};
 
-/// How long a claim may have run out before its holder counts as lost, in milliseconds.
+/// How long after the end of a claim its holder counts as lost, in milliseconds.
 const LOST: i64 = 60_000;
-/// For so long a refund that failed is told, in milliseconds.
+/// How long a failed refund is reported, in milliseconds.
 const REMEMBERED: i64 = 30 * 24 * 60 * 60_000;
 
-/// Where a kind of work is found.
+/// The table and the column of one kind of work.
 pub(super) struct Due {
     name: &'static str,
     what: &'static str,
     table: &'static str,
     column: &'static str,
-    /// What the partial index says besides.
+    /// The condition of the partial index.
     condition: &'static str,
 }
 
@@ -120,7 +120,7 @@ async fn numbers<const N: usize>(
     Ok(found)
 }
 
-/// What is due at `now` of one kind of work.
+/// Returns what is due at `now` of one kind of work.
 pub(super) async fn due(database: &Database, due: &Due, now: Timestamp) -> Result<Queue, Fault> {
     let Due {
         name,
@@ -142,7 +142,7 @@ pub(super) async fn due(database: &Database, due: &Due, now: Timestamp) -> Resul
     })
 }
 
-/// What no worker will get done by itself.
+/// Returns the work that no worker finishes automatically.
 pub(super) async fn stuck(database: &Database, now: Timestamp) -> Result<Stuck, Fault> {
     let count = |table: &str, condition: &str| {
         format!("(SELECT COUNT(*) FROM (SELECT 1 AS one FROM {table} WHERE {condition} LIMIT {MOST_COUNTED}) AS found)")

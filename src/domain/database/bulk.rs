@@ -1,8 +1,8 @@
 //! Many rows as one parameter, so that a statement's text is the same whatever their number.
 //!
-//! Rows travel as one JSON text. The database takes it apart again into a relation named `r` with properly typed columns, which
-//! stands in a FROM clause: `INSERT INTO t (…) SELECT … FROM <relation>`, `UPDATE t SET … FROM <relation> WHERE …`, or a join
-//! instead of a list of ids. One text a purpose means that it is prepared once a connection, and is short.
+//! The rows are sent as one JSON text. The database turns it into a relation named `r` with typed columns, which is used in a
+//! FROM clause: `INSERT INTO t (…) SELECT … FROM <relation>`, `UPDATE t SET … FROM <relation> WHERE …`, or a join instead of a
+//! list of ids. So each purpose has one short text, which each connection prepares once.
 
 use std::fmt::Write as _;
 
@@ -32,7 +32,7 @@ pub type Columns = &'static [(&'static str, Kind)];
 /// One value of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cell<'a> {
-    /// Nothing.
+    /// SQL NULL.
     Null,
     /// For [`Kind::BigInt`] and [`Kind::Int`].
     Integer(i64),
@@ -46,7 +46,7 @@ pub enum Cell<'a> {
     Bool(bool),
 }
 
-/// Rows on their way into a statement.
+/// Rows as a parameter of a statement.
 #[derive(Clone, Debug)]
 pub struct Rows {
     columns: Columns,
@@ -55,7 +55,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// No rows yet.
+    /// Creates an empty set of rows.
     pub fn new(columns: Columns) -> Self {
         Self {
             columns,
@@ -95,33 +95,34 @@ impl Rows {
         self.json.push('}');
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether there are none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// The names of the columns, for a list in a statement.
+    /// Returns the names of the columns, for a list in a statement.
     pub fn names(&self) -> String {
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
         names.join(", ")
     }
 
-    /// The FROM item `r` whose JSON is the parameter of this number.
+    /// Returns the FROM item `r` whose JSON is the parameter of this number.
     pub fn relation(&self, backend: DbBackend, parameter: usize) -> String {
         relation(self.columns, backend, parameter)
     }
 
-    /// The parameter: all rows.
+    /// Returns all rows as one parameter.
     pub fn value(&self) -> Value {
         Value::from(format!("{}]", self.json))
     }
 
-    /// `INSERT INTO table (…) SELECT … FROM r WHERE true` and what `conflict` adds, such as `ON CONFLICT (…) DO UPDATE SET …`.
+    /// Returns `INSERT INTO table (…) SELECT … FROM r WHERE true`, followed by `conflict`, such as `ON CONFLICT (…) DO UPDATE
+    /// SET …`.
     pub fn insert(&self, backend: DbBackend, table: &str, conflict: &str) -> Statement {
         let (names, relation) = (self.names(), self.relation(backend, 1));
         // Without WHERE, SQLite reads ON CONFLICT as the condition of a join.
@@ -129,7 +130,7 @@ impl Rows {
         self.statement(backend, sql)
     }
 
-    /// A statement whose only parameter, `$1`, are these rows.
+    /// Returns a statement whose only parameter, `$1`, is these rows.
     pub fn statement(&self, backend: DbBackend, sql: impl Into<String>) -> Statement {
         Statement::from_sql_and_values(backend, sql, [self.value()])
     }
@@ -138,8 +139,8 @@ impl Rows {
 /// Joins the rows of the relation `r` to those of `table`, as `t`, that are of the same account and meet `condition`: by an index,
 /// row by row.
 ///
-/// Postgres is told so by a subquery that it may not flatten. Left free, it plans these statements once, while the tables are
-/// small, as a hash join over all their rows, and keeps to it until they are analysed.
+/// On Postgres the join is a subquery that it may not flatten. Otherwise it plans these statements once, while the tables are
+/// small, as a hash join over all their rows. It keeps that plan until the tables are analyzed.
 pub fn probe(backend: DbBackend, table: &str, condition: &str) -> String {
     if backend == DbBackend::Sqlite {
         format!("CROSS JOIN {table} AS t ON t.account_id = r.account_id{condition}")
@@ -245,7 +246,7 @@ mod tests {
         Option<bool>,
     );
 
-    /// SQLite in memory, and the Postgres of this machine where there is one.
+    /// SQLite in memory, and the Postgres of this machine if there is one.
     async fn databases() -> Vec<DatabaseConnection> {
         let sqlite = Database::connect("sqlite::memory:").await.expect("in memory");
         let mut databases = vec![sqlite];
@@ -336,7 +337,7 @@ mod tests {
             } else {
                 ("UUID", "TEMPORARY")
             };
-            // A temporary table is seen by one connection only: a transaction stays on one.
+            // A temporary table is visible to one connection only, and a transaction stays on one.
             let tx = sea_orm::TransactionTrait::begin(&database).await.expect("begins");
             tx.execute_unprepared(&format!(
                 "CREATE {temporary} TABLE bulk_target (id {uuid} PRIMARY KEY, amount BIGINT NOT NULL)"

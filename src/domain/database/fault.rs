@@ -1,4 +1,4 @@
-//! Which errors of the database pass by themselves, and which do not.
+//! Which database errors are temporary.
 
 use sea_orm::sqlx::error::{DatabaseError, Error as DriverError};
 use sea_orm::{DbErr, RuntimeErr};
@@ -6,9 +6,9 @@ use sea_orm::{DbErr, RuntimeErr};
 use super::trouble::{self, Trouble};
 use crate::domain::fault::{Fault, QueryError};
 
-/// An error of a use case among whose cases is a [`Fault`].
+/// An error of a use case that may be a [`Fault`].
 pub trait MayFault: From<Fault> {
-    /// The fault, when it is one.
+    /// Returns the fault, if the error is one.
     fn fault(&self) -> Option<&Fault>;
 }
 
@@ -27,8 +27,9 @@ impl MayFault for QueryError {
     }
 }
 
-/// Unavailable is what may go better next time: no connection, a lost one, a transaction that lost to another, a disk that is
-/// full or broken. Contended is a lock not got in time. The rest is a bug, or rows that contradict each other.
+/// Unavailable is an error that a retry may avoid: no connection, a lost one, a transaction that lost to another, a disk that
+/// is full or broken. Contended is a lock that was not acquired in time. All others are a bug, or rows that contradict each
+/// other.
 impl From<DbErr> for Fault {
     fn from(error: DbErr) -> Self {
         let fault = match (&error, Trouble::of(&error)) {
@@ -50,7 +51,8 @@ fn of_database(error: &dyn DatabaseError) -> fn(String) -> Fault {
         return Fault::Internal;
     };
     if trouble::is_of_sqlite(error) {
-        // BUSY and LOCKED, which on SQLite is the whole database; the write-ahead log's locking lost a race.
+        // BUSY and LOCKED, which on SQLite concern the whole database; a lost race for the lock of the
+        // write-ahead log.
         let is_busy = trouble::primary_code(&code).is_some_and(|code| matches!(code, 5 | 6 | 15));
         return if is_busy { Fault::Unavailable } else { Fault::Internal };
     }

@@ -1,8 +1,8 @@
-//! Look-ups that many callers make at the same time, gathered into few statements.
+//! Look-ups that many callers make at the same time, combined into few statements.
 //!
-//! While one statement is under way, whoever asks waits, and the next statement asks for all of them. Nothing is kept between
-//! statements, and nobody is answered from one that began before they asked: what they get is as fresh as if they had asked
-//! alone.
+//! While one statement runs, new callers wait, and the next statement serves all of them. Nothing is kept between statements.
+//! No caller gets a result from a statement that began before the call. So a result is as fresh as that of a separate
+//! statement.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -15,28 +15,28 @@ use tokio::sync::oneshot;
 
 use crate::domain::fault::Fault;
 
-/// A statement that takes longer is given up, so that it does not hold up those who ask after it.
+/// A statement that takes longer is canceled, so that it does not delay later callers.
 const LOADS_WITHIN: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 4_000 });
-/// Nobody waits longer, whatever is under way.
+/// No caller waits longer, whatever is running.
 const ANSWERS_WITHIN: Duration = Duration::from_millis(if cfg!(test) { 250 } else { 9_000 });
-/// Most keys in one statement.
+/// Keys in one statement, at most.
 const MOST_KEYS: usize = 500;
 
 type Found<K, V> = Result<HashMap<K, V>, Fault>;
 type Load<K, V> = dyn Fn(Vec<K>) -> Pin<Box<dyn Future<Output = Found<K, V>> + Send>> + Send + Sync;
 
-/// A look-up by key that gathers. Cloning shares it.
+/// A look-up by key that combines concurrent calls. Clones share it.
 pub(in crate::domain) struct Gather<K, V> {
     load: Arc<Load<K, V>>,
     waiting: Arc<Mutex<Waiting<K, V>>>,
 }
 
-/// What is asked for, and who waits for it.
+/// The requested key, and the sender of its result.
 type Caller<K, V> = (K, oneshot::Sender<Result<Option<V>, Fault>>);
 
 struct Waiting<K, V> {
     callers: Vec<Caller<K, V>>,
-    /// A task is serving: it comes back for whoever waits.
+    /// A task is serving. It continues until no caller waits.
     is_served: bool,
 }
 
@@ -45,7 +45,7 @@ where
     K: Clone + Eq + Hash + Send + 'static,
     V: Clone + Send + 'static,
 {
-    /// Looks up by `load`, which gets each key once, and leaves out of its answer what does not exist.
+    /// Looks up by `load`, which gets each key once and leaves keys out of its result that do not exist.
     pub(in crate::domain) fn new<F>(load: impl Fn(Vec<K>) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Found<K, V>> + Send + 'static,
@@ -60,7 +60,7 @@ where
         }
     }
 
-    /// What there is under this key.
+    /// Returns the value of this key; `None` if it does not exist.
     pub(in crate::domain) async fn get(&self, key: K) -> Result<Option<V>, Fault> {
         let (answer, answered) = oneshot::channel();
         let must_serve = {
@@ -69,7 +69,7 @@ where
             !std::mem::replace(&mut waiting.is_served, true)
         };
         if must_serve {
-            // A task of its own: the caller may hang up, and the others must still be answered.
+            // A task of its own: the caller may be dropped, and the others must still get their results.
             tokio::spawn(self.clone().serve());
         }
         match tokio::time::timeout(ANSWERS_WITHIN, answered).await {
@@ -85,13 +85,13 @@ where
         while let Some(callers) = turn.take() {
             let keys: HashSet<K> = callers.iter().map(|(key, _)| key.clone()).collect();
             let load = (self.load)(keys.into_iter().collect());
-            // A plain read: what is given up costs its connection alone.
+            // A plain read: canceling it costs only its connection.
             let found = tokio::time::timeout(LOADS_WITHIN, load)
                 .await
                 .unwrap_or_else(|_| Err(too_late()));
             for (key, answer) in callers {
                 let value = found.as_ref().map(|found| found.get(&key).cloned());
-                // Whoever hung up does not want it.
+                // The caller may be gone. Then the result is not needed.
                 let _ = answer.send(value.map_err(Clone::clone));
             }
         }
@@ -117,11 +117,12 @@ fn too_late() -> Fault {
     Fault::Unavailable("the database does not answer a look-up in time".to_owned())
 }
 
-/// The turn of the one task that serves. When it dies, those who wait are told, and the next caller starts another.
+/// Held by the one task that serves. If the task panics, waiting callers get an error, and the next caller starts
+/// another one.
 struct Turn<'g, K, V>(&'g Mutex<Waiting<K, V>>);
 
 impl<K, V> Turn<'_, K, V> {
-    /// Those to serve next; the turn is over when nobody waits.
+    /// Returns the callers to serve next; `None`, and serving ends, when no caller waits.
     fn take(&self) -> Option<Vec<Caller<K, V>>> {
         let mut waiting = lock(self.0);
         let count = waiting.callers.len().min(MOST_KEYS);
@@ -141,7 +142,7 @@ impl<K, V> Drop for Turn<'_, K, V> {
 }
 
 fn lock<K, V>(waiting: &Mutex<Waiting<K, V>>) -> MutexGuard<'_, Waiting<K, V>> {
-    // Every change is complete before anything could panic.
+    // No panic can happen in the middle of a change.
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -154,7 +155,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers each even number with its half, once it is let go.
+    /// Answers each even number with its half, once it gets a permit.
     fn halves(statements: &Arc<AtomicUsize>, go: &Arc<Semaphore>) -> Gather<u32, u32> {
         let (statements, go) = (Arc::clone(statements), Arc::clone(go));
         Gather::new(move |keys: Vec<u32>| {
@@ -177,7 +178,7 @@ mod tests {
             let gather = gather.clone();
             async move { gather.get(2).await }
         });
-        // Taken, and under way: it waits to be let go.
+        // Taken and running: it waits for a permit.
         let is_under_way = || {
             let waiting = lock(&gather.waiting);
             waiting.is_served && waiting.callers.is_empty()

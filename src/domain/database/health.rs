@@ -1,21 +1,22 @@
-//! Whether the database takes writes, and what went wrong with it.
+//! Whether the database accepts writes, and which trouble it has.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectionTrait as _, DbBackend};
+use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use super::{Database, Transaction, Trouble};
 use crate::domain::fault::Fault;
+use crate::primitives::clock::Clock;
 
-/// For how long the result of a write is good for all who ask.
+/// How long the result of one write is reused.
 const FRESH: Duration = Duration::from_secs(1);
-/// How much is written while there is trouble, in bytes: a write that needs no space shows nothing on a full disk.
+/// How much is written while there is trouble, in bytes. A write that needs no space would succeed on a full disk.
 const BULK: usize = 256 * 1024;
 
-/// Asks the database by a small write, at most once a second, however many ask.
+/// Tests the database by a small write, at most once a second, whatever the number of callers.
 #[derive(Clone, Debug)]
 pub struct Health {
     database: Database,
@@ -25,12 +26,12 @@ pub struct Health {
 #[derive(Debug, Default)]
 struct Probe {
     last: Option<(Instant, Result<(), Fault>)>,
-    /// A write that has not been answered yet; no other is begun beside it.
+    /// A write without a result yet. No second one is started beside it.
     under_way: Option<JoinHandle<Result<(), Fault>>>,
 }
 
 impl Health {
-    /// Of this database.
+    /// Tests this database.
     pub fn new(database: Database) -> Self {
         Self {
             database,
@@ -38,7 +39,7 @@ impl Health {
         }
     }
 
-    /// Succeeds if a write was committed within the last second, or is within `patience`.
+    /// Succeeds if a write was committed within the last second, or is committed within `patience`.
     pub async fn writes(&self, patience: Duration) -> Result<(), Fault> {
         let mut probe = self.probe.lock().await;
         if let Some((at, result)) = &probe.last
@@ -63,7 +64,7 @@ impl Health {
         result
     }
 
-    /// The last trouble, unless something was committed since, and the error that showed it.
+    /// Returns the last trouble with its error, unless a write was committed since.
     pub fn trouble(&self) -> Option<(Trouble, String)> {
         self.database.trouble()
     }
@@ -73,11 +74,15 @@ impl Health {
         self.database.troubles()
     }
 
-    /// Connections that were closed because they were not known to be clean.
+    /// Number of connections that were closed because they were not known to be clean.
     pub fn closed_connections(&self) -> u64 {
         self.database.closed_connections()
     }
 }
+
+/// A write that changes nothing, and what the database's clock shows.
+const TOUCH: &str = "UPDATE installation SET epoch = epoch \
+                     RETURNING CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS millis";
 
 /// Commits a write that changes nothing of meaning.
 async fn write(database: Database) -> Result<(), Fault> {
@@ -86,10 +91,13 @@ async fn write(database: Database) -> Result<(), Fault> {
         .transaction(move |tx| {
             Box::pin(async move {
                 if backend != DbBackend::Sqlite {
-                    tx.execute_unprepared("UPDATE installation SET epoch = epoch").await?;
+                    let statement = Statement::from_string(backend, TOUCH);
+                    if let Some(row) = tx.query_one_raw(statement).await? {
+                        Clock::refer_to(row.try_get("", "millis")?);
+                    }
                     return Ok(());
                 }
-                // A number in the file's header that nothing else uses.
+                // A number in the file's header that is not used for anything else.
                 let number = getrandom::u32().unwrap_or_default() >> 1;
                 tx.execute_unprepared(&format!("PRAGMA user_version = {number}"))
                     .await?;

@@ -1,4 +1,4 @@
-//! Faults for tests: what is asked of the database is counted, and some of it comes to nothing.
+//! Faults for tests: counts the requests to the database, and makes some of them fail.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -7,16 +7,16 @@ use sea_orm::sqlx;
 
 const SOON: Duration = Duration::from_millis(100);
 
-/// What becomes of a statement, a BEGIN, a COMMIT, a ROLLBACK or a look of the witness.
+/// What happens to a statement, a BEGIN, a COMMIT, a ROLLBACK or a check of the witness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::domain) enum How {
-    /// It is not run, and an error is reported.
+    /// The request is not run, and an error is reported.
     NotRun,
-    /// It is run, and an error is reported.
+    /// The request is run, and an error is reported.
     AnswerLost,
-    /// It is not run, and nothing is reported.
+    /// The request is not run, and nothing is reported.
     Silent,
-    /// It is run, and nothing is reported.
+    /// The request is run, and nothing is reported.
     RunAndSilent,
 }
 
@@ -32,12 +32,12 @@ struct Plan {
     asked: u64,
 }
 
-/// Strikes where it was told to.
+/// Injects faults where [`Self::arm`] requests them.
 #[derive(Default)]
 pub(in crate::domain) struct Injector(Mutex<Option<Plan>>);
 
 impl Injector {
-    /// Strikes at the `first` question from now on, counted from 0, and at those after it until it has struck so often.
+    /// Fails the request number `first` from now on, counted from 0, and those after it, until `strikes` have failed.
     pub(in crate::domain) fn arm(&self, how: How, first: u64, strikes: u64) {
         *self.plan() = Some(Plan {
             how,
@@ -47,13 +47,13 @@ impl Injector {
         });
     }
 
-    /// Strikes no more. Returns whether it has.
+    /// Stops the injection. Returns whether a fault was injected.
     pub(in crate::domain) fn disarm(&self) -> bool {
         let plan = self.plan().take();
         plan.is_some_and(|plan| plan.asked > plan.first)
     }
 
-    /// The deadline, which is soon while silence is injected.
+    /// The deadline, which is short while silence is injected.
     pub(super) fn patience(&self, time: Duration) -> Duration {
         match self.plan().as_ref().map(|plan| plan.how) {
             Some(How::Silent | How::RunAndSilent) => SOON,

@@ -1,17 +1,17 @@
 //! Pages of lists by keyset, with bounded work.
 //!
 //! A list is read in the order of its key: one column, or two. One condition may be served by an index of its own (column, then
-//! key): it *drives* the scan, with one *branch* for each of its values, each an ordered and limited walk along that index, merged
-//! by key. All other conditions are *residual*: tested on the rows that the branches bring.
+//! key): it *drives* the scan. Each of its values is one *branch*: an ordered and limited walk along that index. The branches are
+//! merged by key. All other conditions are *residual*: tested on the rows of the branches.
 //!
 //! Residual conditions may reject every row, so a branch reads no more than its share of [`BUDGET`]. Where a branch has used its
-//! share up before its end, nobody knows what lies beyond the last row it read; the page ends at the nearest such row, its
-//! *horizon*, and says so: [`Scan::scanned_to`]. A first statement finds the horizon by looking at keys alone, a second one reads
-//! the rows up to it. Conditions that reject little fill a page soon, so a modest share is tried before the full one: a page takes
-//! at most four statements, whatever is asked and however deep it lies.
+//! share before its end, the rows beyond the last one read are unknown. The page ends at the nearest such row, its *horizon*, and
+//! reports it: [`Scan::scanned_to`]. A first statement finds the horizon by reading keys alone. A second one reads the rows up to
+//! it. Conditions that reject little fill a page soon, so a modest share is tried before the full one. A page takes at most four
+//! statements, whatever its filter and position.
 //!
-//! Rows may be added between the two. The second scan begins and ends where the first one did, so nothing slips through a list
-//! that grows at its ends only.
+//! Rows may be added between the two statements. The second scan begins and ends where the first one did, so no row is missed in a
+//! list that grows at its ends only.
 
 use sea_orm::DbErr;
 use uuid::Uuid;
@@ -23,26 +23,26 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
 use crate::primitives::page::{Page, PageRequest};
 
-/// Rows that a page with residual conditions reads at the most, spread over its branches…
+/// Rows that a page with residual conditions reads at most, spread over its branches…
 const BUDGET: i64 = 10_000;
-/// …but at least so many for each: the longest list of values has a hundred.
+/// …but at least this number for each branch: the longest list of values has a hundred.
 const LEAST_SHARE: i64 = 500;
-/// What is tried first: so many times the rows wanted.
+/// The share that is tried first, as a multiple of the requested rows.
 const MODEST_PAGES: i64 = 8;
 
-/// A place in a list's order.
+/// A position in the order of a list.
 pub(in crate::domain) trait Position: Copy + Ord {
-    /// Nothing comes before.
+    /// Before every other position.
     const FIRST: Self;
-    /// Nothing comes after.
+    /// After every other position.
     const LAST: Self;
-    /// The nearest place after this one.
+    /// The next position after this one.
     fn next(self) -> Self;
-    /// The nearest place before this one.
+    /// The last position before this one.
     fn previous(self) -> Self;
-    /// One value for each column of the key.
+    /// Returns one value for each column of the key.
     fn values(self) -> Vec<Value>;
-    /// From those columns of a row.
+    /// Reads the position from those columns of a row.
     fn read(row: &Row, key: &[&str]) -> Result<Self, DbErr>;
 }
 
@@ -124,24 +124,24 @@ impl Position for (i64, Uuid) {
 /// One value of the driving condition.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::domain) struct Branch {
-    /// The column that an index has right after the account.
+    /// The column that comes right after the account in an index.
     pub(in crate::domain) column: &'static str,
-    /// What it must be.
+    /// The value of that column.
     pub(in crate::domain) value: Value,
 }
 
-/// A list, or the part of it that is asked for.
+/// A list, or the requested part of it.
 #[derive(Clone, Debug)]
 pub(in crate::domain) struct Keyset<P> {
-    /// Where it is kept.
+    /// The table that contains the rows.
     pub(in crate::domain) table: &'static str,
-    /// The columns that it is ordered by; together unique within an account.
+    /// The columns by which it is ordered; together unique within an account.
     pub(in crate::domain) key: &'static [&'static str],
-    /// The columns wanted, the key among them.
+    /// The columns to read, the key among them.
     pub(in crate::domain) columns: &'static str,
-    /// The driving condition; none walks along the key itself.
+    /// The driving condition; empty to walk along the key itself.
     pub(in crate::domain) branches: Vec<Branch>,
-    /// A row may come by two branches. It is given once.
+    /// True when a row may come by two branches. It is returned once.
     pub(in crate::domain) has_repeats: bool,
     /// All other conditions.
     pub(in crate::domain) residuals: Vec<Condition>,
@@ -149,15 +149,15 @@ pub(in crate::domain) struct Keyset<P> {
     pub(in crate::domain) from: P,
     /// The largest key.
     pub(in crate::domain) to: P,
-    /// From the largest key downwards.
+    /// Whether the scan goes from the largest key to the smallest.
     pub(in crate::domain) descending: bool,
 }
 
-/// What was read, in scan order: at most as many rows as asked for, and one more.
+/// The rows that were read, in scan order: at most one more than requested.
 #[derive(Debug)]
 pub(in crate::domain) struct Scan<P> {
     pub(in crate::domain) rows: Vec<(P, Row)>,
-    /// The horizon, where it ended the scan: all up to and including it has been looked at.
+    /// The horizon, where it ended the scan: all rows up to and including it were scanned.
     pub(in crate::domain) scanned_to: Option<P>,
 }
 
@@ -203,7 +203,7 @@ impl<P: Position> Keyset<P> {
         self.bounded(database, account_id, limit, full).await
     }
 
-    /// Reads what lies before the horizon that a share of so many rows for each branch makes.
+    /// Reads the rows before the horizon that results from this share for each branch.
     async fn bounded(
         &self,
         database: &Database,
@@ -223,7 +223,7 @@ impl<P: Position> Keyset<P> {
         self.collect(statement.all(database).await?, limit, ends.horizon)
     }
 
-    /// Rows with their keys; the horizon matters only where it came before the page was full.
+    /// Collects rows with their keys. The horizon matters only where it came before the page was full.
     fn collect(&self, rows: Vec<Row>, limit: u32, horizon: Option<P>) -> Result<Scan<P>, Fault> {
         let mut keyed = Vec::with_capacity(rows.len());
         for row in rows {
@@ -245,8 +245,8 @@ impl<P: Position> Keyset<P> {
         (BUDGET / self.branch_count()).max(LEAST_SHARE)
     }
 
-    /// The first statement: where the branches begin, and where the first of them to use up its share does so. `None` where
-    /// there is nothing at all.
+    /// The first statement: where the branches begin, and where the first branch that uses its whole share ends. `None`
+    /// where no row exists.
     async fn ends(&self, database: &Database, account_id: AccountId, share: i64) -> Result<Option<Ends<P>>, Fault> {
         let mut near = Vec::new();
         let mut horizons = Vec::new();
@@ -324,8 +324,8 @@ impl<P: Position> Keyset<P> {
         select
     }
 
-    /// The branches, filled up with ones that match nothing to a power of two: few statement texts, so that databases know
-    /// them all prepared.
+    /// Pads the branches with ones that match nothing to a power of two. So there are few statement texts, and databases
+    /// have all of them prepared.
     fn padded_branches(&self) -> impl Iterator<Item = Option<Branch>> {
         let nothing = self.branches.first().map(|branch| Branch {
             column: branch.column,
@@ -414,7 +414,7 @@ impl Walk {
 }
 
 impl<P: Position> Scan<P> {
-    /// The page that was asked for, in the list's order.
+    /// Returns the requested page, in the list's order.
     pub(in crate::domain) fn into_page<T, Q>(
         self,
         request: &PageRequest<Q>,

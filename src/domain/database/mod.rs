@@ -1,19 +1,20 @@
 //! The database as the domain's stores see it: where to read, and how to run a transaction.
 //!
-//! Called by the `store` files of every domain room; opened by `adapters::database`. With the stores, the only place that names
+//! Called by the `store` files of every domain module; opened by `adapters::database`. Only this module and the stores name
 //! the ORM.
 //!
 //! Invariants:
-//! - A connection goes back to its pool only when it is known to be outside of a transaction with no statement under way. After
+//! - A connection returns to its pool only when it is known to be outside of a transaction with no statement running. After
 //!   anything else (a statement without an answer, a COMMIT or ROLLBACK that failed, a panic) it is closed. See `session`.
-//! - A transaction runs in a task of its own that is awaited to its end, so that a caller that goes away (a client that hangs up
-//!   drops its request's future) leaves no doubt about what became of it. Each of its statements has a deadline on this side.
-//! - No transaction is reported as committed before COMMIT has succeeded on a connection that was in exactly that transaction,
-//!   none of whose statements had failed; on SQLite a second connection has seen it too.
-//! - On SQLite there is one writing connection, and a transaction takes the write lock at its beginning: one that reads first
-//!   and wants to write later would fail at once when another has written in between.
-//! - What failed for a reason that passes is run again, at most [`RETRIES`] times. So the work of a transaction must be safe to
-//!   run twice; commands are, by their keys and because they decide on what they read under the lock.
+//! - A transaction runs in a task of its own that is awaited to its end. A caller that is dropped (a client that
+//!   disconnects drops its request's future) does not interrupt it, so its result is never in doubt. Each of its statements
+//!   has a deadline on the client side.
+//! - No transaction is reported as committed before COMMIT has succeeded on a connection that was in exactly that
+//!   transaction. None of its statements had failed. On SQLite a second connection has seen the commit too.
+//! - On SQLite there is one writing connection, and a transaction takes the write lock at its beginning. A transaction that
+//!   reads first and writes later would fail at once when another has written in between.
+//! - A transaction that failed for a temporary reason is run again, at most [`RETRIES`] times. So its work must be safe to
+//!   run twice. Commands are, by their keys and because they decide on what they read under the lock.
 
 pub mod bulk;
 mod fault;
@@ -53,13 +54,13 @@ pub use transaction::Transaction;
 pub use trouble::Trouble;
 pub use waiting::{MOST_COUNTED, Waiting};
 
-/// How often a transaction is run again that failed for a reason that passes.
+/// How often a transaction is run again after a temporary failure.
 pub const RETRIES: u32 = 3;
 
 /// The boxed future that the work of a transaction returns.
 pub type Work<'t, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>>;
 
-/// A handle to the database. Cloning shares its connections.
+/// A handle to the database. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Database {
     writer: Pool,
@@ -70,12 +71,12 @@ pub struct Database {
 }
 
 impl Database {
-    /// From connections that are open. On Postgres both may be the same pool.
+    /// Uses open connections. On Postgres both may be the same pool.
     pub fn new(writer: DatabaseConnection, reader: &DatabaseConnection) -> Self {
         Self::with(writer, reader, Shared::default())
     }
 
-    /// As [`Self::new`], with deadlines of their own and the suspicion that the pools heed.
+    /// As [`Self::new`], with deadlines and the suspicion that the pools use.
     pub fn bounded(
         writer: DatabaseConnection,
         reader: &DatabaseConnection,
@@ -99,7 +100,7 @@ impl Database {
         }
     }
 
-    /// The same connections, with an observer of each statement. Counts begin anew.
+    /// Returns the same connections, with an observer of each statement. Counts start at 0.
     #[must_use]
     pub fn observed_by(self, observer: impl Fn(&Statement) + Send + Sync + 'static) -> Self {
         let (deadlines, suspicion) = (self.shared.deadlines, self.shared.suspicion.clone());
@@ -111,64 +112,66 @@ impl Database {
         Self { reader, shared, ..self }
     }
 
-    /// The same connections, without a second one that sees commits: to measure what it costs.
+    /// Returns the same connections without the witness of commits, to measure its cost.
     #[cfg(test)]
     #[must_use]
     pub(in crate::domain) fn unwitnessed(self) -> Self {
         Self { witness: None, ..self }
     }
 
-    /// Where faults are injected.
+    /// The injector of faults.
     #[cfg(test)]
     pub(in crate::domain) fn injector(&self) -> &injector::Injector {
         &self.shared.injector
     }
 
-    /// Statements run so far. What a page of a list takes must not grow with its length; tests pin it by this.
+    /// Number of statements so far. Tests use it to prove that a page takes the same number of statements
+    /// whatever the length of the list.
     pub fn statements(&self) -> u64 {
         self.shared.statements()
     }
 
-    /// How often each trouble was met.
+    /// How often each trouble occurred.
     pub fn troubles(&self) -> Vec<(Trouble, u64)> {
         self.shared.troubles.counts()
     }
 
-    /// The last trouble, unless something has been committed since, and the error by which it showed itself.
+    /// Returns the last trouble with its error, unless a write was committed since.
     pub fn trouble(&self) -> Option<(Trouble, String)> {
         self.shared.troubles.current()
     }
 
-    /// Connections that were closed because they were not known to be clean.
+    /// Number of connections that were closed because they were not known to be clean.
     pub fn closed_connections(&self) -> u64 {
         self.shared.troubles.closed()
     }
 
-    /// For migrations, which the ORM runs in a transaction of its own. The handle is closed after one that failed.
+    /// The connection for migrations, which the ORM runs in a transaction of its own. The handle is closed after a
+    /// failed migration.
     pub fn schema(&self) -> &DatabaseConnection {
         &self.schema
     }
 
-    /// Which of the two databases it is.
+    /// Whether this is SQLite or Postgres.
     pub fn backend(&self) -> DbBackend {
         self.writer.backend()
     }
 
-    /// Whether transactions that write take turns, whatever they touch.
+    /// Whether only one writing transaction runs at a time, whatever rows it uses.
     pub fn has_one_writer(&self) -> bool {
         self.backend() == DbBackend::Sqlite
     }
 
-    /// Where single statements read. Each sees what was committed before it; for several that must agree see
-    /// [`Self::snapshot`].
+    /// Reads single statements. Each sees what was committed before it. For several statements that must
+    /// agree see [`Self::snapshot`].
     pub fn read(&self) -> &Reader {
         &self.reader
     }
 
     /// Runs `work` in a transaction that may write, and commits if it succeeds.
     ///
-    /// `work` may run several times. It must hand on every error of the database: Postgres commits nothing of a transaction in
-    /// which a statement failed, and says so to nobody who does not look.
+    /// `work` may run several times. It must return every error of the database. Postgres commits nothing of a transaction in
+    /// which a statement failed, and reports that only in the reply to COMMIT.
     ///
     /// ```ignore
     /// database.transaction(move |tx| { let name = name.clone(); Box::pin(async move { store::rename(tx, id, &name).await }) }).await
@@ -192,7 +195,7 @@ impl Database {
         self.run_to_the_end(Mode::Snapshot, work).await
     }
 
-    /// Closes all connections once what runs on them has ended. Handles that are left refuse from then on.
+    /// Closes all connections once their work has ended. Other handles refuse from then on.
     pub async fn close(&self) -> Result<(), Fault> {
         if let Some(witness) = &self.witness {
             witness.close().await;
@@ -214,7 +217,7 @@ impl Database {
             loop {
                 let (result, may_retry) = match database.begin(mode).await {
                     Ok(tx) => (database.settle(mode, tx, &work).await, true),
-                    // A pool without a free connection has already made us wait: that is not tried again.
+                    // A pool without a free connection has already waited, so this is not retried.
                     Err(error) => {
                         let may_retry = !matches!(error, DbErr::ConnectionAcquire(_));
                         (Err(Fault::from(error).into()), may_retry)
@@ -230,7 +233,7 @@ impl Database {
                 }
             }
         };
-        // What it logs belongs to the request that caused it.
+        // Its log lines belong to the request that caused it.
         match tokio::spawn(run.in_current_span()).await {
             Ok(result) => result,
             Err(error) => Err(Fault::Internal(format!("a transaction ended abnormally: {error}")).into()),
@@ -246,8 +249,8 @@ impl Database {
         Transaction::begin(session, pool.backend(), mode).await
     }
 
-    /// Runs the work once, then commits or rolls back. A COMMIT that fails may have happened or not; running the work again is
-    /// safe.
+    /// Runs the work once, then commits or rolls back. After a COMMIT that fails the result is unknown. Running the work again
+    /// is safe.
     async fn settle<T, E, F>(&self, mode: Mode, tx: Transaction, work: &F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t Transaction) -> Work<'t, T, E>,
@@ -272,7 +275,8 @@ impl Database {
         Ok(done)
     }
 
-    /// Has a second connection see the commit, where that is cheap, before the connection is used again and anyone is answered.
+    /// Where that is cheap, lets a second connection see the commit before the connection is used again and before any caller
+    /// gets the result.
     async fn prove(&self, mode: Mode, mut session: Session) -> Result<(), Fault> {
         if mode == Mode::Snapshot {
             return Ok(());
@@ -291,7 +295,7 @@ impl Database {
     }
 }
 
-/// Grows with each try and differs from task to task, so that those who got into each other's way do not meet again.
+/// Grows with each attempt and differs between tasks, so that conflicting transactions do not meet again.
 fn backoff(retries: u32) -> Duration {
     let jitter = getrandom::u32().unwrap_or_default() % 16;
     Duration::from_millis(u64::from((1 << retries.min(8)) * 4 + jitter))

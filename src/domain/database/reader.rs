@@ -1,4 +1,4 @@
-//! Single statements, each on a connection of its own choice.
+//! Single statements, each on any free connection.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::shared::Shared;
 
 /// Runs single statements. Each sees what was committed before it.
 ///
-/// It may be raced against a time limit: a statement that is given up half-way costs its connection and nothing else.
+/// It may run under a time limit: a statement that is canceled costs its connection and nothing else.
 #[derive(Clone, Debug)]
 pub struct Reader {
     pub(super) pool: Pool,

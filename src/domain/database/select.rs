@@ -1,4 +1,4 @@
-//! Reading statements in the making: one text for both databases, values always bound, the account always first.
+//! Builds reading statements: one text for both databases, values always bound, the account always first.
 
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 use uuid::Uuid;
@@ -11,11 +11,11 @@ use crate::primitives::ids::AccountId;
 /// A value to bind.
 pub(in crate::domain) use sea_orm::Value;
 
-/// A row as the database gives it.
+/// A row of a result.
 pub(in crate::domain) type Row = QueryResult;
 
-/// A `SELECT` about one account: `$1` is the account's number in every such statement, so that a sharded database can tell where
-/// to send it.
+/// A `SELECT` about one account. `$1` is the account's number in every such statement, so that a sharded database knows where to
+/// send it.
 #[derive(Clone, Debug)]
 pub(in crate::domain) struct Select {
     backend: DbBackend,
@@ -32,7 +32,7 @@ impl Select {
         }
     }
 
-    /// These columns of the account's rows of a table that have one of these ids.
+    /// Selects these columns of the account's rows of a table that have one of these ids.
     pub(in crate::domain) fn by_ids(
         database: &Database,
         account_id: AccountId,
@@ -45,25 +45,25 @@ impl Select {
         select
     }
 
-    /// Adds text. Never anything that came from outside: that is for [`Self::bind`].
+    /// Adds text. Never add external input: bind it by [`Self::bind`].
     pub(in crate::domain) fn push(&mut self, text: &str) -> &mut Self {
         self.text.push_str(text);
         self
     }
 
-    /// Adds a place for a value.
+    /// Adds a placeholder for a value.
     pub(in crate::domain) fn bind(&mut self, value: impl Into<Value>) -> &mut Self {
         let place = self.place(value);
         self.push(&place)
     }
 
-    /// Takes a value in and gives its place, to be used as often as needed.
+    /// Binds a value and returns its placeholder, which may be used repeatedly.
     pub(in crate::domain) fn place(&mut self, value: impl Into<Value>) -> String {
         self.values.push(value.into());
         format!("${}", self.values.len())
     }
 
-    /// Takes several values in and gives their places as a list.
+    /// Binds several values and returns their placeholders as a list.
     pub(in crate::domain) fn places(&mut self, values: Vec<Value>) -> String {
         let places: Vec<String> = values.into_iter().map(|value| self.place(value)).collect();
         places.join(", ")
@@ -78,7 +78,6 @@ impl Select {
         }
     }
 
-    /// Adds a condition.
     pub(in crate::domain) fn condition(&mut self, condition: &Condition) -> &mut Self {
         match condition {
             Condition::Uuids(column, ids) => self.push(column).uuids(ids),
@@ -98,7 +97,7 @@ impl Select {
         }
     }
 
-    /// Adds ` AND` and a condition, for each.
+    /// Adds ` AND` and the condition, for each condition.
     pub(in crate::domain) fn and_all<'a>(&mut self, conditions: impl IntoIterator<Item = &'a Condition>) -> &mut Self {
         for condition in conditions {
             self.push(" AND ").condition(condition);
@@ -113,12 +112,12 @@ impl Select {
         self.push(&relation)
     }
 
-    /// All rows.
+    /// Returns all rows.
     pub(in crate::domain) async fn all(self, database: &Database) -> Result<Vec<Row>, Fault> {
         Ok(database.read().query_all_raw(self.into_statement()).await?)
     }
 
-    /// The first row, if there is one.
+    /// Returns the first row, if there is one.
     pub(in crate::domain) async fn one(self, database: &Database) -> Result<Option<Row>, Fault> {
         Ok(database.read().query_one_raw(self.into_statement()).await?)
     }
@@ -127,7 +126,7 @@ impl Select {
         Statement::from_sql_and_values(self.backend, self.text, self.values)
     }
 
-    // A list travels as one text, so that the statement is the same for any number of values.
+    // A list is sent as one text, so that the statement is the same for any number of values.
     fn uuids(&mut self, ids: &[Uuid]) -> &mut Self {
         if self.backend == DbBackend::Sqlite {
             let hex: Vec<String> = ids.iter().map(|id| format!("\"{}\"", id.simple())).collect();
@@ -159,23 +158,23 @@ impl Select {
     }
 }
 
-/// A condition on a row. The texts in it are ours; what came from outside is bound.
+/// A condition on a row. Its texts are constants; external input is bound.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::domain) enum Condition {
-    /// The column is one of these.
+    /// The column equals one of these ids.
     Uuids(&'static str, Vec<Uuid>),
-    /// The column is one of these.
+    /// The column equals one of these texts.
     Texts(&'static str, Vec<String>),
-    /// The expression is at least so much.
+    /// The expression is at least this number.
     AtLeast(&'static str, i64),
-    /// The expression is at most so much.
+    /// The expression is at most this number.
     AtMost(&'static str, i64),
     /// The column matches a pattern.
     Like(&'static str, String),
-    /// As written.
+    /// SQL without a value.
     Plain(&'static str),
-    /// As written, with a number in the middle.
+    /// SQL with a number in the middle.
     Around(&'static str, i64, &'static str),
-    /// At least one of these holds.
+    /// At least one of these is true.
     Any(Vec<Condition>),
 }

@@ -1,8 +1,8 @@
 //! One connection of a pool, while one task uses it.
 //!
-//! Invariant: a connection goes back to its pool only when it is known to be clean: outside of a transaction, with no statement
-//! under way. Whatever else happens to it (a statement that is given up, a COMMIT or ROLLBACK that fails, a panic), it is closed.
-//! So no task inherits a transaction of another.
+//! Invariant: a connection returns to its pool only when it is known to be clean: outside of a transaction, with no statement
+//! running. After anything else (a statement that is canceled, a COMMIT or ROLLBACK that fails, a panic) it is closed. So no task
+//! inherits a transaction of another one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use sqlx_core::transaction::TransactionManager as _;
 use super::shared::Shared;
 use super::trouble::Trouble;
 
-/// How long a connection may take to show that it still answers when it goes back to its pool.
+/// How long a connection may take to prove that it still answers when it returns to its pool.
 const RETURN_WITHIN: Duration = Duration::from_secs(2);
 
 /// The connections of one of the two databases.
@@ -65,10 +65,10 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// How a transaction begins.
+/// The kind of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// It may write.
+    /// The transaction may write.
     Write,
     /// All its statements see the database at one instant.
     Snapshot,
@@ -79,7 +79,7 @@ impl Mode {
         match (self, backend) {
             (Self::Write, DbBackend::Sqlite) => "BEGIN IMMEDIATE",
             (Self::Snapshot, DbBackend::Sqlite) => "BEGIN DEFERRED",
-            // Names the level, for a role may have another default.
+            // Names the level, because a role may have another default.
             (Self::Write, _) => "BEGIN ISOLATION LEVEL READ COMMITTED",
             (Self::Snapshot, _) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         }
@@ -88,7 +88,7 @@ impl Mode {
 
 /// A connection, and whether it is clean.
 pub(super) struct Session {
-    /// Empty only once dropped.
+    /// `None` only once dropped.
     lease: Option<Lease>,
     is_clean: bool,
     shared: Arc<Shared>,
@@ -135,7 +135,7 @@ impl Session {
         self.end_statement(result, DbErr::Query)
     }
 
-    /// Begins a transaction. Fails on a connection that is inside one; from here on the session is not clean.
+    /// Begins a transaction. Fails on a connection that is inside one. From here on the session is not clean.
     pub(super) async fn begin(&mut self, mode: Mode) -> Result<(), DbErr> {
         let lease = taken(&mut self.lease, &mut self.is_clean)?;
         let begun = self.shared.soon(lease.begin(mode)).await;
@@ -144,14 +144,14 @@ impl Session {
         Ok(())
     }
 
-    /// Commits. The session is clean afterwards only if the connection is out of its transaction.
+    /// Commits. Afterwards the session is clean only if the connection is outside of its transaction.
     pub(super) async fn commit(&mut self) -> Result<(), DbErr> {
         let lease = taken(&mut self.lease, &mut self.is_clean)?;
         let ended = self.shared.bounded(lease.commit()).await;
         self.end_transaction(ended)
     }
 
-    /// Rolls back. A failure is of no consequence but that the connection is closed.
+    /// Rolls back. After a failure the connection is closed, which has the same effect.
     pub(super) async fn roll_back(&mut self) -> Result<(), DbErr> {
         let lease = taken(&mut self.lease, &mut self.is_clean)?;
         let ended = self.shared.soon(lease.roll_back()).await;
@@ -163,7 +163,7 @@ impl Session {
         self.is_clean
     }
 
-    /// The connection must not be used again, whatever its last statement came to.
+    /// Marks the connection as unusable, whatever the result of its last statement.
     pub(super) fn distrust(&mut self) {
         self.is_clean = false;
     }
@@ -173,7 +173,7 @@ impl Session {
         ended.map_err(|error| self.shared.noted(DbErr::Query(RuntimeErr::SqlxError(error.into()))))
     }
 
-    /// An error of the request leaves the connection as it was; after any other it is not used again.
+    /// An error of the request leaves the connection as it was. After any other error it is not used again.
     fn end_statement<T>(&mut self, result: Result<T, sqlx::Error>, wrap: fn(RuntimeErr) -> DbErr) -> Result<T, DbErr> {
         self.is_clean = match &result {
             Ok(_) => true,
@@ -184,7 +184,7 @@ impl Session {
     }
 }
 
-/// The connection, which is not clean from here until its statement has ended.
+/// Returns the connection, which is not clean from here until its statement has ended.
 fn taken<'s>(lease: &'s mut Option<Lease>, is_clean: &mut bool) -> Result<&'s mut Lease, DbErr> {
     *is_clean = false;
     lease
@@ -207,7 +207,7 @@ impl Drop for Session {
             lease.give_back();
         } else {
             self.shared.troubles.closed_one();
-            // Given up, or lost: those that were idle meanwhile are asked before they are used.
+            // Canceled or lost: connections that were idle meanwhile are tested before they are used.
             self.shared.suspicion.arise();
             lease.close();
         }
@@ -243,7 +243,7 @@ impl Lease {
     }
 
     async fn execute_unprepared(&mut self, sql: &str) -> Result<ExecResult, sqlx::Error> {
-        // Ours, and never made of what came from outside.
+        // The text is a constant and never made from external input.
         let sql = AssertSqlSafe(sql.to_owned()).into_sql_str();
         on_either!(self, connection => Ok(connection.execute(sql).await?.into()))
     }
@@ -280,7 +280,7 @@ impl Lease {
         }
     }
 
-    /// Puts the connection back into its pool. The driver asks it once more whether it answers, without a deadline of its own.
+    /// Returns the connection to its pool. The driver tests it once more, without a deadline of its own.
     fn give_back(mut self) {
         match &mut self {
             Self::Sqlite(connection) => {
@@ -292,14 +292,14 @@ impl Lease {
         }
     }
 
-    /// Closes the connection without a word. Its place in the pool is free at once.
+    /// Closes the connection without a message to the server. Its place in the pool is free at once.
     fn close(self) {
         on_either!(self, connection => drop(connection.detach()));
     }
 }
 
-/// Begins by a statement of our own, which the driver refuses on a connection that it takes to be inside a transaction, and
-/// SQLite refuses on one that is. Without one the driver would put a SAVEPOINT in its place.
+/// Begins by a statement of our own. The driver refuses it on a connection that it takes to be inside a transaction, and
+/// SQLite refuses it on one that is. Otherwise the driver would use a SAVEPOINT.
 async fn begin<DB: sqlx::Database>(
     connection: &mut DB::Connection,
     statement: &'static str,
@@ -307,14 +307,14 @@ async fn begin<DB: sqlx::Database>(
     DB::TransactionManager::begin(connection, Some(statement.into_sql_str())).await
 }
 
-/// Sends COMMIT. At any other depth than the first the driver would release a savepoint, or do nothing, and call it a success.
+/// Sends COMMIT. At any other depth than the first the driver would release a savepoint, or do nothing, and report success.
 async fn commit<DB: sqlx::Database>(connection: &mut DB::Connection) -> Result<(), sqlx::Error> {
     at_depth::<DB>(connection, 1)?;
     DB::TransactionManager::commit(connection).await?;
     at_depth::<DB>(connection, 0)
 }
 
-/// Sends ROLLBACK. As for [`commit`], the depth is looked at.
+/// Sends ROLLBACK. The depth is checked as for [`commit`].
 async fn roll_back<DB: sqlx::Database>(connection: &mut DB::Connection) -> Result<(), sqlx::Error> {
     at_depth::<DB>(connection, 1)?;
     DB::TransactionManager::rollback(connection).await?;

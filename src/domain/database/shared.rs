@@ -1,4 +1,5 @@
-//! What all connections of a database share: deadlines, counts, and whether connections are suspected to be dead.
+//! State that all connections of a database share: deadlines, counts, and whether connections are suspected to be
+//! dead.
 
 use std::fmt;
 use std::pin::pin;
@@ -10,15 +11,17 @@ use sea_orm::{DbErr, Statement, sqlx};
 
 use super::trouble::{Trouble, Troubles};
 
-/// A connection that has not answered for this long may be dead. It is still waited for; those that are idle are asked before they are used.
+/// After this time without an answer a connection may be dead. The caller still waits for it. Idle connections are tested before they are
+/// used.
 const SUSPICIOUS: Duration = Duration::from_secs(3);
 
-/// How long the client waits for the database, whatever the server or the network between them does.
+/// How long the client waits for the database, whatever the server or the network does.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
-    /// For a statement, and for COMMIT. Longer than the server's own limit, which is to strike first.
+    /// For a statement, and for COMMIT. Longer than the server's own limit, which should apply first.
     pub statement: Duration,
-    /// For what takes no time: BEGIN and ROLLBACK. On SQLite, BEGIN may have to wait for the write lock.
+    /// For requests that normally take no time: BEGIN and ROLLBACK. On SQLite, BEGIN may have to wait for the
+    /// write lock.
     pub turn: Duration,
 }
 
@@ -31,15 +34,15 @@ impl Default for Deadlines {
     }
 }
 
-/// Whether connections that were idle for some time are suspected to be dead: since when one of them did not answer.
+/// The suspicion that connections which were idle for some time are dead: the time since when one of them did not answer.
 ///
-/// A network that loses one connection has most likely lost the others too. Those that were idle then are asked before they are
-/// used.
+/// A network that loses one connection has most likely lost the others too. Connections that were idle then are tested before
+/// they are used.
 #[derive(Clone, Debug, Default)]
 pub struct Suspicion(Arc<Mutex<Option<Instant>>>);
 
 impl Suspicion {
-    /// A connection did not answer.
+    /// Records that a connection did not answer.
     pub fn arise(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
@@ -53,7 +56,7 @@ impl Suspicion {
 
 type Observer = Arc<dyn Fn(&Statement) + Send + Sync>;
 
-/// Shared by the sessions of a database.
+/// State that the sessions of a database share.
 #[derive(Default)]
 pub(super) struct Shared {
     pub(super) deadlines: Deadlines,
@@ -86,7 +89,7 @@ impl Shared {
         }
     }
 
-    /// Waits for a statement, for as long as statements may take.
+    /// Waits for a statement, up to the deadline of statements.
     pub(super) async fn bounded<T>(
         &self,
         answer: impl Future<Output = Result<T, sqlx::Error>>,
@@ -94,7 +97,7 @@ impl Shared {
         self.within(self.deadlines.statement, answer).await
     }
 
-    /// Waits for what takes no time.
+    /// Waits for a request that normally takes no time.
     pub(super) async fn soon<T>(&self, answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
         self.within(self.deadlines.turn, answer).await
     }
@@ -117,7 +120,7 @@ impl Shared {
         Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text)))
     }
 
-    /// Counts the trouble that an error is a sign of, and hands the error on.
+    /// Counts the trouble that an error indicates, and returns the error.
     pub(super) fn noted(&self, error: DbErr) -> DbErr {
         if let Some(trouble) = Trouble::of(&error) {
             self.troubles.note(trouble, error.to_string());

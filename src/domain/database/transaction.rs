@@ -6,11 +6,11 @@ use tokio::sync::Mutex;
 
 use super::session::{Mode, Session};
 
-/// An open transaction. Functions that work in another's transaction take it first.
+/// An open transaction. Functions that work in the caller's transaction take it as their first parameter.
 ///
-/// Invariant: after one statement has failed no other is run, and the transaction is not committed, whatever its work makes of
-/// the failure. Postgres would answer COMMIT by a rollback that looks like success, and SQLite may have rolled back already, so
-/// that what follows would be committed statement by statement.
+/// Invariant: after one statement has failed no other is run, and the transaction is not committed, however its work handles
+/// the failure. Postgres would answer COMMIT by a rollback that looks like success. SQLite may have rolled back already, so
+/// that later statements would be committed one by one.
 #[derive(Debug)]
 pub struct Transaction {
     backend: DbBackend,
@@ -20,9 +20,9 @@ pub struct Transaction {
 #[derive(Debug)]
 struct Progress {
     session: Session,
-    /// A statement failed, or was given up half-way.
+    /// A statement failed, or was canceled.
     has_failed: bool,
-    /// So did the connection: there is nothing to be rolled back by it.
+    /// The connection failed too, so it cannot roll back.
     is_lost: bool,
 }
 
@@ -40,7 +40,7 @@ impl Transaction {
         })
     }
 
-    /// Commits, and gives the connection, which is out of the transaction.
+    /// Commits, and returns the connection, which is outside of the transaction.
     pub(super) async fn commit(self) -> Result<Session, CommitError> {
         if self.progress.lock().await.has_failed {
             self.roll_back().await;
@@ -53,7 +53,7 @@ impl Transaction {
 
     pub(super) async fn roll_back(self) {
         let mut progress = self.progress.into_inner();
-        // A connection that is lost, or cannot roll back, is closed, and that rolls back.
+        // A connection that is lost, or cannot roll back, is closed, which rolls back.
         if !progress.is_lost
             && let Err(error) = progress.session.roll_back().await
         {
@@ -62,10 +62,10 @@ impl Transaction {
     }
 }
 
-/// Why a transaction was not committed, or is not known to be.
+/// Why a transaction was not committed, or may not be.
 #[derive(Debug)]
 pub(super) enum CommitError {
-    /// A statement of it had failed, which its work did not report.
+    /// A statement had failed, which the work did not report.
     Failed,
     /// The database refused, or did not answer.
     Database(DbErr),
@@ -88,7 +88,7 @@ macro_rules! run {
         let result = $code;
         *has_failed = result.is_err();
         *is_lost = !$session.is_clean();
-        // Its transaction is open.
+        // The connection has an open transaction.
         $session.distrust();
         result
     }};

@@ -1,5 +1,5 @@
-//! Conditions of the database that make it unable to work, whatever is asked of it: what they are, how often they occurred, and
-//! whether the last write ended in one.
+//! Conditions in which the database cannot work, whatever the request is: their kinds, how often they occurred, and whether the
+//! last write ended in one.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sea_orm::sqlx::error::{DatabaseError, Error as DriverError};
 use sea_orm::{DbErr, RuntimeErr};
 
-/// A condition of the machine, the disk, the network or the database server. It is not the fault of a request.
+/// A condition of the machine, the disk, the network or the database server. It is not caused by a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// The disk or a quota is full.
@@ -24,7 +24,7 @@ pub enum Trouble {
     Corrupt,
     /// The database server starts, stops, or has crashed.
     Restarting,
-    /// No connection can be had, or it was lost.
+    /// No connection is available, or it was lost.
     Unreachable,
     /// A connection is open and does not answer.
     Silent,
@@ -33,7 +33,7 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// All of them.
+    /// All conditions, in the order of the metrics.
     pub const ALL: [Self; 10] = [
         Self::Full,
         Self::Io,
@@ -47,7 +47,7 @@ impl Trouble {
         Self::Unproven,
     ];
 
-    /// Its name in metrics and in health reports.
+    /// The name in metrics and in health reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Full => "full",
@@ -63,7 +63,7 @@ impl Trouble {
         }
     }
 
-    /// The one of this name.
+    /// Returns the condition with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|trouble| trouble.name() == name)
     }
@@ -97,7 +97,7 @@ impl Trouble {
         }
     }
 
-    /// The condition that an error is a sign of, if it is one.
+    /// Returns the condition that an error indicates, if any.
     pub fn of(error: &DbErr) -> Option<Self> {
         match error {
             DbErr::Conn(RuntimeErr::SqlxError(driver))
@@ -129,7 +129,7 @@ impl Trouble {
         Self::of_state(&code)
     }
 
-    /// By SQLite's primary result code.
+    /// Maps SQLite's primary result code.
     const fn of_sqlite_code(code: u32) -> Option<Self> {
         Some(match code {
             7 => Self::Exhausted,
@@ -142,12 +142,13 @@ impl Trouble {
         })
     }
 
-    /// By Postgres's SQLSTATE.
+    /// Maps Postgres's SQLSTATE.
     fn of_state(state: &str) -> Option<Self> {
         Some(match state {
             "25006" => Self::ReadOnly,
             "53100" => Self::Full,
-            // Crashes and shutdowns, and being cut off for that; what 57P05 ends was idle.
+            // Crashes and shutdowns, and connections that end because of them. 57P05 ends only idle
+            // connections.
             "57P01" | "57P02" | "57P03" => Self::Restarting,
             "58030" => Self::Io,
             "XX001" | "XX002" => Self::Corrupt,
@@ -168,7 +169,7 @@ pub(super) fn primary_code(code: &str) -> Option<u32> {
     code.parse::<u32>().ok().map(|code| code & 0xff)
 }
 
-/// Counts troubles, and holds the last one until a write succeeds.
+/// Counts troubles, and keeps the last one until a write succeeds.
 #[derive(Debug, Default)]
 pub(super) struct Troubles {
     counts: [AtomicU64; Trouble::ALL.len()],
@@ -182,7 +183,7 @@ impl Troubles {
         *self.last() = Some((trouble, text));
     }
 
-    /// A write was committed, so the database works.
+    /// Records a committed write: the database works.
     pub(super) fn end(&self) {
         let ended = self.last().take();
         if let Some((trouble, _)) = ended {
@@ -190,7 +191,7 @@ impl Troubles {
         }
     }
 
-    /// A connection was closed because it was not known to be clean.
+    /// Counts a connection that was closed because it was not known to be clean.
     pub(super) fn closed_one(&self) {
         self.closed.fetch_add(1, Ordering::Relaxed);
     }
@@ -209,7 +210,7 @@ impl Troubles {
     }
 
     fn last(&self) -> MutexGuard<'_, Option<(Trouble, String)>> {
-        // Each change is one assignment.
+        // Each change is one assignment, so a poisoned value is consistent.
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -236,7 +237,7 @@ mod tests {
         ] {
             assert_eq!(Trouble::of_sqlite_code(code), Some(trouble));
         }
-        // Busy, locked, and a violated constraint are of the request.
+        // Busy, locked, and a violated constraint belong to the request.
         for code in [5, 6, 19] {
             assert_eq!(Trouble::of_sqlite_code(code), None);
         }

@@ -1,4 +1,4 @@
-//! How much of something waits, and since when: counted up to a bound, so that a look costs the same however much there is.
+//! Counts waiting items and their age, up to a bound, so that a count costs the same however many there are.
 
 use sea_orm::{ConnectionTrait as _, Statement, Value};
 
@@ -6,20 +6,20 @@ use super::Database;
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 
-/// Rows that are counted at the most. Whoever has so many that wait needs no exact number.
+/// Rows that are counted, at most. Beyond that the exact number does not matter.
 pub const MOST_COUNTED: u32 = 10_000;
 
-/// How much of something waits.
+/// The number and the age of waiting items.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// How much, up to [`MOST_COUNTED`].
+    /// The number of items, up to [`MOST_COUNTED`].
     pub count: i64,
-    /// Since when the one has waited that has waited the longest.
+    /// Since when the oldest item has waited.
     pub since: Option<Timestamp>,
 }
 
 impl Database {
-    /// Counts the rows of `rows`, a query that gives a column `since`.
+    /// Counts the rows of `rows`, a query that returns a column `since`.
     pub async fn waiting(&self, rows: &'static str) -> Result<Waiting, Fault> {
         let sql = format!("SELECT COUNT(*) AS many, MIN(since) AS since FROM ({rows} LIMIT {MOST_COUNTED}) AS counted");
         let statement = Statement::from_sql_and_values(self.backend(), sql, Vec::<Value>::new());

@@ -1,4 +1,4 @@
-//! A second connection to a SQLite database, which must see a commit before anyone is answered.
+//! A second connection to a SQLite database, which must see a commit before any caller gets the result.
 
 use sea_orm::sqlx::{self, ConnectOptions as _, Executor as _, Row as _, SqlitePool, sqlite::SqliteConnection};
 use tokio::sync::Mutex;
@@ -7,8 +7,8 @@ use super::session::Pool;
 
 /// Sees commits of another connection.
 ///
-/// `PRAGMA data_version` changes on this connection with each commit of another that changed anything. A transaction that wrote
-/// nothing does not change it; then the write lock, which an open transaction of the writer would hold, must be free.
+/// `PRAGMA data_version` changes on this connection with each commit of another one that changed anything. A transaction that
+/// wrote nothing does not change it. Then the write lock must be free, which an open transaction of the writer would hold.
 #[derive(Debug)]
 pub(super) struct Witness {
     writer: SqlitePool,
@@ -30,7 +30,8 @@ impl std::fmt::Debug for Sight {
 }
 
 impl Witness {
-    /// Of the commits of this pool. There is none on Postgres, where it would cost each transaction a round trip.
+    /// Watches the commits of this pool. There is none on Postgres, where it would cost each transaction a round
+    /// trip.
     pub(super) fn of(writer: &Pool) -> Option<Self> {
         match writer {
             Pool::Sqlite(writer) => Some(Self {
@@ -41,11 +42,11 @@ impl Witness {
         }
     }
 
-    /// Returns once this connection has seen that the writer's last transaction has ended. Fails if it sees that it has not, or
-    /// cannot see.
+    /// Returns once this connection has seen that the writer's last transaction has ended. Fails if it has not ended, or if
+    /// that cannot be determined.
     pub(super) async fn see(&self) -> Result<(), sqlx::Error> {
         let mut sight = self.sight.lock().await;
-        // Taken out, so that a look that fails or is given up leaves none behind.
+        // The connection is taken out, so that a check that fails or is canceled leaves none behind.
         let mut connection = if let Some(connection) = sight.connection.take() {
             connection
         } else {

@@ -1,17 +1,18 @@
-//! The bell: how those who wait for an account's events are told that there are new ones.
+//! The bell: notifies those who wait for an account's events that there are new ones.
 //!
-//! A ring says no more than how far an account's stream goes. It may come twice, late or not at all: who listens reads the rows,
-//! and the hub asks for the heads of streams that are listened to once a second.
+//! A ring contains only the number of the account's last event. It may come twice, late or not at all. Listeners read the rows,
+//! and the hub queries the heads of streams with listeners once a second.
 
 use crate::primitives::ids::AccountId;
 
-/// Told after a commit that an account's stream has grown. May be called often and must return at once; a ring may be lost.
+/// Called after a commit that appended events to an account's stream. May be called often and must return at once. A ring
+/// may be lost.
 pub trait Bell: Send + Sync + 'static {
-    /// The account's events go up to `event_sequence` now.
+    /// The account's events now go up to `event_sequence`.
     fn ring(&self, account_id: AccountId, event_sequence: i64);
 }
 
-/// A bell that nobody hears.
+/// A bell without listeners.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SilentBell;
 

@@ -1,4 +1,4 @@
-//! Reading streams of events: where they end, from a cursor on, page by page.
+//! Reading streams of events: their ends, from a cursor on, page by page.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::primitives::ids::{AccountId, MemberId};
 
 use super::{Event, Hub, Listener, LiveCursor, Place, store};
 
-/// The streams of all accounts. Whoever asks has checked who may see them.
+/// Reads the streams of all accounts. The caller has checked who may see them.
 #[derive(Clone, Debug)]
 pub struct Events {
     database: Database,
@@ -18,10 +18,10 @@ pub struct Events {
     hub: Hub,
 }
 
-/// What a follower comes with.
+/// The parameters of a follower.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Begin {
-    /// Go on after this cursor; from now on when there is none.
+    /// Continue after this cursor; start from now on when `None`.
     pub after: Option<LiveCursor>,
     /// The member whose cursor it is, if it is a member's.
     pub viewer: Option<MemberId>,
@@ -29,45 +29,46 @@ pub struct Begin {
     pub replay_at_most: Option<i64>,
 }
 
-/// Where somebody who comes with a cursor begins.
+/// Where a follower with a cursor begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
-    /// The place to read on from.
+    /// The position after which to read.
     pub place: Place,
-    /// The end of the stream at that time: what lies before it is history.
+    /// The end of the stream at that time: events before it are history.
     pub head: Place,
-    /// The cursor was of no use: it is of another epoch or of a history that was undone, what follows it is no longer kept, or
-    /// whoever holds it was changed since, and perhaps may see other things than when it was handed out; or more has happened
-    /// since than the follower wants replayed. The place is the end of the stream.
+    /// The cursor cannot be used, for one of these reasons. It is of another epoch, or of a history that was undone. The
+    /// events after it are no longer kept. Its holder was changed since, and may now see other things than when it was issued.
+    /// More events have happened since than the follower wants replayed. The position is the end of the stream.
     pub is_reset: bool,
 }
 
-/// Some events after a cursor.
+/// The events after a cursor, up to a limit.
 #[derive(Clone, Debug)]
 pub struct EventPage {
-    /// Where it began.
+    /// The position before the first event.
     pub start: Start,
-    /// The events, without a hole.
+    /// The events, without gaps.
     pub events: Vec<Arc<Event>>,
 }
 
 impl Events {
-    /// The streams as kept in `database`; `epoch` is the installation's.
+    /// Reads from `database`; `epoch` is the installation's.
     pub fn new(database: Database, epoch: Uuid, hub: Hub) -> Self {
         Self { database, epoch, hub }
     }
 
-    /// Who listens in this process.
+    /// The listeners of this process.
     pub fn hub(&self) -> &Hub {
         &self.hub
     }
 
-    /// The cursor of a place.
+    /// Returns the cursor of a position.
     pub fn cursor(&self, account_id: AccountId, place: Place) -> LiveCursor {
         LiveCursor::new(self.epoch, account_id, place)
     }
 
-    /// The end of an account's stream: what comes later is after this cursor. `None` when there is no such account.
+    /// Returns the end of an account's stream: later events come after this cursor. `None` when there is no such
+    /// account.
     pub async fn present(&self, account_id: AccountId) -> Result<Option<LiveCursor>, Fault> {
         let head = self.head(account_id).await?;
         Ok(head.map(|place| self.cursor(account_id, place)))
@@ -88,7 +89,8 @@ impl Events {
         Ok(Some((listener, start)))
     }
 
-    /// The first `limit` events after a cursor; none when there is no cursor. `None` when there is no such account.
+    /// Returns the first `limit` events after a cursor; none when there is no cursor. `None` when there is no such
+    /// account.
     pub async fn page(
         &self,
         account_id: AccountId,
@@ -130,7 +132,7 @@ impl Events {
         }))
     }
 
-    /// Whether all that has happened since this cursor was handed out follows on it in the table.
+    /// Whether the table contains all events since this cursor was issued, right after its event.
     async fn holds(&self, cursor: &LiveCursor, head: Place) -> Result<bool, Fault> {
         let place = cursor.place();
         if cursor.epoch != self.epoch || place.sequence < 0 || place.sequence > head.sequence {
@@ -139,7 +141,8 @@ impl Events {
         if place.sequence == head.sequence {
             return Ok(place == head);
         }
-        // The event itself must be there, or, before the first, the first: then those after it are too.
+        // The cursor's event must exist; for a cursor before the first, the first one. Then those after it
+        // exist too.
         let witness = store::nonce(&self.database, cursor.account_id, place.sequence.max(1)).await?;
         Ok(witness.is_some_and(|nonce| {
             if place.sequence == 0 {
@@ -150,7 +153,8 @@ impl Events {
         }))
     }
 
-    /// Whether the member who holds a cursor was changed since. Keys never are: they are made and revoked.
+    /// Whether the member who holds a cursor was changed since. Keys are never changed: they are created and
+    /// revoked.
     async fn was_changed(&self, viewer: Option<MemberId>, cursor: &LiveCursor) -> Result<bool, Fault> {
         match viewer {
             Some(viewer) => store::member_changed_after(&self.database, cursor, viewer).await,

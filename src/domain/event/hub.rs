@@ -1,4 +1,4 @@
-//! Who listens to which account, how far each stream goes, and what was read of it last.
+//! The listeners of each account, the head of each stream, and the events that were read last.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,14 +13,15 @@ use super::recent::Recent;
 use super::rung::Rung;
 use super::{Bell, Event, store};
 
-/// Events that one statement reads at the most.
+/// Events that one statement reads, at most.
 const MOST_READ: usize = 128;
-/// Accounts whose heads one statement asks for at the most.
+/// Accounts whose heads one statement reads, at most.
 const HEADS_AT_ONCE: usize = 1_000;
 
-/// The streams of accounts that somebody in this process listens to. Cloning shares them.
+/// The streams of accounts with listeners in this process. Clones share them.
 ///
-/// An account without listeners costs nothing: its stream is made with the first of them and dropped with the last.
+/// An account without listeners costs nothing: its stream is created with the first listener and dropped with the
+/// last.
 #[derive(Clone, Debug)]
 pub struct Hub(Arc<Inner>);
 
@@ -40,19 +41,19 @@ struct Followed {
     listeners: usize,
 }
 
-/// What listeners of one account share.
+/// State that the listeners of one account share.
 #[derive(Debug)]
 struct Stream {
     account_id: AccountId,
-    /// The last event that is known of. Only grows, but for a bell that promised too much.
+    /// The last known event. It only grows, except after a bell that announced an event which does not exist.
     head: watch::Sender<i64>,
     recent: Mutex<Recent>,
-    /// Held by whoever reads what is new, for all others.
+    /// Held by the listener that reads new events for all others.
     reading: tokio::sync::Mutex<()>,
 }
 
 impl Hub {
-    /// A hub without listeners on this database.
+    /// Creates a hub without listeners on this database.
     pub fn new(database: Database) -> Self {
         Self(Arc::new(Inner {
             database,
@@ -64,33 +65,33 @@ impl Hub {
         }))
     }
 
-    /// How many listeners there are.
+    /// The number of listeners.
     pub fn listeners(&self) -> usize {
         *self.0.listeners.borrow()
     }
 
-    /// Accounts that have new events, whether or not somebody listens to them.
+    /// Accounts that have new events, with or without listeners.
     pub fn rung(&self) -> &Rung {
         &self.0.rung
     }
 
-    /// The same, for whoever looks at what is wrong: each takes their own.
+    /// The same, for the worker that diagnoses problems: each worker takes its own.
     pub fn rung_for_findings(&self) -> &Rung {
         &self.0.rung_for_findings
     }
 
-    /// Waits until somebody listens.
+    /// Waits until there is a listener.
     pub async fn listened_to(&self) {
-        // Fails only when the sender is gone, which this handle holds.
+        // Fails only when the sender is dropped, which this handle owns.
         let _ = self.0.listeners.subscribe().wait_for(|listeners| *listeners > 0).await;
     }
 
-    /// From now on bells of other processes are wanted, whether or not anyone listens.
+    /// From now on bells of other processes are received, with or without listeners.
     pub fn want_bells(&self) {
         self.0.wants_bells.send_replace(true);
     }
 
-    /// Waits until bells of other processes are of use here.
+    /// Waits until bells of other processes are needed here.
     pub async fn bells_are_wanted(&self) {
         let mut wanted = self.0.wants_bells.subscribe();
         tokio::select! {
@@ -99,7 +100,7 @@ impl Hub {
         }
     }
 
-    /// Asks how far the streams go that somebody listens to: for bells that were lost.
+    /// Reads the heads of the streams with listeners, in case a bell was lost.
     pub async fn poll(&self) -> Result<(), Fault> {
         let accounts: Vec<AccountId> = self.streams().keys().copied().collect();
         for some in accounts.chunks(HEADS_AT_ONCE) {
@@ -110,7 +111,8 @@ impl Hub {
         Ok(())
     }
 
-    /// Listens to an account from now on. Whoever reads the head of its stream after this misses nothing.
+    /// Listens to an account from now on. A caller that reads the head of its stream after this misses
+    /// nothing.
     pub(super) fn listen(&self, account_id: AccountId) -> Listener {
         let mut streams = self.streams();
         let followed = streams.entry(account_id).or_insert_with(|| Followed {
@@ -143,7 +145,7 @@ impl Hub {
     }
 
     fn streams(&self) -> MutexGuard<'_, HashMap<AccountId, Followed>> {
-        // Every change is complete before anything could panic.
+        // No panic can happen in the middle of a change.
         self.0.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -162,7 +164,7 @@ impl Bell for Hub {
     }
 }
 
-/// One who follows an account's stream. Dropping it ends that.
+/// A follower of an account's stream. Dropping it ends the subscription.
 #[derive(Debug)]
 pub struct Listener {
     hub: Hub,
@@ -171,37 +173,37 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Whose stream it is.
+    /// The account whose stream it follows.
     pub fn account_id(&self) -> AccountId {
         self.stream.account_id
     }
 
-    /// The last event that is known of.
+    /// The number of the last known event.
     pub fn head(&self) -> i64 {
         *self.head.borrow()
     }
 
     /// Waits until the stream is known to go beyond `sequence`.
     pub async fn advanced(&mut self, sequence: i64) {
-        // Fails only when the sender is gone, which the stream holds.
+        // Fails only when the sender is dropped, which the stream owns.
         let _ = self.head.wait_for(|head| *head > sequence).await;
     }
 
-    /// The events after `sequence`, without a hole and as many as are read at once; none when there are none yet. What is new is
-    /// read by one for all listeners.
+    /// Returns the events after `sequence`, without gaps, as many as are read at once; none when there are none yet. One
+    /// listener reads new events for all listeners.
     pub async fn after(&self, sequence: i64) -> Result<Vec<Arc<Event>>, Fault> {
         self.stream.read_on(&self.hub.0.database, sequence).await?;
         let kept = self.stream.recent().after(sequence, MOST_READ);
         match kept {
             Some(events) => Ok(events),
             None if sequence >= self.head() => Ok(Vec::new()),
-            // Too far behind for what is kept.
+            // Too far behind for the events that are kept.
             None => store::after(&self.hub.0.database, self.account_id(), sequence, MOST_READ).await,
         }
     }
 
-    /// Whether a member was added or removed, or their rights may have changed, after the event `sequence`. `None` where not all that has happened since
-    /// has been read here.
+    /// Whether a member was added or removed, or their rights may have changed, after the event `sequence`. `None` where not all events
+    /// since have been read here.
     pub fn member_changed_since(&self, member_id: MemberId, sequence: i64) -> Option<bool> {
         let head = self.head();
         if head <= sequence {
@@ -234,8 +236,8 @@ impl Stream {
         });
     }
 
-    /// Reads what is new, if there is anything and nobody else has read it meanwhile. `sequence` is where the asking listener
-    /// is: one that is beyond what is kept needs no more of it.
+    /// Reads new events, if there are any and no other listener has read them meanwhile. `sequence` is the position of the
+    /// calling listener: beyond what is kept, it needs no more of it.
     async fn read_on(&self, database: &Database, sequence: i64) -> Result<(), Fault> {
         let head = *self.head.borrow();
         let is_read = || sequence.max(self.recent().last().unwrap_or_default()) >= head;
@@ -249,7 +251,8 @@ impl Stream {
         let after = sequence.max(self.recent().last().unwrap_or(sequence));
         let events = store::after(database, self.account_id, after, MOST_READ).await?;
         if events.is_empty() {
-            // The bell promised what is not there. Unless it has rung again, there is nothing to wait for.
+            // The bell announced an event that does not exist. Unless it has rung again, there is nothing to
+            // wait for.
             self.head.send_if_modified(|now| {
                 if *now == head {
                     *now = after;

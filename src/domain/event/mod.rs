@@ -1,18 +1,19 @@
 //! Events: one numbered stream of what happened in each account, the source of everything live.
 //!
-//! Whoever changes something of an account appends an event in the same transaction, under the account's row lock. Its number
-//! comes from the locked row, so events become visible in order and without holes, which a number given by the database would
-//! not do. An event row holds a kind, ids and a new status, never the object: objects are loaded as they are when somebody
-//! looks. Called by the ledger and by the rooms above it, which append, and by the shells, which follow; calls nobody.
+//! Code that changes something of an account appends an event in the same transaction, under the account's row lock. The number
+//! comes from the locked row. So events become visible in order and without gaps, which a number from a database sequence would
+//! not guarantee. An event row contains a kind, ids and a new status, never the object: objects are loaded in their current
+//! state when they are read. Called by the ledger and by the modules above it, which append, and by the shells, which follow. It
+//! calls no other module.
 //!
-//! Whoever follows a stream pulls: it holds a place, waits until the [`Hub`] knows of more, and reads on from there. So one that
-//! is slow costs an integer and holds nobody up, and none misses or repeats an event. What is new is read once for all that
-//! follow the account.
+//! A follower of a stream pulls. It keeps a position, waits until the [`Hub`] knows of more events, and reads on from there. So
+//! a slow follower costs an integer and delays no other, and none misses or repeats an event. New events are read once for all
+//! followers of the account.
 //!
 //! Invariants:
-//! - A place is only ever moved past an event that was read from the table.
-//! - A bell that is lost costs time, never an event.
-//! - A cursor that does not belong to the rows as they are is never gone on from: see [`Start::is_reset`].
+//! - A position only moves past an event that was read from the table.
+//! - A lost bell costs time, never an event.
+//! - A stream never continues from a cursor that does not match the rows: see [`Start::is_reset`].
 
 mod bus;
 mod events;

@@ -1,4 +1,4 @@
-//! What an event says, and the place in an account's stream.
+//! The content of an event, and positions in an account's stream.
 
 use uuid::Uuid;
 
@@ -6,18 +6,18 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::cursor::CursorScope;
 use crate::primitives::ids::{AccountId, AlertId, ApiKeyId, EntryId, MemberId, SessionId, TopUpId};
 
-/// The status of the event of an entry that took credits.
+/// The status of the event of an entry that deducted credits.
 pub const DEDUCTED: &str = "DEDUCTED";
 
-/// In place of a status: the event is about a member whose rights are as they were.
+/// Replaces a status: the event is about a member whose rights are unchanged.
 pub const DETAILS: &str = "DETAILS";
 
 crate::text_enum! {
-    /// What happened, in an account's numbered stream of events.
+    /// The kind of an event in an account's numbered stream.
     EventKind {
         /// An entry was posted.
         CreditEntryPosted = "CREDIT_ENTRY_POSTED",
-        /// A session was booked, moved, ended or resolved, or something was given back for it.
+        /// A session was booked, moved, ended or resolved, or part of its charge was returned.
         SessionUpdated = "SESSION_UPDATED",
         /// A top-up changed.
         TopUpUpdated = "TOP_UP_UPDATED",
@@ -31,44 +31,44 @@ crate::text_enum! {
         ApiKeyUpdated = "API_KEY_UPDATED",
         /// An alert was raised.
         AlertRaised = "ALERT_RAISED",
-        /// A member marked alerts of theirs, or what an alert told of has ended.
+        /// A member marked alerts of theirs, or the condition of an alert has ended.
         AlertsUpdated = "ALERTS_UPDATED",
-        /// Something has gone wrong, or was mended.
+        /// A problem has appeared, or was fixed.
         TroubleshootingChanged = "TROUBLESHOOTING_CHANGED",
     }
 }
 
-/// One numbered thing that happened.
+/// A new event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEvent {
-    /// Its number: one more than the last.
+    /// One more than the number of the account's last event.
     pub sequence: i64,
-    /// Guards live cursors: a restored backup has other events under the same numbers.
+    /// A random number that protects live cursors: a restored backup has other events under the same numbers.
     pub nonce: i64,
-    /// What happened.
+    /// The kind of event, which decides what the ids below name.
     pub kind: EventKind,
-    /// When.
+    /// The time of the transaction that appended it.
     pub occurred_at: Timestamp,
-    /// The entry it is about.
+    /// The entry that was posted.
     pub entry_id: Option<EntryId>,
-    /// The session it is about.
+    /// The session that was updated, or that the entry belongs to.
     pub session_id: Option<SessionId>,
-    /// The top-up it is about.
+    /// The top-up that was updated, or that the entry belongs to.
     pub top_up_id: Option<TopUpId>,
-    /// The alert it is about; of a mark, the last alert of all that it reaches back from.
+    /// The alert that was raised or has ended. Of a mark, the newest alert that it covers.
     pub alert_id: Option<AlertId>,
-    /// The API key it is about.
+    /// The API key that was created or revoked.
     pub api_key_id: Option<ApiKeyId>,
-    /// The member it is about, or whose session or entry it is: who may see it.
+    /// The member that the event is about, or whose session or entry it is. Decides who may see it.
     pub member_id: Option<MemberId>,
-    /// The new status of the session, top-up, account or API key, or what became of alerts; [`DEDUCTED`] for entries that took credits.
+    /// The new status of the session, top-up, account, API key or alerts; [`DEDUCTED`] for entries that deducted credits.
     pub status: Option<&'static str>,
     /// The balance's version after the command, on the last event of a command that changed the balance.
     pub balance_version: Option<i64>,
 }
 
 impl NewEvent {
-    /// An event about nothing in particular yet.
+    /// An event without a subject yet.
     pub fn new(place: Place, kind: EventKind, occurred_at: Timestamp) -> Self {
         Self {
             sequence: place.sequence,
@@ -87,34 +87,34 @@ impl NewEvent {
     }
 }
 
-/// An event as it is kept.
+/// An event as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Its number and nonce.
+    /// The event's number and nonce.
     pub place: Place,
-    /// What happened.
+    /// The kind of event, which decides what the ids below name.
     pub kind: EventKind,
-    /// When.
+    /// The time of the transaction that appended it.
     pub occurred_at: Timestamp,
-    /// The entry it is about.
+    /// The entry that was posted.
     pub entry_id: Option<EntryId>,
-    /// The session it is about.
+    /// The session that was updated, or that the entry belongs to.
     pub session_id: Option<SessionId>,
-    /// The top-up it is about.
+    /// The top-up that was updated, or that the entry belongs to.
     pub top_up_id: Option<TopUpId>,
-    /// The alert it is about; of a mark, the last alert of all that it reaches back from.
+    /// The alert that was raised or has ended. Of a mark, the newest alert that it covers.
     pub alert_id: Option<AlertId>,
-    /// The API key it is about.
+    /// The API key that was created or revoked.
     pub api_key_id: Option<ApiKeyId>,
-    /// The member it is about, or whose session or entry it is.
+    /// The member that the event is about, or whose session or entry it is.
     pub member_id: Option<MemberId>,
-    /// The new status of the session, top-up, account or API key, or what became of alerts; [`DEDUCTED`] for entries that took credits.
+    /// The new status of the session, top-up, account, API key or alerts; [`DEDUCTED`] for entries that deducted credits.
     pub status: Option<String>,
     /// The balance's version after the command, on the last event of a command that changed the balance.
     pub balance_version: Option<i64>,
 }
 
-/// A place in a stream whose account is known: after this event.
+/// A position in a stream whose account is known: after this event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Number of the event; 0 before the first.
@@ -123,14 +123,14 @@ pub struct Place {
     pub nonce: i64,
 }
 
-/// A place in an account's stream: after this event.
+/// A position in an account's stream: after this event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LiveCursor {
-    /// Which installation: a database made anew counts from one again.
+    /// The identity of the database: a new one counts from 1 again.
     pub epoch: Uuid,
-    /// Whose stream.
+    /// The account whose stream it is.
     pub account_id: AccountId,
-    /// Number of the last event seen; 0 before the first.
+    /// Number of the last event that was read; 0 before the first.
     pub sequence: i64,
     /// Nonce of that event; 0 before the first.
     pub nonce: i64,
@@ -142,7 +142,7 @@ pub struct LiveCursor {
 pub struct InvalidLiveCursor;
 
 impl LiveCursor {
-    /// The cursor of a place in an account's stream.
+    /// Returns the cursor of a position in an account's stream.
     pub const fn new(epoch: Uuid, account_id: AccountId, place: Place) -> Self {
         Self {
             epoch,
@@ -152,7 +152,7 @@ impl LiveCursor {
         }
     }
 
-    /// The place alone.
+    /// Returns the position without the account.
     pub const fn place(&self) -> Place {
         Place {
             sequence: self.sequence,
@@ -160,7 +160,7 @@ impl LiveCursor {
         }
     }
 
-    /// The cursor as clients hold it: opaque, and bound to its account.
+    /// Encodes the cursor for clients: opaque, and bound to its account.
     pub fn encode(&self) -> String {
         let mut position = Vec::with_capacity(32);
         position.extend_from_slice(self.epoch.as_bytes());
@@ -169,7 +169,7 @@ impl LiveCursor {
         Self::scope(self.account_id).encode(&position)
     }
 
-    /// From a client's text. Whether the epoch and the nonce still hold is for the reader of the stream to find out.
+    /// Decodes a client's text. The reader of the stream checks whether the epoch and the nonce are still valid.
     pub fn decode(account_id: AccountId, text: &str) -> Result<Self, InvalidLiveCursor> {
         let position: [u8; 32] = Self::scope(account_id)
             .decode(text)

@@ -7,33 +7,34 @@ use crate::primitives::ids::MemberId;
 
 use super::{DETAILS, Event, EventKind};
 
-/// Events that are kept of an account with listeners. Whoever is further behind reads the table.
+/// Events that are kept of an account with listeners. A listener that is further behind reads the table.
 const MOST_KEPT: usize = 128;
 
-/// A run of events without holes, up to the last that was read.
+/// A run of events without gaps, up to the last one that was read.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     events: VecDeque<Arc<Event>>,
-    /// All events after this one went by here, whether they are still kept or not.
+    /// All events after this one were read here, whether they are still kept or not.
     seen_since: i64,
     /// The last event about each member among them.
     member_changes: HashMap<MemberId, i64>,
 }
 
 impl Recent {
-    /// The number of the last event; none before the first is read.
+    /// The number of the last event; `None` before the first is read.
     pub(super) fn last(&self) -> Option<i64> {
         self.events.back().map(|event| event.place.sequence)
     }
 
-    /// The events after `sequence`, at most `limit`; `None` when some of them are not kept.
+    /// Returns the events after `sequence`, at most `limit`; `None` when some of them are not kept.
     pub(super) fn after(&self, sequence: i64, limit: usize) -> Option<Vec<Arc<Event>>> {
         let first = self.events.front()?.place.sequence;
         let skipped = usize::try_from(sequence.checked_add(1)?.checked_sub(first)?).ok()?;
         Some(self.events.iter().skip(skipped).take(limit).cloned().collect())
     }
 
-    /// Keeps events that follow on `after`, which is the last that is kept or leaves what is kept behind.
+    /// Keeps the events that follow `after`. `after` is the last kept event, or a later one: then the kept
+    /// events are dropped.
     pub(super) fn extend(&mut self, after: i64, events: Vec<Arc<Event>>) {
         if self.last() != Some(after) {
             self.events.clear();
@@ -50,7 +51,8 @@ impl Recent {
         self.events.drain(..surplus);
     }
 
-    /// Whether one of the events after `since` and up to `until` was about a member; `None` where not all of them went by.
+    /// Whether one of the events after `since` and up to `until` was about a member; `None` where not all of them were
+    /// read here.
     pub(super) fn member_changed_within(&self, member_id: MemberId, since: i64, until: i64) -> Option<bool> {
         let all_went_by = self.seen_since <= since && self.last().is_some_and(|last| last >= until);
         all_went_by.then(|| {

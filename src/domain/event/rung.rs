@@ -1,4 +1,4 @@
-//! Accounts that the bell has rung for: for a worker that looks at the events of all accounts.
+//! Accounts that the bell has rung for, for a worker that processes the events of all accounts.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,22 +7,22 @@ use tokio::sync::Notify;
 
 use crate::primitives::ids::AccountId;
 
-/// Beyond so many the bell is not written down: whoever takes them also looks for accounts that no bell told of.
+/// Beyond this number a ring is not recorded: the worker also finds accounts that no bell announced.
 const MOST_KEPT: usize = 100_000;
 
-/// Accounts that have new events since they were last taken. Cloning shares them.
+/// Accounts that have new events since they were last taken. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Rung(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// `None` while nobody has ever wanted them.
+    /// `None` until the first call that takes them.
     accounts: Mutex<Option<HashSet<AccountId>>>,
     rings: Notify,
 }
 
 impl Rung {
-    /// The accounts that have new events, as soon as there are any. Those from before the first call are not among them.
+    /// Waits for accounts with new events, and takes them. Those from before the first call are not included.
     pub async fn take(&self) -> Vec<AccountId> {
         loop {
             let rings = self.0.rings.notified();
@@ -34,13 +34,13 @@ impl Rung {
         }
     }
 
-    /// The accounts that have new events by now, perhaps none.
+    /// Takes the accounts that have new events by now, possibly none.
     pub fn taken(&self) -> Vec<AccountId> {
         let taken = self.with(|accounts| accounts.replace(HashSet::new()).unwrap_or_default());
         taken.into_iter().collect()
     }
 
-    /// Has these taken once more: there was more than could be dealt with at once.
+    /// Adds these accounts again: there was more than could be processed at once.
     pub fn put_back(&self, accounts: Vec<AccountId>) {
         for account_id in accounts {
             self.ring(account_id);
@@ -58,7 +58,7 @@ impl Rung {
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Option<HashSet<AccountId>>) -> T) -> T {
-        // Every change is complete before anything could panic.
+        // No panic can happen in the middle of a change.
         change(&mut self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,4 +1,4 @@
-//! Rows of the `event` table, and the ends of streams as kept in `account_state`.
+//! SQL of the `event` table, and of the ends of streams in `account_state`.
 
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ const SELECTED: [&str; 12] = [
 
 const ACCOUNTS: Columns = &[("account_id", Kind::BigInt)];
 
-/// Where the streams of accounts end. Accounts that do not exist are left out.
+/// Returns the ends of the streams of accounts. Accounts that do not exist are left out.
 pub(super) async fn heads(
     connection: &impl ConnectionTrait,
     accounts: &[AccountId],
@@ -106,7 +106,7 @@ pub(super) async fn heads(
     rows.iter().map(head).collect()
 }
 
-/// The first `limit` events after `sequence`, in order.
+/// Returns the first `limit` events after `sequence`, in order.
 pub(in crate::domain) async fn after(
     database: &Database,
     account_id: AccountId,
@@ -131,8 +131,8 @@ const STRETCHES: Columns = &[
     ("until", Kind::BigInt),
 ];
 
-/// Events of several accounts: of each, those after one sequence and up to another, in no order. Whoever asks has bounded how many
-/// that are.
+/// Returns events of several accounts: of each, those after one sequence and up to another, in no order. The caller has bounded
+/// their number.
 pub(in crate::domain) async fn between(
     database: &Database,
     stretches: &[(AccountId, i64, i64)],
@@ -156,7 +156,7 @@ pub(in crate::domain) async fn between(
     rows.iter().map(of_account).collect()
 }
 
-/// The nonce of an event, if it is kept.
+/// Returns the nonce of an event, if it is kept.
 pub(super) async fn nonce(database: &Database, account_id: AccountId, sequence: i64) -> Result<Option<i64>, Fault> {
     let text = "SELECT nonce FROM event WHERE account_id = $1 AND sequence = ";
     let mut select = Select::of(database, account_id, text);

@@ -1,4 +1,4 @@
-//! How fast credits are used, and when they are used up.
+//! The rate at which credits are used, and when they are used up.
 
 use crate::domain::ledger::model::Lot;
 use crate::primitives::clock::Timestamp;
@@ -9,29 +9,29 @@ use super::{BURN_DAYS, DAY, HOUR};
 /// Days of an average month, times 10,000.
 const MONTH: i128 = 304_375;
 
-/// So long an account must have had credits before a rate is taken from their use.
+/// How long an account must have had credits before a rate is computed.
 const LEAST_ELAPSED: i64 = 6 * HOUR;
 
-/// What sessions use a day.
+/// The use of sessions in a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Burn {
     pub(super) per_day: Credits,
-    /// How many days that is taken from.
+    /// Number of days that the rate is computed from.
     pub(super) based_on_days: u16,
 }
 
 impl Burn {
-    /// Of an account in which nothing has happened yet, or not for long enough.
+    /// The rate of an account without any use, or with too short a history.
     pub(super) const NOTHING: Self = Self {
         per_day: Credits::ZERO,
         based_on_days: 0,
     };
 
-    /// From what was used in each of the last hours, the last 60 minutes first; hours that are left out had no use. `elapsed` is how
-    /// long the account has had credits, in milliseconds. What was used just now counts 28 times as much as what was used 27 days
-    /// before; each part of an hour that has passed counts as that part. More given back than used is no use.
+    /// Computes the rate from the use in each of the last hours, the last 60 minutes first; hours that are left out had no use.
+    /// `elapsed` is how long the account has had credits, in milliseconds. Current use counts 28 times as much as use 27 days ago.
+    /// Of a partly elapsed hour only that part counts. If more was returned than used, the use is 0.
     ///
-    /// Of the first hours nothing is said: one session would be taken for a rate.
+    /// For the first hours there is no rate: it would be that of a single session.
     pub(super) fn of(used: &[(i64, Credits)], elapsed: i64) -> Self {
         if elapsed < LEAST_ELAPSED {
             return Self::NOTHING;
@@ -44,7 +44,7 @@ impl Burn {
             i128::from(2 * whole - begin - end) * i128::from(used.units())
         });
         let sum: i128 = weighed.sum();
-        // The weight falls in a straight line from now to 28 days ago: this is its sum over all that has passed, in days.
+        // The weight falls linearly from now to 28 days ago. This is its sum over the elapsed time, in days.
         let weights = i128::from(elapsed) * i128::from(2 * whole - elapsed) / i128::from(DAY);
         let per_day = (2 * sum.max(0) + weights) / (2 * weights.max(1));
         let days = u16::try_from((elapsed + DAY - 1) / DAY).unwrap_or(BURN_DAYS);
@@ -54,14 +54,14 @@ impl Burn {
         }
     }
 
-    /// What is used in an average month.
+    /// The use in an average month.
     pub(super) fn per_month(self) -> Credits {
         let units = (i128::from(self.per_day.units()) * MONTH + 5_000) / 10_000;
         Credits::from_units(i64::try_from(units).unwrap_or(i64::MAX))
     }
 }
 
-/// How long so many credits last at this rate; `None` where it takes longer than can be written.
+/// Returns how long the credits last at this rate; `None` where the time is too long to be represented.
 pub(super) fn lasts(credits: Credits, per_day: Credits) -> Option<i64> {
     if !per_day.is_positive() {
         return None;
@@ -70,14 +70,14 @@ pub(super) fn lasts(credits: Credits, per_day: Credits) -> Option<i64> {
     i64::try_from((credits * i128::from(DAY) + per_day - 1) / per_day).ok()
 }
 
-/// The instant `millis` after `now`, if it can be written.
+/// Returns the instant `millis` after `now`, if it can be represented.
 pub(super) fn after(now: Timestamp, millis: i64) -> Option<Timestamp> {
     let at = now.millis().checked_add(millis)?;
     (at <= Timestamp::MAX.millis()).then(|| Timestamp::from_millis(at))
 }
 
-/// When no more than `level` is left to book with: credits are used in the order in which lots are spent, and what a lot still has when
-/// it expires goes with it. Held credits are spoken for.
+/// Returns when no more than `level` is left for bookings. Credits are used in the order in which lots are spent. What a lot still has
+/// when it expires is lost. Held credits are not available.
 pub(super) fn falls_to(
     level: Credits,
     mut lots: Vec<Lot>,
@@ -90,7 +90,7 @@ pub(super) fn falls_to(
         return Some(now);
     }
     lots.sort_unstable_by_key(Lot::spending_key);
-    // What expired lots still have is kept for holds; the rest of the holds takes from the lots that are spent first.
+    // What expired lots still have is kept for holds. The rest of the holds uses the lots that are spent first.
     let (kept, mut lots): (Vec<Lot>, Vec<Lot>) = lots.into_iter().partition(|lot| lot.is_expired(now));
     let kept: Credits = kept.iter().map(|lot| lot.remaining).sum();
     spend(&mut lots, Credits::from_units((held.units() - kept.units()).max(0)));

@@ -1,11 +1,11 @@
-//! Looking ahead, and looking back at what might have been: how long credits last at the present rate, and what other settings of
-//! the rule that tops up would have done.
+//! Forecasts and simulations: how long credits last at the current rate, and what other settings of the automatic top-up would
+//! have done.
 //!
-//! Called by the shells. Nothing here writes. Both questions are pure functions of rows (`burn`, `replay`), and the rule that is
-//! played back is the very one that buys: `top_up::model::AutoTopUp::evaluate`.
+//! Called by the shells. This module writes nothing. Both results are pure functions of rows (`burn`, `replay`). The simulated
+//! rule is the one that buys: `top_up::model::AutoTopUp::evaluate`.
 //!
-//! Invariant: the work of an answer is bounded. Of the last [`MOST`] entries and as many changes of holds all is read; where there
-//! are more, the answer is about fewer days, and says so.
+//! Invariant: the work of an answer is bounded. It reads at most the last [`MOST`] entries and as many changes of holds. Where
+//! there are more, the answer covers fewer days, and reports their number.
 
 mod burn;
 mod replay;
@@ -35,31 +35,31 @@ use replay::Replay;
 
 pub use replay::{Replayed, RuleTerms, SimulatedMonth, SimulatedTopUp, Step};
 
-/// Entries, and changes of holds, that one answer looks at.
+/// Entries, and changes of holds, that one answer reads at most.
 const MOST: i64 = 1_000_000;
-/// So many of each are played back one by one; more of them hour by hour.
+/// Up to this number of each, changes are replayed one by one; more of them hour by hour.
 const ONE_BY_ONE: i64 = 20_000;
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 const HOUR: i64 = 60 * 60 * 1_000;
-/// How far the burn rate looks back.
+/// How far the burn rate goes back.
 const BURN_DAYS: u16 = 28;
-/// How far the simulation looks back.
+/// How far the simulation goes back.
 const SIMULATED_DAYS: i64 = 90;
 
 /// How long credits last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forecast {
-    /// When this was looked at.
+    /// The time of the forecast.
     pub now: Timestamp,
-    /// What sessions use a day.
+    /// The use of sessions in a day.
     pub credits_per_day: Credits,
-    /// How many days that is taken from.
+    /// Number of days that the rate is computed from.
     pub based_on_days: u16,
-    /// When nothing is left to book with, if nothing is bought.
+    /// When nothing is left for bookings, if nothing is bought.
     pub depleted_at: Option<Timestamp>,
-    /// When the rule buys next.
+    /// When the automatic top-up buys next.
     pub next_auto_top_up_at: Option<Timestamp>,
-    /// What the use of a month costs.
+    /// The cost of the use of a month.
     pub expected_monthly_cost: Money,
 }
 
@@ -72,33 +72,33 @@ impl Forecast {
     }
 }
 
-/// Settings of the rule to try out.
+/// Settings of the rule to simulate.
 #[derive(Clone, Copy, Debug)]
 pub struct TrialSettings {
-    /// Tops up at or below this.
+    /// The rule buys at or below this.
     pub trigger: Credits,
-    /// By this much.
+    /// Credits of one purchase.
     pub amount: Credits,
-    /// Up to this much a month, in the currency's major unit.
+    /// The most that is spent in a month, in the currency's major unit.
     pub monthly_cap: Option<Decimal>,
-    /// Whether the credits that people bought themselves count, or the rule has to buy those as well.
+    /// Whether credits that people bought by hand count. Otherwise the rule has to buy those as well.
     pub keeps_manual: bool,
 }
 
-/// What settings would have done.
+/// The effects that the settings would have had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Simulation {
-    /// From when on.
+    /// The beginning of the simulated time.
     pub from: Timestamp,
-    /// Until when.
+    /// The end of the simulated time.
     pub until: Timestamp,
-    /// Whether every change was played back one by one.
+    /// Whether every change was replayed one by one.
     pub is_exact: bool,
-    /// What came of it.
+    /// The result of the replay.
     pub replayed: Replayed,
 }
 
-/// Forecasts of accounts.
+/// Computes forecasts of accounts.
 #[derive(Clone, Debug)]
 pub struct Forecasts {
     database: Database,
@@ -110,7 +110,7 @@ pub struct Forecasts {
 }
 
 impl Forecasts {
-    /// Forecasts from what these know.
+    /// Creates forecasts from these dependencies.
     pub fn new(
         (database, clock): (Database, Clock),
         ledger: Ledger,
@@ -128,7 +128,7 @@ impl Forecasts {
         }
     }
 
-    /// How long the account's credits last at the present rate.
+    /// Returns how long the account's credits last at the current rate.
     pub async fn forecast(&self, actor: &Actor, account_id: AccountId) -> Result<Forecast, QueryError> {
         require_to_see(actor, account_id)?;
         let now = self.clock.now();
@@ -171,8 +171,8 @@ impl Forecasts {
         })
     }
 
-    /// What other settings of the rule would have done over the last 90 days, had every charge succeeded at once and at today's
-    /// price.
+    /// Returns what other settings of the rule would have done over the last 90 days. Assumes that every charge succeeds at
+    /// once and at today's price.
     pub async fn simulate(
         &self,
         actor: &Actor,
@@ -245,7 +245,7 @@ impl Forecasts {
     }
 }
 
-/// The lots with one more: what top-ups that are being charged will bring.
+/// Returns the lots and one more: the credits of top-ups that are being charged.
 fn with_incoming(lots: &[Lot], incoming: Credits, now: Timestamp) -> Vec<Lot> {
     let mut lots = lots.to_vec();
     if incoming.is_positive() {

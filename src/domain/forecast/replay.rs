@@ -1,9 +1,9 @@
-//! The rule that tops up, played over a history.
+//! The automatic top-up, simulated over a history.
 //!
-//! Exact: when the rule would have decided what, for it is the rule itself that decides, at every instant at which available
-//! credits changed, and when what kept it back was over. Assumed: each charge succeeds at once, at today's price; the account is
-//! active throughout; credits run out of time as they did; sessions were booked as they were. Where a history is given hour by
-//! hour, the low of an hour is the least that was available at any instant of it, and a charge is made at the beginning of its hour.
+//! Exact: the time and the content of each decision. The rule itself decides, at every instant at which available credits
+//! changed, and when what blocked it was over. Assumed: each charge succeeds at once, at today's price; the account is
+//! active throughout; credits expire and sessions are booked as they were. A history may be given hour by hour. Then the
+//! low of an hour is the lowest available amount at any instant of it. A charge is made at the beginning of its hour.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,31 +22,31 @@ use crate::primitives::money::Money;
 
 use super::{DAY, TrialSettings, burn};
 
-/// How available credits changed at an instant, or within an hour from it.
+/// The change of available credits at an instant, or within an hour from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// When.
+    /// The instant, or the beginning of the hour.
     pub at: Timestamp,
-    /// How far they fell meanwhile, as a change; at most `change`.
+    /// The lowest point meanwhile, as a change; at most `change`.
     pub low: Credits,
-    /// How they changed altogether.
+    /// The total change.
     pub change: Credits,
-    /// A top-up by hand succeeded at that instant: the rule waits a little after one.
+    /// A manual top-up succeeded at that instant: the rule waits a short time after one.
     pub is_paid: bool,
 }
 
 /// A charge that the rule would have made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SimulatedTopUp {
-    /// When.
+    /// The time of the charge.
     pub at: Timestamp,
-    /// What was available before it.
+    /// Available credits before the charge.
     pub available: Credits,
-    /// How many credits.
+    /// Credits bought.
     pub credits: Credits,
-    /// For how much.
+    /// The price of the charge.
     pub price: Money,
-    /// The cap left room for less than was wanted.
+    /// Whether the cap allowed less than was wanted.
     pub is_capped: bool,
 }
 
@@ -55,36 +55,36 @@ pub struct SimulatedTopUp {
 pub struct SimulatedMonth {
     /// `2026-11`, in the account's zone.
     pub month: String,
-    /// How many.
+    /// Number of charges.
     pub charges: u32,
-    /// For how much in all.
+    /// The sum of the prices.
     pub cost: Money,
-    /// The cap left no room for a charge that was wanted.
+    /// Whether the cap prevented a charge.
     pub is_capped: bool,
 }
 
-/// What came of a replay.
+/// The result of a replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replayed {
     /// The charges, oldest first.
     pub top_ups: Vec<SimulatedTopUp>,
     /// Months with a charge, or with one that the cap prevented.
     pub months: Vec<SimulatedMonth>,
-    /// All credits bought.
+    /// Credits bought in all charges.
     pub credits: Credits,
-    /// What they cost.
+    /// The sum of the prices.
     pub cost: Money,
-    /// The least that was available, before a charge that it brought about.
+    /// The lowest available amount, before the charge that it caused.
     pub lowest: Credits,
-    /// When that was so first.
+    /// The first time of that amount.
     pub lowest_at: Option<Timestamp>,
-    /// How often it fell below zero.
+    /// How often the available amount fell below zero.
     pub times_below_zero: u32,
-    /// What was available in the end.
+    /// The available amount at the end.
     pub closing: Credits,
 }
 
-/// A rule to play, with what its charges go by.
+/// A rule to simulate, and the terms of its charges.
 #[derive(Clone, Debug)]
 pub struct RuleTerms {
     rule: AutoTopUp,
@@ -93,8 +93,8 @@ pub struct RuleTerms {
 }
 
 impl RuleTerms {
-    /// The rule with these settings and consent to all of it, or what is wrong with them. A cap below one amount is no mistake
-    /// here: it shows what it does.
+    /// Returns the rule with these settings and consent to all of it, or what is wrong with them. A cap below one amount is
+    /// allowed here: the simulation shows its effect.
     pub(super) fn check(trial: &TrialSettings, terms: AccountTerms, minimum_minor: i64) -> Result<Self, QueryError> {
         let TrialSettings { trigger, amount, .. } = *trial;
         if trigger.is_negative() || trigger > Credits::MAX {
@@ -145,14 +145,14 @@ impl RuleTerms {
     }
 }
 
-/// A replay under way.
+/// A replay in progress.
 #[derive(Clone, Debug)]
 pub(super) struct Replay {
     of: RuleTerms,
     card: PaymentMethod,
     available: Credits,
     is_below_zero: bool,
-    /// When something that kept the rule back is over.
+    /// When a reason that blocked the rule ends.
     look_again_at: Option<Timestamp>,
     spent: BTreeMap<String, i64>,
     capped: BTreeSet<String>,
@@ -163,7 +163,7 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    /// Begins with so many available credits.
+    /// Begins with this available amount.
     pub(super) fn new(of: RuleTerms, available: Credits) -> Self {
         Self {
             of,
@@ -180,7 +180,7 @@ impl Replay {
         }
     }
 
-    /// Plays an account's own rule on, with its own card.
+    /// Simulates an account's own rule, with its own card.
     pub(super) fn of_rule(
         rule: &AutoTopUp,
         card: PaymentMethod,
@@ -200,12 +200,13 @@ impl Replay {
         }
     }
 
-    /// So much was charged in this month before.
+    /// Records what was charged in this month before.
     pub(super) fn has_spent(&mut self, month: String, minor: i64) {
         self.spent.insert(month, minor);
     }
 
-    /// When the rule buys next if what is available has fallen to its trigger at `at`; `None` where it never does.
+    /// Returns when the rule buys next if the available amount falls to its trigger at `at`; `None` where it never
+    /// does.
     pub(super) fn next_from(mut self, at: Timestamp) -> Option<Timestamp> {
         let above = self.available.units().saturating_sub(self.of.rule.trigger?.units());
         let change = Credits::from_units(-above.max(0));
@@ -215,12 +216,12 @@ impl Replay {
             change,
             is_paid: false,
         });
-        // What keeps it back is over with the month at the latest.
+        // A reason that blocks the rule ends with the next month at the latest.
         self.wait_until(burn::after(at, 62 * DAY)?);
         self.top_ups.first().map(|top_up| top_up.at)
     }
 
-    /// Lets the rule decide as if it had just been saved.
+    /// Lets the rule decide as if it was just saved.
     pub(super) fn look(&mut self, at: Timestamp) {
         self.note_low(at);
         if Some(self.available) <= self.of.rule.trigger {
@@ -228,7 +229,7 @@ impl Replay {
         }
     }
 
-    /// Plays one step of the history.
+    /// Applies one step of the history.
     pub(super) fn play(&mut self, step: Step) {
         self.wait_until(step.at);
         let rest = Credits::from_units(step.change.units().saturating_sub(step.low.units()));
@@ -247,7 +248,7 @@ impl Replay {
         self.is_below_zero = self.available.is_negative();
     }
 
-    /// What came of it by `until`.
+    /// Returns the result by `until`.
     pub(super) fn finish(mut self, until: Timestamp) -> Replayed {
         self.wait_until(until);
         let terms = self.of.terms;
@@ -283,8 +284,8 @@ impl Replay {
         }
     }
 
-    /// Lets the rule look again as often as something that kept it back is over before `until`. It ends: each look buys, or waits
-    /// for a later time.
+    /// Lets the rule decide again whenever a reason that blocked it ends before `until`. The loop terminates: each decision buys,
+    /// or waits for a later time.
     fn wait_until(&mut self, until: Timestamp) {
         while let Some(at) = self.look_again_at.filter(|at| *at <= until) {
             self.look_again_at = None;

@@ -1,4 +1,4 @@
-//! What forecasts are made from. Every statement walks a range of the index by time, which the caller has bounded.
+//! SQL of forecasts. Every statement scans a range of the index by time, which the caller has bounded.
 
 use crate::domain::database::Database;
 use crate::domain::database::select::Select;
@@ -9,7 +9,8 @@ use crate::primitives::ids::AccountId;
 
 use super::{HOUR, Step};
 
-/// When the `most`-th last entry or change of a hold was, whichever is later, if there were as many from `from` on.
+/// Returns the time of the `most`-th last entry or change of a hold, whichever is later, if there were as many from
+/// `from` on.
 pub(super) async fn begin(
     database: &Database,
     account_id: AccountId,
@@ -36,7 +37,7 @@ pub(super) async fn begin(
     Ok(instants.into_iter().flatten().max().map(Timestamp::from_millis))
 }
 
-/// When the account's first entry was, and what sessions used in each hour, counted back from `now`, where they used anything.
+/// Returns the time of the account's first entry, and the use of sessions in each hour with use, counted back from `now`.
 pub(super) async fn used_by_hour(
     database: &Database,
     account_id: AccountId,
@@ -65,7 +66,7 @@ pub(super) async fn used_by_hour(
     Ok((first, used.collect::<Result<_, _>>()?))
 }
 
-/// An entry or hold of a top-up that is left out: of those that the rule has made, or of all.
+/// A condition for entries and holds of top-ups that are left out: those that the rule made, or all.
 fn left_out(top_up: &str, keeps_manual: bool) -> String {
     if keeps_manual {
         format!("EXISTS (SELECT 1 FROM top_up AS t WHERE t.account_id = $1 AND t.id = {top_up} AND t.origin = 'AUTO')")
@@ -74,7 +75,7 @@ fn left_out(top_up: &str, keeps_manual: bool) -> String {
     }
 }
 
-/// The statement that lists how available credits changed at each instant, without what left-out top-ups brought and took.
+/// The statement that lists the change of available credits at each instant, without the effects of left-out top-ups.
 fn instants(select: &mut Select, (from, until): (Timestamp, Timestamp), keeps_manual: bool) -> String {
     let (from, until) = (select.place(from.millis()), select.place(until.millis()));
     let range = format!("account_id = $1 AND occurred_at >= {from} AND occurred_at <= {until}");
@@ -88,7 +89,7 @@ fn instants(select: &mut Select, (from, until): (Timestamp, Timestamp), keeps_ma
     )
 }
 
-/// How available credits changed at each instant, without what left-out top-ups brought and took.
+/// Returns the change of available credits at each instant, without the effects of left-out top-ups.
 pub(super) async fn steps(
     database: &Database,
     account_id: AccountId,
@@ -112,8 +113,8 @@ pub(super) async fn steps(
         .collect()
 }
 
-/// As [`steps`], gathered by hours: the low of each is the least that was available at any instant of it, so that none is lower than
-/// it was.
+/// As [`steps`], grouped by hours: the low of each hour is the lowest available amount at any instant of it, so the simulation never
+/// shows less than there was.
 pub(super) async fn hours(
     database: &Database,
     account_id: AccountId,

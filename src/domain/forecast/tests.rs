@@ -1,4 +1,4 @@
-//! How fast credits go, when they are gone, and what a rule would have done.
+//! The rate at which credits are used, when they are used up, and what a rule would have done.
 
 use proptest::prelude::*;
 
@@ -123,7 +123,7 @@ fn credits_are_gone_when_they_are_used_or_out_of_time() {
     // 20 of the lot that expires are used in time; 80 are lost.
     assert_eq!(gone(vec![lot(1, 100, Some(2)), lot(2, 50, None)], 0, 10), Some(7));
     assert_eq!(gone(vec![lot(1, 100, Some(2))], 0, 0), Some(2), "unused all the same");
-    // What expired before is kept for the hold, which takes nothing else then.
+    // What expired before is kept for the hold, which then takes nothing else.
     assert_eq!(gone(vec![lot(1, 40, Some(-1)), lot(2, 50, None)], 40, 10), Some(5));
 }
 
@@ -142,7 +142,7 @@ fn the_rule_decides_as_it_does_in_earnest() {
 
 #[test]
 fn what_the_cap_kept_back_is_bought_when_the_next_month_begins() {
-    // 13 days and a half to the end of the month, in which nothing else happens.
+    // 13 and a half days to the end of the month, without other changes.
     let replayed = play(rule(0, 10, Some(10)), 5, &[(1, -5), (1, -10), (20 * 24, 0)]);
     let months: Vec<_> = replayed
         .months
@@ -222,7 +222,7 @@ fn the_next_top_up_is_foreseen() {
     };
     assert_eq!(falls(vec![lot(1, 100, None)], 10), Some(NOW.plus_millis(8 * DAY)));
     assert_eq!(falls(vec![lot(1, 100, None)], 0), None, "nothing is used");
-    // What runs out of time takes it to the trigger long before it is used.
+    // Expiry takes it to the trigger long before use does.
     assert_eq!(
         falls(vec![lot(1, 90, Some(3)), lot(2, 15, None)], 1),
         Some(NOW.plus_millis(3 * DAY))
@@ -248,7 +248,7 @@ proptest! {
 
     #[test]
     fn without_a_cap_each_charge_ends_above_the_trigger(changes in changes(), trigger in 0..60_i64) {
-        // One amount is more than all that is used: no ceiling comes in the way.
+        // One amount is more than all that is used, so no ceiling applies.
         let replayed = play(rule(trigger, 3_000, None), trigger, &changes);
         for top_up in &replayed.top_ups {
             prop_assert!(top_up.available <= whole(trigger));

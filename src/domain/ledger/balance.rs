@@ -1,4 +1,4 @@
-//! An account's balance as others see it.
+//! An account's balance as the API returns it.
 
 use uuid::Uuid;
 
@@ -9,26 +9,26 @@ use crate::primitives::ids::AccountId;
 
 use super::model::{AccountHeader, AccountStatus, NewEntry, Outcome};
 
-/// What an account has, at one version.
+/// The credits of an account at one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Balance {
-    /// Whose.
+    /// The account that the balance belongs to.
     pub account_id: AccountId,
-    /// What the account may do.
+    /// Decides which commands the account accepts.
     pub status: AccountStatus,
     /// Grows with each change; of two balances the larger version is the newer.
     pub version: i64,
     /// Sum of all entries.
     pub posted: Credits,
-    /// Reserved for open sessions.
+    /// Reserved for open sessions, disputed top-ups and refunds of top-ups in progress.
     pub held: Credits,
-    /// In top-ups being charged.
+    /// Credits in top-ups that are being charged.
     pub incoming: Credits,
-    /// Number of the last entry.
+    /// Number of the last entry; 0 before the first.
     pub sequence: i64,
-    /// When it last changed.
+    /// Time of the last change.
     pub as_of: Timestamp,
-    /// Why the account is frozen or closed, in words for people.
+    /// Human-readable reason why the account is frozen or closed.
     pub halt_reason: Option<String>,
 }
 
@@ -38,12 +38,13 @@ impl Balance {
         Credits::from_units(self.posted.units().saturating_sub(self.held.units()))
     }
 
-    /// Whether anything at all may be booked.
+    /// Whether the account accepts any booking at all.
     pub fn can_book(&self) -> bool {
         self.status == AccountStatus::Active && self.available().is_positive()
     }
 
-    /// Whether a booked session may be joined: held credits count, they are for the session being joined.
+    /// Whether a member may join a booked session. Held credits count, because they are held for that
+    /// session.
     pub fn can_join(&self) -> bool {
         self.status == AccountStatus::Active && self.posted.is_positive()
     }
@@ -65,25 +66,27 @@ impl From<&AccountHeader> for Balance {
     }
 }
 
-/// The answer to a command that is committed.
+/// The result of a command that is committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posted {
-    /// Whose.
+    /// The account that the command changed.
     pub account_id: AccountId,
-    /// What it made or changed.
+    /// What the command made or changed.
     pub outcome: Outcome,
-    /// The entry of the outcome, as it was posted: entries never change. None on a replay, which posts nothing.
+    /// The entry of the outcome, as it was posted: entries never change. `None` on a replay, which posts
+    /// nothing.
     pub entry: Option<NewEntry>,
-    /// The key was known: this names what the first one made, and the balance is the present one.
+    /// True when the idempotency key was known. Then `outcome` names what the first command made, and the
+    /// balance is the current one.
     pub replayed: bool,
     /// The balance right after the command.
     pub balance: Balance,
-    /// The place in the account's stream right after the command.
+    /// The position in the account's event stream right after the command.
     pub live_cursor: LiveCursor,
 }
 
 impl Posted {
-    /// The answer after a command that left the account with `header` and posted `entries`.
+    /// The result of a command that left the account with `header` and posted `entries`.
     pub(super) fn new(
         header: &AccountHeader,
         outcome: Outcome,

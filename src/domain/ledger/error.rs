@@ -1,26 +1,27 @@
-//! Why a ledger use case does not do what it was asked.
+//! Errors of the ledger's use cases.
 
 use crate::domain::fault::Fault;
 use crate::primitives::actor::AccessError;
 
 use super::model::Refusal;
 
-/// Why a command was not carried out.
+/// Why a command was not executed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
-    /// The core says no; nothing has changed.
+    /// The core refused the command. Nothing has changed.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The account is not the caller's, or they may not do this.
+    /// The account is not the caller's, or the caller lacks the permission.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// Too much waits for this account already.
+    /// Too many commands wait for this account.
     #[error("too many commands wait for this account; try again in {retry_after_seconds} s")]
     Busy {
-        /// When trying again makes sense.
+        /// After how many seconds a retry is reasonable.
         retry_after_seconds: u32,
     },
-    /// Nobody out there can mend it. Whether the command took effect shows by asking again with the same key.
+    /// Internal failure; the caller cannot fix it. A retry with the same key shows whether the command took
+    /// effect.
     #[error(transparent)]
     Fault(#[from] Fault),
 }

@@ -1,4 +1,4 @@
-//! How often each link to an export may be followed: counted where all processes see it.
+//! Counts the uses of each link to an export, in the database, where all processes see them.
 
 use uuid::Uuid;
 
@@ -8,7 +8,7 @@ use crate::domain::quota::{self, Quota};
 use crate::primitives::clock::Timestamp;
 
 impl Ledger {
-    /// Counts that a link to an export is followed. False when it was followed as often as it may be.
+    /// Counts one use of a link to an export. Returns false when the link has no uses left.
     pub async fn use_export_link(&self, (link_id, expires_at): (Uuid, Timestamp), most: u32) -> Result<bool, Fault> {
         let now = self.poster.clock.now();
         let uses = [Quota {

@@ -1,4 +1,4 @@
-//! What commands may say: lengths and characters of their texts, and who may give them.
+//! Checks of commands: lengths and characters of their texts, and the permissions of the actor.
 
 use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::credits::Credits;
@@ -7,16 +7,16 @@ use crate::primitives::line;
 
 use super::model::{Command, MemberRef, Refusal, SessionRef};
 
-/// Longest title of a session.
+/// Longest title of a session, in characters.
 const MAX_TITLE: usize = 200;
-/// Longest description or reason.
+/// Longest description or reason, in characters.
 const MAX_DESCRIPTION: usize = 500;
-/// Longest idempotency key or external id.
+/// Longest idempotency key or external id, in characters.
 const MAX_ID: usize = 255;
-/// Longest JSON that a caller may leave with a session.
+/// Longest JSON that a caller may store with a session, in characters.
 const MAX_METADATA: usize = 4_096;
 
-/// Refuses unless `actor` may give this command in `account_id`.
+/// Refuses unless `actor` may send this command in `account_id`.
 pub(super) fn authorise(actor: &Actor, account_id: AccountId, command: &Command) -> Result<(), AccessError> {
     let permission = match command {
         Command::Book { .. } | Command::Reschedule { .. } => Permission::BookSessions,
@@ -31,7 +31,7 @@ pub(super) fn authorise(actor: &Actor, account_id: AccountId, command: &Command)
         Command::Complete { .. } | Command::Refund { .. } => Permission::SettleSessions,
         Command::Grant { .. } | Command::Adjust { .. } => Permission::ManageCredits,
         Command::Freeze { .. } | Command::Unfreeze | Command::Close { .. } => Permission::ManageAccounts,
-        // Facts that Ledgerbell finds out itself: nobody else may claim them.
+        // Facts that Ledgerbell determines: no caller may claim them.
         Command::CreditTopUp { .. }
         | Command::TakeBack { .. }
         | Command::HoldTopUp { .. }
@@ -47,17 +47,17 @@ pub(super) fn authorise(actor: &Actor, account_id: AccountId, command: &Command)
     actor.require(account_id, permission)
 }
 
-/// Refuses a key that could not be stored or told apart.
+/// Refuses a key that could not be stored or compared.
 pub(super) fn check_key(key: &str) -> Result<(), Refusal> {
     check("idempotencyKey", key, MAX_ID)
 }
 
-/// Refuses a description or a reason that is empty, too long, or holds control characters.
+/// Refuses a description or a reason that is empty, too long, or contains control characters.
 pub(super) fn check_description(field: &'static str, text: &str) -> Result<(), Refusal> {
     check(field, text, MAX_DESCRIPTION)
 }
 
-/// Refuses texts that are empty, too long, or hold control characters.
+/// Refuses texts that are empty, too long, or contain control characters.
 pub(super) fn check_texts(command: &Command) -> Result<(), Refusal> {
     match command {
         Command::Book {
@@ -102,7 +102,7 @@ pub(super) fn check_texts(command: &Command) -> Result<(), Refusal> {
     }
 }
 
-/// A new external id is none that readers could take for one of our ids.
+/// Refuses a new external id that could be read as one of our ids.
 fn check_new_external_id(id: &str) -> Result<(), Refusal> {
     check("externalId", id, MAX_ID)?;
     if resembles_id(id) {
@@ -114,7 +114,7 @@ fn check_new_external_id(id: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What stands in mail and in everyone's log: see [`line::flaw`].
+/// Checks a text that appears in mail and in other users' logs: see [`line::flaw`].
 fn check_line(field: &'static str, text: &str) -> Result<(), Refusal> {
     line::flaw(text).map_or(Ok(()), |flaw| {
         let message = flaw.to_owned();
@@ -135,7 +135,7 @@ fn check(field: &'static str, text: &str, longest: usize) -> Result<(), Refusal>
     } else if text.chars().count() > longest {
         format!("must have at most {longest} characters")
     } else if text.chars().any(char::is_control) {
-        // Postgres keeps no NUL, and none of the others belongs in a line of text.
+        // Postgres stores no NUL, and none of the others belongs in a line of text.
         "must not contain control characters".to_owned()
     } else {
         return Ok(());

@@ -1,7 +1,9 @@
-//! An account under the caller's lock: for use cases that change rows of their own beside the ledger's.
+//! An account under the caller's lock, for use cases that change rows of their own together with the
+//! ledger's.
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::domain::database::{MayFault, Transaction, Work};
@@ -18,28 +20,31 @@ use super::model::{AccountHeader, KeyRecord, MemberStanding, Origin, Refusal, Re
 use super::movements::Movement;
 use super::{Ledger, store};
 
-/// An account whose row is locked until the transaction ends. Its figures are written when the change that holds it is done.
+/// An account whose row is locked until the transaction ends. Its figures are written at the end of the change that holds
+/// the lock.
 #[derive(Debug)]
 pub struct LockedAccount {
     /// The locked row.
     pub header: AccountHeader,
-    /// The time of the transaction: read under the lock, and not before the account's last.
+    /// The time of the transaction. It is read under the lock, and never before the account's last time.
     pub now: Timestamp,
-    /// The row as it stands in the database.
+    /// The row as it is in the database.
     written: AccountHeader,
-    /// The last event that there was before.
+    /// The number of the last event before this transaction.
     began_at: i64,
-    /// What has moved, for the log.
+    /// Movements of credits and money, for the log.
     movements: Vec<Movement>,
+    /// Since when it is locked.
+    locked_since: Instant,
     poster: Arc<Poster>,
 }
 
 impl Ledger {
-    /// Carries out a change of another room: `work`, in a transaction whose first statement locks the account. When it is
-    /// committed, and not before, whoever follows the account is told of the events that it has appended.
+    /// Runs a change of another module: `work`, in a transaction whose first statement locks the account. After the commit, and
+    /// not before, followers of the account are notified of the appended events.
     ///
-    /// This and [`Self::change_all`] are the only ways to such a lock, so that nothing is changed in silence. An account that does
-    /// not exist is [`AccessError::NotFound`]. As any transaction, `work` may run several times.
+    /// This and [`Self::change_all`] are the only ways to get such a lock, so that every change is announced. An account that does
+    /// not exist is [`AccessError::NotFound`]. As in any transaction, `work` may run several times.
     pub async fn change<T, E, F>(&self, account_id: AccountId, work: F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t Transaction, &'t mut LockedAccount) -> Work<'t, T, E> + Send + Sync + 'static,
@@ -53,8 +58,8 @@ impl Ledger {
         .await
     }
 
-    /// As [`Self::change`], for several accounts, of which [`Self::accounts_per_transaction`] says how many they may be. They are
-    /// handed over in the order of their ids; those that do not exist are left out.
+    /// As [`Self::change`], for several accounts, at most [`Self::accounts_per_transaction`]. `work` gets them in the order of
+    /// their ids. Accounts that do not exist are left out.
     pub async fn change_all<T, E, F>(&self, accounts: &[AccountId], work: F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t Transaction, &'t mut [LockedAccount]) -> Work<'t, T, E> + Send + Sync + 'static,
@@ -94,18 +99,25 @@ impl Ledger {
 }
 
 impl LockedAccount {
-    /// In the order of their ids, as every transaction that locks several does.
+    /// Locks in the order of the ids, as every transaction that locks several accounts does.
     async fn begin(tx: &Transaction, accounts: &[AccountId], poster: &Arc<Poster>) -> Result<Vec<Self>, Fault> {
         let begun = engine::begin(tx, accounts, &poster.clock).await?.into_iter();
+        let locked_since = Instant::now();
         let locked = begun.map(|(header, now)| Self {
             began_at: header.event_sequence,
             written: header.clone(),
             header,
             now,
             movements: Vec::new(),
+            locked_since,
             poster: Arc::clone(poster),
         });
         Ok(locked.collect())
+    }
+
+    /// Since when this transaction has kept others from the account.
+    pub const fn locked_since(&self) -> Instant {
+        self.locked_since
     }
 
     /// The account, and its last event, where there are new ones.
@@ -137,7 +149,8 @@ impl LockedAccount {
         .await
     }
 
-    /// Appends an event about a member. Where the member's rights are as they were, those who follow as this member go on.
+    /// Appends an event about a member. Where the member's rights are unchanged, live subscriptions of this member
+    /// continue.
     pub async fn append_member_event(
         &mut self,
         tx: &Transaction,
@@ -151,7 +164,8 @@ impl LockedAccount {
         .await
     }
 
-    /// Appends an event about a top-up and what has become of it, which changes what is coming in by `incoming`.
+    /// Appends an event about a top-up and its new status. `incoming` is the change of the credits in top-ups
+    /// being charged.
     pub async fn append_top_up_event(
         &mut self,
         tx: &Transaction,
@@ -175,24 +189,24 @@ impl LockedAccount {
         .await
     }
 
-    /// Notes what has moved. It is logged when the transaction is committed.
+    /// Records a movement. It is logged when the transaction is committed.
     pub(in crate::domain) fn note(&mut self, movement: Movement) {
         self.movements.push(movement);
     }
 
-    /// What a key was used for before, if it was.
+    /// Returns what a key was used for before, if it was.
     pub async fn known_key(&self, tx: &Transaction, key: &(Origin, String)) -> Result<Option<KeyRecord>, Fault> {
         let mut works = [store::Work::new(self.header.clone(), Vec::new(), self.now)];
         store::load_keys(tx, &mut works, &[key]).await?;
         Ok(works[0].state.keys.remove(key))
     }
 
-    /// How a member on whose behalf somebody acts stands; `None` when there is none such.
+    /// Returns the rights of the member on whose behalf an actor acts; `None` when there is no such member.
     pub async fn member_standing(&self, tx: &Transaction, id: MemberId) -> Result<Option<MemberStanding>, Fault> {
         store::member_standing(tx, self.header.account_id, id).await
     }
 
-    /// Binds a key to what came of it.
+    /// Binds a key to its result.
     pub async fn store_key(
         &self,
         tx: &Transaction,
@@ -205,31 +219,36 @@ impl LockedAccount {
         store::insert_keys(tx, &[work]).await
     }
 
-    /// What refunds of a top-up under way hold.
+    /// Returns what refunds in progress of a top-up hold.
     pub async fn refunding(&self, tx: &Transaction, top_up_id: TopUpId) -> Result<Credits, Fault> {
         store::refunding(tx, self.header.account_id, top_up_id).await
     }
 
-    /// How much of an entry was taken back, by whomever.
+    /// Returns how much of an entry was reversed, by any cause.
     pub async fn taken_back(&self, tx: &Transaction, entry_id: EntryId) -> Result<Credits, Fault> {
         store::taken_back(tx, self.header.account_id, entry_id).await
     }
 
-    /// Has the ledger watch available credits: whenever they fall to `mark`, it is remembered until somebody looks.
+    /// Lets the ledger watch available credits. A fall to `mark` is recorded until [`Self::looked`].
     pub fn watch(&mut self, mark: Option<Credits>) {
         self.header.low_mark = mark;
         let is_low = self.header.is_low();
         self.header.low_since = self.header.low_since.or(Some(self.now)).filter(|_| is_low);
     }
 
-    /// Somebody has looked at the level that is watched.
+    /// Records that a worker has checked the watched level.
     pub fn looked(&mut self) {
         self.header.low_since = None;
     }
 
-    /// Somebody has read all events of the account, those of this transaction among them.
+    /// Records that a worker has read all events of the account, including those of this transaction.
     pub fn read(&mut self) {
         self.header.unread_since = None;
+    }
+
+    /// All events of the account, those of this transaction among them, are checked for what is wrong.
+    pub fn checked(&mut self) {
+        self.header.unchecked_since = None;
     }
 
     /// Appends an event about an alert: that it was raised, for whom if for one member alone, or what became of it.
@@ -247,7 +266,7 @@ impl LockedAccount {
         .await
     }
 
-    /// Appends an event about an API key of the team, and what has become of it.
+    /// Appends an event about an API key of the team, and its new state.
     pub async fn append_api_key_event(
         &mut self,
         tx: &Transaction,
@@ -261,31 +280,31 @@ impl LockedAccount {
         .await
     }
 
-    /// The event that an alert was raised, for whom if for one member alone. It has its number; whoever asks appends it in this
-    /// transaction, with those of other accounts.
+    /// Returns the event that an alert was raised, for one member alone if `recipient` is set. Its number is taken. The caller
+    /// appends it in this transaction, with the events of other accounts.
     pub(in crate::domain) fn alert_raised(&mut self, alert_id: AlertId, recipient: Option<MemberId>) -> NewEvent {
         let mut event = self.next_event(EventKind::AlertRaised);
         (event.alert_id, event.member_id) = (Some(alert_id), recipient);
         event
     }
 
-    /// Appends an event that the account's rule could not buy all that it wanted, and by whose limit.
+    /// Appends an event that the account's rule could not buy all that it wanted, and names the limit.
     pub async fn append_cap_event(&mut self, tx: &Transaction, limit: &'static str) -> Result<(), Fault> {
         self.append(tx, EventKind::CapReached, |event| event.status = Some(limit))
             .await
     }
 
-    /// Credits that expire after now and until `until`, gathered by the hour: when the first of each hour do, and how many they are.
+    /// Returns the credits that expire after now and until `until`, grouped by the hour: the first expiry in each hour, and the sum.
     pub async fn expiring(&self, tx: &Transaction, until: Timestamp) -> Result<Vec<(Timestamp, Credits)>, Fault> {
         store::expiring(tx, self.header.account_id, (self.now, until)).await
     }
 
-    /// When the next credits expire after an instant.
+    /// Returns when the next credits expire after an instant.
     pub async fn next_expiry(&self, tx: &Transaction, after: Timestamp) -> Result<Option<Timestamp>, Fault> {
         store::next_expiry(tx, self.header.account_id, after).await
     }
 
-    /// The place in the account's stream as of now.
+    /// Returns the current position in the account's event stream.
     pub fn live_cursor(&self) -> LiveCursor {
         LiveCursor::new(self.poster.epoch, self.header.account_id, self.header.event_place())
     }
@@ -305,7 +324,7 @@ impl LockedAccount {
         self.header.next_event(kind, Uuid::new_v4().as_fields().0, self.now)
     }
 
-    /// Writes the figures that have changed. The events' numbers are among them, so this comes after the last event.
+    /// Writes the changed figures. They contain the events' numbers, so this comes after the last event.
     async fn write(tx: &Transaction, locked: &[Self]) -> Result<(), Fault> {
         let changed = locked.iter().filter(|account| account.header != account.written);
         let headers: Vec<&AccountHeader> = changed.map(|account| &account.header).collect();

@@ -18,23 +18,23 @@ use super::credit_log::store::broken;
 use super::model::{Lot, LotKind, MAX_LOTS};
 
 const COLUMNS: &str = "id, kind, granted, remaining, priority, expires_at, created_at, entry_id";
-/// The same columns of a table that goes by the name of `l`.
+/// The same columns of a table with the alias `l`.
 pub(super) const COLUMNS_OF_L: &str =
     "l.id, l.kind, l.granted, l.remaining, l.priority, l.expires_at, l.created_at, l.entry_id";
 
-/// The lots of accounts.
+/// Reads the lots of accounts.
 #[derive(Clone, Debug)]
 pub struct Lots {
     database: Database,
 }
 
 impl Lots {
-    /// The lots as kept in `database`.
+    /// Reads the lots from `database`.
     pub fn new(database: Database) -> Self {
         Self { database }
     }
 
-    /// One page of an account's lots, oldest first; of those alone that have a remainder unless `include_spent`.
+    /// Returns one page of an account's lots, oldest first; only lots with a remainder unless `include_spent`.
     pub async fn page(
         &self,
         actor: &Actor,
@@ -63,7 +63,7 @@ impl Lots {
         Ok(scan.into_page(request, position, lot)?)
     }
 
-    /// Lots by id.
+    /// Returns lots by id.
     pub async fn by_ids(
         &self,
         actor: &Actor,
@@ -85,8 +85,8 @@ impl Lots {
         Ok(found)
     }
 
-    /// Lots with a remainder are few at any time, however many there have been: all are taken by their own index, and the page
-    /// is cut here. Walking along all lots ever made could pass any number of spent ones.
+    /// Few lots have a remainder at any time. So all of them are read by their own index, and the page is cut here. A scan
+    /// along all lots ever made could pass any number of spent ones.
     async fn open_page(
         &self,
         account_id: AccountId,
@@ -115,7 +115,7 @@ impl Lots {
     }
 }
 
-/// A lot from its row.
+/// Reads a lot from its row.
 pub(super) fn lot(row: &Row) -> Result<Lot, Fault> {
     let kind: String = row.try_get("", "kind")?;
     Ok(Lot {

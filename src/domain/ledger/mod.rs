@@ -1,15 +1,16 @@
 //! Credits: the pure core, the posting engine, the credit log, sessions and lots.
 //!
-//! [`Ledger`] is the one way to change an account's credits. A use case checks who asks and what they say, and hands a
-//! [`model::Command`] to the posting engine, which answers once it is committed. A use case of another room that changes rows
-//! of its own with it, such as a top-up that is credited, does so by [`Ledger::change`], which locks the account, and posts
-//! inside that transaction.
+//! [`Ledger`] is the only way to change an account's credits. A use case checks the actor and the input, and passes a
+//! [`model::Command`] to the posting engine, which answers once it is committed. A use case of another module may change
+//! rows of its own together with credits, such as a top-up that is credited. It calls [`Ledger::change`], which locks the
+//! account, and posts inside that transaction.
 //!
 //! Invariants:
-//! - The account's row in `account_state` is locked by the first statement of every transaction that changes anything of the
-//!   account, and is the only row that is locked. Several are locked in the order of their ids.
-//! - Nothing but [`model::decide`] decides about credits, and it sees nothing that is not read under that lock.
-//! - Everything a command causes is in one transaction; nothing is answered or announced before its commit.
+//! - The first statement of every transaction that changes anything of an account locks the account's row in
+//!   `account_state`. No other row is locked. A transaction that locks several accounts locks them in the order of their
+//!   ids.
+//! - Only [`model::decide`] decides about credits, and it sees only what is read under that lock.
+//! - All effects of a command are in one transaction. Nothing is answered or announced before its commit.
 //! - The engine's queue is never awaited inside a transaction.
 
 mod balance;
@@ -50,9 +51,9 @@ pub use locked::LockedAccount;
 pub(in crate::domain) use movements::Movement;
 pub use short::ShortAccounts;
 pub use store::bring_search_up_to_date;
-pub(in crate::domain) use store::mark_read;
+pub(in crate::domain) use store::{EventReader, begin_following, mark_read, unchecked_accounts};
 
-/// How the ledger works here.
+/// Settings of the ledger.
 #[derive(Clone, Copy, Debug)]
 pub struct LedgerSettings {
     /// Bounds of the posting engine.
@@ -61,7 +62,7 @@ pub struct LedgerSettings {
     pub policy: Policy,
 }
 
-/// All accounts' credits. Cloning shares the engine.
+/// The credits of all accounts. Clones share the engine.
 #[derive(Clone)]
 pub struct Ledger {
     poster: Arc<Poster>,
@@ -72,7 +73,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Starts the posting engine. `epoch` is the installation's, `bell` is told about every commit.
+    /// Starts the posting engine. `epoch` is the installation's. `bell` is called after every commit.
     pub fn start(database: Database, clock: Clock, epoch: Uuid, settings: LedgerSettings, bell: Arc<dyn Bell>) -> Self {
         let poster = Poster {
             database,
@@ -95,7 +96,7 @@ impl Ledger {
         }
     }
 
-    /// Carries out a command about sessions, grants or corrections, once for each key of the account. `acting` is the member on
+    /// Executes a command about sessions, grants or corrections, once for each key of the account. `acting` is the member on
     /// whose behalf an API key acts.
     pub async fn post(
         &self,
@@ -118,8 +119,8 @@ impl Ledger {
         posted
     }
 
-    /// Releases holds whose time is up, as many as one command deals with. Tells whether there were any: a command that was refused
-    /// for want of credits may have been refused only because more holds were due than it deals with.
+    /// Releases holds whose time is up, as many as one command processes, and returns whether there were any. A command may have
+    /// been refused for insufficient credits only because more holds were due than it processes.
     async fn release_due_holds(&self, account_id: AccountId) -> Result<bool, Fault> {
         let headers = store::headers(self.poster.database.read(), &[account_id]).await?;
         let now = self.poster.clock.now();
@@ -137,12 +138,12 @@ impl Ledger {
         };
         match self.engine.post(account_id, sweep).await {
             Ok(_) => Ok(true),
-            // The refusal stands: the sweeper comes later.
+            // The refusal stays: the sweeper comes later.
             Err(_) => Ok(false),
         }
     }
 
-    /// Carries out commands of one account in order, each with its own key and its own answer.
+    /// Executes commands of one account in order, each with its own key and its own result.
     pub async fn post_all(
         &self,
         actor: &Actor,
@@ -167,7 +168,7 @@ impl Ledger {
             if !posted.iter().any(is_short) || !self.release_due_holds(account_id).await? {
                 break;
             }
-            // What was accepted is answered again by its key.
+            // A command that was accepted before is answered again by its key.
             posted = self.engine.post_all(account_id, accepted.clone()).await?;
         }
         let mut posted = posted.into_iter();
@@ -194,28 +195,27 @@ impl Ledger {
         self.accounts_per_transaction
     }
 
-    /// What the posting engine of this process has posted.
+    /// Returns what the posting engine of this process has posted.
     pub fn totals(&self) -> PostingTotals {
         self.engine.totals()
     }
 
-    /// Accounts in which something was refused for want of credits.
+    /// Accounts in which a command was refused for insufficient credits.
     pub fn short_accounts(&self) -> &ShortAccounts {
         &self.short
     }
 
-    /// Up to `limit` accounts whose available credits have fallen to the level that is watched, and at which nobody has looked
-    /// since.
+    /// Returns up to `limit` accounts whose available credits have fallen to the watched level and were not checked since.
     pub async fn low_accounts(&self, limit: u32) -> Result<Vec<AccountId>, Fault> {
         store::low_accounts(self.poster.database.read(), self.poster.clock.now(), limit).await
     }
 
-    /// Up to `limit` accounts with events that nobody has read, the longest first.
+    /// Returns up to `limit` accounts with unread events, the longest unread first.
     pub async fn unread_accounts(&self, limit: u32) -> Result<Vec<AccountId>, Fault> {
         store::unread_accounts(self.poster.database.read(), limit).await
     }
 
-    /// Stops everything new in an account. What has happened is still recorded, and nothing expires meanwhile.
+    /// Refuses all new commands in an account. Facts are still recorded, and nothing expires meanwhile.
     pub async fn freeze_account(
         &self,
         actor: &Actor,
@@ -230,7 +230,7 @@ impl Ledger {
         self.change_status(actor, account_id, Command::Unfreeze).await
     }
 
-    /// Stops everything new in an account for ever, and cancels what is booked.
+    /// Refuses all new commands in an account forever, and cancels its bookings.
     pub async fn close_account(
         &self,
         actor: &Actor,
@@ -240,7 +240,8 @@ impl Ledger {
         self.change_status(actor, account_id, Command::Close { reason }).await
     }
 
-    /// Balances as of the last commit. Accounts that do not exist are left out. Whoever asks has checked who may see them.
+    /// Returns balances as of the last commit. Accounts that do not exist are left out. The caller has checked who may see
+    /// them.
     pub async fn balances(&self, accounts: &[AccountId]) -> Result<HashMap<AccountId, Balance>, Fault> {
         if accounts.is_empty() {
             return Ok(HashMap::new());
@@ -252,8 +253,8 @@ impl Ledger {
             .collect())
     }
 
-    /// Deals with what is due in up to `limit` accounts: expires lots and holds, announces sessions that have ended. Tells how
-    /// many accounts it served.
+    /// Processes what is due in up to `limit` accounts: expires lots and holds, announces sessions that have ended. Returns
+    /// the number of accounts that it processed.
     pub async fn sweep(&self, limit: u32) -> Result<usize, Fault> {
         let now = self.poster.clock.now();
         let due = store::due_accounts(self.poster.database.read(), now, limit).await?;
@@ -270,7 +271,7 @@ impl Ledger {
         for (account_id, result) in due.iter().zip(join_all(posts).await) {
             match result {
                 Ok(_) => served += 1,
-                // Its own commands deal with what is due as well, and the sweeper comes back.
+                // Its own commands process what is due as well, and the sweeper comes back.
                 Err(LedgerError::Busy { .. }) => {}
                 Err(error) => tracing::error!(account = account_id.number(), %error, "an account was not swept"),
             }
@@ -278,7 +279,7 @@ impl Ledger {
         Ok(served)
     }
 
-    /// Writes the figures of an account that the caller's transaction makes.
+    /// Writes the figures of an account that the caller's transaction creates.
     pub async fn create_state(
         &self,
         tx: &Transaction,
@@ -289,7 +290,7 @@ impl Ledger {
         store::insert_header(tx, &AccountHeader::new(account_id, session_grace_millis, now)).await
     }
 
-    /// Takes no more commands, carries out those that wait, and returns when they are answered.
+    /// Accepts no more commands, executes those that wait, and returns when they are answered.
     pub async fn shutdown(&self) {
         self.engine.shutdown().await;
     }
@@ -314,15 +315,16 @@ impl std::fmt::Debug for Ledger {
     }
 }
 
-/// So often due holds are released, [`model::MAX_DUE`] at a time, before a command is refused for want of credits.
+/// How often due holds are released, [`model::MAX_DUE`] at a time, before a command is refused for insufficient
+/// credits.
 const MOST_RELEASES: usize = 20;
 
-/// Whether something was refused for want of credits.
+/// Whether a command was refused for insufficient credits.
 fn is_short(result: &Result<Posted, LedgerError>) -> bool {
     matches!(result, Err(LedgerError::Refused(Refusal::InsufficientCredits { .. })))
 }
 
-/// An account's figures as the transaction sees them, without their lock.
+/// Returns an account's figures as the transaction sees them, without their lock.
 pub(in crate::domain) async fn figures(
     tx: &Transaction,
     account_id: AccountId,
@@ -330,12 +332,12 @@ pub(in crate::domain) async fn figures(
     Ok(store::headers(tx, &[account_id]).await?.remove(&account_id))
 }
 
-/// Refuses an idempotency key that could not be stored or told apart.
+/// Refuses an idempotency key that could not be stored or compared.
 pub fn check_key(key: &str) -> Result<(), Refusal> {
     input::check_key(key)
 }
 
-/// Refuses a text for people that is empty, too long, or holds control characters.
+/// Refuses a human-readable text that is empty, too long, or contains control characters.
 pub fn check_description(field: &'static str, text: &str) -> Result<(), Refusal> {
     input::check_description(field, text)
 }

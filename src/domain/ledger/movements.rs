@@ -1,6 +1,6 @@
 //! Movements of credits and money in the log of the process: one line for each, written after its commit.
 //!
-//! A line has ids and amounts. It has no names, no descriptions and no credentials.
+//! A line has ids and amounts. It contains no names, no descriptions and no credentials.
 
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, SessionId, TopUpId};
@@ -8,33 +8,26 @@ use crate::primitives::money::Money;
 
 use super::model::{EntryKind, NewEntry};
 
-/// Something that moved, or failed to.
+/// A movement, or a failed one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::domain) enum Movement {
-    /// Credits, by an entry.
+    /// Credits that an entry moved.
     Credits {
-        /// The entry.
         entry_id: EntryId,
-        /// What it records.
         kind: EntryKind,
-        /// How much, with its sign.
+        /// Positive when credits come in.
         amount: Credits,
-        /// Its session.
         session_id: Option<SessionId>,
-        /// Its top-up.
         top_up_id: Option<TopUpId>,
     },
-    /// Money, by a top-up.
+    /// Money that a top-up moved.
     TopUp {
-        /// The top-up.
         top_up_id: TopUpId,
-        /// What became of it; completes "top-up …".
+        /// The new status; completes "top-up …".
         became: &'static str,
-        /// How much.
         amount: Money,
-        /// The entry that credited it.
+        /// The entry that credited the top-up.
         entry_id: Option<EntryId>,
-        /// Why it failed.
         failure: Option<&'static str>,
     },
 }
@@ -52,7 +45,7 @@ impl From<&NewEntry> for Movement {
 }
 
 impl Movement {
-    /// Writes the line. Called after the commit, and not before.
+    /// Writes the line. Called only after the commit.
     pub(super) fn log(&self, account_id: AccountId) {
         match self {
             Self::Credits {

@@ -1,7 +1,7 @@
-//! Reading sessions: pages, look-ups, and when a deduction is to be expected.
+//! Reading sessions: pages, look-ups, and when a deduction is expected.
 //!
-//! Called by the shells and by the loaders of entries' sessions. PROCESSING is not stored: a session is BOOKED in its row and shown
-//! as PROCESSING from its end on, so every reading is handed the present time.
+//! Called by the shells and by the loaders of entries' sessions. PROCESSING is not stored. A session is BOOKED in its row, and is
+//! shown as PROCESSING after its end. So every query takes the current time.
 
 use std::collections::HashMap;
 
@@ -26,21 +26,21 @@ use super::model::{Session, SessionStatus};
 const COLUMNS: &str = "id, external_id, member_id, title, status, starts_at, ends_at, booked, held, charged, charge_entry_id, \
      refunded, booked_at, resolved_at, hold_expires_at, cancel_reason, metadata, search_text, processing_announced";
 
-/// External ids on their way into a statement.
+/// External ids as parameters of a statement.
 const EXTERNAL_IDS: Columns = &[("external_id", Kind::Text)];
-/// How long a deduction takes where there is nothing to judge by: 15 minutes.
+/// The default duration of a deduction, without earlier ones to judge by: 15 minutes.
 const DEFAULT_PROCESSING_MILLIS: i64 = 15 * 60 * 1_000;
 
 crate::text_enum! {
-    /// A session's status as it is shown.
+    /// The status of a session, as the API shows it.
     ShownStatus {
-        /// Booked, and not over yet.
+        /// Booked, and not ended yet.
         Booked = "BOOKED",
-        /// Over, and not resolved yet.
+        /// Ended, and not resolved yet.
         Processing = "PROCESSING",
         /// Took place and was charged.
         Completed = "COMPLETED",
-        /// Called off, perhaps for a fee.
+        /// Canceled, possibly for a fee.
         Canceled = "CANCELED",
         /// The member did not come.
         NoShow = "NO_SHOW",
@@ -50,7 +50,7 @@ crate::text_enum! {
 }
 
 impl ShownStatus {
-    /// How `session` shows at `now`.
+    /// Returns the shown status of `session` at `now`.
     pub fn of(session: &Session, now: Timestamp) -> Self {
         match session.status {
             SessionStatus::Booked if session.ends_at <= now => Self::Processing,
@@ -74,45 +74,46 @@ impl ShownStatus {
 }
 
 crate::text_enum! {
-    /// What sessions are listed by.
+    /// The time by which sessions are ordered.
     SessionOrder {
-        /// When they were booked.
+        /// The time of booking.
         BookedAt = "BOOKED_AT",
-        /// When they begin.
+        /// The beginning of the session.
         StartsAt = "STARTS_AT",
     }
 }
 
-/// A session as it is shown.
+/// A session as the API shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionView {
-    /// The session. What it holds is in `held`; the parts of its hold are not read.
+    /// The session. Its held credits are in `held`; the parts of its hold are not read.
     pub session: Session,
-    /// Its status at the time of reading.
+    /// The status at the time of reading.
     pub status: ShownStatus,
-    /// What it holds.
+    /// Credits that the session holds.
     pub held: Credits,
-    /// While PROCESSING: when its deduction is expected to show.
+    /// While PROCESSING: the time by which its deduction is expected.
     pub deduction_expected_by: Option<Timestamp>,
 }
 
-/// Which sessions are meant: those that meet every condition given. An empty list matches nothing.
+/// Selects the sessions that meet every given condition. An empty list matches nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionFilter {
-    /// In one of these statuses.
+    /// The shown status is one of these.
     pub statuses: Option<Vec<ShownStatus>>,
-    /// Of one of these members.
+    /// The session belongs to one of these members.
     pub member_ids: Option<Vec<MemberId>>,
-    /// Beginning at these times.
+    /// The session begins between these instants.
     pub starts_at: Option<InstantRange>,
-    /// With the platform's own id.
+    /// The platform's own id of the session.
     pub external_id: Option<String>,
-    /// With these words.
+    /// Each of these words begins a word of the title or the external id.
     pub search: Option<String>,
 }
 
 impl SessionFilter {
-    /// The filter in one form: equal texts for filters that mean the same. Page cursors are bound to it.
+    /// Returns one form of the filter: equal texts for filters with the same meaning. Page cursors are bound
+    /// to it.
     pub fn canonical(&self) -> String {
         let sorted = Self {
             statuses: self.statuses.clone().map(unique),
@@ -123,22 +124,22 @@ impl SessionFilter {
     }
 }
 
-/// A session's place in a list: its time there, and its id.
+/// A session's position in a list: the time by which it is ordered, and its id.
 pub type SessionPosition = (Timestamp, SessionId);
 
-/// The sessions of accounts.
+/// Reads the sessions of accounts.
 #[derive(Clone, Debug)]
 pub struct Sessions {
     database: Database,
 }
 
 impl Sessions {
-    /// The sessions as kept in `database`.
+    /// Reads the sessions from `database`.
     pub fn new(database: Database) -> Self {
         Self { database }
     }
 
-    /// One page of the sessions that the caller may see.
+    /// Returns one page of the sessions that the caller may see.
     pub async fn page(
         &self,
         actor: &Actor,
@@ -163,7 +164,7 @@ impl Sessions {
         Ok(page)
     }
 
-    /// Sessions by id.
+    /// Returns sessions by id.
     pub async fn by_ids(
         &self,
         actor: &Actor,
@@ -177,7 +178,7 @@ impl Sessions {
         Ok(found.into_iter().map(|view| (view.session.id, view)).collect())
     }
 
-    /// Sessions by the platform's own id: of each the open one, else the newest.
+    /// Returns sessions by the platform's own id: for each id the open session, else the newest.
     pub async fn newest_by_external_ids(
         &self,
         actor: &Actor,
@@ -190,7 +191,7 @@ impl Sessions {
             named.push([external_id.into()]);
         }
         let mut select = self.select_sessions(actor, account_id)?;
-        // By id, so that a name which was used a thousand times costs no more than one that was used once.
+        // One look-up for each id, so that an id with a thousand sessions costs no more than an id with one.
         select
             .push(
                 " AND id IN (SELECT COALESCE((SELECT s.id FROM session AS s WHERE s.account_id = $1 \
@@ -207,7 +208,7 @@ impl Sessions {
         Ok(named.collect())
     }
 
-    /// The beginning of a statement that finds sessions which the caller may see.
+    /// Begins a statement that finds sessions which the caller may see.
     fn select_sessions(&self, actor: &Actor, account_id: AccountId) -> Result<Select, QueryError> {
         let own = own_only(actor, account_id)?;
         let mut select = Select::of(&self.database, account_id, "");
@@ -223,8 +224,8 @@ impl Sessions {
         Ok(views)
     }
 
-    /// Says of sessions that are PROCESSING when their deduction is expected: as long after the end as it took in the middle one
-    /// of the account's last hundred.
+    /// Sets the expected deduction of sessions that are PROCESSING: the end plus the median duration of the account's last
+    /// hundred deductions.
     async fn expect(&self, account_id: AccountId, mut views: Vec<&mut SessionView>) -> Result<(), Fault> {
         views.retain(|view| view.status == ShownStatus::Processing);
         if views.is_empty() {
@@ -239,11 +240,11 @@ impl Sessions {
     }
 }
 
-/// How long the account's last deductions took, from the end of the session on.
+/// How long the account's last deductions took after the end of the session.
 pub(in crate::domain) const PROCESSING_TIMES: &str = "SELECT resolved_at - ends_at AS taken FROM session \
      WHERE account_id = $1 AND charge_entry_id IS NOT NULL AND resolved_at IS NOT NULL ORDER BY resolved_at DESC LIMIT 100";
 
-/// How long a deduction takes by [`PROCESSING_TIMES`]: as long as the middle one did.
+/// Returns the usual duration of a deduction by [`PROCESSING_TIMES`]: the median.
 pub(in crate::domain) fn usual_processing_millis(rows: &[Row]) -> Result<i64, Fault> {
     let mut taken = Vec::with_capacity(rows.len());
     for row in rows {
@@ -253,10 +254,10 @@ pub(in crate::domain) fn usual_processing_millis(rows: &[Row]) -> Result<i64, Fa
     Ok(taken.get(taken.len() / 2).copied().unwrap_or(DEFAULT_PROCESSING_MILLIS))
 }
 
-/// The list that a filter means; `None` where nothing can match.
+/// Returns the list of a filter; `None` where nothing can match.
 ///
 /// The platform's own id drives where it is given, whatever the order: few sessions share one. Members and statuses have indexes
-/// in the order of booking alone.
+/// only in the order of booking.
 fn keyset(
     filter: &SessionFilter,
     order_by: SessionOrder,
@@ -337,7 +338,7 @@ fn keyset(
     Ok(Some(keyset))
 }
 
-/// Where only one of BOOKED and PROCESSING is wanted, the end tells which it is.
+/// Where only one of BOOKED and PROCESSING is wanted, the end of the session decides which it is.
 fn booked_or_processing(statuses: &[ShownStatus], now: Timestamp) -> Option<Condition> {
     let end = match (
         statuses.contains(&ShownStatus::Booked),

@@ -1,17 +1,17 @@
-//! Accounts in which a booking was refused for want of credits: for whoever tops them up.
+//! Accounts in which a booking was refused for insufficient credits, for the worker that tops them up.
 //!
-//! Kept in memory alone, for a refusal writes nothing. What is lost with the process is the hint, not the need: the level of
-//! available credits is watched by the account's own row.
+//! Kept in memory alone, because a refusal writes nothing. If the process ends, only the hint is lost: the account's own row
+//! watches the level of available credits.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use crate::primitives::ids::AccountId;
 
-/// Accounts that are remembered at once; more are forgotten.
+/// Accounts that are kept at once; further ones are dropped.
 const MOST: usize = 10_000;
 
-/// Accounts that were short of credits since somebody last looked.
+/// Accounts that were short of credits since the last [`Self::take`].
 #[derive(Debug, Default)]
 pub struct ShortAccounts(Mutex<BTreeSet<AccountId>>);
 
@@ -23,7 +23,7 @@ impl ShortAccounts {
         }
     }
 
-    /// Those remembered, and forgets them.
+    /// Returns the accounts and clears the set.
     pub fn take(&self) -> Vec<AccountId> {
         let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *accounts).into_iter().collect()

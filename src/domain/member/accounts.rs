@@ -1,4 +1,4 @@
-//! The accounts of all teams, but for their figures.
+//! Accounts without their figures, which belong to the ledger.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -22,12 +22,12 @@ use super::model::{
 use super::scan::{MAX_LISTED, Scan};
 use super::store;
 
-/// Account numbers that a process takes at once. Those it does not use are lost, and nobody sees the gap.
+/// Account numbers that a process takes at once. Unused ones are lost, and the gap is not visible.
 const NUMBERS_AT_ONCE: i64 = 32;
 
-/// What this installation is, made on first use.
+/// Returns the identity of this installation, created on first use.
 ///
-/// The ledger's live cursors need it, so the application asks before it builds anything else.
+/// The ledger's live cursors need it, so the application calls this before it builds anything else.
 pub async fn open_installation(database: &Database, clock: &Clock) -> Result<Installation, Fault> {
     if let Some(installation) = store::installation(database.read()).await? {
         return Ok(installation);
@@ -47,12 +47,12 @@ pub struct Accounts {
     clock: Clock,
     database: Database,
     ledger: Ledger,
-    /// Numbers taken from the installation and not yet given to an account.
+    /// Numbers that were taken from the installation and not yet given to an account.
     numbers: Arc<tokio::sync::Mutex<Range<i64>>>,
 }
 
 impl Accounts {
-    /// Accounts of this database.
+    /// Uses the accounts of this database.
     pub fn new(clock: Clock, database: Database, ledger: Ledger) -> Self {
         Self {
             clock,
@@ -62,14 +62,15 @@ impl Accounts {
         }
     }
 
-    /// What this installation is.
+    /// Returns the identity of this installation.
     pub async fn installation(&self) -> Result<Installation, Fault> {
         open_installation(&self.database, &self.clock).await
     }
 
-    /// Makes an account, with its figures and its owner. For the platform alone.
+    /// Creates an account, with its figures and its owner. For the platform alone.
     ///
-    /// The external id makes it safe to repeat: the same input gives the same account, other input is refused.
+    /// The external id makes it safe to repeat: the same input returns the same account, other input is
+    /// refused.
     pub async fn create(&self, actor: &Actor, new: NewAccount) -> Result<Account, CreateAccountError> {
         require_platform(actor, Permission::ManageAccounts)?;
         let new = checked(new)?;
@@ -91,7 +92,7 @@ impl Accounts {
         if self.insert(&account, new.owner.clone(), by).await? {
             return Ok(account);
         }
-        // Somebody made it between the look and the insertion.
+        // Another process created it between the query and the insertion.
         match self.existing(&new).await? {
             Some(existing) => existing,
             None => Err(Fault::Unavailable("an account was made and renamed at once".to_owned()).into()),
@@ -118,7 +119,7 @@ impl Accounts {
             .await
     }
 
-    /// An account by its id; none when it is not the caller's.
+    /// Returns an account by its id; `None` when it is not the caller's.
     pub async fn find(&self, actor: &Actor, account_id: AccountId) -> Result<Option<Account>, QueryError> {
         if !actor.reaches(account_id) {
             return Ok(None);
@@ -126,7 +127,7 @@ impl Accounts {
         Ok(store::account(self.database.read(), account_id).await?)
     }
 
-    /// An account by the platform's own id; none when it is not the caller's.
+    /// Returns an account by the platform's own id; `None` when it is not the caller's.
     pub async fn find_by_external_id(&self, actor: &Actor, external_id: &str) -> Result<Option<Account>, QueryError> {
         let connection = self.database.read();
         match store::account_id(connection, external_id).await? {
@@ -135,7 +136,7 @@ impl Accounts {
         }
     }
 
-    /// The account that the caller belongs to; none for the platform.
+    /// Returns the account that the caller belongs to; `None` for the platform.
     pub async fn find_own(&self, actor: &Actor) -> Result<Option<Account>, QueryError> {
         match actor.own_account() {
             Some(account_id) => self.find(actor, account_id).await,
@@ -143,7 +144,7 @@ impl Accounts {
         }
     }
 
-    /// Several accounts by id; those that are not the caller's are left out.
+    /// Returns several accounts by id. Those that are not the caller's are left out.
     pub async fn find_by_ids(
         &self,
         actor: &Actor,
@@ -154,10 +155,10 @@ impl Accounts {
         Ok(accounts.into_iter().map(|(account, _)| (account.id, account)).collect())
     }
 
-    /// Accounts in the order they were made. For the platform alone.
+    /// Returns accounts in the order in which they were created. For the platform alone.
     ///
-    /// A search looks at a bounded number of accounts a page, so a page may be short and not the last. The list goes
-    /// forward only: `backward` and `before` are not looked at.
+    /// A search reads a bounded number of accounts for a page, so a page may be short and not the last. The list
+    /// goes forward only: `backward` and `before` are ignored.
     pub async fn list(
         &self,
         actor: &Actor,
@@ -192,7 +193,7 @@ impl Accounts {
         Ok(scan.finish().map(|(account, _)| account))
     }
 
-    /// What `create` answers when the external id is known: the account if it was made from this input.
+    /// Returns the result of `create` for a known external id: the account if it was created from this input.
     async fn existing(&self, new: &NewAccount) -> Result<Option<Result<Account, CreateAccountError>>, Fault> {
         let connection = self.database.read();
         let Some(external_id) = &new.external_id else {
@@ -224,9 +225,9 @@ impl Accounts {
         let Some(first) = store::first_member(connection, account_id).await? else {
             return Ok(false);
         };
-        let contact = store::contacts(connection, account_id, &[first.id]).await?.pop();
+        let contact = store::contacts(connection, account_id, &[first.id.into()]).await?.pop();
         let (email, vouched) = contact.map_or((None, None), |contact| (contact.email, contact.vouched));
-        // A vouch that came later is not what the account was made with.
+        // A vouch that came later is not part of the original input.
         let was_vouched = vouched.is_some_and(|vouch| vouch.at == first.created_at);
         Ok(first.name == owner.name
             && first.external_id == owner.external_id
@@ -234,7 +235,8 @@ impl Accounts {
             && was_vouched == owner.email_verified)
     }
 
-    /// Writes the account, its figures and its owner, or nothing and `false` when the external id is taken.
+    /// Writes the account, its figures and its owner. Writes nothing and returns `false` when the external id
+    /// is taken.
     async fn insert(&self, account: &Account, owner: Option<NewMember>, by: Cause) -> Result<bool, Fault> {
         let (ledger, row) = (self.ledger.clone(), Arc::new((account.clone(), owner)));
         self.database
@@ -293,8 +295,8 @@ async fn update_locked(
         return Ok(before);
     }
     if after.external_id != before.external_id {
-        // Claimed before the old one is released: of two accounts that swap their ids at once, one is refused instead of
-        // both waiting for each other.
+        // The new id is claimed before the old one is released. When two accounts swap their ids at once, one is
+        // refused; otherwise both would wait for each other.
         if let Some(external_id) = &after.external_id
             && !store::claim_external_id(tx, external_id, account_id).await?
         {

@@ -1,8 +1,9 @@
-//! How API keys are made, and how they end: a key never has more than its maker, and never outlives it.
+//! How API keys are created, and how they end: a key never has more permissions than its creator, and never outlives it.
 //!
-//! A key remembers who made it. What ends its maker ends it: revoking a key revokes all that it has made, and those that these have
-//! made; removing a member revokes all that the member has made. A member who has less to lend after a change of role takes that from
-//! the keys that they have made. All of it is written at once, so that whoever reads a key's row knows what it may do.
+//! A key records who created it. Whatever ends its creator ends the key too. Revoking a key revokes all keys that it created, and
+//! those that these created. Removing a member revokes all keys that the member created. When a change of role takes permissions from
+//! a member, it takes them from the member's keys too. All of it is written at once, so the row of a key contains its current
+//! permissions.
 
 use std::sync::Arc;
 
@@ -22,10 +23,10 @@ use super::token::KeyText;
 
 const CREATED: &str = "CREATED";
 const REVOKED: &str = "REVOKED";
-/// Accounts whose streams are told at once.
+/// Accounts whose revoked keys are announced at once.
 const ACCOUNTS_AT_ONCE: u32 = 100;
 
-/// A key that is being made, and its maker.
+/// A key that is being created, and its creator.
 struct Making {
     maker: Actor,
     api_key: ApiKey,
@@ -33,7 +34,7 @@ struct Making {
 }
 
 impl ApiKeys {
-    /// Makes a key, which may do no more than its maker, and no more than its side can do.
+    /// Creates a key, with no more permissions than its creator has and its side can hold.
     pub async fn create(&self, actor: &Actor, new: NewApiKey) -> Result<NewSecret, CreateApiKeyError> {
         require_keys(actor, new.account_id)?;
         let now = self.clock.now();
@@ -89,7 +90,7 @@ impl ApiKeys {
         })
     }
 
-    /// Ends a key at once, and all keys that it has made. Revoking it again changes nothing.
+    /// Ends a key at once, and all keys that it created. Revoking it again changes nothing.
     pub async fn revoke(
         &self,
         actor: &Actor,
@@ -110,15 +111,15 @@ impl ApiKeys {
             })
         });
         let revoked = revoked.await?;
-        // It is revoked whether that is told now or a little later.
+        // The key is revoked, even if the event follows a little later.
         if let Err(error) = self.announce_revocations().await {
             tracing::warn!(%error, "revoked API keys are announced later");
         }
         Ok(revoked)
     }
 
-    /// Tells the streams of accounts which keys of their teams were revoked, where that is not told yet. A key of the platform may
-    /// have made keys in many accounts, which are told one after the other.
+    /// Appends the pending events about revoked keys to the streams of their accounts. A key of the platform may have created keys
+    /// in many accounts, which are processed one after another.
     pub async fn announce_revocations(&self) -> Result<(), Fault> {
         for account_id in store::accounts_with_news(self.database.read(), ACCOUNTS_AT_ONCE).await? {
             let told = self.ledger.change(account_id, |tx, locked| {
@@ -135,12 +136,12 @@ impl ApiKeys {
 }
 
 impl Making {
-    /// Writes the key, if its maker still may make it. In the transaction that this is part of, the maker cannot end unnoticed.
+    /// Writes the key, if its creator may still create it. The creator cannot end unnoticed in the transaction that calls this.
     async fn write(&self, tx: &Transaction, now: Timestamp) -> Result<ApiKey, CreateApiKeyError> {
         let mut api_key = self.api_key.clone();
         let account_id = api_key.account_id;
         if let Some(made) = store::api_key(tx, account_id, api_key.id).await? {
-            // The transaction before this one has come through after all.
+            // The earlier attempt of this transaction was committed after all.
             return Ok(made);
         }
         let maker = maker_as_of(tx, &self.maker, now).await?;
@@ -167,7 +168,7 @@ impl Making {
     }
 }
 
-/// The maker as the transaction sees it, and when it ends; none when it no longer signs in.
+/// Returns the creator as the transaction sees it, and when it ends; `None` when it no longer signs in.
 async fn maker_as_of(
     tx: &Transaction,
     maker: &Actor,
@@ -195,7 +196,7 @@ async fn maker_as_of(
     }
 }
 
-/// Brings the keys that a member has made into line with a change of that member, under the account's lock.
+/// Adjusts the keys that a member created to a change of that member, under the account's lock.
 pub(super) async fn follow_maker(tx: &Transaction, locked: &mut LockedAccount, member: &Member) -> Result<(), Fault> {
     let (account_id, now) = (member.account_id, locked.now);
     let ending = if member.removed_at.is_some() {
@@ -218,7 +219,7 @@ async fn announce(tx: &Transaction, locked: &mut LockedAccount) -> Result<(), Fa
     Ok(())
 }
 
-/// The side of the new key, if it can hold what is asked for and its maker can lend it.
+/// Returns the side of the new key, if that side can hold the permissions and the creator can lend them.
 fn checked_side(actor: &Actor, new: &NewApiKey) -> Result<Side, CreateApiKeyError> {
     let side = new.side.unwrap_or(actor.side());
     if side == Side::Platform && actor.side() == Side::Team {

@@ -17,12 +17,12 @@ use super::sign_in::SignedIn;
 use super::store;
 use super::token::KeyText;
 
-/// A key that has just been made.
+/// A new key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewSecret {
-    /// What is kept of it.
+    /// The stored part of the key.
     pub api_key: ApiKey,
-    /// The key itself. Nobody can show it a second time.
+    /// The full text of the key. It cannot be shown a second time.
     pub secret: String,
 }
 
@@ -34,20 +34,21 @@ impl std::fmt::Debug for NewSecret {
     }
 }
 
-/// Use cases about API keys. How they are made and how they end is in `api_key_life`.
+/// Use cases about API keys. `api_key_life` has how they are created and how they end.
 #[derive(Clone, Debug)]
 pub struct ApiKeys {
     pub(super) clock: Clock,
     pub(super) database: Database,
     pub(super) ledger: Ledger,
-    /// Keys and the hashes kept of them, by prefix. An integration signs in with each of its requests, and many at once.
+    /// Keys and their stored hashes, by prefix. An integration signs in with each of its requests, and many do so at
+    /// once.
     by_prefix: Gather<String, (ApiKey, Vec<u8>)>,
-    /// Which keys signed in since the last flush, and when: written once a minute instead of with each request.
+    /// Which keys signed in since the last flush, and when. Written once a minute instead of with each request.
     used: Arc<Mutex<HashMap<(AccountId, ApiKeyId), Timestamp>>>,
 }
 
 impl ApiKeys {
-    /// Keys of this database.
+    /// Uses the keys of this database.
     pub fn new(clock: Clock, database: Database, ledger: Ledger) -> Self {
         let by_prefix = Gather::new({
             let database = database.clone();
@@ -65,7 +66,8 @@ impl ApiKeys {
         }
     }
 
-    /// The keys of an account, or of the platform, newest first: all that are active, and the newest of the others.
+    /// Returns the keys of an account, or of the platform, newest first: all that are active, and the newest of the
+    /// others.
     pub async fn list(&self, actor: &Actor, account_id: AccountId) -> Result<Vec<ApiKey>, QueryError> {
         require_keys(actor, account_id)?;
         let mut keys = store::api_keys(self.database.read(), account_id, self.clock.now()).await?;
@@ -73,7 +75,7 @@ impl ApiKeys {
         Ok(keys)
     }
 
-    /// A key by id; none when it is not the caller's to see. A key sees itself.
+    /// Returns a key by id; `None` when the caller may not see it. A key sees itself.
     pub async fn find(
         &self,
         actor: &Actor,
@@ -88,13 +90,13 @@ impl ApiKeys {
         Ok(found.filter(|api_key| is_self || api_key.is_shown_to(actor.side())))
     }
 
-    /// Several keys by id, of whichever account: for the names of those who caused what the caller may see.
+    /// Returns several keys by id, of any account: for the names of actors in rows that the caller may see.
     pub async fn find_by_ids(&self, api_key_ids: &[ApiKeyId]) -> Result<HashMap<ApiKeyId, ApiKey>, Fault> {
         let api_keys = store::api_keys_by_id(self.database.read(), api_key_ids).await?;
         Ok(api_keys.into_iter().map(|api_key| (api_key.id, api_key)).collect())
     }
 
-    /// Writes down which keys were used since the last time. For a worker, once a minute, and when the process ends.
+    /// Stores which keys were used since the last flush. A worker calls it once a minute, and when the process ends.
     pub async fn flush_last_used(&self) -> Result<(), Fault> {
         let used = std::mem::take(&mut *self.used());
         if used.is_empty() {
@@ -115,7 +117,7 @@ impl ApiKeys {
                 .await
         };
         if written.is_err() {
-            // Kept for the next flush, unless used again in the meantime.
+            // Kept for the next flush, unless the key was used again in the meantime.
             let mut used = self.used();
             for (account_id, api_key_id, at) in rows.iter() {
                 used.entry((*account_id, *api_key_id)).or_insert(*at);
@@ -124,13 +126,13 @@ impl ApiKeys {
         written
     }
 
-    /// Who signs in with this key.
+    /// Returns the actor who signs in with this key.
     pub(super) async fn authenticate(&self, credential: &str) -> Result<SignedIn, SignInError> {
         let text = KeyText::parse(credential)?;
         let Some((api_key, hash)) = self.by_prefix.get(text.prefix().to_owned()).await? else {
             return Err(Rejection::Refused.into());
         };
-        // Only the holder of the secret is told more than that it is refused.
+        // Only the holder of the secret learns more than that the key is refused.
         if !text.matches(&hash) || api_key.revoked_at.is_some() {
             return Err(Rejection::Refused.into());
         }

@@ -1,4 +1,4 @@
-//! How members are reached: changing it, and showing that mail arrives.
+//! How members and notification addresses are reached: changing it, and showing that mail arrives.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,22 +13,20 @@ use crate::domain::quota;
 use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::derived_key;
-use crate::primitives::ids::{AccountId, MemberId};
+use crate::primitives::ids::{AccountId, MemberId, RecipientId};
 
 use super::error::{InvalidInput, StartVerificationError, UpdateContactError, VerifyContactError};
 use super::input::{check_vouch, checked_email, checked_locale};
 use super::mail_bounds::MailBounds;
-use super::members::{locked_person, record_contact};
-use super::model::{
-    Change, Contact, ContactPatch, ContactStatus, Member, Vouch, may_vouch, require_over, require_over_role,
-};
+use super::members::{locked_holder, locked_person, record_contact};
+use super::model::{Change, Contact, ContactPatch, ContactStatus, Vouch, may_vouch, require_over, require_over_role};
 use super::store;
 
-/// For so long a code is good.
+/// How long a code is valid.
 const CODE_LIVES_MILLIS: i64 = 15 * 60_000;
-/// Between two codes at least.
+/// The shortest time between two codes.
 const CODE_INTERVAL_MILLIS: i64 = 60_000;
-/// Wrong codes that are taken before a new one is needed.
+/// Wrong codes that may be entered before a new code is needed.
 const CODE_TRIES: i32 = 5;
 /// Codes have eight digits.
 const CODES: u64 = 100_000_000;
@@ -43,12 +41,13 @@ pub struct Contacts {
     key: CodeKey,
 }
 
-/// Keys the hashes of codes. Whoever reads the database alone cannot try all codes against a hash: there are only 100 million.
+/// Keys the hashes of codes. There are only 100 million codes, so without a key a copy of the database would suffice to try
+/// all of them.
 #[derive(Clone)]
 pub struct CodeKey(Hmac<Sha256>);
 
 impl CodeKey {
-    /// Derives the key from the secret of the installation. With another secret, codes that were sent before are not taken.
+    /// Derives the key from the secret of the installation. With another secret, codes that were sent before are refused.
     pub fn derive(secret: &[u8]) -> Self {
         Self(derived_key::derive(secret, "ledgerbell contact code 1"))
     }
@@ -57,7 +56,7 @@ impl CodeKey {
         self.0
             .clone()
             .chain_update(contact.account_id.number().to_be_bytes())
-            .chain_update(contact.member_id.uuid().as_bytes())
+            .chain_update(contact.recipient.uuid().as_bytes())
             .chain_update(email)
             .chain_update([0])
             .chain_update(code)
@@ -80,24 +79,24 @@ impl fmt::Debug for CodeKey {
     }
 }
 
-/// A code to be sent to the contact's address. It is shown nowhere else.
+/// A code to be sent to the contact's address. It must not be shown anywhere else.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewCode {
-    /// Where to send it, and in which language.
+    /// The address and the language of the mail.
     pub contact: Contact,
-    /// Whom it is for.
-    pub member: Member,
     /// The code.
     pub code: String,
+    /// When it was made.
+    pub made_at: Timestamp,
     /// Until when it is good.
     pub expires_at: Timestamp,
 }
 
-/// A code that was sent, but for the code.
+/// A code that was sent, without its digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verification {
     pub(super) account_id: AccountId,
-    pub(super) member_id: MemberId,
+    pub(super) recipient: RecipientId,
     pub(super) email: String,
     pub(super) code_hash: Vec<u8>,
     pub(super) tries_left: i32,
@@ -105,7 +104,7 @@ pub(super) struct Verification {
 }
 
 impl Contacts {
-    /// Contacts of all accounts of this ledger.
+    /// Uses the contacts of all accounts of this ledger.
     pub fn new(ledger: Ledger, bounds: MailBounds, key: &CodeKey) -> Self {
         Self {
             ledger,
@@ -114,8 +113,8 @@ impl Contacts {
         }
     }
 
-    /// Changes how a member is reached. Another address is unverified until a code sent there comes back, unless the platform vouches
-    /// for it.
+    /// Changes how a member is reached. A new address is unverified until a code that was sent there is entered, unless the platform
+    /// vouches for it.
     pub async fn update(
         &self,
         actor: &Actor,
@@ -158,21 +157,22 @@ impl Contacts {
             .await
     }
 
-    /// Makes a code that shows, once it comes back, that mail arrives at the member's address. Whoever calls sends it there.
+    /// Makes a code that shows, once it comes back, that mail arrives at the recipient's address. The caller sends it there.
     pub async fn start_verification(
         &self,
         actor: &Actor,
         account_id: AccountId,
-        member_id: MemberId,
+        recipient: impl Into<RecipientId>,
     ) -> Result<NewCode, StartVerificationError> {
-        require_own_or_settings(actor, account_id, member_id)?;
+        let recipient = recipient.into();
+        require_own_or_settings(actor, account_id, recipient)?;
         let code = Arc::new((new_code()?, self.key.clone()));
         let (bounds, by, actor) = (self.bounds.clone(), self.bounds.of_caller(actor), actor.clone());
         self.ledger
             .change(account_id, move |tx, locked| {
                 let (code, bounds, by, actor) = (Arc::clone(&code), bounds.clone(), by.clone(), actor.clone());
                 Box::pin(async move {
-                    let new = start_locked(tx, locked.now, (&actor, account_id, member_id), &code).await?;
+                    let new = start_locked(tx, locked.now, (&actor, account_id, recipient), &code).await?;
                     let email = new.contact.email.as_deref().unwrap_or_default();
                     let mut quotas = bounds.of_mail(account_id, email);
                     quotas.extend(by);
@@ -187,21 +187,23 @@ impl Contacts {
             .await
     }
 
-    /// Takes a code back that was sent to the member's address: the address is verified.
+    /// Takes a code back that was sent to the recipient's address: the address is verified.
     pub async fn verify(
         &self,
         actor: &Actor,
         account_id: AccountId,
-        member_id: MemberId,
+        recipient: impl Into<RecipientId>,
         code: String,
     ) -> Result<Contact, VerifyContactError> {
-        require_own_or_settings(actor, account_id, member_id)?;
+        let recipient = recipient.into();
+        require_own_or_settings(actor, account_id, recipient)?;
         let work = Arc::new((actor.clone(), (code, self.key.clone())));
         let verified = self.ledger.change(account_id, move |tx, locked| {
             let work = Arc::clone(&work);
-            Box::pin(async move { verify_locked(tx, locked, (&work.0, account_id, member_id), &work.1).await })
+            Box::pin(async move { verify_locked(tx, locked, (&work.0, account_id, recipient), &work.1).await })
         });
-        // A wrong code is counted, so it must be committed: a refusal that is no error of the transaction.
+        // A wrong code is counted, so the transaction must be committed: this refusal is not an error of the
+        // transaction.
         verified.await?.ok_or(VerifyContactError::CodeInvalid)
     }
 }
@@ -209,21 +211,22 @@ impl Contacts {
 async fn start_locked(
     tx: &Transaction,
     now: Timestamp,
-    (actor, account_id, member_id): (&Actor, AccountId, MemberId),
+    (actor, account_id, recipient): (&Actor, AccountId, RecipientId),
     (code, key): &(String, CodeKey),
 ) -> Result<NewCode, StartVerificationError> {
-    let (member, contact) = locked_person(tx, account_id, member_id)
+    let holder = locked_holder(tx, account_id, recipient)
         .await?
         .ok_or(StartVerificationError::NotFound)?;
-    require_over(actor, &member)?;
-    let Some(email) = contact.email.clone().filter(|_| member.removed_at.is_none()) else {
+    holder.require_over(actor)?;
+    let Some(email) = holder.email().map(str::to_owned) else {
         return Err(StartVerificationError::NoAddress);
     };
+    let contact = holder.contact;
     if contact.email_status == ContactStatus::Verified {
         return Err(StartVerificationError::AlreadyVerified);
     }
     let code_hash = key.hash(&contact, &email, code);
-    if let Some(last) = store::verification(tx, account_id, member_id).await?
+    if let Some(last) = store::verification(tx, account_id, recipient).await?
         && last.code_hash != code_hash
     {
         let wait = last.made_at.millis() + CODE_INTERVAL_MILLIS - now.millis();
@@ -234,7 +237,7 @@ async fn start_locked(
     }
     let verification = Verification {
         account_id,
-        member_id,
+        recipient,
         email,
         code_hash,
         tries_left: CODE_TRIES,
@@ -243,24 +246,25 @@ async fn start_locked(
     store::save_verification(tx, &verification).await?;
     Ok(NewCode {
         contact,
-        member,
         code: code.clone(),
+        made_at: now,
         expires_at: now.plus_millis(CODE_LIVES_MILLIS),
     })
 }
 
-/// `None` when the code is wrong.
+/// Returns `None` when the code is wrong.
 async fn verify_locked(
     tx: &Transaction,
     locked: &mut LockedAccount,
-    (actor, account_id, member_id): (&Actor, AccountId, MemberId),
+    (actor, account_id, recipient): (&Actor, AccountId, RecipientId),
     (code, key): &(String, CodeKey),
 ) -> Result<Option<Contact>, VerifyContactError> {
-    let (member, contact) = locked_person(tx, account_id, member_id)
+    let holder = locked_holder(tx, account_id, recipient)
         .await?
         .ok_or(VerifyContactError::NotFound)?;
-    require_over(actor, &member)?;
-    let Some(mut sent) = store::verification(tx, account_id, member_id).await? else {
+    holder.require_over(actor)?;
+    let contact = holder.contact;
+    let Some(mut sent) = store::verification(tx, account_id, recipient).await? else {
         return Ok(None);
     };
     let is_good = contact.email.as_deref() == Some(sent.email.as_str())
@@ -274,7 +278,7 @@ async fn verify_locked(
         store::save_verification(tx, &sent).await?;
         return Ok(None);
     }
-    store::delete_verification(tx, account_id, member_id).await?;
+    store::delete_verification(tx, account_id, recipient).await?;
     let verified = contact.with_status(ContactStatus::Verified, None);
     record_contact(tx, locked, &verified).await?;
     Ok(Some(verified))
@@ -282,7 +286,7 @@ async fn verify_locked(
 
 /// Has a mail sent to the address that a contact had, if it has another or none now. Only to one that was verified: any other may
 /// be a stranger's, or mail to it comes back.
-pub(super) async fn notify_old_address(
+pub(in crate::domain) async fn notify_old_address(
     tx: &Transaction,
     before: &Contact,
     after: &Contact,
@@ -296,10 +300,14 @@ pub(super) async fn notify_old_address(
     }
 }
 
-/// Refuses unless the actor may see how this member is reached and what they are notified of: themselves, and `MANAGE_SETTINGS`. To
-/// change it for an owner takes [`require_over`] besides.
-pub fn require_own_or_settings(actor: &Actor, account_id: AccountId, member_id: MemberId) -> Result<(), AccessError> {
-    if actor.reaches(account_id) && actor.member_id() == Some(member_id) {
+/// Refuses unless the actor may see how this recipient is reached and what they are notified of: members themselves, and
+/// `MANAGE_SETTINGS`. To change it for an owner takes [`require_over`] besides.
+pub fn require_own_or_settings(
+    actor: &Actor,
+    account_id: AccountId,
+    recipient: impl Into<RecipientId>,
+) -> Result<(), AccessError> {
+    if actor.reaches(account_id) && actor.member_id().map(RecipientId::Member) == Some(recipient.into()) {
         return Ok(());
     }
     actor.require(account_id, Permission::ManageSettings)
@@ -315,7 +323,8 @@ pub(in crate::domain) fn require_to_reach(
     require_over_role(actor, role)
 }
 
-fn checked(patch: ContactPatch) -> Result<ContactPatch, InvalidInput> {
+/// The patch with its texts checked.
+pub(in crate::domain) fn checked(patch: ContactPatch) -> Result<ContactPatch, InvalidInput> {
     let has_email = matches!(patch.email, Change::Set(_));
     check_vouch("emailVerified", patch.email_verified, has_email)?;
     Ok(ContactPatch {

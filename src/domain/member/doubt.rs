@@ -1,15 +1,15 @@
-//! Why a credential is not accepted, for the log and for those who develop: callers are not told which it is, since that would tell them
-//! which accounts and members there are.
+//! Why a credential is refused, for the log and for developers. Callers do not get the reason, because it would reveal which accounts
+//! and members exist.
 
 use super::error::SignInError;
 use super::sign_in::SignIn;
 use super::token::KeyText;
 use crate::domain::fault::Fault;
 
-/// What is wrong with a credential that is refused.
+/// The reason why a credential is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Doubt {
-    /// An API key that is not known, or was revoked.
+    /// The API key is unknown, or was revoked.
     #[error("there is no such API key, or it was revoked")]
     ApiKey,
     /// The token was not signed with our secret or a key of the issuer, or names another issuer or audience.
@@ -30,7 +30,7 @@ pub enum Doubt {
 }
 
 impl SignIn {
-    /// Why a credential is refused that was. `None` where it would be accepted by now.
+    /// Returns why a refused credential was refused. `None` where it would be accepted now.
     pub async fn doubt(&self, credential: &str) -> Result<Option<Doubt>, Fault> {
         if KeyText::is_meant(credential) {
             return Ok(Some(Doubt::ApiKey));

@@ -6,13 +6,13 @@ use crate::primitives::actor::{AccessError, Permission};
 
 use super::model::{Account, Contact, Member};
 
-/// An input that no state makes valid.
+/// An input that is invalid in every state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct InvalidInput {
-    /// The path in the input, its parts joined by points: `owner.email`.
+    /// The path in the input, its parts joined by dots: `owner.email`.
     pub field: &'static str,
-    /// For people.
+    /// Human-readable explanation.
     pub message: String,
 }
 
@@ -34,10 +34,11 @@ pub enum CreateAccountError {
     /// See [`InvalidInput`].
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
-    /// An account made from other input has this external id. It is given as it is now.
+    /// An account that was created from other input has this external id. Contains that account in its
+    /// current state.
     #[error("another account has this externalId")]
     ExternalIdTaken(Box<Account>),
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -45,22 +46,22 @@ pub enum CreateAccountError {
 /// Why an account is not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpdateAccountError {
-    /// Not the caller's, or not theirs to change.
+    /// The account is not the caller's, or the caller may not change it.
     #[error(transparent)]
     Access(#[from] AccessError),
     /// See [`InvalidInput`].
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
-    /// The actor belongs to one account: what ids the others have is not theirs to find out.
+    /// The actor belongs to one account, so it must not learn which ids other accounts have.
     #[error("only keys of the platform that belong to no single account change external ids of accounts")]
     ExternalIdOfPlatform,
-    /// Another account has this external id. Given is the account that was to be changed, never the other one.
+    /// Another account has this external id. Contains the account that was to be changed, never the other one.
     #[error("another account has this externalId")]
     ExternalIdTaken(Box<Account>),
-    /// Somebody changed the account since the version that was expected. It is given as it is now.
+    /// The account was changed since the expected version. Contains its current state.
     #[error("the account was changed in the meantime: its version is {}", .0.version)]
     VersionConflict(Box<Account>),
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -68,7 +69,7 @@ pub enum UpdateAccountError {
 /// Why a contact is not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpdateContactError {
-    /// The account is not the caller's, or the contact not theirs to change.
+    /// The account is not the caller's, or the caller may not change the contact.
     #[error(transparent)]
     Access(#[from] AccessError),
     /// See [`InvalidInput`].
@@ -80,50 +81,50 @@ pub enum UpdateContactError {
     /// The member left the team.
     #[error("this member was removed from the team")]
     MemberRemoved,
-    /// A team tries to vouch for an address.
+    /// A team tried to vouch for an address.
     #[error(
         "only the platform vouches for addresses; a team verifies one with sendContactVerification and verifyContact"
     )]
     VouchingOfPlatform,
-    /// Somebody changed the contact since the version that was expected. It is given as it is now.
+    /// The contact was changed since the expected version. Contains its current state.
     #[error("the contact was changed in the meantime: its version is {}", .0.version)]
     VersionConflict(Box<Contact>),
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// Why no code is made.
+/// Why no code is created.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StartVerificationError {
-    /// The account is not the caller's, or the contact not theirs to change.
+    /// The account is not the caller's, or the caller may not change the contact.
     #[error(transparent)]
     Access(#[from] AccessError),
     /// There is no such member.
     #[error("this member does not exist")]
     NotFound,
-    /// There is nowhere to send it.
+    /// The contact has no address.
     #[error("there is no e-mail address: give one with updateContact first")]
     NoAddress,
-    /// There is nothing to show.
+    /// The address is verified already.
     #[error("this e-mail address is verified already")]
     AlreadyVerified,
-    /// A code was made a moment ago.
+    /// The last code was created too recently.
     #[error("a code was sent a moment ago: look for it, or ask again in {retry_after_seconds} s")]
     TooSoon {
-        /// When another one is made.
+        /// Seconds until another code can be created.
         retry_after_seconds: u32,
     },
-    /// Enough mail went to addresses that are not verified.
+    /// The bound of mail to unverified addresses is reached.
     #[error(
         "enough mail was sent today to addresses that are not verified: ask again in {retry_after_seconds} s, \
          or have the platform vouch for the address"
     )]
     TooMany {
-        /// When there is room again.
+        /// Seconds until the bound allows another mail.
         retry_after_seconds: u32,
     },
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -131,16 +132,16 @@ pub enum StartVerificationError {
 /// Why an address is not verified.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyContactError {
-    /// The account is not the caller's, or the contact not theirs to change.
+    /// The account is not the caller's, or the caller may not change the contact.
     #[error(transparent)]
     Access(#[from] AccessError),
     /// There is no such member.
     #[error("this member does not exist")]
     NotFound,
-    /// Wrong, too old, tried too often, or for another address.
+    /// The code is wrong, too old, tried too often, or for another address.
     #[error("this code is wrong or no longer good: ask for another one with sendContactVerification")]
     CodeInvalid,
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -148,24 +149,24 @@ pub enum VerifyContactError {
 /// Why a member is not added.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddMemberError {
-    /// The account is not the caller's, or not theirs to change.
+    /// The account is not the caller's, or the caller may not change it.
     #[error(transparent)]
     Access(#[from] AccessError),
     /// See [`InvalidInput`].
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
-    /// A member, perhaps a removed one, has this external id. It is given as it is now.
+    /// A member, possibly a removed one, has this external id. Contains that member in its current state.
     #[error("another member of the account has this externalId")]
     ExternalIdTaken(Box<Member>),
-    /// A team tries to set an external id.
+    /// A team tried to set an external id.
     #[error("only the platform sets external ids: by them its users sign in")]
     ExternalIdOfPlatform,
-    /// A team tries to vouch for an address.
+    /// A team tried to vouch for an address.
     #[error(
         "only the platform vouches for addresses; a team verifies one with sendContactVerification and verifyContact"
     )]
     VouchingOfPlatform,
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -173,19 +174,19 @@ pub enum AddMemberError {
 /// Why a member is neither added nor changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpsertMemberError {
-    /// The account is not the caller's, or not theirs to change.
+    /// The account is not the caller's, or the caller may not change it.
     #[error(transparent)]
     Access(#[from] AccessError),
     /// See [`InvalidInput`].
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
-    /// The account would be left without an owner.
+    /// The account would have no owner.
     #[error("the account needs an owner, and this is the last one; make another member an owner first")]
     LastOwner,
-    /// A team tries to set an external id.
+    /// A team tried to set an external id.
     #[error("only the platform sets external ids: by them its users sign in")]
     ExternalIdOfPlatform,
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -193,31 +194,31 @@ pub enum UpsertMemberError {
 /// Why a member is not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpdateMemberError {
-    /// The account is not the caller's, or not theirs to change.
+    /// The account is not the caller's, or the caller may not change it.
     #[error(transparent)]
     Access(#[from] AccessError),
     /// See [`InvalidInput`].
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
-    /// No such member in the account.
+    /// The account has no such member.
     #[error("this member does not exist")]
     NotFound,
-    /// The member left the team; upserting by external id brings them back.
+    /// The member left the team. Upserting by external id brings the member back.
     #[error("this member was removed from the team")]
     MemberRemoved,
-    /// The account would be left without an owner.
+    /// The account would have no owner.
     #[error("the account needs an owner, and this is the last one; make another member an owner first")]
     LastOwner,
-    /// Another member has this external id. Given is the member that was to be changed.
+    /// Another member has this external id. Contains the member that was to be changed.
     #[error("another member of the account has this externalId")]
     ExternalIdTaken(Box<Member>),
-    /// Somebody changed the member since the version that was expected. It is given as it is now.
+    /// The member was changed since the expected version. Contains its current state.
     #[error("the member was changed in the meantime: its version is {}", .0.version)]
     VersionConflict(Box<Member>),
-    /// A team tries to set an external id.
+    /// A team tried to set an external id.
     #[error("only the platform sets external ids: by them its users sign in")]
     ExternalIdOfPlatform,
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -225,16 +226,16 @@ pub enum UpdateMemberError {
 /// Why a member is not removed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RemoveMemberError {
-    /// The account is not the caller's, or not theirs to change.
+    /// The account is not the caller's, or the caller may not change it.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// No such member in the account.
+    /// The account has no such member.
     #[error("this member does not exist")]
     NotFound,
-    /// The account would be left without an owner.
+    /// The account would have no owner.
     #[error("the account needs an owner, and this is the last one; make another member an owner first")]
     LastOwner,
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -242,22 +243,22 @@ pub enum RemoveMemberError {
 /// Why an API key is not created.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CreateApiKeyError {
-    /// The account is not the caller's, or its keys are not theirs to make.
+    /// The account is not the caller's, or the caller may not create keys of it.
     #[error(transparent)]
     Access(#[from] AccessError),
     /// See [`InvalidInput`].
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
-    /// A key never may do more than its maker.
+    /// A key cannot have more permissions than its creator.
     #[error("a key cannot have {}, which its maker does not have", .0.name())]
     BeyondOwn(Permission),
-    /// A key of the team never may do what is the platform's.
+    /// A key of the team cannot have a permission of the platform.
     #[error("a key of side TEAM cannot have {}: only keys of the platform can", .0.name())]
     BeyondSide(Permission),
-    /// A member or a key of the team asks for a key of the platform.
+    /// A member or a key of the team asked for a key of the platform.
     #[error("only the platform makes keys of side PLATFORM; leave side out, or give TEAM")]
     SideOfPlatform,
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -265,19 +266,19 @@ pub enum CreateApiKeyError {
 /// Why an API key is not revoked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RevokeApiKeyError {
-    /// The account is not the caller's, or its keys are not theirs to revoke.
+    /// The account is not the caller's, or the caller may not revoke its keys.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// No such key in the account.
+    /// The account has no such key.
     #[error("this API key does not exist")]
     NotFound,
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// Why a credential signs nobody in. It tells its holder what to do, and an attacker nothing: an unknown key, a wrong
-/// signature and a removed member are all [`Rejection::Refused`].
+/// Why a credential is refused. It helps the holder of a credential and does not help an attacker: an unknown key, a
+/// wrong signature and a removed member are all [`Rejection::Refused`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// Neither an API key nor a JWT.
@@ -286,39 +287,39 @@ pub enum Rejection {
     /// The token lacks this claim.
     #[error("the token has no {0} claim; add it where the token is issued")]
     MissingClaim(&'static str),
-    /// This claim names nothing that could exist.
+    /// This claim contains a value that no account or member can have.
     #[error("the token's {0} claim must be a text without control characters, or a whole number of at most 64 bits")]
     InvalidClaim(&'static str),
-    /// As seconds, the expiry lies beyond the year 5000.
+    /// Read as seconds, the expiry lies beyond the year 5000.
     #[error("the token's exp claim must be in seconds since 1970; it seems to be in milliseconds")]
     ExpiryInMilliseconds,
-    /// It is valid for longer than the service accepts.
+    /// The token is valid for longer than the service accepts.
     #[error(
         "the token is valid for more than {most_seconds} s; issue one whose exp is nearer to its iat, or raise \
              auth.max_token_lifetime"
     )]
     LivesTooLong {
-        /// The longest accepted lifetime.
+        /// The longest accepted lifetime, in seconds.
         most_seconds: u64,
     },
-    /// Its time is over.
+    /// The token has expired.
     #[error("the credential has expired; sign in again")]
     Expired,
-    /// Its time has not come.
+    /// The token is not valid yet.
     #[error("the credential is not valid yet; check the clock of its issuer")]
     NotYetValid,
-    /// Not accepted, and why is not told.
+    /// The credential is refused, and the caller does not get the reason.
     #[error("the credential is not accepted")]
     Refused,
 }
 
-/// Why nobody is signed in.
+/// Why a caller is not signed in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignInError {
     /// The caller needs another credential.
     #[error(transparent)]
     Unauthenticated(#[from] Rejection),
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -326,45 +327,45 @@ pub enum SignInError {
 /// Why no sign-in token is issued.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IssueTokenError {
-    /// Tokens are issued by somebody else: no secret is configured.
+    /// No secret is configured, so another issuer issues the tokens.
     #[error("no secret is configured to sign tokens with")]
     NoSecret,
-    /// The service would refuse it.
+    /// The token would be valid for longer than the service accepts.
     #[error("a token may be valid for at most {most_seconds} s: ask for less, or raise auth.max_token_lifetime")]
     LivesTooLong {
-        /// The longest accepted lifetime.
+        /// The longest accepted lifetime, in seconds.
         most_seconds: u64,
     },
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// Why the platform gets no token for a member.
+/// Why no token is made for a member.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MemberTokenError {
-    /// The account is not the caller's, or its members are not theirs to manage.
+    /// The account is not the caller's, or the caller may not manage its members.
     #[error(transparent)]
     Access(#[from] AccessError),
     /// See [`InvalidInput`].
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
-    /// A team asks: a token would make its holder another member.
+    /// A team asked. With a token its holder could act as another member.
     #[error("only keys of the platform make tokens that sign members in")]
     OfPlatform,
-    /// No such member in the account.
+    /// The account has no such member.
     #[error("this member does not exist")]
     NotFound,
     /// The member left the team.
     #[error("this member was removed from the team")]
     MemberRemoved,
-    /// Tokens are issued by somebody else.
+    /// Another issuer issues the tokens.
     #[error(
         "this server has no secret to sign tokens with: have your OIDC issuer make them, or set auth.jwt_secret \
          (LEDGERBELL_AUTH_JWT_SECRET) as well"
     )]
     NoSecret,
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }

@@ -1,16 +1,16 @@
-//! What must hold for any credential that a caller sends, as a property for fuzz targets and tests. It panics where it does not.
+//! A property of every credential that a caller may send, for fuzz targets and tests. It panics where the property is violated.
 
 use jsonwebtoken::{Algorithm, DecodingKey};
 
 use super::token::{Claims, Expected, KeyText, claimed};
 use crate::primitives::clock::Timestamp;
 
-/// A credential is an API key of the right shape, or a token whose head can be read, or refused; and no token is good by a key that
-/// its issuer does not have.
+/// A credential is an API key of the right form, or a token whose header can be read, or it is refused. No token is valid by a key
+/// that its issuer does not have.
 ///
 /// # Panics
 ///
-/// When that does not hold.
+/// When the property is violated.
 pub fn credential(text: &str) {
     if let Ok(key) = KeyText::parse(text) {
         assert!(KeyText::is_meant(text));

@@ -1,4 +1,4 @@
-//! Texts and numbers from outside, checked before anything is locked.
+//! Texts and numbers from outside, checked before any lock is taken.
 
 use crate::domain::fault::QueryError;
 use crate::domain::ledger::credit_log::search;
@@ -12,7 +12,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_security::skeleton;
 
 const MAX_NAME_CHARS: usize = 200;
-/// Who does things in an account, and is neither a member nor an API key.
+/// Names of actors that are neither a member nor an API key.
 const RESERVED_LABELS: [&str; 2] = ["Ledgerbell", "Payment gateway"];
 const MAX_EXTERNAL_ID_CHARS: usize = 255;
 
@@ -27,7 +27,7 @@ pub(super) fn checked_grace_hours(hours: i32) -> Result<i32, InvalidInput> {
     })
 }
 
-/// A name that people are shown, without the spaces around it: see [`line::flaw`].
+/// Returns a display name without the spaces around it: see [`line::flaw`].
 pub(super) fn checked_name(field: &'static str, name: &str) -> Result<String, InvalidInput> {
     let name = name.trim();
     checked_text(field, name, MAX_NAME_CHARS)?;
@@ -40,7 +40,7 @@ pub(super) fn checked_name(field: &'static str, name: &str) -> Result<String, In
 
 /// A name that is shown as who did something, as [`checked_name`], and unlike what Ledgerbell and the payment gateway are called
 /// there: an API key of such a name would write lines of the log that seem to be theirs.
-pub(super) fn checked_label(field: &'static str, name: &str) -> Result<String, InvalidInput> {
+pub(in crate::domain) fn checked_label(field: &'static str, name: &str) -> Result<String, InvalidInput> {
     let name = checked_name(field, name)?;
     let looks = looks_of(&name);
     match RESERVED_LABELS
@@ -57,19 +57,19 @@ pub(super) fn checked_label(field: &'static str, name: &str) -> Result<String, I
     }
 }
 
-/// What a name looks like, whatever its capitals, spaces and signs: with letters of other scripts read as those that they resemble.
-/// Twice, because a capital may resemble another letter than its small form does.
+/// Returns the visual forms of a name, ignoring case, spaces and punctuation. Letters of other scripts become those that they
+/// resemble. Computed twice, because a capital may resemble another letter than its lower case does.
 fn looks_of(name: &str) -> BTreeSet<String> {
     let plain = |text: &str| -> String {
         let looks = skeleton(text).collect::<String>().to_lowercase();
-        // The small form of a capital may resemble something again.
+        // The lower case of a capital may resemble another letter again.
         skeleton(&looks).filter(|letter| letter.is_alphanumeric()).collect()
     };
     let name: String = name.nfkc().collect();
     [plain(&name), plain(&name.to_lowercase())].into()
 }
 
-/// The platform's own id for something, exactly as given.
+/// Checks the platform's own id of an object, and returns it unchanged.
 pub(super) fn checked_external_id(field: &'static str, id: &str) -> Result<String, InvalidInput> {
     if id.trim().is_empty() && !id.is_empty() {
         return Err(InvalidInput {
@@ -89,7 +89,7 @@ pub(super) fn checked_external_id(field: &'static str, id: &str) -> Result<Strin
 
 fn checked_text(field: &'static str, text: &str, most: usize) -> Result<(), InvalidInput> {
     let invalid = |message: String| Err(InvalidInput { field, message });
-    // Counting stops at the bound: a text may be as long as a request.
+    // Counting stops at the bound, because a text may be as long as a request.
     let chars = text.chars().take(most + 1).count();
     if chars == 0 || chars > most {
         return invalid(format!("must have 1 to {most} characters"));
@@ -100,7 +100,7 @@ fn checked_text(field: &'static str, text: &str, most: usize) -> Result<(), Inva
     Ok(())
 }
 
-/// An e-mail address that mail can be sent to: RFC 5321 without quoted local parts, address literals and comments.
+/// Checks an e-mail address: RFC 5321 without quoted local parts, address literals and comments.
 pub(super) fn checked_email(field: &'static str, email: &str) -> Result<String, InvalidInput> {
     if is_email(email) {
         return Ok(email.to_owned());
@@ -111,7 +111,7 @@ pub(super) fn checked_email(field: &'static str, email: &str) -> Result<String, 
     })
 }
 
-/// A language: a BCP 47 tag of plain parts, such as `de` or `pt-BR`.
+/// Checks a language: a BCP 47 tag of plain parts, such as `de` or `pt-BR`.
 pub(super) fn checked_locale(field: &'static str, locale: &str) -> Result<String, InvalidInput> {
     let mut parts = locale.split('-');
     let is_language = parts
@@ -127,8 +127,8 @@ pub(super) fn checked_locale(field: &'static str, locale: &str) -> Result<String
     })
 }
 
-/// Refuses a vouch for no address. It is for the one that is given beside it: another may have been entered since the platform last
-/// looked.
+/// Refuses a vouch without an address. A vouch is for the address in the same input: another one may have been entered since the
+/// platform last read it.
 pub(super) fn check_vouch(field: &'static str, is_vouched: bool, has_email: bool) -> Result<(), InvalidInput> {
     if is_vouched && !has_email {
         return Err(InvalidInput {
@@ -165,17 +165,17 @@ fn is_email(email: &str) -> bool {
         && last_label.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
-/// The words of a search, ready to be compared.
+/// The words of a search, in comparable form.
 #[derive(Clone, Debug)]
 pub(super) struct Search(Vec<String>);
 
 impl Search {
-    /// From what was typed.
+    /// Parses the text of a search.
     pub(super) fn parse(field: &'static str, text: &str) -> Result<Self, QueryError> {
         search::words(field, text).map(Self)
     }
 
-    /// Whether each word looked for begins a word of `text`. A search without words matches everything.
+    /// Whether each word of the search begins a word of `text`. A search without words matches everything.
     pub(super) fn matches(&self, text: &str) -> bool {
         self.0.is_empty() || {
             let text = search::searchable(text);
@@ -185,8 +185,8 @@ impl Search {
 }
 
 impl NewMember {
-    /// This member with its texts checked and trimmed. `fields` are the paths of external id, name, e-mail, whether that is verified,
-    /// and locale.
+    /// Returns this member with its texts checked and trimmed. `fields` are the paths of external id, name, e-mail, whether that is
+    /// verified, and locale.
     pub(super) fn checked(self, fields: [&'static str; 5]) -> Result<Self, InvalidInput> {
         let [external_id, name, email, email_verified, locale] = fields;
         check_vouch(email_verified, self.email_verified, self.email.is_some())?;

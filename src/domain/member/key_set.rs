@@ -1,4 +1,4 @@
-//! Public keys of a foreign issuer of tokens: the port they come through, and what is remembered of them.
+//! Public keys of an external issuer of tokens: the port that fetches them, and a cache.
 
 use std::fmt;
 use std::future::Future;
@@ -14,31 +14,30 @@ use crate::primitives::clock::{Clock, Timestamp};
 
 use super::error::{Rejection, SignInError};
 
-/// A key that is not known makes the set be fetched again, but not more often than this: anybody can name unknown keys.
+/// After an unknown key the set is fetched again, but not more often than this: any client can name unknown keys.
 const FETCH_AGAIN_AFTER_MILLIS: i64 = 5_000;
-/// A set this old is fetched again by whoever uses it next, so that a withdrawn key stops to count.
+/// The next use of a set this old fetches it again, so that a withdrawn key is no longer accepted.
 const STALE_AFTER_MILLIS: i64 = 600_000;
-/// Keys of a set that are looked at.
+/// Keys of a set that are used.
 const MAX_KEYS: usize = 100;
 
-/// Where the public keys of an issuer come from.
+/// The source of an issuer's public keys.
 pub trait KeySetSource: fmt::Debug + Send + Sync {
-    /// The JWK set as the issuer publishes it now, as JSON. Takes bounded time and gives bounded text.
+    /// Fetches the JWK set that the issuer publishes, as JSON. Bounds the time and the length of the text.
     fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<String, Fault>> + Send + '_>>;
 
-    /// How long keys count after they were fetched, when they cannot be fetched again.
+    /// How long fetched keys are accepted when they cannot be fetched again.
     fn lifetime(&self) -> Duration {
         Duration::from_hours(1)
     }
 }
 
-/// The keys of one issuer.
 #[derive(Debug)]
 pub(super) struct KeySet {
     source: Arc<dyn KeySetSource>,
     clock: Clock,
     known: RwLock<Option<Known>>,
-    /// When a fetch was last begun. Held while fetching: one at a time is enough.
+    /// The start of the last fetch. The lock is held while fetching: one at a time is enough.
     begun_at: tokio::sync::Mutex<Option<Timestamp>>,
 }
 
@@ -65,13 +64,13 @@ impl KeySet {
         }
     }
 
-    /// The key named `id`, or the only one for this algorithm when a token names none.
+    /// Returns the key named `id`. When a token names none, returns the only key for this algorithm.
     pub(super) async fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Result<DecodingKey, SignInError> {
         let now = self.clock.now();
         let known = self.known(now);
         match known.as_ref().and_then(|known| known.find(id, algorithm)) {
             Some(key) if known.is_some_and(|known| known.is_stale(now)) => {
-                // Nobody waits for another one's fetch of keys that are known anyway.
+                // Known keys do not wait for a fetch.
                 if let Ok(mut begun_at) = self.begun_at.try_lock()
                     && may_fetch(*begun_at, now)
                 {
@@ -91,7 +90,7 @@ impl KeySet {
 
     async fn key_fetched(&self, id: Option<&str>, algorithm: Algorithm) -> Result<DecodingKey, SignInError> {
         let mut begun_at = self.begun_at.lock().await;
-        // Another caller may have fetched it while this one waited for the lock.
+        // Another caller may have fetched the set while this one waited for the lock.
         let now = self.clock.now();
         let known = self.known(now);
         if let Some(key) = known.as_ref().and_then(|known| known.find(id, algorithm)) {
@@ -108,7 +107,7 @@ impl KeySet {
     }
 
     async fn fetch(&self, begun_at: &mut Option<Timestamp>, now: Timestamp) -> Result<Known, Fault> {
-        // Before the fetch, so that one which fails or is abandoned counts too.
+        // Set before the fetch, so that a fetch that fails or is canceled counts too.
         *begun_at = Some(now);
         let text = self.source.fetch().await?;
         let known = Known {
@@ -119,8 +118,8 @@ impl KeySet {
         Ok(known)
     }
 
-    /// The keys that count now: none before the first fetch, nor after their lifetime, so that a key which the issuer has revoked
-    /// does not sign in for ever where the issuer cannot be reached.
+    /// Returns the accepted keys: none before the first fetch, and none after their lifetime. So a key that the issuer has
+    /// revoked does not sign in forever when the issuer cannot be reached.
     fn known(&self, now: Timestamp) -> Option<Known> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
         let lifetime = i64::try_from(self.source.lifetime().as_millis()).unwrap_or(i64::MAX);
@@ -129,7 +128,7 @@ impl KeySet {
 }
 
 fn may_fetch(begun_at: Option<Timestamp>, now: Timestamp) -> bool {
-    // A clock that was set back must not keep anybody out.
+    // A clock that was set back must not prevent fetches.
     begun_at.is_none_or(|begun_at| now < begun_at || now >= begun_at.plus_millis(FETCH_AGAIN_AFTER_MILLIS))
 }
 
@@ -144,7 +143,7 @@ impl Known {
             .iter()
             .filter(|key| key.algorithm == algorithm && (id.is_none() || key.id.as_deref() == id));
         let first = suited.next()?;
-        // Without a name, only a key that cannot be mistaken for another will do.
+        // Without a name, only an unambiguous key is accepted.
         (id.is_some() || suited.next().is_none()).then(|| first.key.clone())
     }
 }
@@ -156,7 +155,7 @@ fn parse(text: &str) -> Result<Vec<VerifyingKey>, Fault> {
     }
     let set: Set = serde_json::from_str(text)
         .map_err(|error| Fault::Unavailable(format!("the issuer's answer is no JWK set: {error}")))?;
-    // Keys of kinds that are not for us, or not known yet, are passed over: they must not lock everybody out.
+    // Keys of other or unknown kinds are skipped: they must not make the whole set unusable.
     Ok(set
         .keys
         .into_iter()
@@ -167,8 +166,8 @@ fn parse(text: &str) -> Result<Vec<VerifyingKey>, Fault> {
 }
 
 impl VerifyingKey {
-    /// The algorithm follows from the key and never from a token. A symmetric key in a published set is no secret and is
-    /// never used.
+    /// The algorithm follows from the key and never from a token. A symmetric key in a published set is not secret and
+    /// is never used.
     fn from_jwk(jwk: &Jwk) -> Option<Self> {
         let algorithm = match &jwk.algorithm {
             AlgorithmParameters::RSA(_) => Algorithm::RS256,

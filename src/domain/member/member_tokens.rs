@@ -1,4 +1,4 @@
-//! Tokens of members that the platform asks for, so that its own server need not sign any.
+//! Tokens of members that the platform requests, so that its own server need not sign any.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -13,24 +13,26 @@ use super::model::Member;
 use super::sign_in::SignIn;
 use super::store;
 
-/// The longest that such a token may live, in seconds. It is in a page's memory, where it may leak, and another is had in a moment.
+/// The longest lifetime of such a token, in seconds. A token is in a page's memory, where it may leak, and a new one is quickly
+/// made.
 const LONGEST_SECONDS: u64 = 3_600;
 
 /// A token that signs a member in.
 #[derive(Clone, Debug)]
 pub struct MemberToken {
-    /// The token itself.
+    /// The JWT.
     pub token: String,
-    /// From when on it is no longer accepted.
+    /// When it is no longer accepted.
     pub expires_at: Timestamp,
-    /// Whom it signs in.
+    /// The member that it signs in.
     pub member: Member,
 }
 
 impl SignIn {
-    /// Makes a token that signs this member in for so many seconds. For the platform only: whoever holds it is that member.
+    /// Creates a token that signs this member in for `seconds`, at most an hour. For the platform only: the holder of the token
+    /// acts as that member.
     ///
-    /// It wants the permission that external ids are set with, for these are the other way to decide who signs in as whom.
+    /// It needs the permission to set external ids, which are the other way to decide who signs in as which member.
     pub async fn member_token(
         &self,
         actor: &Actor,
@@ -67,7 +69,7 @@ impl SignIn {
         })
     }
 
-    /// From when on a token of ours is no longer accepted, as sign-in reads it.
+    /// Returns when a token of ours is no longer accepted, as sign-in reads it.
     async fn end_of(&self, token: &str) -> Result<Timestamp, Fault> {
         let refused = |error: &dyn Display| Fault::Internal(format!("a token that was just made is refused: {error}"));
         let claims = self.verified(token).await.map_err(|error| refused(&error))?;

@@ -1,14 +1,15 @@
-//! The people of a team.
+//! The members of teams.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use crate::domain::database::{Database, Transaction};
+use crate::domain::event::EventKind;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission, Side};
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, IdMint, IdSeed, MemberId};
+use crate::primitives::ids::{AccountId, IdMint, IdSeed, MemberId, RecipientId};
 use crate::primitives::page::{Page, PageRequest};
 
 use super::api_key_life::follow_maker;
@@ -17,34 +18,36 @@ use super::error::{AddMemberError, InvalidInput, RemoveMemberError, UpdateMember
 use super::input::{Search, check_vouch, checked_email, checked_external_id, checked_label, checked_locale};
 use super::model::{
     Change, Contact, Member, MemberFilter, MemberPatch, MemberPosition, NewMember, Owners, UpsertMember, Vouch,
-    may_change_owners, may_vouch, require_directory,
+    may_change_owners, may_vouch, require_directory, require_over,
 };
 use super::scan::{MAX_LISTED, Scan, too_many};
 use super::store;
 
 /// Use cases about members.
 ///
-/// Each change locks the account's state row first, so that two of them never both spare the last owner, and appends an event.
+/// Each change locks the account's state row first and appends an event. So two concurrent changes cannot remove the last two
+/// owners.
 #[derive(Clone)]
 pub struct Members {
     database: Database,
     ledger: Ledger,
 }
 
-/// What a change does, decided from the member's row as it is under the lock.
+/// The effect of a change, decided on the member's row under the lock.
 struct Changed {
     member: Member,
     contact: Option<Contact>,
-    /// Whether what the member may do or see is another matter now, or how they sign in.
+    /// Whether the change affects what the member may do or see, or how they sign in.
     changes_rights: bool,
 }
 
-/// A person who is to be added.
+/// A person to be added.
 pub(super) struct Addition {
     new: NewMember,
-    /// Who adds them.
+    /// The actor who adds them.
     by: Cause,
-    /// Chosen once, however often the transaction runs: by its id a run knows what one before it has committed.
+    /// Set once, however often the transaction runs. By this id a later run detects what an earlier one has
+    /// committed.
     id: OnceLock<MemberId>,
 }
 
@@ -59,7 +62,7 @@ impl Addition {
 }
 
 impl Members {
-    /// Members of all accounts of this database.
+    /// Uses the members of all accounts of this database.
     pub fn new(database: Database, ledger: Ledger) -> Self {
         Self { database, ledger }
     }
@@ -86,7 +89,7 @@ impl Members {
             .await
     }
 
-    /// Adds a person by the platform's own id, brings them back, or changes them: safe to repeat. For the platform only.
+    /// Adds a person by the platform's own id, brings them back, or changes them. Safe to repeat. For the platform only.
     pub async fn upsert(
         &self,
         actor: &Actor,
@@ -130,7 +133,8 @@ impl Members {
             .await
     }
 
-    /// Takes a person off the team: they no longer sign in and nothing is booked for them. What they did stays.
+    /// Removes a person from the team: they no longer sign in and nothing is booked for them. Their sessions
+    /// and entries stay.
     pub async fn remove(
         &self,
         actor: &Actor,
@@ -162,10 +166,10 @@ impl Members {
             .await
     }
 
-    /// Members in the order they were added. A plain member may not list the others.
+    /// Returns members in the order in which they were added. A plain member may not list the others.
     ///
-    /// A page looks at a bounded number of members, so it may be short and not the last. The list goes forward only:
-    /// `backward` and `before` are not looked at.
+    /// A page reads a bounded number of members, so it may be short and not the last. The list goes forward only:
+    /// `backward` and `before` are ignored.
     pub async fn page(
         &self,
         actor: &Actor,
@@ -195,7 +199,7 @@ impl Members {
         Ok(scan.finish())
     }
 
-    /// A member by id; none when it is not the caller's to see. A plain member sees itself alone.
+    /// Returns a member by id; `None` when the caller may not see them. A plain member sees only itself.
     pub async fn find(
         &self,
         actor: &Actor,
@@ -208,7 +212,7 @@ impl Members {
         Ok(store::member(self.database.read(), account_id, member_id).await?)
     }
 
-    /// A member by the platform's own id; none when it is not the caller's to see.
+    /// Returns a member by the platform's own id; `None` when the caller may not see them.
     pub async fn find_by_external_id(
         &self,
         actor: &Actor,
@@ -222,7 +226,7 @@ impl Members {
         Ok(member.filter(|member| sees(actor, account_id, member.id)))
     }
 
-    /// Several members by id, whoever asks in their account: for those who are named by a row that the caller may see.
+    /// Returns several members by id, for any caller of their account: for names in rows that the caller may see.
     pub async fn find_by_ids(
         &self,
         actor: &Actor,
@@ -236,33 +240,45 @@ impl Members {
         Ok(members.into_iter().map(|member| (member.id, member)).collect())
     }
 
-    /// How several members are reached; those who are not the caller's to see are left out: see [`require_own_or_settings`].
+    /// Returns how several members are reached. Members whom the caller may not see are left out: see
+    /// [`require_own_or_settings`].
     pub async fn contacts(
         &self,
         actor: &Actor,
         account_id: AccountId,
         member_ids: &[MemberId],
     ) -> Result<HashMap<MemberId, Contact>, QueryError> {
-        let seen: Vec<MemberId> = member_ids
+        let seen: Vec<RecipientId> = member_ids
             .iter()
-            .copied()
-            .filter(|id| require_own_or_settings(actor, account_id, *id).is_ok())
+            .filter(|id| require_own_or_settings(actor, account_id, **id).is_ok())
+            .map(|id| RecipientId::Member(*id))
             .collect();
         let contacts = store::contacts(self.database.read(), account_id, &seen).await?;
         Ok(contacts
             .into_iter()
-            .map(|contact| (contact.member_id, contact))
+            .filter_map(|contact| Some((contact.recipient.member()?, contact)))
             .collect())
     }
 }
 
-/// A member as the transaction sees it: for rooms above that change rows about members under the account's lock.
+/// Returns a member as the transaction sees it, for modules above that change rows about members under the
+/// account's lock.
 pub(in crate::domain) async fn locked_member(
     tx: &Transaction,
     account_id: AccountId,
     member_id: MemberId,
 ) -> Result<Option<Member>, Fault> {
     store::member(tx, account_id, member_id).await
+}
+
+/// Members as [`locked_member`], by one statement whatever their number.
+pub(in crate::domain) async fn locked_members(
+    tx: &Transaction,
+    account_id: AccountId,
+    member_ids: &[MemberId],
+) -> Result<HashMap<MemberId, Member>, Fault> {
+    let members = store::members(tx, account_id, member_ids).await?;
+    Ok(members.into_iter().map(|member| (member.id, member)).collect())
 }
 
 /// A member and their contact, as [`locked_member`].
@@ -277,6 +293,47 @@ pub(in crate::domain) async fn locked_person(
     Ok(Some((member, contact(tx, account_id, member_id).await?)))
 }
 
+/// A contact, and whose it is.
+#[derive(Clone, Debug)]
+pub(in crate::domain) struct Holder {
+    /// The member, if it is one's.
+    pub(in crate::domain) member: Option<Member>,
+    /// How they are reached.
+    pub(in crate::domain) contact: Contact,
+}
+
+impl Holder {
+    /// The address, unless the member has left the team. A notification address that was removed has none.
+    pub(in crate::domain) fn email(&self) -> Option<&str> {
+        let has_left = self.member.as_ref().is_some_and(|member| member.removed_at.is_some());
+        self.contact.email.as_deref().filter(|_| !has_left)
+    }
+
+    /// Refuses unless the actor may change how this holder is reached, as far as that depends on who they are.
+    pub(super) fn require_over(&self, actor: &Actor) -> Result<(), AccessError> {
+        self.member
+            .as_ref()
+            .map_or(Ok(()), |member| require_over(actor, member))
+    }
+}
+
+/// A recipient's contact, as [`locked_member`].
+pub(in crate::domain) async fn locked_holder(
+    tx: &Transaction,
+    account_id: AccountId,
+    recipient: RecipientId,
+) -> Result<Option<Holder>, Fault> {
+    if let RecipientId::Member(member_id) = recipient {
+        let person = locked_person(tx, account_id, member_id).await?;
+        return Ok(person.map(|(member, contact)| Holder {
+            member: Some(member),
+            contact,
+        }));
+    }
+    let contact = store::contacts(tx, account_id, &[recipient]).await?.pop();
+    Ok(contact.map(|contact| Holder { member: None, contact }))
+}
+
 /// Writes a changed contact under the account's lock, and tells of it.
 pub(in crate::domain) async fn record_contact(
     tx: &Transaction,
@@ -284,7 +341,10 @@ pub(in crate::domain) async fn record_contact(
     contact: &Contact,
 ) -> Result<(), Fault> {
     store::save_contact(tx, contact, locked.now).await?;
-    locked.append_member_event(tx, contact.member_id, false).await
+    match contact.recipient {
+        RecipientId::Member(member_id) => locked.append_member_event(tx, member_id, false).await,
+        RecipientId::Address(_) => locked.append_event(tx, EventKind::AccountUpdated, None).await,
+    }
 }
 
 fn sees(actor: &Actor, account_id: AccountId, member_id: MemberId) -> bool {
@@ -400,7 +460,7 @@ async fn owners(tx: &Transaction, account_id: AccountId) -> Result<Owners, Fault
 }
 
 async fn contact(tx: &Transaction, account_id: AccountId, member_id: MemberId) -> Result<Contact, Fault> {
-    store::contacts(tx, account_id, &[member_id])
+    store::contacts(tx, account_id, &[member_id.into()])
         .await?
         .pop()
         .ok_or_else(|| Fault::Internal("a member has no contact row".to_owned()))
@@ -410,7 +470,7 @@ fn new_id(now: Timestamp) -> MemberId {
     MemberId::from_uuid(IdMint::new(IdSeed::random(), now).next_uuid())
 }
 
-/// A member who is new at `now`, reached in the account's zone.
+/// Returns a new member with a contact in the account's zone.
 async fn added(
     tx: &Transaction,
     (account_id, id): (AccountId, MemberId),
@@ -445,7 +505,7 @@ async fn added(
     })
 }
 
-/// Writes a changed member under the next version, and tells of it.
+/// Writes a changed member under the next version, and appends its event.
 async fn updated(
     tx: &Transaction,
     locked: &mut LockedAccount,
@@ -466,7 +526,7 @@ async fn updated(
     recorded(tx, locked, changed).await
 }
 
-/// Writes the contact that goes with a written member, and tells of both.
+/// Writes the contact of a written member, and appends one event for both.
 async fn recorded(tx: &Transaction, locked: &mut LockedAccount, changed: Changed) -> Result<Member, Fault> {
     if let Some(contact) = &changed.contact {
         store::save_contact(tx, contact, locked.now).await?;

@@ -1,16 +1,16 @@
-//! Who there is: accounts, their members and how they are reached, API keys, and how a credential becomes an
+//! Accounts, their members and how they are reached, API keys, and how a credential becomes an
 //! [`Actor`](crate::primitives::actor::Actor).
 //!
-//! Called by every shell: the door signs callers in, GraphQL reads and changes, commands and workers make keys, tokens and
-//! the demo's team. The room owns what an account is called and costs; its figures belong to the ledger.
+//! Called by every shell: the HTTP server signs callers in, GraphQL reads and changes, commands and workers create keys,
+//! tokens and the demo's team. This module owns an account's name and prices; its figures belong to the ledger.
 //!
 //! Invariants:
 //! - Every change of an account or its members locks the account's state row first and appends an event in the same
-//!   transaction. API keys and the directory of external ids are global rows; they are changed without that lock, or last
+//!   transaction. API keys and the directory of external ids are global rows. They are changed without that lock, or last
 //!   under it.
 //! - An account that had an owner keeps one.
-//! - A key never has more than its maker, and never outlives it: see `api_key_life`.
-//! - Of an API key only a hash is kept. Standing, removal and revocation are read at each sign-in and never remembered.
+//! - A key never has more permissions than its creator, and never outlives it: see `api_key_life`.
+//! - Of an API key only a hash is stored. Role, removal and revocation are read at each sign-in and never cached.
 //! - A token's algorithm follows from the key that verifies it.
 
 mod accounts;
@@ -38,24 +38,28 @@ pub(crate) mod tests;
 
 pub use accounts::{Accounts, open_installation};
 pub use api_keys::{ApiKeys, NewSecret};
-pub(in crate::domain) use contacts::require_to_reach;
 pub use contacts::{CodeKey, Contacts, NewCode, require_own_or_settings};
+pub(in crate::domain) use contacts::{checked as checked_contact, notify_old_address, require_to_reach};
 pub use doubt::Doubt;
 pub use error::{
     AddMemberError, CreateAccountError, CreateApiKeyError, InvalidInput, IssueTokenError, MemberTokenError, Rejection,
     RemoveMemberError, RevokeApiKeyError, SignInError, StartVerificationError, UpdateAccountError, UpdateContactError,
     UpdateMemberError, UpsertMemberError, VerifyContactError,
 };
+pub(in crate::domain) use input::checked_label;
 pub use key_set::KeySetSource;
 pub use mail_bounds::{MailBounds, UnverifiedMail};
 pub use member_tokens::MemberToken;
 pub use members::Members;
-pub(in crate::domain) use members::{locked_member, locked_person, record_contact};
+pub(in crate::domain) use members::{
+    Holder, locked_holder, locked_member, locked_members, locked_person, record_contact,
+};
 pub use model::{
     Account, AccountFilter, AccountPatch, ApiKey, Change, Contact, ContactPatch, ContactStatus,
     DEFAULT_SESSION_GRACE_HOURS, Installation, MAX_ACTIVE_API_KEYS, MAX_SESSION_GRACE_HOURS, Member, MemberFilter,
     MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember, UpsertMember, Vouch,
 };
-pub(in crate::domain) use model::{may_change_owners, require_over};
+pub(in crate::domain) use model::{may_change_owners, may_vouch, require_over};
 pub use sign_in::{SignIn, SignInSettings, SignedIn};
 pub use standing::{Standing, Watch};
+pub(in crate::domain) use store::contact_from_row;

@@ -1,18 +1,18 @@
-//! Accounts, members, contacts and API keys: nouns and the rules about them.
+//! Accounts, members, contacts and API keys, and the rules about them.
 
 use chrono_tz::Tz;
 
 use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission, Permissions, Side};
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
+use crate::primitives::ids::{AccountId, ApiKeyId, MemberId, RecipientId};
 use crate::primitives::money::{CreditPrice, Currency};
 
-/// Hours after its end that an unresolved session keeps its hold, unless the account says otherwise.
+/// Hours after its end that an unresolved session keeps its hold, unless the account has another value.
 pub const DEFAULT_SESSION_GRACE_HOURS: i32 = 72;
 /// The most such hours: thirty days.
 pub const MAX_SESSION_GRACE_HOURS: i32 = 720;
-/// Keys of one account that are neither revoked nor expired. They are listed whole, so there is an end to them.
+/// Keys of one account that are neither revoked nor expired. The list has no pages, so it needs a bound.
 pub const MAX_ACTIVE_API_KEYS: usize = 100;
 
 const MILLIS_PER_HOUR: i64 = 3_600_000;
@@ -21,69 +21,69 @@ const DEFAULT_LOCALE: &str = "en";
 /// This installation of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Installation {
-    /// Made with the database. Live cursors carry it, so that those of another database are told apart.
+    /// Created with the database. Live cursors contain it, so that those of another database are detected.
     pub epoch: uuid::Uuid,
 }
 
-/// The prepaid account of a team, but for its figures, which are the ledger's.
+/// The prepaid account of a team, without its figures, which belong to the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Its number.
+    /// The number of the account.
     pub id: AccountId,
     /// The platform's own id, unique among all accounts.
     pub external_id: Option<String>,
-    /// For people.
+    /// Human-readable name.
     pub name: String,
-    /// Days and months of the account are this zone's.
+    /// The time zone of the account's days and months.
     pub timezone: Tz,
-    /// What its money is in. Never changes.
+    /// The currency of prices and payments. Never changes.
     pub currency: Currency,
-    /// What one credit costs.
+    /// The price of one credit.
     pub credit_price: CreditPrice,
     /// Hours after its end that an unresolved session keeps its hold.
     pub session_grace_hours: i32,
-    /// Grows by one with every change of the above.
+    /// Grows by one with every change of the fields above.
     pub version: i32,
-    /// When it was made.
+    /// The time of creation.
     pub created_at: Timestamp,
 }
 
-/// An account to be made.
+/// The input of a new account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewAccount {
     /// The platform's own id.
     pub external_id: Option<String>,
-    /// For people.
+    /// Human-readable name.
     pub name: String,
-    /// What one credit costs.
+    /// The price of one credit.
     pub credit_price: CreditPrice,
-    /// What its money is in.
+    /// The currency of prices and payments.
     pub currency: Currency,
-    /// Days and months of the account are this zone's.
+    /// The time zone of the account's days and months.
     pub timezone: Tz,
-    /// Its first member, an owner whatever role is named.
+    /// Its first member, an owner whatever role is given.
     pub owner: Option<NewMember>,
 }
 
-/// A change of an account: what is `None` stays.
+/// A change of an account: a field that is `None` stays unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountPatch {
-    /// Refused when the account has another version.
+    /// The change is refused when the account has another version.
     pub expected_version: Option<i32>,
     /// The platform's own id.
     pub external_id: Option<String>,
-    /// From 0 to [`MAX_SESSION_GRACE_HOURS`]; holds already booked keep theirs.
+    /// From 0 to [`MAX_SESSION_GRACE_HOURS`]; existing holds keep theirs.
     pub session_grace_hours: Option<i32>,
-    /// For people.
+    /// Human-readable name.
     pub name: Option<String>,
-    /// Days and months of the account are this zone's.
+    /// The time zone of the account's days and months.
     pub timezone: Option<Tz>,
-    /// What one credit costs from now on.
+    /// The price of one credit from now on.
     pub credit_price: Option<CreditPrice>,
 }
 
 impl Account {
-    /// This account with the patch applied, but for its version.
+    /// Returns this account with the patch applied, and with the same version.
     #[must_use]
     pub(super) fn patched(self, patch: &AccountPatch) -> Self {
         Self {
@@ -97,42 +97,42 @@ impl Account {
     }
 }
 
-/// Which accounts to list. What is `None` does not matter; an empty list matches nothing.
+/// Selects accounts. A field that is `None` is not a condition; an empty list matches nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountFilter {
-    /// Words, each the beginning of a word of the name, in capitals or not.
+    /// Words that each begin a word of the name, ignoring case.
     pub search: Option<String>,
-    /// What the account may do.
+    /// The account has this status.
     pub status: Option<AccountStatus>,
-    /// The platform's own ids.
+    /// The platform's own id is one of these.
     pub external_ids: Option<Vec<String>>,
 }
 
 /// A person of a team.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// Their id.
+    /// The member's id within the account.
     pub id: MemberId,
-    /// The team.
+    /// The account of the team.
     pub account_id: AccountId,
     /// The platform's own id, unique among the account's members, removed ones included.
     pub external_id: Option<String>,
-    /// For people.
+    /// Human-readable name.
     pub name: String,
-    /// Their standing.
+    /// Decides the member's permissions.
     pub role: MemberRole,
-    /// When they left the team. Their sessions and entries stay.
+    /// The time of the removal. Sessions and entries of the member stay.
     pub removed_at: Option<Timestamp>,
-    /// When they came back, if they had left.
+    /// The time of the return after a removal.
     pub returned_at: Option<Timestamp>,
-    /// Grows by one with every change of the above.
+    /// Grows by one with every change of the fields above.
     pub version: i32,
-    /// When they were added.
+    /// The time when they were first added.
     pub created_at: Timestamp,
 }
 
 impl Member {
-    /// This member with the patch applied, but for its version.
+    /// Returns this member with the patch applied, and with the same version.
     #[must_use]
     pub(super) fn patched(self, patch: &MemberPatch) -> Self {
         Self {
@@ -144,11 +144,11 @@ impl Member {
     }
 }
 
-/// Where a list of members is: members are listed by when they were added.
+/// A position in a list of members, which is ordered by the time of adding.
 pub type MemberPosition = (Timestamp, MemberId);
 
 impl Member {
-    /// Who signs in as this member.
+    /// The actor that signs in as this member.
     pub fn actor(&self) -> Actor {
         Actor::Member {
             account_id: self.account_id,
@@ -157,69 +157,69 @@ impl Member {
         }
     }
 
-    /// Where this member stands in a list.
+    /// The member's position in a list.
     pub fn position(&self) -> MemberPosition {
         (self.created_at, self.id)
     }
 }
 
 crate::text_enum! {
-    /// How far a member's e-mail address is to be trusted.
+    /// How far an e-mail address is to be trusted.
     ContactStatus {
         /// There is no address.
         None = "NONE",
-        /// Nobody has shown yet that mail arrives there.
+        /// It is not proven yet that mail reaches the member there.
         Unverified = "UNVERIFIED",
-        /// A code that was sent there came back, or the platform vouches for it.
+        /// A code that was sent there was entered, or the platform vouches for the address.
         Verified = "VERIFIED",
-        /// Mail to it came back.
+        /// Mail to it bounced.
         Bouncing = "BOUNCING",
     }
 }
 
-/// That the platform knows an address to be its member's.
+/// The platform's statement that an address belongs to its member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vouch {
-    /// Who said so.
+    /// The actor who made the statement.
     pub by: Cause,
-    /// When.
+    /// The time of the statement.
     pub at: Timestamp,
 }
 
-/// How a member is reached.
+/// How a member or a notification address is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
-    /// The team.
+    /// The account of the team.
     pub account_id: AccountId,
     /// Whose contact it is.
-    pub member_id: MemberId,
+    pub recipient: RecipientId,
     /// The address.
     pub email: Option<String>,
-    /// How far it is to be trusted.
+    /// What is known about the address.
     pub email_status: ContactStatus,
     /// Who vouched for this address, if the platform did.
     pub vouched: Option<Vouch>,
-    /// What the mail system said when mail last came back.
+    /// The mail system's reason for the last bounce.
     pub bounce_message: Option<String>,
     /// The language of mail, as a BCP 47 tag.
     pub locale: String,
-    /// Times in mail, and quiet hours, are this zone's.
+    /// The time zone of times in mail and of quiet hours.
     pub timezone: Tz,
-    /// Grows by one with every change of the above.
+    /// Grows by one with every change of the fields above.
     pub version: i32,
 }
 
 impl Contact {
-    /// The contact of a member who has just been added: in the account's zone until they say otherwise.
+    /// The contact of a recipient who has just been added: in the account's zone until they say otherwise.
     pub fn new(
         account_id: AccountId,
-        member_id: MemberId,
+        recipient: impl Into<RecipientId>,
         (email, vouched, locale): (Option<String>, Option<Vouch>, Option<String>),
         timezone: Tz,
     ) -> Self {
         let contact = Self {
             account_id,
-            member_id,
+            recipient: recipient.into(),
             email_status: status_of(email.as_deref()),
             email,
             vouched: None,
@@ -234,10 +234,9 @@ impl Contact {
         }
     }
 
-    /// This contact with its address verified on the platform's word. One that is verified already, or that does not exist, stays as
-    /// it is.
+    /// Returns this contact with its address verified by the platform's vouch. A verified or missing address stays as it is.
     #[must_use]
-    pub(super) fn vouched_for(self, vouched: Option<Vouch>) -> Self {
+    pub(in crate::domain) fn vouched_for(self, vouched: Option<Vouch>) -> Self {
         let is_in_doubt = matches!(self.email_status, ContactStatus::Unverified | ContactStatus::Bouncing);
         if vouched.is_none() || !is_in_doubt {
             return self;
@@ -248,7 +247,7 @@ impl Contact {
         }
     }
 
-    /// This contact in another language, unless that is not known.
+    /// Returns this contact in another language; unchanged if that is `None`.
     #[must_use]
     pub fn with_locale(self, locale: Option<&str>) -> Self {
         match locale {
@@ -261,7 +260,7 @@ impl Contact {
         }
     }
 
-    /// This contact with another address, which has yet to be verified; the same address keeps what is known of it.
+    /// Returns this contact with another address, which is unverified. The same address keeps its status.
     #[must_use]
     pub fn with_email(self, email: Change<String>) -> Self {
         let email = match email {
@@ -284,9 +283,9 @@ impl Contact {
 }
 
 impl Contact {
-    /// This contact with the patch applied, under the next version if that changes anything.
+    /// Returns this contact with the patch applied, under the next version if that changes anything.
     #[must_use]
-    pub(super) fn patched(self, patch: &ContactPatch, vouched: Option<Vouch>) -> Self {
+    pub(in crate::domain) fn patched(self, patch: &ContactPatch, vouched: Option<Vouch>) -> Self {
         let before = self.clone();
         let mut after = self.with_email(patch.email.clone()).vouched_for(vouched);
         after.locale = patch.locale.clone().unwrap_or(after.locale);
@@ -297,7 +296,7 @@ impl Contact {
         after
     }
 
-    /// This contact with another standing of its address, under the next version.
+    /// Returns this contact with another status of its address, under the next version.
     #[must_use]
     pub(in crate::domain) fn with_status(self, email_status: ContactStatus, bounce_message: Option<String>) -> Self {
         Self {
@@ -309,18 +308,18 @@ impl Contact {
     }
 }
 
-/// A change of how a member is reached: what is `None` stays.
+/// A change of how a recipient is reached: what is `None` stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContactPatch {
-    /// Refused when the contact has another version.
+    /// The change is refused when the contact has another version.
     pub expected_version: Option<i32>,
-    /// The address.
+    /// The e-mail address.
     pub email: Change<String>,
-    /// Whether the platform vouches for the address that is given.
+    /// Whether the platform vouches for the address in this change.
     pub email_verified: bool,
     /// The language of mail, as a BCP 47 tag.
     pub locale: Option<String>,
-    /// Times in mail, and quiet hours, are this zone's.
+    /// The time zone of times in mail and of quiet hours.
     pub timezone: Option<Tz>,
 }
 
@@ -328,117 +327,118 @@ fn status_of(email: Option<&str>) -> ContactStatus {
     email.map_or(ContactStatus::None, |_| ContactStatus::Unverified)
 }
 
-/// A member to be added.
+/// The input of a new member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewMember {
     /// The platform's own id.
     pub external_id: Option<String>,
-    /// For people.
+    /// Human-readable name.
     pub name: String,
-    /// Where mail goes.
+    /// The e-mail address.
     pub email: Option<String>,
     /// Whether the platform vouches for that address.
     pub email_verified: bool,
-    /// Their standing.
+    /// Decides the member's permissions.
     pub role: MemberRole,
-    /// The language that they are written to in, as a BCP 47 tag; English when it is not known.
+    /// The language of mail to the member, as a BCP 47 tag; English when it is `None`.
     pub locale: Option<String>,
 }
 
-/// A change of something that may be absent.
+/// A change of an optional value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change<T> {
-    /// As it is.
+    /// Leave it unchanged.
     Keep,
-    /// Absent from now on.
+    /// Remove the value.
     Clear,
-    /// This from now on.
+    /// Set this value.
     Set(T),
 }
 
-/// A member as the platform knows them: to be added, brought back or changed.
+/// A member as the platform describes them: to be added, brought back or changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpsertMember {
     /// The platform's own id.
     pub external_id: String,
-    /// For people.
+    /// Human-readable name.
     pub name: String,
-    /// Where mail goes.
+    /// The e-mail address.
     pub email: Change<String>,
-    /// Whether the platform vouches for the address that is given.
+    /// Whether the platform vouches for the address in this input.
     pub email_verified: bool,
-    /// Their standing. When `None`, a known member's stays, and a new one is a plain member.
+    /// Decides the member's permissions. When `None`, a known member's role stays, and a new one is a plain
+    /// member.
     pub role: Option<MemberRole>,
-    /// The language that they are written to in. When `None`, a known member's stays.
+    /// The language of mail to the member. When `None`, a known member's language stays.
     pub locale: Option<String>,
 }
 
-/// A change of a member: what is `None` stays.
+/// A change of a member: a field that is `None` stays unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemberPatch {
-    /// Refused when the member has another version.
+    /// The change is refused when the member has another version.
     pub expected_version: Option<i32>,
     /// The platform's own id.
     pub external_id: Option<String>,
-    /// For people.
+    /// Human-readable name.
     pub name: Option<String>,
-    /// Their standing.
+    /// Decides the member's permissions.
     pub role: Option<MemberRole>,
 }
 
-/// Which members to list. What is `None` does not matter; an empty list matches nothing.
+/// Selects members. A field that is `None` is not a condition; an empty list matches nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemberFilter {
-    /// Words, each the beginning of a word of the name, in capitals or not.
+    /// Words that each begin a word of the name, ignoring case.
     pub search: Option<String>,
-    /// The platform's own ids.
+    /// The platform's own id is one of these.
     pub external_ids: Option<Vec<String>>,
-    /// Their standing.
+    /// The role is one of these.
     pub roles: Option<Vec<MemberRole>>,
-    /// Those who left the team too.
+    /// Whether members who left the team are included.
     pub include_removed: bool,
 }
 
-/// A key with which an integration signs in, but for its secret, which is not kept.
+/// A key with which an integration signs in, without its secret, which is not stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
-    /// Its id.
+    /// The key's id within its account.
     pub id: ApiKeyId,
-    /// The one account it is for, or [`AccountId::PLATFORM`] for all.
+    /// The only account that it reaches, or [`AccountId::PLATFORM`] for all.
     pub account_id: AccountId,
-    /// On whose behalf it acts.
+    /// The side that it acts for.
     pub side: Side,
-    /// The part of the key that may be shown.
+    /// The public part of the key's text.
     pub prefix: String,
-    /// For people.
+    /// Human-readable name.
     pub name: String,
-    /// What it may do.
+    /// The permissions of the key.
     pub permissions: Permissions,
-    /// Who made it; not known of keys that are older than this.
+    /// Who created it; `None` for keys that are older than this field.
     pub created_by: Option<Cause>,
-    /// When it was made.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// When it last signed somebody in, to the minute.
+    /// When it last signed in, to the minute.
     pub last_used_at: Option<Timestamp>,
-    /// From when on it no longer signs anybody in.
+    /// When it is no longer accepted.
     pub expires_at: Option<Timestamp>,
-    /// When it was revoked.
+    /// The time of the revocation.
     pub revoked_at: Option<Timestamp>,
 }
 
 impl ApiKey {
-    /// Whether it would sign somebody in now.
+    /// Whether it would be accepted now.
     pub fn is_active(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
 
-    /// Whether it exists as far as an actor of this side is concerned. The team does not see the platform's keys: those for all
-    /// accounts cannot be listed to each of them, so a list of the others would say less than it seems to.
+    /// Whether an actor of this side may see the key. The team does not see the platform's keys. Keys for all accounts cannot
+    /// be listed in each of them, so a list of the platform's other keys would be misleading.
     pub fn is_shown_to(&self, side: Side) -> bool {
         side == Side::Platform || self.side == Side::Team
     }
 
-    /// Who signs in with it.
+    /// The actor that signs in with it.
     pub fn actor(&self) -> Actor {
         Actor::ApiKey {
             account_id: self.account_id,
@@ -449,30 +449,32 @@ impl ApiKey {
     }
 }
 
-/// An API key to be made.
+/// The input of a new API key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewApiKey {
-    /// The one account it is for, or [`AccountId::PLATFORM`] for all.
+    /// The only account that it reaches, or [`AccountId::PLATFORM`] for all.
     pub account_id: AccountId,
-    /// On whose behalf it acts; that of its maker when `None`. Only the platform makes keys of its side.
+    /// The side that it acts for; that of its creator when `None`. Only the platform creates keys of its
+    /// side.
     pub side: Option<Side>,
-    /// For people.
+    /// Human-readable name.
     pub name: String,
-    /// What it may do.
+    /// The permissions of the key.
     pub permissions: Permissions,
-    /// From when on it no longer signs anybody in.
+    /// When it is no longer accepted.
     pub expires_at: Option<Timestamp>,
 }
 
 /// Refuses unless the caller is of the platform and has `permission`.
 pub(super) fn require_platform(actor: &Actor, permission: Permission) -> Result<(), AccessError> {
-    // The platform is no secret to those who do not belong to it, so this is never "not found".
+    // The existence of the platform is not secret, so this is never "not found".
     actor
         .require(AccountId::PLATFORM, permission)
         .map_err(|_| AccessError::Forbidden(permission))
 }
 
-/// Whether the caller may see all members of the account, beyond those named by what they may see anyway.
+/// Whether the caller may see all members of the account, beyond those named in rows that the caller may see
+/// anyway.
 pub(super) fn require_directory(actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {
     actor
         .require(account_id, Permission::ManageMembers)
@@ -492,8 +494,8 @@ pub(super) fn require_over_role(actor: &Actor, role: MemberRole) -> Result<(), A
     Ok(())
 }
 
-/// Whether the actor may add, change and remove owners: owners and the platform. A key of the team never may, whoever made it:
-/// through it an admin could become owner.
+/// Whether the actor may add, change and remove owners: owners and the platform. A key of the team never may, regardless of who created
+/// it. Otherwise an admin could become owner through it.
 pub(in crate::domain) fn may_change_owners(actor: &Actor) -> bool {
     match actor {
         Actor::Member { role, .. } => *role == MemberRole::Owner,
@@ -502,20 +504,20 @@ pub(in crate::domain) fn may_change_owners(actor: &Actor) -> bool {
 }
 
 /// Whether the actor may vouch for addresses. A team never may: whose addresses it enters it says itself.
-pub(super) fn may_vouch(actor: &Actor) -> bool {
+pub(in crate::domain) fn may_vouch(actor: &Actor) -> bool {
     actor.side() == Side::Platform
 }
 
-/// The first of `permissions` that this actor does not have, and cannot give to a key.
+/// Returns the first of `permissions` that this actor does not have, and cannot give to a key.
 pub(super) fn beyond_own(actor: &Actor, permissions: Permissions) -> Option<Permission> {
     let own = actor.permissions();
     permissions.iter().find(|permission| !own.has(*permission))
 }
 
-/// The members of one account who are owners now, as far as the last of them is concerned.
+/// The owners of one account, for the rule that one must remain.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Owners {
-    /// How many there are.
+    /// Number of owners who are not removed.
     pub(super) count: i64,
 }
 
@@ -527,12 +529,12 @@ impl Owners {
     }
 }
 
-/// Hours as kept with the account's figures.
+/// Converts hours to the unit of the account's figures.
 pub(super) fn grace_millis(hours: i32) -> i64 {
     i64::from(hours) * MILLIS_PER_HOUR
 }
 
-/// Hours from what is kept with the account's figures.
+/// Converts the unit of the account's figures to hours.
 pub(super) fn grace_hours(millis: i64) -> i32 {
     i32::try_from(millis / MILLIS_PER_HOUR).unwrap_or(MAX_SESSION_GRACE_HOURS)
 }

@@ -1,16 +1,16 @@
-//! Lists that are filtered by what no index knows: so many rows are looked at for a page, and no more.
+//! Lists with filters that have no index: a page reads a bounded number of rows.
 
 use crate::domain::fault::QueryError;
 use crate::primitives::page::{Page, PageRequest};
 
-/// Rows looked at for one page. A page ends there, even empty, and the next one goes on.
+/// Rows that one page reads. A page ends there, even empty, and the next one continues.
 const MAX_SCANNED: u32 = 1_000;
-/// Rows of a further look, when the first did not fill the page.
+/// Rows of a further query, when the first one did not fill the page.
 const FURTHER: u32 = 250;
-/// Values in one list of a filter.
+/// Values in one list of a filter, at most.
 pub(super) const MAX_LISTED: usize = 100;
 
-/// One page in the making.
+/// One page in progress.
 #[derive(Debug)]
 pub(super) struct Scan<T, P> {
     limit: usize,
@@ -35,9 +35,10 @@ impl<T, P: Copy> Scan<T, P> {
         }
     }
 
-    /// Which rows to look at next: those after a position, and how many. `None` when the page is done.
+    /// Returns which rows to read next: those after a position, and their number. `None` when the page is
+    /// complete.
     pub(super) fn next(&mut self) -> Option<(Option<P>, u64)> {
-        // One more than the page holds tells whether there is a next one.
+        // One row more than the page holds shows whether there is a next page.
         if self.is_over || self.kept.len() > self.limit || self.scanned >= MAX_SCANNED {
             return None;
         }
@@ -50,7 +51,7 @@ impl<T, P: Copy> Scan<T, P> {
         Some((self.position, u64::from(self.asked)))
     }
 
-    /// Takes the rows that were asked for, in order.
+    /// Adds the rows that were read, in order.
     pub(super) fn take(&mut self, rows: Vec<T>, position: impl Fn(&T) -> P, keep: impl Fn(&T) -> bool) {
         self.is_over = rows.len() < self.asked as usize;
         self.scanned = self.scanned.saturating_add(self.asked);
@@ -69,14 +70,14 @@ impl<T, P: Copy> Scan<T, P> {
         Page {
             has_next: is_full || !self.is_over,
             has_previous: self.is_continued,
-            // A full page goes on after its last item, as pages do.
+            // A full page continues after its last item, as pages do.
             scanned_to: if is_full || self.is_over { None } else { self.position },
             items: self.kept,
         }
     }
 }
 
-/// A filter that names more values than it may.
+/// The refusal of a filter with too many values.
 pub(super) fn too_many(field: &'static str) -> QueryError {
     QueryError::Invalid {
         field,

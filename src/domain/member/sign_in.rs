@@ -19,14 +19,14 @@ use super::model::Member;
 use super::store;
 use super::token::{Claims, Expected, KeyText, claimed};
 
-/// Who may issue tokens. With neither secret nor key set, only API keys sign in.
+/// Who may issue tokens. With neither secret nor key set, only API keys are accepted.
 #[derive(Clone, Default)]
 pub struct SignInSettings {
-    /// Shared with whoever issues tokens by HS256.
+    /// The secret shared with issuers of HS256 tokens.
     pub hs256_secret: Option<Vec<u8>>,
-    /// The secret before that one. Its tokens are accepted; none is issued with it.
+    /// The previous secret. Its tokens are accepted; no token is issued with it.
     pub hs256_previous_secret: Option<Vec<u8>>,
-    /// Public keys of whoever issues tokens by RS256, ES256 or `EdDSA`.
+    /// Public keys of the issuer of RS256, ES256 or `EdDSA` tokens.
     pub key_set: Option<Arc<dyn KeySetSource>>,
     /// The only `iss` accepted.
     pub issuer: Option<String>,
@@ -52,16 +52,17 @@ impl fmt::Debug for SignInSettings {
     }
 }
 
-/// An accepted credential.
+/// The result of an accepted credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedIn {
-    /// Whose it is.
+    /// The actor that the credential authenticates.
     pub actor: Actor,
-    /// From when on it is no longer accepted.
+    /// When the credential is no longer accepted.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Signs callers in. Nothing about members and keys is remembered: standing, removal and revocation count at once.
+/// Authenticates callers. Nothing about members and keys is cached: changes of role, removals and revocations
+/// count at once.
 #[derive(Clone)]
 pub struct SignIn {
     clock: Clock,
@@ -75,18 +76,18 @@ pub struct SignIn {
 }
 
 impl SignIn {
-    /// The same, telling callers why their credentials are not accepted: for development.
+    /// Returns the same, with reasons for refused credentials in responses: for development.
     #[must_use]
     pub fn explaining(self, explains: bool) -> Self {
         Self { explains, ..self }
     }
 
-    /// Whether callers are told why their credentials are not accepted.
+    /// Whether responses contain the reason for a refused credential.
     pub fn explains(&self) -> bool {
         self.explains
     }
 
-    /// Sign-in by these settings.
+    /// Creates sign-in with these settings.
     pub fn new(clock: Clock, database: Database, api_keys: ApiKeys, settings: SignInSettings) -> Self {
         Self {
             key_set: settings
@@ -106,7 +107,7 @@ impl SignIn {
         }
     }
 
-    /// Who sent this credential: an API key, or a JWT, without the word `Bearer`.
+    /// Authenticates a credential: an API key, or a JWT, without the word `Bearer`.
     pub async fn authenticate(&self, credential: &str) -> Result<SignedIn, SignInError> {
         if KeyText::is_meant(credential) {
             return self.api_keys.authenticate(credential).await;
@@ -116,7 +117,8 @@ impl SignIn {
         if member.removed_at.is_some() {
             return Err(Rejection::Refused.into());
         }
-        // Whoever was removed and added again signs in anew: removing ends what was issued before.
+        // A member who was removed and added again needs a new token: removing ends the tokens that were
+        // issued before.
         if let Some(returned_at) = member.returned_at
             && claims.is_older_than(returned_at)?
         {
@@ -128,7 +130,7 @@ impl SignIn {
         })
     }
 
-    /// A token that signs this member in: for development, where nobody else issues any.
+    /// Creates a token that signs this member in: for development, where there is no other issuer.
     pub fn issue_token(
         &self,
         account_id: AccountId,
@@ -152,15 +154,15 @@ impl SignIn {
         )?)
     }
 
-    /// Where members are looked up.
+    /// The database with the members.
     pub(super) fn database(&self) -> &Database {
         &self.database
     }
 
-    /// The claims of a token whose signature is good.
+    /// Returns the claims of a token whose signature is valid.
     ///
-    /// The token's own word about its algorithm only chooses between the secrets, which know HS256 alone, and the key set,
-    /// whose keys each know one algorithm: a public key can never be taken for a secret.
+    /// The algorithm in the token only selects between the secrets, which accept HS256 alone, and the key set, whose keys
+    /// each accept one algorithm. So a public key can never be used as a secret.
     pub(super) async fn verified(&self, token: &str) -> Result<Claims, SignInError> {
         let claimed = claimed(token)?;
         let key = match (claimed.algorithm, &self.key_set) {
@@ -174,12 +176,12 @@ impl SignIn {
         Ok(claims)
     }
 
-    /// The claims of a token that is signed with the secret, or with the one before it.
+    /// Returns the claims of a token that is signed with the secret, or with the previous one.
     fn verified_by_secret(&self, token: &str) -> Result<Claims, Rejection> {
         for secret in [&self.secret, &self.previous_secret].into_iter().flatten() {
             let key = DecodingKey::from_secret(secret);
             match Claims::verify(token, Algorithm::HS256, &key, &self.expected, self.clock.now()) {
-                // Not signed with this one, so perhaps with the other.
+                // Not signed with this one; try the other.
                 Err(Rejection::Refused) => {}
                 verified => return verified,
             }
@@ -187,8 +189,8 @@ impl SignIn {
         Err(Rejection::Refused)
     }
 
-    /// The member that the claims name. A text with the shape of one of our ids is one of our ids or nothing: it is never looked up
-    /// as an external id, which the platform's own users may have chosen.
+    /// Returns the member that the claims name. A text with the form of one of our ids is one of our ids or nothing. It is never
+    /// looked up as an external id, which the platform's own users may have chosen.
     pub(super) async fn member_of(&self, claims: &Claims) -> Result<Option<Member>, SignInError> {
         let (subject, account) = (claims.member()?, claims.account()?);
         let member_id = subject.parse::<GlobalId>().ok();
@@ -218,7 +220,7 @@ impl SignIn {
         }
     }
 
-    /// Whether there is an account of this id or external id.
+    /// Whether there is an account with this id or external id.
     pub(super) async fn has_account(&self, account: &str) -> Result<bool, Fault> {
         match self.account_of(account).await? {
             Some(id) => Ok(store::account(self.database.read(), id).await?.is_some()),

@@ -1,4 +1,4 @@
-//! What a caller who signed in a while ago may do by now.
+//! The current rights of a caller who signed in some time ago.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,15 +15,15 @@ use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
 
 use super::store;
 
-/// How old what is known of a watched key may be.
+/// How old the cached rights of a watched key may be.
 const HOLDS: Duration = Duration::from_secs(1);
-/// Callers who are looked up together at the most.
+/// Callers who are looked up together, at most.
 const AT_ONCE: usize = 1_000;
 
-/// Looks callers up again, for those who stay.
+/// Looks up callers again whose connections stay open.
 ///
-/// Whatever happens to a member is an event of the account, so whoever follows the account is told. Of keys nothing is told, and
-/// one key may be behind thousands of subscriptions: they share a look-up a second, by [`Standing::watch`].
+/// Every change of a member is an event of the account, which notifies followers. Changes of keys are no events, and one key may
+/// have thousands of subscriptions. They share one look-up a second, by [`Standing::watch`].
 #[derive(Clone, Debug)]
 pub struct Standing {
     clock: Clock,
@@ -36,18 +36,18 @@ type KeyId = (AccountId, ApiKeyId);
 #[derive(Debug)]
 struct WatchedKey {
     known: watch::Sender<Known>,
-    /// Held by whoever looks it up, for all others.
+    /// Held by the caller that queries, for all others.
     reading: tokio::sync::Mutex<()>,
 }
 
 #[derive(Clone, Debug)]
 struct Known {
     actor: Option<Actor>,
-    /// When it was looked up here; `None` for what whoever watches says of itself.
+    /// When it was looked up here; `None` for rights that the watching caller brought.
     at: Option<Instant>,
 }
 
-/// Told when a key's rights have changed. Dropping it ends that.
+/// Notifies of changes of a key's rights. Dropping it ends the watch.
 #[derive(Debug)]
 pub struct Watch {
     standing: Standing,
@@ -56,7 +56,7 @@ pub struct Watch {
 }
 
 impl Standing {
-    /// The callers of this database.
+    /// Looks up the callers of this database.
     pub fn new(clock: Clock, database: Database) -> Self {
         Self {
             clock,
@@ -65,7 +65,8 @@ impl Standing {
         }
     }
 
-    /// The caller as of now, or as of a second ago for a key that is watched; `None` when it would no longer be signed in.
+    /// Returns the caller with current rights, at most a second old for a watched key; `None` when the caller would no
+    /// longer be signed in.
     pub async fn of(&self, actor: &Actor) -> Result<Option<Actor>, Fault> {
         match actor {
             Actor::Member {
@@ -82,7 +83,7 @@ impl Standing {
         }
     }
 
-    /// Has a caller's rights looked at every second from now on, if it is a key.
+    /// From now on checks a caller's rights every second, if it is a key.
     pub fn watch(&self, actor: &Actor) -> Option<Watch> {
         let Actor::ApiKey {
             account_id, api_key_id, ..
@@ -106,7 +107,7 @@ impl Standing {
         })
     }
 
-    /// Looks all watched keys up, by one statement.
+    /// Looks up all watched keys, by one statement.
     pub async fn poll(&self) -> Result<(), Fault> {
         let watched: Vec<_> = self
             .keys()
@@ -129,7 +130,8 @@ impl Standing {
         Ok(())
     }
 
-    /// Those of these callers who would no longer be signed in; two statements for a thousand of them.
+    /// Returns those of these callers who would no longer be signed in; two statements for a thousand of
+    /// them.
     pub async fn signed_out(&self, actors: Vec<Actor>) -> Result<Vec<Actor>, Fault> {
         let mut signed_out = Vec::new();
         for some in actors.chunks(AT_ONCE) {
@@ -198,9 +200,9 @@ impl WatchedKey {
 }
 
 impl Watch {
-    /// Waits until the key's rights are seen to have changed.
+    /// Waits until the key's rights have changed.
     pub async fn changed(&mut self) {
-        // Fails only when the sender is gone, which watching keeps.
+        // Fails only when the sender is dropped, which the watch owns.
         let _ = self.known.changed().await;
     }
 }
@@ -208,7 +210,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         let mut keys = self.standing.keys();
-        // Under the lock nobody else begins or ends.
+        // Under the lock no watch begins or ends.
         if keys
             .get(&self.key)
             .is_some_and(|watched| watched.known.receiver_count() <= 1)

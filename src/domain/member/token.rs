@@ -1,4 +1,4 @@
-//! Credentials as texts: the claims of a JWT, and the shape of an API key. No I/O.
+//! Credentials as texts: the claims of a JWT, and the form of an API key. No I/O.
 
 use std::time::Duration;
 
@@ -15,22 +15,22 @@ use crate::primitives::clock::Timestamp;
 
 use super::error::Rejection;
 
-/// How far the clocks of issuers may be off.
+/// The tolerated difference between the clocks of issuers and ours.
 const LEEWAY_MILLIS: i64 = 5_000;
-/// Longer than any token that this service has use for.
+/// Longer than any token that this service can use.
 const MAX_TOKEN_BYTES: usize = 8_192;
 
 const KEY_START: &str = "lb_";
 const PREFIX_BYTES: usize = 10;
 const SECRET_BYTES: usize = 32;
-/// Base32 of that many bytes.
+/// The number of Base32 characters of `PREFIX_BYTES`. `SECRET_CHARS` is that of `SECRET_BYTES`.
 const PREFIX_CHARS: usize = 16;
 const SECRET_CHARS: usize = 52;
 
-/// Numbers of seconds from here on are milliseconds: as seconds they lie beyond the year 5000.
+/// Numbers of seconds from here on are milliseconds: read as seconds they lie beyond the year 5000.
 const FIRST_MILLIS: i64 = 100_000_000_000;
 
-/// The claims of a token, once its signature is known to be good.
+/// The claims of a token, once its signature is verified.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Claims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,7 +49,8 @@ pub(super) struct Claims {
     aud: Option<Value>,
 }
 
-/// Who must have issued a token, for whom, and for how long at most. What is `None` is not checked.
+/// Who must have issued a token, for which audience, and for how long at most. A field that is `None` is not
+/// checked.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Expected {
     pub(super) issuer: Option<String>,
@@ -57,20 +58,20 @@ pub(super) struct Expected {
     pub(super) max_lifetime: Option<Duration>,
 }
 
-/// What a token says about how to verify it. Nothing of it is to be believed.
+/// What a token claims about its own verification. None of it is trusted.
 #[derive(Debug)]
 pub(super) struct Claimed {
     pub(super) algorithm: Algorithm,
     pub(super) key_id: Option<String>,
 }
 
-/// Reads a token's head.
+/// Reads a token's header.
 pub(super) fn claimed(token: &str) -> Result<Claimed, Rejection> {
     if token.len() > MAX_TOKEN_BYTES {
         return Err(Rejection::Malformed);
     }
     let header = jsonwebtoken::decode_header(token).map_err(|_| Rejection::Malformed)?;
-    // RFC 7515: what is marked as critical must be understood, and none of it is.
+    // RFC 7515: critical extensions must be understood, and none of them is.
     if header.crit.is_some() {
         return Err(Rejection::Refused);
     }
@@ -81,7 +82,7 @@ pub(super) fn claimed(token: &str) -> Result<Claimed, Rejection> {
 }
 
 impl Claims {
-    /// The claims of `token`, signed with exactly this algorithm and key, and valid at `now`.
+    /// Returns the claims of `token`, signed with exactly this algorithm and key, and valid at `now`.
     pub(super) fn verify(
         token: &str,
         algorithm: Algorithm,
@@ -90,11 +91,11 @@ impl Claims {
         now: Timestamp,
     ) -> Result<Self, Rejection> {
         let mut validation = Validation::new(algorithm);
-        // The library would ask the machine's clock; times are checked below, by the service's own.
+        // The library would use the machine's clock. Times are checked below, by the service's own clock.
         validation.validate_exp = false;
         validation.validate_nbf = false;
         validation.validate_aud = expected.audience.is_some();
-        // `exp` and `sub` are checked below: the library would not take a number for a subject.
+        // `exp` and `sub` are checked below: the library would not accept a number as a subject.
         let mut required = Vec::new();
         if let Some(issuer) = &expected.issuer {
             validation.set_issuer(&[issuer]);
@@ -113,13 +114,13 @@ impl Claims {
         Ok(claims)
     }
 
-    /// The member that the token names: by our id, or by the platform's.
+    /// Returns the member that the token names: by our id, or by the platform's.
     pub(super) fn member(&self) -> Result<String, Rejection> {
         let sub = self.sub.as_ref().filter(|sub| !sub.is_null());
         name(sub.ok_or(Rejection::MissingClaim("sub"))?, "sub")
     }
 
-    /// The account that the token names: by our id, or by the platform's.
+    /// Returns the account that the token names: by our id, or by the platform's.
     pub(super) fn account(&self) -> Result<Option<String>, Rejection> {
         let acct = self.acct.as_ref().filter(|acct| !acct.is_null());
         acct.map(|acct| name(acct, "acct")).transpose()
@@ -144,7 +145,8 @@ impl Claims {
         }
     }
 
-    /// A token lives from its `iat`, or from now where it names none or a later one, until its `exp`.
+    /// The lifetime of a token is from its `iat` until its `exp`. Without an `iat`, or with a later one, it
+    /// starts now.
     fn check_lifetime(&self, most: Option<Duration>, now: Timestamp) -> Result<(), Rejection> {
         let Some(most) = most else {
             return Ok(());
@@ -160,18 +162,18 @@ impl Claims {
         Ok(())
     }
 
-    /// Whether the token says that it was issued before this, as far as clocks agree.
+    /// Whether the token was issued before this by its own claim, within the tolerated difference of clocks.
     pub(super) fn is_older_than(&self, at: Timestamp) -> Result<bool, Rejection> {
         let issued = self.iat.as_ref().map(millis).transpose()?;
         Ok(issued.is_some_and(|issued| issued.saturating_add(LEEWAY_MILLIS) < at.millis()))
     }
 
-    /// From when on the token no longer signs anybody in.
+    /// Returns when the token is no longer accepted.
     pub(super) fn expires_at(&self) -> Result<Timestamp, Rejection> {
         self.expiry().map(|expiry| Timestamp::MIN.plus_millis(expiry))
     }
 
-    /// A token with these claims.
+    /// Creates a token with these claims.
     pub(super) fn sign(
         sub: String,
         acct: String,
@@ -199,20 +201,20 @@ impl Claims {
     }
 }
 
-/// The id that a claim names: a text without control characters, or a whole number, which is taken as its digits.
+/// Returns the id in a claim: a text without control characters, or a whole number, which is read as its digits.
 fn name(value: &Value, claim: &'static str) -> Result<String, Rejection> {
     match value {
-        // Postgres stores no NUL, and no id has any other control character.
+        // Postgres stores no NUL, and no id has another control character.
         Value::String(text) if !text.chars().any(char::is_control) => Ok(text.clone()),
-        // Larger integers are read as floats, and their digits are lost.
+        // Larger integers are read as floats, so their digits are lost.
         Value::Number(number) if number.is_i64() || number.is_u64() => Ok(number.to_string()),
         _ => Err(Rejection::InvalidClaim(claim)),
     }
 }
 
-/// Seconds since 1970, with or without a fraction, as milliseconds.
+/// Converts seconds since 1970, with or without a fraction, to milliseconds.
 fn millis(seconds: &Number) -> Result<i64, Rejection> {
-    // Far beyond every calendar, and yet exact as a float: the fraction of a second is all that may be lost.
+    // Far beyond every calendar, and still exact as a float: only the fraction of a second may be lost.
     const LARGEST: f64 = 1e15;
     if let Some(seconds) = seconds.as_i64() {
         return Ok(seconds.saturating_mul(1_000));
@@ -224,7 +226,7 @@ fn millis(seconds: &Number) -> Result<i64, Rejection> {
     i64::try_from(std::time::Duration::from_secs_f64(fraction).as_millis()).map_err(|_| Rejection::Malformed)
 }
 
-/// Claims are read only once the signature is known to be good: then its holder may know what is wrong with them.
+/// Claims are read only once the signature is verified. Then its holder may learn what is wrong with them.
 fn rejection(kind: &ErrorKind) -> Rejection {
     match kind {
         ErrorKind::MissingRequiredClaim(claim) if claim == "iss" => Rejection::MissingClaim("iss"),
@@ -237,16 +239,16 @@ fn rejection(kind: &ErrorKind) -> Rejection {
     }
 }
 
-/// The text of an API key, `lb_<prefix>_<secret>`. The prefix finds the key and may be shown; of the rest only a hash is kept.
+/// The text of an API key, `lb_<prefix>_<secret>`. The prefix finds the key and is public. Of the rest only a hash is stored.
 pub(super) struct KeyText(String);
 
 impl KeyText {
-    /// Whether a credential is meant as an API key: JWTs begin with the base64 of a brace.
+    /// Whether a credential is intended as an API key: JWTs begin with the base64 of a brace.
     pub(super) fn is_meant(credential: &str) -> bool {
         credential.starts_with(KEY_START)
     }
 
-    /// A new key.
+    /// Generates a new key.
     pub(super) fn generate() -> Result<Self, Fault> {
         let mut random = [0; PREFIX_BYTES + SECRET_BYTES];
         getrandom::fill(&mut random).map_err(|error| Fault::Internal(format!("no randomness: {error}")))?;
@@ -258,7 +260,7 @@ impl KeyText {
         )))
     }
 
-    /// A key from what a caller sent.
+    /// Parses a key from a caller's text.
     pub(super) fn parse(credential: &str) -> Result<Self, Rejection> {
         let is_base32 = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v'));
         credential
@@ -271,22 +273,22 @@ impl KeyText {
             .ok_or(Rejection::Malformed)
     }
 
-    /// What finds the key.
+    /// The public part, by which the key is found.
     pub(super) fn prefix(&self) -> &str {
         &self.0[KEY_START.len()..KEY_START.len() + PREFIX_CHARS]
     }
 
-    /// What is kept of the key. Its secret has 256 random bits, so that no slow hash is needed.
+    /// The stored hash of the key. Its secret has 256 random bits, so no slow hash is needed.
     pub(super) fn hash(&self) -> [u8; 32] {
         Sha256::digest(self.0.as_bytes()).into()
     }
 
-    /// Whether this is the key of which `hash` was kept, in a time that tells nothing about how much of it is right.
+    /// Whether `hash` is the hash of this key, in constant time.
     pub(super) fn matches(&self, hash: &[u8]) -> bool {
         self.hash().ct_eq(hash).into()
     }
 
-    /// The key itself, to be shown once.
+    /// Returns the full text, to be shown once.
     pub(super) fn into_text(self) -> String {
         self.0
     }

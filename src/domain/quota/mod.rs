@@ -1,11 +1,11 @@
-//! How often something may be done in a time, counted in the database: all processes share a count, and a restart keeps it.
+//! Limits on how often something may be done in a time, counted in the database: all processes share a count, and a restart keeps
+//! it.
 //!
 //! Called by the modules that send mail on request, and for links to exports. A count starts with the first use and starts over when
-//! its time is up; a worker deletes what has ended.
+//! its time is up. A worker deletes what has ended.
 //!
-//! Invariant: the quotas of one action are spent in the order in which they are given, after any account's lock, and nothing is
-//! locked after them. So two transactions that share some of them never wait for each other in a circle, as long as callers keep
-//! one order.
+//! Invariant: the quotas of one action are spent in the given order, after any account's lock, and nothing is locked after them. So
+//! two transactions that share some of them never wait for each other in a cycle, as long as callers keep one order.
 
 mod store;
 
@@ -13,12 +13,12 @@ use super::database::{Database, Transaction};
 use super::fault::Fault;
 use crate::primitives::clock::{Clock, Timestamp};
 
-/// A bound on how often something is done.
+/// A bound on how often an action is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// What is counted. Stored: never renamed.
+    /// The action that is counted. Stored: never renamed.
     pub scope: &'static str,
-    /// Of whom or of what.
+    /// Identifies the owner of the count: an account, an actor, an address or a link.
     pub subject: Vec<u8>,
     /// How often it may be done…
     pub most: u32,
@@ -29,21 +29,21 @@ pub struct Quota {
 /// A quota is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exhausted {
-    /// Which.
+    /// The scope of the quota.
     pub scope: &'static str,
-    /// When it starts over.
+    /// When the count starts over.
     pub until: Timestamp,
 }
 
 impl Exhausted {
-    /// How long to wait.
+    /// Seconds until the count starts over.
     pub fn retry_after_seconds(&self, now: Timestamp) -> u32 {
         let millis = self.until.millis() - now.millis();
         u32::try_from((millis + 999) / 1_000).unwrap_or(u32::MAX).max(1)
     }
 }
 
-/// All counts. Cloning is cheap.
+/// Access to all counts. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Quotas {
     database: Database,
@@ -51,12 +51,12 @@ pub struct Quotas {
 }
 
 impl Quotas {
-    /// The counts as kept in `database`.
+    /// Counts in `database`.
     pub fn new((database, clock): (Database, Clock)) -> Self {
         Self { database, clock }
     }
 
-    /// Deletes up to `limit` counts that have ended. Returns how many there were.
+    /// Deletes up to `limit` counts that have ended. Returns their number.
     pub async fn delete_ended(&self, limit: u32) -> Result<u64, Fault> {
         let now = self.clock.now();
         self.database
@@ -65,8 +65,8 @@ impl Quotas {
     }
 }
 
-/// Uses each of these quotas once. Where one of them is used up the others are left as they are, and it is returned: the caller
-/// must not do what is counted.
+/// Uses each of these quotas once. If one of them is used up, the others are unchanged, and it is returned: the caller must not
+/// do the action.
 pub(in crate::domain) async fn spend(
     tx: &Transaction,
     quotas: &[Quota],
@@ -77,7 +77,7 @@ pub(in crate::domain) async fn spend(
     }
     for quota in quotas {
         if !store::spend(tx, quota, now).await? {
-            // Another transaction took the last one in between.
+            // Another transaction took the last use in between.
             let until = now.plus_millis(quota.millis);
             return Ok(Some(Exhausted {
                 scope: quota.scope,
@@ -88,7 +88,7 @@ pub(in crate::domain) async fn spend(
     Ok(None)
 }
 
-/// The first of these quotas that is used up.
+/// Returns the first of these quotas that is used up.
 pub(in crate::domain) async fn exhausted(
     tx: &Transaction,
     quotas: &[Quota],

@@ -1,4 +1,4 @@
-//! Rows of counts.
+//! SQL of counts.
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 
@@ -7,7 +7,7 @@ use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 
-/// When the count of a quota starts over, and how often it was used.
+/// Returns when the count of a quota starts over, and how often it was used.
 pub(super) async fn used(tx: &Transaction, quota: &Quota) -> Result<Option<(Timestamp, i64)>, Fault> {
     let sql = "SELECT ends_at, used FROM quota WHERE scope = $1 AND subject = $2";
     let values: [Value; 2] = [quota.scope.into(), quota.subject.clone().into()];
@@ -20,7 +20,7 @@ pub(super) async fn used(tx: &Transaction, quota: &Quota) -> Result<Option<(Time
     .transpose()
 }
 
-/// Uses a quota once, by one statement, so that it is exact however many processes do so. Returns whether it was not used up.
+/// Uses a quota once, by one statement, so that it is exact however many processes do so. Returns false when it was used up.
 pub(super) async fn spend(tx: &Transaction, quota: &Quota, now: Timestamp) -> Result<bool, Fault> {
     let sql = "INSERT INTO quota (scope, subject, ends_at, used) VALUES ($1, $2, $3, 1) \
                ON CONFLICT (scope, subject) DO UPDATE SET \
@@ -40,7 +40,7 @@ pub(super) async fn spend(tx: &Transaction, quota: &Quota, now: Timestamp) -> Re
     Ok(done.rows_affected() == 1)
 }
 
-/// Deletes some of the counts that have ended, those that ended first first. One that is used at this moment stays.
+/// Deletes some of the counts that have ended, the earliest first. A count that is used at this moment stays.
 pub(super) async fn delete_ended(tx: &Transaction, now: Timestamp, limit: u32) -> Result<u64, Fault> {
     let sql = "DELETE FROM quota WHERE ends_at <= $1 AND (scope, subject) IN \
                (SELECT scope, subject FROM quota WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2)";

@@ -1,8 +1,8 @@
-//! The account's rule for topping itself up: set by people, evaluated by Ledgerbell.
+//! The auto top-up rule of an account: members set it, Ledgerbell evaluates it.
 //!
-//! It is evaluated when the ledger has noted that available credits fell to its trigger, when a booking was refused for want of
-//! credits, when a change of its own asks for it, and now and then. Each evaluation decides under the account's lock on what is
-//! the case there, starts a top-up in the same transaction or none, and stores why.
+//! The rule is evaluated periodically, and in three cases: available credits fall to its trigger, a booking is refused because
+//! of missing credits, or a change of the rule requires it. Each evaluation decides on the state under the account's lock. It
+//! starts a top-up in the same transaction or none, and stores the reason.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,39 +30,39 @@ use super::requests::DECLINES_SINCE;
 use super::store;
 use super::terms::AccountTerms;
 
-/// A decision's place in a list: when it was first come to, and its id.
+/// The position of a decision in a list: when it was first made, and its id.
 pub type DecisionPosition = (Timestamp, TopUpDecisionId);
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 const HOUR: i64 = 60 * 60 * 1_000;
 
-/// The rule as it shows.
+/// The rule with its current state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AutoTopUpView {
-    /// The rule itself.
+    /// The settings.
     pub rule: AutoTopUp,
-    /// Whether it works.
+    /// Whether the rule starts top-ups.
     pub state: AutoTopUpState,
-    /// Why it does not.
+    /// Why it is paused.
     pub pause_reason: Option<ShownPauseReason>,
-    /// What it has spent this month.
+    /// The money that it has spent this month.
     pub spent: Money,
-    /// When the month ends.
+    /// The end of the month.
     pub cap_resets_at: Timestamp,
     /// The card that it charges.
     pub card: Option<PaymentMethod>,
 }
 
-/// A change that somebody asks for.
+/// A requested change of the rule.
 #[derive(Clone, Debug, Default)]
 pub struct AutoTopUpChange {
-    /// The settings; its cap is left out.
+    /// The settings, without the cap.
     pub patch: AutoTopUpPatch,
-    /// The cap in the currency's major unit; `Some(None)` takes it away.
+    /// The cap in the currency's major unit; `Some(None)` removes it.
     pub monthly_cap: Option<Option<Decimal>>,
-    /// Another card.
+    /// A different card.
     pub payment_method_id: Option<PaymentMethodId>,
-    /// The member on whose behalf a key acts.
+    /// The member on whose behalf an API key acts.
     pub acting: Option<MemberId>,
 }
 
@@ -73,17 +73,17 @@ pub struct AutoTopUps {
 }
 
 impl AutoTopUps {
-    /// The rules kept at this desk.
+    /// Creates the use cases.
     pub fn new(desk: Desk) -> Self {
         Self { desk }
     }
 
-    /// The least that the gateway charges.
+    /// Returns the smallest amount that the gateway charges, in minor units.
     pub(super) fn minimum(&self, currency: Currency) -> i64 {
         self.desk.gateway.minimum(currency)
     }
 
-    /// The account's rule as it shows now.
+    /// Returns the account's rule and its current state.
     pub async fn view(&self, actor: &Actor, account_id: AccountId) -> Result<AutoTopUpView, QueryError> {
         require_to_see(actor, account_id)?;
         let connection = self.desk.database.read();
@@ -122,14 +122,14 @@ impl AutoTopUps {
         })
     }
 
-    /// What the account's credits cost, and the least that the gateway charges in its currency. Whoever asks has checked who may see
-    /// that.
+    /// Returns the price of the account's credits, and the smallest amount that the gateway charges in its currency. The caller
+    /// checks the permission.
     pub(in crate::domain) async fn terms(&self, account_id: AccountId) -> Result<(AccountTerms, i64), Fault> {
         let terms = store::account_terms(self.desk.database.read(), account_id).await?;
         Ok((terms, self.desk.gateway.minimum(terms.currency)))
     }
 
-    /// Changes the rule. Whatever makes it take more needs consent.
+    /// Changes the rule. A change that allows more spending needs consent.
     pub async fn update(
         &self,
         actor: &Actor,
@@ -166,7 +166,7 @@ impl AutoTopUps {
             })
     }
 
-    /// One page of what the rule's evaluations came to, newest first.
+    /// Returns one page of the decisions of the rule, newest first.
     pub async fn decisions(
         &self,
         actor: &Actor,
@@ -181,7 +181,7 @@ impl AutoTopUps {
         Ok(scan.into_page(request, position, |row| store::decision(row, account_id))?)
     }
 
-    /// Decisions by id.
+    /// Returns decisions by id.
     pub async fn decisions_by_ids(
         &self,
         actor: &Actor,
@@ -192,7 +192,8 @@ impl AutoTopUps {
         Ok(store::decisions_by_ids(&self.desk.database, account_id, ids).await?)
     }
 
-    /// Evaluates up to `limit` rules whose account is low, was short, or whose time has come. Tells how many.
+    /// Evaluates up to `limit` rules: of accounts that are low or lacked credits, and rules whose scheduled time has come.
+    /// Returns the number of rules.
     pub async fn sweep(&self, limit: u32) -> Result<usize, Fault> {
         let short = self.desk.ledger.short_accounts().take();
         let mut accounts = self.desk.ledger.low_accounts(limit).await?;
@@ -210,7 +211,7 @@ impl AutoTopUps {
         Ok(found)
     }
 
-    /// Evaluates the account's rule now. `was_short`: a booking was refused for want of credits.
+    /// Evaluates the account's rule now. `was_short`: a booking was refused because of missing credits.
     pub async fn evaluate(&self, account_id: AccountId, was_short: bool) -> Result<(), Fault> {
         let evaluated = self.desk.turn(account_id, move |turn| {
             Box::pin(async move { evaluate(turn, was_short).await })
@@ -218,8 +219,8 @@ impl AutoTopUps {
         evaluated.await.map_err(TurnError::into_fault)
     }
 
-    /// Makes the next attempt of up to `limit` automatic top-ups whose time has come, or calls them off where the rule would not
-    /// start them now. Tells how many it found.
+    /// Makes the next attempt of up to `limit` automatic top-ups whose time has come. Cancels those that the rule would not
+    /// start now. Returns the number of top-ups that it found.
     pub async fn try_again(&self, limit: u32) -> Result<usize, Fault> {
         let due = store::due_again(&self.desk.database, self.desk.clock.now(), limit).await?;
         let found = due.len();
@@ -274,7 +275,7 @@ async fn update(turn: &mut Turn<'_>, actor: &Actor, change: &AutoTopUpChange) ->
                 .find(|card| card.id == id)
                 .ok_or(AutoTopUpError::CardNotFound)?,
         ),
-        // Another card than its own is charged only when somebody agrees to it.
+        // A card other than the rule's own card is charged only after consent.
         None => card_of(&before, &cards).or_else(|| {
             let may_choose = !before.is_enabled || patch.consent;
             present().find(|card| card.is_default && may_choose)
@@ -321,7 +322,7 @@ async fn resume(turn: &mut Turn<'_>) -> Result<(), AutoTopUpError> {
     Ok(turn.keep_rule(&before, &after).await?)
 }
 
-/// What the rule decides now, as if the top-up `except` did not exist.
+/// Returns the current decision of the rule, computed without the top-up `except`.
 pub(super) async fn decide(
     turn: &Turn<'_>,
     rule: &AutoTopUp,
@@ -353,16 +354,16 @@ pub(super) async fn decide(
     })
 }
 
-/// What an evaluation came to, and what it went by.
+/// The result of an evaluation, with the state that it used.
 pub(super) struct Decided {
     pub(super) decision: Decision,
-    /// Money of this month's automatic attempts that are not definitely unpaid.
+    /// The sum of this month's automatic attempts that are not known to be unpaid.
     spent_minor: i64,
-    /// When what stopped it ends, where that is known.
+    /// When the obstacle ends, if that is known.
     until: Option<Timestamp>,
 }
 
-/// All that an evaluation depends on, as the transaction sees it.
+/// Reads everything that an evaluation depends on, within the transaction.
 pub(super) async fn observe<'a>(
     tx: &Transaction,
     header: &AccountHeader,
@@ -437,7 +438,7 @@ async fn evaluate(turn: &mut Turn<'_>, was_short: bool) -> Result<(), TurnError>
     }
     let same_since = remember(turn, &rule, &decision, (was_short, started)).await?;
     if decision.is_capped || decision.outcome == DecisionOutcome::CeilingReached {
-        // Once a month: what is still so in the next one is news again.
+        // Reported once a month: the same state is news again in the next month.
         let is_told = same_since.is_some_and(|since| terms.month(since) == terms.month(turn.now));
         if !is_told {
             turn.locked.append_cap_event(turn.tx, decision.limit()).await?;
@@ -457,7 +458,7 @@ async fn evaluate(turn: &mut Turn<'_>, was_short: bool) -> Result<(), TurnError>
     Ok(())
 }
 
-/// Stores a decision. One that came to the same no again is the same one: gives when that was last come to.
+/// Stores a decision. If the result is the same as before, updates the last decision, and returns when that was last made.
 async fn remember(
     turn: &mut Turn<'_>,
     rule: &AutoTopUp,

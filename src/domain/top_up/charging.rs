@@ -1,8 +1,8 @@
-//! Charging: attempts are worked from their rows, by any number of workers.
+//! Charges top-ups: any number of workers process the rows of attempts.
 //!
-//! What is due is found without a lock, and taken under the account's lock together with a lease. What the gateway is asked is
-//! written down before it is asked, the gateway is asked outside any transaction, and what it says is taken in under the lock
-//! again. So a worker may die anywhere, two may work at the same attempt, and nothing is lost or done twice.
+//! Scheduled attempts are found without a lock. A worker claims an attempt with a lease, under the account's lock. The request
+//! is stored before it is sent; it is sent outside any transaction; the response is stored under the lock. So a worker may die
+//! at any point, and two workers may process the same attempt: nothing is lost or done twice.
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -16,18 +16,18 @@ use super::gateway::{Charge, Confirmation, GatewayError, NewCharge};
 use super::model::{Errand, Purchase};
 use super::store;
 
-/// Attempts worked at the same time by one worker.
+/// The number of attempts that one worker processes concurrently.
 const AT_ONCE: usize = 8;
-/// Errands in a row for one attempt: making the object, charging it, and a few more.
+/// The maximum number of consecutive requests for one attempt: to create the object, to charge it, and a few more.
 const ERRANDS: usize = 6;
 
-/// Works attempts.
+/// Processes attempts.
 #[derive(Clone, Debug)]
 pub struct Charging {
     desk: Desk,
 }
 
-/// What to ask the gateway, with all that it has to be told.
+/// A request to the gateway, with its parameters.
 #[derive(Clone, Debug)]
 struct Task {
     errand: Errand,
@@ -37,7 +37,7 @@ struct Task {
     is_automatic: bool,
 }
 
-/// What the gateway said.
+/// The response of the gateway.
 #[derive(Clone, Debug)]
 enum Reply {
     Created(Charge),
@@ -47,12 +47,12 @@ enum Reply {
 }
 
 impl Charging {
-    /// Charges what `desk` knows of.
+    /// Creates the worker.
     pub fn new(desk: Desk) -> Self {
         Self { desk }
     }
 
-    /// Goes on with up to `limit` attempts that are due. Tells how many it found.
+    /// Processes up to `limit` attempts whose time has come. Returns the number of attempts that it found.
     pub async fn turn(&self, limit: u32) -> Result<usize, Fault> {
         let now = self.desk.clock.now();
         let due = store::due_attempts(&self.desk.database, now, limit).await?;
@@ -67,7 +67,7 @@ impl Charging {
         Ok(found)
     }
 
-    /// Goes on with the open attempt of a top-up, if it is due and nobody else has it.
+    /// Processes the open attempt of a top-up, if its time has come and no other worker has it.
     pub async fn work(&self, account_id: AccountId, top_up_id: TopUpId) -> Result<(), Fault> {
         for _ in 0..ERRANDS {
             let Some(task) = self.claim(account_id, top_up_id).await? else {
@@ -79,7 +79,7 @@ impl Charging {
         Ok(())
     }
 
-    /// Takes in what the gateway says of an object now, whoever found out that it should be asked.
+    /// Reads an object at the gateway and stores its state, whatever caused the read.
     pub async fn look_at(
         &self,
         account_id: AccountId,
@@ -91,7 +91,7 @@ impl Charging {
         Ok(())
     }
 
-    /// Takes in what is known of an object.
+    /// Stores the state of an object.
     pub(super) async fn settle(&self, account_id: AccountId, top_up_id: TopUpId, charge: Charge) -> Result<(), Fault> {
         let settled = self.desk.turn(account_id, move |turn| {
             let charge = charge.clone();
@@ -142,13 +142,13 @@ impl Charging {
     }
 }
 
-/// Why nothing was found out about an object.
+/// Why the state of an object is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GatewayFault {
-    /// The gateway gave nothing.
+    /// The gateway returned an error.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
-    /// The database did.
+    /// The database returned an error.
     #[error(transparent)]
     Fault(#[from] Fault),
 }

@@ -1,4 +1,4 @@
-//! What every use case of this room works with, and its turn at an account.
+//! What every use case of this module uses, and its transactions on an account.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use super::gateway::PaymentGateway;
 use super::model::AutoTopUp;
 use super::store;
 
-/// What every use case of this room works with. Cloning shares everything.
+/// What every use case of this module uses. Clones share everything.
 #[derive(Clone)]
 pub struct Desk {
     pub(super) clock: Clock,
@@ -28,7 +28,7 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// For top-ups kept in `database` and charged through `gateway`.
+    /// Creates a desk for top-ups that are stored in `database` and charged through `gateway`.
     pub fn new(clock: Clock, database: Database, ledger: Ledger, gateway: Arc<dyn PaymentGateway>) -> Self {
         Self {
             clock,
@@ -39,16 +39,16 @@ impl Desk {
         }
     }
 
-    /// The same desk, whose ids come from these seeds.
+    /// Returns the same desk with ids from these seeds.
     #[must_use]
     pub fn with_seeds(self, seeds: IdSeeds) -> Self {
         Self { seeds, ..self }
     }
 
-    /// Runs `work` in a transaction that has the account's lock; the account's figures are written in the end, and when that is
-    /// committed, whoever follows the account is told.
+    /// Runs `work` in a transaction with the account's lock. Writes the account's figures at the end, and notifies the
+    /// subscribers of the account after the commit.
     ///
-    /// It may run several times. It never calls the gateway: a slow one would hold the lock.
+    /// It may run `work` several times. `work` never calls the gateway: a slow gateway would keep the lock.
     pub(super) async fn turn<T, E, F>(&self, account_id: AccountId, work: F) -> Result<T, E>
     where
         F: for<'a, 't> Fn(&'a mut Turn<'t>) -> TurnWork<'a, T, E> + Send + Sync + 'static,
@@ -68,7 +68,7 @@ impl Desk {
             .await
     }
 
-    /// A turn within the transaction of somebody who has the account's lock.
+    /// Returns a turn in an existing transaction that has the account's lock.
     pub(super) fn at<'t>(&self, tx: &'t Transaction, locked: &'t mut LockedAccount) -> Turn<'t> {
         let (account_id, now) = (locked.header.account_id, locked.now);
         Turn {
@@ -94,11 +94,11 @@ impl std::fmt::Debug for Desk {
 /// The boxed future that the work of a turn returns.
 pub(super) type TurnWork<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
 
-/// One turn at an account, under its lock.
+/// A transaction on one account, under its lock.
 pub(super) struct Turn<'t> {
     pub(super) tx: &'t Transaction,
     pub(super) account_id: AccountId,
-    /// Not before the account's last time.
+    /// The current time; never before the account's last time.
     pub(super) now: Timestamp,
     pub(super) locked: &'t mut LockedAccount,
     pub(super) ids: IdMint,
@@ -107,28 +107,28 @@ pub(super) struct Turn<'t> {
 }
 
 impl Turn<'_> {
-    /// Which gateway it is. It is not called here.
+    /// Returns the name of the gateway. A turn does not call the gateway.
     pub(super) fn gateway_name(&self) -> &'static str {
         self.gateway.name()
     }
 
-    /// For a command of the ledger.
+    /// Returns a seed for a ledger command.
     pub(super) fn seed(&self) -> IdSeed {
         self.seeds.next_seed()
     }
 
-    /// The least that the gateway charges.
+    /// Returns the smallest amount that the gateway charges, in minor units.
     pub(super) fn minimum(&self, currency: Currency) -> i64 {
         self.gateway.minimum(currency)
     }
 
-    /// The account's rule, as it was set or never set.
+    /// Returns the account's rule; a default rule if none was set.
     pub(super) async fn rule(&self) -> Result<AutoTopUp, Fault> {
         let found = store::find_rule(self.tx, self.account_id).await?;
         Ok(found.unwrap_or_else(|| AutoTopUp::new(self.account_id, self.now)))
     }
 
-    /// Writes a rule that has changed, and has the ledger watch for it.
+    /// Writes a changed rule, and sets the level that the ledger watches for it.
     pub(super) async fn keep_rule(&mut self, before: &AutoTopUp, after: &AutoTopUp) -> Result<(), Fault> {
         if before == after {
             return Ok(());

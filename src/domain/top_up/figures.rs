@@ -1,4 +1,4 @@
-//! What operators watch: purchases that are under way, in a few numbers. What work is owed for them is in `backlog`.
+//! Metrics of purchases in progress. The metrics of pending work are in `backlog`.
 
 use crate::domain::database::Waiting;
 use crate::domain::fault::Fault;
@@ -6,17 +6,17 @@ use crate::domain::fault::Fault;
 use super::model::TopUpStatus;
 use super::{TopUps, store};
 
-/// Purchases that are under way. Each is counted up to a bound.
+/// Purchases in progress. Each count has an upper bound.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopUpFigures {
-    /// Top-ups of which something may still come by itself, by status.
+    /// The number of top-ups that can still change automatically, by status.
     pub open: Vec<(TopUpStatus, i64)>,
-    /// Attempts of which nobody knows whether they were charged.
+    /// Attempts whose outcome is unknown: they may have been charged.
     pub unknown: Waiting,
 }
 
 impl TopUps {
-    /// Reads the figures of the whole installation: one statement each, by an index that holds only what is open.
+    /// Reads the metrics of the whole installation: one statement each, by an index that contains only open rows.
     pub async fn figures(&self) -> Result<TopUpFigures, Fault> {
         store::figures(&self.desk.database).await
     }

@@ -1,11 +1,11 @@
-//! The port to whoever moves the money.
+//! The port to the payment gateway, which moves the money.
 //!
-//! An adapter bounds each call in time and says [`GatewayError::Unknown`] when it is up: then the call may have had its effect
-//! or not, which is found out by reading, never by guessing. No call is made inside a transaction, and none inside a request
-//! but to set up a card.
+//! An adapter limits the time of each call and returns [`GatewayError::Unknown`] after that time. Then the call may have taken
+//! effect or not. The domain finds out by reading, never by guessing. No call is made inside a transaction. Inside a request, a
+//! call is made only to set up a card.
 //!
-//! An object that is to be charged is made first and confirmed later. It makes at most one successful charge, whatever is
-//! sent to it and how often; that, and not the keys, which a gateway forgets after a day, is why nobody pays twice.
+//! An object is created first and confirmed later. It makes at most one successful charge, whatever requests are sent and how
+//! often. This prevents double charges. The idempotency keys alone do not: a gateway forgets them after a day.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,214 +15,215 @@ use crate::primitives::money::{Currency, Money};
 
 use super::model::FailureCode;
 
-/// What a call comes to.
+/// The future of a call.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, GatewayError>> + Send + 'a>>;
 
-/// Why a call gave nothing.
+/// Why a call returned no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GatewayError {
-    /// No answer, or one that says nothing: a timeout, a lost connection, busy, broken. It may have happened.
+    /// No response, or one without a result: a timeout, a lost connection, a busy or failing server. The call may have taken
+    /// effect.
     #[error("the payment gateway did not answer: {0}")]
     Unknown(String),
-    /// A definite no that had no effect. The text is for the log alone.
+    /// A final refusal without an effect.
     #[error("the payment gateway refused: {detail}")]
     Refused {
-        /// What kind of no.
+        /// The kind of refusal.
         code: FailureCode,
-        /// What it said.
+        /// The message of the gateway. It is for the log only.
         detail: String,
     },
-    /// It does not know such an object.
+    /// The object does not exist at the gateway.
     #[error("the payment gateway does not know this object")]
     NotFound,
 }
 
-/// How far an object is.
+/// The status of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChargeStatus {
     /// Waits for a confirmation: the first one, or another one after a failure.
     Unconfirmed,
-    /// Being charged.
+    /// Is being charged.
     Processing,
-    /// The bank wants its customer to confirm.
+    /// The bank requires the customer to confirm.
     RequiresAction,
-    /// Charged. Never anything else again.
+    /// Charged. This status is final.
     Succeeded,
-    /// Will never be charged.
+    /// Canceled. It will never be charged.
     Canceled,
 }
 
-/// The last failed try at charging an object.
+/// The last failed attempt at charging an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChargeFailure {
-    /// Why.
+    /// The reason.
     pub code: FailureCode,
-    /// Tells this failure from the object's other ones.
+    /// Identifies this failure among all failures of the object.
     pub mark: String,
 }
 
 crate::text_enum! {
-    /// How a dispute stands. Later ones in this order win over earlier ones, in whatever order they are heard of.
+    /// The status of a dispute. A later variant overrides an earlier one, in whatever order they arrive.
     DisputeStatus {
-        /// The bank decides.
+        /// The bank has not decided yet.
         Open = "OPEN",
-        /// The money went back.
+        /// The money was returned to the customer.
         Lost = "LOST",
-        /// The money stays, or has come back.
+        /// The merchant keeps the money, or has received it again.
         Won = "WON",
     }
 }
 
-/// An object that is charged once, as it is now.
+/// The state of an object, which is charged at most once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charge {
-    /// What the gateway calls it.
+    /// The gateway's id of the object.
     pub id: String,
-    /// The public id of the top-up that it was made for, as told when it was made.
+    /// The public id of the top-up, as given at the creation of the object.
     pub reference: Option<String>,
-    /// How far it is.
+    /// The current status.
     pub status: ChargeStatus,
-    /// In the currency's minor unit.
+    /// The amount in the currency's minor unit.
     pub amount_minor: i64,
-    /// The last failed try.
+    /// The last failed attempt.
     pub failure: Option<ChargeFailure>,
-    /// Where the customer confirms.
+    /// The address where the customer confirms.
     pub action_url: Option<String>,
-    /// What went back by refunds and late failures, in all: also refunds that failed later. Never less than it was before.
+    /// The total that was returned by refunds and late failures, including refunds that failed later. It never decreases.
     pub returned_minor: i64,
-    /// What of that did not reach the customer after all, because the refund failed later. Never less than it was before.
+    /// The part of it that did not reach the customer, because the refund failed later. It never decreases.
     pub came_back_minor: i64,
-    /// Those refunds among them that were asked for under a key, as far as the gateway names the key.
+    /// The refunds that were requested with a key, if the gateway reports the key.
     pub refunds: Vec<KnownRefund>,
-    /// A dispute about it: how it stands, and about how much.
+    /// A dispute: its status and its amount in minor units.
     pub dispute: Option<(DisputeStatus, i64)>,
-    /// When it was made.
+    /// When the object was created.
     pub created_at: Timestamp,
 }
 
-/// A refund that the gateway made under a key.
+/// A refund that the gateway made with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownRefund {
-    /// The key under which it was asked for.
+    /// The key of the request.
     pub key: String,
-    /// The money came back, because the refund failed later.
+    /// Whether the refund failed later, so that the money is with the merchant again.
     pub has_failed: bool,
 }
 
-/// What is to be charged.
+/// An object to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewCharge {
-    /// The same object comes back for the same key.
+    /// The idempotency key: the same key returns the same object.
     pub key: String,
-    /// The customer as the gateway knows them.
+    /// The gateway's id of the customer.
     pub customer_id: String,
-    /// The card as the gateway knows it.
+    /// The gateway's id of the card.
     pub card_id: String,
-    /// How much.
+    /// The price to charge.
     pub price: Money,
     /// The public id of the top-up.
     pub reference: String,
 }
 
-/// A confirmation.
+/// A request to charge an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confirmation {
-    /// Which object.
+    /// The gateway's id of the object.
     pub charge_id: String,
-    /// Confirms once for the same key.
+    /// The idempotency key: the same key confirms once.
     pub key: String,
-    /// The card to charge.
+    /// The gateway's id of the card to charge.
     pub card_id: String,
-    /// Nobody is there who could confirm with the bank at once.
+    /// Whether the customer is absent and cannot confirm with the bank at once.
     pub is_automatic: bool,
 }
 
-/// A card as the gateway keeps it.
+/// A card that the gateway stores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Card {
-    /// What the gateway calls it.
+    /// The gateway's id of the card.
     pub id: String,
-    /// `visa` …
+    /// The card network: `visa` …
     pub brand: String,
     /// The last four digits.
     pub last4: String,
-    /// 1 to 12.
+    /// The month, from 1 to 12.
     pub expiry_month: i32,
-    /// Four digits.
+    /// The year, with four digits.
     pub expiry_year: i32,
-    /// The same for the same card however often it is added.
+    /// Identifies the physical card: it is equal each time the card is added.
     pub fingerprint: String,
 }
 
 /// What the gateway's browser library needs to collect a card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardSetup {
-    /// For this one setup.
+    /// The secret of this setup.
     pub client_secret: String,
-    /// Names us to the gateway's browser library.
+    /// The key that clients pass to the gateway's browser library.
     pub publishable_key: String,
 }
 
-/// What a webhook says: that something of an object has changed.
+/// The content of a webhook: an object has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// The gateway's id of the event.
     pub event_id: String,
-    /// What kind of event.
+    /// The type of the event.
     pub kind: String,
-    /// The object to read; `None` when the event concerns nothing of ours.
+    /// The object to read; `None` if the event is about no object of ours.
     pub charge_id: Option<String>,
 }
 
-/// Why a webhook is not believed.
+/// Why a webhook is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidWebhook {
-    /// Not signed with our secret, or too long ago.
+    /// The signature does not match, or is too old.
     #[error("the signature does not fit, or is too old")]
     Signature,
-    /// Signed, but nothing that we can read.
+    /// The signature matches, but the body cannot be read.
     #[error("the body cannot be read")]
     Body,
 }
 
-/// Whoever moves the money.
+/// A payment gateway.
 pub trait PaymentGateway: Send + Sync + 'static {
-    /// `stripe`, `simulated`: part of the key of stored objects.
+    /// Returns `stripe` or `simulated`; it is part of the key of stored objects.
     fn name(&self) -> &'static str;
 
-    /// The least that it charges, in the minor unit.
+    /// Returns the smallest amount that can be charged, in minor units.
     fn minimum(&self, currency: Currency) -> i64;
 
-    /// Makes a customer; the same for the same key.
+    /// Creates a customer. The same key returns the same customer.
     fn create_customer(&self, key: String, reference: String) -> Answer<'_, String>;
 
-    /// Begins to collect a card in the browser.
+    /// Starts to collect a card in the browser.
     fn start_setup(&self, customer_id: String) -> Answer<'_, CardSetup>;
 
-    /// Keeps a card, which the browser has handed to the gateway, for a customer.
+    /// Attaches a card, which the browser has sent to the gateway, to a customer.
     fn keep_card(&self, customer_id: String, token: String) -> Answer<'_, Card>;
 
-    /// Forgets a card.
+    /// Detaches a card.
     fn forget_card(&self, card_id: String) -> Answer<'_, ()>;
 
-    /// Makes an object without charging it.
+    /// Creates an object without charging it.
     fn create_charge(&self, new: NewCharge) -> Answer<'_, Charge>;
 
-    /// Charges it, and says what came of it.
+    /// Charges an object and returns its state.
     fn confirm_charge(&self, confirmation: Confirmation) -> Answer<'_, Charge>;
 
-    /// Says what has become of it.
+    /// Returns the current state of an object.
     fn read_charge(&self, charge_id: String) -> Answer<'_, Charge>;
 
-    /// Sees to it that it will never be charged; gives it as it is, which may be charged.
+    /// Cancels an object if it is not charged yet, so that it never will be. Returns its state, which may be charged.
     fn cancel_charge(&self, charge_id: String) -> Answer<'_, Charge>;
 
-    /// Gives money back, once for the same key. It may still fail later, which the object says then.
+    /// Refunds an amount, once per key. A refund can still fail later; then the state of the object shows it.
     fn refund(&self, charge_id: String, key: String, amount: Money) -> Answer<'_, ()>;
 
-    /// Objects made since then, up to a hundred after the one named, in the gateway's own order.
+    /// Returns up to 100 objects created since then, after the named object, in the order of the gateway.
     fn list_charges(&self, since: Timestamp, after: Option<String>) -> Answer<'_, Vec<Charge>>;
 
-    /// Believes a webhook or not. A stored one is read again with `now` as it was received.
+    /// Verifies and reads a webhook. A stored webhook is read again with the time at which it was received as `now`.
     fn read_webhook(&self, body: &[u8], signature: &str, now: Timestamp) -> Result<Notice, InvalidWebhook>;
 }

@@ -1,14 +1,13 @@
-//! Top-ups: purchases of credits, the cards that pay for them, and the rule by which accounts buy by themselves.
+//! Top-ups: purchases of credits, the cards that pay for them, and the rule for automatic top-ups.
 //!
-//! Called by the shells. What people ask for is written down and answered (`requests`, `refunding`); workers ask the gateway
-//! later (`charging`, `webhooks`, `reconciling`), and what it says is written together with all that follows from it (`settling`,
-//! `returning`).
-//! The rules themselves are in `model`, which is pure.
+//! Called by the shells. A request is stored and answered (`requests`, `refunding`). Workers call the gateway later
+//! (`charging`, `webhooks`, `reconciling`). The response is stored together with all its consequences (`settling`,
+//! `returning`). The rules are in `model`, which is pure.
 //!
 //! Invariants:
-//! - A top-up is credited once, by the ledger, in the transaction that makes it SUCCEEDED, whatever its status was.
+//! - A top-up is credited once, by the ledger, in the transaction that sets it to SUCCEEDED, from every status.
 //! - The gateway is never called inside a transaction, and inside a request only to set up a card.
-//! - What the gateway is asked to charge is written down before it is asked.
+//! - Each charge is stored before the gateway is asked to make it.
 
 mod auto_top_ups;
 mod charging;
@@ -63,24 +62,24 @@ pub use requests::{Answered, NewTopUp, TopUpQuote, TopUpRetry};
 pub use terms::AccountTerms;
 pub use webhooks::{ReceiveError, StoredWebhook, WebhookStatus, Webhooks};
 
-/// A top-up's place in a list: when it was asked for, and its id.
+/// The position of a top-up in a list: when it was requested, and its id.
 pub type TopUpPosition = (Timestamp, TopUpId);
 
-/// The top-ups of accounts.
+/// Use cases about the top-ups of accounts.
 #[derive(Clone, Debug)]
 pub struct TopUps {
     desk: Desk,
 }
 
 impl TopUps {
-    /// The top-ups kept at this desk.
+    /// Creates the use cases.
     pub fn new(desk: Desk) -> Self {
         Self { desk }
     }
 
-    /// Records a top-up whose payment is proven, and credits it: one transaction. `requested_by` is who asked for it.
+    /// Records a top-up whose payment is proven, and credits it in one transaction. `requested_by` is who requested it.
     ///
-    /// For Ledgerbell itself alone: nobody else may claim that something was paid.
+    /// Only Ledgerbell itself may call this: no other caller may claim that a top-up was paid.
     pub async fn record_paid(
         &self,
         actor: &Actor,
@@ -105,7 +104,7 @@ impl TopUps {
             .await
     }
 
-    /// One page of an account's top-ups, by the time they were asked for.
+    /// Returns one page of an account's top-ups, by the time of the request.
     pub async fn page(
         &self,
         actor: &Actor,
@@ -138,7 +137,7 @@ impl TopUps {
         Ok(scan.into_page(request, position, |row| store::top_up(row, account_id))?)
     }
 
-    /// Top-ups by id.
+    /// Returns top-ups by id.
     pub async fn by_ids(
         &self,
         actor: &Actor,
@@ -150,12 +149,12 @@ impl TopUps {
     }
 }
 
-/// What is known of a top-up that was paid before it was written down.
+/// A top-up that was paid before it was stored.
 struct Paid {
     credits: Credits,
     origin: TopUpOrigin,
     requested_by: Cause,
-    /// Chosen once, however often the transaction runs: by its id a run knows what one before it has committed.
+    /// Chosen once, even if the transaction runs several times: a later run finds by this id what an earlier run committed.
     id: OnceLock<TopUpId>,
 }
 

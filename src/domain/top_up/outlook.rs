@@ -1,4 +1,4 @@
-//! What others ask about purchases under an account's lock: the rule as it stands, whether credits are about to come, the card.
+//! Queries about purchases under an account's lock: the current rule, whether credits are about to arrive, the card.
 
 use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
@@ -13,18 +13,18 @@ use super::store;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
-/// What counts against the cap, and until when.
+/// The period of the cap and of the ceilings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::domain) struct CapWindow {
-    /// The calendar month, in the account's zone: `2026-11`.
+    /// The calendar month in the account's time zone: `2026-11`.
     pub(in crate::domain) month: String,
-    /// When it ends, and the cap has room again.
+    /// The end of the month, when the cap starts again.
     pub(in crate::domain) ends_at: Timestamp,
-    /// When the first automatic attempt of the last 24 hours no longer counts, and the ceilings may have room again.
+    /// When the first automatic attempt of the last 24 hours no longer counts, so that the ceilings may allow a purchase again.
     pub(in crate::domain) ceiling_ends_at: Option<Timestamp>,
 }
 
-/// The account's rule as it stands, if it ever had one.
+/// Returns the account's rule, if one was ever set.
 pub(in crate::domain) async fn locked_rule(
     tx: &Transaction,
     account_id: AccountId,
@@ -32,7 +32,7 @@ pub(in crate::domain) async fn locked_rule(
     store::find_rule(tx, account_id).await
 }
 
-/// The card that is charged where no other is named.
+/// Returns the card that is charged if no other is named.
 pub(in crate::domain) async fn default_card(
     tx: &Transaction,
     account_id: AccountId,
@@ -43,7 +43,7 @@ pub(in crate::domain) async fn default_card(
         .find(|card| card.is_default))
 }
 
-/// The month that an instant falls into.
+/// Returns the window that contains an instant.
 pub(in crate::domain) async fn cap_window(
     tx: &Transaction,
     account_id: AccountId,
@@ -60,10 +60,11 @@ pub(in crate::domain) async fn cap_window(
 }
 
 impl TopUps {
-    /// Whether credits are about to come: a top-up is being charged that has not failed yet, by hand or by the rule, or the rule would
-    /// buy now.
+    /// Returns whether credits are about to arrive: a manual or automatic top-up is being charged and has not failed yet, or
+    /// the rule would buy now.
     ///
-    /// This is what the rule's evaluation would come to at this instant, so nobody has to wait for it. Nothing is written.
+    /// This equals the result of an evaluation of the rule at this instant, so no caller has to wait for one. Nothing is
+    /// written.
     pub(in crate::domain) async fn are_credits_coming(
         &self,
         tx: &Transaction,
@@ -99,7 +100,7 @@ impl TopUps {
     }
 }
 
-/// Whether the automatic top-up that is open is at its first attempt.
+/// Returns whether the open automatic top-up is at its first attempt.
 async fn has_not_failed(tx: &Transaction, account_id: AccountId) -> Result<bool, Fault> {
     let Some(id) = store::open_automatic(tx, account_id).await? else {
         return Ok(false);

@@ -1,7 +1,7 @@
-//! Cards: set up in the browser, kept by the gateway, named here.
+//! Cards: set up in the browser, stored by the gateway, named here.
 //!
-//! The one place that calls the gateway while a caller waits: a card is wanted at once or not at all. No transaction is open
-//! then, and the adapter bounds each call.
+//! This is the only module that calls the gateway while a caller waits: a card is needed at once or not at all. No transaction
+//! is open during a call, and the adapter limits the time of each call.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,9 +23,9 @@ use super::model::{
 use super::reading::require_to_see;
 use super::store;
 
-/// The longest id of a card that a gateway gives.
+/// The longest card id of a gateway, in characters.
 const MAX_TOKEN: usize = 255;
-/// Cards that an account may have at the same time: more than a team needs, and too few to try stolen ones out.
+/// The maximum number of cards per account: more than a team needs, and too few to test stolen cards.
 const MAX_PAYMENT_METHODS: usize = 20;
 
 /// Use cases about cards.
@@ -35,19 +35,19 @@ pub struct PaymentMethods {
 }
 
 impl PaymentMethods {
-    /// Cards kept by the desk's gateway.
+    /// Creates the use cases.
     pub fn new(desk: Desk) -> Self {
         Self { desk }
     }
 
-    /// The account's cards, oldest first.
+    /// Returns the account's cards, oldest first.
     pub async fn list(&self, actor: &Actor, account_id: AccountId) -> Result<Vec<PaymentMethod>, QueryError> {
         require_to_see(actor, account_id)?;
         let cards = store::payment_methods(self.desk.database.read(), account_id).await?;
         Ok(cards.into_iter().filter(|card| card.removed_at.is_none()).collect())
     }
 
-    /// Cards by id, also those that were taken away since.
+    /// Returns cards by id, including removed ones.
     pub async fn by_ids(
         &self,
         actor: &Actor,
@@ -58,7 +58,7 @@ impl PaymentMethods {
         Ok(store::payment_methods_by_ids(&self.desk.database, account_id, ids).await?)
     }
 
-    /// Begins to collect a card in the browser: card data goes from there to the gateway and never comes here.
+    /// Starts to collect a card in the browser. The browser sends card data directly to the gateway, never to this server.
     pub async fn start_setup(&self, actor: &Actor, account_id: AccountId) -> Result<CardSetup, PaymentMethodError> {
         actor.require(account_id, Permission::BuyCredits)?;
         let form = Uuid::new_v4().to_string();
@@ -67,7 +67,7 @@ impl PaymentMethods {
         Ok(self.desk.gateway.start_setup(customer_id).await?)
     }
 
-    /// Keeps a card that the browser has handed to the gateway. The same one again is the same one.
+    /// Adds a card that the browser has sent to the gateway. Adding the same card again returns the same payment method.
     pub async fn add(
         &self,
         actor: &Actor,
@@ -83,7 +83,7 @@ impl PaymentMethods {
                 message: "must be the id of a payment method that the gateway's browser library has given".to_owned(),
             });
         }
-        // Before the gateway is asked: its answer is what one who tries cards is after.
+        // The trial is counted before the gateway is asked: the response is what an attacker who tests cards wants.
         self.count_trial(actor, account_id, (TrialKind::Card, token.clone()))
             .await?;
         let customer_id = self.customer(account_id).await?;
@@ -94,14 +94,14 @@ impl PaymentMethods {
             Box::pin(async move { add(turn, &card, make_default).await })
         });
         let added = added.await;
-        // Only under the lock is it known that the card is one too many, and then the gateway has it already.
+        // The limit can only be checked under the lock, and the gateway has stored the card by then.
         if matches!(added, Err(PaymentMethodError::TooMany)) {
             self.forget(kept.id.clone()).await;
         }
         added
     }
 
-    /// Counts a card or a form that somebody from outside tries; refused when there were too many.
+    /// Counts a card or a form that a caller tries. Refuses if there were too many.
     async fn count_trial(
         &self,
         actor: &Actor,
@@ -143,7 +143,7 @@ impl PaymentMethods {
         }
     }
 
-    /// Has a card charged where no other is named.
+    /// Sets the card that is charged if no other is named.
     pub async fn set_default(
         &self,
         actor: &Actor,
@@ -164,7 +164,7 @@ impl PaymentMethods {
             .await
     }
 
-    /// Takes a card away. Refused while it is being charged.
+    /// Removes a card. Refuses while the card is being charged.
     pub async fn remove(
         &self,
         actor: &Actor,
@@ -180,7 +180,7 @@ impl PaymentMethods {
         Ok(removed)
     }
 
-    /// What the gateway calls the account: made there on first use.
+    /// Returns the gateway's id of the account, which is created on first use.
     async fn customer(&self, account_id: AccountId) -> Result<String, PaymentMethodError> {
         let gateway = self.desk.gateway.name();
         if let Some(known) = store::customer(self.desk.database.read(), account_id, gateway).await? {
@@ -237,7 +237,7 @@ async fn add(turn: &mut Turn<'_>, card: &Card, as_default: bool) -> Result<Payme
     if known.is_none_or(|known| known.removed_at.is_some()) && present.count() >= MAX_PAYMENT_METHODS {
         return Err(PaymentMethodError::TooMany);
     }
-    // The same card added again is not another card: what the bank said of it stays said.
+    // The same card added again is not a different card: a decision of the bank about it remains.
     let suspension = cards
         .iter()
         .filter(|known| known.fingerprint == card.fingerprint)
@@ -274,11 +274,11 @@ async fn add(turn: &mut Turn<'_>, card: &Card, as_default: bool) -> Result<Payme
     }
 }
 
-/// The rule follows the default card, unless it was given one of its own that it can still charge.
+/// The rule also changes to the default card, unless it has its own card that it can still charge.
 async fn make_default(turn: &mut Turn<'_>, card: PaymentMethod) -> Result<PaymentMethod, PaymentMethodError> {
     let cards = store::payment_methods(turn.tx, turn.account_id).await?;
     let old = cards.iter().find(|known| known.is_default && known.id != card.id);
-    // The old one first: there may be one default at a time.
+    // The old card is written first: there may be only one default card at a time.
     if let Some(old) = old {
         let mut old = old.clone();
         old.is_default = false;
@@ -324,7 +324,7 @@ async fn remove(turn: &mut Turn<'_>, id: PaymentMethodId) -> Result<PaymentMetho
     let before = turn.rule().await?;
     if before.payment_method_id == Some(id) {
         let cards = store::payment_methods(turn.tx, turn.account_id).await?;
-        // Nobody agreed to another card: only one that takes the place of a refused card is charged instead.
+        // The consent covers no other card. Only a card that replaces a refused card is charged instead.
         let is_refused = before.is_paused_by_card() && before.paused_fingerprint.as_ref() == Some(&card.fingerprint);
         let is_good = |other: &&PaymentMethod| {
             other.is_default && other.may_be_charged_again() && other.status(turn.now) != PaymentMethodStatus::Expired

@@ -1,4 +1,4 @@
-//! All that can be said about an account's purchases at one instant, for whoever finds out what is wrong with them.
+//! A snapshot of an account's purchases at one instant, for the code that searches for problems.
 
 use std::collections::HashMap;
 
@@ -19,59 +19,59 @@ use super::requests::{DECLINES_SINCE, choose_card};
 use super::store;
 use super::terms::AccountTerms;
 
-/// Purchases that have failed and purchases that are under way: so many of each are looked at.
+/// The maximum number of failed purchases in a snapshot, and of purchases in progress.
 const MOST_PURCHASES: u32 = 20;
-/// So many of the newest decisions are looked at.
+/// The maximum number of decisions in a snapshot; the newest are read.
 const MOST_DECISIONS: u32 = 20;
 
 /// An account's purchases, cards and rule as one transaction sees them.
 #[derive(Clone, Debug)]
 pub struct Picture {
-    /// What the account may do.
+    /// The status of the account.
     pub standing: AccountStatus,
-    /// The rule, as it was set or never set.
+    /// The rule; a default rule if none was set.
     pub rule: AutoTopUp,
-    /// What credits cost.
+    /// The price of credits.
     pub terms: AccountTerms,
-    /// All cards, removed ones included.
+    /// All cards, including removed ones.
     pub cards: Vec<PaymentMethod>,
-    /// The newest purchases that have failed, newest first. Refunds are left out here and below.
+    /// The newest failed purchases, newest first. Refunds are not loaded, here and below.
     pub failed: Vec<Purchase>,
-    /// The oldest purchases that are under way, oldest first.
+    /// The oldest purchases in progress, oldest first.
     pub unfinished: Vec<Purchase>,
     /// When a purchase last succeeded.
     pub last_success_at: Option<Timestamp>,
-    /// Declines within 30 days, by the card's fingerprint.
+    /// The number of declines within 30 days, by the card's fingerprint.
     pub recent_declines: HashMap<String, u32>,
-    /// The automatic top-up of which something may still come by itself.
+    /// The automatic top-up that can still change automatically.
     pub open_automatic: Option<TopUpId>,
     /// The newest decisions of the rule, newest first.
     pub decisions: Vec<StoredDecision>,
-    /// What the rule decides now, had nothing succeeded only just.
+    /// The current decision of the rule, ignoring the pause after a success.
     pub decision: Decision,
-    /// What the rule has spent this month, in the minor unit.
+    /// What the rule has spent this month, in minor units.
     pub spent_minor: i64,
-    /// Automatic attempts within 24 hours, declined ones included.
+    /// The number of automatic attempts within 24 hours, including declined ones.
     pub recent_attempts: u32,
-    /// Credits of those that are not definitely unpaid.
+    /// The credits of those attempts that are not known to be unpaid.
     pub recent_credits: Credits,
     /// Why the rule cannot charge, whatever is available.
     pub obstacle: Option<Obstacle>,
 }
 
-/// What can be done about a purchase that has failed.
+/// What can be done about a failed purchase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WayOn {
-    /// Retry it: with the card that a retry chooses, or with this one.
+    /// Retry it: with this card, or if `None`, with the card that a retry chooses.
     Retry(Option<PaymentMethodId>),
-    /// Wait for another one, or until the account may buy again.
+    /// Wait for another purchase, or until the account may buy again.
     Wait,
-    /// Give a card that can be charged.
+    /// Add a card that can be charged.
     AddCard,
 }
 
 impl AutoTopUps {
-    /// The picture of the account whose figures these are.
+    /// Reads the snapshot of the account with these figures.
     pub(in crate::domain) async fn picture(
         &self,
         tx: &Transaction,
@@ -127,18 +127,18 @@ impl AutoTopUps {
 }
 
 impl Picture {
-    /// The card that the rule charges.
+    /// Returns the card that the rule charges.
     pub fn card_of_rule(&self) -> Option<&PaymentMethod> {
         card_of(&self.rule, &self.cards)
     }
 
-    /// The card that is charged where no other is named.
+    /// Returns the card that is charged if no other is named.
     pub fn default_card(&self) -> Option<&PaymentMethod> {
         let mut cards = self.cards.iter();
         cards.find(|card| card.is_default && card.removed_at.is_none())
     }
 
-    /// What can be done about a purchase that has failed. It is asked by what answers whoever tries.
+    /// Returns what can be done about a failed purchase. It uses the same check as the retry itself.
     pub fn way_on(&self, purchase: &Purchase, now: Timestamp) -> WayOn {
         let last = purchase.attempts.last().map(|attempt| attempt.payment_method_id);
         let chosen = choose_card(&self.cards, None, last).ok().flatten();
@@ -167,7 +167,7 @@ impl Picture {
         answer
     }
 
-    /// Whether a card can be charged as far as is known.
+    /// Returns whether a card can be charged, as far as is known.
     pub fn is_good(&self, card: &PaymentMethod, now: Timestamp) -> bool {
         card.may_be_charged_again()
             && card.status(now) != PaymentMethodStatus::Expired
@@ -180,8 +180,8 @@ impl Picture {
     }
 }
 
-/// The attempt of which nobody knows what came, and since when: since it was sent off. Meanwhile the gateway may have answered,
-/// and said nothing that settles it.
+/// Returns the attempt whose outcome is unknown, and since when: since it was sent. The gateway may have responded since then
+/// without a result.
 pub fn unknown(purchase: &Purchase) -> Option<(&Attempt, Timestamp)> {
     let attempt = purchase.open_attempt()?;
     let is_unknown = attempt.outcome == AttemptOutcome::Unknown;

@@ -1,4 +1,4 @@
-//! Reading attempts, and whether a top-up can be retried.
+//! Reads attempts, and whether a top-up can be retried.
 
 use std::collections::HashMap;
 
@@ -11,14 +11,14 @@ use super::model::{Attempt, Purchase, RetryFacts, RetryRefusal};
 use super::requests::{DECLINES_SINCE, choose_card};
 use super::store;
 
-/// Whoever reads the whole log may see purchases, cards and the rule, and so may whoever manages them.
+/// Requires the permission to see purchases, cards and the rule: to read the whole log, or to manage them.
 pub(in crate::domain) fn require_to_see(actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {
     let reads = actor.require(account_id, Permission::ReadCreditLog);
     reads.or_else(|error| actor.require(account_id, Permission::BuyCredits).map_err(|_| error))
 }
 
 impl TopUps {
-    /// The attempts of top-ups, oldest first. A top-up without any is left out.
+    /// Returns the attempts of top-ups, oldest first. A top-up without attempts is left out.
     pub async fn attempts(
         &self,
         actor: &Actor,
@@ -29,7 +29,7 @@ impl TopUps {
         Ok(store::attempts_of(self.desk.database.read(), account_id, ids).await?)
     }
 
-    /// Attempts by id.
+    /// Returns attempts by id.
     pub async fn attempts_by_ids(
         &self,
         actor: &Actor,
@@ -40,8 +40,8 @@ impl TopUps {
         Ok(store::attempts_by_ids(&self.desk.database, account_id, ids).await?)
     }
 
-    /// Whether `retry` would be accepted now for each of these top-ups, with the card that it would choose, and if not why. A fixed
-    /// number of statements, whatever their number.
+    /// Returns for each of these top-ups whether `retry` would be accepted now: with the card that it would choose, or the
+    /// reason of the refusal. Runs a fixed number of statements, whatever the number of top-ups.
     pub async fn can_retry(
         &self,
         actor: &Actor,

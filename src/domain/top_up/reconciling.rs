@@ -1,4 +1,4 @@
-//! Comparing what the gateway has with what we have: repairs what can be proven, and says what cannot.
+//! Compares the gateway's objects with the stored top-ups: repairs what can be proven, and reports everything else.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,38 +13,38 @@ use super::gateway::{Charge, ChargeStatus};
 use super::model::TopUp;
 use super::store;
 
-/// Objects of the gateway that one run looks at, at the most.
+/// The maximum number of the gateway's objects in one comparison.
 const MOST: usize = 100_000;
 
-/// What a comparison found and did.
+/// The result of a comparison.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReconcileReport {
-    /// Objects of the gateway that were compared.
+    /// The number of objects that were compared.
     pub compared: usize,
-    /// Top-ups whose charge had not been noticed, or that money had gone back of: set right.
+    /// The top-ups that were repaired: a charge or a return had not been noticed.
     pub repaired: Vec<String>,
-    /// Charges that belong to no top-up of ours, or contradict it: for somebody to look at.
+    /// Charges that belong to no top-up or contradict it: an operator must check them.
     pub raised: Vec<String>,
 }
 
-/// What the comparisons of this process came to, in all.
+/// The totals of all comparisons of this process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReconcileTotals {
-    /// Comparisons that came to their end.
+    /// The number of completed comparisons.
     pub runs: u64,
-    /// Comparisons that broke off, because the gateway or the database did not answer.
+    /// The number of comparisons that were aborted, because the gateway or the database did not respond.
     pub broken_off: u64,
-    /// Objects of the gateway that were compared.
+    /// The number of objects that were compared.
     pub compared: u64,
-    /// Top-ups that were set right.
+    /// The number of top-ups that were repaired.
     pub repaired: u64,
-    /// What was left for somebody to look at.
+    /// The number of charges that an operator must check.
     pub raised: u64,
-    /// When the last one came to its end.
+    /// When the last comparison completed.
     pub last_at: Option<Timestamp>,
 }
 
-/// Compares. Cloning shares what it has counted.
+/// Compares the gateway's objects with the stored top-ups. Clones share the totals.
 #[derive(Clone, Debug)]
 pub struct Reconciler {
     desk: Desk,
@@ -53,7 +53,7 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// With the desk's gateway.
+    /// Creates a reconciler for the gateway in use.
     pub fn new(desk: Desk) -> Self {
         let charging = Charging::new(desk.clone());
         Self {
@@ -63,12 +63,12 @@ impl Reconciler {
         }
     }
 
-    /// What the comparisons of this process came to.
+    /// Returns the totals of this process.
     pub fn totals(&self) -> ReconcileTotals {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Compares everything that the gateway was asked to make since then.
+    /// Compares everything that the gateway was asked to create since then.
     pub async fn reconcile(&self, since: Timestamp) -> Result<ReconcileReport, GatewayFault> {
         let result = self.compare_all(since).await;
         let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
@@ -157,7 +157,8 @@ impl Reconciler {
         Ok(found.remove(&top_up_id))
     }
 
-    /// Ends a top-up whose outcome nobody can read any more, as an operator says it was. For the command line alone.
+    /// Ends a top-up whose outcome cannot be read any more, with the outcome that an operator reports. Only for the command
+    /// line.
     pub async fn settle_by_hand(
         &self,
         account_id: AccountId,
@@ -188,7 +189,7 @@ impl Reconciler {
 }
 
 impl Charging {
-    /// As [`Self::settle`], for a top-up that an object names, which may be nobody's.
+    /// Like [`Self::settle`], for a top-up that an object names. That top-up may not exist.
     pub(super) async fn settle_if_known(
         &self,
         account_id: AccountId,
@@ -205,7 +206,6 @@ impl Charging {
     }
 }
 
-/// Kept beside its only user.
 impl From<TurnError> for TopUpError {
     fn from(error: TurnError) -> Self {
         match error {

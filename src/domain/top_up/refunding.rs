@@ -1,7 +1,7 @@
-//! Refunds that are asked for: written down when asked, sent to the gateway by a worker.
+//! Requested refunds: a request is stored, and a worker sends it to the gateway.
 //!
-//! From the request on the credits are held, so that nothing can spend them while their money is on its way; they go when the
-//! gateway has taken the refund, and are free again when it refuses.
+//! The credits are held from the request on, so that they cannot be spent while their money is on its way. They are taken when
+//! the gateway accepts the refund, and released when it refuses.
 
 use std::sync::Arc;
 
@@ -24,28 +24,28 @@ use super::model::{AttemptOutcome, Change, PauseReason, Purchase, Refund, Refund
 use super::requests::Answered;
 use super::store;
 
-/// So long a worker has a refund to itself.
+/// The lease of a worker on a refund, in milliseconds.
 const LEASE: i64 = 60_000;
 
-/// Money of a top-up to give back.
+/// A refund to request.
 #[derive(Clone, Debug)]
 pub struct NewRefund {
-    /// Which top-up.
+    /// The top-up to refund.
     pub top_up_id: TopUpId,
-    /// How many of its credits; all that may be refunded when `None`.
+    /// The credits to refund; if `None`, all that can be refunded.
     pub credits: Option<Credits>,
-    /// Also credits that were spent: the balance may go below zero.
+    /// Whether spent credits may be refunded too: the balance may become negative.
     pub allow_debt: bool,
-    /// Also while the account is frozen or closed.
+    /// Whether a refund is allowed while the account is frozen or closed.
     pub allow_inactive: bool,
-    /// For people.
+    /// A human-readable reason.
     pub reason: String,
-    /// Gives back once.
+    /// The idempotency key: the same key refunds once.
     pub key: String,
 }
 
 impl TopUps {
-    /// Gives money of a paid top-up back. The credits go when the gateway has taken it.
+    /// Requests a refund of a paid top-up. The credits are taken when the gateway accepts the refund.
     pub async fn refund(&self, actor: &Actor, account_id: AccountId, new: NewRefund) -> Result<Answered, TopUpError> {
         actor.require(account_id, Permission::RefundTopUps)?;
         ledger::check_key(&new.key)?;
@@ -60,7 +60,7 @@ impl TopUps {
     }
 }
 
-/// The gateway's object that was paid for a top-up.
+/// Returns the gateway's object that was paid for a top-up.
 fn paid_object(purchase: &Purchase) -> Option<String> {
     let paid = |attempt: &&super::model::Attempt| attempt.outcome == AttemptOutcome::Succeeded;
     purchase.attempts.iter().find(paid)?.object_id.clone()
@@ -107,7 +107,7 @@ async fn refund(turn: &mut Turn<'_>, actor: &Actor, new: &NewRefund) -> Result<A
         entry_id: None,
         came_back_entry_id: None,
     });
-    // Else the rule would buy what the customer has just been given the money back for.
+    // Otherwise the rule would buy again the credits that were just refunded to the customer.
     let rule = turn.rule().await?;
     if rule.is_enabled {
         let mut paused = rule.clone();
@@ -127,7 +127,7 @@ fn invalid(field: &'static str, message: &str) -> TopUpError {
     }
 }
 
-/// The entry that credited a top-up whose money the gateway can give back.
+/// Returns the entry that credited a top-up whose money the gateway can refund.
 fn refundable_entry(purchase: &Purchase) -> Result<EntryId, TopUpError> {
     let entry_id = purchase.top_up.entry_id;
     let entry_id = entry_id.ok_or_else(|| invalid("topUpId", "only a top-up that has succeeded can be given back"))?;
@@ -141,7 +141,7 @@ fn refundable_entry(purchase: &Purchase) -> Result<EntryId, TopUpError> {
 }
 
 impl NewRefund {
-    /// What its key is bound to, and what keys of older versions are bound to.
+    /// Returns the digest that the key is bound to, and the digest that keys of older versions are bound to.
     fn digests(&self) -> [[u8; 32]; 2] {
         let begin = |version| {
             let mut digest = Canonical::new(version, "refundTopUp");
@@ -158,7 +158,7 @@ impl NewRefund {
 }
 
 impl Turn<'_> {
-    /// Holds the credits of a refund, if they may go: the ledger decides.
+    /// Holds the credits of a refund, if the ledger allows it.
     async fn hold_refund(&mut self, entry_id: EntryId, new: &NewRefund) -> Result<(), TopUpError> {
         let request = Request {
             command: Command::HoldRefund {
@@ -189,13 +189,13 @@ pub struct Refunding {
 }
 
 impl Refunding {
-    /// Gives back through the desk's gateway.
+    /// Creates the worker.
     pub fn new(desk: Desk) -> Self {
         let charging = Charging::new(desk.clone());
         Self { desk, charging }
     }
 
-    /// Goes on with up to `limit` refunds that are due. Tells how many it found.
+    /// Processes up to `limit` refunds whose time has come. Returns the number of refunds that it found.
     pub async fn turn(&self, limit: u32) -> Result<usize, Fault> {
         let due = store::due_refunds(&self.desk.database, self.desk.clock.now(), limit).await?;
         for (account_id, id) in &due {
@@ -227,7 +227,8 @@ impl Refunding {
                 return Ok(());
             }
         };
-        // What has gone is read before the refund is over, so that at no time a second one could be asked for the same money.
+        // The returned money is read before the refund is finished. So a second refund of the same money can never be
+        // requested.
         if was_taken && let Err(error) = self.charging.look_at(account_id, refund.top_up_id, &object_id).await {
             tracing::warn!(refund = %id, %error, "money went back, and its credits go later");
             return Ok(());

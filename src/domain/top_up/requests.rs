@@ -1,5 +1,5 @@
-//! What people and integrations ask of top-ups: start one, try again, call it off. Each is written down and answered; the
-//! gateway is asked later, by a worker.
+//! Requests of members and integrations: start a top-up, retry it, cancel it. Each request is stored and answered; a worker
+//! calls the gateway later.
 
 use std::sync::Arc;
 
@@ -20,53 +20,53 @@ use super::model::{
 use super::store;
 use super::terms::AccountTerms;
 
-/// So far back declines of a card count.
+/// The period in which declines of a card count, in milliseconds.
 pub(super) const DECLINES_SINCE: i64 = 30 * 24 * 60 * 60 * 1_000;
 
 /// A top-up to start.
 #[derive(Clone, Debug)]
 pub struct NewTopUp {
-    /// How many credits.
+    /// The credits to buy.
     pub credits: Credits,
-    /// The card; the default one when `None`.
+    /// The card; the default card if `None`.
     pub payment_method_id: Option<PaymentMethodId>,
-    /// The member on whose behalf a key acts.
+    /// The member on whose behalf an API key acts.
     pub acting: Option<MemberId>,
-    /// Starts it once.
+    /// The idempotency key: the same key starts one top-up.
     pub key: String,
 }
 
-/// Another try at a top-up.
+/// A retry of a top-up.
 #[derive(Clone, Debug)]
 pub struct TopUpRetry {
-    /// Which.
+    /// The top-up to retry.
     pub top_up_id: TopUpId,
-    /// Another card; the last one when `None`, if it is still there.
+    /// A different card; if `None`, the last one if it still exists.
     pub payment_method_id: Option<PaymentMethodId>,
-    /// The member on whose behalf a key acts.
+    /// The member on whose behalf an API key acts.
     pub acting: Option<MemberId>,
-    /// Tries once.
+    /// The idempotency key: the same key makes one attempt.
     pub key: String,
 }
 
-/// What a top-up would cost, and how large one may be.
+/// The price of a top-up, and the limits of its size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopUpQuote {
-    /// What the credits asked for would cost, or why they cannot be bought.
+    /// The price of the requested credits, or why they cannot be bought.
     pub price: Result<Money, String>,
-    /// The fewest credits that the gateway charges for.
+    /// The smallest number of credits that the gateway charges for.
     pub minimum: Credits,
-    /// The most.
+    /// The largest number of credits.
     pub maximum: Credits,
-    /// Amounts are multiples of this.
+    /// Amounts must be multiples of this.
     pub step: Credits,
 }
 
-/// An answer, with the place in the account's stream right after.
+/// The top-up, with the position in the account's stream directly after the change.
 pub type Answered = (TopUp, crate::domain::event::LiveCursor);
 
 impl TopUps {
-    /// Starts a top-up: it is charged within seconds. Once for each key of the account.
+    /// Starts a top-up; it is charged within seconds. The same key of an account starts one top-up.
     pub async fn create(&self, actor: &Actor, account_id: AccountId, new: NewTopUp) -> Result<Answered, TopUpError> {
         actor.require(account_id, Permission::BuyCredits)?;
         ledger::check_key(&new.key)?;
@@ -79,7 +79,7 @@ impl TopUps {
             .await
     }
 
-    /// Tries again. Pressed often, with one key or with many, it makes one attempt: the others find it under way.
+    /// Retries a top-up. Many requests, with one key or with several, make one attempt: the others find it in progress.
     pub async fn retry(&self, actor: &Actor, account_id: AccountId, again: TopUpRetry) -> Result<Answered, TopUpError> {
         actor.require(account_id, Permission::BuyCredits)?;
         ledger::check_key(&again.key)?;
@@ -92,7 +92,7 @@ impl TopUps {
             .await
     }
 
-    /// Calls a top-up off, if nothing of it can be charged any more, or as soon as the gateway has said so.
+    /// Cancels a top-up: at once if it can no longer be charged, otherwise as soon as the gateway has confirmed it.
     pub async fn cancel(
         &self,
         actor: &Actor,
@@ -107,7 +107,7 @@ impl TopUps {
             .await
     }
 
-    /// What so many credits would cost.
+    /// Returns the price of a number of credits.
     pub async fn quote(
         &self,
         actor: &Actor,
@@ -126,7 +126,7 @@ impl TopUps {
     }
 }
 
-/// What so many credits cost, or why they cannot be bought: the same when it is asked before and when they are.
+/// Returns the price of a number of credits, or why they cannot be bought. A quote and a purchase have the same result.
 fn price(terms: &AccountTerms, credits: Credits, least_minor: i64) -> Result<Money, String> {
     if !credits.is_positive() || credits > Credits::MAX {
         return Err(format!("must be above 0 and at most {}", Credits::MAX));
@@ -151,11 +151,11 @@ fn price(terms: &AccountTerms, credits: Credits, least_minor: i64) -> Result<Mon
     ))
 }
 
-/// The fewest credits that cost at least so much; `None` where no number of credits does.
+/// Returns the smallest number of credits that cost at least `least_minor`; `None` if no number does.
 fn fewest(least_minor: i64, price_of: impl Fn(Credits) -> Option<Money>) -> Option<Credits> {
     let is_enough = |units: i64| price_of(Credits::from_units(units)).is_none_or(|price| price.minor >= least_minor);
     let (mut low, mut high) = (0, Credits::MAX.units());
-    // Invariant: low is too few, or no credits at all; high is enough, or the most there may be.
+    // Invariant: `low` is too few or zero credits; `high` is enough or the maximum.
     while high - low > 1 {
         let middle = low + (high - low) / 2;
         if is_enough(middle) {
@@ -175,7 +175,7 @@ fn invalid_credits(message: String) -> TopUpError {
 }
 
 impl Turn<'_> {
-    /// What a known key has made, if it is bound to this input: to one of its digests, of which older versions had others.
+    /// Returns the result of a known key, if the key is bound to this input. Older versions computed other digests.
     pub(super) async fn replay(
         &self,
         key: &(Origin, String),
@@ -233,8 +233,8 @@ impl Turn<'_> {
     }
 }
 
-/// What a key is bound to: the input, and the member on whose behalf it is asked. Last, what keys of older versions are bound to, which
-/// left the member out.
+/// Returns the digests that a key is bound to: of the input and of the member on whose behalf the key acts. The last digest is
+/// the one of older versions, which left the member out.
 fn digests(operation: &str, acting: Option<MemberId>, input: impl Fn(&mut Canonical)) -> [[u8; 32]; 2] {
     let begin = |version| {
         let mut digest = Canonical::new(version, operation);
@@ -246,7 +246,7 @@ fn digests(operation: &str, acting: Option<MemberId>, input: impl Fn(&mut Canoni
     [digest.finish(), begin(1).finish()]
 }
 
-/// The card that is named, else the one that was charged last, else the default one.
+/// Returns the named card, else the card that was charged last, else the default card.
 pub(super) fn choose_card(
     cards: &[PaymentMethod],
     named: Option<PaymentMethodId>,

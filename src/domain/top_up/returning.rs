@@ -1,4 +1,5 @@
-//! Takes credits back whose money went back, gives them again when it came back, and holds what is disputed or being refunded.
+//! Takes back credits whose money was returned, adds them again if it came back, and holds disputed credits and refunds in
+//! progress.
 
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::{Command, ContraAccount, EntryKind, Request};
@@ -11,22 +12,22 @@ use super::gateway::DisputeStatus;
 use super::model::{AutoTopUp, PauseReason, Purchase, RefundStatus, TakenBack, target_of_return};
 use super::store;
 
-/// As what money that was refunded, or failed late, is posted.
+/// The kind of entry for money that was refunded, or failed late.
 const REFUND: (EntryKind, ContraAccount) = (EntryKind::Reversal, ContraAccount::CardPayments);
-/// As what the bank took away is posted.
+/// The kind of entry for money that the bank took back.
 const DISPUTE: (EntryKind, ContraAccount) = (EntryKind::Chargeback, ContraAccount::Chargebacks);
 
-/// The entry that credited a top-up, and what is taken back of it so far.
+/// The entry that credited a top-up, and the credits that were taken back of it.
 struct Taking {
     entry_id: EntryId,
     taken: Credits,
-    /// All of it.
+    /// All credits of the entry.
     most: Credits,
 }
 
 impl Turn<'_> {
-    /// Brings the log up to what has gone of a paid top-up. What operators took back of the same entry by hand counts, and stays
-    /// theirs.
+    /// Updates the log to the money that was returned of a paid top-up. Credits that operators took back from the same entry
+    /// count, and are not added again.
     pub(super) async fn returned(
         &mut self,
         before: Option<&Purchase>,
@@ -55,7 +56,8 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// An entry for each refund: exactly its credits go when the gateway has taken it, and come again when its money came back.
+    /// Posts an entry for each refund: it takes exactly the refund's credits when the gateway accepts it, and adds them again
+    /// if the money came back.
     async fn take_named(&mut self, purchase: &mut Purchase, taking: &mut Taking) -> Result<(), Fault> {
         let id = purchase.top_up.id.global(self.account_id);
         for refund in purchase.refunds.iter_mut().filter(|refund| refund.is_exact) {
@@ -78,7 +80,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// What went back without being asked for here takes its share; what a dispute took or brought back is told apart from it.
+    /// Takes the share of money that was returned without a request here. Dispute money is posted separately.
     async fn take_elsewhere(
         &mut self,
         before: Option<&Purchase>,
@@ -94,7 +96,7 @@ impl Turn<'_> {
             self.take_back(taking, for_refunds, REFUND, "Money of a top-up was given back")
                 .await?;
         }
-        // What came back of refunds is told apart from what a dispute brings back, as far as less is to be taken at all.
+        // Money from failed refunds is separated from money of a won dispute, if fewer credits must be taken in total.
         let elsewhere_before = before.map_or(Credits::ZERO, |before| target_of_return(before).elsewhere);
         let came_back = elsewhere_before.units() - target.elsewhere.units();
         let has_failed = before.is_some_and(|before| before.top_up.came_back_minor < purchase.top_up.came_back_minor);
@@ -117,7 +119,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Holds what is disputed, and what refunds under way will take.
+    /// Holds disputed credits, and the credits that refunds in progress will take.
     async fn hold(&mut self, entry_id: EntryId, purchase: &Purchase) -> Result<(), Fault> {
         if purchase.top_up.dispute.is_none() && purchase.refunds.is_empty() {
             return Ok(());
@@ -130,7 +132,7 @@ impl Turn<'_> {
         self.post(hold).await.map(|_| ())
     }
 
-    /// Brings what is taken back to `target`, as far as the entry has it.
+    /// Adjusts the credits that are taken back to `target`, as far as the entry has them.
     async fn take_back(
         &mut self,
         taking: &mut Taking,
@@ -150,7 +152,7 @@ impl Turn<'_> {
         .await
     }
 
-    /// Posts a fact that the ledger does not refuse, and that is safe to repeat. Returns the entry that it made.
+    /// Posts a fact that the ledger does not refuse and that can be repeated safely. Returns the new entry.
     async fn post(&mut self, command: Command) -> Result<Option<EntryId>, Fault> {
         let request = Request {
             command,

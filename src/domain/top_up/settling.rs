@@ -1,4 +1,4 @@
-//! Writes what became of a purchase, together with all that follows from it: one transaction.
+//! Stores a changed purchase together with all consequences, in one transaction.
 
 use crate::domain::fault::Fault;
 use crate::domain::ledger::Movement;
@@ -14,8 +14,8 @@ use super::model::{
 use super::store;
 
 impl Turn<'_> {
-    /// Writes a purchase that has changed, or is new where there is no `before`: credits it, takes back, holds and releases,
-    /// marks the card, and tells the rule.
+    /// Stores a changed purchase, or a new one if there is no `before`. Credits it, takes credits back, holds and releases
+    /// credits, updates the card and notifies the rule.
     pub(super) async fn keep(
         &mut self,
         before: Option<&Purchase>,
@@ -61,7 +61,7 @@ impl Turn<'_> {
         Ok(after)
     }
 
-    /// Failed automatic top-ups that nobody will try again by themselves give way to a newer one.
+    /// Closes failed automatic top-ups that will not be retried automatically, in favor of a newer one.
     pub(super) async fn close_failures(&mut self, except: &Purchase) -> Result<(), Fault> {
         for id in store::waiting_failures(self.tx, self.account_id).await? {
             if id == except.top_up.id {
@@ -135,7 +135,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Changes the card of an attempt, and every other of the account that is the same card added again.
+    /// Changes the card of an attempt, and all other entries of the same physical card in the account.
     async fn change_card(&mut self, attempt: &Attempt, change: impl Fn(&mut PaymentMethod)) -> Result<(), Fault> {
         for before in store::payment_methods(self.tx, self.account_id).await? {
             if before.id != attempt.payment_method_id && before.fingerprint != attempt.fingerprint {
@@ -158,7 +158,7 @@ fn automatic(purchase: &Purchase, id: TopUpAttemptId) -> Option<&Attempt> {
         .find(|attempt| attempt.id == id && attempt.is_automatic)
 }
 
-/// What a change of a top-up says of money, for the log.
+/// Returns the amounts of money in a change of a top-up, for the server log.
 fn movements(before: Option<&TopUp>, after: &TopUp) -> Vec<Movement> {
     let movement = |became, minor| Movement::TopUp {
         top_up_id: after.id,

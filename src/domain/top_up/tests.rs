@@ -1,4 +1,4 @@
-//! Recording what was paid, run again.
+//! Tests that a paid top-up is recorded once, also if the transaction runs again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::domain::member::tests::Room;
 
-/// A transaction whose COMMIT was not answered runs again, later, though it may have happened.
+/// A transaction whose COMMIT got no response runs again later, although the commit may have succeeded.
 #[tokio::test]
 async fn f01_what_was_paid_is_credited_once_however_often_the_transaction_runs() {
     let room = Room::open().await;

@@ -1,8 +1,9 @@
-//! What the gateway tells us of its own accord.
+//! Webhooks of the payment gateway.
 //!
-//! A webhook is believed only when it is signed, kept as it came, and answered once it is kept. A worker deals with it later, and
-//! never from what it says: it names an object, and that is read. So any order and any number of repetitions come to the same,
-//! and one that cannot be dealt with waits for somebody to look, and can be replayed.
+//! A webhook is accepted only with a valid signature. It is stored unchanged, and the response is sent after that. A worker
+//! processes it later. The worker reads the object that the webhook names and uses nothing else of its content. So any order
+//! and any number of repetitions have the same result. A webhook that cannot be processed is parked for an operator, who can
+//! replay it.
 
 use std::sync::Arc;
 
@@ -15,60 +16,60 @@ use super::desk::Desk;
 use super::gateway::{InvalidWebhook, Notice};
 use super::store;
 
-/// Tries after which a webhook is given up until somebody replays it.
+/// The number of tries after which a webhook is parked until an operator replays it.
 const MAX_TRIES: i32 = 10;
-/// So long a worker has a webhook to itself.
+/// The lease of a worker on a webhook, in milliseconds.
 const LEASE: i64 = 60_000;
 
 crate::text_enum! {
-    /// How far a webhook is.
+    /// The status of a webhook.
     WebhookStatus {
-        /// Kept, not dealt with.
+        /// Stored, not processed.
         Pending = "PENDING",
-        /// Dealt with.
+        /// Processed.
         Applied = "APPLIED",
-        /// Given up until somebody replays it.
+        /// Given up until an operator replays it.
         Parked = "PARKED",
     }
 }
 
-/// A webhook as it is kept.
+/// A stored webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredWebhook {
-    /// The gateway's id of it.
+    /// The gateway's id of the event.
     pub event_id: String,
-    /// What it is about.
+    /// The type of the event.
     pub kind: String,
     /// The object to read.
     pub object_id: Option<String>,
-    /// As it came.
+    /// The unchanged body.
     pub body: Vec<u8>,
-    /// How far it is.
+    /// The current status.
     pub status: WebhookStatus,
-    /// How often it was tried.
+    /// The number of tries.
     pub tries: i32,
-    /// Why the last try failed.
+    /// The error of the last try.
     pub last_error: Option<String>,
-    /// When it came.
+    /// When it was received.
     pub received_at: Timestamp,
-    /// When it was dealt with.
+    /// When it was processed.
     pub applied_at: Option<Timestamp>,
-    /// When a worker goes on with it.
+    /// When a worker processes it.
     pub due_at: Option<Timestamp>,
 }
 
-/// Why a webhook is not taken in.
+/// Why a webhook is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiveError {
-    /// It is not believed.
+    /// The signature or the body is not valid.
     #[error(transparent)]
     Invalid(#[from] InvalidWebhook),
-    /// It could not be kept: the gateway sends it again.
+    /// It could not be stored: the gateway sends it again.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// Takes in webhooks and deals with them.
+/// Receives and processes webhooks.
 #[derive(Clone, Debug)]
 pub struct Webhooks {
     desk: Desk,
@@ -76,13 +77,13 @@ pub struct Webhooks {
 }
 
 impl Webhooks {
-    /// Of the desk's gateway.
+    /// Creates the use cases for the gateway in use.
     pub fn new(desk: Desk) -> Self {
         let charging = Charging::new(desk.clone());
         Self { desk, charging }
     }
 
-    /// Keeps a webhook, if it is signed as it should be. It is kept when this returns.
+    /// Verifies a webhook and stores it. It is stored when this returns.
     pub async fn receive(&self, body: Vec<u8>, signature: &str) -> Result<(), ReceiveError> {
         let now = self.desk.clock.now();
         let Notice {
@@ -90,7 +91,7 @@ impl Webhooks {
             kind,
             charge_id,
         } = self.desk.gateway.read_webhook(&body, signature, now)?;
-        // What concerns nothing of ours is kept too, and nothing is done about it.
+        // An event about no object of ours is stored too, without any work.
         let due_at = charge_id.is_some().then_some(now);
         let status = if due_at.is_some() {
             WebhookStatus::Pending
@@ -120,7 +121,7 @@ impl Webhooks {
         Ok(())
     }
 
-    /// Deals with up to `limit` webhooks that are due. Tells how many it found.
+    /// Processes up to `limit` webhooks whose time has come. Returns the number of webhooks that it found.
     pub async fn turn(&self, limit: u32) -> Result<usize, Fault> {
         let gateway = self.desk.gateway.name();
         let due = store::due_webhooks(&self.desk.database, gateway, self.desk.clock.now(), limit).await?;
@@ -131,7 +132,7 @@ impl Webhooks {
         Ok(found)
     }
 
-    /// Has parked webhooks dealt with again. Tells how many there were.
+    /// Schedules parked webhooks again. Returns their number.
     pub async fn replay(&self) -> Result<usize, Fault> {
         let gateway = self.desk.gateway.name();
         let parked = store::parked_webhooks(&self.desk.database, gateway).await?;
@@ -197,7 +198,7 @@ impl Webhooks {
         {
             return self.charging.look_at(account_id, top_up_id, object_id).await;
         }
-        // Made for a top-up whose worker died before it could write the object down: then the object says whose it is.
+        // Created for a top-up whose worker died before it stored the object: then the object names its top-up.
         let charge = self.desk.gateway.read_charge(object_id.clone()).await?;
         let reference = charge
             .reference

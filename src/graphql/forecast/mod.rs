@@ -1,6 +1,6 @@
-//! Looking ahead and trying out: how long credits last, and what other settings of the rule would have done.
+//! Forecasts and simulations: how long credits last, and what other settings of the rule would have done.
 //!
-//! Called by the account type. Shapes only: what is foreseen, and how, is the domain's.
+//! Called by the account type. This module only converts types; the domain computes the forecasts.
 
 use async_graphql::{Context, SimpleObject};
 
@@ -12,59 +12,60 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
-/// Simulated charges that are listed; all are counted.
+/// The maximum number of simulated charges in the list; all are counted.
 const MOST_LISTED: usize = 100;
 
-/// How long the account's credits last at the present rate.
+/// How long the account's credits last at the current rate.
 #[derive(SimpleObject, Clone, Copy, Debug)]
 pub(crate) struct Forecast {
-    /// What sessions use a day: a mean over the time that has passed, at most 28 days, that weighs the last hour most. 0 while the
-    /// account has had credits for less than 6 hours: too short for a rate.
+    /// The credits that sessions use per day: a mean over the past, at most 28 days, in which the last hour has the largest
+    /// weight. 0 while the account has had credits for less than 6 hours, which is too short for a rate.
     pub credits_per_day: Credits,
-    /// Days until depletedAt. 0 when nothing is available now, null when that does not come to pass.
+    /// Days until depletedAt. 0 when nothing is available now; null when depletedAt is null.
     pub days_left: Option<f64>,
-    /// When nothing is left to book with if nothing is bought. Credits that run out of time before they are used count as gone. Null
-    /// when that does not come to pass, and while the account is frozen or closed: then nothing is used, and nothing expires.
+    /// When no credits are left to book with, if none are bought. Credits that expire before they are used count as gone. Null
+    /// when that does not happen. Also null while the account is frozen or closed: then no credits are used, and none expire.
     pub depleted_at: Option<Timestamp>,
-    /// When the account's rule charges next: what is used and what runs out of time, its card and its monthly cap considered. Null when
-    /// it cannot charge or nothing is used.
+    /// When the account's rule charges next, given the use and expiry of credits, the card and the monthly cap. Null when the
+    /// rule cannot charge or no credits are used.
     pub next_auto_top_up_at: Option<Timestamp>,
-    /// What the use of an average month costs at the present price.
+    /// The price of the credits that an average month uses, at the current credit price.
     pub expected_monthly_cost: Money,
-    /// How many days creditsPerDay is taken from, begun ones included: 28, or as many as the account has entries for. 0 when nothing can
-    /// be said yet.
+    /// The number of days that creditsPerDay is computed from, including partial days: 28, or fewer for an account with a
+    /// shorter history. 0 when there is too little history.
     pub based_on_days: i32,
 }
 
-/// What settings of the rule would have done. It is the rule itself that decides here as it does in earnest, at every instant at
-/// which available credits changed. Taken for granted: each charge succeeds at once and at today's price, the account is active, and
-/// its sessions are booked as they were.
+/// What settings of the rule would have done. The real rule decides at every instant at which available credits changed.
+/// Assumed: each charge succeeds at once and at the current price, the account is active, and its sessions are booked as they
+/// were.
 #[derive(SimpleObject, Clone, Debug)]
 pub(crate) struct AutoTopUpSimulation {
-    /// Where it begins: 90 days ago, or with the account's first credits. Later where there are more than a million entries.
+    /// The begin: 90 days ago, or when the account first had credits. Later if there are more than a million entries.
     pub from: Timestamp,
-    /// Where it ends: now.
+    /// The end: now.
     pub until: Timestamp,
-    /// Whether every change was played one by one. Where there are more than 20,000 this is an approximation by hours: lows are
-    /// as they were, a charge may be up to an hour early, and several of one hour may be one.
+    /// Whether every change was simulated separately. With more than 20,000 changes, the simulation is approximated by hours:
+    /// lows are exact, a charge may be up to an hour early, and several charges of one hour may be combined.
     pub is_exact: bool,
-    /// How many charges.
+    /// The number of charges.
     pub charge_count: i32,
-    /// What they bring altogether.
+    /// The credits of all charges.
     pub credits: Credits,
-    /// What they cost altogether.
+    /// The price of all charges.
     pub cost: Money,
-    /// The charges by calendar month in the account's time zone: those with a charge, or with one that the cap prevented.
+    /// The charges by calendar month in the account's time zone. Contains months with a charge, or with one that the cap
+    /// prevented.
     pub months: Vec<SimulatedMonth>,
     /// The first 100 charges, oldest first.
     pub charges: Vec<SimulatedCharge>,
-    /// The least that is available at any time, just before the charge that it brings about.
+    /// The lowest available credits at any time, just before the charge that follows.
     pub lowest_available: Credits,
-    /// When that is so first. Null where nothing happened.
+    /// When available credits are lowest for the first time. Null when nothing happened.
     pub lowest_at: Option<Timestamp>,
-    /// How often what is available falls below zero.
+    /// How often available credits fall below zero.
     pub times_below_zero: i32,
-    /// What is available in the end.
+    /// The available credits at the end.
     pub closing_available: Credits,
 }
 
@@ -73,30 +74,29 @@ pub(crate) struct AutoTopUpSimulation {
 pub(crate) struct SimulatedMonth {
     /// The month, such as 2026-11.
     pub month: String,
-    /// How many charges.
+    /// The number of charges.
     pub charges: i32,
-    /// What they cost.
+    /// The price of these charges.
     pub cost: Money,
-    /// Whether the cap left no room for all that was wanted.
+    /// Whether the cap prevented or reduced a charge.
     pub cap_reached: bool,
 }
 
 /// A simulated charge.
 #[derive(SimpleObject, Clone, Copy, Debug)]
 pub(crate) struct SimulatedCharge {
-    /// When.
+    /// When it is made.
     pub at: Timestamp,
-    /// What is available just before it.
+    /// The available credits just before it.
     pub available: Credits,
-    /// How many credits it brings.
+    /// The credits that it adds.
     pub credits: Credits,
-    /// What it costs.
+    /// The price of these credits.
     pub price: Money,
-    /// Whether the cap left room for less than was wanted.
+    /// Whether the cap allowed less than was needed.
     pub capped: bool,
 }
 
-/// The account's forecast.
 pub(super) async fn forecast(ctx: &Context<'_>, account_id: AccountId) -> Option<Result<Forecast, ApiError>> {
     visible(async {
         let scope = scope(ctx)?;
@@ -106,7 +106,7 @@ pub(super) async fn forecast(ctx: &Context<'_>, account_id: AccountId) -> Option
     .await
 }
 
-/// What settings would have done.
+/// Simulates settings of the rule.
 pub(super) async fn simulate(
     ctx: &Context<'_>,
     account_id: AccountId,
@@ -134,7 +134,7 @@ impl From<forecast::Forecast> for Forecast {
     }
 }
 
-/// A count of things that are bounded far below what an Int holds.
+/// Converts a count that is limited far below the maximum of an Int.
 fn count(number: impl TryInto<i32>) -> i32 {
     number.try_into().unwrap_or(i32::MAX)
 }

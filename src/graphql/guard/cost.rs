@@ -1,7 +1,7 @@
-//! What an operation costs: each field its price, times the items that it is asked for.
+//! The cost of an operation: the price of each field, multiplied by the requested number of items.
 //!
-//! Worked out once for a document, as a sum whose parts are multiplied by what only the variables tell; with the variables of a
-//! request it is a handful of additions. What `@skip` and `@include` leave out is counted: it is what the document may ask.
+//! It is computed once per document, as a sum with factors that depend on the variables. For a request it takes only a few
+//! additions. Fields that `@skip` and `@include` leave out are counted: the document may request them.
 
 use std::collections::HashMap;
 
@@ -12,13 +12,14 @@ use async_graphql_value::{ConstValue, Value};
 
 use super::types::{FILTER, Multiplier, Types, root};
 
-/// Items of a page when neither `first` nor `last` says.
+/// Items of a page when neither `first` nor `last` is given.
 const PAGE_BY_DEFAULT: u64 = 20;
-/// Items of a page or of a list in the input at the most; more are refused where they are read.
+/// The maximum number of items of a page or of an input list. More are refused where they are read.
 const MOST_ITEMS: u64 = 100;
-/// What a page or a list counts for that the request does not tell: it will be refused.
+/// The count of a page or a list whose size is missing in the request. Such a request will be refused.
 const UNTOLD: u64 = 1;
-/// What the schema's own description costs beside its fields, and how many of them cost as much as one of the database.
+/// The cost of the schema's description in addition to its fields, and the number of its fields that cost as much as one ordinary
+/// field.
 const INTROSPECTION: u64 = 150;
 const INTROSPECTION_DISCOUNT: u64 = 14;
 
@@ -29,10 +30,10 @@ pub(super) struct Cost {
     parts: Vec<(Count, Cost)>,
 }
 
-/// How many items a request asks for.
+/// The requested number of items.
 #[derive(Clone, Debug)]
 enum Count {
-    /// The argument that counts, `first` or `last`.
+    /// The argument `first` or `last`.
     Page(Option<Value>),
     /// The length of a list, at this path in an argument.
     Length(Value, &'static [&'static str]),
@@ -79,7 +80,7 @@ impl Cost {
         })
     }
 
-    /// Memory that it takes beside itself, roughly.
+    /// Returns its approximate heap memory.
     pub(super) fn size(&self) -> usize {
         let parts = self.parts.iter();
         parts.map(|(_, part)| size_of::<(Count, Self)>() + part.size()).sum()
@@ -87,7 +88,7 @@ impl Cost {
 }
 
 impl Count {
-    /// The number of items when no variable has a say.
+    /// Returns the number of items, if no variable affects it.
     fn without_variables(&self) -> Option<u64> {
         let depends = match self {
             Self::Page(argument) => argument.as_ref().is_some_and(has_variables),
@@ -154,21 +155,21 @@ fn const_length(value: &ConstValue, path: &[&str]) -> u64 {
     }
 }
 
-/// What a selection costs: once, and for each item of the page or the change that it belongs to.
+/// The cost of a selection: once, and for each item of the page or mutation that it belongs to.
 #[derive(Default)]
 struct Selected {
     once: Cost,
     per_item: Cost,
 }
 
-/// Prices the selections of one document.
+/// Computes the prices of the selections in one document.
 struct Pricing<'a> {
     document: &'a ExecutableDocument,
     types: &'a Types,
 }
 
 impl Pricing<'_> {
-    /// `counted`: the lists in it have as many items as the page or change that returns it.
+    /// Computes the cost of a selection. `counted`: its lists have as many items as the page or mutation that returns it.
     fn selection(&self, selections: &SelectionSet, on_type: Option<&str>, counted: bool) -> Selected {
         let mut sum = Selected::default();
         for selection in &selections.items {
@@ -234,7 +235,7 @@ impl Pricing<'_> {
                 cost.add(Cost::of(known.price));
                 cost = cost.counted(length_of("ids", &[]));
             }
-            // The page or change that this list belongs to multiplies it.
+            // The page or mutation that this list belongs to multiplies it.
             Multiplier::Fixed(_) if known.is_list && counted => {
                 cost.add(Cost::of(known.price));
                 return Selected {
@@ -254,7 +255,7 @@ impl Pricing<'_> {
     }
 }
 
-/// What one operation costs, as far as its document tells.
+/// The cost of one operation, as far as it depends on the document.
 #[derive(Debug)]
 pub(super) struct OperationCost {
     cost: Cost,
@@ -262,7 +263,7 @@ pub(super) struct OperationCost {
 }
 
 impl OperationCost {
-    /// Works it out for a document that has been weighed: it is walked wherever its fragments are spread.
+    /// Computes the cost of a document that was weighed: it walks fragments wherever they are spread.
     pub(super) fn of(document: &ExecutableDocument, operation: &OperationDefinition, types: &Types) -> Self {
         let root = root(operation.ty);
         let pricing = Pricing { document, types };
@@ -272,13 +273,13 @@ impl OperationCost {
         }
     }
 
-    /// The cost with the variables of a request.
+    /// Returns the cost with the variables of a request.
     pub(super) fn with(&self, variables: &Variables) -> u64 {
         let defaults = &self.defaults;
         self.cost.total(&Given { variables, defaults })
     }
 
-    /// Memory that it takes beside itself, roughly.
+    /// Returns its approximate heap memory.
     pub(super) fn size(&self) -> usize {
         self.cost.size() + self.defaults.len() * size_of::<(Name, ConstValue)>()
     }

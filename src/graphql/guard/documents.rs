@@ -1,4 +1,4 @@
-//! Documents that have been read: each is parsed, weighed and priced once, however often it is asked for.
+//! A cache of documents: each is parsed, weighed and priced once, however often it is requested.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,16 +15,16 @@ use super::types::Types;
 use super::{Refused, literals, numbers, text, weight};
 use crate::graphql::errors::ErrorCode;
 
-/// Memory that remembered documents take, at most, in bytes.
+/// The maximum memory of cached documents, in bytes.
 const MOST_MEMORY: u64 = 16 * 1024 * 1024;
-/// How many documents are likely to be remembered.
+/// The expected number of cached documents.
 const LIKELY: usize = 1_000;
-/// Memory that a word or sign of a document takes once it is parsed, in bytes, roughly and at most: a field can be
-/// one word, and takes 184 in its list, again as much where the list keeps room to grow, and its name.
+/// An upper estimate of the memory of one token of a parsed document, in bytes. A field can be one token. It takes 184 bytes in
+/// its list, the same again if the list has spare capacity, and its name.
 const MEMORY_PER_TOKEN: usize = 400;
 
-/// The SHA-256 of a document's text. Nobody makes two texts with the same one, so a client cannot have its document taken for
-/// another's.
+/// The SHA-256 of a document's text. No two texts with the same digest can be found, so a client cannot replace the document of
+/// another client.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Digest([u8; 32]);
 
@@ -33,7 +33,7 @@ impl Digest {
         Self(Sha256::digest(text.as_bytes()).into())
     }
 
-    /// From the hexadecimal digits that clients write it in.
+    /// Parses the hexadecimal digits that clients send.
     pub(super) fn from_hex(digits: &str) -> Option<Self> {
         let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()?;
         bytes.try_into().ok().map(Self)
@@ -53,19 +53,19 @@ impl fmt::Debug for Digest {
 /// A document that may be executed.
 #[derive(Debug)]
 pub(super) struct Document {
-    /// As it came.
+    /// The unchanged text.
     pub(super) text: Arc<str>,
     pub(super) parsed: ExecutableDocument,
     operations: Vec<Operation>,
     tokens: usize,
 }
 
-/// Why a text is no document that may be executed.
+/// Why a text is not a document that may be executed.
 #[derive(Debug)]
 pub(super) enum Unreadable {
-    /// It does not parse.
+    /// It cannot be parsed.
     Syntax(ServerError),
-    /// It asks for too much, or for what must not be asked.
+    /// It costs too much, or requests what is not allowed.
     Refused(Refused),
 }
 
@@ -76,7 +76,8 @@ impl From<Refused> for Unreadable {
 }
 
 impl Document {
-    /// Reads a text: counted first, so that what is too much is never parsed, then parsed and weighed.
+    /// Reads a text. Its tokens are counted first, so that a text that is too large is never parsed; then it is parsed and
+    /// weighed.
     pub(super) fn read(text: &str, types: &Types) -> Result<Self, Unreadable> {
         let tokens = text::count_tokens(text)?;
         numbers::check(text).map_err(Unreadable::Syntax)?;
@@ -95,7 +96,7 @@ impl Document {
         })
     }
 
-    /// The operation of this name; the only one when none is named.
+    /// Returns the operation with this name; without a name, the only operation.
     pub(super) fn operation(&self, name: Option<&str>) -> Result<&Operation, Refused> {
         let missing = |message| Refused::new(ErrorCode::BadRequest, message);
         // Some clients send an empty name for none.
@@ -112,7 +113,7 @@ impl Document {
         }
     }
 
-    /// Memory that it takes, roughly, in bytes.
+    /// Returns its approximate memory in bytes.
     fn size(&self) -> usize {
         let costs = self.operations.iter().map(|operation| operation.cost.size());
         size_of::<Self>()
@@ -132,8 +133,8 @@ impl Weighter<Digest, Arc<Document>> for Size {
     }
 }
 
-/// The documents that were read lately, bounded by the memory they take. Documents that are asked for once do not drive out
-/// those that are asked for again and again: clients that write values into their documents harm nobody but themselves.
+/// A cache of recent documents, limited by their memory. Documents that are requested once do not replace those that are
+/// requested repeatedly. So a client that writes values into its documents slows down only itself.
 pub(super) struct Documents {
     remembered: Cache<Digest, Arc<Document>, Size>,
 }
@@ -153,7 +154,7 @@ impl Documents {
         }
     }
 
-    /// The document of this text, which has this digest.
+    /// Returns the document of this text and digest. Reads it if it is not cached.
     pub(super) fn get_or_read(&self, digest: Digest, text: &str, types: &Types) -> Result<Arc<Document>, Unreadable> {
         if let Some(document) = self.remembered.get(&digest) {
             return Ok(document);
@@ -163,18 +164,18 @@ impl Documents {
         Ok(document)
     }
 
-    /// The document of this digest, if it is remembered.
+    /// Returns the document with this digest, if it is cached.
     pub(super) fn get(&self, digest: Digest) -> Option<Arc<Document>> {
         self.remembered.get(&digest)
     }
 
-    /// How many documents are remembered.
+    /// Returns the number of cached documents.
     #[cfg(test)]
     pub(super) fn remembered(&self) -> usize {
         self.remembered.len()
     }
 
-    /// Memory that they take, roughly, in bytes.
+    /// Returns the approximate memory of cached documents in bytes.
     #[cfg(test)]
     pub(super) fn memory(&self) -> u64 {
         self.remembered.weight()

@@ -1,4 +1,4 @@
-//! Whether prices are what operations cost: compared with what `make bench-prices` has measured.
+//! Checks whether prices match the cost of operations, as measured by `make bench-prices`.
 
 use serde_json::json;
 
@@ -10,9 +10,9 @@ mod operations;
 
 use operations::{OPERATIONS, Operation};
 
-/// Operations that take less are mostly what every request takes.
+/// Operations that take less time mostly consist of the overhead of every request.
 const LEAST_MILLIS: f64 = 0.5;
-/// How far the units for a millisecond may lie apart.
+/// The largest allowed ratio between the units per millisecond of two operations.
 const FACTOR: f64 = 4.0;
 
 fn price(operation: &Operation, limit: u64) -> u64 {
@@ -53,7 +53,7 @@ fn prices_lie_within_a_factor_of_four_of_what_operations_take() {
 
 #[test]
 fn full_pages_of_ordinary_screens_fit_into_the_budget_of_an_operation() {
-    // Of introspection, what tools ask for; other documents may ask for more than one operation is given.
+    // Of introspection, only the queries of tools. Other documents may exceed the budget of one operation.
     let is_ordinary = |operation: &&Operation| !operation.name.starts_with("introspection,");
     for operation in OPERATIONS
         .iter()

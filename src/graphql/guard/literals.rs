@@ -1,4 +1,4 @@
-//! Enum values in a document are names: the library takes a string for one.
+//! Requires enum values in a document to be names: the library also accepts strings.
 
 use async_graphql::parser::types::{BaseType, ExecutableDocument, Selection, SelectionSet, Type};
 use async_graphql::{Name, Pos, Positioned, ServerError};
@@ -7,7 +7,7 @@ use async_graphql_value::Value;
 use super::types::Types;
 use super::variables::{Input, InputField};
 
-/// Refuses a document that writes a string where an enum's value is wanted. Each selection is walked once, wherever its fragment is
+/// Refuses a document with a string where an enum value is expected. Visits each selection once, wherever its fragment is
 /// spread.
 pub(super) fn check(document: &ExecutableDocument, types: &Types) -> Result<(), ServerError> {
     let literals = Literals { types };
@@ -62,7 +62,7 @@ impl Literals<'_> {
                     let on_type = condition.map(|condition| condition.node.on.node.as_str()).or(on_type);
                     self.check_selections(&fragment.node.selection_set.node, on_type)?;
                 }
-                // Fragments are walked by themselves.
+                // Fragments are visited separately.
                 Selection::FragmentSpread(_) => {}
             }
         }

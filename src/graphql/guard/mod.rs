@@ -1,10 +1,10 @@
-//! The document guard: looks at what a request asks for before anything else does.
+//! The document guard: checks what a request asks for before all other work.
 //!
-//! Called by the schema's front, before the caller is known, so nothing here touches the database. A text is counted (`text`),
-//! parsed, weighed with its fragments (`weight`), looked through (`operation`) and priced (`cost`, by what `types` knows of the
-//! schema); what comes out is remembered (`documents`) or was read at the start (`trusted`). Invariant: the work on a document is
-//! bounded by its length, however its fragments spread one another, and what passes is safe for the library to walk; and variables are what
-//! their definitions say (`variables`).
+//! Called by the schema before the caller is known, so nothing here reads the database. A text is counted (`text`), parsed,
+//! weighed with its fragments (`weight`), inspected (`operation`) and priced (`cost`, using what `types` knows of the schema).
+//! The result is cached (`documents`) or was read at the start (`trusted`). Invariants: the work on a document is limited by
+//! its length, however its fragments spread each other. The library can safely walk a document that passes. Variables match
+//! their definitions (`variables`).
 
 mod cost;
 mod documents;
@@ -59,58 +59,58 @@ const fn too_complex(message: &'static str) -> Refused {
     Refused::new(ErrorCode::TooComplex, message)
 }
 
-/// What a request may ask for.
+/// Limits of requests.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// The highest cost of one operation.
+    /// The maximum cost of one operation.
     pub cost: u64,
-    /// Documents that may be asked for by id.
+    /// Documents that can be requested by id.
     pub trusted: TrustedDocuments,
-    /// Whether nothing else may be asked for.
+    /// Whether all other documents are refused.
     pub only_trusted: bool,
 }
 
-/// A request as it came: the parameters of GraphQL over HTTP, which sockets use too.
+/// The parameters of a request, as defined by GraphQL over HTTP. Sockets use them too.
 #[derive(Clone, Debug, Default)]
 pub struct Parameters {
-    /// The document's text.
+    /// The text of the document.
     pub query: Option<String>,
     /// The id of a trusted document, instead of a text.
     pub document_id: Option<String>,
-    /// The SHA-256 of a document in hexadecimal digits: alone, a question for the document; beside a text, which document that is.
-    /// This is how clients of Apollo's persisted queries ask.
+    /// The SHA-256 of a document in hexadecimal digits. Without a text it requests the cached document; with a text it names
+    /// that document. Clients of Apollo's persisted queries send it.
     pub persisted_query: Option<String>,
-    /// Which operation of the document is to run.
+    /// The operation of the document to execute.
     pub operation_name: Option<String>,
-    /// The variables.
+    /// The variables of the operation.
     pub variables: Variables,
-    /// Where the variables have a number that was altered when they were read: see [`altered_number`].
+    /// The path of a number in the variables that was altered when it was read: see [`altered_number`].
     pub altered_number: Option<String>,
 }
 
 impl Parameters {
-    /// Whether it says which document is meant, in one of the three ways.
+    /// Returns whether the request names a document, in one of the three ways.
     pub fn names_a_document(&self) -> bool {
         self.query.is_some() || self.document_id.is_some() || self.persisted_query.is_some()
     }
 }
 
-/// An operation that may be executed, once it is known who asks.
+/// An operation that may be executed once the caller is known.
 #[derive(Debug)]
 pub struct Operation {
-    /// For [`super::Schema::execute`]. The parsed document is in it.
+    /// The request for [`super::Schema::execute`], with the parsed document.
     pub request: Request,
     /// Query, mutation or subscription.
     pub kind: OperationKind,
     /// Its name in the document.
     pub name: Option<String>,
-    /// Whether it asks for nothing but the schema itself, which is no secret.
+    /// Whether it queries only the schema itself, which is public.
     pub is_introspection: bool,
-    /// What it costs.
+    /// Its cost with the given variables.
     pub cost: u64,
 }
 
-/// Looks at requests before anything else does.
+/// Checks requests before all other work.
 #[derive(Debug)]
 pub(super) struct Guard {
     documents: Documents,
@@ -125,13 +125,12 @@ impl Guard {
         }
     }
 
-    /// The highest cost of one operation.
+    /// Returns the maximum cost of one operation.
     pub(super) fn budget(&self) -> u64 {
         self.limits.cost
     }
 
-    /// The operation that a request asks for. A document that does not parse, or does not have the operation, or asks for too
-    /// much, is answered here.
+    /// Returns the operation of a request. Refuses a document that cannot be parsed, lacks the operation or costs too much.
     pub(super) fn check(&self, parameters: Parameters) -> Result<Operation, Box<Response>> {
         let Parameters {
             query,
@@ -172,7 +171,8 @@ impl Guard {
         })
     }
 
-    /// The document that a client of persisted queries names by its digest: a trusted one, or one that was sent before.
+    /// Returns the document with this digest for a client of persisted queries: a trusted document, or one that was sent
+    /// before.
     fn persisted(&self, sha256: &str) -> Result<Arc<Document>, Refused> {
         let digest = Digest::from_hex(sha256);
         let trusted = digest.and_then(|digest| self.limits.trusted.by_digest(digest));
@@ -180,7 +180,7 @@ impl Guard {
             let digest = digest.filter(|_| !self.limits.only_trusted)?;
             self.documents.get(digest)
         });
-        // Clients know the text of this message: they send the document then, once.
+        // Clients know the text of this message: they then send the document once.
         found.ok_or(Refused::new(
             ErrorCode::PersistedQueryNotFound,
             "PersistedQueryNotFound",
@@ -218,10 +218,10 @@ impl Guard {
     }
 }
 
-/// What clients are told whose document is not in the manifest.
+/// The message for a client whose document is not in the manifest.
 const UNKNOWN_DOCUMENT: &str = "there is no trusted document of this documentId";
 
-/// Refuses a text that does not have the digest that its client says it has.
+/// Refuses a text that does not have the given digest.
 fn check_digest(text: Option<&str>, sha256: Option<&str>) -> Result<(), Box<Response>> {
     let is_other = |(text, sha256)| Digest::from_hex(sha256) != Some(Digest::of(text));
     if text.zip(sha256).is_some_and(is_other) {
@@ -234,17 +234,17 @@ fn check_digest(text: Option<&str>, sha256: Option<&str>) -> Result<(), Box<Resp
     Ok(())
 }
 
-/// Whether any operation of a document selects a field whose value depends on who asks.
+/// Returns whether any operation of a document selects a field whose value depends on the caller.
 pub(super) fn selects_of_viewer(document: &ExecutableDocument) -> bool {
     viewer::selects(types_of_schema(), document, |field| field.is_of_viewer)
 }
 
-/// Whether any operation of a document selects a field that is written in the viewer's language.
+/// Returns whether any operation of a document selects a field in the viewer's language.
 pub(super) fn selects_in_a_language(document: &ExecutableDocument) -> bool {
     viewer::selects(types_of_schema(), document, |field| field.is_in_a_language)
 }
 
-/// What is known of the schema, read once: it is the same for all servers of a process.
+/// Returns what is known of the schema. It is read once: it is the same for all servers of a process.
 fn types_of_schema() -> &'static Types {
     static TYPES: LazyLock<Types> = LazyLock::new(|| Types::read(&super::sdl()));
     &TYPES

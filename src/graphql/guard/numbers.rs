@@ -1,12 +1,13 @@
-//! Numbers that cannot be kept: JSON has numbers of any length, and what reads them keeps 64 bits. They are refused where they are
-//! written, because afterwards it can no longer be seen that digits are missing.
+//! Refuses numbers that cannot be stored. JSON numbers can have any length, but parsers keep 64 bits. The check reads the text,
+//! because after parsing the lost digits can no longer be detected.
 
 use async_graphql::{Pos, ServerError};
 use serde_json::Number;
 
 use super::text::length_of_string;
 
-/// Where, below `prefix`, a JSON text has the first number that would be altered: a path with dots. The text is known to be JSON.
+/// Returns the path, with dots and below `prefix`, of the first number in a JSON text that would be altered. The text is valid
+/// JSON.
 pub(crate) fn altered_number(json: &str, prefix: &[&str]) -> Option<String> {
     let bytes = json.as_bytes();
     let (mut at, mut path) = (0, Vec::new());
@@ -54,7 +55,7 @@ pub(crate) fn altered_number(json: &str, prefix: &[&str]) -> Option<String> {
     None
 }
 
-/// Refuses a document that has a number that would be altered.
+/// Refuses a document with a number that would be altered.
 pub(super) fn check(document: &str) -> Result<(), ServerError> {
     let bytes = document.as_bytes();
     let (mut at, mut word, mut argument) = (0, "", "");
@@ -87,7 +88,7 @@ pub(super) fn check(document: &str) -> Result<(), ServerError> {
     Ok(())
 }
 
-/// What clients are told of such a number.
+/// The message for such a number.
 pub(super) const ALTERED: &str = "a number of more digits than can be kept; write it as a string";
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,7 +97,7 @@ enum Step<'a> {
     Item(usize),
 }
 
-/// The path below `prefix`, if that is where it leads.
+/// Returns the path below `prefix`, if it is below it.
 fn below(path: &[Step<'_>], prefix: &[&str]) -> Option<String> {
     let (start, rest) = path.split_at_checked(prefix.len())?;
     let is_below = start.iter().zip(prefix).all(|(step, name)| *step == Step::Field(name));
@@ -107,7 +108,7 @@ fn below(path: &[Step<'_>], prefix: &[&str]) -> Option<String> {
     is_below.then(|| rest.collect::<Vec<_>>().join("."))
 }
 
-/// The number that begins here, with whatever belongs to no other sign.
+/// Returns the number that begins at `at`, with all characters up to the next separator.
 fn number_at(text: &str, at: usize) -> &str {
     let is_of_number = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
     let length = text.as_bytes()[at..]
@@ -117,7 +118,8 @@ fn number_at(text: &str, at: usize) -> &str {
     &text[at..at + length]
 }
 
-/// Whether reading a number, writing it and reading it again leaves its value as it is. What is no number is not for here to say.
+/// Returns whether a number keeps its value when it is parsed, written and parsed again. A text that is no number is not
+/// checked here.
 fn is_kept(number: &str) -> bool {
     let written = |text: &str| text.parse::<Number>().map(|number| number.to_string());
     let Ok(first) = written(number) else {
@@ -127,7 +129,7 @@ fn is_kept(number: &str) -> bool {
     is_stable && value(number) == value(&first)
 }
 
-/// Sign, digits without zeros at either end, and how many places the point is to the right of them.
+/// Returns the sign, the digits without zeros at either end, and the number of places from the digits to the point.
 fn value(number: &str) -> Option<(bool, String, i64)> {
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let (is_negative, mantissa) = mantissa

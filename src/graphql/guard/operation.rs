@@ -1,4 +1,4 @@
-//! What the operations of a document are about to do, told before one is executed.
+//! Inspects the operations of a document before one is executed.
 
 use async_graphql::Name;
 pub use async_graphql::parser::types::OperationType as OperationKind;
@@ -11,19 +11,19 @@ use super::weight::is_conditional;
 use super::{Refused, too_complex};
 use crate::graphql::errors::ErrorCode;
 
-/// An operation of a document, looked through.
+/// An inspected operation of a document.
 #[derive(Debug)]
 pub(super) struct Operation {
     pub(super) name: Option<Name>,
     pub(super) kind: OperationKind,
-    /// Whether it asks for nothing but the schema itself, which is no secret.
+    /// Whether it queries only the schema itself, which is public.
     pub(super) is_introspection: bool,
     pub(super) cost: OperationCost,
     pub(super) variables: Vec<Definition>,
 }
 
 impl Operation {
-    /// Looks through an operation of a document that has been weighed.
+    /// Inspects an operation of a document that was weighed.
     pub(super) fn read(
         document: &ExecutableDocument,
         name: Option<&Name>,
@@ -45,7 +45,7 @@ impl Operation {
     }
 }
 
-/// The fields at the top of an operation, those of fragments included.
+/// The top-level fields of an operation, including those of fragments.
 #[derive(Default)]
 struct Roots<'a> {
     fields: Vec<&'a Field>,
@@ -71,8 +71,8 @@ impl<'a> Roots<'a> {
     }
 }
 
-/// One root field for subscriptions, as the specification has it, and for mutations that move credits: so that an answer tells of
-/// one movement, and what is sent again with its key is that movement and nothing else.
+/// Allows one root field for a subscription, as the specification requires, and for a mutation that moves credits. So a
+/// response reports one movement, and a retry with its key repeats exactly that movement.
 fn check_roots(kind: OperationKind, roots: &Roots<'_>, types: &Types) -> Result<(), Refused> {
     let bad = |message| Err(Refused::new(ErrorCode::BadRequest, message));
     match kind {

@@ -1,4 +1,4 @@
-//! Documents that mean harm, and what is made of those that do not.
+//! Tests of hostile documents, and of the cost of ordinary ones.
 
 use async_graphql::parser::parse_query;
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ fn refusal(query: &str) -> (String, String) {
     (code, error.message.clone())
 }
 
-/// Work that was done on a text before it was refused: words read, and selections visited.
+/// Returns the work on a text before it was refused: tokens read, and selections visited.
 fn work(text: &str) -> (usize, usize) {
     let Ok(tokens) = text::count_tokens(text) else {
         return (text::MOST_TOKENS, 0);
@@ -55,12 +55,12 @@ fn work(text: &str) -> (usize, usize) {
     (tokens, visited)
 }
 
-/// Fragments that each spread the next twice: 2^28 ways lead to the last.
+/// Fragments that each spread the next one twice: 2^28 paths lead to the last.
 fn bomb() -> String {
     chain(28)
 }
 
-/// As many fragments, each of which spreads the next twice.
+/// A number of fragments, each of which spreads the next one twice.
 fn chain(length: usize) -> String {
     let fragments = (0..length).map(|number| {
         let next = number + 1;
@@ -129,14 +129,14 @@ fn hostile_documents_are_refused_with_little_work() {
         assert_eq!(refusal(&text).0, expected, "{what}");
         let (tokens, visited) = work(&text);
         assert!(tokens <= text::MOST_TOKENS, "{what}: {tokens} words read");
-        // A document that was parsed has no more selections than words, and each is visited once.
+        // A parsed document has no more selections than tokens, and each is visited once.
         assert!(visited <= tokens, "{what}: {visited} selections visited");
     }
 }
 
 #[test]
 fn each_fragment_is_weighed_once() {
-    // Seven long, so that it is not refused: 128 ways lead to the last.
+    // With seven fragments it is not refused: 128 paths lead to the last.
     let document = parse_query(chain(7)).expect("parses");
     assert_eq!(weight::check(&document), Ok(2 + 7 * 2 + 1));
 }
@@ -144,7 +144,7 @@ fn each_fragment_is_weighed_once() {
 #[test]
 fn what_is_asked_for_costs_its_fields_times_its_items() {
     assert_eq!(cost("{ viewer { kind } }"), 2);
-    // A page is 10, its list and each field of its items as often as there are items.
+    // A page costs 10; its list and each field of its items are multiplied by the number of items.
     assert_eq!(
         cost("{ account { creditLog(first: 50) { nodes { id kind } } } }"),
         1 + 10 + 50 * 3
@@ -166,7 +166,7 @@ fn what_is_asked_for_costs_its_fields_times_its_items() {
         |filter: &str| format!("{{ account {{ creditLog(first: 2, filter: {filter}) {{ nodes {{ id }} }} }} }}");
     assert_eq!(cost(&filtered("{ search: \"x\" }")), 1 + 10 + 350 + 2 * 2);
     assert_eq!(cost(&filtered("null")), 1 + 10 + 2 * 2);
-    // What the server will refuse anyway counts as the most it would give.
+    // A request that the server will refuse anyway counts as the maximum it would return.
     assert_eq!(
         cost("{ account { creditLog(first: 5000) { nodes { id } } } }"),
         1 + 10 + 100 * 2
@@ -320,7 +320,7 @@ fn what_is_remembered_is_bounded() {
     );
 }
 
-/// How long hostile and ordinary documents take, for whoever wants to know: `cargo test --lib guard -- --ignored --nocapture`.
+/// Prints the time of hostile and ordinary documents: `cargo test --lib guard -- --ignored --nocapture`.
 #[test]
 #[ignore = "measures; asserts nothing"]
 #[allow(clippy::print_stdout, reason = "what a measurement prints is its result")]

@@ -1,4 +1,4 @@
-//! How much there is to parse, counted in one pass over the text without recursion.
+//! Counts the tokens of a document in one pass over the text, without recursion.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -6,12 +6,12 @@ use std::fmt::Write as _;
 use super::{Refused, too_complex};
 use crate::graphql::errors::ErrorCode;
 
-/// Words and signs of a document at the most: enough for a hundred bookings written out.
+/// The maximum number of tokens in a document: enough for a hundred bookings without variables.
 pub(super) const MOST_TOKENS: usize = 8_000;
-/// Brackets within one another at the most: the parser takes its stack for each.
+/// The maximum depth of brackets: the parser uses stack space for each.
 const DEEPEST_BRACKETS: usize = 64;
 
-/// Counts the words and signs of a text, up to one more than there may be, and refuses texts that are too much to parse.
+/// Counts the tokens of a text, up to one more than allowed. Refuses texts that are too large to parse.
 pub(super) fn count_tokens(text: &str) -> Result<usize, Refused> {
     let bytes = text.as_bytes();
     let (mut at, mut tokens, mut brackets) = (0, 0_usize, 0_usize);
@@ -50,11 +50,11 @@ pub(super) fn count_tokens(text: &str) -> Result<usize, Refused> {
     Ok(tokens)
 }
 
-/// What clients are told whose text has the character 0, which Postgres cannot keep: no text that anybody means has it.
+/// The message for a text with the character U+0000. Postgres cannot store it, and no meaningful text contains it.
 pub(crate) const NUL: &str = "texts must not contain the character U+0000";
 
-/// The text as the parser can read it: characters that strings have as `\u{…}` or as surrogate pairs are written out, and byte-order
-/// marks, which the specification ignores, are left out. What has neither is the same text.
+/// Returns the text in a form that the parser can read. Characters that strings contain as `\u{…}` or as surrogate pairs are
+/// written out. Byte-order marks, which the specification ignores, are removed. A text without both is unchanged.
 pub(super) fn readable(text: &str) -> Result<Cow<'_, str>, Refused> {
     let nul = || Refused::new(ErrorCode::BadRequest, NUL);
     if text.contains('\0') {
@@ -84,7 +84,7 @@ pub(super) fn readable(text: &str) -> Result<Cow<'_, str>, Refused> {
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Copies a string with the characters written out that it has by their numbers. `None` where it has the character 0.
+/// Copies a string and writes out its escaped characters. Returns `None` if it contains the character U+0000.
 fn write_out(string: &str, readable: &mut String) -> Option<()> {
     let mut rest = string;
     while let Some(at) = rest.find('\\') {
@@ -112,8 +112,8 @@ fn write_out(string: &str, readable: &mut String) -> Option<()> {
     Some(())
 }
 
-/// The character that an escape sequence at the beginning gives by its number, and how long that is. `None` where it is another
-/// sequence, or stands for no character.
+/// Returns the character of the numeric escape sequence at the beginning, and the length of the sequence. Returns `None` for
+/// any other sequence, and if the number is no character.
 fn numbered(text: &str) -> Option<(char, usize)> {
     let digits = text.strip_prefix("\\u")?;
     if let Some(digits) = digits.strip_prefix('{') {
@@ -137,7 +137,7 @@ fn hexadecimal(digits: &str) -> Option<u32> {
     is_number.then(|| u32::from_str_radix(digits, 16).ok()).flatten()
 }
 
-/// How long the string at the beginning of `text` is, quotes included.
+/// Returns the length of the string at the beginning of `text`, including its quotes.
 pub(super) fn length_of_string(text: &[u8]) -> Option<usize> {
     let is_block = text.starts_with(b"\"\"\"");
     let mut at = if is_block { 3 } else { 1 };
@@ -190,7 +190,7 @@ mod tests {
                 "{refused:?}"
             );
         }
-        // What stands for no character is left to the parser, which refuses it.
+        // The parser refuses numbers that are no character.
         for left in [
             r#"{ a(b: "\ud83d") }"#,
             r#"{ a(b: "\u{110000}") }"#,

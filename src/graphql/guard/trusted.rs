@@ -1,44 +1,44 @@
-//! Trusted documents: operations that were reviewed and published with an application, and run by their id.
+//! Trusted documents: operations that were reviewed, are published with an application, and are requested by id.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::documents::{Digest, Document, Unreadable};
 
-/// The documents of a manifest by their ids.
+/// The documents of a manifest by id.
 ///
-/// A manifest is a JSON object from id to document, as Relay's compiler and the client preset of GraphQL Code Generator write it.
-/// A document is asked for by `documentId`, as *Persisted Documents* in GraphQL over HTTP has it: by its id in the manifest, or by
-/// `sha256:` and the SHA-256 of its text in lower-case hexadecimal digits.
+/// A manifest is a JSON object from id to document. Relay's compiler and the client preset of GraphQL Code Generator write it.
+/// A client requests a document by `documentId`, as *Persisted Documents* in GraphQL over HTTP defines: by its id in the
+/// manifest, or by `sha256:` and the SHA-256 of its text in lower-case hexadecimal digits.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedDocuments {
     by_id: Arc<HashMap<String, Arc<Document>>>,
 }
 
-/// Why a manifest is no good, for the operator.
+/// Why a manifest is not valid, for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidManifest {
-    /// Not JSON, or not of this shape.
+    /// It is not JSON, or not an object of texts.
     #[error("it must be a JSON object from ids to documents: {0}")]
     Shape(#[from] serde_json::Error),
     /// A document that would not be executed.
     #[error("document {id:?} cannot be executed: {reason}")]
     Document {
-        /// Its id.
+        /// The id of the document.
         id: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// An id that says it is a digest and is not that of its document.
+    /// An id in the form of a digest that differs from the digest of its document.
     #[error("document {id:?} does not have the digest that its id says")]
     Digest {
-        /// The id.
+        /// The id of the document.
         id: String,
     },
 }
 
 impl TrustedDocuments {
-    /// Reads a manifest, and every document in it.
+    /// Reads a manifest and every document in it.
     pub fn read(manifest: &str) -> Result<Self, InvalidManifest> {
         let texts: HashMap<String, String> = serde_json::from_str(manifest)?;
         let types = super::types_of_schema();
@@ -71,7 +71,7 @@ impl TrustedDocuments {
     }
 }
 
-/// What ids begin with that are a digest.
+/// The prefix of ids that are digests.
 const SHA_256: &str = "sha256:";
 
 fn id_of(digest: Digest) -> String {

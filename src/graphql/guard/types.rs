@@ -1,7 +1,7 @@
-//! What the guard knows of the schema: for each field what it returns, what it costs and what multiplies it; and what inputs are.
+//! What the guard knows of the schema: for each field its type, its price and its multiplier; and the input types.
 //!
-//! Read off the schema's own definition, so that a new field has its price without being listed anywhere. Prices follow what
-//! operations take: `make bench-prices` measures it, and `fairness` keeps the two within a factor of four.
+//! It is read from the schema's definition, so that a new field has a price without being listed anywhere. Prices follow the
+//! measured cost of operations: `make bench-prices` measures it, and `fairness` keeps the two within a factor of four.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,29 +12,30 @@ use async_graphql::parser::types::{
 
 use super::variables::{Input, Inputs};
 
-/// What most fields cost: a value that is there already, or comes by a loader with those of its neighbours.
+/// The price of most fields: the value is already loaded, or a loader reads it together with others.
 const FIELD: u64 = 1;
-/// What a page costs beside its items: statements of its own.
+/// The price of a page in addition to its items: it runs separate statements.
 const PAGE: u64 = 10;
-/// What a page costs more when it is filtered: rows are looked through that are not returned.
+/// The additional price of a filtered page: it also reads rows that it does not return.
 pub(super) const FILTER: u64 = 350;
-/// What a change costs beside what it answers: a transaction.
+/// The price of a mutation in addition to its response: it runs a transaction.
 const CHANGE: u64 = 200;
-/// What each item of a change in bulk costs: many share a transaction.
+/// The price of each item of a bulk mutation: many items share a transaction.
 const ITEM: u64 = 50;
-/// What a message of a subscription costs beside what it shows.
+/// The price of a message of a subscription in addition to its fields.
 const MESSAGE: u64 = 20;
-/// Items that a list without pages counts for.
+/// The number of items that a list without pages counts for.
 const LIST: u64 = 5;
 
-/// Lists without pages that are shorter: type, field, items.
-const SHORT: &[(&str, &str, u64)] = &[
+/// Lists without pages that are shorter or longer: type, field, items.
+const OTHER_LISTS: &[(&str, &str, u64)] = &[
+    ("Account", "notificationAddresses", 20),
     ("Session", "entries", 2),
     ("TopUp", "attempts", 2),
     ("TopUp", "entries", 2),
 ];
 
-/// Fields that read more rows than they return, or have statements of their own: type, field, cost.
+/// Fields that read more rows than they return, or run separate statements: type, field, cost.
 const DEAR: &[(&str, &str, u64)] = &[
     ("Account", "alerts", 80),
     ("Account", "apiKeys", 105),
@@ -47,13 +48,14 @@ const DEAR: &[(&str, &str, u64)] = &[
     ("Account", "explainBalance", 80),
     ("Account", "forecast", 500),
     ("Account", "liveCursor", 60),
+    ("Account", "notificationAddresses", 50),
     ("Account", "paymentMethods", 50),
     ("Account", "sessions", 60),
     ("Account", "simulateAutoTopUp", 700),
     ("Account", "troubleshooting", 820),
     ("AlertConnection", "unreadCount", 100),
     ("BalanceExplanation", "entries", 60),
-    // What was held is put together from the movements of each hold.
+    // Held credits are computed from the movements of each hold.
     ("BalanceExplanation", "holds", 700),
     ("BalanceExplanation", "totals", 100),
     ("CreditEntryConnection", "totals", 100),
@@ -61,11 +63,11 @@ const DEAR: &[(&str, &str, u64)] = &[
     ("Member", "usage", 11),
     ("Mutation", "bookSession", 430),
     ("Query", "nodes", 12),
-    // All attempts of the top-up, and the cards and declines of its account.
+    // It reads all attempts of the top-up, and the cards and declines of its account.
     ("TopUp", "canRetry", 5),
 ];
 
-/// The schema of the schema, as far as it can be asked for in lists within lists, with the items that each counts for.
+/// The nested lists of introspection, with the number of items that each counts for.
 const INTROSPECTION: &[(&str, &str, &str, u64)] = &[
     ("__Schema", "types", "__Type", 100),
     ("__Schema", "directives", "__Directive", 5),
@@ -81,40 +83,36 @@ const INTROSPECTION: &[(&str, &str, &str, u64)] = &[
     ("__InputValue", "type", "__Type", 1),
 ];
 
-/// What multiplies what is selected in a field.
+/// What multiplies the selection of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Multiplier {
-    /// A list that has always about so many items, or a single thing.
+    /// A list that always has about this many items, or a single object.
     Fixed(u64),
-    /// A page: lists in what it returns have as many items as `first` or `last` asks for.
+    /// A page: the lists in its result have as many items as `first` or `last` requests.
     Page,
-    /// A list with an item for each of the argument `ids`.
+    /// A list with one item for each element of the argument `ids`.
     Ids,
-    /// A change for each of `input.items`: so often it is done, and so many items have the lists in what it returns.
+    /// A mutation with one change per element of `input.items`; the lists in its result have as many items.
     Items,
 }
 
-/// What the guard knows of a field.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "marks that do not depend on each other")]
 pub(super) struct Field {
-    /// The object or interface that it returns, or lists; `None` for values.
+    /// The object or interface in its result or its list; `None` for scalars and enums.
     pub(super) returns: Option<String>,
-    /// Whether it is a list of these.
     pub(super) is_list: bool,
     pub(super) price: u64,
     pub(super) multiplier: Multiplier,
-    /// Whether its value depends on who asks.
+    /// Whether its value depends on the caller.
     pub(super) is_of_viewer: bool,
     /// Whether it is written in the viewer's language.
     pub(super) is_in_a_language: bool,
-    /// Whether it takes an idempotency key, itself or in its items: such changes move credits.
+    /// Whether it takes an idempotency key, itself or in its items: such mutations move credits.
     pub(super) moves_credits: bool,
-    /// The types of its arguments.
     pub(super) arguments: HashMap<String, Type>,
 }
 
-/// The types of a schema by their names.
 #[derive(Debug, Default)]
 pub(super) struct Types {
     fields: HashMap<String, HashMap<String, Field>>,
@@ -122,11 +120,11 @@ pub(super) struct Types {
 }
 
 impl Types {
-    /// Reads a schema's definition.
+    /// Reads the definition of a schema.
     ///
     /// # Panics
     ///
-    /// When the text is no schema. It is printed by the library that reads it.
+    /// If the text is no schema. The library that reads it also prints it.
     pub(super) fn read(sdl: &str) -> Self {
         let document = parse_schema(sdl).expect("the library reads what it printed");
         let mut types = Self::default();
@@ -166,12 +164,12 @@ impl Types {
         types
     }
 
-    /// A field of a type. `None` when there is none, which validation will say.
+    /// Returns a field of a type. `None` if there is none, which validation reports.
     pub(super) fn field(&self, on_type: &str, name: &str) -> Option<&Field> {
         self.fields.get(on_type)?.get(name)
     }
 
-    /// The types that variables may have.
+    /// Returns the types that variables may have.
     pub(super) fn inputs(&self) -> &Inputs {
         &self.inputs
     }
@@ -228,7 +226,7 @@ fn read_field(
     } else if is_list && takes("ids").is_some() {
         Multiplier::Ids
     } else {
-        let short = SHORT
+        let short = OTHER_LISTS
             .iter()
             .find(|(short, field, _)| (*short, *field) == (on_type, name));
         let length = short.map_or(LIST, |(_, _, items)| *items);
@@ -255,7 +253,6 @@ fn read_field(
     }
 }
 
-/// The type at the root of an operation.
 pub(super) const fn root(kind: OperationType) -> &'static str {
     match kind {
         OperationType::Query => "Query",
@@ -264,7 +261,7 @@ pub(super) const fn root(kind: OperationType) -> &'static str {
     }
 }
 
-/// The name of a type without its brackets and exclamation marks.
+/// Returns the name of a type without its brackets and exclamation marks.
 fn named(ty: &Type) -> &str {
     match &ty.base {
         BaseType::Named(name) => name.as_str(),
@@ -296,7 +293,7 @@ mod tests {
         assert_eq!(multiplier("Account", "creditLog"), Multiplier::Page);
         assert_eq!(multiplier("Query", "nodes"), Multiplier::Ids);
         assert_eq!(multiplier("Account", "apiKeys"), Multiplier::Fixed(LIST));
-        for (on_type, field, items) in SHORT {
+        for (on_type, field, items) in OTHER_LISTS {
             assert_eq!(
                 multiplier(on_type, field),
                 Multiplier::Fixed(*items),

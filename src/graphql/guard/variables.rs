@@ -1,7 +1,7 @@
-//! Variables are what their definitions say, before anything is executed.
+//! Checks variables against their definitions before the execution.
 //!
-//! The specification coerces variables first (*Coercing Variable Values*). The library looks at a variable only where it is used:
-//! one that must be given and is not becomes null there, and an object's place takes a text.
+//! The specification coerces variables first (*Coercing Variable Values*). The library checks a variable only where it is used:
+//! a missing required variable becomes null there, and a text is accepted in place of an object.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -13,13 +13,12 @@ use async_graphql_value::ConstValue;
 /// A type that variables may have.
 #[derive(Debug)]
 pub(super) enum Input {
-    /// What it takes is its own affair, and the library's to ask.
+    /// The library checks the value.
     Scalar,
     Enum(HashSet<String>),
     Object(BTreeMap<String, InputField>),
 }
 
-/// A field of an object in the input.
 #[derive(Debug)]
 pub(super) struct InputField {
     ty: Type,
@@ -45,7 +44,7 @@ impl Input {
     }
 }
 
-/// Types that variables may have, by their names.
+/// The types that variables may have, by name.
 pub(super) type Inputs = HashMap<String, Input>;
 
 /// A variable of an operation.
@@ -69,7 +68,7 @@ impl Definition {
     }
 }
 
-/// Where in the variables something is wrong, as `$input.items[3].credits`.
+/// The position of an error in the variables, such as `$input.items[3].credits`.
 enum Place<'a> {
     Variable(&'a str),
     Field(&'a Place<'a>, &'a str),
@@ -87,7 +86,7 @@ impl fmt::Display for Place<'_> {
 }
 
 impl Place<'_> {
-    /// The place as a path: the variable and what leads on from it, separated by dots.
+    /// Returns the position as a path: the variable and all further parts, separated by dots.
     fn path(&self) -> String {
         match self {
             Self::Variable(name) => (*name).to_owned(),
@@ -96,7 +95,7 @@ impl Place<'_> {
         }
     }
 
-    /// What is wrong here: the message begins with the place.
+    /// Returns an error at this position; the message begins with the position.
     fn wrong(&self, what: impl fmt::Display) -> WrongVariable {
         WrongVariable {
             path: self.path(),
@@ -105,16 +104,15 @@ impl Place<'_> {
     }
 }
 
-/// A variable that is not what its definition says.
+/// A variable that does not match its definition.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct WrongVariable {
-    /// Where, as `input.items.3.credits`.
+    /// The position, such as `input.items.3.credits`.
     pub(super) path: String,
-    /// What is wrong, human-readable.
+    /// A human-readable explanation.
     pub(super) message: String,
 }
 
-/// Checks what was given against the definitions.
 pub(super) fn check(definitions: &[Definition], given: &Variables, inputs: &Inputs) -> Result<(), WrongVariable> {
     for Definition { name, ty, has_default } in definitions {
         let place = Place::Variable(name);
@@ -140,7 +138,7 @@ fn check_value(place: &Place<'_>, value: &ConstValue, ty: &Type, inputs: &Inputs
             let mut items = items.iter().enumerate();
             items.try_for_each(|(at, item)| check_value(&Place::Item(place, at), item, of, inputs))
         }
-        // One item stands for a list of it.
+        // A single item is accepted as a list of one item.
         (BaseType::List(of), value) => check_value(place, value, of, inputs),
         (BaseType::Named(name), value) => check_named(place, value, name, inputs),
     }
@@ -177,7 +175,7 @@ fn check_named(place: &Place<'_>, value: &ConstValue, name: &Name, inputs: &Inpu
             _ => wrong("one of the enum's values"),
         },
         (_, Some(Input::Object(fields))) => check_object(place, value, name, fields, inputs),
-        // Types that do not exist are validation's to find.
+        // Validation reports types that do not exist.
         _ => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a document asks for what depends on who asks.
+//! Finds documents with fields that depend on the caller.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use async_graphql::parser::types::{ExecutableDocument, OperationType, Selection,
 
 use super::types::{Field, Types};
 
-/// Whether any operation of a document selects a field that is marked in the schema, as `is_meant` sees it.
+/// Returns whether any operation of a document selects a field that the schema marks. `is_meant` tests the mark.
 pub(super) fn selects(types: &Types, document: &ExecutableDocument, is_meant: fn(&Field) -> bool) -> bool {
     let mut search = Search {
         types,
@@ -28,7 +28,7 @@ struct Search<'a> {
     types: &'a Types,
     document: &'a ExecutableDocument,
     is_meant: fn(&Field) -> bool,
-    /// Fragments that were searched: each says itself which type it is on.
+    /// Fragments that were searched; each names its own type.
     seen: HashSet<&'a str>,
 }
 
@@ -37,10 +37,10 @@ impl<'a> Search<'a> {
         selections.items.iter().any(|selection| match &selection.node {
             Selection::Field(field) => {
                 let Some(known) = self.types.field(on_type, field.node.name.node.as_str()) else {
-                    // `__typename`, or nothing that there is: validation refuses it.
+                    // `__typename`, or an unknown field, which validation refuses.
                     return false;
                 };
-                // What is selected of a union is in fragments, which name their type.
+                // Selections on a union are in fragments, which name their type.
                 let returned = known.returns.as_deref().unwrap_or_default();
                 (self.is_meant)(known) || self.finds(returned, &field.node.selection_set.node)
             }

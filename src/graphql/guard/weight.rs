@@ -1,8 +1,8 @@
-//! How much a document asks for, its fragments included, counted before the library looks at it.
+//! Measures a document, including its fragments, before the library walks it.
 //!
-//! The library walks the fragments of a document once for each way that leads to them, in its limits as in its validation, and
-//! fragments that spread one another can be reached in exponentially many ways. So the parsed document is weighed here first,
-//! in one pass that visits each fragment once.
+//! The library walks the fragments of a document once for each path that leads to them, in its limits and in its validation.
+//! Fragments that spread each other can have exponentially many paths. So the parsed document is weighed here first, in one
+//! pass that visits each fragment once.
 
 use std::collections::HashMap;
 
@@ -12,32 +12,32 @@ use async_graphql::{Name, Positioned};
 use super::{Refused, too_complex};
 use crate::graphql::errors::ErrorCode;
 
-/// Fields below fields, at the most. The standard introspection query needs 13.
+/// The maximum depth of fields. The standard introspection query needs 13.
 const DEEPEST: usize = 15;
-/// Fields and fragments of one document at the most, each counted wherever it is spread.
+/// The maximum number of fields and fragments in one document, each counted wherever it is spread.
 const MOST_SELECTIONS: usize = 1_000;
-/// Aliases of one document at the most.
+/// The maximum number of aliases in one document.
 const MOST_ALIASES: usize = 100;
-/// Directives of one document at the most.
+/// The maximum number of directives in one document.
 const MOST_DIRECTIVES: usize = 100;
-/// Fields of one query at its top, at the most.
+/// The maximum number of top-level fields in one query.
 const MOST_ROOTS: usize = 20;
-/// Fragments of one document at the most.
+/// The maximum number of fragments in one document.
 const MOST_FRAGMENTS: usize = 100;
-/// Selections within one another, those of fragments included, at the most: the library's own limit.
+/// The maximum depth of selections, including those of fragments: the library has the same limit.
 const DEEPEST_NESTING: usize = 32;
 
-/// What a selection asks for, its fragments included.
+/// The size of a selection, including its fragments.
 #[derive(Clone, Copy, Debug, Default)]
 struct Weight {
     selections: usize,
     aliases: usize,
     directives: usize,
-    /// Fields of its own level.
+    /// The number of fields on its own level.
     roots: usize,
-    /// Fields within one another.
+    /// The depth of fields.
     depth: usize,
-    /// Selections within one another.
+    /// The depth of selections.
     nesting: usize,
 }
 
@@ -52,7 +52,7 @@ impl Weight {
     }
 }
 
-/// Weighs a document, each fragment once. `None` stands for a fragment that is being weighed.
+/// Weighs a document, each fragment once. `None` marks a fragment that is being weighed.
 struct Scales<'a> {
     document: &'a ExecutableDocument,
     fragments: HashMap<&'a Name, Option<Weight>>,
@@ -90,7 +90,7 @@ impl<'a> Scales<'a> {
         Ok(sum)
     }
 
-    /// Of a fragment that does not exist nothing is asked; validation says so.
+    /// A fragment that does not exist weighs nothing; validation reports it.
     fn fragment(&mut self, name: &Name, level: usize) -> Result<Weight, Refused> {
         let Some((name, fragment)) = self.document.fragments.get_key_value(name) else {
             return Ok(Weight::default());
@@ -112,10 +112,10 @@ impl<'a> Scales<'a> {
     }
 }
 
-/// Refuses documents that ask for too much. All operations count, whichever is to run: the library validates them all. What is
-/// let through can be walked wherever its fragments are spread: that is at most [`MOST_SELECTIONS`] steps.
+/// Refuses documents that are too large. All operations count, whichever is executed: the library validates them all. A
+/// document that passes can be walked wherever its fragments are spread: that takes at most [`MOST_SELECTIONS`] steps.
 ///
-/// Gives the number of selections that were visited, which is how much work it was.
+/// Returns the number of selections that were visited, which measures the work.
 pub(super) fn check(document: &ExecutableDocument) -> Result<usize, Refused> {
     if document.fragments.len() > MOST_FRAGMENTS {
         return Err(too_complex("the document has too many fragments"));
@@ -156,7 +156,7 @@ pub(super) fn check(document: &ExecutableDocument) -> Result<usize, Refused> {
     Ok(scales.visited)
 }
 
-/// Whether these directives may leave out what they stand at.
+/// Returns whether these directives may leave out their selection.
 pub(super) fn is_conditional(directives: &[Positioned<Directive>]) -> bool {
     directives
         .iter()

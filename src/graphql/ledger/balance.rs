@@ -1,4 +1,4 @@
-//! What an account has, and what it may do with it.
+//! The balance of an account, and what it permits.
 
 use async_graphql::{Enum, ID, Object, SimpleObject};
 
@@ -16,16 +16,17 @@ use crate::primitives::ids::{GlobalId, IdKind};
 pub enum AccountStatus {
     /// Everything.
     Active,
-    /// Nothing new is started and nothing expires; what happened is still recorded.
+    /// No new bookings or purchases are accepted, and no credits expire. Sessions and payments that happened are still
+    /// recorded.
     Frozen,
-    /// As FROZEN, for ever.
+    /// Like FROZEN, but permanent.
     Closed,
 }
 
 /// Why booking or joining is not possible.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EligibilityReason {
-    /// Nothing is left to book with.
+    /// No credits are available.
     OutOfCredits,
     /// The account is frozen.
     AccountFrozen,
@@ -34,10 +35,10 @@ pub enum EligibilityReason {
 }
 
 /// canBook: ACTIVE and available above 0. canJoin: ACTIVE and posted above 0 (held credits count: they are for the session
-/// being joined). reason names whichever is false.
+/// being joined). reason is the cause if one of them is false.
 #[derive(SimpleObject, Clone, Copy, Debug)]
 pub(crate) struct Eligibility {
-    /// Whether a session can be booked at all.
+    /// Whether a session can be booked.
     pub can_book: bool,
     /// Whether a booked session can be joined.
     pub can_join: bool,
@@ -61,7 +62,6 @@ impl From<&ledger::Balance> for Eligibility {
     }
 }
 
-/// What an account has.
 #[derive(Clone, Debug)]
 pub(crate) struct Balance(ledger::Balance);
 
@@ -75,12 +75,13 @@ impl Balance {
 /// incoming is in top-ups being charged.
 #[Object]
 impl Balance {
-    /// Opaque id, for `node`: an account has one balance.
+    /// Opaque id, for `node`. An account has one balance.
     pub(in crate::graphql) async fn id(&self) -> ID {
         public_id(GlobalId::new(IdKind::Balance, self.0.account_id, uuid::Uuid::nil()))
     }
 
-    /// Grows by one with every change of posted, held or incoming: keep the larger.
+    /// Increases by one with every change of posted, held or incoming. Of two balances, the one with the larger version is
+    /// newer.
     async fn version(&self) -> Int64 {
         Int64(self.0.version)
     }
@@ -95,22 +96,22 @@ impl Balance {
         self.0.held
     }
 
-    /// What can be booked with: posted - held.
+    /// What can be booked: posted - held.
     async fn available(&self) -> Credits {
         self.0.available()
     }
 
-    /// In top-ups being charged.
+    /// Credits in top-ups that are being charged.
     async fn incoming(&self) -> Credits {
         self.0.incoming
     }
 
-    /// Log position these figures are true at.
+    /// The position in the credit log at which these figures are true.
     async fn sequence(&self) -> Int64 {
         Int64(self.0.sequence)
     }
 
-    /// When one of them last changed.
+    /// When one of these figures last changed.
     async fn as_of(&self) -> Timestamp {
         self.0.as_of
     }

@@ -1,4 +1,4 @@
-//! Mutations of credits themselves: grants and corrections.
+//! Mutations of credits: grants and corrections.
 
 use async_graphql::{Context, ID, InputObject, Object};
 
@@ -14,21 +14,21 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, IdKind};
 
-/// Credits to give.
+/// Credits to grant.
 #[derive(InputObject, Debug)]
 pub(crate) struct GrantCreditsInput {
-    /// Who gets them. May be left out by a key that belongs to one account.
+    /// The account that receives them. May be left out by a key that belongs to one account.
     account_id: Option<ID>,
-    /// How many; above 0.
+    /// The number of credits; above 0.
     credits: Credits,
-    /// What for, in words for people: 1 to 500 characters.
+    /// A human-readable purpose: 1 to 500 characters.
     description: String,
-    /// Whether they were bought elsewhere or are given.
+    /// Whether the credits were bought elsewhere or are a gift.
     #[graphql(default_with = "Some(CreditLotKind::Promotional)")]
     kind: Option<CreditLotKind>,
-    /// When what is left of them runs out; never when left out.
+    /// When the unspent rest expires; never when left out.
     expires_at: Option<Timestamp>,
-    /// Lots of lower priority are spent first; 0 when left out.
+    /// Lots with a lower priority are spent first; 0 when left out.
     priority: Option<i32>,
     /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
     idempotency_key: String,
@@ -37,13 +37,14 @@ pub(crate) struct GrantCreditsInput {
 /// A correction of the balance. amount may be negative.
 #[derive(InputObject, Debug)]
 pub(crate) struct AdjustCreditsInput {
-    /// Whose balance. May be left out by a key that belongs to one account.
+    /// The account to correct. May be left out by a key that belongs to one account.
     account_id: Option<ID>,
-    /// How much, with its sign; not 0.
+    /// The signed amount; not 0.
     amount: Credits,
-    /// What for, in words for people: 1 to 500 characters.
+    /// A human-readable purpose: 1 to 500 characters.
     description: String,
-    /// The entry that this corrects. Not one of a session, for that is refundSession, nor one by which credits of a top-up went back.
+    /// The entry that this corrects. Not an entry of a session: use refundSession for that. Not an entry that reversed a
+    /// top-up.
     reverses_entry_id: Option<ID>,
     /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
     idempotency_key: String,
@@ -99,14 +100,12 @@ async fn adjust(scope: &Scope, input: AdjustCreditsInput) -> Result<Posted, Fail
     post(scope, account_id, "amount", input.idempotency_key, command).await
 }
 
-/// Mutations of credits themselves.
 #[derive(Default)]
 pub(crate) struct CreditMutation;
 
-/// Mutations of credits themselves.
 #[Object]
 impl CreditMutation {
-    /// Gives credits to an account. [auth: `MANAGE_CREDITS`]
+    /// Grants credits to an account. [auth: `MANAGE_CREDITS`]
     async fn grant_credits(
         &self,
         ctx: &Context<'_>,

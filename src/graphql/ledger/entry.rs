@@ -20,37 +20,37 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
-/// What a line of the credit log records.
+/// What an entry of the credit log records.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::EntryKind")]
 pub enum CreditEntryKind {
-    /// A top-up that a person asked for.
+    /// A top-up that a member or an integration requested.
     TopUp,
     /// A top-up that the account's rule started.
     AutoTopUp,
-    /// Credits given by the operator.
+    /// Credits that the operator granted.
     Grant,
-    /// A session's charge, or the fee of one that was canceled late or missed.
+    /// A session's charge, or the fee of a session that was canceled late or missed.
     Session,
-    /// A session's charge given back.
+    /// A refund of a session's charge.
     SessionRefund,
-    /// Credits that ran out of time.
+    /// Credits that expired.
     Expiry,
-    /// A top-up taken back.
+    /// A top-up that was reversed.
     Reversal,
-    /// A top-up lost in a dispute.
+    /// A top-up that was lost in a dispute.
     Chargeback,
     /// A correction by the operator.
     Adjustment,
 }
 
-/// What kind of caller caused something.
+/// The kind of actor that caused something.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "credit_log::ActorKind")]
 pub enum ActorKind {
     /// A member of the team.
     Member,
-    /// An integration, by its API key.
+    /// An integration, with its API key.
     ApiKey,
     /// Ledgerbell itself.
     System,
@@ -58,7 +58,6 @@ pub enum ActorKind {
     PaymentGateway,
 }
 
-/// Who caused something.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Actor {
     account_id: AccountId,
@@ -74,7 +73,7 @@ impl Actor {
 /// Who caused something.
 #[Object]
 impl Actor {
-    /// What kind of caller it was.
+    /// The kind of actor.
     async fn kind(&self) -> ActorKind {
         match self.cause {
             Cause::Member(_) => ActorKind::Member,
@@ -84,8 +83,8 @@ impl Actor {
         }
     }
 
-    /// The id of the member or API key, as `CreditLogFilter.actorIds` takes it. Null for Ledgerbell and the payment gateway. A member who
-    /// acted through an API key is `member`.
+    /// The id of the member or API key, as in `CreditLogFilter.actorIds`. Null for Ledgerbell and the payment gateway. A member
+    /// who acted through an API key is in `member`.
     async fn id(&self, ctx: &Context<'_>) -> Option<Result<ID, ApiError>> {
         nullable(async {
             Ok(match self.cause {
@@ -100,7 +99,7 @@ impl Actor {
         .await
     }
 
-    /// Name for people: the member's, the API key's, "Ledgerbell" or, in the viewer's language, "Payment gateway".
+    /// Display name: of the member or the API key, "Ledgerbell" or, in the viewer's language, "Payment gateway".
     #[graphql(directive = in_language::apply())]
     async fn label(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         let loaders = &scope(ctx)?.loaders;
@@ -112,7 +111,7 @@ impl Actor {
         })
     }
 
-    /// The member who acted, or on whose behalf an API key did. Null where there is none.
+    /// The member who acted, or on whose behalf an API key acted. Null when there is none.
     async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
         nullable(async {
             match self.cause {
@@ -127,7 +126,6 @@ impl Actor {
     }
 }
 
-/// One immutable line of the credit log.
 #[derive(Clone, Debug)]
 pub(crate) struct CreditEntry(credit_log::Entry);
 
@@ -137,7 +135,7 @@ impl CreditEntry {
     }
 }
 
-/// One immutable line of the credit log: credits added or deducted, by whom, for what.
+/// One immutable entry of the credit log: credits that were added or deducted, who caused it, and for what.
 #[Object]
 impl CreditEntry {
     /// Opaque id, for `node` and for filters.
@@ -145,7 +143,7 @@ impl CreditEntry {
         public_id(self.0.id.global(self.0.account_id))
     }
 
-    /// Position in the account's log: 1, 2, 3 … without holes. A member who sees only own entries sees gaps.
+    /// Position in the account's log: 1, 2, 3 … without gaps. A member who may see only their own entries sees gaps.
     async fn sequence(&self) -> Int64 {
         Int64(self.0.sequence)
     }
@@ -175,8 +173,8 @@ impl CreditEntry {
         self.0.balance_after
     }
 
-    /// What it was for, in words for people. What Ledgerbell writes is in the viewer's language; what people and integrations wrote is as
-    /// they wrote it.
+    /// A human-readable description. Texts of Ledgerbell are in the viewer's language; texts of members and integrations are
+    /// not translated.
     #[graphql(directive = in_language::apply())]
     async fn description(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         match self.0.kind {
@@ -190,7 +188,7 @@ impl CreditEntry {
         Actor::new(self.0.account_id, self.0.cause)
     }
 
-    /// The team member whose use it was. Null for top-ups, grants and corrections that concern nobody in particular.
+    /// The team member who used the credits. Null for top-ups, grants and corrections that belong to no single member.
     async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
         nullable(async {
             let Some(member_id) = self.0.member_id else {
@@ -202,7 +200,7 @@ impl CreditEntry {
         .await
     }
 
-    /// The session it belongs to. Null where it belongs to none.
+    /// The session that it belongs to. Null when there is none.
     async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
         nullable(async {
             let Some(session_id) = self.0.session_id else {
@@ -214,7 +212,7 @@ impl CreditEntry {
         .await
     }
 
-    /// The top-up it belongs to. Null where it belongs to none. [auth: `READ_CREDIT_LOG`]
+    /// The top-up that it belongs to. Null when there is none. [auth: `READ_CREDIT_LOG`]
     async fn top_up(&self, ctx: &Context<'_>) -> Option<Result<TopUp, ApiError>> {
         nullable(async {
             let Some(top_up_id) = self.0.top_up_id else {
@@ -226,7 +224,7 @@ impl CreditEntry {
         .await
     }
 
-    /// The entry that this one reverses or gives back. Null where it does neither.
+    /// The entry that this one reverses or refunds. Null when it does neither.
     async fn reverses(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
         nullable(async {
             let Some(entry_id) = self.0.reverses else {
@@ -238,20 +236,22 @@ impl CreditEntry {
         .await
     }
 
-    /// Entries that reverse this one or give part of it back, oldest first. The first 100; reversedByCount says how many there are.
+    /// Entries that reverse this one or refund part of it, oldest first. Contains the first 100; reversedByCount is the total
+    /// number.
     async fn reversed_by(&self, ctx: &Context<'_>) -> Result<Vec<CreditEntry>, ApiError> {
         let entries = scope(ctx)?.loaders.reversals(self.0.account_id, self.0.id).await?;
         let entries = entries.unwrap_or_default().entries;
         Ok(entries.into_iter().map(CreditEntry::new).collect())
     }
 
-    /// How many entries reverse this one or give part of it back.
+    /// The number of entries that reverse this one or refund part of it.
     async fn reversed_by_count(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
         let entries = scope(ctx)?.loaders.reversals(self.0.account_id, self.0.id).await?;
         Ok(entries.map_or(0, |entries| i32::try_from(entries.total).unwrap_or(i32::MAX)))
     }
 
-    /// Which lots the credits came from (negative) or went to (positive). Empty for callers without `READ_CREDIT_LOG`.
+    /// The lots from which credits were taken (negative) or to which they were added (positive). Empty for callers without
+    /// `READ_CREDIT_LOG`.
     async fn lot_draws(&self, ctx: &Context<'_>) -> Result<Vec<LotDraw>, ApiError> {
         let scope = scope(ctx)?;
         if !scope.actor().permissions().has(Permission::ReadCreditLog) {
@@ -266,12 +266,12 @@ impl CreditEntry {
             .collect())
     }
 
-    /// Chain hash over this entry and the one before it, in hexadecimal; `ledgerbell verify` recomputes it.
+    /// Chain hash over this entry and the previous one, in hexadecimal; `ledgerbell verify` recomputes it.
     async fn hash(&self) -> String {
         HEXLOWER.encode(&self.0.hash)
     }
 
-    /// The account whose log it is in.
+    /// The account of the log.
     async fn account(&self, ctx: &Context<'_>) -> Result<Account, ApiError> {
         Account::load(ctx, self.0.account_id).await
     }
@@ -280,13 +280,12 @@ impl CreditEntry {
 /// One item of a page, and its cursor.
 #[derive(async_graphql::SimpleObject, Clone)]
 pub(super) struct CreditEntryEdge {
-    /// The item's place in this list, with this filter and order.
+    /// The position of the item in this list, with this filter and order.
     pub cursor: String,
     /// The item.
     pub node: CreditEntry,
 }
 
-/// A page of the credit log.
 pub(crate) struct CreditEntryConnection {
     edges: Vec<CreditEntryEdge>,
     page_info: crate::graphql::connection::PageInfo,
@@ -323,23 +322,23 @@ impl CreditEntryConnection {
         &self.edges
     }
 
-    /// The entries alone.
+    /// The entries without their cursors.
     async fn nodes(&self) -> Vec<&CreditEntry> {
         self.edges.iter().map(|edge| &edge.node).collect()
     }
 
-    /// Where the page stands in the list.
+    /// The position of the page in the list.
     async fn page_info(&self) -> &crate::graphql::connection::PageInfo {
         &self.page_info
     }
 
-    /// The place in the account's event stream just before this page was read: follow the list from here. It belongs to this list, so a
-    /// cache keeps it with the page, and no other query moves it as it moves account.liveCursor.
+    /// The position in the account's event stream just before this page was read: follow the list from here. It belongs to this
+    /// list, so a cache stores it with the page. Unlike account.liveCursor, no other query moves it.
     async fn live_cursor(&self, ctx: &Context<'_>) -> Result<LiveCursorText, ApiError> {
         self.followed.text(ctx).await
     }
 
-    /// Sums over the whole filter, not this page. Computed only when asked for, also with first: 0.
+    /// Sums over the whole filter, not this page. Computed only when selected, also with first: 0.
     async fn totals(&self, ctx: &Context<'_>) -> Option<Result<CreditTotals, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;

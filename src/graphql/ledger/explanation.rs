@@ -1,4 +1,4 @@
-//! What an account had at a past instant, and what it was made up of.
+//! The balance of an account at a past instant, and its parts.
 
 use async_graphql::{Context, Object};
 
@@ -19,17 +19,16 @@ use crate::primitives::cursor::CursorScope;
 use crate::primitives::ids::AccountId;
 use crate::primitives::page::{PageRequest, SortOrder};
 
-/// There are fewer kinds of entries than that.
+/// An upper bound of the number of entry kinds.
 const ALL_KINDS: u32 = 100;
 
-/// What an account had at a past instant, and what it was made up of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BalanceExplanation {
     account_id: AccountId,
     balance: BalanceAt,
 }
 
-/// What the account had at `at`, now where that is left out.
+/// Returns the balance at `at`, or the current one.
 pub(in crate::graphql) async fn explain_balance(
     ctx: &Context<'_>,
     account_id: AccountId,
@@ -45,7 +44,7 @@ pub(in crate::graphql) async fn explain_balance(
 }
 
 impl BalanceExplanation {
-    /// The entries up to then, from an instant on if one is given.
+    /// Returns a filter for the entries up to that instant, from `since` on if given.
     fn filter(&self, since: Option<Timestamp>) -> CreditLogFilter {
         CreditLogFilter {
             occurred_at: Some(InstantRange {
@@ -62,8 +61,8 @@ impl BalanceExplanation {
     }
 }
 
-/// What an account had at a past instant: what `balance` said then, and what it was made up of. Of several changes within the same
-/// millisecond the last one counts.
+/// The balance of an account at a past instant, and its parts. Of several changes within the same millisecond, the last one
+/// counts.
 #[Object]
 impl BalanceExplanation {
     /// The instant.
@@ -76,12 +75,12 @@ impl BalanceExplanation {
         self.balance.posted
     }
 
-    /// Reserved then for booked sessions and disputed top-ups.
+    /// Credits that were reserved then for booked sessions and disputed top-ups.
     async fn held(&self) -> Credits {
         self.balance.held
     }
 
-    /// What could be booked with then: posted - held.
+    /// What could be booked then: posted - held.
     async fn available(&self) -> Credits {
         self.balance.available()
     }
@@ -91,7 +90,7 @@ impl BalanceExplanation {
         Int64(self.balance.sequence)
     }
 
-    /// The last entry up to then: its balanceAfter is posted. Null before the first.
+    /// The last entry up to then; its balanceAfter equals posted. Null before the first.
     async fn last_entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
         nullable(async {
             let Some(entry_id) = self.balance.last_entry else {
@@ -103,7 +102,7 @@ impl BalanceExplanation {
         .await
     }
 
-    /// The entries up to then summed up by kind. Without since, their net amounts together are posted.
+    /// The entries up to then, summed by kind. Without since, the sum of their net amounts equals posted.
     async fn totals(
         &self,
         ctx: &Context<'_>,
@@ -180,7 +179,7 @@ impl BalanceExplanation {
         .await
     }
 
-    /// What was reserved then and for what, those changed last first. Together they are held.
+    /// What was reserved then, and for what; the last changed first. Their sum equals held.
     async fn holds(
         &self,
         ctx: &Context<'_>,
@@ -205,27 +204,26 @@ impl BalanceExplanation {
     }
 }
 
-/// What was reserved at a past instant for one session or disputed top-up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CreditHold {
     account_id: AccountId,
     hold: HoldAt,
 }
 
-/// What was reserved at a past instant for one session or disputed top-up.
+/// Credits that were reserved at a past instant for one session or disputed top-up.
 #[Object]
 impl CreditHold {
-    /// How many credits, at that time.
+    /// The number of credits at that time.
     async fn credits(&self) -> Credits {
         self.hold.credits
     }
 
-    /// Since when it had been so many: when it was booked, disputed, or last changed.
+    /// Since when this number was reserved: when it was booked, disputed, or last changed.
     async fn since(&self) -> Timestamp {
         self.hold.since
     }
 
-    /// The session, as it is now. Null where it is for a top-up.
+    /// The session in its current state. Null when the hold is for a top-up.
     async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
         nullable(async {
             let Holder::Session(id) = self.hold.holder else {
@@ -237,7 +235,7 @@ impl CreditHold {
         .await
     }
 
-    /// The disputed top-up, as it is now. Null where it is for a session.
+    /// The disputed top-up in its current state. Null when the hold is for a session.
     async fn top_up(&self, ctx: &Context<'_>) -> Option<Result<TopUp, ApiError>> {
         nullable(async {
             let Holder::TopUp(id) = self.hold.holder else {

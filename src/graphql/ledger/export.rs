@@ -1,4 +1,4 @@
-//! The link to a file of the credit log.
+//! Links to files of the credit log.
 
 use async_graphql::{Context, Enum, InputType, SimpleObject};
 
@@ -8,28 +8,28 @@ use crate::graphql::errors::{ApiError, nullable};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
 
-/// What kind of file.
+/// The format of an export.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportFormat {
-    /// Comma-separated values with a line of headings, safe to open in a spreadsheet: every text is quoted, and an apostrophe comes
-    /// before what would begin a formula, also after a separator or line break within a text. Amounts are plain numbers.
+    /// Comma-separated values with a header line, safe to open in a spreadsheet. Every text is quoted. An apostrophe precedes
+    /// the beginning of a formula, also after a separator or line break within a text. Amounts are plain numbers.
     #[graphql(name = "CSV")]
     Csv,
-    /// One JSON object a line.
+    /// One JSON object per line.
     #[graphql(name = "JSONL")]
     JsonLines,
 }
 
-/// Where a file can be fetched, and until when.
+/// A link to a file, and its expiry.
 #[derive(SimpleObject, Clone, Debug)]
 pub(crate) struct ExportLink {
-    /// Works without further authentication until expiresAt.
+    /// The address of the file. It needs no further authentication until expiresAt.
     pub url: String,
-    /// 15 minutes after it was made.
+    /// 15 minutes after the link was created.
     pub expires_at: Timestamp,
 }
 
-/// A link to the entries that `filter` means.
+/// Returns a link to the entries that match `filter`.
 pub(in crate::graphql) async fn export_link(
     ctx: &Context<'_>,
     account_id: AccountId,
@@ -38,7 +38,7 @@ pub(in crate::graphql) async fn export_link(
 ) -> Option<Result<ExportLink, ApiError>> {
     nullable(async {
         let scope = scope(ctx)?;
-        // Refused here what would be refused when the file is fetched.
+        // Refuses here what would be refused when the file is fetched.
         let checked = filter.clone().unwrap_or_default().for_account(account_id)?;
         let log = &scope.services.credit_log;
         drop(log.export(scope.actor(), account_id, &checked).await?);
@@ -50,14 +50,14 @@ pub(in crate::graphql) async fn export_link(
     .await
 }
 
-/// The filter as it travels inside a link: in the words of the contract, so that it means the same on the way back.
+/// Converts the filter for a link. It uses the names of the contract, so that it can be parsed again with the same meaning.
 pub(in crate::graphql) fn filter_to_json(filter: Option<&CreditLogFilter>) -> serde_json::Value {
     filter
         .and_then(|filter| filter.to_value().into_json().ok())
         .unwrap_or_default()
 }
 
-/// The filter of a link. `None` where it is none, which a signed link never is.
+/// Parses the filter of a link. `None` if it is not valid, which never happens in a signed link.
 pub(in crate::graphql) fn filter_from_json(json: serde_json::Value) -> Option<CreditLogFilter> {
     if json.is_null() {
         return Some(CreditLogFilter::default());

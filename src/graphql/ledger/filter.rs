@@ -1,4 +1,4 @@
-//! The filter of the credit log as clients write it.
+//! The filter of the credit log in the form of the API.
 
 use async_graphql::{Enum, ID, InputObject};
 use uuid::Uuid;
@@ -23,7 +23,7 @@ pub enum SortOrder {
     OldestFirst,
 }
 
-/// Which way credits went.
+/// Whether credits were added or deducted.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "credit_log::Direction")]
 pub enum CreditDirection {
@@ -58,7 +58,7 @@ pub(crate) struct DateRange {
     pub from: Option<Date>,
     /// Inclusive. Without it the range has no end.
     pub to: Option<Date>,
-    /// Where the days begin and end; the account's own time zone when left out.
+    /// The time zone of the days; the account's time zone when left out.
     pub timezone: Option<TimeZone>,
 }
 
@@ -71,13 +71,13 @@ pub(crate) struct CreditsRange {
     pub max: Option<Credits>,
 }
 
-/// Which entries of the credit log. All conditions must hold; one left out or null does not restrict. An empty list matches
-/// nothing, and so does an unknown id.
+/// A filter for entries of the credit log. All conditions must match; a condition that is left out or null does not restrict.
+/// An empty list matches nothing, and neither does an unknown id.
 #[derive(InputObject, Clone, Debug, Default)]
 pub(crate) struct CreditLogFilter {
-    /// Caused by any of these kinds of callers.
+    /// Caused by any of these kinds of actors.
     pub actor_kinds: Option<Vec<ActorKind>>,
-    /// Members and API keys who caused it.
+    /// Caused by any of these members and API keys.
     pub actor_ids: Option<Vec<ID>>,
     /// Posted on these calendar days.
     pub dates: Option<DateRange>,
@@ -85,7 +85,7 @@ pub(crate) struct CreditLogFilter {
     pub kinds: Option<Vec<CreditEntryKind>>,
     /// Added or deducted.
     pub direction: Option<CreditDirection>,
-    /// Members whose use it was.
+    /// Used by any of these members.
     pub member_ids: Option<Vec<ID>>,
     /// Belonging to any of these sessions.
     pub session_ids: Option<Vec<ID>>,
@@ -95,14 +95,13 @@ pub(crate) struct CreditLogFilter {
     pub occurred_at: Option<DateTimeRange>,
     /// Bounds on the absolute amount, both inclusive.
     pub amount: Option<CreditsRange>,
-    /// All of these words (the first 10), each the beginning of a word, or in scripts without spaces any part, of the text kept with
-    /// the entry, without regard to case:
-    /// description, session title, external ids. Case-insensitive.
+    /// All of these words (the first 10) must occur in the text stored with the entry: its description, session title and
+    /// external ids. Each must be the beginning of a word; in scripts without spaces, any part of the text. Case-insensitive.
     pub search: Option<String>,
 }
 
 impl CreditLogFilter {
-    /// As the domain has it. Ids that are unknown, of another type or of another account match nothing.
+    /// Converts to the filter of the domain. Ids that are unknown, of another type or of another account match nothing.
     pub(in crate::graphql) fn for_account(
         self,
         account_id: AccountId,
@@ -110,7 +109,7 @@ impl CreditLogFilter {
         at_most_100("filter.actorKinds", self.actor_kinds.as_deref())?;
         at_most_100("filter.kinds", self.kinds.as_deref())?;
         at_most_100("filter.actorIds", self.actor_ids.as_deref())?;
-        // A key of the platform acts in all accounts, so its id carries another account's number.
+        // A platform key acts in all accounts, so its id contains the number of another account.
         let actor = |id: ID| match id.parse::<GlobalId>().ok()? {
             id if id.kind == IdKind::Member && id.account_id == account_id => {
                 Some(credit_log::ActorRef::Member(MemberId::from_uuid(id.uuid)))
@@ -171,7 +170,7 @@ pub(in crate::graphql) fn at_most_100<T>(field: &str, list: Option<&[T]>) -> Res
     }
 }
 
-/// The ids of a list that can name something of this kind in this account.
+/// Returns the ids in a list that can name something of this kind in this account.
 pub(in crate::graphql) fn ids_of<I>(
     field: &str,
     ids: Option<Vec<ID>>,

@@ -11,17 +11,16 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
-/// Where the credits of a lot came from.
+/// The origin of the credits in a lot.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::LotKind")]
 pub enum CreditLotKind {
     /// Bought.
     Paid,
-    /// Given.
+    /// Given for free.
     Promotional,
 }
 
-/// Credits that came in together.
 #[derive(Clone, Debug)]
 pub(crate) struct CreditLot {
     account_id: AccountId,
@@ -34,7 +33,7 @@ impl CreditLot {
     }
 }
 
-/// Credits that came in together: they share an expiry and are spent in the order priority, expiresAt, PROMOTIONAL first,
+/// Credits that were added together. They share an expiry. Lots are spent in the order priority, expiresAt, PROMOTIONAL first,
 /// oldest first.
 #[Object]
 impl CreditLot {
@@ -43,37 +42,37 @@ impl CreditLot {
         public_id(self.lot.id.global(self.account_id))
     }
 
-    /// Bought or given.
+    /// Bought or given for free.
     async fn kind(&self) -> CreditLotKind {
         self.lot.kind.into()
     }
 
-    /// How many came in, before debt was repaid from them.
+    /// The number of credits that were added, before debt was repaid from them.
     async fn granted(&self) -> Credits {
         self.lot.granted
     }
 
-    /// How many are left.
+    /// The number of credits that are left.
     async fn remaining(&self) -> Credits {
         self.lot.remaining
     }
 
-    /// Lots of lower priority are spent first.
+    /// Lots with a lower priority are spent first.
     async fn priority(&self) -> i32 {
         self.lot.priority
     }
 
-    /// When what is left runs out. Null when it never does.
+    /// When the unspent rest expires. Null when it never does.
     async fn expires_at(&self) -> Option<Timestamp> {
         self.lot.expires_at
     }
 
-    /// When they came in.
+    /// When the credits were added.
     async fn created_at(&self) -> Timestamp {
         self.lot.created_at
     }
 
-    /// The line of the credit log that brought them.
+    /// The entry of the credit log that added them.
     async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
         nullable(async {
             let entry = scope(ctx)?.loaders.entry(self.account_id, self.lot.entry_id).await?;
@@ -88,12 +87,12 @@ connection! {
     CreditLotConnection, CreditLotEdge of CreditLot
 }
 
-/// What an entry moved out of or into one lot.
+/// What an entry took from or added to one lot.
 #[derive(SimpleObject, Clone, Debug)]
 pub(super) struct LotDraw {
     /// The lot.
     pub lot: CreditLot,
-    /// Negative when credits were drawn from it, positive when they came in or were given back.
+    /// Negative when credits were taken from the lot, positive when they were added or refunded.
     pub amount: Credits,
 }
 

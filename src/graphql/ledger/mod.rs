@@ -1,7 +1,7 @@
-//! The ledger in the public language: the credit log, usage, sessions, lots, balances, and what changes them.
+//! The ledger in the API: the credit log, usage, sessions, lots, balances, and their mutations.
 //!
-//! Called by the schema's roots and by the account type. Shapes only: who may see what, and every rule about credits, is the
-//! domain's.
+//! Called by the root types and by the account type. This module only converts types. The domain decides who may see what, and
+//! all rules about credits.
 
 mod balance;
 mod credit_mutation;

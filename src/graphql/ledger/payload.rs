@@ -1,4 +1,4 @@
-//! What mutations of the ledger answer.
+//! Payloads of the ledger's mutations.
 
 use async_graphql::{Context, Object};
 
@@ -12,7 +12,7 @@ use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Present, UserError};
 use crate::graphql::scalars::LiveCursorText;
 
-/// What one posted command has to show. Things that may change are read when they are asked for, as they are by then.
+/// The fields for one posted command. Changing objects are read when they are selected, in their state at that time.
 impl Outcome<Posted> {
     async fn session(&self, ctx: &Context<'_>) -> Result<Option<Session>, ApiError> {
         let id = match (&self.done, &self.present) {
@@ -74,12 +74,14 @@ macro_rules! session_payload {
         $(#[$doc])*
         #[Object]
         impl $name {
-            /// The session as it is now. Null when refused, but for refusals whose code says that it is here.
+            /// The session in its current state. Null when refused, except for codes whose description says that the payload
+            /// contains it.
             async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
                 self.0.session(ctx).await.transpose()
             }
 
-            /// The account's balance right after, or as it is when refused. Null where the account is not known.
+            /// The account's balance right after the mutation, or the current one when refused. Null when the account is not
+            /// known.
             async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance, ApiError>> {
                 nullable(async { self.0.balance(ctx).await }).await
             }
@@ -89,17 +91,17 @@ macro_rules! session_payload {
                 self.0.account(ctx).await.transpose()
             }
 
-            /// The line that this posted to the credit log. Null when it moved nothing.
+            /// The entry that this posted to the credit log. Null when it moved no credits.
             async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
                 self.0.entry(ctx).await.transpose()
             }
 
-            /// The place in the account's event stream right after. Null when refused.
+            /// The position in the account's event stream right after the mutation. Null when refused.
             async fn live_cursor(&self) -> Option<LiveCursorText> {
                 self.0.live_cursor()
             }
 
-            /// Why nothing was changed. Empty when it was.
+            /// Why nothing was changed. Empty on success.
             pub(crate) async fn user_errors(&self) -> Vec<UserError> {
                 self.0.errors.clone()
             }
@@ -108,27 +110,27 @@ macro_rules! session_payload {
 }
 
 session_payload! {
-    /// What bookSession answers.
+    /// The result of bookSession.
     BookSessionPayload
 }
 session_payload! {
-    /// What rescheduleSession answers.
+    /// The result of rescheduleSession.
     RescheduleSessionPayload
 }
 session_payload! {
-    /// What completeSession answers.
+    /// The result of completeSession.
     CompleteSessionPayload
 }
 session_payload! {
-    /// What cancelSession answers.
+    /// The result of cancelSession.
     CancelSessionPayload
 }
 session_payload! {
-    /// What refundSession answers.
+    /// The result of refundSession.
     RefundSessionPayload
 }
 
-/// Declares the payload of a mutation that posts an entry of its own.
+/// Declares the payload of a mutation that posts its own entry.
 macro_rules! entry_payload {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -137,12 +139,13 @@ macro_rules! entry_payload {
         $(#[$doc])*
         #[Object]
         impl $name {
-            /// The line that this posted to the credit log. Null when refused.
+            /// The entry that this posted to the credit log. Null when refused.
             async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
                 self.0.entry(ctx).await.transpose()
             }
 
-            /// The account's balance right after, or as it is when refused. Null where the account is not known.
+            /// The account's balance right after the mutation, or the current one when refused. Null when the account is not
+            /// known.
             async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance, ApiError>> {
                 nullable(async { self.0.balance(ctx).await }).await
             }
@@ -152,12 +155,12 @@ macro_rules! entry_payload {
                 self.0.account(ctx).await.transpose()
             }
 
-            /// The place in the account's event stream right after. Null when refused.
+            /// The position in the account's event stream right after the mutation. Null when refused.
             async fn live_cursor(&self) -> Option<LiveCursorText> {
                 self.0.live_cursor()
             }
 
-            /// Why nothing was changed. Empty when it was.
+            /// Why nothing was changed. Empty on success.
             pub(crate) async fn user_errors(&self) -> Vec<UserError> {
                 self.0.errors.clone()
             }
@@ -166,23 +169,24 @@ macro_rules! entry_payload {
 }
 
 entry_payload! {
-    /// What grantCredits answers.
+    /// The result of grantCredits.
     GrantCreditsPayload
 }
 entry_payload! {
-    /// What adjustCredits answers.
+    /// The result of adjustCredits.
     AdjustCreditsPayload
 }
 
-/// What became of one item of a list.
+/// The result of one item in a list.
 ///
-/// A fault of one item stays with it: the others were carried out and are answered.
+/// A fault of one item concerns only this item: the others were executed and have their results.
 pub(crate) struct SessionResult(Result<Outcome<Posted>, ApiError>);
 
-/// What became of one item of a list.
+/// The result of one item in a list.
 #[Object]
 impl SessionResult {
-    /// The session as it is now. Null when refused, but for refusals whose code says that it is here.
+    /// The session in its current state. Null when refused, except for codes whose description says that the payload contains
+    /// it.
     async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
         match &self.0 {
             Ok(outcome) => outcome.session(ctx).await.transpose(),
@@ -190,12 +194,12 @@ impl SessionResult {
         }
     }
 
-    /// Why nothing was changed for this item. Empty when it was.
+    /// Why nothing was changed for this item. Empty on success.
     async fn user_errors(&self, ctx: &Context<'_>) -> &[UserError] {
         match &self.0 {
             Ok(outcome) => &outcome.errors,
             Err(fault) => {
-                // Whoever asks for nothing else must not take the empty list for success.
+                // A client that selects only this field must not read the empty list as success.
                 let error = async_graphql::Error::from(fault.clone()).into_server_error(ctx.item.pos);
                 ctx.add_error(ctx.set_error_path(error));
                 &[]
@@ -229,7 +233,8 @@ macro_rules! sessions_payload {
         $(#[$doc])*
         #[Object]
         impl $name {
-            /// One result per item, in order; a refused item touches no other. Null when the whole list was refused.
+            /// One result per item, in the same order; a refused item does not affect the others. Null when the whole list was
+            /// refused.
             async fn results(&self) -> Option<&Vec<SessionResult>> {
                 self.results.as_ref()
             }
@@ -245,12 +250,12 @@ macro_rules! sessions_payload {
                 .await
             }
 
-            /// The place in the account's event stream after the last of them. Null when nothing was changed.
+            /// The position in the account's event stream after the last change. Null when nothing was changed.
             async fn live_cursor(&self) -> Option<LiveCursorText> {
                 self.last.as_ref().map(|posted| LiveCursorText(posted.live_cursor.encode()))
             }
 
-            /// Why the whole list was refused. Empty when each item has its own answer.
+            /// Why the whole list was refused. Empty when each item has its own result.
             pub(crate) async fn user_errors(&self) -> Vec<UserError> {
                 self.errors.clone()
             }
@@ -259,10 +264,10 @@ macro_rules! sessions_payload {
 }
 
 sessions_payload! {
-    /// What bookSessions answers.
+    /// The result of bookSessions.
     BookSessionsPayload
 }
 sessions_payload! {
-    /// What completeSessions answers.
+    /// The result of completeSessions.
     CompleteSessionsPayload
 }

@@ -21,21 +21,21 @@ use crate::primitives::ids::{AccountId, IdKind, MemberId};
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "sessions::ShownStatus")]
 pub enum SessionStatus {
-    /// Its credits are held and it has not ended yet.
+    /// Its credits are held, and it has not ended yet.
     Booked,
-    /// It has ended and its deduction is awaited; its credits are held.
+    /// It has ended, and its deduction is pending; its credits are held.
     Processing,
     /// It took place and was charged.
     Completed,
-    /// It was called off, perhaps for a fee.
+    /// It was canceled, possibly for a fee.
     Canceled,
-    /// The member did not come.
+    /// The member did not attend.
     NoShow,
-    /// Nobody resolved it in time: its hold was released. It can still be completed.
+    /// It was not resolved in time, and its hold was released. It can still be completed.
     Expired,
 }
 
-/// Which instant a list of sessions goes by.
+/// The instant by which a list of sessions is ordered.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "sessions::SessionOrder")]
 pub enum SessionOrder {
@@ -45,20 +45,19 @@ pub enum SessionOrder {
     StartsAt,
 }
 
-/// Which sessions to list. All conditions must hold; one left out or null does not restrict.
+/// A filter for sessions. All conditions must match; a condition that is left out or null does not restrict.
 #[derive(InputObject, Debug, Default)]
 pub(crate) struct SessionFilter {
-    /// Any of these.
+    /// Any of these statuses.
     statuses: Option<Vec<SessionStatus>>,
     /// Of any of these members.
     member_ids: Option<Vec<ID>>,
-    /// Those that begin in this range: from is inclusive, before is exclusive.
+    /// Beginning in this range: from is inclusive, before is exclusive.
     starts_at: Option<DateTimeRange>,
     /// The platform's own id.
     external_id: Option<String>,
-    /// All of these words (the first 10), each the beginning of a word, or in scripts without spaces any part, of the title or the
-    /// external id, without regard to case.
-    /// Case-insensitive.
+    /// All of these words (the first 10) must occur in the title or the external id. Each must be the beginning of a word; in
+    /// scripts without spaces, any part of the text. Case-insensitive.
     search: Option<String>,
 }
 
@@ -83,7 +82,6 @@ impl SessionFilter {
     }
 }
 
-/// A session booked with credits.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     account_id: AccountId,
@@ -96,7 +94,7 @@ impl Session {
     }
 }
 
-/// A session booked with credits. Booking holds them; completing deducts them.
+/// A session booked with credits. Booking holds the credits; completing deducts them.
 #[Object]
 impl Session {
     /// Opaque id, for `node`, filters and mutations.
@@ -109,19 +107,19 @@ impl Session {
         self.view.session.external_id.as_deref()
     }
 
-    /// What it is called.
+    /// The title of the session.
     async fn title(&self) -> &str {
         &self.view.session.title
     }
 
-    /// Who uses it.
+    /// The member who uses it.
     async fn member(&self, ctx: &Context<'_>) -> Result<Member, ApiError> {
         let member_id = self.view.session.member_id;
         let member = scope(ctx)?.loaders.member(self.account_id, member_id).await?;
         must_exist(member, "member").map(Member::new)
     }
 
-    /// How far it is.
+    /// The current status.
     async fn status(&self) -> SessionStatus {
         self.view.status.into()
     }
@@ -136,22 +134,22 @@ impl Session {
         self.view.session.ends_at
     }
 
-    /// Credits booked in all.
+    /// The total of booked credits.
     async fn booked(&self) -> Credits {
         self.view.session.booked
     }
 
-    /// Credits held while BOOKED or PROCESSING, else 0.
+    /// Credits held while BOOKED or PROCESSING, otherwise 0.
     async fn held(&self) -> Credits {
         self.view.held
     }
 
-    /// Credits deducted in the end. Null until COMPLETED, CANCELED late or `NO_SHOW`.
+    /// Credits that were deducted. Null until COMPLETED, CANCELED late or `NO_SHOW`.
     async fn charged(&self) -> Option<Credits> {
         self.view.session.charged
     }
 
-    /// While PROCESSING: when the deduction is expected to show in the log.
+    /// While PROCESSING: when the deduction is expected in the log.
     async fn deduction_expected_by(&self) -> Option<Timestamp> {
         self.view.deduction_expected_by
     }
@@ -166,8 +164,8 @@ impl Session {
         self.view.session.resolved_at
     }
 
-    /// Its lines in the credit log, oldest first: the charge, then what was given back. The first 100; entryCount says how many
-    /// there are.
+    /// Its entries in the credit log, oldest first: the charge, then refunds. Contains the first 100; entryCount is the total
+    /// number.
     async fn entries(&self, ctx: &Context<'_>) -> Result<Vec<CreditEntry>, ApiError> {
         let loaders = &scope(ctx)?.loaders;
         let entries = loaders
@@ -177,7 +175,7 @@ impl Session {
         Ok(entries.into_iter().map(CreditEntry::new).collect())
     }
 
-    /// How many lines it has in the credit log.
+    /// The number of its entries in the credit log.
     async fn entry_count(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
         let loaders = &scope(ctx)?.loaders;
         let entries = loaders
@@ -186,12 +184,13 @@ impl Session {
         Ok(entries.map_or(0, |entries| i32::try_from(entries.total).unwrap_or(i32::MAX)))
     }
 
-    /// Credits of its charge that were given back.
+    /// The credits of its charge that were refunded.
     async fn refunded(&self) -> Credits {
         self.view.session.refunded
     }
 
-    /// Why it was called off. What people wrote is as they wrote it; that the account was closed is in the viewer's language.
+    /// Why it was canceled. The text of a member or an integration is not translated; a closed account is in the viewer's
+    /// language.
     #[graphql(directive = in_language::apply())]
     async fn cancel_reason(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
         nullable(async {
@@ -208,7 +207,7 @@ impl Session {
         Account::load(ctx, self.account_id).await
     }
 
-    /// The platform's own JSON, as it was given when booking.
+    /// The platform's own JSON, as given at the booking.
     async fn metadata(&self) -> Option<Json> {
         let text = self.view.session.metadata.as_deref()?;
         serde_json::from_str(text).ok().map(Json)

@@ -1,4 +1,4 @@
-//! What mutations of sessions are told, and the commands that makes.
+//! Inputs of the mutations of sessions, and their conversion to commands.
 
 use async_graphql::{ID, InputObject, MaybeUndefined};
 
@@ -11,7 +11,7 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, IdKind, MemberId, SessionId};
 
-/// The largest metadata of a session, as text.
+/// The largest metadata of a session, as text in bytes.
 const LARGEST_METADATA: usize = 4_096;
 
 /// A session to book.
@@ -19,15 +19,16 @@ const LARGEST_METADATA: usize = 4_096;
 pub(crate) struct BookSessionInput {
     /// The account that pays. May be left out by a member, or by a key that belongs to one account.
     pub(super) account_id: Option<ID>,
-    /// Who will use it. Give this or memberExternalId.
+    /// The member who will use it. Give this or memberExternalId.
     member_id: MaybeUndefined<ID>,
-    /// Who will use it, by the platform's own id.
+    /// The member who will use it, by the platform's own id.
     member_external_id: Option<String>,
     /// The member on whose behalf an API key acts; shown as actor.member.
     acting_member_id: Option<ID>,
-    /// The platform's own id of the session, unique among the account's open sessions: not of the form of an id of this service.
+    /// The platform's own id of the session, unique among the account's open sessions. It must not have the form of an id of
+    /// this service.
     external_id: Option<String>,
-    /// What it is called: 1 to 200 characters.
+    /// The title of the session: 1 to 200 characters.
     title: String,
     /// When it begins.
     starts_at: Timestamp,
@@ -35,7 +36,7 @@ pub(crate) struct BookSessionInput {
     ends_at: Timestamp,
     /// Credits to hold; above 0.
     credits: Credits,
-    /// Anything that the platform wants to find again with the session, at most 4 KiB as text.
+    /// Any JSON that the platform wants to store with the session, at most 4 KiB as text.
     metadata: Option<Json>,
     /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
     idempotency_key: String,
@@ -46,15 +47,15 @@ pub(crate) struct BookSessionInput {
 pub(crate) struct RescheduleSessionInput {
     /// The account that pays. May be left out by a member, by a key that belongs to one account, or with a sessionId.
     account_id: Option<ID>,
-    /// Which session. Give this or externalId.
+    /// The session. Give this or externalId.
     session_id: Option<ID>,
-    /// Which session, by the platform's own id: the open one, else the newest.
+    /// The session by the platform's own id: the open one, otherwise the newest.
     external_id: Option<String>,
-    /// When it begins now.
+    /// The new begin.
     starts_at: Timestamp,
-    /// When it ends now.
+    /// The new end.
     ends_at: Timestamp,
-    /// Credits to hold now; as before when left out.
+    /// The new number of credits to hold; unchanged when left out.
     credits: Option<Credits>,
     /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
     idempotency_key: String,
@@ -62,19 +63,19 @@ pub(crate) struct RescheduleSessionInput {
     acting_member_id: Option<ID>,
 }
 
-/// A session that took place. credits: what was used; the whole hold when left out. Less gives the rest back; more needs
-/// allowOverage, and may make the balance negative.
+/// A session that took place. credits: the credits that were used; the whole hold when left out. The rest of the hold is
+/// released. More than the hold needs allowOverage, and may make the balance negative.
 #[derive(InputObject, Debug)]
 pub(crate) struct CompleteSessionInput {
     /// The account that pays. May be left out by a member, by a key that belongs to one account, or with a sessionId.
     pub(super) account_id: Option<ID>,
-    /// Which session. Give this or externalId.
+    /// The session. Give this or externalId.
     pub(super) session_id: Option<ID>,
-    /// Which session, by the platform's own id: the open one, else the newest.
+    /// The session by the platform's own id: the open one, otherwise the newest.
     external_id: Option<String>,
     /// The member on whose behalf an API key acts; shown as actor.member.
     acting_member_id: Option<ID>,
-    /// What was used; the whole hold when left out.
+    /// The credits that were used; the whole hold when left out.
     credits: Option<Credits>,
     /// Whether it may cost more than it holds, or be charged after its hold was released.
     #[graphql(default_with = "Some(false)")]
@@ -83,42 +84,42 @@ pub(crate) struct CompleteSessionInput {
     idempotency_key: String,
 }
 
-/// A session to call off. fee: credits kept for a late cancellation or a no-show; nothing when left out.
+/// A session to cancel. fee: the credits to charge for a late cancellation or a no-show; nothing when left out.
 #[derive(InputObject, Debug)]
 pub(crate) struct CancelSessionInput {
     /// The account that pays. May be left out by a member, by a key that belongs to one account, or with a sessionId.
     account_id: Option<ID>,
-    /// Which session. Give this or externalId.
+    /// The session. Give this or externalId.
     session_id: Option<ID>,
-    /// Which session, by the platform's own id: the open one, else the newest.
+    /// The session by the platform's own id: the open one, otherwise the newest.
     external_id: Option<String>,
     /// The member on whose behalf an API key acts; shown as actor.member.
     acting_member_id: Option<ID>,
-    /// Why, in words for people: at most 500 characters.
+    /// A human-readable reason: at most 500 characters.
     reason: Option<String>,
-    /// Credits kept, at most what was booked; nothing when left out.
+    /// Credits to charge, at most the booked credits; nothing when left out.
     fee: Option<Credits>,
-    /// Whether the member did not come, instead of calling it off.
+    /// Whether to record that the member did not attend, instead of a cancellation.
     #[graphql(default_with = "Some(false)")]
     no_show: Option<bool>,
     /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
     idempotency_key: String,
 }
 
-/// A session whose charge is given back, in full or in part.
+/// A session whose charge is refunded, in full or in part.
 #[derive(InputObject, Debug)]
 pub(crate) struct RefundSessionInput {
     /// The account that paid. May be left out by a member, by a key that belongs to one account, or with a sessionId.
     account_id: Option<ID>,
-    /// Which session. Give this or externalId.
+    /// The session. Give this or externalId.
     session_id: Option<ID>,
-    /// Which session, by the platform's own id: the open one, else the newest.
+    /// The session by the platform's own id: the open one, otherwise the newest.
     external_id: Option<String>,
     /// The member on whose behalf an API key acts; shown as actor.member.
     acting_member_id: Option<ID>,
-    /// Credits to give back; above 0, at most what is left of the charge.
+    /// Credits to refund; above 0, at most what is left of the charge.
     credits: Credits,
-    /// Why, in words for people: 1 to 500 characters.
+    /// A human-readable reason: 1 to 500 characters.
     reason: String,
     /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
     idempotency_key: String,
@@ -129,7 +130,7 @@ pub(crate) struct RefundSessionInput {
 pub(crate) struct BookSessionsInput {
     /// The account that pays. May be left out by a member, by a key that belongs to one account, or when the items name it.
     pub(super) account_id: Option<ID>,
-    /// Up to 100, each with its own key.
+    /// Up to 100 sessions, each with its own key.
     pub(super) items: Vec<BookSessionInput>,
 }
 
@@ -138,7 +139,7 @@ pub(crate) struct BookSessionsInput {
 pub(crate) struct CompleteSessionsInput {
     /// The account that pays. May be left out by a member, by a key that belongs to one account, or when the items name it.
     pub(super) account_id: Option<ID>,
-    /// Up to 100, each with its own key.
+    /// Up to 100 sessions, each with its own key.
     pub(super) items: Vec<CompleteSessionInput>,
 }
 
@@ -150,7 +151,7 @@ pub(super) struct Order {
     pub(super) fields: LedgerFields,
 }
 
-/// What an input says about which session it means.
+/// The input fields that identify a session.
 struct Named<'a> {
     account: Option<&'a ID>,
     session: Option<&'a ID>,
@@ -182,7 +183,7 @@ impl Named<'_> {
         }
     }
 
-    /// The order that `command` makes of the session.
+    /// Returns the order that applies `command` to the session.
     fn order(
         &self,
         scope: &Scope,
@@ -240,7 +241,7 @@ impl BookSessionInput {
         if metadata.as_ref().is_some_and(|text| text.len() > LARGEST_METADATA) {
             return Err(Failure::invalid("metadata", "must be at most 4096 bytes as text"));
         }
-        // What cannot be read back must not be taken in.
+        // A value that cannot be read back must not be stored.
         if metadata
             .as_ref()
             .is_some_and(|text| serde_json::from_str::<serde_json::Value>(text).is_err())

@@ -40,7 +40,7 @@ async fn post(scope: &Scope, order: Result<Order, Failure>) -> Result<Outcome<Po
     Outcome::settle(result)
 }
 
-/// Posts a list for one account: all of it reaches the engine at once, and each item has its own answer.
+/// Posts a list of commands of one account. All of them reach the engine at once, and each item has its own result.
 async fn post_all(
     scope: &Scope,
     account_id: AccountId,
@@ -100,11 +100,9 @@ async fn post_all(
     Outcome::settle(Ok(outcomes))
 }
 
-/// Mutations of sessions.
 #[derive(Default)]
 pub(crate) struct SessionMutation;
 
-/// Mutations of sessions.
 #[Object]
 impl SessionMutation {
     /// Books a session: holds its credits until it is completed, canceled or released. [auth: `BOOK_SESSIONS`]
@@ -120,7 +118,7 @@ impl SessionMutation {
         .await
     }
 
-    /// Moves an open session, and perhaps changes what it holds. [auth: `BOOK_SESSIONS`]
+    /// Moves an open session, and can change the credits that it holds. [auth: `BOOK_SESSIONS`]
     async fn reschedule_session(
         &self,
         ctx: &Context<'_>,
@@ -146,7 +144,7 @@ impl SessionMutation {
         .await
     }
 
-    /// Calls a session off, or records that the member did not come, perhaps for a fee.
+    /// Cancels a session, or records that the member did not attend, optionally for a fee.
     /// [auth: `BOOK_SESSIONS`; for a fee or a no-show `SETTLE_SESSIONS`]
     async fn cancel_session(
         &self,
@@ -160,7 +158,7 @@ impl SessionMutation {
         .await
     }
 
-    /// Gives back part or all of a session's charge, to the lots it came from. [auth: `SETTLE_SESSIONS`]
+    /// Refunds part or all of a session's charge, to the lots it came from. [auth: `SETTLE_SESSIONS`]
     async fn refund_session(
         &self,
         ctx: &Context<'_>,

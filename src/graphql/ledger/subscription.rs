@@ -1,4 +1,4 @@
-//! The ledger as it happens.
+//! Subscriptions to the ledger.
 
 use async_graphql::{Context, ID, Subscription};
 
@@ -14,16 +14,16 @@ use crate::graphql::scalars::LiveCursorText;
 use crate::primitives::actor::Permission;
 use crate::primitives::ids::{AccountId, IdKind, MemberId, SessionId};
 
-/// Whose entries and sessions the caller is told of: everybody's where `None`, else their own.
+/// Returns the member whose entries and sessions the caller may follow; `None` if the caller may follow all.
 pub(in crate::graphql) fn own_part(scope: &Scope, account_id: AccountId) -> Result<Option<MemberId>, ApiError> {
     let sees_all = scope.services.credit_log.sees_whole_log(scope.actor(), account_id)?;
     Ok(scope.actor().member_id().filter(|_| !sees_all))
 }
 
 live_event! {
-    /// Tells of a new line of the credit log.
+    /// A new entry of the credit log.
     CreditEntryEvent {
-        /// The line. Null unless the signal is ITEM.
+        /// The entry. Null unless the signal is ITEM.
         async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
             nullable(async {
                 let Some(entry_id) = self.0.event().and_then(|event| event.entry_id) else {
@@ -35,7 +35,7 @@ live_event! {
             .await
         }
 
-        /// What the account has now. Null unless the signal is ITEM.
+        /// The current balance. Null unless the signal is ITEM.
         async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance, ApiError>> {
             nullable(balance(ctx, &self.0)).await
         }
@@ -43,9 +43,9 @@ live_event! {
 }
 
 live_event! {
-    /// Tells that what an account has has changed.
+    /// A change of the balance.
     BalanceEvent {
-        /// What the account has now: of two, keep the one with the larger version. Null unless the signal is ITEM.
+        /// The current balance: of two, keep the one with the larger version. Null unless the signal is ITEM.
         async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance, ApiError>> {
             nullable(balance(ctx, &self.0)).await
         }
@@ -64,9 +64,9 @@ live_event! {
 }
 
 live_event! {
-    /// Tells of a session that was booked, moved, ended or resolved, or of a refund for it.
+    /// A session that was booked, moved, ended, resolved or refunded.
     SessionEvent {
-        /// The session as it is now. Null unless the signal is ITEM.
+        /// The session in its current state. Null unless the signal is ITEM.
         async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
             nullable(async {
                 let Some(session_id) = self.0.event().and_then(|event| event.session_id) else {
@@ -78,7 +78,7 @@ live_event! {
             .await
         }
 
-        /// The status that this event brought; session shows the present. Null unless the signal is ITEM.
+        /// The status that this event set; session has the current status. Null unless the signal is ITEM.
         async fn status(&self) -> Option<SessionStatus> {
             let status = self.0.event()?.status.as_deref()?;
             ShownStatus::from_text(status).map(Into::into)
@@ -96,15 +96,14 @@ async fn balance(ctx: &Context<'_>, moment: &Moment) -> Result<Option<Balance>, 
     must_exist(balance, "balance").map(|balance| Some(Balance::new(balance)))
 }
 
-/// The ledger as it happens.
 #[derive(Default)]
 pub(crate) struct LedgerSubscription;
 
-/// The ledger as it happens.
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Subscription]
 impl LedgerSubscription {
-    /// Each new line of the credit log that the filter lists. A member without `READ_CREDIT_LOG` is told of their own.
+    /// Each new entry of the credit log that matches the filter. A member without `READ_CREDIT_LOG` receives only their own
+    /// entries.
     async fn credit_entry_posted(
         &self,
         ctx: &Context<'_>,
@@ -130,7 +129,7 @@ impl LedgerSubscription {
         follow(ctx, account_id.as_ref(), begin, interest, CreditEntryEvent)
     }
 
-    /// Each change of what the account has. [auth: `READ_OWN_USAGE`]
+    /// Each change of the balance. [auth: `READ_OWN_USAGE`]
     async fn balance_changed(
         &self,
         ctx: &Context<'_>,
@@ -150,8 +149,8 @@ impl LedgerSubscription {
         follow(ctx, account_id.as_ref(), begin, interest, BalanceEvent)
     }
 
-    /// Each change of a session: booked, moved, PROCESSING, resolved, refunded. A member without `READ_CREDIT_LOG` is told of
-    /// their own.
+    /// Each change of a session: booked, moved, PROCESSING, resolved, refunded. A member without `READ_CREDIT_LOG` receives
+    /// only their own sessions.
     async fn session_updated(
         &self,
         ctx: &Context<'_>,

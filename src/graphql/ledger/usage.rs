@@ -15,22 +15,22 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
-/// Whose figures these are.
+/// Whether figures are of an account or of one member.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "credit_log::UsageScope")]
 pub enum UsageScope {
-    /// The whole account's.
+    /// All entries of the account.
     Account,
-    /// One member's own.
+    /// The entries of one member.
     Member,
 }
 
 /// Sums over entries of the credit log.
 #[derive(SimpleObject, Clone, Copy, Debug)]
 pub(crate) struct CreditTotals {
-    /// Whether these are the whole account's figures or one member's own.
+    /// Whether these are the figures of the whole account or of one member.
     pub scope: UsageScope,
-    /// How many entries.
+    /// The number of entries.
     pub count: Int64,
     /// Sum of the positive amounts.
     pub added: Credits,
@@ -52,15 +52,15 @@ impl From<credit_log::CreditTotals> for CreditTotals {
     }
 }
 
-/// What usage is grouped by. At most one of the periods at a time.
+/// What usage is grouped by. At most one of the periods can be used.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "credit_log::UsageGrouping")]
 pub enum UsageGrouping {
-    /// The member whose use it was.
+    /// The member who used the credits.
     Member,
     /// The kind of entry.
     Kind,
-    /// Who caused it.
+    /// Who caused the entry.
     Actor,
     /// The hour.
     Hour,
@@ -72,7 +72,6 @@ pub enum UsageGrouping {
     Month,
 }
 
-/// Sums of one group.
 #[derive(Clone, Debug)]
 pub(crate) struct CreditUsage {
     account_id: AccountId,
@@ -85,12 +84,13 @@ impl CreditUsage {
     }
 }
 
-/// Sums of one group. A group's key is a member, a kind, an actor, the first day of a period in the time zone, or several of
-/// these.
+/// Sums of one group. The key of a group is a member, a kind, an actor, the first day of a period in the time zone, or several
+/// of these.
 #[Object]
 impl CreditUsage {
-    /// Tells the groups of one list apart, and stays the same from request to request: one part for each grouping, joined by `/`. A
-    /// member's part is their id, an actor's its kind and id, as filters take them; those are also `member.id` and `actor.id`.
+    /// Identifies the group within its list, and is the same in each request: one part per grouping, joined by `/`. The part of
+    /// a member is their id, the part of an actor its kind and id, as filters accept them; these are also in `member.id` and
+    /// `actor.id`.
     async fn key(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         let key = &self.group.key;
         let Some(Cause::ApiKey(id, _)) = self.group.actor else {
@@ -101,7 +101,7 @@ impl CreditUsage {
         Ok(key.replace(&id.uuid().simple().to_string(), &public))
     }
 
-    /// The member, when grouped by MEMBER. Null in the group of entries that concern nobody in particular.
+    /// The member, when grouped by MEMBER. Null in the group of entries that belong to no single member.
     async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
         nullable(async {
             let Some(member_id) = self.group.member_id else {
@@ -118,32 +118,32 @@ impl CreditUsage {
         self.group.kind.map(Into::into)
     }
 
-    /// Who caused it, when grouped by ACTOR.
+    /// Who caused the entries, when grouped by ACTOR.
     async fn actor(&self) -> Option<Actor> {
         self.group.actor.map(|cause| Actor::new(self.account_id, cause))
     }
 
-    /// The first day of the period, when grouped by one.
+    /// The first day of the period, when grouped by a period.
     async fn date(&self) -> Option<Date> {
         self.group.date.map(Date)
     }
 
-    /// When the period begins, when grouped by one.
+    /// When the period begins, when grouped by a period.
     async fn period_start(&self) -> Option<Timestamp> {
         self.group.period_start
     }
 
-    /// When the next period begins, when grouped by one.
+    /// When the next period begins, when grouped by a period.
     async fn period_end(&self) -> Option<Timestamp> {
         self.group.period_end
     }
 
-    /// The group's sums.
+    /// The sums of the group.
     async fn totals(&self) -> CreditTotals {
         self.group.totals.into()
     }
 
-    /// The account's posted balance at the end of the period, when grouped by a period alone and over the whole log.
+    /// The account's posted balance at the end of the period, when grouped only by a period and over the whole log.
     async fn closing_balance(&self) -> Option<Credits> {
         self.group.closing_balance
     }

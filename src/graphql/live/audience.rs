@@ -1,8 +1,8 @@
-//! Those who get the same messages: what one of them has had made is there for the others.
+//! Subscribers that receive the same messages: a message is produced once and used by all of them.
 //!
-//! A message is made once for an audience and a place in the stream, whoever comes first, while the others wait for it. Where it
-//! ends is decided with it, so that those who are at one place stay together. Never shared: history, which differs in `replayed`,
-//! and anything between callers who may not see the same; see [`Operation::audience`].
+//! The first subscriber at a position in the stream produces the message, and the others wait for it. The position after the
+//! message is part of it, so subscribers at one position stay together. Two things are never shared: history, which differs in
+//! `replayed`, and messages between callers who may not see the same; see [`Operation::audience`].
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,29 +28,29 @@ use crate::graphql::errors::{self, ApiError, ErrorCode, code_of};
 use crate::graphql::loaders::Loaders;
 use crate::primitives::ids::AccountId;
 
-/// Messages that are made together at the most, so that what they show is read together; and what they may cost together, unless
-/// one alone costs more. They are made before they are paid for.
+/// The maximum number of messages that are produced together, so that their data is read together. Also the maximum of their
+/// total cost, unless a single message costs more. They are produced before they are paid for.
 const MOST_TOGETHER: usize = 32;
 const MOST_COST: u64 = 2_000;
-/// What it costs to ask the database which events there is something to tell of, whatever comes of it.
+/// The cost of the query for relevant events, whatever its result.
 const LOOK: u64 = 10;
-/// Steps that are kept for those who come later.
+/// The number of steps that are kept for later subscribers.
 const MOST_KEPT: usize = 8;
-/// How long. Objects are shown as of now, and this is how far now may be off.
+/// How long a step is kept. Objects are shown in their current state, and this is how old that state may be.
 const KEPT: Duration = Duration::from_secs(2);
 
-/// Subscribers who get the same messages.
+/// Subscribers that receive the same messages.
 pub(super) struct Audience {
     pub(super) account_id: AccountId,
     schema: Schema,
     operation: Operation,
     interest: Arc<Interest>,
-    /// One of them: all see what this one sees.
+    /// One of the subscribers: all of them may see the same.
     caller: Caller,
-    /// Who messages are made for: the caller, or where they are shared, a caller of the same rights who is no one. So a field that
-    /// depends on who asks, and is not marked, shows to no one what is another's.
+    /// The caller that messages are produced for. Where messages are shared, it is an artificial caller with the same rights.
+    /// So a field that depends on the caller, but is not marked, shows no private data of one subscriber to others.
     shown_to: Caller,
-    /// What they read, where it makes a difference.
+    /// The language of the messages, if they depend on it.
     language: Option<Arc<str>>,
     steps: Mutex<VecDeque<Kept>>,
     key: AudienceKey,
@@ -62,26 +62,24 @@ struct Kept {
     step: Arc<OnceCell<Arc<Step>>>,
 }
 
-/// From a place to the next.
+/// The messages between one position and the next.
 pub(super) struct Step {
-    /// The event that it ends with.
+    /// The position of its last event.
     pub(super) end: Place,
-    /// What there is to tell on the way.
     pub(super) items: Vec<LiveItem>,
-    /// What it cost to make.
     pub(super) cost: u64,
 }
 
 /// Why there is no step.
 #[derive(Debug)]
 pub(super) enum Stuck {
-    /// Nothing has happened after the place.
+    /// There are no events after the position.
     Nothing,
-    /// What happened after the place is no longer kept.
+    /// The events after the position are no longer stored.
     Gone,
-    /// It may go better later.
+    /// A temporary failure: a retry may succeed.
     Passing(Box<Response>),
-    /// It will not.
+    /// A permanent failure.
     Lasting(Box<Response>),
 }
 
@@ -104,12 +102,11 @@ fn stuck(error: QueryError) -> Stuck {
     }
 }
 
-/// The audiences that there are.
 #[derive(Clone, Default)]
 pub(in crate::graphql) struct Audiences(Arc<Mutex<HashMap<AudienceKey, Weak<Audience>>>>);
 
 impl Audiences {
-    /// The audience that a caller belongs to.
+    /// Returns the audience that a caller belongs to.
     pub(super) fn join(
         &self,
         schema: &Schema,
@@ -153,7 +150,7 @@ impl Audiences {
 impl Drop for Audience {
     fn drop(&mut self) {
         let mut audiences = self.schema.audiences.lock();
-        // Somebody may have founded it anew in the meantime.
+        // Another subscriber may have created it again in the meantime.
         if audiences.get(&self.key).is_some_and(|kept| kept.strong_count() == 0) {
             audiences.remove(&self.key);
         }
@@ -169,7 +166,7 @@ impl Audience {
         &self.operation
     }
 
-    /// The next step after a live place, and what this caller has to pay for it: all of its cost if it was made here and now.
+    /// Returns the next step after a live position, and the cost for this caller: the full cost if this call produced the step.
     pub(super) async fn live_step(&self, listener: &Listener, place: Place) -> Result<(Arc<Step>, u64), Stuck> {
         let cell = self.kept(place.sequence);
         let made = AtomicU64::new(0);
@@ -182,7 +179,7 @@ impl Audience {
         Ok((step, made.into_inner()))
     }
 
-    /// The next step after a place in history, which ends with the event `last` at the latest, and its cost.
+    /// Returns the next step after a position in history, up to the event `last`, and its cost.
     pub(super) async fn history_step(
         &self,
         listener: &Listener,
@@ -194,7 +191,7 @@ impl Audience {
         Ok((Arc::new(step), cost))
     }
 
-    /// Tells nothing but a place.
+    /// Returns a message that contains only a position.
     pub(super) async fn signal(&self, signal: LiveSignal, place: Place) -> Result<LiveItem, Stuck> {
         let moment = self.moment(signal, place, false, &[]);
         self.show(&self.loaders(), moment).await
@@ -254,7 +251,7 @@ impl Audience {
         Ok(Step { end, items, cost })
     }
 
-    /// The events of each message, and the last event that they go up to.
+    /// Returns the events of each message, and the last event that they cover.
     fn messages(
         &self,
         mut end: Place,
@@ -285,7 +282,7 @@ impl Audience {
         (messages, end)
     }
 
-    /// Which of these events there is something to tell of. The filter of the log is asked once for all entries among them.
+    /// Returns which of these events produce a message. The filter of the log is queried once for all entries among them.
     async fn told(&self, events: &[Arc<Event>]) -> Result<impl Fn(&Event) -> bool + use<'_>, Stuck> {
         let listed = match &self.interest.filter {
             None => None,
@@ -337,7 +334,7 @@ impl Audience {
     /// Executes the subscription for one message.
     async fn show(&self, loaders: &Arc<Loaders>, moment: Moment) -> Result<LiveItem, Stuck> {
         let cursor = moment.cursor;
-        // What the message shows is read later than its event, so nothing after the event is missed by whoever goes on from it.
+        // The data of the message is read after its event. So a client that continues from this cursor misses no later event.
         let live_cursors = HashMap::from([(self.account_id, cursor)]);
         let scope = Scope {
             language: self.language.clone(),

@@ -1,9 +1,9 @@
-//! Who pays for what a subscription executes, and what becomes of one that cannot.
+//! Charges the cost of subscriptions, and ends a subscription that cannot pay.
 //!
-//! A message is executed once for its audience. The subscription that has it made pays for that; the others pay for its delivery.
-//! What is owed is paid before a message is handed over. So the messages of a caller whose allowance is used up are late, and what
-//! happens meanwhile waits in the stream: nothing is lost. A subscription that is behind for a minute ends, and its last cursor
-//! stays good.
+//! A message is executed once for its audience. The subscription that causes the execution pays for it; the others pay for the
+//! delivery. The cost is paid before a message is delivered. So messages are late for a caller whose allowance is used up.
+//! Events meanwhile wait in the stream: none is lost. A subscription that is behind for a minute ends, and its last cursor
+//! stays valid.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,20 +12,20 @@ use super::LiveEnd;
 use crate::graphql::errors::rate_limited;
 use crate::primitives::clock::Clock;
 
-/// How long a subscription may be behind with what it owes.
+/// How long a subscription may have unpaid cost.
 const BEHIND_AT_MOST: Duration = Duration::from_mins(1);
-/// It is no longer behind when it has not had to wait for this long, or has paid for a whole message without waiting.
+/// A subscription is no longer behind if it did not have to wait for this long, or paid for a whole message without waiting.
 const RECOVERED: Duration = Duration::from_secs(10);
-/// Bytes whose delivery costs a unit.
+/// The number of bytes whose delivery costs one unit.
 const BYTES_A_UNIT: usize = 4_096;
 
-/// Pays for what a subscription executes.
+/// Pays for the executions of a subscription.
 pub trait Purse: Send + Sync {
-    /// Takes a cost from the caller's allowance; or returns how long to wait until that can be done.
+    /// Deducts a cost from the caller's allowance, or returns how long to wait until that is possible.
     fn charge(&self, cost: u64) -> Result<(), Duration>;
 }
 
-/// Pays without counting.
+/// Pays without a limit.
 pub(super) struct Unlimited;
 
 impl Purse for Unlimited {
@@ -34,12 +34,12 @@ impl Purse for Unlimited {
     }
 }
 
-/// What one subscription owes, or has paid in advance.
+/// The unpaid cost of one subscription, or its prepayment.
 pub(super) struct Bill {
     purse: Arc<dyn Purse>,
     owed: u64,
     prepaid: u64,
-    /// The price of a message. No more is paid at once: allowances hold what an operation may cost.
+    /// The cost of one message. No more is paid at once: an allowance is at least the maximum cost of one operation.
     message: u64,
     /// Since when it has been behind, and when it last waited.
     behind: Option<(Duration, Duration)>,
@@ -56,24 +56,24 @@ impl Bill {
         }
     }
 
-    /// Something was executed.
+    /// Adds the cost of an execution.
     pub(super) fn add(&mut self, cost: u64) {
         let from_prepaid = self.prepaid.min(cost);
         self.prepaid -= from_prepaid;
         self.owed = self.owed.saturating_add(cost - from_prepaid);
     }
 
-    /// A message is handed over.
+    /// Adds the cost of a delivery.
     pub(super) fn add_delivery(&mut self, bytes: usize) {
         self.add(1 + (bytes / BYTES_A_UNIT) as u64);
     }
 
-    /// Pays what is owed, waiting until that can be done. Returns whether it had to wait.
+    /// Pays the unpaid cost, and waits until that is possible. Returns whether it had to wait.
     pub(super) async fn settle(&mut self, clock: &Clock) -> Result<bool, LiveEnd> {
         self.pay(clock, 0).await
     }
 
-    /// Pays what is owed and for a message in advance, before one is executed: one who can pay for none has none executed.
+    /// Pays the unpaid cost and one message in advance before an execution. So a caller that cannot pay causes no execution.
     pub(super) async fn prepay(&mut self, clock: &Clock) -> Result<(), LiveEnd> {
         self.pay(clock, self.message).await.map(|_| ())
     }
@@ -86,11 +86,11 @@ impl Bill {
             }
             return Ok(false);
         }
-        // Boxed: few have to wait, and the many that do not are small.
+        // Boxed: few subscriptions have to wait, so the future of all others stays small.
         Box::pin(self.wait_and_pay(clock, ahead)).await.map(|()| true)
     }
 
-    /// Pays as far as the allowance goes. Returns how long to wait for the rest.
+    /// Pays as much as the allowance permits. Returns how long to wait for the rest.
     fn try_to_pay(&mut self, ahead: u64) -> Option<Duration> {
         while self.owed > 0 || self.prepaid < ahead {
             let part = if self.owed > 0 {

@@ -1,4 +1,4 @@
-//! The place from which a list that was read can be followed.
+//! The position from which a list can be followed.
 
 use async_graphql::Context;
 
@@ -9,7 +9,7 @@ use crate::graphql::loaders::must_exist;
 use crate::graphql::scalars::LiveCursorText;
 use crate::primitives::ids::AccountId;
 
-/// The place in an account's stream that was taken before a list was read.
+/// A position in an account's stream that was read before a list.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::graphql) struct Followed {
     account_id: AccountId,
@@ -17,8 +17,8 @@ pub(in crate::graphql) struct Followed {
 }
 
 impl Followed {
-    /// The place as it is before what is read next: the one of the whole request where that was taken, else the present end of the
-    /// stream, if the field selects it.
+    /// Returns the position before the next read, if the field selects it: the position of the whole request if that was read,
+    /// otherwise the current end of the stream.
     pub(in crate::graphql) async fn before_reading(
         ctx: &Context<'_>,
         account_id: AccountId,
@@ -33,7 +33,7 @@ impl Followed {
         Ok(Self { account_id, cursor })
     }
 
-    /// The cursor as clients hold it.
+    /// Returns the cursor as clients store it.
     pub(in crate::graphql) async fn text(&self, ctx: &Context<'_>) -> Result<LiveCursorText, ApiError> {
         let cursor = match self.cursor {
             Some(cursor) => cursor,

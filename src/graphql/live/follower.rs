@@ -1,4 +1,4 @@
-//! One subscription: where it is in its account's stream, and who looks.
+//! One subscription: its position in its account's stream, and its caller.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,39 +17,39 @@ use crate::graphql::context::Caller;
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
 
-/// How often a subscriber is told of a place alone, at the most.
+/// The shortest interval between messages that contain only a position, in milliseconds.
 const POSITION_MILLIS: i64 = 30_000;
-/// How old what is known of a member's rights may be where the stream has not been read to its end.
+/// How old the known rights of a member may be while the stream has not been read to its end.
 const RIGHTS_HOLD: Duration = Duration::from_secs(1);
-/// Between tries while something is unavailable: the first pause, and the last before the subscription ends.
+/// The pauses between retries while a service is unavailable: the first, and the last before the subscription ends.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
-/// One who follows a stream. Idle, it waits for the stream's head and nothing else.
+/// One subscriber of a stream. While idle, it only waits for a new end of the stream.
 pub(super) struct Follower {
     audience: Arc<Audience>,
     caller: Caller,
     listener: Listener,
-    /// After this event it goes on.
+    /// The position after which it continues.
     place: Place,
-    /// History ends with this event.
+    /// The last event of the history.
     history_ends: i64,
-    /// What is to be told when history is sent, before anything live.
+    /// The signal to send between the history and the first live message.
     due: Option<LiveSignal>,
-    /// The step that is being handed out.
+    /// The step whose messages are being delivered.
     ready: Option<Ready>,
     last_told_at: Timestamp,
-    /// The caller's rights were read when the stream had got here at least, and then.
+    /// The stream position at or after which the caller's rights were read, and the time of that read.
     rights_at: i64,
     rights_read: Instant,
-    /// Tells when a key's rights have changed; a member's change is in the stream.
+    /// Notifies when a key's rights have changed; changes of a member are in the stream.
     watch: Option<Watch>,
-    /// Whether all that is known has been told. Read by whoever holds the messages.
+    /// Whether all known events were delivered. The owner of the message stream reads it.
     waits: Arc<AtomicBool>,
     bill: Bill,
 }
 
 impl Follower {
-    /// Begins at `start`.
+    /// Creates a subscription at `start`.
     pub(super) fn start(
         audience: Arc<Audience>,
         caller: Caller,
@@ -82,7 +82,7 @@ impl Follower {
         Arc::clone(&self.waits)
     }
 
-    /// The next message, and the subscription after it. `None` after its end.
+    /// Returns the next message, and the subscription after it. Returns `None` after its end.
     pub(super) async fn next(mut self: Box<Self>) -> Option<(Result<LiveItem, LiveEnd>, Option<Box<Self>>)> {
         loop {
             if let Some((item, price)) = self.ready.as_mut().and_then(Ready::next) {
@@ -91,7 +91,7 @@ impl Follower {
                 let settled = self.bill.settle(&self.audience.schema().services.clock).await;
                 let handed_over = match settled {
                     Ok(false) => Ok(true),
-                    // It was made for rights that may be others by now.
+                    // The message was produced for rights that may have changed since then.
                     Ok(true) => Box::pin(self.look_again()).await,
                     Err(end) => Err(end),
                 };
@@ -110,21 +110,21 @@ impl Follower {
                 }
                 self.waits.store(false, Ordering::Relaxed);
             }
-            // Where only a place is told, nothing is executed that has a price.
+            // A message that contains only a position executes nothing that costs.
             if self.due.is_none() || self.is_in_history() {
                 let clock = &self.audience.schema().services.clock;
                 if let Err(end) = self.bill.prepay(clock).await {
                     return Some((Err(end), None));
                 }
             }
-            // Boxed, so that one that waits does not take the room of one that works.
+            // Boxed, so that a waiting subscription does not take the memory of a working one.
             if let Err(end) = Box::pin(self.advance()).await {
                 return Some((Err(end), None));
             }
         }
     }
 
-    /// Goes a step on, waiting for what is unavailable for a while.
+    /// Advances by one step. Waits for a while for a service that is unavailable.
     async fn advance(&mut self) -> Result<(), LiveEnd> {
         let mut pause = PAUSES.0;
         loop {
@@ -142,8 +142,8 @@ impl Follower {
         }
     }
 
-    /// Looks at the caller's rights after a message had to wait for its payment. Whether it may be handed over; otherwise the
-    /// subscription has started over.
+    /// Checks the caller's rights after a message had to wait for its payment. Returns whether it may be delivered; otherwise
+    /// the subscription has been restarted.
     async fn look_again(&mut self) -> Result<bool, LiveEnd> {
         let mut pause = PAUSES.0;
         loop {
@@ -183,7 +183,7 @@ impl Follower {
         } else {
             self.audience.live_step(&self.listener, self.place).await
         };
-        // After the step is made: all that it read has gone by, and changes of members among it.
+        // Read after the step was produced: all events of the step have passed, including changes of members.
         let actor = self.present_actor().await?;
         if actor != self.caller.actor || matches!(step, Err(Stuck::Gone)) {
             return self.start_over(actor).await;
@@ -217,7 +217,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Hands out a step next, for which this subscription pays `cost`.
+    /// Sets the step to deliver next. This subscription pays `cost` for it.
     fn tell(&mut self, step: Arc<Step>, cost: u64) {
         self.last_told_at = self.now();
         let price = cost.div_ceil(step.items.len().max(1) as u64);
@@ -228,7 +228,7 @@ impl Follower {
         self.audience.schema().services.clock.now()
     }
 
-    /// The caller with the rights it has by now. They are looked up where they may have changed.
+    /// Returns the caller with its current rights. They are read again where they may have changed.
     async fn present_actor(&mut self) -> Result<Actor, Halt> {
         let actor = &self.caller.actor;
         let now = self.now();
@@ -237,7 +237,7 @@ impl Follower {
         }
         let told = match actor {
             Actor::Member { member_id, .. } => self.listener.member_changed_since(*member_id, self.rights_at),
-            // All that use the key share a look-up a second.
+            // All users of the key share one check per second.
             Actor::ApiKey { .. } => Some(true),
             Actor::System => Some(false),
         };
@@ -255,8 +255,8 @@ impl Follower {
         Ok(present)
     }
 
-    /// Goes on at the present, with what the caller may see now. Until that is settled nothing changes here: what is tried again
-    /// comes to the same.
+    /// Restarts at the end of the stream, with what the caller may see now. Nothing changes here until that has succeeded, so a
+    /// retry has the same result.
     async fn start_over(&mut self, actor: Actor) -> Result<(), Halt> {
         let caller = Caller {
             actor,
@@ -264,7 +264,7 @@ impl Follower {
         };
         let schema: &Schema = self.audience.schema();
         let operation = self.audience.operation();
-        // The rights were read when the stream had got here.
+        // The rights were read when the stream was at this position.
         let rights_at = self.place.sequence;
         let failed = |response| Halt::End(LiveEnd::Failed(response));
         let plan = schema.plan(operation, &caller).await.map_err(failed)?;
@@ -283,12 +283,12 @@ impl Follower {
     }
 }
 
-/// A step that is being handed out.
+/// A step whose messages are being delivered.
 struct Ready {
     step: Arc<Step>,
-    /// How many of its messages have been handed out.
+    /// The number of its messages that were delivered.
     told: usize,
-    /// What each of them costs. It is paid message by message, so that one who can pay for few gets on by few.
+    /// The cost of each message. It is paid per message, so that a caller who can pay for few messages receives few.
     price: u64,
 }
 
@@ -307,7 +307,7 @@ async fn rights_changed(watch: Option<&mut Watch>) {
     }
 }
 
-/// Why a subscription does not go on as it was.
+/// Why a subscription does not continue unchanged.
 enum Halt {
     Stuck(Stuck),
     End(LiveEnd),

@@ -1,4 +1,4 @@
-//! Which events a subscription is about.
+//! Selects the events of a subscription.
 
 use std::collections::HashSet;
 use std::ops::BitOr;
@@ -11,38 +11,33 @@ use crate::domain::ledger::credit_log::CreditLogFilter;
 use crate::primitives::actor::Actor;
 use crate::primitives::ids::{AccountId, AlertId, MemberId, SessionId, TopUpId};
 
-/// A set of things that events may be about.
+/// A set of topics that events may be about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::graphql) struct Topics(u16);
 
 impl Topics {
     /// Entries of the credit log.
     pub(in crate::graphql) const ENTRIES: Self = Self(1);
-    /// Changes of the balance, whatever caused them.
+    /// Changes of the balance, whatever their cause.
     pub(in crate::graphql) const BALANCE: Self = Self(1 << 1);
-    /// Sessions.
     pub(in crate::graphql) const SESSIONS: Self = Self(1 << 2);
-    /// Top-ups.
     pub(in crate::graphql) const TOP_UPS: Self = Self(1 << 3);
-    /// The account's settings and status.
+    /// The settings and the status of the account.
     pub(in crate::graphql) const ACCOUNT: Self = Self(1 << 4);
-    /// Members.
     pub(in crate::graphql) const MEMBERS: Self = Self(1 << 5);
-    /// Alerts that are raised.
+    /// New alerts.
     pub(in crate::graphql) const ALERTS: Self = Self(1 << 6);
-    /// What becomes of alerts: marks of members, and their end.
+    /// Changes of alerts: marks of members, and their end.
     pub(in crate::graphql) const ALERT_CHANGES: Self = Self(1 << 7);
-    /// What is wrong.
     pub(in crate::graphql) const TROUBLESHOOTING: Self = Self(1 << 8);
-    /// The team's API keys.
     pub(in crate::graphql) const API_KEYS: Self = Self(1 << 9);
 
-    /// These and others.
+    /// Returns the union of both sets.
     pub(in crate::graphql) const fn and(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 
-    /// Whether any of these is among others.
+    /// Returns whether both sets have a topic in common.
     pub(in crate::graphql) const fn meets(self, others: Self) -> bool {
         self.0 & others.0 != 0
     }
@@ -74,27 +69,27 @@ impl BitOr for Topics {
     }
 }
 
-/// What a subscription is about, as far as an event itself tells.
+/// What a subscription is about, as far as the event itself can decide it.
 #[derive(Clone, Debug)]
 pub(in crate::graphql) struct Interest {
-    /// Any of these.
+    /// The event is about any of these topics.
     pub topics: Topics,
-    /// Of entries, sessions and members: only this member's.
+    /// For entries, sessions and members: only those of this member.
     pub member_id: Option<MemberId>,
-    /// Of sessions: only this one.
+    /// For sessions: only this one.
     pub session_id: Option<SessionId>,
-    /// Of top-ups: only this one.
+    /// For top-ups: only this one.
     pub top_up_id: Option<TopUpId>,
-    /// Of entries: only those that this filter lists.
+    /// For entries: only those that match this filter.
     pub filter: Option<CreditLogFilter>,
-    /// Of alerts: only those in this member's inbox.
+    /// For alerts: only those in this member's inbox.
     pub inbox_of: Option<MemberId>,
-    /// How many events one message may tell of.
+    /// The maximum number of events in one message.
     pub at_once: usize,
 }
 
 impl Interest {
-    /// In these topics, an event a message.
+    /// Returns an interest in these topics, with one event per message.
     pub(in crate::graphql) const fn in_topics(topics: Topics) -> Self {
         Self {
             topics,
@@ -107,7 +102,7 @@ impl Interest {
         }
     }
 
-    /// The topics of interest that an event is about. Whether the filter lists an entry is for the database to say.
+    /// Returns the relevant topics of an event. The database decides whether an entry matches the filter.
     fn topics_of(&self, event: &Event) -> Topics {
         let mut seen = Topics::of(event).0 & self.topics.0;
         if self.member_id.is_some() && event.member_id != self.member_id {
@@ -119,7 +114,7 @@ impl Interest {
         if self.top_up_id.is_some() && event.top_up_id != self.top_up_id {
             seen &= !Topics::TOP_UPS.0;
         }
-        // Who gets an alert that is not for one member alone is for the database to say.
+        // The database decides who receives an alert that is not for one member only.
         let is_of_another = event.member_id.is_some() && event.member_id != self.inbox_of;
         if self.inbox_of.is_some() && is_of_another {
             seen &= !(Topics::ALERTS | Topics::ALERT_CHANGES).0;
@@ -127,18 +122,18 @@ impl Interest {
         Topics(seen)
     }
 
-    /// Whether an event is of interest.
+    /// Returns whether an event is relevant.
     pub(super) fn concerns(&self, event: &Event) -> bool {
         self.topics_of(event) != Topics::default()
     }
 
-    /// Whether an event is of interest for being about one of `topics`.
+    /// Returns whether an event is relevant because it is about one of `topics`.
     pub(in crate::graphql) fn concerns_as(&self, topics: Topics, event: &Event) -> bool {
         self.topics_of(event).meets(topics)
     }
 }
 
-/// Whoever wants to be told of what is wrong has it looked at from then on.
+/// Starts the evaluation of findings for a subscriber of findings.
 pub(super) async fn follow_findings(
     services: &Services,
     account_id: AccountId,
@@ -150,11 +145,11 @@ pub(super) async fn follow_findings(
     Ok(())
 }
 
-/// Which of the alerts that events are about are in the inbox of interest.
+/// The alerts of events that are in the relevant inbox.
 pub(super) struct InInbox(Option<HashSet<AlertId>>);
 
 impl InInbox {
-    /// Whether an event is about an alert that is there, or about no alert in particular.
+    /// Returns whether an event is about an alert in the inbox, or about no single alert.
     pub(super) fn holds(&self, event: &Event) -> bool {
         let (EventKind::AlertRaised | EventKind::AlertsUpdated, Some(id), Some(inbox)) =
             (event.kind, event.alert_id, &self.0)
@@ -165,7 +160,7 @@ impl InInbox {
     }
 }
 
-/// Looks into the inbox of interest, if there is one, once for all of these events.
+/// Reads the relevant inbox, if there is one, once for all of these events.
 pub(super) async fn in_inbox(
     services: &Services,
     actor: &Actor,

@@ -1,12 +1,12 @@
-//! Subscriptions: one machine for all of them.
+//! Subscriptions: one implementation for all of them.
 //!
-//! A subscription is planned once and executed for each message (`stage`). It follows its account's stream of events from a place
-//! of its own (`follower`), and shares what it is sent with all who may see the same (`audience`, `operation`). The root fields are
-//! their domains': each names what it is about (`interest`) and wraps a moment into its payload.
+//! A subscription is planned once and executed for each message (`stage`). It follows its account's stream of events from its
+//! own position (`follower`). It shares its messages with all callers who may see the same (`audience`, `operation`). The root
+//! fields belong to the domain modules: each declares what it is about (`interest`) and wraps a moment into its payload.
 //!
-//! Called by the transports through [`Schema::subscribe`]. Invariants: a message is never shared between callers who may not see
-//! the same; a place is never passed before what it was about is handed over or known to be of no interest; an idle subscription
-//! has no task, timer, loaders or buffers; what is executed is paid for (`bill`).
+//! Called by the transports through [`Schema::subscribe`]. Invariants: a message is never shared between callers who may not
+//! see the same. A position is passed only after its events were delivered or found irrelevant. An idle subscription has no
+//! task, timer, loaders or buffers. Every execution is paid for (`bill`).
 
 mod audience;
 mod bill;
@@ -50,29 +50,30 @@ use stage::{Plan, Stage};
 /// A message of a subscription.
 #[derive(Clone, Debug)]
 pub struct LiveItem {
-    /// The place after it: where to go on from.
+    /// The position after the message, from which a client continues.
     pub cursor: Arc<str>,
-    /// The result of the execution as JSON: an object with `data` and perhaps `errors`.
+    /// The result of the execution as JSON: an object with `data` and optional `errors`.
     pub payload: Arc<str>,
 }
 
 /// Why a subscription ended.
 #[derive(Debug)]
 pub enum LiveEnd {
-    /// It cannot go on: the response has errors and no data. The last cursor is still good.
+    /// It cannot continue: the response has errors and no data. The last cursor is still valid.
     Failed(Box<Response>),
-    /// The caller is no longer signed in: the token ran out, the key was revoked, the member removed.
+    /// The caller is no longer signed in: the token expired, the key was revoked, or the member was removed.
     Revoked,
 }
 
-/// The messages of one subscription, in order. It goes on until it is dropped, or yields why it ended as its last item.
+/// The messages of one subscription, in order. It continues until it is dropped, or yields the reason of its end as its last
+/// item.
 pub struct Live {
     messages: Pin<Box<dyn Stream<Item = Result<LiveItem, LiveEnd>> + Send>>,
     waits: Arc<AtomicBool>,
 }
 
 impl Live {
-    /// Whether, when it was last polled, all that was known to have happened had been told.
+    /// Returns whether all known events had been delivered at the last poll.
     pub fn is_waiting(&self) -> bool {
         self.waits.load(Ordering::Relaxed)
     }
@@ -93,14 +94,14 @@ impl std::fmt::Debug for Live {
 }
 
 impl Schema {
-    /// Starts a subscription that has been checked. What cannot be subscribed to, or not by this caller, is answered. The caller
-    /// may have signed in long ago: who it is by now is looked up here.
+    /// Starts a subscription that was checked. Refuses what this caller may not subscribe to. The caller may have signed in
+    /// long ago, so the current rights are read here.
     pub async fn subscribe(&self, checked: Checked, caller: Caller) -> Result<Live, Box<Response>> {
         self.resume(checked, caller, None, Arc::new(Unlimited)).await
     }
 
-    /// As [`Self::subscribe`], after the cursor `last`, if there is one, whatever the document says: for transports that keep the
-    /// place themselves. What is executed later is charged to `purse`.
+    /// Like [`Self::subscribe`], but starts after the cursor `last`, if given, whatever the document contains. It is for
+    /// transports that store the position themselves. Later executions are charged to `purse`.
     pub async fn resume(
         &self,
         checked: Checked,
@@ -115,7 +116,7 @@ impl Schema {
         let mut plan = match self.plan(&operation, &caller).await {
             Ok(plan) => plan,
             Err(refused) => {
-                // Perhaps by rights that were too few then, and are not now.
+                // The rights may have been insufficient before and be sufficient now.
                 let actor = services.standing.of(&caller.actor).await.map_err(fault)?;
                 let actor = actor.filter(|actor| *actor != caller.actor).ok_or(refused)?;
                 self.plan(
@@ -152,7 +153,7 @@ impl Schema {
             let message = "accountId: this account does not exist";
             return Err(Box::new(refused_argument("accountId", message)));
         };
-        // After the end of the stream was read: what changes later is told there.
+        // Read after the end of the stream: later changes of rights arrive there.
         let actor = services.standing.of(&caller.actor).await.map_err(fault)?;
         let Some(actor) = actor else {
             return Err(Box::new(ApiError::Unauthenticated.into_response()));
@@ -168,7 +169,7 @@ impl Schema {
             .await
             .map_err(|error| Box::new(error.into_response()))?;
         let audience = self.audiences.join(self, &operation, aim, (&caller, language));
-        // Boxed, so that it is moved about by its address.
+        // Boxed, so that a move copies only its address.
         let follower = Box::new(Follower::start(audience, caller, listening, bill));
         Ok(Live {
             waits: follower.waits(),
@@ -176,7 +177,7 @@ impl Schema {
         })
     }
 
-    /// What the caller reads, where others are told the same who read it too.
+    /// Returns the caller's language, if messages are shared by language.
     async fn language(&self, operation: &Operation, caller: &Caller) -> Result<Option<Arc<str>>, ApiError> {
         if !operation.needs_language(&caller.actor) {
             return Ok(None);
@@ -186,7 +187,7 @@ impl Schema {
         Ok(Some(scope.reader().await?.locale.as_str().into()))
     }
 
-    /// Executes a subscription to learn what it is about; a refusal is its answer.
+    /// Executes a subscription to find what it is about. A refusal is the response.
     async fn plan(&self, operation: &Operation, caller: &Caller) -> Result<Plan, Box<Response>> {
         let place = Arc::new(Mutex::new(None));
         let loaders = Arc::new(Loaders::new(Arc::clone(&self.services), caller.actor.clone()));

@@ -1,4 +1,4 @@
-//! A subscription as a client sent it, and with whom its messages may be shared.
+//! A subscription as the client sent it, and the callers that can share its messages.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -17,28 +17,27 @@ use crate::graphql::guard::Operation as Checked;
 use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::ids::{AccountId, MemberId};
 
-/// Arguments that say where a stream begins, and nothing of what it tells.
+/// Arguments that set the start of a stream and do not affect its messages.
 const BEGIN: [&str; 2] = ["after", "replayAtMost"];
 
-/// Subscriptions of one kind get one digest.
+/// The digest of subscriptions with the same messages.
 pub(super) type AudienceKey = [u8; 32];
 
-/// A subscription, ready to be executed any number of times.
+/// A subscription that can be executed any number of times.
 #[derive(Clone)]
 pub(super) struct Operation {
     document: Arc<ExecutableDocument>,
     name: Option<String>,
     variables: Variables,
-    /// Of one message.
     pub(super) cost: u64,
-    /// Of all that makes its responses what they are: the text, and the variables but for those that say where to begin.
+    /// The digest of all that affects its responses: the text, and the variables except those that set the start.
     digest: [u8; 32],
     is_of_one_viewer: bool,
     is_in_a_language: bool,
 }
 
 impl Operation {
-    /// Takes a request apart. What is no subscription is answered here.
+    /// Reads a request. Refuses an operation that is no subscription.
     pub(super) fn take(checked: Checked, documents: &Documents) -> Result<Self, Box<Response>> {
         let Checked { mut request, cost, .. } = checked;
         let text_digest: [u8; 32] = Sha256::digest(request.query.as_bytes()).into();
@@ -76,7 +75,7 @@ impl Operation {
         })
     }
 
-    /// A request that executes it once.
+    /// Returns a request that executes it once.
     pub(super) fn request(&self) -> Request {
         let mut request = Request::new(String::new()).variables(self.variables.clone());
         request.operation_name.clone_from(&self.name);
@@ -84,18 +83,19 @@ impl Operation {
         request
     }
 
-    /// Whether callers with the rights of this one get the same messages. Those who see only their own part do not.
+    /// Returns whether callers with these rights receive the same messages. Callers who see only their own data do not.
     pub(super) fn is_shared(&self, actor: &Actor) -> bool {
         !self.is_of_one_viewer && actor.permissions().has(Permission::ReadCreditLog)
     }
 
-    /// Whether what is told is in a language that others share, so that it has to be known.
+    /// Returns whether the messages are shared by language, so that the language must be known.
     pub(super) fn needs_language(&self, actor: &Actor) -> bool {
         self.is_in_a_language && self.is_shared(actor)
     }
 
-    /// Callers with the same key get the same messages about the same events. Whose inbox they are told of makes a difference also
-    /// where nothing of it is selected: it decides which events there is something to tell of.
+    /// Returns the key of the audience: callers with the same key receive the same messages about the same events. The member
+    /// whose inbox is followed is part of it even if nothing of the inbox is selected, because it decides which events produce
+    /// a message.
     pub(super) fn audience(
         &self,
         account_id: AccountId,
@@ -139,7 +139,7 @@ impl Operation {
     }
 }
 
-/// Parsed documents that subscriptions are using, each kept once.
+/// Parsed documents that subscriptions use, each stored once.
 #[derive(Clone, Default)]
 pub(in crate::graphql) struct Documents(Arc<Mutex<HashMap<[u8; 32], Weak<ExecutableDocument>>>>);
 
@@ -163,8 +163,8 @@ impl Documents {
     }
 }
 
-/// The document with the fragments at the root of its subscriptions written out: the library passes over all but plain fields
-/// there. A fragment with a directive stays, and is refused.
+/// Returns the document with the root fragments of its subscriptions written out: the library ignores everything but plain
+/// fields there. A fragment with a directive stays, and is refused.
 fn with_plain_roots(mut document: ExecutableDocument) -> ExecutableDocument {
     let ExecutableDocument { operations, fragments } = &mut document;
     let mut written_out = Vec::new();
@@ -177,7 +177,7 @@ fn with_plain_roots(mut document: ExecutableDocument) -> ExecutableDocument {
         .filter(|operation| operation.node.ty == OperationType::Subscription)
     {
         let items = &mut operation.node.selection_set.node.items;
-        // Each turn is one fragment deeper. None spreads itself: the document has been weighed.
+        // Each iteration is one fragment deeper. No fragment spreads itself: the document was weighed.
         while items
             .iter()
             .any(|selection| is_plain_fragment(&selection.node, fragments))
@@ -204,7 +204,7 @@ fn with_plain_roots(mut document: ExecutableDocument) -> ExecutableDocument {
     document
 }
 
-/// Whether this can be written out where it stands, at the root.
+/// Returns whether a root selection is a fragment that can be written out.
 fn is_plain_fragment(selection: &Selection, fragments: &HashMap<Name, Positioned<FragmentDefinition>>) -> bool {
     match selection {
         Selection::Field(_) => false,
@@ -223,7 +223,7 @@ fn is_of_root(condition: &Positioned<TypeCondition>) -> bool {
     condition.node.on.node == "Subscription"
 }
 
-/// The operation that a name selects; without one, the only operation.
+/// Returns the named operation; without a name, the only operation.
 fn selected<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
     let mut operations = document.operations.iter();
     match name {
@@ -247,7 +247,6 @@ fn only_field(operation: &OperationDefinition) -> Option<&Field> {
     }
 }
 
-/// The variable that an argument is given by.
 fn variable_of(field: &Field, argument: &str) -> Option<String> {
     match &field.get_argument(argument)?.node {
         Value::Variable(name) => Some(name.to_string()),
@@ -255,7 +254,7 @@ fn variable_of(field: &Field, argument: &str) -> Option<String> {
     }
 }
 
-/// How often the operations and fragments of a document use a variable; declaring it is no use.
+/// Returns how often the operations and fragments of a document use a variable. A definition does not count.
 fn uses(document: &ExecutableDocument, variable: &str) -> usize {
     let operations = document.operations.iter().map(|(_, operation)| {
         let operation = &operation.node;
@@ -280,7 +279,7 @@ fn uses_in(selections: &SelectionSet, variable: &str) -> usize {
             uses_in_directives(&fragment.node.directives, variable)
                 + uses_in(&fragment.node.selection_set.node, variable)
         }
-        // What it spreads is counted where it is defined.
+        // The content of a fragment is counted at its definition.
         Selection::FragmentSpread(spread) => uses_in_directives(&spread.node.directives, variable),
     };
     selections.items.iter().map(|selection| of(&selection.node)).sum()

@@ -1,4 +1,4 @@
-//! The stream by pages, for those who cannot keep a connection open.
+//! The event stream in pages, for clients that cannot keep a connection open.
 
 use std::sync::Arc;
 
@@ -13,17 +13,17 @@ use crate::graphql::scalars::LiveCursorText;
 use crate::primitives::ids::AccountId;
 use crate::primitives::page::PageRequest;
 
-/// Events that one page looks at, at the most, whatever few of them are of interest.
+/// The maximum number of events that one page examines, however few of them are relevant.
 const MOST_LOOKED_AT: usize = 500;
 
-/// Some moments of a stream, and the place after them.
+/// Some moments of a stream, and the position after them.
 pub(in crate::graphql) struct MomentPage {
     pub(in crate::graphql) moments: Vec<Moment>,
     pub(in crate::graphql) cursor: String,
     pub(in crate::graphql) has_more: bool,
 }
 
-/// The first moments of interest after a cursor, one for each event. Without a cursor none, and the end of the stream.
+/// Returns the first relevant moments after a cursor, one per event. Without a cursor: no moments, and the end of the stream.
 pub(in crate::graphql) async fn event_page(
     scope: &Scope,
     account_id: AccountId,

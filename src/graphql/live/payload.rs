@@ -1,4 +1,4 @@
-//! What all live events have in common.
+//! The common fields of all live events.
 
 use async_graphql::{Enum, Interface};
 
@@ -9,20 +9,20 @@ use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::top_up::TopUpEvent;
 use crate::graphql::troubleshooting::TroubleshootingEvent;
 
-/// What a live event is for.
+/// The purpose of a live event.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LiveSignal {
-    /// The event has its object.
+    /// The event contains its object.
     Item,
-    /// History is sent, what follows is live. The first event of a stream that has no history to send.
+    /// The history is complete, and live events follow. It is the first event of a stream without history.
     CaughtUp,
-    /// Nothing for you, but keep this cursor. At most every 30 s.
+    /// No event for this subscription, but store this cursor. Sent at most every 30 s.
     Position,
-    /// The cursor is too old or of another epoch, or your rights changed: query again, go on from this cursor.
+    /// The cursor is too old or of another epoch, or your rights have changed: query again, and continue from this cursor.
     Reset,
 }
 
-/// What every event of a subscription has.
+/// The common fields of all subscription events.
 #[derive(Interface)]
 #[graphql(
     field(
@@ -48,7 +48,7 @@ pub(crate) enum LiveEvent {
     Troubleshooting(TroubleshootingEvent),
 }
 
-/// Declares the payload of a subscription: what all of them have, and fields of its own.
+/// Declares the payload of a subscription: the common fields, and its own fields.
 macro_rules! live_event {
     ($(#[$doc:meta])* $name:ident { $($fields:tt)* }) => {
         $(#[$doc])*
@@ -58,17 +58,17 @@ macro_rules! live_event {
         #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
         #[async_graphql::Object]
         impl $name {
-            /// The place after this event: go on from here.
+            /// The position after this event: continue from here.
             pub(in crate::graphql) async fn cursor(&self) -> $crate::graphql::scalars::LiveCursorText {
                 $crate::graphql::scalars::LiveCursorText(self.0.cursor.encode())
             }
 
-            /// What this event is for.
+            /// The purpose of this event.
             pub(in crate::graphql) async fn signal(&self) -> $crate::graphql::live::LiveSignal {
                 self.0.signal
             }
 
-            /// Whether it happened before this stream began, and is sent because of its cursor.
+            /// Whether the event happened before this stream began, and is sent because of its cursor.
             pub(in crate::graphql) async fn replayed(&self) -> bool {
                 self.0.replayed
             }

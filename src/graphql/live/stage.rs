@@ -1,8 +1,8 @@
-//! What an execution of a subscription is for: to plan it, or to show one moment of it.
+//! The purpose of an execution of a subscription: to plan it, or to show one moment.
 //!
-//! A subscription is one operation that is executed many times. First to plan: its resolver checks who asks and for what, and
-//! writes down what it is interested in. Then once for each message: the resolver finds in its context what the message is about,
-//! and yields it.
+//! A subscription is one operation that is executed many times. The first execution plans: its resolver checks the caller and
+//! the arguments, and stores what it is interested in. Then there is one execution per message: the resolver finds the content
+//! of the message in its context and yields it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,12 +23,12 @@ use crate::primitives::ids::{AccountId, IdKind};
 pub(in crate::graphql) struct Plan {
     pub account_id: AccountId,
     pub after: Option<LiveCursor>,
-    /// More events than this after the cursor are not replayed.
+    /// The maximum number of events after the cursor that are replayed.
     pub replay_at_most: Option<i64>,
     pub interest: Interest,
 }
 
-/// What one message is about.
+/// The content of one message.
 #[derive(Clone, Debug)]
 pub(in crate::graphql) struct Moment {
     pub signal: LiveSignal,
@@ -45,12 +45,12 @@ impl Moment {
         self.cursor.account_id
     }
 
-    /// The event, where a message is about one.
+    /// Returns the event, if the message is about one.
     pub(in crate::graphql) fn event(&self) -> Option<&Event> {
         self.events.first().map(AsRef::as_ref)
     }
 
-    /// What the events name that are of interest for these topics: each once, in order.
+    /// Returns the ids of the events that are relevant for these topics: each once, in order.
     pub(in crate::graphql) fn ids<I: PartialEq>(&self, topics: Topics, id: impl Fn(&Event) -> Option<I>) -> Vec<I> {
         let mut ids = Vec::new();
         let events = self
@@ -66,16 +66,16 @@ impl Moment {
     }
 }
 
-/// In the context data of each execution of a subscription.
+/// The stage in the context data of each execution of a subscription.
 pub(in crate::graphql) enum Stage {
     Plan(Arc<Mutex<Option<Plan>>>),
     Show(Moment),
 }
 
-/// What a subscription's root field yields: nothing while it is planned, then one payload.
+/// The stream of a subscription's root field: empty during planning, otherwise one payload.
 pub(in crate::graphql) type Shown<T> = stream::Iter<std::option::IntoIter<T>>;
 
-/// The whole of a subscription's root field. `interest` says what the caller gets to see, or why nothing; `payload` wraps a
+/// Implements the root field of a subscription. `interest` returns what the caller may see, or a refusal; `payload` wraps a
 /// moment.
 pub(in crate::graphql) fn follow<T>(
     ctx: &Context<'_>,
@@ -114,7 +114,7 @@ fn checked_bound(replay_at_most: i32) -> Result<i64, ApiError> {
     }
 }
 
-/// The account that is meant, if it exists as far as the caller is concerned.
+/// Returns the named account, if it exists for the caller.
 fn account(scope: &Scope, named: Option<&ID>) -> Result<AccountId, ApiError> {
     let account_id = match named {
         Some(id) => parse_id(id, IdKind::Account).map(|id| id.account_id),
@@ -130,12 +130,12 @@ fn account(scope: &Scope, named: Option<&ID>) -> Result<AccountId, ApiError> {
         .ok_or_else(|| ApiError::invalid("accountId", "this account does not exist"))
 }
 
-/// A cursor as clients hold it.
+/// Parses a cursor of a client.
 pub(in crate::graphql) fn decode(account_id: AccountId, text: &LiveCursorText) -> Result<LiveCursor, ApiError> {
     LiveCursor::decode(account_id, &text.0).map_err(|invalid| ApiError::invalid("after", invalid.to_string()))
 }
 
-/// The id that an argument names, which must be one of this kind in the account.
+/// Returns the id in an argument, which must be of this kind and in the account.
 pub(in crate::graphql) fn id_in(
     account_id: AccountId,
     argument: &str,

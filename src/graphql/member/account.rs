@@ -1,4 +1,4 @@
-//! The account: what everything else hangs on.
+//! The account, which all other objects belong to.
 
 mod lists;
 
@@ -24,7 +24,7 @@ use crate::graphql::ledger::{
 };
 use crate::graphql::live::event_page;
 use crate::graphql::loaders::must_exist;
-use crate::graphql::notification::{AlertConnection, AlertFilter, NotificationDefaults, inbox};
+use crate::graphql::notification::{AlertConnection, AlertFilter, NotificationAddress, NotificationDefaults, inbox};
 use crate::graphql::scalars::{Decimal, LiveCursorText, TimeZone};
 use crate::graphql::top_up::{AutoTopUp, PaymentMethod, TopUpConnection, TopUpFilter, TopUpQuote};
 use crate::graphql::troubleshooting::{Finding, findings};
@@ -35,17 +35,16 @@ use crate::primitives::credits::Credits;
 use crate::primitives::cursor::CursorScope;
 use crate::primitives::ids::GlobalId;
 
-/// The prepaid account of a team.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
     row: member::Account,
-    /// The balance when it is known already: right after a command, as of that command.
+    /// The balance if it is already known: right after a command, in the state of that command.
     balance: Option<ledger::Balance>,
     live_cursor: Option<LiveCursor>,
 }
 
 impl Account {
-    /// The account as others' fields show it.
+    /// Returns the account as the field of another object.
     pub(in crate::graphql) fn new(scope: &Scope, row: member::Account) -> Self {
         Self {
             live_cursor: scope.live_cursors.get(&row.id).copied(),
@@ -54,7 +53,7 @@ impl Account {
         }
     }
 
-    /// The account of a thing that the caller sees, so that it exists for them.
+    /// Returns the account of an object that the caller may see, so that the account exists for the caller.
     pub(in crate::graphql) async fn load(
         ctx: &Context<'_>,
         account_id: crate::primitives::ids::AccountId,
@@ -64,7 +63,7 @@ impl Account {
         Ok(Self::new(scope, row))
     }
 
-    /// The account right after a command: its cursor is the command's, from which nothing later is missed.
+    /// Returns the account right after a command. Its cursor is the cursor of the command, so that no later event is missed.
     pub(in crate::graphql) async fn after(ctx: &Context<'_>, posted: &Posted) -> Result<Self, ApiError> {
         let mut account = Self::load(ctx, posted.account_id).await?;
         account.live_cursor = Some(posted.live_cursor);
@@ -79,7 +78,7 @@ impl Account {
         }
     }
 
-    /// The balance for those who may see it. One that comes with a command is shown to whoever gave the command.
+    /// Returns the balance if the caller may see it. The balance of a command is shown to every caller of the command.
     async fn visible_balance(&self, ctx: &Context<'_>) -> Result<ledger::Balance, ApiError> {
         if self.balance.is_none() {
             scope(ctx)?.actor().require(self.row.id, Permission::ReadOwnUsage)?;
@@ -87,14 +86,15 @@ impl Account {
         self.current_balance(ctx).await
     }
 
-    /// What a page cursor of one of this account's lists belongs to.
+    /// Returns the scope of the page cursors of one of this account's lists.
     fn list(&self, name: &str, filter: &str, order: &str) -> CursorScope {
         CursorScope::of(&[name, &self.row.id.number().to_string(), filter, order])
     }
 }
 
-/// The prepaid account of a team, with one balance. Fields that name a permission after `auth` are null, without an error, for those
-/// who do not have it: `viewer.permissions` says what the viewer has. So one document serves all members of a team.
+/// The prepaid account of a team, with one balance. Fields that name a permission after `auth` are null, without an error, for
+/// viewers who do not have it; `viewer.permissions` lists the viewer's permissions. So one document serves all members of a
+/// team.
 #[Object]
 impl Account {
     /// Opaque id, for `node`, arguments and inputs. It is no secret and can be guessed; access depends on the credential alone.
@@ -117,7 +117,7 @@ impl Account {
         Ok(self.current_balance(ctx).await?.status.into())
     }
 
-    /// Why the account is frozen, in words for people. Null unless FROZEN.
+    /// The human-readable reason of the freeze. Null unless FROZEN.
     async fn frozen_reason(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
         nullable(async {
             let balance = self.current_balance(ctx).await?;
@@ -126,7 +126,7 @@ impl Account {
         .await
     }
 
-    /// Where the account's days and months begin and end.
+    /// The time zone of the account's days and months.
     async fn timezone(&self) -> TimeZone {
         TimeZone(self.row.timezone)
     }
@@ -139,7 +139,7 @@ impl Account {
         }
     }
 
-    /// What the account has.
+    /// The current balance.
     async fn balance(&self, ctx: &Context<'_>) -> Result<Balance, ApiError> {
         self.visible_balance(ctx).await.map(Balance::new)
     }
@@ -149,8 +149,8 @@ impl Account {
         Ok(Eligibility::from(&self.visible_balance(ctx).await?))
     }
 
-    /// The credit log, newest first: every credit added or deducted, by whom, for which session. A member without
-    /// `READ_CREDIT_LOG` sees their own entries.
+    /// The credit log, newest first: every credit that was added or deducted, who caused it, and for which session. A member
+    /// without `READ_CREDIT_LOG` sees their own entries.
     #[allow(clippy::too_many_arguments, reason = "they are the contract's")]
     async fn credit_log(
         &self,
@@ -207,8 +207,8 @@ impl Account {
         .await
     }
 
-    /// A link to the whole filtered log as a file; made as it is downloaded, so size does not matter. Each entry has its instant in
-    /// UTC, and the time of the wall clock in the account's current time zone. What Ledgerbell writes is English in it.
+    /// A link to the whole filtered log as a file. It is produced during the download, so its size does not matter. Each entry
+    /// has its instant in UTC, and the local time in the account's current time zone. Texts of Ledgerbell are in English.
     #[graphql(directive = of_viewer::apply())]
     async fn credit_log_export(
         &self,
@@ -310,13 +310,24 @@ impl Account {
         .await
     }
 
-    /// What members are told of unless they say otherwise. [auth: `MANAGE_SETTINGS`]
+    /// The notifications of members without their own settings. [auth: `MANAGE_SETTINGS`]
     async fn notification_defaults(&self, ctx: &Context<'_>) -> Option<Result<NotificationDefaults, ApiError>> {
         visible(async {
             let scope = scope(ctx)?;
             let settings = &scope.services.notification_settings;
             let defaults = settings.defaults(scope.actor(), self.row.id).await?;
             Ok(Some(NotificationDefaults::new(defaults)))
+        })
+        .await
+    }
+
+    /// Addresses that get alerts by e-mail and are no member's, in the order they were added: at most 20. [auth: `MANAGE_SETTINGS`]
+    async fn notification_addresses(&self, ctx: &Context<'_>) -> Option<Result<Vec<NotificationAddress>, ApiError>> {
+        visible(async {
+            let scope = scope(ctx)?;
+            let addresses = &scope.services.notification_addresses;
+            let addresses = addresses.of_account(scope.actor(), self.row.id).await?;
+            Ok(Some(addresses.into_iter().map(NotificationAddress::new).collect()))
         })
         .await
     }
@@ -338,7 +349,7 @@ impl Account {
         .await
     }
 
-    /// The session with this external id: the open one, else the newest.
+    /// The session with this external id: the open one, otherwise the newest.
     async fn session(
         &self,
         ctx: &Context<'_>,
@@ -386,7 +397,7 @@ impl Account {
         visible(self.top_ups_page(ctx, filter, order, arguments)).await
     }
 
-    /// What a top-up of so many credits would cost, and how many can be bought.
+    /// The price of a top-up with this number of credits, and how many can be bought.
     async fn top_up_quote(
         &self,
         ctx: &Context<'_>,
@@ -400,7 +411,7 @@ impl Account {
         .await
     }
 
-    /// The rule by which the account tops itself up. [auth: `READ_CREDIT_LOG` or `BUY_CREDITS`]
+    /// The rule by which the account buys credits automatically. [auth: `READ_CREDIT_LOG` or `BUY_CREDITS`]
     async fn auto_top_up(&self, ctx: &Context<'_>) -> Option<Result<AutoTopUp, ApiError>> {
         visible(async {
             let scope = scope(ctx)?;
@@ -410,7 +421,7 @@ impl Account {
         .await
     }
 
-    /// What the account had at a past instant, and the entries and holds that make it up; now when at is left out.
+    /// The balance at a past instant, and the entries and holds that it consists of; now when at is left out.
     /// [auth: `READ_CREDIT_LOG`]
     async fn explain_balance(
         &self,
@@ -420,7 +431,7 @@ impl Account {
         explain_balance(ctx, self.row.id, at).await
     }
 
-    /// How long credits last at the present rate, and when the rule tops up next. [auth: `READ_CREDIT_LOG` or `BUY_CREDITS`]
+    /// How long credits last at the current rate, and when the rule next buys. [auth: `READ_CREDIT_LOG` or `BUY_CREDITS`]
     async fn forecast(&self, ctx: &Context<'_>) -> Option<Result<Forecast, ApiError>> {
         forecast::forecast(ctx, self.row.id).await
     }
@@ -459,13 +470,15 @@ impl Account {
         .await
     }
 
-    /// What is wrong now, why, and which mutation mends it: the worst first. Empty when all is well. [auth: `READ_CREDIT_LOG`]
+    /// What is wrong now, why, and which mutation fixes it; most severe first. Empty when nothing is wrong. [auth:
+    /// `READ_CREDIT_LOG`]
     #[graphql(directive = of_viewer::apply())]
     async fn troubleshooting(&self, ctx: &Context<'_>) -> Option<Result<Vec<Finding>, ApiError>> {
         visible(async { findings(ctx, self.row.id).await.map(Some) }).await
     }
 
-    /// The account's API keys, newest first. The team sees its own; the platform also those that it made for itself in this account.
+    /// The account's API keys, newest first. The team sees its own keys; the platform also sees the keys that it created for
+    /// itself in this account.
     /// [auth: `MANAGE_API_KEYS`]
     async fn api_keys(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApiKey>, ApiError>> {
         visible(async {
@@ -476,8 +489,8 @@ impl Account {
         .await
     }
 
-    /// The viewer's inbox, newest first. An API key sees all of the account's alerts. [auth: OWN, or for keys `MANAGE_SETTINGS` or
-    /// `READ_CREDIT_LOG`]
+    /// The viewer's inbox, newest first. An API key sees all of the account's alerts.
+    /// [auth: OWN, or for keys `MANAGE_SETTINGS` or `READ_CREDIT_LOG`]
     #[allow(clippy::too_many_arguments, reason = "they are the contract's")]
     #[graphql(directive = of_viewer::apply())]
     async fn alerts(
@@ -504,8 +517,8 @@ impl Account {
         .await
     }
 
-    /// The place in the account's event stream, taken before anything else of this response is read. To follow a list that a cache keeps,
-    /// take the list's own.
+    /// The position in the account's event stream, read before all other data of this response. To follow a list that a cache
+    /// stores, use the liveCursor of the list.
     async fn live_cursor(&self, ctx: &Context<'_>) -> Result<LiveCursorText, ApiError> {
         let cursor = if let Some(cursor) = self.live_cursor {
             cursor
@@ -516,8 +529,8 @@ impl Account {
         Ok(LiveCursorText(cursor.encode()))
     }
 
-    /// What happened after a cursor, for those who cannot keep a connection open: what accountUpdated would tell. Null means from
-    /// now on: no events yet, and a cursor to come back with.
+    /// The events after a cursor, for clients that cannot keep a connection open: the same events as accountUpdated. Null means
+    /// from now on: the result has no events, but a cursor for the next call.
     #[graphql(directive = of_viewer::apply())]
     async fn events(
         &self,
@@ -539,12 +552,12 @@ impl Account {
         .await
     }
 
-    /// Grows with every change of the account's settings; for expectedVersion.
+    /// Increases with every change of the account's settings; for expectedVersion.
     async fn version(&self) -> i32 {
         self.row.version
     }
 
-    /// When it was made.
+    /// When it was created.
     async fn created_at(&self) -> Timestamp {
         self.row.created_at
     }

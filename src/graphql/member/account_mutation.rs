@@ -15,10 +15,11 @@ use crate::graphql::scalars::{Decimal, TimeZone};
 use crate::primitives::ids::AccountId;
 use crate::primitives::money::{CreditPrice, Currency};
 
-/// An account to make.
+/// An account to create.
 #[derive(InputObject, Debug)]
 pub(crate) struct CreateAccountInput {
-    /// The platform's own id: not of the form of an id of this service. Repeating the same input returns the same account.
+    /// The platform's own id. It must not have the form of an id of this service. Repeating the same input returns the same
+    /// account.
     external_id: Option<String>,
     /// The team's name.
     name: String,
@@ -26,27 +27,27 @@ pub(crate) struct CreateAccountInput {
     credit_price: Decimal,
     /// The currency that credits are bought in. It cannot be changed later.
     currency: Currency,
-    /// Where the account's days and months begin and end.
+    /// The time zone of the account's days and months.
     #[graphql(default_with = "Some(TimeZone(chrono_tz::Tz::UTC))")]
     timezone: Option<TimeZone>,
     /// The team's first owner.
     owner: Option<NewMemberInput>,
 }
 
-/// Changes to an account. Fields left out stay as they are.
+/// Changes to an account. Fields that are left out keep their values.
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateAccountInput {
-    /// Which account. May be left out by a key that belongs to one account.
+    /// The account to change. May be left out by a key that belongs to one account.
     account_id: Option<ID>,
-    /// Refused as `VERSION_CONFLICT` when this is not the newest version.
+    /// Refused as `VERSION_CONFLICT` when this is not the current version.
     expected_version: Option<i32>,
-    /// The platform's own id. Only a key of the platform that belongs to no single account changes it: FORBIDDEN for others.
+    /// The platform's own id. Only a platform key that belongs to no single account can change it: FORBIDDEN for others.
     external_id: MaybeUndefined<String>,
-    /// How long after its end an unresolved session keeps its hold.
+    /// The number of hours after its end for which an unresolved session keeps its hold.
     session_grace_hours: MaybeUndefined<i32>,
     /// The team's name.
     name: MaybeUndefined<String>,
-    /// Where the account's days and months begin and end.
+    /// The time zone of the account's days and months.
     timezone: MaybeUndefined<TimeZone>,
     /// Price of one credit in the currency's major unit, with at most 6 digits after the point.
     credit_price: MaybeUndefined<Decimal>,
@@ -55,29 +56,28 @@ pub(crate) struct UpdateAccountInput {
 /// An account to freeze.
 #[derive(InputObject, Debug)]
 pub(crate) struct FreezeAccountInput {
-    /// Which account.
+    /// The account to freeze.
     account_id: ID,
-    /// Why, in words for people: 1 to 500 characters.
+    /// A human-readable reason: 1 to 500 characters.
     reason: String,
 }
 
 /// An account whose freeze ends.
 #[derive(InputObject, Debug)]
 pub(crate) struct UnfreezeAccountInput {
-    /// Which account.
+    /// The account to unfreeze.
     account_id: ID,
 }
 
-/// An account to close for ever.
+/// An account to close permanently.
 #[derive(InputObject, Debug)]
 pub(crate) struct CloseAccountInput {
-    /// Which account.
+    /// The account to close.
     account_id: ID,
-    /// Why, in words for people: 1 to 500 characters.
+    /// A human-readable reason: 1 to 500 characters.
     reason: String,
 }
 
-/// An account as it is after a mutation.
 pub(super) struct Changed {
     row: member::Account,
     posted: Option<Posted>,
@@ -92,12 +92,13 @@ macro_rules! account_payload {
         $(#[$doc])*
         #[Object]
         impl $name {
-            /// The account as it is now. Null when refused, but for refusals whose code says that it is here.
+            /// The account in its current state. Null when refused, except for codes whose description says that the payload
+            /// contains it.
             async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
                 shown(ctx, &self.0).await.transpose()
             }
 
-            /// Why nothing was changed. Empty when it was.
+            /// Why nothing was changed. Empty on success.
             pub(crate) async fn user_errors(&self) -> Vec<UserError> {
                 self.0.errors.clone()
             }
@@ -106,23 +107,23 @@ macro_rules! account_payload {
 }
 
 account_payload! {
-    /// What createAccount answers.
+    /// The result of createAccount.
     CreateAccountPayload
 }
 account_payload! {
-    /// What updateAccount answers.
+    /// The result of updateAccount.
     UpdateAccountPayload
 }
 account_payload! {
-    /// What freezeAccount answers.
+    /// The result of freezeAccount.
     FreezeAccountPayload
 }
 account_payload! {
-    /// What unfreezeAccount answers.
+    /// The result of unfreezeAccount.
     UnfreezeAccountPayload
 }
 account_payload! {
-    /// What closeAccount answers.
+    /// The result of closeAccount.
     CloseAccountPayload
 }
 
@@ -172,7 +173,7 @@ async fn update(scope: &Scope, input: UpdateAccountInput) -> Result<Changed, Fai
     Ok(Changed { row, posted: None })
 }
 
-/// What a change of status answers.
+/// Returns the payload of a change of status.
 async fn status_changed(
     scope: &Scope,
     account_id: AccountId,
@@ -213,14 +214,12 @@ async fn close(scope: &Scope, input: CloseAccountInput) -> Result<Changed, Failu
     status_changed(scope, account_id, result).await
 }
 
-/// Mutations of accounts.
 #[derive(Default)]
 pub(crate) struct AccountMutation;
 
-/// Mutations of accounts.
 #[Object]
 impl AccountMutation {
-    /// Makes an account, and its first owner when one is named. [auth: `MANAGE_ACCOUNTS`, platform key]
+    /// Creates an account, and its first owner if one is given. [auth: `MANAGE_ACCOUNTS`, platform key]
     async fn create_account(
         &self,
         ctx: &Context<'_>,
@@ -246,7 +245,7 @@ impl AccountMutation {
         .await
     }
 
-    /// Freezes an account: nothing is added, nothing is used, nothing is lost. [auth: `MANAGE_ACCOUNTS`]
+    /// Freezes an account: credits are neither added nor used, and none expire. [auth: `MANAGE_ACCOUNTS`]
     async fn freeze_account(
         &self,
         ctx: &Context<'_>,
@@ -259,7 +258,8 @@ impl AccountMutation {
         .await
     }
 
-    /// Ends a freeze: what would have expired meanwhile has that much longer. [auth: `MANAGE_ACCOUNTS`]
+    /// Ends a freeze. Credits that would have expired meanwhile are valid for longer by the same time. [auth:
+    /// `MANAGE_ACCOUNTS`]
     async fn unfreeze_account(
         &self,
         ctx: &Context<'_>,
@@ -272,7 +272,7 @@ impl AccountMutation {
         .await
     }
 
-    /// Closes an account for ever: booked sessions are canceled without fee. [auth: `MANAGE_ACCOUNTS`]
+    /// Closes an account permanently: booked sessions are canceled without fee. [auth: `MANAGE_ACCOUNTS`]
     async fn close_account(
         &self,
         ctx: &Context<'_>,

@@ -1,4 +1,4 @@
-//! All of an account in one stream.
+//! All changes of an account in one stream.
 
 use async_graphql::{Context, Enum, ID, Lookahead, Object, Subscription};
 use futures_util::future::try_join_all;
@@ -17,15 +17,15 @@ use crate::graphql::viewer::of_viewer;
 use crate::primitives::actor::Permission;
 use crate::primitives::ids::{AccountId, AlertId};
 
-/// All that becomes of alerts.
+/// All changes of alerts.
 const ALERTS: Topics = Topics::ALERTS.and(Topics::ALERT_CHANGES);
-/// Changes that one message tells of at the most.
+/// The maximum number of changes in one message.
 const MOST_CHANGES: usize = 100;
 
-/// What of an account to be told of. Its settings and status are always among it.
+/// A topic of an account to follow. The account's settings and status are always included.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LiveTopic {
-    /// New lines of the credit log.
+    /// New entries of the credit log.
     CreditEntries,
     /// Changes of the balance.
     Balance,
@@ -33,11 +33,11 @@ pub(crate) enum LiveTopic {
     TopUps,
     /// Changes of sessions.
     Sessions,
-    /// Changes of what is wrong; `account.troubleshooting` says what is. [auth: `READ_CREDIT_LOG`]
+    /// Changes of findings, which `account.troubleshooting` lists. [auth: `READ_CREDIT_LOG`]
     Troubleshooting,
-    /// The team's API keys: created, revoked. [auth: `MANAGE_API_KEYS`]
+    /// Changes of the team's API keys: created, revoked. [auth: `MANAGE_API_KEYS`]
     ApiKeys,
-    /// Alerts of the viewer's inbox: raised, read, archived, resolved. For an API key, all of the account's.
+    /// Alerts of the viewer's inbox: raised, read, archived, resolved. For an API key, all alerts of the account.
     Alerts,
 }
 
@@ -64,7 +64,7 @@ impl LiveTopic {
         }
     }
 
-    /// Whether the caller may be told of it.
+    /// Checks whether the caller may follow the topic.
     fn check(self, scope: &Scope, account_id: AccountId) -> Result<(), ApiError> {
         match self {
             Self::CreditEntries | Self::Sessions => own_part(scope, account_id).map(drop),
@@ -76,11 +76,11 @@ impl LiveTopic {
     }
 }
 
-/// What a caller is told of when they name these topics, or none: then all that they may be told of. Topics that they may not be told
-/// of are left out, so that one document serves owners and members, and a demotion does not end the stream.
+/// Returns the topics that a caller follows: the named topics, or all if none are named. Topics that the caller may not see are
+/// left out. So one document serves owners and members, and a demotion does not end the stream.
 ///
-/// Alerts are left out then unless something of an inbox is selected: inboxes are each member's own, and whoever is told of one shares
-/// no message with others.
+/// Without named topics, alerts are included only if a field of an inbox is selected. An inbox belongs to one member, so its
+/// messages cannot be shared with other callers.
 pub(in crate::graphql) fn interest(
     scope: &Scope,
     account_id: AccountId,
@@ -110,19 +110,19 @@ pub(in crate::graphql) fn interest(
     })
 }
 
-/// Whether an inbox is selected, of what `AccountEvent` has.
+/// Returns whether an inbox field of `AccountEvent` is selected.
 pub(in crate::graphql) fn selects_inbox(event: &Lookahead<'_>) -> bool {
     let of_event = ["alerts", "inboxItems", "unreadCount"];
     of_event.iter().any(|name| event.field(name).exists()) || event.field("account").field("alerts").exists()
 }
 
-/// The alerts that a moment tells of by themselves. A mark names its member, and at most the last alert of all that it reaches back from.
+/// Returns the alerts of a moment. A mark names its member, and at most the last alert of those that it covers.
 fn alerts(moment: &Moment) -> Vec<AlertId> {
     let is_marked = |event: &Event| event.kind == EventKind::AlertsUpdated && event.member_id.is_some();
     moment.ids(ALERTS, |event| event.alert_id.filter(|_| !is_marked(event)))
 }
 
-/// The new entries that a moment tells of, as far as the log lists them with the filter.
+/// Returns the new entries of a moment that match the filter.
 async fn entries(
     ctx: &Context<'_>,
     moment: &Moment,
@@ -142,9 +142,9 @@ async fn entries(
 }
 
 live_event! {
-    /// Tells of up to 100 changes in an account.
+    /// Up to 100 changes in an account.
     AccountEvent {
-        /// The account as it is now. Null unless the signal is ITEM.
+        /// The account in its current state. Null unless the signal is ITEM.
         async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
             nullable(async {
                 match self.0.signal {
@@ -155,13 +155,13 @@ live_event! {
             .await
         }
 
-        /// What this stream tells of: the topics that were asked for and that the viewer may see.
+        /// The topics of this stream: those that were requested and that the viewer may see.
         async fn topics(&self) -> Vec<LiveTopic> {
             let told = |topic: &LiveTopic| topic.topics().meets(self.0.interest.topics);
             LiveTopic::ALL.into_iter().filter(told).collect()
         }
 
-        /// New lines of the credit log, oldest first.
+        /// New entries of the credit log, oldest first.
         async fn entries(
             &self,
             ctx: &Context<'_>,
@@ -175,8 +175,8 @@ live_event! {
             .await
         }
 
-        /// What the new lines add to the totals of the credit log with this filter, so that shown totals can be moved on without
-        /// asking for them again.
+        /// What the new entries add to the totals of the credit log with this filter, so that a client can update shown totals
+        /// without another query.
         async fn entry_totals(
             &self,
             ctx: &Context<'_>,
@@ -194,8 +194,8 @@ live_event! {
             .await
         }
 
-        /// How many alerts of the viewer's inbox are neither read nor archived now. Null unless the signal is ITEM, and for an API key,
-        /// which has no inbox.
+        /// The current number of alerts in the viewer's inbox that are neither read nor archived. Null unless the signal is
+        /// ITEM, and for an API key, which has no inbox.
         #[graphql(directive = of_viewer::apply())]
         async fn unread_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
             nullable(async {
@@ -208,7 +208,7 @@ live_event! {
             .await
         }
 
-        /// Sessions that have changed, as they are now, each once.
+        /// Sessions that have changed, in their current state, each once.
         async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>, ApiError> {
             let (loaders, account_id) = (&scope(ctx)?.loaders, self.0.account_id());
             let ids = self.0.ids(Topics::SESSIONS, |event| event.session_id);
@@ -217,7 +217,7 @@ live_event! {
             Ok(sessions.map(|session| Session::new(account_id, session)).collect())
         }
 
-        /// Top-ups that have changed, as they are now, each once.
+        /// Top-ups that have changed, in their current state, each once.
         async fn top_ups(&self, ctx: &Context<'_>) -> Result<Vec<TopUp>, ApiError> {
             let (loaders, account_id) = (&scope(ctx)?.loaders, self.0.account_id());
             let ids = self.0.ids(Topics::TOP_UPS, |event| event.top_up_id);
@@ -225,7 +225,8 @@ live_event! {
             Ok(top_ups.into_iter().flatten().map(TopUp::new).collect())
         }
 
-        /// API keys of the team that were created or revoked, as they are now, each once. For those who may manage keys.
+        /// API keys of the team that were created or revoked, in their current state, each once. For viewers who may manage
+        /// keys.
         async fn api_keys(&self, ctx: &Context<'_>) -> Result<Vec<ApiKey>, ApiError> {
             let loaders = &scope(ctx)?.loaders;
             let ids = self.0.ids(Topics::API_KEYS, |event| event.api_key_id);
@@ -233,15 +234,15 @@ live_event! {
             Ok(api_keys.into_iter().flatten().map(ApiKey::new).collect())
         }
 
-        /// Alerts that were raised or have ended, as they are now, each once. What the member has marked is told without a list:
-        /// see alertsUpdated.
+        /// Alerts that were raised or have ended, in their current state, each once. Marks of the member are sent without a
+        /// list: see alertsUpdated.
         #[graphql(directive = of_viewer::apply())]
         async fn alerts(&self, ctx: &Context<'_>) -> Result<Vec<Alert>, ApiError> {
             let seen = seen_of(ctx, &self.0, &alerts(&self.0)).await?;
             Ok(seen.into_iter().map(|seen| seen.alert).collect())
         }
 
-        /// The same alerts as the viewer's inbox has them. Empty for an API key, which has no inbox.
+        /// The same alerts as items of the viewer's inbox. Empty for an API key, which has no inbox.
         #[graphql(directive = of_viewer::apply())]
         async fn inbox_items(&self, ctx: &Context<'_>) -> Result<Vec<InboxItem>, ApiError> {
             let seen = seen_of(ctx, &self.0, &alerts(&self.0)).await?;
@@ -250,7 +251,6 @@ live_event! {
     }
 }
 
-/// Some events of an account.
 pub(crate) struct EventPage(MomentPage);
 
 impl EventPage {
@@ -263,32 +263,30 @@ impl EventPage {
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl EventPage {
-    /// The events in order, each by itself. One with the signal RESET, where the cursor was of no use: query again.
+    /// The events in order, each separate. A single event with the signal RESET when the cursor was not valid: query again.
     async fn events(&self) -> Vec<AccountEvent> {
         self.0.moments.iter().cloned().map(AccountEvent).collect()
     }
 
-    /// The place after them: for the next page, and for subscriptions.
+    /// The position after them: for the next page, and for subscriptions.
     async fn cursor(&self) -> LiveCursorText {
         LiveCursorText(self.0.cursor.clone())
     }
 
-    /// Whether more has happened already. A page may be empty and have more after it.
+    /// Whether there are more events. A page may be empty and still have more events after it.
     async fn has_more(&self) -> bool {
         self.0.has_more
     }
 }
 
-/// All of an account in one stream.
 #[derive(Default)]
 pub(crate) struct AccountSubscription;
 
-/// All of an account in one stream.
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Subscription]
 impl AccountSubscription {
     /// One stream for a whole page: everything that changes in an account, up to 100 changes in one message. A member without
-    /// `READ_CREDIT_LOG` is told of their own entries and sessions.
+    /// `READ_CREDIT_LOG` receives only their own entries and sessions.
     async fn account_updated(
         &self,
         ctx: &Context<'_>,

@@ -11,19 +11,19 @@ use crate::primitives::actor;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
 
-/// On which side of the trade an API key stands.
+/// The side of an API key.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "actor::Side")]
 pub(crate) enum Side {
-    /// The platform sells credits: it books and settles sessions, and sends money back.
+    /// The platform sells credits: it books and settles sessions, and refunds money.
     Platform,
     /// The team buys and uses credits. Its keys never have a permission of the platform.
     Team,
 }
 
-/// What a caller may do. Members have the permissions of their role, API keys those they were made with.
+/// What a caller may do. Members have the permissions of their role; API keys have those they were created with.
 ///
-/// Either side can have the first six. The others are the platform's: no member and no key of side TEAM has them.
+/// Both sides can have the first six. The others belong to the platform: no member and no key of side TEAM has them.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "actor::Permission")]
 pub(crate) enum Permission {
@@ -33,25 +33,24 @@ pub(crate) enum Permission {
     ReadCreditLog,
     /// Top-ups, payment methods, auto top-up.
     BuyCredits,
-    /// Others' notification settings and contacts.
+    /// Notification settings and contacts of other members.
     ManageSettings,
     /// Add, change and remove members.
     ManageMembers,
     /// Create and revoke API keys.
     ManageApiKeys,
-    /// Book and move sessions, and cancel them free of charge. Of the platform only.
+    /// Book and move sessions, and cancel them free of charge. Platform only.
     BookSessions,
-    /// Complete and refund sessions, charge fees, record no-shows. Of the platform only.
+    /// Complete and refund sessions, charge fees, record no-shows. Platform only.
     SettleSessions,
-    /// Send money of top-ups back. Of the platform only.
+    /// Refund money of top-ups. Platform only.
     RefundTopUps,
-    /// Grants and corrections. Of the platform only.
+    /// Grants and corrections. Platform only.
     ManageCredits,
-    /// Create, change, freeze and close accounts. Of the platform only.
+    /// Create, change, freeze and close accounts. Platform only.
     ManageAccounts,
 }
 
-/// A key by which an integration signs in.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiKey(member::ApiKey);
 
@@ -61,7 +60,7 @@ impl ApiKey {
     }
 }
 
-/// A key by which an integration signs in. The key itself is shown once, when it is made.
+/// A key with which an integration signs in. Its secret is shown once, when it is created.
 #[Object]
 impl ApiKey {
     /// Opaque id, for `node`, filters and inputs.
@@ -69,17 +68,17 @@ impl ApiKey {
         public_id(self.0.id.global(self.0.account_id))
     }
 
-    /// What it is for, in words for people.
+    /// Human-readable name of the key.
     async fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// The beginning of the key, by which people tell keys apart.
+    /// The beginning of the secret, by which people distinguish keys.
     async fn prefix(&self) -> &str {
         &self.0.prefix
     }
 
-    /// On whose behalf it acts.
+    /// The side that it acts for.
     async fn side(&self) -> Side {
         self.0.side.into()
     }
@@ -89,7 +88,7 @@ impl ApiKey {
         self.0.permissions.iter().map(Into::into).collect()
     }
 
-    /// The account it is for. Null for a key of the platform, which is for all accounts.
+    /// The account that it belongs to. Null for a platform key, which acts in all accounts.
     async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
         nullable(async {
             if self.0.account_id == AccountId::PLATFORM {
@@ -102,14 +101,14 @@ impl ApiKey {
         .await
     }
 
-    /// Who made it. Null for keys that are older than this field. What ends its maker ends the key: revoking the key that made it, or
-    /// removing the member.
+    /// Who created it. Null for keys that are older than this field. The key ends with its creator: when the key that created
+    /// it is revoked, or when the member is removed.
     async fn created_by(&self) -> Option<Actor> {
         let created_by = self.0.created_by?;
         Some(Actor::new(self.0.account_id, created_by))
     }
 
-    /// When it was made.
+    /// When it was created.
     async fn created_at(&self) -> Timestamp {
         self.0.created_at
     }
@@ -119,12 +118,12 @@ impl ApiKey {
         self.0.last_used_at
     }
 
-    /// When it ends by itself. Null when it does not.
+    /// When it expires. Null when it does not.
     async fn expires_at(&self) -> Option<Timestamp> {
         self.0.expires_at
     }
 
-    /// When it was revoked. Null while it works.
+    /// When it was revoked. Null while it is valid.
     async fn revoked_at(&self) -> Option<Timestamp> {
         self.0.revoked_at
     }

@@ -13,64 +13,62 @@ use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, ApiKeyId, IdKind};
 
-/// An API key to make.
+/// An API key to create.
 #[derive(InputObject, Debug)]
 pub(crate) struct CreateApiKeyInput {
-    /// The account it is for. May be left out by a member, or by a key that belongs to one account; a key of the platform that
-    /// leaves it out makes another one.
+    /// The account that it belongs to. May be left out by a member, or by a key that belongs to one account. A platform key
+    /// that leaves it out creates another platform key.
     account_id: Option<ID>,
-    /// What it is for, in words for people.
+    /// Human-readable name of the key.
     name: String,
-    /// On whose behalf it acts; that of its maker when left out. Only a key of the platform may say PLATFORM, and may say TEAM
-    /// to make a key for the team of the account.
+    /// The side that it acts for; that of its creator when left out. Only a platform key can set PLATFORM, or set TEAM to
+    /// create a key for the team of the account.
     side: Option<Side>,
-    /// What it may do; no more than its maker, and no more than its side can have.
+    /// What it may do: not more than its creator, and not more than its side can have.
     permissions: Vec<Permission>,
-    /// When it ends. Left out: with the key that makes it, if that ends; else never. Never after the key that makes it.
+    /// When it expires. When left out: with the key that creates it, if that expires; otherwise never. Never after that key.
     expires_at: Option<Timestamp>,
 }
 
 /// An API key to revoke.
 #[derive(InputObject, Debug)]
 pub(crate) struct RevokeApiKeyInput {
-    /// Which key.
+    /// The key to revoke.
     api_key_id: ID,
 }
 
-/// What createApiKey answers.
 pub(crate) struct CreateApiKeyPayload(Outcome<member::NewSecret>);
 
-/// What createApiKey answers.
+/// The result of createApiKey.
 #[Object]
 impl CreateApiKeyPayload {
-    /// The key that was made. Null when refused.
+    /// The key that was created. Null when refused.
     async fn api_key(&self) -> Option<ApiKey> {
         self.0.done.as_ref().map(|made| ApiKey::new(made.api_key.clone()))
     }
 
-    /// The key itself: shown once, kept only as a hash. Null when refused.
+    /// The secret: shown once, stored only as a hash. Null when refused.
     async fn secret(&self) -> Option<&str> {
         self.0.done.as_ref().map(|made| made.secret.as_str())
     }
 
-    /// Why nothing was changed. Empty when it was.
+    /// Why nothing was changed. Empty on success.
     pub(crate) async fn user_errors(&self) -> Vec<UserError> {
         self.0.errors.clone()
     }
 }
 
-/// What revokeApiKey answers.
 pub(crate) struct RevokeApiKeyPayload(Outcome<member::ApiKey>);
 
-/// What revokeApiKey answers.
+/// The result of revokeApiKey.
 #[Object]
 impl RevokeApiKeyPayload {
-    /// The key, which no longer works. Null when refused.
+    /// The key, which is no longer valid. Null when refused.
     async fn api_key(&self) -> Option<ApiKey> {
         self.0.done.clone().map(ApiKey::new)
     }
 
-    /// Why nothing was changed. Empty when it was.
+    /// Why nothing was changed. Empty on success.
     pub(crate) async fn user_errors(&self) -> Vec<UserError> {
         self.0.errors.clone()
     }
@@ -103,14 +101,13 @@ async fn revoke(scope: &Scope, input: RevokeApiKeyInput) -> Result<member::ApiKe
         .await?)
 }
 
-/// Mutations of API keys.
 #[derive(Default)]
 pub(crate) struct ApiKeyMutation;
 
-/// Mutations of API keys.
 #[Object]
 impl ApiKeyMutation {
-    /// Makes an API key. It cannot do more than its maker, nor what its side cannot do, and it ends with its maker. [auth: `MANAGE_API_KEYS`]
+    /// Creates an API key. It cannot have more permissions than its creator or its side, and it ends with its creator.
+    /// [auth: `MANAGE_API_KEYS`]
     async fn create_api_key(
         &self,
         ctx: &Context<'_>,
@@ -124,8 +121,8 @@ impl ApiKeyMutation {
         .await
     }
 
-    /// Revokes an API key at once, and all keys that it has made. Doing it again changes nothing. The team cannot revoke keys of the
-    /// platform, which it does not see. [auth: `MANAGE_API_KEYS`]
+    /// Revokes an API key at once, with all keys that it has created. A repeated call changes nothing. The team cannot revoke
+    /// keys of the platform, which it does not see. [auth: `MANAGE_API_KEYS`]
     async fn revoke_api_key(
         &self,
         ctx: &Context<'_>,

@@ -12,23 +12,23 @@ use crate::graphql::refusals::{Failure, Present, UserError};
 use crate::primitives::actor;
 use crate::primitives::ids::{IdKind, MemberId};
 
-/// A member to make together with their account.
+/// A member to create together with their account.
 #[derive(InputObject, Debug)]
 pub(crate) struct NewMemberInput {
-    /// The platform's own id, by which the member signs in: not of the form of an id of this service.
+    /// The platform's own id, by which the member signs in. It must not have the form of an id of this service.
     external_id: Option<String>,
-    /// Name for people.
+    /// Display name.
     name: String,
-    /// The e-mail address. It is UNVERIFIED until a code sent there comes back, unless `emailVerified` says otherwise.
+    /// The e-mail address. It is UNVERIFIED until the member confirms it with a code, unless `emailVerified` is true.
     email: Option<String>,
-    /// Whether the platform has verified that address: mail goes there at once. Only keys of the platform vouch for addresses: FORBIDDEN
-    /// for others. Goes with `email`.
+    /// Whether the platform has verified that address: mail is sent to it at once. Only platform keys can vouch for addresses:
+    /// FORBIDDEN for others. Requires `email`.
     #[graphql(default_with = "Some(false)")]
     email_verified: Option<bool>,
-    /// Standing in the team.
+    /// Role in the team.
     #[graphql(default_with = "Some(MemberRole::Member)")]
     role: Option<MemberRole>,
-    /// The language that they are written to in, as a BCP 47 tag such as de. Left out: en.
+    /// The language of messages to the member, as a BCP 47 tag such as de. When left out: en.
     locale: Option<String>,
 }
 
@@ -48,64 +48,65 @@ impl From<NewMemberInput> for member::NewMember {
 /// A member to add.
 #[derive(InputObject, Debug)]
 pub(crate) struct AddMemberInput {
-    /// To which team. May be left out by a member, or by a key that belongs to one account.
+    /// The team's account. May be left out by a member, or by a key that belongs to one account.
     account_id: Option<ID>,
-    /// The platform's own id, by which the member signs in. Only keys of the platform set it: FORBIDDEN for others.
+    /// The platform's own id, by which the member signs in. Only platform keys can set it: FORBIDDEN for others.
     external_id: Option<String>,
-    /// Name for people.
+    /// Display name.
     name: String,
-    /// The e-mail address. It is UNVERIFIED until a code sent there comes back, unless `emailVerified` says otherwise.
+    /// The e-mail address. It is UNVERIFIED until the member confirms it with a code, unless `emailVerified` is true.
     email: Option<String>,
-    /// Whether the platform has verified that address: mail goes there at once. Only keys of the platform vouch for addresses: FORBIDDEN
-    /// for others. Goes with `email`.
+    /// Whether the platform has verified that address: mail is sent to it at once. Only platform keys can vouch for addresses:
+    /// FORBIDDEN for others. Requires `email`.
     #[graphql(default_with = "Some(false)")]
     email_verified: Option<bool>,
-    /// Standing in the team.
+    /// Role in the team.
     #[graphql(default_with = "Some(MemberRole::Member)")]
     role: Option<MemberRole>,
-    /// The language that they are written to in, as a BCP 47 tag such as de. Left out: en.
+    /// The language of messages to the member, as a BCP 47 tag such as de. When left out: en.
     locale: Option<String>,
 }
 
-/// A member to add, or to bring up to date when there is one with this external id.
+/// A member to add, or to update if one with this external id exists.
 #[derive(InputObject, Debug)]
 pub(crate) struct UpsertMemberInput {
-    /// Of which team. May be left out by a member, or by a key that belongs to one account.
+    /// The team's account. May be left out by a member, or by a key that belongs to one account.
     account_id: Option<ID>,
-    /// The platform's own id, by which the member signs in: not of the form of an id of this service.
+    /// The platform's own id, by which the member signs in. It must not have the form of an id of this service.
     external_id: String,
-    /// Name for people.
+    /// Display name.
     name: String,
-    /// The e-mail address. Left out it stays, null clears it. Another one is UNVERIFIED, unless `emailVerified` says otherwise.
+    /// The e-mail address. Left out keeps it; null removes it. A different address is UNVERIFIED, unless `emailVerified` is
+    /// true.
     email: MaybeUndefined<String>,
-    /// Whether you have verified that address: mail goes there at once. Goes with `email`.
+    /// Whether you have verified that address: mail is sent to it at once. Requires `email`.
     #[graphql(default_with = "Some(false)")]
     email_verified: Option<bool>,
-    /// Standing in the team. Left out it stays; MEMBER for a new one.
+    /// Role in the team. Left out keeps it; MEMBER for a new member.
     role: MaybeUndefined<MemberRole>,
-    /// The language that they are written to in, as a BCP 47 tag such as de. Left out it stays; en for a new one.
+    /// The language of messages to the member, as a BCP 47 tag such as de. Left out keeps it; en for a new member.
     locale: MaybeUndefined<String>,
 }
 
-/// Changes to a member. Fields left out stay as they are.
+/// Changes to a member. Fields that are left out keep their values.
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateMemberInput {
-    /// Which member.
+    /// The member to change.
     member_id: ID,
-    /// Refused as `VERSION_CONFLICT` when this is not the newest version.
+    /// Refused as `VERSION_CONFLICT` when this is not the current version.
     expected_version: Option<i32>,
-    /// The platform's own id, by which the member signs in. Only keys of the platform change it: FORBIDDEN for others.
+    /// The platform's own id, by which the member signs in. Only platform keys can change it: FORBIDDEN for others.
     external_id: MaybeUndefined<String>,
-    /// Name for people.
+    /// Display name.
     name: MaybeUndefined<String>,
-    /// Standing in the team.
+    /// Role in the team.
     role: MaybeUndefined<MemberRole>,
 }
 
 /// A member to remove.
 #[derive(InputObject, Debug)]
 pub(crate) struct RemoveMemberInput {
-    /// Which member.
+    /// The member to remove.
     member_id: ID,
 }
 
@@ -118,7 +119,8 @@ macro_rules! member_payload {
         $(#[$doc])*
         #[Object]
         impl $name {
-            /// The member as they are now. Null when refused, but for refusals whose code says that they are here.
+            /// The member in their current state. Null when refused, except for codes whose description says that the payload
+            /// contains it.
             async fn member(&self) -> Option<Member> {
                 match (&self.0.done, &self.0.present) {
                     (Some(member), _) => Some(Member::new(member.clone())),
@@ -127,7 +129,7 @@ macro_rules! member_payload {
                 }
             }
 
-            /// Why nothing was changed. Empty when it was.
+            /// Why nothing was changed. Empty on success.
             pub(crate) async fn user_errors(&self) -> Vec<UserError> {
                 self.0.errors.clone()
             }
@@ -136,19 +138,19 @@ macro_rules! member_payload {
 }
 
 member_payload! {
-    /// What addMember answers.
+    /// The result of addMember.
     AddMemberPayload
 }
 member_payload! {
-    /// What upsertMember answers.
+    /// The result of upsertMember.
     UpsertMemberPayload
 }
 member_payload! {
-    /// What updateMember answers.
+    /// The result of updateMember.
     UpdateMemberPayload
 }
 member_payload! {
-    /// What removeMember answers.
+    /// The result of removeMember.
     RemoveMemberPayload
 }
 
@@ -205,14 +207,12 @@ async fn remove(scope: &Scope, input: RemoveMemberInput) -> Result<member::Membe
         .await?)
 }
 
-/// Mutations of members.
 #[derive(Default)]
 pub(crate) struct MemberMutation;
 
-/// Mutations of members.
 #[Object]
 impl MemberMutation {
-    /// Adds a member to a team. Owners are added by owners and the platform. [auth: `MANAGE_MEMBERS`]
+    /// Adds a member to a team. Only owners and the platform can add owners. [auth: `MANAGE_MEMBERS`]
     async fn add_member(
         &self,
         ctx: &Context<'_>,
@@ -221,8 +221,8 @@ impl MemberMutation {
         nullable(async { Ok(Some(AddMemberPayload(Outcome::settle(add(scope(ctx)?, input).await)?))) }).await
     }
 
-    /// Adds a member, or brings the one with this external id up to date; a removed one comes back. Only for keys of the platform,
-    /// because members sign in by external ids. [auth: `MANAGE_MEMBERS` of the platform]
+    /// Adds a member, or updates the one with this external id; a removed member is restored. Only for platform keys, because
+    /// members sign in by external ids. [auth: `MANAGE_MEMBERS` of the platform]
     async fn upsert_member(
         &self,
         ctx: &Context<'_>,
@@ -235,7 +235,7 @@ impl MemberMutation {
         .await
     }
 
-    /// Changes a member. Owners are changed by owners and the platform. [auth: `MANAGE_MEMBERS`]
+    /// Changes a member. Only owners and the platform can change owners. [auth: `MANAGE_MEMBERS`]
     async fn update_member(
         &self,
         ctx: &Context<'_>,
@@ -248,7 +248,7 @@ impl MemberMutation {
         .await
     }
 
-    /// Removes a member from the team. What they used stays in the log; they can no longer sign in. [auth: `MANAGE_MEMBERS`]
+    /// Removes a member from the team. Their use stays in the log; they can no longer sign in. [auth: `MANAGE_MEMBERS`]
     async fn remove_member(
         &self,
         ctx: &Context<'_>,

@@ -11,43 +11,42 @@ use crate::graphql::refusals::{Failure, UserError, UserErrorCode};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{IdKind, MemberId};
 
-/// How long a token lives when nothing is said, in seconds.
+/// The default lifetime of a token, in seconds.
 const USUAL_SECONDS: i32 = 900;
 
-/// A token to make.
+/// A token to create.
 #[derive(InputObject, Debug)]
 pub(crate) struct CreateMemberTokenInput {
-    /// The member's account. May be left out, since the member's id leads to it.
+    /// The member's account. May be left out, since the member's id determines it.
     account_id: Option<ID>,
-    /// Whom it signs in.
+    /// The member who signs in with it.
     member_id: ID,
-    /// How long it is accepted, in seconds: from 1 to 3600, and no longer than the server accepts tokens.
+    /// How long it is valid, in seconds: from 1 to 3600, and at most the longest lifetime that the server accepts.
     #[graphql(default_with = "Some(USUAL_SECONDS)")]
     expires_in_seconds: Option<i32>,
 }
 
-/// What createMemberToken answers.
 pub(crate) struct CreateMemberTokenPayload(Outcome<member::MemberToken>);
 
-/// What createMemberToken answers.
+/// The result of createMemberToken.
 #[Object]
 impl CreateMemberTokenPayload {
-    /// The token: it is not kept here. Null when refused.
+    /// The token. The server does not store it. Null when refused.
     async fn token(&self) -> Option<&str> {
         self.0.done.as_ref().map(|made| made.token.as_str())
     }
 
-    /// From when on it is no longer accepted. Null when refused.
+    /// When it expires. Null when refused.
     async fn expires_at(&self) -> Option<Timestamp> {
         self.0.done.as_ref().map(|made| made.expires_at)
     }
 
-    /// Whom it signs in. Null when refused.
+    /// The member who signs in with it. Null when refused.
     async fn member(&self) -> Option<Member> {
         self.0.done.as_ref().map(|made| Member::new(made.member.clone()))
     }
 
-    /// Why no token was made. Empty when one was.
+    /// Why no token was created. Empty on success.
     pub(crate) async fn user_errors(&self) -> Vec<UserError> {
         self.0.errors.clone()
     }
@@ -63,15 +62,13 @@ async fn create(scope: &Scope, input: CreateMemberTokenInput) -> Result<member::
         .await?)
 }
 
-/// Mutations of tokens.
 #[derive(Default)]
 pub(crate) struct MemberTokenMutation;
 
-/// Mutations of tokens.
 #[Object]
 impl MemberTokenMutation {
-    /// Makes a short-lived token that signs a member in, for your server to hand to the member's page: so it need not sign any itself.
-    /// Signed with the server's own secret (`auth.jwt_secret`); refused where only an issuer's keys are configured.
+    /// Creates a short-lived token that signs a member in. Your server passes it to the member's page, so your server need not
+    /// sign tokens. It is signed with the secret `auth.jwt_secret`; refused when only the keys of an issuer are configured.
     /// [auth: `MANAGE_MEMBERS` of the platform]
     async fn create_member_token(
         &self,

@@ -1,6 +1,6 @@
-//! Accounts, members and API keys in the public language.
+//! Accounts, members and API keys in the API.
 //!
-//! Called by the schema's roots. Shapes only: who may see and change what is the domain's to say.
+//! Called by the root types. This module only converts types; the domain decides who may see and change what.
 
 mod account;
 mod account_mutation;
@@ -26,5 +26,5 @@ pub(super) use member_mutation::{
 };
 pub(super) use member_token_mutation::{CreateMemberTokenPayload, MemberTokenMutation};
 pub(super) use money::Money;
-pub(super) use person::{Contact, Member};
+pub(super) use person::{Contact, ContactStatus, Member};
 pub(super) use query::MemberQuery;

@@ -1,16 +1,16 @@
-//! Money in the public language.
+//! Money in the API.
 
 use async_graphql::SimpleObject;
 
 use crate::graphql::scalars::Decimal;
 use crate::primitives::money::{self, Currency};
 
-/// An amount of money. It has exactly its currency's own digits (JPY 0, EUR 2), but for creditPrice.
+/// An amount of money. It has exactly the digits of its currency (JPY 0, EUR 2), except for creditPrice.
 #[derive(SimpleObject, Clone, Copy, Debug)]
 pub(crate) struct Money {
-    /// How much, in the currency's major unit.
+    /// The amount in the currency's major unit.
     pub(super) amount: Decimal,
-    /// Of what.
+    /// The currency of the amount.
     pub(super) currency: Currency,
 }
 

@@ -1,4 +1,4 @@
-//! Members and how to reach them.
+//! Members and their contacts.
 
 use async_graphql::{Context, Enum, ID, Object};
 
@@ -22,33 +22,32 @@ use crate::primitives::actor::{self, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{GlobalId, IdKind};
 
-/// A member's standing in the team.
+/// A member's role in the team.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "actor::MemberRole")]
 pub(crate) enum MemberRole {
-    /// May do all that admins do, and change other owners.
+    /// Has all permissions of admins, and can change other owners.
     Owner,
-    /// Runs the team's credits.
+    /// Manages the team's credits.
     Admin,
     /// Uses credits, and sees their own use.
     Member,
 }
 
-/// How far an address can be relied on.
+/// Whether mail can be sent to an address.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "member::ContactStatus")]
 pub(crate) enum ContactStatus {
     /// There is no address.
     None,
-    /// Nobody has shown yet that mail to it arrives.
+    /// The address is not verified.
     Unverified,
-    /// Its owner has sent back a code, or the platform vouches for it.
+    /// The member has confirmed it with a code, or the platform vouches for it.
     Verified,
-    /// Mail to it comes back.
+    /// Mail to it bounces.
     Bouncing,
 }
 
-/// A person of a team.
 #[derive(Clone, Debug)]
 pub(crate) struct Member(member::Member);
 
@@ -58,7 +57,7 @@ impl Member {
     }
 }
 
-/// A person of a team. Fields that name a permission after `auth` are null, without an error, for those who do not have it.
+/// A member of a team. Fields that name a permission after `auth` are null, without an error, for viewers who do not have it.
 #[Object]
 impl Member {
     /// Opaque id, for `node`, filters and inputs.
@@ -71,17 +70,17 @@ impl Member {
         self.0.external_id.as_deref()
     }
 
-    /// Name for people.
+    /// Display name.
     async fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Standing in the team.
+    /// Role in the team.
     async fn role(&self) -> MemberRole {
         self.0.role.into()
     }
 
-    /// How to reach them. [auth: OWN, or `MANAGE_SETTINGS`]
+    /// The contact of the member. [auth: OWN, or `MANAGE_SETTINGS`]
     #[graphql(directive = of_viewer::apply())]
     async fn contact(&self, ctx: &Context<'_>) -> Option<Result<Contact, ApiError>> {
         visible(async {
@@ -93,7 +92,7 @@ impl Member {
         .await
     }
 
-    /// Which alerts reach them, by which channel. [auth: OWN, or `MANAGE_SETTINGS`]
+    /// Which alerts the member receives, and by which channel. [auth: OWN, or `MANAGE_SETTINGS`]
     #[graphql(directive = of_viewer::apply())]
     async fn notification_settings(&self, ctx: &Context<'_>) -> Option<Result<NotificationSettings, ApiError>> {
         visible(async {
@@ -108,7 +107,7 @@ impl Member {
         .await
     }
 
-    /// Sums over the entries that were their use. [auth: OWN, or `READ_CREDIT_LOG`]
+    /// Sums over the entries of the member's use. [auth: OWN, or `READ_CREDIT_LOG`]
     #[graphql(directive = of_viewer::apply())]
     async fn usage(
         &self,
@@ -129,7 +128,7 @@ impl Member {
             let log = &scope.services.credit_log;
             let totals = log.totals(scope.actor(), self.0.account_id, &filter).await?;
             Ok(Some(CreditTotals {
-                // Whoever asks: these are one member's figures, not the team's.
+                // For every caller: these are one member's figures, not the team's.
                 scope: UsageScope::Member,
                 ..totals.into()
             }))
@@ -137,7 +136,7 @@ impl Member {
         .await
     }
 
-    /// Their inbox, newest first. [auth: OWN, or `MANAGE_SETTINGS`]
+    /// The member's inbox, newest first. [auth: OWN, or `MANAGE_SETTINGS`]
     #[allow(clippy::too_many_arguments, reason = "they are the contract's")]
     #[graphql(directive = of_viewer::apply())]
     async fn alerts(
@@ -161,7 +160,7 @@ impl Member {
         visible(async { inbox(ctx, of, filter, arguments).await.map(Some) }).await
     }
 
-    /// How many alerts of their inbox are neither read nor archived. [auth: OWN, or `MANAGE_SETTINGS`]
+    /// The number of alerts in the member's inbox that are neither read nor archived. [auth: OWN, or `MANAGE_SETTINGS`]
     #[graphql(directive = of_viewer::apply())]
     async fn unread_alert_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
         let count = async {
@@ -172,7 +171,7 @@ impl Member {
         visible(count).await
     }
 
-    /// What became of the alerts that they were to get, newest first. [auth: OWN, or `MANAGE_SETTINGS`]
+    /// The deliveries of the member's alerts, newest first. [auth: OWN, or `MANAGE_SETTINGS`]
     #[graphql(directive = of_viewer::apply())]
     async fn deliveries(
         &self,
@@ -181,7 +180,7 @@ impl Member {
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
     ) -> Option<Result<DeliveryConnection, ApiError>> {
-        let of = DeliveriesOf::Member(self.0.id);
+        let of = DeliveriesOf::Recipient(self.0.id.into());
         let page = async {
             let page = deliveries(scope(ctx)?, self.0.account_id, of, filter, (first, after));
             page.await.map(Some)
@@ -194,12 +193,12 @@ impl Member {
         Account::load(ctx, self.0.account_id).await
     }
 
-    /// When they left the team. Null while they are of it.
+    /// When the member was removed from the team. Null for current members.
     async fn removed_at(&self) -> Option<Timestamp> {
         self.0.removed_at
     }
 
-    /// Grows with every change of the member; for expectedVersion.
+    /// Increases with every change of the member; for expectedVersion.
     async fn version(&self) -> i32 {
         self.0.version
     }
@@ -210,7 +209,6 @@ connection! {
     MemberConnection, MemberEdge of Member
 }
 
-/// How to reach a member.
 #[derive(Clone, Debug)]
 pub(crate) struct Contact(member::Contact);
 
@@ -220,18 +218,21 @@ impl Contact {
     }
 }
 
-/// How to reach a member.
+/// The contact of a member.
 #[Object]
 impl Contact {
     /// Opaque id, for `node`.
     pub(in crate::graphql) async fn id(&self) -> ID {
-        let member_id = self.0.member_id.uuid();
+        let member_id = self.0.recipient.uuid();
         public_id(GlobalId::new(IdKind::Contact, self.0.account_id, member_id))
     }
 
-    /// Whose it is.
+    /// The member of the contact.
     async fn member(&self, ctx: &Context<'_>) -> Result<Member, ApiError> {
-        let member = scope(ctx)?.loaders.member(self.0.account_id, self.0.member_id).await?;
+        let member = match self.0.recipient.member() {
+            Some(member_id) => scope(ctx)?.loaders.member(self.0.account_id, member_id).await?,
+            None => None,
+        };
         must_exist(member, "member").map(Member::new)
     }
 
@@ -240,23 +241,23 @@ impl Contact {
         self.0.email.as_deref()
     }
 
-    /// How far the address can be relied on.
+    /// Whether mail can be sent to the address.
     async fn email_status(&self) -> ContactStatus {
         self.0.email_status.into()
     }
 
-    /// Who of the platform vouched for the address. Null where its owner sent back a code, or nobody has verified it.
+    /// Who of the platform vouched for the address. Null when the member confirmed it with a code, or when it is not verified.
     async fn vouched_by(&self) -> Option<Actor> {
         let vouched = self.0.vouched?;
         Some(Actor::new(self.0.account_id, vouched.by))
     }
 
-    /// When the platform vouched for the address. Null where it did not.
+    /// When the platform vouched for the address. Null when it did not.
     async fn vouched_at(&self) -> Option<Timestamp> {
         self.0.vouched.map(|vouched| vouched.at)
     }
 
-    /// Why mail comes back, in a sentence for humans, in the viewer's language. Null unless it does.
+    /// Why mail bounces: human-readable, in the viewer's language. Null unless it bounces.
     #[graphql(directive = in_language::apply())]
     async fn bounce_message(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
         nullable(async {
@@ -269,17 +270,17 @@ impl Contact {
         .await
     }
 
-    /// The language that messages are written in, e.g. en or de.
+    /// The language of messages, e.g. en or de.
     async fn locale(&self) -> &str {
         &self.0.locale
     }
 
-    /// The time zone that messages are written in.
+    /// The time zone of times in messages.
     async fn timezone(&self) -> TimeZone {
         TimeZone(self.0.timezone)
     }
 
-    /// Grows with every change of the contact; for expectedVersion.
+    /// Increases with every change of the contact; for expectedVersion.
     async fn version(&self) -> i32 {
         self.0.version
     }

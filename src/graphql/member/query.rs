@@ -1,4 +1,4 @@
-//! The roots of what can be asked: who the caller is, and accounts.
+//! Root queries: the viewer, and accounts.
 
 use async_graphql::{Context, Enum, ID, Object};
 
@@ -15,19 +15,18 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::cursor::CursorScope;
 use crate::primitives::ids::IdKind;
 
-/// What kind of caller is signed in.
+/// The kind of caller that is signed in.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ViewerKind {
     /// A member of a team.
     Member,
-    /// An integration, by its API key.
+    /// An integration, with its API key.
     ApiKey,
 }
 
-/// Who is signed in.
 pub(crate) struct Viewer;
 
-/// Who is signed in, and what they may do.
+/// The signed-in caller, and its permissions.
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl Viewer {
@@ -39,7 +38,7 @@ impl Viewer {
         })
     }
 
-    /// The member, when it is one.
+    /// The member. Null for an integration.
     async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;
@@ -54,7 +53,7 @@ impl Viewer {
         .await
     }
 
-    /// The viewer's own account. Null for a key of the platform.
+    /// The viewer's own account. Null for a platform key.
     async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;
@@ -67,33 +66,31 @@ impl Viewer {
         .await
     }
 
-    /// What they may do, in the accounts they reach.
+    /// The viewer's permissions in the accounts that it can access.
     async fn permissions(&self, ctx: &Context<'_>) -> Result<Vec<Permission>, ApiError> {
         Ok(scope(ctx)?.actor().permissions().iter().map(Into::into).collect())
     }
 
-    /// When their token runs out. Null when it does not.
+    /// When the viewer's token expires. Null when it does not.
     async fn token_expires_at(&self, ctx: &Context<'_>) -> Option<Result<Timestamp, ApiError>> {
         nullable(async { Ok(scope(ctx)?.caller.expires_at) }).await
     }
 }
 
-/// Who the caller is, and accounts.
 #[derive(Default)]
 pub(crate) struct MemberQuery;
 
-/// Who the caller is, and accounts.
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl MemberQuery {
-    /// Who the caller is and what they may do.
+    /// The signed-in caller, and its permissions.
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer, ApiError> {
         scope(ctx)?;
         Ok(Viewer)
     }
 
-    /// The viewer's own account when id is left out; an integration names one. Null when it does not exist or is not the
-    /// caller's.
+    /// The viewer's own account when id is left out; an integration names one. Null when it does not exist or the caller may
+    /// not see it.
     async fn account(
         &self,
         ctx: &Context<'_>,
@@ -121,7 +118,7 @@ impl MemberQuery {
         .await
     }
 
-    /// Accounts an integration key may see, oldest first. [auth: platform key]
+    /// The accounts that an integration key may see, oldest first. [auth: platform key]
     #[allow(clippy::too_many_arguments, reason = "they are the contract's")]
     async fn accounts(
         &self,

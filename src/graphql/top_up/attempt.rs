@@ -1,4 +1,4 @@
-//! Tries at charging, and why they failed.
+//! Attempts at charging, and why they failed.
 
 use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
 
@@ -10,21 +10,21 @@ use crate::graphql::ledger::Actor;
 use crate::graphql::viewer::in_language;
 use crate::primitives::clock::Timestamp;
 
-/// What came of an attempt.
+/// The outcome of an attempt.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::AttemptOutcome")]
 pub(crate) enum TopUpAttemptOutcome {
-    /// Not over: it waits for its turn, or is being charged.
+    /// Not finished: it waits or is being charged.
     Pending,
     /// Paid.
     Succeeded,
-    /// The bank said no.
+    /// The bank declined.
     Declined,
-    /// The bank wants the cardholder to authenticate.
+    /// The bank requires the cardholder to authenticate.
     RequiresAction,
     /// Ended without a charge and without a decline.
     Error,
-    /// The gateway did not answer; the charge may have happened and is being looked up. Never retried with a new key.
+    /// The gateway did not respond. The card may have been charged, which is being checked. Never retried with a new key.
     Unknown,
 }
 
@@ -32,29 +32,29 @@ pub(crate) enum TopUpAttemptOutcome {
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::FailureCode")]
 pub(crate) enum TopUpFailureCode {
-    /// The card's account holds too little.
+    /// The card's account has too little money.
     InsufficientFunds,
-    /// The bank said no and did not say why.
+    /// The bank declined without a reason.
     CardDeclined,
-    /// The card is past its date.
+    /// The card is expired.
     CardExpired,
-    /// Lost, stolen, closed, or refused for good.
+    /// The card is lost, stolen, closed or permanently refused.
     CardBlocked,
-    /// The bank wants the cardholder to authenticate.
+    /// The bank requires the cardholder to authenticate.
     AuthenticationRequired,
     /// There was no card to charge.
     PaymentMethodMissing,
-    /// The payment service did not answer in time; nothing was charged.
+    /// The payment service did not respond in time; nothing was charged.
     GatewayUnavailable,
-    /// The payment service does not charge such an amount.
+    /// The payment service does not charge this amount.
     AmountInvalid,
-    /// The monthly cap left no room.
+    /// The monthly cap is reached.
     CapReached,
-    /// Nobody knows yet whether the card was charged.
+    /// It is not known yet whether the card was charged.
     UnknownOutcome,
 }
 
-/// Who can mend it.
+/// Who can fix a failure.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::FixBy")]
 pub(crate) enum FixBy {
@@ -62,7 +62,7 @@ pub(crate) enum FixBy {
     Customer,
     /// The customer's bank.
     Bank,
-    /// Whoever runs this service.
+    /// The operator of this service.
     Platform,
 }
 
@@ -70,17 +70,17 @@ pub(crate) enum FixBy {
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::NextStep")]
 pub(crate) enum NextStep {
-    /// Put money on the card's account, then retryTopUp.
+    /// Add money to the card's account, then call retryTopUp.
     AddFundsThenRetry,
-    /// Ask the bank, then retryTopUp.
+    /// Ask the bank, then call retryTopUp.
     ContactBankThenRetry,
-    /// addPaymentMethod, then retryTopUp with it.
+    /// Call addPaymentMethod, then retryTopUp with the new payment method.
     UpdatePaymentMethod,
     /// Finish authentication at actionUrl.
     Authenticate,
-    /// retryTopUp: nothing else is needed first.
+    /// Call retryTopUp: nothing else is needed first.
     Retry,
-    /// Wait: it is being seen to.
+    /// Wait: Ledgerbell or its operator is working on it.
     Wait,
     /// Raise the monthly cap.
     RaiseCap,
@@ -88,18 +88,18 @@ pub(crate) enum NextStep {
     None,
 }
 
-/// Why a top-up failed, in words for people.
+/// A human-readable explanation of why a top-up failed.
 #[derive(SimpleObject, Clone, Debug)]
 #[graphql(complex)]
 pub(crate) struct TopUpFailure {
-    /// What kind of failure, for programs.
+    /// The kind of failure, for programs.
     code: TopUpFailureCode,
-    /// In English.
+    /// The text in English.
     #[graphql(skip)]
     message: &'static str,
-    /// Whether retrying the same card may help.
+    /// Whether a retry with the same card can succeed.
     retryable: bool,
-    /// Who can mend it.
+    /// Who can fix it.
     fix_by: FixBy,
     /// What to do next.
     next_step: NextStep,
@@ -109,7 +109,7 @@ pub(crate) struct TopUpFailure {
 
 #[ComplexObject]
 impl TopUpFailure {
-    /// What was wrong and what to do, in words for people, in the viewer's language.
+    /// What went wrong and what to do: human-readable, in the viewer's language.
     #[graphql(directive = in_language::apply())]
     async fn message(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         scope(ctx)?.in_words(self.message).await
@@ -129,7 +129,6 @@ impl TopUpFailure {
     }
 }
 
-/// One try at charging for a top-up.
 #[derive(Clone, Debug)]
 pub(crate) struct TopUpAttempt(Attempt);
 
@@ -139,7 +138,7 @@ impl TopUpAttempt {
     }
 }
 
-/// One try at charging for a top-up.
+/// One attempt to charge for a top-up.
 #[Object]
 impl TopUpAttempt {
     /// Opaque id, for `node`.
@@ -152,17 +151,17 @@ impl TopUpAttempt {
         self.0.number
     }
 
-    /// What came of it.
+    /// The outcome of the attempt.
     async fn outcome(&self) -> TopUpAttemptOutcome {
         self.0.outcome.into()
     }
 
-    /// Why it failed. Null unless it did.
+    /// Why it failed. Null unless it failed.
     async fn failure_code(&self) -> Option<TopUpFailureCode> {
         self.0.failure_code.map(Into::into)
     }
 
-    /// The card, also when it was taken away since.
+    /// The card, also when it was removed since.
     async fn payment_method(&self, ctx: &Context<'_>) -> Option<Result<PaymentMethod, ApiError>> {
         nullable(async {
             let loaders = &scope(ctx)?.loaders;
@@ -174,22 +173,22 @@ impl TopUpAttempt {
         .await
     }
 
-    /// What the payment gateway calls the charge: for whoever looks it up there.
+    /// The payment gateway's id of the charge, to find it there.
     async fn gateway_reference(&self) -> Option<&str> {
         self.0.object_id.as_deref()
     }
 
-    /// When it was asked for.
+    /// When it was requested.
     async fn started_at(&self) -> Timestamp {
         self.0.created_at
     }
 
-    /// When it was over.
+    /// When it finished.
     async fn finished_at(&self) -> Option<Timestamp> {
         self.0.finished_at
     }
 
-    /// Who asked for it; Ledgerbell for automatic ones.
+    /// Who requested it; Ledgerbell for automatic attempts.
     async fn actor(&self) -> Actor {
         Actor::new(self.0.account_id, self.0.actor)
     }

@@ -1,4 +1,4 @@
-//! The account's rule for topping itself up, and what its evaluations came to.
+//! The auto top-up rule of an account, and its decisions.
 
 use async_graphql::{Context, Enum, ID, Object};
 
@@ -18,77 +18,76 @@ use crate::primitives::cursor::CursorScope;
 use crate::primitives::ids::{GlobalId, IdKind};
 use crate::primitives::money;
 
-/// Whether the rule works.
+/// Whether the rule starts top-ups.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::AutoTopUpState")]
 pub(crate) enum AutoTopUpState {
-    /// Switched off.
+    /// The rule is disabled.
     Off,
-    /// At work.
+    /// The rule is enabled and starts top-ups.
     Active,
-    /// Switched on, and waiting for somebody to do something.
+    /// The rule is enabled, but starts no top-ups until a person fixes the cause.
     Paused,
 }
 
-/// Why the rule is paused. `ACCOUNT_FROZEN` shows while the account is frozen; the stored pause comes back after it.
+/// Why the rule is paused. `ACCOUNT_FROZEN` is shown while the account is frozen; a stored pause is shown again after that.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::ShownPauseReason")]
 pub(crate) enum AutoTopUpPauseReason {
     /// Declined three times in a row.
     RepeatedDeclines,
-    /// Declined for a reason that does not pass by itself.
+    /// Declined for a reason that is permanent.
     CardRefused,
-    /// The bank wants the cardholder to authenticate.
+    /// The bank requires the cardholder to authenticate.
     AuthenticationRequired,
-    /// Money of a top-up went back or is disputed. Only resumeAutoTopUp ends this.
+    /// Money of a top-up was returned or is disputed. Only resumeAutoTopUp ends this pause.
     TopUpReversed,
     /// One amount costs less than the payment service charges.
     AmountInvalid,
-    /// One amount costs more than was consented to.
+    /// One amount costs more than the consent covers.
     ConsentNeeded,
     /// The account is frozen or closed.
     AccountFrozen,
-    /// There is no card that could be charged.
+    /// There is no card to charge.
     PaymentMethodMissing,
-    /// The rule's card is past its date.
+    /// The rule's card is expired.
     PaymentMethodExpired,
-    /// The rule's card was declined so often in 30 days that it is not tried again.
+    /// The rule's card was declined so often in 30 days that it is not charged again.
     TooManyDeclines,
 }
 
-/// What an evaluation of the rule came to.
+/// The result of an evaluation of the rule.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::DecisionOutcome")]
 pub(crate) enum TopUpDecisionOutcome {
     /// A top-up was started.
     Triggered,
-    /// A booking was refused for want of credits, but what is available is above the trigger.
+    /// A booking was refused because of missing credits, but the available credits are above the trigger.
     AboveTrigger,
-    /// A top-up is under way already.
+    /// A top-up is already in progress.
     TopUpOpen,
-    /// One has only just succeeded.
+    /// A top-up has just succeeded.
     CoolingDown,
-    /// The bank has declined the card only just: it is tried again later.
+    /// The bank has just declined the card: the charge is retried later.
     RecentlyDeclined,
-    /// The monthly cap leaves no room for an amount.
+    /// The monthly cap does not allow another amount.
     CapReached,
-    /// The operator's ceilings for one day leave no room.
+    /// The operator's daily limits do not allow another amount.
     CeilingReached,
     /// One amount costs less than the payment service charges.
     AmountInvalid,
-    /// One amount costs more than was consented to.
+    /// One amount costs more than the consent covers.
     ConsentNeeded,
     /// The rule is paused.
     Paused,
-    /// There is no card that could be charged.
+    /// There is no card to charge.
     NoPaymentMethod,
     /// The account is frozen or closed.
     AccountFrozen,
-    /// The rule is off.
+    /// The rule is disabled.
     Off,
 }
 
-/// The rule by which the account tops itself up.
 #[derive(Clone, Debug)]
 pub(crate) struct AutoTopUp(AutoTopUpView);
 
@@ -98,7 +97,7 @@ impl AutoTopUp {
     }
 }
 
-/// The rule by which the account tops itself up.
+/// The rule by which the account buys credits automatically.
 #[Object]
 impl AutoTopUp {
     /// Opaque id, for `node`.
@@ -110,44 +109,44 @@ impl AutoTopUp {
         ))
     }
 
-    /// Whether it is switched on.
+    /// Whether the rule is enabled.
     async fn enabled(&self) -> bool {
         self.0.rule.is_enabled
     }
 
-    /// Whether it works.
+    /// Whether the rule starts top-ups.
     async fn state(&self) -> AutoTopUpState {
         self.0.state.into()
     }
 
-    /// Why it does not, though it is switched on.
+    /// Why the rule is paused although it is enabled.
     async fn pause_reason(&self) -> Option<AutoTopUpPauseReason> {
         self.0.pause_reason.map(Into::into)
     }
 
-    /// Top up when available is at or below this.
+    /// A top-up starts when available credits are at or below this.
     async fn trigger(&self) -> Option<Credits> {
         self.0.rule.trigger
     }
 
-    /// Buy this much, as many times over as one charge needs to end above the trigger.
+    /// The credits of one amount. One charge buys as many amounts as are needed to end above the trigger.
     async fn amount(&self) -> Option<Credits> {
         self.0.rule.amount
     }
 
-    /// Most money charged automatically per calendar month in the account's time zone. Null: no cap.
+    /// The maximum money charged automatically per calendar month in the account's time zone. Null: no cap.
     async fn monthly_cap(&self) -> Option<Money> {
         let currency = self.0.spent.currency;
         let cap = self.0.rule.monthly_cap_minor;
         cap.map(|minor| money::Money { minor, currency }.into())
     }
 
-    /// What of the cap is used up: charged automatically this month, or being charged.
+    /// The used part of the cap: charged automatically this month, or being charged.
     async fn spent_this_month(&self) -> Money {
         self.0.spent.into()
     }
 
-    /// When the month ends and the cap begins anew.
+    /// When the month ends and the cap starts again.
     async fn cap_resets_at(&self) -> Option<Timestamp> {
         Some(self.0.cap_resets_at)
     }
@@ -164,13 +163,13 @@ impl AutoTopUp {
         .await
     }
 
-    /// Who consented to what it may take.
+    /// Who consented to the charges.
     async fn consented_by(&self) -> Option<Actor> {
         let consent = self.0.rule.consent.as_ref()?;
         Some(Actor::new(self.0.rule.account_id, consent.by))
     }
 
-    /// When they did.
+    /// When the consent was given.
     async fn consented_at(&self) -> Option<Timestamp> {
         self.0.rule.consent.as_ref().map(|consent| consent.at)
     }
@@ -195,13 +194,12 @@ impl AutoTopUp {
         .await
     }
 
-    /// Grows with every change of its settings or its pause; for expectedVersion.
+    /// Increases with every change of its settings or its pause; for expectedVersion.
     async fn version(&self) -> i32 {
         self.0.rule.version
     }
 }
 
-/// What one evaluation of the rule came to. One that comes to the same no again is kept once.
 #[derive(Clone, Debug)]
 pub(crate) struct TopUpDecision(StoredDecision);
 
@@ -211,7 +209,7 @@ impl TopUpDecision {
     }
 }
 
-/// What one evaluation of the rule came to. One that comes to the same no again is kept once.
+/// The result of one evaluation of the rule. Consecutive evaluations with the same negative result are stored once.
 #[Object]
 impl TopUpDecision {
     /// Opaque id, for `node`.
@@ -219,27 +217,27 @@ impl TopUpDecision {
         public_id(self.0.id.global(self.0.account_id))
     }
 
-    /// When it was last come to.
+    /// When it was last made.
     async fn decided_at(&self) -> Timestamp {
         self.0.decided_at
     }
 
-    /// What it came to.
+    /// The result.
     async fn outcome(&self) -> TopUpDecisionOutcome {
         self.0.outcome.into()
     }
 
-    /// What was available then.
+    /// The available credits at that time.
     async fn available(&self) -> Credits {
         self.0.available
     }
 
-    /// The trigger that was held against.
+    /// The trigger at that time.
     async fn trigger(&self) -> Option<Credits> {
         self.0.trigger
     }
 
-    /// The reason, in words for people, in the viewer's language.
+    /// The reason: human-readable, in the viewer's language.
     #[graphql(directive = in_language::apply())]
     async fn message(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         scope(ctx)?.in_words(&self.0.message).await

@@ -1,7 +1,7 @@
-//! Top-ups in the public language: purchases of credits, cards, and the rule by which accounts buy by themselves.
+//! Top-ups in the API: purchases of credits, cards, and the auto top-up rule.
 //!
-//! Called by the schema's roots and by the account type. Shapes only: who may do what, and every rule about purchases, is the
-//! domain's. Raw words of banks and gateways never come here.
+//! Called by the root types and by the account type. This module only converts types. The domain decides who may do what, and
+//! all rules about purchases. Raw messages of banks and gateways never reach this module.
 
 mod attempt;
 mod auto_top_up;
@@ -36,17 +36,17 @@ pub(super) use payload::{
 };
 pub(super) use payment_method::PaymentMethod;
 
-/// What a top-up would cost, and how large one may be.
+/// The price of a top-up, and the limits of its size.
 #[derive(SimpleObject, Clone, Debug)]
 #[graphql(complex)]
 pub(crate) struct TopUpQuote {
     #[graphql(skip)]
     price: Result<Money, String>,
-    /// The fewest credits that can be bought.
+    /// The smallest number of credits that can be bought.
     minimum: Credits,
-    /// The most.
+    /// The largest number of credits that can be bought.
     maximum: Credits,
-    /// Amounts are multiples of this.
+    /// The number of credits must be a multiple of this.
     step: Credits,
 }
 
@@ -63,7 +63,7 @@ impl From<top_up::TopUpQuote> for TopUpQuote {
 
 #[ComplexObject]
 impl TopUpQuote {
-    /// What the credits asked for would cost. Null with an error where they cannot be bought; how many can is answered all the same.
+    /// The price of the requested credits. Null with an error when they cannot be bought; the other fields are still returned.
     async fn price(&self) -> Option<Result<Money, ApiError>> {
         Some(
             self.price
@@ -73,46 +73,46 @@ impl TopUpQuote {
     }
 }
 
-/// How far a top-up is.
+/// The status of a top-up.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "top_up::TopUpStatus")]
 pub(crate) enum TopUpStatus {
-    /// Asked for; the charge has not begun.
+    /// Requested; the charge has not begun.
     Pending,
     /// Being charged.
     Processing,
-    /// The bank wants the cardholder to authenticate.
+    /// The bank requires the cardholder to authenticate.
     RequiresAction,
     /// Paid and credited.
     Succeeded,
     /// Not paid. It can be retried.
     Failed,
-    /// Called off before it was paid.
+    /// Canceled before it was paid.
     Canceled,
-    /// Paid, then all of it taken back.
+    /// Paid, then reversed completely.
     Reversed,
     /// Paid, then disputed; the bank decides.
     Disputed,
 }
 
-/// Who started a top-up.
+/// What started a top-up.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "top_up::TopUpOrigin")]
 pub(crate) enum TopUpOrigin {
-    /// A person or an integration asked for it.
+    /// A member or an integration requested it.
     Manual,
     /// The account's auto top-up rule.
     Auto,
 }
 
-/// Which top-ups to list. All conditions must hold; one left out or null does not restrict.
+/// A filter for top-ups. All conditions must match; a condition that is left out or null does not restrict.
 #[derive(InputObject, Debug, Default)]
 pub(crate) struct TopUpFilter {
-    /// Any of these.
+    /// Any of these statuses.
     statuses: Option<Vec<TopUpStatus>>,
-    /// Started by any of these.
+    /// Any of these origins.
     origins: Option<Vec<TopUpOrigin>>,
-    /// Asked for in this range: from is inclusive, before is exclusive.
+    /// Requested in this range: from is inclusive, before is exclusive.
     created_at: Option<DateTimeRange>,
 }
 
@@ -132,7 +132,6 @@ impl TopUpFilter {
     }
 }
 
-/// A purchase of credits.
 #[derive(Clone, Debug)]
 pub(crate) struct TopUp(top_up::TopUp);
 
@@ -150,32 +149,32 @@ impl TopUp {
         public_id(self.0.id.global(self.0.account_id))
     }
 
-    /// How far it is.
+    /// The current status.
     async fn status(&self) -> TopUpStatus {
         self.0.status.into()
     }
 
-    /// Who started it.
+    /// What started it.
     async fn origin(&self) -> TopUpOrigin {
         self.0.origin.into()
     }
 
-    /// How many credits it buys.
+    /// The number of credits that it buys.
     async fn credits(&self) -> Credits {
         self.0.credits
     }
 
-    /// What they cost: fixed when it was asked for, the same for every try.
+    /// The price: fixed when it was requested, the same for every attempt.
     async fn price(&self) -> Money {
         self.0.price.into()
     }
 
-    /// Who asked for it; Ledgerbell for automatic ones.
+    /// Who requested it; Ledgerbell for automatic top-ups.
     async fn requested_by(&self) -> Actor {
         Actor::new(self.0.account_id, self.0.requested_by)
     }
 
-    /// Every try at charging, oldest first.
+    /// All attempts to charge, oldest first.
     async fn attempts(&self, ctx: &Context<'_>) -> Result<Vec<TopUpAttempt>, ApiError> {
         let attempts = scope(ctx)?.loaders.attempts(self.0.account_id, self.0.id).await?;
         Ok(attempts
@@ -185,8 +184,8 @@ impl TopUp {
             .collect())
     }
 
-    /// Why the last attempt failed, in words for people, with what to do next. Null unless it failed, needs action, or nobody
-    /// knows yet what came of it.
+    /// A human-readable explanation of the last failure, with what to do next. Null unless the last attempt failed, needs
+    /// action, or has an unknown outcome.
     async fn failure(&self, ctx: &Context<'_>) -> Option<Result<TopUpFailure, ApiError>> {
         nullable(async {
             let code = match self.0.status {
@@ -210,18 +209,18 @@ impl TopUp {
         .await
     }
 
-    /// Whether retryTopUp would be accepted now, without naming another card.
+    /// Whether retryTopUp would be accepted now without another card.
     async fn can_retry(&self, ctx: &Context<'_>) -> Result<bool, ApiError> {
         let can_retry = scope(ctx)?.loaders.can_retry(self.0.account_id, self.0.id).await?;
         Ok(can_retry.is_some_and(|can_retry| can_retry.is_ok()))
     }
 
-    /// When the next automatic attempt is due.
+    /// When the next automatic attempt is scheduled.
     async fn next_attempt_at(&self) -> Option<Timestamp> {
         self.0.next_attempt_at
     }
 
-    /// The line of the credit log that added its credits. Null until it succeeded.
+    /// The entry of the credit log that added its credits. Null until it succeeded.
     async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
         nullable(async {
             let Some(entry_id) = self.0.entry_id else {
@@ -233,8 +232,8 @@ impl TopUp {
         .await
     }
 
-    /// Its lines in the credit log, oldest first: what it added, then what was taken back. The first 100; entryCount says how many
-    /// there are, and creditLog lists all.
+    /// Its entries in the credit log, oldest first: what it added, then what was reversed. Contains the first 100; entryCount
+    /// is the total number, and creditLog lists all.
     async fn entries(&self, ctx: &Context<'_>) -> Result<Vec<CreditEntry>, ApiError> {
         let entries = scope(ctx)?
             .loaders
@@ -244,7 +243,7 @@ impl TopUp {
         Ok(entries.into_iter().map(CreditEntry::new).collect())
     }
 
-    /// How many lines it has in the credit log.
+    /// The number of its entries in the credit log.
     async fn entry_count(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
         let entries = scope(ctx)?
             .loaders
@@ -253,17 +252,17 @@ impl TopUp {
         Ok(entries.map_or(0, |entries| i32::try_from(entries.total).unwrap_or(i32::MAX)))
     }
 
-    /// How many of its credits were taken back because money went back.
+    /// The number of its credits that were reversed because money was returned.
     async fn credits_reversed(&self) -> Credits {
         self.0.credits_reversed
     }
 
-    /// The account it is for.
+    /// The account that buys.
     async fn account(&self, ctx: &Context<'_>) -> Result<Account, ApiError> {
         Account::load(ctx, self.0.account_id).await
     }
 
-    /// When it was asked for.
+    /// When it was requested.
     async fn created_at(&self) -> Timestamp {
         self.0.created_at
     }
@@ -280,9 +279,9 @@ connection! {
 }
 
 live_event! {
-    /// Tells of a top-up that has changed.
+    /// A change of a top-up.
     TopUpEvent {
-        /// The top-up as it is now. Null unless the signal is ITEM.
+        /// The top-up in its current state. Null unless the signal is ITEM.
         async fn top_up(&self, ctx: &Context<'_>) -> Option<Result<TopUp, ApiError>> {
             nullable(async {
                 let Some(top_up_id) = self.0.event().and_then(|event| event.top_up_id) else {
@@ -294,7 +293,7 @@ live_event! {
             .await
         }
 
-        /// The status that this event brought; topUp shows the present. Null unless the signal is ITEM.
+        /// The status that this event set; topUp has the current status. Null unless the signal is ITEM.
         async fn status(&self) -> Option<TopUpStatus> {
             let status = self.0.event()?.status.as_deref()?;
             top_up::TopUpStatus::from_text(status).map(Into::into)
@@ -302,11 +301,9 @@ live_event! {
     }
 }
 
-/// Top-ups as they happen.
 #[derive(Default)]
 pub(crate) struct TopUpSubscription;
 
-/// Top-ups as they happen.
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Subscription]
 impl TopUpSubscription {

@@ -23,13 +23,13 @@ use crate::primitives::ids::{AccountId, IdKind, PaymentMethodId, TopUpId};
 /// A top-up to start.
 #[derive(InputObject, Debug)]
 pub(crate) struct CreateTopUpInput {
-    /// For which account. May be left out by a member, or by a key that belongs to one account.
+    /// The account that buys. May be left out by a member, or by a key that belongs to one account.
     account_id: Option<ID>,
     /// The member on whose behalf an API key acts.
     acting_member_id: Option<ID>,
-    /// How many credits to buy.
+    /// The number of credits to buy.
     credits: Credits,
-    /// The card to charge; the default one when left out.
+    /// The card to charge; the default card when left out.
     payment_method_id: Option<ID>,
     /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
     idempotency_key: String,
@@ -38,106 +38,106 @@ pub(crate) struct CreateTopUpInput {
 /// Makes the next attempt at the same top-up.
 #[derive(InputObject, Debug)]
 pub(crate) struct RetryTopUpInput {
-    /// Which.
+    /// The top-up to retry.
     top_up_id: ID,
     /// The member on whose behalf an API key acts.
     acting_member_id: Option<ID>,
-    /// Another card than last time.
+    /// A different card than last time.
     payment_method_id: Option<ID>,
     /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
     idempotency_key: String,
 }
 
-/// A top-up to call off.
+/// A top-up to cancel.
 #[derive(InputObject, Debug)]
 pub(crate) struct CancelTopUpInput {
-    /// Which.
+    /// The top-up to cancel.
     top_up_id: ID,
 }
 
-/// Money of a top-up to give back.
+/// A top-up whose money is refunded.
 #[derive(InputObject, Debug)]
 pub(crate) struct RefundTopUpInput {
-    /// Which.
+    /// The top-up to refund.
     top_up_id: ID,
-    /// How many of its credits: exactly these leave the balance. When left out, all that may be refunded.
+    /// The number of its credits to refund: exactly these leave the balance. When left out, all that can be refunded.
     credits: Option<Credits>,
-    /// Also credits that were spent or are held: the balance may go below zero. Without it at most what is unspent of this top-up,
-    /// and available, is refunded.
+    /// Whether spent or held credits may be refunded too: the balance may become negative. Without it, the refund is limited to
+    /// credits of this top-up that are unspent and available.
     #[graphql(default_with = "Some(false)")]
     allow_debt: Option<bool>,
-    /// Also while the account is frozen or closed.
+    /// Whether the refund is allowed while the account is frozen or closed.
     #[graphql(default_with = "Some(false)")]
     allow_inactive: Option<bool>,
-    /// Why, in words for people: 1 to 500 characters.
+    /// A human-readable reason: 1 to 500 characters.
     reason: String,
     /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
     idempotency_key: String,
 }
 
-/// Changes to the rule. Fields left out stay as they are. Switching on needs consent: true, a trigger, an amount and a payment
-/// method.
+/// Changes to the rule. Fields that are left out keep their values. To enable the rule, consent: true, a trigger, an amount and
+/// a payment method are needed.
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateAutoTopUpInput {
-    /// Whose rule. May be left out by a member, or by a key that belongs to one account.
+    /// The account of the rule. May be left out by a member, or by a key that belongs to one account.
     account_id: Option<ID>,
     /// The member on whose behalf an API key acts.
     acting_member_id: Option<ID>,
-    /// On or off.
+    /// Enables or disables the rule.
     enabled: MaybeUndefined<bool>,
-    /// Top up when available is at or below this; 0 or more.
+    /// A top-up starts when available credits are at or below this; 0 or more.
     trigger: MaybeUndefined<Credits>,
-    /// Buy this much at a time; above 0.
+    /// The credits of one amount; above 0.
     amount: MaybeUndefined<Credits>,
-    /// Most money a month, in the currency's major unit; at least the price of one amount. Null takes the cap away while the rule
-    /// is off.
+    /// The maximum money per month, in the currency's major unit; at least the price of one amount. Null removes the cap while
+    /// the rule is disabled.
     monthly_cap: MaybeUndefined<Decimal>,
     /// The card to charge.
     payment_method_id: MaybeUndefined<ID>,
-    /// A person agrees to the trigger, the amount, the cap and the price of one amount. Needed to switch on, and when any of
-    /// these rises.
+    /// A person agrees to the trigger, the amount, the cap and the price of one amount. Needed to enable the rule, and when any
+    /// of these increases.
     consent: MaybeUndefined<bool>,
-    /// Refused as `VERSION_CONFLICT` when this is not the newest version.
+    /// Refused as `VERSION_CONFLICT` when this is not the current version.
     expected_version: Option<i32>,
 }
 
 /// A rule whose pause ends.
 #[derive(InputObject, Debug)]
 pub(crate) struct ResumeAutoTopUpInput {
-    /// Whose rule. May be left out by a member, or by a key that belongs to one account.
+    /// The account of the rule. May be left out by a member, or by a key that belongs to one account.
     account_id: Option<ID>,
 }
 
 /// A card to set up.
 #[derive(InputObject, Debug)]
 pub(crate) struct StartPaymentMethodSetupInput {
-    /// For which account. May be left out by a member, or by a key that belongs to one account.
+    /// The account of the card. May be left out by a member, or by a key that belongs to one account.
     account_id: Option<ID>,
 }
 
-/// A card to keep.
+/// A card to add.
 #[derive(InputObject, Debug)]
 pub(crate) struct AddPaymentMethodInput {
-    /// For which account. May be left out by a member, or by a key that belongs to one account.
+    /// The account of the card. May be left out by a member, or by a key that belongs to one account.
     account_id: Option<ID>,
-    /// The gateway's id of a payment method made in the browser.
+    /// The gateway's id of a payment method that was created in the browser.
     gateway_token: String,
-    /// Whether it is charged where no other is named.
+    /// Whether it becomes the default card.
     #[graphql(default_with = "Some(true)")]
     make_default: Option<bool>,
 }
 
-/// A card to charge where no other is named.
+/// A card to charge when no other is named.
 #[derive(InputObject, Debug)]
 pub(crate) struct SetDefaultPaymentMethodInput {
-    /// Which.
+    /// The payment method.
     payment_method_id: ID,
 }
 
-/// A card to take away.
+/// A card to remove.
 #[derive(InputObject, Debug)]
 pub(crate) struct RemovePaymentMethodInput {
-    /// Which.
+    /// The payment method to remove.
     payment_method_id: ID,
 }
 
@@ -272,14 +272,12 @@ async fn remove_card(scope: &Scope, input: RemovePaymentMethodInput) -> Result<P
         .await?)
 }
 
-/// Mutations of top-ups, cards and the rule.
 #[derive(Default)]
 pub(crate) struct TopUpMutation;
 
-/// Mutations of top-ups, cards and the rule.
 #[Object]
 impl TopUpMutation {
-    /// Starts a top-up. It is charged within seconds; watch its status. [auth: `BUY_CREDITS`]
+    /// Starts a top-up. It is charged within seconds; follow its status. [auth: `BUY_CREDITS`]
     async fn create_top_up(
         &self,
         ctx: &Context<'_>,
@@ -293,8 +291,8 @@ impl TopUpMutation {
         .await
     }
 
-    /// Tries to charge a failed top-up again, also with another card. Pressed often, it makes one attempt: while one is under way
-    /// it answers `TOP_UP_IN_PROGRESS` with the top-up. [auth: `BUY_CREDITS`]
+    /// Retries a failed top-up, optionally with a different card. Repeated calls make one attempt: while one is in progress,
+    /// the response is `TOP_UP_IN_PROGRESS` with the top-up. [auth: `BUY_CREDITS`]
     async fn retry_top_up(
         &self,
         ctx: &Context<'_>,
@@ -308,8 +306,8 @@ impl TopUpMutation {
         .await
     }
 
-    /// Calls off a top-up that is not being charged. One that waits for the cardholder is canceled once the payment service has
-    /// confirmed it. [auth: `BUY_CREDITS`]
+    /// Cancels a top-up that is not being charged. A top-up that waits for the cardholder is canceled when the payment service
+    /// has confirmed it. [auth: `BUY_CREDITS`]
     async fn cancel_top_up(
         &self,
         ctx: &Context<'_>,
@@ -323,7 +321,7 @@ impl TopUpMutation {
         .await
     }
 
-    /// Gives money of a top-up back to its card. Its credits go when the money has gone. [auth: `REFUND_TOP_UPS`]
+    /// Refunds money of a top-up to its card. The credits are deducted when the refund is accepted. [auth: `REFUND_TOP_UPS`]
     async fn refund_top_up(
         &self,
         ctx: &Context<'_>,
@@ -337,7 +335,7 @@ impl TopUpMutation {
         .await
     }
 
-    /// Changes the rule by which the account tops itself up. [auth: `BUY_CREDITS`]
+    /// Changes the rule by which the account buys credits automatically. [auth: `BUY_CREDITS`]
     async fn update_auto_top_up(
         &self,
         ctx: &Context<'_>,
@@ -365,7 +363,7 @@ impl TopUpMutation {
         .await
     }
 
-    /// Begins to collect a card in the browser. Card data never reaches this server. [auth: `BUY_CREDITS`]
+    /// Starts to collect a card in the browser. Card data never reaches this server. [auth: `BUY_CREDITS`]
     async fn start_payment_method_setup(
         &self,
         ctx: &Context<'_>,
@@ -378,7 +376,7 @@ impl TopUpMutation {
         .await
     }
 
-    /// Keeps a card that the browser has handed to the payment gateway. [auth: `BUY_CREDITS`]
+    /// Adds a card that the browser has sent to the payment gateway. [auth: `BUY_CREDITS`]
     async fn add_payment_method(
         &self,
         ctx: &Context<'_>,
@@ -392,7 +390,8 @@ impl TopUpMutation {
         .await
     }
 
-    /// Has a card charged where no other is named. A rule that charges the default card goes along. [auth: `BUY_CREDITS`]
+    /// Sets the card that is charged when no other is named. A rule that charges the default card follows. [auth:
+    /// `BUY_CREDITS`]
     async fn set_default_payment_method(
         &self,
         ctx: &Context<'_>,
@@ -405,7 +404,7 @@ impl TopUpMutation {
         .await
     }
 
-    /// Takes a card away. Refused while it is being charged. [auth: `BUY_CREDITS`]
+    /// Removes a card. Refused while it is being charged. [auth: `BUY_CREDITS`]
     async fn remove_payment_method(
         &self,
         ctx: &Context<'_>,

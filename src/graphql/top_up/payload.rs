@@ -1,4 +1,4 @@
-//! What mutations of top-ups, cards and the rule answer.
+//! Payloads of the mutations of top-ups, cards and the rule.
 
 use async_graphql::{Context, Object};
 
@@ -20,7 +20,8 @@ macro_rules! top_up_payload {
         $(#[$doc])*
         #[Object]
         impl $name {
-            /// The top-up as it is now. Null when refused, but for refusals whose code says that it is here.
+            /// The top-up in its current state. Null when refused, except for codes whose description says that the payload
+            /// contains it.
             async fn top_up(&self) -> Option<TopUp> {
                 match (&self.0.done, &self.0.present) {
                     (Some((top_up, _)), _) => Some(TopUp::new(top_up.clone())),
@@ -35,13 +36,13 @@ macro_rules! top_up_payload {
                 Some(Account::load(ctx, top_up.account_id).await)
             }
 
-            /// The place in the account's event stream right after. Null when refused.
+            /// The position in the account's event stream right after the mutation. Null when refused.
             async fn live_cursor(&self) -> Option<LiveCursorText> {
                 let (_, cursor) = self.0.done.as_ref()?;
                 Some(LiveCursorText(cursor.encode()))
             }
 
-            /// Why nothing was changed. Empty when it was.
+            /// Why nothing was changed. Empty on success.
             pub(crate) async fn user_errors(&self) -> Vec<UserError> {
                 self.0.errors.clone()
             }
@@ -50,19 +51,19 @@ macro_rules! top_up_payload {
 }
 
 top_up_payload! {
-    /// What createTopUp answers.
+    /// The result of createTopUp.
     CreateTopUpPayload
 }
 top_up_payload! {
-    /// What retryTopUp answers.
+    /// The result of retryTopUp.
     RetryTopUpPayload
 }
 top_up_payload! {
-    /// What cancelTopUp answers.
+    /// The result of cancelTopUp.
     CancelTopUpPayload
 }
 top_up_payload! {
-    /// What refundTopUp answers.
+    /// The result of refundTopUp.
     RefundTopUpPayload
 }
 
@@ -75,7 +76,8 @@ macro_rules! auto_top_up_payload {
         $(#[$doc])*
         #[Object]
         impl $name {
-            /// The rule as it is now. Null when refused, but for refusals whose code says that it is here.
+            /// The rule in its current state. Null when refused, except for codes whose description says that the payload
+            /// contains it.
             async fn auto_top_up(&self) -> Option<AutoTopUp> {
                 match (&self.0.done, &self.0.present) {
                     (Some(view), _) => Some(AutoTopUp::new(view.clone())),
@@ -90,7 +92,7 @@ macro_rules! auto_top_up_payload {
                 Some(Account::load(ctx, view.rule.account_id).await)
             }
 
-            /// Why nothing was changed. Empty when it was.
+            /// Why nothing was changed. Empty on success.
             pub(crate) async fn user_errors(&self) -> Vec<UserError> {
                 self.0.errors.clone()
             }
@@ -99,11 +101,11 @@ macro_rules! auto_top_up_payload {
 }
 
 auto_top_up_payload! {
-    /// What updateAutoTopUp answers.
+    /// The result of updateAutoTopUp.
     UpdateAutoTopUpPayload
 }
 auto_top_up_payload! {
-    /// What resumeAutoTopUp answers.
+    /// The result of resumeAutoTopUp.
     ResumeAutoTopUpPayload
 }
 
@@ -116,7 +118,7 @@ macro_rules! payment_method_payload {
         $(#[$doc])*
         #[Object]
         impl $name {
-            /// The payment method as it is now. Null when refused.
+            /// The payment method in its current state. Null when refused.
             async fn payment_method(&self) -> Option<PaymentMethod> {
                 self.0.done.clone().map(PaymentMethod::new)
             }
@@ -127,7 +129,7 @@ macro_rules! payment_method_payload {
                 Some(Account::load(ctx, method.account_id).await)
             }
 
-            /// Why nothing was changed. Empty when it was.
+            /// Why nothing was changed. Empty on success.
             pub(crate) async fn user_errors(&self) -> Vec<UserError> {
                 self.0.errors.clone()
             }
@@ -136,35 +138,34 @@ macro_rules! payment_method_payload {
 }
 
 payment_method_payload! {
-    /// What addPaymentMethod answers.
+    /// The result of addPaymentMethod.
     AddPaymentMethodPayload
 }
 payment_method_payload! {
-    /// What setDefaultPaymentMethod answers.
+    /// The result of setDefaultPaymentMethod.
     SetDefaultPaymentMethodPayload
 }
 payment_method_payload! {
-    /// What removePaymentMethod answers.
+    /// The result of removePaymentMethod.
     RemovePaymentMethodPayload
 }
 
-/// What startPaymentMethodSetup answers.
 pub(crate) struct StartPaymentMethodSetupPayload(pub(super) Outcome<CardSetup>);
 
-/// What startPaymentMethodSetup answers.
+/// The result of startPaymentMethodSetup.
 #[Object]
 impl StartPaymentMethodSetupPayload {
-    /// What the gateway's browser library needs to collect the card; card data never reaches this server.
+    /// The secret that the gateway's browser library needs to collect the card; card data never reaches this server.
     async fn client_secret(&self) -> Option<&str> {
         self.0.done.as_ref().map(|setup| setup.client_secret.as_str())
     }
 
-    /// Names us to the gateway's browser library.
+    /// The public key that the gateway's browser library needs.
     async fn publishable_key(&self) -> Option<&str> {
         self.0.done.as_ref().map(|setup| setup.publishable_key.as_str())
     }
 
-    /// Why nothing was changed. Empty when it was.
+    /// Why nothing was changed. Empty on success.
     pub(crate) async fn user_errors(&self) -> Vec<UserError> {
         self.0.errors.clone()
     }

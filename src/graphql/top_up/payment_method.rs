@@ -1,4 +1,4 @@
-//! Cards.
+//! Cards in the API.
 
 use async_graphql::{Context, Enum, ID, Object};
 
@@ -7,22 +7,21 @@ use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::ApiError;
 use crate::primitives::clock::Timestamp;
 
-/// How a payment method stands.
+/// The status of a payment method.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::PaymentMethodStatus")]
 pub(crate) enum PaymentMethodStatus {
-    /// Can be charged.
+    /// It can be charged.
     Active,
-    /// Ends within 30 days.
+    /// It expires within 30 days.
     Expiring,
-    /// Past its date.
+    /// It is expired.
     Expired,
-    /// The bank refused it for a reason that does not pass by itself. A top-up by hand that succeeds with it lifts this, unless
-    /// the bank blocked it.
+    /// The bank refused it for a reason that is permanent. A successful manual top-up with it ends the suspension, unless the
+    /// bank blocked the card.
     Suspended,
 }
 
-/// A card that the payment gateway keeps. Its number is never here.
 #[derive(Clone, Debug)]
 pub(crate) struct PaymentMethod(model::PaymentMethod);
 
@@ -32,7 +31,7 @@ impl PaymentMethod {
     }
 }
 
-/// A card that the payment gateway keeps. Its number is never here.
+/// A card that the payment gateway stores. Its number is never here.
 #[Object]
 impl PaymentMethod {
     /// Opaque id, for `node` and mutations.
@@ -60,13 +59,13 @@ impl PaymentMethod {
         self.0.expiry_year
     }
 
-    /// How it stands.
+    /// The current status.
     #[allow(clippy::unused_async, reason = "resolvers are async")]
     async fn status(&self, ctx: &Context<'_>) -> Result<PaymentMethodStatus, ApiError> {
         Ok(self.0.status(scope(ctx)?.now()).into())
     }
 
-    /// Whether it is charged where no other is named.
+    /// Whether it is charged when no other is named.
     async fn is_default(&self) -> bool {
         self.0.is_default
     }
@@ -76,7 +75,7 @@ impl PaymentMethod {
         self.0.added_at
     }
 
-    /// When the bank last said no.
+    /// When the bank last declined it.
     async fn last_declined_at(&self) -> Option<Timestamp> {
         self.0.last_declined_at
     }

@@ -7,7 +7,7 @@ use crate::graphql::refusals::{Failure, Present, UserErrorCode as Code};
 use crate::primitives::actor::Actor;
 use crate::primitives::ids::AccountId;
 
-/// What is told about a top-up that is not started, tried again, canceled or given back.
+/// Converts the error of a top-up that is not started, retried, canceled or refunded.
 pub(super) fn top_up_failure(error: TopUpError) -> Failure {
     let words = error.to_string();
     let refused = |code, field| Failure::new(code, field, words.clone());
@@ -70,7 +70,7 @@ impl From<PaymentMethodError> for Failure {
     }
 }
 
-/// What is told about a rule that is not changed. On a conflict the rule as it is now is told as well.
+/// Converts the error of a rule that is not changed. A conflict also contains the current rule.
 pub(super) async fn auto_top_up_failure(scope: &Scope, account_id: AccountId, error: AutoTopUpError) -> Failure {
     let words = error.to_string();
     let refused = |code, field| Failure::new(code, field, words.clone());
@@ -78,7 +78,7 @@ pub(super) async fn auto_top_up_failure(scope: &Scope, account_id: AccountId, er
         AutoTopUpError::Access(error) => error.into(),
         AutoTopUpError::VersionConflict(_) => {
             let failure = refused(Code::VersionConflict, Some("expectedVersion"));
-            // Whoever may change it may see it.
+            // Every caller that may change the rule may see it.
             match scope.services.auto_top_ups.view(&Actor::System, account_id).await {
                 Ok(view) => failure.with(Present::AutoTopUp(Box::new(view))),
                 Err(error) => error.into(),

@@ -1,4 +1,4 @@
-//! Findings.
+//! Findings in the API.
 
 use async_graphql::{Context, Enum, ID, Object};
 use futures_util::future::join_all;
@@ -12,11 +12,11 @@ use crate::graphql::notification::AlertSeverity;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
 
-/// The three complaints that people come with.
+/// The three problems that people report.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::Symptom")]
 pub(crate) enum Symptom {
-    /// The credit balance does not increase although it is topped up.
+    /// The credit balance does not increase after a top-up.
     TopUpFailed,
     /// Deductions do not show at once.
     DeductionNotShowing,
@@ -28,53 +28,52 @@ pub(crate) enum Symptom {
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::FindingCode")]
 pub(crate) enum FindingCode {
-    /// A top-up was not paid, and none after it was.
+    /// A top-up was not paid, and no later top-up was paid.
     TopUpFailed,
     /// The bank waits for the cardholder to confirm a payment.
     TopUpNeedsAuthentication,
-    /// For more than five minutes nobody has known whether a card was charged.
+    /// It has been unknown for more than five minutes whether a card was charged.
     TopUpOutcomeUnknown,
-    /// Credits are low, and auto top-up is off.
+    /// Credits are low, and auto top-up is disabled.
     AutoTopUpOffAndLow,
-    /// Auto top-up waits for somebody.
+    /// Auto top-up is paused until a person acts.
     AutoTopUpPaused,
-    /// Auto top-up would buy, and its cap leaves no room.
+    /// Auto top-up would buy, but its cap is reached.
     CapReached,
-    /// Auto top-up is on and has no card that it can charge.
+    /// Auto top-up is enabled, but has no card to charge.
     PaymentMethodMissing,
-    /// The card that would be charged is past its date.
+    /// The card that would be charged is expired.
     PaymentMethodExpired,
-    /// Auto top-up starts only when there is too little left for a session as large as nine of ten are at the most, or a booking
+    /// When auto top-up starts, too few credits are left for a session at least as large as nine of ten sessions. Or a booking
     /// was refused above its trigger within 24 hours.
     TriggerBelowTypicalSession,
-    /// Auto top-up buys less at a time than such a session takes.
+    /// Auto top-up buys fewer credits at a time than such a session takes.
     AmountBelowTypicalSession,
-    /// Sessions are over, and their deduction is on its way.
+    /// Sessions have ended, and their deduction is pending.
     SessionsProcessing,
-    /// Sessions are over, and their deduction is later than is usual.
+    /// Sessions have ended, and their deduction is later than usual.
     SessionsOverdue,
     /// The account is frozen.
     AccountFrozen,
-    /// No owner or admin would hear that credits run low.
+    /// No owner or admin would be notified when credits run low.
     LowBalanceMuted,
     /// An owner or admin has no e-mail address.
     ContactMissing,
-    /// Nobody has shown that mail to an owner or admin arrives.
+    /// The address of an owner or admin is not verified.
     ContactUnverified,
-    /// Mail to a member comes back.
+    /// Mail to a member bounces.
     ContactBouncing,
-    /// Mail was given up, or has been tried in vain more than once.
+    /// Mail was given up, or more than one attempt to send it has failed.
     EmailDeliveryFailing,
 }
 
-/// One thing that is wrong, with its evidence and its remedy: the help page as data.
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {
     finding: model::Finding,
     explained: Explained,
 }
 
-/// All that is wrong in an account, the worst first, in the viewer's language.
+/// Returns all findings of an account, most severe first, in the viewer's language.
 pub(in crate::graphql) async fn findings(ctx: &Context<'_>, account_id: AccountId) -> Result<Vec<Finding>, ApiError> {
     let scope = scope(ctx)?;
     let services = &scope.services;
@@ -90,11 +89,11 @@ pub(in crate::graphql) async fn findings(ctx: &Context<'_>, account_id: AccountI
     findings.collect()
 }
 
-/// One thing that is wrong, with its evidence and its remedy: the help page as data.
+/// One problem with its evidence and its remedy: the help page as data.
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl Finding {
-    /// Stable while the same thing is wrong; another one when it goes wrong anew.
+    /// Stable while the same problem lasts; different when the problem occurs again.
     async fn id(&self) -> ID {
         ID(self.finding.id())
     }
@@ -104,17 +103,17 @@ impl Finding {
         self.finding.code.into()
     }
 
-    /// Which complaint it explains.
+    /// The problem that it explains.
     async fn symptom(&self) -> Symptom {
         self.finding.code.symptom().into()
     }
 
-    /// How much it matters.
+    /// The severity of the problem.
     async fn severity(&self) -> AlertSeverity {
         self.finding.severity.into()
     }
 
-    /// What is wrong in a line, in the viewer's language.
+    /// What is wrong in one line, in the viewer's language.
     async fn summary(&self) -> &str {
         &self.explained.summary
     }
@@ -124,12 +123,12 @@ impl Finding {
         &self.explained.cause
     }
 
-    /// Since when it has been so. Where it follows from the balance, since the balance last changed.
+    /// Since when the problem has lasted. If it follows from the balance: since the balance last changed.
     async fn since(&self) -> Timestamp {
         self.finding.since
     }
 
-    /// The things that prove it, at most 10. What the viewer may not see is left out.
+    /// The objects that prove it, at most 10. Objects that the viewer may not see are left out.
     async fn evidence(&self, ctx: &Context<'_>) -> Result<Vec<Node>, ApiError> {
         let ids: Vec<ID> = self.finding.evidence.iter().map(|id| ID(id.to_string())).collect();
         let found = join_all(ids.iter().map(|id| find(ctx, id))).await;
@@ -144,7 +143,7 @@ impl Finding {
         Ok(evidence)
     }
 
-    /// What mends it.
+    /// What fixes it.
     async fn remedy(&self) -> Remedy {
         Remedy::new(&self.finding, &self.explained)
     }

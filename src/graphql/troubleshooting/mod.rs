@@ -1,7 +1,7 @@
-//! What is wrong and what mends it, in the public language.
+//! Findings and remedies in the API.
 //!
-//! Called by the account type and the schema's root of subscriptions. Shapes only: what is wrong is for the domain to say. What a remedy calls is written here as a
-//! mutation with its variables, because only this room knows the words of the contract.
+//! Called by the account type and the subscription root. This module only converts types; the domain decides what is wrong. The
+//! call of a remedy is written here as a mutation with its variables, because only this module knows the names of the contract.
 
 mod finding;
 mod remedy;

@@ -6,57 +6,57 @@ use serde_json::{Value, json};
 use crate::domain::troubleshooting::Explained;
 use crate::domain::troubleshooting::model::{self, Call, Finding};
 use crate::graphql::scalars::Json;
-use crate::primitives::ids::GlobalId;
+use crate::primitives::ids::{GlobalId, RecipientId};
 
-/// What mends something that is wrong.
+/// What fixes a problem.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::RemedyAction")]
 pub(crate) enum RemedyAction {
-    /// Charge for the same top-up once more.
+    /// Retry the charge of the same top-up.
     RetryTopUp,
     /// Buy credits.
     CreateTopUp,
     /// Change auto top-up: its card, its settings, or consent.
     UpdateAutoTopUp,
-    /// Let auto top-up go on.
+    /// Resume auto top-up.
     ResumeAutoTopUp,
-    /// Give another card.
+    /// Add another card.
     AddPaymentMethod,
     /// Confirm a payment on the page at url.
     Authenticate,
     /// Complete the sessions that took place.
     CompleteSessions,
-    /// Change what a member is told of.
+    /// Change the notifications of a member.
     UpdateNotificationSettings,
-    /// Give another address.
+    /// Set another address.
     UpdateContact,
-    /// Have a code sent to the address, then verify it.
+    /// Send a code to the address, then verify it.
     SendContactVerification,
-    /// Send a mail once more.
+    /// Send a mail again.
     ResendDelivery,
     /// Ask an owner of the team: the viewer may not do it. help says what the owner does.
     AskOwner,
-    /// Ask whoever runs the platform.
+    /// Ask the operator of the platform.
     ContactSupport,
-    /// Nothing: it is being seen to.
+    /// Nothing: Ledgerbell or its operator is working on it.
     Wait,
 }
 
-/// What mends a finding, by something that the viewer may do.
+/// What fixes a finding, as an action that the viewer may take.
 #[derive(SimpleObject, Clone, Debug)]
 pub(crate) struct Remedy {
-    /// What to write on the button, in the viewer's language.
+    /// The label of the button, in the viewer's language.
     label: String,
-    /// What it is, for programs.
+    /// The action, for programs.
     action: RemedyAction,
-    /// The field of Mutation that does it. Null where a person must choose something first, and where it is not done here.
+    /// The field of Mutation that does it. Null when a person must choose something first, and when it is not done by this API.
     mutation: Option<String>,
-    /// Ready to send with it: `{"input": …}`, with an idempotencyKey, where there is one, that is the same as long as the finding
-    /// is. Consent is never filled in. Null where mutation is.
+    /// The variables to send: `{"input": …}`. An idempotencyKey in it stays the same for the duration of the finding. Consent
+    /// is never filled in. Null when mutation is null.
     variables: Option<Json>,
-    /// Where it is done, where that is a page.
+    /// The page on which it is done, if there is one.
     url: Option<String>,
-    /// How to go about it, in the viewer's language.
+    /// How to do it, in the viewer's language.
     help: String,
 }
 
@@ -75,7 +75,7 @@ impl Remedy {
     }
 }
 
-/// A call as a mutation and its input.
+/// Converts a call to a mutation and its input.
 fn written(finding: &Finding, call: &Call) -> (&'static str, Value) {
     let account_id = finding.account_id;
     let account = GlobalId::account(account_id).to_string();
@@ -110,9 +110,12 @@ fn written(finding: &Finding, call: &Call) -> (&'static str, Value) {
             let input = json!({ "memberId": id(member.global(account_id)), "preferences": [preference] });
             ("updateNotificationSettings", input)
         }
-        Call::SendContactVerification(member) => {
-            let input = json!({ "memberId": id(member.global(account_id)) });
-            ("sendContactVerification", input)
+        Call::SendContactVerification(recipient) => {
+            let (mutation, field) = match recipient {
+                RecipientId::Member(_) => ("sendContactVerification", "memberId"),
+                RecipientId::Address(_) => ("sendNotificationAddressVerification", "notificationAddressId"),
+            };
+            (mutation, json!({ field: id(recipient.global(account_id)) }))
         }
         Call::ResendDelivery(delivery) => (
             "resendDelivery",

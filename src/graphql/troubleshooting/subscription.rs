@@ -1,4 +1,4 @@
-//! What is wrong, as it changes.
+//! Subscriptions to findings.
 
 use async_graphql::{Context, ID, Subscription};
 
@@ -11,9 +11,9 @@ use crate::graphql::viewer::of_viewer;
 use crate::primitives::actor::Permission;
 
 live_event! {
-    /// Tells that what is wrong has changed: something has gone wrong, is mended, or is mended by something else now.
+    /// A change of the findings: a problem has occurred, was fixed, or has a different remedy now.
     TroubleshootingEvent {
-        /// All that is wrong now, the worst first; empty when all is well. Null unless the signal is ITEM.
+        /// All current findings, most severe first; empty when nothing is wrong. Null unless the signal is ITEM.
         async fn findings(&self, ctx: &Context<'_>) -> Option<Result<Vec<Finding>, ApiError>> {
             nullable(async {
                 if self.0.event().is_none() {
@@ -26,16 +26,14 @@ live_event! {
     }
 }
 
-/// What is wrong, as it changes.
 #[derive(Default)]
 pub(crate) struct TroubleshootingSubscription;
 
-/// What is wrong, as it changes.
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Subscription]
 impl TroubleshootingSubscription {
-    /// Each change of what is wrong, within some seconds: when something has happened, and when time alone has changed it. Figures
-    /// within a finding that change are no such change. [auth: `READ_CREDIT_LOG`]
+    /// Each change of the findings, within some seconds: after an event, or after a point in time has passed. A change of the
+    /// figures within a finding is not sent. [auth: `READ_CREDIT_LOG`]
     #[graphql(directive = of_viewer::apply())]
     async fn troubleshooting_changed(
         &self,

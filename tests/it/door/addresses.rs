@@ -1,4 +1,4 @@
-//! How many connections an address may have, where clients are behind proxies, and who may still ask whether the server is well.
+//! Limits of connections per address, clients behind proxies, and who may still read the health of the server.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -13,7 +13,7 @@ fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n")
 }
 
-/// A connection that was answered, and stays.
+/// Opens a connection that has received a response and stays open.
 async fn answered(app: &TestApp) -> Raw {
     let mut raw = Raw::connect(app.base()).await;
     raw.send(get("/health/live")).await.expect("it is read");
@@ -21,7 +21,7 @@ async fn answered(app: &TestApp) -> Raw {
     raw
 }
 
-/// The status of one request on a connection of its own, which must be closed after it.
+/// Returns the status of one request on its own connection, which must be closed after it.
 async fn once(app: &TestApp, path: &str) -> u16 {
     let mut raw = Raw::connect(app.base()).await;
     raw.send(get(path)).await.expect("it is read");
@@ -60,7 +60,7 @@ async fn the_reserve_for_health_is_bounded_too() {
     fifth.is_hung_up_on().await;
 }
 
-/// What a client behind a proxy sends.
+/// Connects as a client behind a proxy does.
 async fn by_proxy(app: &TestApp, client: &str) -> Result<Socket, u16> {
     let headers = [
         ("sec-websocket-protocol", "graphql-transport-ws"),
@@ -95,7 +95,7 @@ async fn what_stays_open_by_way_of_a_trusted_proxy_is_bounded_for_each_client() 
         ("http.max_connections_per_address", "2"),
     ];
     let app = TestApp::start_with(&settings).await;
-    // Requests of any number of connections: the proxy's are many clients'.
+    // A proxy may have any number of connections: they belong to many clients.
     let mut proxied = Vec::new();
     for _ in 0..5 {
         proxied.push(answered(&app).await);
@@ -110,7 +110,7 @@ async fn what_stays_open_by_way_of_a_trusted_proxy_is_bounded_for_each_client() 
     let _other = by_proxy(&app, "203.0.113.8")
         .await
         .expect("another address has its own");
-    // Addresses of one network of IPv6 are one.
+    // All addresses of one IPv6 network count as one.
     let _third = by_proxy(&app, "2001:db8:1:2::1").await.expect("free");
     let _fourth = by_proxy(&app, "[2001:db8:1:2::2]:4711").await.expect("free");
     assert_eq!(by_proxy(&app, "2001:db8:1:2:3::3").await.err(), Some(1013));
@@ -118,7 +118,7 @@ async fn what_stays_open_by_way_of_a_trusted_proxy_is_bounded_for_each_client() 
     while by_proxy(&app, "203.0.113.7").await.is_err() {}
 }
 
-/// How often an anonymous client at this address is answered before it is refused.
+/// Returns how often an anonymous client at this address receives a response before it is refused.
 async fn answered_until_refused(client: &Client, from: &str) -> usize {
     for asked in 0..1_000 {
         let body = json!({ "query": "{ __type(name: \"Money\") { name } }" });
@@ -160,7 +160,7 @@ async fn an_anonymous_client_pays_by_the_address_that_a_trusted_proxy_names() {
 }
 
 impl Raw {
-    /// The status of the welcome page.
+    /// Returns the status of the welcome page.
     async fn welcome(&mut self) -> u16 {
         let _ = self.send(get("/")).await;
         self.answer().await.map_or(0, |answer| answer.status)

@@ -1,4 +1,4 @@
-//! What other people's clients send, and what the specifications let them.
+//! Requests of common clients, and what the specifications allow them.
 
 use std::time::Duration;
 
@@ -38,7 +38,8 @@ async fn post(
     (response.status(), response.json().await.unwrap_or(Value::Null))
 }
 
-/// Automatic persisted queries, as Apollo's and urql's clients ask for them: the digest first, the text once, the digest from then on.
+/// Automatic persisted queries, as the clients of Apollo and urql use them: first the digest, then once the text, then only the
+/// digest.
 #[tokio::test]
 async fn a_document_that_is_not_known_by_its_digest_is_sent_once() {
     let app = TestApp::start().await;
@@ -65,7 +66,7 @@ async fn a_document_that_is_not_known_by_its_digest_is_sent_once() {
         by_get.json::<Value>().await.expect("JSON")["data"]["account"]["name"],
         "The team"
     );
-    // A text under another's digest would have one client run what another sent.
+    // A text under a wrong digest would make one client execute the document of another.
     let wrong = digest("{ viewer { kind } }");
     let (status, _, refused) = send(client, &persisted(Some(NAME), &wrong)).await;
     assert_eq!((status, code(&refused)), (StatusCode::BAD_REQUEST, "BAD_REQUEST"));
@@ -161,7 +162,7 @@ async fn characters_are_written_by_their_numbers_in_every_way() {
     assert_eq!(ask(&app.platform, named, nul).await.0, StatusCode::BAD_REQUEST);
 }
 
-/// Python's gql 4 looks its subprotocol up in the case in which it wrote the header.
+/// Python's gql 4 compares the subprotocol in the case in which it wrote the header.
 #[tokio::test]
 async fn a_socket_is_answered_in_the_case_in_which_it_was_asked_for() {
     let app = TestApp::start().await;
@@ -202,7 +203,7 @@ async fn the_credential_may_come_with_the_upgrade() {
         socket.next("1").await["data"]["viewer"]["member"]["name"],
         app.team.member.member.name
     );
-    // What the message says goes before what the header says.
+    // The credential in the message takes precedence over the header.
     let mut socket = Socket::open(app.base(), &[offered, ("authorization", &bearer)])
         .await
         .expect("a socket");
@@ -220,7 +221,7 @@ async fn the_credential_may_come_with_the_upgrade() {
     assert_eq!(socket.closed().await, 4403);
 }
 
-/// In development a refusal says which of several things is wrong. Tests run in development; in production all are one.
+/// In development a refusal says what is wrong with a token. The tests run in development; in production all texts are equal.
 #[tokio::test]
 async fn in_development_a_refused_token_says_what_is_wrong_with_it() {
     let app = TestApp::start().await;
@@ -276,7 +277,7 @@ async fn in_development_a_refused_token_says_what_is_wrong_with_it() {
     );
 }
 
-/// As the specification has it: in a document an enum's value is a name, and in variables, which are JSON, a string.
+/// As the specification requires: an enum value is a name in a document, and a string in variables, which are JSON.
 #[tokio::test]
 async fn a_string_in_a_document_is_no_value_of_an_enum() {
     let app = TestApp::start().await;

@@ -1,4 +1,4 @@
-//! Connections of clients that mean harm, and of a server that was told to stop.
+//! Connections of hostile clients, and of a server that is shutting down.
 
 use futures_util::future::join_all;
 
@@ -7,7 +7,7 @@ use crate::harness::{Raw, TestApp};
 
 const LIVE: &str = "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
 
-/// The head of a POST to the API, without an end.
+/// Returns the head of a POST to the API, without its end.
 fn head(app: &TestApp, rest: &str) -> String {
     let credential = app.platform.credential().expect("a key").to_owned();
     format!(
@@ -23,7 +23,7 @@ async fn a_head_that_does_not_end_ends_its_connection() {
     for (raw, beginning) in slow.iter_mut().zip(beginnings) {
         raw.send(beginning).await.expect("it is read");
     }
-    // One that was answered may idle no longer.
+    // A connection that has received a response may not idle longer.
     let mut idle = Raw::connect(app.base()).await;
     idle.send(LIVE).await.expect("it is read");
     assert_eq!(idle.answer().await.expect("an answer").status, 200);
@@ -54,7 +54,7 @@ async fn a_body_without_an_end_is_read_to_its_bound() {
         .expect("it is read");
     let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
     let mut sent = 0;
-    // 64 KiB and what lies in the buffers between.
+    // 64 KiB, and what is in the buffers between.
     while endless.send(&chunk).await.is_ok() && sent < 20_000 {
         sent += 1;
         if sent == 17 {
@@ -98,7 +98,7 @@ async fn a_head_that_is_too_large_is_refused() {
         format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(100_000)),
     ] {
         let mut raw = Raw::connect(app.base()).await;
-        // The server may hang up before it has all.
+        // The server may close the connection before it has read everything.
         let _ = raw.send(&head).await;
         if let Some(answer) = raw.answer().await {
             assert!(matches!(answer.status, 431 | 414), "{answer:?}");
@@ -209,7 +209,7 @@ async fn a_server_that_is_told_to_stop_says_so_and_ends_what_it_began() {
         .await
         .expect("it is read");
     busy.send(&body[..5]).await.expect("it is read");
-    // Answered on a connection accepted later, so the head above has been read too.
+    // The response arrives on a connection that was accepted later, so the head above has been read too.
     let mut later = Raw::connect(app.base()).await;
     later.send(LIVE).await.expect("it is read");
     assert_eq!(later.answer().await.expect("an answer").status, 200);

@@ -1,4 +1,4 @@
-//! Pages of other sites call from a browser only where the operator listed their origin.
+//! Pages of other sites can call from a browser only if the operator has listed their origin.
 
 use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Method, StatusCode};
@@ -71,7 +71,8 @@ async fn listed_origins_may_call_and_foreign_ones_are_told_nothing() {
     }
 }
 
-/// What clients of GraphQL and libraries for tracing send, and what the operator allows besides; asked for once in two hours.
+/// The headers of GraphQL clients and tracing libraries, and those that the operator adds. Browsers may cache this for two
+/// hours.
 #[tokio::test]
 async fn headers_of_usual_clients_and_those_of_the_operator_may_be_sent() {
     let settings = [

@@ -1,4 +1,4 @@
-//! Trusted documents: operations that are run by id.
+//! Trusted documents: operations that are requested by id.
 
 use std::io::Write as _;
 
@@ -10,7 +10,6 @@ use super::{NEW, ask, code, send};
 use crate::harness::{TestApp, TestDatabase, load_settings};
 
 const VIEWER: &str = "query Viewer { viewer { kind } }";
-/// The SHA-256 of [`VIEWER`].
 const VIEWER_SHA_256: &str = "b93ed47646cc482db9de807c814e9c49ba56d3c1395b820ecce4f306d7224c6b";
 
 fn manifest(documents: &Value) -> NamedTempFile {
@@ -72,7 +71,7 @@ async fn nothing_else_is_run_where_only_trusted_documents_are() {
         send(client, &json!({ "documentId": "viewer.1" })).await.0,
         StatusCode::OK
     );
-    // The very text that is trusted is the trusted document.
+    // A text that equals a trusted document is that document.
     assert_eq!(ask(client, VIEWER, json!({})).await.0, StatusCode::OK);
     for query in [
         "{ viewer { kind } }",

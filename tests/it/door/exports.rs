@@ -1,4 +1,4 @@
-//! What following links to exports may take: they end, their maker pays, and few are followed at a time.
+//! Limits of export links: they expire, their creator pays, and few are downloaded at a time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,7 +97,7 @@ async fn a_download_beyond_its_makers_allowance_is_slow_and_whole_and_an_account
     let app = TestApp::start_with(&limits).await;
     grant(&app, 40).await;
     let url = link(&app.team.owner.client).await;
-    // Their heads come at once; what follows has to be paid first.
+    // The heads of the responses arrive at once; the bodies must be paid for first.
     let fetch = async || app.anonymous().get(&url).send().await.expect("an answer");
     let (first, second) = (fetch().await, fetch().await);
     assert_eq!((first.status(), second.status()), (StatusCode::OK, StatusCode::OK));
@@ -128,7 +128,7 @@ async fn a_download_beyond_its_makers_allowance_is_slow_and_whole_and_an_account
     );
 }
 
-/// The middle of how long somebody else waits for an answer, in so many seconds of asking.
+/// Returns the median time that another client waits for a response, over this number of seconds.
 async fn median_wait(client: &Client, seconds: u64) -> Duration {
     let (begun, mut waits) = (Instant::now(), Vec::new());
     while begun.elapsed() < Duration::from_secs(seconds) {
@@ -143,8 +143,8 @@ async fn median_wait(client: &Client, seconds: u64) -> Duration {
     waits[waits.len() / 2]
 }
 
-/// How long others wait while 40 strangers follow one link to an export of 5,000 entries; `cargo test --release -- --ignored
-/// --nocapture what_forty_downloads`. The first line is without bounds.
+/// How long others wait while 40 clients download one link to an export of 5,000 entries; `cargo test --release -- --ignored
+/// --nocapture what_forty_downloads`. The first line is without limits.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement, which takes a while"]
 async fn what_forty_downloads_do_to_others() {

@@ -1,4 +1,4 @@
-//! Floods on sockets: whatever is sent, each frame of it counts as a message.
+//! Floods on sockets: every frame counts as a message, whatever it contains.
 
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;

@@ -1,4 +1,4 @@
-//! Credentials and signatures that are refused are paid for by the address that they come from, wherever they are sent.
+//! The address that sends refused credentials and signatures pays for them, wherever they are sent.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use super::{ask, code};
 use crate::harness::{Frame, Socket, TestApp};
 
 const VIEWER: &str = "{ viewer { kind } }";
-/// Room for two guesses and no third.
+/// An allowance for two guesses, not three.
 const TWO_GUESSES: [(&str, &str); 2] = [("limits.anonymous_rate", "1"), ("limits.anonymous_burst", "140")];
 
-/// How a socket is closed on which this credential is sent.
+/// Returns how a socket is closed after this credential is sent.
 async fn guess(app: &TestApp, credential: &str) -> (u16, String) {
     let mut socket = Socket::connect(app.base()).await;
     socket.init(credential).await;
@@ -35,7 +35,7 @@ async fn refused_credentials_on_sockets_are_charged_to_their_address() {
     let client = app.anonymous().with_credential("lb_nothing_nothing");
     let (status, _, body) = ask(&client, VIEWER, json!({})).await;
     assert_eq!((status, code(&body)), (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"));
-    // Who is signed in pays with an allowance of its own.
+    // A signed-in caller pays with its own allowance.
     let owner = &app.team.owner.client;
     Socket::ready(app.base(), owner.credential().expect("a token")).await;
     assert_eq!(ask(owner, VIEWER, json!({})).await.0, StatusCode::OK);

@@ -1,4 +1,4 @@
-//! Who may ask for the schema itself, how often, and that a remembered answer is the right one.
+//! Who may query the schema itself and how often, and that cached answers are correct.
 
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_LENGTH, RETRY_AFTER};

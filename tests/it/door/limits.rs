@@ -1,4 +1,4 @@
-//! What operations cost, and what callers may ask for over time.
+//! The cost of operations, and what callers may use over time.
 
 use reqwest::StatusCode;
 use reqwest::header::RETRY_AFTER;
@@ -45,7 +45,7 @@ async fn what_costs_too_much_is_refused_with_its_cost() {
     assert_eq!(status, StatusCode::OK);
 }
 
-/// Asks until it is refused, and gives how often it was not.
+/// Sends requests until one is refused. Returns the number of accepted ones.
 async fn asks_until_refused(client: &Client, query: &str) -> (usize, reqwest::header::HeaderMap, Value) {
     for asked in 0..10_000 {
         let (status, headers, body) = ask(client, query, json!({})).await;
@@ -117,7 +117,7 @@ async fn those_who_are_not_signed_in_share_their_addresss_allowance() {
     let introspection = "{ __schema { types { name fields { name } } } }";
     let (asked, _, _) = asks_until_refused(&app.anonymous(), introspection).await;
     assert!(asked > 1);
-    // Whoever guesses at credentials is told so no longer.
+    // After too many guesses, the response no longer says whether a credential is valid.
     let (status, _, body) = ask(&guess, introspection, json!({})).await;
     assert_eq!((status, code(&body)), (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"));
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Requests have an id, which their answer and every line of theirs in the log carry.
+//! Requests have an id, which is in the response and in every log line of the request.
 
 use std::process::Stdio;
 
@@ -95,7 +95,7 @@ async fn a_line_of_the_log_tells_what_was_asked_and_no_secret() {
         expected,
         "{line}"
     );
-    // A credential that is refused is noted with what is wrong with it, and not itself.
+    // A refused credential is logged with the reason, without the credential itself.
     let (head, signature) = text("ownerToken")
         .rsplit_once('.')
         .map(|(head, signature)| (head.to_owned(), signature.to_owned()))

@@ -1,4 +1,4 @@
-//! The door before anything is executed: what kind of operation it is, what it costs, who pays, and which documents are run.
+//! The HTTP server before an operation is executed: its kind, its cost, who pays, and which documents are allowed.
 
 mod addresses;
 mod clients;
@@ -21,10 +21,10 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, TestApp};
 
-/// What the strict clients accept, so that the status says how it went.
+/// The media type that strict clients accept, with which the status reports the result.
 const NEW: &str = "application/graphql-response+json";
 
-/// Sends a body and gives all that came back.
+/// Sends a body and returns the whole response.
 async fn send(client: &Client, body: &Value) -> (StatusCode, HeaderMap, Value) {
     let request = client.post("/graphql").header("accept", NEW).json(body);
     let response = request.send().await.expect("an answer");
@@ -40,7 +40,7 @@ fn code(body: &Value) -> &str {
     body["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
 }
 
-/// What is refused here costs not even the statement of signing in.
+/// Checks that a refusal runs no statement, not even that of signing in.
 async fn refused_without_a_statement(
     app: &TestApp,
     client: &Client,
@@ -59,3 +59,4 @@ async fn refused_without_a_statement(
     assert_eq!(app.app().database().statements(), before, "{body}");
     answer
 }
+mod web_pages;

@@ -1,4 +1,4 @@
-//! Queries, mutations and subscriptions are told apart, and each comes the way it may.
+//! Queries, mutations and subscriptions are distinguished, and each has its allowed transports.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -156,7 +156,7 @@ async fn variables_are_coerced_before_anything_is_executed() {
         );
         assert!(body.get("data").is_none(), "{what}: {body}");
     }
-    // One item stands for a list of one, and a number for an id.
+    // A single item is accepted as a list of one, and a number as an id.
     let (status, _, body) = ask(
         client,
         "query Q($ids: [ID!]!) { nodes(ids: $ids) { id } }",

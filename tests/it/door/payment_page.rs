@@ -1,4 +1,4 @@
-//! The simulated gateway's page answers for the customer who was sent there, and for no other site.
+//! The page of the simulated gateway accepts the customer who was sent to it, and no other site.
 
 use reqwest::StatusCode;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Every response has headers that keep browsers from running, framing or guessing anything.
+//! Every response has headers that prevent browsers from executing, framing or sniffing content.
 
 use reqwest::header::HeaderMap;
 use serde_json::json;

@@ -1,11 +1,11 @@
-//! A database that was put back to an earlier state.
+//! A database that was restored to an earlier state.
 
 use std::time::Duration;
 
 use super::serving::Place;
 use crate::harness::{TestDatabase, postgres_server};
 
-/// As `cp` of the file alone leaves it while a server runs.
+/// The state after a `cp` of the database file without its log, while a server runs.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_without_its_write_ahead_log_is_told_by_the_anchor_alone() {
     if postgres_server().is_some() {
@@ -24,7 +24,7 @@ async fn a_copy_without_its_write_ahead_log_is_told_by_the_anchor_alone() {
             .await
             .expect("granted");
     }
-    // A checkpoint moves what there is into the file; what comes after is in the log alone.
+    // A checkpoint moves the content into the file; later content is only in the log.
     let direct = sea_orm::Database::connect(&database.url).await.expect("opens");
     let checkpoint = sea_orm::ConnectionTrait::execute_unprepared(&direct, "PRAGMA wal_checkpoint(TRUNCATE)");
     checkpoint.await.expect("a checkpoint");

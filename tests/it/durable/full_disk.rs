@@ -12,11 +12,11 @@ use crate::harness::TestDatabase;
 
 const SIZE: &str = "14m";
 
-/// A small file system of its own. Dropping it unmounts it.
+/// A small separate file system. Dropping it unmounts it.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// `None` where this user may not mount, which is said aloud.
+    /// Returns `None` with a message if this user may not mount.
     fn mount(at: &Path) -> Option<Self> {
         std::fs::create_dir_all(at).expect("a directory");
         let mounted = Command::new("mount")
@@ -35,7 +35,6 @@ impl SmallDisk {
         self.0.join("filler")
     }
 
-    /// Leaves no byte.
     fn fill(&self) {
         let mut filler = std::fs::File::create(self.filler()).expect("a file");
         for size in [1 << 16, 1 << 10, 1] {
@@ -113,7 +112,7 @@ async fn what_is_acknowledged_before_during_and_after_a_full_disk_is_there() {
         acknowledged.insert(key);
     }
     assert!(recovered < Duration::from_secs(10), "{recovered:?}");
-    // What a probe found is good for a second.
+    // The result of a probe is valid for a second.
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     assert!(serving.is_ready().await);
     let (status, took) = serving.terminate().await;

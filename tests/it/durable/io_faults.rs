@@ -1,6 +1,6 @@
-//! Syncs that fail and writes that are short, at each of the first calls that grants make.
+//! Failing syncs and short writes, at each of the first calls that grants make.
 //!
-//! `LEDGERBELL_TEST_IO_POINTS` is how many calls of each kind are made to fail, one after the other.
+//! `LEDGERBELL_TEST_IO_POINTS` is the number of calls of each kind that fail, one after the other.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use crate::harness::{TestDatabase, postgres_server};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const RECOVERS_WITHIN: Duration = Duration::from_secs(10);
-/// Grants while calls fail: more than it takes to reach the last of them.
+/// The number of grants while calls fail: more than needed to reach the last call.
 const GRANTS: i32 = 12;
 
-/// What fails, and what the trouble is called then; nothing where it is no trouble.
+/// The call that fails, and the reported trouble; `None` if there is none.
 struct Fault {
     name: &'static str,
     calls: Calls,
@@ -80,11 +80,11 @@ const FAULTS: &[Fault] = &[
 /// How the process ends after a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// By SIGTERM, when it has recovered.
+    /// By SIGTERM, after it has recovered.
     Terminated,
-    /// By `kill -9`, when it has recovered.
+    /// By `kill -9`, after it has recovered.
     Killed,
-    /// By `kill -9`, with nothing written after the fault.
+    /// By `kill -9`, without a write after the fault.
     KilledAtOnce,
 }
 
@@ -93,12 +93,12 @@ fn points() -> i32 {
     points.and_then(|points| points.parse().ok()).unwrap_or(6)
 }
 
-/// What was answered, by the keys of grants.
+/// The responses by the keys of grants.
 #[derive(Default)]
 struct Answers {
     acknowledged: HashSet<String>,
     refused: HashSet<String>,
-    /// Refused, and the process was killed before it wrote again: the log of the file system may hold the whole of it.
+    /// Refused, and the process was killed before its next write: the log in the file system may contain the whole grant.
     unknown: HashSet<String>,
 }
 
@@ -111,7 +111,7 @@ struct Ground {
 }
 
 impl Ground {
-    /// `None` where calls cannot be made to fail.
+    /// Returns `None` if calls cannot be made to fail.
     async fn make() -> Option<Self> {
         let database = TestDatabase::make().await;
         let shim = Shim::build(database.directory.path())?;
@@ -127,7 +127,7 @@ impl Ground {
         })
     }
 
-    /// Grants while calls fail, until one has and some more were sent.
+    /// Grants while calls fail, until one grant has failed and some more were sent.
     async fn strike(&self, serving: &Serving, account: &str, name: &str, answers: &mut Answers) -> HashSet<String> {
         let mut refused = HashSet::new();
         for number in 0..GRANTS {
@@ -161,7 +161,7 @@ fn file_of(database: &TestDatabase) -> PathBuf {
     Path::new(path.split('?').next().unwrap_or(path)).to_owned()
 }
 
-/// Fails unless what was acknowledged is there and what was refused is not.
+/// Fails unless acknowledged grants are stored and refused ones are not.
 async fn compare(url: &str, name: &str, answers: &Answers) -> usize {
     let found = stored(url).await;
     let lost: Vec<_> = answers.acknowledged.difference(&found).collect();
@@ -223,7 +223,7 @@ async fn whichever_sync_or_write_fails_what_was_acknowledged_is_there_and_what_w
         }
     }
     assert!(longest < RECOVERS_WITHIN, "{longest:?}");
-    // Without the library, as after the disk was repaired.
+    // Without the library, as after a repair of the disk.
     let serving = ground.plain.serve(&ground.database, &ground.key).await;
     let key = "repaired".to_owned();
     serving.grant(&account, &key, PATIENCE).await.expect("the disk is well");
@@ -281,7 +281,7 @@ async fn while_syncs_or_writes_fail_nothing_is_acknowledged_and_readiness_says_s
         serving.until_ready(RECOVERS_WITHIN).await;
         compare(&ground.database.url, fault.name, &answers).await;
     }
-    // At the end, too: what closing would write is in the log already.
+    // Also at the end: what closing would write is already in the log.
     ground.shim.arm(Calls::Sync, 1, Errno::Io, i32::MAX - 1);
     let (_, took) = serving.terminate().await;
     assert!(took < Duration::from_secs(10), "{took:?}");

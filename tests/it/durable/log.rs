@@ -1,4 +1,4 @@
-//! What the log says at info: the start, refused sign-ins, and each movement of credits and money; and panics like all else.
+//! The log at level info: the start, refused sign-ins, each movement of credits and money, and panics.
 
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ async fn accept(client: &crate::harness::Client, name: &str, selection: &str, in
     payload
 }
 
-/// A top-up by a card of this name, once it has ended with this status.
+/// Returns a top-up with a card of this name, once it has reached this status.
 async fn buy(client: &crate::harness::Client, account: &str, card: &str, ends_as: &str) -> Value {
     let input = json!({ "accountId": account, "gatewayToken": card });
     accept(client, "addPaymentMethod", "paymentMethod { id }", input).await;
@@ -82,7 +82,7 @@ async fn each_movement_of_credits_and_money_is_one_line_without_names_or_secrets
     let grant =
         json!({ "accountId": account, "credits": "20", "description": "Hidden words", "idempotencyKey": "hidden-key" });
     for _ in 0..2 {
-        // The second one moves nothing.
+        // The second grant moves nothing.
         accept(client, "grantCredits", "entry { id }", grant.clone()).await;
     }
     let adjust =
@@ -179,7 +179,7 @@ async fn a_panic_is_a_line_of_json_where_the_log_is() {
     let place = as_json(&database.url);
     let key = place.key(&database);
     let loaded = shim.loaded(&place, std::path::Path::new("/nowhere"));
-    // Where the clock is read for a line of the log itself, the panic cannot be logged: then it is another process's turn.
+    // If the clock is read for a log line itself, the panic cannot be logged: then the test repeats with another process.
     let mut lines = Vec::new();
     for _ in 0..8 {
         let serving = loaded.serve(&database, &key).await;

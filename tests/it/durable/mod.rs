@@ -1,7 +1,8 @@
-//! What was acknowledged is there, whatever happens to the disk, the network or the process: a server in a process of its own,
-//! faults, and what a connection of the test's own finds afterwards.
+//! Acknowledged data is stored, whatever happens to the disk, the network or the process. Each test runs a server in a separate
+//! process, causes faults, and checks with its own connection.
 //!
-//! Each test prints a line of the table in `docs/operating.md`; `LEDGERBELL_TEST_KILLS` is how often a server is killed.
+//! Each test prints a line of the table in `docs/operating.md`. `LEDGERBELL_TEST_KILLS` is the number of times a server is
+//! killed.
 
 mod anchor;
 #[cfg(unix)]
@@ -10,6 +11,8 @@ mod full_disk;
 #[cfg(unix)]
 mod io_faults;
 mod killed;
+#[cfg(unix)]
+mod liveness;
 mod log;
 mod mute;
 mod one_server;
@@ -25,7 +28,7 @@ use std::collections::HashSet;
 
 use sea_orm::{ConnectionTrait as _, Statement};
 
-/// The keys of grants that are stored.
+/// Returns the keys of stored grants.
 async fn stored(url: &str) -> HashSet<String> {
     let database = sea_orm::Database::connect(url).await.expect("opens");
     let sql = "SELECT k.key FROM idempotency_key AS k JOIN credit_entry AS e ON e.account_id = k.account_id AND e.id = k.entry_id";
@@ -36,7 +39,7 @@ async fn stored(url: &str) -> HashSet<String> {
     keys
 }
 
-/// Fails unless all of these are stored, and shows the line of the table.
+/// Fails unless all of these are stored. Prints the line of the table.
 async fn check(fault: &str, url: &str, acknowledged: &HashSet<String>, rest: &str) {
     let found = stored(url).await;
     let lost: Vec<_> = acknowledged.difference(&found).collect();

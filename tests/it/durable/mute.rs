@@ -1,4 +1,4 @@
-//! Connections to Postgres that stay open and are not answered any more.
+//! Connections to Postgres that stay open without a response.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -10,11 +10,11 @@ use super::proxy::Proxy;
 use super::serving::{Place, Serving};
 use crate::harness::{Frame, Socket, TestDatabase, postgres_server};
 
-/// What recovery may take where new connections work.
+/// The time limit for recovery when new connections work.
 const RECOVERS_WITHIN: Duration = Duration::from_secs(30);
 const POSTED: &str = "subscription($id: ID!) { creditEntryPosted(accountId: $id) { cursor signal entry { id } } }";
 
-/// The server's address in a URL, and the URL by way of another address.
+/// Returns the server's address in a URL, and the URL with another address.
 pub(super) fn by_way_of(url: &str, address: &str) -> String {
     let (scheme, rest) = url.split_once("://").expect("a URL");
     let (authority, path) = rest.split_once('/').expect("a database");
@@ -30,7 +30,7 @@ pub(super) fn address_of(url: &str) -> String {
     authority.rsplit('@').next().unwrap_or(authority).to_owned()
 }
 
-/// Waits for an event of the subscription that tells of an entry.
+/// Waits for an event about an entry.
 async fn told(socket: &mut Socket) {
     loop {
         if let Frame::Message(message) = socket.frame().await
@@ -75,7 +75,7 @@ async fn connections_that_go_mute_are_replaced_and_nothing_waits_for_them_for_lo
     let begun = Instant::now();
     let before = proxy.made();
     proxy.mute_open_ones();
-    // Many at once, so that all connections are taken.
+    // Many at once, so that all connections are in use.
     let at_once = (0..12).map(|number| {
         let (serving, account) = (&serving, &account);
         async move {

@@ -1,4 +1,4 @@
-//! One server for a SQLite database.
+//! One server per SQLite database.
 
 use super::serving::{MAKE_KEY, Place};
 use crate::harness::{TestDatabase, postgres_server};
@@ -26,7 +26,7 @@ async fn a_second_server_on_one_sqlite_database_is_refused_and_commands_are_not(
     assert!(place.print(&database, &["verify"]).ends_with(" 0 violations"));
     assert!(place.print(&database, &["api-key", "list"]).contains("Chaos"));
     assert!(place.print(&database, &MAKE_KEY).starts_with("lb_"));
-    // The system releases the lock of a process that was killed.
+    // The system releases the lock of a killed process.
     serving.kill_now();
     drop(serving);
     drop(place.serve(&database, &key).await);

@@ -1,4 +1,4 @@
-//! A pooler in transaction mode between the server and Postgres. These run where `LEDGERBELL_TEST_POOLER_URL` names one.
+//! A pooler in transaction mode between the server and Postgres. These tests need `LEDGERBELL_TEST_POOLER_URL`.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::harness::{Frame, Socket, TestDatabase};
 const PATIENCE: Duration = Duration::from_secs(20);
 const POSTED: &str = "subscription($id: ID!) { creditEntryPosted(accountId: $id) { signal entry { id } } }";
 
-/// A database, and how it is reached by the pooler. `None` where there is none, which is said aloud.
+/// Returns a database and how to reach it through the pooler. Returns `None` with a message without a pooler.
 async fn pooled() -> Option<(TestDatabase, Place)> {
     let database = TestDatabase::make().await;
     let Some(url) = database.pooled_url() else {
@@ -42,7 +42,7 @@ async fn listen_through_a_pooler_is_refused_with_what_to_do() {
     assert!(!report.contains("NotificationResponse"), "{report}");
 }
 
-/// Each with its own LISTEN, so that one hears what the other posts.
+/// Each has its own LISTEN, so that each receives the bells of the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_behind_a_pooler_post_and_hear_of_each_other_by_a_direct_connection() {
     let Some((database, mut place)) = pooled().await else {
@@ -57,7 +57,7 @@ async fn servers_behind_a_pooler_post_and_hear_of_each_other_by_a_direct_connect
     let neighbor = other.serve(&database, &key).await;
     let mut socket = Socket::ready(&place.base(), &key).await;
     socket.subscribe("s", POSTED, json!({ "id": account })).await;
-    // Both at once, so that sessions go from one to the other.
+    // Both at once, so that sessions switch between the servers.
     let grants = (0..200).map(|number| {
         let (serving, account) = (if number % 2 == 0 { &serving } else { &neighbor }, &account);
         async move { serving.grant(account, &format!("pooled {number}"), PATIENCE).await }

@@ -28,7 +28,7 @@ async fn a_terminal_that_goes_away_ends_a_server_as_an_orchestrator_does() {
     assert!(super::stored(&database.url).await.contains("one"));
 }
 
-/// With a hard limit nothing can be raised; with a soft one all can.
+/// With a low hard limit nothing can be raised; with a low soft limit the process raises it.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn however_few_files_may_be_open_health_answers_beside_idle_connections() {
@@ -48,7 +48,7 @@ async fn however_few_files_may_be_open_health_answers_beside_idle_connections() 
         let address = place.listen.as_str();
         let mut idle = Vec::new();
         for _ in 0..140 {
-            // Beyond what is allowed they wait for the system, or are closed.
+            // Connections beyond the limit wait in the system, or are closed.
             if let Ok(Ok(connection)) = tokio::time::timeout(Duration::from_secs(1), TcpStream::connect(address)).await
             {
                 idle.push(connection);

@@ -1,4 +1,4 @@
-//! A TCP proxy between a server and its database, whose connections go mute when told to.
+//! A TCP proxy between a server and its database, whose connections can stop forwarding.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ pub(super) struct Proxy {
 #[derive(Default)]
 struct State {
     made: AtomicU64,
-    /// Connections with a lower number are mute: open, and nothing comes through.
+    /// Connections with a lower number are mute: open, without forwarding.
     mute_below: AtomicU64,
 }
 
@@ -34,13 +34,13 @@ impl Proxy {
         Self { address, state }
     }
 
-    /// From now on the connections that are open are mute; new ones are not.
+    /// Makes all open connections mute; new ones are not.
     pub(super) fn mute_open_ones(&self) {
         let made = self.state.made.load(Ordering::SeqCst);
         self.state.mute_below.store(made, Ordering::SeqCst);
     }
 
-    /// From now on all connections are mute.
+    /// Makes all connections mute, also new ones.
     pub(super) fn mute_all(&self) {
         self.state.mute_below.store(u64::MAX, Ordering::SeqCst);
     }
@@ -70,7 +70,7 @@ async fn copy(
     let mut some = vec![0; 16 * 1024];
     loop {
         let Ok(read @ 1..) = from.read(&mut some).await else {
-            // What ends while it is mute is not passed on either.
+            // The end of a mute connection is not forwarded either.
             if number < state.mute_below.load(Ordering::SeqCst) {
                 std::future::pending::<()>().await;
             }

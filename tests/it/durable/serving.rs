@@ -1,4 +1,4 @@
-//! A server in a process of its own, and grants through it.
+//! A server in a separate process, and grants through it.
 
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use crate::cli::ledgerbell;
 use crate::harness::{Client, TestDatabase};
 
-/// Longer than a server takes to start.
+/// Longer than a server needs to start.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
-/// A key for everything that is done here.
+/// The arguments to create a key with all permissions of these tests.
 pub(super) const MAKE_KEY: [&str; 6] = [
     "api-key",
     "create",
@@ -23,13 +23,13 @@ pub(super) const MAKE_KEY: [&str; 6] = [
 const GRANT: &str =
     "mutation($input: GrantCreditsInput!) { grantCredits(input: $input) { entry { id } userErrors { code } } }";
 
-/// Where and on what a server runs.
+/// Where a server runs, and its settings.
 #[derive(Clone)]
 pub(super) struct Place {
     pub(super) database_url: String,
     pub(super) listen: String,
     pub(super) metrics: String,
-    /// Settings by the names of their variables.
+    /// Settings by the names of their environment variables.
     pub(super) settings: Vec<(&'static str, String)>,
 }
 
@@ -47,7 +47,7 @@ impl Place {
         format!("http://{}", self.listen)
     }
 
-    /// A command on this database.
+    /// Returns a command on this database.
     pub(super) fn command(&self, database: &TestDatabase, arguments: &[&str]) -> std::process::Command {
         let mut command = ledgerbell(database);
         command
@@ -61,7 +61,7 @@ impl Place {
         command
     }
 
-    /// What a command prints, which must succeed.
+    /// Returns the output of a command, which must succeed.
     pub(super) fn print(&self, database: &TestDatabase, arguments: &[&str]) -> String {
         let output = self.command(database, arguments).output().expect("it runs");
         let complaint = String::from_utf8_lossy(&output.stderr);
@@ -69,7 +69,7 @@ impl Place {
         String::from_utf8(output.stdout).expect("text").trim().to_owned()
     }
 
-    /// A migrated database with a key for everything.
+    /// Migrates the database and returns a key with all permissions.
     pub(super) fn key(&self, database: &TestDatabase) -> String {
         self.print(database, &["migrate"]);
         self.print(database, &MAKE_KEY)
@@ -81,7 +81,7 @@ impl Place {
         serving
     }
 
-    /// A process that goes on by itself. Where it does not listen for clients, its health is asked for where its figures are.
+    /// Starts a process that continues to run. If it does not serve clients, its health is read from the metrics address.
     pub(super) fn start(&self, database: &TestDatabase, key: &str, arguments: &[&str]) -> Serving {
         self.spawn(
             self.command(database, arguments),
@@ -91,7 +91,7 @@ impl Place {
         )
     }
 
-    /// A server that is started by a command which is made of the usual one.
+    /// Starts a server with a modified command.
     pub(super) fn start_by(
         &self,
         database: &TestDatabase,
@@ -141,23 +141,23 @@ fn free_port() -> String {
     listener.local_addr().expect("an address").to_string()
 }
 
-/// A server that runs. Dropping it kills it.
+/// A running server. Dropping it kills it.
 pub(super) struct Serving {
     process: Child,
     pub(super) client: Client,
     health: String,
     metrics: String,
-    /// The file of its log.
+    /// The path of its log file.
     pub(super) log: PathBuf,
 }
 
 impl Serving {
-    /// Whether it says that it is ready, and soon.
+    /// Returns whether it soon reports that it is ready.
     pub(super) async fn is_ready(&self) -> bool {
         self.is_well("ready").await
     }
 
-    /// Whether it says that it lives, and soon.
+    /// Returns whether it soon reports that it is alive.
     pub(super) async fn is_live(&self) -> bool {
         self.is_well("live").await
     }
@@ -187,10 +187,10 @@ impl Serving {
         }
     }
 
-    /// Lines of its log, as JSON. A runtime that aborts says so in plain text.
+    /// Returns the lines of its log as JSON. A runtime that aborts writes plain text.
     pub(super) fn log_lines(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(&self.log).expect("a log");
-        // The last line may not be whole yet.
+        // The last line may be incomplete.
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
         whole
             .lines()
@@ -198,7 +198,7 @@ impl Serving {
             .collect()
     }
 
-    /// As [`Self::log_lines`], once one of them is what is waited for.
+    /// Like [`Self::log_lines`], but waits until one of the lines matches.
     pub(super) async fn log_until(&self, is_awaited: impl Fn(&Value) -> bool) -> Vec<Value> {
         let begun = Instant::now();
         loop {
@@ -211,11 +211,16 @@ impl Serving {
         }
     }
 
-    /// How it says that it is not.
+    /// How it says that it is not ready.
     pub(super) async fn unreadiness(&self) -> Value {
+        self.health("ready").await
+    }
+
+    /// What one of the two probes says.
+    pub(super) async fn health(&self, probe: &str) -> Value {
         let asked = self
             .client
-            .get(&format!("{}/health/ready", self.health))
+            .get(&format!("{}/health/{probe}", self.health))
             .timeout(Duration::from_secs(5))
             .send()
             .await;
@@ -236,7 +241,7 @@ impl Serving {
         made.at("/createAccount/account/id").as_str().expect("an id").to_owned()
     }
 
-    /// Whether a grant was acknowledged; else the answer, if there was any.
+    /// Returns whether a grant was acknowledged; otherwise the response, if there was one.
     pub(super) async fn grant(&self, account: &str, key: &str, patience: Duration) -> Result<(), Value> {
         let input =
             json!({ "accountId": account, "credits": "1.5", "description": "x".repeat(120), "idempotencyKey": key });
@@ -253,7 +258,7 @@ impl Serving {
         Err(answer)
     }
 
-    /// Grants until one is acknowledged. Gives how long that took since `begun`.
+    /// Grants until one is acknowledged. Returns how long that took since `begun`.
     pub(super) async fn until_granted(&self, account: &str, key: &str, begun: Instant) -> Duration {
         while self.grant(account, key, Duration::from_secs(30)).await.is_err() {
             assert!(begun.elapsed() < Duration::from_mins(2), "it recovers");
@@ -262,12 +267,12 @@ impl Serving {
         begun.elapsed()
     }
 
-    /// Ends it as an orchestrator does. Gives how it ended and how long that took.
+    /// Stops it as an orchestrator does. Returns how it ended, and how long that took.
     pub(super) async fn terminate(self) -> (ExitStatus, Duration) {
         self.end_by("TERM").await
     }
 
-    /// Sends it this signal. Gives how it ended and how long that took.
+    /// Sends this signal. Returns how the process ended, and how long that took.
     pub(super) async fn end_by(mut self, signal: &str) -> (ExitStatus, Duration) {
         let begun = Instant::now();
         let signaled = std::process::Command::new("kill")
@@ -284,7 +289,7 @@ impl Serving {
         }
     }
 
-    /// Ends it as a crash does.
+    /// Kills it, as a crash does.
     pub(super) fn kill_now(&self) {
         let killed = std::process::Command::new("kill")
             .arg("-9")

@@ -1,4 +1,4 @@
-//! Calls of the executable that fail when a test says so, by a small library that is loaded into it: `io_faults.c`.
+//! Makes calls of the executable fail when a test requests it, by a small library that is loaded into it: `io_faults.c`.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -8,25 +8,25 @@ use std::process::Command;
 
 use super::serving::Place;
 
-/// Which calls fail. The numbers are those of `io_faults.c`.
+/// The calls that fail. The numbers are those of `io_faults.c`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Calls {
     /// `fsync` and `fdatasync`.
     Sync = 1,
     /// `pwrite`.
     Write = 2,
-    /// `pwrite`: the first writes a part, those after it nothing.
+    /// `pwrite`: the first call writes a part, later calls write nothing.
     ShortWrite = 3,
 }
 
-/// What the system says of them.
+/// The error that the system returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Errno {
     Io = 5,
     NoSpace = 28,
 }
 
-/// The library, and the file by which it is told what fails.
+/// The library, and the file that controls it.
 pub(super) struct Shim {
     library: PathBuf,
     control: PathBuf,
@@ -34,7 +34,7 @@ pub(super) struct Shim {
 }
 
 impl Shim {
-    /// Compiles it in this directory. `None` where that cannot be done, which is said aloud.
+    /// Compiles the library in this directory. Returns `None` with a message if that is not possible.
     pub(super) fn build(directory: &Path) -> Option<Self> {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/durable/io_faults.c");
         let library = directory.join("io_faults.so");
@@ -56,12 +56,12 @@ impl Shim {
             let _ = std::io::stderr().write_all(text.as_bytes());
             return None;
         }
-        std::fs::write(&control, [0; 28]).expect("a file");
+        std::fs::write(&control, [0; 36]).expect("a file");
         let told = File::options().read(true).write(true).open(&control).expect("the file");
         Some(Self { library, control, told })
     }
 
-    /// The same place with the library loaded, which has to do with files whose path begins so.
+    /// Returns the same place with the library loaded, for files whose path begins with `files`.
     pub(super) fn loaded(&self, place: &Place, files: &Path) -> Place {
         let mut place = place.clone();
         let text = |path: &Path| path.to_str().expect("text").to_owned();
@@ -73,7 +73,7 @@ impl Shim {
         place
     }
 
-    /// From now on the `nth` of these calls and those after it fail, `lasts` in all.
+    /// Makes the `nth` of these calls and the following ones fail, `lasts` in total.
     pub(super) fn arm(&self, calls: Calls, nth: i32, error: Errno, lasts: i32) {
         self.disarm();
         for (at, number) in [(1, nth), (2, error as i32), (3, lasts), (4, 0), (0, calls as i32)] {
@@ -85,24 +85,39 @@ impl Shim {
         self.put(0, 0);
     }
 
-    /// How many calls have failed since the library was armed.
+    /// Returns how many calls have failed since the library was armed.
     pub(super) fn fired(&self) -> i32 {
         self.get(4)
     }
 
-    /// The next reading of a clock fails, which no code expects.
+    /// Makes the next reading of a clock fail, which no code expects.
     pub(super) fn stop_a_clock(&self) {
         self.put(5, 1);
     }
 
-    /// Whether that has happened.
+    /// Returns whether that has happened.
     pub(super) fn was_clock_read(&self) -> bool {
         self.get(5) == 0
     }
 
-    /// How many seconds the machine's clock is ahead, as the executable sees it.
+    /// Sets how many seconds the machine's clock is ahead, as seen by the executable.
     pub(super) fn set_clock_ahead(&self, seconds: i32) {
         self.put(6, seconds);
+    }
+
+    /// The next thread that reads the machine's clock hangs for ever.
+    pub(super) fn hang_at_the_clock(&self) {
+        self.put(7, 1);
+    }
+
+    /// Whether one does.
+    pub(super) fn has_hung(&self) -> bool {
+        self.get(7) == 0
+    }
+
+    /// How many seconds more the executable believes to have run.
+    pub(super) fn set_later(&self, seconds: i32) {
+        self.put(8, seconds);
     }
 
     fn put(&self, at: u64, number: i32) {

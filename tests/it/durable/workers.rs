@@ -1,4 +1,5 @@
-//! Workers in a process of their own: how they hear of work, what a mute network does to them, and how they say that they are not well.
+//! Workers in a separate process: how they are notified of work, what a mute network does to them, and how they report
+//! problems.
 
 use std::time::{Duration, Instant};
 
@@ -19,11 +20,11 @@ const KEY: [&str; 6] = [
     "--permissions",
     "READ_CREDIT_LOG,MANAGE_ACCOUNTS,MANAGE_CREDITS,MANAGE_MEMBERS,MANAGE_SETTINGS,BOOK_SESSIONS,SETTLE_SESSIONS",
 ];
-/// What recovery may take where new connections work.
+/// The time limit for recovery when new connections work.
 const RECOVERS_WITHIN: Duration = Duration::from_secs(30);
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
 
-/// A team, whose server does none of what is due.
+/// A team whose server does none of the scheduled work.
 struct Team {
     account: String,
     member: String,
@@ -51,7 +52,7 @@ impl Team {
         team
     }
 
-    /// Has something happen that the member is told of.
+    /// Causes an event that notifies the member.
     async fn charge(&self, serving: &Serving, name: &str) {
         let now = Clock::system().now();
         let at = |minutes: i64| now.plus_millis(minutes * 60_000).to_string();
@@ -63,7 +64,7 @@ impl Team {
         accept(serving, "completeSession", "session { id }", complete).await;
     }
 
-    /// A mail is asked for, to another member each time: one gets no second test within a minute.
+    /// Requests a mail, to a different member each time: a member receives at most one test per minute.
     async fn ask_for_mail(&self, serving: &Serving, name: &str) {
         let new = json!({ "accountId": self.account, "name": name, "email": format!("{name}@team.example") });
         let added = accept(serving, "addMember", "member { id }", new).await;
@@ -95,7 +96,7 @@ async fn count(database: &DatabaseConnection, sql: &str) -> i64 {
 const CHARGED: &str = "SELECT COUNT(*) AS count FROM alert WHERE kind = 'SESSION_CHARGED'";
 const MAILED: &str = "SELECT COUNT(*) AS count FROM delivery WHERE channel = 'EMAIL' AND status = 'SENT'";
 
-/// Waits until a figure has come to this much. Gives how long that took since `begun`.
+/// Waits until a figure has reached this value. Returns how long that took since `begun`.
 async fn until(database: &DatabaseConnection, sql: &str, at_least: i64, begun: Instant) -> Duration {
     while count(database, sql).await < at_least {
         assert!(begun.elapsed() < RECOVERS_WITHIN, "{sql} comes to {at_least}");
@@ -185,7 +186,7 @@ async fn a_worker_that_does_not_succeed_makes_its_process_unready_by_name_until_
             .parse::<i64>()
             .expect("a number")
     };
-    // Until then it is not known that it can succeed.
+    // Before that it is not known whether it can succeed.
     while age("success").await < 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -1,4 +1,4 @@
-//! `explainBalance` says what the API said then.
+//! `explainBalance` returns what the API returned at that time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,7 +29,7 @@ async fn explain(app: &TestApp, at: Timestamp) -> Value {
     answer.at("/account/explainBalance").clone()
 }
 
-/// What the API says now: posted, held and available.
+/// Returns the current figures of the API: posted, held and available.
 async fn said(app: &TestApp) -> Vec<Value> {
     let query = "{ account { balance { posted held available } } }";
     let answer = app.team.owner.client.query(query, json!({})).await;
@@ -39,7 +39,7 @@ async fn said(app: &TestApp) -> Vec<Value> {
         .to_vec()
 }
 
-/// That an explanation says `said`, and that what it is made up of comes to that.
+/// Checks that an explanation equals `said`, and that its parts add up to it.
 fn check(explained: &Value, said: &[Value]) {
     let figures = ["posted", "held", "available"].map(|name| explained[name].clone());
     assert_eq!(figures.to_vec(), said, "{explained}");
@@ -71,13 +71,13 @@ async fn any_history_is_explained_as_it_was_told() {
         app.advance(Duration::from_mins(1));
         app.top_up(30).await;
         for step in 0..90 {
-            // Several changes may come within one instant: the last one counts.
+            // Several changes may have the same instant: the last one counts.
             for _ in 0..=step % 2 {
                 play.step().await;
                 told.insert(app.clock.now().millis(), said(&app).await);
             }
             play.wait(180);
-            // What is due by now has not expired yet, and is still shown.
+            // What should expire now has not expired yet, and is still shown.
             told.insert(app.clock.now().millis(), said(&app).await);
             if step == 60 {
                 let freeze = json!({ "accountId": app.team.id(), "reason": "Unpaid" });
@@ -95,7 +95,7 @@ async fn any_history_is_explained_as_it_was_told() {
         for (at, said) in &told {
             check(&explain(&app, Timestamp::from_millis(*at)).await, said);
         }
-        // Between two looks it is as at the first.
+        // Between two recorded instants, the figures are those of the first.
         for (at, said) in told.iter().rev().skip(1).step_by(9) {
             let next = told.range(at + 1..).next().expect("a later one");
             check(&explain(&app, Timestamp::from_millis(next.0 - 1)).await, said);
@@ -129,7 +129,7 @@ async fn a_hold_is_told_with_the_amount_that_it_had() {
     let second = app.clock.now();
     app.advance(Duration::from_hours(24 * 5));
     app.settle().await;
-    // Nobody resolved it in time: its hold was released, and later it is charged after all.
+    // The session was not resolved in time: its hold was released, and later it is charged after all.
     let between = app.clock.now();
     app.advance(Duration::from_hours(1));
     let input = json!({ "sessionId": booked["session"]["id"], "idempotencyKey": "late" });
@@ -202,7 +202,7 @@ async fn holds_come_by_pages_and_an_instant_to_come_is_refused() {
         (booked, play.sessions.clone()),
         "each once, the newest first"
     );
-    // A cursor belongs to its instant.
+    // A cursor is bound to its instant.
     let other = json!({ "at": app.in_minutes(0), "after": after });
     assert_eq!(
         app.team.owner.client.query(query, other).await.error_code(),
@@ -217,7 +217,7 @@ async fn holds_come_by_pages_and_an_instant_to_come_is_refused() {
     assert_eq!(now.at("/account/explainBalance/at"), &json!(app.in_minutes(0)));
 }
 
-/// All changes of holds, in order.
+/// Returns all changes of holds, in order.
 async fn movements(database: &Database) -> Vec<(Vec<u8>, [i64; 5])> {
     let sql = "SELECT holder_id, sequence, occurred_at, amount, held, held_after FROM hold_movement ORDER BY account_id, sequence";
     let statement = Statement::from_string(database.backend(), sql);
@@ -249,7 +249,7 @@ async fn what_was_held_before_it_was_written_down_is_filled_in() {
                 play.ask("cancelSession", "userErrors { code }", input).await;
             }
         }
-        // Holds that nobody resolves expire on the way, and some of those are completed later.
+        // Unresolved holds expire meanwhile, and some of those sessions are completed later.
         play.wait(600);
         app.settle().await;
     }

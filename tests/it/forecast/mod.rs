@@ -1,4 +1,4 @@
-//! What is foreseen, what other settings would have done, and what an account had at any past instant.
+//! Forecasts, simulations of settings, and the balance of an account at any past instant.
 
 mod explanation;
 mod plans;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::harness::TestApp;
 use crate::reading::rows::Dice;
 
-/// A day's work in an account: what members and the platform do to credits.
+/// A day's work in an account: what members and the platform do with credits.
 struct Play<'a> {
     app: &'a TestApp,
     dice: Dice,
@@ -34,7 +34,7 @@ impl<'a> Play<'a> {
         format!("{}.5", self.dice.below(most))
     }
 
-    /// Asks for a change. Whether it is refused is no matter here.
+    /// Requests a change. It may be refused.
     async fn ask(&mut self, name: &str, selection: &str, mut input: Value) -> Value {
         self.keys += 1;
         input["accountId"] = json!(self.app.team.id());

@@ -1,4 +1,4 @@
-//! How the databases go about a long history: no statement walks through a table.
+//! Query plans for a long history: no statement scans a table.
 
 use ledgerbell::domain::ledger::credit_log::CreditLog;
 use ledgerbell::primitives::actor::Actor;
@@ -14,7 +14,7 @@ const ACCOUNT: AccountId = AccountId::from_number(7);
 const BEGIN: i64 = 1_700_000_000_000;
 const MOVEMENTS: i64 = 40_000;
 
-/// Sessions that are booked and released one after the other; each tenth one stays.
+/// Inserts sessions that are booked and released one after the other; every tenth one stays.
 async fn load(ground: &Ground) {
     insert_account(ground, ACCOUNT, "UTC").await;
     let is_sqlite = ground.backend() == DbBackend::Sqlite;
@@ -31,7 +31,7 @@ async fn load(ground: &Ground) {
         ACCOUNT.number()
     );
     let mut statements = vec![insert];
-    // On SQLite nothing gathers statistics in production either.
+    // On SQLite no statistics are gathered in production either.
     statements.extend((!is_sqlite).then(|| "VACUUM ANALYZE hold_movement".to_owned()));
     ground.load(&statements).await;
 }
@@ -76,7 +76,7 @@ async fn past_balances_and_holds_are_found_by_indexes() {
                 let walks = ["SCAN hold_movement", "SCAN credit_entry", "Seq Scan on hold_movement"];
                 let walks = walks.iter().any(|walk| step.contains(walk)) || step.contains("Hash Anti Join");
                 assert!(!walks, "{}: {step}\n{}", ground.name(), statement.sql);
-                // By its holder: by its time it would be a walk through all that came before, for each hold.
+                // By its holder: by its time, each hold would scan all earlier rows.
                 let is_by_holder = !step.contains("later") || step.contains("PRIMARY KEY") || !is_sqlite;
                 assert!(is_by_holder, "{}: {step}\n{}", ground.name(), statement.sql);
             }

@@ -24,7 +24,7 @@ async fn switch_on(buyer: &Buyer<'_>, trigger: &str, amount: &str, cap: &str) {
     buyer.accept("updateAutoTopUp", "autoTopUp { id }", input).await;
 }
 
-/// What the rule bought in earnest, oldest first: when, how much and for how much.
+/// Returns the real purchases of the rule, oldest first: time, credits and price.
 async fn bought(app: &TestApp) -> Vec<Value> {
     let query = "{ account { topUps(filter: { origins: [AUTO] }, order: OLDEST_FIRST, first: 100) { nodes { createdAt credits \
         price { amount } status } } } }";
@@ -53,12 +53,12 @@ async fn played_over_its_own_history_the_rule_decides_as_it_did() {
         for _ in 0..80 {
             app.advance(Duration::from_mins(20));
             play.wait(600);
-            // What expires does so before anything else, and the rule looks at that.
+            // Expiry comes before everything else, and the rule evaluates the result.
             app.settle().await;
             app.advance(Duration::from_mins(1));
             play.step().await;
             app.settle().await;
-            // The rule waits so long after a top-up by hand.
+            // The rule waits for this long after a manual top-up.
             app.advance(Duration::from_secs(30));
             app.settle().await;
         }
@@ -99,7 +99,7 @@ async fn settings_are_compared_before_they_are_saved() {
     );
     let month = json!([{ "month": "2026-03", "charges": 1, "cost": { "amount": "30.00" }, "capReached": false }]);
     assert_eq!(plain["months"], month);
-    // As if nobody had bought by hand: then the rule buys the first credits too, when the first are used.
+    // As if no member had bought manually: then the rule also buys the first credits, when the first are used.
     let alone = with(json!({ "trigger": "20", "amount": "30", "manual": false })).await;
     assert_eq!(
         (&alone["chargeCount"], &alone["timesBelowZero"]),
@@ -125,7 +125,7 @@ async fn settings_are_compared_before_they_are_saved() {
 #[tokio::test]
 async fn a_long_history_goes_by_hours() {
     let mut app = TestApp::start().await;
-    // Rows are put in here that nothing brought about.
+    // The test inserts rows without events.
     app.do_not_verify();
     app.top_up(100).await;
     for day in 0..10 {
@@ -143,7 +143,7 @@ async fn a_long_history_goes_by_hours() {
     }
 }
 
-/// The smallest of holds, taken and released ten thousand times from an instant on.
+/// Inserts the smallest hold, taken and released ten thousand times from an instant on.
 fn make_it_long(app: &TestApp, from: i64) {
     let (url, number) = (app.database_url().to_owned(), app.team.account.id.number());
     let holder = if url.starts_with("sqlite") {
@@ -175,7 +175,7 @@ async fn an_approximation_invents_no_charge() {
     app.do_not_verify();
     app.top_up(9).await;
     app.advance(Duration::from_hours(5));
-    // Within one hour much is bought and much is used, never at the same time: at no instant were there fewer than 9.
+    // Within one hour, many credits are bought and used, never at the same time: at no instant were there fewer than 9.
     app.top_up(700).await;
     app.advance(Duration::from_mins(2));
     use_up(&app, "690", "much").await;

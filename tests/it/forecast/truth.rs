@@ -1,5 +1,4 @@
-//! A forecast goes by what is true: credits that run out of time, frozen accounts, cards past their date, and how long there have been
-//! any credits.
+//! A forecast considers credits that expire, frozen accounts, expired cards, and how long the account has had any credits.
 
 use std::time::Duration;
 

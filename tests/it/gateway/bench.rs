@@ -1,4 +1,4 @@
-//! A payment gateway on the bench, and the hands of its customers and banks.
+//! A payment gateway under test, with the actions of its customers and banks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,21 +16,21 @@ use tokio::task::JoinHandle;
 
 use crate::harness::BEGIN;
 
-/// How long the client waits for an answer here: no test waits for more than the one that never comes.
+/// The client's time limit in these tests; only the test of the missing response waits for it.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A gateway, and whoever stands behind it.
+/// A gateway, and the customers and banks behind it.
 pub(super) struct Bench {
-    /// As the service calls it.
+    /// The gateway as the service calls it.
     pub(super) gateway: Arc<dyn PaymentGateway>,
-    /// The same, as its customers and banks have it.
+    /// The same gateway as its customers and banks use it.
     pub(super) simulated: SimulatedGateway,
     pub(super) clock: Clock,
     pub(super) customer: String,
     server: Option<JoinHandle<()>>,
 }
 
-/// The simulated gateway over HTTP: where, and who serves it.
+/// Serves the simulated gateway over HTTP. Returns its address and its task.
 pub(super) async fn serve(simulated: &SimulatedGateway) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -40,7 +40,7 @@ pub(super) async fn serve(simulated: &SimulatedGateway) -> (String, JoinHandle<(
     (url, server)
 }
 
-/// A client of Stripe that takes what is there for it.
+/// Returns a client of Stripe for the server at this address.
 pub(super) fn stripe(url: &str, timeout: Duration) -> Stripe {
     let settings = StripeSettings {
         base_url: url.to_owned(),
@@ -90,7 +90,7 @@ impl Bench {
         kept.expect("kept")
     }
 
-    /// What is asked for an object of ten euros.
+    /// Returns the request for an object of ten euros.
     pub(super) fn new_charge(&self, card: &Card, key: &str) -> NewCharge {
         NewCharge {
             key: format!("create:{key}"),
@@ -101,7 +101,7 @@ impl Bench {
         }
     }
 
-    /// An object that nobody has confirmed.
+    /// Returns an object without a confirmation.
     pub(super) async fn created(&self, card: &Card, key: &str) -> Charge {
         let made = self.gateway.create_charge(self.new_charge(card, key)).await;
         let made = made.expect("made");
@@ -127,7 +127,7 @@ impl Bench {
         self.gateway.read_charge(id.to_owned()).await.expect("read")
     }
 
-    /// An object that was paid with this card.
+    /// Returns an object that was paid with this card.
     pub(super) async fn paid_with(&self, token: &str) -> Charge {
         let card = self.card(token).await;
         let made = self.created(&card, "paid").await;
@@ -136,7 +136,6 @@ impl Bench {
         paid
     }
 
-    /// How often customers were charged, in all.
     pub(super) fn charges(&self) -> u32 {
         self.simulated.objects().iter().map(|object| object.charges).sum()
     }

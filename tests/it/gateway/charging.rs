@@ -1,4 +1,4 @@
-//! The contract: cards, and objects that are charged once.
+//! The contract of the port: cards, and objects that are charged once.
 
 use std::collections::BTreeSet;
 
@@ -144,7 +144,7 @@ async fn each_decline_has_a_mark_of_its_own(bench: Bench) {
         let mark = declined.failure.expect("a failure").mark;
         assert!(marks.insert(mark.clone()), "{key}: {mark} was there before");
     }
-    // Nor is a customer who gives up taken for the decline before, or for having given up before.
+    // A customer who gives up is not confused with the earlier decline, or with giving up earlier.
     let wanting = bench.card("card_authenticate").await;
     for key in ["a4", "a5"] {
         bench.confirm(&made.id, &wanting, key).await;
@@ -164,7 +164,7 @@ async fn what_is_canceled_unconfirmed_is_never_charged(bench: Bench) {
     }
     let confirmed = bench.confirm(&made.id, &card, "a1").await;
     assert_eq!((confirmed.status, bench.charges()), (ChargeStatus::Canceled, 0));
-    // Also while the bank waits for its customer.
+    // Also while the bank waits for the customer.
     let card = bench.card("card_authenticate").await;
     let made = bench.created(&card, "b").await;
     bench.confirm(&made.id, &card, "b1").await;
@@ -235,7 +235,7 @@ async fn silence_is_unknown_and_what_happened_is_found_by_reading(bench: Bench) 
         let found = bench.read(&made.id).await;
         assert_eq!((found.status, why(&found)), (status, None), "{token}");
         bench.simulated.end_outage();
-        // The same key again, as after any silence.
+        // The same key again, as after a missing response.
         let again = bench.try_confirm(&made.id, &card, token).await;
         let expected = if charged { charges } else { before + 1 };
         assert_eq!(bench.charges(), expected, "{token}: {again:?}");

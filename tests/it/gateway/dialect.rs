@@ -1,4 +1,4 @@
-//! The face of the simulated gateway in the words of Stripe's API, asked by hand. What SDKs make of it is in `tests/clients`.
+//! The HTTP interface of the simulated gateway, requested by hand. The SDKs are tested in `tests/clients`.
 
 use ledgerbell::adapters::gateway::simulated::SimulatedGateway;
 use ledgerbell::primitives::clock::Clock;
@@ -95,7 +95,7 @@ async fn a_key_is_bound_to_what_was_sent_and_brings_the_same_answer() {
     let elsewhere = api.post("customers", "", Some("k")).await;
     assert_eq!(elsewhere.body["error"]["type"], "idempotency_error");
     assert_eq!(api.simulated.objects().len(), 1);
-    // A decline is what was answered, and stays it; what was not understood is not remembered.
+    // A decline is a stored response; a request that was not understood is not stored.
     let declining = INTENT.replace("pm_card_visa", "pm_card_chargeDeclined&confirm=true");
     for is_replay in [false, true] {
         let declined = api.post("payment_intents", &declining, Some("d")).await;

@@ -1,11 +1,14 @@
-//! The client of Stripe against somebody else's stand-in, `localstripe` for Python, which `scripts/localstripe.sh` starts.
+//! The client of Stripe against an independent stand-in, `localstripe` for Python, which `scripts/localstripe.sh` starts.
 //!
-//! What it can do of the contract is here: customers, setups, cards and their refusal, objects that are made and canceled unconfirmed,
-//! refunds, messages. What it cannot do, and where that is run instead (`stripe_over_http`): it ignores idempotency keys, so that nothing
-//! is made once; a confirmation may not name a card, a page to return to or the absence of the customer, which ours does, so that
-//! nothing can be charged through the client; it shows no disputes, and refuses to be asked for them, so that what was charged
-//! cannot be read; it lists nothing by time; it gives back more than was charged; it has no silence, no late failures, no refunds
-//! that fail later; and it takes a message for delivered whatever becomes of it.
+//! It supports these parts of the contract: customers, setups, cards and their refusal, objects that are created and canceled
+//! unconfirmed, refunds, webhooks. It does not support the following, which `stripe_over_http` tests instead:
+//! - It ignores idempotency keys, so nothing is created once.
+//! - A confirmation may not contain a card, a return page or the absence of the customer, which our client sends. So nothing
+//!   can be charged through the client.
+//! - It has no disputes and refuses to expand them, so a charge cannot be read.
+//! - It lists nothing by time, and refunds more than was charged.
+//! - It has no missing responses, no late failures and no refunds that fail later.
+//! - It counts a webhook as delivered, whatever the response is.
 
 use std::time::Duration;
 
@@ -31,7 +34,7 @@ fn client() -> Stripe {
     stripe(&url(), Duration::from_secs(20))
 }
 
-/// Asks by hand for what the client has no words for.
+/// Sends a request that the client does not offer.
 async fn ask(path: &str, form: String) -> Value {
     let request = reqwest::Client::new().post(format!("{}/{path}", url())).body(form);
     let request = request.header("content-type", "application/x-www-form-urlencoded");
@@ -107,7 +110,7 @@ async fn what_was_charged_is_given_back_and_messages_are_believed() {
     let made = stripe.create_charge(new_charge(&stripe).await).await.expect("made");
     ask(&format!("v1/payment_intents/{}/confirm", made.id), String::new()).await;
     let now = Clock::system().now();
-    // Messages of the other tests come here too.
+    // Webhooks of the other tests arrive here too.
     let (signature, body) = loop {
         let (signature, body) = heard.recv().await.expect("a message");
         let notice = stripe.read_webhook(&body, &signature, now).expect("believed");
@@ -125,7 +128,7 @@ async fn what_was_charged_is_given_back_and_messages_are_believed() {
     assert_eq!(given, Ok(()));
     let missing = stripe.refund("pi_nobody".to_owned(), "n".to_owned(), euros(1)).await;
     assert_eq!(missing, Err(GatewayError::NotFound));
-    // That it cannot be asked for disputes is a no about our question, and no word about the card.
+    // That disputes cannot be expanded is a refusal of our request, and no statement about the card.
     let read = stripe.read_charge(made.id).await;
     let is_of_question = |error: &GatewayError| matches!(error, GatewayError::Refused { code, .. } if *code == FailureCode::GatewayUnavailable);
     assert!(read.as_ref().is_err_and(is_of_question), "{read:?}");

@@ -1,8 +1,8 @@
-//! What every payment gateway must do for us: one suite of the port, run against each adapter.
+//! The contract of every payment gateway: one test suite of the port, run against each adapter.
 //!
-//! The embedded simulated gateway is called as it is. The client of Stripe is run against the simulated gateway's face over HTTP, in
-//! Stripe's dialect, through real connections; beside it the whole service is run on that. `localstripe` asks somebody else's stand-in of
-//! Stripe the few things that it can do.
+//! The embedded simulated gateway is called directly. The client of Stripe is run against the HTTP interface of the simulated
+//! gateway, through real connections; the whole service is run on that too. `localstripe` tests the few things that an
+//! independent stand-in of Stripe supports.
 
 mod bench;
 mod charging;
@@ -11,7 +11,7 @@ mod localstripe;
 mod returning;
 mod service;
 
-/// Runs each of these with each adapter.
+/// Runs each of these tests with each adapter.
 macro_rules! contract {
     ($($name:ident),* $(,)?) => {
         mod embedded {

@@ -1,4 +1,4 @@
-//! The contract: money that goes back, and what comes back of it.
+//! The contract of the port: money that is returned, and what comes back of it.
 
 use std::time::Duration;
 

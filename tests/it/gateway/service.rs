@@ -1,5 +1,5 @@
-//! The whole service, with the client of Stripe, on the simulated gateway's face over HTTP: what the client and the face agree on must
-//! be what the service needs. Messages come in by the webhook's own door.
+//! The whole service with the client of Stripe, on the HTTP interface of the simulated gateway. Where the client and the
+//! interface agree, the result must be what the service needs. Webhooks arrive at the real route.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use super::bench;
 use crate::harness::{BEGIN, TestApp};
 use crate::top_ups::Buyer;
 
-/// A service that is charged by Stripe, as far as it knows.
+/// A service that uses Stripe, from its own view.
 struct Shop {
     app: TestApp,
     simulated: SimulatedGateway,
-    /// Stands still apart from the service's, and is moved with it.
+    /// A separate clock, which is moved together with that of the service.
     clock: Clock,
     courier: Courier,
     server: JoinHandle<()>,
@@ -52,7 +52,7 @@ impl Shop {
         self.clock.advance(by);
     }
 
-    /// Delivers what there is to tell, and runs the workers, until nothing is left.
+    /// Delivers events and runs the workers until no work is left.
     async fn settle(&mut self) {
         self.app.settle().await;
         while self.courier.send_due().await > 0 {
@@ -91,7 +91,7 @@ async fn a_team_buys_is_declined_confirms_and_gets_its_money_back() {
     let waits = buyer.top_up(&declined["id"]).await;
     assert_eq!(waits["status"], "REQUIRES_ACTION", "{waits}");
     let page = waits["failure"]["actionUrl"].as_str().expect("a page").to_owned();
-    // The customer follows the link, and confirms; the webhook tells us.
+    // The customer follows the link and confirms; the webhook notifies the service.
     let confirmed = reqwest::Client::new().post(format!("{page}?confirm=true")).send().await;
     assert!(confirmed.expect("an answer").status().is_success());
     shop.settle().await;

@@ -1,4 +1,4 @@
-//! A client over real HTTP, as an application would have one.
+//! A client over real HTTP, as in an application.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::words;
 
-/// Somebody who calls the API, or nobody in particular.
+/// A client that calls the API, with or without a credential.
 #[derive(Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -15,17 +15,13 @@ pub(crate) struct Client {
     credential: Option<String>,
 }
 
-/// What came back.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
-    /// Of HTTP.
     pub(crate) status: StatusCode,
-    /// The whole body.
     pub(crate) body: Value,
 }
 
 impl Client {
-    /// For the server at `base`.
     pub(crate) fn new(base: &str, credential: Option<String>) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         Self {
@@ -35,7 +31,7 @@ impl Client {
         }
     }
 
-    /// The same connections with another credential.
+    /// Returns a client on the same connections with another credential.
     #[must_use]
     pub(crate) fn with_credential(&self, credential: &str) -> Self {
         Self {
@@ -44,7 +40,7 @@ impl Client {
         }
     }
 
-    /// The same connections without any.
+    /// Returns a client on the same connections without a credential.
     #[must_use]
     pub(crate) fn anonymous(&self) -> Self {
         Self {
@@ -53,22 +49,22 @@ impl Client {
         }
     }
 
-    /// The token or key it signs in with.
+    /// Returns the token or key that it signs in with.
     pub(crate) fn credential(&self) -> Option<&str> {
         self.credential.as_deref()
     }
 
-    /// The server it calls.
+    /// Returns the address of the server.
     pub(crate) fn base(&self) -> &str {
         &self.base
     }
 
-    /// Runs the operation kept in `tests/documents/<document>.graphql`.
+    /// Runs the operation in `tests/documents/<document>.graphql`.
     pub(crate) async fn run(&self, document: &str, variables: Value) -> Answer {
         self.query(&read_document(document), variables).await
     }
 
-    /// As [`Self::run`] with `{"input": …}`, where nothing but a success will do. Gives the mutation's payload.
+    /// Like [`Self::run`] with `{"input": …}`. Fails unless it succeeds. Returns the mutation's payload.
     pub(crate) async fn accept(&self, document: &str, input: Value) -> Value {
         let answer = self.run(document, json!({ "input": input })).await;
         let payload = answer.only_field();
@@ -76,7 +72,7 @@ impl Client {
         payload
     }
 
-    /// As [`Self::run`] with `{"input": …}`, where nothing but a refusal will do. Gives the first one's code and payload.
+    /// Like [`Self::run`] with `{"input": …}`. Fails unless it is refused. Returns the first code and the payload.
     pub(crate) async fn refuse(&self, document: &str, input: Value) -> (String, Value) {
         let answer = self.run(document, json!({ "input": input })).await;
         let payload = answer.only_field();
@@ -87,7 +83,6 @@ impl Client {
         (code, payload)
     }
 
-    /// Runs an operation.
     pub(crate) async fn query(&self, query: &str, variables: Value) -> Answer {
         self.send(
             self.post("/graphql")
@@ -96,17 +91,17 @@ impl Client {
         .await
     }
 
-    /// A POST to a path of the server, signed in.
+    /// Returns a signed-in POST to a path of the server.
     pub(crate) fn post(&self, path: &str) -> RequestBuilder {
         self.sign(self.http.post(format!("{}{path}", self.base)))
     }
 
-    /// A request of any method to a path of the server, signed in.
+    /// Returns a signed-in request with any method to a path of the server.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.sign(self.http.request(method, format!("{}{path}", self.base)))
     }
 
-    /// A GET of a path of the server, signed in, or of a whole URL.
+    /// Returns a signed-in GET of a path of the server, or of a whole URL.
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         let url = if path.starts_with("http") {
             path.to_owned()
@@ -116,7 +111,7 @@ impl Client {
         self.sign(self.http.get(url))
     }
 
-    /// Sends a request and reads the answer as JSON.
+    /// Sends a request and reads the response as JSON.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
         let response = Box::pin(request.send()).await.expect("the server answers");
         let status = response.status();
@@ -135,34 +130,34 @@ impl Client {
 }
 
 impl Answer {
-    /// What was asked for; an error anywhere fails the test.
+    /// Returns the data. Any error fails the test.
     pub(crate) fn data(&self) -> &Value {
         assert!(self.body["errors"].is_null(), "{}", self.body);
         &self.body["data"]
     }
 
-    /// The value at a JSON pointer under `data`, such as `/account/balance/posted`. Fails the test where there is none.
+    /// Returns the value at a JSON pointer under `data`, such as `/account/balance/posted`. Fails if there is none.
     pub(crate) fn at(&self, pointer: &str) -> &Value {
         self.data()
             .pointer(pointer)
             .unwrap_or_else(|| panic!("nothing at {pointer} in {}", self.body))
     }
 
-    /// The value of the one field that was asked for.
+    /// Returns the value of the only requested field.
     pub(crate) fn only_field(&self) -> Value {
         let fields = self.data().as_object().expect("an object");
         assert_eq!(fields.len(), 1, "{}", self.body);
         fields.values().next().cloned().expect("one field")
     }
 
-    /// The code of the first top-level error.
+    /// Returns the code of the first top-level error.
     pub(crate) fn error_code(&self) -> &str {
         let code = self.body.pointer("/errors/0/extensions/code").and_then(Value::as_str);
         code.unwrap_or_else(|| panic!("no error with a code in {}", self.body))
     }
 }
 
-/// The text of an operation that tests share.
+/// Returns the text of an operation that tests share.
 pub(crate) fn read_document(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/documents")

@@ -1,7 +1,7 @@
-//! A database for each test: a copy of a migrated template, made once.
+//! A database for each test: a copy of a migrated template, which is created once.
 //!
 //! `LEDGERBELL_TEST_DATABASE_URL` names a Postgres server; without it, each test has a SQLite file. With
-//! `LEDGERBELL_TEST_POOLER_URL` the application reaches that server by way of a pooler, and the tests still directly.
+//! `LEDGERBELL_TEST_POOLER_URL`, the application connects through a pooler, and the tests still connect directly.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -14,23 +14,22 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-/// What names of databases of tests begin with.
+/// The prefix of the names of test databases.
 const PREFIX: &str = "ledgerbell_test_";
-/// Any number: names the lock under which the template is made.
+/// The id of the lock for creating the template: an arbitrary number.
 const TEMPLATE_LOCK: i64 = 0x7465_6d70;
-/// A test's database this old was left by a run that died.
+/// A test database of this age was left by a run that died.
 const LEFT_BEHIND_SECONDS: u64 = 3_600;
 
-/// One test's own database. Dropping it removes it.
+/// The database of one test. Dropping it removes it.
 pub(crate) struct TestDatabase {
-    /// How to open it.
     pub(crate) url: String,
-    /// Where the test may keep files.
+    /// A directory for the files of the test.
     pub(crate) directory: TempDir,
     postgres: Option<(String, String)>,
 }
 
-/// The Postgres server to test on, if any.
+/// Returns the Postgres server to test on, if one is set.
 pub(crate) fn postgres_server() -> Option<String> {
     std::env::var("LEDGERBELL_TEST_DATABASE_URL")
         .ok()
@@ -38,7 +37,7 @@ pub(crate) fn postgres_server() -> Option<String> {
 }
 
 impl TestDatabase {
-    /// A new one, migrated and empty.
+    /// Creates a migrated, empty database.
     pub(crate) async fn make() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let Some(server) = postgres_server() else {
@@ -63,7 +62,7 @@ impl TestDatabase {
         }
     }
 
-    /// A new one without a schema.
+    /// Creates a database without a schema.
     pub(crate) async fn make_empty() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let Some(server) = postgres_server() else {
@@ -85,7 +84,7 @@ impl TestDatabase {
         }
     }
 
-    /// How to open it by way of a pooler, if there is to be one.
+    /// Returns the URL through a pooler, if one is set.
     pub(crate) fn pooled_url(&self) -> Option<String> {
         let pooler = std::env::var("LEDGERBELL_TEST_POOLER_URL")
             .ok()
@@ -94,7 +93,7 @@ impl TestDatabase {
         Some(in_database(&pooler, name))
     }
 
-    /// Removes the database from its server. A file goes with its directory.
+    /// Removes the database from its server. A file is removed with its directory.
     pub(crate) async fn remove(&mut self) {
         if let Some((server, name)) = self.postgres.take() {
             let admin = connect(&server).await;
@@ -104,7 +103,7 @@ impl TestDatabase {
     }
 }
 
-/// Runs `work` to its end on a thread and runtime of its own: for `drop`, which may not wait on the test's.
+/// Runs `work` to its end on a separate thread and runtime: `drop` may not wait on the runtime of the test.
 pub(crate) fn elsewhere<T: Send>(work: impl Future<Output = T> + Send) -> std::thread::Result<T> {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
@@ -123,7 +122,6 @@ impl Drop for TestDatabase {
     }
 }
 
-/// Seconds since 1970.
 fn seconds_now() -> u64 {
     Clock::system().now().millis().unsigned_abs() / 1_000
 }
@@ -135,7 +133,7 @@ fn unique_name() -> String {
     format!("{PREFIX}{now}_{}_{number}", std::process::id())
 }
 
-/// A migrated SQLite file, made once for this process.
+/// Returns a migrated SQLite file, created once per process.
 async fn sqlite_template() -> &'static Path {
     static TEMPLATE: OnceCell<(TempDir, std::path::PathBuf)> = OnceCell::const_new();
     let (_, path) = TEMPLATE
@@ -149,8 +147,8 @@ async fn sqlite_template() -> &'static Path {
     path
 }
 
-/// The name of a migrated Postgres database that nobody is connected to. Made by the first test of the first process that needs
-/// it; named after the migrations, so that a changed one makes another.
+/// Returns the name of a migrated Postgres database without connections. The first test that needs it creates it. Its name
+/// depends on the migrations, so that a changed migration creates another one.
 async fn postgres_template(server: &str) -> &'static str {
     static TEMPLATE: OnceCell<String> = OnceCell::const_new();
     TEMPLATE
@@ -160,7 +158,7 @@ async fn postgres_template(server: &str) -> &'static str {
             execute(&admin, &format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).await;
             drop_left_behind(&admin, &name).await;
             if !exists(&admin, &name).await {
-                // Renamed when whole, so that a run that dies here leaves nothing that looks like a template.
+                // Renamed when complete, so that a run that dies here leaves nothing that looks like a template.
                 let draft = unique_name();
                 execute(&admin, &format!("CREATE DATABASE {draft}")).await;
                 migrate(&in_database(server, &draft)).await;
@@ -214,7 +212,7 @@ async fn drop_left_behind(admin: &DatabaseConnection, template: &str) {
             .and_then(|rest| rest.split('_').next()?.parse::<u64>().ok());
         let old = made_at.is_some_and(|made_at| made_at + LEFT_BEHIND_SECONDS < now);
         if old || (name.starts_with("ledgerbell_template_") && name != template) {
-            // Somebody may be at it in the same moment, or still use it: then it stays until the next run.
+            // Another process may remove or use it at the same moment: then it stays until the next run.
             let _ = admin
                 .execute_unprepared(&format!("DROP DATABASE IF EXISTS {name}"))
                 .await;
@@ -230,7 +228,7 @@ async fn exists(admin: &DatabaseConnection, name: &str) -> bool {
     row.expect("databases").is_some()
 }
 
-/// One connection, so that locks and what they guard are on the same.
+/// Opens one connection, so that locks and the rows they protect use the same one.
 async fn connect(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false);
@@ -246,7 +244,7 @@ async fn execute(admin: &DatabaseConnection, sql: &str) {
         .unwrap_or_else(|error| panic!("{sql}: {error}"));
 }
 
-/// The same server, another database.
+/// Returns the URL of another database on the same server.
 fn in_database(server: &str, name: &str) -> String {
     let (address, query) = server
         .split_once('?')

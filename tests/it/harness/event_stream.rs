@@ -7,34 +7,33 @@ use serde_json::{Value, json};
 
 use super::Client;
 
-/// Longer than anything takes that is going to happen at all.
+/// Longer than any expected event takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An open event stream.
 pub(crate) struct EventStream {
     response: reqwest::Response,
     buffer: String,
 }
 
-/// What came over a stream.
+/// A part of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum StreamEvent {
     /// A result, and the id of its event.
     Next(Value, Option<String>),
-    /// The operation is over.
+    /// The operation has ended.
     Complete,
-    /// Something that says nothing.
+    /// A comment without content.
     Comment,
 }
 
 impl EventStream {
-    /// Asks for an operation by POST; the status if it is not a success.
+    /// Requests an operation by POST. Returns the status if it is not a success.
     pub(crate) async fn open(client: &Client, query: &str, variables: Value) -> Result<Self, StatusCode> {
         let body = json!({"query": query, "variables": variables});
         Self::of(client.post("/graphql").json(&body)).await
     }
 
-    /// The answer to a request that wants a stream.
+    /// Opens the response to a request as a stream.
     pub(crate) async fn of(request: RequestBuilder) -> Result<Self, StatusCode> {
         let response = request
             .header("accept", "text/event-stream")
@@ -51,7 +50,7 @@ impl EventStream {
         })
     }
 
-    /// What comes next, comments too; `None` at the end.
+    /// Returns the next part, including comments; `None` at the end.
     pub(crate) async fn any(&mut self) -> Option<StreamEvent> {
         loop {
             if let Some((event, rest)) = self.buffer.split_once("\n\n") {
@@ -68,7 +67,7 @@ impl EventStream {
         }
     }
 
-    /// What comes next but for comments; `None` at the end.
+    /// Returns the next part without comments; `None` at the end.
     pub(crate) async fn event(&mut self) -> Option<StreamEvent> {
         loop {
             match self.any().await {
@@ -78,7 +77,7 @@ impl EventStream {
         }
     }
 
-    /// The next result and its id.
+    /// Returns the next result and its id.
     pub(crate) async fn next(&mut self) -> (Value, Option<String>) {
         match self.event().await {
             Some(StreamEvent::Next(result, id)) => (result, id),

@@ -1,11 +1,11 @@
-//! A whole server for each test, entered by the front door.
+//! A whole server for each test, which is called through its public API.
 //!
-//! [`TestApp::start`] gives a server on a port of its own, on a database of its own, with a clock that stands still until it is
-//! advanced, a team of three and somebody to call as each of them. Dropping it verifies the ledger: a test that leaves a wrong
-//! sum or a broken chain fails, whatever it was about. No test sleeps.
+//! [`TestApp::start`] starts a server on its own port and its own database. Its clock stands still until it is advanced. It has
+//! a team of three, and a client for each of them. Dropping it verifies the ledger: a test that leaves a wrong sum or a broken
+//! hash chain fails, whatever it tests. No test sleeps.
 //!
-//! `LEDGERBELL_TEST_DATABASE_URL` names a Postgres server to test on instead of SQLite, and
-//! `LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION` how many accounts may share a transaction.
+//! `LEDGERBELL_TEST_DATABASE_URL` names a Postgres server to test on instead of SQLite.
+//! `LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION` is the number of accounts that may share a transaction.
 
 mod client;
 mod database;
@@ -51,19 +51,18 @@ pub(crate) use raw::{Raw, RawAnswer};
 pub(crate) use socket::{Frame, Socket};
 pub(crate) use subscriber::Subscriber;
 
-/// When tests begin: Monday, 2 March 2026, 09:00 UTC.
+/// The initial time of tests: Monday, 2 March 2026, 09:00 UTC.
 pub(crate) const BEGIN: Timestamp = Timestamp::from_millis(1_772_442_000_000);
 
-/// A running server with a team in it. Its parts are kept on the heap, because each test's future has them in it.
+/// A running server with a team. Its parts are on the heap, because the future of each test contains them.
 pub(crate) struct TestApp(Box<Parts>);
 
-/// What a server of a test is made of.
+/// The parts of a test's server.
 pub(crate) struct Parts {
-    /// Stands still until advanced.
+    /// Stands still until it is advanced.
     pub(crate) clock: Clock,
-    /// The team that tests are about.
     pub(crate) team: Team,
-    /// Calls with a key that may do everything, everywhere.
+    /// Calls with a key that has all permissions in all accounts.
     pub(crate) platform: Client,
     app: App,
     schema: Schema,
@@ -74,7 +73,7 @@ pub(crate) struct Parts {
     verifies: bool,
 }
 
-/// An account and its people, and clients that are signed in as them.
+/// An account and its members, with signed-in clients.
 pub(crate) struct Team {
     pub(crate) account: Account,
     pub(crate) owner: Person,
@@ -82,33 +81,33 @@ pub(crate) struct Team {
     pub(crate) member: Person,
 }
 
-/// A member who can call.
+/// A member with a signed-in client.
 pub(crate) struct Person {
     pub(crate) member: Member,
     pub(crate) client: Client,
 }
 
 impl Team {
-    /// The account's public id.
+    /// Returns the account's public id.
     pub(crate) fn id(&self) -> String {
         self.account.id.to_string()
     }
 }
 
 impl Person {
-    /// The member's public id.
+    /// Returns the member's public id.
     pub(crate) fn id(&self) -> String {
         self.member.id.global(self.member.account_id).to_string()
     }
 }
 
 impl TestApp {
-    /// A server with settings as they are by default.
+    /// Starts a server with default settings.
     pub(crate) async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
-    /// A server with these settings besides, by their path in the settings file.
+    /// Starts a server with these additional settings, by their path in the settings file.
     pub(crate) async fn start_with(settings: &[(&'static str, &str)]) -> Self {
         Box::pin(Self::start_on(TestDatabase::make().await, settings)).await
     }
@@ -151,38 +150,37 @@ impl TestApp {
         }))
     }
 
-    /// The use cases, for what has no door yet.
+    /// Returns the use cases, for what the API does not offer.
     pub(crate) fn services(&self) -> &Services {
         self.app.services()
     }
 
-    /// The application.
     pub(crate) fn app(&self) -> &App {
         &self.app
     }
 
-    /// Where files are kept.
+    /// Returns the directory of the server's files.
     pub(crate) fn data_dir(&self) -> &std::path::Path {
         &self.settings.data_dir
     }
 
-    /// Where the server is, without a slash at the end.
+    /// Returns the address of the server, without a trailing slash.
     pub(crate) fn base(&self) -> &str {
         self.platform.base()
     }
 
-    /// Tells the server to stop, as SIGTERM does.
+    /// Starts the shutdown of the server, as SIGTERM does.
     pub(crate) fn tell_to_stop(&self) {
         self.stop.cancel();
     }
 
-    /// Subscribes as whoever the client is signed in as, at the schema itself.
+    /// Subscribes as the client's caller, directly at the schema.
     pub(crate) async fn subscribe(&self, client: &Client, document: &str, variables: Value) -> Subscriber {
         let subscribed = self.try_subscribe(client, document, variables).await;
         subscribed.unwrap_or_else(|refused| panic!("subscribed to, not {refused}"))
     }
 
-    /// As [`Self::subscribe`], or the answer that refuses.
+    /// Like [`Self::subscribe`], but returns a refusal.
     pub(crate) async fn try_subscribe(
         &self,
         client: &Client,
@@ -192,14 +190,14 @@ impl TestApp {
         Box::pin(subscribe(&self.app, &self.schema, client, document, variables)).await
     }
 
-    /// What the client's credential signs in.
+    /// Signs in with the client's credential.
     pub(crate) async fn sign_in(&self, client: &Client) -> SignedIn {
         let credential = client.credential().expect("has a credential");
         let signed_in = self.services().sign_in.authenticate(credential).await;
         signed_in.expect("signs in")
     }
 
-    /// What the schema answers to a query of this caller, as JSON.
+    /// Returns the response of the schema to a query of this caller, as JSON.
     pub(crate) async fn answer_as(&self, actor: Actor, query: &str) -> Value {
         let parameters = Parameters {
             query: Some(query.to_owned()),
@@ -219,7 +217,7 @@ impl TestApp {
         serde_json::to_value(&response).expect("JSON")
     }
 
-    /// As [`Self::try_subscribe`], for one who signed in before.
+    /// Like [`Self::try_subscribe`], for a caller that signed in before.
     pub(crate) async fn subscribe_as(
         &self,
         signed_in: SignedIn,
@@ -235,14 +233,14 @@ impl TestApp {
         .await
     }
 
-    /// A second process on the same database, with these settings besides.
+    /// Starts a second process on the same database, with these additional settings.
     pub(crate) async fn another_process(&self, settings: &[(&'static str, &str)]) -> AnotherProcess {
         let settings = load_settings(&self.database, settings);
         let opened = app::open_database(&settings).await.expect("the database opens");
         self.another_process_on(opened, &settings).await
     }
 
-    /// A second process by way of these connections.
+    /// Starts a second process on these connections.
     pub(crate) async fn another_process_by(&self, opened: Database) -> AnotherProcess {
         self.another_process_on(opened, &load_settings(&self.database, &[]))
             .await
@@ -257,39 +255,38 @@ impl TestApp {
         }
     }
 
-    /// Waits until nobody is connected any more.
+    /// Waits until no client is connected.
     pub(crate) async fn until_nobody_is_connected(&self) {
         until(|| self.app.seats().taken() == 0).await;
         assert_eq!(self.app.seats().callers(), 0);
     }
 
-    /// Where the database is.
     pub(crate) fn database_url(&self) -> &str {
         &self.database.url
     }
 
-    /// Calls without signing in.
+    /// Returns a client without a credential.
     pub(crate) fn anonymous(&self) -> Client {
         self.platform.anonymous()
     }
 
-    /// Calls with a key of the platform that may do this in the team's account only.
+    /// Returns a client with a platform key for the team's account only, with these permissions.
     pub(crate) async fn key(&self, permissions: &[Permission]) -> Client {
         self.key_of(Some(self.team.account.id), Side::Platform, permissions)
             .await
     }
 
-    /// Calls with a key of the team that may do this.
+    /// Returns a client with a key of the team, with these permissions.
     pub(crate) async fn team_key(&self, permissions: &[Permission]) -> Client {
         self.key_of(Some(self.team.account.id), Side::Team, permissions).await
     }
 
-    /// Calls with a key of the platform that may do this in every account.
+    /// Returns a client with a platform key for all accounts, with these permissions.
     pub(crate) async fn platform_key(&self, permissions: &[Permission]) -> Client {
         self.key_of(None, Side::Platform, permissions).await
     }
 
-    /// Calls with a key of this side for this account, or for all.
+    /// Returns a client with a key of this side, for this account or for all.
     pub(crate) async fn key_of(&self, account_id: Option<AccountId>, side: Side, permissions: &[Permission]) -> Client {
         let new = NewApiKey {
             account_id: account_id.unwrap_or(AccountId::PLATFORM),
@@ -302,7 +299,7 @@ impl TestApp {
             .with_credential(&Box::pin(make_key(self.services(), new)).await)
     }
 
-    /// Calls with a key of the team's account that may do all that its side can, for so long.
+    /// Returns a client with a key of the team's account that has all permissions of its side and expires after `lives`.
     pub(crate) async fn expiring_key(&self, side: Side, lives: Duration) -> Client {
         let millis = i64::try_from(lives.as_millis()).expect("not for ever");
         let new = NewApiKey {
@@ -327,17 +324,17 @@ impl TestApp {
         }
     }
 
-    /// Another account with people of its own. `external_id` also names it.
+    /// Creates another account with its own members. `external_id` is also its name.
     pub(crate) async fn another_team(&self, external_id: &str) -> Team {
         make_team(self.services(), &self.anonymous(), external_id).await
     }
 
-    /// Credits that the team has paid for.
+    /// Adds credits that the team has paid for.
     pub(crate) async fn top_up(&self, credits: i64) -> TopUp {
         self.top_up_of(&self.team, credits).await
     }
 
-    /// Credits that a team has paid for.
+    /// Adds credits that a team has paid for.
     pub(crate) async fn top_up_of(&self, team: &Team, credits: i64) -> TopUp {
         let cause = Cause::Member(team.owner.member.id);
         let credits = Credits::whole(credits);
@@ -346,17 +343,17 @@ impl TestApp {
         paid.await.expect("the top-up is credited")
     }
 
-    /// Moves the clock.
+    /// Advances the clock.
     pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
 
-    /// An instant so many minutes from now, as the API writes it.
+    /// Returns an instant this number of minutes from now, in the format of the API.
     pub(crate) fn in_minutes(&self, minutes: i64) -> String {
         self.clock.now().plus_millis(minutes * 60_000).to_string()
     }
 
-    /// Runs the workers until nothing is due.
+    /// Runs the workers until no work is left.
     pub(crate) async fn settle(&self) {
         Box::pin(async {
             let services = self.services();
@@ -376,14 +373,13 @@ impl TestApp {
         .await;
     }
 
-    /// The payment gateway.
     pub(crate) fn gateway(&self) -> &SimulatedGateway {
         self.app
             .simulated_gateway()
             .expect("tests charge the simulated gateway")
     }
 
-    /// Raises the alerts that what has happened is worth, until no account is left to be looked at.
+    /// Raises the alerts for all events, until no account is left to evaluate.
     pub(crate) async fn notice(&self) {
         Box::pin(async {
             let alerts = &self.services().alerts;
@@ -403,22 +399,16 @@ impl TestApp {
         .await;
     }
 
-    /// Looks at what is wrong wherever that may have changed, and has it told.
+    /// Evaluates the findings of all accounts that may have changed, and notifies subscribers.
     pub(crate) async fn look(&self) {
         Box::pin(async {
             let watch = FindingWatch::new(self.services().clone());
-            let mut after = watch
-                .turn(Vec::new(), AccountId::PLATFORM)
-                .await
-                .expect("accounts are looked at");
-            while after != AccountId::PLATFORM {
-                after = watch.turn(Vec::new(), after).await.expect("accounts are looked at");
-            }
+            watch.turn(Vec::new()).await.expect("accounts are looked at");
         })
         .await;
     }
 
-    /// Sends the mail that is due. Gives all mail that was ever written into files.
+    /// Sends the scheduled mail. Returns all mail that was ever written into files.
     pub(crate) async fn mail(&self) -> Vec<String> {
         Box::pin(async {
             while self.services().outbox.send_due(20).await.expect("mail is sent") > 0 {}
@@ -432,7 +422,7 @@ impl TestApp {
         .await
     }
 
-    /// For tests that spoil the ledger.
+    /// Disables the verification, for tests that damage the ledger.
     pub(crate) fn do_not_verify(&mut self) {
         self.verifies = false;
     }
@@ -470,7 +460,7 @@ impl Drop for TestApp {
         if std::thread::panicking() || !self.verifies {
             return;
         }
-        // On connections of its own: those of the application belong to the test's runtime, which waits for this.
+        // On separate connections: those of the application belong to the test's runtime, which waits for this.
         let url = self.settings.database.url.reveal().to_owned();
         let verified = elsewhere(async move {
             let options = OpenOptions {
@@ -496,7 +486,7 @@ impl Drop for TestApp {
     }
 }
 
-/// Waits for a condition that is going to hold.
+/// Waits for a condition that will become true.
 pub(crate) async fn until(holds: impl Fn() -> bool) {
     let waiting = async {
         while !holds() {
@@ -508,7 +498,7 @@ pub(crate) async fn until(holds: impl Fn() -> bool) {
         .expect("it comes to hold");
 }
 
-/// Settings of a test, read as an operator's are.
+/// Reads the settings of a test as those of an operator.
 pub(crate) fn load_settings(database: &TestDatabase, settings: &[(&'static str, &str)]) -> Settings {
     let accounts = std::env::var("LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION").ok();
     let mut flags = vec![
@@ -518,7 +508,7 @@ pub(crate) fn load_settings(database: &TestDatabase, settings: &[(&'static str, 
         ("database.url", Some(database.url.clone())),
         ("database.max_connections", Some("5".to_owned())),
         ("engine.accounts_per_transaction", accounts),
-        // Tests let years go by.
+        // Tests advance the clock by years.
         ("auth.max_token_lifetime", Some("3153600000".to_owned())),
     ];
     if let Some(pooled) = database.pooled_url() {
@@ -536,7 +526,7 @@ async fn make_key(services: &Services, new: NewApiKey) -> String {
     made.expect("a key").secret
 }
 
-/// Somebody who owns an account that a test makes by itself.
+/// Returns the owner of an account that a test creates itself.
 pub(crate) fn owner(name: &str) -> NewMember {
     NewMember {
         external_id: Some(name.to_lowercase()),
@@ -576,7 +566,7 @@ async fn make_team(services: &Services, anonymous: &Client, external_id: &str) -
     let admin = add("Adam", MemberRole::Admin).await;
     let member = add("Mia", MemberRole::Member).await;
     let person = |member: Member| {
-        // Long enough for tests that let years go by, unless a test is about how long that may be.
+        // Long enough for tests that advance the clock by years, unless a test is about this limit.
         let issue = |lives| services.sign_in.issue_token(account.id, member.id, lives);
         let token = match issue(Duration::from_hours(20 * 365 * 24)) {
             Err(IssueTokenError::LivesTooLong { most_seconds }) => issue(Duration::from_secs(most_seconds)),

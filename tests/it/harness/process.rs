@@ -7,24 +7,22 @@ use serde_json::Value;
 
 use super::{Client, Subscriber};
 
-/// An application without a door, on the database of a test's server. End it with [`Self::close`].
+/// An application without an HTTP server, on the database of a test's server. End it with [`Self::close`].
 pub(crate) struct AnotherProcess {
     pub(super) app: App,
     pub(super) schema: Schema,
 }
 
 impl AnotherProcess {
-    /// Its use cases.
     pub(crate) fn services(&self) -> &Services {
         self.app.services()
     }
 
-    /// The application.
     pub(crate) fn app(&self) -> &App {
         &self.app
     }
 
-    /// As [`super::TestApp::subscribe`].
+    /// Like [`super::TestApp::subscribe`].
     pub(crate) async fn subscribe(&self, client: &Client, document: &str, variables: Value) -> Subscriber {
         let subscribed = Box::pin(subscribe(&self.app, &self.schema, client, document, variables)).await;
         subscribed.unwrap_or_else(|refused| panic!("subscribed to, not {refused}"))

@@ -1,4 +1,4 @@
-//! A client that writes what it likes: bytes on a connection, and not always those of HTTP.
+//! A client that writes any bytes on a connection, also invalid HTTP.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Longer than this nothing takes that works.
+/// Longer than any working operation takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One connection to the server.
@@ -15,7 +15,7 @@ pub(crate) struct Raw {
     read: Vec<u8>,
 }
 
-/// What came back for one request.
+/// The response to one request.
 #[derive(Debug)]
 pub(crate) struct RawAnswer {
     pub(crate) status: u16,
@@ -24,25 +24,25 @@ pub(crate) struct RawAnswer {
 }
 
 impl Raw {
-    /// A connection to `base`, such as `http://127.0.0.1:8080`.
+    /// Connects to `base`, such as `http://127.0.0.1:8080`.
     pub(crate) async fn connect(base: &str) -> Self {
         let address = base.trim_start_matches("http://");
         let stream = TcpStream::connect(address).await.expect("the server listens");
         Self { stream, read: vec![] }
     }
 
-    /// Writes text; an error means that the server no longer reads.
+    /// Writes text. An error means that the server no longer reads.
     pub(crate) async fn send(&mut self, text: impl AsRef<[u8]>) -> std::io::Result<()> {
         let written = timeout(PATIENCE, self.stream.write_all(text.as_ref()));
         written.await.expect("the server reads, or hangs up")
     }
 
-    /// Says that nothing more will be written.
+    /// Closes the writing half of the connection.
     pub(crate) async fn close_half(&mut self) {
         self.stream.shutdown().await.expect("the connection lives");
     }
 
-    /// The next answer; `None` when the server hangs up instead.
+    /// Returns the next response; `None` if the server closes the connection instead.
     pub(crate) async fn answer(&mut self) -> Option<RawAnswer> {
         let head_ends = loop {
             if let Some(at) = self.read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
@@ -68,7 +68,7 @@ impl Raw {
         })
     }
 
-    /// The head of the next answer as it was written.
+    /// Returns the raw head of the next response.
     pub(crate) async fn head(&mut self) -> String {
         loop {
             if let Some(at) = self.read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
@@ -78,12 +78,12 @@ impl Raw {
         }
     }
 
-    /// Waits until the server hangs up.
+    /// Waits until the server closes the connection.
     pub(crate) async fn is_hung_up_on(&mut self) {
         while self.read_on().await.is_some() {}
     }
 
-    /// `None` when the server hung up, in whatever manner.
+    /// Reads more. Returns `None` if the server has closed the connection in any way.
     async fn read_on(&mut self) -> Option<()> {
         let read = timeout(PATIENCE, self.stream.read_buf(&mut self.read)).await;
         match read.expect("the server answers, or hangs up") {

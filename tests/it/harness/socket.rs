@@ -1,4 +1,4 @@
-//! A client of `graphql-transport-ws` that does only what it is told: it can break every rule.
+//! A client of `graphql-transport-ws` without automatic behavior: it can break every rule.
 
 use std::time::Duration;
 
@@ -12,30 +12,29 @@ use tokio_tungstenite::tungstenite::http::Response;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-/// Longer than anything takes that is going to happen at all.
+/// Longer than any expected event takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An open socket. While it is not asked to read, it reads nothing, and answers no ping.
+/// An open socket. It reads, and answers a ping, only when a test reads from it.
 pub(crate) struct Socket {
     stream: WebSocketStream<TcpStream>,
 }
 
-/// What came over a socket.
+/// What was received on a socket.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Frame {
-    /// A message of the protocol.
     Message(Value),
-    /// A ping frame; reading on answers it.
+    /// A ping frame; the next read answers it.
     Ping,
-    /// The end, with its code and reason; 1006 when the connection broke off.
+    /// The end with its code and reason; 1006 if the connection was lost.
     Close(u16, String),
 }
 
-/// The server's answer to the handshake when it was no.
+/// The server's response to a refused handshake.
 pub(crate) type NoUpgrade = Response<Option<Vec<u8>>>;
 
 impl Socket {
-    /// Shakes hands at `base` with these headers besides.
+    /// Performs the handshake at `base` with these additional headers.
     pub(crate) async fn open(base: &str, headers: &[(&'static str, &str)]) -> Result<Self, Box<NoUpgrade>> {
         let address = base.trim_start_matches("http://");
         let mut request = format!("ws://{address}/graphql").into_client_request().expect("a URL");
@@ -51,7 +50,7 @@ impl Socket {
         }
     }
 
-    /// As [`Self::ready`], where the server may be gone, or go.
+    /// Like [`Self::ready`], for a server that may be gone.
     pub(crate) async fn try_ready(base: &str, credential: &str) -> Option<Self> {
         let address = base.trim_start_matches("http://");
         let mut request = format!("ws://{address}/graphql").into_client_request().ok()?;
@@ -65,20 +64,20 @@ impl Socket {
         (socket.frame().await == ack).then_some(socket)
     }
 
-    /// A socket without a handshake of its own, for answers that a client would not take.
+    /// Creates a socket without a handshake, for responses that a client would not accept.
     pub(crate) async fn over(tcp: TcpStream) -> Self {
         Self {
             stream: WebSocketStream::from_raw_socket(tcp, Role::Client, None).await,
         }
     }
 
-    /// Shakes hands and offers the protocol.
+    /// Performs the handshake and offers the protocol.
     pub(crate) async fn connect(base: &str) -> Self {
         let offered = [("sec-websocket-protocol", "graphql-transport-ws")];
         Self::open(base, &offered).await.expect("a socket")
     }
 
-    /// Shakes hands and signs in.
+    /// Performs the handshake and signs in.
     pub(crate) async fn ready(base: &str, credential: &str) -> Self {
         let mut socket = Self::connect(base).await;
         socket.init(credential).await;
@@ -86,42 +85,38 @@ impl Socket {
         socket
     }
 
-    /// Sends `connection_init`.
     pub(crate) async fn init(&mut self, credential: &str) {
         self.send(&json!({"type": "connection_init", "payload": {"authorization": format!("Bearer {credential}")}}))
             .await;
     }
 
-    /// Sends a message.
     pub(crate) async fn send(&mut self, message: &Value) {
         self.send_frame(Message::text(message.to_string())).await;
     }
 
-    /// Sends anything. That the server has gone is for whoever reads next.
+    /// Sends any frame. An error is left to the next read.
     pub(crate) async fn send_frame(&mut self, frame: Message) {
         let _ = tokio::time::timeout(PATIENCE, self.stream.send(frame))
             .await
             .expect("the server reads");
     }
 
-    /// As [`Self::send_frame`], without waiting for the server to take it.
+    /// Like [`Self::send_frame`], without waiting for the server to accept it.
     pub(crate) async fn feed(&mut self, frame: Message) -> Result<(), Error> {
         self.stream.feed(frame).await
     }
 
-    /// Asks for an operation.
     pub(crate) async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
         let payload = json!({"query": query, "variables": variables});
         self.send(&json!({"id": id, "type": "subscribe", "payload": payload}))
             .await;
     }
 
-    /// Wants no more of an operation.
+    /// Ends an operation.
     pub(crate) async fn complete(&mut self, id: &str) {
         self.send(&json!({"id": id, "type": "complete"})).await;
     }
 
-    /// What comes next.
     pub(crate) async fn frame(&mut self) -> Frame {
         loop {
             let next = tokio::time::timeout(PATIENCE, self.stream.next()).await;
@@ -140,7 +135,7 @@ impl Socket {
         }
     }
 
-    /// The next message; a close fails the test.
+    /// Returns the next message; a close fails the test.
     pub(crate) async fn message(&mut self) -> Value {
         loop {
             match self.frame().await {
@@ -151,7 +146,8 @@ impl Socket {
         }
     }
 
-    /// The code with which the socket is closed, whatever comes before. Answers the close frame, and hangs up.
+    /// Returns the code with which the socket is closed, and ignores everything before. Answers the close frame, and
+    /// disconnects.
     pub(crate) async fn closed(&mut self) -> u16 {
         let code = loop {
             if let Frame::Close(code, _) = self.frame().await {
@@ -163,7 +159,7 @@ impl Socket {
         code
     }
 
-    /// The payload of the next message, which must be a `next` of this operation.
+    /// Returns the payload of the next message, which must be a `next` of this operation.
     pub(crate) async fn next(&mut self, id: &str) -> Value {
         let mut message = self.message().await;
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Somebody who is subscribed.
+//! A subscriber.
 
 use std::time::Duration;
 
@@ -9,28 +9,26 @@ use ledgerbell::domain::member::SignedIn;
 use ledgerbell::graphql::{Caller, Live, LiveEnd, LiveItem, Parameters, Schema};
 use serde_json::Value;
 
-/// A test that waits longer for a message waits in vain.
+/// The time limit for a message.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A subscription and what has come of it.
+/// A subscription and its last cursor.
 pub(crate) struct Subscriber {
     live: Live,
     services: Services,
-    /// Of the last message.
+    /// The cursor of the last message.
     pub(crate) cursor: String,
 }
 
-/// One message.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
-    /// The payload of the one root field.
+    /// The payload of the only root field.
     pub(crate) event: Value,
     /// The text as it was sent.
     pub(crate) payload: std::sync::Arc<str>,
 }
 
 impl Message {
-    /// What it is for.
     pub(crate) fn signal(&self) -> &str {
         self.event["signal"].as_str().expect("a signal is selected")
     }
@@ -65,7 +63,7 @@ impl Subscriber {
         }
     }
 
-    /// The next message, whatever it is for.
+    /// Returns the next message of any signal.
     pub(crate) async fn next(&mut self) -> Message {
         match self.next_or_end().await {
             Ok(message) => message,
@@ -73,28 +71,28 @@ impl Subscriber {
         }
     }
 
-    /// The next message with this signal, which must be the next at all.
+    /// Returns the next message, which must have this signal.
     pub(crate) async fn expect(&mut self, signal: &str) -> Value {
         let message = self.next().await;
         assert_eq!(message.signal(), signal, "{}", message.event);
         message.event
     }
 
-    /// The next message, or why there is none.
+    /// Returns the next message, or why there is none.
     pub(crate) async fn next_or_end(&mut self) -> Result<Message, LiveEnd> {
         let next = tokio::time::timeout(PATIENCE, self.live.next()).await;
         let item = next.expect("a message comes in time").expect("it has not ended before");
         item.map(|item| self.take(item))
     }
 
-    /// Whether there is nothing more to be told, of all that has happened.
+    /// Returns whether all events that have happened are delivered.
     pub(crate) async fn is_idle(&mut self) -> bool {
         let polled = self.services.events.hub().poll().await;
         polled.expect("streams are looked at");
         self.was_told_nothing().await
     }
 
-    /// As [`Self::is_idle`], of what its process has heard of.
+    /// Like [`Self::is_idle`], for the events that its process was notified of.
     pub(crate) async fn was_told_nothing(&mut self) -> bool {
         loop {
             tokio::select! {

@@ -1,8 +1,8 @@
-//! A live matrix of languages: each text of ours that any test of this suite is shown in English has to be in the German catalogue.
+//! Checks translations during all tests: each text of ours that any test receives in English must be in the German catalogue.
 //!
-//! English for everyone, on purpose: errors about the request itself (`BAD_REQUEST`, `TOO_COMPLEX`), which developers read; exported
-//! files, which are the same for all who have the link; the page of the simulated gateway, logs and the command line, which no member of
-//! a team reads.
+//! Some texts are deliberately English for all viewers. Errors about the request itself (`BAD_REQUEST`, `TOO_COMPLEX`) are for
+//! developers. Exported files are the same for all who have the link. Members do not read the page of the simulated gateway,
+//! the logs and the command line.
 
 use std::sync::LazyLock;
 
@@ -14,10 +14,10 @@ static CATALOGUE: LazyLock<Templates> = LazyLock::new(|| Templates::load(None).e
 
 const GERMAN: &str = include_str!("../../../src/adapters/wording/de.toml");
 
-/// Fields with a text of ours, in the language of the one who asks.
+/// Fields with a text of ours in the viewer's language.
 const OF_OURS: [&str; 3] = ["message", "bounceMessage", "lastError"];
 
-/// Fails where a text of ours in this answer has no German words.
+/// Fails if a text of ours in this response has no German translation.
 pub(super) fn must_be_in_the_catalogue(value: &Value) {
     match value {
         Value::Array(items) => items.iter().for_each(must_be_in_the_catalogue),
@@ -35,8 +35,8 @@ pub(super) fn must_be_in_the_catalogue(value: &Value) {
     }
 }
 
-/// Whether the catalogue has this very text, in English or, for a member who reads German, in German. What the refusal's code would say
-/// does not count.
+/// Returns whether the catalogue contains exactly this text: in English, or in German for a member who reads German. The
+/// generic text of the refusal's code does not count.
 fn is_listed(text: &str) -> bool {
     if GERMAN.contains(text) {
         return true;

@@ -1,4 +1,4 @@
-//! External ids are the sign-in: who sets them, and what they may look like.
+//! Members sign in by external ids: who sets them, and which forms are allowed.
 
 use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ async fn people(app: &TestApp) -> Value {
         .clone()
 }
 
-/// The callers of a team who may manage members.
+/// Returns the callers of a team who may manage members.
 async fn of_team(app: &TestApp) -> Vec<(&'static str, Client)> {
     vec![
         ("an owner", app.team.owner.client.clone()),
@@ -48,7 +48,7 @@ async fn nobody_of_a_team_swaps_who_signs_in_as_whom() {
     let token = |sub: &str| sign(&claims(&app, &account, &json!(sub)));
     assert_eq!(signed_in(&app, &token("olga")).await, "Olga");
     assert_eq!(signed_in(&app, &token("adam")).await, "Adam");
-    // The platform may, and then it means it.
+    // The platform may set it, and then it does so on purpose.
     let key = app.platform_key(&[Permission::ManageMembers]).await;
     let swapped = key.query(swap, ids).await;
     assert_eq!(swapped.at("/c")["userErrors"], json!([]));
@@ -60,7 +60,7 @@ async fn a_team_manages_members_without_external_ids() {
     let app = start().await;
     for (who, client) in of_team(&app).await {
         let before = people(&app).await;
-        // The third is taken, and nobody who may not set external ids finds that out.
+        // The third is taken. A caller who may not set external ids cannot find that out.
         for external_id in ["free", "mem_1", "mia"] {
             let new = json!({ "name": "Ben", "externalId": external_id });
             let expected = ("FORBIDDEN", "externalId".to_owned());
@@ -93,7 +93,7 @@ async fn a_team_manages_members_without_external_ids() {
     }
 }
 
-/// Texts that a reader, or a client that trims, could take for an id of ours.
+/// Returns texts that a reader, or a client that trims, could confuse with an id of this service.
 fn ids_and_lookalikes(app: &TestApp) -> Vec<String> {
     let (owner, account) = (app.team.owner.id(), app.team.id());
     let of_kind = |prefix: &str| owner.replace("mem_", prefix);
@@ -175,7 +175,7 @@ async fn an_external_id_with_the_form_of_one_of_our_ids_is_refused_everywhere() 
         .query("{ account { balance { held } } }", json!({}))
         .await;
     assert_eq!(held.at("/account/balance/held"), "0");
-    // What only begins like one of ours is the platform's own business.
+    // A text that only begins like one of our ids is allowed.
     for id in ["mem_7", "acct_acme", "ses_2026-03-02"] {
         let added = json!({ "accountId": account, "name": "X", "externalId": id });
         assert_eq!(
@@ -221,7 +221,7 @@ async fn a_key_of_one_account_neither_probes_nor_takes_external_ids_of_accounts(
     )
     .await;
     assert_eq!(renamed["account"]["name"], "Renamed");
-    // So what the platform creates is its own, not what a team has put there.
+    // So what the platform creates is its own, not what a team has placed there.
     let new = json!({ "externalId": "free", "name": "Renamed", "creditPrice": "1", "currency": "EUR" });
     let made = mutate(&app.platform, "createAccount", "account { id }", new.clone()).await;
     assert_eq!(code(&made), "accepted");

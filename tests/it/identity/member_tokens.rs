@@ -1,4 +1,4 @@
-//! Tokens that the platform has made for its pages.
+//! Tokens that the platform creates for its pages.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn the_platform_has_a_token_made_that_signs_a_member_in_until_it_ends() {
         .await;
     assert_eq!(viewer.at("/viewer/tokenExpiresAt"), &made["expiresAt"]);
     assert_eq!(viewer.at("/viewer/permissions"), &json!(["READ_OWN_USAGE"]));
-    // Clocks may be 5 seconds apart.
+    // Clocks may differ by 5 seconds.
     app.advance(Duration::from_secs(66));
     assert_eq!(signed_in(&app, token).await, "UNAUTHENTICATED");
 }

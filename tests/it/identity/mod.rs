@@ -1,4 +1,4 @@
-//! Who signs in as whom, and what members may do to each other's identity.
+//! Who signs in as which member, and how members may change each other's identity.
 
 mod external_ids;
 mod member_tokens;
@@ -13,28 +13,27 @@ use crate::harness::{Client, TestApp};
 
 const SECRET: &str = "the secret of a platform that signs tokens by HS256";
 
-/// A server whose tokens are signed with [`SECRET`].
+/// Starts a server whose tokens are signed with [`SECRET`].
 async fn start() -> TestApp {
     TestApp::start_with(&[("auth.jwt_secret", SECRET)]).await
 }
 
-/// A token with these claims, as the platform's own issuer signs it.
+/// Signs a token with these claims, as the platform's own issuer does.
 fn sign(claims: &Value) -> String {
     sign_by(SECRET, claims)
 }
 
-/// A token with these claims, signed with this secret.
 fn sign_by(secret: &str, claims: &Value) -> String {
     let key = EncodingKey::from_secret(secret.as_bytes());
     jsonwebtoken::encode(&Header::default(), claims, &key).expect("signs")
 }
 
-/// Claims for a member of the team, valid for an hour.
+/// Returns claims for a member of the team, valid for an hour.
 fn claims(app: &TestApp, acct: &Value, sub: &Value) -> Value {
     json!({ "acct": acct, "sub": sub, "exp": app.clock.now().millis() / 1_000 + 3_600 })
 }
 
-/// The name of the member whom a token signs in, or the code of the error.
+/// Returns the name of the member that a token signs in, or the code of the error.
 async fn signed_in(app: &TestApp, token: &str) -> String {
     let client = app.platform.with_credential(token);
     let answer = client.query("{ viewer { member { name } } }", json!({})).await;
@@ -58,7 +57,7 @@ fn code(payload: &Value) -> &str {
     payload["userErrors"][0]["code"].as_str().unwrap_or("accepted")
 }
 
-/// The code of a refusal and the field that it names.
+/// Returns the code of a refusal and the field that it names.
 fn refusal(payload: &Value) -> (&str, String) {
     let field = payload["userErrors"][0]["field"].as_array().into_iter().flatten();
     let field: Vec<&str> = field.filter_map(Value::as_str).collect();

@@ -1,6 +1,7 @@
-//! U+0000, which PostgreSQL can neither store nor compare: wherever a text is taken, it is the caller's mistake and never ours.
+//! U+0000, which PostgreSQL can neither store nor compare: wherever a text is accepted, it is an error of the caller, not of
+//! the server.
 //!
-//! What to send is derived from the published schema, so that a text that is added is tested too.
+//! The requests are derived from the published schema, so that a new text is tested too.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ const NUL: &str = "a\u{0}b";
 
 struct Schema {
     types: BTreeMap<String, TypeDefinition<'static, String>>,
-    /// What fields of inputs and arguments are filled with where they are needed.
+    /// The values of required inputs and arguments.
     known: BTreeMap<&'static str, Value>,
 }
 
@@ -54,7 +55,7 @@ impl Schema {
         }
     }
 
-    /// Something for an input or argument that needs it.
+    /// Returns a value for a required input or argument.
     fn sample(&self, name: &str, of: &Type<'static, String>) -> Value {
         match of {
             Type::NonNullType(inner) => self.sample(name, inner),
@@ -89,7 +90,7 @@ impl Schema {
             .collect()
     }
 
-    /// All ways to fill these values so that one text within them holds U+0000, each with where.
+    /// Returns all ways to fill these values so that one text in them contains U+0000, each with its position.
     fn spoiled(&self, values: &[InputValue<'static, String>], depth: usize) -> Vec<(String, Map<String, Value>)> {
         let mut all = Vec::new();
         for value in values {
@@ -124,7 +125,7 @@ impl Schema {
         }
     }
 
-    /// A call of a field with arguments by variables, within what leads to it.
+    /// Returns a call of a field with arguments by variables, inside the fields that lead to it.
     fn document(&self, operation: &str, (before, after): (&str, &str), field: &Field<'static, String>) -> String {
         let declared: Vec<String> = field
             .arguments

@@ -1,4 +1,4 @@
-//! What an admin, or a key of the team, may not do to an owner; and the address that a contact had.
+//! What an admin, or a key of the team, may not do to an owner; and the previous address of a contact.
 
 use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::{code, mutate};
 use crate::harness::{Client, Person, TestApp};
 use crate::notification::verify;
 
-/// All that is known of a member, as the platform sees it.
+/// Returns everything that the platform sees of a member.
 async fn state(app: &TestApp, person: &Person) -> Value {
     let query = "query ($id: ID!) { node(id: $id) { ... on Member { name role version unreadAlertCount
         contact { email emailStatus locale version }
@@ -21,7 +21,7 @@ async fn state(app: &TestApp, person: &Person) -> Value {
         .clone()
 }
 
-/// The id of a mail to this member and of an alert in their inbox.
+/// Returns the id of a mail to this member and of an alert in their inbox.
 async fn told(app: &TestApp, person: &Person) -> (Value, Value) {
     let input = json!({ "memberId": person.id(), "channel": "EMAIL" });
     let sent = mutate(&person.client, "sendTestNotification", "alert { id }", input).await;
@@ -33,7 +33,7 @@ async fn told(app: &TestApp, person: &Person) -> (Value, Value) {
     (mail["id"].clone(), state["alerts"]["nodes"][0]["id"].clone())
 }
 
-/// Everything that changes how a member is reached or what is in their inbox.
+/// Returns all mutations that change a member's contact, settings or inbox.
 fn changes(person: &Person, (mail, alert): &(Value, Value)) -> Vec<(&'static str, &'static str, Value)> {
     let id = person.id();
     vec![
@@ -109,7 +109,7 @@ async fn an_admin_or_a_key_of_the_team_changes_nothing_of_an_owner() {
     }
     assert_eq!(state(&app, olga).await, before);
     assert_eq!(app.mail().await.len(), 1, "only the owner's own test");
-    // Admins may do all of that to others, and see how an owner is reached.
+    // Admins may do all of that to others, and see the contact of an owner.
     let seen = app.team.admin.client.query(
         "query ($id: ID!) { node(id: $id) { ... on Member { contact { email } } } }",
         json!({ "id": olga.id() }),
@@ -165,7 +165,7 @@ async fn owners_and_the_platform_change_what_reaches_an_owner() {
     }
 }
 
-/// Mail to an address, as it was sent.
+/// Returns the mails that were sent to an address.
 async fn mails_to(app: &TestApp, address: &str) -> Vec<String> {
     let to = format!("To: {address}");
     let mails = app.mail().await.into_iter();
@@ -199,7 +199,7 @@ async fn a_verified_address_that_is_replaced_or_removed_is_notified_in_neutral_w
         "{}",
         old[0]
     );
-    // What follows the header of the mail, but for the boundaries, which are random.
+    // The part after the header of the mail, without the boundaries, which are random.
     let body = old[0].lines().skip_while(|line| !line.trim().is_empty());
     let body: Vec<&str> = body.filter(|line| !line.starts_with("--")).collect();
     for word in ["Mia", "Adam", "The team", "new.example", "https:"] {

@@ -1,11 +1,11 @@
-//! What the claims of a correctly signed token may say.
+//! The allowed claims of a correctly signed token.
 
 use serde_json::{Value, json};
 
 use super::{SECRET, claims, mutate, sign, sign_by, signed_in, start};
 use crate::harness::{Socket, TestApp};
 
-/// The status, code and message of an answer to a query with this token.
+/// Returns the status, code and message of the response to a query with this token.
 async fn answer(app: &TestApp, token: &str) -> (u16, String, String) {
     let client = app.platform.with_credential(token);
     let answer = client.query("{ viewer { kind } }", json!({})).await;
@@ -114,7 +114,7 @@ async fn while_a_secret_is_replaced_tokens_by_either_sign_in_and_by_no_other() {
         message.contains("auth.jwt_secret") && message.contains("auth.jwt_secret_previous"),
         "{message}"
     );
-    // What is wrong with a token by the old secret is named as ever.
+    // An error in a token of the previous secret is reported as usual.
     let mut old = claims.clone();
     old["exp"] = json!(app.clock.now().millis() / 1_000 - 60);
     let (_, _, message) = answer(&app, &sign_by(SECRET, &old)).await;

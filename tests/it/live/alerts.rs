@@ -1,4 +1,4 @@
-//! Alerts in the one stream for a page: each member is told of their own inbox, whoever has equal rights.
+//! Alerts in the account's stream: each member receives only their own inbox, even beside members with equal rights.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use crate::harness::{Subscriber, TestApp};
 
-/// The bell alone: nothing that it selects is of one viewer.
+/// The unread count only: nothing in it depends on a single viewer.
 const BELL: &str = "subscription($topics: [LiveTopic!]) { accountUpdated(topics: $topics) { cursor signal } }";
 const ALERTS: &str = "subscription($topics: [LiveTopic!]) { accountUpdated(topics: $topics) {
     cursor signal alerts { kind readAt resolvedAt } } }";
 
-/// A team of two admins of equal rights, Adam and Mia, of whom Adam is told at 50 credits and Mia at 20.
+/// Returns a team of two admins with equal rights, Adam and Mia. Adam's threshold is 50 credits, Mia's is 20.
 async fn with_two_admins() -> TestApp {
     let app = TestApp::start().await;
     let (team, members) = (&app.team, &app.services().members);

@@ -1,4 +1,4 @@
-//! Two processes on one database: told by the bell, or finding out by themselves.
+//! Two processes on one database: notified by the bell, or finding changes without it.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{ENTRIES, grant, sequences};
 use crate::harness::{TestApp, postgres_server};
 
-/// SQLite has no bell between processes: there the other one is always found out by asking.
+/// SQLite has no bell between processes: there the other process always polls.
 async fn without_bell(hub: &Hub) {
     if postgres_server().is_none() {
         hub.poll().await.expect("polls");
@@ -38,7 +38,7 @@ async fn what_one_process_posts_is_told_by_the_other() {
     other.close().await;
 }
 
-/// A use case of another room rings as the engine does.
+/// A use case of another module rings like the engine does.
 #[tokio::test]
 async fn changes_beside_the_ledger_ring_as_well() {
     let app = TestApp::start().await;
@@ -81,7 +81,7 @@ async fn a_bell_that_is_never_heard_costs_time_alone() {
     other.close().await;
 }
 
-/// A bell that promises what is not there wakes, once, and nothing else.
+/// A bell for an event that does not exist causes one wake-up and nothing else.
 #[tokio::test]
 async fn a_bell_that_promises_too_much_harms_nobody() {
     use ledgerbell::domain::event::Bell as _;
@@ -94,7 +94,7 @@ async fn a_bell_that_promises_too_much_harms_nobody() {
     assert_eq!(sequences(&mut subscriber, 2).await, [1, 2]);
 }
 
-/// Whoever lost the connection that it is told by asks once it has another.
+/// A process that has lost its bell connection polls after it has reconnected.
 #[tokio::test]
 async fn a_connection_to_the_bell_that_is_cut_costs_time_alone() {
     if postgres_server().is_none() {
@@ -108,7 +108,7 @@ async fn a_connection_to_the_bell_that_is_cut_costs_time_alone() {
         grant(&app, &app.team, &format!("before {round}"), 5).await;
         let cut = "SELECT COUNT(pg_terminate_backend(pid)) AS cut FROM pg_stat_activity
             WHERE datname = current_database() AND (query LIKE 'LISTEN%' OR query LIKE '%pg_notify%') AND pid <> pg_backend_pid()";
-        // Those that were cut in the round before may still be on their way back.
+        // Connections that were cut in the previous round may still be reconnecting.
         let some_are_cut = async {
             let mut count = 0_i64;
             while count == 0 {
@@ -127,7 +127,7 @@ async fn a_connection_to_the_bell_that_is_cut_costs_time_alone() {
     other.close().await;
 }
 
-/// A server on this machine whose certificate nobody signed: the pool leaves encryption out there, and so does the bell.
+/// A server on this machine with an untrusted certificate: the pool does not use encryption there, and neither does the bell.
 #[tokio::test]
 async fn the_bell_is_as_little_encrypted_as_the_pool() {
     let Some(server) = postgres_server() else { return };
@@ -149,7 +149,7 @@ async fn the_bell_is_as_little_encrypted_as_the_pool() {
             tokio::spawn(async move {
                 let mut first = [0; 8];
                 client.peek(&mut first).await.expect("a first message");
-                // Who asks for encryption gets a handshake that fails, as by a certificate that cannot be trusted.
+                // A client that requests encryption gets a failing handshake, as with an untrusted certificate.
                 if first == [0, 0, 0, 8, 4, 210, 22, 47] {
                     let _ = tokio::io::AsyncWriteExt::write_all(&mut client, b"S").await;
                     return;

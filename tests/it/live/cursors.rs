@@ -1,4 +1,4 @@
-//! Cursors that hold, that do not any more, and that never did.
+//! Cursors that are valid, expired or invalid.
 
 use ledgerbell::domain::event::LiveCursor;
 use ledgerbell::primitives::actor::Permission;
@@ -14,7 +14,7 @@ async fn cursor(app: &TestApp) -> LiveCursor {
     app.services().events.present(id).await.expect("reads").expect("exists")
 }
 
-/// What one who comes with this cursor is told first, and that it goes on from there without a replay.
+/// Checks that a subscription with this cursor starts with RESET and continues without a replay.
 async fn is_reset(app: &TestApp, cursor: LiveCursor) {
     let variables = json!({ "after": cursor.encode() });
     let mut subscriber = app
@@ -78,7 +78,7 @@ async fn a_cursor_of_another_history_starts_over() {
 async fn a_cursor_before_what_is_kept_starts_over() {
     let mut app = TestApp::start().await;
     app.do_not_verify();
-    // A key was not added after the beginning, as members are.
+    // A key, unlike a member, was not added after the beginning.
     let key = app.key(&[Permission::ReadCreditLog]).await;
     let beginning = LiveCursor {
         sequence: 0,

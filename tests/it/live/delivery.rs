@@ -1,4 +1,4 @@
-//! What is sent, in which order, and that nothing is missed or repeated.
+//! What is sent and in which order, without gaps and duplicates.
 
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ async fn under_many_writers_all_see_all_in_order() {
     }
 }
 
-/// A subscriber that is slow is behind what is kept in memory, and loses nothing. The table is read a page at a time.
+/// A slow subscriber is behind the events in memory, and loses nothing. The table is read in pages.
 #[tokio::test]
 async fn f62_one_who_is_slow_loses_nothing_and_holds_nobody_up() {
     let app = TestApp::start().await;
@@ -107,12 +107,12 @@ async fn f62_one_who_is_slow_loses_nothing_and_holds_nobody_up() {
     let before = app.app().database().statements();
     assert_eq!(sequences(&mut slow, 500).await, (1..=500).collect::<Vec<i64>>());
     let statements = app.app().database().statements() - before;
-    // Two for each message if they were made one by one; loaders that wait their millisecond may see a step in parts.
+    // One by one, it would be two per message. Loaders that wait their millisecond may see a step in parts.
     assert!(statements <= 200, "{statements} statements for 500 events");
     assert!(slow.is_idle().await && quick.is_idle().await);
 }
 
-/// Whoever goes away, in whatever state, leaves nothing behind.
+/// A client that disconnects in any state leaves nothing behind.
 #[tokio::test]
 async fn f61_a_dropped_subscription_is_gone() {
     let app = TestApp::start().await;
@@ -260,7 +260,7 @@ async fn one_stream_tells_of_the_whole_account_in_batches() {
     );
 }
 
-/// One who is told nothing for long still gets cursors, so that coming back is cheap; not more often than each half minute.
+/// An idle subscriber still receives cursors, at most once per half minute, so that a later return is cheap.
 #[tokio::test]
 async fn a_place_is_told_when_long_nothing_was_of_interest() {
     let app = TestApp::start().await;

@@ -1,4 +1,4 @@
-//! The filter of a subscription means what it means in the log.
+//! The filter of a subscription has the same meaning as in the log.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{ENTRIES, book, complete, grant};
 use crate::harness::TestApp;
 
-/// Numbers that look random and are the same in every run.
+/// Pseudorandom numbers, the same in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -25,7 +25,7 @@ impl Dice {
     }
 }
 
-/// Conditions that may match something, at random.
+/// Returns a random filter that may match something.
 fn random_filter(dice: &mut Dice, app: &TestApp, sessions: &[Value]) -> Value {
     let mut filter = json!({});
     let people: Vec<Value> = [&app.team.member, &app.team.admin, &app.team.owner]

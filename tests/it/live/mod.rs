@@ -1,4 +1,4 @@
-//! Subscriptions, at the schema: what is sent, to whom, in which order, and how often it is made.
+//! Subscriptions at the schema: what is sent, to which subscriber, in which order, and how often it is produced.
 
 mod alerts;
 mod bells;
@@ -19,25 +19,25 @@ use serde_json::{Value, json};
 
 use crate::harness::{Subscriber, Team, TestApp};
 
-/// Entries as they are posted.
+/// New entries.
 const ENTRIES: &str = "subscription($after: LiveCursor, $filter: CreditLogFilter) {
     creditEntryPosted(after: $after, filter: $filter) {
         cursor signal replayed entry { id sequence amount } balance { posted version } } }";
-/// The balance as it changes.
+/// Changes of the balance.
 const BALANCE: &str = "subscription($accountId: ID, $after: LiveCursor) {
     balanceChanged(accountId: $accountId, after: $after) {
         cursor signal replayed balance { version posted held } account { name } } }";
-/// Sessions as they change.
+/// Changes of sessions.
 const SESSIONS: &str = "subscription($sessionId: ID, $after: LiveCursor) {
     sessionUpdated(sessionId: $sessionId, after: $after) {
         cursor signal replayed status session { id status member { name } } } }";
-/// All of an account.
+/// All changes of an account.
 const ACCOUNT: &str = "subscription($topics: [LiveTopic!], $after: LiveCursor) {
     accountUpdated(topics: $topics, after: $after) {
         cursor signal replayed account { name status liveCursor } entries { sequence } sessions { id status }
         topUps { id } } }";
 
-/// Gives a team so many grants of one credit, many at once.
+/// Makes this number of grants of one credit to a team, many at once.
 async fn grant(app: &TestApp, team: &Team, label: &str, count: usize) {
     let grants = (0..count).map(|number| {
         let command = Command::Grant {
@@ -57,7 +57,7 @@ async fn grant(app: &TestApp, team: &Team, label: &str, count: usize) {
     }
 }
 
-/// Books a session for a member of the team; gives its id.
+/// Books a session for a member of the team; returns its id.
 async fn book(app: &TestApp, member_id: &str, key: &str) -> String {
     let input = json!({
         "accountId": app.team.id(),
@@ -72,13 +72,12 @@ async fn book(app: &TestApp, member_id: &str, key: &str) -> String {
     payload["session"]["id"].as_str().expect("an id").to_owned()
 }
 
-/// Completes a session.
 async fn complete(app: &TestApp, session_id: &str) {
     let input = json!({ "sessionId": session_id, "idempotencyKey": format!("{session_id} is done") });
     app.platform.accept("complete_session", input).await;
 }
 
-/// The sequences of so many entries, which must be what comes next.
+/// Returns the sequences of the next entries; no other messages may come between.
 async fn sequences(subscriber: &mut Subscriber, count: usize) -> Vec<i64> {
     let mut sequences = Vec::with_capacity(count);
     for _ in 0..count {

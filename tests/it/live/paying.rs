@@ -1,4 +1,4 @@
-//! Who pays for what subscriptions are sent, and what becomes of those who cannot.
+//! Who pays for the messages of subscriptions, and what happens if a caller cannot pay.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::harness::{Client, EventStream, Frame, Socket, StreamEvent, TestApp, u
 
 const ENTRIES: &str =
     "subscription($after: LiveCursor) { creditEntryPosted(after: $after) { cursor signal entry { sequence } } }";
-/// What `ENTRIES` costs: a message 20, and four fields.
+/// The cost of `ENTRIES`: 20 for a message, and four fields.
 const PRICE: u64 = 24;
 
 async fn socket(app: &TestApp, client: &Client) -> Socket {
@@ -23,7 +23,7 @@ async fn follow(socket: &mut Socket, id: &str) {
     assert_eq!(first["data"]["creditEntryPosted"]["signal"], "CAUGHT_UP", "{first}");
 }
 
-/// What is left of the client's allowance.
+/// Returns the rest of the client's allowance.
 async fn remaining(client: &Client) -> u64 {
     let answer = client.query("{ viewer { kind } }", json!({})).await;
     answer.body["extensions"]["cost"]["remaining"]
@@ -124,7 +124,7 @@ async fn a_follower_beyond_its_allowance_gets_everything_later() {
         "nothing is missing and nothing comes twice"
     );
     let waited = app.clock.now().millis() - begun.millis();
-    // 15 messages cost 360 and their delivery 15; there were 76 at the beginning, and 10 more come each second.
+    // 15 messages cost 360 and their delivery 15. The allowance was 76 at the beginning and grows by 10 per second.
     assert!(
         waited >= 25_000,
         "slowed down to the rate of the allowance: {waited} ms"
@@ -174,7 +174,7 @@ async fn a_follower_who_stays_beyond_its_allowance_is_ended_and_its_cursor_stays
         (3..20).contains(&last),
         "slowed down, then ended: after {last} messages"
     );
-    // The socket stays, and the subscription goes on where it was.
+    // The socket stays open, and the subscription continues at its position.
     app.advance(Duration::from_mins(10));
     socket.subscribe("b", ENTRIES, json!({ "after": cursor })).await;
     assert_eq!(sequence(&socket.next("b").await), last + 1);
@@ -210,13 +210,13 @@ async fn what_a_caller_has_open_is_bounded_over_all_its_connections() {
     let mut other = socket(&app, admin).await;
     follow(&mut other, "a").await;
     two.complete("b").await;
-    // The socket handles its messages in order: when it has answered this, the operation is gone.
+    // The socket processes its messages in order: after the answer to this, the operation is gone.
     two.send(&json!({"type": "ping"})).await;
     assert_eq!(two.message().await["type"], "pong");
     follow(&mut one, "c").await;
 }
 
-/// Processor time of this process so far.
+/// Returns the processor time of this process so far.
 fn processor_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
     let (_, after_name) = stat.rsplit_once(')').expect("a name");
@@ -224,8 +224,9 @@ fn processor_time() -> Duration {
     Duration::from_millis(ticks.map(|ticks| ticks.parse::<u64>().expect("a number") * 10).sum())
 }
 
-/// What one small change takes that a plain member follows a hundred times over, by the dearest documents; `cargo test --release --
-/// --ignored --nocapture what_a_hundred`. The first line is what it took when only the beginning of a subscription was charged.
+/// The time of one small change that a plain member follows with a hundred of the most expensive subscriptions; `cargo test
+/// --release --
+/// --ignored --nocapture what_a_hundred`. The first line is the time when only the start of a subscription was charged.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement, which waits"]
 async fn what_a_hundred_subscriptions_take() {
@@ -250,7 +251,7 @@ async fn what_a_hundred_subscriptions_take() {
         let mut socket = socket(&app, &app.team.member.client).await;
         let mut followed = 0;
         for number in 0..100 {
-            // Each is a document of its own, so that nothing is shared.
+            // Each has a different document, so that nothing is shared.
             let query = format!(
                 "subscription {{ accountUpdated {{ signal account {{ a{number}: creditLog(first: 100) {{ nodes {{ id kind amount \
                  balanceAfter description occurredAt actor {{ label }} member {{ name }} session {{ title status }} }} }} }} }} }}"

@@ -1,4 +1,4 @@
-//! Who is told what, and what becomes of a subscription whose owner's rights change.
+//! Which subscriber receives what, and what happens to a subscription when the rights of its owner change.
 
 use ledgerbell::domain::member::MemberPatch;
 use ledgerbell::graphql::LiveEnd;
@@ -109,7 +109,7 @@ async fn more_rights_start_it_over_with_more_to_see() {
     assert_eq!(sequence(&subscriber.expect("ITEM").await["entry"]), 2);
 }
 
-/// Also when it happened while nobody was connected: what was shown before is not what would be shown now.
+/// Also when rights changed while the client was disconnected: what was shown before differs from what would be shown now.
 #[tokio::test]
 async fn rights_that_change_meanwhile_start_over_whoever_comes_back() {
     let app = TestApp::start().await;
@@ -175,7 +175,7 @@ async fn what_one_may_see_is_what_one_may_see_now() {
     }
 }
 
-/// Also when it was far behind, and the change of its rights lies ahead in the stream.
+/// Also when the subscription was far behind, and the change of its rights is later in the stream.
 #[tokio::test]
 async fn fewer_rights_start_it_over_with_less_to_see() {
     let app = TestApp::start().await;
@@ -196,7 +196,7 @@ async fn fewer_rights_start_it_over_with_less_to_see() {
     }
     slow.expect("RESET").await;
     assert!(slow.is_idle().await);
-    // A right that is gone altogether ends a subscription that needs it.
+    // A subscription ends if a permission that it needs is removed.
     set_role(&app, &app.team.admin, MemberRole::Admin).await;
     let top_ups = "subscription { topUpUpdated { cursor signal } }";
     let mut top_ups = app.subscribe(&app.team.admin.client, top_ups, json!({})).await;

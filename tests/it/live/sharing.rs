@@ -1,4 +1,4 @@
-//! What is made once for many, and what is never shared.
+//! What is produced once for many subscribers, and what is never shared.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{ACCOUNT, ENTRIES, book, complete, grant};
 use crate::harness::{Client, Subscriber, TestApp};
 
-/// Statements that one top-up takes while this client is subscribed so many times, and the messages that come of it.
+/// Returns the number of statements of one top-up with this number of subscriptions of a client, and the messages.
 async fn told(app: &TestApp, client: &Client, document: &str, subscribers: usize) -> (u64, Vec<Arc<str>>) {
     let subscriptions = (0..subscribers).map(|_| app.subscribe(client, document, json!({})));
     let mut subscribed: Vec<Subscriber> = join_all(subscriptions).await;
@@ -36,7 +36,7 @@ async fn a_message_is_made_once_for_all_who_see_the_same() {
         let client = &app.team.admin.client;
         let (alone, _) = told(&app, client, document, 1).await;
         let (crowd, messages) = told(&app, client, document, 200).await;
-        // What two fields load goes together, or else one after the other.
+        // Two fields load together, or one after the other.
         assert!(
             crowd <= alone + 2,
             "{crowd} statements for 200 subscribers, {alone} for one"
@@ -45,7 +45,7 @@ async fn a_message_is_made_once_for_all_who_see_the_same() {
     }
 }
 
-/// Those who began at different places share what both have yet to see.
+/// Subscribers that began at different positions share the later messages.
 #[tokio::test]
 async fn where_one_began_does_not_matter() {
     let app = TestApp::start().await;
@@ -63,7 +63,7 @@ async fn where_one_began_does_not_matter() {
     assert!(Arc::ptr_eq(&early.payload, &late.payload));
 }
 
-/// An export link is signed for whoever asked for it.
+/// An export link is signed for the caller who requested it.
 #[tokio::test]
 async fn members_with_equal_rights_get_what_is_their_own() {
     let app = TestApp::start().await;
@@ -111,14 +111,14 @@ async fn those_who_may_see_less_are_sent_less() {
     admin.expect("CAUGHT_UP").await;
     member.expect("CAUGHT_UP").await;
     complete(&app, &session).await;
-    // The one who sees more has it made first.
+    // The subscriber who may see more receives the message first.
     let (seen, own) = (admin.expect("ITEM").await, member.expect("ITEM").await);
     assert_eq!(seen["entry"]["amount"], own["entry"]["amount"]);
     assert_eq!(seen["entry"]["lotDraws"].as_array().map(Vec::len), Some(1));
     assert_eq!(own["entry"]["lotDraws"], json!([]));
 }
 
-/// Members who see only their own part have equal rights, and nothing in common.
+/// Members who see only their own data have equal rights, and share nothing.
 #[tokio::test]
 async fn those_who_see_their_own_share_nothing() {
     let app = TestApp::start().await;
@@ -143,7 +143,7 @@ async fn those_who_see_their_own_share_nothing() {
     }
 }
 
-/// Objects of a batch are read together, so that statements do not grow with the number of events.
+/// Objects of a batch are read together, so that the number of statements does not grow with the number of events.
 #[tokio::test]
 async fn events_that_come_together_are_read_together() {
     let app = TestApp::start().await;

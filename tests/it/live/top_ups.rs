@@ -1,4 +1,4 @@
-//! Top-ups as they are charged: each step is told at once, in order, and the balance with it.
+//! Top-ups while they are charged: each step is sent at once and in order, together with the balance.
 
 use serde_json::{Value, json};
 
@@ -6,13 +6,13 @@ use super::BALANCE;
 use crate::harness::{Subscriber, TestApp};
 use crate::top_ups::Buyer;
 
-/// Top-ups as they change.
+/// Changes of top-ups.
 const TOP_UPS: &str = "subscription($topUpId: ID, $after: LiveCursor) {
     topUpUpdated(topUpId: $topUpId, after: $after) {
         cursor signal replayed status
         topUp { id status failure { code nextStep } attempts { number outcome } entry { amount } } } }";
 
-/// What is told of a top-up until it has this status: each status once, however often it is told.
+/// Returns the statuses of a top-up until it has this one, without repetitions.
 async fn told_until(subscriber: &mut Subscriber, status: &str) -> (Vec<String>, Value) {
     let mut statuses: Vec<String> = Vec::new();
     loop {
@@ -74,7 +74,7 @@ async fn a_failed_top_up_is_told_with_its_failure_and_so_is_its_retry() {
     assert_eq!((&paid["id"], &paid["failure"]), (&made["id"], &Value::Null));
 }
 
-/// Whoever looks away, and comes back with a cursor, is told each step.
+/// A client that disconnects and returns with a cursor receives each step.
 #[tokio::test]
 async fn of_one_top_up_all_that_was_missed_is_told() {
     let app = TestApp::start().await;

@@ -1,7 +1,7 @@
-//! Fields whose value depends on who asks: marked with `@viewer` in the schema, and never shared.
+//! Fields whose value depends on the caller: they are marked with `@viewer` in the schema, and never shared.
 //!
-//! That the marks are complete is tested by asking for every field of the schema, as two members of equal rights and as a caller of
-//! the same rights who is no one: where their answers differ, a mark is missing.
+//! The completeness of the marks is tested by selecting every field of the schema. The callers are two members with equal
+//! rights, and an artificial caller with the same rights. Where the responses differ, a mark is missing.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
@@ -15,7 +15,7 @@ use super::{book, complete};
 use crate::harness::{Person, TestApp};
 use crate::notification::{mutate, set, verify};
 
-/// How the fields that are marked are selected, beneath a message of `accountUpdated`.
+/// Selections of the marked fields, below a message of `accountUpdated`.
 const MARKED: &[(&str, &str)] = &[
     ("Account.alerts", "account { alerts(first: 1) { nodes { id } } }"),
     ("Account.creditLogExport", "account { creditLogExport { url } }"),
@@ -71,7 +71,7 @@ const MARKED: &[(&str, &str)] = &[
     ("Member.usage", "account { members { nodes { usage { net } } } }"),
 ];
 
-/// What differs between the two members of these tests.
+/// What differs between the two members in these tests.
 const DIFFERENT: &[&str] = &[
     "Account.creditLogExport",
     "Account.troubleshooting",
@@ -86,7 +86,7 @@ fn schema_text() -> String {
     fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql")).expect("the schema")
 }
 
-/// The fields of each object type.
+/// Returns the fields of each object type.
 fn objects<'a, 'b>(document: &'a Document<'b, String>) -> BTreeMap<&'a str, Vec<&'a Field<'b, String>>> {
     let types = document.definitions.iter().filter_map(|definition| match definition {
         Definition::TypeDefinition(TypeDefinition::Object(object)) => {
@@ -101,7 +101,8 @@ fn is_marked(field: &Field<'_, String>) -> bool {
     field.directives.iter().any(|directive| directive.name == "viewer")
 }
 
-/// A team whose admins Adam and Mia have equal rights: Mia reads German, Adam has read an alert, and both have used credits.
+/// Returns a team whose admins Adam and Mia have equal rights: Mia reads German, Adam has read an alert, and both have used
+/// credits.
 async fn two_admins() -> TestApp {
     let app = TestApp::start().await;
     let (team, members) = (&app.team, &app.services().members);
@@ -135,7 +136,7 @@ async fn two_admins() -> TestApp {
     app
 }
 
-/// What of a message is beneath a selection, without what is no part of it.
+/// Returns the part of a message below a selection, without what does not belong to it.
 fn part(mut message: Value) -> Value {
     let fields = message.as_object_mut().expect("an object");
     fields.remove("cursor");
@@ -143,7 +144,7 @@ fn part(mut message: Value) -> Value {
     message
 }
 
-/// Export links are signed anew each time: whose it is, is what matters.
+/// Export links are signed again each time: only the requester is compared.
 fn requester(value: &Value) -> Option<Value> {
     let url = value.pointer("/account/creditLogExport/url")?.as_str()?;
     let claims = url.split_once("token=")?.1.split('.').next()?;
@@ -184,7 +185,7 @@ async fn members_of_equal_rights_each_get_their_own_of_every_marked_field() {
         let mut got = Vec::new();
         for (follower, person) in pair.iter_mut().zip(people) {
             let mine = part(follower.expect("ITEM").await);
-            // What can be asked for at once must be what was sent.
+            // A value that can be queried must equal the value that was sent.
             if selection.starts_with("account") && !selection.contains("events") {
                 let asked = person.client.query(&format!("{{ {selection} }}"), json!({})).await;
                 match requester(&mine) {
@@ -200,7 +201,7 @@ async fn members_of_equal_rights_each_get_their_own_of_every_marked_field() {
     }
 }
 
-/// The value of a variable is counted wherever the document uses it, however its name is written there.
+/// The value of a variable counts wherever the document uses it, however its name is written there.
 #[tokio::test]
 async fn those_who_begin_at_different_places_do_not_share_what_depends_on_the_place() {
     let app = TestApp::start().await;
@@ -229,7 +230,7 @@ async fn those_who_begin_at_different_places_do_not_share_what_depends_on_the_pl
     assert!(seen[0] > seen[1] && seen[1] > 0, "{seen:?}");
 }
 
-/// The named type of a field.
+/// Returns the named type of a field.
 fn named<'a>(ty: &'a Type<'_, String>) -> &'a str {
     match ty {
         Type::NamedType(name) => name,
@@ -240,14 +241,14 @@ fn named<'a>(ty: &'a Type<'_, String>) -> &'a str {
 fn can_be_asked(field: &Field<'_, String>) -> bool {
     let is_optional = |ty: &Type<'_, String>| !matches!(ty, Type::NonNullType(_));
     let mut arguments = field.arguments.iter();
-    // What is in the viewer's language is shared among those who read the same one: see `languages`.
+    // Viewers with the same language share fields in the viewer's language: see `languages`.
     let is_in_a_language = field.directives.iter().any(|directive| directive.name == "language");
     !is_marked(field)
         && !is_in_a_language
         && arguments.all(|argument| argument.default_value.is_some() || is_optional(&argument.value_type))
 }
 
-/// A selection of what a type has: its values, and those of the items of a page.
+/// Returns a selection of a type: its scalar fields, and those of the items of a page.
 fn selection(objects: &BTreeMap<&str, Vec<&Field<'_, String>>>, name: &str, depth: usize) -> String {
     let mut selected = vec!["__typename".to_owned()];
     for field in objects
@@ -258,7 +259,7 @@ fn selection(objects: &BTreeMap<&str, Vec<&Field<'_, String>>>, name: &str, dept
     {
         let returned = named(&field.field_type);
         if !objects.contains_key(returned) {
-            // Interfaces and unions are told by their type alone; a place in a stream is another one for each response.
+            // Interfaces and unions are compared by their type only; a stream position differs in each response.
             if !["Node", "LiveEvent", "LiveCursor"].contains(&returned) {
                 selected.push(field.name.clone());
             }
@@ -278,7 +279,7 @@ async fn a_field_that_depends_on_who_asks_is_marked() {
     let mia = app.sign_in(&app.team.member.client).await.actor;
     let rights = [Permission::ReadCreditLog, Permission::ManageSettings];
     let key = app.sign_in(&app.key(&rights).await).await.actor;
-    // Those in a group have equal rights.
+    // The callers in a group have equal rights.
     let groups = [
         vec![
             app.sign_in(&app.team.admin.client).await.actor,
@@ -288,7 +289,7 @@ async fn a_field_that_depends_on_who_asks_is_marked() {
         vec![key.clone(), key.without_identity()],
     ];
 
-    // Each type is asked for at the first place that leads to it from the account.
+    // Each type is queried at the first place that leads to it from the account.
     let mut places: VecDeque<(String, String, String)> =
         VecDeque::from([("Account".to_owned(), "{ account ".to_owned(), " }".to_owned())]);
     let mut known: BTreeSet<String> = BTreeSet::from(["Account".to_owned()]);

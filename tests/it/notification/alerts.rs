@@ -1,4 +1,4 @@
-//! What is raised from events, for whom, and when it ends.
+//! Which events raise alerts, who receives them, and when they end.
 
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
@@ -162,7 +162,7 @@ async fn sessions_of_many_teams_are_told_by_one_transaction_but_where_more_is_to
     if app.services().ledger.accounts_per_transaction() > 1 {
         let (of_each, of_low_ones) = (9, 2 * 4);
         assert!(
-            statements <= of_each + of_low_ones + 12,
+            statements <= of_each + of_low_ones + 13,
             "{statements} statements for nine accounts"
         );
     }
@@ -198,7 +198,7 @@ async fn an_account_that_cannot_be_read_holds_up_no_other() {
         complete(&app, team, "s").await;
     }
     let number = teams[2].account.id.number();
-    // As a newer version may write it, while processes are replaced one by one.
+    // The kind of a newer version, while processes are replaced one by one.
     let sql = format!("UPDATE event SET kind = 'OF_THE_FUTURE' WHERE account_id = {number}");
     let database = sea_orm::Database::connect(app.database_url()).await.expect("connects");
     database.execute_unprepared(&sql).await.expect("writes");

@@ -1,4 +1,4 @@
-//! An account whose events nobody has looked at for long: it is caught up with in small steps, and postings go on in between.
+//! An account whose events were not evaluated for long: it catches up in small steps, and postings continue in between.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +9,7 @@ use ledgerbell::primitives::ids::AccountId;
 use ledgerbell::workers::AlertWatch;
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement, TransactionTrait as _};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::kinds;
@@ -48,7 +49,7 @@ async fn all_accepted(app: &TestApp, query: &str, account: &str, items: Vec<Valu
     );
 }
 
-/// One step takes as few statements with a long backlog as with a short one, so it holds the account's lock as shortly.
+/// One step runs as few statements with a long backlog as with a short one, so it holds the account's lock equally briefly.
 #[tokio::test]
 async fn a_long_backlog_is_caught_up_with_in_steps_of_a_few_statements() {
     let app = TestApp::start().await;
@@ -70,13 +71,13 @@ async fn a_long_backlog_is_caught_up_with_in_steps_of_a_few_statements() {
         }
     }
     // A session that is booked and completed is three events, and the alert about it is one.
-    assert!((14..=24).contains(&steps), "{steps} steps");
-    assert!(most <= 24, "{most} statements in a step");
+    assert!(steps >= 14, "{steps} steps");
+    assert!(most <= 20, "{most} statements in a step");
     alerts.write_down(&mut passed).await.expect("written");
     assert_eq!(alerts.late(10).await, Ok(Vec::new()));
     assert_eq!(kinds(&app.team.member).await.len(), 100, "as many as a page shows");
 
-    // Where it is not plain, an account is looked at alone, and in steps as well.
+    // In complex cases an account is evaluated alone, and also in steps.
     charge_more(&app, 40).await;
     let (mut steps, mut most) = (0, 0);
     loop {
@@ -93,14 +94,14 @@ async fn a_long_backlog_is_caught_up_with_in_steps_of_a_few_statements() {
     assert_eq!(alerts.late(10).await, Ok(Vec::new()));
 }
 
-/// As [`charge_sessions`], with other names.
+/// Like [`charge_sessions`], with other names.
 async fn charge_more(app: &TestApp, count: usize) {
     for number in 0..count {
         super::complete(app, &app.team, &format!("more {number}")).await;
     }
 }
 
-/// A number about the team's account.
+/// Returns a number about the team's account.
 async fn figure(app: &TestApp, sql: &str) -> i64 {
     let database = app.app().database();
     let statement = Statement::from_sql_and_values(database.backend(), sql, [app.team.account.id.number().into()]);
@@ -108,7 +109,7 @@ async fn figure(app: &TestApp, sql: &str) -> i64 {
     row.map_or(0, |row| row.try_get("", "sequence").expect("a number"))
 }
 
-/// The time of the longest wait for the account's lock, by one who wants it again and again.
+/// Returns the longest wait for the account's lock by a task that takes it again and again.
 async fn longest_lock(url: String, account: AccountId, is_over: Arc<AtomicBool>) -> (Duration, usize) {
     let database = sea_orm::Database::connect(url).await.expect("connects");
     let sql = "SELECT account_id FROM account_state WHERE account_id = $1 FOR UPDATE";
@@ -138,7 +139,7 @@ fn shown(mut times: Vec<Duration>) -> String {
     format!("p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms", at(50), at(99), at(100))
 }
 
-/// `cargo test --test it backlog:: -- --ignored --nocapture`, on Postgres: figures for ARCHITECTURE.md.
+/// `cargo test --test it backlog:: -- --ignored --nocapture`, on Postgres: figures for docs/decisions/notification.md.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "prints figures"]
 async fn postings_beside_a_backlog_of_five_thousand_events() {
@@ -153,20 +154,28 @@ async fn postings_beside_a_backlog_of_five_thousand_events() {
         app.platform.accept("adjust_credits", input).await;
         begun.elapsed()
     };
+    let probe = || {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let locks = app.database_url().starts_with("postgres").then(|| {
+            let url = app.database_url().to_owned();
+            tokio::spawn(longest_lock(url, account, Arc::clone(&is_over)))
+        });
+        (is_over, locks)
+    };
+    let (is_over, locks) = probe();
     let mut before = Vec::new();
     for number in 0..200 {
         before.push(grant(number).await);
     }
+    is_over.store(true, Ordering::SeqCst);
+    println!("before: {}", shown(before));
+    show(locks).await;
     let head = figure(
         &app,
         "SELECT event_sequence AS sequence FROM account_state WHERE account_id = $1",
     )
     .await;
-    let is_over = Arc::new(AtomicBool::new(false));
-    let locks = app.database_url().starts_with("postgres").then(|| {
-        let url = app.database_url().to_owned();
-        tokio::spawn(longest_lock(url, account, Arc::clone(&is_over)))
-    });
+    let (is_over, locks) = probe();
     let stop = CancellationToken::new();
     let begun = Instant::now();
     let watch = tokio::spawn(AlertWatch::new(app.services().clone()).run(stop.clone()));
@@ -183,13 +192,16 @@ async fn postings_beside_a_backlog_of_five_thousand_events() {
     is_over.store(true, Ordering::SeqCst);
     stop.cancel();
     watch.await.expect("ends");
-    println!("before: {}", shown(before));
     println!(
         "beside: {} of {} postings, caught up after {} ms",
         shown(beside.clone()),
         beside.len(),
         caught_up.as_millis()
     );
+    show(locks).await;
+}
+
+async fn show(locks: Option<JoinHandle<(Duration, usize)>>) {
     if let Some(locks) = locks {
         let (longest, looks) = locks.await.expect("ends");
         println!(

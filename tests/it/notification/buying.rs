@@ -1,4 +1,4 @@
-//! Credits that are about to be bought by hand: nobody is warned of what their top-up is about to end.
+//! Manual purchases in progress: no alert is sent about a condition that the purchase will end.
 
 use serde_json::json;
 

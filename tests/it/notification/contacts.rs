@@ -1,4 +1,4 @@
-//! How members are reached.
+//! The contacts of members.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn contact_of(client: &Client, person: &Person) -> Value {
     answer.at("/node/contact").clone()
 }
 
-/// The code that a mail would bring.
+/// Returns the code that a mail would contain.
 async fn new_code(app: &TestApp, person: &Person) -> NewCode {
     let contacts = &app.services().contacts;
     let started = contacts.start_verification(&Actor::System, app.team.account.id, person.member.id);
@@ -136,10 +136,10 @@ async fn a_code_is_no_good_for_another_address_another_member_too_late_or_after_
     assert_eq!(contact_of(&mia.client, mia).await["emailStatus"], "UNVERIFIED");
 }
 
-/// What is kept of the code that was sent last to a member.
+/// Returns the stored hash of the last code of a member.
 async fn kept_hash(app: &TestApp, person: &Person) -> Vec<u8> {
     let connection = Database::connect(app.database_url()).await.expect("the database opens");
-    let sql = "SELECT code_hash FROM contact_verification WHERE member_id = $1";
+    let sql = "SELECT code_hash FROM contact_verification WHERE recipient_id = $1";
     let backend = connection.get_database_backend();
     let statement = Statement::from_sql_and_values(backend, sql, [person.member.id.uuid().into()]);
     let row = connection
@@ -151,7 +151,7 @@ async fn kept_hash(app: &TestApp, person: &Person) -> Vec<u8> {
     row.try_get("", "code_hash").expect("a hash")
 }
 
-/// What a hash of a code would be without a key, as it was before there was one.
+/// Returns the hash of a code without a key, as in older versions.
 fn unkeyed_hash(app: &TestApp, person: &Person, code: &str) -> Vec<u8> {
     Sha256::new()
         .chain_update(app.team.account.id.number().to_be_bytes())
@@ -172,7 +172,7 @@ async fn whoever_reads_the_database_cannot_find_a_code_by_trying_all() {
     assert_eq!(kept.len(), 32);
     assert_ne!(kept, unkeyed_hash(&app, mia, &sent.code), "the hash has a key");
 
-    // The key is the secret's: an installation with another one does not take the code.
+    // The hash depends on the secret: an installation with another secret does not accept the code.
     let other = app
         .another_process(&[("secret", "another secret of at least 32 characters")])
         .await;

@@ -1,4 +1,4 @@
-//! What members are told of unless they say otherwise, and settings of several members at once.
+//! Notifications of members without their own settings, and changes of the settings of several members at once.
 
 use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ async fn default(client: &Client, app: &TestApp, cells: Value) -> Value {
     .await
 }
 
-/// A cell of a member's settings by e-mail: whether it is on, and who says so.
+/// Returns a cell of a member's settings by e-mail: whether it is enabled, and the origin of that value.
 async fn seen(person: &Person, kind: &str) -> Value {
     let query = "{ viewer { member { notificationSettings { preferences { kind channel enabled locked isDefault source } } } } }";
     let answer = person.client.query(query, json!({})).await;
@@ -32,7 +32,7 @@ async fn seen(person: &Person, kind: &str) -> Value {
     json!([cell["enabled"], cell["source"], cell["isDefault"]])
 }
 
-/// The version of each one's settings and of the account's defaults, and the place in the stream.
+/// Returns the version of each member's settings and of the account's defaults, and the position in the stream.
 async fn snapshot(app: &TestApp) -> Value {
     let query = "query ($id: ID) { account(id: $id) { liveCursor notificationDefaults { version preferences { enabled source } }
         members { nodes { notificationSettings { version preferences { enabled source } } } } } }";
@@ -63,7 +63,7 @@ async fn what_a_member_does_not_say_the_account_says_and_else_the_platform() {
     assert_eq!(seen(olga, "LOW_BALANCE").await, json!([true, "MEMBER", false]));
     adjust(&app, "70").await;
     adjust(&app, "-70").await;
-    // What is decided when it is queued is decided again when it is sent.
+    // The decision at the time of queueing is made again at the time of sending.
     assert_eq!(mail_of(&app, olga, "LOW_BALANCE").await, (json!("QUEUED"), Value::Null));
     set(olga, json!({ "preferences": [cell("LOW_BALANCE", Value::Null)] })).await;
     assert_eq!(seen(olga, "LOW_BALANCE").await, json!([false, "ACCOUNT", true]));
@@ -89,7 +89,7 @@ async fn an_account_has_its_members_mailed_who_have_said_nothing() {
     let on = default(&olga.client, &app, json!([cell("SESSION_CHARGED", true)])).await;
     assert_eq!(code(&on), "accepted", "{on}");
     assert_eq!(seen(mia, "SESSION_CHARGED").await, json!([true, "ACCOUNT", true]));
-    // Her address is not verified, and now that is something to know.
+    // Her address is not verified, and now a finding says so.
     let codes = crate::troubleshooting::codes(&app).await;
     let contacts = codes.iter().filter(|code| *code == "CONTACT_UNVERIFIED");
     assert_eq!(contacts.count(), 3, "{codes:?}");
@@ -127,7 +127,7 @@ async fn defaults_are_changed_by_those_who_manage_settings_and_what_is_locked_st
         "VALIDATION",
         json!(["preferences"]),
     );
-    // What only owners get is for owners and the platform to say.
+    // Only owners and the platform can change alerts that only owners receive.
     for client in [&adam.client, &key] {
         let keys = default(client, &app, json!([cell("API_KEY_CHANGED", false)])).await;
         refused(&keys, "FORBIDDEN", Value::Null);
@@ -239,7 +239,7 @@ async fn settings_of_several_members_change_together_or_not_at_all() {
         );
         assert_eq!(refused["allNotificationSettings"], json!([]));
     }
-    // The platform's key reaches both accounts; they do not change together.
+    // The platform's key has access to both accounts; one call cannot change both.
     let both = change(&app.platform, json!([mia.id(), other.member.id()]), json!({})).await;
     assert_eq!(
         (code(&both), &both["userErrors"][0]["field"]),

@@ -1,4 +1,4 @@
-//! Reading and marking alerts, and being told of it live.
+//! Reading and marking alerts, and live events about it.
 
 use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ async fn mark(client: &Client, name: &str, input: Value) -> Value {
     .await
 }
 
-/// An app whose team has three alerts, of which plain members have one: depleted, after topped up and recovered.
+/// Returns an app whose team has three alerts. Plain members see one: depleted, after topped up and recovered.
 async fn with_alerts() -> TestApp {
     let app = TestApp::start().await;
     app.top_up(10).await;

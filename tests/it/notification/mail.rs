@@ -1,4 +1,4 @@
-//! Mail, into files: to whom it goes, what it says, when it waits and why it is not sent.
+//! Mail written into files: recipients, texts, when it waits and why it is not sent.
 
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ async fn f59_why_a_mail_was_not_sent_is_written_down() {
     assert_eq!((mails.len(), to(&mails, "olga@team.example").len()), (1, 1));
     assert!(mails[0].contains("List-Unsubscribe") || !mails[0].contains("app.example"));
 
-    // F54: a storm of crossings is one mail an hour at most. What still holds when the hour is over is mailed then.
+    // F54: a storm of crossings causes at most one mail per hour. Conditions that still hold after the hour are mailed then.
     adjust(&app, "60").await;
     adjust(&app, "-60").await;
     assert_eq!(
@@ -83,7 +83,7 @@ async fn f59_why_a_mail_was_not_sent_is_written_down() {
     assert_eq!(app.mail().await.len(), 1, "not within the hour");
     app.advance(Duration::from_hours(1));
     assert_eq!(app.mail().await.len(), 2, "it is still low");
-    // What is over by then is not.
+    // Conditions that have ended by then are not mailed.
     adjust(&app, "60").await;
     adjust(&app, "-60").await;
     adjust(&app, "60").await;
@@ -253,7 +253,7 @@ async fn a_code_is_mailed_and_a_mail_can_be_sent_again() {
 async fn members_are_shown_a_reason_and_neither_paths_nor_hosts() {
     let app = TestApp::start().await;
     let mia = &app.team.member;
-    // The folder for mails cannot be made: a file has its name.
+    // The folder for mails cannot be created: a file has its name.
     std::fs::write(app.data_dir().join("mail"), "").expect("a file");
     let sent = mutate(
         &mia.client,

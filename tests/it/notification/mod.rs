@@ -1,10 +1,13 @@
-//! What members are told: settings, contacts, alerts and how they are delivered.
+//! Notifications of members: settings, contacts, alerts and deliveries.
 
+mod address_mail;
+mod addresses;
 mod alerts;
 mod backlog;
 mod buying;
 mod contacts;
 mod defaults;
+mod holding;
 mod inbox;
 mod mail;
 mod neutral;
@@ -26,7 +29,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Person, Team, TestApp};
 
-/// Runs a mutation with `{"input": …}` and gives its payload.
+/// Runs a mutation with `{"input": …}` and returns its payload.
 pub(crate) async fn mutate(client: &Client, name: &str, fields: &str, input: Value) -> Value {
     let mut type_name = name.to_owned();
     type_name[..1].make_ascii_uppercase();
@@ -40,7 +43,7 @@ fn code(payload: &Value) -> &str {
     payload["userErrors"][0]["code"].as_str().unwrap_or("accepted")
 }
 
-/// Moves what the team has by an amount, a second later, and raises what that is worth.
+/// Changes the team's balance by an amount, a second later, and raises the alerts.
 async fn adjust(app: &TestApp, amount: &str) {
     app.advance(Duration::from_secs(1));
     let key = format!("adjust {}", uuid::Uuid::new_v4());
@@ -49,13 +52,13 @@ async fn adjust(app: &TestApp, amount: &str) {
     app.notice().await;
 }
 
-/// Sets whatever is given of a member's settings.
+/// Changes the given settings of a member.
 pub(crate) async fn set(person: &Person, input: Value) {
     let payload = mutate(&person.client, "updateNotificationSettings", "", input).await;
     assert_eq!(code(&payload), "accepted", "{payload}");
 }
 
-/// Shows that mail to the member arrives.
+/// Verifies the address of the member.
 pub(crate) async fn verify(app: &TestApp, person: &Person) {
     let contacts = &app.services().contacts;
     let system = &ledgerbell::primitives::actor::Actor::System;
@@ -69,7 +72,7 @@ pub(crate) async fn verify(app: &TestApp, person: &Person) {
     );
 }
 
-/// A member's inbox, newest first, and how many are unread.
+/// Returns a member's inbox, newest first, and the number of unread alerts.
 async fn inbox(client: &Client) -> (Vec<Value>, Value) {
     let query =
         "{ account { alerts(first: 100) { unreadCount nodes { id kind severity title body raisedAt resolvedAt readAt
@@ -79,7 +82,7 @@ async fn inbox(client: &Client) -> (Vec<Value>, Value) {
     (nodes, answer.at("/account/alerts/unreadCount").clone())
 }
 
-/// The kinds of what is in a member's inbox, newest first.
+/// Returns the kinds of the alerts in a member's inbox, newest first.
 async fn kinds(person: &Person) -> Vec<String> {
     let kinds = inbox(&person.client).await.0.into_iter();
     kinds
@@ -87,7 +90,7 @@ async fn kinds(person: &Person) -> Vec<String> {
         .collect()
 }
 
-/// All deliveries to a member, newest first: kind, channel, status, reason.
+/// Returns all deliveries to a member, newest first: kind, channel, status, reason.
 pub(crate) async fn deliveries(app: &TestApp, person: &Person) -> Vec<Value> {
     let query = "query ($id: ID!) { node(id: $id) { ... on Member { deliveries(first: 100) { nodes { id channel status
         suppressedBecause address attempts lastError nextAttemptAt sentAt alert { id kind } recipient { name } } } } } }";
@@ -95,7 +98,7 @@ pub(crate) async fn deliveries(app: &TestApp, person: &Person) -> Vec<Value> {
     answer.at("/node/deliveries/nodes").as_array().expect("a list").clone()
 }
 
-/// What became of the newest mail of a kind to a member: status and reason.
+/// Returns the status and reason of the newest mail of a kind to a member.
 async fn mail_of(app: &TestApp, person: &Person, kind: &str) -> (Value, Value) {
     let deliveries = deliveries(app, person).await;
     let mut found = deliveries
@@ -107,7 +110,7 @@ async fn mail_of(app: &TestApp, person: &Person, kind: &str) -> (Value, Value) {
     (newest["status"].clone(), newest["suppressedBecause"].clone())
 }
 
-/// Books a session of a team's member by this name and completes it.
+/// Books a session of a team's member with this name and completes it.
 async fn complete(app: &TestApp, team: &Team, name: &str) {
     let book = json!({ "accountId": team.id(), "memberId": team.member.id(), "externalId": name, "title": "Yoga <b>", "credits": "3",
         "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(2), "idempotencyKey": format!("book {name}") });

@@ -1,5 +1,5 @@
-//! Mail to an address that nobody has verified contains nothing that customers or the operator wrote, whatever the mail is about and in
-//! whatever language.
+//! Mail to an unverified address contains no text of customers or the operator, whatever the mail is about and in every
+//! language.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use super::{code, mutate, set, verify};
 use crate::harness::TestApp;
 
-/// It is in everything that people write here.
+/// A mark in every text that customers and the operator write in this test.
 const MARK: &str = "zorgblat";
 
-/// A mail with its transfer encodings undone, as far as words in it are concerned.
+/// Decodes the transfer encodings of a mail, as far as words are concerned.
 fn decoded(mail: &str) -> String {
     let mut text = mail.replace("=\r\n", "").replace("=\n", "");
-    // Encoded words of headers; a long one is in several parts.
+    // Encoded words of headers; a long header has several.
     while let Some((before, (word, after))) = text
         .split_once("=?utf-8?b?")
         .and_then(|(before, rest)| Some((before, rest.split_once("?=")?)))
@@ -32,8 +32,8 @@ fn decoded(mail: &str) -> String {
     text.to_lowercase()
 }
 
-/// A server where everything that a customer or the operator can write has the mark, with a link where links may be; and mail to
-/// strangers is not bounded.
+/// Returns a server where every text that a customer or the operator can write has the mark. Links are allowed everywhere, and
+/// mail to unverified addresses is not limited.
 async fn all_marked(locale: &str) -> TestApp {
     let app = TestApp::start_with(&[
         ("mail.unverified_per_account", "1000"),
@@ -58,7 +58,7 @@ async fn all_marked(locale: &str) -> TestApp {
     app
 }
 
-/// All facts that an alert may have. A new one belongs here, and in `Alert::without_texts`.
+/// Returns all facts that an alert may have. A new fact must be added here, and in `Alert::without_texts`.
 fn marked_facts() -> String {
     let mark = || Some(format!("{MARK} at https://{MARK}.example"));
     let facts = Facts {
@@ -73,7 +73,7 @@ fn marked_facts() -> String {
     serde_json::to_string(&facts).expect("JSON")
 }
 
-/// Makes the newest test an alert of this kind, with every fact.
+/// Changes the newest test to an alert of this kind, with every fact.
 async fn turn_into(app: &TestApp, test: &Value, kind: AlertKind) {
     let name = kind.as_str();
     let severity = kind.rule().severity.as_str();
@@ -90,10 +90,10 @@ async fn turn_into(app: &TestApp, test: &Value, kind: AlertKind) {
     database.close().await.expect("closes");
 }
 
-/// Raises one alert of each kind for the owner, one a day, and gives the mails to them that were sent, by kind.
+/// Raises one alert of each kind for the owner, one a day, and returns the mails to the owner by kind.
 async fn mails_by_kind(app: &TestApp) -> Vec<(AlertKind, Vec<String>)> {
     let olga = &app.team.owner;
-    // Whatever can be switched on is on.
+    // Enables everything that can be enabled.
     let unlocked = AlertKind::ALL.iter().filter(|kind| !kind.is_locked(Channel::Email));
     let on = unlocked.map(|kind| json!({ "kind": kind.as_str(), "channel": "EMAIL", "enabled": true }));
     set(olga, json!({ "preferences": on.collect::<Vec<_>>() })).await;
@@ -124,7 +124,7 @@ async fn nothing_marked_goes_to_strangers(locale: &str) {
         }
     }
 
-    // A code; what is told to an address that is no longer the member's; and a digest whose reader is not the same any more.
+    // A code; a notice to the previous address of a member; and a digest whose recipient has changed.
     let known = app.mail().await;
     let sent = mutate(&mia.client, "sendContactVerification", "", json!({})).await;
     assert_eq!(code(&sent), "accepted", "{sent}");
@@ -176,7 +176,7 @@ async fn no_kind_of_mail_to_an_unverified_address_has_a_text_of_customers_in_ger
     nothing_marked_goes_to_strangers("de").await;
 }
 
-/// The marks are where they should be: an address that is verified gets them with every kind.
+/// The marks are in the right places: mail to a verified address contains them for every kind.
 #[tokio::test]
 async fn a_verified_address_is_greeted_by_name_whatever_the_mail_is_about() {
     for locale in ["en", "de"] {

@@ -1,4 +1,4 @@
-//! What is told of top-ups, of the rule that buys by itself, and when alerts about the balance wait for it.
+//! Alerts about top-ups and the auto top-up rule, and when alerts about the balance wait for them.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::top_ups::Buyer;
 
 const UPDATE: &str = "mutation($input: UpdateAccountInput!) { updateAccount(input: $input) { userErrors { code } } }";
 
-/// An app whose rule buys 10 at 20 with this card, and has not been asked to yet: 100 are there.
+/// Returns an app whose rule buys 10 at 20 with this card, and has not bought yet: 100 credits are available.
 async fn with_rule<'a>(app: &'a TestApp, card: &str, cap: Option<&str>) -> Buyer<'a> {
     let buyer = Buyer::of(app);
     app.top_up(100).await;
@@ -25,13 +25,13 @@ async fn with_rule<'a>(app: &'a TestApp, card: &str, cap: Option<&str>) -> Buyer
     buyer
 }
 
-/// Lets the workers do what is to be done, and tells what that is worth.
+/// Runs the workers, and raises the alerts.
 async fn work(app: &TestApp) {
     app.settle().await;
     app.notice().await;
 }
 
-/// The newest alert of a kind in the owner's inbox.
+/// Returns the newest alert of a kind in the owner's inbox.
 async fn newest(app: &TestApp, kind: &str) -> Value {
     let (alerts, _) = inbox(&app.team.owner.client).await;
     let found = alerts.iter().find(|alert| alert["kind"] == kind);
@@ -147,7 +147,7 @@ async fn f25_each_reason_for_a_pause_is_told_once_and_ends_with_it() {
             "{paused}"
         );
         assert_eq!(paused["action"]["nextStep"], "UPDATE_PAYMENT_METHOD");
-        // Whatever else is changed meanwhile, it is the same pause.
+        // Whatever else changes meanwhile, it is the same pause.
         let rename = json!({ "input": { "accountId": app.team.id(), "name": "Another name" } });
         app.platform.query(UPDATE, rename).await.data();
         work(&app).await;
@@ -176,7 +176,7 @@ async fn f25_each_reason_for_a_pause_is_told_once_and_ends_with_it() {
         .await;
     work(&app).await;
     assert!(newest(&app, "AUTO_TOP_UP_PAUSED").await["resolvedAt"].is_string());
-    // Money that goes back pauses for another reason: that is told, too.
+    // A return of money pauses for a different reason, which is also sent.
     app.advance(Duration::from_secs(1));
     let paid = buyer.top_ups().await[0].clone();
     assert_eq!(paid["status"], "SUCCEEDED");
@@ -291,7 +291,7 @@ async fn a_dispute_is_told_when_it_is_opened_and_when_it_is_decided() {
     }
 }
 
-/// While a dispute is open its credits are held, and no text says that they, or the money, went back.
+/// While a dispute is open its credits are held, and no text says that they, or the money, were returned.
 #[tokio::test]
 async fn a_dispute_that_only_holds_is_never_said_to_have_taken_anything_back() {
     let app = TestApp::start().await;
@@ -344,7 +344,7 @@ fn says_nothing_went_back(text: &str) {
 async fn f27_the_cap_is_told_once_a_month_and_ends_with_the_month_or_another_cap() {
     let app = TestApp::start().await;
     let buyer = with_rule(&app, "card_ok", Some("25")).await;
-    // A gap of 30 takes four amounts: two fit.
+    // A gap of 30 needs four amounts: two are possible.
     adjust(&app, "-110").await;
     work(&app).await;
     let reached = newest(&app, "CAP_REACHED").await;
@@ -422,7 +422,7 @@ async fn alerts_about_the_balance_wait_for_the_rule_and_are_not_raised_when_it_b
         [["TOP_UP_SUCCEEDED".to_owned()].as_slice(), begun.as_slice()].concat(),
         "it has bought"
     );
-    // Nothing left at all waits, too.
+    // An empty balance waits, too.
     app.advance(Duration::from_mins(1));
     adjust(&app, "-60").await;
     assert_eq!(kinds(&app.team.member).await, [""; 0]);
@@ -467,7 +467,7 @@ async fn alerts_about_the_balance_wait_a_minute_at_the_most_also_across_a_crash(
         0,
         "nobody knows yet what became of it"
     );
-    // Another process finds what this one has written down.
+    // Another process finds what this one has stored.
     app.advance(Duration::from_secs(2));
     let another = app.another_process(&[]).await;
     assert_eq!(another.services().alerts.look_at_due(10).await, Ok(1));
@@ -486,7 +486,7 @@ async fn where_no_rule_works_nothing_waits() {
     let app = TestApp::start().await;
     let buyer = with_rule(&app, "card_ok", None).await;
     adjust(&app, "-50").await;
-    // A paused rule buys nothing; its trigger is still where the admins want to be told.
+    // A paused rule buys nothing; its trigger is still the threshold of the admins.
     let freeze = json!({ "accountId": app.team.id(), "reason": "Invoice" });
     app.platform.accept("freeze_account", freeze).await;
     adjust(&app, "-31").await;

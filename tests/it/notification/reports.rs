@@ -1,4 +1,4 @@
-//! What a mail system reports of mail later on: who is believed, and what follows.
+//! Later reports of a mail system about mail: which are accepted, and their consequences.
 
 use std::time::Duration;
 
@@ -9,13 +9,12 @@ use serde_json::{Value, json};
 use super::{adjust, code, deliveries, inbox, kinds, mail_of, mutate, set, verify};
 use crate::harness::{Person, TestApp};
 
-const SECRET: &str = "what-mail-systems-sign-reports-with";
+pub(super) const SECRET: &str = "what-mail-systems-sign-reports-with";
 
 async fn start() -> TestApp {
     TestApp::start_with(&[("mail.webhook_secret", SECRET)]).await
 }
 
-/// Posts a body with a signature.
 async fn post(app: &TestApp, body: &str, signature: &str) -> (StatusCode, String) {
     let request = app.anonymous().post("/webhooks/mail");
     let request = request.header("ledgerbell-signature", signature).body(body.to_owned());
@@ -24,7 +23,7 @@ async fn post(app: &TestApp, body: &str, signature: &str) -> (StatusCode, String
 }
 
 /// Reports something of a mail, as whoever knows the secret does. Gives the line that answers.
-async fn report(app: &TestApp, report: &Value) -> String {
+pub(super) async fn report(app: &TestApp, report: &Value) -> String {
     let body = report.to_string();
     let signed = signature::sign(SECRET, body.as_bytes(), app.clock.now());
     let (status, line) = post(app, &body, &signed).await;
@@ -33,12 +32,12 @@ async fn report(app: &TestApp, report: &Value) -> String {
 }
 
 /// The Message-ID of a mail in a file.
-fn message_id(mail: &str) -> String {
+pub(super) fn message_id(mail: &str) -> String {
     let line = mail.lines().find_map(|line| line.strip_prefix("Message-ID: "));
     line.expect("an id").to_owned()
 }
 
-/// Sends the member a test by mail, a minute later than the last. Gives the id of what was sent.
+/// Sends the member a test by mail, a minute after the last. Returns the id of the mail.
 async fn mailed(app: &TestApp, person: &Person) -> String {
     app.advance(Duration::from_mins(1));
     let before = app.mail().await;
@@ -57,7 +56,7 @@ fn about(message_id: &str, id: &str, kind: &str) -> Value {
     json!({ "id": id, "type": kind, "messageId": message_id, "address": "mia@team.example", "reason": "smtp; 550 5.2.1 mailbox says no at mx1.internal [10.1.2.3]" })
 }
 
-/// All that a report may change: contact, settings, deliveries and inbox of a member.
+/// Returns everything that a report may change: contact, settings, deliveries and inbox of a member.
 async fn state(app: &TestApp, person: &Person) -> Value {
     let query = "{ viewer { member { contact { email emailStatus bounceMessage version }
         notificationSettings { version preferences { kind channel enabled } } } } }";
@@ -98,7 +97,7 @@ async fn f60_a_bounce_that_is_reported_later_does_what_a_refusal_does_once() {
         assert_eq!(kinds(person).await, ["CONTACT_BOUNCING"]);
     }
 
-    // It comes again, and so does what was so before: nothing changes.
+    // The same reports again: nothing changes.
     let before = (state(&app, mia).await, state(&app, olga).await);
     for (id, kind) in [
         ("r2", "HARD_BOUNCE"),
@@ -110,7 +109,7 @@ async fn f60_a_bounce_that_is_reported_later_does_what_a_refusal_does_once() {
         assert_eq!((state(&app, mia).await, state(&app, olga).await), before, "{id}");
     }
 
-    // Verified again, the address is good again, and a repetition of what was reported before does not spoil it.
+    // After a new verification the address is valid, and a repeated old report does not change it.
     verify(&app, mia).await;
     app.notice().await;
     assert_eq!(report(&app, &about(&sent, "r2", "HARD_BOUNCE")).await, "kept");
@@ -125,7 +124,7 @@ async fn while_an_address_bounces_only_critical_mail_goes_there() {
     verify(&app, olga).await;
     let sent = mailed(&app, olga).await;
     let mut bounce = about(&sent, "r1", "HARD_BOUNCE");
-    // Mail systems write addresses as they like.
+    // Mail systems write addresses in any case.
     bounce["address"] = "OLGA@Team.Example".into();
     assert_eq!(report(&app, &bounce).await, "kept");
     set(olga, json!({ "lowBalanceThreshold": "50" })).await;
@@ -191,7 +190,7 @@ async fn a_report_of_an_address_that_was_changed_since_does_not_touch_the_new_on
     assert_eq!(report(&app, &about(&sent, "r2", "COMPLAINT")).await, "kept");
     assert_eq!(contact(mia).await, (json!("UNVERIFIED"), Value::Null));
     assert_eq!(kinds(mia).await, [""; 0]);
-    // The mail did not go to the new address, whatever a report says.
+    // The mail was not sent to the new address, whatever a report says.
     let before = state(&app, mia).await;
     let mut elsewhere = about(&sent, "r3", "HARD_BOUNCE");
     elsewhere["address"] = "mia@new.example".into();
@@ -223,7 +222,7 @@ async fn a_late_report_of_a_mail_from_before_does_not_spoil_an_address_that_was_
         assert_eq!(kinds(mia).await, [""; 0], "{at}");
     }
     assert_eq!(mail_of(&app, mia, "TEST").await.0, "BOUNCED", "that mail did");
-    // What is sent from now on tells of the address as it is.
+    // Mail from now on uses the new address.
     let again = mailed(&app, mia).await;
     assert_eq!(report(&app, &about(&again, "r9", "HARD_BOUNCE")).await, "kept");
     assert_eq!(contact(mia).await.0, "BOUNCING");

@@ -1,4 +1,4 @@
-//! What members want to be told of.
+//! The notification settings of members.
 
 use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ async fn a_member_begins_with_the_defaults_and_what_is_said_stays_until_it_is_re
         "the same again changes nothing"
     );
 
-    // What is left out stays; null clears.
+    // An absent field keeps its value; null clears it.
     let back = json!({ "preferences": [{ "kind": "SESSION_CHARGED", "channel": "EMAIL", "enabled": null }], "quietHours": null });
     let reset = update(&mia.client, back).await;
     let settings = &reset["notificationSettings"];

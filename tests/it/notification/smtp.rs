@@ -1,4 +1,4 @@
-//! Mail to a server that answers as the test wants.
+//! Mail to a server whose responses the test sets.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,19 +11,19 @@ use tokio::net::{TcpListener, TcpStream};
 use super::{adjust, deliveries, inbox, kinds, mutate};
 use crate::harness::{Person, TestApp};
 
-/// What the server does with a mail.
+/// The server's response to a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Take,
-    /// To RCPT.
+    /// Refuses the recipient (RCPT).
     Refuse(&'static str),
-    /// Takes it, and goes away without a word.
+    /// Accepts it, and disconnects without a response.
     TakeAndDrop,
-    /// Takes it, but not before so much time has passed.
+    /// Accepts it after this time.
     TakeAfter(Duration),
 }
 
-/// A mail server on this machine, in the clear.
+/// A mail server on this machine, without encryption.
 pub(crate) struct Server {
     url: String,
     answer: Arc<Mutex<Answer>>,
@@ -64,7 +64,7 @@ impl Server {
     }
 }
 
-/// One connection. `None` at its end.
+/// Serves one connection. Returns `None` at its end.
 async fn converse(
     stream: TcpStream,
     (answer, clock): (&Mutex<Answer>, &Mutex<Option<Clock>>),
@@ -120,7 +120,7 @@ pub(crate) async fn start() -> (TestApp, Server) {
     (app, server)
 }
 
-/// Asks for a test by mail, a minute later than the last.
+/// Requests a test by mail, a minute after the last.
 pub(crate) async fn test_by_mail(app: &TestApp, person: &Person) {
     app.advance(Duration::from_mins(1));
     let sent = mutate(
@@ -182,7 +182,7 @@ async fn f58_what_a_slow_server_keeps_waiting_is_left_to_whoever_comes_next() {
     }
     let outbox = &app.services().outbox;
     assert_eq!(outbox.send_due(20).await, Ok(3), "all are claimed");
-    // The first took so long that the claim of the others would have run out while they were sent.
+    // The first mail took so long that the claims of the others would have expired during the sending.
     assert_eq!(server.taken().len(), 1);
     for person in [adam, mia] {
         let waiting = newest_mail(&app, person).await;
@@ -213,7 +213,7 @@ async fn what_is_refused_for_now_is_tried_for_a_day_and_what_is_the_operators_fa
             (&json!("QUEUED"), &json!(attempts)),
             "{reply}"
         );
-        // What the mail system says is in the log.
+        // The response of the mail system is in the log.
         let reason = "The mail system did not take the mail for now.";
         assert_eq!(waiting["lastError"], reason, "{reply}");
         app.advance(Duration::from_hours(3));
@@ -260,7 +260,7 @@ async fn f60_a_bounce_is_told_holds_back_what_is_not_critical_and_ends_with_anot
     }
     assert_eq!(kinds(&app.team.admin).await, ["CONTACT_BOUNCING"]);
 
-    // What is not critical is held back; a test is tried, so that one can find out.
+    // Mail that is not critical is postponed; a test is sent, so that a member can find the problem.
     let on = json!({ "preferences": [{ "kind": "SESSION_CHARGED", "channel": "EMAIL", "enabled": true }] });
     super::set(mia, on).await;
     app.top_up(10).await;
@@ -287,7 +287,7 @@ async fn f60_a_bounce_is_told_holds_back_what_is_not_critical_and_ends_with_anot
     assert!(told["resolvedAt"].is_string(), "{told}");
 }
 
-/// However old it is: the day begins when a person has it sent again.
+/// However old it is: the day begins when a member has it sent again.
 #[tokio::test]
 async fn a_mail_that_is_sent_again_days_later_is_tried_for_a_whole_day() {
     let (app, server) = start().await;

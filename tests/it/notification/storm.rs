@@ -1,4 +1,4 @@
-//! F54: a balance that swings about a threshold.
+//! F54: a balance that oscillates around a threshold.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::harness::TestApp;
 /// Crossings in one hour.
 const CROSSINGS: usize = 1_000;
 
-/// What a member gets of a storm: each alert that can be seen in the inbox, and mail once an hour at the most. What was not sent can be
-/// seen, and why.
+/// What a member receives in a storm: each alert is in the inbox, with at most one mail per hour. The deliveries show what was
+/// not sent, and why.
 #[tokio::test]
 async fn f54_a_thousand_crossings_in_an_hour_are_two_mails() {
     let app = TestApp::start().await;
@@ -49,7 +49,7 @@ async fn f54_a_thousand_crossings_in_an_hour_are_two_mails() {
         };
         assert_eq!(json!([mail["status"], mail["suppressedBecause"]]), expected);
     }
-    // Within the margin it is neither crossed nor left behind.
+    // Within the margin, a crossing counts neither as new nor as ended.
     let before = unread(&app).await;
     adjust(&app, "-10").await;
     for _ in 0..100 {
@@ -57,7 +57,7 @@ async fn f54_a_thousand_crossings_in_an_hour_are_two_mails() {
         adjust(&app, "-4").await;
     }
     assert_eq!(unread(&app).await, before + 1, "once, for it is low again");
-    // An hour later what is new is worth a mail.
+    // An hour later a new crossing causes a mail.
     app.advance(Duration::from_hours(1));
     adjust(&app, "10").await;
     adjust(&app, "-40").await;

@@ -1,4 +1,4 @@
-//! Mail to addresses that nobody has verified: how much of it there is, and that it contains nothing that customers wrote.
+//! Mail to unverified addresses: its limits, and that it contains no text of customers.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn test_by_mail(client: &Client, input: Value) -> Value {
     mutate(client, "sendTestNotification", "alert { id }", input).await
 }
 
-/// The mails that were sent, but for those that notify an old address of a change.
+/// Returns the sent mails, without notices to previous addresses.
 async fn told(app: &TestApp) -> Vec<String> {
     let mails = app.mail().await.into_iter();
     mails
@@ -46,7 +46,7 @@ fn resend_of(deliveries: &[Value], kind: &str) -> Value {
     json!({ "deliveryId": mail["id"] })
 }
 
-/// Has the member's mail of this kind become SUPPRESSED with this reason?
+/// Checks that the member's mail of this kind is SUPPRESSED with this reason.
 async fn assert_suppressed(app: &TestApp, person: &Person, kind: &str, reason: &str) {
     let expected = (json!("SUPPRESSED"), json!(reason));
     assert_eq!(mail_of(app, person, kind).await, expected);
@@ -126,7 +126,7 @@ async fn one_address_is_bounded_across_accounts_and_spellings() {
     let owner = json!(other.owner.id());
     change_address(&other.owner.client, &owner, "victim@strangers.example").await;
     assert_eq!(code(&send_code(&other.owner.client, &owner).await), "RATE_LIMITED");
-    // Changed back and forth it is still the same address.
+    // Changed back and forth, it is still the same address.
     change_address(&other.owner.client, &owner, "olga@other.example").await;
     change_address(&other.owner.client, &owner, "victim@strangers.example").await;
     assert_eq!(code(&send_code(&other.owner.client, &owner).await), "RATE_LIMITED");
@@ -259,7 +259,7 @@ async fn eligibility_is_decided_again_when_a_mail_is_sent() {
     mutate(&olga.client, "updateMember", "member { role }", demoted).await;
     assert_eq!(told(&app).await.len(), 2);
     assert_suppressed(&app, adam, "TOP_UP_SUCCEEDED", "NOT_A_RECIPIENT").await;
-    // Membership, of what is sent to unverified addresses too.
+    // The membership, also of mail to unverified addresses.
     test_by_mail(&olga.client, json!({ "memberId": adam.id(), "channel": "EMAIL" })).await;
     mutate(
         &olga.client,
@@ -338,7 +338,7 @@ async fn mail_to_an_unverified_address_names_nobody_and_nothing() {
         assert!(!mail.to_lowercase().contains("zorgblat"), "{mail}");
         assert!(mail.contains("Hello,"), "{mail}");
     }
-    // Verified, the member is greeted by name.
+    // After the verification, the member is greeted by name.
     app.advance(Duration::from_mins(2));
     verify(&app, mia).await;
     test_by_mail(&mia.client, json!({ "channel": "EMAIL" })).await;

@@ -1,4 +1,4 @@
-//! What time brings: credits that expire, and cards.
+//! Alerts at points in time: about credits that expire, and cards.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::top_ups::Buyer;
 const DAY: Duration = Duration::from_hours(24);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Gives the team credits that expire in so many hours.
+/// Grants credits to the team that expire in this number of hours.
 async fn grant(app: &TestApp, credits: &str, hours: i64) {
     let grant = "mutation($input: GrantCreditsInput!) { grantCredits(input: $input) { userErrors { code } } }";
     let input = json!({ "accountId": app.team.id(), "credits": credits, "description": "Gift",
@@ -21,14 +21,14 @@ async fn grant(app: &TestApp, credits: &str, hours: i64) {
     app.notice().await;
 }
 
-/// A while goes by, and what is due is dealt with.
+/// Advances the clock and runs the scheduled work.
 async fn later(app: &TestApp, by: Duration) {
     app.advance(by);
     app.settle().await;
     app.notice().await;
 }
 
-/// What the owner was told of a kind, newest first: what it says, and whether it is over.
+/// Returns the owner's alerts of a kind, newest first: the text, and whether it has ended.
 async fn told(app: &TestApp, kind: &str) -> Vec<(String, bool)> {
     let (alerts, _) = inbox(&app.team.owner.client).await;
     let of_kind = alerts.iter().filter(|alert| alert["kind"] == kind);
@@ -98,7 +98,7 @@ async fn credits_that_were_used_are_not_told_of_and_frozen_ones_do_not_expire() 
     );
     later(&app, Duration::from_secs(2)).await;
     assert_eq!(told(&app, "CREDITS_EXPIRING").await.len(), 1);
-    // Given with less than a day to go: at once, and once.
+    // Granted with less than a day left: one alert, at once.
     grant(&app, "3", 5).await;
     assert_eq!(told(&app, "CREDITS_EXPIRING").await.len(), 2);
     grant(&app, "3", 40 * 24).await;
@@ -111,7 +111,7 @@ async fn the_default_card_is_told_of_a_month_before_it_expires_until_there_is_an
     let buyer = Buyer::of(&app);
     buyer.add_card("card_ok").await;
     app.notice().await;
-    // It is good until the end of 2039, half a day longer where the day ends last.
+    // It is valid until the end of 2039, half a day longer where the day ends last.
     let begin: chrono::DateTime<chrono::Utc> = app.in_minutes(0).parse().expect("an instant");
     let month_before: chrono::DateTime<chrono::Utc> = "2039-12-02T12:00:00Z".parse().expect("an instant");
     later(
@@ -149,7 +149,7 @@ async fn the_default_card_is_told_of_a_month_before_it_expires_until_there_is_an
 #[tokio::test]
 async fn credits_that_are_good_for_whole_days_are_told_by_their_last_day() {
     let app = TestApp::start().await;
-    // It is nine in the morning: five days and fifteen hours later a day ends.
+    // It is 09:00: five days and fifteen hours later a day ends.
     grant(&app, "8", 5 * 24 + 15).await;
     grant(&app, "1", 5 * 24 + 13).await;
     let mut words: Vec<_> = told(&app, "CREDITS_EXPIRING")
@@ -157,7 +157,7 @@ async fn credits_that_are_good_for_whole_days_are_told_by_their_last_day() {
         .into_iter()
         .map(|(words, _)| words)
         .collect();
-    words.sort_unstable(); // Raised at one instant, they are in no order.
+    words.sort_unstable(); // They were raised at the same instant, so their order is not defined.
     assert_eq!(
         words,
         [

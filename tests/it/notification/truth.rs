@@ -1,4 +1,4 @@
-//! Alerts that are still true: conditions end, facts are never open, and mail that waits goes only while it has something to say.
+//! Alerts stay true: conditions end, facts are never open, and waiting mail is sent only while its content is true.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::smtp::{self, Answer};
 use super::{adjust, code, inbox, kinds, mail_of, mutate, set, verify};
 use crate::harness::{Person, TestApp};
 
-/// Kinds of the alerts in a member's inbox that are open.
+/// Returns the kinds of the open alerts in a member's inbox.
 async fn open(person: &Person) -> Vec<String> {
     let query = "{ account { alerts(filter: { openOnly: true }, first: 100) { nodes { kind resolvedAt } } } }";
     let answer = person.client.query(query, json!({})).await;
@@ -84,7 +84,7 @@ async fn a_lower_threshold_is_no_recovery() {
     assert_eq!(kinds(olga).await, ["LOW_BALANCE", "TOP_UP_SUCCEEDED"], "no recovery");
     assert_eq!(open(olga).await, [""; 0], "it is over for her");
     assert_eq!(open(adam).await, ["LOW_BALANCE"], "and goes on for him");
-    // So does the mail.
+    // The mail has the same content.
     let mails = app.mail().await;
     assert_eq!(mails.len(), 1, "{mails:?}");
     assert_eq!(
@@ -237,7 +237,7 @@ async fn after_an_outage_of_the_mail_system_only_what_still_holds_is_sent_and_no
     app.mail().await;
     assert_eq!(mail_of(&app, olga, "LOW_BALANCE").await.0, "QUEUED", "refused for now");
     server.answer(Answer::Take);
-    // The mail system is back when it is quiet for Adam, and over for Olga.
+    // The mail system works again when it is Adam's quiet time, and the condition has ended for Olga.
     set(olga, json!({ "lowBalanceThreshold": "5" })).await;
     app.notice().await;
     app.advance(Duration::from_hours(1));

@@ -1,4 +1,4 @@
-//! Headers of mails, read back: how to get no more of them, what they belong to, and that no person wrote them.
+//! Headers of mails: how to unsubscribe, the thread they belong to, and that a program wrote them.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{adjust, code, mail_of, mutate, set, verify};
 use crate::harness::{Person, TestApp};
 
-const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
-const FORM: &str = "application/x-www-form-urlencoded";
+pub(super) const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
 async fn start() -> TestApp {
     let settings = [
@@ -22,14 +22,14 @@ async fn start() -> TestApp {
 }
 
 /// The value of a header, in one line.
-fn header(mail: &str, name: &str) -> Option<String> {
+pub(super) fn header(mail: &str, name: &str) -> Option<String> {
     let (head, _) = mail.split_once("\r\n\r\n").expect("a body");
     let head = head.replace("\r\n ", " ").replace("\r\n\t", " ");
     let line = head.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
     line.map(|value| value.trim().to_owned())
 }
 
-/// The newest mail to an address, of which there may be others.
+/// Returns the newest mail to an address.
 fn newest(mails: &[String], before: &[String], address: &str) -> String {
     let mut new = mails
         .iter()
@@ -39,7 +39,7 @@ fn newest(mails: &[String], before: &[String], address: &str) -> String {
     mail
 }
 
-/// Lets the balance fall below the person's threshold, and gives the mail that they get.
+/// Lowers the balance below the person's threshold, and returns the mail about it.
 async fn low_balance(app: &TestApp, person: &Person, address: &str) -> String {
     verify(app, person).await;
     set(person, json!({ "lowBalanceThreshold": "35" })).await;
@@ -49,14 +49,14 @@ async fn low_balance(app: &TestApp, person: &Person, address: &str) -> String {
 }
 
 /// The path of the link that a mail program posts to.
-fn path(mail: &str) -> String {
+pub(super) fn path(mail: &str) -> String {
     let link = header(mail, "List-Unsubscribe").unwrap_or_else(|| panic!("a link in {mail}"));
     let link = link.trim_start_matches('<').trim_end_matches('>');
     let path = link.strip_prefix("https://bell.example").expect("the public address");
     path.to_owned()
 }
 
-async fn post(app: &TestApp, path: &str, content_type: &str, body: &str) -> (u16, String) {
+pub(super) async fn post(app: &TestApp, path: &str, content_type: &str, body: &str) -> (u16, String) {
     let client = app.anonymous();
     let request = client.post(path).header("content-type", content_type);
     let answer = client.send(request.body(body.to_owned())).await;
@@ -64,7 +64,7 @@ async fn post(app: &TestApp, path: &str, content_type: &str, body: &str) -> (u16
     (answer.status.as_u16(), text)
 }
 
-/// A member's settings, and the place in the account's stream.
+/// Returns a member's settings, and the position in the account's stream.
 async fn settings(app: &TestApp, person: &Person) -> Value {
     let query = "query ($id: ID!) { node(id: $id) { ... on Member { account { liveCursor }
         notificationSettings { version preferences { kind channel enabled } } } } }";
@@ -72,7 +72,7 @@ async fn settings(app: &TestApp, person: &Person) -> Value {
     answer.at("/node").clone()
 }
 
-/// What of a member's settings is switched off, apart from what is off by default.
+/// Returns the settings that were disabled, without those that are disabled by default.
 fn switched_off(before: &Value, after: &Value) -> Vec<Value> {
     let preferences = |of: &Value| {
         of["notificationSettings"]["preferences"]
@@ -93,7 +93,7 @@ async fn one_click_switches_off_this_kind_of_mail_to_this_member_and_nothing_els
     assert_eq!(header(&mail, "List-Unsubscribe-Post").as_deref(), Some(ONE_CLICK));
     let (path, before, of_adam) = (path(&mail), settings(&app, olga).await, settings(&app, adam).await);
 
-    // Programs that follow links look, and people see a button.
+    // Programs that follow links change nothing, and people see a button.
     let client = app.anonymous();
     for method in ["HEAD", "GET", "GET"] {
         let request = client.request(method.parse().expect("a method"), &path);
@@ -203,7 +203,7 @@ async fn forged_links_are_refused_and_links_are_followed_so_often_from_an_addres
     let (status, text) = post(&app, forged, FORM, ONE_CLICK).await;
     assert_eq!(status, 403, "{text}");
     assert_eq!(post(&app, "/unsubscribe", FORM, ONE_CLICK).await.0, 400);
-    // A visit is 20, and a link that is refused 50 besides.
+    // A visit costs 20, and a refused link 50 more.
     assert_eq!(post(&app, forged, FORM, ONE_CLICK).await.0, 403);
     let refused = app.anonymous().get(forged).send().await.expect("an answer");
     assert_eq!(refused.status(), 429);
@@ -229,7 +229,7 @@ async fn mail_that_cannot_be_switched_off_offers_nothing_and_still_says_that_no_
         assert_eq!(header(mail, "Auto-Submitted").as_deref(), Some("auto-generated"));
         assert_eq!(header(mail, "X-Auto-Response-Suppress").as_deref(), Some("All"));
     }
-    // The address of the admin is not verified: no text of customers there, in the subject neither.
+    // The address of the admin is not verified: it receives no text of customers, also not in the subject.
     let adam = mails
         .iter()
         .find(|mail| mail.contains("adam@team.example"))

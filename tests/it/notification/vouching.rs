@@ -18,14 +18,14 @@ async fn contact_of(app: &TestApp, member_id: &Value) -> Value {
     answer.at("/node/contact").clone()
 }
 
-/// Where the account's stream is: it moves with each change that is told.
+/// Returns the position of the account's stream, which changes with each event.
 async fn place(app: &TestApp) -> Value {
     let query = "query ($id: ID) { account(id: $id) { liveCursor members { nodes { id contact { email emailStatus version } } } } }";
     let answer = app.platform.query(query, json!({ "id": app.team.id() })).await;
     answer.at("/account").clone()
 }
 
-/// README's path: an account with its owner's address, a threshold, and a balance that falls below it.
+/// The example in README: an account with its owner's address, a threshold, and a balance that falls below it.
 #[tokio::test]
 async fn an_owner_whose_address_the_platform_vouches_for_is_mailed_about_the_first_low_balance() {
     let app = TestApp::start().await;
@@ -109,7 +109,7 @@ async fn a_team_does_not_vouch_for_addresses_and_changes_nothing_by_trying() {
     let updated = mutate(&mia.client, "updateContact", "", own).await;
     assert_eq!(seen(&updated), refused, "{updated}");
     assert_eq!(place(&app).await, before);
-    // Saying that it is not verified is no vouch.
+    // To state that it is not verified is no vouch.
     new["emailVerified"] = json!(false);
     changed["emailVerified"] = json!(false);
     assert_eq!(code(&mutate(owner, "addMember", "", new).await), "accepted");
@@ -125,7 +125,7 @@ async fn a_vouch_is_for_the_address_that_is_given_beside_it() {
     let app = TestApp::start().await;
     let (mia, key) = (&app.team.member, app.key(&[Permission::ManageSettings]).await);
     let vouch = |email: &str| json!({ "memberId": mia.id(), "email": email, "emailVerified": true });
-    // For the address that is there already.
+    // For the existing address.
     let vouched = update(&key, vouch("mia@team.example")).await;
     assert_eq!(
         (&vouched["contact"]["emailStatus"], &vouched["contact"]["version"]),
@@ -138,7 +138,7 @@ async fn a_vouch_is_for_the_address_that_is_given_beside_it() {
         vouched["contact"]
     );
     assert_eq!(place(&app).await, before, "the same again changes nothing");
-    // For none.
+    // Without an address.
     for input in [
         json!({ "memberId": mia.id(), "emailVerified": true }),
         json!({ "memberId": mia.id(), "email": null, "emailVerified": true }),
@@ -150,7 +150,7 @@ async fn a_vouch_is_for_the_address_that_is_given_beside_it() {
         );
     }
     assert_eq!(place(&app).await, before);
-    // Another address is another matter, whoever enters it.
+    // A different address is unverified, regardless of who enters it.
     let changed = update(&mia.client, json!({ "email": "mia@home.example" })).await;
     assert_eq!(
         (&changed["contact"]["emailStatus"], &changed["contact"]["vouchedBy"]),

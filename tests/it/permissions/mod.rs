@@ -1,6 +1,6 @@
-//! The table of permissions: every mutation, every field that is guarded, every subscription and every kind of node, for everybody who
-//! may come. What is asked for is made up from the published schema, so that what is added is tested too; and what is added without
-//! saying who may use it fails.
+//! The table of permissions: every mutation, every guarded field, every subscription and every kind of node, for all kinds of
+//! callers. The requests are derived from the published schema, so that a new field is tested too. A new field without a
+//! permission fails.
 
 mod parties;
 mod published;
@@ -20,7 +20,8 @@ use things::{Things, snapshot};
 
 const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
 
-/// What became of a request: the code of its first error or refusal, `null` where the thing does not exist, else `accepted`.
+/// Returns the result of a request: the code of its first error or refusal, `null` if the object does not exist, otherwise
+/// `accepted`.
 fn verdict(answer: &Answer) -> String {
     if answer.body["errors"].is_array() {
         return answer.error_code().to_owned();
@@ -29,7 +30,7 @@ fn verdict(answer: &Answer) -> String {
     if let Some(code) = field["userErrors"][0]["code"].as_str() {
         return code.to_owned();
     }
-    // Of a thing, one field of it is asked for.
+    // One field of an object is selected.
     let is_hidden = |of: &Value| of.is_object() && of.as_object().is_some_and(|of| of.values().all(Value::is_null));
     if field.is_null() || is_hidden(&field) {
         return "null".to_owned();
@@ -37,10 +38,10 @@ fn verdict(answer: &Answer) -> String {
     "accepted".to_owned()
 }
 
-/// Whether what became of it is what the rule says. Whoever may do it may still be refused for other reasons.
+/// Returns whether a result matches the rule. A permitted request may still be refused for other reasons.
 fn is_right(party: &Party, rule: &Rule, verdict: &str) -> bool {
     let is_refused = ["FORBIDDEN", UNAUTHENTICATED, "NOT_FOUND", "null"].contains(&verdict);
-    // A subscription says so of an account that does not exist to the caller.
+    // A subscription returns this for an account that does not exist for the caller.
     let is_unknown = verdict == "BAD_REQUEST";
     match &party.standing {
         Standing::SignedOut => verdict == UNAUTHENTICATED,
@@ -50,7 +51,7 @@ fn is_right(party: &Party, rule: &Rule, verdict: &str) -> bool {
     }
 }
 
-/// Collects what is wrong, so that one run shows all of it.
+/// Collects all violations, so that one run shows all of them.
 #[derive(Default)]
 struct Complaints(Vec<String>);
 
@@ -91,7 +92,7 @@ async fn mutations_are_refused_to_all_but_those_who_may_and_change_nothing_then(
     let before = snapshot(&app).await;
     let mut complaints = Complaints::default();
     for field in schema.fields("Mutation") {
-        // Those who are not signed in share an allowance, which fills again.
+        // Anonymous callers share an allowance, which grows again.
         app.advance(Duration::from_mins(1));
         let rule = Rule::of("Mutation", &field);
         let may = |party: &&Party| matches!(&party.standing, Standing::Has(rights) if rule.allows(rights));
@@ -109,7 +110,7 @@ async fn mutations_are_open_to_those_who_may() {
     let schema = Published::read();
     let mut complaints = Complaints::default();
     for (at, role) in Role::all().into_iter().enumerate() {
-        // A team for each: what one may do, one does.
+        // A team for each: a permitted mutation is executed.
         let team = app.another_team(&format!("team-{at}")).await;
         let things = Things::make(&app, &team).await;
         let party = role.in_team(&app, &team).await;
@@ -123,7 +124,7 @@ async fn mutations_are_open_to_those_who_may() {
     }
 }
 
-/// Types of which a field says who may use it, and how one comes to such a thing.
+/// Types with fields that state a permission, and how to select such an object.
 const ENTRANCES: [&str; 4] = ["Query", "Account", "Member", "CreditEntry"];
 
 #[tokio::test]
@@ -163,9 +164,9 @@ async fn fields_are_open_to_those_who_may_and_to_no_one_else() {
                     Standing::Has(rights) => type_name == "Query" || Rule::of_node(&type_name).allows(rights),
                     Standing::SignedOut | Standing::Stranger => true,
                 };
-                // Where the thing itself is hidden, nothing of it is to be had.
+                // If the object itself is hidden, all its fields are hidden.
                 let place = format!("{type_name}.{}", field.name);
-                // Query's own fields are about the caller, and null for what is not the caller's.
+                // Fields of Query are about the caller, and null for objects of others.
                 let is_strangers_own =
                     matches!(party.standing, Standing::Stranger) && type_name == "Query" && rule == Rule::Anyone;
                 if is_strangers_own {

@@ -1,5 +1,5 @@
-//! All who may come to a server: strangers, members of each role, keys of each side with each single permission, and those whose
-//! time is over.
+//! All kinds of callers: strangers, members of each role, keys of each side with each single permission, and credentials that
+//! have expired.
 
 use std::time::Duration;
 
@@ -8,31 +8,29 @@ use serde_json::json;
 
 use crate::harness::{Client, Person, Team, TestApp};
 
-/// What one may do in the account that is asked about.
+/// The rights of a caller in the tested account.
 #[derive(Clone, Debug)]
 pub(super) struct Rights {
     pub(super) permissions: Permissions,
     pub(super) side: Side,
-    /// Whether it is a person of the team.
     pub(super) is_member: bool,
-    /// Whether it is the member whom everything is about.
+    /// Whether it is the member that the objects belong to.
     pub(super) is_subject: bool,
     /// Whether it is a key for all accounts.
     pub(super) is_everywhere: bool,
 }
 
-/// How somebody stands to the account that is asked about.
+/// The relation of a caller to the tested account.
 #[derive(Clone, Debug)]
 pub(super) enum Standing {
     /// Not signed in, or no longer.
     SignedOut,
-    /// Signed in, and to them the account does not exist.
+    /// Signed in, but the account does not exist for the caller.
     Stranger,
-    /// Signed in with rights in it.
+    /// Signed in with rights in the account.
     Has(Rights),
 }
 
-/// Somebody who asks.
 pub(super) struct Party {
     pub(super) name: String,
     pub(super) client: Client,
@@ -47,7 +45,7 @@ fn party(name: impl Into<String>, client: Client, standing: Standing) -> Party {
     }
 }
 
-/// What one can be in a team.
+/// The roles in a team.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Role {
     Member(MemberRole),
@@ -66,7 +64,7 @@ impl Role {
         members.chain(of_team).chain(of_platform).collect()
     }
 
-    /// One who is this in the team.
+    /// Returns a caller with this role in the team.
     pub(super) async fn in_team(self, app: &TestApp, team: &Team) -> Party {
         let own = Some(team.account.id);
         let (client, is_everywhere) = match self {
@@ -91,7 +89,7 @@ impl Role {
     }
 }
 
-/// All that one can be in the team.
+/// Returns callers with all roles in the team.
 pub(super) async fn of_team(app: &TestApp, team: &Team) -> Vec<Party> {
     let mut parties = Vec::new();
     for role in Role::all() {
@@ -100,7 +98,7 @@ pub(super) async fn of_team(app: &TestApp, team: &Team) -> Vec<Party> {
     parties
 }
 
-/// Those who have nothing in the team, or no longer.
+/// Returns callers without access to the team, or with access that has ended.
 pub(super) async fn outside(app: &TestApp) -> Vec<Party> {
     let other = app.another_team("outside").await;
     let mut parties = vec![
@@ -139,14 +137,14 @@ pub(super) async fn outside(app: &TestApp) -> Vec<Party> {
     }
     let removed = remove_an_admin(app).await;
     parties.push(party("removed admin", removed, Standing::SignedOut));
-    // Clocks of issuers may differ a little, and tokens are taken a little longer.
+    // Clocks of issuers may differ slightly, so tokens are accepted slightly longer.
     app.advance(2 * soon);
     parties.push(party("expired token", expired_token, Standing::SignedOut));
     parties.push(party("expired key", expired_key, Standing::SignedOut));
     parties
 }
 
-/// The client of an admin of the team who has been removed.
+/// Returns the client of an admin who was removed from the team.
 async fn remove_an_admin(app: &TestApp) -> Client {
     let add = "mutation ($input: AddMemberInput!) { addMember(input: $input) { member { id } userErrors { code } } }";
     let input = json!({ "accountId": app.team.id(), "externalId": "gone", "name": "Gone", "role": "ADMIN" });

@@ -1,5 +1,5 @@
-//! The published schema, and something to send for each of its fields. It need not make sense: who may not do a thing is told so
-//! before anything else is looked at.
+//! The published schema, and a request for each of its fields. A request need not be valid: a missing permission is reported
+//! before everything else.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ impl Published {
         }
     }
 
-    /// The names of all object types that implement `interface`, or of all object types.
+    /// Returns the names of all object types that implement `interface`, or of all object types.
     pub(super) fn objects(&self, interface: Option<&str>) -> Vec<String> {
         let objects = self.types.iter().filter(|(_, of)| match of {
             TypeDefinition::Object(of) => {
@@ -45,22 +45,23 @@ impl Published {
         objects.map(|(name, _)| name.clone()).collect()
     }
 
-    /// Something for the input field of this name and type.
+    /// Returns a value for the input field of this name and type.
     fn sample_of(&self, name: &str, of: &Type<'static, String>, things: &Things) -> Value {
         match name {
             "memberId" => json!(things.of("Member")),
             "apiKeyId" => json!(things.of("ApiKey")),
             "topUpId" => json!(things.of("TopUp")),
             "paymentMethodId" => json!(things.of("PaymentMethod")),
+            "notificationAddressId" => json!(things.of("NotificationAddress")),
             "deliveryId" => json!(things.of("Delivery")),
             "alertIds" => json!([things.of("Alert")]),
-            // A key cannot make one that may do more than itself.
+            // A key cannot create a key with more permissions than its own.
             "permissions" => json!(["MANAGE_API_KEYS"]),
             _ => self.sample(of, things),
         }
     }
 
-    /// Something of this type, with no more than it needs.
+    /// Returns a value of this type, with required fields only.
     pub(super) fn sample(&self, of: &Type<'static, String>, things: &Things) -> Value {
         match of {
             Type::NonNullType(inner) => self.sample(inner, things),
@@ -94,7 +95,7 @@ impl Published {
         }
     }
 
-    /// The field with what it needs and something to select of it; the variables that it needs, declared; and their values.
+    /// Returns a call of the field with a selection; its variables, declared; and their values.
     pub(super) fn call(&self, field: &Field<'static, String>, things: &Things) -> (String, String, Value) {
         let needed: Vec<_> = field
             .arguments
@@ -124,7 +125,7 @@ impl Published {
     }
 }
 
-/// Some inputs want one of two ids, and some say by one whom they are about. External ids are else for the platform to give.
+/// Some inputs need one of two ids, and some name their subject by one. All other external ids can be set only by the platform.
 fn is_one_of_two(input: &InputObjectType<'static, String>, field: &str) -> bool {
     let has = |name: &str| input.fields.iter().any(|field| field.name == name);
     match field {

@@ -1,31 +1,31 @@
-//! Who may do what: read off the schema where it says so, else written down here. What is in neither place fails the test.
+//! Who may do what: read from the schema, or listed here. A field in neither place fails the test.
 
 use graphql_parser::schema::Field;
 use ledgerbell::primitives::actor::{Permission, Side};
 
 use super::parties::Rights;
 
-/// Who may use a field, or see a thing.
+/// Who may use a field, or see an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Rule {
-    /// Each who signs in and to whom the account exists.
+    /// Every signed-in caller that can see the account.
     Anyone,
-    /// Those who have any of these.
+    /// Callers with any of these permissions.
     AnyOf(Vec<Permission>),
-    /// The member whom it is about, and those who have any of these.
+    /// The member that it is about, and callers with any of these permissions.
     OwnOr(Vec<Permission>),
-    /// The member whom it is about, and keys that have any of these.
+    /// The member that it is about, and keys with any of these permissions.
     OwnOrKeys(Vec<Permission>),
-    /// Members their own part; else those who have `READ_CREDIT_LOG`.
+    /// Members see their own part; callers with `READ_CREDIT_LOG` see all.
     OwnPart,
-    /// Keys for all accounts, with any of these if there are some.
+    /// Keys for all accounts, with any of these permissions if some are listed.
     Everywhere(Vec<Permission>),
-    /// Keys of the platform that have any of these.
+    /// Platform keys with any of these permissions.
     OfPlatform(Vec<Permission>),
 }
 
 impl Rule {
-    /// From what a description says in `[auth: …]`. What follows a semicolon there is about some inputs only.
+    /// Parses `[auth: …]` in a description. The part after a semicolon is about some inputs only.
     fn stated(description: &str) -> Option<Self> {
         let (_, auth) = description.split_once("[auth: ")?;
         let (auth, _) = auth.split_once(']')?;
@@ -43,7 +43,7 @@ impl Rule {
         })
     }
 
-    /// The rule of a field: as its description states, or as it is written down here.
+    /// Returns the rule of a field: from its description, or from the list here.
     pub(super) fn of(type_name: &str, field: &Field<'static, String>) -> Self {
         let stated = field.description.as_deref().and_then(Self::stated);
         let place = format!("{type_name}.{}", field.name);
@@ -64,7 +64,7 @@ impl Rule {
         rule()
     }
 
-    /// Whether one with these rights may. What is asked for is about the plain member.
+    /// Returns whether a caller with these rights is permitted. The objects belong to the plain member.
     pub(super) fn allows(&self, rights: &Rights) -> bool {
         let has = |any: &[Permission]| any.iter().any(|permission| rights.permissions.has(*permission));
         match self {
@@ -109,10 +109,10 @@ fn settings() -> Rule {
     Rule::OwnOr(vec![Permission::ManageSettings])
 }
 
-/// Fields that do not say who may use them.
+/// Fields whose description states no permission.
 const WRITTEN_DOWN: &[Written] = &[
     ("Query.viewer", anyone),
-    // What is not the caller's is null there.
+    // Null for accounts that the caller may not see.
     ("Query.account", anyone),
     ("Query.node", anyone),
     ("Query.nodes", anyone),
@@ -142,7 +142,7 @@ const WRITTEN_DOWN: &[Written] = &[
     ("Subscription.accountUpdated", own_part),
 ];
 
-/// Who sees the thing when they ask for it by its id. The member, entry, session and so on are those of the plain member.
+/// Who may see an object by its id. The member, entry, session and so on belong to the plain member.
 const NODES: &[Written] = &[
     ("Account", anyone),
     ("Balance", balance),
@@ -165,4 +165,5 @@ const NODES: &[Written] = &[
     }),
     ("InboxItem", settings),
     ("Delivery", settings),
+    ("NotificationAddress", || Rule::AnyOf(vec![Permission::ManageSettings])),
 ];

@@ -1,4 +1,5 @@
-//! One thing of each kind in a team, each of the plain member's where it is somebody's; and all that a refusal must not change.
+//! One object of each kind in a team, owned by the plain member if it has an owner; and everything that a refusal must not
+//! change.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Team, TestApp};
 
-/// The ids of one thing of each kind, by the name of its type.
+/// The ids of one object of each kind, by the name of its type.
 pub(super) struct Things(BTreeMap<String, String>);
 
 impl Things {
@@ -15,7 +16,7 @@ impl Things {
         id.unwrap_or_else(|| panic!("there is a {type_name} to ask for: make one in tests/it/permissions/things.rs"))
     }
 
-    /// Has one of each made in a team. What asks for it is a key that may do everything.
+    /// Creates one object of each kind in a team, with a key that has all permissions.
     pub(super) async fn make(app: &TestApp, team: &Team) -> Self {
         let (everything, owner) = (&app.platform, &team.owner.client);
         let ask = async |client: &Client, name: &str, selection: &str, mut input: Value| {
@@ -46,6 +47,8 @@ impl Things {
         .await;
         let rule = json!({ "enabled": true, "trigger": "30", "amount": "10", "consent": true });
         ask(owner, "updateAutoTopUp", "autoTopUp { id }", rule).await;
+        let address = json!({ "label": "Accounting", "email": "books@example.com", "alertKinds": ["TOP_UP_FAILED"] });
+        let address = ask(owner, "addNotificationAddress", "notificationAddress { id }", address).await;
         app.settle().await;
         app.notice().await;
         let query = "query ($id: ID) { account(id: $id) { liveCursor balance { id } creditLots { nodes { id } }
@@ -76,20 +79,22 @@ impl Things {
             ("Alert", of_member("deliveries/nodes/0/alert/id")),
             ("InboxItem", own.at("/account/alerts/items/0/id").clone()),
             ("Delivery", of_member("deliveries/nodes/0/id")),
+            ("NotificationAddress", address["notificationAddress"]["id"].clone()),
         ];
         let things = things.map(|(name, id)| (name.to_owned(), id.as_str().expect("an id").to_owned()));
         Self(things.into_iter().collect())
     }
 }
 
-/// All of the account that a mutation can change, and the place in its stream, which moves with each change that is told.
+/// Returns everything of the account that a mutation can change, and the position in its stream, which changes with each event.
 pub(super) async fn snapshot(app: &TestApp) -> Value {
     let query = "query ($id: ID) { account(id: $id) { liveCursor externalId name status timezone creditPrice { amount }
         balance { version posted held incoming } creditLog { totals { count net } } sessions { nodes { id status } }
         members(includeRemoved: true) { nodes { id externalId name role removedAt
             contact { email emailStatus locale timezone version } notificationSettings { version } unreadAlertCount
             deliveries { nodes { id status attempts } } } }
-        notificationDefaults { version } apiKeys { id permissions revokedAt } paymentMethods { id isDefault } autoTopUp { enabled state trigger amount version }
+        notificationDefaults { version } notificationAddresses { id label email emailStatus alertKinds removedAt version }
+        apiKeys { id permissions revokedAt } paymentMethods { id isDefault } autoTopUp { enabled state trigger amount version }
         topUps { nodes { id status creditsReversed } } } }";
     let answer = app.platform.query(query, json!({ "id": app.team.id() })).await;
     answer.at("/account").clone()

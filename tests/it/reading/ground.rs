@@ -1,4 +1,4 @@
-//! Databases to read from: a SQLite file and a Postgres database of their own, empty but for the schema.
+//! Databases to read from: a SQLite file and a separate Postgres database, empty except for the schema.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::server_for_tests::postgres_server;
 
-/// A database that remembers what is asked of it.
+/// A database that records its statements.
 pub(crate) struct Ground {
     pub(crate) database: Database,
     asked: Arc<Mutex<Vec<Statement>>>,
@@ -17,14 +17,14 @@ pub(crate) struct Ground {
     owned: Owned,
 }
 
-/// What goes away with the ground.
+/// What is removed at the end.
 enum Owned {
     Directory(#[allow(dead_code, reason = "held for its Drop")] tempfile::TempDir),
     Postgres { server: String, name: String },
 }
 
 impl Ground {
-    /// One of each kind that can be had.
+    /// Creates one of each available kind.
     pub(crate) async fn each() -> Vec<Self> {
         [Some(Self::sqlite().await), Self::postgres().await]
             .into_iter()
@@ -38,7 +38,7 @@ impl Ground {
         Self::at(&url, Owned::Directory(directory)).await
     }
 
-    /// `None` where no Postgres runs: the script that runs all tests makes sure that one does.
+    /// Returns `None` if no Postgres runs: the script for all tests ensures that one runs.
     pub(crate) async fn postgres() -> Option<Self> {
         let server = postgres_server().await?.to_owned();
         let name = format!("ledgerbell_reading_{}", Uuid::new_v4().simple());
@@ -74,12 +74,12 @@ impl Ground {
         }
     }
 
-    /// Forgets what was asked, and gives it.
+    /// Returns the recorded statements and clears them.
     pub(crate) fn take_asked(&self) -> Vec<Statement> {
         std::mem::take(&mut self.asked.lock().expect("lock"))
     }
 
-    /// Runs statements one by one, for as long as they take.
+    /// Runs statements one by one, without a time limit.
     pub(crate) async fn load(&self, statements: &[String]) {
         let url = match &self.owned {
             Owned::Directory(_) => None,
@@ -121,7 +121,7 @@ impl Drop for Ground {
     fn drop(&mut self) {
         if let Owned::Postgres { server, name } = &self.owned {
             let (server, drop) = (server.clone(), format!("DROP DATABASE {name} WITH (FORCE)"));
-            // The test's own runtime may be gone with the test.
+            // The test's own runtime may have ended with the test.
             let dropped = std::thread::spawn(move || {
                 tokio::runtime::Builder::new_current_thread()
                     .enable_all()
@@ -135,7 +135,7 @@ impl Drop for Ground {
     }
 }
 
-/// The URL of another database on the same server.
+/// Returns the URL of another database on the same server.
 fn url_of(server: &str, name: &str) -> String {
     let (start, _) = server.rsplit_once('/').expect("a URL with a database");
     format!("{start}/{name}")

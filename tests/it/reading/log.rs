@@ -36,7 +36,7 @@ pub(crate) fn plain_member(number: usize) -> Actor {
     }
 }
 
-/// A random filter; `log` gives it times and amounts that occur.
+/// Returns a random filter; `log` supplies existing times and amounts.
 pub(crate) fn random_filter(dice: &mut Dice, log: &[LogRow]) -> CreditLogFilter {
     let instant = |dice: &mut Dice| Timestamp::from_millis(log[dice.below(log.len())].occurred_at);
     let mut filter = CreditLogFilter::default();
@@ -109,7 +109,7 @@ pub(crate) fn random_filter(dice: &mut Dice, log: &[LogRow]) -> CreditLogFilter 
     filter
 }
 
-/// What the filter means, said another way.
+/// Implements the meaning of the filter in a second way.
 pub(crate) fn matches(filter: &CreditLogFilter, row: &LogRow) -> bool {
     fn within<T>(list: Option<&Vec<T>>, holds: impl Fn(&T) -> bool) -> bool {
         list.is_none_or(|list| list.iter().any(holds))
@@ -168,7 +168,7 @@ pub(crate) fn matches(filter: &CreditLogFilter, row: &LogRow) -> bool {
             .is_none_or(|search| has_words(&row.description, search))
 }
 
-/// Walks through all pages in one direction; gives all entries in the list's order.
+/// Reads all pages in one direction; returns all entries in the order of the list.
 pub(crate) async fn walk(
     log: &CreditLog,
     actor: &Actor,

@@ -1,7 +1,7 @@
-//! What the reading rooms answer, compared with a naive reading of the same rows, on both databases.
+//! Compares the results of the reading modules with a simple reading of the same rows, on both databases.
 //!
-//! Rows are put into the tables in bulk, past the use cases: these tests are about reading alone, and about more rows than posting
-//! would make in time. Everything is read through the public services.
+//! Rows are inserted in bulk without the use cases: these tests are about reading only, and need more rows than postings could
+//! create in time. Everything is read through the public services.
 
 pub(crate) mod ground;
 mod log;

@@ -1,4 +1,4 @@
-//! Made-up rows: random, but the same in every run.
+//! Generated rows: random, but the same in every run.
 
 use ledgerbell::domain::database::bulk::{Columns, Kind, Rows};
 use ledgerbell::domain::ledger::credit_log::search::searchable;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::ground::Ground;
 
-/// A generator of numbers (xorshift).
+/// A generator of pseudorandom numbers (xorshift).
 #[derive(Clone)]
 pub(crate) struct Dice(u64);
 
@@ -40,13 +40,13 @@ impl Dice {
         items[self.below(items.len())]
     }
 
-    /// Some of the items, at least one.
+    /// Returns some of the items, at least one.
     pub(crate) fn some<T: Copy>(&mut self, items: &[T], at_most: usize) -> Vec<T> {
         (0..=self.below(at_most)).map(|_| self.pick(items)).collect()
     }
 }
 
-/// One of a few ids of a room.
+/// Returns one of a few ids of a group.
 pub(crate) fn id(room: u128, number: usize) -> Uuid {
     Uuid::from_u128(room << 64 | number as u128)
 }
@@ -56,7 +56,7 @@ pub(crate) const KEYS: u128 = 2;
 pub(crate) const SESSIONS: u128 = 3;
 pub(crate) const TOP_UPS: u128 = 4;
 
-/// An entry as its row has it.
+/// An entry in the form of its row.
 #[derive(Clone, Debug)]
 pub(crate) struct LogRow {
     pub(crate) sequence: i64,
@@ -88,7 +88,7 @@ const WORDS: &[&str] = &[
     "Straße",
 ];
 
-/// The next entry of a log after one with this sequence, time and balance.
+/// Returns the next entry of a log after one with this sequence, time and balance.
 pub(crate) fn log_row(dice: &mut Dice, sequence: i64, after: i64, balance: i64) -> LogRow {
     let kind = dice.pick(EntryKind::ALL);
     let (actor_kind, actor_key, actor_member) = match dice.below(5) {
@@ -108,7 +108,7 @@ pub(crate) fn log_row(dice: &mut Dice, sequence: i64, after: i64, balance: i64) 
     let is_purchase = matches!(kind, EntryKind::TopUp | EntryKind::AutoTopUp);
     LogRow {
         sequence,
-        // Often the same instant as the one before.
+        // Often the same instant as the previous entry.
         occurred_at: after + if dice.chance(40) { 0 } else { dice.number(3_600_000) },
         kind,
         amount,
@@ -128,7 +128,6 @@ pub(crate) fn log_row(dice: &mut Dice, sequence: i64, after: i64, balance: i64) 
     }
 }
 
-/// A whole log.
 pub(crate) fn log_rows(dice: &mut Dice, count: i64, start: i64) -> Vec<LogRow> {
     let (mut at, mut balance) = (start, 0);
     (1..=count)
@@ -220,7 +219,7 @@ pub(crate) async fn insert_account(ground: &Ground, account: AccountId, timezone
     ground.execute(rows.insert(ground.backend(), "account", "")).await;
 }
 
-/// A session as its row has it.
+/// A session in the form of its row.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionRow {
     pub(crate) id: Uuid,

@@ -1,4 +1,4 @@
-//! Pages and look-ups of sessions.
+//! Pages and single reads of sessions.
 
 use std::collections::HashSet;
 

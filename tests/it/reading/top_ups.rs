@@ -1,4 +1,4 @@
-//! Top-ups that are paid, and what they leave in the log and among the lots.
+//! Paid top-ups, and their effects in the log and on the lots.
 
 use std::sync::Arc;
 
@@ -128,7 +128,7 @@ async fn a_paid_top_up_is_credited_with_its_own_entry_and_shows_in_pages() {
     }
 }
 
-/// Three lots with 60 credits left in all.
+/// Three lots with 60 credits left in total.
 async fn lots_come_in_pages(ground: &Ground) {
     let lots = Lots::new(ground.database.clone());
     for include_spent in [false, true] {

@@ -1,4 +1,4 @@
-//! The log summed up by groups.
+//! Sums of the log by groups.
 
 use std::collections::{HashMap, HashSet};
 
@@ -117,7 +117,7 @@ async fn the_sum_of_all_groups_is_the_total() {
 
 #[tokio::test]
 async fn f47_days_are_counted_in_the_zone_and_close_with_their_balance() {
-    // Some weeks about the change of clocks in New York on 8 March 2026.
+    // Some weeks around the change of clocks in New York on 8 March 2026.
     let rows = log_rows(&mut Dice::new(13), 1_500, START);
     let zone = chrono_tz::America::New_York;
     let mut by_day: HashMap<chrono::NaiveDate, Vec<&LogRow>> = HashMap::new();
@@ -147,7 +147,7 @@ async fn f47_days_are_counted_in_the_zone_and_close_with_their_balance() {
             let hours = if day.to_string() == "2026-03-08" { 23 } else { 24 };
             assert_eq!(length, hours * 3_600_000, "{day}");
         }
-        // A member's own entries close nobody's balance; nor do the groups of a filter, but for the whole account's.
+        // A member's own entries have no closing balance. Nor do the groups of a filter, except a filter for the whole account.
         let own = all_groups(&log, &plain_member(3), &filter, &[UsageGrouping::Day], None, 50).await;
         assert!(own.iter().all(|group| group.closing_balance.is_none()));
     }

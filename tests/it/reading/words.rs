@@ -1,4 +1,4 @@
-//! Searches that find what readers take for the same, and text from before that is found as well.
+//! Searches find what readers consider equal, also in texts of older versions.
 
 use sea_orm::{ConnectionTrait as _, Database};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The rule by which an account tops itself up.
+//! The auto top-up rule of an account.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ impl Buyer<'_> {
         self.accept("updateAutoTopUp", RULE, input).await;
     }
 
-    /// Takes credits away, which is what the rule reacts to.
+    /// Deducts credits, to which the rule reacts.
     async fn spend(&self, credits: &str, key: &str) {
         let adjust = "mutation($input: AdjustCreditsInput!) { adjustCredits(input: $input) { userErrors { code } } }";
         let input = json!({
@@ -85,7 +85,7 @@ async fn f18_one_open_auto_top_up_per_account() {
     buyer.switch_on("0", "10", None).await;
     let account = app.team.account.id;
     let rules = &app.services().auto_top_ups;
-    // F28 as well: 50 at once.
+    // Also F28: 50 at once.
     for evaluated in join_all((0..50).map(|_| rules.evaluate(account, true))).await {
         evaluated.expect("evaluates");
     }
@@ -115,7 +115,7 @@ async fn f27_f28_the_cap_holds_with_what_is_in_flight_and_says_so_until_the_next
     app.settle().await;
     assert_eq!(buyer.rule().await["spentThisMonth"]["amount"], "30.00");
     assert_eq!(buyer.outcomes().await[0], "CAP_REACHED");
-    // F27: the next month has room again.
+    // F27: the next month has a new cap.
     app.advance(Duration::from_hours(31 * 24));
     app.settle().await;
     assert_eq!(buyer.rule().await["spentThisMonth"]["amount"], "10.00");
@@ -140,7 +140,7 @@ async fn f29_a_refused_booking_and_the_level_itself_are_looked_at() {
     app.settle().await;
     assert_eq!(buyer.outcomes().await, ["ABOVE_TRIGGER"]);
     assert_eq!(buyer.charges(), 0);
-    // Below the trigger already when it is switched on: nothing crosses it, and still it works.
+    // Already below the trigger when it is enabled: nothing crosses the trigger, and the rule still works.
     buyer
         .accept("updateAutoTopUp", RULE, json!({ "trigger": "30", "consent": true }))
         .await;
@@ -181,7 +181,7 @@ async fn f23_f24_soft_declines_are_tried_three_times_and_then_pause_for_good() {
         (top_ups.len(), top_ups[0]["attempts"].as_array().map(Vec::len)),
         (1, Some(3))
     );
-    // F30, F32: neither switching off and on nor the same card added again ends it.
+    // F30, F32: neither disabling and enabling nor adding the same card again ends the pause.
     buyer.accept("updateAutoTopUp", RULE, json!({ "enabled": false })).await;
     buyer
         .accept("updateAutoTopUp", RULE, json!({ "enabled": true, "consent": true }))
@@ -271,7 +271,8 @@ async fn f20_ceilings_stop_a_rule_that_runs_away() {
         findings.contains("has made 10 attempts and bought 100 credits"),
         "{findings}"
     );
-    // It was promised for the instant at which the first of them is a day old, whatever the pause between looks is by then.
+    // It was announced for the instant at which the first of them is a day old, whatever the pause between evaluations is by
+    // then.
     for _ in 0..23 {
         app.advance(Duration::from_hours(1));
         app.settle().await;
@@ -459,7 +460,7 @@ async fn f24_a_card_that_was_declined_15_times_is_not_tried_by_the_rule_either()
     app.settle().await;
     assert_eq!(attempts().await, 15, "networks forbid more");
     assert_eq!(buyer.outcomes().await[0], "NO_PAYMENT_METHOD");
-    // 30 days after the first declines there is room again.
+    // 30 days after the first declines the card can be tried again.
     app.advance(Duration::from_hours(25 * 24));
     app.settle().await;
     assert_eq!(attempts().await, 16);

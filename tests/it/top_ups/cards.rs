@@ -18,7 +18,7 @@ async fn an_account_has_at_most_twenty_cards() {
     let mut cards = Vec::new();
     for at in 0..20 {
         cards.push(buyer.add_card(&format!("card_ok-{at}")).await);
-        // No more than a few are tried in a day.
+        // Only a few can be tried in a day.
         app.advance(Duration::from_hours(5));
     }
     app.advance(Duration::from_hours(24));
@@ -42,7 +42,7 @@ async fn an_account_has_at_most_twenty_cards() {
     let message = error["message"].as_str().expect("words");
     assert!(message.contains("at most 20 payment methods"), "{message}");
     assert_eq!(list().await, before, "nothing has changed");
-    // One that is there already is no other one; and where one goes, another may come.
+    // A card that exists does not count as another one; and when one is removed, another can be added.
     assert_eq!(&buyer.add_card("card_ok-7").await, &cards[7]);
     let gone = json!({ "paymentMethodId": cards[3] });
     buyer.accept("removePaymentMethod", "paymentMethod { id }", gone).await;
@@ -74,7 +74,7 @@ async fn cards_that_are_tried_are_bounded_whether_they_are_kept_or_not() {
         assert_eq!(try_card(&owner, at).await, None);
     }
     assert_eq!(try_card(&owner, 6).await, refused, "one member may try so many");
-    // The same one again is no other one.
+    // The same card again is not another one.
     assert_eq!(try_card(&owner, 2).await, None);
     for at in 10..14 {
         assert_eq!(try_card(&admin, at).await, None);
@@ -114,7 +114,8 @@ async fn forms_for_cards_are_bounded_too() {
     assert_eq!(start().await["userErrors"], json!([]));
 }
 
-/// What the credits cost in each currency: as cards can be charged, when it is quoted, when it is asked for, and when it is given back.
+/// The price of credits in each currency, in amounts that cards can be charged: in the quote, in the purchase, and in the
+/// refund.
 #[tokio::test]
 async fn prices_are_what_cards_are_charged_in_every_currency() {
     let app = TestApp::start().await;

@@ -1,4 +1,4 @@
-//! Charging: each card's behaviour, retries, and what can go wrong between us and the gateway.
+//! Charging: the behavior of each card, retries, and failures between the service and the gateway.
 
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ async fn a_failure_says_what_was_wrong_who_can_mend_it_and_what_to_do() {
             can_retry,
             "canRetry is what retryTopUp does: {retried}"
         );
-        // F24, F26: what the bank said stays with the gateway.
+        // F24, F26: the message of the bank stays at the gateway.
         let text = failed.to_string();
         assert!(
             !text.contains("stolen") && !text.contains("insufficient_funds\""),
@@ -178,7 +178,7 @@ async fn f15_an_unanswered_charge_is_looked_up_and_never_charged_anew() {
     let buyer = Buyer::of(&app);
     buyer.add_card("card_dies_after_charge").await;
     let made = buyer.create("10", "k").await;
-    // The worker alone, so that no webhook says it first.
+    // The worker alone, so that no webhook reports it first.
     app.services().charging.turn(10).await.expect("works");
     let unknown = buyer.top_up(&made["id"]).await;
     assert_eq!(
@@ -231,7 +231,7 @@ async fn f24_an_outage_is_no_decline_and_ends_with_the_charge_canceled() {
             methods.at("/account/paymentMethods/0"),
             &json!({ "status": "ACTIVE", "lastDeclinedAt": null })
         );
-        // The next attempt is one of another object: the first can never be charged any more.
+        // The next attempt uses another object: the first can never be charged any more.
         let card = buyer.add_card("card_ok").await;
         let input = json!({ "topUpId": made["id"], "paymentMethodId": card, "idempotencyKey": "r" });
         buyer.accept("retryTopUp", "topUp { id }", input).await;
@@ -558,7 +558,7 @@ async fn f08_whoever_closes_the_page_after_paying_is_credited_all_the_same() {
     assert_eq!(waiting["status"], "REQUIRES_ACTION");
     let object = waiting["attempts"][0]["gatewayReference"].as_str().expect("an object");
     assert!(app.gateway().authenticate(object, true));
-    // Nobody calls: neither a browser that comes back, nor anybody who asks how it went.
+    // No request: neither a browser that returns, nor a client that asks for the result.
     app.settle().await;
     assert_eq!(buyer.balance().await["posted"], "10");
 }

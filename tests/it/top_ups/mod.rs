@@ -1,13 +1,13 @@
-//! Top-ups by the front door: bought, retried, called off, given back; cards; and the faults of systems that do this elsewhere.
+//! Top-ups through the API: bought, retried, canceled, refunded; cards; and the faults of systems that do this elsewhere.
 //!
-//! Where each of F1 to F34 is kept out, if not here by its number: F9 (news in any order), F30 and F32 (any sequence of switches
-//! and edits) are properties of the pure core (`domain::top_up::model`), as are F19 and F28 besides their tests here; F16 is in
-//! `faults`; F17 is in `domain::member::tests` and `primitives::ids`; how F10, F26 and F27 are told is in
-//! `notification::purchases`; what the decision and the pause say is here. Random failures of everything are the simulation.
+//! Where each of F1 to F34 is tested, if not here under its number: F9 (reports in any order), F30 and F32 (any sequence of
+//! changes of the rule) are properties of the pure core (`domain::top_up::model`), as are F19 and F28 besides their tests here.
+//! F16 is in `faults`. F17 is in `domain::member::tests` and `primitives::ids`. The alerts about F10, F26 and F27 are in
+//! `notification::purchases`; the decisions and pauses are here. The simulation tests random failures of everything.
 //!
-//! What cannot occur, and has no test: F6's free purchases, for what costs nothing is granted (`grantCredits`); F31's "refill that
-//! sets the balance", for the ledger has no command that sets one, and its dead checkout sessions, for an object of the gateway is
-//! made only for an attempt that somebody, or a rule with consent, has asked for.
+//! Some faults cannot occur and have no test. F6's free purchases: free credits are granted (`grantCredits`). F31's "refill
+//! that sets the balance": the ledger has no command that sets a balance. F31's dead checkout sessions: an object of the
+//! gateway is created only for an attempt that a caller, or a rule with consent, has requested.
 
 mod auto;
 mod cards;
@@ -24,7 +24,7 @@ pub(crate) const TOP_UP: &str = "fragment T on TopUp { id status origin credits 
     failure { code message retryable fixBy nextStep actionUrl } entry { amount kind } \
     attempts { id number outcome failureCode gatewayReference finishedAt actor { kind } paymentMethod { id } } }";
 
-/// The team's admin, topping up. Refunds are asked for by the platform.
+/// The team's admin, who buys credits. The platform requests refunds.
 pub(crate) struct Buyer<'a> {
     pub(crate) app: &'a TestApp,
     pub(crate) client: &'a Client,
@@ -38,7 +38,7 @@ impl<'a> Buyer<'a> {
         }
     }
 
-    /// Runs a mutation and gives its payload.
+    /// Runs a mutation and returns its payload.
     pub(crate) async fn mutate(&self, name: &str, selection: &str, input: Value) -> Value {
         let type_name = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
         let mut query = format!(
@@ -47,7 +47,7 @@ impl<'a> Buyer<'a> {
         if selection.contains("...T") {
             query = format!("{query} {TOP_UP}");
         }
-        // Only the platform sends money back.
+        // Only the platform refunds money.
         let client = if name == "refundTopUp" {
             &self.app.platform
         } else {
@@ -56,14 +56,14 @@ impl<'a> Buyer<'a> {
         client.query(&query, json!({ "input": input })).await.only_field()
     }
 
-    /// As [`Self::mutate`], where nothing but a success will do.
+    /// Like [`Self::mutate`]. Fails unless it succeeds.
     pub(crate) async fn accept(&self, name: &str, selection: &str, input: Value) -> Value {
         let payload = self.mutate(name, selection, input).await;
         assert_eq!(payload["userErrors"], json!([]), "{name}: {payload}");
         payload
     }
 
-    /// The code of a refusal, and the payload.
+    /// Returns the code of a refusal, and the payload.
     pub(crate) async fn refuse(&self, name: &str, selection: &str, input: Value) -> (String, Value) {
         let payload = self.mutate(name, selection, input).await;
         let code = payload["userErrors"][0]["code"].as_str();
@@ -73,7 +73,7 @@ impl<'a> Buyer<'a> {
         (code, payload)
     }
 
-    /// Adds a card, which becomes the default one.
+    /// Adds a card, which becomes the default card.
     pub(crate) async fn add_card(&self, token: &str) -> String {
         let added = self
             .accept(
@@ -85,13 +85,13 @@ impl<'a> Buyer<'a> {
         added["paymentMethod"]["id"].as_str().expect("an id").to_owned()
     }
 
-    /// Starts a top-up and gives it as it is then.
+    /// Starts a top-up and returns it.
     pub(crate) async fn create(&self, credits: &str, key: &str) -> Value {
         let input = json!({ "credits": credits, "idempotencyKey": key });
         self.accept("createTopUp", "topUp { ...T }", input).await["topUp"].clone()
     }
 
-    /// Adds a card, starts a top-up with it, and gives it as it is once the workers are done.
+    /// Adds a card, starts a top-up with it, and returns it after the workers have finished.
     pub(crate) async fn buy_with(&self, token: &str, credits: &str) -> Value {
         self.add_card(token).await;
         let made = self.create(credits, token).await;
@@ -104,26 +104,25 @@ impl<'a> Buyer<'a> {
         self.mutate("retryTopUp", "topUp { ...T }", input).await
     }
 
-    /// The top-up as it is now.
     pub(crate) async fn top_up(&self, id: &Value) -> Value {
         let query = format!("query($id: ID!) {{ node(id: $id) {{ ...T }} }} {TOP_UP}");
         self.client.query(&query, json!({ "id": id })).await.only_field()
     }
 
-    /// The account's figures: posted, held, available, incoming.
+    /// Returns the account's figures: posted, held, available, incoming.
     pub(crate) async fn balance(&self) -> Value {
         let query = "{ account { balance { posted held available incoming } } }";
         self.client.query(query, json!({})).await.at("/account/balance").clone()
     }
 
-    /// All top-ups of the account, newest first.
+    /// Returns all top-ups of the account, newest first.
     pub(crate) async fn top_ups(&self) -> Vec<Value> {
         let query = format!("{{ account {{ topUps(first: 100) {{ nodes {{ ...T }} }} }} }} {TOP_UP}");
         let answer = self.client.query(&query, json!({})).await;
         answer.at("/account/topUps/nodes").as_array().expect("a list").clone()
     }
 
-    /// How often the gateway has charged, in all.
+    /// Returns the total number of charges at the gateway.
     pub(crate) fn charges(&self) -> u32 {
         self.app.gateway().objects().iter().map(|object| object.charges).sum()
     }

@@ -1,4 +1,4 @@
-//! Refunds that are asked for: exactly the credits named, never more than is unspent, and held until the gateway has answered.
+//! Requested refunds: exactly the named credits, never more than is unspent, and held until the gateway has responded.
 
 use ledgerbell::adapters::gateway::simulated::SimulatedGateway;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ async fn accept(app: &TestApp, top_up: &Value, credits: Option<&str>, key: &str,
     assert_eq!(payload["userErrors"], json!([]), "{payload}");
 }
 
-/// The code of a refusal that changed nothing.
+/// Returns the code of a refusal that changed nothing.
 async fn refuse(buyer: &Buyer<'_>, top_up: &Value, credits: Option<&str>, key: &str) -> (String, String) {
     let before = buyer.balance().await;
     let payload = refund(buyer.app, top_up, credits, key, json!({})).await;
@@ -46,7 +46,7 @@ async fn first_entry(buyer: &Buyer<'_>) -> Value {
     log.at("/account/creditLog/nodes/0/id").clone()
 }
 
-/// All amounts of the log, oldest first.
+/// Returns all amounts of the log, oldest first.
 async fn log(buyer: &Buyer<'_>) -> Vec<String> {
     let query = "{ account { creditLog(order: OLDEST_FIRST, first: 100) { nodes { amount } } } }";
     let answer = buyer.client.query(query, json!({})).await;
@@ -68,7 +68,7 @@ async fn price(app: &TestApp, price: &str) {
     assert_eq!(changed["userErrors"], json!([]));
 }
 
-/// Money that went back of the only object, and stayed there.
+/// Returns the money of the only object that was returned and did not come back.
 fn gone(gateway: &SimulatedGateway) -> i64 {
     let objects = gateway.objects();
     objects
@@ -127,7 +127,7 @@ async fn parts_that_are_worth_less_than_a_cent_take_what_they_name() {
     app.settle().await;
     assert_eq!(log(&buyer).await, ["50000", "-13"]);
     assert_eq!(gone(app.gateway()), 1);
-    // Half a cent more than was given back is not worth another one.
+    // Half a cent more than was refunded is not enough for another cent.
     let (code, message) = refuse(&buyer, &paid, Some("1"), "b").await;
     assert_eq!(code, "VALIDATION", "{message}");
     app.finish().await;
@@ -209,7 +209,7 @@ async fn refunds_under_way_count_and_their_credits_cannot_be_spent() {
     assert_eq!(refused["userErrors"][0]["code"], "INSUFFICIENT_CREDITS");
     let booked = app.platform.query(book, session("5", "t")).await.only_field();
     assert_eq!(booked["userErrors"], json!([]));
-    // An operator cannot take what is about to go back either.
+    // An operator cannot take credits of a pending refund either.
     let entry = first_entry(&buyer).await;
     assert_eq!(
         adjust(&app, "-6", Some(&entry), "x").await[0]["code"],
@@ -229,7 +229,7 @@ async fn a_refund_that_the_gateway_refuses_leaves_the_credits_free() {
     let paid = buyer.buy_with("card_ok", "20").await;
     let object = paid["attempts"][0]["gatewayReference"].as_str().expect("an object");
     accept(&app, &paid, Some("14"), "a", json!({})).await;
-    // Somebody was faster at the gateway.
+    // An operator has refunded directly at the gateway before.
     assert!(app.gateway().refund_directly(object, 1_100));
     app.settle().await;
     let balance = buyer.balance().await;
@@ -284,7 +284,7 @@ async fn the_leave_that_was_given_is_part_of_what_a_key_is_bound_to() {
     app.finish().await;
 }
 
-/// Numbers that only a seed decides.
+/// Pseudorandom numbers from a seed.
 struct Dice(u64);
 
 impl Dice {
@@ -297,7 +297,7 @@ impl Dice {
     }
 }
 
-/// Any sequence of refunds in parts, corrections, refunds at the gateway, and refunds that fail later.
+/// Any sequence of partial refunds, corrections, refunds at the gateway, and refunds that fail later.
 #[tokio::test]
 async fn no_sequence_of_refunds_gives_more_money_or_takes_more_credits_than_there_were() {
     for seed in 1..=6 {
@@ -346,7 +346,7 @@ async fn no_sequence_of_refunds_gives_more_money_or_takes_more_credits_than_ther
             assert_eq!(balance["held"], "0", "seed {seed}, {key}");
             assert!((0..=whole).contains(&gone(app.gateway())), "seed {seed}, {key}");
         }
-        // What is left of both goes together.
+        // The rest of both is refunded together.
         let rest = refund(&app, &paid, None, "rest", json!({})).await;
         app.settle().await;
         let posted = buyer.balance().await["posted"].clone();

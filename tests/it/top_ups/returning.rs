@@ -1,4 +1,4 @@
-//! Money that goes back: refunds here and at the gateway, late failures, disputes.
+//! Returned money: refunds here and at the gateway, late failures, disputes.
 
 use std::time::Duration;
 
@@ -109,7 +109,7 @@ async fn f13_a_top_up_holds_when_opened_debits_when_lost_and_releases_when_won()
         let balance = buyer.balance().await;
         assert_eq!((&balance["posted"], &balance["held"]), (&json!(posted), &json!("0")));
         if !is_won {
-            // Won after it was lost: the credits come back.
+            // Won after it was lost: the credits are added again.
             assert!(app.gateway().close_dispute(&object, true));
             app.settle().await;
             assert_eq!(buyer.top_up(&disputed["id"]).await["status"], "SUCCEEDED");
@@ -132,7 +132,7 @@ async fn f14_a_refund_and_a_dispute_together_take_back_what_was_granted_and_no_m
     assert!(app.gateway().open_dispute(&object));
     app.settle().await;
     assert_eq!(buyer.balance().await["held"], "4");
-    // What the operator corrected besides counts as well.
+    // The correction of the operator counts as well.
     let log = "{ account { creditLog(order: OLDEST_FIRST) { nodes { id } } } }";
     let entry = buyer
         .client
@@ -149,15 +149,15 @@ async fn f14_a_refund_and_a_dispute_together_take_back_what_was_granted_and_no_m
     assert_eq!(buyer.top_up(&paid["id"]).await["status"], "REVERSED");
 }
 
-/// Ten credits, what happens to them, and how many there are after each step. An operator's correction takes some (`C`), some are
-/// given back at the gateway (`R`), what was given back last fails (`F`); a dispute is opened (`D`), won (`W`) or lost (`L`).
+/// Ten credits, the steps that change them, and the number after each step. An operator's correction takes some (`C`), the
+/// gateway refunds some (`R`), the last refund fails (`F`); a dispute is opened (`D`), won (`W`) or lost (`L`).
 #[tokio::test]
 async fn f14_what_an_operator_took_by_hand_is_not_taken_twice_and_never_given_again_by_what_the_gateway_says() {
     let stories = [
-        // What was taken by hand is not taken again when its money goes.
+        // Credits that the operator took are not taken again when their money is returned.
         "C4 6, R4 6, R2 4, F 6, F 6",
         "C4 6, R3 6, R3 4, F 6, R3 4, F 6, F 6",
-        // What is taken by hand afterwards is on top, whatever is heard next.
+        // Credits that the operator takes later are additional, whatever is reported next.
         "R6 4, C3 1, R1 1, F 1, F 7",
         "R6 4, C1 3, R3 1, F 3, F 9",
         "R4 6, R2 4, C3 1, F 3, F 7",
@@ -263,7 +263,7 @@ async fn a_refund_that_fails_later_gives_the_credits_again_once_and_may_be_asked
             ),
             (&json!("SUCCEEDED"), &json!("0"), &json!("10"))
         );
-        // Whoever looks once more finds nothing new.
+        // A repeated comparison finds nothing new.
         let report = app
             .services()
             .reconciler
@@ -302,7 +302,7 @@ async fn a_refund_that_fails_later_gives_the_credits_again_once_and_may_be_asked
     assert_eq!(entries.collect::<Vec<_>>(), expected);
 }
 
-/// A refund fails, another one is made, a dispute is opened and decided: in whatever order it is heard, the same is left in the end.
+/// A refund fails, another one is made, a dispute is opened and decided: every order of reports has the same result.
 #[tokio::test]
 async fn refunds_that_fail_count_beside_disputes_in_every_order() {
     let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];

@@ -1,4 +1,4 @@
-//! Whether the rule may charge, and if not why: its state, its findings and what it does say the same.
+//! Whether the rule may charge, and if not why: its state, its findings and its decisions agree.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ async fn switching_off_and_lowering_always_work() {
         app.top_up(90).await;
         buyer.add_card("card_ok").await;
         switch_on(&buyer, "15", amount, Some("40")).await;
-        // Past the cap, or below what the gateway charges.
+        // Above the cap, or below what the gateway charges.
         price(&app, dearer).await;
         assert_eq!(update(&buyer, json!({ "trigger": "9" })).await["trigger"], "9");
         update(&buyer, json!({ "monthlyCap": "30" })).await;
@@ -142,7 +142,7 @@ async fn the_rule_moves_to_another_card_only_in_place_of_a_refused_one() {
         (&json!("PAYMENT_METHOD_MISSING"), &Value::Null),
         "nobody agreed to the other card"
     );
-    // Lowering does not choose it either; agreeing to it does.
+    // A lower value does not select it either; consent does.
     assert_eq!(
         update(&buyer, json!({ "trigger": "4" })).await["paymentMethod"],
         Value::Null
@@ -215,7 +215,7 @@ async fn what_the_cap_kept_back_is_bought_when_the_month_begins() {
     app.advance(Duration::from_mins(1));
     app.platform.query(adjust, spend).await.only_field();
     app.settle().await;
-    // The clock stands at 2 March: at hours that back off to an hour it would be late.
+    // The clock is at 2 March. With pauses of up to an hour, the evaluation would be late.
     let resets = buyer
         .client
         .query("{ account { autoTopUp { capResetsAt } } }", json!({}))

@@ -241,7 +241,7 @@ async fn amount_below_typical_session_ends_with_a_larger_amount() {
         book(&app, "2").await;
     }
     all_is_well(&app).await;
-    // Of ten sessions one may take more than the typical one; of eleven, two do.
+    // Of ten sessions, one may need more than the typical one; of eleven, two do.
     book(&app, "20").await;
     all_is_well(&app).await;
     book(&app, "20").await;

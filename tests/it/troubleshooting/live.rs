@@ -1,7 +1,8 @@
-//! What is wrong, told as it changes: once, in order, also to whoever was away, and by time alone.
+//! Findings as they change: each change is sent once and in order, also after a disconnection, and when only time passes.
 
 use std::time::Duration;
 
+use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 use serde_json::{Value, json};
 
 use super::{book, complete, healthy, level, send, spend, switch_on, the_finding};
@@ -21,7 +22,7 @@ fn codes(message: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// Follows what is wrong, beyond what the first look tells.
+/// Follows the findings, after the events of the first evaluation.
 async fn following(app: &TestApp) -> Subscriber {
     let mut told = app.subscribe(&app.team.owner.client, CHANGED, json!({})).await;
     told.expect("CAUGHT_UP").await;
@@ -42,7 +43,7 @@ async fn nobody_is_looked_at_before_somebody_follows_and_then_the_first_look_is_
     app.look().await;
     assert!(troubleshooting.followed(&accounts).await.expect("read").is_empty());
 
-    // What was wrong and is mended again between the page and the stream is heard of, too.
+    // A finding that occurs and ends between the page and the stream is sent, too.
     let after = json!({ "after": before.at("/account/liveCursor") });
     let mut told = app.subscribe(&app.team.owner.client, CHANGED, after).await;
     told.expect("CAUGHT_UP").await;
@@ -67,7 +68,7 @@ async fn what_goes_wrong_and_what_is_mended_is_told_once_each() {
     let second = told.expect("ITEM").await;
     assert_eq!(codes(&second), Vec::<&str>::new());
 
-    // Whoever comes back hears of what came after, and of nothing twice.
+    // A returning client receives the later changes, and none twice.
     let again = json!({ "after": first["cursor"] });
     let mut back = app.subscribe(&app.team.owner.client, CHANGED, again).await;
     let replayed = back.expect("ITEM").await;
@@ -86,7 +87,7 @@ async fn time_alone_is_told_of_and_what_changes_nothing_is_not() {
     app.advance(Duration::from_hours(1));
     spend(&app, "1").await;
     app.look().await;
-    // The end of the session; 15 minutes later it is late.
+    // The end of the session; 15 minutes later the deduction is late.
     app.advance(Duration::from_mins(1));
     app.look().await;
     assert_eq!(codes(&told.expect("ITEM").await), ["SESSIONS_PROCESSING"]);
@@ -98,6 +99,51 @@ async fn time_alone_is_told_of_and_what_changes_nothing_is_not() {
     complete(&app, &session).await;
     app.look().await;
     assert_eq!(codes(&told.expect("ITEM").await), Vec::<&str>::new());
+}
+
+/// The row of an account says whether it has events that were not checked, so no bell has to come.
+#[tokio::test]
+async fn an_account_is_marked_from_its_next_event_until_it_is_checked_if_it_is_followed() {
+    let app = healthy().await;
+    let account = app.team.account.id;
+    let troubleshooting = &app.services().troubleshooting;
+    let unchecked = async || troubleshooting.unchecked(10).await.expect("found");
+    spend(&app, "1").await;
+    assert_eq!(unchecked().await, [], "no client follows it");
+    let mut told = app.subscribe(&app.team.owner.client, CHANGED, json!({})).await;
+    told.expect("CAUGHT_UP").await;
+    assert_eq!(unchecked().await, [account], "what happened before is checked as well");
+    app.look().await;
+    told.expect("ITEM").await;
+    assert_eq!(unchecked().await, []);
+
+    spend(&app, "1").await;
+    assert_eq!(unchecked().await, [account]);
+    app.look().await;
+    assert_eq!(unchecked().await, [], "nothing is wrong, so this look locks nothing");
+    Buyer::of(&app).buy_with("card_declined", "10").await;
+    assert_eq!(unchecked().await, [account]);
+    app.look().await;
+    assert_eq!(codes(&told.expect("ITEM").await), ["TOP_UP_FAILED"]);
+    assert_eq!(unchecked().await, [], "the event about the change is checked with it");
+
+    if app.database_url().starts_with("postgres") {
+        // A look waits for no lock, and what it could not note is noted by the next one.
+        spend(&app, "1").await;
+        let other = sea_orm::Database::connect(app.database_url()).await.expect("connects");
+        let holder = other.begin().await.expect("begins");
+        let lock = format!(
+            "SELECT 1 FROM account_state WHERE account_id = {} FOR UPDATE",
+            account.number()
+        );
+        holder.execute_unprepared(&lock).await.expect("locks");
+        app.look().await;
+        assert_eq!(unchecked().await, [account]);
+        holder.rollback().await.expect("ends");
+        app.look().await;
+        assert_eq!(unchecked().await, []);
+        other.close().await.expect("closes");
+    }
 }
 
 #[tokio::test]

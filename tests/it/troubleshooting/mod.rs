@@ -1,6 +1,5 @@
-//! What is wrong, why and what mends it: for each code the situation is brought about by the front door, the finding is seen and
-//! no other, its remedy is sent exactly as it was given, or done by a person where it says that a person must choose, and the
-//! finding is seen gone.
+//! Findings, their causes and remedies. For each code, the situation is created through the API. The test sees the finding and
+//! no other. It sends the remedy exactly as given, or does it as a person where a person must choose. Then the finding is gone.
 
 mod auto_top_ups;
 mod live;
@@ -20,7 +19,7 @@ use crate::top_ups::Buyer;
 const FINDING: &str = "id code symptom severity summary cause since evidence { __typename id } \
     remedy { label action mutation variables url help }";
 
-/// All that is wrong, as the client is told.
+/// Returns all findings as the client sees them.
 pub(crate) async fn findings(client: &Client) -> Vec<Value> {
     let query = format!("{{ account {{ troubleshooting {{ {FINDING} }} }} }}");
     let answer = client.query(&query, json!({})).await;
@@ -31,7 +30,7 @@ pub(crate) async fn findings(client: &Client) -> Vec<Value> {
         .clone()
 }
 
-/// What is wrong in the team, by code.
+/// Returns the codes of the team's findings.
 pub(crate) async fn codes(app: &TestApp) -> Vec<String> {
     let found = findings(&app.team.owner.client).await;
     found
@@ -40,7 +39,7 @@ pub(crate) async fn codes(app: &TestApp) -> Vec<String> {
         .collect()
 }
 
-/// The one thing that is wrong in the team.
+/// Returns the only finding of the team.
 pub(crate) async fn the_finding(app: &TestApp, code: &str) -> Value {
     let found = findings(&app.team.owner.client).await;
     assert_eq!(found.len(), 1, "{code} and nothing else: {found:#?}");
@@ -59,7 +58,7 @@ pub(crate) async fn all_is_well(app: &TestApp) {
     assert!(found.is_empty(), "{found:#?}");
 }
 
-/// Sends the remedy exactly as it was given, and gives the payload.
+/// Sends the remedy exactly as given, and returns the payload.
 pub(crate) async fn send(client: &Client, finding: &Value) -> Value {
     let remedy = &finding["remedy"];
     let name = remedy["mutation"]
@@ -79,7 +78,7 @@ pub(crate) async fn send(client: &Client, finding: &Value) -> Value {
     payload
 }
 
-/// The remedy is this, and a person has to choose first.
+/// Checks that the remedy is this one, and that a person must choose first.
 pub(crate) fn a_person_must_choose(finding: &Value, action: &str) {
     let remedy = &finding["remedy"];
     assert_eq!(
@@ -93,16 +92,16 @@ pub(crate) fn a_person_must_choose(finding: &Value, action: &str) {
     );
 }
 
-/// The cause names these figures.
+/// Checks that the cause contains these figures.
 pub(crate) fn says(finding: &Value, figures: &[&str]) {
-    // Dates are kept together by spaces that do not break.
+    // Dates contain non-breaking spaces.
     let cause = finding["cause"].as_str().expect("a text").replace('\u{a0}', " ");
     for figure in figures {
         assert!(cause.contains(figure), "{figure:?} in {cause:?}");
     }
 }
 
-/// The types of the things that prove it.
+/// Returns the types of the objects that prove it.
 pub(crate) fn proved_by(finding: &Value) -> Vec<&str> {
     let evidence = finding["evidence"].as_array().expect("a list");
     evidence
@@ -111,7 +110,7 @@ pub(crate) fn proved_by(finding: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// A team in which all is well: 100 credits, addresses that are verified, and somebody who is told below 5 credits.
+/// Returns a team without findings: 100 credits, verified addresses, and a member with a threshold of 5 credits.
 pub(crate) async fn healthy() -> TestApp {
     let app = Box::pin(TestApp::start()).await;
     Box::pin(make_well(&app)).await;
@@ -128,19 +127,18 @@ pub(crate) async fn make_well(app: &TestApp) {
     all_is_well(app).await;
 }
 
-/// Sets at which level a member is told that credits run low.
+/// Sets a member's threshold for low credits.
 pub(crate) async fn level(person: &Person, credits: Value) {
     notification::set(person, json!({ "lowBalanceThreshold": credits })).await;
 }
 
-/// Takes credits away.
 pub(crate) async fn spend(app: &TestApp, credits: &str) {
     let key = uuid::Uuid::new_v4().to_string();
     let input = json!({ "accountId": app.team.id(), "amount": format!("-{credits}"), "description": "Spent", "idempotencyKey": key });
     app.platform.accept("adjust_credits", input).await;
 }
 
-/// Switches auto top-up on, with consent.
+/// Enables auto top-up, with consent.
 pub(crate) async fn switch_on(buyer: &Buyer<'_>, trigger: &str, amount: &str, cap: Option<&str>) {
     let mut input = json!({ "enabled": true, "trigger": trigger, "amount": amount, "consent": true });
     if let Some(cap) = cap {
@@ -149,12 +147,12 @@ pub(crate) async fn switch_on(buyer: &Buyer<'_>, trigger: &str, amount: &str, ca
     change_rule(buyer, input).await;
 }
 
-/// Changes auto top-up as a person does.
+/// Changes auto top-up as a member does.
 pub(crate) async fn change_rule(buyer: &Buyer<'_>, input: Value) {
     buyer.accept("updateAutoTopUp", "autoTopUp { id }", input).await;
 }
 
-/// Books a session of the member's, which lasts an hour from the next minute on. Gives its id.
+/// Books a session of the member, which lasts an hour from the next minute on. Returns its id.
 pub(crate) async fn book(app: &TestApp, credits: &str) -> Value {
     let key = uuid::Uuid::new_v4().to_string();
     let input = json!({ "accountId": app.team.id(), "memberId": app.team.member.id(), "title": "Yoga", "credits": credits,

@@ -1,4 +1,4 @@
-//! News that does not arrive.
+//! Notifications that do not arrive.
 
 use std::time::Duration;
 
@@ -35,10 +35,10 @@ async fn low_balance_muted_is_switched_on_again_as_it_stands() {
     );
     says(&finding, &["The level is 5", "100 are available", "Olga"]);
     assert_eq!(proved_by(&finding), ["NotificationSettings"]);
-    // It is about an owner, whose settings an admin does not change.
+    // It is about an owner, whose settings an admin cannot change.
     send(&olga.client, &finding).await;
     all_is_well(&app).await;
-    // By any one way one hears of it.
+    // One channel is enough.
     set(olga, low_balance(false)).await;
     level(&app.team.admin, json!("3")).await;
     all_is_well(&app).await;
@@ -136,7 +136,7 @@ async fn email_delivery_failing_is_sent_again_once_the_mail_system_works() {
     assert_eq!(finding["remedy"]["action"], "RESEND_DELIVERY");
     assert_eq!(proved_by(&finding), ["Delivery"]);
     server.answer(smtp::Answer::Take);
-    // It is mail to an owner, which an admin does not have sent again.
+    // It is mail to an owner, which an admin cannot resend.
     send(&olga.client, &finding).await;
     app.mail().await;
     all_is_well(&app).await;
@@ -167,7 +167,7 @@ async fn a_member_who_wants_mail_and_cannot_get_it_is_a_finding_until_a_code_com
     set(mia, charged(false)).await;
     all_is_well(&app).await;
     set(mia, charged(true)).await;
-    // What it says to do is done by an admin: it is no owner's contact.
+    // An admin does what it says: it is not the contact of an owner.
     let give = json!({ "memberId": mia.id(), "email": "mia@new.example" });
     let given = mutate(admin, "updateContact", "", give).await;
     assert_eq!(given["userErrors"], json!([]), "{given}");

@@ -1,4 +1,4 @@
-//! Reading what is wrong: for whom, in which language, and at what cost.
+//! Reading findings: for which viewer, in which language, and at what cost.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ async fn texts_are_in_the_viewers_language_and_time() {
     assert_eq!(english["id"], german["id"]);
 }
 
-/// What is asked of the database does not grow with what there is.
+/// The number of statements does not grow with the data.
 #[tokio::test]
 async fn it_takes_a_fixed_number_of_statements() {
     let app = TestApp::start().await;

@@ -49,7 +49,7 @@ async fn sessions_overdue_are_completed_by_the_remedy_once() {
         &finding,
         &["2 sessions are over", "12.5 credits", "2 March 2026, 10:01"],
     );
-    // Only the platform completes sessions, so the team is sent to it.
+    // Only the platform completes sessions, so the team is asked to contact it.
     a_person_must_choose(&finding, "CONTACT_SUPPORT");
     let id = json!({ "id": app.team.id() });
     let query =

@@ -1,4 +1,4 @@
-//! Remedies are for those who are offered them: whoever sees a finding may do what it says.
+//! Remedies are for the viewers who receive them: a viewer of a finding may do what it says.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::harness::{Client, Person, TestApp};
 use crate::notification::{mutate, set, smtp};
 use crate::top_ups::Buyer;
 
-/// All who see findings, the weakest first: those who come later find less that is left to do.
+/// Returns all viewers of findings, those with the fewest permissions first: later viewers find less left to do.
 async fn viewers(app: &TestApp) -> Vec<(&'static str, Client)> {
     use Permission::{BuyCredits, ManageSettings, ReadCreditLog, SettleSessions};
     let of_team: Vec<Permission> = Permissions::of(Side::Team).iter().collect();
@@ -39,7 +39,7 @@ async fn viewers(app: &TestApp) -> Vec<(&'static str, Client)> {
     ]
 }
 
-/// What became of a mutation: the code of its refusal, or none.
+/// Returns the code of a mutation's refusal, if it was refused.
 async fn refusal(client: &Client, mutation: &str, variables: Value) -> Option<String> {
     let input = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
     let results = if mutation == "completeSessions" {
@@ -61,7 +61,7 @@ async fn refusal(client: &Client, mutation: &str, variables: Value) -> Option<St
     code(&payload).or(of_items)
 }
 
-/// What a person would send who does by hand what a remedy says, for each member that proves the finding, or once.
+/// Returns what a person would send to follow a remedy manually, for each member that proves the finding, or once.
 fn by_hand(finding: &Value, key: &str) -> Vec<(&'static str, Value)> {
     let members = || {
         let evidence = finding["evidence"].as_array().expect("a list").iter();
@@ -85,10 +85,10 @@ fn by_hand(finding: &Value, key: &str) -> Vec<(&'static str, Value)> {
     }
 }
 
-/// What was offered: to whom, for what, and how.
+/// What was offered: to which viewer, for which finding, and how.
 type Offers = BTreeSet<(String, String, String)>;
 
-/// Has all viewers send all that they are offered. Nobody is refused what is offered to them.
+/// Sends everything that each viewer is offered. No viewer is refused what they are offered.
 async fn send_all(app: &TestApp, offers: &mut Offers) {
     let viewers = viewers(app).await;
     let mut offered = Vec::new();
@@ -125,7 +125,7 @@ async fn send_all(app: &TestApp, offers: &mut Offers) {
     }
 }
 
-/// Nobody of the team would hear that credits run low; and no address is verified, but one that is missing.
+/// Returns a team in which no member would be notified of low credits, and no address is verified; one is missing.
 async fn news_that_reaches_nobody(muted: &[fn(&TestApp) -> &Person]) -> TestApp {
     let app = TestApp::start().await;
     app.top_up(100).await;
@@ -138,7 +138,7 @@ async fn news_that_reaches_nobody(muted: &[fn(&TestApp) -> &Person]) -> TestApp 
     app
 }
 
-/// Mail to everybody was given up, or comes back.
+/// Returns an app in which all mail was given up, or bounces.
 async fn mail_that_fails(reply: &'static str) -> TestApp {
     let (app, server) = smtp::start().await;
     make_well(&app).await;
@@ -153,7 +153,7 @@ async fn mail_that_fails(reply: &'static str) -> TestApp {
     app
 }
 
-/// A rule that is paused for its card.
+/// Returns an app with a rule that is paused because of its card.
 async fn a_rule_that_is_paused(token: &str) -> TestApp {
     let app = super::healthy().await;
     let buyer = Buyer::of(&app);
@@ -164,7 +164,7 @@ async fn a_rule_that_is_paused(token: &str) -> TestApp {
     app
 }
 
-/// A rule whose card was refused, beside another card that it may charge.
+/// Returns an app with a rule whose card was refused, and another card that it may charge.
 async fn a_card_beside_the_one_that_was_refused() -> TestApp {
     let app = super::healthy().await;
     let buyer = Buyer::of(&app);
@@ -183,7 +183,7 @@ async fn a_card_beside_the_one_that_was_refused() -> TestApp {
 #[tokio::test]
 async fn every_remedy_may_be_sent_by_whoever_is_offered_it() {
     let mut offers = Offers::new();
-    // The owner's settings, then an admin's besides, then nobody's.
+    // First the owner's settings, then also an admin's, then no more.
     let everybody: [fn(&TestApp) -> &Person; 2] = [|app| &app.team.owner, |app| &app.team.admin];
     for muted in [&everybody[..1], &everybody, &[]] {
         let app = Box::pin(news_that_reaches_nobody(muted)).await;
@@ -229,7 +229,7 @@ async fn every_remedy_may_be_sent_by_whoever_is_offered_it() {
         let offer = (who.to_owned(), code.to_owned(), action.to_owned());
         assert!(offers.contains(&offer), "{offer:?} of {offers:#?}");
     };
-    // Owners are helped by owners and the platform; an admin is not sent where they are refused.
+    // Owners and the platform can help an owner; an admin is not offered what would be refused.
     for (code, action) in [
         ("CONTACT_MISSING", "UPDATE_CONTACT"),
         ("CONTACT_BOUNCING", "UPDATE_CONTACT"),

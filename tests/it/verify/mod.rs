@@ -1,4 +1,4 @@
-//! Verification finds what is wrong with any kind of row, and nothing where nothing is.
+//! Verification finds errors in any kind of row, and reports none in valid rows.
 
 mod rows;
 mod use_cases;
@@ -12,7 +12,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::scratch::{Scratch, each_database};
 
-/// Statements that tamper with the account `$1`, each with a promise that it breaks.
+/// Statements that tamper with the account `$1`, each with the invariant that it breaks.
 const TAMPERINGS: &[(&str, &str)] = &[
     (
         "UPDATE credit_entry SET amount = amount + 1 WHERE account_id = $1 AND sequence = 3",
@@ -335,7 +335,7 @@ const TAMPERINGS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Accounts 1 to `count`, all alike.
+/// Creates the accounts 1 to `count`, all equal.
 async fn make_accounts(scratch: &Scratch, count: i64) {
     migrate(&scratch.database).await.expect("migrates");
     let result: Result<(), Fault> = scratch
@@ -352,7 +352,7 @@ async fn make_accounts(scratch: &Scratch, count: i64) {
     result.expect("inserts");
 }
 
-/// Runs each statement on the account numbered as it is, from 1.
+/// Runs each statement on the account with its number, from 1.
 async fn tamper(scratch: &Scratch, tamperings: Vec<&'static str>) {
     let backend = scratch.database.backend();
     let (zeros, nobody) = match backend {
@@ -407,7 +407,7 @@ async fn sound_accounts_verify_and_are_counted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tampering_with_any_kind_of_row_is_found() {
     for scratch in each_database().await {
-        // One account more than there are tamperings: nobody touches it.
+        // One account more than there are statements: it stays unchanged.
         let accounts = i64::try_from(TAMPERINGS.len()).expect("few") + 1;
         make_accounts(&scratch, accounts).await;
         tamper(&scratch, TAMPERINGS.iter().map(|(sql, _)| *sql).collect()).await;

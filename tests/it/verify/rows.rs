@@ -1,4 +1,4 @@
-//! A sound account, row by row: a grant, a top-up, a session charged and refunded in part, part of the top-up taken back, and an
+//! A valid account, row by row: a grant, a top-up, a session charged and partly refunded, part of the top-up reversed, and an
 //! open session.
 
 use entity::{
@@ -14,7 +14,7 @@ use ledgerbell::primitives::ids::{AccountId, EntryId, MemberId, SessionId, TopUp
 use sea_orm::{DbErr, EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
-/// Which of an account's things: added to its number it makes an id.
+/// An object of the account: its value added to the account's number is an id.
 #[derive(Clone, Copy)]
 enum Thing {
     Member = 1,
@@ -247,6 +247,8 @@ impl Builder {
             low_mark: None,
             low_since: None,
             unread_since: None,
+            is_followed: false,
+            unchecked_since: None,
         }
     }
 
@@ -278,7 +280,6 @@ macro_rules! insert {
     };
 }
 
-/// Writes the account of this number.
 pub(crate) async fn insert_account(tx: &Transaction, number: i64) -> Result<(), DbErr> {
     let mut builder = Builder {
         number,

@@ -1,4 +1,4 @@
-//! Accounts that have been through everything, made by the use cases and by several callers at once: they verify.
+//! Accounts that several callers have changed at once through all use cases: their verification succeeds.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::scratch::{Scratch, each_database};
 
 const HOUR: i64 = 3_600_000;
 
-/// Numbers that look random and are the same in every run.
+/// Pseudorandom numbers, the same in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -42,7 +42,7 @@ impl Dice {
     }
 }
 
-/// What has been made in one account, to be named by later commands.
+/// Objects of one account, for later commands.
 #[derive(Default)]
 struct Known {
     sessions: Vec<SessionId>,
@@ -184,7 +184,7 @@ async fn live(world: &World, rounds: usize) -> (usize, BTreeMap<String, usize>) 
             let (ledger, account_id) = (world.ledger.clone(), world.accounts[at]);
             let key = format!("{round}-{turn}");
             running.spawn(async move {
-                // Every command is sent twice at once: one of the two does it, the other replays.
+                // Every command is sent twice at once: one execution, and one replay.
                 let send = || ledger.post(&Actor::System, account_id, None, key.clone(), command.clone());
                 let (one, other) = tokio::join!(send(), send());
                 (at, one, other)

@@ -1,11 +1,10 @@
-//! Cards that behave by their name.
+//! Simulated cards. The token of a card decides how it behaves.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::top_up::gateway::Card;
 use crate::domain::top_up::model::FailureCode;
 
-/// How a card behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Behaviour {
     Pays,
@@ -18,26 +17,25 @@ pub(super) enum Behaviour {
     DeclinesOnce,
     FailsLate,
     Disputed,
-    /// Pays, but what is given back to it comes back a minute later.
+    /// Pays. A refund to it fails a minute later.
     RefundFails,
 }
 
-/// Why a card declines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Reason {
     Funds,
     Declined,
     Expired,
     Blocked,
-    /// The bank wanted its customer, and nobody was there.
+    /// The bank requires the customer, who is not present.
     Absent,
-    /// The customer did not confirm.
+    /// The customer did not confirm the payment.
     NotAuthenticated,
-    /// It was taken away before.
+    /// The card was detached before.
     Gone,
 }
 
-/// What a gateway says of a decline.
+/// The codes and the message with which a gateway reports a decline.
 pub(super) struct Words {
     pub(super) code: &'static str,
     pub(super) decline_code: Option<&'static str>,
@@ -85,13 +83,13 @@ impl Reason {
         }
     }
 
-    /// Whether the bank was asked for the money.
+    /// Returns whether the bank was asked for the money.
     pub(super) fn leaves_charge(self) -> bool {
         !matches!(self, Self::NotAuthenticated | Self::Gone)
     }
 }
 
-/// Cards by our own names, after `card_`.
+/// Cards by the names of this project, without the prefix `card_`.
 const OWN: &[(&str, Behaviour)] = &[
     ("ok", Behaviour::Pays),
     ("insufficient_funds", Behaviour::Declines(Reason::Funds)),
@@ -109,7 +107,7 @@ const OWN: &[(&str, Behaviour)] = &[
     ("refund_fails", Behaviour::RefundFails),
 ];
 
-/// Cards by the names of Stripe's test mode, after `pm_card_` or `tok_`.
+/// Cards by the names of Stripe's test mode, without the prefix `pm_card_` or `tok_`.
 const STRIPES: &[(&str, Behaviour)] = &[
     ("visa", Behaviour::Pays),
     ("mastercard", Behaviour::Pays),
@@ -125,8 +123,8 @@ const STRIPES: &[(&str, Behaviour)] = &[
 ];
 
 impl Behaviour {
-    /// From a name such as `card_ok` or, for another card that behaves alike, `card_ok-2`; or from `pm_card_visa` and the others
-    /// that Stripe's test mode has.
+    /// Parses a name such as `card_ok`, or a name of Stripe's test mode such as `pm_card_visa`. `card_ok-2` is another card
+    /// with the behavior of `card_ok`.
     pub(super) fn of(token: &str) -> Option<Self> {
         let name = token.split_once('-').map_or(token, |(name, _)| name);
         let look_up = |table: &[(&str, Self)], name: &str| {
@@ -141,18 +139,18 @@ impl Behaviour {
     }
 }
 
-/// A card.
+/// A card that the simulator stores.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct KeptCard {
     pub(super) token: String,
-    /// Whose it is, once it was attached.
+    /// The customer that the card is attached to.
     pub(super) customer_id: Option<String>,
     pub(super) behaviour: Behaviour,
     pub(super) has_declined: bool,
 }
 
 impl KeptCard {
-    /// One that behaves as its token says, and is nobody's.
+    /// Returns a card that behaves as its token says. No customer owns it.
     pub(super) fn new(token: &str) -> Option<Self> {
         Some(Self {
             token: token.to_owned(),
@@ -162,7 +160,7 @@ impl KeptCard {
         })
     }
 
-    /// As the port has it: good until the end of 2039, or of the year that its token ends with (`card_ok-2027`).
+    /// Converts to the type of the port. The card is valid until the end of 2039, or of the year in its token (`card_ok-2027`).
     pub(super) fn card(&self, id: &str) -> Card {
         let year = self.token.rsplit_once('-').and_then(|(_, year)| year.parse().ok());
         Card {

@@ -1,39 +1,39 @@
-//! Trouble by a seed: calls that are lost, messages that are lost, doubled, late or out of order.
+//! Faults from a seed: calls are lost; messages are lost, duplicated, delayed or reordered.
 
 use crate::primitives::clock::Timestamp;
 
 use super::Shared;
 use super::state::Event;
 
-/// How much trouble there is: each a chance in 1,000.
+/// The probability of each fault, in 1,000ths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Chaos {
-    /// A call never arrives.
+    /// The call never arrives.
     pub lost_before: u32,
-    /// A call has its effect, and its answer never arrives.
+    /// The call takes effect, and its response never arrives.
     pub lost_after: u32,
-    /// A message is never delivered.
+    /// The message is never delivered.
     pub dropped: u32,
-    /// A message is delivered twice.
+    /// The message is delivered twice.
     pub doubled: u32,
-    /// A message is delivered minutes later, after others.
+    /// The message is delivered minutes later, after other messages.
     pub late: u32,
 }
 
-/// What happens to a call.
+/// The fault that happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
     LostBefore,
     LostAfter,
 }
 
-/// Numbers that look random and are the same for the same seed.
+/// A pseudorandom generator. The same seed gives the same numbers.
 #[derive(Clone, Debug)]
 pub(super) struct Dice(u64);
 
 impl Dice {
     pub(super) fn new(seed: u64) -> Self {
-        // A generator that starts at 0 stays there.
+        // A generator that starts at 0 stays at 0.
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
@@ -62,7 +62,7 @@ impl Shared {
         }
     }
 
-    /// Which messages go out now.
+    /// Returns the messages to send now.
     pub(super) fn deal_out(&mut self, events: Vec<Event>, now: Timestamp) -> Vec<Event> {
         let mut due = Vec::new();
         for event in events {

@@ -1,4 +1,4 @@
-//! Sends what the simulated gateway has to tell to an address, as Stripe sends webhooks.
+//! Sends the events of the simulated gateway to an address, as Stripe sends webhooks.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use crate::primitives::clock::Timestamp;
 use super::{Message, SimulatedGateway};
 use crate::adapters::gateway::webhook;
 
-/// Between looks whether there is something to tell.
+/// Time between two checks for new events.
 const INTERVAL: Duration = Duration::from_millis(200);
-/// How long a delivery may take.
+/// The longest time that one delivery may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How often one is tried.
+/// The maximum number of attempts for one message.
 const MOST_TRIES: u32 = 12;
-/// Messages that wait to be sent again, at the most: beyond that the oldest are given up.
+/// The maximum number of messages that wait for another attempt. The oldest messages beyond it are dropped.
 const MOST_WAITING: usize = 10_000;
 
-/// Sends messages to an address.
+/// Sends messages to one address.
 pub struct Courier {
     gateway: SimulatedGateway,
     client: Client,
@@ -27,7 +27,7 @@ pub struct Courier {
     waiting: Vec<Waiting>,
 }
 
-/// A message that was not taken.
+/// A message that the receiver did not accept.
 struct Waiting {
     body: Vec<u8>,
     tries: u32,
@@ -35,7 +35,7 @@ struct Waiting {
 }
 
 impl Courier {
-    /// One that sends what `gateway` has to tell to `url`.
+    /// Creates a courier that sends the events of `gateway` to `url`.
     pub fn new(gateway: SimulatedGateway, url: String) -> Result<Self, reqwest::Error> {
         let client = Client::builder().timeout(TIMEOUT).no_proxy().build()?;
         Ok(Self {
@@ -46,17 +46,17 @@ impl Courier {
         })
     }
 
-    /// Sends until told to stop.
+    /// Sends messages until `stop` is canceled.
     pub async fn run(mut self, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
-            // A delivery under way is ended too: whoever stops does not wait for whoever does not answer.
+            // This also ends a delivery under way: a receiver that does not respond must not delay the shutdown.
             if stop.run_until_cancelled(self.send_due()).await.is_none() {
                 return;
             }
         }
     }
 
-    /// Sends what is due. Tells how many were taken.
+    /// Sends the messages that are scheduled by now. Returns the number that the receiver accepted.
     pub async fn send_due(&mut self) -> usize {
         let now = self.gateway.clock.now();
         let fresh = self
@@ -93,7 +93,7 @@ impl Courier {
     }
 
     async fn send(&self, body: &[u8]) -> bool {
-        // Signed anew each time: receivers refuse what is older than minutes.
+        // Each attempt is signed again: receivers refuse a signature that is minutes old.
         let signature = webhook::sign(super::WEBHOOK_SECRET, body, self.gateway.clock.now());
         let request = self
             .client

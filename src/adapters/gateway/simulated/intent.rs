@@ -1,4 +1,4 @@
-//! An intent to pay, and what became of it.
+//! A payment intent and its result.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,6 @@ use crate::primitives::clock::Timestamp;
 
 use super::cards::Reason;
 
-/// Whether an intent is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum IntentStatus {
     Unconfirmed,
@@ -21,15 +20,15 @@ pub(super) enum IntentStatus {
     Canceled,
 }
 
-/// An intent to pay, which is paid once at the most.
+/// A payment intent. It is paid at most once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Intent {
     pub(super) id: String,
     pub(super) reference: Option<String>,
-    /// Makes the address of its page one that cannot be guessed.
+    /// Makes the address of the payment page impossible to guess.
     #[serde(default)]
     pub(super) page_token: String,
-    /// What whoever made it over HTTP wrote beside it.
+    /// Metadata that was set over HTTP.
     #[serde(default)]
     pub(super) metadata: BTreeMap<String, String>,
     pub(super) customer_id: Option<String>,
@@ -37,48 +36,48 @@ pub(super) struct Intent {
     pub(super) amount_minor: i64,
     pub(super) currency: String,
     pub(super) status: IntentStatus,
-    /// The last failed try: why, and its charge.
+    /// The last failed attempt: the reason and the charge.
     pub(super) failure: Option<(Reason, String)>,
     /// The charge that succeeded.
     pub(super) paid_by: Option<String>,
     #[serde(default)]
     pub(super) refunds: Vec<Refund>,
     pub(super) dispute: Option<Dispute>,
-    /// What the dispute is about: what had not gone back when it was opened.
+    /// The disputed amount: the part that had not been refunded when the dispute was opened.
     #[serde(default)]
     pub(super) disputed_minor: i64,
-    /// Where the customer goes after having confirmed.
+    /// The address to which the customer returns after confirming.
     #[serde(default)]
     pub(super) return_url: Option<String>,
     pub(super) confirm_keys: BTreeSet<String>,
-    /// When something happens to it by itself.
+    /// When a slow payment succeeds without another call.
     pub(super) pays_at: Option<i64>,
     pub(super) fails_at: Option<i64>,
     pub(super) created_at: i64,
-    /// Successful charges. More than one would be a double charge.
+    /// The number of successful charges. More than one is a double charge.
     pub(super) charges: u32,
 }
 
-/// The key of what goes back by itself, because a payment failed late.
+/// The idempotency key of the refund after a payment that failed late.
 pub(super) const LATE_FAILURE: &str = "late failure";
 
-/// Money of an intent that went back.
+/// A refund of an intent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Refund {
     pub(super) id: String,
     pub(super) key: String,
     pub(super) amount_minor: i64,
-    /// What whoever asked for it over HTTP wrote beside it.
+    /// Metadata that was set over HTTP.
     #[serde(default)]
     pub(super) metadata: BTreeMap<String, String>,
-    /// It came back: the customer's bank did not take it.
+    /// Whether the customer's bank rejected the refund.
     pub(super) has_failed: bool,
-    /// When that will happen.
+    /// When the bank will reject the refund.
     pub(super) fails_at: Option<i64>,
     pub(super) created_at: i64,
 }
 
-/// A dispute.
+/// The state of a dispute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Dispute {
     Open,
@@ -87,7 +86,7 @@ pub(super) enum Dispute {
 }
 
 impl IntentStatus {
-    /// As the port has it.
+    /// Converts to the status of the port.
     pub(super) fn shown(self) -> ChargeStatus {
         match self {
             Self::Unconfirmed => ChargeStatus::Unconfirmed,
@@ -100,7 +99,7 @@ impl IntentStatus {
 }
 
 impl Intent {
-    /// One that has no id yet.
+    /// Returns an intent without an id.
     pub(super) fn new(amount_minor: i64, currency: &str, now: Timestamp) -> Self {
         Self {
             id: String::new(),
@@ -126,29 +125,29 @@ impl Intent {
         }
     }
 
-    /// The address of its page, where customers confirm with the bank, below the address of all pages.
+    /// Returns the address of the payment page, where the customer confirms with the bank. `pages` is the base address.
     pub(super) fn page(&self, pages: &str) -> String {
         format!("{pages}/{}/{}", self.id, self.page_token)
     }
 
-    /// Whether this is the token of its page, in constant time. One from before there were tokens has no page.
+    /// Checks the token of the payment page in constant time. An intent from before tokens existed has no page.
     pub(super) fn has_page(&self, token: &str) -> bool {
         !self.page_token.is_empty() && self.page_token.as_bytes().ct_eq(token.as_bytes()).into()
     }
 
-    /// Whether it may still be confirmed, or canceled.
+    /// Returns whether the intent can still be confirmed or canceled.
     pub(super) fn is_open(&self) -> bool {
         matches!(self.status, IntentStatus::Unconfirmed | IntentStatus::RequiresAction)
     }
 
-    /// What went back, and what of that came back.
+    /// Returns the refunded amount, and the part of it whose refund failed.
     pub(super) fn returned_minor(&self) -> (i64, i64) {
         let failed = self.refunds.iter().filter(|refund| refund.has_failed);
         let all = self.refunds.iter().map(|refund| refund.amount_minor).sum();
         (all, failed.map(|refund| refund.amount_minor).sum())
     }
 
-    /// What went back by itself, because the payment failed late.
+    /// Returns the amount that was returned because the payment failed late.
     pub(super) fn failed_late_minor(&self) -> i64 {
         let late = self.refunds.iter().filter(|refund| refund.key == LATE_FAILURE);
         late.map(|refund| refund.amount_minor).sum()
@@ -162,7 +161,7 @@ impl Intent {
         known.collect()
     }
 
-    /// What has not gone back.
+    /// Returns the amount that has not been refunded.
     pub(super) fn left_minor(&self) -> i64 {
         let (returned, came_back) = self.returned_minor();
         self.amount_minor - returned + came_back
@@ -176,7 +175,7 @@ impl Intent {
         })
     }
 
-    /// As the port has it. `pages` is the address of all pages.
+    /// Converts to the type of the port. `pages` is the base address of the payment pages.
     pub(super) fn charge(&self, pages: &str) -> Charge {
         let status = self.status.shown();
         let dispute = self.dispute_status();

@@ -1,11 +1,11 @@
-//! A payment gateway that moves no money: stateful, embedded, and as unreliable as it is told to be.
+//! A simulated payment gateway: stateful, embedded and unreliable on request. It moves no money.
 //!
-//! Cards behave by their token (`card_ok`, `card_insufficient_funds`, `card_authenticate` …). Calls and messages can be lost,
-//! doubled, reordered and delayed by a seed, so that the same seed brings the same trouble. Its state is in memory, or in a file
-//! as well.
+//! The token of a card decides how the card behaves (`card_ok`, `card_insufficient_funds`, `card_authenticate` …). Calls and
+//! messages can be lost, duplicated, reordered and delayed. The same seed produces the same faults. The state is in memory, and
+//! optionally also in a file.
 //!
-//! Called through the port like any other gateway, and beside it by whoever plays the customer, the bank or the operator. Over HTTP
-//! it speaks Stripe's language (`dialect`) and sends its messages to whoever waits for them (`delivery`).
+//! The product calls it through the port, like any other gateway. Tests call further methods in the role of the customer, the
+//! bank or the operator. Over HTTP it offers Stripe's API (`dialect`), and it sends its messages to an address (`delivery`).
 
 mod cards;
 mod chaos;
@@ -35,19 +35,19 @@ use state::{ConfirmWith, Confirmed, Customer, Refunded, State};
 pub use chaos::Chaos;
 pub use delivery::Courier;
 
-/// The least that it charges, in the minor unit.
+/// The smallest charge, in minor units.
 const MINIMUM: i64 = 50;
-/// Objects in one page of a list.
+/// The number of objects per page of a list.
 const PAGE: usize = 100;
-/// The secret that signs its messages: it says nothing that anybody would want to forge.
+/// The key that signs its messages. It is public: a forged message of a simulator does no harm.
 pub const WEBHOOK_SECRET: &str = "whsec_simulated";
-/// Names it to browsers.
+/// The publishable key that browsers send.
 pub const PUBLISHABLE_KEY: &str = "pk_simulated";
 
 /// A message to deliver: its body and its signature.
 pub type Message = (Vec<u8>, String);
 
-/// A payment gateway that moves no money. Cloning shares it.
+/// A payment gateway that moves no money. Clones share one state.
 #[derive(Clone)]
 pub struct SimulatedGateway {
     clock: Clock,
@@ -59,35 +59,35 @@ pub struct SimulatedGateway {
 struct Shared {
     state: State,
     chaos: Option<(Chaos, Dice)>,
-    /// Messages that are held back.
+    /// Messages whose delivery is delayed.
     late: Vec<(Timestamp, state::Event)>,
 }
 
-/// What it has charged for a top-up, for whoever checks.
+/// A charge as the gateway sees it, for checks in tests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChargedObject {
-    /// The object.
+    /// The id of the object at the gateway.
     pub id: String,
-    /// The top-up that it was made for.
+    /// The top-up that the charge was created for.
     pub reference: String,
-    /// How far it is.
+    /// The current status.
     pub status: ChargeStatus,
-    /// Successful charges of it.
+    /// The number of successful charges.
     pub charges: u32,
-    /// What was charged each time.
+    /// The amount of one charge, in minor units.
     pub amount_minor: i64,
-    /// What went back of it by refunds and late failures.
+    /// The amount that was returned by refunds and late failures.
     pub returned_minor: i64,
-    /// What of that went by itself, because the payment failed late.
+    /// The part of it that was returned because the payment failed late.
     pub failed_late_minor: i64,
-    /// What of that came back, because refunds failed later.
+    /// The part of it whose refund failed later.
     pub came_back_minor: i64,
-    /// How a dispute about it stands.
+    /// The status of a dispute about the charge, if there is one.
     pub dispute: Option<DisputeStatus>,
 }
 
 impl SimulatedGateway {
-    /// An empty one.
+    /// Creates an empty gateway.
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
@@ -101,7 +101,7 @@ impl SimulatedGateway {
         }
     }
 
-    /// One that remembers in a file, and what is there already.
+    /// Creates a gateway that stores its state in a file. Loads the file if it exists.
     pub fn open(clock: Clock, file: PathBuf) -> std::io::Result<Self> {
         let gateway = Self::new(clock);
         if file.exists() {
@@ -114,7 +114,7 @@ impl SimulatedGateway {
         })
     }
 
-    /// Sends customers to pages of the server at this address to confirm with their bank.
+    /// Sets the base address of the pages on which customers confirm with their bank.
     pub fn send_customers_to(&self, base_url: &str) {
         let page = format!("{base_url}/simulated-gateway/authenticate");
         *self.page.lock().unwrap_or_else(PoisonError::into_inner) = page;
@@ -124,34 +124,34 @@ impl SimulatedGateway {
         self.page.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Makes trouble from now on, the same for the same seed; or none.
+    /// Starts faults from a seed; the same seed gives the same faults. `None` ends them.
     pub fn make_trouble(&self, seed: u64, chaos: Option<Chaos>) {
         self.shared().chaos = chaos.map(|chaos| (chaos, Dice::new(seed)));
     }
 
-    /// The outage behind cards that hang or cannot be reached is over: they pay from now on.
+    /// Ends the outage behind cards that hang or are unavailable: they pay from now on.
     pub fn end_outage(&self) {
         self.change(|state, _| state.mend_cards());
     }
 
-    /// Whether this is the token of the page of a payment.
+    /// Checks the token of the page of a payment.
     pub fn is_page_of(&self, charge_id: &str, token: &str) -> bool {
         let shared = self.shared();
         let intent = shared.state.intents.get(charge_id);
         intent.is_some_and(|intent| intent.has_page(token))
     }
 
-    /// The customer confirms with the bank, or gives up. Tells whether that was waited for.
+    /// The customer confirms with the bank, or refuses. Returns whether the payment was waiting for a confirmation.
     pub fn authenticate(&self, charge_id: &str, confirms: bool) -> bool {
         self.change(|state, now| state.authenticate(charge_id, confirms, now))
     }
 
-    /// The customer still has the page of a payment open, and pays there by another card. Tells whether that was possible.
+    /// The customer pays with another card on a payment page that is still open. Returns whether that was possible.
     pub fn pay_on_page(&self, charge_id: &str) -> bool {
         self.change(|state, now| state.pay_on_page(charge_id, now))
     }
 
-    /// The operator gives money back at the gateway itself.
+    /// The operator refunds a charge directly at the gateway.
     pub fn refund_directly(&self, charge_id: &str, amount_minor: i64) -> bool {
         self.change(|state, now| {
             let key = state.next_id("key");
@@ -160,7 +160,7 @@ impl SimulatedGateway {
         })
     }
 
-    /// The customer's bank does not take the last refund of a charge after all. Tells whether there was one.
+    /// The customer's bank rejects the last refund of a charge. Returns whether there was a refund.
     pub fn fail_refund(&self, charge_id: &str) -> bool {
         self.change(|state, now| {
             let intent = state.intents.get(charge_id);
@@ -175,13 +175,13 @@ impl SimulatedGateway {
         self.change(|state, now| state.dispute(charge_id, Dispute::Open, now))
     }
 
-    /// The bank decides.
+    /// The bank decides a dispute.
     pub fn close_dispute(&self, charge_id: &str, is_won: bool) -> bool {
         let outcome = if is_won { Dispute::Won } else { Dispute::Lost };
         self.change(|state, now| state.dispute(charge_id, outcome, now))
     }
 
-    /// Everything it was asked to make, in order.
+    /// Returns all charges in the order of creation.
     pub fn objects(&self) -> Vec<ChargedObject> {
         let intents = self.change(|state, _| state.intents.clone());
         intents
@@ -200,7 +200,7 @@ impl SimulatedGateway {
             .collect()
     }
 
-    /// Messages to deliver now: in trouble some are lost, doubled, late, or out of order.
+    /// Returns the messages to deliver now. With faults, some are lost, duplicated, delayed or reordered.
     pub fn take_messages(&self) -> Vec<Message> {
         let now = self.clock.now();
         let mut shared = self.shared();
@@ -243,7 +243,7 @@ impl SimulatedGateway {
         }
     }
 
-    /// A call, with whatever trouble it gets into.
+    /// Makes a call and applies the faults.
     fn call<T: Send + 'static>(
         &self,
         call: impl FnOnce(&mut State, Timestamp) -> Result<T, GatewayError>,
@@ -316,7 +316,7 @@ impl PaymentGateway for SimulatedGateway {
 
     fn forget_card(&self, card_id: String) -> Answer<'_, ()> {
         self.call(move |state, _| {
-            // What it was charged with stays; it only cannot be charged again.
+            // Its past charges stay; the card cannot be charged again.
             state.cards.remove(&card_id);
             Ok(())
         })
@@ -348,7 +348,7 @@ impl PaymentGateway for SimulatedGateway {
             let with = ConfirmWith {
                 key: &key,
                 card_id: &card_id,
-                // Whoever is not there is sent a page.
+                // A customer who is not present is sent a page.
                 off_session: false,
             };
             let silent = |why: &str| Err(GatewayError::Unknown(why.to_owned()));

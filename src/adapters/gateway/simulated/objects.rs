@@ -1,4 +1,4 @@
-//! What it remembers, as Stripe's API shows it: objects of the version that `dialect` names.
+//! Converts stored objects to the objects of Stripe's API, in the version of `dialect`.
 
 use serde_json::{Map, Value, json};
 
@@ -12,12 +12,11 @@ fn seconds(millis: i64) -> i64 {
     millis / 1_000
 }
 
-/// A list, or a page of one.
 pub(super) fn list(path: &str, data: &[Value], has_more: bool) -> Value {
     json!({ "object": "list", "url": path, "has_more": has_more, "data": data })
 }
 
-/// Something that has happened to an object.
+/// Returns an event about an object.
 pub(super) fn event(id: &str, kind: &str, object: &Value, now: Timestamp) -> Value {
     json!({
         "id": id, "object": "event", "type": kind, "created": seconds(now.millis()), "livemode": false,
@@ -26,7 +25,6 @@ pub(super) fn event(id: &str, kind: &str, object: &Value, now: Timestamp) -> Val
     })
 }
 
-/// A customer.
 pub(super) fn customer(id: &str, customer: &Customer) -> Value {
     json!({
         "id": id, "object": "customer", "created": seconds(customer.created_at), "livemode": false,
@@ -35,7 +33,6 @@ pub(super) fn customer(id: &str, customer: &Customer) -> Value {
     })
 }
 
-/// A card.
 pub(super) fn payment_method(id: &str, kept: &KeptCard) -> Value {
     let card = kept.card(id);
     json!({
@@ -50,7 +47,6 @@ pub(super) fn payment_method(id: &str, kept: &KeptCard) -> Value {
     })
 }
 
-/// A card that is being set up.
 pub(super) fn setup(setup: &Setup) -> Value {
     let status = match (setup.is_canceled, &setup.card_id) {
         (true, _) => "canceled",
@@ -65,12 +61,12 @@ pub(super) fn setup(setup: &Setup) -> Value {
     })
 }
 
-/// What a browser shows to act for one intent.
+/// Returns the secret with which a browser acts on one intent.
 pub(super) fn client_secret(id: &str) -> String {
     format!("{id}_secret_simulated")
 }
 
-/// An intent to pay. What it names is named by id; whoever asks for more gets it by [`expanded`].
+/// Returns a payment intent. It names other objects by id; [`expand`] returns them in full.
 pub(super) fn intent(state: &State, intent: &Intent) -> Value {
     let status = match intent.status {
         IntentStatus::Unconfirmed if intent.card_id.is_none() || intent.failure.is_some() => "requires_payment_method",
@@ -113,14 +109,14 @@ fn metadata(intent: &Intent) -> Value {
     json!(metadata)
 }
 
-/// The last charge that was tried, if the bank was ever asked.
+/// Returns the last charge that was attempted, if the bank was asked.
 pub(super) fn charge_id(intent: &Intent) -> Option<&String> {
     let failed = intent.failure.as_ref().filter(|(reason, _)| reason.leaves_charge());
     intent.paid_by.as_ref().or(failed.map(|(_, charge_id)| charge_id))
 }
 
 fn last_error(state: &State, intent: &Intent) -> Value {
-    // Forgotten as soon as the next try is under way.
+    // The failure is cleared when the next attempt starts.
     let is_last = intent.status == IntentStatus::Unconfirmed;
     let Some((reason, charge_id)) = intent.failure.as_ref().filter(|_| is_last) else {
         return Value::Null;
@@ -128,7 +124,7 @@ fn last_error(state: &State, intent: &Intent) -> Value {
     let words = reason.words();
     let mut error = json!({
         "type": "card_error", "code": words.code, "message": words.message,
-        // Each try has an id of its own, which for one that left no charge is that of the request.
+        // Each attempt has its own id. An attempt without a charge has the id of the request.
         "request_log_url": format!("{}/logs/{charge_id}", state.page),
     });
     if let Some(decline_code) = words.decline_code {
@@ -144,7 +140,7 @@ fn last_error(state: &State, intent: &Intent) -> Value {
     error
 }
 
-/// The last charge of an intent.
+/// Returns the last charge of an intent.
 pub(super) fn charge(_: &State, intent: &Intent) -> Value {
     let is_paid = intent.status == IntentStatus::Succeeded;
     let (returned, came_back) = intent.returned_minor();
@@ -164,7 +160,6 @@ pub(super) fn charge(_: &State, intent: &Intent) -> Value {
     })
 }
 
-/// Money that went back.
 pub(super) fn refund(_: &State, intent: &Intent, id: &str) -> Value {
     let found = intent.refunds.iter().find(|refund| refund.id == id);
     found.map_or(Value::Null, |found| one_refund(intent, found))
@@ -179,7 +174,7 @@ fn one_refund(intent: &Intent, refund: &Refund) -> Value {
     })
 }
 
-/// All that went back of an intent, the newest first.
+/// Returns all refunds of an intent, newest first.
 pub(super) fn refunds(intent: &Intent) -> Vec<Value> {
     let newest_first = intent.refunds.iter().rev();
     newest_first.map(|refund| one_refund(intent, refund)).collect()
@@ -189,7 +184,7 @@ fn dispute_id(intent: &Intent) -> Option<String> {
     intent.dispute.map(|_| format!("du_{}", intent.id))
 }
 
-/// A dispute about an intent.
+/// Returns the dispute about an intent.
 pub(super) fn dispute(_: &State, intent: &Intent) -> Value {
     let status = match intent.dispute {
         Some(Dispute::Open) | None => "needs_response",
@@ -203,7 +198,7 @@ pub(super) fn dispute(_: &State, intent: &Intent) -> Value {
     })
 }
 
-/// The same object with what `path` names in place of its id: `latest_charge`, `latest_charge.refunds` …
+/// Replaces an id in the object with the object that it names. `path` is `latest_charge`, `latest_charge.refunds` …
 pub(super) fn expand(state: &State, object: &mut Value, path: &str) {
     let (field, rest) = path
         .split_once('.')
@@ -223,11 +218,11 @@ pub(super) fn expand(state: &State, object: &mut Value, path: &str) {
     }
 }
 
-/// What a field of an object names.
+/// Returns the object that a field names.
 fn named(state: &State, object: &Map<String, Value>, field: &str) -> Option<Value> {
     let text = |field: &str| object.get(field).and_then(Value::as_str);
     let of_intent = |id: &str| state.intents.get(id);
-    // Already there, if it is no id.
+    // The field already contains an object if it is not an id.
     let id = text(field);
     match (text("object")?, field) {
         ("payment_intent", "latest_charge") => id.and_then(|_| Some(charge(state, of_intent(text("id")?)?))),
@@ -245,5 +240,5 @@ fn named(state: &State, object: &Map<String, Value>, field: &str) -> Option<Valu
     }
 }
 
-/// So many refunds a charge shows itself; the rest is listed.
+/// The number of refunds in a charge object. Further refunds are in the list of refunds.
 const IN_CHARGE: usize = 10;

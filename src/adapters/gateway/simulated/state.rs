@@ -1,4 +1,4 @@
-//! What the simulated gateway remembers: customers, cards, intents to pay, refunds, and what it still has to tell.
+//! The state of the simulated gateway: customers, cards, payment intents, refunds and events to deliver.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,9 @@ use super::dialect::Remembered;
 use super::intent::{Dispute, Intent, IntentStatus, LATE_FAILURE, Refund};
 use super::objects;
 
-/// When a slow card answers.
+/// Milliseconds until a slow card pays.
 const SLOW: i64 = 5_000;
-/// When a card that fails late does, and a refund that does.
+/// Milliseconds until a late failure of a payment or a refund.
 const LATE: i64 = 60_000;
 
 /// A card that is being set up in a browser.
@@ -23,13 +23,13 @@ const LATE: i64 = 60_000;
 pub(super) struct Setup {
     pub(super) id: String,
     pub(super) customer_id: Option<String>,
-    /// The card, once it is there.
+    /// The card, after the customer has entered it.
     pub(super) card_id: Option<String>,
     pub(super) is_canceled: bool,
     pub(super) created_at: i64,
 }
 
-/// A customer, beside the id.
+/// The data of a customer, without the id.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Customer {
     pub(super) email: Option<String>,
@@ -38,7 +38,7 @@ pub(super) struct Customer {
     pub(super) created_at: i64,
 }
 
-/// Something to tell.
+/// An event to deliver.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Event {
     pub(super) id: String,
@@ -46,11 +46,10 @@ pub(super) struct Event {
     pub(super) body: String,
 }
 
-/// All that it remembers.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct State {
-    /// Customers by the key that they were made under.
+    /// Customer ids by the idempotency key of their creation.
     pub(super) customers: BTreeMap<String, String>,
     pub(super) known_customers: BTreeMap<String, Customer>,
     pub(super) cards: BTreeMap<String, KeptCard>,
@@ -58,45 +57,45 @@ pub(super) struct State {
     pub(super) intents: BTreeMap<String, Intent>,
     pub(super) create_keys: BTreeMap<String, String>,
     pub(super) outbox: Vec<Event>,
-    /// What was answered over HTTP, by key.
+    /// HTTP responses by idempotency key.
     pub(super) answers: BTreeMap<String, Remembered>,
-    /// Where customers confirm with their bank.
+    /// The base address of the pages on which customers confirm with their bank.
     #[serde(skip)]
     pub(super) page: String,
     made: u64,
 }
 
-/// What becomes of a confirmation besides the intent.
+/// How the gateway responds to a confirmation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Confirmed {
     Answered,
-    /// Nothing happened, and nobody answers.
+    /// Nothing was changed, and no response is sent.
     Silent,
-    /// Nothing happened, and the answer says that it is broken.
+    /// Nothing was changed, and the response is a server error.
     Broken,
-    /// It happened, and the connection is lost.
+    /// The change was made, and the connection is lost.
     Lost,
 }
 
-/// What becomes of money that is to be given back.
+/// The result of a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refunded {
-    /// It is, by the refund of this id.
+    /// The refund was made; it has this id.
     Made(String),
-    /// There is not so much.
+    /// The amount is more than what can be refunded.
     TooMuch,
 }
 
-/// What a confirmation is made with.
+/// The parameters of a confirmation.
 pub(super) struct ConfirmWith<'a> {
     pub(super) key: &'a str,
     pub(super) card_id: &'a str,
-    /// Nobody is there who could confirm: banks that want it decline.
+    /// The customer is not present: a bank that requires a confirmation declines.
     pub(super) off_session: bool,
 }
 
 impl State {
-    /// A new id, in the order in which things are made.
+    /// Returns a new id. Ids sort in the order of creation.
     pub(super) fn next_id(&mut self, prefix: &str) -> String {
         self.made += 1;
         format!("{prefix}_sim{:010}", self.made)
@@ -112,7 +111,7 @@ impl State {
         id
     }
 
-    /// Keeps the card of this name for a customer: the same for the same name.
+    /// Attaches the card of this name to a customer. The same name returns the same card.
     pub(super) fn keep_card(&mut self, customer_id: &str, token: &str) -> Option<Card> {
         let is_theirs = |card: &KeptCard| card.customer_id.as_deref() == Some(customer_id);
         if let Some(known) = self.cards.get(token).filter(|card| is_theirs(card)) {
@@ -131,7 +130,7 @@ impl State {
         Some(card.card(&id))
     }
 
-    /// A card of this name that is nobody's yet.
+    /// Creates a card of this name that no customer owns.
     pub(super) fn new_card(&mut self, token: &str) -> Option<String> {
         let card = KeptCard::new(token)?;
         let id = self.next_id("pm");
@@ -154,7 +153,7 @@ impl State {
         id
     }
 
-    /// Gives an intent its id.
+    /// Adds an intent under a new id.
     pub(super) fn add_intent(&mut self, intent: Intent, now: Timestamp) -> String {
         let id = self.next_id("pi");
         let intent = Intent {
@@ -166,7 +165,7 @@ impl State {
         id
     }
 
-    /// Charges an intent, once for a key, and never one that is paid, being paid or canceled.
+    /// Charges an intent once per key. An intent that is paid, processing or canceled is never charged.
     pub(super) fn confirm(&mut self, id: &str, with: &ConfirmWith<'_>, now: Timestamp) -> Option<Confirmed> {
         let card = self.cards.get(with.card_id).cloned();
         let charge_id = self.next_id("ch");
@@ -239,7 +238,7 @@ impl State {
         }
     }
 
-    /// The customer has confirmed with the bank, or has not. Tells whether that was waited for.
+    /// The customer confirms with the bank, or refuses. Returns whether the intent was waiting for a confirmation.
     pub(super) fn authenticate(&mut self, id: &str, confirms: bool, now: Timestamp) -> bool {
         let charge_id = self.next_id("ch");
         let Some(intent) = self.intents.get_mut(id) else {
@@ -258,12 +257,12 @@ impl State {
         true
     }
 
-    /// The customer pays what waits for a confirmation, whoever else thought that it had failed.
+    /// The customer pays an open intent on its page, even if another party considers it failed.
     pub(super) fn pay_on_page(&mut self, id: &str, now: Timestamp) -> bool {
         let charge_id = self.next_id("ch");
         let is_open = self.intents.get(id).is_some_and(|intent| {
             let may_be_paid = matches!(intent.status, IntentStatus::Unconfirmed | IntentStatus::RequiresAction);
-            // Nobody has such a page before a first confirmation has led there.
+            // The page exists only after a first confirmation.
             may_be_paid && !intent.confirm_keys.is_empty()
         });
         if is_open {
@@ -281,7 +280,7 @@ impl State {
         Some(())
     }
 
-    /// Gives money back, once for a key.
+    /// Makes a refund, once per key.
     pub(super) fn refund(&mut self, id: &str, key: &str, amount_minor: i64, now: Timestamp) -> Option<Refunded> {
         let refund_id = self.next_id("re");
         let intent = self.intents.get_mut(id)?;
@@ -310,7 +309,7 @@ impl State {
         Some(Refunded::Made(refund_id))
     }
 
-    /// The customer's bank does not take a refund, and the money comes back. Tells whether there was one.
+    /// The customer's bank rejects a refund, and the money returns to the merchant. Returns whether there was such a refund.
     pub(super) fn fail_refund(&mut self, id: &str, refund_id: &str, now: Timestamp) -> bool {
         let refund = self.intents.get_mut(id).and_then(|intent| {
             let mut refunds = intent.refunds.iter_mut();
@@ -325,7 +324,7 @@ impl State {
         true
     }
 
-    /// A dispute goes one way: opened, lost, won. One that was lost may still be won; none is opened again.
+    /// Sets the state of a dispute. It only moves forward: open, lost, won. A lost dispute can still be won; none is reopened.
     pub(super) fn dispute(&mut self, id: &str, dispute: Dispute, now: Timestamp) -> bool {
         let Some(intent) = self.intents.get_mut(id) else {
             return false;
@@ -346,7 +345,7 @@ impl State {
         true
     }
 
-    /// Does what time alone brings about.
+    /// Applies the changes whose time has come.
     pub(super) fn tick(&mut self, now: Timestamp) {
         let is_due = |at: Option<i64>| at.is_some_and(|at| at <= now.millis());
         let any_due = |intent: &Intent| {
@@ -377,7 +376,7 @@ impl State {
         }
     }
 
-    /// Cards that hang or cannot be reached pay from now on.
+    /// Cards that hang or are unavailable pay from now on.
     pub(super) fn mend_cards(&mut self) {
         for card in self.cards.values_mut() {
             if matches!(card.behaviour, Behaviour::Hangs | Behaviour::Unavailable) {
@@ -386,7 +385,7 @@ impl State {
         }
     }
 
-    /// Has something told of an intent, as it is now.
+    /// Adds an event about the current state of an intent to the outbox.
     fn tell(&mut self, kind: &str, id: &str, now: Timestamp, object: impl FnOnce(&Self, &Intent) -> Value) {
         let event_id = self.next_id("evt");
         let Some(intent) = self.intents.get(id) else { return };

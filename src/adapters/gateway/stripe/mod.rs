@@ -1,8 +1,8 @@
-//! Stripe: a thin client of the few endpoints that the port needs.
+//! Stripe: a small client of the endpoints that the port needs.
 //!
-//! Payment intents are made unconfirmed and confirmed later. Every call is bounded in time; a timeout, a lost connection, 409, 429
-//! and 5xx are no answer. What a refused confirmation or cancellation means is not taken from the refusal: the intent is read.
-//! The bank's own words go no further than the mapping in `wire`.
+//! Payment intents are created unconfirmed and confirmed later. Every call has a time limit. A timeout, a lost connection, 409,
+//! 429 and 5xx count as an unknown result. If a confirmation or cancellation is refused, the client reads the intent to find
+//! its state; it does not trust the refusal. Messages of the bank do not leave the mapping in `wire`.
 
 mod wire;
 
@@ -22,39 +22,39 @@ use crate::primitives::money::{Currency, Money};
 use super::webhook;
 use crate::adapters::is_this_machine;
 
-/// A worker may wait for this long, and a caller who sets up a card.
+/// The time limit of a call. A worker may wait for this long, and so may a client that sets up a card.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
-/// With each intent comes its latest charge and what became of that.
+/// Each intent is returned with its latest charge, and with the dispute and the refunds of that charge.
 const EXPAND: [&str; 2] = ["latest_charge.dispute", "latest_charge.refunds"];
-/// The version of the API whose objects `wire` reads, whatever version the operator's account is set to.
+/// The API version of the objects that `wire` reads. It is independent of the default version of the operator's account.
 const VERSION: &str = "2024-06-20";
-/// Pages of refunds of one charge that are read, at the most.
+/// The maximum number of pages of refunds that are read for one charge.
 const MOST_PAGES: usize = 20;
 
-/// What it takes to speak with Stripe.
+/// What is needed to call Stripe.
 #[derive(Clone, Debug)]
 pub struct StripeSettings {
-    /// Where the API is.
+    /// The base URL of the API.
     pub base_url: String,
-    /// Authenticates us.
+    /// The key that authenticates requests.
     pub secret_key: String,
-    /// Names us to the browser library.
+    /// The key that clients pass to Stripe's browser library.
     pub publishable_key: String,
-    /// Signs webhooks.
+    /// The key that Stripe signs webhooks with.
     pub webhook_secret: String,
-    /// Where customers come back to after they have confirmed with their bank.
+    /// The page that customers return to after they have confirmed with their bank.
     pub return_url: String,
-    /// How long a call may take.
+    /// The time limit of one call.
     pub timeout: Duration,
 }
 
-/// Why there is no client.
+/// Why the client cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidStripe {
     /// The secret key would be sent without encryption.
     #[error("setting gateway.stripe_url must be an https address, or an http one of this machine: {0}")]
     Url(String),
-    /// The HTTP client cannot be made.
+    /// The HTTP client cannot be created.
     #[error(transparent)]
     Client(#[from] reqwest::Error),
 }
@@ -76,7 +76,7 @@ impl std::fmt::Debug for Stripe {
 
 type Pairs<'a> = Vec<(&'a str, String)>;
 
-/// Asks for all that [`EXPAND`] names, of one intent or of each in a list.
+/// Requests the objects in [`EXPAND`], for one intent or for each intent of a list.
 fn expand(pairs: &mut Pairs<'_>, prefix: &str) {
     pairs.extend(EXPAND.map(|path| ("expand[]", format!("{prefix}{path}"))));
 }
@@ -86,7 +86,8 @@ fn unknown(error: impl std::fmt::Display) -> GatewayError {
 }
 
 impl Stripe {
-    /// A client with these settings. Plain http, which shows the secret key to machines in between, is for this machine alone.
+    /// Creates a client with these settings. Plain HTTP is allowed only for this machine: machines in between could read the
+    /// secret key.
     pub fn new(settings: StripeSettings) -> Result<Self, InvalidStripe> {
         let url: Url = settings
             .base_url
@@ -116,7 +117,7 @@ impl Stripe {
         let mut request = if method == Method::GET {
             self.client.get(url)
         } else {
-            // The form is encoded as a query is, and sent as the body.
+            // The body is encoded like a query.
             let body = url.query().unwrap_or_default().to_owned();
             url.set_query(None);
             let form = "application/x-www-form-urlencoded";
@@ -134,7 +135,7 @@ impl Stripe {
             status if status.is_success() => Ok(body),
             StatusCode::NOT_FOUND => Err(GatewayError::NotFound),
             StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS => Err(unknown(status)),
-            // A key that is wrong, or may not do this, is ours to mend, and no word about the customer's card.
+            // The operator must fix a key that is invalid or lacks a permission. It is no statement about the customer's card.
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(unknown(wire::refusal(&body))),
             status if status.is_client_error() => Err(wire::refusal(&body)),
             status => Err(unknown(status)),
@@ -148,7 +149,7 @@ impl Stripe {
         self.whole(self.call(Method::GET, &path, pairs, None).await?).await
     }
 
-    /// An intent with all refunds of its charge, which shows only the newest ones itself.
+    /// Reads all refunds of the intent's charge. The charge itself contains only the newest refunds.
     async fn whole(&self, mut intent: Value) -> Result<Charge, GatewayError> {
         let refunds = &intent["latest_charge"]["refunds"];
         if refunds["has_more"].as_bool() != Some(true) {
@@ -173,7 +174,7 @@ impl Stripe {
         Err(unknown("a charge with more refunds than are read"))
     }
 
-    /// Changes an intent, and reads what has become of it where that is refused.
+    /// Changes an intent. If the change is refused, reads the state of the intent.
     async fn change(
         &self,
         charge_id: &str,
@@ -187,7 +188,7 @@ impl Stripe {
             Ok(intent) => self.whole(intent).await,
             Err(GatewayError::Refused { code, .. }) => {
                 let mut charge = self.read(charge_id).await?;
-                // A card that is not there any more leaves no trace in the intent, which goes on waiting for one.
+                // A card that was detached leaves no trace in the intent, which continues to wait for a card.
                 let is_without_card = code == FailureCode::PaymentMethodMissing;
                 if let Some(key) = key.filter(|_| is_without_card && charge.status == ChargeStatus::Unconfirmed) {
                     let mark = key.to_owned();
@@ -221,7 +222,7 @@ impl Stripe {
         if !charge.failure.as_ref().is_some_and(wants_customer) {
             return Ok(charge);
         }
-        // The bank wants the customer: the same intent gets a page where they can confirm.
+        // The bank requires the customer: the same intent gets a page on which the customer can confirm.
         self.change(&charge_id, "confirm", on_session(), Some(&format!("{key}:action")))
             .await
     }

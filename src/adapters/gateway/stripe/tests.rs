@@ -1,4 +1,4 @@
-//! The client against a server that answers as Stripe does.
+//! Tests the client against a server that responds as Stripe does.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,9 +11,9 @@ use super::*;
 use crate::domain::top_up::gateway::{ChargeStatus, DisputeStatus};
 use crate::primitives::money::Money;
 
-/// What was asked: method and path, body, idempotency key.
+/// The requests: method and path, body, idempotency key.
 type Asked = Arc<Mutex<Vec<(String, String, String)>>>;
-/// What is answered, in order; the last one again and again.
+/// The responses in order; the last one repeats.
 type Script = Arc<Mutex<Vec<(u16, Value)>>>;
 
 async fn answer(State((asked, script)): State<(Asked, Script)>, request: Request) -> Response {
@@ -136,7 +136,7 @@ async fn an_automatic_charge_that_wants_authentication_gets_a_page() {
 
 #[tokio::test]
 async fn silence_is_unknown_and_a_no_is_a_no() {
-    // A key that is no good says nothing about the card either.
+    // An invalid key is no statement about the card either.
     for status in [401, 403, 409, 429, 500, 503] {
         let (stripe, _) = stripe(vec![(status, json!({}))]).await;
         let answer = stripe.confirm_charge(confirmation(false)).await;

@@ -1,4 +1,4 @@
-//! Stripe's objects in the port's words.
+//! Converts Stripe's objects to the types of the port.
 
 use serde_json::Value;
 
@@ -9,8 +9,8 @@ use crate::domain::top_up::model::FailureCode;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::money::{Currency, Money};
 
-/// The least that is charged, in the minor unit, where it is not 50. What is not listed depends on the day's rates: then it may be more,
-/// and Stripe says so when it is asked.
+/// The smallest charge in minor units, where it is not 50. For a currency that is not listed, it depends on the exchange rates
+/// of the day. It may then be more than 50, and Stripe refuses smaller amounts.
 const MINIMUMS: [(&str, i64); 14] = [
     ("AED", 200),
     ("BGN", 100),
@@ -33,8 +33,8 @@ pub(super) fn minimum(currency: Currency) -> i64 {
     listed.map_or(50, |(_, minimum)| *minimum).max(currency.step())
 }
 
-/// Of how many of our minor units one of Stripe's is made, and the other way round, where they differ: Stripe still counts hundredths of
-/// currencies that have none any more, and none of the ariary's.
+/// Returns the ratio between our minor units and Stripe's, where they differ. Stripe still counts hundredths of some currencies
+/// that no longer have any, and counts no subunits of the ariary.
 fn units(code: &str) -> (i64, i64) {
     match code.to_ascii_uppercase().as_str() {
         "ISK" | "UGX" => (1, 100),
@@ -43,19 +43,19 @@ fn units(code: &str) -> (i64, i64) {
     }
 }
 
-/// An amount as Stripe counts it.
+/// Converts our amount to Stripe's.
 pub(super) fn outward(amount: Money) -> i64 {
     let (ours, theirs) = units(amount.currency.code());
     amount.minor.saturating_mul(theirs) / ours
 }
 
-/// An amount as we count it.
+/// Converts Stripe's amount to ours.
 fn inward(code: &str, amount: i64) -> i64 {
     let (ours, theirs) = units(code);
     amount.saturating_mul(ours) / theirs
 }
 
-/// Ids go into paths: nothing but letters, digits and underscores does.
+/// Accepts an id as part of a path: letters, digits and underscores only.
 pub(super) fn plain_id(id: &str) -> Result<&str, GatewayError> {
     let is_plain = |char: char| char.is_ascii_alphanumeric() || char == '_';
     if !id.is_empty() && id.chars().all(is_plain) {
@@ -81,7 +81,7 @@ pub(super) fn text(object: &Value, field: &str) -> Result<String, GatewayError> 
     text.map(str::to_owned).ok_or_else(|| odd(field))
 }
 
-/// A definite no. What is not about the card or the amount is nothing that the customer could mend.
+/// Converts a final refusal. An error that is not about the card or the amount is one that the customer cannot fix.
 pub(super) fn refusal(body: &Value) -> GatewayError {
     let error = &body["error"];
     let is_of_card = error["type"].as_str() == Some("card_error");
@@ -104,7 +104,7 @@ pub(super) fn refusal(body: &Value) -> GatewayError {
     }
 }
 
-/// The few kinds that people can act upon.
+/// Converts an error to the few codes that a person can act upon.
 fn failure_code(error: &Value) -> FailureCode {
     let words = [error["decline_code"].as_str(), error["code"].as_str()];
     for word in words.into_iter().flatten() {
@@ -133,13 +133,13 @@ fn failure_code(error: &Value) -> FailureCode {
     FailureCode::CardDeclined
 }
 
-/// The last failure of an intent, if its last try failed.
+/// Returns the last failure of an intent, if its last attempt failed.
 fn failure(intent: &Value) -> Option<ChargeFailure> {
     let error = intent["last_payment_error"]
         .as_object()
         .map(|_| &intent["last_payment_error"])?;
-    // A failure without a charge of its own is told apart by the request that failed; or else by its card, its kind, and the charge
-    // that was the last one then.
+    // A failure without its own charge is identified by the request that failed. Without that, it is identified by its card,
+    // its code and the last charge at that time.
     let own = error["charge"].as_str().or(error["request_log_url"].as_str());
     let by_kind = || {
         let card = error["payment_method"]["id"].as_str().unwrap_or_default();
@@ -156,7 +156,7 @@ fn failure(intent: &Value) -> Option<ChargeFailure> {
     })
 }
 
-/// What went back of a charge, and what of that came back because refunds failed later.
+/// Returns the refunded amount of a charge, and the part of it whose refund failed later.
 fn returned(charge: &Value) -> (i64, i64) {
     let Some(refunds) = charge["refunds"]["data"].as_array() else {
         return (charge["amount_refunded"].as_i64().unwrap_or_default(), 0);
@@ -171,7 +171,7 @@ fn has_failed(refund: &Value) -> bool {
     matches!(refund["status"].as_str(), Some("failed" | "canceled"))
 }
 
-/// Refunds that we asked for: each carries its key.
+/// Returns the refunds that we requested. Each carries our key.
 fn known_refunds(charge: &Value) -> Vec<KnownRefund> {
     let refunds = charge["refunds"]["data"].as_array().into_iter().flatten();
     let known = refunds.filter_map(|refund| {
@@ -188,14 +188,14 @@ fn dispute(charge: &Value) -> Option<(DisputeStatus, i64)> {
     let status = match dispute["status"].as_str()? {
         "won" | "warning_closed" | "prevented" => DisputeStatus::Won,
         "lost" => DisputeStatus::Lost,
-        // An inquiry takes no money, and holds no credits.
+        // An inquiry takes no money and holds no credits.
         "warning_needs_response" | "warning_under_review" => return None,
         _ => DisputeStatus::Open,
     };
     Some((status, dispute["amount"].as_i64().unwrap_or_default()))
 }
 
-/// A payment intent with its latest charge.
+/// Converts a payment intent with its latest charge.
 pub(super) fn charge(intent: &Value) -> Result<Charge, GatewayError> {
     let status = match intent["status"].as_str().ok_or_else(|| odd("status"))? {
         "requires_payment_method" | "requires_confirmation" => ChargeStatus::Unconfirmed,
@@ -225,7 +225,7 @@ pub(super) fn charge(intent: &Value) -> Result<Charge, GatewayError> {
     })
 }
 
-/// A payment method that is a card.
+/// Converts a payment method that is a card.
 pub(super) fn card(method: &Value) -> Result<Card, GatewayError> {
     let card = &method["card"];
     let number = |field: &str| card[field].as_i64().and_then(|number| i32::try_from(number).ok());

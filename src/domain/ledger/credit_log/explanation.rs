@@ -1,8 +1,8 @@
-//! What an account had at a past instant, and what it was made up of.
+//! What an account had at a past instant, and the entries and holds that made it up.
 //!
-//! The balance that is shown is the one of the last commit: what is due expires with the next command or sweep, and is shown until
-//! then. So a past balance is the last entry's and the last hold movement's at that instant, and never computed from what lots
-//! were worth. Of several commands within one millisecond the last one counts.
+//! The balance that the API shows is that of the last commit. A due lot expires with the next command or sweep, and is shown until
+//! then. So a past balance is that of the last entry and the last hold movement at that instant. It is never computed from the
+//! lots. Of several commands within one millisecond the last one counts.
 
 use crate::domain::database::keyset::{Keyset, Position};
 use crate::domain::database::select::{Condition, Row, Select};
@@ -17,18 +17,18 @@ use crate::primitives::page::{Page, PageRequest};
 use super::store::broken;
 use super::{CreditLog, invalid};
 
-/// What an account had at an instant.
+/// The balance of an account at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BalanceAt {
-    /// When.
+    /// The instant.
     pub at: Timestamp,
     /// Sum of the entries up to then.
     pub posted: Credits,
-    /// What was reserved then.
+    /// Credits that were reserved at that instant.
     pub held: Credits,
     /// Number of the last entry up to then; 0 before the first.
     pub sequence: i64,
-    /// That entry.
+    /// The id of that entry; `None` before the first.
     pub last_entry: Option<EntryId>,
 }
 
@@ -39,22 +39,23 @@ impl BalanceAt {
     }
 }
 
-/// What somebody held at an instant.
+/// What one holder held at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoldAt {
-    /// Who.
+    /// The session or the top-up that holds the credits.
     pub holder: Holder,
-    /// How much.
+    /// The credits that were held.
     pub credits: Credits,
-    /// Since when it was so much.
+    /// The time of the holder's last change up to the instant.
     pub since: Timestamp,
 }
 
-/// A hold's place in a list: when it was last changed, and the number of the event that tells of that.
+/// A hold's position in a list: the time of its last change, and the number of the event that reports the
+/// change.
 pub type HoldPosition = (Timestamp, i64);
 
-/// A movement that no later one up to an instant has taken the place of. The look-up is one that Postgres may not turn into a join
-/// over all movements of the account.
+/// Selects a movement that no later one up to an instant replaces. Postgres cannot turn this look-up into a join over all
+/// movements of the account.
 const STOOD_AT: (&str, &str) = (
     "NOT COALESCE((SELECT true FROM hold_movement AS later WHERE later.account_id = $1 \
      AND later.holder_id = listed.holder_id AND later.sequence > listed.sequence AND +later.occurred_at <= ",
@@ -62,7 +63,8 @@ const STOOD_AT: (&str, &str) = (
 );
 
 impl CreditLog {
-    /// What the account had at `at`, or has now. One statement reads both figures, so they belong together.
+    /// Returns the balance at `at`, or the current one. One statement reads both figures, so they belong
+    /// together.
     pub async fn balance_at(
         &self,
         actor: &Actor,
@@ -94,7 +96,7 @@ impl CreditLog {
         Ok(balance(&row, at)?)
     }
 
-    /// One page of what was held at `at` and by whom, what was changed last first.
+    /// Returns one page of the holds at `at`, the last changed first.
     pub async fn holds_at(
         &self,
         actor: &Actor,

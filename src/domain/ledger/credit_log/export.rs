@@ -1,4 +1,4 @@
-//! The whole log as a stream of chunks, never all in memory.
+//! The whole log as a stream of chunks. It is never in memory as a whole.
 
 use std::collections::HashMap;
 
@@ -13,16 +13,17 @@ use super::model::{Entry, ExportRow};
 use super::selection::Selection;
 use super::{CreditLog, store};
 
-/// Lines read at a time.
+/// Lines read at once.
 const CHUNK: u32 = 1_000;
 
-/// Where an export stands: the last sequence looked at, or the end.
+/// How far an export has read: the last sequence that was scanned, or the end.
 enum Progress {
     After(Option<i64>),
     Done,
 }
 
-/// Streams what `selection` matches, oldest first. It ends with the last entry there is now: a busy log would have no end.
+/// Streams what `selection` matches, oldest first. It ends with the entry that was the last one at the start; otherwise an
+/// export of a busy log would never end.
 pub(super) async fn stream(
     log: CreditLog,
     mut selection: Selection,
@@ -32,7 +33,7 @@ pub(super) async fn stream(
         .min(store::last_sequence(&log.database, selection.account_id).await?);
     let start = (log, selection, Progress::After(None));
     Ok(stream::try_unfold(start, |(log, selection, mut progress)| async move {
-        // A bounded scan may find nothing and still not be at the end.
+        // A bounded scan may find nothing before it reaches the end.
         while let Progress::After(after) = progress {
             let request = PageRequest {
                 limit: CHUNK,

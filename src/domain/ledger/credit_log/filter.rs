@@ -1,4 +1,4 @@
-//! Which entries of the log are meant.
+//! Filters of the credit log.
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -13,17 +13,17 @@ use crate::primitives::ids::{ApiKeyId, MemberId, SessionId, TopUpId};
 use super::period::start_of_day;
 use super::search;
 
-/// Values in one list of a filter at the most.
+/// Values in one list of a filter, at most.
 pub const MAX_VALUES: usize = 100;
 
 crate::text_enum! {
-    /// What kind of caller caused an entry.
+    /// The kind of actor that caused an entry.
     ActorKind {
         /// A member of the team.
         Member = "MEMBER",
-        /// An integration.
+        /// An API key.
         ApiKey = "API_KEY",
-        /// Ledgerbell itself.
+        /// Ledgerbell, without a request.
         System = "SYSTEM",
         /// The payment gateway.
         PaymentGateway = "PAYMENT_GATEWAY",
@@ -31,19 +31,19 @@ crate::text_enum! {
 }
 
 crate::text_enum! {
-    /// Into the balance or out of it.
+    /// Whether an entry increases or decreases the balance.
     Direction {
-        /// Credits came in.
+        /// The amount is positive.
         Added = "ADDED",
-        /// Credits went out.
+        /// The amount is negative.
         Deducted = "DEDUCTED",
     }
 }
 
-/// One who may have caused an entry.
+/// An actor that may have caused an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ActorRef {
-    /// A member, by itself or through a key that acted on its behalf.
+    /// A member, directly or through a key that acted on the member's behalf.
     Member(MemberId),
     /// An API key.
     ApiKey(ApiKeyId),
@@ -52,20 +52,20 @@ pub enum ActorRef {
 /// Calendar days, both inclusive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DateRange {
-    /// The first day.
+    /// The first day; unbounded when `None`.
     pub from: Option<NaiveDate>,
-    /// The last day.
+    /// The last day; unbounded when `None`.
     pub to: Option<NaiveDate>,
-    /// Whose days; the account's own when `None`.
+    /// The time zone of the days; the account's own when `None`.
     pub timezone: Option<Tz>,
 }
 
-/// Instants from one, inclusive, to another, exclusive.
+/// Instants from one (inclusive) to another (exclusive).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InstantRange {
-    /// Not before this.
+    /// The earliest instant, inclusive.
     pub from: Option<Timestamp>,
-    /// Before this.
+    /// The end, exclusive.
     pub before: Option<Timestamp>,
 }
 
@@ -89,42 +89,42 @@ impl InstantRange {
 /// Bounds on the absolute amount, both inclusive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AmountRange {
-    /// At least so much.
+    /// The smallest absolute amount.
     pub min: Option<Credits>,
-    /// At most so much.
+    /// The largest absolute amount.
     pub max: Option<Credits>,
 }
 
-/// Which entries are meant: those that meet every condition given. An empty list matches nothing.
+/// Selects the entries that meet every given condition. An empty list matches nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreditLogFilter {
-    /// Caused by one of these kinds.
+    /// The cause is of one of these kinds.
     pub actor_kinds: Option<Vec<ActorKind>>,
-    /// Caused by one of these.
+    /// The cause is one of these actors.
     pub actors: Option<Vec<ActorRef>>,
-    /// On these days.
+    /// The entry was posted on these calendar days.
     pub dates: Option<DateRange>,
-    /// Of these kinds.
+    /// The entry is of one of these kinds.
     pub kinds: Option<Vec<EntryKind>>,
-    /// In or out.
+    /// The amount has this sign.
     pub direction: Option<Direction>,
-    /// Use by one of these members.
+    /// The use belongs to one of these members.
     pub member_ids: Option<Vec<MemberId>>,
-    /// Of one of these sessions.
+    /// The entry belongs to one of these sessions.
     pub session_ids: Option<Vec<SessionId>>,
-    /// Of one of these top-ups.
+    /// The entry belongs to one of these top-ups.
     pub top_up_ids: Option<Vec<TopUpId>>,
-    /// At these times.
+    /// The entry was posted between these instants.
     pub occurred_at: Option<InstantRange>,
-    /// Of this size.
+    /// The absolute amount is within these bounds.
     pub amount: Option<AmountRange>,
-    /// With these words.
+    /// Each of these words begins a word of the description, the session's title or its external id.
     pub search: Option<String>,
 }
 
 impl CreditLogFilter {
-    /// The filter in one form: equal texts for filters that mean the same, whatever the order of their lists. Page cursors are
-    /// bound to it.
+    /// Returns one form of the filter: equal texts for filters with the same meaning, whatever the order of their lists. Page
+    /// cursors are bound to it.
     pub fn canonical(&self) -> String {
         let sorted = Self {
             actor_kinds: self.actor_kinds.clone().map(unique),
@@ -138,12 +138,12 @@ impl CreditLogFilter {
         format!("{sorted:?}")
     }
 
-    /// Refuses what every reading by this filter would refuse.
+    /// Refuses what every query by this filter would refuse.
     pub fn validate(&self) -> Result<(), QueryError> {
         self.check().map(drop)
     }
 
-    /// Checks everything that needs no look at the database, and brings lists into order.
+    /// Checks everything that needs no query, and sorts the lists.
     pub(super) fn check(&self) -> Result<CheckedFilter, QueryError> {
         if let Some(DateRange {
             from: Some(from),
@@ -192,7 +192,7 @@ impl CreditLogFilter {
     }
 }
 
-/// A filter that makes sense: lists without repeats and not too long, words as patterns.
+/// A valid filter: lists are sorted, without repeats and bounded; words are patterns.
 #[derive(Clone, Debug)]
 pub(super) struct CheckedFilter {
     pub(super) actor_kinds: Option<Vec<ActorKind>>,
@@ -209,7 +209,7 @@ pub(super) struct CheckedFilter {
 }
 
 impl CheckedFilter {
-    /// Restricts the filter to what concerns one member.
+    /// Restricts the filter to the entries that concern one member.
     pub(super) fn restrict_to(&mut self, member_id: MemberId) {
         self.member_ids = Some(match self.member_ids.take() {
             Some(ids) => ids.into_iter().filter(|id| *id == member_id).collect(),
@@ -217,12 +217,12 @@ impl CheckedFilter {
         });
     }
 
-    /// Whether the zone of the account must be known: days were given without one.
+    /// Whether the account's time zone is needed: days were given without one.
     pub(super) fn needs_zone(&self) -> bool {
         self.dates.is_some_and(|dates| dates.timezone.is_none())
     }
 
-    /// Days and instants as one range; `zone` is the account's.
+    /// Combines days and instants into one range; `zone` is the account's.
     pub(super) fn instants(&self, zone: Tz) -> InstantRange {
         let Some(dates) = self.dates else {
             return self.occurred_at;
@@ -260,7 +260,7 @@ pub(in crate::domain) fn invalid(field: &'static str, message: &str) -> QueryErr
     }
 }
 
-/// A list of a filter, in order and without repeats.
+/// Sorts a list of a filter and removes repeats.
 pub(in crate::domain) fn list<T: Copy + Ord>(
     field: &'static str,
     values: Option<&[T]>,

@@ -1,11 +1,11 @@
 //! Reading the credit log: pages, sums, groups, files.
 //!
-//! Called by the shells, which show entries, and by the loaders of other nouns' entries. Nothing here writes.
+//! Called by the shells, which show entries, and by the loaders of entries of other nouns. This module writes nothing.
 //!
-//! Invariants. A member without leave to read the whole log gets own entries only, by a condition in every statement and never by
-//! leaving rows out afterwards. An account's time never runs backwards, so the log is ordered by `sequence` alone, and instants
-//! become sequences by a look-up before anything else. No statement's cost grows with how far one has paged, and a page's work is
-//! bounded whatever its filter: see [`crate::domain::database::keyset`].
+//! Invariants. A member without permission to read the whole log gets only their own entries. A condition in every statement
+//! ensures that; rows are never dropped afterwards. An account's time never runs backwards. So the log is ordered by `sequence`
+//! alone, and instants are first turned into sequences by a look-up. The cost of a statement does not grow with the number of
+//! pages already read. A page's work is bounded whatever its filter: see [`crate::domain::database::keyset`].
 
 mod explanation;
 mod export;
@@ -35,13 +35,13 @@ pub use model::{CreditTotals, Entry, ExportRow, LotDraw, NamingEntries, UsageGro
 pub use period::end_of_month;
 use selection::Selection;
 
-/// The credit log.
+/// Reads the credit log of every account.
 #[derive(Clone, Debug)]
 pub struct CreditLog {
     database: Database,
 }
 
-/// Whose entries and sessions a caller may see: everybody's where `None`, else one member's own.
+/// Returns whose entries and sessions a caller may see: all where `None`, else those of one member.
 pub(in crate::domain) fn own_only(actor: &Actor, account_id: AccountId) -> Result<Option<MemberId>, AccessError> {
     match actor.require(account_id, Permission::ReadCreditLog) {
         Ok(()) => Ok(None),
@@ -56,17 +56,17 @@ pub(in crate::domain) fn own_only(actor: &Actor, account_id: AccountId) -> Resul
 }
 
 impl CreditLog {
-    /// The log as kept in `database`.
+    /// Reads the log from `database`.
     pub fn new(database: Database) -> Self {
         Self { database }
     }
 
-    /// Whether the caller sees everybody's entries and not only their own.
+    /// Whether the caller sees all entries and not only their own.
     pub fn sees_whole_log(&self, actor: &Actor, account_id: AccountId) -> Result<bool, AccessError> {
         Ok(own_only(actor, account_id)?.is_none())
     }
 
-    /// One page of the log, by sequence.
+    /// Returns one page of the log, ordered by sequence.
     pub async fn page(
         &self,
         actor: &Actor,
@@ -79,7 +79,7 @@ impl CreditLog {
         Ok(self.page_of(&selection, order, request).await?)
     }
 
-    /// Which of these entries the filter lists: those that [`Self::page`] would show.
+    /// Returns which of these entries the filter lists: those that [`Self::page`] would show.
     pub async fn listed(
         &self,
         actor: &Actor,
@@ -94,7 +94,7 @@ impl CreditLog {
         Ok(store::selected(&self.database, &selection, ids).await?)
     }
 
-    /// Sums over all that the filter matches.
+    /// Returns sums over all entries that the filter matches.
     pub async fn totals(
         &self,
         actor: &Actor,
@@ -108,8 +108,8 @@ impl CreditLog {
         Ok(store::totals(&self.database, &selection).await?)
     }
 
-    /// Sums over the filter's entries by what they have in common: periods newest first, everything else in the order of keys.
-    /// At most one grouping may be a period. Days are counted in `timezone`, else in the account's own zone.
+    /// Returns sums over the filter's entries by group. Periods are ordered newest first, all other groups by key. At most one
+    /// grouping may be a period. Days are counted in `timezone`, else in the account's own zone.
     pub async fn usage(
         &self,
         actor: &Actor,
@@ -124,7 +124,8 @@ impl CreditLog {
         usage::page(self, &selection, &grouping, timezone, request).await
     }
 
-    /// The filter's entries as chunks of at most 1,000, oldest first, ending with the last one posted before the call.
+    /// Streams the filter's entries as chunks of at most 1,000, oldest first. The last entry is the last one that was
+    /// posted before the call.
     pub async fn export(
         &self,
         actor: &Actor,
@@ -135,7 +136,7 @@ impl CreditLog {
         Ok(export::stream(self.clone(), selection).await?)
     }
 
-    /// Entries by id.
+    /// Returns entries by id.
     pub async fn entries_by_id(
         &self,
         actor: &Actor,
@@ -146,7 +147,7 @@ impl CreditLog {
         Ok(store::entries_by_id(&self.database, account_id, ids, own).await?)
     }
 
-    /// Each session's entries, oldest first: the first 100, and how many there are.
+    /// Returns each session's entries, oldest first: the first 100, and their total number.
     pub async fn entries_of_sessions(
         &self,
         actor: &Actor,
@@ -158,7 +159,7 @@ impl CreditLog {
         Ok(store::entries_naming(&self.database, account_id, ("session_id", ids), accessors, own).await?)
     }
 
-    /// Each top-up's entries, oldest first: the first 100, and how many there are.
+    /// Returns each top-up's entries, oldest first: the first 100, and their total number.
     pub async fn entries_of_top_ups(
         &self,
         actor: &Actor,
@@ -170,7 +171,7 @@ impl CreditLog {
         Ok(store::entries_naming(&self.database, account_id, ("top_up_id", ids), accessors, None).await?)
     }
 
-    /// The entries that reverse each entry, oldest first: the first 100, and how many there are.
+    /// Returns the entries that reverse each entry, oldest first: the first 100, and their total number.
     pub async fn reversals_of(
         &self,
         actor: &Actor,
@@ -182,7 +183,7 @@ impl CreditLog {
         Ok(store::entries_naming(&self.database, account_id, ("reverses_entry_id", ids), accessors, own).await?)
     }
 
-    /// What each entry moved into and out of lots.
+    /// Returns what each entry moved into and out of lots.
     pub async fn draws_of(
         &self,
         actor: &Actor,

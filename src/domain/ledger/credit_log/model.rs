@@ -1,4 +1,4 @@
-//! What the credit log answers.
+//! Values that the credit log returns.
 
 use chrono::NaiveDate;
 
@@ -11,42 +11,42 @@ use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId, TopUpId};
 /// One immutable line of the credit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its id.
+    /// The entry's public id.
     pub id: EntryId,
-    /// Whose log it is in.
+    /// The account whose log contains the entry.
     pub account_id: AccountId,
-    /// Its number: 1, 2, 3… without holes.
+    /// Position in the account's log: 1, 2, 3… without gaps.
     pub sequence: i64,
-    /// When.
+    /// The time of posting.
     pub occurred_at: Timestamp,
-    /// What it records.
+    /// The event that the entry records.
     pub kind: EntryKind,
-    /// The other side.
+    /// The contra account: the other side of the entry.
     pub contra: ContraAccount,
-    /// How much, with its sign.
+    /// Credits, positive when they come in and negative when they go out.
     pub amount: Credits,
-    /// The balance after it.
+    /// The posted balance after the entry.
     pub balance_after: Credits,
-    /// For people.
+    /// Human-readable text.
     pub description: String,
-    /// Who caused it.
+    /// Who caused the entry.
     pub cause: Cause,
-    /// Whose use it was.
+    /// The member whose use it was; `None` for entries that concern no member.
     pub member_id: Option<MemberId>,
-    /// Its session.
+    /// The session that the entry belongs to.
     pub session_id: Option<SessionId>,
-    /// Its top-up.
+    /// The top-up that the entry belongs to.
     pub top_up_id: Option<TopUpId>,
-    /// The entry it reverses.
+    /// The entry that this one reverses.
     pub reverses: Option<EntryId>,
-    /// How much of it was given back or taken back since.
+    /// How much of the entry was reversed since.
     pub taken_back: Credits,
-    /// Chains to the entry before.
+    /// Hash over the entry and the hash of the previous one.
     pub hash: [u8; 32],
 }
 
 impl Entry {
-    /// An entry that has just been posted, of which nothing has been given or taken back yet.
+    /// An entry that was just posted, so nothing of it is reversed yet.
     pub fn posted(account_id: AccountId, entry: NewEntry) -> Self {
         Self {
             id: entry.id,
@@ -68,18 +68,18 @@ impl Entry {
         }
     }
 
-    /// The balance before it.
+    /// The posted balance before the entry.
     pub fn balance_before(&self) -> Credits {
         Credits::from_units(self.balance_after.units().saturating_sub(self.amount.units()))
     }
 }
 
 crate::text_enum! {
-    /// Whose entries a figure is about.
+    /// Whose entries a figure covers.
     UsageScope {
-        /// All of the account's.
+        /// All entries of the account.
         Account = "ACCOUNT",
-        /// Only the viewer's own.
+        /// Only the viewer's own entries.
         Member = "MEMBER",
     }
 }
@@ -87,18 +87,18 @@ crate::text_enum! {
 /// Sums over entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CreditTotals {
-    /// Whose entries these are.
+    /// Whose entries the sums cover.
     pub scope: UsageScope,
-    /// How many entries.
+    /// Number of entries.
     pub count: i64,
-    /// What came in.
+    /// Sum of the positive amounts.
     pub added: Credits,
-    /// What went out, as a positive amount.
+    /// Sum of the negative amounts, as a positive number.
     pub deducted: Credits,
 }
 
 impl CreditTotals {
-    /// Sums over these entries.
+    /// Computes the sums over these entries.
     pub fn of(scope: UsageScope, entries: &[Entry]) -> Self {
         let sum = |is_of_this_side: fn(i64) -> bool| {
             let amounts = entries.iter().map(|entry| entry.amount.units());
@@ -113,37 +113,37 @@ impl CreditTotals {
         }
     }
 
-    /// What came in less what went out.
+    /// Added minus deducted.
     pub fn net(&self) -> Credits {
         Credits::from_units(self.added.units().saturating_sub(self.deducted.units()))
     }
 }
 
 crate::text_enum! {
-    /// What usage is grouped by.
+    /// The property by which usage is grouped.
     UsageGrouping {
-        /// By the member whose use it was.
+        /// The member whose use it was.
         Member = "MEMBER",
-        /// By kind of entry.
+        /// The kind of entry.
         Kind = "KIND",
-        /// By who caused it.
+        /// The cause of the entry.
         Actor = "ACTOR",
-        /// By hour of the clock.
+        /// The hour of the local clock.
         Hour = "HOUR",
-        /// By calendar day.
+        /// The calendar day.
         Day = "DAY",
-        /// By week from Monday.
+        /// The week, beginning on Monday.
         Week = "WEEK",
-        /// By calendar month.
+        /// The calendar month.
         Month = "MONTH",
     }
 }
 
-/// The entries that have something in common, summed up.
+/// Sums over the entries that share the grouped properties.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageGroup {
-    /// What they have in common, as text: one part for each grouping, in the order asked for, joined by `/`. A member's part is
-    /// its id, or `-` for entries that concern nobody; a period's is its first day, an hour's its first instant.
+    /// The shared values as text: one part for each grouping, in the requested order, joined by `/`. A member's part is its id,
+    /// or `-` for entries that concern no member. A period's part is its first day, an hour's its first instant.
     pub key: String,
     /// The member, when grouped by member.
     pub member_id: Option<MemberId>,
@@ -151,43 +151,44 @@ pub struct UsageGroup {
     pub kind: Option<EntryKind>,
     /// The cause, when grouped by actor.
     pub actor: Option<Cause>,
-    /// The first day of the period in the zone.
+    /// The first day of the period, in the requested zone.
     pub date: Option<NaiveDate>,
-    /// Where the period begins.
+    /// The first instant of the period.
     pub period_start: Option<Timestamp>,
-    /// Where it ends; not part of it.
+    /// The end of the period, exclusive.
     pub period_end: Option<Timestamp>,
-    /// The sums.
+    /// The sums over the group's entries.
     pub totals: CreditTotals,
-    /// The account's balance at the end of the period, where only a period is grouped by and the viewer sees the whole log.
+    /// The account's balance at the end of the period. Set only where a period is the only grouping and the viewer sees the
+    /// whole log.
     pub closing_balance: Option<Credits>,
 }
 
 /// What an entry moved into (positive) or out of (negative) a lot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LotDraw {
-    /// The lot, as it is now.
+    /// The current state of the lot.
     pub lot: Lot,
-    /// How much, with its sign.
+    /// Credits, with the sign of the movement.
     pub amount: Credits,
 }
 
-/// A line of the log with what a file needs besides.
+/// A line of the log with the session's names, for an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportRow {
-    /// The line.
+    /// The log line.
     pub entry: Entry,
-    /// Its session's title.
+    /// The title of its session.
     pub session_title: Option<String>,
     /// The platform's own id of its session.
     pub session_external_id: Option<String>,
 }
 
-/// The oldest entries that name one thing.
+/// The oldest entries that refer to one object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NamingEntries {
     /// The first 100.
     pub entries: Vec<Entry>,
-    /// How many there are.
+    /// The total number of such entries.
     pub total: i64,
 }

@@ -1,14 +1,14 @@
 //! Calendar periods in a time zone, as instants.
 //!
-//! Periods of one unit cut time into pieces without gap or overlap, also where clocks are changed: a day may have 23, 24 or 25
-//! hours, a day that a country skipped has none, and the hour that comes twice is two hours.
+//! Periods of one unit divide time without gap or overlap, also where clocks are changed. A day may have 23, 24 or 25 hours. A
+//! day that a country skipped has no hours. The hour that occurs twice is two hours.
 
 use chrono::{DateTime, Datelike, Days, LocalResult, Months, NaiveDate, NaiveTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use crate::primitives::clock::Timestamp;
 
-/// How long a period is.
+/// The length of a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PeriodUnit {
     Hour,
@@ -18,17 +18,17 @@ pub(super) enum PeriodUnit {
     Month,
 }
 
-/// One period: from `start` up to, but without, `end`.
+/// One period: from `start` (inclusive) to `end` (exclusive).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Period {
     pub(super) start: Timestamp,
     pub(super) end: Timestamp,
-    /// The first day of it, in the zone.
+    /// The first day of the period, in the zone.
     pub(super) date: NaiveDate,
 }
 
 impl PeriodUnit {
-    /// The period that `instant` lies in.
+    /// Returns the period that contains `instant`.
     pub(super) fn around(self, zone: Tz, instant: Timestamp) -> Period {
         let local = zone.from_utc_datetime(&instant.to_datetime().naive_utc());
         let day = local.date_naive();
@@ -51,21 +51,21 @@ impl PeriodUnit {
         }
     }
 
-    /// The period before `period`, unless that would begin before time does.
+    /// Returns the period before `period`; `None` before the first representable one.
     pub(super) fn before(self, zone: Tz, period: &Period) -> Option<Period> {
         (period.start > Timestamp::MIN).then(|| self.around(zone, Timestamp::from_millis(period.start.millis() - 1)))
     }
 }
 
-/// When the calendar month of an instant ends in a time zone.
+/// Returns the end of the calendar month that contains an instant, in a time zone.
 pub fn end_of_month(zone: Tz, instant: Timestamp) -> Timestamp {
     PeriodUnit::Month.around(zone, instant).end
 }
 
-/// The first instant of a calendar day: where clocks skip midnight, the instant of the skip; where midnight comes twice, the
-/// first of them.
+/// Returns the first instant of a calendar day. Where clocks skip midnight, it is the instant of the skip. Where midnight
+/// occurs twice, it is the first one.
 pub(super) fn start_of_day(zone: Tz, day: NaiveDate) -> Timestamp {
-    // Calendar arithmetic at the ends of what chrono can express would panic.
+    // Calendar arithmetic would panic at the limits of chrono's range.
     if day.year() > 9_999 {
         return Timestamp::MAX;
     } else if day.year() < 1_969 {
@@ -76,7 +76,7 @@ pub(super) fn start_of_day(zone: Tz, day: NaiveDate) -> Timestamp {
         LocalResult::Single(instant) => instant.to_utc(),
         LocalResult::Ambiguous(one, other) => one.to_utc().min(other.to_utc()),
         LocalResult::None => {
-            // No zone ever skipped more than a day, nor differs from UTC by more.
+            // No zone ever skipped more than a day, or differs from UTC by more.
             let somewhere = midnight.and_utc();
             let (from, to) = (somewhere - TimeDelta::hours(49), somewhere + TimeDelta::hours(49));
             first_instant(from, to, |instant| {
@@ -87,7 +87,7 @@ pub(super) fn start_of_day(zone: Tz, day: NaiveDate) -> Timestamp {
     Timestamp::MIN.max(Timestamp::MAX.min(Timestamp::from_datetime(instant)))
 }
 
-/// Hours begin where local clocks show full ones, and anew wherever the clocks are changed within one.
+/// An hour begins where local clocks show a full hour, and also where the clocks change within one.
 fn hour_around(zone: Tz, instant: Timestamp, date: NaiveDate) -> Period {
     let offset = |instant: DateTime<Utc>| {
         i64::from(
@@ -114,7 +114,7 @@ fn hour_around(zone: Tz, instant: Timestamp, date: NaiveDate) -> Period {
     }
 }
 
-/// The first millisecond in (`from`, `to`] at which `holds`, which changes once in between.
+/// Returns the first millisecond in (`from`, `to`] at which `holds` is true. `holds` changes once in between.
 fn first_instant(from: DateTime<Utc>, to: DateTime<Utc>, holds: impl Fn(DateTime<Utc>) -> bool) -> DateTime<Utc> {
     let (mut no, mut yes) = (from, to);
     while yes - no > TimeDelta::milliseconds(1) {
@@ -144,9 +144,9 @@ mod tests {
             ("UTC", "2026-03-01", "2026-03-01T00:00:00.000Z"),
             ("Europe/Berlin", "2026-03-29", "2026-03-28T23:00:00.000Z"),
             ("Europe/Berlin", "2026-03-30", "2026-03-29T22:00:00.000Z"),
-            // Clocks skip midnight: the day begins at one.
+            // Clocks skip midnight: the day begins at 1:00.
             ("America/Santiago", "2026-09-06", "2026-09-06T04:00:00.000Z"),
-            // Midnight comes twice: the first one counts.
+            // Midnight occurs twice: the first one counts.
             ("America/Havana", "2026-11-01", "2026-11-01T04:00:00.000Z"),
             // A day that was skipped as a whole begins where the next one does.
             ("Pacific/Apia", "2011-12-30", "2011-12-30T10:00:00.000Z"),

@@ -1,26 +1,27 @@
-//! What `search` means: beginnings of words, without regard to capitals, composition of letters or punctuation.
+//! The meaning of `search`: beginnings of words, ignoring case, composition of letters and punctuation.
 //!
-//! Text is brought into one form when it is written, and words of a query by the same function when they are asked for. So both
-//! databases compare plain bytes and agree also about letters beyond ASCII, whose capitals SQLite does not know.
+//! The same function normalizes text when it is written and the words of a query when they are searched. So both databases
+//! compare plain bytes. They agree also about letters beyond ASCII, whose capitals SQLite does not know.
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
 
 use crate::domain::fault::QueryError;
 
-/// Words of one search that are looked for; further ones are ignored.
+/// Words of one search that are used; further words are ignored.
 const MAX_WORDS: usize = 10;
-/// Characters in one search at the most.
+/// Characters in one search, at most.
 const MAX_CHARS: usize = 200;
 
-/// The version of the form. Text that was kept in an older one is brought into this one when the schema is brought up to date.
+/// The version of the form. Text that is stored in an older form is rewritten when the schema is upgraded.
 pub const FORM: i32 = 2;
 
-/// The form in which text is kept for searching: NFKC, folded, every word (a run of letters and digits) after one space. In scripts
-/// that put no spaces between words each character counts as a word, so that a search finds any part of a run.
+/// Returns the form in which text is stored for searching: NFKC, folded, every word (a run of letters and digits) after one space.
+/// In scripts without spaces between words each character counts as a word, so a search finds any part of a run.
 pub fn searchable(text: &str) -> String {
     let nfkc = const { ComposingNormalizerBorrowed::new_nfkc() };
-    // Composed first, or a letter with an accent of its own would fold differently from the composed one.
+    // Compose first. Otherwise a letter with a separate accent would fold differently from the composed
+    // letter.
     let folded: String = nfkc.normalize(text).chars().flat_map(fold).collect();
     let mut out = String::with_capacity(folded.len() + 1);
     let mut goes_on = false;
@@ -39,19 +40,19 @@ pub fn searchable(text: &str) -> String {
     out
 }
 
-/// Full case folding: what is equal but for its case becomes equal, `ß` and `ss`, `ς` and `σ`, `ı`, `I` and `i` included. Capitals
-/// first, for only they bring these together.
+/// Full case folding: texts that differ only in case become equal, including `ß` and `ss`, `ς` and `σ`, `ı`, `I` and `i`. Capitals
+/// come first, because only they unify these letters.
 fn fold(letter: char) -> impl Iterator<Item = char> {
     letter.to_uppercase().flat_map(char::to_lowercase)
 }
 
-/// Marks that stand alone would split words in two: `İ` in lower case is `i` and a dot.
+/// Combining marks that would split a word in two: `İ` in lower case is `i` and a dot.
 fn is_mark(letter: char) -> bool {
     let classes = const { CanonicalCombiningClassMapBorrowed::new() };
     classes.get_u8(letter) != 0
 }
 
-/// Letters of scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, Chinese and Japanese.
+/// Letters of scripts without spaces between words: Thai, Lao, Burmese, Khmer, Chinese and Japanese.
 fn is_unspaced(letter: char) -> bool {
     matches!(letter,
         '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3005}'..='\u{3007}'
@@ -59,7 +60,8 @@ fn is_unspaced(letter: char) -> bool {
         | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// The words that [`searchable`] text must all hold, each with the space before it. A search without letters and digits has none.
+/// Returns the words that [`searchable`] text must all contain, each with the space before it. A search without letters and
+/// digits has none.
 pub(in crate::domain) fn words(field: &'static str, search: &str) -> Result<Vec<String>, QueryError> {
     if search.chars().nth(MAX_CHARS).is_some() {
         return Err(QueryError::Invalid {
@@ -75,7 +77,8 @@ pub(in crate::domain) fn words(field: &'static str, search: &str) -> Result<Vec<
     Ok(words)
 }
 
-/// The patterns that [`searchable`] text must all match, in SQL's `LIKE`. Letters and digits need no escaping there.
+/// Returns the patterns that [`searchable`] text must all match, in SQL's `LIKE`. Letters and digits need no
+/// escaping there.
 pub(in crate::domain) fn patterns(field: &'static str, search: &str) -> Result<Vec<String>, QueryError> {
     let words = words(field, search)?.into_iter();
     Ok(words.map(|word| format!("%{word}%")).collect())

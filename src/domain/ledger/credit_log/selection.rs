@@ -1,4 +1,4 @@
-//! From a filter to conditions: which of them drives, and which are tested on what it brings.
+//! Turns a filter into conditions: one drives the query, the others are tested on the rows that it returns.
 
 use chrono_tz::Tz;
 use uuid::Uuid;
@@ -11,27 +11,27 @@ use crate::domain::ledger::credit_log::filter::{ActorRef, CheckedFilter, Directi
 use crate::domain::ledger::credit_log::model::UsageScope;
 use crate::primitives::ids::{AccountId, MemberId, SessionId, TopUpId};
 
-/// The columns of an entry, and the text that searches look through.
+/// The columns of an entry, and the text that searches scan.
 pub(super) const COLUMNS: &str = "sequence, id, occurred_at, kind, contra, amount, balance_after, description, actor_kind, \
      actor_key_id, actor_member_id, member_id, session_id, top_up_id, reverses_entry_id, taken_back, hash, search_text";
 
 /// The entries that a caller asked for and may see.
 ///
-/// Time is no condition any more: an account's time never runs backwards, so instants have become a range of sequences.
+/// It has no condition on time: an account's time never runs backwards, so instants have become a range of sequences.
 #[derive(Clone, Debug)]
 pub(super) struct Selection {
     pub(super) account_id: AccountId,
     pub(super) scope: UsageScope,
-    /// The smallest sequence.
+    /// The smallest sequence, inclusive.
     pub(super) from: i64,
-    /// The largest sequence.
+    /// The largest sequence, inclusive.
     pub(super) to: i64,
     driving: Option<Driving>,
     residuals: Vec<Condition>,
     matches_nothing: bool,
 }
 
-/// The condition that has an index of its own and is thought to match least.
+/// The condition with its own index that is expected to match the fewest entries.
 #[derive(Clone, Debug)]
 enum Driving {
     Uuids(&'static str, Vec<Uuid>),
@@ -40,7 +40,7 @@ enum Driving {
 }
 
 impl Selection {
-    /// Selects what `filter` means; `own` restricts it to one member's entries.
+    /// Selects the entries of `filter`; `own` restricts it to one member's entries.
     pub(super) async fn new(
         database: &Database,
         account_id: AccountId,
@@ -75,7 +75,7 @@ impl Selection {
         self.matches_nothing || self.from > self.to
     }
 
-    /// Turns instants into sequences by a look-up at either end.
+    /// Turns instants into sequences, by one look-up for each end of the range.
     async fn add_time(&mut self, database: &Database, filter: &CheckedFilter) -> Result<(), Fault> {
         let zone = if filter.needs_zone() {
             account_zone(database, self.account_id).await?
@@ -108,7 +108,7 @@ impl Selection {
         };
         let bound = |name: &str| row.try_get::<Option<i64>>("", name);
         if instants.from.is_some() {
-            // Nothing at or after it: no sequence that there is.
+            // No entry is at or after the instant, so no sequence matches.
             self.from = bound("low")?.unwrap_or(i64::MAX);
         }
         if instants.before.is_some() {
@@ -117,7 +117,7 @@ impl Selection {
         Ok(())
     }
 
-    /// Conditions in the order in which they would drive: the ones that match least first.
+    /// Adds conditions in the order in which they would drive: those that match the fewest entries first.
     fn add_conditions(&mut self, filter: CheckedFilter) {
         if let Some(ids) = filter.session_ids {
             self.add(Driving::Uuids(
@@ -181,7 +181,7 @@ impl Selection {
         }
     }
 
-    /// The log as a list of pages.
+    /// Returns the log as a list of pages.
     pub(super) fn keyset(&self) -> Keyset<i64> {
         let mut branches = Vec::new();
         let mut has_repeats = false;
@@ -196,7 +196,7 @@ impl Selection {
             Some(Driving::Actors { members, keys }) => {
                 add("actor_member_id", uuids(members));
                 add("actor_key_id", uuids(keys));
-                // A key that acted on behalf of a member was caused by both.
+                // A key that acted on behalf of a member matches both conditions.
                 has_repeats = !members.is_empty() && !keys.is_empty();
             }
         }
@@ -213,7 +213,8 @@ impl Selection {
         }
     }
 
-    /// Adds all conditions but the range of sequences, each after an ` AND`: for sums, which look at everything anyway.
+    /// Adds all conditions except the range of sequences, each after an ` AND`: for sums, which read every row of the
+    /// range.
     pub(super) fn and_all(&self, select: &mut Select) {
         let driving = self.driving.clone().map(Driving::into_condition);
         select.and_all(&driving).and_all(&self.residuals);
@@ -248,7 +249,7 @@ impl Driving {
     }
 }
 
-/// The zone that an account's days are counted in.
+/// The time zone in which an account's days are counted.
 pub(super) async fn account_zone(database: &Database, account_id: AccountId) -> Result<Tz, Fault> {
     let select = Select::of(
         database,

@@ -1,4 +1,4 @@
-//! Rows of the credit log.
+//! SQL of the credit log.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -18,10 +18,10 @@ use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, MemberId, SessionId, 
 use super::model::{CreditTotals, Entry, LotDraw, NamingEntries, UsageScope};
 use super::selection::{COLUMNS, Selection};
 
-/// Entries of one session, top-up or reversed entry at the most.
+/// Entries of one session, top-up or reversed entry, at most.
 const MOST_OF_ONE: i64 = 100;
 
-/// An entry from its row.
+/// Reads an entry from its row.
 pub(super) fn entry(row: &Row, account_id: AccountId) -> Result<Entry, Fault> {
     let kind: String = row.try_get("", "kind")?;
     let contra: String = row.try_get("", "contra")?;
@@ -48,7 +48,7 @@ pub(super) fn entry(row: &Row, account_id: AccountId) -> Result<Entry, Fault> {
     })
 }
 
-/// Who caused something, from the three columns that say so.
+/// Reads the cause from its three columns.
 pub(in crate::domain) fn cause(row: &Row) -> Result<Cause, Fault> {
     let kind: String = row.try_get("", "actor_kind")?;
     let key: Option<Uuid> = row.try_get("", "actor_key_id")?;
@@ -57,12 +57,12 @@ pub(in crate::domain) fn cause(row: &Row) -> Result<Cause, Fault> {
         .ok_or_else(|| broken("actor_kind"))
 }
 
-/// A column holds what nothing here writes.
+/// The fault of a column that contains a value which this program never writes.
 pub(in crate::domain) fn broken(column: &str) -> Fault {
     Fault::Internal(format!("a row has an impossible {column}"))
 }
 
-/// Sums over a selection, by one statement.
+/// Returns sums over a selection, by one statement.
 pub(super) async fn totals(database: &Database, selection: &Selection) -> Result<CreditTotals, Fault> {
     let mut select = Select::of(database, selection.account_id, "SELECT ");
     select.push(SUMS).push(" FROM credit_entry WHERE account_id = $1");
@@ -73,12 +73,12 @@ pub(super) async fn totals(database: &Database, selection: &Selection) -> Result
     }
 }
 
-/// The sums as columns; [`sums`] reads them.
+/// The sums as columns. [`sums`] reads them.
 pub(super) const SUMS: &str = "COUNT(*) AS entries, \
      CAST(COALESCE(SUM(CASE WHEN amount > 0 THEN amount ELSE 0 END), 0) AS BIGINT) AS added, \
      CAST(COALESCE(SUM(CASE WHEN amount < 0 THEN -amount ELSE 0 END), 0) AS BIGINT) AS deducted";
 
-/// The sums from a row.
+/// Reads the sums from a row.
 pub(super) fn sums(row: &Row, scope: UsageScope) -> Result<CreditTotals, Fault> {
     Ok(CreditTotals {
         scope,
@@ -88,7 +88,7 @@ pub(super) fn sums(row: &Row, scope: UsageScope) -> Result<CreditTotals, Fault> 
     })
 }
 
-/// The sums of nothing.
+/// Sums over no entries.
 pub(super) fn no_totals(scope: UsageScope) -> CreditTotals {
     CreditTotals {
         scope,
@@ -98,7 +98,7 @@ pub(super) fn no_totals(scope: UsageScope) -> CreditTotals {
     }
 }
 
-/// Which of these entries are in a selection.
+/// Returns which of these entries are in a selection.
 pub(super) async fn selected(
     database: &Database,
     selection: &Selection,
@@ -113,7 +113,7 @@ pub(super) async fn selected(
     rows.iter().map(id).collect()
 }
 
-/// Entries by id, of one member alone if `own` says so.
+/// Returns entries by id, of one member alone if `own` is set.
 pub(super) async fn entries_by_id(
     database: &Database,
     account_id: AccountId,
@@ -135,7 +135,7 @@ pub(super) async fn entries_by_id(
     Ok(found)
 }
 
-/// Entries that name one of `ids` in `column`, oldest first, at most [`MOST_OF_ONE`] for each.
+/// Returns entries that name one of `ids` in `column`, oldest first, at most [`MOST_OF_ONE`] for each.
 pub(super) async fn entries_naming<K: Copy + Eq + Hash>(
     database: &Database,
     account_id: AccountId,
@@ -167,7 +167,7 @@ pub(super) async fn entries_naming<K: Copy + Eq + Hash>(
     Ok(found)
 }
 
-/// What entries moved into and out of lots, in order.
+/// Returns what entries moved into and out of lots, in order.
 pub(super) async fn draws(
     database: &Database,
     account_id: AccountId,
@@ -192,7 +192,7 @@ pub(super) async fn draws(
     Ok(found)
 }
 
-/// Titles and external ids of sessions.
+/// Returns titles and external ids of sessions.
 pub(super) async fn session_names(
     database: &Database,
     account_id: AccountId,
@@ -215,7 +215,7 @@ pub(super) async fn session_names(
     Ok(found)
 }
 
-/// The number of the last entry; 0 in an empty log.
+/// Returns the number of the last entry; 0 in an empty log.
 pub(super) async fn last_sequence(database: &Database, account_id: AccountId) -> Result<i64, Fault> {
     let text = "SELECT sequence FROM credit_entry WHERE account_id = $1 ORDER BY sequence DESC LIMIT 1";
     match Select::of(database, account_id, text).one(database).await? {

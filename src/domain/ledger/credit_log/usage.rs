@@ -1,9 +1,9 @@
-//! Usage: the log summed up by what entries have in common.
+//! Usage: the log summed up by shared properties of entries.
 //!
 //! Groups without a period are made by one `GROUP BY`, paged by keyset on the group's key. Periods are cut in Rust by calendar
-//! arithmetic in the viewer's zone, turned into ranges of sequences by a look-up at each boundary, and summed up batch by batch,
-//! newest first; stretches of time in which nothing matches are skipped by looking for the next entry that does. A page tries
-//! [`ROUNDS`] times and may come short then.
+//! arithmetic in the viewer's zone. A look-up at each boundary turns them into ranges of sequences, which are summed up batch by
+//! batch, newest first. Stretches of time without matches are skipped by a search for the next matching entry. A page tries
+//! [`ROUNDS`] times. After that it may be short.
 
 use chrono::{DateTime, NaiveDate};
 use chrono_tz::Tz;
@@ -24,16 +24,16 @@ use super::period::{Period, PeriodUnit, start_of_day};
 use super::selection::{Selection, account_zone};
 use super::{CreditLog, invalid, store};
 
-/// Batches of periods that one page looks at.
+/// Batches of periods that one page reads.
 const ROUNDS: usize = 4;
-/// Periods in a batch at the most.
+/// Periods in a batch, at most.
 const BATCH: usize = 100;
-/// Instants on their way into a statement.
+/// Instants as parameters of a statement.
 const INSTANTS: Columns = &[("place", Kind::BigInt), ("instant", Kind::BigInt)];
-/// Periods on their way into a statement.
+/// Periods as parameters of a statement.
 const SPANS: Columns = &[("place", Kind::BigInt), ("low", Kind::BigInt), ("high", Kind::BigInt)];
 
-/// What is grouped by, without repeats.
+/// The groupings, without repeats.
 #[derive(Debug)]
 pub(super) struct Grouping {
     parts: Vec<UsageGrouping>,
@@ -63,8 +63,8 @@ impl Grouping {
         Ok(grouping)
     }
 
-    /// The groups' columns, each as it is computed from an entry and under the name it is compared by. Texts compare by their
-    /// bytes and missing ids as nil, so that both databases put groups into the same order.
+    /// Returns the groups' columns, each as the expression over an entry and the name by which it is compared. Texts compare
+    /// by their bytes and missing ids as nil, so that both databases order groups alike.
     fn columns(&self, select: &mut Select) -> (Vec<String>, Vec<&'static str>) {
         let nobody = select.place(Uuid::nil());
         let text = |column: &str, name: &str| format!("{column} COLLATE {} AS {name}", select.byte_collation());
@@ -92,7 +92,7 @@ impl Grouping {
         (computed, names)
     }
 
-    /// A group from its row; `period` is the one it lies in.
+    /// Reads a group from its row; `period` is the one that contains it.
     fn group(&self, row: &Row, period: Option<&Period>, selection: &Selection) -> Result<UsageGroup, Fault> {
         let id = |name: &str| -> Result<Option<Uuid>, Fault> {
             Ok(Some(row.try_get::<Uuid>("", name)?).filter(|id| !id.is_nil()))
@@ -140,7 +140,7 @@ impl Grouping {
         Ok(group)
     }
 
-    /// A position from a group's key: where its period begins, and the values of its columns.
+    /// Parses a position from a group's key: the start of its period, and the values of its columns.
     fn parse(&self, key: &str, zone: Tz, account_id: AccountId) -> Option<(Option<Timestamp>, Vec<Value>)> {
         let texts: Vec<&str> = key.split('/').collect();
         if texts.len() != self.parts.len() {
@@ -170,7 +170,7 @@ impl Grouping {
     }
 }
 
-/// One page of groups.
+/// Returns one page of groups.
 pub(super) async fn page(
     log: &CreditLog,
     selection: &Selection,
@@ -241,7 +241,8 @@ async fn by_columns(
         .collect::<Result<_, _>>()?)
 }
 
-/// Groups by period, and the position to go on from where the page ended for the work it took.
+/// Returns groups by period. If the page reached its bound of work, also returns the position at which to
+/// continue.
 async fn by_period(
     log: &CreditLog,
     selection: &Selection,
@@ -254,7 +255,7 @@ async fn by_period(
     let limit = request.limit as usize;
     let mut groups = Vec::new();
     for round in 0..ROUNDS {
-        // A short page needs few periods, unless most of them turn out to be empty.
+        // A short page needs few periods, unless most of them are empty.
         let count = if round == 0 { (limit + 1).min(BATCH) } else { BATCH };
         let Some(newest) = newest(log, &mut rest).await? else {
             if rest.matches_nothing() {
@@ -277,7 +278,8 @@ async fn by_period(
     Ok((groups, (!is_finished).then(|| format!("#{}", rest.to))))
 }
 
-/// Narrows `rest` to what follows a page's cursor. Gives the cursor's period and columns where it stands within a period.
+/// Narrows `rest` to what follows a page's cursor. Returns the cursor's period and columns where the cursor is within a
+/// period.
 async fn resume(
     log: &CreditLog,
     rest: &mut Selection,
@@ -300,8 +302,8 @@ async fn resume(
     Ok((!values.is_empty()).then_some((period, values)))
 }
 
-/// When the newest entry of `rest` was posted. `None` where the search for it came to its bound or to the end: `rest` is narrowed
-/// to what was not looked at.
+/// Returns when the newest entry of `rest` was posted. `None` where the search reached its bound or the end: `rest` is narrowed
+/// to what was not scanned.
 async fn newest(log: &CreditLog, rest: &mut Selection) -> Result<Option<Timestamp>, Fault> {
     if rest.matches_nothing() {
         return Ok(None);
@@ -320,7 +322,7 @@ async fn newest(log: &CreditLog, rest: &mut Selection) -> Result<Option<Timestam
     Ok(None)
 }
 
-/// A period and the sequences that lie in it.
+/// A period and the sequences within it.
 #[derive(Debug)]
 struct Span {
     period: Period,
@@ -328,7 +330,8 @@ struct Span {
     high: i64,
 }
 
-/// The period that `newest` lies in and the ones before it, with their sequences as far as they belong to `rest`.
+/// Returns the period that contains `newest` and the periods before it, with their sequences as far as they
+/// belong to `rest`.
 async fn spans(
     log: &CreditLog,
     rest: &Selection,
@@ -357,7 +360,7 @@ async fn spans(
     Ok(spans.collect())
 }
 
-/// For each instant the first sequence at or after it; the largest number where there is none.
+/// Returns for each instant the first sequence at or after it; the largest number where there is none.
 async fn first_sequences(log: &CreditLog, account_id: AccountId, instants: &[Timestamp]) -> Result<Vec<i64>, Fault> {
     let mut select = Select::of(
         &log.database,
@@ -377,7 +380,8 @@ async fn first_sequences(log: &CreditLog, account_id: AccountId, instants: &[Tim
     Ok(firsts)
 }
 
-/// The groups of the spans, newest span first, at most `room`. In the period of `within`, only groups after its columns.
+/// Returns the groups of the spans, newest span first, at most `room`. In the period of `within`, only groups after its
+/// columns.
 async fn summed(
     log: &CreditLog,
     rest: &Selection,
@@ -405,7 +409,7 @@ async fn summed(
         store::SUMS,
         list("r.place", &computed)
     ));
-    // CROSS JOIN keeps SQLite from walking the log once for each period.
+    // CROSS JOIN keeps SQLite from scanning the log once for each period.
     select
         .relation(&rows)
         .push(" CROSS JOIN credit_entry WHERE account_id = $1 AND sequence >= r.low AND sequence <= r.high");
@@ -431,7 +435,7 @@ async fn summed(
     Ok(groups)
 }
 
-/// Fills in the balance at the end of each group's period.
+/// Sets the balance at the end of each group's period.
 async fn close(log: &CreditLog, account_id: AccountId, groups: &mut [UsageGroup]) -> Result<(), Fault> {
     let mut ends = Rows::new(INSTANTS);
     for (place, group) in (0_i64..).zip(groups.iter()) {

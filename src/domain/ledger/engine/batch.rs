@@ -16,16 +16,16 @@ use crate::primitives::actor::AccessError;
 use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::ids::AccountId;
 
-/// The core's signature; tests put one in its place that panics.
+/// The signature of the pure core; tests replace it by one that panics.
 pub(in crate::domain::ledger) type Decide =
     fn(&AccountState, &Request, Timestamp, &Policy) -> Result<Decision, Refusal>;
 
-/// What it takes to post.
+/// The dependencies of posting.
 #[derive(Debug)]
 pub(in crate::domain::ledger) struct Poster {
     pub database: Database,
     pub clock: Clock,
-    /// Which installation this is: part of live cursors.
+    /// The identity of the installation, a part of live cursors.
     pub epoch: Uuid,
     pub policy: Policy,
     pub decide: Decide,
@@ -38,20 +38,20 @@ pub(in crate::domain::ledger) struct AccountRequests {
     pub requests: Vec<Arc<Request>>,
 }
 
-/// What came of the commands of one account, in the same order.
+/// The results of one account's commands, in the same order.
 #[derive(Debug)]
 pub(in crate::domain::ledger) struct AccountOutcome {
     pub account_id: AccountId,
     pub results: Vec<Result<Posted, LedgerError>>,
-    /// The number of its last event, when there are new ones.
+    /// The number of the account's last event, if the batch appended any.
     pub event_sequence: Option<i64>,
-    /// What has moved, for the log.
+    /// Movements of credits and money, for the log.
     pub movements: Vec<Movement>,
 }
 
 impl Poster {
-    /// Posts commands in a transaction of their own, and returns when it is committed. A fault means that nothing is written,
-    /// or, when the connection broke at the commit, that nobody knows.
+    /// Posts commands in a transaction of their own, and returns when it is committed. A fault means that nothing is written.
+    /// If the connection broke at the commit, the result is unknown.
     pub(super) async fn post(&self, batch: Arc<Vec<AccountRequests>>) -> Result<Vec<AccountOutcome>, Fault> {
         let run = self.run();
         self.database
@@ -72,14 +72,15 @@ impl Poster {
     }
 }
 
-/// Locks accounts and reads the figures and the time of each, in the order of their ids. What does not exist is left out.
+/// Locks accounts and reads the figures and the time of each, in the order of their ids. Accounts that do not exist are
+/// left out.
 pub(in crate::domain::ledger) async fn begin(
     tx: &Transaction,
     accounts: &[AccountId],
     clock: &Clock,
 ) -> Result<Vec<(AccountHeader, Timestamp)>, Fault> {
     let headers = store::lock(tx, accounts).await?;
-    // The time is read after the lock is had, or it would run backwards in an account.
+    // The time is read under the lock; otherwise an account's time could run backwards.
     let now = clock.now();
     let begun = headers.into_iter().map(|header| {
         let now = now.max(header.last_at);
@@ -88,8 +89,8 @@ pub(in crate::domain::ledger) async fn begin(
     Ok(begun.collect())
 }
 
-/// Posts one command in the caller's transaction, to an account that it has locked, and leaves the figures after it in `header` and
-/// what has moved in `movements`.
+/// Posts one command in the caller's transaction, to an account that the caller has locked. Updates `header`, and adds to
+/// `movements`.
 pub(in crate::domain::ledger) async fn post_one(
     poster: &Poster,
     tx: &Transaction,
@@ -112,7 +113,7 @@ pub(in crate::domain::ledger) async fn post_one(
     }
 }
 
-/// The part of a poster that goes into a transaction's task.
+/// The part of a poster that moves into the task of a transaction.
 #[derive(Clone)]
 struct Run {
     clock: Clock,
@@ -158,14 +159,14 @@ impl Run {
         Ok(outcomes.collect())
     }
 
-    /// Decides an account's commands one after the other, each on the state that the ones before have left.
+    /// Decides an account's commands one after another, each on the state after the ones before.
     fn fold(&self, work: &mut Work) -> Vec<Result<Posted, LedgerError>> {
         let requests = std::mem::take(&mut work.requests);
         requests.iter().map(|request| self.step(work, request)).collect()
     }
 
     fn step(&self, work: &mut Work, request: &Request) -> Result<Posted, LedgerError> {
-        // The core borrows the state and makes its own copies, so a panic leaves it as it was.
+        // The core borrows the state and makes its own copies, so the state is unchanged after a panic.
         let decided = catch_unwind(AssertUnwindSafe(|| {
             (self.decide)(&work.state, request, work.now, &self.policy)
         }));

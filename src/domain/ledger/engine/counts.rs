@@ -1,4 +1,4 @@
-//! What was posted since the process began, for operators.
+//! Counts of postings since the start of the process, for operators.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,20 +6,20 @@ use crate::domain::ledger::error::LedgerError;
 
 use super::batch::AccountOutcome;
 
-/// What the lanes of this process have posted.
+/// What the lanes of this process have posted since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PostingTotals {
     /// Transactions that were committed.
     pub batches: u64,
-    /// Commands that were carried out, or had been before.
+    /// Commands that were accepted, including replays.
     pub posted: u64,
     /// Commands that were refused.
     pub refused: u64,
-    /// Commands that failed for a fault of ours.
+    /// Commands that failed because of a fault.
     pub failed: u64,
 }
 
-/// Counts, without making anybody wait.
+/// Lock-free counters.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     batches: AtomicU64,
@@ -29,7 +29,7 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// A batch was committed, and came to this.
+    /// Counts the outcomes of a committed batch.
     pub(super) fn note(&self, outcomes: &[AccountOutcome]) {
         self.batches.fetch_add(1, Ordering::Relaxed);
         for result in outcomes.iter().flat_map(|outcome| &outcome.results) {

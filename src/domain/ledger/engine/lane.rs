@@ -1,4 +1,4 @@
-//! One lane: a loop of batches, and a keeper that starts it again when it dies.
+//! One lane: a loop of batches, and a supervisor that restarts it after a panic.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::batch::{AccountOutcome, AccountRequests, Poster};
 use super::counts::Counts;
 use super::queue::{AccountJobs, Answer, Queue};
 
-/// Posts what its queue gives, batch after batch.
+/// Posts the batches of its queue, one after another.
 pub(super) struct Lane {
     pub(super) queue: Arc<Queue>,
     poster: Arc<Poster>,
@@ -22,7 +22,7 @@ pub(super) struct Lane {
     counts: Arc<Counts>,
 }
 
-/// Runs a lane until its queue is closed and empty, starting it again whenever it dies.
+/// Runs a lane until its queue is closed and empty. Restarts it after each panic.
 pub(super) async fn keep_running(lane: Arc<Lane>) {
     loop {
         let run = tokio::spawn({
@@ -55,7 +55,7 @@ impl Lane {
         }
     }
 
-    /// Posts a batch; when that fails for good, its accounts one by one, then their commands one by one.
+    /// Posts a batch. If that fails for good, posts its accounts one by one, then their commands one by one.
     async fn serve(&self, batch: Vec<AccountJobs>) {
         let (requests, answers) = batch.into_iter().map(split).unzip();
         let mut work = VecDeque::from([Attempt { requests, answers }]);
@@ -75,7 +75,7 @@ impl Lane {
                 Err(fault) => {
                     tracing::error!(%fault, "a batch failed");
                     for answer in attempt.answers.into_iter().flatten() {
-                        // Whoever hung up does not want it.
+                        // The caller may have gone away. Then the answer is not needed.
                         let _ = answer.send(Err(fault.clone().into()));
                     }
                 }
@@ -83,7 +83,8 @@ impl Lane {
         }
     }
 
-    /// Answers first: a subscriber may well be the caller, who should have the payload before the event.
+    /// Answers before it announces events. A subscriber may be the caller, who should get the payload before
+    /// the event.
     fn answer(&self, outcomes: Vec<AccountOutcome>, answers: Vec<Vec<oneshot::Sender<Answer>>>) {
         let mut rings = Vec::with_capacity(outcomes.len());
         for (outcome, answers) in outcomes.into_iter().zip(answers) {
@@ -101,8 +102,8 @@ impl Lane {
     }
 }
 
-/// Whether a part of the batch may be to blame, and the others do better alone. Who holds an account's row is in the way of
-/// all its commands, and a database that is gone of everybody's.
+/// Whether the cause may lie in a part of the batch, so that the other parts succeed alone. A lock on an account's row
+/// affects all its commands; a lost database affects all accounts.
 fn may_be_of_one_part(fault: &Fault, answers: &[Vec<oneshot::Sender<Answer>>]) -> bool {
     match fault {
         Fault::Internal(_) => answers.iter().flatten().count() > 1,
@@ -111,7 +112,7 @@ fn may_be_of_one_part(fault: &Fault, answers: &[Vec<oneshot::Sender<Answer>>]) -
     }
 }
 
-/// Commands that share a transaction, and who waits for each, in the same order.
+/// Commands that share a transaction, and the receiver of each answer, in the same order.
 struct Attempt {
     requests: Vec<AccountRequests>,
     answers: Vec<Vec<oneshot::Sender<Answer>>>,
@@ -122,7 +123,7 @@ fn split((account_id, jobs): AccountJobs) -> (AccountRequests, Vec<oneshot::Send
     (AccountRequests { account_id, requests }, answers)
 }
 
-/// One attempt for each account, or for each command where there is one account only.
+/// Returns one attempt for each account, or for each command where there is only one account.
 fn parts(requests: &[AccountRequests], answers: Vec<Vec<oneshot::Sender<Answer>>>) -> Vec<Attempt> {
     if requests.len() > 1 {
         return requests

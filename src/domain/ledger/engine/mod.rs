@@ -1,14 +1,14 @@
-//! The posting engine: gathers commands into batches, and gives each its own answer.
+//! The posting engine: collects commands into batches, and returns a result for each command.
 //!
-//! Every account belongs to one lane. While a lane's transaction is in flight, whatever arrives waits, and is the next batch: the
-//! busier the service, the more commands share one commit. A lane locks the batch's accounts, folds the pure core over their
-//! commands in order, writes everything by a handful of statements, commits, and only then answers and rings the bell.
+//! Every account belongs to one lane. Commands that arrive while a lane's transaction runs wait and form the next batch. The
+//! busier the service is, the more commands share one commit. A lane locks the batch's accounts, folds the pure core over their
+//! commands in order, and writes everything by a handful of statements. It commits, then answers, then announces the events.
 //!
-//! **A bad neighbour harms nobody.** The fold sees what its own batch made, so of two equal keys the second replays. A panic in
-//! the core is caught for its command alone. A transaction that fails is run again by the database room where that may help
-//! (request seeds make the same ids again, keys make it safe even when a commit's answer was lost); otherwise its accounts run
-//! one by one, then its commands, so that only the culprit is answered INTERNAL. A lane that dies is restarted; those who waited
-//! for it are told so.
+//! **A failing command does not affect others.** The fold sees what its own batch made, so of two equal keys the second replays.
+//! A panic in the core is caught for its command alone. The database module retries a failed transaction where that may help.
+//! That is safe: request seeds make the same ids again, and keys cover a commit whose reply was lost. Otherwise the accounts of
+//! the batch run one by one, then their commands, so that only the failing command returns INTERNAL. A lane that panics is
+//! restarted, and the callers that waited for it get an error.
 //!
 //! Called by the use cases of [`super::Ledger`]. Never awaited inside a transaction: a use case with rows of its own calls the
 //! same code through [`super::LockedAccount`].
@@ -42,20 +42,20 @@ use queue::{Job, Queue};
 /// Bounds of the posting engine.
 #[derive(Clone, Copy, Debug)]
 pub struct EngineSettings {
-    /// How many transactions may be in flight; an account always goes to the same one.
+    /// Number of concurrent transactions. An account always uses the same lane.
     pub lanes: NonZeroUsize,
-    /// Commands in one transaction at the most.
+    /// Commands in one transaction, at most.
     pub max_batch: usize,
-    /// Accounts in one transaction at the most: 1 where accounts live on different machines.
+    /// Accounts in one transaction, at most: 1 where accounts are on different machines.
     pub accounts_per_transaction: usize,
-    /// Commands that may wait for one account; beyond it callers are told to come back.
+    /// Commands that may wait for one account. Beyond that the caller gets BUSY.
     pub queue_limit: usize,
-    /// What they are told.
+    /// The retry time in that error.
     pub retry_after_seconds: u32,
 }
 
 impl EngineSettings {
-    /// For a database with one writer.
+    /// Settings for a database with one writer.
     pub const ONE_WRITER: Self = Self {
         lanes: NonZeroUsize::MIN,
         max_batch: 256,
@@ -63,7 +63,7 @@ impl EngineSettings {
         queue_limit: 512,
         retry_after_seconds: 1,
     };
-    /// For a database with many.
+    /// Settings for a database with many writers.
     pub const MANY_WRITERS: Self = Self {
         lanes: NonZeroUsize::MIN.saturating_add(1),
         ..Self::ONE_WRITER
@@ -78,7 +78,7 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Starts the lanes. They live until [`Self::shutdown`].
+    /// Starts the lanes. They run until [`Self::shutdown`].
     pub(super) fn start(poster: &Arc<Poster>, bell: &Arc<dyn Bell>, settings: EngineSettings) -> Self {
         let counts = Arc::<Counts>::default();
         let lane = || Lane::new(Arc::clone(poster), Arc::clone(bell), Arc::clone(&counts), settings);
@@ -95,15 +95,15 @@ impl Engine {
         }
     }
 
-    /// Hands a command to its account's lane and waits for its answer.
+    /// Adds a command to its account's lane and waits for its result.
     pub(super) async fn post(&self, account_id: AccountId, request: Request) -> Result<Posted, LedgerError> {
         let (job, answer) = job(request);
         self.queue(account_id).push(account_id, vec![job])?;
         wait(answer).await
     }
 
-    /// Hands commands of one account to its lane at once and in order, and waits for all answers. None is taken in when there is
-    /// not room for all.
+    /// Adds commands of one account to its lane at once and in order, and waits for all results. If the queue has no space for
+    /// all, none is added.
     pub(super) async fn post_all(
         &self,
         account_id: AccountId,
@@ -118,26 +118,25 @@ impl Engine {
         Ok(results)
     }
 
-    /// What the lanes have posted.
     pub(super) fn totals(&self) -> PostingTotals {
         self.counts.totals()
     }
 
-    /// Takes nothing more in, serves what waits, and returns when the lanes have ended.
+    /// Accepts no more commands, processes those that wait, and returns when the lanes have ended.
     pub(super) async fn shutdown(&self) {
         for queue in &self.queues {
             queue.close();
         }
         let lanes = std::mem::take(&mut *self.lanes.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         for lane in lanes {
-            // A lane that ended by a panic has been reported by its keeper.
+            // The supervisor has already reported a lane that panicked.
             let _ = lane.await;
         }
     }
 
     fn queue(&self, account_id: AccountId) -> &Queue {
         let lane = account_id.number().unsigned_abs() % self.queues.len() as u64;
-        // Less than the number of queues, so it fits.
+        // The value is less than the number of queues, so it fits.
         &self.queues[usize::try_from(lane).unwrap_or_default()]
     }
 }
@@ -148,7 +147,7 @@ fn job(request: Request) -> (Job, oneshot::Receiver<queue::Answer>) {
     (Job { request, answer }, waiter)
 }
 
-/// A lane that dies drops the answers it owes.
+/// A lane that panics drops the senders of its pending answers.
 async fn wait(answer: oneshot::Receiver<queue::Answer>) -> Result<Posted, LedgerError> {
     answer
         .await

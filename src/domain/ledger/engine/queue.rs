@@ -1,4 +1,4 @@
-//! What waits for a lane, account by account.
+//! The queue of a lane, ordered by account.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,10 +13,10 @@ use crate::primitives::ids::AccountId;
 
 use super::EngineSettings;
 
-/// What one command gets back.
+/// The result of one command.
 pub(super) type Answer = Result<Posted, LedgerError>;
 
-/// A command on its way, and who waits for it.
+/// A waiting command, and the sender of its answer.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) request: Arc<Request>,
@@ -26,10 +26,10 @@ pub(super) struct Job {
 /// The commands of one account that go into one batch, in order.
 pub(super) type AccountJobs = (AccountId, Vec<Job>);
 
-/// One lane's queue.
+/// The queue of one lane.
 ///
-/// Bounded account by account, so that one that is stormed neither grows without end nor takes room from others. Accounts take
-/// turns; within one the order of arrival is kept.
+/// It is bounded for each account, so that one busy account neither grows without end nor takes space from others. Accounts
+/// take turns. Within one account the order of arrival is kept.
 #[derive(Debug)]
 pub(super) struct Queue {
     waiting: Mutex<Waiting>,
@@ -40,7 +40,7 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     accounts: HashMap<AccountId, VecDeque<Job>>,
-    /// Each account with something waiting, once, in the order of their turns.
+    /// Each account with waiting commands, once, in the order in which they are served.
     turns: VecDeque<AccountId>,
     closed: bool,
 }
@@ -54,10 +54,10 @@ impl Queue {
         }
     }
 
-    /// Takes all of `jobs` in, next to each other and in order, or none.
+    /// Adds all of `jobs`, adjacent and in order, or none.
     pub(super) fn push(&self, account_id: AccountId, jobs: Vec<Job>) -> Result<(), LedgerError> {
         if jobs.is_empty() {
-            // An account without anything waiting must not have a turn.
+            // An account without waiting commands must not be in `turns`.
             return Ok(());
         }
         let mut waiting = self.lock();
@@ -80,7 +80,8 @@ impl Queue {
         Ok(())
     }
 
-    /// The next batch: whatever has queued up, within the bounds. `None` once the queue is closed and empty.
+    /// Returns the next batch: all waiting commands, within the bounds. `None` once the queue is closed and
+    /// empty.
     pub(super) async fn take(&self) -> Option<Vec<AccountJobs>> {
         loop {
             let arrived = self.arrived.notified();
@@ -98,14 +99,14 @@ impl Queue {
         }
     }
 
-    /// Takes nothing more in. What waits is still served.
+    /// Accepts no more commands. Waiting commands are still served.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.arrived.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // Every change is complete before anything could panic, so a poisoned queue is still whole.
+        // No panic can happen in the middle of a change, so a poisoned queue is consistent.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -143,7 +144,8 @@ impl Waiting {
     }
 }
 
-/// The first jobs of an account, up to `limit` or up to one that reaches beyond its batch's working set.
+/// Returns the first jobs of an account, up to `limit` or up to a job that needs more than its batch's
+/// working set.
 fn take_jobs(queued: &mut VecDeque<Job>, limit: usize) -> Vec<Job> {
     let last = queued
         .iter()

@@ -1,4 +1,4 @@
-//! Everything that can be asked of an account's credits.
+//! The commands and requests that change an account's credits.
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -11,20 +11,20 @@ use crate::primitives::ids::{EntryId, IdSeed, MemberId, SessionId, TopUpId};
 use super::state::{ContraAccount, EntryKind, LotKind};
 
 crate::text_enum! {
-    /// Who chose an idempotency key. Each has a namespace of its own in an account, so that neither side can use up a key that the
-    /// other one will send.
+    /// Who chose an idempotency key. Each origin has a namespace of its own in an account. So neither side can use up a
+/// key that the other one will send.
     Origin {
         /// The platform: one of its keys.
         Platform = "PLATFORM",
         /// The team: a member or one of its keys.
         Team = "TEAM",
-        /// Ledgerbell, for a command of its own.
+        /// Ledgerbell, for a command without a request.
         System = "SYSTEM",
     }
 }
 
 impl Origin {
-    /// The namespace of the keys that an actor sends.
+    /// Returns the namespace of the keys that an actor sends.
     pub const fn of(actor: &Actor) -> Self {
         match (actor, actor.side()) {
             (Actor::System, _) => Self::System,
@@ -34,7 +34,7 @@ impl Origin {
     }
 }
 
-/// A member, as named by a command.
+/// How a command names a member.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum MemberRef {
     /// By our id.
@@ -43,7 +43,7 @@ pub enum MemberRef {
     ExternalId(String),
 }
 
-/// A session, as named by a command.
+/// How a command names a session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SessionRef {
     /// By our id.
@@ -52,163 +52,163 @@ pub enum SessionRef {
     ExternalId(String),
 }
 
-/// One thing to do to one account's credits. Amounts are positive unless said otherwise, and checked again by the core.
+/// One change of an account's credits. Amounts are positive unless stated otherwise. The core checks them again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Give credits away.
+    /// Adds credits without a top-up.
     Grant {
-        /// How many.
+        /// Credits to add.
         credits: Credits,
-        /// For people.
+        /// Human-readable text of the entry.
         description: String,
-        /// Bought elsewhere, or given.
+        /// Whether the credits were paid elsewhere or given away.
         kind: LotKind,
-        /// When what is left of them runs out.
+        /// When their remainder expires; `None` is never.
         expires_at: Option<Timestamp>,
-        /// Spent first when lower.
+        /// Lots with a lower number are spent first.
         priority: i32,
     },
-    /// Credit a top-up whose payment is proven. Never refused but for a second time.
+    /// Credits a top-up whose payment is proven. The only refusal is that it was credited before.
     CreditTopUp {
-        /// Which.
+        /// The top-up that was paid.
         top_up_id: TopUpId,
-        /// How many.
+        /// Credits of the top-up.
         credits: Credits,
-        /// Started by the account's rule.
+        /// True when the account's rule started the top-up.
         automatic: bool,
     },
-    /// Take back a top-up's credits because its money went back, up to a running total.
+    /// Reverses a top-up's credits because its money went back, up to a running total.
     TakeBack {
         /// The entry that credited the top-up.
         entry_id: EntryId,
-        /// How much is to be taken back in all. Less than already is gives some back again.
+        /// The total to be reversed. If more than that is reversed already, the difference is returned.
         target: Credits,
         /// `REVERSAL` or `CHARGEBACK`.
         kind: EntryKind,
         /// `CARD_PAYMENTS` or `CHARGEBACKS`.
         contra: ContraAccount,
-        /// For people.
+        /// Human-readable text of the entry.
         description: String,
     },
-    /// Hold what is left of a top-up's credits while it is disputed, else what its refunds under way will take. Sets what is held,
-    /// so that it is safe to repeat.
+    /// While a top-up is disputed, holds all that is left of its credits; otherwise holds what its refunds in progress will take.
+    /// Sets the hold to a value, so that it is safe to repeat.
     HoldTopUp {
         /// The entry that credited the top-up.
         entry_id: EntryId,
-        /// The bank has not decided yet.
+        /// The dispute is open: the bank has not decided yet.
         is_disputed: bool,
-        /// What its refunds that are under way will take.
+        /// What its refunds in progress will take.
         refunding: Credits,
     },
     /// Hold credits of a top-up whose money is to be refunded, until the gateway has answered.
     HoldRefund {
         /// The entry that credited the top-up.
         entry_id: EntryId,
-        /// How many; all that may be refunded when `None`.
+        /// Credits to refund; all that may be refunded when `None`.
         credits: Option<Credits>,
-        /// Credits that were spent may be taken as well: the balance may go below zero.
+        /// Spent credits may be taken too: the balance may go below zero.
         allow_debt: bool,
-        /// Also while the account is frozen or closed.
+        /// True allows the refund also while the account is frozen or closed.
         allow_inactive: bool,
     },
-    /// Book a session: holds its credits.
+    /// Books a session and holds its credits.
     Book {
-        /// Who will use it.
+        /// The member who will use it.
         member: MemberRef,
         /// The platform's own id, unique among the account's open sessions.
         external_id: Option<String>,
-        /// For people.
+        /// Human-readable title.
         title: String,
-        /// When it begins.
+        /// The planned beginning.
         starts_at: Timestamp,
-        /// When it ends.
+        /// The planned end.
         ends_at: Timestamp,
-        /// What to hold.
+        /// Credits to hold.
         credits: Credits,
         /// The caller's own JSON, as text.
         metadata: Option<String>,
     },
-    /// Move an open session, and perhaps change what it holds.
+    /// Moves an open session, and may change what it holds.
     Reschedule {
-        /// Which.
+        /// The session to move.
         session: SessionRef,
-        /// When it begins now.
+        /// The new beginning.
         starts_at: Timestamp,
-        /// When it ends now.
+        /// The new end.
         ends_at: Timestamp,
-        /// What to hold now; as before when `None`.
+        /// The new hold; unchanged when `None`.
         credits: Option<Credits>,
     },
-    /// A session took place: deduct its credits.
+    /// Records that a session took place, and deducts its credits.
     Complete {
-        /// Which.
+        /// The session that took place.
         session: SessionRef,
-        /// What was used, 0 included; the whole hold when `None`.
+        /// Credits that were used, 0 included; the whole hold when `None`.
         credits: Option<Credits>,
         /// Whether it may cost more than its hold, or be charged after its hold was released.
         allow_overage: bool,
     },
-    /// A session was called off, or its member did not come.
+    /// Records that a session was canceled, or that its member did not come.
     Cancel {
-        /// Which.
+        /// The session to cancel.
         session: SessionRef,
-        /// For people.
+        /// Human-readable reason.
         reason: Option<String>,
-        /// What is kept, 0 included; nothing when `None`.
+        /// Credits to charge, 0 included; nothing when `None`.
         fee: Option<Credits>,
         /// The member did not come.
         no_show: bool,
     },
-    /// Give back part of a session's charge.
+    /// Returns part of a session's charge.
     Refund {
-        /// Which.
+        /// The session that was charged.
         session: SessionRef,
-        /// How many.
+        /// Credits to return.
         credits: Credits,
-        /// For people.
+        /// Human-readable reason.
         reason: String,
     },
-    /// Correct the balance.
+    /// Corrects the balance.
     Adjust {
-        /// How much, with its sign; not 0.
+        /// The change of the balance, with its sign; not 0.
         amount: Credits,
-        /// For people.
+        /// Human-readable text of the entry.
         description: String,
         /// The entry that this corrects.
         reverses: Option<EntryId>,
     },
-    /// Stop everything new.
+    /// Refuses all new commands until the account is unfrozen.
     Freeze {
-        /// For people.
+        /// Human-readable reason.
         reason: String,
     },
-    /// End a freeze. A no-op on an active account.
+    /// Ends a freeze. No effect on an active account.
     Unfreeze,
-    /// Stop for ever, and cancel what is booked.
+    /// Refuses all new commands forever, and cancels bookings.
     Close {
-        /// For people.
+        /// Human-readable reason.
         reason: String,
     },
-    /// Expire what is due and announce sessions that have ended. Asked by the sweeper alone.
+    /// Expires what is due and announces sessions that have ended. Only the sweeper sends it.
     Sweep,
 }
 
-/// A command with what is needed to decide it once, and only once.
+/// A command with the context needed to decide it exactly once.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// What to do.
+    /// The change to decide.
     pub command: Command,
-    /// The idempotency key it is bound to. Only commands that are safe to repeat go without.
+    /// The idempotency key. Only commands that are safe to repeat have none.
     pub key: Option<(Origin, String)>,
-    /// Who asks.
+    /// Who asks for the change.
     pub cause: Cause,
-    /// Where its ids come from.
+    /// Source of the ids that the command makes, the same on each attempt.
     pub seed: IdSeed,
 }
 
 impl Request {
-    /// The member on whose behalf a key asks, who has to be on the team now. A payment is not asked for now: its cause is who
-    /// asked when it was begun, and it counts whoever has left since.
+    /// Returns the member on whose behalf a key asks. That member must be on the team now. A payment has none: its cause is
+    /// the member who asked when it was begun, and the payment counts even if that member has left.
     pub fn acting(&self) -> Option<MemberId> {
         let is_payment = matches!(
             self.command,
@@ -222,8 +222,8 @@ impl Request {
 }
 
 impl Request {
-    /// What its key is bound to: the input, and the member on whose behalf it is asked. Second, what keys of older versions are
-    /// bound to, which left the member out.
+    /// Returns what the key is bound to: the input, and the member on whose behalf it is asked. The second digest is what keys
+    /// of older versions are bound to: it leaves the member out.
     pub fn digests(&self) -> [[u8; 32]; 2] {
         let input = self.command.digest();
         let mut digest = Canonical::new(2, self.command.operation());
@@ -263,8 +263,8 @@ impl Command {
         )
     }
 
-    /// The most credits that the command may draw from lots, or hold so that a later command of its batch may draw them. What
-    /// its own session holds already is not known here.
+    /// Returns the most credits that the command may draw from lots, or hold so that a later command of its batch may draw
+    /// them. The credits that its own session holds already are not known here.
     pub fn may_draw(&self) -> Credits {
         match self {
             Self::Book { credits, .. } => *credits,
@@ -381,7 +381,7 @@ impl Command {
             } => {
                 out.session(session);
                 out.optional_text(reason.as_deref());
-                // No fee and a fee of nothing are the same input.
+                // No fee and a fee of 0 are the same input.
                 out.number(fee.unwrap_or(Credits::ZERO).units());
                 out.number(i64::from(*no_show));
             }
@@ -415,13 +415,13 @@ impl Command {
     }
 }
 
-/// Feeds values to SHA-256 so that no two different inputs make the same stream: each is preceded by its length, and what may
-/// be absent by whether it is there.
+/// Feeds values to SHA-256 so that no two different inputs make the same stream. Each value is preceded by its length, an
+/// optional value by whether it is present.
 #[derive(Debug)]
 pub struct Canonical(Sha256);
 
 impl Canonical {
-    /// Begins with what is done, and the version of how it is written.
+    /// Begins with the name of the operation and the version of the encoding.
     pub fn new(version: i64, name: &str) -> Self {
         let mut canonical = Self(Sha256::new());
         canonical.number(version);
@@ -453,7 +453,7 @@ impl Canonical {
         self.bytes(&number.to_be_bytes());
     }
 
-    /// Feeds bytes, or that there are none.
+    /// Feeds bytes, or that they are absent.
     pub fn optional_bytes(&mut self, bytes: Option<&[u8]>) {
         match bytes {
             Some(bytes) => {
@@ -464,17 +464,17 @@ impl Canonical {
         }
     }
 
-    /// Feeds a text, or that there is none.
+    /// Feeds a text, or that it is absent.
     pub fn optional_text(&mut self, text: Option<&str>) {
         self.optional_bytes(text.map(str::as_bytes));
     }
 
-    /// Feeds a number, or that there is none.
+    /// Feeds a number, or that it is absent.
     pub fn optional_number(&mut self, number: Option<i64>) {
         self.optional_bytes(number.map(i64::to_be_bytes).as_ref().map(|bytes| &bytes[..]));
     }
 
-    /// Feeds an id, or that there is none.
+    /// Feeds an id, or that it is absent.
     pub fn optional_id(&mut self, id: Option<Uuid>) {
         self.optional_bytes(id.as_ref().map(|id| &id.as_bytes()[..]));
     }
@@ -493,7 +493,7 @@ impl Canonical {
         }
     }
 
-    /// The hash.
+    /// Returns the hash of all that was fed.
     pub fn finish(self) -> [u8; 32] {
         self.0.finalize().into()
     }

@@ -1,4 +1,4 @@
-//! Credits that come in other than by sessions: grants, top-ups; and corrections: reversals, adjustments.
+//! Credits from sources other than sessions (grants, top-ups), and corrections (reversals, adjustments).
 
 use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
@@ -83,7 +83,6 @@ impl Draft<'_> {
         self.add(facts, LotTerms::PAID)
     }
 
-    /// Posts an addition.
     fn add(&mut self, facts: EntryFacts, terms: LotTerms) -> Result<Outcome, Refusal> {
         let entry_id = EntryId::from_uuid(self.ids.next_uuid());
         let mut movements = Vec::new();
@@ -95,8 +94,8 @@ impl Draft<'_> {
         })
     }
 
-    /// Brings what is taken back of a top-up to `target`: the running total over refunds, late failures and disputes makes each
-    /// of them remove only what the others have not.
+    /// Sets the reversed total of a top-up to `target`. Refunds, late failures and disputes share this running total, so that
+    /// each of them removes only what the others have not.
     pub(super) fn take_back(
         &mut self,
         entry_id: EntryId,
@@ -180,7 +179,7 @@ impl Draft<'_> {
         self.past_entries.insert(target.id, target);
         self.post_as(entry_id, facts, movements)?;
         if amount.is_negative() {
-            // What was taken away need not be held as well.
+            // Credits that were reversed need not be held as well.
             self.hold_at_most(reversed_id, left)?;
         }
         Ok(Outcome {
@@ -197,7 +196,8 @@ fn require_reversible(entry: &PastEntry, amount: Credits) -> Result<(), Refusal>
         ));
     }
     if matches!(entry.kind, EntryKind::Reversal | EntryKind::Chargeback) {
-        // What it took is given again when its money comes back: by hand as well, it would be twice.
+        // Credits that a dispute took return with its money. Returned by hand as well, they would return
+        // twice.
         return Err(Refusal::NotReversible(
             "what went back of a top-up follows its money; correct it by an adjustment without reversesEntryId",
         ));

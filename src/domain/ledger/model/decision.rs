@@ -1,4 +1,4 @@
-//! What the core answers: everything that is to be written, or why not.
+//! The results of the core: all that is to be written, or the refusal.
 
 use std::collections::BTreeMap;
 
@@ -14,107 +14,108 @@ use super::state::{
     PastEntry, Session, SessionStatus, TopUpHold,
 };
 
-/// A line of the credit log that is to be written.
+/// A new line of the credit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEntry {
-    /// Its id.
+    /// The entry's public id, made from the request's seed.
     pub id: EntryId,
-    /// Its number: one more than the last.
+    /// One more than the number of the account's last entry.
     pub sequence: i64,
-    /// When.
+    /// The time of the decision.
     pub occurred_at: Timestamp,
-    /// What it records.
+    /// The event that the entry records.
     pub kind: EntryKind,
-    /// The other side.
+    /// The contra account: the other side of the entry.
     pub contra: ContraAccount,
-    /// How much, with its sign; never 0.
+    /// Credits with their sign; never 0.
     pub amount: Credits,
-    /// The balance after it.
+    /// The posted balance after the entry.
     pub balance_after: Credits,
-    /// For people.
+    /// Human-readable text.
     pub description: String,
-    /// Who caused it.
+    /// Who caused the entry.
     pub cause: Cause,
-    /// Whose use it was.
+    /// The member whose use it was.
     pub member_id: Option<MemberId>,
-    /// Its session.
+    /// The session that the entry belongs to.
     pub session_id: Option<SessionId>,
-    /// Its top-up.
+    /// The top-up that the entry belongs to.
     pub top_up_id: Option<TopUpId>,
-    /// The entry it reverses.
+    /// The entry that this one reverses.
     pub reverses: Option<EntryId>,
-    /// What `search` looks through: description, session title, external ids.
+    /// The text that `search` scans: description, session title, external ids.
     pub search_text: String,
-    /// Where the amount went: sums up to it.
+    /// The movements of lots and debt. Their sum is the amount.
     pub movements: Vec<LotMovement>,
-    /// Chains to the entry before.
+    /// Hash over the entry and the hash of the previous one.
     pub hash: [u8; 32],
 }
 
-/// All that one accepted command changes. Applying it to the state it was decided on gives the state for the next one.
+/// All changes of one accepted command. Applying it to the state it was decided on gives the state for the next
+/// command.
 #[derive(Clone, Debug)]
 pub struct Decision {
-    /// The figures after it.
+    /// The account's figures after the command.
     pub header: AccountHeader,
-    /// Lots made or changed, as they are now.
+    /// Lots that were made or changed, in their new state.
     pub lots: BTreeMap<LotId, Lot>,
-    /// See [`AccountState::held_before`], as it is now.
+    /// New values of [`AccountState::held_before`].
     pub held_before: BTreeMap<LotId, Credits>,
-    /// Sessions made or changed, as they are now.
+    /// Sessions that were made or changed, in their new state.
     pub sessions: BTreeMap<SessionId, Session>,
-    /// Past entries of which something was given or taken back, as they are now.
+    /// Past entries that were reversed in part or whole, in their new state.
     pub past_entries: BTreeMap<EntryId, PastEntry>,
-    /// What is held for top-ups, where it changed; nothing where it is released.
+    /// Changed holds of top-ups; 0 credits where a hold is released.
     pub top_up_holds: BTreeMap<TopUpId, TopUpHold>,
-    /// How holds have changed, in order.
+    /// Changes of holds, in order.
     pub hold_movements: Vec<HoldMovement>,
-    /// Entries posted, in order.
+    /// New entries, in order.
     pub entries: Vec<NewEntry>,
-    /// Events, in order.
+    /// New events, in order.
     pub events: Vec<NewEvent>,
-    /// The key to store.
+    /// The idempotency key to store.
     pub key: Option<((Origin, String), &'static str, KeyRecord)>,
-    /// Moves the expiry of all lots with a remainder that had not expired, and of all holds, by so many milliseconds: the
-    /// length of a freeze. Reaches rows beyond the working set.
+    /// Moves the expiry of all lots with a remainder that had not expired, and of all holds, by the length of a freeze.
+    /// Affects rows beyond the working set.
     pub shift_expiries_by: Option<ShiftExpiries>,
-    /// What it made or changed.
+    /// What the command made or changed.
     pub outcome: Outcome,
-    /// The key was known: nothing is changed, `outcome` is the first one's.
+    /// The key was known: nothing is changed, and `outcome` is that of the first command.
     pub replayed: bool,
 }
 
 /// The end of a freeze: see [`Decision::shift_expiries_by`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShiftExpiries {
-    /// Lots that had expired by then stay expired.
+    /// Lots that had expired at this instant stay expired.
     pub not_expired_at: Timestamp,
     /// The length of the freeze in milliseconds.
     pub millis: i64,
 }
 
-/// Why a command is refused. Nothing is written then.
+/// Why a command is refused. Then nothing is written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The key is bound to another input.
     #[error("this idempotencyKey was used before with other input; use a new key for a new operation")]
     IdempotencyKeyReused,
-    /// Not enough available to hold or to charge after release.
+    /// The available credits do not suffice to hold, or to charge after a release.
     #[error("the account has too few available credits: missing {missing}, available {available}, held {held}")]
     InsufficientCredits {
-        /// How many more are needed.
+        /// Credits that are missing.
         missing: Credits,
-        /// How many can be used now.
+        /// Credits that can be used now.
         available: Credits,
-        /// How many are reserved for what was booked, disputed, or is being refunded.
+        /// Credits that are reserved for bookings, disputes and refunds in progress.
         held: Credits,
     },
-    /// Refused while frozen.
+    /// Refused while the account is frozen.
     #[error("the account is frozen{}", .reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default())]
     AccountFrozen {
-        /// Why, in words for people.
+        /// Human-readable reason of the freeze.
         reason: Option<String>,
     },
-    /// Refused for ever.
+    /// The account is closed, so this is final.
     #[error("the account is closed")]
     AccountClosed,
     /// No such member in the account.
@@ -123,100 +124,100 @@ pub enum Refusal {
     /// The member left the team.
     #[error("this member was removed from the team")]
     MemberRemoved,
-    /// No such member in the account to act for.
+    /// The member to act for does not exist in the account.
     #[error("the member on whose behalf this is asked does not exist")]
     ActingMemberNotFound,
-    /// The member to act for left the team.
+    /// The member to act for has left the team.
     #[error("the member on whose behalf this is asked was removed from the team")]
     ActingMemberRemoved,
     /// No such session in the account.
     #[error("this session does not exist")]
     SessionNotFound,
-    /// Completed or canceled before, under another key.
+    /// The session was completed or canceled before, under another key.
     #[error("this session was already resolved as {}", .status.as_str())]
     SessionAlreadyResolved {
-        /// Which.
+        /// The session that was named.
         session_id: SessionId,
-        /// As what.
+        /// The status in which it ended.
         status: SessionStatus,
     },
-    /// Its hold was released, and the credits are no longer there.
+    /// The session's hold was released, and the credits are no longer available.
     #[error(
         "the hold of this session was released because it was not resolved in time, and too few credits are available to charge it now (missing: {missing}); allowOverage charges it all the same"
     )]
     SessionExpired {
-        /// Which.
+        /// The session that was named.
         session_id: SessionId,
-        /// How many more are needed.
+        /// Credits that are missing.
         missing: Credits,
     },
     /// An open session has this external id.
     #[error("another open session has this externalId")]
     SessionExternalIdTaken {
-        /// Which.
+        /// The open session with that id.
         session_id: SessionId,
     },
-    /// More than was held, without leave or beyond the operator's limit.
+    /// More than was held, without permission or beyond the operator's limit.
     #[error("the charge exceeds what the session holds: the most that can be charged{} is {at_most}", if *.with_overage { "" } else { " without allowOverage" })]
     ChargeExceedsHold {
-        /// The most that would be accepted.
+        /// The highest charge that would be accepted.
         at_most: Credits,
         /// Whether `allowOverage` was given.
         with_overage: bool,
     },
-    /// A fee above what was booked.
+    /// The fee is above the booked credits.
     #[error("the fee must not exceed what was booked: {booked}")]
     FeeExceedsBooked {
-        /// What was booked.
+        /// Credits that were booked.
         booked: Credits,
     },
-    /// More than is left of what was charged.
+    /// The refund is above what is left of the charge.
     #[error("credits of this charge that are left to give back: {left}")]
     RefundExceedsCharge {
-        /// What is left.
+        /// Credits that are left.
         left: Credits,
     },
-    /// More of a top-up than is unspent and available.
+    /// The refund is above what is unspent of the top-up and available.
     #[error(
         "credits of this top-up that are unspent and available: {unspent}; refund at most these, or send allowDebt: true to take credits that were spent"
     )]
     RefundExceedsUnspent {
-        /// What may be refunded without debt.
+        /// Credits that may be refunded without debt.
         unspent: Credits,
     },
     /// No such entry in the account.
     #[error("this entry does not exist")]
     EntryNotFound,
-    /// Session entries are refunded, not adjusted; and a reversal has the opposite sign of what it reverses.
+    /// Session entries are refunded, not adjusted. A reversal has the opposite sign of what it reverses.
     #[error("{0}")]
     NotReversible(&'static str),
-    /// The account has as many lots with a remainder as it may.
+    /// The account has the maximum number of lots with a remainder.
     #[error(
         "the account has {} lots with credits left, the most there may be; grant with the same terms later or let some be used",
         super::MAX_LOTS
     )]
     LotLimit,
-    /// An input that no state makes valid.
+    /// An input that is invalid in every state.
     #[error("{message}")]
     Invalid {
-        /// The path in the input.
+        /// The path of the field in the input.
         field: &'static str,
-        /// For people.
+        /// Human-readable explanation.
         message: String,
     },
-    /// A figure would no longer fit.
+    /// A figure would exceed its range.
     #[error("the amount is too large for this account")]
     Overflow,
     /// The top-up was credited before.
     #[error("this top-up was already credited")]
     AlreadyCredited {
-        /// By which entry.
+        /// The entry that credited it.
         entry_id: EntryId,
     },
 }
 
 impl Refusal {
-    /// The same about the member on whose behalf a key asks.
+    /// Turns a refusal about a member into the refusal about the member on whose behalf a key asks.
     pub(super) fn of_acting_member(self) -> Self {
         match self {
             Self::MemberNotFound => Self::ActingMemberNotFound,
@@ -227,7 +228,7 @@ impl Refusal {
 }
 
 impl Decision {
-    /// The answer to a key that was answered before: what it made then, and no change.
+    /// Answers a known key: the outcome of the first command, and no change.
     pub(super) fn replay(state: &AccountState, outcome: Outcome) -> Self {
         Self {
             header: state.header.clone(),
@@ -248,7 +249,7 @@ impl Decision {
 }
 
 impl AccountState {
-    /// The state after `decision`, which was made on this one.
+    /// Moves the state to the one after `decision`, which was made on this state.
     pub fn apply(&mut self, decision: &Decision) {
         self.header = decision.header.clone();
         self.lots

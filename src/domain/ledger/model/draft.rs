@@ -1,4 +1,4 @@
-//! A decision in the making: the state it started from, and what the command has changed so far.
+//! A decision in progress: the state it started from, and the changes of the command so far.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ pub(super) struct Draft<'a> {
     pub(super) shift_expiries_by: Option<ShiftExpiries>,
 }
 
-/// An entry before it has its number, its balance and its hash.
+/// An entry before it gets its number, its balance and its hash.
 pub(super) struct EntryFacts {
     pub(super) kind: EntryKind,
     pub(super) contra: ContraAccount,
@@ -47,7 +47,7 @@ pub(super) struct EntryFacts {
     pub(super) session_id: Option<SessionId>,
     pub(super) top_up_id: Option<TopUpId>,
     pub(super) reverses: Option<EntryId>,
-    /// Words to find it by, beside its description.
+    /// Text that `search` finds the entry by, beside its description.
     pub(super) also_found_by: String,
 }
 
@@ -165,7 +165,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Refuses what only an active account may do.
+    /// Refuses unless the account is active.
     pub(super) fn require_active(&self) -> Result<(), Refusal> {
         match self.header.status {
             AccountStatus::Active => Ok(()),
@@ -180,13 +180,13 @@ impl<'a> Draft<'a> {
         self.header.expiry_now(self.now)
     }
 
-    /// Credits are added to the held figure, and taken from it when negative.
+    /// Adds credits to the held figure. Negative credits are subtracted.
     pub(super) fn hold(&mut self, credits: Credits) -> Result<(), Refusal> {
         self.header.held = self.header.held.checked_add(credits).ok_or(Refusal::Overflow)?;
         Ok(())
     }
 
-    /// Takes parts of a hold away: from the held figure and from what keeps expired lots.
+    /// Removes parts of a hold: from the held figure and from what keeps expired lots.
     pub(super) fn release(&mut self, parts: &[HoldPart]) -> Result<(), Refusal> {
         for part in parts {
             self.hold(-part.amount)?;
@@ -204,7 +204,8 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Posts an entry whose movements are known: numbers it, chains it, announces it. An amount of 0 posts nothing.
+    /// Posts an entry whose movements are known: numbers it, chains it and announces it. An amount of 0 posts
+    /// nothing.
     pub(super) fn post(&mut self, facts: EntryFacts, movements: Vec<LotMovement>) -> Result<Option<EntryId>, Refusal> {
         if facts.amount.is_zero() {
             return Ok(None);
@@ -276,7 +277,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Numbers and keeps an event; `fill` says what it is about.
+    /// Numbers and keeps an event; `fill` sets its subject.
     pub(super) fn announce(&mut self, kind: EventKind, fill: impl FnOnce(&mut NewEvent)) {
         let random = self.ids.next_uuid();
         let nonce = u32::from_be_bytes([
@@ -290,7 +291,7 @@ impl<'a> Draft<'a> {
         self.events.push(event);
     }
 
-    /// Keeps a session as it is now and announces it. What it holds is in the held figure already.
+    /// Keeps the new state of a session and announces it. The held figure includes its hold already.
     pub(super) fn put_session(&mut self, session: Session, status: &'static str) {
         self.announce(EventKind::SessionUpdated, |event| {
             event.session_id = Some(session.id);
@@ -304,7 +305,7 @@ impl<'a> Draft<'a> {
         self.sessions.insert(session.id, session);
     }
 
-    /// Remembers that a hold has changed, under the number of the event that was just announced.
+    /// Records a change of a hold, under the number of the event that was just announced.
     pub(super) fn note_hold(&mut self, holder: Holder, before: Credits, held: Credits) {
         let amount = Credits::from_units(held.units().saturating_sub(before.units()));
         if !amount.is_zero() {

@@ -10,10 +10,11 @@ use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, MemberId, SessionId, 
 use super::command::Canonical;
 use super::state::{ContraAccount, EntryKind};
 
-/// The encoding that new entries are hashed with. Old versions are kept for ever, so that old entries still verify.
+/// The encoding with which new entries are hashed. Old versions stay supported forever, so that old entries still
+/// verify.
 pub const HASH_VERSION: i32 = 1;
 
-/// What an account's chain of hashes starts from: SHA-256 of the account's number.
+/// The start of an account's chain of hashes: SHA-256 of the account's number.
 pub fn genesis_hash(account_id: AccountId) -> [u8; 32] {
     Sha256::digest(account_id.number().to_be_bytes()).into()
 }
@@ -21,38 +22,40 @@ pub fn genesis_hash(account_id: AccountId) -> [u8; 32] {
 /// The facts of an entry that its hash covers. Names and titles stay out, so that they can be erased.
 #[derive(Clone, Copy, Debug)]
 pub struct HashedFacts<'a> {
-    /// Whose entry it is.
+    /// The account whose log contains the entry.
     pub account_id: AccountId,
-    /// Its number.
+    /// The entry's number in the log.
     pub sequence: i64,
-    /// Its id.
+    /// The entry's public id.
     pub id: EntryId,
-    /// What it records.
+    /// The event that the entry records.
     pub kind: EntryKind,
-    /// The other side.
+    /// The contra account: the other side of the entry.
     pub contra: ContraAccount,
-    /// Its amount, with its sign.
+    /// Credits with their sign.
     pub amount: Credits,
-    /// The balance after it.
+    /// The posted balance after the entry.
     pub balance_after: Credits,
-    /// When.
+    /// The time of posting.
     pub occurred_at: Timestamp,
-    /// Its session.
+    /// The session that the entry belongs to.
     pub session_id: Option<SessionId>,
-    /// Its top-up.
+    /// The top-up that the entry belongs to.
     pub top_up_id: Option<TopUpId>,
-    /// The entry it reverses.
+    /// The entry that this one reverses.
     pub reverses: Option<EntryId>,
-    /// Who caused it.
+    /// Who caused the entry.
     pub cause: Cause,
-    /// Whose use it was.
+    /// The member whose use it was.
     pub member_id: Option<MemberId>,
-    /// Hashed by its own hash, so that it can be erased and the chain still be checked where the digest is kept.
+    /// Covered by a separate hash. So it can be erased, and the chain can still be checked where that digest is
+    /// kept.
     pub description: &'a str,
 }
 
 impl HashedFacts<'_> {
-    /// The hash of the entry after `previous`, in the encoding `version`; `None` for a version that never was.
+    /// Returns the hash of the entry after `previous`, in the encoding `version`; `None` for an unknown
+    /// version.
     pub fn hash(&self, previous: &[u8; 32], version: i32) -> Option<[u8; 32]> {
         if version != HASH_VERSION {
             return None;

@@ -1,7 +1,7 @@
-//! Lots: how credits come in, are drawn, returned, and run out of time.
+//! Lots: how credits come in, are drawn, are returned, and expire.
 //!
-//! Invariants, after every decision: the remainders of all lots − debt = posted; debt above 0 and a live lot with a remainder
-//! never coexist; of expired lots there is left only what open holds booked before their expiry keep.
+//! Invariants, after every decision: the remainders of all lots − debt = posted. Debt above 0 and a live lot with a remainder
+//! never coexist. An expired lot has left only what open holds booked before its expiry keep.
 
 use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
@@ -13,10 +13,10 @@ use super::decision::Refusal;
 use super::draft::{Draft, EntryFacts};
 use super::state::{ContraAccount, EntryKind, HoldPart, Lot, LotKind, LotMovement, PastEntry};
 
-/// How long credits live that are given back after the lot they came from expired.
+/// How long credits live that are returned after the lot they came from expired.
 const RETURNED_LIFETIME_MILLIS: i64 = 30 * 24 * 60 * 60 * 1_000;
 
-/// What a new lot is like.
+/// The terms of a new lot.
 #[derive(Clone, Copy)]
 pub(super) struct LotTerms {
     pub(super) kind: LotKind,
@@ -25,13 +25,13 @@ pub(super) struct LotTerms {
 }
 
 impl LotTerms {
-    /// Bought, or owed: the plain terms.
+    /// Terms of paid credits, and of returned credits without a lot to return to: priority 0, no expiry.
     pub(super) const PAID: Self = Self {
         kind: LotKind::Paid,
         priority: 0,
         expires_at: None,
     };
-    /// Given by a correction.
+    /// Terms of credits from a correction.
     pub(super) const CORRECTION: Self = Self {
         kind: LotKind::Promotional,
         priority: 0,
@@ -44,13 +44,13 @@ impl Draft<'_> {
         self.lots.get(&id).or_else(|| self.state.lots.get(&id))
     }
 
-    /// All lots of the working set as they are now.
+    /// All lots of the working set in their current state.
     fn all_lots(&self) -> impl Iterator<Item = &Lot> {
         let untouched = self.state.lots.iter().filter(|(id, _)| !self.lots.contains_key(id));
         untouched.chain(self.lots.iter()).map(|(_, lot)| lot)
     }
 
-    /// Adds to what is left in a lot, or takes from it, and keeps count of the lots with a remainder.
+    /// Changes the remainder of a lot, and updates the count of lots with a remainder.
     fn change_remaining(&mut self, id: LotId, by: Credits) -> Result<(), Refusal> {
         let mut lot = self
             .lot(id)
@@ -79,7 +79,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Repays debt from credits that come in: what is left of them goes into a lot.
+    /// Repays debt from incoming credits, and returns what is left of them.
     fn repay_debt(&mut self, credits: Credits, movements: &mut Vec<LotMovement>) -> Result<Credits, Refusal> {
         let repaid = credits.min(self.header.debt);
         if repaid.is_positive() {
@@ -93,7 +93,7 @@ impl Draft<'_> {
         credits.checked_sub(repaid).ok_or(Refusal::Overflow)
     }
 
-    /// Whether another lot of these terms is refused.
+    /// Refuses another lot of these terms where the account has the maximum.
     pub(super) fn require_room_for_lot(&self, terms: LotTerms) -> Result<(), Refusal> {
         if self.header.lot_count < MAX_LOTS || self.equal_lot(terms).is_some() {
             return Ok(());
@@ -110,8 +110,8 @@ impl Draft<'_> {
             .map(|lot| lot.id)
     }
 
-    /// Credits come in: they repay debt, and the rest is a new lot. Where there are as many lots as there may be, it joins one of
-    /// equal terms.
+    /// Adds incoming credits. They repay debt first, and the rest is a new lot. Where the account has the maximum number of lots,
+    /// the rest joins a lot of equal terms.
     pub(super) fn add_credits(
         &mut self,
         entry_id: EntryId,
@@ -151,8 +151,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// The id of the next lot: greater than those of all lots before, so that lots of one millisecond are spent in the order in which
-    /// they came in. The number of the entry that makes it stands where the id would be random otherwise.
+    /// Returns the id of the next lot. It is greater than the ids of all lots before. So lots of one millisecond are spent
+    /// in the order of their creation. The number of the entry that makes it replaces the random part.
     fn next_lot_id(&mut self) -> LotId {
         let number = u64::try_from(self.header.entry_sequence).unwrap_or_default() + 1;
         let mut bytes = *self.ids.next_uuid().as_bytes();
@@ -171,7 +171,7 @@ impl Draft<'_> {
         let mut left = charge;
         let mut drawn_from_kept = Credits::ZERO;
         for (expires_at, id) in self.expired_lots() {
-            // A part of the hold that was booked after the expiry kept nothing of this lot.
+            // A part that was booked after the expiry keeps nothing of this lot.
             let kept_by_hold: Credits = holds
                 .iter()
                 .filter(|part| part.booked_at < expires_at)
@@ -194,7 +194,7 @@ impl Draft<'_> {
         Ok(movements)
     }
 
-    /// Draws from live lots in spending order, and what they cannot give from nothing: debt.
+    /// Draws from live lots in spending order. The rest is debt.
     pub(super) fn draw_live(&mut self, credits: Credits, movements: &mut Vec<LotMovement>) -> Result<(), Refusal> {
         let expiry_now = self.expiry_now();
         let mut live: Vec<_> = self
@@ -214,7 +214,8 @@ impl Draft<'_> {
             push_movement(movements, id, -drawn);
             left = left.checked_sub(drawn).ok_or(Refusal::Overflow)?;
         }
-        // Were a lot missing from the working set, its credits would be lent as debt while it still had them.
+        // If a lot were missing from the working set, its credits would become debt while the lot still had
+        // them.
         let owed = credits.checked_sub(live_in_all).unwrap_or(credits).max(Credits::ZERO);
         assert_eq!(left, owed, "the working set has every lot that spending reaches");
         if left.is_positive() {
@@ -228,9 +229,10 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// What all live lots of the account have left, known from its figures and what expired lots keep.
+    /// Returns what all live lots of the account have left, computed from its figures and what expired lots
+    /// keep.
     fn live_in_all(&self) -> Result<Credits, Refusal> {
-        // Movements already made by this entry are in the lots, but not yet in the posted figure.
+        // Movements of this entry are in the lots already, but not yet in the posted figure.
         let unposted: Credits = self.unposted_movements();
         let kept: Credits = self
             .expired_lots()
@@ -246,7 +248,7 @@ impl Draft<'_> {
             .ok_or(Refusal::Overflow)
     }
 
-    /// How far the lots and the debt have run ahead of the posted figure within this decision.
+    /// How far the lots and the debt are ahead of the posted figure within this decision.
     fn unposted_movements(&self) -> Credits {
         let lots: Credits = self
             .lots
@@ -261,7 +263,7 @@ impl Draft<'_> {
         Credits::from_units(lots.units() - debt - posted)
     }
 
-    /// Takes back an addition: from its own lots, kept or live, then as [`Draft::draw_live`].
+    /// Reverses an addition: from its own lots, kept or live, then as [`Draft::draw_live`].
     pub(super) fn draw_addition(
         &mut self,
         addition: &PastEntry,
@@ -286,8 +288,8 @@ impl Draft<'_> {
         Ok(movements)
     }
 
-    /// Gives `credits` of an addition again that were taken back: into its own lots, as far as they had them, else into a new one.
-    /// Debt is repaid first. `entry_id` is the entry that gives them.
+    /// Returns `credits` of a reversed addition: into its own lots, as far as they were taken from them, else into a new lot. Debt
+    /// is repaid first. `entry_id` is the entry that returns them.
     pub(super) fn return_addition(
         &mut self,
         addition: &PastEntry,
@@ -323,9 +325,9 @@ impl Draft<'_> {
         Ok(movements)
     }
 
-    /// Gives back `credits` of a deduction by walking its draws in reverse, each up to what is not yet returned: into the same
-    /// lot if it is live, else into a new one of its kind and priority that expires in 30 days; what had been drawn as debt
-    /// into a new PAID lot. Debt is repaid first. `entry_id` is the entry that gives back.
+    /// Returns `credits` of a deduction by walking its draws in reverse, each up to what is not yet returned. Credits go into
+    /// the same lot if it is live, else into a new one of its kind and priority that expires in 30 days. What had been drawn
+    /// as debt goes into a new PAID lot. Debt is repaid first. `entry_id` is the entry that returns them.
     pub(super) fn return_draws(
         &mut self,
         deduction: &mut PastEntry,
@@ -395,9 +397,9 @@ impl Draft<'_> {
         expired
     }
 
-    /// Debits what expired lots have beyond what they keep: each keeps what open holds booked before its expiry still need
-    /// beyond what earlier ones keep. While the account is halted this reaches only lots that had expired before: their time
-    /// was up then, and what they keep goes with the holds.
+    /// Debits what expired lots have beyond what they keep. Each keeps what open holds booked before its expiry still need
+    /// beyond what earlier lots keep. While the account is halted this affects only lots that had expired before the halt.
+    /// What they keep ends with the holds.
     pub(super) fn expire_lots(&mut self) -> Result<(), Refusal> {
         let mut kept_so_far = Credits::ZERO;
         for (_, id) in self.expired_lots() {

@@ -1,8 +1,8 @@
-//! The pure core: the only place that decides about credits.
+//! The pure core: the only module that decides about credits.
 //!
-//! No I/O, no clock, no async: [`decide`] is a function of an account's state, a request and the time, and so the property tests
-//! and the simulation drive the very code that serves. Called by the posting engine, which loads the state, folds a batch of
-//! requests over it, and writes what the decisions say.
+//! No I/O, no clock, no async. [`decide`] is a function of an account's state, a request and the time. So the property tests and
+//! the simulation run the production code. The posting engine calls it: it loads the state, folds a batch of requests over it,
+//! and writes the decisions.
 
 mod command;
 mod corrections;
@@ -34,10 +34,10 @@ use crate::primitives::credits::Credits;
 
 /// Lots with a remainder that an account may have.
 pub const MAX_LOTS: i64 = 1_000;
-/// Sessions whose hold or end is dealt with in one command; the next one or the sweeper goes on.
+/// Sessions whose hold or end one command processes. The next command or the sweeper continues.
 pub const MAX_DUE: usize = 500;
 
-/// The operator's limits on what commands may do.
+/// The operator's limits on commands.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
     /// How far a completion with `allowOverage` may go beyond what was booked.
@@ -46,8 +46,9 @@ pub struct Policy {
 
 /// Decides `request` on `state` at `now`, which is not before the state's last time.
 ///
-/// In this order: a known key answers what it answered before; whoever a key acts for is on the team; what is due expires; the
-/// command is decided. A refusal changes nothing, not even what was due; a decision holds everything there is to write.
+/// In this order: a known key returns its first outcome; a member on whose behalf a key asks must be on the team; what is due
+/// expires; the command is decided. A refusal changes nothing, not even what was due. A decision contains everything that is
+/// to be written.
 pub fn decide(state: &AccountState, request: &Request, now: Timestamp, policy: &Policy) -> Result<Decision, Refusal> {
     let digests = request.digests();
     if let Some(record) = request.key.as_ref().and_then(|key| state.keys.get(key)) {

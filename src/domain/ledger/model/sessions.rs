@@ -1,4 +1,4 @@
-//! Sessions: booking holds credits, completing charges them, a refund gives some back.
+//! Sessions: booking holds credits, completing charges them, a refund returns some.
 
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -9,21 +9,21 @@ use super::decision::Refusal;
 use super::draft::{Draft, EntryFacts};
 use super::state::{AccountState, ContraAccount, EntryKind, HoldPart, LotMovement, Outcome, Session, SessionStatus};
 
-/// Why sessions of an account that is closed are called off.
+/// The reason for canceling the sessions of a closed account.
 pub const ACCOUNT_CLOSED: &str = "The account was closed";
 
-/// What a command makes of an open or expired session.
+/// How a command ends an open or expired session.
 struct Resolution {
     status: SessionStatus,
     charge: Credits,
-    /// What the session says it was charged: `None` for a cancellation without a fee.
+    /// The charge to store with the session: `None` for a cancellation without a fee.
     charged: Option<Credits>,
     description: String,
     cancel_reason: Option<String>,
 }
 
 impl AccountState {
-    /// The member with this id, who is still on the team.
+    /// Returns the member with this id, who must still be on the team.
     pub(super) fn present_member(&self, id: MemberId) -> Result<MemberId, Refusal> {
         let standing = self.members.get(&id).ok_or(Refusal::MemberNotFound)?;
         if standing.is_removed {
@@ -59,7 +59,7 @@ impl Draft<'_> {
         self.header.next_hold_expiry_at = sooner(self.header.next_hold_expiry_at, session.hold_expires_at);
     }
 
-    /// Refuses what is not available beyond what is held already.
+    /// Refuses unless `credits` are available beyond what is held already.
     fn require_available(&self, credits: Credits) -> Result<(), Refusal> {
         let missing = credits.checked_sub(self.header.available()).ok_or(Refusal::Overflow)?;
         if missing.is_positive() {
@@ -191,7 +191,7 @@ impl Draft<'_> {
         match session.status {
             SessionStatus::Booked => {}
             SessionStatus::Expired => {
-                // Its hold was released: what it costs now must be there, or be lent.
+                // The hold was released, so the charge must be available now, or become debt.
                 let missing = charge.checked_sub(self.header.available()).ok_or(Refusal::Overflow)?;
                 if missing.is_positive() && !allow_overage {
                     return Err(Refusal::SessionExpired {
@@ -261,7 +261,7 @@ impl Draft<'_> {
         self.resolve(session, resolution)
     }
 
-    /// Ends a session: charges it, releases its hold, and lets expire what that hold alone kept.
+    /// Ends a session: charges it, releases its hold, and expires what only that hold kept.
     fn resolve(&mut self, mut session: Session, resolution: Resolution) -> Result<Outcome, Refusal> {
         let holds = std::mem::take(&mut session.holds);
         let movements = self.draw_charge(resolution.charge, &holds)?;
@@ -292,7 +292,7 @@ impl Draft<'_> {
         })
     }
 
-    /// Cancels without a fee what nobody can attend any more.
+    /// Cancels a session without a fee, because the account is closed.
     pub(super) fn cancel_for_closing(&mut self, session: Session) -> Result<(), Refusal> {
         let resolution = Resolution {
             status: SessionStatus::Canceled,
@@ -304,7 +304,7 @@ impl Draft<'_> {
         self.resolve(session, resolution).map(|_| ())
     }
 
-    /// Releases the hold of a session that nobody resolved in time.
+    /// Releases the hold of a session that was not resolved in time.
     pub(super) fn expire_hold(&mut self, mut session: Session) -> Result<(), Refusal> {
         let holds = std::mem::take(&mut session.holds);
         self.release(&holds)?;
@@ -346,7 +346,7 @@ impl Draft<'_> {
         })
     }
 
-    /// Announces sessions that have ended and wait to be resolved.
+    /// Announces sessions that have ended and are not resolved.
     pub(super) fn announce_processing(&mut self) {
         let ended: Vec<Session> = self
             .open_sessions()
@@ -358,7 +358,7 @@ impl Draft<'_> {
         }
     }
 
-    /// The open sessions of the working set as they are now.
+    /// The open sessions of the working set, in their current state.
     pub(super) fn open_sessions(&self) -> impl Iterator<Item = Session> {
         self.state
             .sessions
@@ -368,7 +368,7 @@ impl Draft<'_> {
             .cloned()
     }
 
-    /// Gives back part of a deduction, at most what is left of it.
+    /// Returns part of a deduction, at most what is left of it.
     pub(super) fn give_back(
         &mut self,
         deduction: &mut super::PastEntry,
@@ -380,7 +380,7 @@ impl Draft<'_> {
     }
 }
 
-/// Counts `credits` as taken back of an entry, at most what is left of it.
+/// Counts `credits` as reversed from an entry, at most what is left of it.
 pub(super) fn take_from_left(entry: &mut super::PastEntry, credits: Credits) -> Result<(), Refusal> {
     let left = entry
         .amount
@@ -394,7 +394,7 @@ pub(super) fn take_from_left(entry: &mut super::PastEntry, credits: Credits) -> 
     Ok(())
 }
 
-/// Takes `credits` off a hold, the latest parts first: earlier ones keep older lots.
+/// Removes `credits` from a hold, the latest parts first: earlier parts keep older lots.
 fn take_latest(holds: &mut Vec<HoldPart>, credits: Credits) -> Vec<HoldPart> {
     let mut left = credits;
     let mut taken = Vec::new();
@@ -441,7 +441,7 @@ fn require_times(starts_at: Timestamp, ends_at: Timestamp) -> Result<(), Refusal
     })
 }
 
-/// Refuses an amount that is not above 0 and at most [`Credits::MAX`].
+/// Refuses an amount that is not above 0 or is above [`Credits::MAX`].
 pub(super) fn require_amount(field: &'static str, credits: Credits) -> Result<(), Refusal> {
     if credits.is_positive() {
         return require_amount_or_nothing(field, credits);

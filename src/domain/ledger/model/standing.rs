@@ -1,4 +1,4 @@
-//! The account's standing: freezing and closing, and what time alone brings about.
+//! The account's status: freezing and closing, and the effects of time alone.
 
 use crate::domain::event::EventKind;
 
@@ -8,7 +8,7 @@ use super::draft::Draft;
 use super::state::{AccountStatus, Outcome, Session};
 
 impl Draft<'_> {
-    /// What comes before every command: holds that nobody resolved are released, then lots that are due expire.
+    /// Runs before every command: releases holds that were not resolved in time, then expires due lots.
     pub(super) fn expire_due(&mut self) -> Result<(), Refusal> {
         if self.header.halted_at.is_some() {
             return Ok(());
@@ -46,7 +46,7 @@ impl Draft<'_> {
         self.announce(EventKind::AccountUpdated, |event| event.status = Some(status));
     }
 
-    /// Ends a freeze: whatever had not expired when it began has as much time left as it had then.
+    /// Ends a freeze. Whatever had not expired when it began has the same remaining time as then.
     pub(super) fn unfreeze(&mut self) -> Result<Outcome, Refusal> {
         let halted_at = match (self.header.status, self.header.halted_at) {
             (AccountStatus::Closed, _) => return Err(Refusal::AccountClosed),
@@ -78,8 +78,8 @@ impl Draft<'_> {
         Ok(Outcome::default())
     }
 
-    /// Cancels sessions of a closed account that have not ended, as many as the working set has; the sweeper goes on with the
-    /// rest.
+    /// Cancels the sessions of a closed account that have not ended, as many as the working set contains. The sweeper
+    /// continues with the rest.
     fn cancel_booked(&mut self) -> Result<(), Refusal> {
         let booked: Vec<Session> = self
             .open_sessions()

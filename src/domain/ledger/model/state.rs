@@ -1,4 +1,4 @@
-//! What the pure core decides upon: one account's figures and the rows that a batch of commands touches.
+//! The input of the pure core: one account's figures and the rows that a batch of commands uses.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,21 +12,21 @@ use crate::primitives::ids::{AccountId, EntryId, LotId, MemberId, SessionId, Top
 use super::command::Origin;
 
 crate::text_enum! {
-    /// What an account may do.
+    /// Decides which commands the account accepts.
     AccountStatus {
-        /// Everything.
+        /// All commands are accepted.
         Active = "ACTIVE",
-        /// Nothing new is started, facts are still recorded, nothing expires.
+        /// No new commands are accepted, facts are still recorded, nothing expires.
         Frozen = "FROZEN",
-        /// As frozen, for ever.
+        /// As frozen, forever.
         Closed = "CLOSED",
     }
 }
 
 crate::text_enum! {
-    /// What a line of the credit log records.
+    /// The event that a line of the credit log records.
     EntryKind {
-        /// A top-up that a person asked for.
+        /// A top-up that a person requested.
         TopUp = "TOP_UP",
         /// A top-up that the account's rule started.
         AutoTopUp = "AUTO_TOP_UP",
@@ -34,11 +34,11 @@ crate::text_enum! {
         Grant = "GRANT",
         /// A session's charge or a fee.
         Session = "SESSION",
-        /// A session's charge given back.
+        /// A session's charge that was returned.
         SessionRefund = "SESSION_REFUND",
-        /// Credits that ran out of time.
+        /// Credits that expired.
         Expiry = "EXPIRY",
-        /// A top-up taken back.
+        /// A top-up that was reversed.
         Reversal = "REVERSAL",
         /// A top-up lost in a dispute.
         Chargeback = "CHARGEBACK",
@@ -54,11 +54,11 @@ crate::text_enum! {
         CardPayments = "CARD_PAYMENTS",
         /// Credits given away.
         Promotions = "PROMOTIONS",
-        /// Credits used.
+        /// Credits that were used.
         SessionRevenue = "SESSION_REVENUE",
-        /// Credits that ran out of time.
+        /// Credits that expired.
         Expired = "EXPIRED",
-        /// Money taken back by banks.
+        /// Money that banks took back.
         Chargebacks = "CHARGEBACKS",
         /// Corrections.
         Adjustments = "ADJUSTMENTS",
@@ -66,11 +66,11 @@ crate::text_enum! {
 }
 
 crate::text_enum! {
-    /// Where the credits of a lot came from.
+    /// The origin of a lot's credits.
     LotKind {
-        /// Bought.
+        /// Credits that were bought.
         Paid = "PAID",
-        /// Given.
+        /// Credits that were given away.
         Promotional = "PROMOTIONAL",
     }
 }
@@ -82,7 +82,7 @@ crate::text_enum! {
         Booked = "BOOKED",
         /// Took place and was charged.
         Completed = "COMPLETED",
-        /// Called off, perhaps for a fee.
+        /// Canceled, possibly for a fee.
         Canceled = "CANCELED",
         /// The member did not come.
         NoShow = "NO_SHOW",
@@ -94,21 +94,21 @@ crate::text_enum! {
 /// The locked row of an account: every figure that commands read and change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountHeader {
-    /// Whose figures these are.
+    /// The account that the figures belong to.
     pub account_id: AccountId,
-    /// What the account may do.
+    /// Decides which commands the account accepts.
     pub status: AccountStatus,
-    /// Since when it is frozen or closed; nothing expires after this instant while it is set.
+    /// The instant of the freeze or closing. While it is set, nothing expires after it.
     pub halted_at: Option<Timestamp>,
-    /// Why it is frozen or closed, in words for people.
+    /// Human-readable reason why the account is frozen or closed.
     pub halt_reason: Option<String>,
     /// Sum of all entries.
     pub posted: Credits,
-    /// Reserved for open sessions, disputed top-ups and refunds of top-ups under way.
+    /// Reserved for open sessions, disputed top-ups and refunds of top-ups in progress.
     pub held: Credits,
-    /// In top-ups being charged.
+    /// Credits in top-ups that are being charged.
     pub incoming: Credits,
-    /// Used beyond what there was. Never above zero while a live lot has a remainder.
+    /// Credits that were used beyond what the account had. Never above zero while a live lot has a remainder.
     pub debt: Credits,
     /// Grows by one with every command that changes posted, held or incoming.
     pub balance_version: i64,
@@ -122,38 +122,46 @@ pub struct AccountHeader {
     pub event_nonce: i64,
     /// Hash of the last entry, or the account's genesis.
     pub last_hash: [u8; 32],
-    /// The latest time decided at. Time never runs backwards in an account.
+    /// The latest time of a decision. Time never runs backwards in an account.
     pub last_at: Timestamp,
     /// Lots with a remainder.
     pub lot_count: i64,
     /// How long after its end an unresolved session keeps its hold, in milliseconds.
     pub session_grace_millis: i64,
-    /// No live lot with a remainder expires before this. May be too early, never too late. Lots that expired and keep credits
-    /// for holds do not count: what they keep goes with the holds.
+    /// No live lot with a remainder expires before this. May be too early, never too late. Expired lots that keep credits for
+    /// holds do not count: what they keep ends with the holds.
     pub next_lot_expiry_at: Option<Timestamp>,
     /// No hold expires before this. May be too early, never too late.
     pub next_hold_expiry_at: Option<Timestamp>,
     /// No session becomes PROCESSING, unannounced, before this. May be too early, never too late.
     pub next_processing_at: Option<Timestamp>,
-    /// The level of available credits that somebody above watches.
+    /// The level of available credits that a module above watches.
     pub low_mark: Option<Credits>,
-    /// Since when available is at or below it and nobody has looked. Stored with what lowered it, so that no crash loses it.
+    /// Since when available credits are at or below it and no worker has checked. Stored in the write that lowered them, so
+    /// that no crash loses it.
     pub low_since: Option<Timestamp>,
-    /// Since when it has events that nobody has read. Stored with the event, so that no crash and no lost bell loses it.
+    /// Since when the account has unread events. Stored with the event, so that no crash and no lost bell loses it.
     pub unread_since: Option<Timestamp>,
+    /// Whether a client follows what is wrong in it, so that its events are checked for that.
+    pub is_followed: bool,
+    /// Since when such an account has events that were not checked. Stored with the event.
+    pub unchecked_since: Option<Timestamp>,
 }
 
 impl AccountHeader {
-    /// Numbers an event that happens at `now`: it is the account's last from here on. `nonce` is random.
+    /// Numbers an event that happens at `now`, as the account's last one. `nonce` is random.
     pub fn next_event(&mut self, kind: EventKind, nonce: u32, now: Timestamp) -> NewEvent {
         self.event_sequence += 1;
         self.event_nonce = i64::from(nonce);
         self.last_at = now;
         self.unread_since.get_or_insert(now);
+        if self.is_followed {
+            self.unchecked_since.get_or_insert(now);
+        }
         NewEvent::new(self.event_place(), kind, now)
     }
 
-    /// Where the account's stream of events ends.
+    /// The end of the account's event stream.
     pub const fn event_place(&self) -> Place {
         Place {
             sequence: self.event_sequence,
@@ -161,7 +169,7 @@ impl AccountHeader {
         }
     }
 
-    /// An account that has just been made.
+    /// The figures of a new account.
     pub fn new(account_id: AccountId, session_grace_millis: i64, now: Timestamp) -> Self {
         Self {
             account_id,
@@ -187,10 +195,12 @@ impl AccountHeader {
             low_mark: None,
             low_since: None,
             unread_since: None,
+            is_followed: false,
+            unchecked_since: None,
         }
     }
 
-    /// Whether what can be spent is at or below the level that is watched.
+    /// Whether available credits are at or below the watched level.
     pub fn is_low(&self) -> bool {
         self.low_mark.is_some_and(|mark| self.available() <= mark)
     }
@@ -200,14 +210,15 @@ impl AccountHeader {
         Credits::from_units(self.posted.units().saturating_sub(self.held.units()))
     }
 
-    /// The instant by which expiry is judged: it stands still while the account is frozen or closed.
+    /// The instant by which expiry is judged. It does not advance while the account is frozen or closed.
     pub fn expiry_now(&self, now: Timestamp) -> Timestamp {
         self.halted_at.map_or(now, |halted_at| halted_at.min(now))
     }
 
-    /// When a sweeper has something to do for this account.
+    /// When the sweeper is needed for this account.
     pub fn due_at(&self) -> Option<Timestamp> {
-        // A halted account expires nothing, but its sessions still end, and closing cancels them in turns.
+        // A halted account expires nothing. But its sessions still end, and closing cancels them in several
+        // sweeps.
         let expiries = if self.halted_at.is_some() {
             [None, None]
         } else {
@@ -220,26 +231,26 @@ impl AccountHeader {
 /// Credits that came in together and share an expiry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lot {
-    /// Its id.
+    /// The lot's id; ids grow in the order of creation.
     pub id: LotId,
-    /// Bought or given.
+    /// Whether the credits were bought or given away.
     pub kind: LotKind,
-    /// What came in, before debt was repaid from it.
+    /// Credits that came in, before debt was repaid from them.
     pub granted: Credits,
-    /// What is left.
+    /// Credits that are left.
     pub remaining: Credits,
-    /// Spent first when lower.
+    /// Lots with a lower number are spent first.
     pub priority: i32,
-    /// When the remainder runs out of time; `None` is never.
+    /// When the remainder expires; `None` is never.
     pub expires_at: Option<Timestamp>,
-    /// When it was made.
+    /// The time of creation.
     pub created_at: Timestamp,
     /// The entry that made it.
     pub entry_id: EntryId,
 }
 
 impl Lot {
-    /// Whether its time is up; what it keeps then is for holds alone.
+    /// Whether the lot has expired. Then what it keeps is for holds alone.
     pub fn is_expired(&self, expiry_now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires_at| expiry_now >= expires_at)
     }
@@ -260,23 +271,23 @@ impl Lot {
 /// Part of a session's hold: what was booked, or added by a reschedule, at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoldPart {
-    /// When it was booked: it keeps credits that had not expired then.
+    /// The time of booking. The part keeps credits that had not expired then.
     pub booked_at: Timestamp,
-    /// How much.
+    /// Credits of the part.
     pub amount: Credits,
 }
 
-/// Who holds credits.
+/// The holder of reserved credits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// An open session.
     Session(SessionId),
-    /// A top-up that is disputed, or of which money is to go back.
+    /// A top-up that is disputed, or whose money is to be refunded.
     TopUp(TopUpId),
 }
 
 impl Holder {
-    /// What kind of holder, as stored.
+    /// Returns the stored word for the kind of holder.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Session(_) => "SESSION",
@@ -284,7 +295,7 @@ impl Holder {
         }
     }
 
-    /// Which one.
+    /// Returns the id of the session or top-up.
     pub fn uuid(self) -> Uuid {
         match self {
             Self::Session(id) => id.uuid(),
@@ -292,7 +303,7 @@ impl Holder {
         }
     }
 
-    /// From its two columns.
+    /// Reads the holder from its two columns.
     pub fn from_columns(kind: &str, id: Uuid) -> Option<Self> {
         match kind {
             "SESSION" => Some(Self::Session(SessionId::from_uuid(id))),
@@ -302,66 +313,66 @@ impl Holder {
     }
 }
 
-/// Credits held for a top-up: while it is disputed, and while money of it is to go back.
+/// Credits held for a top-up: while it is disputed, and while money of it is to be refunded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TopUpHold {
-    /// How many in all.
+    /// All credits that are held.
     pub amount: Credits,
-    /// What its refunds that are under way will take.
+    /// What its refunds in progress will take.
     pub refunding: Credits,
 }
 
-/// A change of what is held: with the entries these tell every balance that there ever was.
+/// A change of what is held. Together with the entries it gives every past balance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoldMovement {
-    /// Who holds.
+    /// The holder of the credits.
     pub holder: Holder,
-    /// The number of the event that tells of it.
+    /// The number of the event that reports the change.
     pub sequence: i64,
-    /// When.
+    /// The time of the change.
     pub occurred_at: Timestamp,
-    /// How much more is held, or less; never 0.
+    /// The change of the hold, with its sign; never 0.
     pub amount: Credits,
-    /// What the holder holds after it.
+    /// What the holder holds after the change.
     pub held: Credits,
-    /// What the account holds after it.
+    /// What the account holds after the change.
     pub held_after: Credits,
 }
 
 /// A booked use of credits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Its id.
+    /// The session's public id.
     pub id: SessionId,
     /// The platform's own id.
     pub external_id: Option<String>,
-    /// Who uses it.
+    /// The member who uses it.
     pub member_id: MemberId,
-    /// For people.
+    /// Human-readable title.
     pub title: String,
-    /// As stored.
+    /// The stored status, which is never PROCESSING.
     pub status: SessionStatus,
-    /// When it begins.
+    /// The planned beginning.
     pub starts_at: Timestamp,
-    /// When it ends.
+    /// The planned end.
     pub ends_at: Timestamp,
-    /// What was booked in all.
+    /// All credits that were booked.
     pub booked: Credits,
-    /// What is held, part by part in booking order; empty once resolved.
+    /// The parts of the hold in booking order; empty once resolved.
     pub holds: Vec<HoldPart>,
-    /// What was deducted in the end; `None` until completed, missed, or canceled for a fee.
+    /// Credits that were deducted at the end; `None` until completed, missed, or canceled for a fee.
     pub charged: Option<Credits>,
     /// The entry that deducted it.
     pub charge_entry_id: Option<EntryId>,
-    /// What was given back of it.
+    /// Credits that were returned of the charge.
     pub refunded: Credits,
-    /// When it was booked.
+    /// The time of booking.
     pub booked_at: Timestamp,
-    /// When it was resolved.
+    /// The time when it was completed, canceled or expired.
     pub resolved_at: Option<Timestamp>,
-    /// When its hold is released if nobody resolves it.
+    /// When the hold is released if the session is not resolved before.
     pub hold_expires_at: Timestamp,
-    /// Why it was called off.
+    /// Human-readable reason of the cancellation.
     pub cancel_reason: Option<String>,
     /// The caller's own JSON, as text.
     pub metadata: Option<String>,
@@ -375,7 +386,7 @@ impl Session {
         self.status == SessionStatus::Booked
     }
 
-    /// What is held in all.
+    /// Returns the sum of all parts of the hold.
     pub fn held(&self) -> Credits {
         self.holds.iter().map(|part| part.amount).sum()
     }
@@ -383,43 +394,43 @@ impl Session {
 
 /// Part of an entry: what it moved into (positive) or out of (negative) one lot, or the debt where `lot_id` is `None`.
 ///
-/// The movements of an entry sum up to its amount, those of a lot to its remainder, those of no lot to −debt.
+/// The movements of an entry sum up to its amount, those of a lot to its remainder, those without a lot to −debt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LotMovement {
-    /// Which lot; `None` is the account's debt.
+    /// The lot; `None` is the account's debt.
     pub lot_id: Option<LotId>,
-    /// How much, with its sign.
+    /// Credits with their sign.
     pub amount: Credits,
-    /// Of a negative movement: how much was given back since.
+    /// Of a negative movement: credits that were returned since.
     pub returned: Credits,
 }
 
-/// A past entry that a command may give back or reverse.
+/// A past entry that a command may refund or reverse.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastEntry {
-    /// Its id.
+    /// The entry's public id.
     pub id: EntryId,
-    /// Its number.
+    /// The entry's number in the log.
     pub sequence: i64,
-    /// What it records.
+    /// The event that the entry records.
     pub kind: EntryKind,
-    /// Its other side.
+    /// The contra account.
     pub contra: ContraAccount,
-    /// Its amount, with its sign.
+    /// Credits with their sign.
     pub amount: Credits,
-    /// How much of it was given back or taken back: 0 to |amount|.
+    /// Credits of the entry that were reversed: 0 to |amount|.
     pub taken_back: Credits,
-    /// Whose use it was.
+    /// The member whose use it was.
     pub member_id: Option<MemberId>,
     /// The session it belongs to.
     pub session_id: Option<SessionId>,
     /// The top-up it belongs to.
     pub top_up_id: Option<TopUpId>,
-    /// Where its amount went, in order.
+    /// The movements of lots and debt, in order.
     pub movements: Vec<LotMovement>,
 }
 
-/// A stored idempotency key: the input it is bound to and what came of it.
+/// A stored idempotency key: the input it is bound to, and the outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRecord {
     /// Digest of the input.
@@ -428,30 +439,30 @@ pub struct KeyRecord {
     pub outcome: Outcome,
 }
 
-/// What a command made or changed, by id: enough to show it again as it is later.
+/// What a command made or changed, by id. A replay shows these objects in their later state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// The session booked, resolved or refunded.
+    /// The session that was booked, resolved or refunded.
     pub session_id: Option<SessionId>,
-    /// The entry posted.
+    /// The entry that was posted.
     pub entry_id: Option<EntryId>,
-    /// The top-up asked for, or asked for again.
+    /// The top-up that was requested or retried.
     pub top_up_id: Option<TopUpId>,
 }
 
-/// A member as far as booking cares.
+/// What booking needs to know about a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberStanding {
     /// The member.
     pub id: MemberId,
-    /// No longer of the team.
+    /// True when the member has left the team.
     pub is_removed: bool,
 }
 
 /// One account's figures and the working set: the rows that the batch's commands name or may draw on.
 ///
-/// The loader's promise: every session, member, entry and key that a command of the batch names is here if it exists, and so
-/// are all lots that spending may reach, all lots that are due or kept, and the sessions whose hold is due (at most
+/// The loader guarantees: every session, member, entry and key that a command of the batch names is here if it exists. So
+/// are all lots that spending may use and all lots that are due or kept. So are the sessions whose hold is due (at most
 /// [`super::MAX_DUE`] of them).
 #[derive(Clone, Debug)]
 pub struct AccountState {
@@ -459,7 +470,7 @@ pub struct AccountState {
     pub header: AccountHeader,
     /// Lots by id.
     pub lots: BTreeMap<LotId, Lot>,
-    /// For each lot that is expired with a remainder: what open holds booked before its expiry hold in all.
+    /// For each expired lot with a remainder: the sum of the open holds that were booked before its expiry.
     pub held_before: BTreeMap<LotId, Credits>,
     /// Sessions by id.
     pub sessions: BTreeMap<SessionId, Session>,
@@ -469,7 +480,7 @@ pub struct AccountState {
     pub members: HashMap<MemberId, MemberStanding>,
     /// External id → member.
     pub members_by_external_id: HashMap<String, MemberId>,
-    /// Past entries that commands give back or reverse.
+    /// Past entries that commands refund or reverse.
     pub entries: BTreeMap<EntryId, PastEntry>,
     /// Top-up → the entry that credited it.
     pub credited_top_ups: HashMap<TopUpId, EntryId>,

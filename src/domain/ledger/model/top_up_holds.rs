@@ -1,7 +1,8 @@
 //! Credits held for top-ups: while one is disputed, and from the request of a refund until the gateway has answered.
 //!
-//! Invariants: what refunds under way will take is held, so that nothing else can spend it; without leave a refund never takes
-//! more than what is unspent of the top-up's own lots and available, and never more than what is left of the top-up.
+//! Invariants: what refunds in progress will take is held, so that nothing else can spend it. Without permission for debt, a
+//! refund never takes more than what is unspent of the top-up's own lots and available. It never takes more than what is left
+//! of the top-up.
 
 use crate::domain::event::EventKind;
 use crate::primitives::credits::Credits;
@@ -17,7 +18,8 @@ impl Draft<'_> {
         changed.copied().unwrap_or_default()
     }
 
-    /// Sets what is held for a top-up. Such credits keep no lot from expiring: no session will use them.
+    /// Sets what is held for a top-up. Such credits keep no lot from expiring, because no session will use
+    /// them.
     fn set_top_up_hold(&mut self, id: TopUpId, wanted: TopUpHold) -> Result<(), Refusal> {
         let before = self.top_up_hold(id);
         if before == wanted {
@@ -30,7 +32,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Holds all that is left of a disputed top-up, else what its refunds under way will take, as far as it is left.
+    /// Holds all that is left of a disputed top-up, else what its refunds in progress will take, as far as it is
+    /// left.
     pub(super) fn hold_top_up(
         &mut self,
         entry_id: EntryId,
@@ -49,7 +52,7 @@ impl Draft<'_> {
         })
     }
 
-    /// Holds credits for a refund that was asked for.
+    /// Holds credits for a requested refund.
     pub(super) fn hold_refund(
         &mut self,
         entry_id: EntryId,
@@ -84,7 +87,7 @@ impl Draft<'_> {
                 message: "must be above 0".to_owned(),
             });
         }
-        // A dispute that is open holds all that is left: the refund's share is part of it.
+        // An open dispute holds all that is left, which includes the refund's share.
         let is_disputed = hold.amount > hold.refunding;
         let refunding = hold.refunding.checked_add(credits).ok_or(Refusal::Overflow)?;
         let amount = if is_disputed { hold.amount } else { refunding };
@@ -95,7 +98,8 @@ impl Draft<'_> {
         })
     }
 
-    /// What the lots that an addition went into have left of it. What repaid debt was spent before.
+    /// Returns the remainders of the lots that an addition went into. The part that repaid debt was spent
+    /// before.
     fn unspent_of(&self, addition: &PastEntry) -> Result<Credits, Refusal> {
         let mut unspent = Credits::ZERO;
         for movement in addition
@@ -110,7 +114,7 @@ impl Draft<'_> {
         Ok(unspent)
     }
 
-    /// Refuses to take by hand what refunds under way are about to take: their money is on its way to the customer.
+    /// Refuses to take by hand what refunds in progress will take: their money is being returned to the customer.
     pub(super) fn require_beyond_refunds(&self, entry: &PastEntry, credits: Credits) -> Result<(), Refusal> {
         let refunding = credited_top_up(entry).map_or(Credits::ZERO, |id| self.top_up_hold(id).refunding);
         let left = left_of(entry)?.checked_sub(refunding).ok_or(Refusal::Overflow)?;
@@ -120,7 +124,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Holds no more for the top-up that an entry credited than is left of it.
+    /// Lowers the hold of the top-up that an entry credited to what is left of it.
     pub(super) fn hold_at_most(&mut self, entry_id: EntryId, left: Credits) -> Result<(), Refusal> {
         let entry = self.past_entry(entry_id);
         let Some(top_up_id) = entry.as_ref().and_then(credited_top_up) else {
@@ -135,7 +139,7 @@ impl Draft<'_> {
     }
 }
 
-/// What is not taken back of an addition.
+/// Returns what is not reversed of an addition.
 fn left_of(addition: &PastEntry) -> Result<Credits, Refusal> {
     addition
         .amount

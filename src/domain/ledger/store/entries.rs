@@ -1,4 +1,4 @@
-//! Lines of the credit log, and where their amounts went.
+//! SQL of entries and their movements.
 
 use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 
@@ -55,7 +55,7 @@ const TAKEN_BACK: Columns = &[
     ("taken_back", Kind::BigInt),
 ];
 
-/// Entries that commands give back or reverse, and those that credited the top-ups named.
+/// Loads the entries that commands refund or reverse, and those that credited the named top-ups.
 pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
     let mut named = Rows::new(NAMED);
     let mut top_ups = Rows::new(NAMED);
@@ -117,7 +117,8 @@ async fn load_named(tx: &Transaction, batch: &mut Batch<'_>, named: &Rows) -> Re
     Ok(())
 }
 
-/// A row of an entry beside one of its movements, with the account's number before and the movement's place in it.
+/// A row of an entry beside one of its movements, with the account's number before and the movement's ordinal in
+/// it.
 type EntryRow = (i64, PastEntry, Option<(usize, LotMovement)>);
 
 fn past_entry(row: &QueryResult) -> Result<EntryRow, Fault> {
@@ -170,7 +171,7 @@ async fn load_credited(tx: &Transaction, batch: &mut Batch<'_>, top_ups: &Rows) 
     Ok(())
 }
 
-/// How much of an entry was taken back, as the transaction sees it.
+/// Returns how much of an entry was reversed, as the transaction sees it.
 pub(in crate::domain::ledger) async fn taken_back(
     tx: &Transaction,
     account_id: AccountId,
@@ -187,7 +188,7 @@ pub(in crate::domain::ledger) async fn taken_back(
     }
 }
 
-/// Writes new entries with their movements, and what was given or taken back of old ones.
+/// Writes new entries with their movements, and the reversed parts of old ones.
 pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
     let backend = tx.get_database_backend();
     let (entries, movements) = new_rows(works);
@@ -220,7 +221,7 @@ fn new_rows(works: &[Work]) -> (Rows, Rows) {
     let mut movements = Rows::new(MOVEMENT_COLUMNS);
     for work in works {
         for entry in &work.changes.entries {
-            // A later command of the batch may have given some of it back already.
+            // A later command of the batch may have reversed some of it already.
             let now = work.state.entries.get(&entry.id);
             let taken_back = now.map_or(Credits::ZERO, |entry| entry.taken_back);
             push(&mut entries, work.number(), entry, taken_back);
@@ -231,7 +232,7 @@ fn new_rows(works: &[Work]) -> (Rows, Rows) {
     (entries, movements)
 }
 
-/// Old entries alone: new ones are written as they are in the end.
+/// Returns old entries alone: new ones are written in their final state.
 fn past_rows(works: &[Work]) -> (Rows, Rows) {
     let mut taken_back = Rows::new(TAKEN_BACK);
     let mut returned = Rows::new(MOVEMENT_COLUMNS);

@@ -9,7 +9,8 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
-/// Credits that expire after `from` and by `until`, gathered by the hour, the first instant of each with the sum.
+/// Returns the credits that expire after `from` and by `until`, grouped by the hour: the first instant of each
+/// group with its sum.
 pub(in crate::domain::ledger) async fn expiring(
     tx: &Transaction,
     account_id: AccountId,
@@ -31,7 +32,7 @@ pub(in crate::domain::ledger) async fn expiring(
         .collect()
 }
 
-/// When the next credits expire after `after`.
+/// Returns when the next credits expire after `after`.
 pub(in crate::domain::ledger) async fn next_expiry(
     tx: &Transaction,
     account_id: AccountId,

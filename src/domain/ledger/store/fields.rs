@@ -44,7 +44,7 @@ impl<'r> Fields<'r> {
         Ok(self.next::<Option<Uuid>>()?.map(make))
     }
 
-    /// One of a closed vocabulary.
+    /// Reads a word of a closed vocabulary.
     pub(super) fn word<T>(&mut self, from_text: impl FnOnce(&str) -> Option<T>) -> Result<T, Fault> {
         let text: String = self.next()?;
         from_text(&text).ok_or_else(|| Fault::Internal(format!("the unknown word {text:?} in the database")))

@@ -1,4 +1,4 @@
-//! What was held when. Rows are only ever added.
+//! SQL of `hold_movement`. Rows are never changed or deleted.
 
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Columns, Kind, Rows};
@@ -18,7 +18,7 @@ const COLUMNS: Columns = &[
     ("held_after", Kind::BigInt),
 ];
 
-/// Writes how holds have changed.
+/// Writes the changes of holds.
 pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
     let mut rows = Rows::new(COLUMNS);
     for work in works {

@@ -1,4 +1,4 @@
-//! Idempotency keys, and members as far as commands name them.
+//! SQL of idempotency keys, and of members as far as commands name them.
 
 use std::collections::HashSet;
 
@@ -34,7 +34,7 @@ const KEY_COLUMNS: Columns = &[
 const NAMED_MEMBERS: Columns = &[("account_id", Kind::BigInt), ("id", Kind::Uuid)];
 const NAMED_EXTERNAL_MEMBERS: Columns = &[("account_id", Kind::BigInt), ("external_id", Kind::Text)];
 
-/// The keys that the batch's requests carry, where they are known.
+/// Loads the records of the keys in the batch's requests, where they are known.
 pub(super) async fn load_requested(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
     let mut named = Rows::new(NAMED_KEYS);
     for work in &*batch.works {
@@ -45,7 +45,7 @@ pub(super) async fn load_requested(tx: &Transaction, batch: &mut Batch<'_>) -> R
     load_named(tx, batch, &named).await
 }
 
-/// These keys of an account, where they are known.
+/// Loads the records of these keys of an account, where they are known.
 pub(in crate::domain::ledger) async fn load(
     tx: &Transaction,
     works: &mut [Work; 1],
@@ -150,7 +150,7 @@ pub(super) async fn load_members(tx: &Transaction, batch: &mut Batch<'_>) -> Res
     Ok(())
 }
 
-/// How a member stands, as the transaction sees it.
+/// Returns the status of a member, as the transaction sees it.
 pub(in crate::domain::ledger) async fn member_standing(
     tx: &Transaction,
     account_id: AccountId,

@@ -8,10 +8,10 @@ use crate::domain::fault::Fault;
 use super::{Batch, Work, entries, keys, lots, sessions, top_up_holds};
 
 /// Adds to each account's figures the rows that its commands name or may draw on, as [`crate::domain::ledger::model::AccountState`]
-/// promises. `works` are locked and in the order of their accounts.
+/// guarantees. `works` are locked and in the order of their accounts.
 ///
-/// Each step may need what the one before has loaded: sessions name the entries of their charges, entries the lots they drew
-/// from, and lots the holds that were booked before they expired.
+/// Each step may need what the one before has loaded. Sessions name the entries of their charges, entries the lots they drew from,
+/// and lots the holds that were booked before they expired.
 pub(in crate::domain::ledger) async fn load(tx: &Transaction, works: &mut [Work]) -> Result<(), Fault> {
     let backend = tx.get_database_backend();
     let mut batch = Batch { works, backend };

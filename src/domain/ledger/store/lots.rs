@@ -1,4 +1,4 @@
-//! Lots, as far as a batch can reach them.
+//! SQL of lots, as far as a batch uses them.
 
 use sea_orm::{ConnectionTrait, QueryResult};
 
@@ -46,18 +46,20 @@ const COLUMNS: Columns = &[
 const SELECTED: &str =
     "t.account_id, t.id, t.kind, t.granted, t.remaining, t.priority, t.expires_at, t.created_at, t.entry_id";
 
-/// Room for lots that a batch makes beside its additions: refunds make some too.
+/// Leaves space for lots that a batch makes beside its additions: refunds make some too.
 const NEARLY_FULL: i64 = MAX_LOTS - 600;
 
-/// Lots in spending order as far as the batch can draw, those that have expired with a remainder, those that refunds return
-/// into, and for expired ones what is held that was booked before. Sessions and entries have been loaded.
+/// Loads lots in spending order as far as the batch can draw, those that have expired with a remainder, and those that
+/// refunds return into. For expired lots, also loads the sum of holds booked before the expiry. Sessions and entries are
+/// loaded before.
 pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
     load_spending(tx, batch).await?;
     load_returning(tx, batch).await?;
     load_held_before(tx, batch).await
 }
 
-/// The statement has the demand of each account: live lots are taken in spending order until they cover it.
+/// The statement contains the demand of each account: live lots are taken in spending order until they cover
+/// it.
 async fn load_spending(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
     let mut wanted = Rows::new(WANTED);
     for work in &mut *batch.works {
@@ -115,8 +117,8 @@ fn reaches_lots(command: &Command) -> bool {
     }
 }
 
-/// More than the batch can draw: what its commands say themselves, the holds of sessions loaded, and what the batch itself
-/// holds, since it may be charged in the same batch.
+/// An upper bound of what the batch can draw: the amounts in its commands, the holds of loaded sessions, and what the
+/// batch itself holds, since it may be charged in the same batch.
 fn demand(work: &Work) -> Credits {
     let of_commands = work.requests.iter().map(|request| request.command.may_draw());
     let of_sessions = work
@@ -124,14 +126,14 @@ fn demand(work: &Work) -> Credits {
         .sessions
         .values()
         .map(|session| session.held().max(session.booked));
-    // What is negative will be refused, and must not make the others' lots seem unneeded.
+    // A negative amount will be refused. It must not reduce the demand of the other commands.
     of_commands
         .chain(of_sessions)
         .map(|credits| credits.max(Credits::ZERO))
         .sum()
 }
 
-/// Lots that the entries loaded moved something into or out of, also those with nothing left.
+/// Loads the lots that the loaded entries moved something into or out of, also those with nothing left.
 async fn load_returning(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
     let mut named = Rows::new(NAMED);
     for work in &*batch.works {

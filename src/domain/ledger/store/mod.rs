@@ -1,8 +1,8 @@
-//! The ledger's rows as the posting engine reads and writes them.
+//! Reads and writes the ledger's rows for the posting engine.
 //!
-//! Called inside the engine's transactions only, after [`header::lock`] has locked the accounts: all that is read here is read
-//! under that lock. A batch takes a fixed number of statements whatever its size, each left out when nothing needs it, and the
-//! text of each is constant, so that it is prepared once a connection.
+//! Called inside the engine's transactions only, after [`header::lock`] has locked the accounts: everything is read under that
+//! lock. A batch takes a fixed number of statements whatever its size, and a statement that is not needed is left out. The
+//! text of each is constant, so that each connection prepares it once.
 //!
 //! With one account in a transaction every statement names it as `account_id = $n`: a sharded database then sends it to one
 //! machine.
@@ -36,7 +36,7 @@ use super::model::{AccountHeader, AccountState, HoldMovement, KeyRecord, NewEntr
 
 pub(super) use entries::taken_back;
 pub(super) use expiring::{expiring, next_expiry};
-pub(in crate::domain) use header::mark_read;
+pub(in crate::domain) use header::{EventReader, begin_following, mark_read, unchecked_accounts};
 pub(super) use header::{
     due_accounts, headers, insert as insert_header, lock, low_accounts, unread_accounts, update as update_headers,
 };
@@ -46,29 +46,30 @@ pub use search_form::bring_search_up_to_date;
 pub(super) use top_up_holds::refunding;
 pub(super) use write::write;
 
-/// One account's part in a batch: what is asked, the working set, and what has come of it so far.
+/// One account's part of a batch: the requests, the working set, and the changes so far.
 #[derive(Debug)]
 pub(super) struct Work {
-    /// When the batch is decided: not before the account's last time.
+    /// The time of the batch's decisions, never before the account's last time.
     pub now: Timestamp,
-    /// What is asked, in order.
+    /// The requests, in order.
     pub requests: Vec<Arc<Request>>,
-    /// The working set, as the accepted commands left it.
+    /// The working set after the accepted commands.
     pub state: AccountState,
     /// Parts of holds that are stored, by session, as loaded.
     pub stored_parts: HashMap<SessionId, usize>,
-    /// What was due when the batch began.
+    /// What was due at the start of the batch.
     pub due: Due,
-    /// What is to be written.
+    /// The changes to write.
     pub changes: Changes,
 }
 
-/// Things that were due when a batch began. Expiries are dealt with by its first accepted command.
+/// What was due at the start of a batch. Its first accepted command processes the expiries.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Due {
     /// Lots or holds.
     pub expiries: bool,
-    /// Where the next sweep goes on when more sessions have ended, or are to be canceled, than one deals with.
+    /// Where the next sweep continues when more sessions have ended, or are to be canceled, than one command
+    /// processes.
     pub goes_on_at: Option<Timestamp>,
 }
 
@@ -135,7 +136,7 @@ impl Batch<'_> {
     }
 }
 
-/// Whether a statement is about one account, which it then names outright.
+/// The single account of a statement, which then names it directly; `None` for several accounts.
 #[derive(Clone, Copy, Debug)]
 struct Scope(Option<i64>);
 

@@ -1,14 +1,14 @@
-//! Brings text that is kept for searching into the present form: once, when the schema is brought up to date.
+//! Rewrites stored search text into the current form, once, when the schema is upgraded.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement, Value};
 use uuid::Uuid;
 
 use crate::domain::ledger::credit_log::search::{FORM, searchable};
 
-/// Rows that are looked at together.
+/// Rows that are read together.
 const AT_ONCE: i64 = 500;
 
-/// Rewrites the kept text of sessions and entries that are in an older form. What is plain ASCII has the same form in both.
+/// Rewrites the search text of sessions and entries that is in an older form. Plain ASCII is the same in both forms.
 pub async fn bring_search_up_to_date(tx: &DatabaseTransaction) -> Result<(), DbErr> {
     let backend = tx.get_database_backend();
     let found = "SELECT search_form FROM installation WHERE search_form < $1";
@@ -23,7 +23,7 @@ pub async fn bring_search_up_to_date(tx: &DatabaseTransaction) -> Result<(), DbE
     Ok(())
 }
 
-/// Whether one of these columns holds more than ASCII.
+/// Whether one of these columns contains more than ASCII.
 fn beyond_ascii(backend: DbBackend, columns: &[&str]) -> String {
     let test = |column: &&str| match backend {
         DbBackend::Sqlite => format!("length(CAST({column} AS BLOB)) <> length({column})"),
@@ -88,7 +88,7 @@ async fn rewrite_entries(tx: &DatabaseTransaction) -> Result<(), DbErr> {
                 (row.try_get("", "title")?, row.try_get("", "external_id")?);
             let texts = [Some(description), title, external_id].into_iter().flatten();
             let mut kept = searchable(&texts.collect::<Vec<_>>().join(" "));
-            // What it was found by besides: a title that was changed since.
+            // Other words that found it before: a title that was changed since.
             for word in old.split_whitespace().map(searchable) {
                 if !kept.contains(&word) {
                     kept.push_str(&word);
@@ -104,7 +104,7 @@ async fn rewrite_entries(tx: &DatabaseTransaction) -> Result<(), DbErr> {
     }
 }
 
-/// Writes the kept text of a row where it has changed.
+/// Writes the search text of a row where it has changed.
 async fn write(
     tx: &DatabaseTransaction,
     (update, kept, old): (&str, String, String),

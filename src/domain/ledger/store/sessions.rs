@@ -1,4 +1,4 @@
-//! Sessions and what they hold.
+//! SQL of sessions and their holds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,7 +64,7 @@ const GONE_PARTS: Columns = &[
     ("ordinal", Kind::Int),
 ];
 
-/// Sessions that commands name, those that are due, and those whose external id a booking wants.
+/// Loads sessions that commands name, those that are due, and those whose external id a booking uses.
 pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
     let (by_id, by_external_id) = named(batch.works);
     load_where(tx, batch, &by_id, |scope, backend| {
@@ -78,7 +78,7 @@ pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), 
     load_due(tx, batch).await
 }
 
-/// The open session with an external id, else the newest, where a session that is not open will do.
+/// The open session with an external id, else the newest, where a session that is not open is acceptable.
 const OPEN_ELSE_NEWEST: &str = "t.id = COALESCE(
     (SELECT o.id FROM session AS o
       WHERE o.account_id = r.account_id AND o.external_id = r.external_id AND o.status = 'BOOKED'),
@@ -91,7 +91,7 @@ fn named(works: &[Work]) -> (Rows, Rows) {
     let mut by_external_id = Rows::new(NAMED_EXTERNAL);
     for work in works {
         let number = work.number();
-        // Each once: a session that comes twice would come with twice the parts of its hold.
+        // Each id once: a session that is loaded twice would have each part of its hold twice.
         let mut ids = BTreeSet::new();
         let mut external_ids: BTreeMap<&String, bool> = BTreeMap::new();
         for request in &work.requests {
@@ -176,7 +176,7 @@ async fn load_due(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> 
     }
     for account_id in full(&ended) {
         let work = batch.work(account_id)?;
-        // They came in the order of their ends: the rest has not ended before the last of them.
+        // They are ordered by their ends, so the rest has not ended before the last of them.
         let ids = ended
             .iter()
             .filter(|(account, _)| *account == account_id)
@@ -189,7 +189,7 @@ async fn load_due(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> 
     Ok(())
 }
 
-/// Accounts of which as many sessions were loaded as may be at once.
+/// Accounts for which the maximum number of sessions was loaded.
 fn full(loaded: &[(i64, SessionId)]) -> impl Iterator<Item = i64> {
     loaded
         .chunk_by(|one, other| one.0 == other.0)
@@ -197,7 +197,7 @@ fn full(loaded: &[(i64, SessionId)]) -> impl Iterator<Item = i64> {
         .filter_map(|chunk| chunk.first().map(|(account_id, _)| *account_id))
 }
 
-/// Adds the sessions that `join` finds for `rows`, with what they hold, and tells which they are, in the order of their accounts.
+/// Adds the sessions that `join` finds for `rows`, with their holds, and returns their ids in the order of their accounts.
 async fn load_where(
     tx: &Transaction,
     batch: &mut Batch<'_>,
@@ -223,7 +223,7 @@ async fn load_where(
         let work = batch.work(account_id)?;
         let id = session.id;
         if loaded.last() == Some(&(account_id, id)) {
-            // A further part of the hold of the session before.
+            // A further part of the hold of the previous session.
             if let (Some(known), Some(part)) = (work.state.sessions.get_mut(&id), part) {
                 known.holds.push(part);
             }
@@ -290,7 +290,7 @@ fn session(row: &QueryResult) -> Result<(i64, Session, Option<HoldPart>), Fault>
     Ok((account_id, session, part))
 }
 
-/// Writes sessions that were made or changed, and what they hold.
+/// Writes sessions that were made or changed, and their holds.
 pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
     let backend = tx.get_database_backend();
     let sessions = session_rows(works);
@@ -326,7 +326,8 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
     Ok(())
 }
 
-/// Those that are no longer open first: one may leave its external id to another within the batch.
+/// Sessions that are no longer open come first: one may release its external id for another one within the
+/// batch.
 fn session_rows(works: &[Work]) -> Rows {
     let mut rows = Rows::new(COLUMNS);
     for open in [false, true] {
@@ -371,7 +372,7 @@ fn push(rows: &mut Rows, number: i64, session: &Session) {
     ]);
 }
 
-/// Parts that changed sessions hold now, and parts that are stored and gone.
+/// Returns the parts that changed sessions hold now, and the stored parts that are gone.
 fn part_rows(works: &[Work]) -> (Rows, Rows) {
     let mut parts = Rows::new(PART_COLUMNS);
     let mut gone = Rows::new(GONE_PARTS);

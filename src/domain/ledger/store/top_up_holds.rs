@@ -1,4 +1,4 @@
-//! Credits held for top-ups: while they are disputed, and while money of them is to go back.
+//! SQL of credits held for top-ups: while they are disputed, and while money of them is to be refunded.
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 
@@ -20,7 +20,8 @@ const COLUMNS: Columns = &[
     ("refunding", Kind::BigInt),
 ];
 
-/// What is held for the top-ups whose entries are loaded. Only commands about such holds ask, and corrections of an entry.
+/// Loads the holds of the top-ups whose entries are loaded. Only commands about such holds and corrections of an entry
+/// need them.
 pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
     let mut named = Rows::new(NAMED);
     for work in &*batch.works {
@@ -58,7 +59,7 @@ pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Writes what is held now, and takes away what is released.
+/// Writes changed holds, and deletes released ones.
 pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
     let (mut kept, mut released) = (Rows::new(COLUMNS), Rows::new(NAMED));
     for work in works {
@@ -90,7 +91,7 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
     Ok(())
 }
 
-/// What refunds of a top-up under way hold, as the transaction sees it.
+/// Returns what refunds in progress of a top-up hold, as the transaction sees it.
 pub(in crate::domain::ledger) async fn refunding(
     tx: &Transaction,
     account_id: AccountId,

@@ -18,7 +18,7 @@ const NEXT_TIMES: Columns = &[
     ("now", Kind::BigInt),
 ];
 
-/// Writes what the accepted commands of a batch have changed, by a statement for each table that anything goes into.
+/// Writes the changes of the accepted commands of a batch, by one statement for each table with changes.
 pub(in crate::domain::ledger) async fn write(tx: &Transaction, works: &mut [Work]) -> Result<(), Fault> {
     entries::save(tx, works).await?;
     lots::save(tx, works).await?;
@@ -41,8 +41,8 @@ fn events(works: &[Work]) -> Vec<(AccountId, &NewEvent)> {
         .collect()
 }
 
-/// Asks again when something is due next, for accounts where what was due has been dealt with: the core knows the rows it was
-/// given, not those that come after them.
+/// Queries again when something is due next, for accounts where due items were processed. The core knows the loaded rows, not
+/// those that come after them.
 async fn find_next_times(tx: &Transaction, works: &mut [Work]) -> Result<(), Fault> {
     let mut rows = Rows::new(NEXT_TIMES);
     for work in works.iter().filter(|work| work.deals_with_due()) {

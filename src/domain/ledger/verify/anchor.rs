@@ -1,7 +1,7 @@
-//! High-water marks: how far each account's log went at some time, for a file that the operator keeps elsewhere.
+//! High-water marks: the last entry of each account at some time, for a file that the operator keeps elsewhere.
 //!
-//! A database that was put back to an earlier state contradicts nothing within itself: a backup that is too old, or a copy of a
-//! SQLite file without its write-ahead log. It lacks entries that such a mark names, or has others in their place.
+//! A database that was restored to an earlier state is consistent in itself: a backup that is too old, or a copy of a SQLite
+//! file without its write-ahead log. It lacks entries that such a mark names, or has other entries in their place.
 
 use crate::domain::database::Database;
 use crate::domain::fault::Fault;
@@ -15,15 +15,15 @@ const ACCOUNTS_AT_ONCE: u32 = 500;
 /// The last entry of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// The account.
+    /// The account that the mark belongs to.
     pub account_id: AccountId,
     /// The number of its last entry.
     pub sequence: i64,
-    /// That entry's hash, which covers all before.
+    /// That entry's hash, which covers all entries before it.
     pub hash: Vec<u8>,
 }
 
-/// The marks of all accounts that have entries.
+/// Returns the marks of all accounts that have entries.
 pub async fn marks(database: &Database) -> Result<Vec<Mark>, Fault> {
     let mut marks = Vec::new();
     let mut after = AccountId::PLATFORM;
@@ -35,7 +35,7 @@ pub async fn marks(database: &Database) -> Result<Vec<Mark>, Fault> {
     }
 }
 
-/// What the database lacks of these marks, a line each.
+/// Returns which of these marks the database does not contain, a line each.
 pub async fn missing(database: &Database, marks: &[Mark]) -> Result<Vec<String>, Fault> {
     let mut missing = Vec::new();
     for mark in marks {
@@ -52,13 +52,13 @@ pub async fn missing(database: &Database, marks: &[Mark]) -> Result<Vec<String>,
 }
 
 impl Mark {
-    /// As a line of a file.
+    /// Formats the mark as a line of a file.
     pub fn to_line(&self) -> String {
         let hash = data_encoding::HEXLOWER.encode(&self.hash);
         format!("{} {} {hash}", self.account_id.number(), self.sequence)
     }
 
-    /// From a line of a file; `None` where it is none.
+    /// Parses a line of a file; `None` where it is not a mark.
     pub fn from_line(line: &str) -> Option<Self> {
         let mut parts = line.split_whitespace();
         let mark = Self {

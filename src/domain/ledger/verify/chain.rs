@@ -1,4 +1,5 @@
-//! The chain that an account's entries form: numbers, balances, times and hashes, each from the one before.
+//! The chain of an account's entries: numbers, balances, times and hashes, each derived from the entry
+//! before.
 
 use data_encoding::HEXLOWER;
 
@@ -11,12 +12,13 @@ use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, MemberId, SessionId, 
 use super::Violation;
 use super::store::{EntryRow, HeaderRow};
 
-/// How far the chain has been followed. After a break it goes on from what is stored, so that each break is told once.
+/// The state after the last entry that was followed. After a break it continues from the stored values, so that each
+/// break is reported once.
 pub(super) struct Chain {
     account_id: AccountId,
     sequence: i64,
     balance: i64,
-    /// The sum of amounts, whatever the balances say.
+    /// The sum of amounts, independent of the stored balances.
     sum: i128,
     occurred_at: i64,
     hash: Vec<u8>,
@@ -34,7 +36,7 @@ impl Chain {
         }
     }
 
-    /// Number of the last entry followed.
+    /// The number of the last entry that was followed.
     pub(super) fn sequence(&self) -> i64 {
         self.sequence
     }
@@ -148,7 +150,7 @@ fn entry_words(entry: &EntryRow) -> String {
     )
 }
 
-/// The hash that the entry must have after `previous`, or which of its words nobody knows.
+/// Returns the hash that the entry must have after `previous`, or the unknown word in the entry.
 fn hash(account_id: AccountId, entry: &EntryRow, previous: &[u8]) -> Result<[u8; 32], &'static str> {
     let cause = Cause::from_columns(
         &entry.actor_kind,

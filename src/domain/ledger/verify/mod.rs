@@ -1,10 +1,10 @@
-//! Recomputes everything that the ledger promises, and says what is not so.
+//! Recomputes everything that the ledger guarantees, and reports differences.
 //!
-//! Called by the `verify` command and by tests when they are done. It trusts no figure: sums, chains and hashes are made again
-//! from the rows, and every figure that is stored beside them is compared. It changes nothing.
+//! Called by the `verify` command, and by tests at their end. It trusts no figure. It computes sums, chains and hashes from
+//! the rows, and compares every stored figure. It changes nothing.
 //!
-//! Each account is read in one snapshot, so that it can run while others write. Memory does not grow with the account: entries
-//! come in chunks, and the other checks are made by the database, which returns violations alone.
+//! Each account is read in one snapshot, so that verification can run while others write. Memory does not grow with the
+//! account: entries come in chunks, and the database makes the other checks and returns only violations.
 
 pub mod anchor;
 mod chain;
@@ -24,25 +24,25 @@ use crate::primitives::ids::{AccountId, GlobalId};
 use chain::Chain;
 use statements::{CHECKS, FIGURES, GLOBAL_CHECKS, RowId, Unit};
 
-/// Violations that are described; all are counted.
+/// Violations that are described. All are counted.
 pub const MAX_DESCRIBED: usize = 1_000;
 /// Entries read at once.
 const ENTRIES_AT_ONCE: u64 = 2_000;
 /// Account numbers read at once.
 const ACCOUNTS_AT_ONCE: u64 = 500;
 
-/// Something that is not as it must be.
+/// A stored value that differs from the computed one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// In which account.
+    /// The account that contains it.
     pub account_id: AccountId,
-    /// What must be so.
+    /// The rule that is violated.
     pub what: &'static str,
-    /// In which row: a public id, a number or a key; `None` for the account's own figures.
+    /// The row: a public id, a number or a key; `None` for the account's own figures.
     pub row: Option<String>,
-    /// What the rows say that it must be.
+    /// The value that the rows imply.
     pub expected: String,
-    /// What is stored.
+    /// The stored value.
     pub found: String,
 }
 
@@ -63,27 +63,27 @@ impl fmt::Display for Violation {
     }
 }
 
-/// How far the verification is.
+/// The progress of a verification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Accounts done.
+    /// Accounts that are verified.
     pub accounts: u64,
-    /// Accounts that there are.
+    /// Accounts in the database.
     pub accounts_in_all: u64,
-    /// Entries read.
+    /// Entries that were read.
     pub entries: u64,
-    /// Violations found.
+    /// Violations so far.
     pub violations: u64,
 }
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VerifyReport {
-    /// Accounts checked.
+    /// Accounts that were checked.
     pub accounts: u64,
-    /// Entries checked.
+    /// Entries that were checked.
     pub entries: u64,
-    /// All violations, counted.
+    /// The number of all violations.
     pub violation_count: u64,
     /// The first [`MAX_DESCRIBED`] of them.
     pub violations: Vec<Violation>,
@@ -92,7 +92,7 @@ pub struct VerifyReport {
 }
 
 impl VerifyReport {
-    /// Nothing is wrong.
+    /// Whether there are no violations.
     pub fn is_clean(&self) -> bool {
         self.violation_count == 0
     }
@@ -116,7 +116,7 @@ impl VerifyReport {
     }
 }
 
-/// Verifies every account. `progress` is called now and then, and at the end.
+/// Verifies every account. Calls `progress` from time to time, and at the end.
 pub async fn verify(database: &Database, mut progress: impl FnMut(Progress)) -> Result<VerifyReport, Fault> {
     let mut report = VerifyReport::default();
     let accounts_in_all = store::count_accounts(database.read()).await?;
@@ -152,7 +152,7 @@ pub async fn verify(database: &Database, mut progress: impl FnMut(Progress)) -> 
     Ok(report)
 }
 
-/// What concerns accounts as a whole and no single one's snapshot.
+/// Verifies what concerns all accounts together and no single account's snapshot.
 async fn verify_directory(database: &Database, report: &mut VerifyReport) -> Result<(), Fault> {
     let found = database
         .snapshot(|tx| {
@@ -180,13 +180,14 @@ async fn verify_directory(database: &Database, report: &mut VerifyReport) -> Res
     Ok(())
 }
 
-/// Verifies one account; `progress` hears the number of entries read so far.
+/// Verifies one account. `progress` receives the number of entries read so far.
 async fn verify_account(
     database: &Database,
     account_id: AccountId,
     mut progress: impl FnMut(u64),
 ) -> Result<VerifyReport, Fault> {
-    // The work runs in a task of its own, which cannot borrow the caller's closure: it sends what it has to say.
+    // The work runs in a task of its own, which cannot borrow the caller's closure. So it sends its progress
+    // through a channel.
     let (sender, mut read) = mpsc::unbounded_channel();
     let work = database.snapshot(move |tx| {
         let sender = sender.clone();
@@ -212,7 +213,7 @@ async fn verify_in_snapshot(
     };
     store::take_all_the_time_needed(tx).await?;
     let Some(header) = store::header(tx, account_id).await? else {
-        // Gone since its number was read: there is nothing to verify.
+        // The account was deleted since its number was read: there is nothing to verify.
         return Ok(VerifyReport::default());
     };
     let mut chain = Chain::new(account_id);
@@ -224,7 +225,7 @@ async fn verify_in_snapshot(
             chain.follow(entry, |violation| report.add(violation));
         }
         report.entries += entries.len() as u64;
-        // Nobody may be listening any more.
+        // The receiver may be gone already.
         let _ = progress.send(report.entries);
         debug_assert_eq!(chain.sequence(), last_sequence);
     }

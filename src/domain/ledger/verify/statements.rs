@@ -1,25 +1,25 @@
-//! What must be so, as statements that find what is not.
+//! The checks, as statements that select violations.
 //!
-//! `$1` is the account. Sums over other tables are subqueries for one row at a time, which an index answers: nothing is gathered
-//! in memory, however large the account.
+//! `$1` is the account. Sums over other tables are subqueries for one row at a time, which an index answers. Nothing is
+//! collected in memory, however large the account is.
 
 use crate::primitives::ids::IdKind;
 
 use super::store::HeaderRow;
 
-/// What a number counts.
+/// The unit of a number.
 #[derive(Clone, Copy)]
 pub(super) enum Unit {
     Credits,
     Count,
 }
 
-/// How a check's rows are named.
+/// How a check identifies its rows.
 #[derive(Clone, Copy)]
 pub(super) enum RowId {
     /// By a public id of this kind.
     Public(IdKind),
-    /// By a UUID that nobody outside knows.
+    /// By a UUID that is not visible outside.
     Internal,
     Text,
     Number,
@@ -33,7 +33,7 @@ pub(super) struct Check {
     pub(super) sql: &'static str,
 }
 
-/// A figure of the account that is stored, and the statement that computes it.
+/// A stored figure of the account, and the statement that computes it.
 pub(super) struct Figure {
     pub(super) what: &'static str,
     pub(super) unit: Unit,

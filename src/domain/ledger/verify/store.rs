@@ -1,4 +1,4 @@
-//! What verification reads.
+//! SQL of the verification.
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Statement,
@@ -15,14 +15,14 @@ use super::statements::{Check, RowId};
 pub(super) use entity::account_state::Model as HeaderRow;
 pub(super) use entity::credit_entry::Model as EntryRow;
 
-/// What names a row for people.
+/// The human-readable name of a row.
 pub(super) enum Key {
     Uuid(RowId, Uuid),
     Text(String),
     Number(i64),
 }
 
-/// Violations of one check: the first ones, and how many there are in all.
+/// Violations of one check: the first ones, and their total number.
 pub(super) struct Found<T> {
     pub(super) rows: Vec<T>,
     pub(super) total: u64,
@@ -35,7 +35,7 @@ pub(super) struct GlobalRow {
     pub(super) found: i64,
 }
 
-/// Verification is slow on purpose: it reads everything.
+/// Removes the time limits of statements. Verification reads everything, so it is slow.
 pub(super) async fn take_all_the_time_needed(tx: &Transaction) -> Result<(), Fault> {
     if tx.get_database_backend() == DbBackend::Postgres {
         tx.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
@@ -51,7 +51,7 @@ pub(super) async fn count_accounts(connection: &impl ConnectionTrait) -> Result<
     Ok(count.unsigned_abs())
 }
 
-/// The last entries of accounts after this one.
+/// Returns the last entries of the accounts after this one.
 pub(super) async fn marks(connection: &impl ConnectionTrait, after: AccountId, limit: u32) -> Result<Vec<Mark>, Fault> {
     let sql = "SELECT s.account_id, e.sequence, e.hash FROM account_state AS s \
                JOIN credit_entry AS e ON e.account_id = s.account_id AND e.sequence = s.entry_sequence \
@@ -69,7 +69,7 @@ pub(super) async fn marks(connection: &impl ConnectionTrait, after: AccountId, l
     marks.collect()
 }
 
-/// The hash of an entry.
+/// Returns the hash of an entry.
 pub(super) async fn hash_of(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -82,7 +82,7 @@ pub(super) async fn hash_of(
     Ok(row.map(|row| row.try_get("", "hash")).transpose()?)
 }
 
-/// The next account numbers.
+/// Returns the next account numbers.
 pub(super) async fn account_ids(
     connection: &impl ConnectionTrait,
     after: AccountId,
@@ -107,7 +107,7 @@ pub(super) async fn header(tx: &Transaction, account_id: AccountId) -> Result<Op
         .await?)
 }
 
-/// The next entries by number.
+/// Returns the next entries by number.
 pub(super) async fn entries(
     tx: &Transaction,
     account_id: AccountId,
@@ -124,14 +124,14 @@ pub(super) async fn entries(
         .await?)
 }
 
-/// One number about the account.
+/// Returns one number about the account.
 pub(super) async fn figure(tx: &Transaction, account_id: AccountId, sql: &str) -> Result<i64, Fault> {
     let sql = format!("SELECT CAST(COALESCE(({sql}), 0) AS BIGINT) AS figure");
     let row = tx.query_one_raw(of_account(tx, account_id, sql)).await?;
     Ok(row.map_or(Ok(0), |row| row.try_get("", "figure"))?)
 }
 
-/// The sum of the account's entries by contra account.
+/// Returns the sum of the account's entries by contra account.
 pub(super) async fn trial_balance(tx: &Transaction, account_id: AccountId) -> Result<Vec<(String, i64)>, Fault> {
     let sql =
         "SELECT contra, CAST(SUM(amount) AS BIGINT) AS amount FROM credit_entry WHERE account_id = $1 GROUP BY contra";
@@ -141,7 +141,7 @@ pub(super) async fn trial_balance(tx: &Transaction, account_id: AccountId) -> Re
         .collect()
 }
 
-/// The rows of the account that a check finds wrong.
+/// Returns the rows of the account that a check finds wrong.
 pub(super) async fn violations(
     tx: &Transaction,
     account_id: AccountId,
@@ -170,7 +170,7 @@ pub(super) async fn violations(
     })
 }
 
-/// The accounts that a check over all of them finds wrong.
+/// Returns the accounts that a check over all accounts finds wrong.
 pub(super) async fn global_violations(
     tx: &Transaction,
     check: &Check,

@@ -1,4 +1,4 @@
-//! The installation, the directory of external ids, and accounts.
+//! SQL of the installation, the directory of external ids, and accounts.
 
 use entity::{account, account_directory, account_state, installation};
 use sea_orm::sea_query::{Expr, ExprTrait};
@@ -26,12 +26,12 @@ pub(in super::super) async fn installation(connection: &impl ConnectionTrait) ->
     Ok(row.map(|row| Installation { epoch: row.epoch }))
 }
 
-/// Makes the installation unless somebody has.
+/// Creates the installation unless it exists.
 pub(in super::super) async fn make_installation(tx: &impl ConnectionTrait, now: Timestamp) -> Result<(), Fault> {
     let row = installation::Model {
         id: INSTALLATION,
         epoch: Uuid::new_v4(),
-        // 0 is the platform.
+        // 0 is the platform's number.
         next_account_id: 1,
         created_at: now.millis(),
         search_form: search::FORM,
@@ -43,7 +43,7 @@ pub(in super::super) async fn make_installation(tx: &impl ConnectionTrait, now: 
     Ok(())
 }
 
-/// Takes so many account numbers and gives the first.
+/// Takes `count` account numbers and returns the first.
 pub(in super::super) async fn take_account_numbers(tx: &impl ConnectionTrait, count: i64) -> Result<i64, Fault> {
     installation::Entity::update_many()
         .col_expr(
@@ -90,7 +90,7 @@ pub(in super::super) async fn account_ids(
         .collect())
 }
 
-/// Gives the external id to the account; `false` when another one has it.
+/// Assigns the external id to the account; returns `false` when another account has it.
 pub(in super::super) async fn claim_external_id(
     tx: &impl ConnectionTrait,
     external_id: &str,
@@ -131,7 +131,7 @@ pub(in super::super) async fn account(
     Ok(row.map(from_row).transpose()?.map(|(account, _)| account))
 }
 
-/// Accounts, each with what it may do.
+/// Returns accounts, each with its status.
 pub(in super::super) async fn accounts(
     connection: &impl ConnectionTrait,
     account_ids: &[AccountId],
@@ -143,7 +143,7 @@ pub(in super::super) async fn accounts(
     rows.into_iter().map(from_row).collect()
 }
 
-/// Accounts in the order of their numbers, perhaps only some.
+/// Returns accounts in the order of their numbers, up to a limit.
 pub(in super::super) async fn accounts_after(
     connection: &impl ConnectionTrait,
     after: Option<AccountId>,
@@ -167,7 +167,7 @@ pub(in super::super) async fn insert_account(tx: &impl ConnectionTrait, account:
     Ok(())
 }
 
-/// Writes everything of the account that changes.
+/// Writes all mutable columns of the account.
 pub(in super::super) async fn update_account(tx: &impl ConnectionTrait, account: &Account) -> Result<(), Fault> {
     let row = to_row(account);
     account::Entity::update_many()

@@ -1,4 +1,4 @@
-//! Mails to addresses that contacts no longer have. They are sent by the notification module.
+//! Mails to addresses that contacts no longer have. The notification module sends them.
 
 use entity::address_notice;
 use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};

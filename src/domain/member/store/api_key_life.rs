@@ -1,4 +1,4 @@
-//! How API keys end, and lose permissions, with their maker.
+//! How API keys end, and lose permissions, together with their creator.
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 use uuid::Uuid;
@@ -9,26 +9,26 @@ use crate::primitives::actor::Permissions;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
 
-/// Which keys end.
+/// Selects the keys that end.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) enum Ending {
-    /// This one.
+    /// A single key.
     Key(AccountId, ApiKeyId),
-    /// All that a member has made.
+    /// All keys that a member created.
     MadeBy(AccountId, MemberId),
-    /// All of an account that may do nothing any more, but for those whose maker is not known.
+    /// All keys of an account without any permission left, except those whose creator is not known.
     Powerless(AccountId),
 }
 
-/// Writes down that a key makes another one. `false` when it was revoked. Whoever revokes it waits for this transaction, and then
-/// finds the new key.
+/// Records that a key creates another one. Returns `false` when it was revoked. A concurrent revocation waits for this
+/// transaction, and then finds the new key.
 pub(in super::super) async fn touch_maker(tx: &Transaction, maker: ApiKeyId) -> Result<bool, Fault> {
     let sql = "UPDATE api_key SET keys_made = keys_made + 1 WHERE id = $1 AND revoked_at IS NULL";
     Ok(execute(tx, sql, [maker.uuid().into()]).await? == 1)
 }
 
-/// Revokes keys and all that they have made, and those that these have made. What was revoked before keeps its time. Returns whether
-/// there were any.
+/// Revokes keys and all that they created, and those that these created. Keys that were revoked before keep their time. Returns
+/// whether there were any.
 pub(in super::super) async fn revoke_api_keys(tx: &Transaction, ending: Ending, now: Timestamp) -> Result<bool, Fault> {
     let (condition, account_id, id) = match ending {
         Ending::Key(account_id, id) => ("id = $3", account_id, Some(id.uuid())),
@@ -41,15 +41,16 @@ pub(in super::super) async fn revoke_api_keys(tx: &Transaction, ending: Ending, 
     if execute(tx, &sql, values.into_iter().chain(id.map(Value::from))).await? == 0 {
         return Ok(false);
     }
-    // A key that is made meanwhile has touched its maker, whose row waits for it: the next round finds it.
+    // A key that is being created has touched its creator's row, so the creator's revocation waits for it:
+    // the next round finds it.
     let sql = "UPDATE api_key SET revoked_at = $1 WHERE revoked_at IS NULL AND maker_key_id IS NOT NULL
         AND EXISTS (SELECT 1 FROM api_key AS m WHERE m.id = api_key.maker_key_id AND m.revoked_at IS NOT NULL)";
     while execute(tx, sql, [now.millis().into()]).await? > 0 {}
     Ok(true)
 }
 
-/// Takes from keys that a member has made all that is not in `kept`, and from what these have made all that they have lost. Returns
-/// whether any has lost something.
+/// Removes permissions that are not in `kept` from keys that a member created, and the lost ones from the keys that these created.
+/// Returns whether any key has lost one.
 pub(in super::super) async fn reduce_api_keys(
     tx: &Transaction,
     account_id: AccountId,
@@ -71,7 +72,8 @@ pub(in super::super) async fn reduce_api_keys(
     Ok(true)
 }
 
-/// The keys of an account's team that were revoked without an event so far. From now on they count as announced.
+/// Returns the keys of an account's team that were revoked without an event so far. From now on they count as
+/// announced.
 pub(in super::super) async fn take_unannounced(
     tx: &Transaction,
     account_id: AccountId,
@@ -88,7 +90,7 @@ pub(in super::super) async fn take_unannounced(
     Ok(ids.into_iter().map(ApiKeyId::from_uuid).collect())
 }
 
-/// Up to `limit` accounts in which a key was revoked without an event so far.
+/// Returns up to `limit` accounts in which a key was revoked without an event so far.
 pub(in super::super) async fn accounts_with_news(
     connection: &impl ConnectionTrait,
     limit: u32,

@@ -1,4 +1,4 @@
-//! API keys and when they were last used.
+//! SQL of API keys and their last uses.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,7 +20,7 @@ use super::super::model::ApiKey;
 use super::{KEYS, rows_by_id};
 
 const PREFIXES: Columns = &[("prefix", Kind::Text)];
-/// Keys of one sort that are listed. Above the number of active ones that there may be.
+/// Keys of one kind that are listed. Above the maximum number of active ones.
 const MAX_KEYS: u64 = 200;
 /// Uses written by one statement: each has three values, and databases bound their number.
 const USES_AT_ONCE: usize = 500;
@@ -43,8 +43,8 @@ pub(in super::super) async fn api_keys_by_id(
     with_uses(connection, rows).await
 }
 
-/// The keys with these prefixes, and the hashes that were kept of them. When they were last used is not read: nobody who signs
-/// in asks.
+/// Returns the keys with these prefixes, and their stored hashes. The time of their last use is not read, because sign-in does
+/// not need it.
 pub(in super::super) async fn api_keys_by_prefix(
     connection: &impl ConnectionTrait,
     prefixes: &[String],
@@ -65,7 +65,7 @@ pub(in super::super) async fn api_keys_by_prefix(
     keys.collect()
 }
 
-/// All active keys of the account or the platform, and the newest of the others; newest first.
+/// Returns all active keys of the account or the platform, and the newest of the others; newest first.
 pub(in super::super) async fn api_keys(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -94,7 +94,7 @@ pub(in super::super) async fn api_keys(
     with_uses(connection, rows).await
 }
 
-/// Those of these keys that still sign in.
+/// Returns those of these keys that still sign in.
 pub(in super::super) async fn active_api_keys(
     connection: &impl ConnectionTrait,
     api_keys: &[(AccountId, ApiKeyId)],
@@ -158,7 +158,7 @@ pub(in super::super) async fn insert_api_key(
     Ok(())
 }
 
-/// Writes down when keys were last used. Of several processes the last to write wins, which is near enough.
+/// Stores when keys were last used. If several processes write, the last one wins, which is exact enough.
 pub(in super::super) async fn save_api_key_uses(
     tx: &impl ConnectionTrait,
     uses: &[(AccountId, ApiKeyId, Timestamp)],

@@ -1,6 +1,6 @@
-//! Members and their contacts.
+//! SQL of members and their contacts.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use entity::{contact, member};
 use sea_orm::sea_query::{Expr, OnConflict};
@@ -8,12 +8,13 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, Select,
 };
+use uuid::Uuid;
 
 use crate::domain::database::bulk::Rows;
 use crate::domain::fault::Fault;
 use crate::primitives::actor::{Cause, MemberRole};
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, ApiKeyId, MemberId, may_be_external_id};
+use crate::primitives::ids::{AccountId, ApiKeyId, MemberId, RecipientId, may_be_external_id};
 
 use super::super::model::{Contact, ContactStatus, Member, MemberPosition, Vouch};
 use super::{KEYS, rows_by_id, timezone, unreadable};
@@ -55,7 +56,7 @@ pub(in super::super) async fn members(
     rows.into_iter().map(from_row).collect()
 }
 
-/// Those of these members who are still there.
+/// Returns those of these members who are not removed.
 pub(in super::super) async fn present_members(
     connection: &impl ConnectionTrait,
     members: &[(AccountId, MemberId)],
@@ -81,7 +82,7 @@ pub(in super::super) async fn present_members(
     present.collect()
 }
 
-/// The member who was added first.
+/// Returns the member who was added first.
 pub(in super::super) async fn first_member(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -89,7 +90,7 @@ pub(in super::super) async fn first_member(
     Ok(members_after(connection, account_id, None, None, 1).await?.pop())
 }
 
-/// Members in the order they were added, perhaps only some.
+/// Returns members in the order in which they were added, up to a limit.
 pub(in super::super) async fn members_after(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -102,7 +103,7 @@ pub(in super::super) async fn members_after(
         .order_by_asc(member::Column::Id)
         .limit(limit);
     if let Some((created_at, member_id)) = after {
-        // The first condition is what the index is entered by; both databases know how to use it.
+        // The index is entered by the first condition; both databases use it.
         query = query.filter(member::Column::CreatedAt.gte(created_at.millis())).filter(
             Condition::any()
                 .add(member::Column::CreatedAt.gt(created_at.millis()))
@@ -118,7 +119,7 @@ pub(in super::super) async fn members_after(
     query.all(connection).await?.into_iter().map(from_row).collect()
 }
 
-/// How many owners the account has now.
+/// Returns the number of owners of the account.
 pub(in super::super) async fn count_owners(tx: &impl ConnectionTrait, account_id: AccountId) -> Result<i64, Fault> {
     let count = of(account_id)
         .filter(member::Column::Role.eq(MemberRole::Owner.as_str()))
@@ -135,7 +136,7 @@ pub(in super::super) async fn insert_member(tx: &impl ConnectionTrait, member: &
     Ok(())
 }
 
-/// Writes everything of the member that changes.
+/// Writes all mutable columns of the member.
 pub(in super::super) async fn update_member(tx: &impl ConnectionTrait, member: &Member) -> Result<(), Fault> {
     let row = to_row(member);
     member::Entity::update_many()
@@ -155,19 +156,24 @@ pub(in super::super) async fn update_member(tx: &impl ConnectionTrait, member: &
 pub(in super::super) async fn contacts(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
-    member_ids: &[MemberId],
+    recipients: &[RecipientId],
 ) -> Result<Vec<Contact>, Fault> {
-    let ids = member_ids.iter().map(|id| id.uuid());
     let of = Some(account_id.number());
-    let rows = rows_by_id::<contact::Entity>(connection, ("contact", "member_id"), of, ids).await?;
-    rows.into_iter().map(contact_from_row).collect()
+    let wanted: HashMap<Uuid, RecipientId> = recipients.iter().map(|id| (id.uuid(), *id)).collect();
+    let ids = wanted.keys().copied();
+    let rows = rows_by_id::<contact::Entity>(connection, ("contact", "recipient_id"), of, ids).await?;
+    let contacts = rows.into_iter().filter_map(|row| {
+        let recipient = *wanted.get(&row.recipient_id)?;
+        Some(contact_from_row(row, recipient))
+    });
+    contacts.collect()
 }
 
-/// Since when an address is what it is and stands as it does, once a contact is written.
+/// Computes, in the write of a contact, since when its address and status are unchanged.
 const STATUS_SINCE: &str = "CASE WHEN COALESCE(contact.email, '') = COALESCE(excluded.email, '') \
      AND contact.email_status = excluded.email_status THEN contact.status_since ELSE excluded.status_since END";
 
-/// Writes a contact as it is from `now` on, whether or not there was one.
+/// Writes a contact as it is from `now` on, whether or not one exists.
 pub(in super::super) async fn save_contact(
     tx: &impl ConnectionTrait,
     contact: &Contact,
@@ -176,7 +182,7 @@ pub(in super::super) async fn save_contact(
     let voucher = contact.vouched.map(|vouch| vouch.by.columns());
     let row = contact::Model {
         account_id: contact.account_id.number(),
-        member_id: contact.member_id.uuid(),
+        recipient_id: contact.recipient.uuid(),
         email: contact.email.clone(),
         email_status: contact.email_status.as_str().to_owned(),
         bounce_message: contact.bounce_message.clone(),
@@ -188,7 +194,7 @@ pub(in super::super) async fn save_contact(
         voucher_key_id: voucher.and_then(|(_, key, _)| key).map(ApiKeyId::uuid),
         vouched_at: contact.vouched.map(|vouch| vouch.at.millis()),
     };
-    let replace = OnConflict::columns([contact::Column::AccountId, contact::Column::MemberId])
+    let replace = OnConflict::columns([contact::Column::AccountId, contact::Column::RecipientId])
         .update_columns([
             contact::Column::Email,
             contact::Column::EmailStatus,
@@ -252,11 +258,12 @@ fn vouch_from_row(row: &contact::Model) -> Result<Option<Vouch>, Fault> {
     }))
 }
 
-fn contact_from_row(row: contact::Model) -> Result<Contact, Fault> {
+/// A recipient's contact from its row.
+pub(in crate::domain) fn contact_from_row(row: contact::Model, recipient: RecipientId) -> Result<Contact, Fault> {
     let vouched = vouch_from_row(&row)?;
     Ok(Contact {
         account_id: AccountId::from_number(row.account_id),
-        member_id: MemberId::from_uuid(row.member_id),
+        recipient,
         email: row.email,
         email_status: ContactStatus::from_text(&row.email_status)
             .ok_or_else(|| unreadable("contact status", &row.email_status))?,

@@ -1,4 +1,4 @@
-//! Rows of accounts, members, contacts and API keys.
+//! SQL of accounts, members, contacts and API keys.
 
 mod accounts;
 mod address_notices;
@@ -18,6 +18,7 @@ pub(super) use api_key_life::{
 pub(super) use api_keys::{
     active_api_keys, api_key, api_keys, api_keys_by_id, api_keys_by_prefix, insert_api_key, save_api_key_uses,
 };
+pub(in crate::domain) use members::contact_from_row;
 pub(super) use members::{
     contacts, count_owners, first_member, insert_member, member, member_by_external_id, members, members_after,
     present_members, save_contact, update_member,
@@ -31,12 +32,12 @@ use uuid::Uuid;
 use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::fault::Fault;
 
-/// Rows of any account.
+/// Keys of rows of any account.
 const KEYS: Columns = &[("account_id", Kind::BigInt), ("id", Kind::Uuid)];
 const IDS: Columns = &[("id", Kind::Uuid)];
 
-/// Rows of `table` whose `column` is one of `ids`, by a statement that is the same whatever their number. Loaders ask so for
-/// every page.
+/// Returns rows of `table` whose `column` is one of `ids`, by a statement with the same text whatever their number. Loaders
+/// use it for every page.
 async fn rows_by_id<E: EntityTrait>(
     connection: &impl ConnectionTrait,
     (table, column): (&'static str, &'static str),
@@ -60,7 +61,7 @@ async fn rows_by_id<E: EntityTrait>(
     Ok(E::find().from_raw_sql(statement).all(connection).await?)
 }
 
-/// A value that no use case has written.
+/// The fault of a stored value that no use case writes.
 fn unreadable(what: &str, value: &str) -> Fault {
     Fault::Internal(format!("a row holds {value:?}, which is no {what}"))
 }

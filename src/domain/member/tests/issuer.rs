@@ -1,4 +1,4 @@
-//! Somebody who issues tokens: a key pair made for the test.
+//! An issuer of tokens: a key pair made for the test.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -80,7 +80,7 @@ impl Published {
         Arc::new(published)
     }
 
-    /// `None` is an issuer that is down.
+    /// Publishes other keys. With `None` the issuer is unreachable.
     pub(crate) fn publish(&self, keys: Option<Vec<Value>>) {
         *self.keys.lock().expect("not poisoned") = keys;
     }

@@ -75,7 +75,7 @@ async fn a_member_is_added_with_a_contact_and_an_event() {
     assert_eq!(room.events(team.id).await, 2);
 }
 
-/// A transaction whose COMMIT was not answered runs again, later, though it may have happened.
+/// A transaction whose COMMIT was not answered runs again later, although it may have been committed.
 #[tokio::test]
 async fn a_person_is_added_once_however_often_the_transaction_runs() {
     let room = Room::open().await;

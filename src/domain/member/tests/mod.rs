@@ -1,4 +1,4 @@
-//! The room by its use cases, on a database of its own for each test.
+//! The module by its use cases, on a database of its own for each test.
 
 mod accounts;
 mod api_keys;
@@ -72,7 +72,7 @@ impl Room {
         }
     }
 
-    /// Signs in as a key that exists.
+    /// Creates a key and returns its actor.
     pub(crate) async fn key(&self, account_id: AccountId, side: Side, permissions: &[Permission]) -> Actor {
         let new = NewApiKey {
             account_id,
@@ -117,7 +117,7 @@ impl Room {
             .expect("adds")
     }
 
-    /// Has a member have an external id that no use case would give them.
+    /// Gives a member an external id that no use case would accept.
     async fn write_external_id(&self, member: &Member, external_id: &str) {
         let member = Arc::new(Member {
             external_id: Some(external_id.to_owned()),
@@ -130,7 +130,7 @@ impl Room {
         written.await.expect("writes");
     }
 
-    /// Has an account have an external id that no use case would give it.
+    /// Gives an account an external id that no use case would accept.
     async fn write_account_external_id(&self, account: &Account, external_id: &str) {
         let (external_id, account_id) = (external_id.to_owned(), account.id);
         let written = self.database.transaction(move |tx| {

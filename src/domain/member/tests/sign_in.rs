@@ -52,7 +52,7 @@ async fn an_issued_token_signs_its_member_in_until_it_expires() {
     let signed_in = sign_in.authenticate(&token).await.expect("signs in");
     assert_eq!(signed_in.actor, actor(&owner));
     assert_eq!(signed_in.expires_at, Some(room.clock.now().plus_millis(60_000)));
-    // Clocks may be off by five seconds.
+    // Clocks may differ by five seconds.
     room.clock.advance(Duration::from_millis(64_999));
     assert!(sign_in.authenticate(&token).await.is_ok());
     room.clock.advance(Duration::from_millis(1));
@@ -284,7 +284,7 @@ async fn a_token_lives_no_longer_than_the_setting_says() {
     assert!(sign_in.authenticate(&token(Some(now - 100), now + 7_100)).await.is_ok());
     refused(&sign_in, &token(None, now + 7_206), too_long).await;
     refused(&sign_in, &token(Some(now - 100), now + 7_106), too_long).await;
-    // Whatever an issuer writes into iat, a token is no longer valid than that from now.
+    // Whatever `iat` an issuer writes, a token is valid no longer than that from now.
     refused(&sign_in, &token(Some(now + 50_000), now + 50_100), too_long).await;
     let refusal = sign_in.issue_token(team.id, owner.id, most + Duration::from_secs(1));
     assert_eq!(refusal, Err(IssueTokenError::LivesTooLong { most_seconds: 7_200 }));
@@ -296,7 +296,7 @@ async fn a_text_with_the_shape_of_our_ids_is_never_taken_for_an_external_id() {
     let (team, owner) = room.team("one").await;
     let plain = room.member(team.id, "plain", MemberRole::Member).await;
     let (issuer, sign_in) = (Issuer::new(Algorithm::HS256, ""), with_secret(&room));
-    // Rows of a database that older versions have written.
+    // Rows as older versions have written them.
     let owners_id = owner.id.global(team.id).to_string();
     for external_id in [owners_id.to_uppercase(), format!(" {owners_id}"), team.id.to_string()] {
         room.write_external_id(&plain, &external_id).await;
@@ -364,7 +364,7 @@ async fn a_public_key_is_never_taken_for_a_secret() {
     let published = Published::new(vec![rsa.jwk()]);
     let sign_in = with_keys(&room, &published);
     assert!(sign_in.authenticate(&rsa.sign(&subject(&room, &owner))).await.is_ok());
-    // The classic confusion: what everybody knows, used as if it were a secret.
+    // The classic confusion: a public key that is used as if it were a secret.
     let jwk = rsa.jwk();
     let modulus = jwk["n"].as_str().expect("a modulus");
     let decoded = BASE64URL_NOPAD.decode(modulus.as_bytes()).expect("base64");
@@ -375,12 +375,12 @@ async fn a_public_key_is_never_taken_for_a_secret() {
         let forged = jsonwebtoken::encode(&header, &subject(&room, &owner), &key).expect("signs");
         refused(&sign_in, &forged, Rejection::Refused).await;
     }
-    // A secret that an issuer published is none.
+    // A published secret is not secret.
     let symmetric = json!({ "kty": "oct", "kid": "oct", "alg": "HS256", "k": BASE64URL_NOPAD.encode(SECRET) });
     let sign_in = with_keys(&room, &Published::new(vec![symmetric]));
     let hs256 = Issuer::new(Algorithm::HS256, "oct");
     refused(&sign_in, &hs256.sign(&subject(&room, &owner)), Rejection::Refused).await;
-    // And where there is only a secret, no asymmetric token is looked at.
+    // Where there is only a secret, asymmetric tokens are refused.
     refused(
         &with_secret(&room),
         &rsa.sign(&subject(&room, &owner)),
@@ -488,13 +488,13 @@ async fn keys_are_fetched_seldom_and_rotate() {
     assert!(sign_in.authenticate(&token(&new)).await.is_ok());
     assert_eq!(published.fetches(), 2);
 
-    // Withdrawn: after ten minutes at the latest it no longer counts.
+    // A withdrawn key is refused after ten minutes at most.
     published.publish(Some(vec![new.jwk()]));
     assert!(sign_in.authenticate(&token(&old)).await.is_ok());
     room.clock.advance(Duration::from_mins(10));
     refused(&sign_in, &token(&old), Rejection::Refused).await;
 
-    // An issuer that is down keeps nobody out whose key is known.
+    // While the issuer is unreachable, known keys still sign in.
     published.publish(None);
     room.clock.advance(Duration::from_mins(10));
     assert!(sign_in.authenticate(&token(&new)).await.is_ok());

@@ -1,4 +1,4 @@
-//! One try at charging for a top-up.
+//! Attempts to charge for a top-up.
 
 use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
@@ -8,93 +8,92 @@ use super::failure::FailureCode;
 use super::{HOUR, MINUTE};
 
 crate::text_enum! {
-    /// What came of an attempt.
+    /// The outcome of an attempt.
     AttemptOutcome {
-        /// Not worked yet, or the gateway is at it.
+        /// Not started, or in progress at the gateway.
         Pending = "PENDING",
         /// Paid.
         Succeeded = "SUCCEEDED",
-        /// The bank said no.
+        /// The bank declined.
         Declined = "DECLINED",
-        /// The bank wants its customer to confirm.
+        /// The bank requires the customer to confirm.
         RequiresAction = "REQUIRES_ACTION",
         /// Ended without a charge and without a decline.
         Error = "ERROR",
-        /// The gateway was asked and has not answered: it may have been charged.
+        /// The gateway did not respond: the attempt may have been charged.
         Unknown = "UNKNOWN",
     }
 }
 
 crate::text_enum! {
-    /// What the gateway is to be asked next.
+    /// The next request to the gateway.
     Step {
-        /// Make the object that will be charged.
+        /// Create the object.
         Create = "CREATE",
-        /// Charge it.
+        /// Charge the object.
         Confirm = "CONFIRM",
-        /// Say what has become of it.
+        /// Read the state of the object.
         Read = "READ",
-        /// Never charge it.
+        /// Cancel the object.
         Cancel = "CANCEL",
     }
 }
 
-/// One try at charging for a top-up.
+/// One attempt to charge for a top-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// Its id, and the key under which the gateway confirms once.
+    /// The id; also the idempotency key of the confirmation.
     pub id: TopUpAttemptId,
-    /// Whose.
+    /// The account of the top-up.
     pub account_id: AccountId,
-    /// Of which top-up.
+    /// The top-up that is paid for.
     pub top_up_id: TopUpId,
-    /// 1, 2, 3 …
+    /// Counts the attempts of a top-up, from 1.
     pub number: i32,
-    /// What came of it.
+    /// The outcome.
     pub outcome: AttemptOutcome,
-    /// Why it failed.
+    /// The reason of a failure.
     pub failure_code: Option<FailureCode>,
-    /// The card.
+    /// The card that is charged.
     pub payment_method_id: PaymentMethodId,
-    /// The card's fingerprint: what networks count by.
+    /// The card's fingerprint, by which card networks count declines.
     pub fingerprint: String,
-    /// The gateway's object that it charges, once known.
+    /// The gateway's object that is charged, once it is known.
     pub object_id: Option<String>,
-    /// What the gateway told its failure apart by.
+    /// The mark by which the gateway identifies the failure.
     pub failure_mark: Option<String>,
-    /// Made by the account's rule.
+    /// Whether the auto top-up rule made the attempt.
     pub is_automatic: bool,
-    /// The calendar month whose cap an automatic one counts in: `2026-11`, in the account's zone.
+    /// The calendar month whose cap includes an automatic attempt: `2026-11`, in the account's time zone.
     pub month: Option<String>,
-    /// What it charges, in the currency's minor unit.
+    /// The price in the currency's minor unit.
     pub price_minor: i64,
-    /// What the gateway is to be asked next.
+    /// The next request to the gateway.
     pub step: Step,
-    /// When its charge was first sent off.
+    /// When the charge was first sent.
     pub confirm_sent_at: Option<Timestamp>,
-    /// Since when the gateway has not answered.
+    /// Since when the gateway has not responded.
     pub unknown_since: Option<Timestamp>,
-    /// Whether an operator was told that nobody can find out what came of it.
+    /// Whether an operator was notified that the outcome cannot be determined.
     pub is_escalated: bool,
-    /// How often the gateway was asked without getting further.
+    /// The number of requests since the last progress.
     pub tries: i32,
-    /// When a worker goes on with it: also the end of the lease of the one who has it now. `None` once it is over.
+    /// When a worker continues, or when the lease of the current worker ends. `None` once the attempt is finished.
     pub due_at: Option<Timestamp>,
-    /// Who asked for it.
+    /// Who requested the attempt.
     pub actor: Cause,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: Timestamp,
-    /// When it was over.
+    /// When it finished.
     pub finished_at: Option<Timestamp>,
 }
 
 impl Attempt {
-    /// Whether something may still come of it by itself.
+    /// Returns whether the attempt can still change automatically.
     pub fn is_open(&self) -> bool {
         self.finished_at.is_none()
     }
 
-    /// It is over.
     pub(super) fn finish(&mut self, outcome: AttemptOutcome, failure_code: Option<FailureCode>, now: Timestamp) {
         self.outcome = outcome;
         self.failure_code = failure_code;
@@ -103,7 +102,7 @@ impl Attempt {
         self.unknown_since = None;
     }
 
-    /// The gateway has answered and something is to be asked at once.
+    /// Sets the next request after a response; it is sent at once.
     pub(super) fn go_on(&mut self, step: Step, now: Timestamp) {
         self.step = step;
         self.tries = 0;
@@ -111,14 +110,14 @@ impl Attempt {
         self.due_at = Some(now);
     }
 
-    /// Asks again later: soon at first, and ever more rarely.
+    /// Schedules another request, with a pause that grows.
     pub(super) fn wait(&mut self, now: Timestamp) {
         self.tries = self.tries.saturating_add(1);
         self.due_at = Some(now.plus_millis(pause_after(self.tries)));
     }
 }
 
-/// 1, 2, 4 … seconds, then five minutes; after about a day, an hour.
+/// Returns the pause: 1, 2, 4 … seconds, then five minutes; after about a day, an hour.
 fn pause_after(tries: i32) -> i64 {
     if tries > 300 {
         return HOUR;

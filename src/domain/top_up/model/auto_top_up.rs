@@ -1,7 +1,7 @@
-//! The account's rule for topping itself up, and what pauses it.
+//! The auto top-up rule of an account, and its pauses.
 //!
-//! A pause is durable: it ends by a success, by another card, or by a person who says so; never by time, nor by switching the
-//! rule off and on.
+//! A pause is durable. It ends by a success, by a different card, or by a member who resumes the rule. It never ends by time or
+//! by disabling and enabling the rule.
 
 use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
@@ -14,121 +14,121 @@ use super::evaluation::Obstacle;
 use super::failure::FailureCode;
 use super::payment_method::PaymentMethod;
 
-/// Soft declines in a row after which the rule pauses.
+/// The number of consecutive soft declines after which the rule pauses.
 const SOFT_DECLINES: i32 = 3;
 
 crate::text_enum! {
-    /// Why the rule does not start top-ups, until somebody does something.
+    /// Why the rule starts no top-ups until a member or the platform acts.
     PauseReason {
         /// Declined three times in a row.
         RepeatedDeclines = "REPEATED_DECLINES",
-        /// Declined for a reason that does not pass by itself.
+        /// Declined for a reason that is permanent.
         CardRefused = "CARD_REFUSED",
-        /// The bank wants its customer to confirm.
+        /// The bank requires the customer to confirm.
         AuthenticationRequired = "AUTHENTICATION_REQUIRED",
-        /// Money of a top-up went back.
+        /// Money of a top-up was returned.
         TopUpReversed = "TOP_UP_REVERSED",
-        /// The gateway does not charge so little.
+        /// The amount is less than the gateway charges.
         AmountInvalid = "AMOUNT_INVALID",
-        /// It costs more than was consented to.
+        /// The price is above what the consent covers.
         ConsentNeeded = "CONSENT_NEEDED",
     }
 }
 
 crate::text_enum! {
-    /// Whether the rule works.
+    /// Whether the rule starts top-ups.
     AutoTopUpState {
-        /// Switched off.
+        /// Disabled.
         Off = "OFF",
-        /// At work.
+        /// Enabled, and starts top-ups.
         Active = "ACTIVE",
-        /// Switched on, and waiting for somebody to do something.
+        /// Enabled, but starts no top-ups until a member or the platform acts.
         Paused = "PAUSED",
     }
 }
 
 crate::text_enum! {
-    /// Why the rule shows as paused: a pause that is stored, or what keeps it for as long as it lasts.
+    /// Why the rule is shown as paused: a stored pause, or an obstacle while it lasts.
     ShownPauseReason {
-        /// Stored.
+        /// A stored pause: declined three times in a row.
         RepeatedDeclines = "REPEATED_DECLINES",
-        /// Stored.
+        /// A stored pause: declined for a reason that is permanent.
         CardRefused = "CARD_REFUSED",
-        /// Stored.
+        /// A stored pause: the bank requires the customer to confirm.
         AuthenticationRequired = "AUTHENTICATION_REQUIRED",
-        /// Stored.
+        /// A stored pause: money of a top-up was returned.
         TopUpReversed = "TOP_UP_REVERSED",
-        /// Stored.
+        /// A stored pause: the amount is less than the gateway charges.
         AmountInvalid = "AMOUNT_INVALID",
-        /// Stored.
+        /// A stored pause: the price is above what the consent covers.
         ConsentNeeded = "CONSENT_NEEDED",
-        /// While the account is frozen or closed.
+        /// Lasts while the account is frozen or closed.
         AccountFrozen = "ACCOUNT_FROZEN",
-        /// While there is no card that it could charge.
+        /// Lasts while there is no card to charge.
         PaymentMethodMissing = "PAYMENT_METHOD_MISSING",
-        /// While its card is past its date.
+        /// Lasts while the card is expired.
         PaymentMethodExpired = "PAYMENT_METHOD_EXPIRED",
-        /// While its card was declined so often in 30 days that it is not tried again.
+        /// Lasts while the card has too many declines within 30 days.
         TooManyDeclines = "TOO_MANY_DECLINES",
     }
 }
 
-/// What a person has agreed to.
+/// The terms that a member has agreed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Consent {
-    /// Topping up at this level.
+    /// The available credits at which a top-up starts.
     pub trigger: Credits,
-    /// By this much.
+    /// The credits of one amount.
     pub amount: Credits,
-    /// Up to this much money a month; `None` is without end.
+    /// The maximum money per month, in minor units; `None` means no limit.
     pub monthly_cap_minor: Option<i64>,
-    /// At this price for one amount.
+    /// The price of one amount, in minor units.
     pub price_minor: i64,
-    /// Who.
+    /// Who agreed.
     pub by: Cause,
-    /// When.
+    /// When the member agreed.
     pub at: Timestamp,
 }
 
-/// The account's rule.
+/// The auto top-up rule of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AutoTopUp {
-    /// Whose.
+    /// The account of the rule.
     pub account_id: AccountId,
-    /// Whether it is switched on.
+    /// Whether the rule is enabled.
     pub is_enabled: bool,
-    /// Tops up when available is at or below this.
+    /// A top-up starts when available credits are at or below this.
     pub trigger: Option<Credits>,
-    /// Buys this much, as many times over as one charge needs.
+    /// The credits of one amount. A charge buys as many amounts as needed.
     pub amount: Option<Credits>,
-    /// Most money a calendar month, in the minor unit.
+    /// The maximum money per calendar month, in minor units.
     pub monthly_cap_minor: Option<i64>,
-    /// The card.
+    /// The card to charge.
     pub payment_method_id: Option<PaymentMethodId>,
-    /// What a person has agreed to.
+    /// The terms that a member has agreed to.
     pub consent: Option<Consent>,
-    /// Why it does not work.
+    /// Why the rule is paused.
     pub pause: Option<PauseReason>,
-    /// The card that brought the pause about.
+    /// The fingerprint of the card that caused the pause.
     pub paused_fingerprint: Option<String>,
-    /// Soft declines since the last success.
+    /// The number of soft declines since the last success.
     pub soft_declines: i32,
-    /// When a booking was last refused for want of credits.
+    /// When a booking was last refused because of missing credits.
     pub refused_at: Option<Timestamp>,
-    /// When it is looked at again whatever happens.
+    /// When the rule is next evaluated, even without an event.
     pub due_at: Option<Timestamp>,
-    /// Evaluations in a row that came to the same no.
+    /// The number of consecutive evaluations with the same negative result.
     pub repeated: i32,
-    /// Grows with every change of its settings or its pause.
+    /// Increases with every change of the settings or the pause.
     pub version: i32,
-    /// When it was first set.
+    /// When the rule was first set.
     pub created_at: Timestamp,
-    /// When its settings or its pause last changed.
+    /// When the settings or the pause last changed.
     pub updated_at: Timestamp,
 }
 
 impl AutoTopUp {
-    /// A rule that was never set.
+    /// Returns the default rule, for an account without a stored rule.
     pub fn new(account_id: AccountId, now: Timestamp) -> Self {
         Self {
             account_id,
@@ -150,18 +150,18 @@ impl AutoTopUp {
         }
     }
 
-    /// The level that the ledger watches for it.
+    /// Returns the level that the ledger watches for this rule.
     pub fn watched_level(&self) -> Option<Credits> {
         self.trigger.filter(|_| self.is_enabled)
     }
 
-    /// Has it looked at again at once.
+    /// Schedules an evaluation now.
     pub fn look_again(&mut self, now: Timestamp) {
         self.repeated = 0;
         self.due_at = self.is_enabled.then_some(now);
     }
 
-    /// How it shows: [`Self::may_charge`] is what it answers now.
+    /// Returns the state to show. `may_charge` is the current result of [`Self::may_charge`].
     pub fn shown(may_charge: Result<Money, Obstacle>) -> (AutoTopUpState, Option<ShownPauseReason>) {
         let reason = match may_charge {
             Ok(_) => return (AutoTopUpState::Active, None),
@@ -177,8 +177,8 @@ impl AutoTopUp {
         (AutoTopUpState::Paused, reason)
     }
 
-    /// Stops it until somebody does something. Money that went back outweighs every other reason: it alone is not ended by a
-    /// success.
+    /// Pauses the rule until a member or the platform acts. The reason `TopUpReversed` replaces every other reason: it is the
+    /// only one that a success does not end.
     pub fn pause(&mut self, reason: PauseReason, fingerprint: Option<&str>, now: Timestamp) {
         if self.pause == Some(reason) || self.pause == Some(PauseReason::TopUpReversed) {
             return;
@@ -188,7 +188,7 @@ impl AutoTopUp {
         self.changed(now);
     }
 
-    /// The bank said no to an automatic attempt.
+    /// Records that the bank declined an automatic attempt.
     pub fn declined(&mut self, code: FailureCode, fingerprint: &str, now: Timestamp) {
         let reason = match code {
             FailureCode::AuthenticationRequired => Some(PauseReason::AuthenticationRequired),
@@ -204,7 +204,7 @@ impl AutoTopUp {
         }
     }
 
-    /// Whether the pause is about a card.
+    /// Returns whether the pause is about a card.
     pub fn is_paused_by_card(&self) -> bool {
         matches!(
             self.pause,
@@ -212,7 +212,7 @@ impl AutoTopUp {
         )
     }
 
-    /// A top-up of the account was paid.
+    /// Records that a top-up of the account was paid.
     pub fn paid(&mut self, now: Timestamp) {
         self.soft_declines = 0;
         let by_card = self.is_paused_by_card();
@@ -222,7 +222,7 @@ impl AutoTopUp {
         self.look_again(now);
     }
 
-    /// Its card is another one now. The same card added again is not another one.
+    /// Records that the rule has a different card. The same card added again does not count as different.
     pub fn card_changed(&mut self, card: &PaymentMethod, now: Timestamp) {
         let by_card = self.is_paused_by_card();
         if by_card && self.paused_fingerprint.as_ref() != Some(&card.fingerprint) {
@@ -232,7 +232,7 @@ impl AutoTopUp {
         self.look_again(now);
     }
 
-    /// A person says that it may go on.
+    /// Ends the pause at the request of a member.
     pub fn resume(&mut self, now: Timestamp) {
         self.soft_declines = 0;
         self.end_pause(now);
@@ -251,8 +251,8 @@ impl AutoTopUp {
         self.updated_at = now;
     }
 
-    /// When it is looked at again after an evaluation that started nothing: from a minute to an hour, the longer the more often
-    /// it came to the same; and not after `until`, when what stopped it ends.
+    /// Schedules the next evaluation after one that started nothing. The pause grows from a minute to an hour with the number
+    /// of equal results, and ends at `until` at the latest, when the obstacle ends.
     pub fn back_off(&mut self, is_same: bool, until: Option<Timestamp>, now: Timestamp) {
         self.repeated = if is_same { self.repeated.saturating_add(1) } else { 0 };
         let minutes = 1_i64 << self.repeated.clamp(0, 6);

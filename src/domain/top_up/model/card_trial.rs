@@ -1,4 +1,4 @@
-//! How many cards may be tried: too few to find out which of many stolen ones are still good.
+//! Limits how many cards can be tried: too few to find the valid ones among stolen cards.
 
 use uuid::Uuid;
 
@@ -9,49 +9,50 @@ use super::DAY;
 crate::text_enum! {
     /// What was tried.
     TrialKind {
-        /// A card was handed to the gateway, whatever the gateway said.
+        /// A card was sent to the gateway, whatever the gateway responded.
         Card = "CARD",
-        /// A form for a card was begun, in which the browser can try cards at the gateway.
+        /// A form for a card was started, in which the browser can try cards at the gateway.
         Form = "FORM",
     }
 }
 
-/// Cards, or forms, that an account may try within 24 hours; and those of them that one member or API key may.
+/// The maximum number of cards, or of forms, that an account may try within 24 hours.
 const MOST: usize = 10;
+/// The part of that limit that one member or API key may use.
 const MOST_OF_ONE: usize = 6;
-/// Forms that are begun and left cost little, so there may be more of them.
+/// The number of forms per card. It is higher because an abandoned form costs little.
 const FORMS_A_CARD: usize = 3;
 
-/// A card that was tried, or a form that was begun.
+/// A card that was tried, or a form that was started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardTrial {
-    /// Which of the two.
+    /// Whether a card or a form was tried.
     pub kind: TrialKind,
-    /// The gateway's name for the card; any other name for a form.
+    /// The gateway's id of the card; any other name for a form.
     pub subject: String,
-    /// The member or the API key that tried it.
+    /// The member or the API key that made the trial.
     pub actor_id: Uuid,
-    /// When.
+    /// When the trial was made.
     pub tried_at: Timestamp,
 }
 
-/// What becomes of another trial.
+/// The decision on another trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrialDecision {
-    /// It counts, and may be made.
+    /// The trial is allowed, and counts.
     Counts,
-    /// The same card was tried within the time that counts: another answer about it tells nothing new.
+    /// The same card was tried recently: another response about it reveals nothing new, so the trial does not count.
     IsKnown,
-    /// There were too many.
+    /// The limit is reached.
     TooMany,
 }
 
-/// From when on trials count at an instant.
+/// Returns the time from which trials count at an instant.
 pub fn trials_count_from(now: Timestamp) -> Timestamp {
     now.plus_millis(-DAY)
 }
 
-/// Decides on a trial, by those of the account that still count.
+/// Decides on a trial, given the trials of the account that still count.
 pub fn decide_trial(counting: &[CardTrial], new: &CardTrial) -> TrialDecision {
     let mut same_kind = counting.iter().filter(|trial| trial.kind == new.kind);
     if same_kind.clone().any(|trial| trial.subject == new.subject) {

@@ -1,4 +1,4 @@
-//! Whether the rule buys now, how much, and why not: one function of what is the case.
+//! Decides whether the rule buys now, how much, and why not. It is one function of the current state.
 
 use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::clock::Timestamp;
@@ -11,85 +11,85 @@ use super::outcome::AUTOMATIC_RETRIES;
 use super::payment_method::{PaymentMethod, PaymentMethodStatus};
 use super::purchase::MAX_DECLINES;
 
-/// So long after a success nothing is started: what it brought may not have been seen yet.
+/// The pause after a success, in milliseconds: the result of that top-up may not be visible yet.
 pub const COOLDOWN_MILLIS: i64 = 30_000;
-/// Automatic attempts of one account within 24 hours, at the most.
+/// The maximum number of automatic attempts of one account within 24 hours.
 const MAX_ATTEMPTS: u32 = 10;
-/// Amounts that they buy together, at the most.
+/// The maximum number of amounts that these attempts buy together.
 const MAX_AMOUNTS: i64 = 20;
 
 crate::text_enum! {
-    /// What an evaluation of the rule came to.
+    /// The result of an evaluation of the rule.
     DecisionOutcome {
         /// A top-up was started.
         Triggered = "TRIGGERED",
-        /// There is enough.
+        /// Enough credits are available.
         AboveTrigger = "ABOVE_TRIGGER",
-        /// A top-up is under way.
+        /// A top-up is in progress.
         TopUpOpen = "TOP_UP_OPEN",
-        /// One has only just succeeded.
+        /// A top-up has just succeeded.
         CoolingDown = "COOLING_DOWN",
-        /// The bank has declined the card only just.
+        /// The bank has just declined the card.
         RecentlyDeclined = "RECENTLY_DECLINED",
-        /// The monthly cap leaves no room.
+        /// The monthly cap is reached.
         CapReached = "CAP_REACHED",
-        /// The operator's ceilings for a day leave no room.
+        /// The daily limits of the operator are reached.
         CeilingReached = "CEILING_REACHED",
-        /// The gateway does not charge so little.
+        /// The amount is less than the gateway charges.
         AmountInvalid = "AMOUNT_INVALID",
-        /// It costs more than was agreed to.
+        /// The price is above what the consent covers.
         ConsentNeeded = "CONSENT_NEEDED",
-        /// It waits for somebody to do something.
+        /// The rule is paused until a member or the platform acts.
         Paused = "PAUSED",
-        /// There is no card that could be charged.
+        /// There is no card to charge.
         NoPaymentMethod = "NO_PAYMENT_METHOD",
         /// The account is frozen or closed.
         AccountFrozen = "ACCOUNT_FROZEN",
-        /// It is switched off.
+        /// The rule is disabled.
         Off = "OFF",
     }
 }
 
-/// What the rule may charge at all depends on, whatever is available.
+/// The state that decides whether the rule may charge at all, whatever is available.
 #[derive(Clone, Copy, Debug)]
 pub struct ChargeFacts<'a> {
-    /// What the account may do.
+    /// The status of the account.
     pub standing: AccountStatus,
     /// The card that the rule would charge.
     pub card: Option<&'a PaymentMethod>,
-    /// Declines of that card within 30 days.
+    /// The number of declines of that card within 30 days.
     pub recent_declines: u32,
-    /// What a credit costs.
+    /// The price of one credit.
     pub credit_price: CreditPrice,
-    /// In which currency.
+    /// The currency of the account.
     pub currency: Currency,
-    /// The least that the gateway charges.
+    /// The smallest amount that the gateway charges, in minor units.
     pub minimum_minor: i64,
 }
 
-/// Why the rule cannot charge, until somebody does something.
+/// Why the rule cannot charge until a member or the platform acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// It is switched off.
+    /// The rule is disabled.
     Off,
     /// The account is frozen or closed.
     AccountFrozen,
-    /// It has paused itself.
+    /// The rule is paused.
     Paused(PauseReason),
-    /// One amount costs more than was agreed to.
+    /// The price of one amount is above what the consent covers.
     ConsentNeeded,
-    /// One amount costs less than the gateway charges, or more than can be charged.
+    /// The price of one amount is less than the gateway charges, or too large to charge.
     AmountInvalid,
-    /// There is no card, or the bank has refused it for good.
+    /// There is no card, or the bank has refused it permanently.
     NoCard,
-    /// The card is past its date.
+    /// The card is expired.
     CardExpired,
-    /// The card was declined so often in 30 days that it is not tried again.
+    /// The card has too many declines within 30 days.
     TooManyDeclines,
 }
 
 impl Obstacle {
-    /// What an evaluation that meets it comes to.
+    /// Returns the result of an evaluation with this obstacle.
     pub fn outcome(self) -> DecisionOutcome {
         match self {
             Self::Off => DecisionOutcome::Off,
@@ -102,60 +102,60 @@ impl Obstacle {
     }
 }
 
-/// All that an evaluation depends on, as it is under the account's lock.
+/// Everything that an evaluation depends on, read under the account's lock.
 #[derive(Clone, Debug)]
 pub struct Snapshot<'a> {
-    /// What it may charge at all.
+    /// The state that decides whether the rule may charge at all.
     pub facts: ChargeFacts<'a>,
-    /// What can be spent.
+    /// The credits that can be spent.
     pub available: Credits,
-    /// An automatic top-up that is open, or one by hand that is being charged.
+    /// Whether an automatic top-up is open, or a manual one is being charged.
     pub has_open: bool,
     /// When a top-up last succeeded.
     pub last_success_at: Option<Timestamp>,
-    /// Money of this month's automatic attempts that are not definitely unpaid.
+    /// The money of this month's automatic attempts that are not known to be unpaid, in minor units.
     pub spent_minor: i64,
-    /// Automatic attempts within 24 hours, declined ones included.
+    /// The number of automatic attempts within 24 hours, including declined ones.
     pub recent_attempts: u32,
-    /// Credits of those that are not definitely unpaid.
+    /// The credits of those attempts that are not known to be unpaid.
     pub recent_credits: Credits,
     /// When the first of those attempts no longer counts.
     pub ceiling_ends_at: Option<Timestamp>,
 }
 
-/// What an evaluation comes to.
+/// The decision of an evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// What it came to.
+    /// The result.
     pub outcome: DecisionOutcome,
-    /// What to buy.
+    /// The credits to buy and their price.
     pub purchase: Option<(Credits, Money)>,
-    /// The cap left room for less than was wanted.
+    /// Whether a limit allowed less than was needed.
     pub is_capped: bool,
-    /// Why it cannot charge at all.
+    /// Why the rule cannot charge at all.
     pub obstacle: Option<Obstacle>,
 }
 
-/// A decision as it is kept.
+/// A stored decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredDecision {
-    /// Its id.
+    /// The id of the decision.
     pub id: TopUpDecisionId,
-    /// Whose.
+    /// The account of the rule.
     pub account_id: AccountId,
-    /// When it was first come to.
+    /// When the decision was first made.
     pub created_at: Timestamp,
-    /// When it was last come to.
+    /// When the same decision was last made.
     pub decided_at: Timestamp,
-    /// What it came to.
+    /// The result.
     pub outcome: DecisionOutcome,
-    /// What could be spent.
+    /// The credits that could be spent.
     pub available: Credits,
-    /// The level it was held against.
+    /// The trigger at that time.
     pub trigger: Option<Credits>,
-    /// In words for people.
+    /// A human-readable explanation.
     pub message: String,
-    /// What was started.
+    /// The top-up that was started.
     pub top_up_id: Option<TopUpId>,
 }
 
@@ -176,7 +176,7 @@ impl Decision {
         }
     }
 
-    /// Whose limit left no room for all that was wanted, for a decision of which that is so.
+    /// Returns the limit that reduced the purchase, for a decision with `is_capped`.
     pub fn limit(&self) -> &'static str {
         match self.outcome {
             DecisionOutcome::CeilingReached => DecisionOutcome::CeilingReached.as_str(),
@@ -184,7 +184,7 @@ impl Decision {
         }
     }
 
-    /// In words for people.
+    /// Returns a human-readable explanation.
     pub fn message(&self, rule: &AutoTopUp, available: Credits) -> String {
         let trigger = rule.trigger.unwrap_or_default();
         match (self.outcome, self.purchase) {
@@ -239,8 +239,8 @@ impl Decision {
 }
 
 impl AutoTopUp {
-    /// Whether the rule may charge at all, whatever is available, and if not why: the price of one amount. The only place that says
-    /// so; its state, findings, forecasts and evaluations ask it.
+    /// Returns the price of one amount, or why the rule may not charge at all, whatever is available. This is the only function
+    /// that decides it: the state of the rule, findings, forecasts and evaluations call it.
     pub fn may_charge(&self, facts: &ChargeFacts<'_>, now: Timestamp) -> Result<Money, Obstacle> {
         let (amount, consent) = self.terms().ok_or(Obstacle::Off)?;
         if facts.standing != AccountStatus::Active {
@@ -268,14 +268,14 @@ impl AutoTopUp {
         Ok(price)
     }
 
-    /// What it buys and what was agreed to, when it is switched on.
+    /// Returns the amount and the consent, if the rule is enabled.
     fn terms(&self) -> Option<(Credits, &Consent)> {
         let is_complete = self.is_enabled && self.trigger.is_some();
         Some((self.amount?, self.consent.as_ref()?)).filter(|_| is_complete)
     }
 
-    /// Until when nothing new is started because the bank has declined the rule's card: as long as a top-up that was declined waits for
-    /// its next attempt, unless somebody has paid or changed something since.
+    /// Returns until when a decline of the rule's card prevents a new top-up: while a declined top-up waits for its next
+    /// attempt. It ends earlier if a top-up is paid or the rule is changed.
     pub fn declined_until(&self, seen: &Snapshot<'_>) -> Option<Timestamp> {
         let declined_at = seen.facts.card?.last_declined_at?;
         let is_newer = declined_at > self.updated_at && seen.last_success_at.is_none_or(|at| at <= declined_at);
@@ -284,7 +284,7 @@ impl AutoTopUp {
         is_newer.then(|| declined_at.plus_millis(pause))
     }
 
-    /// Whether the rule buys now. The first reason not to, in this order, is the answer.
+    /// Decides whether the rule buys now. The result is the first obstacle in this order.
     pub fn evaluate(&self, seen: &Snapshot<'_>, now: Timestamp) -> Decision {
         use DecisionOutcome as Outcome;
         let facts = &seen.facts;
@@ -339,13 +339,13 @@ impl AutoTopUp {
     }
 }
 
-/// The largest number from 1 to `wanted` that fits, or 0 where 1 does not. What fits, fits in smaller numbers too.
+/// Returns the largest number from 1 to `wanted` that fits, or 0 if 1 does not fit. If a number fits, all smaller numbers fit.
 pub fn most_amounts(wanted: i64, fits: impl Fn(i64) -> bool) -> i64 {
     if wanted >= 1 && fits(wanted) {
         return wanted;
     }
     let (mut low, mut high) = (0, wanted);
-    // Invariant: low fits (0 does), high does not.
+    // Invariant: `low` fits (0 does), `high` does not.
     while high - low > 1 {
         let middle = low + (high - low) / 2;
         if fits(middle) {

@@ -1,41 +1,41 @@
-//! Why a charge failed, in the few kinds that people can act upon.
+//! Reasons of failed charges, reduced to the few kinds that a person can act upon.
 //!
-//! What the card's bank said stays with the gateway: adapters map it to these, and these are all that leaves.
+//! The message of the card's bank stays at the gateway: adapters map it to these codes, and only the codes are published.
 
 crate::text_enum! {
     /// Why an attempt failed.
     FailureCode {
-        /// The card's account holds too little.
+        /// The card's account has too little money.
         InsufficientFunds = "INSUFFICIENT_FUNDS",
-        /// The bank said no, and did not say why.
+        /// The bank declined without a reason.
         CardDeclined = "CARD_DECLINED",
-        /// The card is past its date.
+        /// The card is expired.
         CardExpired = "CARD_EXPIRED",
-        /// Lost, stolen, closed, or refused for good.
+        /// The card is lost, stolen, closed or permanently refused.
         CardBlocked = "CARD_BLOCKED",
-        /// The bank wants its customer to confirm the payment.
+        /// The bank requires the customer to confirm the payment.
         AuthenticationRequired = "AUTHENTICATION_REQUIRED",
         /// There was no card to charge.
         PaymentMethodMissing = "PAYMENT_METHOD_MISSING",
-        /// The gateway did not answer in time, and nothing was charged.
+        /// The gateway did not respond in time, and nothing was charged.
         GatewayUnavailable = "GATEWAY_UNAVAILABLE",
-        /// The gateway does not take such an amount.
+        /// The gateway does not accept the amount.
         AmountInvalid = "AMOUNT_INVALID",
-        /// The monthly cap left no room.
+        /// The monthly cap is reached.
         CapReached = "CAP_REACHED",
-        /// Nobody knows yet whether it was charged.
+        /// It is not known yet whether the attempt was charged.
         UnknownOutcome = "UNKNOWN_OUTCOME",
     }
 }
 
 crate::text_enum! {
-    /// Who can mend it.
+    /// Who can fix a failure.
     FixBy {
         /// The customer.
         Customer = "CUSTOMER",
         /// The customer's bank.
         Bank = "BANK",
-        /// Whoever runs this service.
+        /// The operator of this service.
         Platform = "PLATFORM",
     }
 }
@@ -43,7 +43,7 @@ crate::text_enum! {
 crate::text_enum! {
     /// What to do next.
     NextStep {
-        /// Put money on the card's account, then retry.
+        /// Add money to the card's account, then retry.
         AddFundsThenRetry = "ADD_FUNDS_THEN_RETRY",
         /// Ask the bank, then retry.
         ContactBankThenRetry = "CONTACT_BANK_THEN_RETRY",
@@ -53,7 +53,7 @@ crate::text_enum! {
         Authenticate = "AUTHENTICATE",
         /// Retry: nothing else is needed first.
         Retry = "RETRY",
-        /// Wait: it is being seen to.
+        /// Wait: Ledgerbell or its operator is working on it.
         Wait = "WAIT",
         /// Raise the monthly cap.
         RaiseCap = "RAISE_CAP",
@@ -62,26 +62,26 @@ crate::text_enum! {
     }
 }
 
-/// A failure in words for people.
+/// A human-readable explanation of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// What was wrong and what to do.
+    /// What went wrong and what to do.
     pub message: &'static str,
-    /// Whether trying the same card again may help.
+    /// Whether a retry with the same card can succeed.
     pub retryable: bool,
-    /// Who can mend it.
+    /// Who can fix it.
     pub fix_by: FixBy,
     /// What to do next.
     pub next_step: NextStep,
 }
 
 impl FailureCode {
-    /// A decline that may pass: automatic top-ups try again by themselves, later.
+    /// Returns whether a decline is temporary: automatic top-ups retry after it.
     pub const fn is_soft(self) -> bool {
         matches!(self, Self::InsufficientFunds | Self::CardDeclined)
     }
 
-    /// A decline after which the card is not charged again by itself.
+    /// Returns whether the card is no longer charged automatically after this decline.
     pub const fn is_hard(self) -> bool {
         matches!(
             self,
@@ -89,8 +89,8 @@ impl FailureCode {
         )
     }
 
-    /// In words for people. `may_authenticate`: the bank still waits for its customer; `is_worn_out`: the card was declined so often
-    /// that it is not tried again.
+    /// Returns a human-readable explanation. `may_authenticate`: the bank still waits for the customer. `is_worn_out`: the card
+    /// was declined so often that it is not charged again.
     pub const fn explain(self, may_authenticate: bool, is_worn_out: bool) -> Explanation {
         let (message, retryable, fix_by, next_step) = match self {
             Self::InsufficientFunds | Self::CardDeclined | Self::AuthenticationRequired if is_worn_out => (

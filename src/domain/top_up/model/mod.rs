@@ -1,8 +1,8 @@
-//! The pure core of purchases: what the nouns are, what may become of them, and when.
+//! The pure core of purchases: their types, and the rules for their changes.
 //!
-//! No I/O, no clock, no async: everything is a function of rows and a time that is handed in, so that property tests and the
-//! simulation drive the very code that serves. [`Purchase`] is a top-up with its attempts, and the only place that decides what
-//! becomes of it; [`AutoTopUp::evaluate`] is the only place that decides whether the account's rule buys.
+//! No I/O, no clock, no async: every function depends only on rows and a given time. So property tests and the simulation run
+//! the same code as the server. Only [`Purchase`], a top-up with its attempts, decides how a purchase changes. Only
+//! [`AutoTopUp::evaluate`] decides whether the account's rule buys.
 
 mod attempt;
 mod auto_top_up;

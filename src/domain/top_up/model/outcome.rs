@@ -1,4 +1,4 @@
-//! What becomes of a purchase by what the gateway says of it.
+//! Applies the responses of the gateway to a purchase.
 
 use crate::domain::top_up::gateway::{Charge, ChargeStatus, DisputeStatus};
 use crate::primitives::clock::Timestamp;
@@ -11,19 +11,19 @@ use super::purchase::{Change, Purchase};
 use super::top_up::{TopUp, TopUpStatus};
 use super::{DAY, HOUR, MINUTE};
 
-/// So long an unanswered confirmation is sent again; then the object is canceled.
+/// A confirmation without a response is sent again for this time; then the object is canceled.
 const CONFIRM_FOR: i64 = HOUR;
-/// So long a customer may take to confirm with the bank.
+/// The time that a customer has to confirm with the bank.
 const ACTION_FOR: i64 = 23 * HOUR;
-/// How often is asked meanwhile: webhooks usually say it first.
+/// The period of reads meanwhile. A webhook usually arrives earlier.
 const ACTION_POLL: i64 = 5 * MINUTE;
-/// After so long without an answer an operator is told.
+/// The time without a response after which an operator is notified.
 const ESCALATE_AFTER: i64 = DAY;
-/// When automatic top-ups try again after a soft decline.
+/// The pauses before automatic top-ups retry after a soft decline.
 pub(super) const AUTOMATIC_RETRIES: [i64; 2] = [HOUR, 6 * HOUR];
 
 impl Purchase {
-    /// The gateway has made the object for this attempt. It is charged next.
+    /// Records that the gateway has created the object of this attempt. It is charged next.
     pub fn created(&mut self, attempt_id: TopUpAttemptId, object_id: &str, now: Timestamp) {
         let top_up = &mut self.top_up;
         let Some(attempt) = self
@@ -38,7 +38,7 @@ impl Purchase {
         top_up.object_id = Some(object_id.to_owned());
     }
 
-    /// The gateway did not answer for this attempt.
+    /// Records that the gateway did not respond for this attempt.
     pub fn unanswered(&mut self, attempt_id: TopUpAttemptId, now: Timestamp) {
         let Some(at) = self
             .attempts
@@ -54,13 +54,13 @@ impl Purchase {
             attempt.outcome = AttemptOutcome::Unknown;
             self.top_up.updated_at = now;
         }
-        // An object that was never confirmed charges nobody, made or not.
+        // An object that was never confirmed charges no card, whether it was created or not.
         if attempt.confirm_sent_at.is_none() && now.millis() - since.millis() >= CONFIRM_FOR {
             self.fail(at, AttemptOutcome::Error, FailureCode::GatewayUnavailable, now);
         }
     }
 
-    /// Whether an operator has to be told that this attempt's outcome cannot be found out: said once.
+    /// Returns whether an operator must be notified that the outcome of an attempt cannot be determined. Returns true once.
     pub fn escalate(&mut self, now: Timestamp) -> bool {
         let Some(at) = self.open_attempt_at() else {
             return false;
@@ -75,7 +75,7 @@ impl Purchase {
         is_new
     }
 
-    /// The gateway refused, with no effect. A refusal of a charge that was sent off is no decline: the object is looked at.
+    /// Records a refusal without an effect. If a charge was sent before, the refusal is no decline: the object is read.
     pub fn refused(&mut self, attempt_id: TopUpAttemptId, code: FailureCode, now: Timestamp) {
         let Some(at) = self
             .attempts
@@ -91,20 +91,19 @@ impl Purchase {
         }
     }
 
-    /// An operator knows what nobody can read any more. Charged: credit it, as if the gateway had said so.
+    /// Sets an outcome that cannot be read any more, as an operator reports it. If charged, the top-up is credited.
     pub fn settle_by_hand(&mut self, is_charged: bool, now: Timestamp) -> Vec<Change> {
         if is_charged {
             return self.paid(None, now);
         }
-        // The object stays: should the operator be wrong, the next attempt at it still cannot charge twice.
+        // The object is kept: if the operator is wrong, the next attempt on it still cannot charge twice.
         if let Some(at) = self.open_attempt_at() {
             self.fail(at, AttemptOutcome::Error, FailureCode::UnknownOutcome, now);
         }
         Vec::new()
     }
 
-    /// Takes in what the gateway says of one of this top-up's objects: the worker's own reading, or one that a webhook or the
-    /// reconciler asked for.
+    /// Applies the state of one of this top-up's objects, as read by a worker or after a webhook or a comparison.
     pub fn settle(&mut self, charge: &Charge, now: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();
         if charge.status == ChargeStatus::Succeeded {
@@ -144,7 +143,8 @@ impl Purchase {
         changes
     }
 
-    /// A failure belongs to an attempt only if its charge was sent off and no earlier attempt has had it.
+    /// Returns the failure of an attempt. A failure belongs to an attempt only if its charge was sent and no earlier attempt
+    /// has it.
     fn own_failure(&self, at: usize, charge: &Charge) -> Option<(FailureCode, String)> {
         let failure = charge.failure.as_ref()?;
         let is_old = |attempt: &Attempt| attempt.failure_mark.as_ref() == Some(&failure.mark);
@@ -154,12 +154,12 @@ impl Purchase {
         Some((failure.code, failure.mark.clone()))
     }
 
-    /// The gateway knows of no charge of this attempt.
+    /// Handles an object without a charge of this attempt.
     fn not_confirmed(&mut self, at: usize, now: Timestamp) {
         let attempt = &mut self.attempts[at];
         match attempt.confirm_sent_at {
             None => {}
-            // It asked to be canceled and is not: asked again.
+            // The gateway has not canceled the object yet: it is asked again.
             Some(_) if attempt.step == Step::Cancel => attempt.wait(now),
             Some(sent_at) if now.millis() - sent_at.millis() < CONFIRM_FOR => {
                 attempt.step = Step::Confirm;
@@ -248,7 +248,7 @@ impl Purchase {
         vec![Change::ActionRequired(attempt.id)]
     }
 
-    /// The object will never be charged: the next attempt makes another one.
+    /// Handles an object that will never be charged: the next attempt creates another one.
     fn object_is_dead(&mut self, at: usize, now: Timestamp) {
         let waited = self.top_up.status == TopUpStatus::RequiresAction;
         self.top_up.object_id = None;
@@ -261,7 +261,7 @@ impl Purchase {
         self.fail(at, AttemptOutcome::Error, code, now);
     }
 
-    /// Remembers what went back. Tells whether anything is new.
+    /// Stores what was returned. Returns whether anything is new.
     fn note_returns(&mut self, charge: &Charge, now: Timestamp) -> bool {
         let top_up = &mut self.top_up;
         let noted = |top_up: &TopUp| {
@@ -271,7 +271,7 @@ impl Purchase {
             )
         };
         let before = noted(top_up);
-        // Both only grow at the gateway, so that the most that was heard of each is the latest, in whatever order it is heard.
+        // Both amounts only grow at the gateway. So the largest value is the latest one, in whatever order they arrive.
         top_up.returned_minor = top_up.returned_minor.max(charge.returned_minor);
         if charge.came_back_minor > top_up.came_back_minor {
             top_up.came_back_minor = charge.came_back_minor;
@@ -288,7 +288,7 @@ impl Purchase {
         is_new
     }
 
-    /// How a paid top-up stands once `taken_back` of its credits are.
+    /// Sets the status of a paid top-up after `taken_back` of its credits were taken back.
     pub fn note_taken_back(&mut self, taken_back: Credits) {
         let top_up = &mut self.top_up;
         top_up.status = if top_up.dispute == Some(DisputeStatus::Open) {
@@ -301,19 +301,19 @@ impl Purchase {
     }
 }
 
-/// Credits that were taken back of a top-up: by refunds that named them, by news that money went back elsewhere, and by operators
-/// who corrected its entry.
+/// Credits of a top-up that were taken back: by refunds that named them, after money was returned elsewhere, and by operators
+/// who corrected the entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TakenBack {
     named: Credits,
     by_news: Credits,
     by_hand: Credits,
-    /// Both, as they were each time that news had taken some.
+    /// Both sums after each time that returned money took credits.
     takings: Vec<(Credits, Credits)>,
 }
 
 impl TakenBack {
-    /// Adds the next that was taken back; below 0, what was given again.
+    /// Adds credits that were taken back; negative if they were added again.
     pub fn add(&mut self, credits: Credits, is_by_hand: bool) {
         let sum = if is_by_hand {
             &mut self.by_hand
@@ -326,37 +326,39 @@ impl TakenBack {
         }
     }
 
-    /// Adds what a refund that named its credits took; below 0, what was added again when its money came back.
+    /// Adds credits that a refund with named credits took; negative if they were added again after the refund failed.
     pub fn add_named(&mut self, credits: Credits) {
         self.named = Credits::from_units(self.named.units() + credits.units());
     }
 
-    /// By refunds that named them.
+    /// Returns the credits taken by refunds that named them.
     pub fn named(&self) -> Credits {
         self.named
     }
 
-    /// By operators.
+    /// Returns the credits taken by operators.
     pub fn by_hand(&self) -> Credits {
         self.by_hand
     }
 
-    /// By whomever.
+    /// Returns the total.
     pub fn in_all(&self) -> Credits {
         Credits::from_units(self.named.units() + self.by_news.units() + self.by_hand.units())
     }
 
-    /// What is to be taken back by operators and news, now that the money of `gone` credits went back elsewhere.
+    /// Returns the credits that operators and returned money must have taken, now that the money of `gone` credits was returned
+    /// elsewhere.
     ///
-    /// What an operator took before the money went counts, so that nothing is taken twice. What an operator took after that is on
-    /// top, and no news gives it again: money that comes back gives again what its going took, and no more.
+    /// Credits that an operator took before the money was returned count, so that nothing is taken twice. Credits that an
+    /// operator took later are additional, and money that comes back does not restore them. It restores only what its return
+    /// had taken.
     pub fn wanted(&self, gone: Credits) -> Credits {
         let missing = gone.units() - self.by_hand.units();
         let would_be_taken = self.takings.iter().map(|(by_news, by_hand)| {
             let was_missing = gone.units() - by_hand.units();
             was_missing.min(by_news.units()).min(self.by_news.units())
         });
-        // More may have come back than went elsewhere: then it is of refunds that named their credits.
+        // If more came back than was returned elsewhere, the difference belongs to refunds that named their credits.
         let least = missing.max(gone.units().min(0));
         let by_news = would_be_taken.fold(least, i64::max);
         Credits::from_units(self.by_hand.units() + by_news)

@@ -1,4 +1,4 @@
-//! Cards, as far as we know them: never their numbers.
+//! Cards, without their numbers.
 
 use chrono::{Datelike, NaiveDate};
 
@@ -8,66 +8,66 @@ use crate::primitives::ids::{AccountId, PaymentMethodId};
 use super::DAY;
 use super::failure::FailureCode;
 
-/// From so long before its end a card shows as EXPIRING.
+/// The time before its end from which a card has the status EXPIRING.
 const EXPIRING_MILLIS: i64 = 30 * DAY;
 
 crate::text_enum! {
-    /// Why a card is not charged by itself any more.
+    /// Why a card is no longer charged automatically.
     Suspension {
-        /// Until a top-up by hand succeeds with it.
+        /// Until a manual top-up with the card succeeds.
         UntilPaid = "UNTIL_PAID",
-        /// For ever: the bank blocked it.
+        /// Permanently: the bank blocked the card.
         ForGood = "FOR_GOOD",
     }
 }
 
 crate::text_enum! {
-    /// How a card stands.
+    /// The status of a card.
     PaymentMethodStatus {
         /// Can be charged.
         Active = "ACTIVE",
-        /// Ends within 30 days.
+        /// Expires within 30 days.
         Expiring = "EXPIRING",
-        /// Past its date.
+        /// Expired.
         Expired = "EXPIRED",
-        /// The bank refused it for a reason that does not pass by itself.
+        /// The bank refused the card for a reason that is permanent.
         Suspended = "SUSPENDED",
     }
 }
 
-/// A card that the gateway keeps for an account.
+/// A card that the gateway stores for an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentMethod {
-    /// Its id.
+    /// The id of the card.
     pub id: PaymentMethodId,
-    /// Whose card it is.
+    /// The account that owns the card.
     pub account_id: AccountId,
-    /// What the gateway calls it.
+    /// The gateway's id of the card.
     pub gateway_card_id: String,
-    /// `visa`, `mastercard` …
+    /// The card network: `visa`, `mastercard` …
     pub brand: String,
     /// The last four digits.
     pub last4: String,
-    /// 1 to 12.
+    /// The month, from 1 to 12.
     pub expiry_month: i32,
-    /// Four digits.
+    /// The year, with four digits.
     pub expiry_year: i32,
-    /// The same for the same card however often it is added.
+    /// Identifies the physical card: it is equal each time the card is added.
     pub fingerprint: String,
-    /// Why it is not charged by itself any more.
+    /// Why the card is no longer charged automatically.
     pub suspension: Option<Suspension>,
-    /// Charged where no other is named.
+    /// Whether the card is charged if no other is named.
     pub is_default: bool,
-    /// When it was added.
+    /// When the card was added.
     pub added_at: Timestamp,
-    /// When the bank last said no.
+    /// When the bank last declined.
     pub last_declined_at: Option<Timestamp>,
-    /// When it was taken away.
+    /// When the card was removed.
     pub removed_at: Option<Timestamp>,
 }
 
 impl PaymentMethod {
-    /// How it stands at `now`.
+    /// Returns the status at `now`.
     pub fn status(&self, now: Timestamp) -> PaymentMethodStatus {
         let ends_at = self.ends_at();
         if self.suspension.is_some() {
@@ -81,17 +81,17 @@ impl PaymentMethod {
         }
     }
 
-    /// Whether the rule may charge it, and whoever retries.
+    /// Returns whether the rule and a retry may charge the card.
     pub fn may_be_charged_again(&self) -> bool {
         self.suspension.is_none() && self.removed_at.is_none()
     }
 
-    /// Whether somebody may ask for a new top-up with it: one that succeeds lifts a suspension that is not for good.
+    /// Returns whether a new manual top-up may charge the card. A success ends a suspension that is not permanent.
     pub fn may_be_charged_by_hand(&self) -> bool {
         self.suspension != Some(Suspension::ForGood) && self.removed_at.is_none()
     }
 
-    /// The bank said no.
+    /// Records that the bank declined.
     pub fn declined(&mut self, code: FailureCode, now: Timestamp) {
         self.last_declined_at = Some(now);
         if code == FailureCode::CardBlocked {
@@ -101,26 +101,26 @@ impl PaymentMethod {
         }
     }
 
-    /// A top-up that somebody asked for has been paid with it.
+    /// Records that a manual top-up was paid with the card.
     pub fn paid_by_hand(&mut self) {
         if self.suspension == Some(Suspension::UntilPaid) {
             self.suspension = None;
         }
     }
 
-    /// The last day on which it is good, as it is printed on it: the last of its month.
+    /// Returns the last day on which the card is valid, as printed on it: the last day of its month.
     pub fn last_day(&self) -> Option<NaiveDate> {
         let month = u32::try_from(self.expiry_month).ok()?;
         let first = NaiveDate::from_ymd_opt(self.expiry_year, month, 1)?;
         first.checked_add_months(chrono::Months::new(1))?.pred_opt()
     }
 
-    /// From when on it shows as EXPIRING.
+    /// Returns the time from which the card has the status EXPIRING.
     pub fn expiring_at(&self) -> Timestamp {
         self.ends_at().plus_millis(-EXPIRING_MILLIS)
     }
 
-    /// The first instant at which it is past its date: a card holds until its month ends everywhere.
+    /// Returns the first instant at which the card is expired. A card is valid until its month has ended in every time zone.
     pub fn ends_at(&self) -> Timestamp {
         let month = u32::try_from(self.expiry_month).unwrap_or_default();
         let first = NaiveDate::from_ymd_opt(self.expiry_year, month, 1);

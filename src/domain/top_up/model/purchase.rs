@@ -1,11 +1,11 @@
-//! A top-up with its attempts, and what becomes of it.
+//! A top-up with its attempts, and the rules for their changes.
 //!
-//! Invariants, whatever is heard from the gateway, in whatever order and however often:
+//! Invariants, whatever the gateway reports, in whatever order and how often:
 //! - It is credited once: when a success of any of its objects is proven, from every status.
-//! - At most one attempt is open, and at most one object can still be charged: another one is made only after the gateway has
-//!   said that the one before is canceled.
-//! - Without a definite decline an attempt fails only after its object was canceled.
-//! - What is remembered of returns and disputes only grows, so that old news takes nothing back.
+//! - At most one attempt is open, and at most one object can still be charged. Another object is created only after the gateway
+//!   has reported that the previous one is canceled.
+//! - Without a definite decline, an attempt fails only after its object was canceled.
+//! - The stored amounts of returns and disputes only grow, so that an old report reverts nothing.
 
 use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::actor::Cause;
@@ -19,69 +19,69 @@ use super::payment_method::PaymentMethod;
 use super::refund::Refund;
 use super::top_up::{TopUp, TopUpOrigin, TopUpStatus};
 
-/// A worker that has asked the gateway and says nothing for so long is taken for dead.
+/// A worker that has sent a request and does not report for this time counts as dead.
 const LEASE: i64 = MINUTE;
-/// Declines of one card within 30 days, after which it is not tried again: networks forbid more than 15.
+/// The number of declines within 30 days after which a card is not charged again: card networks forbid more than 15.
 pub const MAX_DECLINES: u32 = 15;
 
 /// A top-up with its attempts and refunds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Purchase {
-    /// The top-up.
+    /// The top-up itself.
     pub top_up: TopUp,
-    /// Its attempts by number.
+    /// Its attempts, sorted by number.
     pub attempts: Vec<Attempt>,
     /// Its refunds, oldest first.
     pub refunds: Vec<Refund>,
 }
 
-/// What an attempt is begun with.
+/// The data of a new attempt.
 #[derive(Clone, Debug)]
 pub struct NewPurchase<'a> {
-    /// Its id.
+    /// The id of the attempt.
     pub attempt_id: TopUpAttemptId,
-    /// What is charged.
+    /// The card to charge.
     pub card: &'a PaymentMethod,
-    /// The month whose cap it counts in, when the rule makes it.
+    /// The month whose cap includes the attempt, if the rule makes it.
     pub month: Option<String>,
-    /// Who asks.
+    /// Who requests the attempt.
     pub actor: Cause,
 }
 
-/// What to ask the gateway for an attempt.
+/// A request to the gateway for an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Errand {
-    /// Make the object.
+    /// Create the object.
     Create,
-    /// Charge it.
+    /// Charge the object.
     Confirm,
-    /// Say what has become of it.
+    /// Read the state of the object.
     Read,
-    /// Never charge it.
+    /// Cancel the object.
     Cancel,
 }
 
-/// What follows from a change for others than the purchase itself.
+/// A consequence of a change outside the purchase itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// The money is there: credit it. The attempt that brought it, if it is known.
+    /// The money has arrived: credit it. Contains the attempt that was paid, if known.
     Paid(Option<TopUpAttemptId>),
-    /// The bank said no to this attempt.
+    /// The bank declined this attempt.
     Declined(TopUpAttemptId, FailureCode),
-    /// The bank wants its customer to confirm this attempt.
+    /// The bank requires the customer to confirm this attempt.
     ActionRequired(TopUpAttemptId),
-    /// Money went back, is disputed, or came back.
+    /// Money was returned, disputed, or came back.
     Returned,
 }
 
-/// What a retry depends on beside the purchase. Whoever shows `canRetry` and whoever retries fill it in alike.
+/// What a retry depends on besides the purchase. The field `canRetry` and the retry itself use the same values.
 #[derive(Clone, Debug)]
 pub struct RetryFacts<'a> {
-    /// What the account may do.
+    /// The status of the account.
     pub standing: AccountStatus,
     /// The card to charge.
     pub card: Option<&'a PaymentMethod>,
-    /// Declines of that card within 30 days.
+    /// The number of declines of that card within 30 days.
     pub recent_declines: u32,
     /// The account's open automatic top-up.
     pub open_automatic: Option<TopUpId>,
@@ -90,11 +90,11 @@ pub struct RetryFacts<'a> {
 /// Why a top-up is not retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryRefusal {
-    /// This one, or another automatic one, is under way.
+    /// This top-up, or another automatic one, is in progress.
     InProgress(TopUpId),
-    /// It is paid, or called off.
+    /// The top-up is paid or canceled.
     Over(TopUpStatus),
-    /// Nothing new is started in this account.
+    /// The account may not start new top-ups.
     Halted(AccountStatus),
     /// There is no card to charge.
     CardMissing,
@@ -107,14 +107,14 @@ pub enum RetryRefusal {
 /// Why a top-up is not canceled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CancelRefusal {
-    /// It is being charged, or may have been.
+    /// The top-up is being charged, or may have been charged.
     InProgress,
-    /// It is paid or over.
+    /// The top-up is paid or otherwise finished.
     Over(TopUpStatus),
 }
 
 impl Purchase {
-    /// A top-up that was just asked for, with its first attempt.
+    /// Returns a new top-up with its first attempt.
     pub fn new(top_up: TopUp, new: NewPurchase<'_>) -> Self {
         let now = top_up.created_at;
         let mut purchase = Self {
@@ -166,7 +166,7 @@ impl Purchase {
         top_up.updated_at = now;
     }
 
-    /// The attempt of which something may still come by itself.
+    /// Returns the attempt that can still change automatically.
     pub fn open_attempt(&self) -> Option<&Attempt> {
         self.attempts.iter().find(|attempt| attempt.is_open())
     }
@@ -175,7 +175,7 @@ impl Purchase {
         self.attempts.iter().position(Attempt::is_open)
     }
 
-    /// Whether another attempt may be made: the only place that says so.
+    /// Checks whether another attempt may be made. This is the only function that decides it.
     pub fn may_retry(&self, facts: &RetryFacts<'_>) -> Result<(), RetryRefusal> {
         let top_up = &self.top_up;
         match top_up.status {
@@ -206,7 +206,7 @@ impl Purchase {
         Ok(())
     }
 
-    /// Makes the next attempt, if [`Self::may_retry`]. One that waits for its customer is over then.
+    /// Makes the next attempt, if [`Self::may_retry`] allows it. An attempt that waits for the customer is finished first.
     pub fn retry(&mut self, facts: &RetryFacts<'_>, new: NewPurchase<'_>, now: Timestamp) -> Result<(), RetryRefusal> {
         self.may_retry(facts)?;
         if let Some(at) = self.open_attempt_at() {
@@ -221,14 +221,14 @@ impl Purchase {
         Ok(())
     }
 
-    /// The next automatic attempt, whose time has come and which the rule would start now.
+    /// Makes the next automatic attempt. Its time has come, and the rule would start it now.
     pub fn try_again(&mut self, new: NewPurchase<'_>, now: Timestamp) {
         if self.is_due_again(now) {
             self.add_attempt(new, now);
         }
     }
 
-    /// The next automatic attempt is made later.
+    /// Postpones the next automatic attempt.
     pub fn postpone(&mut self, until: Timestamp, now: Timestamp) {
         if self.is_due_again(now) {
             self.top_up.next_attempt_at = Some(until);
@@ -236,14 +236,14 @@ impl Purchase {
         }
     }
 
-    /// Whether the next automatic attempt is due.
+    /// Returns whether the time of the next automatic attempt has come.
     pub fn is_due_again(&self, now: Timestamp) -> bool {
         let top_up = &self.top_up;
         top_up.status == TopUpStatus::Failed && top_up.next_attempt_at.is_some_and(|at| at <= now)
     }
 
-    /// Somebody wishes it canceled. Canceled at once where nothing can be charged any more; where the customer could still
-    /// confirm, the gateway is asked first.
+    /// Cancels the top-up at once if it can no longer be charged. If the customer could still confirm, the gateway is asked
+    /// first.
     pub fn cancel(&mut self, now: Timestamp) -> Result<(), CancelRefusal> {
         match self.top_up.status {
             TopUpStatus::Pending | TopUpStatus::Failed => {
@@ -266,7 +266,7 @@ impl Purchase {
         }
     }
 
-    /// Calls it off while nothing of it is at the gateway that could be charged without another confirmation.
+    /// Cancels the top-up while no object at the gateway can be charged without another confirmation.
     pub fn close_uncharged(&mut self, now: Timestamp) {
         if let Some(at) = self.open_attempt_at() {
             self.attempts[at].finish(AttemptOutcome::Error, None, now);
@@ -276,8 +276,9 @@ impl Purchase {
         self.top_up.updated_at = now;
     }
 
-    /// Takes the open attempt for a worker, if it is due, and says what to ask the gateway. It is due again when the worker's
-    /// lease ends. What is stored by this is stored before the gateway is asked: a charge that was sent off is known to have been.
+    /// Claims the open attempt for a worker if its time has come, and returns the request to send. The attempt is scheduled
+    /// again when the worker's lease ends. The claim is stored before the request is sent, so that a charge is never sent
+    /// without a record.
     pub fn claim(&mut self, standing: AccountStatus, now: Timestamp) -> Option<Errand> {
         let at = self.open_attempt_at()?;
         let attempt = &mut self.attempts[at];

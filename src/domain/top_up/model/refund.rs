@@ -1,8 +1,8 @@
-//! Refunds of a top-up: what money and which credits go back, and what has gone.
+//! Refunds of a top-up: the money and credits that are returned, and what was returned before.
 //!
-//! Credits and money are two sums. A refund names its credits and takes exactly those from the log; its money is their share of
-//! the price, rounded, and the last part takes the rest. Money that went back without being asked for here (at the gateway, by
-//! late failures, by disputes) names no credits: it takes the share of the credits that it is of the price.
+//! Credits and money are two sums. A refund names its credits and takes exactly those from the log. Its money is their share of
+//! the price, rounded; the last part takes the rest. Money that was returned without a request here (at the gateway, by late
+//! failures, by disputes) names no credits. It takes the same share of the credits as the money has of the price.
 
 use uuid::Uuid;
 
@@ -16,43 +16,43 @@ use super::top_up::TopUp;
 use crate::domain::top_up::gateway::{DisputeStatus, KnownRefund};
 
 crate::text_enum! {
-    /// How far a refund is.
+    /// The status of a refund.
     RefundStatus {
-        /// The gateway has not taken it yet.
+        /// The gateway has not accepted the refund yet.
         Pending = "PENDING",
-        /// The gateway has taken it.
+        /// The gateway has accepted the refund.
         Succeeded = "SUCCEEDED",
-        /// The gateway refused it.
+        /// The gateway refused the refund.
         Failed = "FAILED",
-        /// The gateway took it, and the money came back because the refund failed later.
+        /// The gateway accepted the refund, which failed later: the money came back.
         CameBack = "CAME_BACK",
     }
 }
 
-/// A refund of a top-up that was asked for.
+/// A requested refund of a top-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refund {
-    /// Its id, and the key under which the gateway takes it once.
+    /// The id; also the idempotency key at the gateway.
     pub id: Uuid,
-    /// Of which top-up.
+    /// The top-up that is refunded.
     pub top_up_id: TopUpId,
     /// The credits that it takes.
     pub credits: Credits,
-    /// The money that goes back, in the minor unit.
+    /// The money that is returned, in minor units.
     pub amount_minor: i64,
-    /// Human-readable.
+    /// A human-readable reason.
     pub reason: String,
-    /// How far it is.
+    /// The current status.
     pub status: RefundStatus,
     /// How often it was sent to the gateway.
     pub tries: i32,
-    /// When a worker goes on with it.
+    /// When a worker continues with it.
     pub due_at: Option<Timestamp>,
-    /// Who asked for it.
+    /// Who requested it.
     pub actor: Cause,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: Timestamp,
-    /// Takes exactly its credits. Refunds of older versions took a share by the money, and still count so.
+    /// Whether it takes exactly its credits. A refund of an older version took a share by the money, and still counts that way.
     pub is_exact: bool,
     /// The entry that took its credits.
     pub entry_id: Option<EntryId>,
@@ -61,31 +61,31 @@ pub struct Refund {
 }
 
 impl Refund {
-    /// Whether the gateway has taken it, also if the money came back later.
+    /// Returns whether the gateway accepted the refund, even if the money came back later.
     fn was_taken(&self) -> bool {
         matches!(self.status, RefundStatus::Succeeded | RefundStatus::CameBack)
     }
 
-    /// Whether its money went back and stayed there.
+    /// Returns whether the money was returned and did not come back.
     pub fn is_gone(&self) -> bool {
         self.is_exact && self.status == RefundStatus::Succeeded
     }
 }
 
-/// What has gone of a top-up, or is about to: each credit and each minor unit counted once.
+/// What was or will be returned of a top-up. Each credit and each minor unit counts once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Gone {
-    /// Credits and money of refunds that the gateway has taken.
+    /// Credits and money of refunds that the gateway accepted.
     named: (Credits, i64),
-    /// Credits and money of refunds under way.
+    /// Credits and money of refunds in progress.
     asked: (Credits, i64),
-    /// Money that went back without being asked for here.
+    /// Money that was returned without a request here.
     elsewhere_minor: i64,
 }
 
 impl Purchase {
-    /// Takes in what the gateway says of our refunds: taken, or failed later. A status never goes back. Tells whether anything is
-    /// new.
+    /// Applies the gateway's reports on our refunds: accepted, or failed later. A status never goes back. Returns whether
+    /// anything is new.
     pub(super) fn note_refunds(&mut self, known: &[KnownRefund]) -> bool {
         let mut is_new = false;
         for refund in &mut self.refunds {
@@ -109,7 +109,7 @@ impl Purchase {
         is_new
     }
 
-    /// The gateway has answered a refund: it was taken, or refused. What was read of it meanwhile counts for more.
+    /// Applies the gateway's response to a refund: accepted or refused. A state that was read meanwhile takes precedence.
     pub fn refund_answered(&mut self, id: Uuid, was_taken: bool) {
         let pending = |refund: &&mut Refund| refund.id == id && refund.status == RefundStatus::Pending;
         if let Some(refund) = self.refunds.iter_mut().find(pending) {
@@ -122,7 +122,7 @@ impl Purchase {
         }
     }
 
-    /// Credits that refunds under way will take.
+    /// Returns the credits that refunds in progress will take.
     pub fn refunding(&self) -> Credits {
         self.gone().asked.0
     }
@@ -148,24 +148,24 @@ impl Purchase {
         }
     }
 
-    /// The money that goes back with so many credits, of which `left` are left in all. `None` when the price paid leaves nothing for
-    /// them.
+    /// Returns the money to return for a number of credits, when `left` credits are left in total. Returns `None` if the price
+    /// leaves no money for them.
     pub fn refund_amount(&self, credits: Credits, left: Credits) -> Option<i64> {
         let (top_up, gone) = (&self.top_up, self.gone());
         let step = top_up.price.currency.step();
         let elsewhere = share(top_up, gone.elsewhere_minor);
         let sum = |one: i64, other: i64| one.saturating_add(other);
-        // Credits whose money has gone or is asked for, and that money.
+        // The credits whose money was returned or requested, and that money.
         let before = sum(sum(gone.named.0.units(), gone.asked.0.units()), elsewhere.units());
         let spent = sum(sum(gone.named.1, gone.asked.1), gone.elsewhere_minor);
         let after = Credits::from_units(before.saturating_add(credits.units())).min(top_up.credits);
         let amount = if credits == left {
-            // The last part: what rounding left over goes with it, but no money of credits that were corrected away.
+            // The last part: it includes the rounding difference, but no money of credits that an operator corrected.
             rounded(top_up, after, step, Rounding::Nearest).saturating_sub(spent)
         } else {
             let own = rounded(top_up, credits, step, Rounding::Nearest);
             let worth = rounded(top_up, after, step, Rounding::Up);
-            // While credits are left, so is money: else the last part would get none.
+            // While credits are left, some money is left too: otherwise the last part would get none.
             let most = worth.min(top_up.price.minor.saturating_sub(step));
             own.min(most.saturating_sub(spent))
         };
@@ -180,7 +180,7 @@ enum Rounding {
     Up,
 }
 
-/// What credits of a top-up cost, in whole steps of what the gateway gives back.
+/// Returns the price of a number of credits, in whole steps that the gateway can refund.
 fn rounded(top_up: &TopUp, credits: Credits, step: i64, rounding: Rounding) -> i64 {
     let whole = i128::from(top_up.credits.units().max(1)) * i128::from(step);
     let exact = i128::from(top_up.price.minor) * i128::from(credits.units());
@@ -188,7 +188,7 @@ fn rounded(top_up: &TopUp, credits: Credits, step: i64, rounding: Rounding) -> i
         Rounding::Nearest => (2 * exact + whole).div_euclid(2 * whole),
         Rounding::Up => (exact + whole - 1).div_euclid(whole),
     };
-    // The whole costs the price, also where that is no whole number of steps.
+    // All credits cost the full price, even if it is no whole number of steps.
     let minor = i64::try_from(steps * i128::from(step)).unwrap_or(i64::MAX);
     if credits >= top_up.credits {
         top_up.price.minor
@@ -197,7 +197,7 @@ fn rounded(top_up: &TopUp, credits: Credits, step: i64, rounding: Rounding) -> i
     }
 }
 
-/// The credits that so much money is of the price, rounded half up; below 0 where more came back than went.
+/// Returns the credits for an amount of money, rounded half up; negative if more came back than was returned.
 fn share(top_up: &TopUp, minor: i64) -> Credits {
     let price = i128::from(top_up.price.minor);
     if price == 0 {
@@ -208,18 +208,18 @@ fn share(top_up: &TopUp, minor: i64) -> Credits {
     Credits::from_units(i64::try_from(units).unwrap_or(i64::MAX)).min(top_up.credits)
 }
 
-/// Credits that are to be taken back of a top-up in all.
+/// The total credits to take back from a top-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Return {
-    /// By refunds that named them.
+    /// The credits of refunds that named them.
     pub named: Credits,
-    /// By money that went back elsewhere.
+    /// The credits of money that was returned elsewhere.
     pub elsewhere: Credits,
-    /// By that and by a lost dispute.
+    /// The credits of that money and of a lost dispute.
     pub with_lost: Credits,
 }
 
-/// What is to be taken back, now that so much money has gone. Once all the money is gone, so are all credits.
+/// Returns the credits to take back for the money that was returned. If all the money was returned, it is all credits.
 pub fn target_of_return(purchase: &Purchase) -> Return {
     let (top_up, gone) = (&purchase.top_up, purchase.gone());
     let lost_minor = match top_up.dispute {

@@ -1,4 +1,4 @@
-//! Changing the rule: its settings are checked together, and consent is asked for whatever makes it take more.
+//! Changes of the rule: settings are validated together, and a change that allows more spending needs consent.
 
 use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
@@ -8,57 +8,57 @@ use crate::primitives::money::{CreditPrice, Currency};
 use super::auto_top_up::{AutoTopUp, Consent, PauseReason};
 use super::payment_method::PaymentMethod;
 
-/// A change of the rule. What is left out stays.
+/// A change of the rule. `None` keeps a setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AutoTopUpPatch {
-    /// On or off.
+    /// Enables or disables the rule.
     pub enabled: Option<bool>,
-    /// Top up when available is at or below this.
+    /// A top-up starts when available credits are at or below this.
     pub trigger: Option<Credits>,
-    /// By this much.
+    /// The credits of one amount.
     pub amount: Option<Credits>,
-    /// Up to this much money a month, in the minor unit; `Some(None)` takes the cap away.
+    /// The maximum money per month, in minor units; `Some(None)` removes the cap.
     pub monthly_cap_minor: Option<Option<i64>>,
-    /// A person agrees to all of it.
+    /// Whether a member agrees to the terms.
     pub consent: bool,
-    /// Refused unless the rule has this version.
+    /// The version that the rule must have; otherwise the change is refused.
     pub expected_version: Option<i32>,
 }
 
-/// What a change is checked against.
+/// The state that a change is checked against.
 #[derive(Clone, Copy, Debug)]
 pub struct PatchFacts<'a> {
     /// The card that the rule will charge.
     pub card: Option<&'a PaymentMethod>,
-    /// What a credit costs.
+    /// The price of one credit.
     pub credit_price: CreditPrice,
-    /// In which currency.
+    /// The currency of the account.
     pub currency: Currency,
-    /// The least that the gateway charges.
+    /// The smallest amount that the gateway charges, in minor units.
     pub minimum_minor: i64,
-    /// Who asks.
+    /// Who requests the change.
     pub by: Cause,
 }
 
 /// Why a change of the rule is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PatchRefusal {
-    /// It has another version.
+    /// The rule has a different version than the caller expects.
     VersionConflict,
-    /// An input is wrong or missing.
+    /// An input is not valid or missing.
     Invalid {
-        /// Which.
+        /// The name of the input.
         field: &'static str,
-        /// For people.
+        /// A human-readable explanation.
         message: String,
     },
     /// There is no card.
     CardMissing,
-    /// The card may not be charged by itself.
+    /// The card may not be charged automatically.
     CardSuspended,
-    /// It would take more than was agreed to.
+    /// The change would allow more spending than the consent covers.
     ConsentRequired,
-    /// The cap does not hold one amount.
+    /// The cap is smaller than the price of one amount.
     CapTooLow,
 }
 
@@ -70,7 +70,7 @@ fn invalid(field: &'static str, message: impl Into<String>) -> PatchRefusal {
 }
 
 impl AutoTopUp {
-    /// The rule after the change, or why not. Switching it off and on changes nothing else, a pause included.
+    /// Returns the rule after the change, or why it is refused. Disabling and enabling changes nothing else, and ends no pause.
     pub fn patched(&self, patch: &AutoTopUpPatch, facts: PatchFacts<'_>, now: Timestamp) -> Result<Self, PatchRefusal> {
         if patch.expected_version.is_some_and(|version| version != self.version) {
             return Err(PatchRefusal::VersionConflict);
@@ -127,8 +127,8 @@ impl AutoTopUp {
         Ok(rule)
     }
 
-    /// What one amount costs. Only what would charge more than before is refused for it: switching off and lowering always work, and
-    /// what cannot be charged any more is not charged.
+    /// Returns the price of one amount. Only a change that would charge more is refused because of the price. Disabling and
+    /// lowering always work; an amount that cannot be charged is never charged.
     fn price_of_one(&self, before: &Self, facts: PatchFacts<'_>, agrees: bool) -> Result<i64, PatchRefusal> {
         let Some(amount) = self.amount else {
             return Ok(0);
@@ -202,7 +202,7 @@ impl AutoTopUp {
             }
             return Ok(());
         }
-        // A price that rose meanwhile pauses the rule, whoever changes what; it does not stand in the way of lowering it.
+        // A price that rose meanwhile pauses the rule, regardless of this change. It does not prevent a change to lower values.
         let is_covered = self.consent.as_ref().is_some_and(|agreed| agreed.covers(&consent));
         if before.is_enabled && is_covered {
             Ok(())
@@ -213,7 +213,7 @@ impl AutoTopUp {
 }
 
 impl Consent {
-    /// Whether who agreed to these terms agreed to those of `other` as well.
+    /// Returns whether consent to these terms includes the terms of `other`.
     fn covers(&self, other: &Self) -> bool {
         let cap_is_covered = match (self.monthly_cap_minor, other.monthly_cap_minor) {
             (None, _) => true,

@@ -1,4 +1,4 @@
-//! Rules of purchases and of the rule, by example and by random histories.
+//! Tests the rules of purchases and of auto top-ups, by examples and by random histories.
 
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -89,7 +89,7 @@ fn charge(status: ChargeStatus, failure: Option<&str>) -> Charge {
     }
 }
 
-/// The first attempt is sent off.
+/// Returns a purchase whose first attempt was sent.
 fn sent(automatic: bool) -> Purchase {
     let mut purchase = purchase(automatic);
     assert_eq!(purchase.claim(AccountStatus::Active, NOW), Some(Errand::Create));
@@ -109,7 +109,7 @@ fn f09_a_stale_failure_of_one_attempt_cannot_touch_the_next() {
         .retry(&facts(&card), attempt(&card, 2, false), NOW)
         .expect("failed ones can be retried");
     for _ in 0..3 {
-        // Before and after its own charge was sent off.
+        // Before and after its own charge was sent.
         assert_eq!(purchase.settle(&first, NOW), []);
         assert!(purchase.attempts[1].is_open());
         let later = NOW.plus_millis(120_000);
@@ -161,7 +161,7 @@ fn f15_a_silent_gateway_fails_nothing_but_what_it_has_canceled() {
         purchase.escalate(now) && !purchase.escalate(now),
         "an operator is told, once"
     );
-    // It answers again, and knows of no charge: too late to send it, so it is canceled there first.
+    // The gateway responds again and knows no charge. It is too late to send it, so the object is canceled first.
     purchase.settle(&charge(ChargeStatus::Unconfirmed, None), now);
     assert_eq!(purchase.top_up.status, TopUpStatus::Processing);
     assert_eq!(purchase.claim(AccountStatus::Active, now), Some(Errand::Cancel));
@@ -262,8 +262,8 @@ fn patch_facts(card: &PaymentMethod) -> PatchFacts<'_> {
     }
 }
 
-/// A charge as it may be at any time of one history: declined, then paid, then in part given back by a refund that fails later
-/// and by one that does not, and disputed.
+/// Returns the states of one charge over time: declined, paid, partly refunded by a refund that fails later and one that does
+/// not, and disputed.
 fn history() -> Vec<Charge> {
     let paid = charge(ChargeStatus::Succeeded, Some("ch_1"));
     let returned = |returned_minor, came_back_minor, dispute: Option<DisputeStatus>| Charge {
@@ -288,7 +288,7 @@ fn history() -> Vec<Charge> {
 }
 
 proptest! {
-    /// News in any order and any number comes to the same.
+    /// Reports in any order and any number have the same result.
     #[test]
     fn f09_f05_any_order_of_news_credits_once_and_ends_alike(
         order in prop::collection::vec(0..11_usize, 0..60),
@@ -298,7 +298,7 @@ proptest! {
         let mut purchase = sent(false);
         let mut now = NOW;
         let mut credited = 0;
-        // In the end everything has been heard of.
+        // At the end, every state has been reported.
         for (at, news) in order.iter().copied().chain(0..11).enumerate() {
             now = now.plus_millis(61_000);
             for change in purchase.settle(&history[news], now) {
@@ -325,7 +325,7 @@ proptest! {
         prop_assert!(purchase.open_attempt().is_none());
     }
 
-    /// What the rule buys closes the gap by the fewest amounts, unless the cap or the ceiling leaves room for fewer.
+    /// A purchase by the rule closes the gap with the fewest amounts, unless the cap or the ceiling allows fewer.
     #[test]
     fn f19_f28_one_charge_closes_the_gap_and_never_exceeds_the_cap(
         available in -2_000_000_i64..400_000, trigger in 0..300_000_i64, amount in 1_000..500_000_i64,
@@ -367,7 +367,8 @@ proptest! {
         }
     }
 
-    /// Switching off and on and any edits: a pause stays until what ends it, and what is taken is always agreed to.
+    /// Whatever is enabled, disabled and edited: a pause lasts until it is properly ended, and the consent covers what is
+    /// charged.
     #[test]
     fn f30_f32_no_sequence_of_switches_and_edits_ends_a_pause_or_escapes_consent(
         steps in prop::collection::vec((prop::option::of(any::<bool>()), prop::option::of(0..300_000_i64), any::<bool>()), 1..30),
@@ -400,8 +401,8 @@ proptest! {
         prop_assert_eq!(most_amounts(wanted, |count| count <= fits_up_to), i64::try_from(counted).expect("small"));
     }
 
-    /// Parts of a top-up that are refunded one after the other, whatever their number: no part gives more money than its credits are
-    /// worth, all together give at most the price, and all credits together give all of it.
+    /// A top-up is refunded in parts, whatever their number. No part returns more money than its credits are worth. All parts
+    /// together return at most the price, and all credits together return the whole price.
     #[test]
     fn refunds_in_parts_give_back_what_was_paid_and_never_more(
         credits in 1..5_000_000_i64, price in 0..2_000_000_i64, parts in prop::collection::vec(1..2_000_000_i64, 1..12),
@@ -430,7 +431,7 @@ proptest! {
     }
 }
 
-/// A refund that the gateway has taken.
+/// Returns a refund that the gateway accepted.
 fn refund(units: i64, amount_minor: i64) -> Refund {
     Refund {
         id: Uuid::new_v4(),

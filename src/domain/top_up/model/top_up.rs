@@ -1,4 +1,4 @@
-//! A purchase of credits, and which of them are meant.
+//! Purchases of credits, and the filter for them.
 
 use crate::domain::ledger::credit_log::{InstantRange, unique};
 use crate::primitives::actor::Cause;
@@ -11,19 +11,19 @@ use super::failure::FailureCode;
 use crate::domain::top_up::gateway::DisputeStatus;
 
 crate::text_enum! {
-    /// How far a top-up got.
+    /// The status of a top-up.
     TopUpStatus {
-        /// Asked for, not begun.
+        /// Requested; not started.
         Pending = "PENDING",
         /// Being charged.
         Processing = "PROCESSING",
-        /// The bank wants the customer to authenticate.
+        /// The bank requires the customer to authenticate.
         RequiresAction = "REQUIRES_ACTION",
         /// Paid and credited.
         Succeeded = "SUCCEEDED",
         /// Declined.
         Failed = "FAILED",
-        /// Called off.
+        /// Canceled.
         Canceled = "CANCELED",
         /// Taken back.
         Reversed = "REVERSED",
@@ -33,11 +33,11 @@ crate::text_enum! {
 }
 
 crate::text_enum! {
-    /// Who started a top-up.
+    /// What started a top-up.
     TopUpOrigin {
-        /// A person or an integration.
+        /// A member or an integration.
         Manual = "MANUAL",
-        /// The account's rule.
+        /// The auto top-up rule of the account.
         Auto = "AUTO",
     }
 }
@@ -45,56 +45,56 @@ crate::text_enum! {
 /// A purchase of credits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopUp {
-    /// Its id.
+    /// The id of the top-up.
     pub id: TopUpId,
-    /// Whose purchase it is.
+    /// The account that buys.
     pub account_id: AccountId,
-    /// How far it got.
+    /// The current status.
     pub status: TopUpStatus,
-    /// Who started it.
+    /// What started it.
     pub origin: TopUpOrigin,
-    /// How many credits.
+    /// The credits that are bought.
     pub credits: Credits,
-    /// What they cost, as reckoned when they were asked for.
+    /// Their price at the time of the request.
     pub price: Money,
-    /// Who asked for it.
+    /// Who requested it.
     pub requested_by: Cause,
     /// The entry that credited it.
     pub entry_id: Option<EntryId>,
-    /// How many of its credits were taken back.
+    /// The credits that were taken back.
     pub credits_reversed: Credits,
     /// Why the last attempt failed.
     pub failure_code: Option<FailureCode>,
-    /// When the next automatic attempt is due.
+    /// When the next automatic attempt is scheduled.
     pub next_attempt_at: Option<Timestamp>,
-    /// When somebody wished it canceled, while the gateway still has to be asked.
+    /// When a cancellation was requested that the gateway has not confirmed yet.
     pub cancel_requested_at: Option<Timestamp>,
-    /// Where the customer confirms with the bank.
+    /// The address where the customer confirms with the bank.
     pub action_url: Option<String>,
-    /// Until when that is waited for.
+    /// Until when the confirmation is possible.
     pub action_expires_at: Option<Timestamp>,
-    /// The gateway's object that is charged for it, while there is one.
+    /// The gateway's object that is charged for it, if one exists.
     pub object_id: Option<String>,
-    /// How many objects were made for it before the next one: all of them canceled.
+    /// The number of earlier objects. All of them are canceled.
     pub object_number: i32,
-    /// What went back by refunds and late failures, in the minor unit: the most that was ever heard.
+    /// The money returned by refunds and late failures, in minor units: the largest value that was ever reported.
     pub returned_minor: i64,
-    /// What of that came back, because refunds failed later: the most that was ever heard.
+    /// The part of it that came back because refunds failed later: the largest value that was ever reported.
     pub came_back_minor: i64,
-    /// When it was last heard that a refund had failed.
+    /// When a failed refund was last reported.
     pub came_back_at: Option<Timestamp>,
-    /// How a dispute stands: the last word that was ever heard.
+    /// The status of a dispute: the last one that was ever reported.
     pub dispute: Option<DisputeStatus>,
-    /// What the dispute is about, in the minor unit.
+    /// The disputed amount, in minor units.
     pub disputed_minor: i64,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
 }
 
 impl TopUp {
-    /// One that has been asked for, and nothing done.
+    /// Returns a new top-up that is requested and not started.
     pub fn new(
         (account_id, id): (AccountId, TopUpId),
         origin: TopUpOrigin,
@@ -129,12 +129,12 @@ impl TopUp {
         }
     }
 
-    /// The money that has gone back and stayed there, in the minor unit.
+    /// Returns the money that was returned and did not come back, in minor units.
     pub fn gone_minor(&self) -> i64 {
         (self.returned_minor - self.came_back_minor).max(0)
     }
 
-    /// What it adds to the account's incoming figure: its credits while they are being charged.
+    /// Returns its part of the account's incoming figure: its credits while they are being charged.
     pub fn incoming(&self) -> Credits {
         match self.status {
             TopUpStatus::Pending | TopUpStatus::Processing => self.credits,
@@ -142,7 +142,7 @@ impl TopUp {
         }
     }
 
-    /// Whether the account's rule may not start another one: automatic, and something may still come of it by itself.
+    /// Returns whether it is automatic and can still change automatically. Then the rule may not start another one.
     pub fn is_open_automatic(&self) -> bool {
         self.origin == TopUpOrigin::Auto
             && match self.status {
@@ -153,19 +153,19 @@ impl TopUp {
     }
 }
 
-/// Which top-ups are meant: those that meet every condition given. An empty list matches nothing.
+/// A filter for top-ups: all given conditions must match. An empty list matches nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopUpFilter {
-    /// In one of these statuses.
+    /// One of these statuses.
     pub statuses: Option<Vec<TopUpStatus>>,
-    /// Of one of these origins.
+    /// One of these origins.
     pub origins: Option<Vec<TopUpOrigin>>,
-    /// Asked for at these times.
+    /// Requested within this range.
     pub created_at: Option<InstantRange>,
 }
 
 impl TopUpFilter {
-    /// The filter in one form: equal texts for filters that mean the same. Page cursors are bound to it.
+    /// Returns a canonical text: it is equal for filters with the same meaning. Page cursors are bound to it.
     pub fn canonical(&self) -> String {
         let sorted = Self {
             statuses: self.statuses.clone().map(unique),

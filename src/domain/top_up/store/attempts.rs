@@ -71,7 +71,7 @@ fn row(attempt: &Attempt) -> Model {
     }
 }
 
-/// A top-up with its attempts and refunds, as the transaction sees them.
+/// Returns a top-up with its attempts and refunds, as the transaction sees them.
 pub(in super::super) async fn purchase(
     tx: &Transaction,
     account_id: AccountId,
@@ -95,7 +95,7 @@ pub(in super::super) async fn purchase(
     }))
 }
 
-/// Writes what has changed of a purchase. What is over is written before what is open: one attempt may be open at a time.
+/// Writes the changes of a purchase. Finished attempts are written before open ones: at most one attempt may be open.
 pub(in super::super) async fn save_purchase(
     tx: &Transaction,
     before: Option<&Purchase>,
@@ -121,7 +121,7 @@ pub(in super::super) async fn save_purchase(
     Ok(())
 }
 
-/// The attempts of top-ups, oldest first.
+/// Returns the attempts of top-ups, oldest first.
 pub(in super::super) async fn attempts_of(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -142,7 +142,7 @@ pub(in super::super) async fn attempts_of(
     Ok(found)
 }
 
-/// Attempts that a worker may go on with: their accounts and top-ups.
+/// Returns the accounts and top-ups of attempts that a worker may process.
 pub(in super::super) async fn due(
     database: &Database,
     now: Timestamp,
@@ -164,7 +164,7 @@ pub(in super::super) async fn due(
         .collect()
 }
 
-/// Declines since then, by the card's fingerprint.
+/// Returns the number of declines since then, by the card's fingerprint.
 pub(in super::super) async fn recent_declines(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -186,7 +186,7 @@ pub(in super::super) async fn recent_declines(
         .collect()
 }
 
-/// Declines of a card since then.
+/// Returns the number of declines of a card since then.
 pub(in super::super) async fn declines_of(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -200,20 +200,20 @@ pub(in super::super) async fn declines_of(
     Ok(declines.get(&card.fingerprint).copied().unwrap_or(0))
 }
 
-/// What the rule has used up.
+/// What the rule has used of its limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct RuleUsage {
-    /// Money of the month's automatic attempts that are not definitely unpaid.
+    /// The money of the month's automatic attempts that are not known to be unpaid, in minor units.
     pub(in super::super) spent_minor: i64,
-    /// Automatic attempts since the day before, declined ones included.
+    /// The number of automatic attempts since the day before, including declined ones.
     pub(in super::super) recent_attempts: u32,
-    /// The first of them.
+    /// The time of the first of those attempts.
     pub(in super::super) first_attempt_at: Option<Timestamp>,
-    /// Credits of those that are not definitely unpaid.
+    /// The credits of those attempts that are not known to be unpaid.
     pub(in super::super) recent_credits: Credits,
 }
 
-/// What the rule has used up of the month, and of the day that began at `since`. The top-up `except` does not count.
+/// Returns what the rule has used in the month, and in the day that began at `since`. Ignores the top-up `except`.
 pub(in super::super) async fn usage_by_rule(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -244,7 +244,7 @@ pub(in super::super) async fn usage_by_rule(
     })
 }
 
-/// Whether an open attempt charges this card.
+/// Returns whether an open attempt charges this card.
 pub(in super::super) async fn is_charged(
     tx: &Transaction,
     account_id: AccountId,
@@ -256,7 +256,6 @@ pub(in super::super) async fn is_charged(
     Ok(number(tx, sql, values).await?.is_some_and(|count| count > 0))
 }
 
-/// Attempts by id.
 pub(in super::super) async fn by_ids(
     database: &Database,
     account_id: AccountId,

@@ -1,4 +1,4 @@
-//! Rows of rules, and of what their evaluations came to.
+//! Rows of rules and of their decisions.
 
 use std::collections::HashMap;
 
@@ -38,7 +38,7 @@ fn consent(row: &Model) -> Result<Option<Consent>, Fault> {
     }))
 }
 
-/// The account's rule, if it ever had one.
+/// Returns the account's rule, if one was ever set.
 pub(in super::super) async fn find(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -66,7 +66,7 @@ pub(in super::super) async fn find(
     }))
 }
 
-/// Writes a rule, new or changed.
+/// Writes a new or changed rule.
 pub(in super::super) async fn save(tx: &Transaction, rule: &AutoTopUp) -> Result<(), Fault> {
     let consent = rule.consent.as_ref();
     let by = consent.map(|consent| Cause::columns(consent.by));
@@ -98,7 +98,7 @@ pub(in super::super) async fn save(tx: &Transaction, rule: &AutoTopUp) -> Result
     save_row::<Entity>(tx, row).await
 }
 
-/// Accounts whose rule is to be looked at again.
+/// Returns accounts whose rule is scheduled for an evaluation.
 pub(in super::super) async fn due(database: &Database, now: Timestamp, limit: u32) -> Result<Vec<AccountId>, Fault> {
     let sql = "SELECT account_id FROM auto_top_up WHERE due_at <= $1 ORDER BY due_at, account_id LIMIT $2";
     let values = [Value::from(now.millis()), i64::from(limit).into()];
@@ -109,7 +109,7 @@ pub(in super::super) async fn due(database: &Database, now: Timestamp, limit: u3
         .collect()
 }
 
-/// The newest decision.
+/// Returns the newest decision.
 pub(in super::super) async fn last_decision(
     tx: &Transaction,
     account_id: AccountId,
@@ -138,7 +138,7 @@ pub(in super::super) async fn last_decision(
     .transpose()
 }
 
-/// The newest decisions, newest first.
+/// Returns the newest decisions, newest first.
 pub(in super::super) async fn recent_decisions(
     tx: &Transaction,
     account_id: AccountId,
@@ -153,7 +153,7 @@ pub(in super::super) async fn recent_decisions(
     rows.iter().map(|row| decision(row, account_id)).collect()
 }
 
-/// Writes a decision, new or come to again.
+/// Writes a new or repeated decision.
 pub(in super::super) async fn insert_decision(tx: &Transaction, decision: &StoredDecision) -> Result<(), Fault> {
     let row = top_up_decision::Model {
         account_id: decision.account_id.number(),
@@ -169,7 +169,7 @@ pub(in super::super) async fn insert_decision(tx: &Transaction, decision: &Store
     save_row::<top_up_decision::Entity>(tx, row).await
 }
 
-/// An account's decisions, by the time they were first come to.
+/// Returns the keyset of an account's decisions, by the time they were first made.
 pub(in super::super) fn decisions_keyset() -> Keyset<(i64, Uuid)> {
     Keyset {
         table: "top_up_decision",
@@ -184,7 +184,6 @@ pub(in super::super) fn decisions_keyset() -> Keyset<(i64, Uuid)> {
     }
 }
 
-/// Decisions by id.
 pub(in super::super) async fn decisions_by_ids(
     database: &Database,
     account_id: AccountId,
@@ -204,7 +203,6 @@ pub(in super::super) async fn decisions_by_ids(
     Ok(found)
 }
 
-/// A decision from its row.
 pub(in super::super) fn decision(row: &Row, account_id: AccountId) -> Result<StoredDecision, Fault> {
     let outcome: String = row.try_get("", "outcome")?;
     Ok(StoredDecision {

@@ -1,4 +1,4 @@
-//! Rows of cards that were tried.
+//! Rows of card trials.
 
 use entity::card_trial::{Column, Entity, Model};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -11,7 +11,7 @@ use crate::primitives::ids::AccountId;
 
 use super::{save_row, word};
 
-/// What the account has tried since; what is older is deleted.
+/// Returns the trials of the account since then. Deletes older trials.
 pub(in super::super) async fn since(
     tx: &Transaction,
     account_id: AccountId,
@@ -36,7 +36,6 @@ pub(in super::super) async fn since(
     trials.collect()
 }
 
-/// Writes a trial.
 pub(in super::super) async fn save(tx: &Transaction, account_id: AccountId, trial: &CardTrial) -> Result<(), Fault> {
     let row = Model {
         account_id: account_id.number(),

@@ -1,5 +1,5 @@
-//! Rows that are under way or wait, counted across accounts. A condition on the first column of a partial index makes both
-//! databases walk that index, which holds nothing that is over.
+//! Counts rows in progress across accounts. A condition on the first column of a partial index makes both databases scan that
+//! index, which contains no finished rows.
 
 use sea_orm::{ConnectionTrait as _, Statement, Value};
 
@@ -12,7 +12,6 @@ use crate::domain::top_up::model::TopUpStatus;
 const UNKNOWN: &str =
     "SELECT COALESCE(unknown_since, created_at) AS since FROM top_up_attempt WHERE due_at > 0 AND outcome = 'UNKNOWN'";
 
-/// Reads the figures.
 pub(in super::super) async fn figures(database: &Database) -> Result<TopUpFigures, Fault> {
     Ok(TopUpFigures {
         open: open(database).await?,

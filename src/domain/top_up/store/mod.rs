@@ -1,6 +1,6 @@
-//! Rows of purchases, cards, rules, and of what the gateway has said.
+//! Rows of purchases, cards, rules and webhooks.
 //!
-//! Functions that take a transaction are called under the account's lock; the others read what was committed. Work that is due is
+//! Functions that take a transaction are called under the account's lock; the others read committed rows. Scheduled work is
 //! found without a lock, across accounts, and claimed under the lock of its account.
 
 mod attempts;
@@ -49,7 +49,7 @@ pub(super) use webhooks::{
     due as due_webhooks, parked as parked_webhooks, receive as receive_webhook, save as save_webhook,
 };
 
-/// Writes a row, over one with the same key.
+/// Inserts a row, or replaces the row with the same key.
 async fn save_row<E>(tx: &Transaction, row: E::Model) -> Result<(), Fault>
 where
     E: EntityTrait,
@@ -66,7 +66,7 @@ where
     Ok(())
 }
 
-/// Who caused something, from its three columns.
+/// Returns the cause that is stored in three columns.
 fn cause_of(kind: &str, key: Option<Uuid>, member: Option<Uuid>) -> Result<Cause, Fault> {
     Cause::from_columns(kind, key.map(ApiKeyId::from_uuid), member.map(MemberId::from_uuid))
         .ok_or_else(|| broken("actor"))
@@ -88,7 +88,7 @@ fn instant(millis: Option<i64>) -> Option<Timestamp> {
     millis.map(Timestamp::from_millis)
 }
 
-/// What is due, the longest first: accounts and ids.
+/// Returns the account and id of scheduled rows, oldest schedule first.
 async fn due_ids(
     connection: &impl ConnectionTrait,
     (table, column): (&'static str, &'static str),
@@ -107,7 +107,7 @@ async fn due_ids(
         .collect()
 }
 
-/// The first column of the first row, a number.
+/// Returns the first column of the first row as a number.
 async fn number(connection: &impl ConnectionTrait, sql: &str, values: Vec<Value>) -> Result<Option<i64>, Fault> {
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
     let row = connection.query_one_raw(statement).await?;

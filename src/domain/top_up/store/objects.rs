@@ -1,4 +1,4 @@
-//! Which of the gateway's objects belong to whom: the only way from a webhook to an account.
+//! Owners of the gateway's objects: the only way from a webhook to an account.
 
 use entity::gateway_object::{Entity, Model};
 use sea_orm::{ConnectionTrait, EntityTrait};
@@ -10,7 +10,7 @@ use crate::primitives::ids::{AccountId, TopUpId};
 
 use super::save_row;
 
-/// Writes down whose an object is. Done before it is charged.
+/// Stores the owner of an object. Done before the object is charged.
 pub(in super::super) async fn claim(
     tx: &Transaction,
     (gateway, object_id): (&str, &str),
@@ -27,7 +27,6 @@ pub(in super::super) async fn claim(
     save_row::<Entity>(tx, row).await
 }
 
-/// Whose an object is.
 pub(in super::super) async fn owner(
     connection: &impl ConnectionTrait,
     gateway: &str,

@@ -1,4 +1,4 @@
-//! Rows of cards, and what the gateway calls an account.
+//! Rows of cards, and the gateway's ids of accounts.
 
 use std::collections::HashMap;
 
@@ -32,7 +32,7 @@ fn payment_method(row: Model) -> Result<PaymentMethod, Fault> {
     })
 }
 
-/// Writes a card, new or changed.
+/// Writes a new or changed card.
 pub(in super::super) async fn save(tx: &Transaction, method: &PaymentMethod) -> Result<(), Fault> {
     let row = Model {
         account_id: method.account_id.number(),
@@ -52,7 +52,7 @@ pub(in super::super) async fn save(tx: &Transaction, method: &PaymentMethod) -> 
     save_row::<Entity>(tx, row).await
 }
 
-/// An account's cards, removed ones included, oldest first.
+/// Returns an account's cards, including removed ones, oldest first.
 pub(in super::super) async fn all(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -66,7 +66,7 @@ pub(in super::super) async fn all(
     rows.into_iter().map(payment_method).collect()
 }
 
-/// Cards by id, removed ones included.
+/// Returns cards by id, including removed ones.
 pub(in super::super) async fn by_ids(
     database: &Database,
     account_id: AccountId,
@@ -82,7 +82,7 @@ pub(in super::super) async fn by_ids(
         .collect()
 }
 
-/// What the gateway calls the account.
+/// Returns the gateway's id of the account.
 pub(in super::super) async fn customer(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -93,7 +93,7 @@ pub(in super::super) async fn customer(
     Ok(row.map(|row| row.customer_id))
 }
 
-/// Remembers what the gateway calls the account, unless somebody has.
+/// Stores the gateway's id of the account, unless one is stored already.
 pub(in super::super) async fn insert_customer(
     tx: &Transaction,
     account_id: AccountId,

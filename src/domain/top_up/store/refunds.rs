@@ -1,4 +1,4 @@
-//! Rows of money that is to be given back.
+//! Rows of refunds.
 
 use entity::top_up_refund::{Column, Entity, Model};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
@@ -13,7 +13,7 @@ use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, MemberId, TopUpId};
 
 use super::{cause_of, due_ids, instant, save_row, word};
 
-/// Writes a refund, new or changed.
+/// Writes a new or changed refund.
 pub(in super::super) async fn save(tx: &Transaction, account_id: AccountId, refund: &Refund) -> Result<(), Fault> {
     let (actor_kind, actor_key_id, actor_member_id) = refund.actor.columns();
     let row = Model {
@@ -55,13 +55,13 @@ fn refund(row: Model) -> Result<Refund, Fault> {
     })
 }
 
-/// A refund as the transaction sees it.
+/// Finds a refund as the transaction sees it.
 pub(in super::super) async fn find(tx: &Transaction, account_id: AccountId, id: Uuid) -> Result<Option<Refund>, Fault> {
     let row = Entity::find_by_id((account_id.number(), id)).one(tx).await?;
     row.map(refund).transpose()
 }
 
-/// The refunds of a top-up as the transaction sees them, oldest first.
+/// Returns the refunds of a top-up as the transaction sees them, oldest first.
 pub(in super::super) async fn of_top_up(
     tx: &Transaction,
     account_id: AccountId,
@@ -77,7 +77,7 @@ pub(in super::super) async fn of_top_up(
     rows.into_iter().map(refund).collect()
 }
 
-/// Refunds that a worker may go on with.
+/// Returns refunds that a worker may process.
 pub(in super::super) async fn due(
     database: &Database,
     now: Timestamp,

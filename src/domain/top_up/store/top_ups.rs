@@ -26,11 +26,11 @@ const COLUMNS: &str = "id, status, origin, credits, price_minor, currency, actor
      credits_reversed, failure_code, next_attempt_at, cancel_requested_at, action_url, action_expires_at, object_id, \
      object_number, returned_minor, came_back_minor, came_back_at, dispute, disputed_minor, created_at, updated_at";
 
-/// As the partial index has it, which allows one of these in an account.
+/// The condition of the partial unique index that allows one such row per account.
 const OPEN_AUTOMATIC: &str = "origin = 'AUTO' AND (status IN ('PENDING', 'PROCESSING', 'REQUIRES_ACTION') \
      OR (status = 'FAILED' AND next_attempt_at IS NOT NULL))";
 
-/// The account's top-ups that meet `residuals`, by the time they were asked for.
+/// Returns the keyset of the account's top-ups that match `residuals`, by the time of the request.
 pub(in super::super) fn keyset(residuals: Vec<Condition>) -> Keyset<(i64, Uuid)> {
     Keyset {
         table: "top_up",
@@ -45,7 +45,6 @@ pub(in super::super) fn keyset(residuals: Vec<Condition>) -> Keyset<(i64, Uuid)>
     }
 }
 
-/// Top-ups by id.
 pub(in super::super) async fn by_ids(
     database: &Database,
     account_id: AccountId,
@@ -65,7 +64,7 @@ pub(in super::super) async fn by_ids(
     Ok(found)
 }
 
-/// A top-up as the transaction sees it.
+/// Returns a top-up as the transaction sees it.
 pub(in super::super) async fn find(
     tx: &Transaction,
     account_id: AccountId,
@@ -78,7 +77,6 @@ pub(in super::super) async fn find(
     row.map(|row| top_up(&row, account_id)).transpose()
 }
 
-/// A top-up from its row.
 pub(in super::super) fn top_up(row: &Row, account_id: AccountId) -> Result<TopUp, Fault> {
     let (status, origin): (String, String) = (row.try_get("", "status")?, row.try_get("", "origin")?);
     let currency: String = row.try_get("", "currency")?;
@@ -114,7 +112,7 @@ pub(in super::super) fn top_up(row: &Row, account_id: AccountId) -> Result<TopUp
     })
 }
 
-/// Writes a top-up, new or changed.
+/// Writes a new or changed top-up.
 pub(in super::super) async fn insert(tx: &Transaction, top_up: &TopUp) -> Result<(), Fault> {
     let (actor_kind, actor_key_id, actor_member_id) = top_up.requested_by.columns();
     let row = top_up::Model {
@@ -148,7 +146,7 @@ pub(in super::super) async fn insert(tx: &Transaction, top_up: &TopUp) -> Result
     save_row::<top_up::Entity>(tx, row).await
 }
 
-/// What the account's credits cost, and where its months begin.
+/// Returns the price of the account's credits and its time zone.
 pub(in super::super) async fn account_terms(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -175,7 +173,7 @@ async fn one_id(
     Ok(id.map(TopUpId::from_uuid))
 }
 
-/// The account's open automatic top-up, of which there is at most one.
+/// Returns the account's open automatic top-up. There is at most one.
 pub(in super::super) async fn open_automatic(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -183,9 +181,9 @@ pub(in super::super) async fn open_automatic(
     one_id(connection, account_id, OPEN_AUTOMATIC).await
 }
 
-/// Whether a top-up that somebody asked for waits to be charged or is being charged.
+/// Returns whether a manual top-up waits to be charged or is being charged.
 ///
-/// One of which nobody has found out for a day what came of it does not count: it would stand in the way for good.
+/// A top-up whose outcome has been unknown for a day does not count: otherwise it would block others permanently.
 pub(in super::super) async fn any_charged_by_hand(tx: &Transaction, account_id: AccountId) -> Result<bool, Fault> {
     let condition = "origin = 'MANUAL' AND status IN ('PENDING', 'PROCESSING') AND NOT EXISTS (
         SELECT 1 FROM top_up_attempt AS a WHERE a.account_id = $1 AND a.top_up_id = top_up.id AND a.finished_at IS NULL
@@ -193,14 +191,14 @@ pub(in super::super) async fn any_charged_by_hand(tx: &Transaction, account_id: 
     Ok(one_id(tx, account_id, condition).await?.is_some())
 }
 
-/// Whether a top-up that somebody asked for waits to be charged for the first time, or is being charged for the first time.
+/// Returns whether a manual top-up waits for its first charge, or is being charged for the first time.
 pub(in super::super) async fn is_first_tried_by_hand(tx: &Transaction, account_id: AccountId) -> Result<bool, Fault> {
     let condition = "origin = 'MANUAL' AND status IN ('PENDING', 'PROCESSING') AND NOT EXISTS (
         SELECT 1 FROM top_up_attempt AS a WHERE a.account_id = $1 AND a.top_up_id = top_up.id AND (a.number > 1 OR a.is_escalated))";
     Ok(one_id(tx, account_id, condition).await?.is_some())
 }
 
-/// When a top-up of the account last succeeded.
+/// Returns when a top-up of the account last succeeded.
 pub(in super::super) async fn last_success_at(
     tx: &Transaction,
     account_id: AccountId,
@@ -210,7 +208,7 @@ pub(in super::super) async fn last_success_at(
     Ok(instant(number(tx, sql, vec![account_id.number().into()]).await?))
 }
 
-/// What was taken back of the entry that credited a top-up, of whose refunds these are.
+/// Returns the credits that were taken back of the entry that credited a top-up. `refunds` are the refunds of that top-up.
 pub(in super::super) async fn taken_back(
     tx: &Transaction,
     account_id: AccountId,
@@ -238,7 +236,7 @@ pub(in super::super) async fn taken_back(
     Ok(taken)
 }
 
-/// Automatic top-ups of the account that have failed for good: a later one takes their place.
+/// Returns automatic top-ups of the account that have failed permanently: a later one replaces them.
 pub(in super::super) async fn waiting_failures(tx: &Transaction, account_id: AccountId) -> Result<Vec<TopUpId>, Fault> {
     let sql = "SELECT id FROM top_up WHERE account_id = $1 AND origin = 'AUTO' AND status = 'FAILED' \
          AND next_attempt_at IS NULL ORDER BY created_at DESC LIMIT 100";
@@ -249,12 +247,12 @@ pub(in super::super) async fn waiting_failures(tx: &Transaction, account_id: Acc
         .collect()
 }
 
-/// The newest top-ups of the account that have failed, newest first.
+/// Returns the newest failed top-ups of the account, newest first.
 pub(in super::super) async fn failed(tx: &Transaction, account_id: AccountId, limit: u32) -> Result<Vec<TopUp>, Fault> {
     some(tx, account_id, "status = 'FAILED' ORDER BY created_at DESC", limit).await
 }
 
-/// The oldest top-ups of the account that are under way, oldest first.
+/// Returns the oldest top-ups of the account that are in progress, oldest first.
 pub(in super::super) async fn unfinished(
     tx: &Transaction,
     account_id: AccountId,
@@ -272,7 +270,7 @@ async fn some(tx: &Transaction, account_id: AccountId, condition: &str, limit: u
     rows.iter().map(|row| top_up(row, account_id)).collect()
 }
 
-/// Top-ups whose next automatic attempt is due.
+/// Returns top-ups whose next automatic attempt is scheduled by now.
 pub(in super::super) async fn due_again(
     database: &Database,
     now: Timestamp,

@@ -1,4 +1,4 @@
-//! Rows of the inbox.
+//! Rows of received webhooks.
 
 use entity::webhook_inbox::{Column, Entity, Model};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -25,7 +25,7 @@ fn webhook(row: Model) -> Result<StoredWebhook, Fault> {
     })
 }
 
-/// Writes what is known of a webhook.
+/// Writes a new or changed webhook.
 pub(in super::super) async fn save(tx: &Transaction, gateway: &str, webhook: &StoredWebhook) -> Result<(), Fault> {
     let row = Model {
         gateway: gateway.to_owned(),
@@ -43,8 +43,8 @@ pub(in super::super) async fn save(tx: &Transaction, gateway: &str, webhook: &St
     save_row::<Entity>(tx, row).await
 }
 
-/// Keeps a webhook. One that came before is due again: what it names is read once more, which harms nothing, while "seen before"
-/// would lose what a first try did not finish.
+/// Stores a webhook. A webhook that was received before is scheduled again: its object is read once more, which is harmless.
+/// Ignoring it would lose the work that a first try did not finish.
 pub(in super::super) async fn receive(tx: &Transaction, gateway: &str, new: &StoredWebhook) -> Result<(), Fault> {
     let known = find(tx, gateway, &new.event_id).await?;
     let kept = match known {
@@ -59,7 +59,7 @@ pub(in super::super) async fn receive(tx: &Transaction, gateway: &str, new: &Sto
     save(tx, gateway, &kept).await
 }
 
-/// A webhook by the gateway's id of it.
+/// Returns a webhook by the gateway's id.
 pub(in super::super) async fn find(
     connection: &impl ConnectionTrait,
     gateway: &str,
@@ -69,7 +69,7 @@ pub(in super::super) async fn find(
     Entity::find_by_id(key).one(connection).await?.map(webhook).transpose()
 }
 
-/// Webhooks that a worker may go on with.
+/// Returns webhooks that a worker may process.
 pub(in super::super) async fn due(
     database: &Database,
     gateway: &str,
@@ -86,7 +86,7 @@ pub(in super::super) async fn due(
     rows.into_iter().map(webhook).collect()
 }
 
-/// Webhooks that were given up.
+/// Returns webhooks that were given up.
 pub(in super::super) async fn parked(database: &Database, gateway: &str) -> Result<Vec<StoredWebhook>, Fault> {
     let rows = Entity::find()
         .filter(Column::Status.eq(WebhookStatus::Parked.as_str()))

@@ -1,4 +1,4 @@
-//! The long lists of an account, page by page.
+//! The long lists of an account, in pages.
 
 use async_graphql::Context;
 
@@ -15,7 +15,7 @@ use crate::graphql::top_up::{TopUp, TopUpConnection, TopUpFilter};
 use crate::primitives::page::{Page, SortOrder as Order};
 
 impl Account {
-    /// The place from which the list that is read next can be followed.
+    /// Returns the position from which the list that is read next can be followed.
     async fn followed(&self, ctx: &Context<'_>) -> Result<Followed, ApiError> {
         Followed::before_reading(ctx, self.row.id, self.live_cursor).await
     }
@@ -86,12 +86,12 @@ impl Account {
     }
 }
 
-/// Whether the page itself is wanted: `first: 0` asks for totals alone.
+/// Returns whether items are requested: `first: 0` requests only totals.
 fn wants_page(ctx: &Context<'_>, first: Option<i32>) -> bool {
     first != Some(0) || ctx.look_ahead().field("pageInfo").exists()
 }
 
-/// The order with its name; null means the default.
+/// Returns the order and its name; null means the default.
 fn in_order(order: Option<SortOrder>) -> (Order, &'static str) {
     match order.unwrap_or(SortOrder::NewestFirst) {
         SortOrder::NewestFirst => (Order::NewestFirst, "NEWEST_FIRST"),

@@ -1,4 +1,4 @@
-//! Customers, and how their cards are set up.
+//! Customers, and the setup of their cards.
 
 use serde_json::json;
 
@@ -29,7 +29,7 @@ impl Request<'_> {
         Ok(objects::customer(id, found))
     }
 
-    /// The customer that a parameter names, who must exist.
+    /// Returns the customer that a parameter names. The customer must exist.
     pub(super) fn named_customer(&self) -> Result<Option<String>, Stop> {
         match self.form.text("customer") {
             Some(id) if !self.state.known_customers.contains_key(id) => Err(no_such("customer", id, Some("customer"))),
@@ -37,12 +37,12 @@ impl Request<'_> {
         }
     }
 
-    /// The card of this id; or, as in Stripe's test mode, a new one that is always there, by its name.
+    /// Returns the card with this id. As in Stripe's test mode, a well-known name returns a new card.
     pub(super) fn find_card(&self, id: &str) -> Option<KeptCard> {
         self.state.cards.get(id).cloned().or_else(|| KeptCard::new(id))
     }
 
-    /// The id of the card that a parameter names; a new card where it is the name of one that is always there.
+    /// Returns the id of the card that a parameter names. A well-known name creates a new card.
     pub(super) fn named_card(&mut self) -> Result<Option<String>, Stop> {
         let Some(id) = self.form.text("payment_method").map(str::to_owned) else {
             return Ok(None);
@@ -111,7 +111,7 @@ impl Request<'_> {
         self.card(&id)
     }
 
-    /// A card that was detached cannot be used again.
+    /// Detaches a card. A detached card cannot be used again.
     pub(super) fn detach(&mut self, id: &str) -> Done {
         self.form.only(&[])?;
         let card = self.state.cards.remove(id);
@@ -165,7 +165,7 @@ impl Request<'_> {
         self.finish_setup(id)
     }
 
-    /// The customer has given a card.
+    /// Completes a setup: the customer has entered a card.
     fn finish_setup(&mut self, id: &str) -> Done {
         self.open_setup(id)?;
         let card_id = self.named_card()?;

@@ -1,4 +1,4 @@
-//! Charges, and money that is given back of them.
+//! Charges and their refunds.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::pages::{PAGING, page};
 use super::{Done, Request, Stop, invalid, no_such, refuse};
 
 impl Request<'_> {
-    /// The intent that a charge is of.
+    /// Returns the intent that a charge belongs to.
     fn of_charge(&self, id: &str) -> Option<&Intent> {
         let mut intents = self.state.intents.values();
         intents.find(|intent| objects::charge_id(intent).is_some_and(|charge| charge == id))
@@ -29,7 +29,7 @@ impl Request<'_> {
         page(&self.form, &path, &objects::refunds(intent))
     }
 
-    /// What a refund is to be of.
+    /// Returns the intent that a refund names.
     fn named_intent(&self) -> Result<Option<&Intent>, Stop> {
         if let Some(id) = self.form.text("payment_intent") {
             let found = self.state.intents.get(id);
@@ -94,7 +94,7 @@ impl Request<'_> {
             objects::refunds(intent)
         } else {
             let mut all: Vec<Value> = self.state.intents.values().flat_map(objects::refunds).collect();
-            // Ids are given in the order in which things are made.
+            // Ids are assigned in the order of creation.
             all.sort_by(|one, other| other["id"].as_str().cmp(&one["id"].as_str()));
             all
         };

@@ -1,4 +1,4 @@
-//! Parameters: forms with nested keys, in the query or in the body.
+//! Request parameters: forms with nested keys, in the query or in the body.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +6,18 @@ use reqwest::Url;
 
 use super::{Stop, invalid};
 
-/// Parameters that one request may have, at the most.
+/// The maximum number of parameters in one request.
 const MOST: usize = 200;
 
-/// Parameters as they came: `metadata[top_up]` is the name of one.
+/// Parameters with their raw names, such as `metadata[top_up]`.
 pub(super) struct Form {
     pairs: Vec<(String, String)>,
 }
 
-/// What every request may carry beside its own.
+/// Parameters that every request may contain.
 const ALWAYS: [&str; 2] = ["expand", "client_secret"];
 
-/// `created[gte]` is a part of `created`.
+/// Returns the name before the first bracket: `created` for `created[gte]`.
 fn root(name: &str) -> &str {
     name.split_once('[').map_or(name, |(root, _)| root)
 }
@@ -36,7 +36,7 @@ impl Form {
         Ok(Self { pairs })
     }
 
-    /// Refuses parameters that are none of these.
+    /// Refuses parameters that are not in `known`.
     pub(super) fn only(&self, known: &[&str]) -> Result<(), Stop> {
         let is_known = |name: &str| known.contains(&name) || ALWAYS.contains(&name);
         match self.pairs.iter().find(|(name, _)| !is_known(root(name))) {
@@ -49,7 +49,7 @@ impl Form {
         }
     }
 
-    /// An empty text is none.
+    /// Returns the value of a parameter. An empty text counts as absent.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         let found = self.pairs.iter().find(|(given, _)| given == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
@@ -84,7 +84,7 @@ impl Form {
         self.text(name) == Some("true")
     }
 
-    /// `metadata[a]=1&metadata[b]=2`.
+    /// Reads a map: `metadata[a]=1&metadata[b]=2`.
     pub(super) fn map(&self, name: &str) -> BTreeMap<String, String> {
         let inside = |given: &str| {
             let rest = given.strip_prefix(name)?.strip_prefix('[')?;
@@ -96,7 +96,7 @@ impl Form {
             .collect()
     }
 
-    /// `expand[]=a&expand[]=b`, or with numbers.
+    /// Reads a list: `expand[]=a&expand[]=b`, or with numbers in the brackets.
     pub(super) fn list(&self, name: &str) -> Vec<String> {
         let parts = self.pairs.iter().filter(|(given, _)| root(given) == name);
         parts.map(|(_, value)| value.clone()).collect()

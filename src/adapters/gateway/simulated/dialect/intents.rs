@@ -1,4 +1,4 @@
-//! Intents to pay.
+//! Payment intents.
 
 use serde_json::json;
 
@@ -11,14 +11,14 @@ use super::form::Form;
 use super::pages::{PAGING, page};
 use super::{Done, Request, Stop, invalid, no_such, refuse};
 
-/// The most that is charged at once.
+/// The largest amount of one charge, in minor units.
 const MAXIMUM: i64 = 99_999_999;
-/// Amounts of these must have 0 as their last digit.
+/// Currencies with three decimal digits. The last digit of an amount must be 0.
 const THREE_DIGITS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
-/// Amounts of these are in hundredths that nothing can be charged of.
+/// Currencies whose amounts are in hundredths, although only whole units can be charged.
 const NO_HUNDREDTHS: [&str; 2] = ["isk", "ugx"];
 
-/// Parameters of both: making an intent that is confirmed at once, and confirming it.
+/// Parameters for confirming an intent, and for creating an intent that is confirmed at once.
 const CONFIRMING: [&str; 7] = [
     "payment_method",
     "return_url",
@@ -104,7 +104,7 @@ impl Request<'_> {
         }
     }
 
-    /// A card that is somebody's is charged for that customer alone.
+    /// Checks the owner: a card that is attached to a customer is charged for that customer only.
     fn check_owner(&self, intent: &Intent) -> Result<(), Stop> {
         let card = intent.card_id.as_ref().and_then(|id| self.state.cards.get(id));
         let owner = card.and_then(|card| card.customer_id.as_ref());
@@ -156,7 +156,7 @@ impl Request<'_> {
         }
         let named = self.named_card()?;
         let card_id = named.or_else(|| intent.card_id.clone());
-        // One that was detached since is as good as none.
+        // A card that was detached since then counts as absent.
         let card_id = card_id.filter(|card_id| self.state.cards.contains_key(card_id));
         let Some(card_id) = card_id else {
             return Err(self.unexpected_state(&intent, "confirm"));

@@ -1,11 +1,13 @@
-//! The simulated gateway's face over HTTP: the part of Stripe's API that charging cards takes, in its own dialect.
+//! The HTTP interface of the simulated gateway: the part of Stripe's API that is needed to charge cards.
 //!
-//! Forms with nested keys in, objects and errors out; idempotency keys that are remembered for a day and bound to what was sent;
-//! pages; expanded fields. So our own client of Stripe, and anybody's SDK, can be run against it. It knows nothing of servers:
-//! a [`Call`] comes to a [`Reply`], and whoever serves carries that out.
+//! Requests are forms with nested keys; responses are objects and errors. Idempotency keys are stored for a day and bound to
+//! the parameters of the request. Lists have pages; fields can be expanded. So our own Stripe client, and any SDK, can run
+//! against it. This module contains no server: it turns a [`Call`] into a [`Reply`], and the server carries out the reply.
 //!
-//! Invariants: what is not understood is refused with the name of the parameter, as the original does, and never ignored; a key
-//! is remembered with whatever was answered once something was begun, also with a decline, and not where nothing was.
+//! Invariants:
+//! - An unknown parameter is refused with its name, as Stripe does. It is never ignored.
+//! - Once a request has begun to change something, its key is stored with the response, also with a decline. A request that
+//!   changed nothing stores no key.
 
 mod cards;
 mod charges;
@@ -24,76 +26,76 @@ use super::state::State;
 use super::{SimulatedGateway, objects};
 use form::Form;
 
-/// The version of the API whose objects these are.
+/// The Stripe API version of the objects.
 pub(super) const VERSION: &str = "2024-06-20";
-/// How long keys are remembered: a day.
+/// How long idempotency keys are stored: a day, in milliseconds.
 const KEYS_FOR: i64 = 24 * 3_600_000;
-/// Keys that are remembered, at the most.
+/// The maximum number of stored idempotency keys.
 const MOST_KEYS: usize = 10_000;
 
-/// A request, as it came.
+/// An HTTP request to the simulated gateway.
 #[derive(Clone, Debug, Default)]
 pub struct Call {
     /// `GET`, `POST` or `DELETE`.
     pub method: String,
-    /// From `/v1` on.
+    /// The path, from `/v1` on.
     pub path: String,
-    /// After the question mark, as it came.
+    /// The raw query, without the question mark.
     pub query: String,
     /// The `Authorization` header.
     pub authorization: Option<String>,
     /// The `Idempotency-Key` header.
     pub idempotency_key: Option<String>,
-    /// The body, as it came.
+    /// The raw body.
     pub body: String,
 }
 
-/// What becomes of a request.
+/// What the server does with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// It is answered.
+    /// The server sends this response.
     Answer {
-        /// The status.
+        /// The HTTP status.
         status: u16,
-        /// JSON.
+        /// The body, as JSON.
         body: String,
-        /// Whether the same was answered before, to the same key.
+        /// Whether this repeats the response to an earlier request with the same key.
         is_replay: bool,
     },
-    /// Nobody ever answers.
+    /// The server never responds.
     Silence,
-    /// The connection is lost.
+    /// The server closes the connection without a response.
     Lost,
 }
 
-/// What was answered to a key.
+/// A response that is stored under an idempotency key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Remembered {
-    /// Of what was sent.
+    /// The digest of the parameters.
     digest: Vec<u8>,
     status: u16,
     body: String,
     at: i64,
 }
 
-/// Why a request does not come to an object.
+/// Why a request returns no object.
 enum Stop {
-    /// An error in words. `is_begun` where something was done before, so that its key is remembered.
+    /// An error response. `is_begun` is true if something was changed before: then the idempotency key is stored.
     Refused { status: u16, error: Value, is_begun: bool },
-    /// Nobody ever answers, and nothing was done.
+    /// No response is sent, and nothing was changed.
     Silence,
-    /// It was done, and the connection is lost.
+    /// The change was made, and the connection is closed without a response.
     Lost(Value),
 }
 
 type Done = Result<Value, Stop>;
 
-/// A request that was understood so far, and what it is carried out on.
+/// A parsed request and the state that it is applied to.
 struct Request<'a> {
     state: &'a mut State,
     form: Form,
     now: Timestamp,
-    /// Given to what is made, so that this request makes it once.
+    /// The idempotency key of what this request creates: the request creates it once.
     key: String,
 }
 
@@ -105,7 +107,7 @@ fn refuse(status: u16, error: Value, is_begun: bool) -> Stop {
     }
 }
 
-/// A parameter is wrong.
+/// Returns an error for an invalid parameter.
 fn invalid(param: &str, code: Option<&str>, message: impl Into<String>) -> Stop {
     let mut error = json!({ "type": "invalid_request_error", "message": message.into(), "param": param });
     if let Some(code) = code {
@@ -114,7 +116,7 @@ fn invalid(param: &str, code: Option<&str>, message: impl Into<String>) -> Stop 
     refuse(400, error, false)
 }
 
-/// There is nothing of this id: where the path named it, 404; where a parameter did, 400.
+/// Returns an error for an unknown id: 404 if the path contained the id, 400 if a parameter did.
 fn no_such(what: &str, id: &str, param: Option<&str>) -> Stop {
     let status = if param.is_some() { 400 } else { 404 };
     let error = json!({
@@ -125,7 +127,7 @@ fn no_such(what: &str, id: &str, param: Option<&str>) -> Stop {
 }
 
 impl SimulatedGateway {
-    /// Answers a request as Stripe would.
+    /// Processes a request as Stripe does.
     pub fn answer(&self, call: &Call) -> Reply {
         let trouble = self.shared().trouble();
         if trouble == Some(Trouble::LostBefore) {
@@ -228,12 +230,12 @@ fn remember(state: &mut State, key: Option<&String>, digest: Vec<u8>, reply: &Re
     state.answers.insert(key.clone(), known);
 }
 
-/// Who calls.
+/// Who makes a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Caller {
-    /// A server, by a secret key.
+    /// A server, with a secret key.
     Server,
-    /// A browser, by the publishable key and the client secret of what it acts for.
+    /// A browser, with the publishable key and the client secret of one object.
     Browser,
 }
 
@@ -248,7 +250,7 @@ fn caller(call: &Call) -> Result<Caller, Stop> {
     let given = call.authorization.as_deref().unwrap_or_default();
     let key = match given.split_once(' ') {
         Some(("Bearer", key)) => key.trim().to_owned(),
-        // The key is the name, and there is no password.
+        // The key is the user name; there is no password.
         Some(("Basic", encoded)) => data_encoding::BASE64
             .decode(encoded.trim().as_bytes())
             .ok()
@@ -299,7 +301,7 @@ fn carry_out(state: &mut State, call: &Call, now: Timestamp) -> Done {
     done
 }
 
-/// A browser does little, and only for what it has the client secret of.
+/// Restricts a browser to a few operations on the object whose client secret it sends.
 fn check_browser(call: &Call, segments: &[&str], form: &Form) -> Result<(), Stop> {
     let is_theirs = |id: &str| form.text("client_secret") == Some(objects::client_secret(id).as_str());
     let may = match (call.method.as_str(), segments) {

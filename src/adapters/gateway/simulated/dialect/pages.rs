@@ -1,4 +1,4 @@
-//! Pages of lists, the newest first.
+//! Pages of lists, newest first.
 
 use serde_json::Value;
 
@@ -7,14 +7,14 @@ use crate::adapters::gateway::simulated::objects;
 use super::form::Form;
 use super::{Done, invalid, no_such};
 
-/// Parameters of a list.
+/// Parameters of every list.
 pub(super) const PAGING: [&str; 3] = ["limit", "starting_after", "ending_before"];
-/// Objects of a page when nothing is said.
+/// The default number of objects per page.
 const USUAL: i64 = 10;
-/// Objects of a page, at the most.
+/// The maximum number of objects per page.
 const MOST: i64 = 100;
 
-/// The page that the form asks for, of objects with an `id` that are listed with the newest first.
+/// Returns the requested page of `all`. The objects have an `id` and are sorted newest first.
 pub(super) fn page(form: &Form, path: &str, all: &[Value]) -> Done {
     let limit = form.number("limit")?.unwrap_or(USUAL);
     if !(1..=MOST).contains(&limit) {
@@ -34,7 +34,7 @@ pub(super) fn page(form: &Form, path: &str, all: &[Value]) -> Done {
     let end = before.unwrap_or(all.len()).max(begin);
     let window = begin..end;
     let (shown, has_more) = if before.is_some() {
-        // Those that come right before.
+        // The objects directly before `ending_before`.
         let first = end.saturating_sub(limit).max(begin);
         (first..end, first > begin)
     } else {

@@ -1,4 +1,4 @@
-//! Many callers at once.
+//! Many concurrent callers.
 
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use super::*;
 use crate::domain::ledger::model::Refusal;
 
-/// Counts what a bell hears: at most one ring for an account and transaction.
+/// Counts the rings of a bell: at most one for an account and transaction.
 #[derive(Default)]
 struct Rings(Mutex<Vec<(AccountId, i64)>>);
 
@@ -69,7 +69,7 @@ async fn f35_of_fifty_bookings_on_one_credit_exactly_one_succeeds() {
 async fn f36_balances_chain_when_many_write_at_once_from_several_engines() {
     for room in Room::each().await {
         let accounts = [room.account(2).await, room.account(3).await];
-        // Two engines are two processes: only the row lock is between them.
+        // Two engines behave as two processes: only the row lock separates them.
         let bell: Arc<dyn Bell> = Arc::new(SilentBell);
         let other = Arc::new(Engine::start(&room.poster, &bell, room.scratch.settings()));
         let posts = (0..200_usize).map(|n| {
@@ -120,7 +120,7 @@ async fn f66_an_account_that_is_stormed_is_busy_and_others_are_served() {
     room.end(&[stormed, other]).await;
 }
 
-/// One caller doing everything there is to do, over and over.
+/// One caller that sends every kind of command, again and again.
 async fn a_bit_of_everything(room: Arc<(Arc<Engine>, Arc<Poster>)>, account: AccountId, task: usize) {
     let (engine, poster) = &*room;
     for round in 0..3 {
@@ -224,7 +224,7 @@ async fn callers_who_hang_up_harm_nothing() {
         for post in kept {
             post.await.expect("ends").expect("posts");
         }
-        // Whether those who hung up were in time or not: asked again, each counts once.
+        // Whether or not the canceled calls were in time: sent again, each counts once.
         for n in 0..300 {
             room.post(account, &format!("{n}"), grant(1))
                 .await

@@ -1,11 +1,11 @@
-//! Faults at each statement in turn: what was acknowledged is there, and what was refused is not.
+//! Faults at each statement in turn: acknowledged postings exist, and refused ones do not.
 
 use std::collections::HashSet;
 
 use super::*;
 use crate::domain::database::injector::How;
 
-/// The keys that are stored, as a connection of its own finds them.
+/// Returns the stored keys, read by a separate connection.
 async fn keys(url: &str) -> HashSet<String> {
     let database = open(url, OpenOptions::default()).await.expect("opens");
     let sql = "SELECT key FROM idempotency_key WHERE account_id = 1";
@@ -15,7 +15,8 @@ async fn keys(url: &str) -> HashSet<String> {
     rows.iter().map(|row| row.try_get_by_index(0).expect("a key")).collect()
 }
 
-/// Posts a grant with a fault at this question and so many after it. Gives nothing where there are fewer questions.
+/// Posts a grant with a fault at the statement number `first` and those after it. Returns `None` where there are
+/// fewer statements.
 async fn grant_with_a_fault(
     room: &Room,
     (how, first, strikes): (How, u64, u64),
@@ -63,7 +64,8 @@ async fn a_fault_at_any_statement_neither_loses_what_was_acknowledged_nor_keeps_
         let found = keys(&room.scratch.url).await;
         let lost: Vec<_> = acknowledged.difference(&found).collect();
         assert!(lost.is_empty(), "{}: {lost:?}", room.scratch.url);
-        // The witness looks after the commit. Without its look the commit may be seen or not, as the error says.
+        // The witness checks after the commit. Without its check the commit may be visible or not, as the error
+        // says.
         let kept: Vec<_> = refused.intersection(&found).collect();
         assert!(kept.len() <= usize::from(is_sqlite), "{}: {kept:?}", room.scratch.url);
         eprintln!(
@@ -77,7 +79,7 @@ async fn a_fault_at_any_statement_neither_loses_what_was_acknowledged_nor_keeps_
     }
 }
 
-/// What a grant writes.
+/// The tables that a grant writes.
 const TABLES: [(&str, &str); 6] = [
     ("account_state", "UPDATE"),
     ("credit_entry", "INSERT"),
@@ -87,7 +89,7 @@ const TABLES: [(&str, &str); 6] = [
     ("idempotency_key", "INSERT"),
 ];
 
-/// As SQLite does when the disk is full, whatever statement is at it.
+/// The trigger rolls back as SQLite does when the disk is full, at whatever statement.
 #[tokio::test]
 async fn a_transaction_that_sqlite_rolled_back_is_nobodys_outer_transaction() {
     let room = Room::new(sqlite().await);
@@ -120,7 +122,7 @@ async fn a_transaction_that_sqlite_rolled_back_is_nobodys_outer_transaction() {
     room.end(&[account]).await;
 }
 
-/// The limit is one of the connection, so it goes with it, as a disk is freed.
+/// The limit belongs to the connection, so it ends with it, like a disk on which space is freed.
 #[tokio::test]
 async fn what_is_acknowledged_around_a_full_disk_is_there() {
     let room = Room::new(sqlite().await);

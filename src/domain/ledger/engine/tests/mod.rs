@@ -1,4 +1,4 @@
-//! The engine against real databases: SQLite in a file, and the Postgres of this machine where there is one.
+//! The engine against real databases: SQLite in a file, and the Postgres of this machine if there is one.
 
 mod concurrency;
 mod injected;
@@ -33,7 +33,7 @@ const START: Timestamp = Timestamp::from_millis(1_760_000_000_000);
 const HOUR: i64 = 3_600_000;
 const GRACE: i64 = 72 * HOUR;
 
-/// A database of its own, which goes away with the test.
+/// A database of its own, which is deleted with the test.
 struct Scratch {
     database: Database,
     url: String,
@@ -84,7 +84,7 @@ impl Scratch {
         }
     }
 
-    /// Changes the schema, past the pools: the readers of SQLite may not write.
+    /// Changes the schema by a separate connection, because the readers of SQLite may not write.
     async fn change(&self, statements: &[&'static str]) {
         let statements = statements.to_vec();
         let changed: Result<(), Fault> = self
@@ -119,7 +119,7 @@ impl Scratch {
         }
     }
 
-    /// Nothing of an account contradicts anything else of it.
+    /// Verifies that the rows of an account do not contradict each other.
     async fn verify(&self, account: AccountId) {
         let id = account.number();
         let holds = |claim: &'static str, sql: String| async move {

@@ -1,4 +1,4 @@
-//! A bad neighbour harms nobody: what goes wrong with one command of a batch stays with it.
+//! A failing command does not affect the others of its batch.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,7 +7,7 @@ use crate::domain::ledger::engine::{job, wait};
 use crate::domain::ledger::model::{AccountState, Decision, Refusal};
 use crate::primitives::ids::ApiKeyId;
 
-/// The core, but for commands that ask for a panic.
+/// The core, which panics for grants with the description `panic`.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature of the core")]
 fn panicking(state: &AccountState, request: &Request, now: Timestamp, policy: &Policy) -> Result<Decision, Refusal> {
     if let Command::Grant { description, .. } = &request.command {
@@ -16,7 +16,8 @@ fn panicking(state: &AccountState, request: &Request, now: Timestamp, policy: &P
     model::decide(state, request, now, policy)
 }
 
-/// A batch for three accounts, whose second has five commands: a grant, one that says `bad`, a refusal, and an equal key twice.
+/// A batch for three accounts, whose second has five commands: a grant, one with the description `bad`, a refusal, and an equal
+/// key twice.
 async fn a_batch_with(room: &Room, bad: &str) -> Vec<Vec<Result<Posted, LedgerError>>> {
     let accounts = [room.account(1).await, room.account(3).await, room.account(5).await];
     let lists = [
@@ -30,7 +31,8 @@ async fn a_batch_with(room: &Room, bad: &str) -> Vec<Vec<Result<Posted, LedgerEr
         ],
         vec![keyed("a", grant(3))],
     ];
-    // The lane takes them one after the other, or all at once behind this one: either way the answers are the same.
+    // The lane takes them one after another, or all at once behind this one. The results are the same in both
+    // cases.
     let blocker = room.account(7).await;
     let first = room.engine.post(blocker, keyed("first", grant(1)));
     let posts = accounts
@@ -83,7 +85,7 @@ async fn a_statement_that_fails_is_answered_internal_for_its_command_alone() {
     }
 }
 
-/// The database refuses entries that say so.
+/// A trigger by which the database refuses entries with the description `fail`.
 fn refusing_trigger(scratch: &Scratch) -> &'static [&'static str] {
     if scratch.url.starts_with("sqlite") {
         &[
@@ -101,7 +103,7 @@ fn refusing_trigger(scratch: &Scratch) -> &'static [&'static str] {
 
 #[tokio::test]
 async fn an_account_whose_row_is_held_by_somebody_keeps_nobody_else_from_posting() {
-    // SQLite knows no locks of rows.
+    // SQLite has no row locks.
     for room in Room::each().await {
         if room.scratch.url.starts_with("sqlite") {
             room.end(&[]).await;
@@ -116,7 +118,7 @@ async fn an_account_whose_row_is_held_by_somebody_keeps_nobody_else_from_posting
             panic!("three accounts");
         };
         assert!(one[0].is_ok() && three[0].is_ok(), "other accounts: {answers:?}");
-        // All that waited for the account is told the same, and nothing of it is done.
+        // All commands that waited for the account get the same error, and none was executed.
         assert!(
             two.iter()
                 .all(|answer| matches!(answer, Err(LedgerError::Fault(Fault::Contended(_))))),
@@ -162,7 +164,7 @@ async fn an_account_that_does_not_exist_is_not_found_and_harms_nobody() {
     }
 }
 
-/// Rings once so badly that the lane dies of it.
+/// Panics at its first ring, which ends the lane.
 #[derive(Default)]
 struct BrokenBell(AtomicBool);
 

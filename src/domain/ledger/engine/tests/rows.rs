@@ -1,11 +1,11 @@
-//! What the loader gives is all that the core needs, and what is written is what was decided: random histories through the
-//! database come to the same, hash for hash, as through the core with everything in memory.
+//! The loader provides all that the core needs, and the writer stores what was decided: random histories through the
+//! database have the same hashes as those through the core with everything in memory.
 
 use super::*;
 use crate::domain::ledger::model::{AccountState, ContraAccount, EntryKind, MemberStanding, Refusal, decide};
 use crate::primitives::ids::{EntryId, SessionId, TopUpId};
 
-/// Deterministic, so that a failure comes back.
+/// Deterministic, so that a failure can be reproduced.
 struct Dice(u64);
 
 impl Dice {
@@ -34,7 +34,7 @@ impl Dice {
     }
 }
 
-/// An account with everything in memory.
+/// An account that is kept in memory as a whole.
 struct Twin {
     state: AccountState,
     sessions: Vec<SessionId>,
@@ -56,7 +56,7 @@ impl Twin {
         }
     }
 
-    /// A command that makes sense more often than not.
+    /// Returns a command that is valid more often than not.
     fn command(&mut self, dice: &mut Dice, now: Timestamp) -> Command {
         let recent = self.sessions.len().saturating_sub(12);
         let session = match dice.pick(&self.sessions[recent..]) {
@@ -161,7 +161,7 @@ impl Twin {
         credited.map(|(id, _)| *id).collect()
     }
 
-    /// What the loader promises: here from everything there is.
+    /// Provides what the loader guarantees, from everything in memory.
     fn ask(&mut self, request: &Request, now: Timestamp, policy: Policy) -> Result<(), Refusal> {
         let expiry_now = self.state.header.expiry_now(now);
         let parts: Vec<_> = self
@@ -206,7 +206,7 @@ impl Twin {
         Ok(())
     }
 
-    /// The stored figures are the same, and nothing that is to come is missed.
+    /// The stored figures are the same, and no future instant is missed.
     fn check(&self, stored: &AccountHeader, now: Timestamp) {
         let mine = &self.state.header;
         let times = |header: &AccountHeader| AccountHeader {
@@ -259,7 +259,7 @@ async fn a_history(scratch: Scratch, accounts_per_transaction: usize, seed: u64)
         ..scratch.settings()
     };
     let room = Room::with(scratch, settings, model::decide, Arc::new(SilentBell));
-    // All of one lane, so that they share transactions.
+    // All accounts of one lane, so that they share transactions.
     let accounts = [room.account(2).await, room.account(4).await];
     let mut twins = accounts.map(Twin::new);
     let mut dice = Dice(seed);
@@ -375,7 +375,7 @@ async fn what_is_due_beyond_one_command_is_dealt_with_in_turns() {
                 .is_empty()
         };
         room.clock.advance(std::time::Duration::from_millis(
-            // They ended an hour ago: what is left over has not ended just now.
+            // They ended an hour ago, so the rest has not ended just now.
             u64::try_from(3 * HOUR).expect("positive"),
         ));
         let announced = "SELECT COUNT(*) FROM session WHERE processing_announced";

@@ -1,4 +1,5 @@
-//! What it costs that a second connection sees each commit: `cargo test --lib witnessed:: -- --ignored --nocapture`.
+//! Measures the cost of the second connection that sees each commit: `cargo test --lib witnessed:: -- --ignored
+//! --nocapture`.
 
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
-//! Hashes that are for ever, pinned. A stored entry is verified by its hash, and a retry is known by its command's digest,
-//! however old: whoever changes an encoding gives it another version and keeps these.
+//! Golden hashes that must never change. A stored entry is verified by its hash, and a retry is recognized by its
+//! command's digest, however old they are. A changed encoding gets another version, and these stay.
 
 use data_encoding::HEXLOWER;
 use uuid::Uuid;

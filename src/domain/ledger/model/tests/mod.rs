@@ -1,4 +1,4 @@
-//! The core against a world kept in memory: [`World`] plays the store, and checks what must hold after every decision.
+//! The core with its rows in memory: [`World`] replaces the store, and checks the invariants after every decision.
 
 mod golden;
 mod properties;
@@ -19,7 +19,7 @@ const DAY: i64 = 24 * HOUR;
 const GRACE: i64 = 72 * HOUR;
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-/// One account with everything it ever had, and a clock.
+/// One account with all rows it ever had, and a clock.
 struct World {
     now: Timestamp,
     state: AccountState,
@@ -65,7 +65,7 @@ impl World {
         self.now = self.now.plus_millis(millis);
     }
 
-    /// What the loader gives: here everything there is, and what open holds keep of expired lots.
+    /// Returns what the loader provides: all rows, and what open holds keep of expired lots.
     fn load(&self) -> AccountState {
         let mut state = self.state.clone();
         let expiry_now = state.header.expiry_now(self.now);
@@ -93,7 +93,7 @@ impl World {
         Ok(decision)
     }
 
-    /// Asks under a key of its own.
+    /// Sends a command under a key of its own.
     fn run(&mut self, command: Command) -> Result<Decision, Refusal> {
         let key = format!("key {}", self.requests);
         self.ask(command, Some(&key))
@@ -120,7 +120,7 @@ impl World {
         self.check(before, decision);
     }
 
-    /// What must hold after every accepted command.
+    /// Checks the invariants after an accepted command.
     fn check(&self, before: &AccountState, decision: &Decision) {
         let header = &self.state.header;
         let sum: Credits = self.entries.iter().map(|entry| entry.amount).sum();
@@ -360,7 +360,7 @@ impl World {
         )
     }
 
-    /// What is left in each lot, in the order in which they were made.
+    /// What is left in each lot, in the order of creation.
     fn remainders(&self) -> Vec<String> {
         let mut lots: Vec<_> = self.state.lots.values().collect();
         lots.sort_by_key(|lot| {

@@ -1,11 +1,12 @@
-//! Any sequence of commands: [`World::check`] runs after each, and here are the properties of whole histories.
+//! Random sequences of commands: [`World::check`] runs after each. The properties here are those of whole
+//! histories.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::primitives::ids::{EntryId, TopUpId};
 
-/// A command with its objects named by their place in the history, so that any sequence makes sense.
+/// A command that names its objects by their position in the history, so that any sequence is meaningful.
 #[derive(Clone, Debug)]
 enum Step {
     Wait(i64),
@@ -22,7 +23,7 @@ enum Step {
     Unfreeze,
     Close,
     Sweep,
-    /// Ask the n-th command again under its key.
+    /// Sends the n-th command again under its key.
     Repeat(usize),
 }
 
@@ -34,7 +35,7 @@ fn hours() -> impl Strategy<Value = i64> {
     prop_oneof![0..=4_i64, 20..=100_i64]
 }
 
-/// What teams do every day: nothing here may ever make a balance negative.
+/// The everyday commands of teams: none of them may ever make a balance negative.
 fn plain_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => hours().prop_map(Step::Wait),
@@ -62,7 +63,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Plays steps on a world and remembers what was asked.
+/// Plays steps on a world and records the requests.
 struct History {
     world: World,
     asked: Vec<(String, Command, Outcome)>,
@@ -167,7 +168,7 @@ impl History {
         })
     }
 
-    /// Plays one step; a refused command must leave everything as it was.
+    /// Plays one step. A refused command must change nothing.
     fn play(&mut self, step: &Step) {
         match step {
             Step::Wait(hours) => self.world.wait(hours * HOUR),
@@ -269,7 +270,7 @@ proptest! {
         history.play(&Step::Grant(12, None, 0));
         history.play(&Step::Book(3, 1));
         if let (Some(one), Some(other)) = (history.command(&one), history.command(&other)) {
-            // No fee and a fee of nothing are the same input.
+            // No fee and a fee of 0 are the same input.
             let normal = |command: Command| match command {
                 Command::Cancel { session, reason, fee, no_show } => {
                     Command::Cancel { session, reason, fee: Some(fee.unwrap_or_default()), no_show }

@@ -1,4 +1,4 @@
-//! Each rule by an example. Names that begin with a number of the fault list say which real fault they keep out.
+//! Each rule by an example. Names that begin with a number of docs/faults.md name the fault that they prevent.
 
 use super::*;
 use crate::primitives::ids::{ApiKeyId, TopUpId};
@@ -94,7 +94,7 @@ fn whoever_a_key_acts_for_is_on_the_team_unless_it_is_a_replay() {
         assert_eq!(ask(&world, &command, Some(acting)).unwrap_err(), refusal);
     }
     assert!(ask(&world, &command, None).is_ok());
-    // Money that has moved is written down, whoever asked for it and has left since.
+    // Moved money is recorded, even if the member who requested it has left since.
     let top_up = Command::CreditTopUp {
         top_up_id: TopUpId::from_uuid(uuid::Uuid::from_u128(5)),
         credits: credits("1"),

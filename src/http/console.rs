@@ -1,0 +1,238 @@
+//! What the console and the explorer ask of this server besides GraphQL: who may sign in here, and for a demo's people their
+//! credentials.
+//!
+//! A credential is in an answer's body and in the page's memory, never in an address or a cookie. The cookie of a session is for these
+//! paths alone and HttpOnly, and what is sent with it is taken only from the server's own pages: GraphQL never looks at it. A click
+//! signs in only on the machine itself, at one of its own names: so neither another machine does, nor another site whose name leads here.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::body::{self, Unread};
+use super::origin::{Origins, host_is_local};
+use super::parameters::is_json;
+use super::sign_ins::{Credential, SignIns};
+use super::{Door, SharedDoor};
+
+/// The longest body that is read.
+const LARGEST_BODY: usize = 1_024;
+/// The cookie of a session.
+const COOKIE: &str = "ledgerbell_console";
+
+/// How members sign in to the console at an issuer.
+#[derive(Clone, Debug)]
+pub struct Oidc {
+    /// The issuer's URL.
+    pub issuer: String,
+    /// The console's id there.
+    pub client_id: String,
+    /// What it asks for.
+    pub scope: String,
+    /// Whether its credential is the ID token rather than the access token.
+    pub uses_id_token: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, untagged)]
+enum Asked {
+    /// By the code of a link.
+    Code { code: String },
+    /// By a click, as who has this role.
+    Click { role: String },
+}
+
+/// What pages need before anyone has signed in, and whether this browser has a session. Nothing of it is secret.
+pub(super) async fn settings(State(door): State<SharedDoor>, headers: HeaderMap) -> Response {
+    let demo = door.sign_ins.as_ref().map(|sign_ins| {
+        let people = sign_ins.people().iter();
+        let people: Vec<Value> = people
+            .map(|person| json!({ "role": person.role, "name": person.name }))
+            .collect();
+        let is_signed_in = session(&headers).is_some_and(|session| sign_ins.has(session));
+        json!({ "accountId": sign_ins.account_id().to_string(), "people": people, "isSignedIn": is_signed_in })
+    });
+    let oidc = door.settings.oidc.as_ref().map(|oidc| {
+        let token = if oidc.uses_id_token { "id" } else { "access" };
+        json!({ "issuer": oidc.issuer, "clientId": oidc.client_id, "scope": oidc.scope, "token": token })
+    });
+    no_store(Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "demo": demo,
+        "oidc": oidc,
+        "explorer": door.settings.pages.explorer.as_ref().is_some_and(super::Site::is_built),
+    })))
+}
+
+/// Begins a session by a code or a click, and gives its first credential.
+pub(super) async fn sign_in(
+    State(door): State<SharedDoor>,
+    ConnectInfo(remote): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let sign_ins = match own_page(&door, &headers) {
+        Ok(sign_ins) => sign_ins,
+        Err(refused) => return refused,
+    };
+    let asked = match read(&door, &headers, body).await {
+        Ok(asked) => asked,
+        Err(refused) => return refused,
+    };
+    let session = match &asked {
+        Asked::Code { code } => sign_ins.exchange(code),
+        Asked::Click { .. } if !remote.ip().is_loopback() || !is_local(&door, &headers) => {
+            return refuse(
+                StatusCode::FORBIDDEN,
+                "Only on the machine itself. Elsewhere, use the link that the demo printed.",
+            );
+        }
+        Asked::Click { role } => sign_ins.sign_in(role),
+    };
+    match session {
+        Ok(Some(session)) => answer(&door, sign_ins, &session, true),
+        Ok(None) if door.charge_guess(remote.ip(), 0).is_err() => refuse(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many codes of this address were refused.",
+        ),
+        Ok(None) => refuse(
+            StatusCode::FORBIDDEN,
+            "This link was used before, or is more than 10 minutes old. Start the demo again for another one.",
+        ),
+        Err(fault) => failed(&fault),
+    }
+}
+
+/// Gives a session's page its next credential.
+pub(super) async fn token(State(door): State<SharedDoor>, headers: HeaderMap) -> Response {
+    let sign_ins = match own_page(&door, &headers) {
+        Ok(sign_ins) => sign_ins,
+        Err(refused) => return refused,
+    };
+    match session(&headers) {
+        Some(session) => answer(&door, sign_ins, session, false),
+        None => refuse(StatusCode::UNAUTHORIZED, "Nobody is signed in."),
+    }
+}
+
+/// Ends a session.
+pub(super) async fn sign_out(State(door): State<SharedDoor>, headers: HeaderMap) -> Response {
+    let sign_ins = match own_page(&door, &headers) {
+        Ok(sign_ins) => sign_ins,
+        Err(refused) => return refused,
+    };
+    if let Some(session) = session(&headers) {
+        sign_ins.end(session);
+    }
+    let mut response = no_store(StatusCode::NO_CONTENT);
+    set_cookie(&mut response, &door, "", 0);
+    response
+}
+
+/// The sign-ins, for a request of one of the server's own pages.
+fn own_page<'a>(door: &'a Door, headers: &HeaderMap) -> Result<&'a SignIns, Response> {
+    let Some(sign_ins) = &door.sign_ins else {
+        return Err(refuse(
+            StatusCode::NOT_FOUND,
+            "There are no sign-ins here: this is not the demo.",
+        ));
+    };
+    let site = headers.get("sec-fetch-site");
+    let is_same_site = site.is_none_or(|site| site == "same-origin");
+    if !is_same_site || !Origins::default().may_connect(headers, door.settings.public_url.as_deref()) {
+        return Err(refuse(StatusCode::FORBIDDEN, "Another site sent this."));
+    }
+    Ok(sign_ins)
+}
+
+/// Whether the request is for one of the names that this machine has for itself, or for the public one that the operator has set.
+fn is_local(door: &Door, headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let Some(host) = host else {
+        return false;
+    };
+    let public = door.settings.public_url.as_deref();
+    let public = public.and_then(|url| url.split_once("://")).map(|(_, rest)| rest);
+    host_is_local(host) || public.is_some_and(|public| public.split('/').next() == Some(host))
+}
+
+async fn read(door: &Door, headers: &HeaderMap, body: Body) -> Result<Asked, Response> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if !content_type.is_some_and(is_json) {
+        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send JSON."));
+    }
+    let bytes = body::read(body, LARGEST_BODY, door.settings.body_timeout).await;
+    let bytes = bytes.map_err(|unread| match unread {
+        Unread::TooLarge => refuse(StatusCode::PAYLOAD_TOO_LARGE, "The body is too long."),
+        Unread::TooSlow => refuse(StatusCode::REQUEST_TIMEOUT, "The body took too long to come."),
+        Unread::Broken => refuse(StatusCode::BAD_REQUEST, "The body broke off."),
+    })?;
+    serde_json::from_slice(&bytes).map_err(|_| refuse(StatusCode::BAD_REQUEST, "Send {\"code\": …} or {\"role\": …}."))
+}
+
+/// A session's credential; with the cookie where the session has just begun.
+fn answer(door: &Door, sign_ins: &SignIns, session: &str, is_new: bool) -> Response {
+    let credential = match sign_ins.credential(session, &door.services.sign_in) {
+        Ok(Some(credential)) => credential,
+        Ok(None) => return refuse(StatusCode::UNAUTHORIZED, "Nobody is signed in."),
+        Err(error) => return failed(&error),
+    };
+    let Credential {
+        token,
+        expires_at,
+        person,
+    } = credential;
+    let mut response = no_store(Json(json!({
+        "token": token,
+        "expiresAt": expires_at.map(|instant| instant.to_string()),
+        "role": person.role,
+        "name": person.name,
+    })));
+    if is_new {
+        set_cookie(&mut response, door, session, 12 * 60 * 60);
+    }
+    response
+}
+
+fn session(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).iter();
+    let mut pairs = cookies
+        .filter_map(|cookies| cookies.to_str().ok())
+        .flat_map(|cookies| cookies.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
+}
+
+fn set_cookie(response: &mut Response, door: &Door, value: &str, seconds: u32) {
+    let is_https = door
+        .settings
+        .public_url
+        .as_deref()
+        .is_some_and(|url| url.starts_with("https://"));
+    let secure = if is_https { "; Secure" } else { "" };
+    let cookie = format!("{COOKIE}={value}; Path=/console; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+    if let Ok(cookie) = HeaderValue::try_from(cookie) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+}
+
+fn no_store(response: impl IntoResponse) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], response).into_response()
+}
+
+fn refuse(status: StatusCode, message: &str) -> Response {
+    no_store((status, Json(json!({ "message": message }))))
+}
+
+fn failed(reason: &dyn std::fmt::Display) -> Response {
+    tracing::warn!(%reason, "a demo's person could not sign in");
+    refuse(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Nobody can sign in at the moment. Try again later.",
+    )
+}

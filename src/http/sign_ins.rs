@@ -1,0 +1,257 @@
+//! Sign-ins of a demo's console: with one click on the machine itself, and by a link with a code that works once.
+//!
+//! Only the demo has these. Invariants: neither a code nor a session is kept as it is, but as its SHA-256; a code is exchanged once and
+//! for some minutes; pages get credentials that end, but for the operator's, who has the demo's API key.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::domain::fault::Fault;
+use crate::domain::member::{IssueTokenError, SignIn};
+use crate::primitives::clock::{Clock, Timestamp};
+use crate::primitives::ids::{AccountId, MemberId};
+
+/// How long a link with a code works.
+const CODE_LASTS: Duration = Duration::from_mins(10);
+/// How long a session lasts, after which its browser signs in again.
+const SESSION_LASTS: Duration = Duration::from_hours(12);
+/// How long a credential of a session lasts, after which its page takes another one.
+const TOKEN_LASTS: Duration = Duration::from_hours(1);
+/// Sessions at a time. The oldest ends when there is one more.
+const SESSIONS: usize = 100;
+
+/// Who signs in.
+#[derive(Clone, Debug)]
+pub struct DemoPerson {
+    /// What they are in the demo: a word of a page's button.
+    pub role: &'static str,
+    /// Their name.
+    pub name: String,
+    /// What signs them in.
+    pub credential: DemoCredential,
+}
+
+/// What signs somebody of the demo in.
+#[derive(Clone)]
+pub enum DemoCredential {
+    /// Tokens of a member.
+    Member(AccountId, MemberId),
+    /// An API key.
+    ApiKey(String),
+}
+
+impl std::fmt::Debug for DemoCredential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Member(account_id, member_id) => f.debug_tuple("Member").field(account_id).field(member_id).finish(),
+            Self::ApiKey(_) => f.write_str("ApiKey(***)"),
+        }
+    }
+}
+
+/// The sign-ins of a demo.
+#[derive(Debug)]
+pub struct SignIns {
+    account_id: AccountId,
+    people: Vec<DemoPerson>,
+    clock: Clock,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// The code that has not been used.
+    code: Option<([u8; 32], Timestamp)>,
+    sessions: HashMap<[u8; 32], Session>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    /// Whose, by their place among the people.
+    person: usize,
+    ends_at: Timestamp,
+}
+
+/// A credential for a page.
+#[derive(Clone)]
+pub(super) struct Credential {
+    pub(super) token: String,
+    /// When the page has to take another one; never for an API key.
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) person: DemoPerson,
+}
+
+impl SignIns {
+    /// Sign-ins of these people of an account. Who uses a link is the first of them.
+    pub fn new(account_id: AccountId, people: Vec<DemoPerson>, clock: Clock) -> Self {
+        Self {
+            account_id,
+            people,
+            clock,
+            kept: Mutex::default(),
+        }
+    }
+
+    /// Makes a code for a link, in place of the one before.
+    pub fn make_code(&self) -> Result<String, Fault> {
+        let code = random()?;
+        self.kept().code = Some((digest(&code), self.after(CODE_LASTS)));
+        Ok(code)
+    }
+
+    pub(super) fn account_id(&self) -> AccountId {
+        self.account_id
+    }
+
+    pub(super) fn people(&self) -> &[DemoPerson] {
+        &self.people
+    }
+
+    /// Begins a session for whoever has the code. `None`: it is another one, too old, or was used.
+    pub(super) fn exchange(&self, code: &str) -> Result<Option<String>, Fault> {
+        let now = self.clock.now();
+        let taken = {
+            let mut kept = self.kept();
+            let is_it = kept
+                .code
+                .is_some_and(|(known, ends_at)| known == digest(code) && now < ends_at);
+            is_it && kept.code.take().is_some()
+        };
+        if taken { self.begin(0).map(Some) } else { Ok(None) }
+    }
+
+    /// Begins a session for who has this role.
+    pub(super) fn sign_in(&self, role: &str) -> Result<Option<String>, Fault> {
+        let person = self.people.iter().position(|person| person.role == role);
+        person.map(|person| self.begin(person)).transpose()
+    }
+
+    fn begin(&self, person: usize) -> Result<String, Fault> {
+        let session = random()?;
+        let now = self.clock.now();
+        let ends_at = self.after(SESSION_LASTS);
+        let mut kept = self.kept();
+        kept.sessions.retain(|_, session| session.ends_at > now);
+        if kept.sessions.len() >= SESSIONS {
+            let oldest = kept.sessions.iter().min_by_key(|(_, session)| session.ends_at);
+            if let Some(oldest) = oldest.map(|(key, _)| *key) {
+                kept.sessions.remove(&oldest);
+            }
+        }
+        kept.sessions.insert(digest(&session), Session { person, ends_at });
+        Ok(session)
+    }
+
+    /// Whether there is this session.
+    pub(super) fn has(&self, session: &str) -> bool {
+        self.find(session).is_some()
+    }
+
+    fn find(&self, session: &str) -> Option<Session> {
+        let session = self.kept().sessions.get(&digest(session)).copied();
+        session.filter(|session| session.ends_at > self.clock.now())
+    }
+
+    /// A new credential for a session, if there is one.
+    pub(super) fn credential(&self, session: &str, sign_in: &SignIn) -> Result<Option<Credential>, IssueTokenError> {
+        let Some(session) = self.find(session) else {
+            return Ok(None);
+        };
+        let Some(person) = self.people.get(session.person).cloned() else {
+            return Ok(None);
+        };
+        let (token, expires_at) = match &person.credential {
+            DemoCredential::Member(account_id, member_id) => {
+                let token = sign_in.issue_token(*account_id, *member_id, TOKEN_LASTS)?;
+                (token, Some(self.after(TOKEN_LASTS)))
+            }
+            DemoCredential::ApiKey(key) => (key.clone(), None),
+        };
+        Ok(Some(Credential {
+            token,
+            expires_at,
+            person,
+        }))
+    }
+
+    /// Ends a session.
+    pub(super) fn end(&self, session: &str) {
+        self.kept().sessions.remove(&digest(session));
+    }
+
+    fn after(&self, time: Duration) -> Timestamp {
+        let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        self.clock.now().plus_millis(millis)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn digest(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret).into()
+}
+
+/// A text of 192 random bits for addresses and cookies.
+fn random() -> Result<String, Fault> {
+    let mut random = [0; 24];
+    getrandom::fill(&mut random).map_err(|error| Fault::Internal(format!("no randomness: {error}")))?;
+    Ok(data_encoding::BASE64URL_NOPAD.encode(&random))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sign_ins(clock: &Clock) -> SignIns {
+        let operator = DemoPerson {
+            role: "operator",
+            name: "Operator".to_owned(),
+            credential: DemoCredential::ApiKey("key".to_owned()),
+        };
+        SignIns::new(AccountId::PLATFORM, vec![operator], clock.clone())
+    }
+
+    #[test]
+    fn a_code_works_once_and_for_ten_minutes() {
+        let clock = Clock::manual(Timestamp::from_millis(1_800_000_000_000));
+        let sign_ins = sign_ins(&clock);
+        assert!(
+            sign_ins.exchange("").expect("looked up").is_none(),
+            "there is no code yet"
+        );
+        let code = sign_ins.make_code().expect("a code");
+        assert!(sign_ins.exchange("another").expect("looked up").is_none());
+        assert!(sign_ins.exchange(&code).expect("looked up").is_some());
+        assert!(sign_ins.exchange(&code).expect("looked up").is_none(), "it was used");
+
+        let code = sign_ins.make_code().expect("a code");
+        let newer = sign_ins.make_code().expect("a code");
+        assert!(
+            sign_ins.exchange(&code).expect("looked up").is_none(),
+            "there is a newer one"
+        );
+        clock.advance(CODE_LASTS);
+        assert!(sign_ins.exchange(&newer).expect("looked up").is_none(), "it is too old");
+    }
+
+    #[test]
+    fn sessions_are_bounded_and_end() {
+        let clock = Clock::manual(Timestamp::from_millis(1_800_000_000_000));
+        let sign_ins = sign_ins(&clock);
+        for _ in 0..=SESSIONS {
+            let begun = sign_ins.sign_in("operator").expect("looked up");
+            assert!(begun.is_some());
+            clock.advance(Duration::from_secs(1));
+        }
+        assert_eq!(sign_ins.kept().sessions.len(), SESSIONS);
+        assert!(sign_ins.sign_in("nobody").expect("looked up").is_none());
+        clock.advance(SESSION_LASTS);
+        sign_ins.sign_in("operator").expect("looked up");
+        assert_eq!(sign_ins.kept().sessions.len(), 1, "those that have ended are gone");
+    }
+}

@@ -1,0 +1,15 @@
+// Builds the console, and asserts how large its first load is.
+import { execFileSync } from "node:child_process";
+import { build } from "vite";
+
+import { firstLoad, pack } from "../pages.js";
+
+/** Of a first load, in bytes after gzip. */
+const MOST = 200 * 1024;
+
+execFileSync("npx", ["tsc", "-p", "."], { stdio: "inherit" });
+await build({ logLevel: "error" });
+pack("dist");
+const size = firstLoad("dist");
+console.log(`console: ${(size / 1024).toFixed(1)} KiB of ${MOST / 1024} (first load, gzip)`);
+if (size > MOST) throw new Error(`the first load is larger than ${MOST} bytes`);

@@ -1,0 +1,92 @@
+// What screens find their data by, and what several of them show alike.
+import type { Ledgerbell } from "@ledgerbell/client";
+import { createContext, useContext, useId, type ReactNode } from "react";
+
+import type { Read } from "./query.js";
+import type { Words } from "./words.js";
+
+/** Who looks at what. */
+export interface Place {
+  client: Ledgerbell;
+  /** The account that is shown; null: the viewer's own. */
+  accountId: string | null;
+  permissions: ReadonlySet<string>;
+  isPlatform: boolean;
+  language: string;
+  words: Words;
+}
+
+const Context = createContext<Place | null>(null);
+
+export const PlaceProvider = Context.Provider;
+
+/** Who looks at what. */
+export function usePlace(): Place {
+  const place = useContext(Context);
+  if (!place) throw new Error("A screen is shown outside of the console");
+  return place;
+}
+
+/** A part of a screen with its title. */
+export function Card({ title, aside, children }: { title: string; aside?: ReactNode; children: ReactNode }): ReactNode {
+  const id = useId();
+  return (
+    <section className="lb lb-card" aria-labelledby={id}>
+      <header className="lb-head">
+        <h2 id={id}>{title}</h2>
+        {aside}
+      </header>
+      {children}
+    </section>
+  );
+}
+
+/** That something is read, or why it was not. */
+export function Reading<T>({ read, children }: { read: Read<T>; children: (data: T) => ReactNode }): ReactNode {
+  const { words } = usePlace();
+  const { data, error, isLoading, refresh } = read;
+  return (
+    <>
+      {error && (
+        <div className="lb-trouble" role="alert">
+          <p>
+            {words.failed} {error.message}
+          </p>
+          <button type="button" onClick={refresh}>
+            {words.again}
+          </button>
+        </div>
+      )}
+      {data === null ? isLoading && <p role="status">{words.loading}</p> : children(data)}
+    </>
+  );
+}
+
+/** Why a button did not do what it says. */
+export function Refusal({ error }: { error: Error | null }): ReactNode {
+  return error ? (
+    <p className="lb-refused" role="alert">
+      {error.message}
+    </p>
+  ) : null;
+}
+
+/** An instant in the viewer's language and time zone. */
+export function Instant({ at }: { at: string }): ReactNode {
+  const { language } = usePlace();
+  const text = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(at));
+  return <time dateTime={at}>{text}</time>;
+}
+
+/** An exact amount with the viewer's separators. */
+export function Amount({ value }: { value: string }): ReactNode {
+  const { language } = usePlace();
+  // Typed as numbers alone; strings keep all their digits.
+  const text = new Intl.NumberFormat(language, { maximumFractionDigits: 4 }).format(value as unknown as number);
+  return <span className="lb-amount">{text}</span>;
+}
+
+/** How something stands, in a word. */
+export function Tag({ tone = "muted", children }: { tone?: string | undefined; children: ReactNode }): ReactNode {
+  return <span className={`lb-tag lb-tone-${tone}`}>{children}</span>;
+}

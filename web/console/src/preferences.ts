@@ -1,0 +1,64 @@
+// What a browser remembers: theme and language. Nothing of who is signed in.
+import { useCallback, useState } from "react";
+
+import { LANGUAGES } from "./words.js";
+
+const THEMES = ["auto", "light", "dark"] as const;
+export type Theme = (typeof THEMES)[number];
+
+function remembered(name: string, allowed: readonly string[]): string | null {
+  try {
+    const value = localStorage.getItem(`ledgerbell.${name}`);
+    return value && allowed.includes(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function remember(name: string, value: string): void {
+  try {
+    localStorage.setItem(`ledgerbell.${name}`, value);
+  } catch {
+    // A browser that keeps nothing shows the defaults the next time.
+  }
+}
+
+function apply(theme: Theme): void {
+  document.documentElement.style.colorScheme = theme === "auto" ? "light dark" : theme;
+}
+
+export interface Preferences {
+  theme: Theme;
+  language: string;
+  setTheme: (theme: Theme) => void;
+  setLanguage: (language: string) => void;
+}
+
+/** Theme and language: those remembered, else the browser's. */
+export function usePreferences(): Preferences {
+  const [theme, setTheme] = useState<Theme>(() => {
+    const theme = (remembered("theme", THEMES) ?? "auto") as Theme;
+    apply(theme);
+    return theme;
+  });
+  const [language, setLanguage] = useState(() => {
+    const own = navigator.language.split("-")[0] ?? "en";
+    const language = remembered("language", Object.keys(LANGUAGES)) ?? (own in LANGUAGES ? own : "en");
+    document.documentElement.lang = language;
+    return language;
+  });
+  return {
+    theme,
+    language,
+    setTheme: useCallback((theme) => {
+      remember("theme", theme);
+      apply(theme);
+      setTheme(theme);
+    }, []),
+    setLanguage: useCallback((language) => {
+      remember("language", language);
+      document.documentElement.lang = language;
+      setLanguage(language);
+    }, []),
+  };
+}

@@ -1,0 +1,122 @@
+// All accounts, for operators of the platform.
+import { graphql } from "@ledgerbell/client/graphql";
+import { useState, type ReactNode } from "react";
+
+import { Amount, Card, Reading, Tag, usePlace } from "../place.js";
+import { useRead } from "../query.js";
+import { hrefOf } from "../route.js";
+
+const ACCOUNTS = graphql(`
+  query ConsoleAccounts($search: String, $status: AccountStatus, $first: Int!, $after: String) {
+    accounts(search: $search, status: $status, first: $first, after: $after) {
+      nodes {
+        id
+        name
+        externalId
+        status
+        balance {
+          id
+          available
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+`);
+
+const STATUSES = ["ACTIVE", "FROZEN", "CLOSED"] as const;
+const TONES: Record<string, string> = { ACTIVE: "plus", FROZEN: "warning" };
+const PAGE = 50;
+
+export default function Accounts(): ReactNode {
+  const { client, words } = usePlace();
+  const [search, setSearch] = useState("");
+  const [status, setStatus] = useState<(typeof STATUSES)[number] | "">("");
+  const [pages, setPages] = useState<(string | null)[]>([null]);
+  const after = pages.at(-1) ?? null;
+  const wanted = search.trim();
+  const read = useRead(JSON.stringify([wanted, status, after]), () =>
+    client.query(ACCOUNTS, { search: wanted || null, status: status || null, first: PAGE, after }),
+  );
+  return (
+    <Card title={words.screens.accounts ?? ""}>
+      <div className="console-filters">
+        <input
+          type="search"
+          aria-label={words.search}
+          placeholder={words.search}
+          value={search}
+          onChange={(event) => {
+            setSearch(event.target.value);
+            setPages([null]);
+          }}
+        />
+        <select
+          aria-label={words.status}
+          value={status}
+          onChange={(event) => {
+            setStatus(event.target.value as typeof status);
+            setPages([null]);
+          }}
+        >
+          <option value="">{words.all}</option>
+          {STATUSES.map((status) => (
+            <option key={status} value={status}>
+              {words.accountStatus[status]}
+            </option>
+          ))}
+        </select>
+      </div>
+      <Reading read={read}>
+        {({ accounts }) => (
+          <>
+            <div className="console-scroll" tabIndex={0} role="group" aria-label={words.screens.accounts}>
+              <table className="console-table">
+                <thead>
+                  <tr>
+                    <th scope="col">{words.name2}</th>
+                    <th scope="col">{words.externalId}</th>
+                    <th scope="col">{words.status}</th>
+                    <th scope="col">{words.balance}</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {accounts?.nodes.map((account) => (
+                    <tr key={account.id}>
+                      <td>
+                        <a href={hrefOf({ accountId: account.id, screen: "overview" })}>{account.name}</a>
+                      </td>
+                      <td>{account.externalId}</td>
+                      <td>
+                        <Tag tone={TONES[account.status]}>{words.accountStatus[account.status] ?? account.status}</Tag>
+                      </td>
+                      <td>
+                        <Amount value={account.balance.available} />
+                      </td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </div>
+            {accounts?.nodes.length === 0 && <p className="lb-empty">{words.nothing}</p>}
+            {accounts?.pageInfo.hasNextPage && (
+              <button
+                type="button"
+                disabled={read.isLoading}
+                onClick={() => setPages([...pages, accounts.pageInfo.endCursor])}
+              >
+                {words.more}
+              </button>
+            )}
+            <p>
+              <small>{words.newAccountHint}</small>
+            </p>
+          </>
+        )}
+      </Reading>
+    </Card>
+  );
+}

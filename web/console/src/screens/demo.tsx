@@ -1,0 +1,262 @@
+// Controls of the demo: what otherwise a platform's server does, by a click. All of it goes through the public API.
+import { createLedgerbell, type Ledgerbell } from "@ledgerbell/client";
+import { graphql } from "@ledgerbell/client/graphql";
+import { Balance, useAction } from "@ledgerbell/react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
+
+import { Card, Refusal, usePlace } from "../place.js";
+import { borrow, readSettings } from "../session.js";
+
+const MEMBERS = graphql(`
+  query DemoMembers($account: ID!) {
+    account(id: $account) {
+      id
+      members(first: 50) {
+        nodes {
+          id
+          name
+        }
+      }
+    }
+  }
+`);
+
+const BOOK = graphql(`
+  mutation DemoBook($input: BookSessionInput!) {
+    bookSession(input: $input) {
+      session {
+        id
+        title
+      }
+      userErrors {
+        code
+        message
+        field
+      }
+    }
+  }
+`);
+
+const COMPLETE = graphql(`
+  mutation DemoComplete($input: CompleteSessionInput!) {
+    completeSession(input: $input) {
+      session {
+        id
+      }
+      userErrors {
+        code
+        message
+        field
+      }
+    }
+  }
+`);
+
+const CARD = graphql(`
+  mutation DemoCard($input: AddPaymentMethodInput!) {
+    addPaymentMethod(input: $input) {
+      paymentMethod {
+        id
+      }
+      userErrors {
+        code
+        message
+        field
+      }
+    }
+  }
+`);
+
+const BUY = graphql(`
+  mutation DemoBuy($input: CreateTopUpInput!) {
+    createTopUp(input: $input) {
+      topUp {
+        id
+      }
+      userErrors {
+        code
+        message
+        field
+      }
+    }
+  }
+`);
+
+const FREEZE = graphql(`
+  mutation DemoFreeze($input: FreezeAccountInput!) {
+    freezeAccount(input: $input) {
+      account {
+        id
+        status
+      }
+      userErrors {
+        code
+        message
+        field
+      }
+    }
+  }
+`);
+
+const UNFREEZE = graphql(`
+  mutation DemoUnfreeze($input: UnfreezeAccountInput!) {
+    unfreezeAccount(input: $input) {
+      account {
+        id
+        status
+      }
+      userErrors {
+        code
+        message
+        field
+      }
+    }
+  }
+`);
+
+/** Cards of the simulated gateway, by how they behave. */
+const CARDS = [
+  "card_ok",
+  "card_insufficient_funds",
+  "card_declined",
+  "card_expired",
+  "card_blocked",
+  "card_authenticate",
+  "card_declines_once",
+  "card_slow",
+  "card_hang",
+  "card_unavailable",
+  "card_dies_after_charge",
+  "card_fails_late",
+  "card_disputed",
+  "card_refund_fails",
+];
+const TITLES = ["German, level B2", "Yoga, morning class", "Leadership coaching", "Spanish, level A1"];
+
+/** What the platform's server would do, in the name of the demo's operator. */
+class Platform {
+  readonly client: Ledgerbell;
+  readonly #accountId: string;
+  #members: Promise<string[]> | null = null;
+
+  constructor(accountId: string) {
+    this.#accountId = accountId;
+    this.client = createLedgerbell({ url: "/graphql", token: () => borrow("operator"), tabs: false });
+  }
+
+  async book(): Promise<string> {
+    const members = await (this.#members ??= this.#read());
+    const pick = <T,>(items: readonly T[]) => items[Math.floor(Math.random() * items.length)];
+    const startsAt = Date.now() + 3_600_000;
+    const { bookSession } = await this.client.mutate(BOOK, {
+      input: {
+        accountId: this.#accountId,
+        memberId: pick(members) ?? null,
+        title: pick(TITLES) ?? "",
+        startsAt: new Date(startsAt).toISOString(),
+        endsAt: new Date(startsAt + 3_600_000).toISOString(),
+        credits: "2.5",
+      },
+    });
+    return bookSession?.session?.id ?? "";
+  }
+
+  async complete(): Promise<void> {
+    const sessionId = await this.book();
+    await this.client.mutate(COMPLETE, { input: { sessionId } });
+  }
+
+  async tryCard(token: string): Promise<void> {
+    const accountId = this.#accountId;
+    const { addPaymentMethod } = await this.client.mutate(CARD, { input: { accountId, gatewayToken: token } });
+    const paymentMethodId = addPaymentMethod?.paymentMethod?.id ?? null;
+    await this.client.mutate(BUY, { input: { accountId, credits: "10", paymentMethodId } });
+  }
+
+  async freeze(isFrozen: boolean): Promise<void> {
+    const accountId = this.#accountId;
+    await (isFrozen
+      ? this.client.mutate(FREEZE, { input: { accountId, reason: "Frozen by the demo's controls" } })
+      : this.client.mutate(UNFREEZE, { input: { accountId } }));
+  }
+
+  async #read(): Promise<string[]> {
+    const { account } = await this.client.query(MEMBERS, { account: this.#accountId });
+    return account?.members?.nodes.map((member) => member.id) ?? [];
+  }
+}
+
+export default function Demo(): ReactNode {
+  const [platform, setPlatform] = useState<Platform | null>(null);
+  useEffect(() => {
+    let made: Platform | null = null;
+    let isCurrent = true;
+    void readSettings().then(({ demo }) => {
+      if (demo && isCurrent) setPlatform((made = new Platform(demo.accountId)));
+    });
+    return () => {
+      isCurrent = false;
+      made?.client.close();
+    };
+  }, []);
+  return platform && <Controls platform={platform} />;
+}
+
+function Controls({ platform }: { platform: Platform }): ReactNode {
+  const { words } = usePlace();
+  const [card, setCard] = useState("card_declined");
+  const act = useAction((what: () => Promise<unknown>) => what());
+  const [isLoaded, setIsLoaded] = useState(false);
+  const latest = useRef(act);
+  latest.current = act;
+  useEffect(() => {
+    if (!isLoaded) return;
+    const timer = setInterval(() => {
+      void latest.current
+        .run(() => platform.complete())
+        .then((isDone) => {
+          if (!isDone && latest.current.error) setIsLoaded(false);
+        });
+    }, 1_000);
+    return () => clearInterval(timer);
+  }, [isLoaded, platform]);
+  const button = (label: string, what: () => Promise<unknown>) => (
+    <button type="button" onClick={() => void act.run(what)}>
+      {label}
+    </button>
+  );
+  return (
+    <>
+      <p className="console-hint">{words.demoHint}</p>
+      <div className="console-two">
+        <Balance />
+        <Card title={words.screens.demo ?? ""}>
+          <div className="console-buttons">
+            {button(words.demoBook, () => platform.book())}
+            {button(words.demoComplete, () => platform.complete())}
+            <button type="button" aria-pressed={isLoaded} onClick={() => setIsLoaded(!isLoaded)}>
+              {isLoaded ? words.demoStop : words.demoLoad}
+            </button>
+            {button(words.demoFreeze, () => platform.freeze(true))}
+            {button(words.demoUnfreeze, () => platform.freeze(false))}
+          </div>
+          <p>
+            <small>{words.demoLoadHint}</small>
+          </p>
+          <label className="lb-field">
+            <span>{words.demoCard}</span>
+            <select value={card} onChange={(event) => setCard(event.target.value)}>
+              {CARDS.map((card) => (
+                <option key={card}>{card}</option>
+              ))}
+            </select>
+            <small>{words.demoCardHint}</small>
+          </label>
+          <div className="console-buttons">{button(words.demoCard, () => platform.tryCard(card))}</div>
+          <Refusal error={act.error} />
+          <p role="status">{act.isDone && words.done}</p>
+        </Card>
+      </div>
+    </>
+  );
+}

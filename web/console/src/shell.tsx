@@ -1,0 +1,201 @@
+// The frame: navigation, the account that is shown, theme and language.
+import { createLedgerbell, type Ledgerbell } from "@ledgerbell/client";
+import { graphql } from "@ledgerbell/client/graphql";
+import { Bell, LedgerbellProvider, Toasts } from "@ledgerbell/react";
+import { useEffect, useMemo, useState, type ReactNode } from "react";
+
+import { PlaceProvider, type Place } from "./place.js";
+import type { Preferences, Theme } from "./preferences.js";
+import { useRead } from "./query.js";
+import { go, hrefOf, useRoute } from "./route.js";
+import { Screen, screensOf } from "./screens/index.js";
+import type { Session, Settings } from "./session.js";
+import { LANGUAGES, wordsOf, type Words } from "./words.js";
+
+const VIEWER = graphql(`
+  query ConsoleViewer {
+    viewer {
+      kind
+      permissions
+      member {
+        name
+        role
+      }
+      account {
+        id
+        name
+      }
+    }
+  }
+`);
+
+interface ShellProps {
+  settings: Settings;
+  session: Session;
+  preferences: Preferences;
+  onSignOut: () => void;
+}
+
+export function Shell(props: ShellProps): ReactNode {
+  const { session } = props;
+  const [client, setClient] = useState<Ledgerbell | null>(null);
+  useEffect(() => {
+    const client = createLedgerbell({ url: "/graphql", token: session.token });
+    setClient(client);
+    return () => client.close();
+  }, [session]);
+  return client && <Console {...props} client={client} />;
+}
+
+function Console({
+  settings,
+  session,
+  preferences,
+  onSignOut,
+  client,
+}: ShellProps & { client: Ledgerbell }): ReactNode {
+  const words = wordsOf(preferences.language);
+  const route = useRoute();
+  const viewer = useRead("viewer", () => client.query(VIEWER));
+  const permissions = useMemo(() => new Set<string>(viewer.data?.viewer.permissions ?? []), [viewer.data]);
+  if (!viewer.data)
+    return (
+      <p className="console-wait" role={viewer.error ? "alert" : "status"}>
+        {viewer.error ? `${words.failed} ${viewer.error.message}` : words.loading}{" "}
+        {viewer.error && (
+          <button type="button" onClick={onSignOut}>
+            {words.signOut}
+          </button>
+        )}
+      </p>
+    );
+  const { member, account } = viewer.data.viewer;
+  const isPlatform = account === null;
+  const place: Place = {
+    client,
+    accountId: isPlatform ? route.accountId : null,
+    permissions,
+    isPlatform,
+    language: preferences.language,
+    words,
+  };
+  const hasAccount = !isPlatform || place.accountId !== null;
+  const screen = hasAccount || route.screen === "accounts" ? route.screen : "accounts";
+  const frame = (
+    <div className="lb console">
+      <Navigation place={place} screen={screen} isDemo={settings.demo !== null} hasExplorer={settings.explorer} />
+      <div className="console-main">
+        <header className="console-bar">
+          <h1>{account?.name ?? (place.accountId ? <AccountName place={place} /> : words.screens.accounts)}</h1>
+          <span className="console-who">
+            {member?.name ?? words.roles.operator}
+            {member && <small>{words.memberRole[member.role]}</small>}
+          </span>
+          {hasAccount && !isPlatform && <Bell onAction={() => go({ accountId: place.accountId, screen: "topups" })} />}
+          <Choices preferences={preferences} words={words} />
+          <button type="button" onClick={onSignOut}>
+            {words.signOut}
+          </button>
+        </header>
+        <main key={`${place.accountId ?? ""}/${screen}`} tabIndex={-1}>
+          <Screen name={screen} />
+        </main>
+      </div>
+      {hasAccount && !isPlatform && <Toasts onAction={() => go({ accountId: place.accountId, screen: "topups" })} />}
+    </div>
+  );
+  return (
+    <PlaceProvider value={place}>
+      {hasAccount ? (
+        <LedgerbellProvider
+          key={`${session.role ?? ""}/${place.accountId ?? ""}`}
+          client={client}
+          accountId={place.accountId ?? undefined}
+          locale={preferences.language}
+          payments={settings.demo ? "simulated" : undefined}
+        >
+          {frame}
+        </LedgerbellProvider>
+      ) : (
+        frame
+      )}
+    </PlaceProvider>
+  );
+}
+
+const NAME = graphql(`
+  query ConsoleAccountName($id: ID!) {
+    account(id: $id) {
+      id
+      name
+    }
+  }
+`);
+
+function AccountName({ place: { client, accountId } }: { place: Place }): ReactNode {
+  const read = useRead(`name/${accountId ?? ""}`, () => client.query(NAME, { id: accountId ?? "" }));
+  return <>{read.data?.account?.name ?? accountId}</>;
+}
+
+interface NavigationProps {
+  place: Place;
+  screen: string;
+  isDemo: boolean;
+  hasExplorer: boolean;
+}
+
+function Navigation({ place, screen, isDemo, hasExplorer }: NavigationProps): ReactNode {
+  const { words, accountId, isPlatform } = place;
+  const link = (name: string, accountId: string | null) => (
+    <li key={name}>
+      <a href={hrefOf({ accountId, screen: name })} aria-current={screen === name ? "page" : undefined}>
+        {words.screens[name]}
+      </a>
+    </li>
+  );
+  return (
+    <nav className="console-nav" aria-label={words.menu}>
+      <p className="console-brand">
+        <img src="/favicon.svg" alt="" width="24" height="24" /> {words.name}
+      </p>
+      <ul>
+        {isPlatform && link("accounts", null)}
+        {(!isPlatform || accountId) && screensOf(place, isDemo).map((name) => link(name, accountId))}
+        {hasExplorer && (
+          <li>
+            <a href="/graphiql">{words.explorer}</a>
+          </li>
+        )}
+      </ul>
+    </nav>
+  );
+}
+
+function Choices({ preferences, words }: { preferences: Preferences; words: Words }): ReactNode {
+  return (
+    <>
+      <select
+        aria-label={words.theme}
+        value={preferences.theme}
+        onChange={(event) => preferences.setTheme(event.target.value as Theme)}
+      >
+        {Object.entries(words.themes).map(([theme, name]) => (
+          <option key={theme} value={theme}>
+            {name}
+          </option>
+        ))}
+      </select>
+      <select
+        aria-label={words.language}
+        value={preferences.language}
+        onChange={(event) => preferences.setLanguage(event.target.value)}
+      >
+        {Object.entries(LANGUAGES).map(([tag, { name }]) => (
+          <option key={tag} value={tag}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </>
+  );
+}

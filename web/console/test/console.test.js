@@ -1,0 +1,192 @@
+// The console in Chromium, as the server serves it under its policy: every screen for each of the demo's people.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+
+import { Server } from "../../../tests/clients/server.js";
+import { openPage, startBrowser } from "../../browser.js";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+let server;
+let browser;
+
+before(async () => {
+  [server, browser] = await Promise.all([new Server().start(), startBrowser()]);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.remove();
+});
+
+/** The console, signed in as one of the demo's people by a click. */
+async function signedIn(role, options = {}) {
+  const opened = await openPage(browser, options);
+  const { page } = opened;
+  const requests = [];
+  page.on("request", (request) => requests.push(request.url()));
+  await page.goto(server.url);
+  await page.getByRole("button", { name: new RegExp(role) }).click();
+  await page.getByRole("navigation").waitFor();
+  const screen = async (name) => {
+    await page.getByRole("navigation").getByRole("link", { name, exact: true }).click();
+    await page.locator("main [aria-busy=true]").first().waitFor({ state: "detached" });
+  };
+  return { ...opened, requests, screen };
+}
+
+/** What a browser keeps of a page. */
+function kept(page) {
+  return page.evaluate(() =>
+    JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href]),
+  );
+}
+
+/** What axe finds wrong. The page's policy runs no inline script, so axe is run by the driver. */
+async function violations(page) {
+  await page.evaluate(AXE);
+  // The log of @ledgerbell/react names its scrolling table as its section is named.
+  const options = { resultTypes: ["violations"], rules: { "landmark-unique": { enabled: false } } };
+  const { violations } = await page.evaluate((options) => window.axe.run(document, options), options);
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`);
+}
+
+test("the link of the demo signs the owner in, once, and also after the page was loaded again", async () => {
+  const { page, complaints, close } = await openPage(browser);
+  await page.goto(server.consoleLink);
+  await page.locator(".console-who").getByText("Maren Vogel").waitFor();
+  await page.getByRole("heading", { name: "Balance" }).waitFor();
+  assert.equal(page.url(), `${server.url}/`, "the code is gone from the address");
+  const browserKeeps = await kept(page);
+  for (const secret of ["eyJ", "lb_", new URL(server.consoleLink).hash.slice(6)]) {
+    assert.ok(!browserKeeps.includes(secret), `${secret} is in ${browserKeeps}`);
+  }
+  await page.reload();
+  await page.locator(".console-who").getByText("Maren Vogel").waitFor();
+  assert.deepEqual(complaints, []);
+
+  const other = await openPage(browser);
+  await other.page.goto(server.consoleLink);
+  await other.page.getByRole("alert").getByText("This link was used before").waitFor();
+  await other.close();
+
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("button", { name: /Operator/ }).waitFor();
+  await page.reload();
+  await page.getByRole("button", { name: /Operator/ }).waitFor();
+  await close();
+});
+
+test("each screen of the owner shows what it is for, is accessible, and asks nothing of another site", async () => {
+  const { page, complaints, requests, screen, close } = await signedIn("Owner");
+  for (const [name, seen] of [
+    ["Credit log", "entries"],
+    ["Usage", "Maren Vogel"],
+    ["Sessions", "Booked"],
+    ["Top-ups", "Retry now"],
+    ["Auto top-up", "Active"],
+    ["Alerts", "Alerts"],
+    ["Notifications", "Quiet hours"],
+    ["Members", "Zoé Laurent"],
+    ["API keys", "What it may do"],
+    ["Help", "Why did my credits change?"],
+    ["Demo controls", "Start a steady load"],
+    ["Overview", "Needs attention"],
+  ]) {
+    await screen(name);
+    await page.locator("main").getByText(seen).first().waitFor({ timeout: 10_000 });
+    assert.deepEqual(await violations(page), [], name);
+  }
+  assert.deepEqual(complaints, []);
+  assert.deepEqual(
+    requests.filter((url) => !url.startsWith(server.url) && !url.startsWith("data:")),
+    [],
+  );
+  await close();
+});
+
+test("what the demo's controls do is live on the page: a session is deducted, a card fails and is retried", async () => {
+  const { page, complaints, screen, close } = await signedIn("Owner");
+  await screen("Demo controls");
+  const available = page.locator(".lb-available dd");
+  const before = Number((await available.innerText()).replace(",", ""));
+  await page.getByRole("button", { name: "Book and complete a session" }).click();
+  await page.waitForFunction(
+    (wanted) => Number(document.querySelector(".lb-available dd").textContent.replace(",", "")) === wanted,
+    before - 2.5,
+  );
+  await page.getByRole("combobox", { name: "Try a card" }).selectOption("card_declines_once");
+  await page.getByRole("button", { name: "Try a card" }).click();
+  await screen("Top-ups");
+  const failed = page.getByRole("article").filter({ hasText: "10 credits" }).first();
+  await failed.getByRole("button", { name: "Retry now" }).click();
+  await failed.getByText("Paid", { exact: true }).first().waitFor({ timeout: 15_000 });
+  assert.deepEqual(complaints, []);
+  await close();
+});
+
+test("a member sees their own, and a key is made and revoked by an owner", async () => {
+  const member = await signedIn("Member");
+  const links = await member.page.getByRole("navigation").getByRole("link").allInnerTexts();
+  for (const hidden of ["Usage", "Top-ups", "Members", "API keys", "Accounts"])
+    assert.ok(!links.includes(hidden), hidden);
+  await member.close();
+
+  const { page, screen, close } = await signedIn("Owner");
+  await screen("API keys");
+  await page.getByLabel("What it is for").fill("A report");
+  await page.getByRole("button", { name: "Make a key" }).click();
+  const secret = await page.locator(".console-secret").innerText();
+  const balance = () => server.query("{ account { balance { posted } } }", {}, secret);
+  assert.ok((await balance()).account.balance.posted);
+  page.on("dialog", (dialog) => void dialog.accept());
+  await page.getByRole("button", { name: "Revoke: A report" }).click();
+  await page.getByText("revoked", { exact: true }).waitFor();
+  await assert.rejects(balance());
+  await close();
+});
+
+test("an operator finds an account, gives credits, freezes it and ends the freeze", async () => {
+  const { page, complaints, screen, close } = await signedIn("Operator");
+  await page.getByRole("searchbox").fill("brightwater");
+  await page.getByRole("link", { name: "Brightwater Studio" }).click();
+  await page.getByRole("heading", { name: "Balance" }).waitFor();
+  await screen("Account");
+  const figures = page.locator(".console-figures");
+  const before = Number((await figures.locator("dd").first().innerText()).replace(",", ""));
+  const grant = page.getByRole("region", { name: "Give credits" });
+  await grant.getByLabel("credits", { exact: false }).first().fill("7.5");
+  await grant.getByLabel("What for").fill("For the test");
+  await grant.getByRole("button", { name: "Give credits" }).click();
+  await page.waitForFunction(
+    (wanted) => Number(document.querySelector(".console-figures dd").textContent.replace(",", "")) === wanted,
+    before + 7.5,
+  );
+  await page.getByLabel("Reason, in words for people").fill("For the test");
+  await page.getByRole("button", { name: "Freeze" }).click();
+  await page.getByText("Frozen: For the test").waitFor();
+  await page.getByRole("button", { name: "End the freeze" }).click();
+  await page.getByText("Frozen: For the test").waitFor({ state: "detached" });
+  assert.deepEqual(await violations(page), []);
+  assert.deepEqual(complaints, []);
+  await close();
+});
+
+test("theme and language are remembered, and a phone has all of it without sideways scrolling", async () => {
+  const { page, screen, close } = await signedIn("Owner", { viewport: { width: 375, height: 700 } });
+  await page.getByRole("combobox", { name: "Language" }).selectOption("de");
+  await page.getByRole("combobox", { name: "Darstellung" }).selectOption("dark");
+  await page.reload();
+  await page.getByRole("heading", { name: "Guthaben", exact: true }).waitFor();
+  assert.equal(await page.evaluate(() => document.documentElement.style.colorScheme), "dark");
+  assert.equal(await page.evaluate(() => document.documentElement.lang), "de");
+  for (const name of ["Übersicht", "Sitzungen", "Aufladungen", "API-Schlüssel", "Hilfe"]) {
+    await screen(name);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(overflow <= 0, `${name} is ${overflow} px too wide`);
+    assert.deepEqual(await violations(page), [], name);
+  }
+  await close();
+});
