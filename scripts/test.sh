@@ -194,7 +194,7 @@ build_web() {
         web_is_built=1
 }
 
-# The tests of one package of web/, which start, kill and restart servers of their own.
+# The tests of one package of web/, which start, kill and restart their own servers. A second argument names another script of it.
 web() {
     if ! command -v npm >/dev/null; then
         reason="npm is not installed"
@@ -203,8 +203,12 @@ web() {
     build_web && (cd web && npm run --silent "${2:-test}" --workspace "$1")
 }
 
-# Tests of a package of web/ in Chromium.
-web_in_chromium() {
+# Pages, as one package of web/ tests them in a real browser.
+pages() {
+    if ! command -v npm >/dev/null; then
+        reason="npm is not installed"
+        return 64
+    fi
     if ! find_or_install_chromium; then
         reason=$chromium_reason
         return 64
@@ -212,13 +216,13 @@ web_in_chromium() {
     LEDGERBELL_CHROMIUM=$chromium web "$@"
 }
 
-# Applications that are made anew with packages from npm's registry.
-web_anew() {
+# Applications that are created with packages from npm's registry.
+new_applications() {
     if command -v npm >/dev/null && ! npm view vite version >/dev/null 2>&1; then
         reason="npm's registry cannot be reached"
         return 64
     fi
-    web_in_chromium react fresh
+    pages react fresh
 }
 
 mail() {
@@ -274,11 +278,11 @@ stage "the example's helper beneath graphql-ws, urql and Apollo Client" live_cli
 stage "React pages on Apollo Client and on urql, in jsdom" live_clients pages
 stage "the npm client, against a running server" web client
 stage "the React components, in jsdom, against a running server" web react
-stage "the React components, in Chromium, against a running server that is killed" web_in_chromium react browser
-stage "every state of the React components, in Chromium" web_in_chromium react states
-stage "a new Vite and a new Next.js application of the packed packages" web_anew
-stage "the explorer, in Chromium" web_in_chromium explorer
-stage "the console, in Chromium, and its sign-in at an issuer (npm oidc-provider)" web_in_chromium console
+stage "the React components, in Chromium, against a running server that is killed" pages react browser
+stage "every state of the React components, in Chromium" pages react states
+stage "a new Vite and a new Next.js application with the packed packages" new_applications
+stage "the explorer, in Chromium" pages explorer
+stage "the console, in Chromium, and its sign-in at an issuer (npm oidc-provider)" pages console
 stage "the simulated gateway in Stripe's dialect, with the official SDK (npm stripe)" live_clients stripe
 stage "the client of Stripe against another stand-in (PyPI localstripe)" localstripe
 stage "mail through SMTP servers" mail

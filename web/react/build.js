@@ -1,6 +1,6 @@
 // Builds the package and asserts how large it is beside React and the client.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
@@ -12,7 +12,9 @@ const MOST_WITH_PRIMITIVES = 64 * 1024;
 rmSync("dist", { recursive: true, force: true });
 execFileSync("npx", ["tsc", "-p", "."], { stdio: "inherit" });
 copyFileSync("../../LICENSE", "dist/LICENSE");
-copyFileSync("src/styles.css", "dist/styles.css");
+// In this order: later rules overrule earlier ones.
+const styles = ["base", "alerts", "log", "money"].map((name) => readFileSync(`src/styles/${name}.css`, "utf8"));
+writeFileSync("dist/styles.css", styles.join("\n"));
 /** Takes what documents need not have out of them. */
 const documents = {
   name: "documents",

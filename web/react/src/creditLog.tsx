@@ -4,7 +4,7 @@ import { memo, useCallback, useEffect, useId, useMemo, useState, type ReactNode 
 import { useAction } from "./actions.js";
 import { EXPORT } from "./documents/log.js";
 import { EntryDetails } from "./entryDetails.js";
-import { Credits, Time } from "./format.js";
+import { Credits, Time, amountIn } from "./format.js";
 import { useCreditLog } from "./hooks.js";
 import { LogFilters } from "./logFilters.js";
 import type { CreditLogFilter } from "./model.js";
@@ -25,7 +25,7 @@ export interface CreditLogProps {
 
 /** The credit log: filters in the page's address, totals, new lines as they are posted, each with its details, and a file of it. */
 export function CreditLog({ filter, pageSize = 50, urlPrefix = "log-" }: CreditLogProps): ReactNode {
-  const { words } = useLedgerbell();
+  const { words, locale } = useLedgerbell();
   const [choice, change] = useUrlChoice(urlPrefix);
   const narrowed = useMemo(() => filterOf(choice, filter), [choice, filter]);
   const log = useCreditLog(narrowed, pageSize);
@@ -41,7 +41,7 @@ export function CreditLog({ filter, pageSize = 50, urlPrefix = "log-" }: CreditL
       <LogFilters choice={choice} change={change} />
       {totals && (
         <p className="lb-totals" role="status">
-          <span>{words.totals(totals.count)}</span>
+          <span>{words.totals(amountIn(locale, totals.count))}</span>
           <span>
             {words.added} <Credits amount={totals.added} />
           </span>

@@ -96,7 +96,7 @@ export const de: Words = {
   direction: "Richtung",
   added: "Zugänge",
   deducted: "Abgänge",
-  totals: (count) => `${count} Einträge`,
+  totals: (count) => (count === "1" ? "1 Eintrag" : `${count} Einträge`),
   actor: "Verursacht von",
   actors: { MEMBER: "Mitglied", API_KEY: "Integration", SYSTEM: "Ledgerbell", PAYMENT_GATEWAY: "Zahlungsdienst" },
   atLeast: "Mindestens",

@@ -96,7 +96,7 @@ export const en = {
   direction: "Direction",
   added: "Added",
   deducted: "Deducted",
-  totals: (count: string) => `${count} entries`,
+  totals: (count: string) => (count === "1" ? "1 entry" : `${count} entries`),
   actor: "Caused by",
   actors: names({ MEMBER: "Member", API_KEY: "Integration", SYSTEM: "Ledgerbell", PAYMENT_GATEWAY: "Payment gateway" }),
   atLeast: "At least",
