@@ -218,8 +218,8 @@ async fn run(line: &CommandLine) -> Ending {
     let default = Command::Demo(demo::Demo::default());
     match line.command.as_ref().unwrap_or(&default) {
         Command::Demo(command) => Box::pin(demo::run(command, &given.load_for(Some("development"))?)).await,
-        Command::Serve(command) => serve::run(command, &given.load()?).await,
-        Command::Worker(command) => worker::run(command, &given.load()?).await,
+        Command::Serve(command) => Box::pin(serve::run(command, &given.load()?)).await,
+        Command::Worker(command) => Box::pin(worker::run(command, &given.load()?)).await,
         Command::Migrate(command) => migrate::run(command, &given.load()?).await,
         Command::Verify(command) => verify::run(command, &given.load()?).await,
         Command::Doctor(command) => Box::pin(doctor::run(command, given)).await,
