@@ -83,8 +83,8 @@ test("each screen of the owner shows what it is for, is accessible, and asks not
   const { page, complaints, requests, screen, close } = await signedIn("Owner");
   for (const [name, seen] of [
     ["Credit log", "entries"],
-    ["Usage", "Maren Vogel"],
-    ["Sessions", "Booked"],
+    ["Usage", "Zoé Laurent"],
+    ["Sessions", "held"],
     ["Top-ups", "Retry now"],
     ["Auto top-up", "Active"],
     ["Alerts", "Alerts"],
