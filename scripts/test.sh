@@ -185,27 +185,40 @@ live_clients() {
         (cd tests/clients && npm ci --no-audit --no-fund --loglevel=error && npm run --silent "$1")
 }
 
-# The packages of web/: format, lints, types and sizes of all, then the tests of one, which start, kill and restart their own servers.
+# Format, lints, types and sizes of the packages of web/, once.
+web_is_built=
+build_web() {
+    [ -n "$web_is_built" ] && return 0
+    cargo build --locked --quiet &&
+        (cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build && npm run --silent lint) &&
+        web_is_built=1
+}
+
+# The tests of one package of web/, which start, kill and restart servers of their own.
 web() {
     if ! command -v npm >/dev/null; then
         reason="npm is not installed"
         return 64
     fi
-    cargo build --locked --quiet &&
-        (cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build && npm run --silent lint && npm run --silent test --workspace "$1")
+    build_web && (cd web && npm run --silent "${2:-test}" --workspace "$1")
 }
 
-# Pages that the server serves, as one package of web/ tests them in a real browser.
-pages() {
-    if ! command -v npm >/dev/null; then
-        reason="npm is not installed"
-        return 64
-    fi
+# Tests of a package of web/ in Chromium.
+web_in_chromium() {
     if ! find_or_install_chromium; then
         reason=$chromium_reason
         return 64
     fi
-    LEDGERBELL_CHROMIUM=$chromium web "$1"
+    LEDGERBELL_CHROMIUM=$chromium web "$@"
+}
+
+# Applications that are made anew with packages from npm's registry.
+web_anew() {
+    if command -v npm >/dev/null && ! npm view vite version >/dev/null 2>&1; then
+        reason="npm's registry cannot be reached"
+        return 64
+    fi
+    web_in_chromium react fresh
 }
 
 mail() {
@@ -261,8 +274,11 @@ stage "the example's helper beneath graphql-ws, urql and Apollo Client" live_cli
 stage "React pages on Apollo Client and on urql, in jsdom" live_clients pages
 stage "the npm client, against a running server" web client
 stage "the React components, in jsdom, against a running server" web react
-stage "the explorer, in Chromium" pages explorer
-stage "the console, in Chromium, and its sign-in at an issuer (npm oidc-provider)" pages console
+stage "the React components, in Chromium, against a running server that is killed" web_in_chromium react browser
+stage "every state of the React components, in Chromium" web_in_chromium react states
+stage "a new Vite and a new Next.js application of the packed packages" web_anew
+stage "the explorer, in Chromium" web_in_chromium explorer
+stage "the console, in Chromium, and its sign-in at an issuer (npm oidc-provider)" web_in_chromium console
 stage "the simulated gateway in Stripe's dialect, with the official SDK (npm stripe)" live_clients stripe
 stage "the client of Stripe against another stand-in (PyPI localstripe)" localstripe
 stage "mail through SMTP servers" mail

@@ -38,7 +38,7 @@ use crate::domain::member::{
     Accounts, ApiKeys, CodeKey, Contacts, KeySetSource, MailBounds, Members, SignIn, SignInSettings, Standing,
     UnverifiedMail, open_installation,
 };
-use crate::domain::notification::{self, Links, Mailer, Post, ReportSource, UnsubscribeLinks, Wording};
+use crate::domain::notification::{self, ConfirmLinks, Links, Mailer, Post, ReportSource, UnsubscribeLinks, Wording};
 use crate::domain::pulse::Pulse;
 use crate::domain::quota::Quotas;
 use crate::domain::top_up::gateway::PaymentGateway;
@@ -251,6 +251,8 @@ impl App {
             verification: notification::Verification::new(contacts.clone(), time(), post.clone()),
             outbox: notification::Outbox::new((handle(), time()), ledger.clone(), post.clone()),
             unsubscribing: notification::Unsubscribing::new(handle(), ledger.clone(), post.unsubscribing.clone()),
+            confirming: notification::Confirming::new((handle(), time()), ledger.clone(), post.confirming.clone()),
+            notification_addresses: notification::Addresses::new(handle(), ledger.clone()),
             mail_reports: notification::MailReports::new((handle(), time()), ledger.clone(), report_source(settings)),
             wording: post.wording,
             links: post.links,
@@ -509,6 +511,7 @@ fn post(settings: &Settings) -> Result<(Post, Arc<Templates>), StartError> {
         wording,
         links,
         unsubscribing: UnsubscribeLinks::new(settings.secret.reveal().as_bytes(), settings.public_url.as_deref()),
+        confirming: ConfirmLinks::new(settings.secret.reveal().as_bytes(), settings.public_url.as_deref()),
         bounds: mail_bounds(settings),
     };
     Ok((post, templates))

@@ -54,4 +54,9 @@ export const typePolicies = {
       deliveries: pages("filter"),
     },
   },
+  NotificationAddress: {
+    fields: {
+      deliveries: pages("filter"),
+    },
+  },
 };

@@ -53,6 +53,10 @@ pub struct Model {
     pub low_since: Option<i64>,
     /// Since when the account has events that were not read for alerts.
     pub unread_since: Option<i64>,
+    /// Whether its events are checked for what is wrong.
+    pub is_followed: bool,
+    /// Since when it has events that were not checked.
+    pub unchecked_since: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

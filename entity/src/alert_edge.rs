@@ -9,9 +9,12 @@ pub struct Model {
     pub account_id: i64,
     #[sea_orm(primary_key, auto_increment = false)]
     pub kind: String,
-    /// The member whose threshold was crossed; nil for the account's threshold.
+    /// Whom it is about: whose threshold was crossed, or whose address bounces; nil where it is the account's.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub member_id: Uuid,
+    pub recipient_id: Uuid,
+    /// Whether that is a member or a notification address.
+    pub recipient_kind: String,
+    /// The alert that was raised.
     pub alert_id: Uuid,
     /// Of a low balance: the level that it fell to or below.
     pub level: Option<i64>,

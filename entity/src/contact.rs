@@ -1,15 +1,17 @@
-//! How a member is reached.
+//! How a member or a notification address is reached.
 
 use sea_orm::entity::prelude::*;
 
+/// How a member or a notification address is reached.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "contact")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub account_id: i64,
+    /// The member's or the notification address' id.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub member_id: Uuid,
-    /// The e-mail address.
+    pub recipient_id: Uuid,
+    /// The address.
     pub email: Option<String>,
     /// NONE, UNVERIFIED, VERIFIED or BOUNCING.
     pub email_status: String,

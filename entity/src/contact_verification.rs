@@ -8,10 +8,10 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub account_id: i64,
     #[sea_orm(primary_key, auto_increment = false)]
-    pub member_id: Uuid,
-    /// The address that the code was sent to.
+    pub recipient_id: Uuid,
+    /// The address.
     pub email: String,
-    /// HMAC-SHA-256 of the code, the member and the address, by a key that is not in the database.
+    /// HMAC-SHA-256 of the code, the recipient and the address, by a key that is not in the database.
     pub code_hash: Vec<u8>,
     /// How many wrong codes may still be entered.
     pub tries_left: i32,

@@ -1,8 +1,8 @@
-//! The delivery of an alert to a member by a channel. The deliveries by the channel `IN_APP` are the member's
-//! inbox.
+//! An alert on its way to a recipient by a channel.
 
 use sea_orm::entity::prelude::*;
 
+/// An alert on its way to a recipient by a channel. In the app, the member's inbox.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "delivery")]
 pub struct Model {
@@ -11,7 +11,11 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub alert_id: Uuid,
-    pub member_id: Uuid,
+    /// Whether it is for a member or for a notification address.
+    pub recipient_kind: String,
+    /// For whom it is.
+    pub recipient_id: Uuid,
+    /// By which way.
     pub channel: String,
     pub kind: String,
     pub severity: String,

@@ -32,6 +32,7 @@ pub mod installation;
 pub mod lot_movement;
 pub mod mail_report;
 pub mod member;
+pub mod notification_address;
 pub mod notification_defaults;
 pub mod notification_settings;
 pub mod payment_customer;

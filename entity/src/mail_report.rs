@@ -10,9 +10,9 @@ pub struct Model {
     /// The mail system's id of the report.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
-    /// The recipient of the mail.
-    pub member_id: Uuid,
-    /// The delivery of the mail; NULL for a code.
+    /// Who the mail was for.
+    pub recipient_id: Uuid,
+    /// What the mail delivered; a code when there is none.
     pub delivery_id: Option<Uuid>,
     /// The type of report.
     pub kind: String,

@@ -51,6 +51,8 @@ mod m20261129_130500_add_voucher_to_contact;
 mod m20261129_131500_add_unread_since_to_account_state;
 mod m20261129_131500_count_export_links_in_quota;
 mod m20261129_133500_create_notification_defaults;
+mod m20261129_204500_create_notification_address;
+mod m20261129_211500_add_unchecked_since_to_account_state;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -105,6 +107,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_131500_add_unread_since_to_account_state::Migration),
             Box::new(m20261129_131500_count_export_links_in_quota::Migration),
             Box::new(m20261129_133500_create_notification_defaults::Migration),
+            Box::new(m20261129_204500_create_notification_address::Migration),
+            Box::new(m20261129_211500_add_unchecked_since_to_account_state::Migration),
         ]
     }
 }

@@ -273,8 +273,8 @@ async fn open_postgres(url: &str, options: OpenOptions, deadlines: Deadlines) ->
     Ok(Database::bounded(pool, &reader, deadlines, suspicion))
 }
 
-/// The number of comparisons of two connections. One that is busy elsewhere may make them differ once.
-const COMPARISONS: usize = 3;
+/// How often two connections are compared. A pooler that is busy gives them different sessions now and then.
+const COMPARISONS: usize = 5;
 
 /// Returns whether connections of a pool share sessions of the server, because a pooler in transaction mode is between. Then
 /// everything that belongs to a session, such as LISTEN, does not work.
@@ -285,10 +285,14 @@ async fn shares_sessions(pool: &DatabaseConnection) -> Result<bool, DbErr> {
     are_one_session(&mut one, &mut other).await.map_err(of_driver)
 }
 
-/// Returns whether two open connections are one session of the server: both have the same server process.
+/// Whether two open connections share sessions of the server. Each of two that do not has one process of the server, always the same.
 pub(super) async fn are_one_session(one: &mut PgConnection, other: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    for _ in 0..COMPARISONS {
-        if process(one).await? == process(other).await? {
+    let own = (process(one).await?, process(other).await?);
+    if own.0 == own.1 {
+        return Ok(true);
+    }
+    for _ in 1..COMPARISONS {
+        if (process(one).await?, process(other).await?) != own {
             return Ok(true);
         }
     }
@@ -549,6 +553,20 @@ mod tests {
         );
         let opened = open(server, OpenOptions::default()).await.expect("opens");
         assert_eq!(unbounded_sessions(opened.schema()).await, Ok(Vec::new()));
+        for (name, value) in SESSION_SETTINGS {
+            let sql = format!("SELECT CAST(current_setting('{name}') AS text) AS value");
+            let statement = Statement::from_string(DbBackend::Postgres, sql);
+            let row = opened
+                .read()
+                .query_one_raw(statement)
+                .await
+                .expect("reads")
+                .expect("a row");
+            let found: String = row.try_get("", "value").expect("a text");
+            // Times are shown in the largest unit that divides them. A socket of the file system has no TCP.
+            let is_set = found == value || found == "15s" || (name.starts_with("tcp") && found == "0");
+            assert!(is_set, "{name} is {found}");
+        }
         opened.close().await.expect("closes");
     }
 }

@@ -30,19 +30,44 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::adapters::open_files;
+use crate::adapters::{database, open_files};
 use crate::config::{Flags, LogFormat, Settings};
+use crate::domain::database::Database;
+use crate::primitives::clock::Clock;
 
 /// What a server's end may take beyond its drain.
 const GRACE: Duration = Duration::from_secs(2);
+/// How often the runtime is woken from outside.
+const WAKE: Duration = Duration::from_millis(500);
 /// What is left for threads that have not ended when a command has.
 const LAST_BREATH: Duration = Duration::from_millis(500);
+
+/// A machine whose clock is ahead of the database's by more than this serves nothing, in milliseconds.
+const MOST_AHEAD: i64 = 5 * 60_000;
 
 /// Why a command failed, for people.
 type Failure = Box<dyn Error + Send + Sync>;
 
 /// How a command ends: what it exits with, or why it failed.
 type Ending = Result<ExitCode, Failure>;
+
+/// Refuses to go on where this machine's clock is minutes ahead of the database's. The time of an account's log never goes back, so
+/// one entry would set it for as long as the clock is wrong by.
+async fn check_clock(database: &Database) -> Result<(), Failure> {
+    let Some(millis) = database::time(database).await? else {
+        return Ok(());
+    };
+    let ahead = Clock::system().now().millis() - millis;
+    if ahead > MOST_AHEAD {
+        let seconds = ahead / 1_000;
+        let text = format!(
+            "this machine's clock is {seconds} s ahead of the database's: set the wrong one of the two (NTP), and start again"
+        );
+        return Err(text.into());
+    }
+    Clock::refer_to(millis);
+    Ok(())
+}
 
 #[derive(Debug, Parser)]
 #[command(name = "ledgerbell", version, about)]
@@ -145,6 +170,7 @@ pub fn main() -> ExitCode {
         .build()
         .map_err(Failure::from)
         .and_then(|runtime| {
+            wake_now_and_then(runtime.handle().clone());
             let ending = runtime.block_on(run(&line));
             // What hangs does not keep the process.
             runtime.shutdown_timeout(LAST_BREATH);
@@ -169,6 +195,22 @@ pub fn main() -> ExitCode {
         eprintln!("error: {text}");
         ExitCode::FAILURE
     })
+}
+
+/// Wakes the runtime from outside, for as long as the process runs. One of its threads at a time waits for the network and for timers; if
+/// that thread hangs in a task, none of the others takes its place before something wakes it. Then no probe and no signal would be
+/// answered.
+fn wake_now_and_then(runtime: tokio::runtime::Handle) {
+    let wake = move || {
+        loop {
+            std::thread::sleep(WAKE);
+            drop(runtime.spawn(async {}));
+        }
+    };
+    // Without it the process works as long as no thread hangs.
+    if let Err(error) = std::thread::Builder::new().name("waker".to_owned()).spawn(wake) {
+        tracing::warn!(%error, "the thread that wakes the others cannot be started");
+    }
 }
 
 async fn run(line: &CommandLine) -> Ending {

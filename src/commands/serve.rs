@@ -42,6 +42,7 @@ pub(super) async fn run(command: &Serve, settings: &Settings) -> Ending {
         database.close().await?;
     }
     let app = App::open(settings, Clock::system()).await?;
+    super::check_clock(app.database()).await?;
     let url = server.url().to_owned();
     server
         .run(&app, settings, || {

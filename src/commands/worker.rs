@@ -26,6 +26,7 @@ pub(super) async fn run(_: &Worker, settings: &Settings) -> Ending {
     let _lock = app::lock(settings)?;
     let metrics = Metrics::bind(settings).await?;
     let app = App::open(settings, Clock::system()).await?;
+    super::check_clock(app.database()).await?;
     let workers = Workers::start(app.services());
     let stop = CancellationToken::new();
     let measuring = metrics.serve(&app, stop.clone());

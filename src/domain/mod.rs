@@ -73,7 +73,11 @@ pub struct Services {
     pub outbox: notification::Outbox,
     /// Disables mail through links in mails.
     pub unsubscribing: notification::Unsubscribing,
-    /// Later reports about sent mail.
+    /// Confirms addresses by the links of mails.
+    pub confirming: notification::Confirming,
+    /// Addresses that get alerts and are no member's.
+    pub notification_addresses: notification::Addresses,
+    /// What mail systems tell of mail later on.
     pub mail_reports: notification::MailReports,
     /// Writes the texts of alerts.
     pub wording: std::sync::Arc<dyn notification::Wording>,

@@ -17,13 +17,13 @@ use crate::domain::ledger::credit_log::{Entry, LotDraw, NamingEntries};
 use crate::domain::ledger::model::Lot;
 use crate::domain::ledger::sessions::SessionView;
 use crate::domain::member::{Account, ApiKey, Contact, Member};
-use crate::domain::notification::model::{Delivery, InboxItem, NotificationSettings};
+use crate::domain::notification::model::{Delivery, InboxItem, NotificationAddress, NotificationSettings};
 use crate::domain::top_up::TopUp;
 use crate::domain::top_up::model::{Attempt, PaymentMethod, RetryRefusal, StoredDecision};
 use crate::primitives::actor::{AccessError, Actor};
 use crate::primitives::ids::{
-    AccountId, AlertId, ApiKeyId, DeliveryId, EntryId, LotId, MemberId, PaymentMethodId, SessionId, TopUpAttemptId,
-    TopUpDecisionId, TopUpId,
+    AccountId, AlertId, ApiKeyId, DeliveryId, EntryId, LotId, MemberId, NotificationAddressId, PaymentMethodId,
+    SessionId, TopUpAttemptId, TopUpDecisionId, TopUpId,
 };
 
 /// The services, and the caller that rows are read for.
@@ -91,6 +91,8 @@ loaded! {
         |source, account_id, ids| source.services.members.contacts(&source.actor, account_id, &ids).await;
     SettingsKey(MemberId) => notification_settings -> NotificationSettings =
         |source, account_id, ids| source.services.notification_settings.of_members(&source.actor, account_id, &ids).await;
+    NotificationAddressKey(NotificationAddressId) => notification_address -> NotificationAddress =
+        |source, account_id, ids| source.services.notification_addresses.by_ids(&source.actor, account_id, &ids).await;
     DeliveredAlertKey(AlertId) => delivered_alert -> InboxItem =
         |source, account_id, ids| source.services.alerts.by_ids(&Actor::System, account_id, None, &ids).await;
     DeliveryKey(DeliveryId) => delivery -> Delivery =

@@ -68,6 +68,7 @@ pub struct Mutation(
     notification::SettingsMutation,
     notification::DefaultsMutation,
     notification::ContactMutation,
+    notification::AddressMutation,
     notification::AlertMutation,
 );
 

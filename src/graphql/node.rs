@@ -7,13 +7,13 @@ use super::context::scope;
 use super::errors::{ApiError, found, nullable};
 use super::ledger::{Balance, CreditEntry, CreditLot, Session, at_most_100};
 use super::member::{Account, ApiKey, Contact, Member};
-use super::notification::{Alert, Delivery, InboxItem, NotificationSettings, seen_by_viewer};
+use super::notification::{Alert, Delivery, InboxItem, NotificationAddress, NotificationSettings, seen_by_viewer};
 use super::top_up::{AutoTopUp, PaymentMethod, TopUp, TopUpAttempt, TopUpDecision};
 use crate::domain::member::require_own_or_settings;
 use crate::primitives::actor::Permission;
 use crate::primitives::ids::{
-    AlertId, ApiKeyId, DeliveryId, EntryId, GlobalId, IdKind, LotId, MemberId, PaymentMethodId, SessionId,
-    TopUpAttemptId, TopUpDecisionId, TopUpId,
+    AlertId, ApiKeyId, DeliveryId, EntryId, GlobalId, IdKind, LotId, MemberId, NotificationAddressId, PaymentMethodId,
+    RecipientId, SessionId, TopUpAttemptId, TopUpDecisionId, TopUpId,
 };
 
 /// An object with an id. `node` and `nodes` return it by this id.
@@ -42,6 +42,7 @@ pub(super) enum Node {
     Alert(Alert),
     Delivery(Delivery),
     InboxItem(InboxItem),
+    NotificationAddress(NotificationAddress),
 }
 
 /// Returns the object with this id, if it exists for the caller.
@@ -123,12 +124,20 @@ pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, Api
             let Some(delivery) = loaders.delivery(account_id, DeliveryId::from_uuid(uuid)).await? else {
                 return Ok(None);
             };
+            let RecipientId::Member(member_id) = delivery.recipient else {
+                return Ok(None);
+            };
             let (alerts, ids) = (&scope.services.alerts, [delivery.alert_id]);
-            let items = alerts.by_ids(scope.actor(), account_id, Some(delivery.member_id), &ids);
+            let items = alerts.by_ids(scope.actor(), account_id, Some(member_id), &ids);
             let items = items.await?.into_values();
-            let items = items.filter(|item| item.place == Some((delivery.member_id, delivery.id)));
+            let items = items.filter(|item| item.place == Some((member_id, delivery.id)));
             let seen = seen_by_viewer(scope, account_id, items.collect()).await?.pop();
             seen.and_then(|seen| seen.item).map(Into::into)
+        }
+        IdKind::NotificationAddress => {
+            let id = NotificationAddressId::from_uuid(uuid);
+            let address = loaders.notification_address(account_id, id).await?;
+            address.map(|address| NotificationAddress::new(address).into())
         }
         IdKind::ApiKey => {
             let api_keys = &scope.services.api_keys;

@@ -13,9 +13,11 @@ use super::member::{
     UpdateMemberPayload, UpsertMemberPayload,
 };
 use super::notification::{
-    ArchiveAlertsPayload, MarkAlertsReadPayload, ResendDeliveryPayload, SendContactVerificationPayload,
-    SendTestNotificationPayload, UpdateContactPayload, UpdateNotificationDefaultsPayload,
-    UpdateNotificationSettingsPayload, VerifyContactPayload,
+    AddNotificationAddressPayload, ArchiveAlertsPayload, MarkAlertsReadPayload, RemoveNotificationAddressPayload,
+    ResendDeliveryPayload, SendContactVerificationPayload, SendNotificationAddressVerificationPayload,
+    SendTestNotificationPayload, UpdateContactPayload, UpdateNotificationAddressPayload,
+    UpdateNotificationDefaultsPayload, UpdateNotificationSettingsPayload, VerifyContactPayload,
+    VerifyNotificationAddressPayload,
 };
 use super::refusals::{Failure, Present, UserError};
 use super::top_up::{
@@ -68,6 +70,11 @@ pub(super) enum MutationPayload {
     UpdateContact(UpdateContactPayload),
     VerifyContact(VerifyContactPayload),
     SendContactVerification(SendContactVerificationPayload),
+    AddNotificationAddress(AddNotificationAddressPayload),
+    UpdateNotificationAddress(UpdateNotificationAddressPayload),
+    RemoveNotificationAddress(RemoveNotificationAddressPayload),
+    SendNotificationAddressVerification(SendNotificationAddressVerificationPayload),
+    VerifyNotificationAddress(VerifyNotificationAddressPayload),
     SendTestNotification(SendTestNotificationPayload),
     ResendDelivery(ResendDeliveryPayload),
     MarkAlertsRead(MarkAlertsReadPayload),

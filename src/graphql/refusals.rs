@@ -15,7 +15,7 @@ use crate::domain::member::{
     StartVerificationError, UpdateAccountError, UpdateContactError, UpdateMemberError, UpsertMemberError,
     VerifyContactError,
 };
-use crate::domain::notification::model::{NotificationDefaults, NotificationSettings};
+use crate::domain::notification::model::{NotificationAddress, NotificationDefaults, NotificationSettings};
 use crate::domain::notification::{
     MarkError, Refused, ResendError, SendTestError, SendVerificationError, UpdateSettingsError,
 };
@@ -91,7 +91,11 @@ pub enum UserErrorCode {
     RateLimited,
     /// The team would have no owner.
     LastOwner,
-    /// The payment gateway does not respond.
+    /// Another notification address of the account has this email; the payload has it.
+    EmailTaken,
+    /// The account has as many notification addresses as it may.
+    NotificationAddressLimit,
+    /// The payment gateway does not answer.
     GatewayUnavailable,
 }
 
@@ -186,6 +190,7 @@ pub(super) enum Present {
     Contact(Box<Contact>),
     Settings(Box<NotificationSettings>),
     Defaults(Box<NotificationDefaults>),
+    Address(Box<NotificationAddress>),
 }
 
 /// Why a mutation had no effect.
@@ -359,7 +364,7 @@ fn external_id_of_platform(message: String) -> Failure {
     Failure::new(UserErrorCode::Forbidden, Some("externalId"), message)
 }
 
-fn vouching_of_platform(message: String) -> Failure {
+pub(super) fn vouching_of_platform(message: String) -> Failure {
     Failure::new(UserErrorCode::Forbidden, Some("emailVerified"), message)
 }
 
@@ -379,7 +384,7 @@ fn external_id_taken(what: &str) -> Failure {
     )
 }
 
-fn version_conflict() -> Failure {
+pub(super) fn version_conflict() -> Failure {
     Failure::new(
         UserErrorCode::VersionConflict,
         Some("expectedVersion"),
@@ -519,7 +524,7 @@ impl From<SendVerificationError> for Failure {
     }
 }
 
-fn rate_limited(retry_after_seconds: u32, message: String) -> Failure {
+pub(super) fn rate_limited(retry_after_seconds: u32, message: String) -> Failure {
     let error = UserError {
         retry_after_seconds: Some(i32::try_from(retry_after_seconds).unwrap_or(i32::MAX)),
         ..UserError::new(UserErrorCode::RateLimited, None, message)

@@ -1,7 +1,8 @@
 //! The door: GraphQL over HTTP, sockets and event streams, files, and whether we are well.
 //!
 //! Called by `serve`, the demo and the tests. Invariants: a body is read only up to a bound; whoever is not signed in reaches
-//! nothing but pages, the sign-ins of a demo, the schema itself, health, signed links (exports, unsubscribing), signed webhooks and the simulated gateway's page, whose links cannot be guessed; a handler may be
+//! nothing but pages, the sign-ins of a demo, the schema itself, health, signed links (exports, those of mails), signed webhooks and the
+//! simulated gateway's page, whose links cannot be guessed; a handler may be
 //! dropped at any `await` because its client hung up, which harms nothing, for every transaction runs in a task of its own.
 
 mod address;
@@ -9,6 +10,7 @@ mod allowance;
 mod answer;
 mod auth;
 mod body;
+mod confirm_address;
 mod console;
 pub mod csv;
 mod export;
@@ -17,6 +19,7 @@ mod graphql;
 mod health;
 mod language;
 mod log;
+mod mail_link;
 mod media;
 mod metrics;
 mod operation;
@@ -253,6 +256,10 @@ fn router(door: SharedDoor) -> Router {
         .route("/graphql", post(graphql::post).get(graphql::get))
         .route("/exports/credit-log", get(export::credit_log))
         .route("/unsubscribe", get(unsubscribe::show).post(unsubscribe::carry_out))
+        .route(
+            "/confirm-address",
+            get(confirm_address::show).post(confirm_address::carry_out),
+        )
         .route("/webhooks/stripe", post(webhooks::stripe))
         .route("/webhooks/mail", post(webhooks::mail))
         .route("/health/live", get(health::live))

@@ -72,11 +72,15 @@ static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// A step ahead of the machine's clock by more than this is not followed at once, in milliseconds.
 const JUMP: i64 = 5 * 60_000;
-/// A step that has lasted this long counts as right, in milliseconds.
+/// A step that has lasted this long is taken to be right unless another clock says otherwise, in milliseconds.
 const LASTS: i64 = 2 * 60_000;
+/// How long the reading of another clock counts, in milliseconds.
+const COUNTS: i64 = 10 * 60_000;
 
 /// The last reading of the machine's clock, beside a monotonic clock.
 static FOLLOWED: Mutex<Option<Followed>> = Mutex::new(None);
+/// What another machine's clock showed last, and the elapsed time then.
+static REFERENCE: Mutex<Option<(i64, i64)>> = Mutex::new(None);
 /// Steps ahead that were not followed at once.
 static JUMPS: AtomicU64 = AtomicU64::new(0);
 
@@ -91,13 +95,17 @@ struct Followed {
 }
 
 impl Followed {
-    /// Returns the time to use, where the clock shows `shown` after `elapsed`, and whether a new step was
-    /// detected.
-    fn read(&mut self, shown: i64, elapsed: i64) -> (i64, bool) {
+    /// The time to go by, where the clock shows `shown` after `elapsed` and another one may show `reference`; and whether a step has just
+    /// been noticed.
+    fn read(&mut self, (shown, elapsed): (i64, i64), reference: Option<i64>) -> (i64, bool) {
         let expected = self.shown + (elapsed - self.elapsed);
         let is_new = self.ahead_since.is_none();
-        if shown - expected > JUMP && elapsed - *self.ahead_since.get_or_insert(elapsed) < LASTS {
-            return (expected, is_new);
+        if shown - expected > JUMP {
+            let lasts = elapsed - *self.ahead_since.get_or_insert(elapsed);
+            let is_refuted = reference.is_some_and(|reference| shown - reference > JUMP);
+            if is_refuted || lasts < LASTS {
+                return (expected, is_new);
+            }
         }
         *self = Self {
             shown,
@@ -108,15 +116,22 @@ impl Followed {
     }
 }
 
+fn elapsed_millis() -> i64 {
+    i64::try_from(BEGUN.elapsed().as_millis()).unwrap_or(i64::MAX)
+}
+
 fn follow(shown: i64) -> i64 {
-    let elapsed = i64::try_from(BEGUN.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let elapsed = elapsed_millis();
+    let reference = *REFERENCE.lock().unwrap_or_else(PoisonError::into_inner);
+    let reference = reference.filter(|(_, at)| elapsed - at < COUNTS);
+    let reference = reference.map(|(millis, at)| millis + (elapsed - at));
     let mut followed = FOLLOWED.lock().unwrap_or_else(PoisonError::into_inner);
     let first = Followed {
         shown,
         elapsed,
         ahead_since: None,
     };
-    let (now, has_jumped) = followed.get_or_insert(first).read(shown, elapsed);
+    let (now, has_jumped) = followed.get_or_insert(first).read((shown, elapsed), reference);
     drop(followed);
     if has_jumped {
         JUMPS.fetch_add(1, Ordering::Relaxed);
@@ -134,7 +149,14 @@ impl Clock {
         JUMPS.load(Ordering::Relaxed)
     }
 
-    /// Uses the machine's clock.
+    /// Notes what the database's clock shows, in milliseconds since 1970. For some minutes a step ahead of this machine's clock that it
+    /// does not confirm is not followed, however long the step lasts.
+    pub fn refer_to(millis: i64) {
+        let mut reference = REFERENCE.lock().unwrap_or_else(PoisonError::into_inner);
+        *reference = Some((millis, elapsed_millis()));
+    }
+
+    /// The machine's own clock.
     pub fn system() -> Self {
         Self(Source::System)
     }
@@ -233,23 +255,40 @@ mod tests {
             ahead_since: None,
         };
         let day = 26 * 3_600_000;
-        assert_eq!(followed.read(1_001_000, 1_000), (1_001_000, false));
-        assert_eq!(followed.read(1_002_000 + day, 2_000), (1_002_000, true));
-        assert_eq!(followed.read(1_004_000 + day, 4_000), (1_004_000, false));
-        assert_eq!(followed.read(1_005_000, 5_000), (1_005_000, false), "it is right again");
+        let mut read = |shown: i64, elapsed: i64| followed.read((shown, elapsed), None);
+        assert_eq!(read(1_001_000, 1_000), (1_001_000, false));
+        assert_eq!(read(1_002_000 + day, 2_000), (1_002_000, true));
+        assert_eq!(read(1_004_000 + day, 4_000), (1_004_000, false));
+        assert_eq!(read(1_005_000, 5_000), (1_005_000, false), "it is right again");
         // Steps of seconds, and steps back, are followed.
-        assert_eq!(followed.read(1_036_000, 6_000), (1_036_000, false));
-        assert_eq!(followed.read(37_000, 7_000), (37_000, false));
-        // A step that lasts counts as right.
-        assert_eq!(followed.read(38_000 + day, 8_000), (38_000, true));
+        assert_eq!(read(1_036_000, 6_000), (1_036_000, false));
+        assert_eq!(read(37_000, 7_000), (37_000, false));
+        // A step that lasts is right.
+        assert_eq!(read(38_000 + day, 8_000), (38_000, true));
         let later = 8_000 + LASTS;
+        assert_eq!(read(38_000 + day + LASTS, later), (38_000 + day + LASTS, false));
+        assert_eq!(read(39_000 + day + LASTS, later + 1_000).0, 39_000 + day + LASTS);
+    }
+
+    #[test]
+    fn a_step_that_the_database_does_not_confirm_is_not_followed_however_long_it_lasts() {
+        let mut followed = Followed {
+            shown: 1_000_000,
+            elapsed: 0,
+            ahead_since: None,
+        };
+        let day = 26 * 3_600_000;
         assert_eq!(
-            followed.read(38_000 + day + LASTS, later),
-            (38_000 + day + LASTS, false)
+            followed.read((1_001_000 + day, 1_000), Some(1_001_000)),
+            (1_001_000, true)
         );
+        let later = 1_000 + LASTS * 10;
+        let right = 1_000_000 + later;
+        assert_eq!(followed.read((right + day, later), Some(right)), (right, false));
         assert_eq!(
-            followed.read(39_000 + day + LASTS, later + 1_000).0,
-            39_000 + day + LASTS
+            followed.read((right + day, later), Some(right + day)),
+            (right + day, false),
+            "it shows the same"
         );
     }
 

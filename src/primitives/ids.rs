@@ -114,10 +114,12 @@ pub enum IdKind {
     Delivery,
     /// `inb_`: an alert in a member's inbox; carries the UUID of the delivery that brought it there.
     InboxItem,
+    /// `nad_`: an address that gets alerts and is no member's.
+    NotificationAddress,
 }
 
 impl IdKind {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::Account,
         Self::Balance,
         Self::Member,
@@ -135,6 +137,7 @@ impl IdKind {
         Self::Alert,
         Self::Delivery,
         Self::InboxItem,
+        Self::NotificationAddress,
     ];
 
     const fn prefix(self) -> &'static str {
@@ -156,6 +159,7 @@ impl IdKind {
             Self::Alert => "alr_",
             Self::Delivery => "dlv_",
             Self::InboxItem => "inb_",
+            Self::NotificationAddress => "nad_",
         }
     }
 
@@ -295,6 +299,81 @@ uuid_ids! {
     AlertId is Alert;
     /// A delivery of an alert, within its account.
     DeliveryId is Delivery;
+    /// An address that gets alerts and is no member's, within its account.
+    NotificationAddressId is NotificationAddress;
+}
+
+/// Whose an e-mail address is, and for whom the mail to it is: a member, or a notification address of the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecipientId {
+    /// A member.
+    Member(MemberId),
+    /// An address that is no member's.
+    Address(NotificationAddressId),
+}
+
+impl RecipientId {
+    /// The UUID kept in the database. No member and no notification address have the same one.
+    pub const fn uuid(self) -> Uuid {
+        match self {
+            Self::Member(id) => id.uuid(),
+            Self::Address(id) => id.uuid(),
+        }
+    }
+
+    /// The id as outsiders see it.
+    pub const fn global(self, account_id: AccountId) -> GlobalId {
+        match self {
+            Self::Member(id) => id.global(account_id),
+            Self::Address(id) => id.global(account_id),
+        }
+    }
+
+    /// The recipient that a public id names; `None` where it names something else.
+    pub const fn of_global(id: GlobalId) -> Option<Self> {
+        match id.kind {
+            IdKind::Member => Some(Self::Member(MemberId::from_uuid(id.uuid))),
+            IdKind::NotificationAddress => Some(Self::Address(NotificationAddressId::from_uuid(id.uuid))),
+            _ => None,
+        }
+    }
+
+    /// The member, if it is one.
+    pub const fn member(self) -> Option<MemberId> {
+        match self {
+            Self::Member(id) => Some(id),
+            Self::Address(_) => None,
+        }
+    }
+
+    /// As kept in two columns: the kind, and the UUID.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Member(_) => "MEMBER",
+            Self::Address(_) => "ADDRESS",
+        }
+    }
+
+    /// From those columns; `None` where there is no such kind.
+    pub fn from_columns(kind: &str, uuid: Uuid) -> Option<Self> {
+        match kind {
+            "MEMBER" => Some(Self::Member(MemberId::from_uuid(uuid))),
+            "ADDRESS" => Some(Self::Address(NotificationAddressId::from_uuid(uuid))),
+            _ => None,
+        }
+    }
+}
+
+impl From<MemberId> for RecipientId {
+    fn from(id: MemberId) -> Self {
+        Self::Member(id)
+    }
+}
+
+impl From<NotificationAddressId> for RecipientId {
+    fn from(id: NotificationAddressId) -> Self {
+        Self::Address(id)
+    }
 }
 
 /// Randomness that is drawn once for a command. All ids that the command makes are derived from it.

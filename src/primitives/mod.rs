@@ -8,6 +8,7 @@ pub mod derived_key;
 pub mod ids;
 pub mod line;
 pub mod local_time;
+pub mod mailbox;
 pub mod money;
 pub mod page;
 pub mod text_enum;

@@ -14,9 +14,9 @@ use crate::primitives::ids::AccountId;
 const AT_ONCE: usize = 2;
 /// The pause between rounds. An account is evaluated at most once per round, however many events it has.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// The number of accounts that each round checks for missed events. After the last account it starts again.
-const ACCOUNTS: u32 = 5_000;
-/// The number of accounts with a scheduled time that a round evaluates.
+/// Accounts of which no bell came that a round looks at.
+const UNCHECKED: u32 = 5_000;
+/// Accounts whose time has come that a round looks at.
 const DUE: u32 = 500;
 
 /// Follows the findings of all accounts.
@@ -31,27 +31,23 @@ impl FindingWatch {
         Self { services }
     }
 
-    /// Runs one round: over accounts that the bell named, accounts whose scheduled time has come, and accounts after `after`
-    /// that are behind. Returns where the next round starts, which is the beginning after the last account.
-    pub async fn turn(&self, rung: Vec<AccountId>, after: AccountId) -> Result<AccountId, Fault> {
+    /// One round: accounts of which a bell came, accounts whose time has come, and all others with events that were not checked.
+    pub async fn turn(&self, rung: Vec<AccountId>) -> Result<(), Fault> {
         let troubleshooting = &self.services.troubleshooting;
         self.look(troubleshooting.followed(&rung).await?).await;
         self.look(troubleshooting.due(DUE).await?).await;
-        let (behind, last) = troubleshooting.behind(after, ACCOUNTS).await?;
-        self.look(behind).await;
-        Ok(last.unwrap_or(AccountId::PLATFORM))
+        self.look(troubleshooting.unchecked(UNCHECKED).await?).await;
+        Ok(())
     }
 
     /// Runs until `stop` is canceled. Started work is finished.
     pub async fn run(self, stop: CancellationToken) {
         let rung = self.services.events.hub().rung_for_findings().clone();
-        let mut after = AccountId::PLATFORM;
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            match super::turn(self.turn(rung.taken(), after)).await {
-                Ok(next) => after = next,
-                Err(fault) => tracing::warn!(%fault, "accounts were not looked at; they are looked at again soon"),
+            if let Err(fault) = super::turn(self.turn(rung.taken())).await {
+                tracing::warn!(%fault, "accounts were not looked at; they are looked at again soon");
             }
         }
     }

@@ -24,6 +24,11 @@ export class Server {
     this.#settings = settings;
   }
 
+  /** Where its database, mail and cards are. */
+  get directory() {
+    return this.#directory;
+  }
+
   async start() {
     const flags = ["demo", "--json", "--data-dir", this.#directory, "--listen", `127.0.0.1:${this.#port}`, "--log-level", "warn"];
     const env = { ...process.env, ...this.#settings };

@@ -228,7 +228,7 @@ async fn work_that_nobody_does_and_claims_that_nobody_holds_are_told() {
     execute(
         &database,
         &format!(
-            "INSERT INTO delivery (account_id, id, alert_id, member_id, channel, kind, severity, status, attempts, next_attempt_at, \
+            "INSERT INTO delivery (account_id, id, alert_id, recipient_id, channel, kind, severity, status, attempts, next_attempt_at, \
              created_at) VALUES (1, {id}, {id}, {id}, 'EMAIL', 'TEST', 'INFO', 'SENDING', 1, 1000, 1000)"
         ),
     )

@@ -155,7 +155,7 @@ async fn the_rows_that_the_code_knows_are_those_of_the_schema() {
     let expected = entities! {
         account account_directory account_state address_notice alert alert_due alert_edge alert_place api_key api_key_use auto_top_up card_trial contact
         contact_verification credit_entry credit_lot delivery event gateway_object hold_movement idempotency_key installation
-        lot_movement mail_report member notification_defaults notification_settings payment_customer payment_method quota session session_hold top_up top_up_attempt
+        lot_movement mail_report member notification_address notification_defaults notification_settings payment_customer payment_method quota session session_hold top_up top_up_attempt
         top_up_decision top_up_hold top_up_refund troubleshooting_place webhook_inbox
     };
     for scratch in each_database().await {
@@ -326,7 +326,84 @@ async fn old_api_keys_get_a_side_and_lose_what_it_cannot_have() {
     }
 }
 
-/// Returns a UUID in the SQL of the database.
+/// What is of members stays theirs when it becomes a recipient's, and when that is taken back, though there are addresses by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn contacts_codes_reports_and_deliveries_stay_their_members() {
+    const NAME: &str = "m20261129_204500_create_notification_address";
+    for scratch in each_database().await {
+        let database = &scratch.database;
+        migrate(database).await.expect("up");
+        roll_back_to_before(database, NAME).await;
+        let id = |number| uuid_of(database, number);
+        let (member, alert, delivery, address, hash) = (id(1), id(2), id(3), id(4), bytes_of(database));
+        for sql in [
+            format!(
+                "INSERT INTO member (account_id, id, name, role, version, created_at) VALUES (7, {member}, 'Mia', 'MEMBER', 1, 0)"
+            ),
+            format!(
+                "INSERT INTO contact (account_id, member_id, email, email_status, locale, timezone, version, status_since) \
+                 VALUES (7, {member}, 'mia@team.example', 'UNVERIFIED', 'de', 'UTC', 3, 5)"
+            ),
+            format!(
+                "INSERT INTO contact_verification (account_id, member_id, email, code_hash, tries_left, made_at) \
+                 VALUES (7, {member}, 'mia@team.example', {hash}, 5, 6)"
+            ),
+            format!(
+                "INSERT INTO mail_report (account_id, id, member_id, kind, address, received_at) \
+                 VALUES (7, 'r', {member}, 'DELIVERED', 'mia@team.example', 7)"
+            ),
+            format!(
+                "INSERT INTO alert (account_id, id, kind, severity, dedupe_key, facts, raised_at) \
+                 VALUES (7, {alert}, 'TEST', 'INFO', 'k', '{{}}', 8)"
+            ),
+            format!(
+                "INSERT INTO delivery (account_id, id, alert_id, member_id, channel, kind, severity, status, attempts, created_at) \
+                 VALUES (7, {delivery}, {alert}, {member}, 'EMAIL', 'TEST', 'INFO', 'SENT', 1, 8)"
+            ),
+        ] {
+            execute(database, sql).await;
+        }
+        let count = async |table: &str, column: &str| {
+            let sql = format!(
+                "SELECT CAST(COUNT(*) AS TEXT) AS count FROM {table} WHERE account_id = 7 AND {column} = {member}"
+            );
+            texts(database, &["count"], &sql).await.concat().concat()
+        };
+        let tables = ["contact", "contact_verification", "mail_report", "delivery"];
+        migrate(database).await.expect("up");
+        for table in tables {
+            assert_eq!(count(table, "recipient_id").await, "1", "{table}");
+        }
+        for sql in [
+            format!(
+                "INSERT INTO contact (account_id, recipient_id, email, email_status, locale, timezone, version) \
+                 VALUES (7, {address}, 'books@bureau.example', 'VERIFIED', 'en', 'UTC', 1)"
+            ),
+            format!(
+                "INSERT INTO notification_address (account_id, id, label, alert_kinds, maker_kind, created_at) \
+                 VALUES (7, {address}, 'Accounting', '[]', 'SYSTEM', 9)"
+            ),
+            format!(
+                "INSERT INTO delivery (account_id, id, alert_id, recipient_kind, recipient_id, channel, kind, severity, status, attempts, \
+                 created_at) VALUES (7, {}, {alert}, 'ADDRESS', {address}, 'EMAIL', 'TEST', 'INFO', 'SENT', 1, 8)",
+                id(5)
+            ),
+        ] {
+            execute(database, sql).await;
+        }
+        roll_back_to_before(database, NAME).await;
+        for table in tables {
+            assert_eq!(count(table, "member_id").await, "1", "{table}");
+            let sql = format!("SELECT CAST(COUNT(*) AS TEXT) AS count FROM {table}");
+            let all = texts(database, &["count"], &sql).await;
+            assert_eq!(all.concat().concat(), "1", "{table} holds nothing of addresses");
+        }
+        migrate(database).await.expect("up");
+        scratch.drop_it().await;
+    }
+}
+
+/// A UUID as the database's SQL has it.
 fn uuid_of(database: &Database, number: usize) -> String {
     let uuid = uuid::Uuid::from_u128(number as u128);
     match database.backend() {

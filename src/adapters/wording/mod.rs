@@ -17,7 +17,9 @@ use serde::Serialize;
 
 use crate::domain::fault::Fault;
 use crate::domain::notification::model::{Alert, AlertKind};
-use crate::domain::notification::{CodeSent, Letter, Links, Offer, OfferState, Reader, Refused, Told, Wording, Words};
+use crate::domain::notification::{
+    CodeSent, Confirmation, ConfirmationState, Letter, Links, Offer, OfferState, Reader, Refused, Told, Wording, Words,
+};
 use language::Language;
 pub use preview::Preview;
 
@@ -27,10 +29,13 @@ const BUILT_IN: [(&str, &str); 2] = [("en", include_str!("en.toml")), ("de", inc
 const HTML_FORM: &str = "mail.html";
 /// The page that a link to unsubscribe opens.
 const UNSUBSCRIBE_PAGE: &str = "unsubscribe.html";
-const FORMS: [(&str, &str); 3] = [
+/// The page of a link to confirm an address.
+const CONFIRMATION_PAGE: &str = "confirm.html";
+const FORMS: [(&str, &str); 4] = [
     ("mail.txt", include_str!("mail.txt")),
     (HTML_FORM, include_str!("mail.html")),
     (UNSUBSCRIBE_PAGE, include_str!("unsubscribe.html")),
+    (CONFIRMATION_PAGE, include_str!("confirm.html")),
 ];
 
 /// Why the templates cannot be used.
@@ -101,7 +106,7 @@ impl Templates {
         environment.set_undefined_behavior(UndefinedBehavior::Lenient);
         environment.add_filter("plural", plural);
         environment.set_auto_escape_callback(|name| {
-            if [HTML_FORM, UNSUBSCRIBE_PAGE].contains(&name) {
+            if [HTML_FORM, UNSUBSCRIBE_PAGE, CONFIRMATION_PAGE].contains(&name) {
                 AutoEscape::Html
             } else {
                 AutoEscape::None
@@ -174,17 +179,28 @@ impl Templates {
         self.check_findings()
     }
 
-    /// Renders the unsubscribe page in each language and state.
+    /// Renders the pages of links in each language and state.
     fn try_pages(&self) -> Result<(), TemplateError> {
         for language in self.languages.keys() {
-            for state in [OfferState::Open, OfferState::Done, OfferState::Gone] {
+            let states = [OfferState::Open, OfferState::Done, OfferState::Gone];
+            for (state, is_member) in states.into_iter().flat_map(|state| [(state, true), (state, false)]) {
                 let offer = Offer {
                     kinds: [AlertKind::LowBalance].into(),
                     locale: language.clone(),
+                    is_member,
                     state,
                 };
                 let page = self.unsubscribe_page(&offer);
                 page.map_err(|fault| TemplateError::new(UNSUBSCRIBE_PAGE, &fault))?;
+            }
+            for state in [
+                ConfirmationState::Open,
+                ConfirmationState::Done,
+                ConfirmationState::Gone,
+            ] {
+                let locale = language.clone();
+                let page = self.confirmation_page(&Confirmation { locale, state });
+                page.map_err(|fault| TemplateError::new(CONFIRMATION_PAGE, &fault))?;
             }
         }
         Ok(())
@@ -276,7 +292,10 @@ impl Wording for Templates {
                 code: None,
             });
         }
-        let (member, team) = told.names.map(|names| (names.member, names.team)).unzip();
+        let (member, team) = (
+            told.names.and_then(|names| names.member),
+            told.names.map(|names| names.team),
+        );
         let context = minijinja::context! { name => member, team => team, count => items.len() };
         // A mail to an unverified address contains no names.
         let neutral = if told.names.is_some() { "" } else { "neutral_" };
@@ -291,13 +310,21 @@ impl Wording for Templates {
         };
         let unsubscribe = told.unsubscribe.as_ref();
         let unsubscribe = unsubscribe.map(|_| self.mail_text(name, "unsubscribe", &context));
+        // Who reads at an address that is no member's has no name.
+        let is_address = team.is_some() && member.is_none();
+        let (greeting, footer) = if is_address {
+            let written = |key: &str| self.mail_text(name, key, &context);
+            (written("neutral_greeting")?, written("address_footer")?)
+        } else {
+            (written("greeting")?, written("footer")?)
+        };
         let filling = Filling {
             language: name,
             subject: &subject,
             team,
-            greeting: written("greeting")?,
+            greeting,
             items: &items,
-            footer: Some(written("footer")?),
+            footer: Some(footer),
             unsubscribe: unsubscribe.transpose()?,
             unsubscribe_url: told.unsubscribe.as_deref(),
         };
@@ -306,14 +333,17 @@ impl Wording for Templates {
 
     fn code_sent(&self, sent: &CodeSent<'_>, reader: &Reader) -> Result<Letter, Fault> {
         let (name, _) = self.language(&reader.locale);
-        let context = minijinja::context! { code => sent.code, minutes => sent.minutes };
-        let subject = self.render(&format!("{name}/code_subject"), &context)?;
+        let context = minijinja::context! { code => sent.code, minutes => sent.minutes, link => &sent.link };
+        let prefix = if sent.is_to_member { "" } else { "address_" };
+        let text = |key: &str| self.mail_text(name, &format!("{prefix}{key}"), &context);
+        let subject = text("code_subject")?;
+        let action = sent.link.as_ref().map(|_| text("code_action"));
         let item = Item {
             title: subject.clone(),
-            body: self.render(&format!("{name}/code_body"), &context)?,
+            body: text("code_body")?,
             severity: "INFO",
-            action: None,
-            url: None,
+            action: action.transpose()?,
+            url: sent.link.clone(),
             code: Some(sent.code.to_owned()),
         };
         let filling = Filling {
@@ -361,15 +391,38 @@ impl Wording for Templates {
             OfferState::Done => ("done", None),
             OfferState::Gone => ("gone", None),
         };
+        // Who reads at an address that is no member's sees nothing in the app.
+        let body = if offer.is_member || offer.state == OfferState::Gone {
+            format!("{state}_body")
+        } else {
+            format!("address_{state}_body")
+        };
         let kinds = offer.kinds.iter().filter(|_| offer.state != OfferState::Gone);
         let kinds: Vec<String> = kinds.map(|kind| self.fixed_text(kind.label(), &offer.locale)).collect();
         let page = minijinja::context! {
             language => name,
             title => text(&format!("{state}_title"))?,
-            body => text(&format!("{state}_body"))?,
+            body => text(&body)?,
             kinds => kinds,
             button => button,
         };
         self.render(UNSUBSCRIBE_PAGE, page)
+    }
+
+    fn confirmation_page(&self, confirmation: &Confirmation) -> Result<String, Fault> {
+        let (name, _) = self.language(&confirmation.locale);
+        let text = |key: &str| self.mail_text(name, &format!("confirm_{key}"), &minijinja::context! {});
+        let (state, button) = match confirmation.state {
+            ConfirmationState::Open => ("open", Some(text("button")?)),
+            ConfirmationState::Done => ("done", None),
+            ConfirmationState::Gone => ("gone", None),
+        };
+        let page = minijinja::context! {
+            language => name,
+            title => text(&format!("{state}_title"))?,
+            body => text(&format!("{state}_body"))?,
+            button => button,
+        };
+        self.render(CONFIRMATION_PAGE, page)
     }
 }

@@ -38,7 +38,11 @@ impl Templates {
                 let name = format!("{what}.{language}");
                 previews.push(Preview { name, letter });
             };
-            let names = Names { team, member: NAME };
+            let names = Names {
+                team,
+                member: Some(NAME),
+            };
+            let outside = Names { team, member: None };
             let told = |alerts: &[Alert], names: Option<Names<'_>>| {
                 let told = Told {
                     names,
@@ -51,6 +55,10 @@ impl Templates {
                 add(&kind.as_str().to_lowercase(), told(&[example(*kind)], Some(names))?);
                 let stranger = told(&[example(*kind).without_texts()], None)?;
                 add(&format!("{}.stranger", kind.as_str().to_lowercase()), stranger);
+                if kind.is_for_addresses() {
+                    let address = told(&[example(*kind).without_texts()], Some(outside))?;
+                    add(&format!("{}.address", kind.as_str().to_lowercase()), address);
+                }
             }
             let several = [
                 AlertKind::TopUpSucceeded,
@@ -60,9 +68,17 @@ impl Templates {
             add("digest", told(&several.map(example), Some(names))?);
             let sent = CodeSent {
                 code: "01234567",
+                is_to_member: true,
+                link: None,
                 minutes: 15,
             };
             add("code", self.code_sent(&sent, &reader).map_err(failed)?);
+            let to_address = CodeSent {
+                is_to_member: false,
+                link: links.settings(),
+                ..sent
+            };
+            add("address_code", self.code_sent(&to_address, &reader).map_err(failed)?);
             add("address_changed", self.address_changed(&reader).map_err(failed)?);
         }
         Ok(previews)

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectionTrait as _, DbBackend};
+use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use super::{Database, Transaction, Trouble};
 use crate::domain::fault::Fault;
+use crate::primitives::clock::Clock;
 
 /// How long the result of one write is reused.
 const FRESH: Duration = Duration::from_secs(1);
@@ -79,14 +80,21 @@ impl Health {
     }
 }
 
-/// Commits a write that changes no data.
+/// A write that changes nothing, and what the database's clock shows.
+const TOUCH: &str = "UPDATE installation SET epoch = epoch \
+                     RETURNING CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS millis";
+
+/// Commits a write that changes nothing of meaning.
 async fn write(database: Database) -> Result<(), Fault> {
     let (backend, is_in_trouble) = (database.backend(), database.trouble().is_some());
     database
         .transaction(move |tx| {
             Box::pin(async move {
                 if backend != DbBackend::Sqlite {
-                    tx.execute_unprepared("UPDATE installation SET epoch = epoch").await?;
+                    let statement = Statement::from_string(backend, TOUCH);
+                    if let Some(row) = tx.query_one_raw(statement).await? {
+                        Clock::refer_to(row.try_get("", "millis")?);
+                    }
                     return Ok(());
                 }
                 // A number in the file's header that is not used for anything else.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::domain::database::{MayFault, Transaction, Work};
@@ -33,6 +34,8 @@ pub struct LockedAccount {
     began_at: i64,
     /// Movements of credits and money, for the log.
     movements: Vec<Movement>,
+    /// Since when it is locked.
+    locked_since: Instant,
     poster: Arc<Poster>,
 }
 
@@ -99,18 +102,25 @@ impl LockedAccount {
     /// Locks in the order of the ids, as every transaction that locks several accounts does.
     async fn begin(tx: &Transaction, accounts: &[AccountId], poster: &Arc<Poster>) -> Result<Vec<Self>, Fault> {
         let begun = engine::begin(tx, accounts, &poster.clock).await?.into_iter();
+        let locked_since = Instant::now();
         let locked = begun.map(|(header, now)| Self {
             began_at: header.event_sequence,
             written: header.clone(),
             header,
             now,
             movements: Vec::new(),
+            locked_since,
             poster: Arc::clone(poster),
         });
         Ok(locked.collect())
     }
 
-    /// Returns the account and its last event, if there are new events.
+    /// Since when this transaction has kept others from the account.
+    pub const fn locked_since(&self) -> Instant {
+        self.locked_since
+    }
+
+    /// The account, and its last event, where there are new ones.
     fn ring(&self) -> Option<(AccountId, i64)> {
         let last = self.header.event_sequence;
         (last > self.began_at).then_some((self.header.account_id, last))
@@ -236,8 +246,12 @@ impl LockedAccount {
         self.header.unread_since = None;
     }
 
-    /// Appends an event about an alert: that it was raised or its new state. `recipient` restricts it to one
-    /// member.
+    /// All events of the account, those of this transaction among them, are checked for what is wrong.
+    pub fn checked(&mut self) {
+        self.header.unchecked_since = None;
+    }
+
+    /// Appends an event about an alert: that it was raised, for whom if for one member alone, or what became of it.
     pub async fn append_alert_event(
         &mut self,
         tx: &Transaction,

@@ -51,7 +51,7 @@ pub use locked::LockedAccount;
 pub(in crate::domain) use movements::Movement;
 pub use short::ShortAccounts;
 pub use store::bring_search_up_to_date;
-pub(in crate::domain) use store::mark_read;
+pub(in crate::domain) use store::{EventReader, begin_following, mark_read, unchecked_accounts};
 
 /// Settings of the ledger.
 #[derive(Clone, Copy, Debug)]

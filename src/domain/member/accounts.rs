@@ -225,7 +225,7 @@ impl Accounts {
         let Some(first) = store::first_member(connection, account_id).await? else {
             return Ok(false);
         };
-        let contact = store::contacts(connection, account_id, &[first.id]).await?.pop();
+        let contact = store::contacts(connection, account_id, &[first.id.into()]).await?.pop();
         let (email, vouched) = contact.map_or((None, None), |contact| (contact.email, contact.vouched));
         // A vouch that came later is not part of the original input.
         let was_vouched = vouched.is_some_and(|vouch| vouch.at == first.created_at);

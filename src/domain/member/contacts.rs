@@ -1,4 +1,4 @@
-//! How members are reached: changing a contact, and verifying an address.
+//! How members and notification addresses are reached: changing it, and showing that mail arrives.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,15 +13,13 @@ use crate::domain::quota;
 use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::derived_key;
-use crate::primitives::ids::{AccountId, MemberId};
+use crate::primitives::ids::{AccountId, MemberId, RecipientId};
 
 use super::error::{InvalidInput, StartVerificationError, UpdateContactError, VerifyContactError};
 use super::input::{check_vouch, checked_email, checked_locale};
 use super::mail_bounds::MailBounds;
-use super::members::{locked_person, record_contact};
-use super::model::{
-    Change, Contact, ContactPatch, ContactStatus, Member, Vouch, may_vouch, require_over, require_over_role,
-};
+use super::members::{locked_holder, locked_person, record_contact};
+use super::model::{Change, Contact, ContactPatch, ContactStatus, Vouch, may_vouch, require_over, require_over_role};
 use super::store;
 
 /// How long a code is valid.
@@ -58,7 +56,7 @@ impl CodeKey {
         self.0
             .clone()
             .chain_update(contact.account_id.number().to_be_bytes())
-            .chain_update(contact.member_id.uuid().as_bytes())
+            .chain_update(contact.recipient.uuid().as_bytes())
             .chain_update(email)
             .chain_update([0])
             .chain_update(code)
@@ -86,11 +84,11 @@ impl fmt::Debug for CodeKey {
 pub struct NewCode {
     /// The address and the language of the mail.
     pub contact: Contact,
-    /// The member whose address is verified.
-    pub member: Member,
-    /// The digits, as mailed.
+    /// The code.
     pub code: String,
-    /// The end of its validity.
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// Until when it is good.
     pub expires_at: Timestamp,
 }
 
@@ -98,7 +96,7 @@ pub struct NewCode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verification {
     pub(super) account_id: AccountId,
-    pub(super) member_id: MemberId,
+    pub(super) recipient: RecipientId,
     pub(super) email: String,
     pub(super) code_hash: Vec<u8>,
     pub(super) tries_left: i32,
@@ -159,21 +157,22 @@ impl Contacts {
             .await
     }
 
-    /// Creates a code that verifies the member's address. The caller mails it there.
+    /// Makes a code that shows, once it comes back, that mail arrives at the recipient's address. The caller sends it there.
     pub async fn start_verification(
         &self,
         actor: &Actor,
         account_id: AccountId,
-        member_id: MemberId,
+        recipient: impl Into<RecipientId>,
     ) -> Result<NewCode, StartVerificationError> {
-        require_own_or_settings(actor, account_id, member_id)?;
+        let recipient = recipient.into();
+        require_own_or_settings(actor, account_id, recipient)?;
         let code = Arc::new((new_code()?, self.key.clone()));
         let (bounds, by, actor) = (self.bounds.clone(), self.bounds.of_caller(actor), actor.clone());
         self.ledger
             .change(account_id, move |tx, locked| {
                 let (code, bounds, by, actor) = (Arc::clone(&code), bounds.clone(), by.clone(), actor.clone());
                 Box::pin(async move {
-                    let new = start_locked(tx, locked.now, (&actor, account_id, member_id), &code).await?;
+                    let new = start_locked(tx, locked.now, (&actor, account_id, recipient), &code).await?;
                     let email = new.contact.email.as_deref().unwrap_or_default();
                     let mut quotas = bounds.of_mail(account_id, email);
                     quotas.extend(by);
@@ -188,19 +187,20 @@ impl Contacts {
             .await
     }
 
-    /// Checks a code that was sent to the member's address. If it is right, the address is verified.
+    /// Takes a code back that was sent to the recipient's address: the address is verified.
     pub async fn verify(
         &self,
         actor: &Actor,
         account_id: AccountId,
-        member_id: MemberId,
+        recipient: impl Into<RecipientId>,
         code: String,
     ) -> Result<Contact, VerifyContactError> {
-        require_own_or_settings(actor, account_id, member_id)?;
+        let recipient = recipient.into();
+        require_own_or_settings(actor, account_id, recipient)?;
         let work = Arc::new((actor.clone(), (code, self.key.clone())));
         let verified = self.ledger.change(account_id, move |tx, locked| {
             let work = Arc::clone(&work);
-            Box::pin(async move { verify_locked(tx, locked, (&work.0, account_id, member_id), &work.1).await })
+            Box::pin(async move { verify_locked(tx, locked, (&work.0, account_id, recipient), &work.1).await })
         });
         // A wrong code is counted, so the transaction must be committed: this refusal is not an error of the
         // transaction.
@@ -211,21 +211,22 @@ impl Contacts {
 async fn start_locked(
     tx: &Transaction,
     now: Timestamp,
-    (actor, account_id, member_id): (&Actor, AccountId, MemberId),
+    (actor, account_id, recipient): (&Actor, AccountId, RecipientId),
     (code, key): &(String, CodeKey),
 ) -> Result<NewCode, StartVerificationError> {
-    let (member, contact) = locked_person(tx, account_id, member_id)
+    let holder = locked_holder(tx, account_id, recipient)
         .await?
         .ok_or(StartVerificationError::NotFound)?;
-    require_over(actor, &member)?;
-    let Some(email) = contact.email.clone().filter(|_| member.removed_at.is_none()) else {
+    holder.require_over(actor)?;
+    let Some(email) = holder.email().map(str::to_owned) else {
         return Err(StartVerificationError::NoAddress);
     };
+    let contact = holder.contact;
     if contact.email_status == ContactStatus::Verified {
         return Err(StartVerificationError::AlreadyVerified);
     }
     let code_hash = key.hash(&contact, &email, code);
-    if let Some(last) = store::verification(tx, account_id, member_id).await?
+    if let Some(last) = store::verification(tx, account_id, recipient).await?
         && last.code_hash != code_hash
     {
         let wait = last.made_at.millis() + CODE_INTERVAL_MILLIS - now.millis();
@@ -236,7 +237,7 @@ async fn start_locked(
     }
     let verification = Verification {
         account_id,
-        member_id,
+        recipient,
         email,
         code_hash,
         tries_left: CODE_TRIES,
@@ -245,8 +246,8 @@ async fn start_locked(
     store::save_verification(tx, &verification).await?;
     Ok(NewCode {
         contact,
-        member,
         code: code.clone(),
+        made_at: now,
         expires_at: now.plus_millis(CODE_LIVES_MILLIS),
     })
 }
@@ -255,14 +256,15 @@ async fn start_locked(
 async fn verify_locked(
     tx: &Transaction,
     locked: &mut LockedAccount,
-    (actor, account_id, member_id): (&Actor, AccountId, MemberId),
+    (actor, account_id, recipient): (&Actor, AccountId, RecipientId),
     (code, key): &(String, CodeKey),
 ) -> Result<Option<Contact>, VerifyContactError> {
-    let (member, contact) = locked_person(tx, account_id, member_id)
+    let holder = locked_holder(tx, account_id, recipient)
         .await?
         .ok_or(VerifyContactError::NotFound)?;
-    require_over(actor, &member)?;
-    let Some(mut sent) = store::verification(tx, account_id, member_id).await? else {
+    holder.require_over(actor)?;
+    let contact = holder.contact;
+    let Some(mut sent) = store::verification(tx, account_id, recipient).await? else {
         return Ok(None);
     };
     let is_good = contact.email.as_deref() == Some(sent.email.as_str())
@@ -276,15 +278,15 @@ async fn verify_locked(
         store::save_verification(tx, &sent).await?;
         return Ok(None);
     }
-    store::delete_verification(tx, account_id, member_id).await?;
+    store::delete_verification(tx, account_id, recipient).await?;
     let verified = contact.with_status(ContactStatus::Verified, None);
     record_contact(tx, locked, &verified).await?;
     Ok(Some(verified))
 }
 
-/// Queues a mail to the address that a contact had, if it has another or none now. Only to an address that was verified: any
-/// other may belong to a stranger, or bounce.
-pub(super) async fn notify_old_address(
+/// Has a mail sent to the address that a contact had, if it has another or none now. Only to one that was verified: any other may
+/// be a stranger's, or mail to it comes back.
+pub(in crate::domain) async fn notify_old_address(
     tx: &Transaction,
     before: &Contact,
     after: &Contact,
@@ -298,10 +300,14 @@ pub(super) async fn notify_old_address(
     }
 }
 
-/// Refuses unless the actor may see how this member is reached and notified: the member, and actors with `MANAGE_SETTINGS`.
-/// Changing it for an owner also needs [`require_over`].
-pub fn require_own_or_settings(actor: &Actor, account_id: AccountId, member_id: MemberId) -> Result<(), AccessError> {
-    if actor.reaches(account_id) && actor.member_id() == Some(member_id) {
+/// Refuses unless the actor may see how this recipient is reached and what they are notified of: members themselves, and
+/// `MANAGE_SETTINGS`. To change it for an owner takes [`require_over`] besides.
+pub fn require_own_or_settings(
+    actor: &Actor,
+    account_id: AccountId,
+    recipient: impl Into<RecipientId>,
+) -> Result<(), AccessError> {
+    if actor.reaches(account_id) && actor.member_id().map(RecipientId::Member) == Some(recipient.into()) {
         return Ok(());
     }
     actor.require(account_id, Permission::ManageSettings)
@@ -317,7 +323,8 @@ pub(in crate::domain) fn require_to_reach(
     require_over_role(actor, role)
 }
 
-fn checked(patch: ContactPatch) -> Result<ContactPatch, InvalidInput> {
+/// The patch with its texts checked.
+pub(in crate::domain) fn checked(patch: ContactPatch) -> Result<ContactPatch, InvalidInput> {
     let has_email = matches!(patch.email, Change::Set(_));
     check_vouch("emailVerified", patch.email_verified, has_email)?;
     Ok(ContactPatch {

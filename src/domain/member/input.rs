@@ -38,9 +38,9 @@ pub(super) fn checked_name(field: &'static str, name: &str) -> Result<String, In
     Ok(name.to_owned())
 }
 
-/// Checks the name of an actor as [`checked_name`], and refuses names that resemble those of Ledgerbell and the payment gateway.
-/// Otherwise an API key could write lines of the log that seem to be theirs.
-pub(super) fn checked_label(field: &'static str, name: &str) -> Result<String, InvalidInput> {
+/// A name that is shown as who did something, as [`checked_name`], and unlike what Ledgerbell and the payment gateway are called
+/// there: an API key of such a name would write lines of the log that seem to be theirs.
+pub(in crate::domain) fn checked_label(field: &'static str, name: &str) -> Result<String, InvalidInput> {
     let name = checked_name(field, name)?;
     let looks = looks_of(&name);
     match RESERVED_LABELS

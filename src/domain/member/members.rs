@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use crate::domain::database::{Database, Transaction};
+use crate::domain::event::EventKind;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission, Side};
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, IdMint, IdSeed, MemberId};
+use crate::primitives::ids::{AccountId, IdMint, IdSeed, MemberId, RecipientId};
 use crate::primitives::page::{Page, PageRequest};
 
 use super::api_key_life::follow_maker;
@@ -17,7 +18,7 @@ use super::error::{AddMemberError, InvalidInput, RemoveMemberError, UpdateMember
 use super::input::{Search, check_vouch, checked_email, checked_external_id, checked_label, checked_locale};
 use super::model::{
     Change, Contact, Member, MemberFilter, MemberPatch, MemberPosition, NewMember, Owners, UpsertMember, Vouch,
-    may_change_owners, may_vouch, require_directory,
+    may_change_owners, may_vouch, require_directory, require_over,
 };
 use super::scan::{MAX_LISTED, Scan, too_many};
 use super::store;
@@ -247,15 +248,15 @@ impl Members {
         account_id: AccountId,
         member_ids: &[MemberId],
     ) -> Result<HashMap<MemberId, Contact>, QueryError> {
-        let seen: Vec<MemberId> = member_ids
+        let seen: Vec<RecipientId> = member_ids
             .iter()
-            .copied()
-            .filter(|id| require_own_or_settings(actor, account_id, *id).is_ok())
+            .filter(|id| require_own_or_settings(actor, account_id, **id).is_ok())
+            .map(|id| RecipientId::Member(*id))
             .collect();
         let contacts = store::contacts(self.database.read(), account_id, &seen).await?;
         Ok(contacts
             .into_iter()
-            .map(|contact| (contact.member_id, contact))
+            .filter_map(|contact| Some((contact.recipient.member()?, contact)))
             .collect())
     }
 }
@@ -270,7 +271,17 @@ pub(in crate::domain) async fn locked_member(
     store::member(tx, account_id, member_id).await
 }
 
-/// Returns a member and their contact, as [`locked_member`].
+/// Members as [`locked_member`], by one statement whatever their number.
+pub(in crate::domain) async fn locked_members(
+    tx: &Transaction,
+    account_id: AccountId,
+    member_ids: &[MemberId],
+) -> Result<HashMap<MemberId, Member>, Fault> {
+    let members = store::members(tx, account_id, member_ids).await?;
+    Ok(members.into_iter().map(|member| (member.id, member)).collect())
+}
+
+/// A member and their contact, as [`locked_member`].
 pub(in crate::domain) async fn locked_person(
     tx: &Transaction,
     account_id: AccountId,
@@ -282,14 +293,58 @@ pub(in crate::domain) async fn locked_person(
     Ok(Some((member, contact(tx, account_id, member_id).await?)))
 }
 
-/// Writes a changed contact under the account's lock, and appends its event.
+/// A contact, and whose it is.
+#[derive(Clone, Debug)]
+pub(in crate::domain) struct Holder {
+    /// The member, if it is one's.
+    pub(in crate::domain) member: Option<Member>,
+    /// How they are reached.
+    pub(in crate::domain) contact: Contact,
+}
+
+impl Holder {
+    /// The address, unless the member has left the team. A notification address that was removed has none.
+    pub(in crate::domain) fn email(&self) -> Option<&str> {
+        let has_left = self.member.as_ref().is_some_and(|member| member.removed_at.is_some());
+        self.contact.email.as_deref().filter(|_| !has_left)
+    }
+
+    /// Refuses unless the actor may change how this holder is reached, as far as that depends on who they are.
+    pub(super) fn require_over(&self, actor: &Actor) -> Result<(), AccessError> {
+        self.member
+            .as_ref()
+            .map_or(Ok(()), |member| require_over(actor, member))
+    }
+}
+
+/// A recipient's contact, as [`locked_member`].
+pub(in crate::domain) async fn locked_holder(
+    tx: &Transaction,
+    account_id: AccountId,
+    recipient: RecipientId,
+) -> Result<Option<Holder>, Fault> {
+    if let RecipientId::Member(member_id) = recipient {
+        let person = locked_person(tx, account_id, member_id).await?;
+        return Ok(person.map(|(member, contact)| Holder {
+            member: Some(member),
+            contact,
+        }));
+    }
+    let contact = store::contacts(tx, account_id, &[recipient]).await?.pop();
+    Ok(contact.map(|contact| Holder { member: None, contact }))
+}
+
+/// Writes a changed contact under the account's lock, and tells of it.
 pub(in crate::domain) async fn record_contact(
     tx: &Transaction,
     locked: &mut LockedAccount,
     contact: &Contact,
 ) -> Result<(), Fault> {
     store::save_contact(tx, contact, locked.now).await?;
-    locked.append_member_event(tx, contact.member_id, false).await
+    match contact.recipient {
+        RecipientId::Member(member_id) => locked.append_member_event(tx, member_id, false).await,
+        RecipientId::Address(_) => locked.append_event(tx, EventKind::AccountUpdated, None).await,
+    }
 }
 
 fn sees(actor: &Actor, account_id: AccountId, member_id: MemberId) -> bool {
@@ -405,7 +460,7 @@ async fn owners(tx: &Transaction, account_id: AccountId) -> Result<Owners, Fault
 }
 
 async fn contact(tx: &Transaction, account_id: AccountId, member_id: MemberId) -> Result<Contact, Fault> {
-    store::contacts(tx, account_id, &[member_id])
+    store::contacts(tx, account_id, &[member_id.into()])
         .await?
         .pop()
         .ok_or_else(|| Fault::Internal("a member has no contact row".to_owned()))

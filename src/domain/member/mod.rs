@@ -38,24 +38,28 @@ pub(crate) mod tests;
 
 pub use accounts::{Accounts, open_installation};
 pub use api_keys::{ApiKeys, NewSecret};
-pub(in crate::domain) use contacts::require_to_reach;
 pub use contacts::{CodeKey, Contacts, NewCode, require_own_or_settings};
+pub(in crate::domain) use contacts::{checked as checked_contact, notify_old_address, require_to_reach};
 pub use doubt::Doubt;
 pub use error::{
     AddMemberError, CreateAccountError, CreateApiKeyError, InvalidInput, IssueTokenError, MemberTokenError, Rejection,
     RemoveMemberError, RevokeApiKeyError, SignInError, StartVerificationError, UpdateAccountError, UpdateContactError,
     UpdateMemberError, UpsertMemberError, VerifyContactError,
 };
+pub(in crate::domain) use input::checked_label;
 pub use key_set::KeySetSource;
 pub use mail_bounds::{MailBounds, UnverifiedMail};
 pub use member_tokens::MemberToken;
 pub use members::Members;
-pub(in crate::domain) use members::{locked_member, locked_person, record_contact};
+pub(in crate::domain) use members::{
+    Holder, locked_holder, locked_member, locked_members, locked_person, record_contact,
+};
 pub use model::{
     Account, AccountFilter, AccountPatch, ApiKey, Change, Contact, ContactPatch, ContactStatus,
     DEFAULT_SESSION_GRACE_HOURS, Installation, MAX_ACTIVE_API_KEYS, MAX_SESSION_GRACE_HOURS, Member, MemberFilter,
     MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember, UpsertMember, Vouch,
 };
-pub(in crate::domain) use model::{may_change_owners, require_over};
+pub(in crate::domain) use model::{may_change_owners, may_vouch, require_over};
 pub use sign_in::{SignIn, SignInSettings, SignedIn};
 pub use standing::{Standing, Watch};
+pub(in crate::domain) use store::contact_from_row;

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission, Permissions, Side};
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
+use crate::primitives::ids::{AccountId, ApiKeyId, MemberId, RecipientId};
 use crate::primitives::money::{CreditPrice, Currency};
 
 /// Hours after its end that an unresolved session keeps its hold, unless the account has another value.
@@ -164,7 +164,7 @@ impl Member {
 }
 
 crate::text_enum! {
-    /// What is known about a member's e-mail address.
+    /// How far an e-mail address is to be trusted.
     ContactStatus {
         /// There is no address.
         None = "NONE",
@@ -186,14 +186,14 @@ pub struct Vouch {
     pub at: Timestamp,
 }
 
-/// How a member is reached.
+/// How a member or a notification address is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
     /// The account of the team.
     pub account_id: AccountId,
-    /// The member whose contact it is.
-    pub member_id: MemberId,
-    /// The e-mail address.
+    /// Whose contact it is.
+    pub recipient: RecipientId,
+    /// The address.
     pub email: Option<String>,
     /// What is known about the address.
     pub email_status: ContactStatus,
@@ -210,16 +210,16 @@ pub struct Contact {
 }
 
 impl Contact {
-    /// Returns the contact of a new member, in the account's zone until they choose another.
+    /// The contact of a recipient who has just been added: in the account's zone until they say otherwise.
     pub fn new(
         account_id: AccountId,
-        member_id: MemberId,
+        recipient: impl Into<RecipientId>,
         (email, vouched, locale): (Option<String>, Option<Vouch>, Option<String>),
         timezone: Tz,
     ) -> Self {
         let contact = Self {
             account_id,
-            member_id,
+            recipient: recipient.into(),
             email_status: status_of(email.as_deref()),
             email,
             vouched: None,
@@ -236,7 +236,7 @@ impl Contact {
 
     /// Returns this contact with its address verified by the platform's vouch. A verified or missing address stays as it is.
     #[must_use]
-    pub(super) fn vouched_for(self, vouched: Option<Vouch>) -> Self {
+    pub(in crate::domain) fn vouched_for(self, vouched: Option<Vouch>) -> Self {
         let is_in_doubt = matches!(self.email_status, ContactStatus::Unverified | ContactStatus::Bouncing);
         if vouched.is_none() || !is_in_doubt {
             return self;
@@ -285,7 +285,7 @@ impl Contact {
 impl Contact {
     /// Returns this contact with the patch applied, under the next version if that changes anything.
     #[must_use]
-    pub(super) fn patched(self, patch: &ContactPatch, vouched: Option<Vouch>) -> Self {
+    pub(in crate::domain) fn patched(self, patch: &ContactPatch, vouched: Option<Vouch>) -> Self {
         let before = self.clone();
         let mut after = self.with_email(patch.email.clone()).vouched_for(vouched);
         after.locale = patch.locale.clone().unwrap_or(after.locale);
@@ -308,7 +308,7 @@ impl Contact {
     }
 }
 
-/// A change of a contact: a field that is `None` stays unchanged.
+/// A change of how a recipient is reached: what is `None` stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContactPatch {
     /// The change is refused when the contact has another version.
@@ -503,8 +503,8 @@ pub(in crate::domain) fn may_change_owners(actor: &Actor) -> bool {
     }
 }
 
-/// Whether the actor may vouch for addresses. A team never may, because it enters the addresses itself.
-pub(super) fn may_vouch(actor: &Actor) -> bool {
+/// Whether the actor may vouch for addresses. A team never may: whose addresses it enters it says itself.
+pub(in crate::domain) fn may_vouch(actor: &Actor) -> bool {
     actor.side() == Side::Platform
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::domain::database::select::Condition;
 use crate::domain::database::{Database, Transaction};
@@ -23,6 +24,7 @@ use crate::primitives::page::{Page, PageRequest};
 use super::causes::Sources;
 use super::error::{MarkError, SendTestError};
 use super::model::{Alert, AlertKind, Channel, InboxItem, Severity};
+use super::noticing::MOST_HELD;
 use super::raise::{NewAlert, raise};
 use super::store::{self, Mark, Meant};
 
@@ -127,6 +129,8 @@ pub struct Alerts {
     pub(super) ledger: Ledger,
     pub(super) clock: Clock,
     pub(super) sources: Sources,
+    /// How long a transaction goes on to further events of an account.
+    pub(super) most_held: Duration,
     bounds: MailBounds,
 }
 
@@ -147,6 +151,7 @@ impl Alerts {
             ledger,
             clock,
             bounds,
+            most_held: MOST_HELD,
             sources: Sources {
                 database: sources,
                 credit_log,
@@ -155,6 +160,12 @@ impl Alerts {
                 api_keys,
             },
         }
+    }
+
+    /// The same, with transactions that go on to further events of an account for this long.
+    #[must_use]
+    pub fn holding_for(self, most_held: Duration) -> Self {
+        Self { most_held, ..self }
     }
 
     /// Raises an alert of kind TEST for one member by one channel, by the way that all alerts go.

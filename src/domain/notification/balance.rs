@@ -10,25 +10,26 @@ use crate::domain::ledger::LockedAccount;
 use crate::domain::top_up::{TopUps, locked_rule};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, AlertId, MemberId};
+use crate::primitives::ids::{AccountId, AlertId, MemberId, RecipientId};
 
 use super::model::{AlertKind, Audience, Crossing, Facts, OpenEdges, cross};
 use super::raise::{NewAlert, raise, record_resolved, resolve_alert};
 use super::store::{self, Addressed, OpenEdge};
 
-/// In place of a member where an edge is the account's.
-pub(super) const OF_ACCOUNT: MemberId = MemberId::from_uuid(Uuid::nil());
+/// In place of a recipient where an edge is the account's.
+pub(super) const OF_ACCOUNT: RecipientId = RecipientId::Member(MemberId::from_uuid(Uuid::nil()));
 
 /// For so long alerts about the balance wait for credits that are about to come.
 const HELD_MILLIS: i64 = 60_000;
 
-type Edges = HashMap<(AlertKind, MemberId), OpenEdge>;
+type Edges = HashMap<(AlertKind, RecipientId), OpenEdge>;
 
 /// What a balance is compared with.
 #[derive(Debug)]
 pub(super) struct Levels {
-    /// At or below which level each admin wants to be told: their own, or else the trigger of the account's rule while that is on.
-    pub(super) thresholds: BTreeMap<MemberId, Credits>,
+    /// At or below which level each admin, and each address that wants it, is to be notified: their own, or else the trigger of the
+    /// account's rule while that is on.
+    pub(super) thresholds: BTreeMap<RecipientId, Credits>,
     /// What was told and has not ended.
     pub(super) open: OpenEdges,
     edges: Edges,
@@ -37,42 +38,48 @@ pub(super) struct Levels {
 /// Reads what an account's balance is compared with.
 pub(super) async fn levels(tx: &Transaction, account_id: AccountId) -> Result<Levels, Fault> {
     let edges = store::edges(tx, account_id).await?;
-    let admins = Addressed {
+    let watching = Addressed {
         account_id,
         audience: Audience::Admins,
         subject: None,
+        kind: AlertKind::LowBalance,
     };
-    let admins = store::recipients(tx, &[admins]).await?.into_iter().flatten();
+    let watching = store::recipients(tx, &[watching]).await?.into_iter().flatten();
     let rule = locked_rule(tx, account_id).await?;
     let trigger = rule.and_then(|rule| rule.watched_level());
-    let threshold = |admin: store::Recipient| {
-        let own = admin.settings.low_balance_threshold;
-        Some((admin.member_id, own.or(trigger)?))
-    };
+    let threshold = |recipient: store::Recipient| Some((recipient.id, recipient.wishes.low_level(trigger)?));
     let low = edges.iter().filter(|((kind, _), _)| *kind == AlertKind::LowBalance);
     Ok(Levels {
-        thresholds: admins.filter_map(threshold).collect(),
+        thresholds: watching.filter_map(threshold).collect(),
         open: OpenEdges {
-            low: low.map(|((_, member), edge)| (*member, edge.level)).collect(),
+            low: low.map(|((_, recipient), edge)| (*recipient, edge.level)).collect(),
             depleted: edges.contains_key(&(AlertKind::BalanceDepleted, OF_ACCOUNT)),
         },
         edges,
     })
 }
 
-/// Whether a look would bring nothing.
-pub(super) async fn is_quiet(tx: &Transaction, locked: &LockedAccount) -> Result<bool, Fault> {
-    Ok(compare(tx, locked).await?.is_none())
+/// Whether a look would bring nothing, for this balance and as many entries.
+pub(super) async fn is_quiet(
+    tx: &Transaction,
+    account_id: AccountId,
+    (available, entries): (Credits, i64),
+) -> Result<bool, Fault> {
+    Ok(compare(tx, account_id, (available, entries)).await?.is_none())
 }
 
-/// Compares what is available now with the thresholds as they are now. `None` where that brings nothing.
-async fn compare(tx: &Transaction, locked: &LockedAccount) -> Result<Option<(Levels, Crossing)>, Fault> {
-    if locked.header.entry_sequence == 0 {
+/// Compares what is available with the thresholds that the transaction sees. `None` where that brings nothing.
+async fn compare(
+    tx: &Transaction,
+    account_id: AccountId,
+    (available, entries): (Credits, i64),
+) -> Result<Option<(Levels, Crossing)>, Fault> {
+    if entries == 0 {
         // An account that has never had anything has not run out of it. A top-up that is asked for is not yet anything.
         return Ok(None);
     }
-    let levels = levels(tx, locked.header.account_id).await?;
-    let crossing = cross(locked.header.available(), &levels.thresholds, &levels.open);
+    let levels = levels(tx, account_id).await?;
+    let crossing = cross(available, &levels.thresholds, &levels.open);
     Ok((!crossing.is_none()).then_some((levels, crossing)))
 }
 
@@ -86,7 +93,9 @@ pub(super) async fn look(
     top_ups: &TopUps,
     held_until: Option<Timestamp>,
 ) -> Result<Option<Timestamp>, Fault> {
-    let Some((levels, mut crossing)) = compare(tx, locked).await? else {
+    let header = &locked.header;
+    let balance = (header.available(), header.entry_sequence);
+    let Some((levels, mut crossing)) = compare(tx, header.account_id, balance).await? else {
         return Ok(None);
     };
     let until = held_until.unwrap_or(locked.now.plus_millis(HELD_MILLIS));
@@ -138,9 +147,9 @@ async fn tell(
             raise(tx, locked, &low).await?
         };
         if let Some(alert) = alert {
-            for member_id in &crossing.low {
-                let edge = (AlertKind::LowBalance, *member_id);
-                let level = thresholds.get(member_id).copied();
+            for recipient in &crossing.low {
+                let edge = (AlertKind::LowBalance, *recipient);
+                let level = thresholds.get(recipient).copied();
                 let open = OpenEdge {
                     level,
                     ..OpenEdge::of(alert.id)
@@ -158,16 +167,17 @@ async fn tell(
 
 /// Closes the edges that have ended, and the alerts that none is left of.
 async fn end(tx: &Transaction, locked: &mut LockedAccount, crossing: &Crossing, edges: &Edges) -> Result<(), Fault> {
-    let low = crossing.low_ended.iter().map(|member| (AlertKind::LowBalance, *member));
+    let low = crossing.low_ended.iter();
+    let low = low.map(|recipient| (AlertKind::LowBalance, *recipient));
     let depleted = crossing
         .depleted_ended
         .then_some((AlertKind::BalanceDepleted, OF_ACCOUNT));
     let ended: BTreeSet<_> = low.chain(depleted).collect();
     for edge in &ended {
         store::close_edge(tx, locked.header.account_id, *edge).await?;
-        if let (Some(open), (AlertKind::LowBalance, member_id)) = (edges.get(edge), *edge) {
+        if let (Some(open), (AlertKind::LowBalance, recipient)) = (edges.get(edge), *edge) {
             // It may go on for others, who watch another level.
-            store::end_for(tx, locked.header.account_id, (open.alert_id, member_id), locked.now).await?;
+            store::end_for(tx, locked.header.account_id, (open.alert_id, recipient), locked.now).await?;
         }
     }
     let is_left = |alert_id: &AlertId| {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::{Ledger, LockedAccount};
-use crate::domain::member::{self, Contact, ContactStatus, Member};
-use crate::primitives::ids::{AccountId, MemberId};
+use crate::domain::member::{self, ContactStatus, Holder};
+use crate::primitives::ids::{AccountId, RecipientId};
 
 use super::error::BounceError;
 use super::model::{AlertKind, Facts, MailFailure};
@@ -14,10 +14,10 @@ use super::raise::{NewAlert, raise, resolve_alert};
 use super::store::{self, Claimed, Ended, OpenEdge};
 
 /// Writes down tries that ended with a lasting refusal, and that mail to the address comes back: together, or a process that dies between
-/// the two would leave the member without either mail or warning.
+/// the two would leave the recipient without either mail or warning.
 pub(super) async fn record(
     ledger: &Ledger,
-    (account_id, member_id): (AccountId, MemberId),
+    (account_id, recipient): (AccountId, RecipientId),
     ended: Vec<(Claimed, Ended)>,
     (email, failure): (String, MailFailure),
 ) -> Result<(), Fault> {
@@ -27,7 +27,7 @@ pub(super) async fn record(
         Box::pin(async move {
             let (ended, email, failure) = &*report;
             store::end_attempts(tx, ended).await?;
-            mark(tx, locked, member_id, (email, *failure)).await?;
+            mark(tx, locked, recipient, (email, *failure)).await?;
             Ok::<(), BounceError>(())
         })
     });
@@ -37,46 +37,52 @@ pub(super) async fn record(
     }
 }
 
-/// The member, if this is their address: one that was changed since is not to blame.
-pub(super) async fn person_at(
+/// The recipient, if this is their address: one that was changed since is not to blame.
+pub(super) async fn holder_of(
     tx: &Transaction,
-    (account_id, member_id): (AccountId, MemberId),
+    (account_id, recipient): (AccountId, RecipientId),
     email: &str,
-) -> Result<Option<(Member, Contact)>, Fault> {
-    let person = member::locked_person(tx, account_id, member_id).await?;
-    let is_theirs = |contact: &Contact| {
-        let own = contact.email.as_ref();
+) -> Result<Option<Holder>, Fault> {
+    let holder = member::locked_holder(tx, account_id, recipient).await?;
+    let is_theirs = |holder: &Holder| {
+        let own = holder.contact.email.as_ref();
         own.is_some_and(|own| own.eq_ignore_ascii_case(email))
     };
-    Ok(person.filter(|(_, contact)| is_theirs(contact)))
+    Ok(holder.filter(is_theirs))
 }
 
-/// Notes that mail to a member's address comes back, and tells that member and the admins.
+/// Notes that mail to a recipient's address comes back, and notifies the admins, and the member whose address it is.
 pub(super) async fn mark(
     tx: &Transaction,
     locked: &mut LockedAccount,
-    member_id: MemberId,
+    recipient: RecipientId,
     (email, failure): (&str, MailFailure),
 ) -> Result<(), Fault> {
     let account_id = locked.header.account_id;
-    let Some((member, contact)) = person_at(tx, (account_id, member_id), email).await? else {
+    let Some(holder) = holder_of(tx, (account_id, recipient), email).await? else {
         return Ok(());
     };
-    if member.removed_at.is_some() || contact.email_status == ContactStatus::Bouncing {
+    if holder.email().is_none() || holder.contact.email_status == ContactStatus::Bouncing {
         return Ok(());
     }
-    let contact = contact.with_status(ContactStatus::Bouncing, Some(failure.as_str().to_owned()));
+    let name = match (&holder.member, recipient) {
+        (Some(member), _) => Some(member.name.clone()),
+        (None, RecipientId::Address(id)) => store::label_of(tx, account_id, id).await?,
+        (None, RecipientId::Member(_)) => None,
+    };
+    let failed = Some(failure.as_str().to_owned());
+    let contact = holder.contact.with_status(ContactStatus::Bouncing, failed);
     member::record_contact(tx, locked, &contact).await?;
     let key = format!(
         "{}:{}:{}",
         AlertKind::ContactBouncing.as_str(),
-        member_id.uuid(),
+        recipient.uuid(),
         contact.version
     );
     let new = NewAlert {
-        subject: Some(member_id),
+        subject: recipient.member(),
         facts: Facts {
-            name: Some(member.name),
+            name,
             reason: Some(failure.in_words().to_owned()),
             code: Some(failure.as_str().to_owned()),
             ..Facts::default()
@@ -84,26 +90,25 @@ pub(super) async fn mark(
         ..NewAlert::new(AlertKind::ContactBouncing, key, locked.now)
     };
     if let Some(alert) = raise(tx, locked, &new).await? {
-        let edge = (AlertKind::ContactBouncing, member_id);
+        let edge = (AlertKind::ContactBouncing, recipient);
         store::open_edge(tx, account_id, edge, OpenEdge::of(alert.id)).await?;
     }
     Ok(())
 }
 
-/// Ends what was told of bounces of members whose contact is good again, or at least another one.
+/// Ends what was told of bounces of recipients whose contact is good again, or at least another one.
 pub(super) async fn look(tx: &Transaction, locked: &mut LockedAccount) -> Result<(), Fault> {
     let account_id = locked.header.account_id;
     let edges = store::edges(tx, account_id).await?;
-    for ((kind, member_id), open) in edges {
+    for ((kind, recipient), open) in edges {
         if kind != AlertKind::ContactBouncing {
             continue;
         }
-        let person = member::locked_person(tx, account_id, member_id).await?;
-        let bounces = person.is_some_and(|(member, contact)| {
-            member.removed_at.is_none() && contact.email_status == ContactStatus::Bouncing
-        });
+        let holder = member::locked_holder(tx, account_id, recipient).await?;
+        let bounces = holder
+            .is_some_and(|holder| holder.email().is_some() && holder.contact.email_status == ContactStatus::Bouncing);
         if !bounces {
-            store::close_edge(tx, account_id, (kind, member_id)).await?;
+            store::close_edge(tx, account_id, (kind, recipient)).await?;
             resolve_alert(tx, locked, open.alert_id).await?;
         }
     }

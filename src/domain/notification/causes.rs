@@ -55,10 +55,11 @@ pub(super) enum Cause {
 /// What a run of events says.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Causes {
-    pub(super) said: Vec<Cause>,
+    /// What each event says, with the number of the event.
+    pub(super) said: Vec<(i64, Cause)>,
     /// Whether events may have changed who is low on credits, or whether that is told.
     pub(super) balance: bool,
-    /// Whether members or their contacts may have changed.
+    /// Whether members, or how they or notification addresses are reached, may have changed.
     pub(super) members: bool,
 }
 
@@ -68,7 +69,7 @@ impl Causes {
         if self.members {
             return None;
         }
-        let said = self.said.into_iter().map(|cause| match cause {
+        let said = self.said.into_iter().map(|(_, cause)| match cause {
             Cause::Raise(new) => Some(*new),
             _ => None,
         });
@@ -179,8 +180,9 @@ impl Named {
                 | EventKind::AlertsUpdated
                 | EventKind::TroubleshootingChanged => Vec::new(),
             };
-            causes.said.extend(said);
-            causes.members |= event.kind == EventKind::MemberUpdated;
+            let sequence = event.place.sequence;
+            causes.said.extend(said.into_iter().map(|cause| (sequence, cause)));
+            causes.members |= matches!(event.kind, EventKind::MemberUpdated | EventKind::AccountUpdated);
             // Whose threshold it is changes with members and with the rule, and a top-up that fails brings no credits.
             let changes_levels = matches!(
                 event.kind,

@@ -12,7 +12,7 @@ use crate::domain::member::{MailBounds, locked_member, require_over, require_own
 use crate::domain::quota::{self, Quota};
 use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, AlertId, DeliveryId, MemberId};
+use crate::primitives::ids::{AccountId, AlertId, DeliveryId, RecipientId};
 use crate::primitives::page::{Page, PageRequest};
 
 use super::eligibility::{Pending, decide};
@@ -71,8 +71,8 @@ impl DeliveryFilter {
 /// Whose deliveries, or of what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveriesOf {
-    /// All to one member.
-    Member(MemberId),
+    /// All to one recipient.
+    Recipient(RecipientId),
     /// All of one alert.
     Alert(AlertId),
 }
@@ -106,14 +106,14 @@ impl Deliveries {
     ) -> Result<Page<Delivery, DeliveryPosition>, QueryError> {
         let mut conditions = filter.conditions();
         let (column, id) = match of {
-            DeliveriesOf::Member(member_id) => {
-                require_own_or_settings(actor, account_id, member_id)?;
-                ("member_id", member_id.uuid())
+            DeliveriesOf::Recipient(recipient) => {
+                require_own_or_settings(actor, account_id, recipient)?;
+                ("recipient_id", recipient.uuid())
             }
             DeliveriesOf::Alert(alert_id) => {
                 if let Err(refused) = actor.require(account_id, Permission::ManageSettings) {
                     let own = actor.member_id().filter(|_| actor.reaches(account_id)).ok_or(refused)?;
-                    conditions.push(Condition::Uuids("member_id", vec![own.uuid()]));
+                    conditions.push(Condition::Uuids("recipient_id", vec![own.uuid()]));
                 }
                 ("alert_id", alert_id.uuid())
             }
@@ -143,7 +143,7 @@ impl Deliveries {
         let found = store::deliveries_by_id(&self.database, account_id, ids)
             .await?
             .into_iter();
-        let seen = found.filter(|delivery| require_own_or_settings(actor, account_id, delivery.member_id).is_ok());
+        let seen = found.filter(|delivery| require_own_or_settings(actor, account_id, delivery.recipient).is_ok());
         Ok(seen.map(|delivery| (delivery.id, delivery)).collect())
     }
 
@@ -158,7 +158,7 @@ impl Deliveries {
             return Ok(None);
         }
         let found = store::delivery_by_id(self.database.read(), account_id, id).await?;
-        Ok(found.filter(|delivery| require_own_or_settings(actor, account_id, delivery.member_id).is_ok()))
+        Ok(found.filter(|delivery| require_own_or_settings(actor, account_id, delivery.recipient).is_ok()))
     }
 
     /// Sends a mail again that was sent, given up, bounced or held back.
@@ -185,7 +185,9 @@ async fn resend_locked(
     let account_id = locked.header.account_id;
     let found = store::delivery_by_id(tx, account_id, id).await?;
     let mut delivery = found.ok_or(ResendError::NotFound)?;
-    if let Some(member) = locked_member(tx, account_id, delivery.member_id).await? {
+    if let Some(member_id) = delivery.recipient.member()
+        && let Some(member) = locked_member(tx, account_id, member_id).await?
+    {
         require_over(actor, &member)?;
     }
     if delivery.channel != Channel::Email {
@@ -216,12 +218,12 @@ async fn may_resend(
     now: Timestamp,
     (bounds, caller): (&MailBounds, Option<Quota>),
 ) -> Result<Timestamp, ResendError> {
-    let (account_id, member_id) = (delivery.account_id, delivery.member_id);
-    let to = store::addressee(tx, account_id, member_id).await?;
+    let (account_id, recipient) = (delivery.account_id, delivery.recipient);
+    let to = store::addressee(tx, account_id, recipient).await?;
     let about = store::about(tx, account_id, delivery.id).await?;
     let pending = Pending {
         kind: about.kind,
-        member_id,
+        recipient,
         subject: about.subject,
         has_ended: about.has_ended,
         last_mail: None,
@@ -251,12 +253,14 @@ async fn may_resend(
 
 fn not_resendable(reason: SuppressionReason) -> &'static str {
     match reason {
-        SuppressionReason::PreferenceOff => "the member has switched mail of this kind off",
+        SuppressionReason::PreferenceOff => "the recipient has switched mail of this kind off",
         SuppressionReason::Ended | SuppressionReason::QuietHours => "what it is about has ended",
-        SuppressionReason::NotRecipient => "the member left the team or has another role by now",
-        SuppressionReason::NoContact => "the member has no e-mail address",
-        SuppressionReason::ContactUnverified => "the member's e-mail address is not verified",
-        SuppressionReason::ContactBouncing => "mail to the member comes back",
+        SuppressionReason::NotRecipient => {
+            "the member left the team or has another role by now, or the address was removed"
+        }
+        SuppressionReason::NoContact => "the recipient has no e-mail address",
+        SuppressionReason::ContactUnverified => "the recipient's e-mail address is not verified",
+        SuppressionReason::ContactBouncing => "mail to the recipient comes back",
         SuppressionReason::Cooldown | SuppressionReason::UnverifiedLimit => "enough mail was sent",
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::domain::member::ContactStatus;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::MemberId;
+use crate::primitives::ids::{MemberId, RecipientId};
 
 use super::model::{AlertKind, Case, Channel, LastMail, Verdict, resolve};
 use super::store::Addressee;
@@ -14,12 +14,12 @@ use super::store::Addressee;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pending {
     pub(super) kind: AlertKind,
-    pub(super) member_id: MemberId,
+    pub(super) recipient: RecipientId,
     /// The member whom the alert is about.
     pub(super) subject: Option<MemberId>,
     /// Whether what it is about has ended.
     pub(super) has_ended: bool,
-    /// The last mail of this kind to the member; none where a person has it sent again.
+    /// The last mail of this kind to the recipient; none where a person has it sent again.
     pub(super) last_mail: Option<LastMail>,
 }
 
@@ -31,22 +31,22 @@ pub(super) fn decide(mail: &Pending, to: Option<&Addressee>, now: Timestamp) -> 
     resolve(&Case {
         kind: mail.kind,
         channel: Channel::Email,
-        role: to.role,
-        is_subject: mail.subject == Some(mail.member_id),
-        preference: to.settings.preference(mail.kind, Channel::Email),
+        party: to.party,
+        is_subject: mail.subject.map(RecipientId::Member) == Some(mail.recipient),
+        preference: to.wishes.preference(mail.kind, Channel::Email),
         contact: to.contact,
         has_ended: mail.has_ended,
         last_mail: mail.last_mail,
         quiet_until: to
-            .settings
-            .quiet_hours
+            .wishes
+            .quiet_hours()
             .and_then(|hours| hours.end_after(now, to.timezone)),
         now,
     })
 }
 
 impl Addressee {
-    /// The address, if the member is known to receive mail there.
+    /// Whether the recipient is known to receive mail at the address.
     pub(super) fn is_verified(&self) -> bool {
         self.contact == ContactStatus::Verified
     }

@@ -2,10 +2,12 @@
 
 use crate::domain::database::MayFault;
 use crate::domain::fault::Fault;
-use crate::domain::member::StartVerificationError;
+use crate::domain::member::{InvalidInput, StartVerificationError};
 use crate::primitives::actor::AccessError;
 
-use super::model::{AlertKind, Channel, NotificationDefaults, NotificationSettings};
+use super::model::{
+    AlertKind, Channel, MOST_ADDRESSES, NotificationAddress, NotificationDefaults, NotificationSettings,
+};
 
 /// Why settings are not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -163,6 +165,80 @@ pub enum SendVerificationError {
     Fault(#[from] Fault),
 }
 
+/// What is wrong with what a notification address is to be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidAddress {
+    /// A text is no good.
+    #[error(transparent)]
+    Input(#[from] InvalidInput),
+    /// A member or a key of the team vouches for an address.
+    #[error(
+        "only the platform vouches for addresses; a team verifies one with sendNotificationAddressVerification and \
+         verifyNotificationAddress"
+    )]
+    VouchingOfPlatform,
+    /// This kind is for members alone.
+    #[error("alerts of kind {} are for members alone", .0.as_str())]
+    Kind(AlertKind),
+    /// Not an amount that a balance could fall to.
+    #[error("must be 0 or more, and no more than an account can hold")]
+    Threshold,
+    /// The account has a notification address with this e-mail address. It is given as it is now.
+    #[error("another notification address of the account has this e-mail address")]
+    EmailTaken(Box<NotificationAddress>),
+}
+
+/// Why no notification address is added.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddAddressError {
+    /// The account is not the caller's, or its settings not theirs to change.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// What is asked for is no good.
+    #[error(transparent)]
+    Invalid(#[from] InvalidAddress),
+    /// The account has as many as it may.
+    #[error("an account has at most {MOST_ADDRESSES} notification addresses: remove one first")]
+    Limit,
+    /// An internal failure; the caller cannot fix it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a notification address is not changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpdateAddressError {
+    /// The account is not the caller's, or its settings not theirs to change.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// What is asked for is no good.
+    #[error(transparent)]
+    Invalid(#[from] InvalidAddress),
+    /// There is no such address, or it was removed.
+    #[error("this notification address does not exist")]
+    NotFound,
+    /// It was changed since the version that was expected. It is given as it is now.
+    #[error("the notification address was changed in the meantime: its version is {}", .0.contact.version)]
+    VersionConflict(Box<NotificationAddress>),
+    /// An internal failure; the caller cannot fix it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a notification address is not removed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RemoveAddressError {
+    /// The account is not the caller's, or its settings not theirs to change.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// There is no such address.
+    #[error("this notification address does not exist")]
+    NotFound,
+    /// An internal failure; the caller cannot fix it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
 /// Why what became of a mail is not noted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BounceError {
@@ -187,4 +263,13 @@ macro_rules! may_fault {
     )*};
 }
 
-may_fault!(UpdateSettingsError, SendTestError, MarkError, ResendError, BounceError);
+may_fault!(
+    UpdateSettingsError,
+    SendTestError,
+    MarkError,
+    ResendError,
+    AddAddressError,
+    UpdateAddressError,
+    RemoveAddressError,
+    BounceError
+);

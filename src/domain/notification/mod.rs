@@ -1,20 +1,23 @@
-//! What members are told, by which way, and what became of it.
+//! What members, and addresses that are no member's, are told, by which way, and what became of it.
 //!
 //! Causes write events; this room reacts to events, and nothing below it knows of it. Called by GraphQL, by the workers and by
 //! `app`, which gives it a way to send mail.
 //!
 //! Invariants:
-//! - One resolver decides each (alert, member, channel). Its answer is a stored delivery, also when the answer is no.
+//! - One resolver decides each (alert, recipient, channel). Its answer is a stored delivery, also when the answer is no.
 //! - What is locked cannot be switched off: a critical alert keeps at least one way that works.
 
 mod address_notices;
+mod addresses;
 mod alerts;
 mod balance;
 mod bounces;
 mod causes;
+mod confirming;
 mod deliveries;
 mod eligibility;
 mod error;
+mod link_key;
 mod links;
 mod mailer;
 pub mod model;
@@ -32,15 +35,20 @@ mod unsubscribing;
 mod verification;
 mod wording;
 
+pub use addresses::Addresses;
 pub use alerts::{AlertFilter, AlertPosition, Alerts, InboxMark, MOST_MARKED, Marked};
+pub use confirming::{ConfirmLinks, Confirmation, ConfirmationState, Confirming};
 pub use deliveries::{Deliveries, DeliveriesOf, DeliveryFilter, DeliveryPosition};
-pub use error::{MarkError, ResendError, SendTestError, SendVerificationError, UpdateManyError, UpdateSettingsError};
+pub use error::{
+    AddAddressError, InvalidAddress, MarkError, RemoveAddressError, ResendError, SendTestError, SendVerificationError,
+    UpdateAddressError, UpdateManyError, UpdateSettingsError,
+};
 pub use links::Links;
 pub use mailer::{InvalidReport, Mail, MailError, Mailer, ReportSource, Sending, Unsubscribe};
 pub use noticing::Passed;
 pub use outbox::{Outbox, Post};
 pub(in crate::domain) use reach::reach;
-pub use reach::{Reach, Reached};
+pub use reach::{Reach, Reached, ReachedAddress};
 pub use reports::{MailReports, ReceiveReportError, TakenIn};
 pub use settings::{MOST_MEMBERS, Settings};
 pub use unsubscribing::{Offer, OfferState, UnsubscribeLinks, Unsubscribing};

@@ -6,33 +6,32 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
+use tokio::time::Instant;
 
 use crate::domain::database::{MayFault, Transaction};
 use crate::domain::event::{self, Event};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::LockedAccount;
 use crate::primitives::actor::AccessError;
+use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
 
 use super::alerts::Alerts;
 use super::balance;
 use super::causes::{Causes, is_costly, may_say};
-use super::raise::{NewAlert, raise_all};
+use super::raise::{self, NewAlert};
 use super::react::{look_again, react};
-use super::store::{self, Glance};
+use super::store::{self, Checked, Glance, Recipients};
 
 /// Events of an account that is looked at alone, in one transaction, at the most…
 const MOST_EVENTS: usize = 256;
-/// …and those of them that may take statements of their own each, so that the account is locked for some 10 ms, whatever the backlog.
+/// …and those of them that may take statements of their own each.
 const MOST_COSTLY: usize = 12;
-/// Events of one account that are looked at together with those of others, at the most. The rest is looked at next.
-const MOST_TOGETHER: i64 = 32;
-/// Accounts in one transaction at the most, so that none is locked for long…
-const MOST_ACCOUNTS: usize = 64;
-/// …and alerts, unless they are of one account.
-const MOST_ALERTS: usize = 64;
+/// A transaction that has held an account's lock for this long deals with no further event of it.
+pub(super) const MOST_HELD: Duration = Duration::from_millis(20);
 /// Accounts of which it is read side by side what their events name.
 const READ_AT_ONCE: usize = 8;
 
@@ -41,6 +40,7 @@ const READ_AT_ONCE: usize = 8;
 pub struct Passed {
     places: HashMap<AccountId, i64>,
     unfinished: Vec<AccountId>,
+    batch_size: BatchSize,
 }
 
 impl Passed {
@@ -58,6 +58,58 @@ struct Plain {
     /// …and up to this one.
     until: i64,
     news: Vec<NewAlert>,
+}
+
+/// Alerts that only have to be written: all that they take was read without a lock.
+#[derive(Debug)]
+struct Prepared {
+    plain: HashMap<AccountId, Plain>,
+    recipients: Recipients,
+    /// The last event of each account when this was read.
+    heads: Vec<(AccountId, i64)>,
+    /// Accounts in which it is not plain what to do.
+    alone: Vec<AccountId>,
+}
+
+/// What a transaction has made of accounts of which alerts were prepared.
+#[derive(Debug, Default)]
+struct Written {
+    /// Accounts that have changed since. They are prepared anew.
+    stale: Vec<AccountId>,
+    /// Since when the accounts were locked.
+    locked_since: Option<Instant>,
+}
+
+/// How much one transaction does: events of each account, accounts, and alerts unless they are of one account. It adapts to how long
+/// transactions hold their locks, so a slow database or machine does not make postings wait longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct BatchSize(usize);
+
+impl Default for BatchSize {
+    fn default() -> Self {
+        Self(Self::MOST)
+    }
+}
+
+impl BatchSize {
+    const MOST: usize = 32;
+    const LEAST: usize = 8;
+
+    fn events(self) -> i64 {
+        i64::try_from(self.0).unwrap_or(i64::MAX)
+    }
+
+    /// The size after a transaction that held its locks for this long.
+    fn after(self, held: Duration) -> Self {
+        let next = if held > MOST_HELD {
+            self.0 / 2
+        } else if held < MOST_HELD / 2 {
+            self.0 + 2
+        } else {
+            self.0
+        };
+        Self(next.clamp(Self::LEAST, Self::MOST))
+    }
 }
 
 impl Alerts {
@@ -81,8 +133,9 @@ impl Alerts {
                 None => alone.push(account_id),
             }
         }
-        for batch in batches(plain, self.ledger.accounts_per_transaction().min(MOST_ACCOUNTS)) {
-            alone.extend(self.raise_plain(batch).await);
+        let most_accounts = self.ledger.accounts_per_transaction();
+        for batch in batches(plain, most_accounts, passed.batch_size) {
+            alone.extend(self.raise_plain(batch, passed).await);
         }
         Ok(alone)
     }
@@ -106,23 +159,27 @@ impl Alerts {
             return Ok(false);
         };
         let causes = self.sources.causes(account_id, &events, true, self.clock.now()).await?;
-        let causes = Arc::new(causes);
+        let (causes, most_held) = (Arc::new(causes), self.most_held);
         let top_ups = self.sources.top_ups.clone();
         let noticed = self.ledger.change(account_id, move |tx, locked| {
             let (causes, top_ups) = (Arc::clone(&causes), top_ups.clone());
             Box::pin(async move {
                 if store::place(tx, account_id).await? != after {
-                    // Somebody else has.
-                    return Ok::<(), NoticeError>(());
+                    // Another process has.
+                    return Ok::<bool, NoticeError>(false);
                 }
-                let is_all = last == locked.header.event_sequence;
-                react(tx, locked, &top_ups, &causes).await?;
-                let place = place(is_all, last, locked);
-                Ok(store::save_places(tx, &[(account_id, place)]).await?)
+                let end = locked.header.event_sequence;
+                let stopped_at = react(tx, locked, &top_ups, (&causes, most_held)).await?;
+                let until = stopped_at.unwrap_or(last);
+                let place = place(until == end, until, locked);
+                store::save_places(tx, &[(account_id, place)]).await?;
+                Ok(stopped_at.is_some())
             })
         });
+        let has_more = is_cut || events.len() == MOST_EVENTS;
         match noticed.await {
-            Ok(()) | Err(NoticeError::Gone) => Ok(is_cut || events.len() == MOST_EVENTS),
+            Ok(has_stopped) => Ok(has_stopped || has_more),
+            Err(NoticeError::Gone) => Ok(has_more),
             Err(NoticeError::Fault(fault)) => Err(fault),
         }
     }
@@ -158,7 +215,7 @@ impl Alerts {
         }
         glances.retain(|glance| glance.head > glance.place);
         for glance in &mut glances {
-            let until = glance.place + MOST_TOGETHER;
+            let until = glance.place + passed.batch_size.events();
             if glance.head > until {
                 glance.head = until;
                 passed.unfinished.push(glance.account_id);
@@ -172,7 +229,8 @@ impl Alerts {
     ///
     /// What cannot be read, of whichever account it is, is to hold up no other: it is left to [`Self::notice_alone`], which says why.
     async fn listen(&self, glances: Vec<Glance>, passed: &mut Passed) -> Vec<(AccountId, Option<Plain>)> {
-        let stretches: Vec<_> = glances.iter().map(Glance::stretch).collect();
+        let stretch = |glance: &Glance| (glance.account_id, glance.place, glance.head);
+        let stretches: Vec<_> = glances.iter().map(stretch).collect();
         let mut events = match event::between(&self.database, &stretches).await {
             Ok(events) => by_account(events),
             Err(_) => return glances.iter().map(|glance| (glance.account_id, None)).collect(),
@@ -204,18 +262,54 @@ impl Alerts {
         (glance.account_id, plain)
     }
 
-    /// Raises for several accounts what is plain, in one transaction. Gives those that have to be looked at alone.
-    async fn raise_plain(&self, plain: HashMap<AccountId, Plain>) -> Vec<AccountId> {
+    /// Raises for several accounts what is plain, in one transaction, which writes what was prepared without a lock. Gives those that
+    /// have to be looked at alone.
+    async fn raise_plain(&self, plain: HashMap<AccountId, Plain>, passed: &mut Passed) -> Vec<AccountId> {
         let accounts: Vec<AccountId> = plain.keys().copied().collect();
-        let plain = Arc::new(plain);
-        let raised = self.ledger.change_all(&accounts, move |tx, locked| {
-            let plain = Arc::clone(&plain);
-            Box::pin(async move { raise_locked(tx, locked, &plain).await })
-        });
-        raised.await.unwrap_or_else(|fault: Fault| {
-            tracing::warn!(%fault, "accounts were not looked at together; they are looked at one by one");
-            accounts
-        })
+        let raised = async {
+            let mut prepared = self.prepare(plain).await?;
+            let alone = std::mem::take(&mut prepared.alone);
+            Ok::<_, Fault>((self.write(prepared).await?, alone))
+        };
+        match raised.await {
+            Ok((written, alone)) => {
+                if let Some(locked_since) = written.locked_since {
+                    passed.batch_size = passed.batch_size.after(locked_since.elapsed());
+                }
+                passed.unfinished.extend(written.stale);
+                alone
+            }
+            Err(fault) => {
+                tracing::warn!(%fault, "accounts were not looked at together; they are looked at one by one");
+                accounts
+            }
+        }
+    }
+
+    /// Reads all that raising these alerts takes, at one instant and without a lock.
+    async fn prepare(&self, plain: HashMap<AccountId, Plain>) -> Result<Prepared, Fault> {
+        let (plain, now) = (Arc::new(plain), self.clock.now());
+        self.database
+            .snapshot(move |tx| {
+                let plain = Arc::clone(&plain);
+                Box::pin(async move { prepare(tx, &plain, now).await })
+            })
+            .await
+    }
+
+    /// Writes alerts that were prepared, under the locks of their accounts.
+    async fn write(&self, prepared: Prepared) -> Result<Written, Fault> {
+        let accounts: Vec<AccountId> = prepared.plain.keys().copied().collect();
+        if accounts.is_empty() {
+            return Ok(Written::default());
+        }
+        let prepared = Arc::new(prepared);
+        self.ledger
+            .change_all(&accounts, move |tx, locked| {
+                let prepared = Arc::clone(&prepared);
+                Box::pin(async move { write_locked(tx, locked, &prepared).await })
+            })
+            .await
     }
 }
 
@@ -244,13 +338,17 @@ fn by_account(events: Vec<(AccountId, Event)>) -> HashMap<AccountId, Vec<Arc<Eve
 }
 
 /// What goes into one transaction each.
-fn batches(plain: Vec<(AccountId, Plain)>, most_accounts: usize) -> Vec<HashMap<AccountId, Plain>> {
+fn batches(
+    plain: Vec<(AccountId, Plain)>,
+    most_accounts: usize,
+    BatchSize(most): BatchSize,
+) -> Vec<HashMap<AccountId, Plain>> {
     let mut batches: Vec<HashMap<_, Plain>> = Vec::new();
     let mut alerts = 0;
     for (account_id, said) in plain {
         alerts += said.news.len();
         match batches.last_mut() {
-            Some(batch) if batch.len() < most_accounts && alerts <= MOST_ALERTS => {
+            Some(batch) if batch.len() < most_accounts.min(most) && alerts <= most => {
                 batch.insert(account_id, said);
             }
             _ => {
@@ -262,38 +360,71 @@ fn batches(plain: Vec<(AccountId, Plain)>, most_accounts: usize) -> Vec<HashMap<
     batches
 }
 
-/// Raises what is plain and is still so under the lock. Gives the accounts in which it is not.
-async fn raise_locked(
-    tx: &Transaction,
-    locked: &mut [LockedAccount],
-    plain: &HashMap<AccountId, Plain>,
-) -> Result<Vec<AccountId>, Fault> {
-    let accounts: Vec<AccountId> = locked.iter().map(|account| account.header.account_id).collect();
-    let glances = store::glances(tx, &accounts).await?;
-    let glances: HashMap<AccountId, Glance> = glances.into_iter().map(|glance| (glance.account_id, glance)).collect();
-    let mut raising = Vec::new();
-    let mut looked_at = Vec::new();
-    let mut left = Vec::new();
-    for account in locked {
-        let account_id = account.header.account_id;
-        let (Some(said), Some(glance)) = (plain.get(&account_id), glances.get(&account_id)) else {
-            continue;
-        };
+/// Reads whether it is still plain what to do in these accounts, and who their alerts go to.
+///
+/// The balance is compared here and not again under the lock: it is at least as new as the events that are dealt with, and whatever
+/// changes it later has an event of its own.
+async fn prepare(tx: &Transaction, plain: &HashMap<AccountId, Plain>, now: Timestamp) -> Result<Prepared, Fault> {
+    let accounts: Vec<AccountId> = plain.keys().copied().collect();
+    let mut prepared = Prepared {
+        plain: HashMap::new(),
+        recipients: Recipients::default(),
+        heads: Vec::new(),
+        alone: Vec::new(),
+    };
+    for glance in store::glances(tx, &accounts).await? {
+        let account_id = glance.account_id;
+        let Some(said) = plain.get(&account_id) else { continue };
         if glance.place >= said.until {
-            // Somebody else has looked.
+            // Another process has looked.
             continue;
         }
+        let balance = (glance.available, glance.entry_sequence);
         let is_plain = glance.place <= said.after
             && !glance.are_credits_expiring
-            && (glance.is_calm() || balance::is_quiet(tx, account).await?);
-        if !is_plain {
-            left.push(account_id);
+            && (glance.is_calm() || balance::is_quiet(tx, account_id, balance).await?);
+        if is_plain {
+            prepared.plain.insert(account_id, said.clone());
+            prepared.heads.push((account_id, glance.head));
+        } else {
+            prepared.alone.push(account_id);
+        }
+    }
+    let mut news = Vec::new();
+    for (account_id, said) in &prepared.plain {
+        news.extend(said.news.iter().map(|new| (*account_id, new)));
+    }
+    prepared.recipients = raise::prepare(tx, news, now).await?;
+    Ok(prepared)
+}
+
+/// Writes what was prepared, where nothing that it rests on has changed.
+async fn write_locked(tx: &Transaction, locked: &mut [LockedAccount], prepared: &Prepared) -> Result<Written, Fault> {
+    let mut written = Written {
+        stale: Vec::new(),
+        locked_since: locked.first().map(LockedAccount::locked_since),
+    };
+    let checked = store::check_places(tx, &prepared.heads).await?;
+    let checked: HashMap<AccountId, Checked> = checked.into_iter().map(|one| (one.account_id, one)).collect();
+    let mut raising = Vec::new();
+    let mut looked_at = Vec::new();
+    for account in locked {
+        let account_id = account.header.account_id;
+        let (Some(said), Some(checked)) = (prepared.plain.get(&account_id), checked.get(&account_id)) else {
+            continue;
+        };
+        if checked.place >= said.until {
+            // Another process has looked.
+            continue;
+        }
+        if checked.place > said.after || checked.have_recipients_changed {
+            written.stale.push(account_id);
             continue;
         }
         looked_at.push((said.until == account.header.event_sequence, said.until));
         raising.push((account, said.news.as_slice()));
     }
-    raise_all(tx, &mut raising).await?;
+    raise::raise_prepared(tx, &mut raising, &prepared.recipients).await?;
     let places = raising
         .iter_mut()
         .zip(&looked_at)
@@ -303,7 +434,7 @@ async fn raise_locked(
         });
     let places: Vec<_> = places.collect();
     store::save_places(tx, &places).await?;
-    Ok(left)
+    Ok(written)
 }
 
 /// How far an account has been looked at: what this has raised needs no second look, unless other events came in between.
@@ -348,7 +479,6 @@ impl MayFault for NoticeError {
 mod tests {
     use super::super::model::AlertKind;
     use super::*;
-    use crate::primitives::clock::Timestamp;
 
     #[test]
     fn a_transaction_has_so_many_accounts_and_alerts_and_no_more() {
@@ -364,12 +494,31 @@ mod tests {
                 },
             )
         };
-        let sizes = |said: Vec<_>| -> Vec<usize> { batches(said, 3).iter().map(HashMap::len).collect() };
-        assert_eq!(sizes(Vec::new()), Vec::<usize>::new());
-        assert_eq!(sizes((0..7).map(|number| said(number, 1)).collect()), [3, 3, 1]);
+        let sizes = |said: Vec<_>, size: usize| -> Vec<usize> {
+            batches(said, 3, BatchSize(size)).iter().map(HashMap::len).collect()
+        };
+        assert_eq!(sizes(Vec::new(), 32), Vec::<usize>::new());
+        assert_eq!(sizes((0..7).map(|number| said(number, 1)).collect(), 32), [3, 3, 1]);
         assert_eq!(
-            sizes(vec![said(1, 50), said(2, 14), said(3, 1), said(4, 80), said(5, 0)]),
+            sizes(vec![said(1, 18), said(2, 14), said(3, 1), said(4, 80), said(5, 0)], 32),
             [2, 1, 1, 1]
         );
+        assert_eq!(
+            sizes((0..5).map(|number| said(number, 0)).collect(), 2),
+            [2, 2, 1],
+            "the size bounds accounts as well"
+        );
+    }
+
+    #[test]
+    fn the_batch_size_adapts_to_how_long_locks_are_held() {
+        let mut size = BatchSize::default();
+        assert_eq!(size.after(Duration::ZERO), BatchSize(32), "that is the most");
+        for slower in [16, 8, 8] {
+            size = size.after(MOST_HELD * 2);
+            assert_eq!(size, BatchSize(slower));
+        }
+        assert_eq!(size.after(MOST_HELD), size);
+        assert_eq!(size.after(MOST_HELD / 4), BatchSize(10));
     }
 }

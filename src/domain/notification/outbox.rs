@@ -16,11 +16,12 @@ use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::ids::{AlertId, GlobalId};
 
 use super::bounces;
+use super::confirming::ConfirmLinks;
 use super::eligibility::{Pending, decide};
 use super::links::Links;
 use super::mailer::{Mail, MailError, Mailer, Unsubscribe};
 use super::model::{
-    Alert, AlertKind, DeliveryStatus, LastMail, MailFailure, Pace, SuppressionReason, Verdict, next_try,
+    Alert, AlertKind, DeliveryStatus, LastMail, MailFailure, Pace, Party, SuppressionReason, Verdict, next_try,
 };
 use super::store::{self, Addressee, Claimed, Ended};
 use super::unsubscribing::{UnsubscribeLinks, optional_kinds};
@@ -47,7 +48,7 @@ pub struct Outbox {
     bounds: MailBounds,
 }
 
-/// What members are written with.
+/// What recipients are written with.
 #[derive(Clone)]
 pub struct Post {
     /// Sends it.
@@ -58,8 +59,24 @@ pub struct Post {
     pub links: Links,
     /// By which it is switched off.
     pub unsubscribing: UnsubscribeLinks,
+    /// By which addresses that are no member's are confirmed.
+    pub confirming: ConfirmLinks,
     /// Bounds on mail to addresses that nobody has verified.
     pub bounds: MailBounds,
+}
+
+/// Why it is not known what became of mails.
+enum Unsent {
+    /// The mail system was not asked.
+    Kept(Fault),
+    /// The mail system may have taken them over.
+    HandedOver(Fault),
+}
+
+impl From<Fault> for Unsent {
+    fn from(fault: Fault) -> Self {
+        Self::Kept(fault)
+    }
 }
 
 impl Outbox {
@@ -101,29 +118,31 @@ impl Outbox {
                 continue;
             }
             // One that fails holds up no other.
-            let mut is_handed_over = false;
-            if let Err(fault) = self.send(mails, &mut is_handed_over).await {
-                // Nothing has gone, so it need not wait until the claim has run out.
-                if !is_handed_over
-                    && fault.passes()
-                    && let Err(fault) = self.give_back(mails, None).await
-                {
-                    tracing::warn!(%fault, "a mail that was not sent stays claimed until its claim has run out");
+            match self.send(mails).await {
+                Ok(()) => {}
+                Err(Unsent::Kept(fault)) => {
+                    // Nothing has gone, so it need not wait until the claim has run out.
+                    if fault.passes()
+                        && let Err(fault) = self.give_back(mails, None).await
+                    {
+                        tracing::warn!(%fault, "a mail that was not sent stays claimed until its claim has run out");
+                    }
+                    failed = Some(fault);
                 }
-                failed = Some(fault);
+                Err(Unsent::HandedOver(fault)) => failed = Some(fault),
             }
         }
         failed.map_or(Ok(claimed.len()), Err)
     }
 
-    /// Sends what is one mail: several alerts that became due for one member at one time make a digest. Whether each of them may still
-    /// go is decided here, at the last moment. `is_handed_over` is set once the mail system may have taken it.
-    async fn send(&self, mails: &[Claimed], is_handed_over: &mut bool) -> Result<(), Fault> {
+    /// Sends what is one mail: several alerts that became due for one recipient at one time make a digest. Whether each of them may still
+    /// go is decided here, at the last moment.
+    async fn send(&self, mails: &[Claimed]) -> Result<(), Unsent> {
         let Some(first) = mails.first() else {
             return Ok(());
         };
-        let (account_id, member_id) = (first.account_id, first.member_id);
-        let to = store::addressee(self.database.read(), account_id, member_id).await?;
+        let account_id = first.account_id;
+        let to = store::addressee(self.database.read(), account_id, first.recipient).await?;
         let ids: Vec<_> = mails.iter().map(|mail| mail.alert_id).collect();
         let alerts = store::alerts_by_id(&self.database, account_id, &ids).await?;
         let sent = self.eligible(mails, to.as_ref(), &alerts).await?;
@@ -137,20 +156,19 @@ impl Outbox {
         if !to.is_verified() && !self.may_reach_stranger(first, &email).await? {
             let reason = SuppressionReason::UnverifiedLimit;
             let ended = sent.into_iter().map(|mail| (mail.clone(), suppressed(reason)));
-            return self.end(ended.collect()).await;
+            return Ok(self.end(ended.collect()).await?);
         }
         let told: Vec<&Alert> = sent.iter().filter_map(|mail| alerts.get(&mail.alert_id)).collect();
         let answer = match self.write((first, &told), &to, email.clone()) {
-            Ok(mail) => {
-                *is_handed_over = true;
-                self.mailer.send(&mail).await
-            }
+            Ok(mail) => self.mailer.send(&mail).await,
             Err(fault) => {
                 // Somebody mends the template, or the mail is given up: it must not be claimed for ever.
-                Err(MailError::Unwritten(fault.to_string()))
+                let answer = Err(MailError::Unwritten(fault.to_string()));
+                return Ok(self.conclude(&sent, (first, answer), email).await?);
             }
         };
-        self.conclude(&sent, (first, answer), email).await
+        let concluded = self.conclude(&sent, (first, answer), email).await;
+        concluded.map_err(Unsent::HandedOver)
     }
 
     /// Those of these mails that may still go. The others are put off or suppressed, and the reason is noted.
@@ -171,7 +189,7 @@ impl Outbox {
         for mail in mails {
             let pending = Pending {
                 kind: mail.kind,
-                member_id: mail.member_id,
+                recipient: mail.recipient,
                 subject: alerts.get(&mail.alert_id).and_then(|alert| alert.subject),
                 has_ended: over.contains(&mail.id),
                 last_mail: last_mails.get(&mail.kind).copied().filter(|_| !mail.is_requested),
@@ -194,11 +212,11 @@ impl Outbox {
         Ok(sent)
     }
 
-    /// The last mails to the member of those kinds among these that are not sent at any rate.
+    /// The last mails to the recipient of those kinds among these that are not sent at any rate.
     async fn last_mails(&self, mails: &[Claimed], now: Timestamp) -> Result<HashMap<AlertKind, LastMail>, Fault> {
         let paced = |mail: &&Claimed| mail.kind.pace() != Pace::Each;
         match mails.iter().find(paced) {
-            Some(mail) => store::last_sent(&self.database, mail.account_id, mail.member_id, now).await,
+            Some(mail) => store::last_sent(&self.database, mail.account_id, mail.recipient, now).await,
             None => Ok(HashMap::new()),
         }
     }
@@ -234,15 +252,16 @@ impl Outbox {
         let ended: Vec<_> = sent.iter().map(ended).collect();
         match answer {
             Err(MailError::Rejected(message)) => {
-                let person = (first.account_id, first.member_id);
+                let recipient = (first.account_id, first.recipient);
                 let failure = MailFailure::of_words(&message, MailFailure::Refused);
-                bounces::record(&self.ledger, person, ended, (email, failure)).await
+                bounces::record(&self.ledger, recipient, ended, (email, failure)).await
             }
             Ok(()) | Err(MailError::Deferred(_) | MailError::Unwritten(_)) => self.end(ended).await,
         }
     }
 
-    /// Writes a mail about alerts. One to an address that nobody has verified contains no text that customers wrote.
+    /// Writes a mail about alerts. One to an address that is not verified, or no member's, contains no text that customers wrote but the
+    /// team's name.
     fn write(&self, (first, told): (&Claimed, &[&Alert]), to: &Addressee, email: String) -> Result<Mail, Fault> {
         if told.is_empty() {
             return Err(Fault::Internal(
@@ -250,8 +269,9 @@ impl Outbox {
             ));
         }
         let is_known = to.is_verified();
+        let is_outside = to.party == Some(Party::Address);
         let told_kinds: BTreeSet<AlertKind> = told.iter().map(|alert| alert.kind).collect();
-        let unsubscribe = self.unsubscribe(first, told, &email);
+        let unsubscribe = self.unsubscribe((first, told), to, &email);
         let reader = Reader {
             locale: to.locale.clone(),
             timezone: to.timezone,
@@ -259,7 +279,7 @@ impl Outbox {
         let shown: Vec<Alert> = told
             .iter()
             .map(|alert| {
-                if is_known {
+                if is_known && !is_outside {
                     (*alert).clone()
                 } else {
                     alert.without_texts()
@@ -268,7 +288,7 @@ impl Outbox {
             .collect();
         let names = Names {
             team: &to.team,
-            member: &to.name,
+            member: to.name.as_deref(),
         };
         let told = Told {
             names: is_known.then_some(names),
@@ -277,7 +297,7 @@ impl Outbox {
         };
         Ok(Mail {
             to: email,
-            name: is_known.then(|| to.name.clone()),
+            name: to.name.clone().filter(|_| is_known),
             message_id: first.id.global(first.account_id).to_string(),
             letter: self.wording.told(&told, &reader)?,
             thread: Some(thread(first, told_kinds)),
@@ -285,11 +305,16 @@ impl Outbox {
         })
     }
 
-    /// How to get no more of a mail about these alerts, where they can all be switched off.
-    fn unsubscribe(&self, first: &Claimed, told: &[&Alert], email: &str) -> Option<Unsubscribe> {
-        let kinds = optional_kinds(told.iter().map(|alert| alert.kind))?;
-        let to = (first.account_id, first.member_id);
-        let one_click = self.unsubscribing.make(to, &kinds, email);
+    /// How to get no more of a mail about these alerts, where they can all be switched off: by an address that is no member's always.
+    fn unsubscribe(&self, (first, told): (&Claimed, &[&Alert]), to: &Addressee, email: &str) -> Option<Unsubscribe> {
+        let kinds = told.iter().map(|alert| alert.kind);
+        let recipient = (first.account_id, first.recipient);
+        if to.party == Some(Party::Address) {
+            let one_click = self.unsubscribing.make(recipient, &kinds.collect(), email);
+            return one_click.map(Unsubscribe::OneClick);
+        }
+        let kinds = optional_kinds(kinds)?;
+        let one_click = self.unsubscribing.make(recipient, &kinds, email);
         let one_click = one_click.map(Unsubscribe::OneClick);
         one_click.or_else(|| self.links.settings().map(Unsubscribe::Page))
     }
@@ -328,9 +353,9 @@ fn thread(mail: &Claimed, kinds: BTreeSet<AlertKind>) -> String {
     format!("thread.{}.{kind}", GlobalId::account(mail.account_id))
 }
 
-/// What is not urgent and became due for one member at one time is one mail.
+/// What is not urgent and became due for one recipient at one time is one mail.
 fn are_one_mail(one: &Claimed, other: &Claimed) -> bool {
-    let of = |mail: &Claimed| (mail.account_id, mail.member_id, mail.due);
+    let of = |mail: &Claimed| (mail.account_id, mail.recipient, mail.due);
     of(one) == of(other) && !one.kind.is_urgent() && !other.kind.is_urgent()
 }
 

@@ -7,13 +7,15 @@ use crate::domain::event::{self, EventKind};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::LockedAccount;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AlertId, DeliveryId, EntryId, IdMint, IdSeed, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{
+    AccountId, AlertId, DeliveryId, EntryId, IdMint, IdSeed, MemberId, RecipientId, SessionId, TopUpId,
+};
 
 use super::model::{
     Alert, AlertKind, Audience, Case, Channel, Delivery, DeliveryStatus, Facts, LastMail, SuppressionReason, Verdict,
     resolve,
 };
-use super::store::{self, Addressed, Recipient};
+use super::store::{self, Addressed, Recipient, Recipients};
 
 /// An alert that is to be raised.
 #[derive(Clone, Debug)]
@@ -28,7 +30,7 @@ pub(super) struct NewAlert {
     pub(super) top_up_id: Option<TopUpId>,
     pub(super) raised_at: Timestamp,
     /// Of those whom it is for, these alone.
-    pub(super) only: Option<BTreeSet<MemberId>>,
+    pub(super) only: Option<BTreeSet<RecipientId>>,
     /// By this way alone.
     pub(super) channel: Option<Channel>,
 }
@@ -65,30 +67,38 @@ impl NewAlert {
     }
 
     fn concerns(&self, recipient: &Recipient) -> bool {
-        self.only
-            .as_ref()
-            .is_none_or(|only| only.contains(&recipient.member_id))
+        self.only.as_ref().is_none_or(|only| only.contains(&recipient.id))
     }
 
-    /// The ways by which it goes, if its rules and the member's want it.
+    /// The ways by which it goes, if its rules and the recipient's want it.
     fn channels(&self) -> impl Iterator<Item = Channel> {
         let is_meant = |channel: &Channel| self.channel.is_none_or(|only| only == *channel);
         Channel::ALL.iter().copied().filter(is_meant)
     }
 
     fn case(&self, recipient: &Recipient, channel: Channel, last_mail: Option<LastMail>, now: Timestamp) -> Case {
-        let quiet_hours = recipient.settings.quiet_hours;
+        let quiet_hours = recipient.wishes.quiet_hours();
         Case {
             kind: self.kind,
             channel,
-            role: Some(recipient.role),
-            is_subject: self.subject == Some(recipient.member_id),
-            preference: recipient.settings.preference(self.kind, channel),
+            party: Some(recipient.party),
+            is_subject: self.subject.map(RecipientId::Member) == Some(recipient.id),
+            preference: recipient.wishes.preference(self.kind, channel),
             contact: recipient.contact,
             has_ended: false,
             last_mail,
             quiet_until: quiet_hours.and_then(|hours| hours.end_after(now, recipient.timezone)),
             now,
+        }
+    }
+
+    /// The members of an account whom it may be for.
+    fn addressed(&self, account_id: AccountId) -> Addressed {
+        Addressed {
+            account_id,
+            audience: self.audience(),
+            subject: self.subject,
+            kind: self.kind,
         }
     }
 
@@ -113,23 +123,71 @@ pub(super) async fn raise(
     Ok(raised.into_iter().next())
 }
 
-/// Raises alerts of several accounts: writes them, a delivery for each member and channel that one is for, and the events that tell
+/// Raises alerts of several accounts: writes them, a delivery for each recipient and channel that one is for, and the events that tell
 /// of them; by the same few statements whatever their number. Gives those that were not raised before.
 pub(super) async fn raise_all(
     tx: &Transaction,
     accounts: &mut [(&mut LockedAccount, &[NewAlert])],
 ) -> Result<Vec<Alert>, Fault> {
+    let raising = insert(tx, accounts).await?;
+    if raising.is_empty() {
+        return Ok(Vec::new());
+    }
+    let asked = raising.iter().map(|one| (one.addressed(), one.new.kind, one.now));
+    let recipients = store::read_recipients(tx, asked.collect()).await?;
+    announce(tx, accounts, raising, &recipients).await
+}
+
+/// Raises alerts as [`raise_all`] does, to recipients that were read before the accounts were locked. The caller has checked that
+/// these have not changed since. Under the lock it only writes.
+pub(super) async fn raise_prepared(
+    tx: &Transaction,
+    accounts: &mut [(&mut LockedAccount, &[NewAlert])],
+    recipients: &Recipients,
+) -> Result<(), Fault> {
+    let raising = insert(tx, accounts).await?;
+    announce(tx, accounts, raising, recipients).await?;
+    Ok(())
+}
+
+/// Reads who alerts of accounts go to, before these are locked.
+pub(super) async fn prepare(
+    tx: &Transaction,
+    news: Vec<(AccountId, &NewAlert)>,
+    now: Timestamp,
+) -> Result<Recipients, Fault> {
+    let asked = news
+        .iter()
+        .map(|(account_id, new)| (new.addressed(*account_id), new.kind, now));
+    store::read_recipients(tx, asked.collect()).await
+}
+
+/// Writes alerts and returns those that were not raised before.
+async fn insert<'a>(
+    tx: &Transaction,
+    accounts: &[(&mut LockedAccount, &'a [NewAlert])],
+) -> Result<Vec<Raising<'a>>, Fault> {
     let mut raising = Vec::new();
     for (at, (locked, news)) in accounts.iter().enumerate() {
         raising.extend(news.iter().map(|new| Raising::new(at, new, locked)));
     }
+    if raising.is_empty() {
+        return Ok(raising);
+    }
     let written: Vec<(&Alert, &str)> = raising.iter().map(Raising::with_key).collect();
     let is_new = store::insert_alerts(tx, &written).await?;
     raising.retain(|one| is_new.contains(&one.alert.id));
-    if raising.is_empty() {
-        return Ok(Vec::new());
-    }
-    deliver(tx, &mut raising).await?;
+    Ok(raising)
+}
+
+/// Writes the deliveries of new alerts, and an event for each. Returns the alerts.
+async fn announce(
+    tx: &Transaction,
+    accounts: &mut [(&mut LockedAccount, &[NewAlert])],
+    mut raising: Vec<Raising<'_>>,
+    recipients: &Recipients,
+) -> Result<Vec<Alert>, Fault> {
+    deliver(tx, &mut raising, recipients).await?;
     let mut events = Vec::new();
     for one in &raising {
         // Told to its one recipient alone where it has no other.
@@ -173,11 +231,7 @@ impl<'a> Raising<'a> {
     }
 
     fn addressed(&self) -> Addressed {
-        Addressed {
-            account_id: self.alert.account_id,
-            audience: self.new.audience(),
-            subject: self.new.subject,
-        }
+        self.new.addressed(self.alert.account_id)
     }
 }
 
@@ -204,29 +258,21 @@ pub(super) async fn resolve_alert(tx: &Transaction, locked: &mut LockedAccount, 
     Ok(())
 }
 
-/// Decides for each member and channel, and writes the answers down.
-async fn deliver(tx: &Transaction, raising: &mut [Raising<'_>]) -> Result<(), Fault> {
-    let addressed: Vec<Addressed> = raising.iter().map(Raising::addressed).collect();
-    let recipients = store::recipients(tx, &addressed).await?;
-    let asked = raising.iter().zip(&recipients).flat_map(|(one, recipients)| {
-        let (account_id, kind, now) = (one.alert.account_id, one.new.kind, one.now);
-        recipients
-            .iter()
-            .map(move |recipient| (account_id, kind, recipient.member_id, now))
-    });
-    let asked: Vec<_> = asked.collect();
-    let mut last_mails = store::last_mails(tx, asked).await?;
+/// Decides for each recipient and channel, and stores the results.
+async fn deliver(tx: &Transaction, raising: &mut [Raising<'_>], recipients: &Recipients) -> Result<(), Fault> {
+    let mut last_mails = recipients.last_mails.clone();
     let mut deliveries = Vec::new();
-    for (one, recipients) in raising.iter_mut().zip(&recipients) {
+    for one in raising {
+        let recipients = recipients.of(&one.addressed())?;
         let Raising {
             now, new, alert, mint, ..
         } = one;
         for recipient in recipients.iter().filter(|recipient| new.concerns(recipient)) {
-            let mails_to = (new.kind, recipient.member_id);
+            let mails_to = (new.kind, recipient.id);
             for channel in new.channels() {
                 let case = new.case(recipient, channel, last_mails.get(&mails_to).copied(), *now);
                 let id = DeliveryId::from_uuid(mint.next_uuid());
-                let Some(delivery) = delivery(id, alert, recipient.member_id, &case) else {
+                let Some(delivery) = delivery(id, alert, recipient.id, &case) else {
                     continue;
                 };
                 if delivery.status == DeliveryStatus::Queued {
@@ -241,7 +287,7 @@ async fn deliver(tx: &Transaction, raising: &mut [Raising<'_>]) -> Result<(), Fa
     store::insert_deliveries(tx, &deliveries).await
 }
 
-fn delivery(id: DeliveryId, alert: &Alert, member_id: MemberId, case: &Case) -> Option<Delivery> {
+fn delivery(id: DeliveryId, alert: &Alert, recipient: RecipientId, case: &Case) -> Option<Delivery> {
     let (status, because, due) = match (resolve(case), case.channel) {
         (Verdict::NotAddressed, _) => return None,
         (Verdict::Suppress(reason), _) => (DeliveryStatus::Suppressed, Some(reason), None),
@@ -252,7 +298,7 @@ fn delivery(id: DeliveryId, alert: &Alert, member_id: MemberId, case: &Case) -> 
         id,
         account_id: alert.account_id,
         alert_id: alert.id,
-        member_id,
+        recipient,
         channel: case.channel,
         status,
         suppressed_because: because,

@@ -6,9 +6,12 @@ use crate::domain::member::ContactStatus;
 use crate::primitives::actor::MemberRole;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, MemberId};
+use crate::primitives::ids::{AccountId, MemberId, NotificationAddressId};
 
-use super::model::{AlertKind, Case, Channel, Delivery, DeliveryStatus, NotificationSettings, Verdict, resolve};
+use super::model::{
+    AlertKind, Case, Channel, Delivery, DeliveryStatus, NotificationAddress, NotificationSettings, Party, Verdict,
+    resolve,
+};
 use super::store;
 
 /// So many people are looked at, and so many mails.
@@ -22,6 +25,8 @@ pub struct Reach {
     /// Owners and admins, then others from whom mail comes back or who want mail and have no verified address, each in the order they
     /// joined.
     pub people: Vec<Reached>,
+    /// Addresses that are no member's, for which some kind was chosen, in the order they were added.
+    pub addresses: Vec<ReachedAddress>,
     /// Mail of the last days that failed and was not sent since, oldest first.
     pub failing: Vec<Delivery>,
     /// Whether any mail of the last days has not been sent yet, or was given up: what becomes of it is no event.
@@ -51,10 +56,42 @@ pub struct Reached {
     pub settings_since: Timestamp,
 }
 
+/// How an address that is no member's is reached.
+#[derive(Clone, Debug)]
+pub struct ReachedAddress {
+    /// Which.
+    pub id: NotificationAddressId,
+    /// What the team calls it.
+    pub label: String,
+    /// The address.
+    pub email: Option<String>,
+    /// How far it is to be trusted.
+    pub contact: ContactStatus,
+    /// What the mail system said when it last bounced.
+    pub bounce_message: Option<String>,
+    /// Since when the address stands so.
+    pub contact_since: Timestamp,
+}
+
+impl ReachedAddress {
+    fn of(address: NotificationAddress) -> Self {
+        Self {
+            id: address.id,
+            label: address.label,
+            email: address.contact.email,
+            contact: address.contact.email_status,
+            bounce_message: address.contact.bounce_message,
+            contact_since: address.contact_since,
+        }
+    }
+}
+
 /// Whom of an account news reaches.
 pub(in crate::domain) async fn reach(tx: &Transaction, account_id: AccountId, now: Timestamp) -> Result<Reach, Fault> {
     let since = now.plus_millis(-INTEREST_MILLIS);
     let people = store::reached(tx, account_id, MOST).await?;
+    let addresses = store::addresses(tx, account_id).await?.into_iter();
+    let wanting = addresses.filter(|address| !address.wishes.kinds.is_empty());
     let unsent = store::unsent(tx, account_id, since, MOST).await?;
     let has_unsent = !unsent.is_empty();
     let is_failing = |mail: &Delivery| {
@@ -63,6 +100,7 @@ pub(in crate::domain) async fn reach(tx: &Transaction, account_id: AccountId, no
     };
     Ok(Reach {
         people,
+        addresses: wanting.map(ReachedAddress::of).collect(),
         failing: unsent.into_iter().filter(is_failing).collect(),
         has_unsent,
     })
@@ -102,7 +140,7 @@ impl Reached {
         let case = Case {
             kind,
             channel,
-            role: Some(self.role),
+            party: Some(Party::Member(self.role)),
             is_subject,
             preference: self.settings.preference(kind, channel),
             contact,

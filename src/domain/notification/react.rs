@@ -1,6 +1,8 @@
 //! What events and the time bring about, under the account's lock: raises and ends what they say, and then looks at what is the
 //! case now.
 
+use std::time::Duration;
+
 use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::LockedAccount;
@@ -16,17 +18,31 @@ use super::raise::{NewAlert, raise, raise_all, resolve_alert};
 use super::store::OpenEdge;
 use super::{reminders, rule, store};
 
-/// Raises and ends what events say, in their order, and then looks at what they may have changed.
+/// Limits that one transaction announces. Each takes statements of its own.
+const MOST_LIMITS: usize = 3;
+
+/// Raises and ends what events say, in their order, and then looks at what they may have changed. It goes on to the next event until
+/// it has held the account's lock for `most_held`. Returns the last event that it has dealt with where it leaves others for the next
+/// transaction.
 pub(super) async fn react(
     tx: &Transaction,
     locked: &mut LockedAccount,
     top_ups: &TopUps,
-    causes: &Causes,
-) -> Result<(), Fault> {
+    (causes, most_held): (&Causes, Duration),
+) -> Result<Option<i64>, Fault> {
     let mut limits = Vec::new();
     let mut has_changed = false;
     let mut news = Vec::new();
-    for cause in &causes.said {
+    let mut stopped_at = None;
+    let mut done = None;
+    for (sequence, cause) in &causes.said {
+        // What one event says is not divided.
+        let is_next = done.is_some_and(|done| done < *sequence);
+        if is_next && (locked.locked_since().elapsed() >= most_held || limits.len() >= MOST_LIMITS) {
+            stopped_at = done;
+            break;
+        }
+        done = Some(*sequence);
         match cause {
             // Those that follow each other are raised by the same statements.
             Cause::Raise(new) => {
@@ -80,7 +96,7 @@ pub(super) async fn react(
     if due != before {
         store::save_due(tx, locked.header.account_id, due).await?;
     }
-    Ok(())
+    Ok(stopped_at)
 }
 
 /// Raises alerts that follow each other, and leaves none.
@@ -118,7 +134,9 @@ pub(super) async fn look_again(tx: &Transaction, locked: &mut LockedAccount, top
         balance: due.held_until.is_some(),
         ..Causes::default()
     };
-    react(tx, locked, top_ups, &causes).await
+    // No events, so nothing is left.
+    react(tx, locked, top_ups, (&causes, Duration::MAX)).await?;
+    Ok(())
 }
 
 /// Freezing is an edge of the account: events tell the status also where something else has changed.

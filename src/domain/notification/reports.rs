@@ -9,8 +9,9 @@ use std::sync::Arc;
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::{Ledger, LockedAccount};
+use crate::domain::member::ContactStatus;
 use crate::primitives::clock::Clock;
-use crate::primitives::ids::{AccountId, DeliveryId, GlobalId, IdKind, MemberId};
+use crate::primitives::ids::{AccountId, DeliveryId, GlobalId, IdKind, RecipientId};
 
 use super::bounces;
 use super::error::BounceError;
@@ -58,7 +59,7 @@ pub struct MailReports {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct About {
     account_id: AccountId,
-    member_id: MemberId,
+    recipient: RecipientId,
     /// None for a code.
     delivery: Option<DeliveryId>,
 }
@@ -111,16 +112,15 @@ impl MailReports {
                 let mailed = delivery.filter(|delivery| delivery.channel == Channel::Email);
                 Ok(mailed.map(|delivery| About {
                     account_id,
-                    member_id: delivery.member_id,
+                    recipient: delivery.recipient,
                     delivery: Some(delivery_id),
                 }))
             }
-            IdKind::Member => Ok(Some(About {
+            _ => Ok(RecipientId::of_global(id).map(|recipient| About {
                 account_id,
-                member_id: MemberId::from_uuid(id.uuid),
+                recipient,
                 delivery: None,
             })),
-            _ => Ok(None),
         }
     }
 }
@@ -149,7 +149,7 @@ async fn take_in(
     };
     let kept = Kept {
         account_id,
-        member_id: about.member_id,
+        recipient: about.recipient,
         delivery_id: about.delivery,
         received_at: locked.now,
     };
@@ -182,16 +182,16 @@ async fn take_in(
         store::apply_fate(tx, (account_id, mail), fate, (failure, locked.now)).await?;
     }
     if let Some(failure) = failure.filter(|_| report.kind.is_against_address()) {
-        let (member_id, address) = (about.member_id, report.address.as_str());
-        let is_theirs = bounces::person_at(tx, (account_id, member_id), address)
+        let (recipient, address) = (about.recipient, report.address.as_str());
+        let is_theirs = bounces::holder_of(tx, (account_id, recipient), address)
             .await?
             .is_some();
         if is_theirs && !was_verified_since(tx, about, &mails).await? {
-            bounces::mark(tx, locked, member_id, (address, failure)).await?;
+            bounces::mark(tx, locked, recipient, (address, failure)).await?;
         }
-        // Whoever calls our mail spam wants none, also when the address is verified again.
+        // Who calls our mail spam wants none, also when the address is verified again.
         if is_theirs && report.kind == ReportKind::Complaint {
-            switch_mail_off(tx, locked, member_id).await?;
+            switch_mail_off(tx, locked, recipient).await?;
         }
     }
     Ok(TakenIn::Applied)
@@ -199,7 +199,8 @@ async fn take_in(
 
 /// Whether the address was shown to be good after this mail went there. A code is only ever sent to one that is not verified.
 async fn was_verified_since(tx: &Transaction, about: About, mails: &[Mailed]) -> Result<bool, Fault> {
-    let Some(verified_at) = store::verified_at(tx, about.account_id, about.member_id).await? else {
+    let standing = store::standing_of(tx, about.account_id, about.recipient).await?;
+    let Some((ContactStatus::Verified, Some(verified_at))) = standing else {
         return Ok(false);
     };
     let sent_at = mails.iter().filter_map(|mail| mail.sent_at).max();

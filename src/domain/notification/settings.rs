@@ -7,11 +7,12 @@ use crate::domain::database::{Database, Transaction};
 use crate::domain::event::EventKind;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
-use crate::domain::member::{self, Change, require_own_or_settings};
+use crate::domain::member::{self, Change, Member, require_own_or_settings};
 use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, MemberId};
+use crate::primitives::ids::{AccountId, MemberId, RecipientId};
 
+use super::addresses;
 use super::error::{UpdateManyError, UpdateSettingsError};
 use super::model::{
     AlertKind, Audience, Channel, DefaultsPatch, NotificationDefaults, NotificationSettings, SettingsPatch, Wish,
@@ -73,9 +74,14 @@ impl Settings {
                 let work = Arc::clone(&work);
                 Box::pin(async move {
                     let (actor, member_ids, patch) = work.as_ref();
+                    let members = member::locked_members(tx, account_id, member_ids).await?;
+                    let mut said = store::settings(tx, member_ids.iter().map(|id| (account_id, *id))).await?;
                     let mut changed = Vec::with_capacity(member_ids.len());
                     for (at, member_id) in member_ids.iter().enumerate() {
-                        let settings = update_locked(tx, locked, (actor, *member_id), patch).await;
+                        let member = members.get(member_id);
+                        let unsaid = || NotificationSettings::new(account_id, *member_id);
+                        let before = said.remove(member_id).unwrap_or_else(unsaid);
+                        let settings = update_locked(tx, locked, (actor, member), (before, patch)).await;
                         changed.push(settings.map_err(|error| of_member(at, error))?);
                     }
                     Ok(changed)
@@ -132,14 +138,11 @@ fn of_member(at: usize, error: UpdateSettingsError) -> UpdateManyError {
 async fn update_locked(
     tx: &Transaction,
     locked: &mut LockedAccount,
-    (actor, member_id): (&Actor, MemberId),
-    patch: &SettingsPatch,
+    (actor, member): (&Actor, Option<&Member>),
+    (before, patch): (NotificationSettings, &SettingsPatch),
 ) -> Result<NotificationSettings, UpdateSettingsError> {
-    let account_id = locked.header.account_id;
-    let member = member::locked_member(tx, account_id, member_id).await?;
     let member = member.ok_or(UpdateSettingsError::NotFound)?;
-    member::require_over(actor, &member)?;
-    let before = settings_of(tx, account_id, member_id).await?;
+    member::require_over(actor, member)?;
     if patch.expected_version.is_some_and(|version| version != before.version) {
         return Err(UpdateSettingsError::VersionConflict(Box::new(before)));
     }
@@ -149,34 +152,31 @@ async fn update_locked(
     Ok(save_patched(tx, locked, before, patch).await?)
 }
 
-/// Switches off all mail to a member that can be, and tells of it, if that changes anything.
+/// Switches off all mail to a recipient that can be, and tells of it, if that changes anything.
 pub(super) async fn switch_mail_off(
     tx: &Transaction,
     locked: &mut LockedAccount,
-    member_id: MemberId,
+    recipient: RecipientId,
 ) -> Result<(), Fault> {
-    let before = settings_of(tx, locked.header.account_id, member_id).await?;
-    save_patched(tx, locked, before, &SettingsPatch::no_mail()).await?;
-    Ok(())
+    switch_kinds_off(tx, locked, recipient, &AlertKind::ALL.iter().copied().collect()).await
 }
 
-/// Switches off mail of these kinds to a member, of those that can be, and tells of it, if that changes anything.
+/// Switches off mail of these kinds to a recipient, of those that can be, and tells of it, if that changes anything.
 pub(super) async fn switch_kinds_off(
     tx: &Transaction,
     locked: &mut LockedAccount,
-    member_id: MemberId,
+    recipient: RecipientId,
     kinds: &BTreeSet<AlertKind>,
 ) -> Result<(), Fault> {
-    let before = settings_of(tx, locked.header.account_id, member_id).await?;
-    let patch = SettingsPatch::without_mail(kinds.iter().copied());
-    save_patched(tx, locked, before, &patch).await?;
-    Ok(())
-}
-
-/// Whether a member has said that they want no mail of this kind.
-pub(super) fn is_mail_off(settings: &NotificationSettings, kind: AlertKind) -> bool {
-    // What the account says may change, and is not what the member has said.
-    settings.preferences.get(&(kind, Channel::Email)) == Some(&false) || !kind.is_optional(Channel::Email)
+    match recipient {
+        RecipientId::Member(member_id) => {
+            let before = settings_of(tx, locked.header.account_id, member_id).await?;
+            let patch = SettingsPatch::without_mail(kinds.iter().copied());
+            save_patched(tx, locked, before, &patch).await?;
+            Ok(())
+        }
+        RecipientId::Address(id) => addresses::refuse_kinds(tx, locked, id, kinds).await,
+    }
 }
 
 async fn settings_of(

@@ -1,6 +1,6 @@
 //! Unsubscribing by a link in a mail, without signing in (RFC 8058).
 //!
-//! A link names a recipient, kinds of alerts and the address that the mail went to, under a signature. Who holds it can switch mail of
+//! A link names a recipient (a member or a notification address), kinds of alerts and the address that the mail went to, under a signature. Who holds it can switch mail of
 //! those kinds to that recipient off, and nothing else: so it needs no end. Mail that goes to another address by now is not switched
 //! off by a link that the address before has.
 
@@ -8,31 +8,22 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use data_encoding::BASE64URL_NOPAD;
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
-
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member;
-use crate::primitives::derived_key;
-use crate::primitives::ids::{AccountId, GlobalId, IdKind, MemberId};
+use crate::primitives::ids::{AccountId, GlobalId, RecipientId};
 
 use super::error::BounceError;
+use super::link_key::LinkKey;
 use super::model::{AlertKind, Channel};
-use super::settings::{is_mail_off, switch_kinds_off};
+use super::settings::switch_kinds_off;
 use super::store;
-
-/// The most of a token that is looked at: a link names at most all kinds.
-const LONGEST_TOKEN: usize = 1_024;
-/// Bytes of the keyed hash of an address: they tell two addresses of one member apart.
-const ADDRESS_BYTES: usize = 9;
 
 /// Makes and reads links to unsubscribe. Cloning is cheap.
 #[derive(Clone)]
 pub struct UnsubscribeLinks {
-    key: Hmac<Sha256>,
+    key: LinkKey,
     /// Without one no links are made: mail programs post to https only.
     base_url: Option<String>,
 }
@@ -49,9 +40,9 @@ impl fmt::Debug for UnsubscribeLinks {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Order {
     account_id: AccountId,
-    member_id: MemberId,
+    recipient: RecipientId,
     kinds: BTreeSet<AlertKind>,
-    address: Vec<u8>,
+    address: String,
 }
 
 /// What a link offers to its holder.
@@ -61,6 +52,8 @@ pub struct Offer {
     pub kinds: BTreeSet<AlertKind>,
     /// The language of the one who got the mail, as a BCP 47 tag.
     pub locale: String,
+    /// Whether that is a member, who sees the messages in the app as well.
+    pub is_member: bool,
     /// How far it is.
     pub state: OfferState,
 }
@@ -81,15 +74,15 @@ impl UnsubscribeLinks {
     pub fn new(secret: &[u8], public_url: Option<&str>) -> Self {
         let base_url = public_url.filter(|url| url.starts_with("https://"));
         Self {
-            key: derived_key::derive(secret, "ledgerbell unsubscribe link 1"),
+            key: LinkKey::derive(secret, "ledgerbell unsubscribe link 1"),
             base_url: base_url.map(|url| url.trim_end_matches('/').to_owned()),
         }
     }
 
-    /// A link that switches mail of these kinds to a member off, in a mail to `email`.
+    /// A link that switches mail of these kinds to a recipient off, in a mail to `email`.
     pub(super) fn make(
         &self,
-        (account_id, member_id): (AccountId, MemberId),
+        (account_id, recipient): (AccountId, RecipientId),
         kinds: &BTreeSet<AlertKind>,
         email: &str,
     ) -> Option<String> {
@@ -97,54 +90,29 @@ impl UnsubscribeLinks {
         let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
         let claims = format!(
             "{}.{}.{}",
-            member_id.global(account_id),
+            recipient.global(account_id),
             names.join(","),
-            BASE64URL_NOPAD.encode(&self.hash(account_id, email))
+            self.key.address(email)
         );
-        let signature = self.signature(&claims);
-        let token = BASE64URL_NOPAD.encode(format!("{claims}.{}", BASE64URL_NOPAD.encode(&signature)).as_bytes());
-        Some(format!("{base_url}/unsubscribe?token={token}"))
+        Some(format!("{base_url}/unsubscribe?token={}", self.key.token(&claims)))
     }
 
     /// What a token stands for, if it was made here.
     fn open(&self, token: &str) -> Option<Order> {
-        let token = (token.len() <= LONGEST_TOKEN).then_some(token)?;
-        let text = String::from_utf8(BASE64URL_NOPAD.decode(token.as_bytes()).ok()?).ok()?;
-        let (claims, signature) = text.rsplit_once('.')?;
-        let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).ok()?;
-        self.claimed(claims).verify_slice(&signature).ok()?;
+        let claims = self.key.claims(token)?;
         let mut parts = claims.split('.');
         let (id, kinds, address) = (parts.next()?, parts.next()?, parts.next()?);
         let id: GlobalId = id.parse().ok()?;
-        if id.kind != IdKind::Member {
-            return None;
-        }
         Some(Order {
             account_id: id.account_id,
-            member_id: MemberId::from_uuid(id.uuid),
+            recipient: RecipientId::of_global(id)?,
             kinds: kinds.split(',').filter_map(AlertKind::from_text).collect(),
-            address: BASE64URL_NOPAD.decode(address.as_bytes()).ok()?,
+            address: address.to_owned(),
         })
     }
 
-    fn claimed(&self, claims: &str) -> Hmac<Sha256> {
-        self.key.clone().chain_update(b"claims\0").chain_update(claims)
-    }
-
-    fn signature(&self, claims: &str) -> Vec<u8> {
-        self.claimed(claims).finalize().into_bytes().to_vec()
-    }
-
-    /// The keyed hash of an address, the same however it is capitalized.
-    fn hash(&self, account_id: AccountId, email: &str) -> Vec<u8> {
-        let hash = self.key.clone().chain_update(b"address\0");
-        let hash = hash.chain_update(account_id.number().to_be_bytes());
-        let hash = hash.chain_update(email.to_lowercase()).finalize().into_bytes();
-        hash.iter().copied().take(ADDRESS_BYTES).collect()
-    }
-
     fn is_address(&self, order: &Order, email: Option<&str>) -> bool {
-        email.is_some_and(|email| self.hash(order.account_id, email) == order.address)
+        email.is_some_and(|email| self.key.address(email) == order.address)
     }
 }
 
@@ -197,15 +165,16 @@ impl Unsubscribing {
     }
 
     async fn look(&self, order: &Order) -> Result<Offer, Fault> {
-        let to = store::addressee(self.database.read(), order.account_id, order.member_id).await?;
-        let to = to.filter(|to| to.role.is_some() && self.links.is_address(order, to.email.as_deref()));
+        let to = store::addressee(self.database.read(), order.account_id, order.recipient).await?;
+        let to = to.filter(|to| to.party.is_some() && self.links.is_address(order, to.email.as_deref()));
         let state = match &to {
             None => OfferState::Gone,
-            Some(to) if order.kinds.iter().all(|kind| is_mail_off(&to.settings, *kind)) => OfferState::Done,
+            Some(to) if order.kinds.iter().all(|kind| to.wishes.is_mail_off(*kind)) => OfferState::Done,
             Some(_) => OfferState::Open,
         };
         Ok(Offer {
             kinds: order.kinds.clone(),
+            is_member: order.recipient.member().is_some(),
             locale: to.map_or_else(|| "en".to_owned(), |to| to.locale),
             state,
         })
@@ -218,14 +187,12 @@ async fn switch_off(
     order: &Order,
     links: &UnsubscribeLinks,
 ) -> Result<OfferState, Fault> {
-    let person = member::locked_person(tx, order.account_id, order.member_id).await?;
-    let is_there = person.is_some_and(|(member, contact)| {
-        member.removed_at.is_none() && links.is_address(order, contact.email.as_deref())
-    });
+    let holder = member::locked_holder(tx, order.account_id, order.recipient).await?;
+    let is_there = holder.is_some_and(|holder| links.is_address(order, holder.email()));
     if !is_there {
         return Ok(OfferState::Gone);
     }
-    switch_kinds_off(tx, locked, order.member_id, &order.kinds).await?;
+    switch_kinds_off(tx, locked, order.recipient, &order.kinds).await?;
     Ok(OfferState::Done)
 }
 
@@ -238,7 +205,10 @@ pub(super) fn optional_kinds(kinds: impl Iterator<Item = AlertKind>) -> Option<B
 
 #[cfg(test)]
 mod tests {
+    use data_encoding::BASE64URL_NOPAD;
+
     use super::*;
+    use crate::primitives::ids::MemberId;
 
     fn token(link: &str) -> &str {
         link.split_once("token=").expect("a token").1
@@ -247,12 +217,13 @@ mod tests {
     #[test]
     fn a_link_is_for_one_member_one_address_and_these_kinds_and_cannot_be_changed() {
         let links = UnsubscribeLinks::new(b"secret", Some("https://bell.example/"));
-        let of = (AccountId::from_number(7), MemberId::from_uuid(uuid::Uuid::from_u128(9)));
+        let member_id = MemberId::from_uuid(uuid::Uuid::from_u128(9));
+        let of = (AccountId::from_number(7), RecipientId::Member(member_id));
         let kinds = BTreeSet::from([AlertKind::LowBalance, AlertKind::CardExpiring]);
         let link = links.make(of, &kinds, "Ada@example.com").expect("a link");
         assert!(link.starts_with("https://bell.example/unsubscribe?token="), "{link}");
         let order = links.open(token(&link)).expect("is ours");
-        assert_eq!((order.account_id, order.member_id, &order.kinds), (of.0, of.1, &kinds));
+        assert_eq!((order.account_id, order.recipient, &order.kinds), (of.0, of.1, &kinds));
         assert!(links.is_address(&order, Some("ada@EXAMPLE.com")));
         assert!(!links.is_address(&order, Some("bob@example.com")) && !links.is_address(&order, None));
         let text =

@@ -3,7 +3,7 @@
 use crate::domain::member::{Contact, Contacts};
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::Clock;
-use crate::primitives::ids::{AccountId, MemberId};
+use crate::primitives::ids::{AccountId, RecipientId};
 
 use super::error::SendVerificationError;
 use super::mailer::{Mail, MailError};
@@ -26,20 +26,23 @@ impl Verification {
         Self { contacts, clock, post }
     }
 
-    /// Makes a code and sends it to the member's address, at once: the code is kept nowhere, so it cannot be sent later. No
-    /// transaction is open meanwhile.
+    /// Makes a code and sends it to the recipient's address, at once: the code is kept nowhere, so it cannot be sent later. No
+    /// transaction is open meanwhile. To a notification address goes a link as well, because its readers need not be able to sign in.
     pub async fn send(
         &self,
         actor: &Actor,
         account_id: AccountId,
-        member_id: MemberId,
+        recipient: impl Into<RecipientId>,
     ) -> Result<Contact, SendVerificationError> {
-        let new = self.contacts.start_verification(actor, account_id, member_id).await?;
+        let recipient = recipient.into();
+        let new = self.contacts.start_verification(actor, account_id, recipient).await?;
         let Some(email) = new.contact.email.clone() else {
             return Ok(new.contact);
         };
         let sent = CodeSent {
             code: &new.code,
+            is_to_member: recipient.member().is_some(),
+            link: self.post.confirming.make(&new.contact, new.made_at),
             minutes: (new.expires_at.millis() - self.clock.now().millis()) / MILLIS_PER_MINUTE,
         };
         let reader = Reader {
@@ -49,7 +52,7 @@ impl Verification {
         let mail = Mail {
             to: email,
             name: None,
-            message_id: message_id_of_code(account_id, member_id),
+            message_id: message_id_of_code(account_id, recipient),
             letter: self.post.wording.code_sent(&sent, &reader)?,
             thread: None,
             unsubscribe: None,
@@ -65,8 +68,8 @@ impl Verification {
     }
 }
 
-/// Names the member, so that a report of the mail finds the address; and no other mail has it.
-fn message_id_of_code(account_id: AccountId, member_id: MemberId) -> String {
-    let member = member_id.global(account_id);
-    format!("{member}.{}", uuid::Uuid::new_v4().simple())
+/// Names the recipient, so that a report of the mail finds the address; and no other mail has it.
+fn message_id_of_code(account_id: AccountId, recipient: RecipientId) -> String {
+    let recipient = recipient.global(account_id);
+    format!("{recipient}.{}", uuid::Uuid::new_v4().simple())
 }

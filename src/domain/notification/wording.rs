@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 
 use crate::domain::fault::Fault;
 
+use super::confirming::Confirmation;
 use super::model::Alert;
 use super::unsubscribing::Offer;
 use crate::primitives::credits::Credits;
@@ -65,8 +66,8 @@ pub struct Told<'a> {
 pub struct Names<'a> {
     /// The team.
     pub team: &'a str,
-    /// The member.
-    pub member: &'a str,
+    /// The member; `None` where the address is no member's.
+    pub member: Option<&'a str>,
 }
 
 /// What a mail with a code is made of. It names nobody: the address may be a stranger's.
@@ -74,6 +75,10 @@ pub struct Names<'a> {
 pub struct CodeSent<'a> {
     /// The code.
     pub code: &'a str,
+    /// Whether a member gets it, who can enter it.
+    pub is_to_member: bool,
+    /// Where the address is confirmed without the code.
+    pub link: Option<String>,
     /// For how many minutes it is good.
     pub minutes: i64,
 }
@@ -119,4 +124,7 @@ pub trait Wording: Send + Sync + 'static {
 
     /// The page of a link to unsubscribe, in HTML.
     fn unsubscribe_page(&self, offer: &Offer) -> Result<String, Fault>;
+
+    /// The page of a link to confirm an address, in HTML.
+    fn confirmation_page(&self, confirmation: &Confirmation) -> Result<String, Fault>;
 }

@@ -6,8 +6,8 @@ use crate::domain::database::bulk::{self, Columns, Kind, Rows};
 use crate::domain::database::select::Row;
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
-use crate::domain::ledger::figures;
 use crate::domain::ledger::sessions::{PROCESSING_TIMES, usual_processing_millis};
+use crate::domain::ledger::{EventReader, begin_following, figures, mark_read, unchecked_accounts};
 use crate::domain::notification::reach;
 use crate::domain::top_up::AutoTopUps;
 use crate::primitives::clock::Timestamp;
@@ -112,6 +112,8 @@ pub(super) async fn follow(database: &Database, account_id: AccountId) -> Result
     database
         .transaction(move |tx| {
             Box::pin(async move {
+                // Locks the account, as the first statement of whatever changes anything of it does.
+                begin_following(tx, account_id).await?;
                 tx.execute_raw(insert(tx)).await?;
                 Ok(())
             })
@@ -137,12 +139,21 @@ pub(super) async fn followed(database: &Database, accounts: &[AccountId]) -> Res
         .collect()
 }
 
-/// Number of the account's last event, and how far it was looked at. `None` when nobody has ever followed it.
-pub(super) async fn place(
-    connection: &impl ConnectionTrait,
-    account_id: AccountId,
-) -> Result<Option<(i64, Place)>, Fault> {
-    let sql = "SELECT s.event_sequence, p.sequence, p.fingerprint, p.due_at FROM account_state s \
+/// An account that is followed.
+#[derive(Clone, Debug)]
+pub(super) struct Followed {
+    /// Number of its last event.
+    pub(super) last_event: i64,
+    /// Whether it counts as one with events that were not checked.
+    pub(super) is_unchecked: bool,
+    /// How far it was looked at.
+    pub(super) place: Place,
+}
+
+/// How far an account was looked at. `None` when no client has ever followed it.
+pub(super) async fn place(connection: &impl ConnectionTrait, account_id: AccountId) -> Result<Option<Followed>, Fault> {
+    let sql = "SELECT s.event_sequence, s.unchecked_since IS NOT NULL AS is_unchecked, p.sequence, p.fingerprint, p.due_at \
+               FROM account_state s \
                JOIN troubleshooting_place p ON p.account_id = s.account_id WHERE s.account_id = $1";
     let values = [account_id.number().into()];
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
@@ -154,7 +165,17 @@ pub(super) async fn place(
         fingerprint: row.try_get("", "fingerprint")?,
         due_at: row.try_get::<Option<i64>>("", "due_at")?.map(Timestamp::from_millis),
     };
-    Ok(Some((row.try_get("", "event_sequence")?, place)))
+    Ok(Some(Followed {
+        last_event: row.try_get("", "event_sequence")?,
+        is_unchecked: row.try_get("", "is_unchecked")?,
+        place,
+    }))
+}
+
+/// Keeps how far an account was looked at without its lock. It counts as checked unless it has more events.
+pub(super) async fn keep_place(tx: &Transaction, account_id: AccountId, place: &Place) -> Result<(), Fault> {
+    save_place(tx, account_id, place).await?;
+    mark_read(tx, EventReader::Findings, &[(account_id, place.sequence)]).await
 }
 
 /// Keeps how far an account was looked at, unless somebody has looked further.
@@ -184,27 +205,7 @@ pub(super) async fn due(database: &Database, now: Timestamp, limit: u32) -> Resu
         .collect()
 }
 
-/// Of up to `limit` followed accounts after `after`: those whose events have not all been looked at, and the last account seen. `None` at the
-/// end of the accounts.
-pub(super) async fn behind(
-    database: &Database,
-    after: AccountId,
-    limit: u32,
-) -> Result<(Vec<AccountId>, Option<AccountId>), Fault> {
-    let sql = "SELECT p.account_id, s.event_sequence > p.sequence AS is_behind FROM troubleshooting_place p \
-               JOIN account_state s ON s.account_id = p.account_id \
-               WHERE p.account_id > $1 ORDER BY p.account_id LIMIT $2";
-    let values = [Value::from(after.number()), i64::from(limit).into()];
-    let statement = Statement::from_sql_and_values(database.backend(), sql, values);
-    let rows = database.read().query_all_raw(statement).await?;
-    let mut behind = Vec::new();
-    let mut last = None;
-    for row in &rows {
-        let account_id = AccountId::from_number(row.try_get("", "account_id")?);
-        if row.try_get::<bool>("", "is_behind")? {
-            behind.push(account_id);
-        }
-        last = Some(account_id);
-    }
-    Ok((behind, last.filter(|_| rows.len() == limit as usize)))
+/// Returns accounts with events that were not checked, the longest first.
+pub(super) async fn unchecked(database: &Database, limit: u32) -> Result<Vec<AccountId>, Fault> {
+    unchecked_accounts(database.read(), limit).await
 }

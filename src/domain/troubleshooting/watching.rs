@@ -63,10 +63,9 @@ impl Troubleshooting {
         store::followed(&self.database, accounts).await
     }
 
-    /// Of up to `limit` accounts after `after`: those that have events nobody has looked at yet, and where to go on. For what was
-    /// not told by a bell.
-    pub async fn behind(&self, after: AccountId, limit: u32) -> Result<(Vec<AccountId>, Option<AccountId>), Fault> {
-        store::behind(&self.database, after, limit).await
+    /// Up to `limit` followed accounts with events that were not checked, the longest first. For events of which no bell came.
+    pub async fn unchecked(&self, limit: u32) -> Result<Vec<AccountId>, Fault> {
+        store::unchecked(&self.database, limit).await
     }
 
     /// Up to `limit` accounts in which time alone may have changed what is wrong, the longest first.
@@ -78,22 +77,24 @@ impl Troubleshooting {
     /// However many processes do this, each change is told once.
     pub async fn look(&self, account_id: AccountId) -> Result<(), Fault> {
         let now = self.clock.now();
-        let Some((last_event, place)) = store::place(self.database.read(), account_id).await? else {
+        let Some(followed) = store::place(self.database.read(), account_id).await? else {
             return Ok(());
         };
-        if place.sequence >= last_event && place.due_at.is_none_or(|due_at| due_at > now) {
-            return Ok(());
+        let place = followed.place;
+        if place.sequence >= followed.last_event && place.due_at.is_none_or(|due_at| due_at > now) {
+            // It may have been locked when the last look wanted to note that.
+            return if followed.is_unchecked {
+                self.keep(account_id, place).await
+            } else {
+                Ok(())
+            };
         }
         let Some(snapshot) = self.snapshot(account_id, now).await? else {
             return Ok(());
         };
         let seen = seen(&snapshot);
         if seen.fingerprint == place.fingerprint {
-            let kept = self.database.transaction(move |tx| {
-                let seen = seen.clone();
-                Box::pin(async move { store::save_place(tx, account_id, &seen).await })
-            });
-            return kept.await;
+            return self.keep(account_id, seen).await;
         }
         let auto_top_ups = Arc::new(self.auto_top_ups.clone());
         let told = self.ledger.change(account_id, move |tx, locked| {
@@ -105,12 +106,21 @@ impl Troubleshooting {
             Err(LookError::Fault(fault)) => Err(fault),
         }
     }
+
+    async fn keep(&self, account_id: AccountId, place: Place) -> Result<(), Fault> {
+        self.database
+            .transaction(move |tx| {
+                let place = place.clone();
+                Box::pin(async move { store::keep_place(tx, account_id, &place).await })
+            })
+            .await
+    }
 }
 
 /// Looks again under the account's lock, and tells what has changed.
 async fn tell(tx: &Transaction, locked: &mut LockedAccount, auto_top_ups: &AutoTopUps) -> Result<(), LookError> {
     let account_id = locked.header.account_id;
-    let (_, before) = store::place(tx, account_id).await?.ok_or(LookError::Gone)?;
+    let before = store::place(tx, account_id).await?.ok_or(LookError::Gone)?.place;
     let snapshot = store::snapshot(tx, auto_top_ups, account_id, locked.now).await?;
     let mut after = seen(&snapshot.ok_or(LookError::Gone)?);
     if after.fingerprint != before.fingerprint {
@@ -118,6 +128,7 @@ async fn tell(tx: &Transaction, locked: &mut LockedAccount, auto_top_ups: &AutoT
         // The event that tells of it needs no look.
         after.sequence = locked.header.event_sequence;
     }
+    locked.checked();
     Ok(store::save_place(tx, account_id, &after).await?)
 }
 

@@ -27,8 +27,9 @@ const MESSAGE: u64 = 20;
 /// The number of items that a list without pages counts for.
 const LIST: u64 = 5;
 
-/// Lists without pages that are shorter: type, field, items.
-const SHORT: &[(&str, &str, u64)] = &[
+/// Lists without pages that are shorter or longer: type, field, items.
+const OTHER_LISTS: &[(&str, &str, u64)] = &[
+    ("Account", "notificationAddresses", 20),
     ("Session", "entries", 2),
     ("TopUp", "attempts", 2),
     ("TopUp", "entries", 2),
@@ -47,6 +48,7 @@ const DEAR: &[(&str, &str, u64)] = &[
     ("Account", "explainBalance", 80),
     ("Account", "forecast", 500),
     ("Account", "liveCursor", 60),
+    ("Account", "notificationAddresses", 50),
     ("Account", "paymentMethods", 50),
     ("Account", "sessions", 60),
     ("Account", "simulateAutoTopUp", 700),
@@ -224,7 +226,7 @@ fn read_field(
     } else if is_list && takes("ids").is_some() {
         Multiplier::Ids
     } else {
-        let short = SHORT
+        let short = OTHER_LISTS
             .iter()
             .find(|(short, field, _)| (*short, *field) == (on_type, name));
         let length = short.map_or(LIST, |(_, _, items)| *items);
@@ -291,7 +293,7 @@ mod tests {
         assert_eq!(multiplier("Account", "creditLog"), Multiplier::Page);
         assert_eq!(multiplier("Query", "nodes"), Multiplier::Ids);
         assert_eq!(multiplier("Account", "apiKeys"), Multiplier::Fixed(LIST));
-        for (on_type, field, items) in SHORT {
+        for (on_type, field, items) in OTHER_LISTS {
             assert_eq!(
                 multiplier(on_type, field),
                 Multiplier::Fixed(*items),

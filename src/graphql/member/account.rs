@@ -24,7 +24,7 @@ use crate::graphql::ledger::{
 };
 use crate::graphql::live::event_page;
 use crate::graphql::loaders::must_exist;
-use crate::graphql::notification::{AlertConnection, AlertFilter, NotificationDefaults, inbox};
+use crate::graphql::notification::{AlertConnection, AlertFilter, NotificationAddress, NotificationDefaults, inbox};
 use crate::graphql::scalars::{Decimal, LiveCursorText, TimeZone};
 use crate::graphql::top_up::{AutoTopUp, PaymentMethod, TopUpConnection, TopUpFilter, TopUpQuote};
 use crate::graphql::troubleshooting::{Finding, findings};
@@ -317,6 +317,17 @@ impl Account {
             let settings = &scope.services.notification_settings;
             let defaults = settings.defaults(scope.actor(), self.row.id).await?;
             Ok(Some(NotificationDefaults::new(defaults)))
+        })
+        .await
+    }
+
+    /// Addresses that get alerts by e-mail and are no member's, in the order they were added: at most 20. [auth: `MANAGE_SETTINGS`]
+    async fn notification_addresses(&self, ctx: &Context<'_>) -> Option<Result<Vec<NotificationAddress>, ApiError>> {
+        visible(async {
+            let scope = scope(ctx)?;
+            let addresses = &scope.services.notification_addresses;
+            let addresses = addresses.of_account(scope.actor(), self.row.id).await?;
+            Ok(Some(addresses.into_iter().map(NotificationAddress::new).collect()))
         })
         .await
     }

@@ -180,7 +180,7 @@ impl Member {
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
     ) -> Option<Result<DeliveryConnection, ApiError>> {
-        let of = DeliveriesOf::Member(self.0.id);
+        let of = DeliveriesOf::Recipient(self.0.id.into());
         let page = async {
             let page = deliveries(scope(ctx)?, self.0.account_id, of, filter, (first, after));
             page.await.map(Some)
@@ -223,13 +223,16 @@ impl Contact {
 impl Contact {
     /// Opaque id, for `node`.
     pub(in crate::graphql) async fn id(&self) -> ID {
-        let member_id = self.0.member_id.uuid();
+        let member_id = self.0.recipient.uuid();
         public_id(GlobalId::new(IdKind::Contact, self.0.account_id, member_id))
     }
 
     /// The member of the contact.
     async fn member(&self, ctx: &Context<'_>) -> Result<Member, ApiError> {
-        let member = scope(ctx)?.loaders.member(self.0.account_id, self.0.member_id).await?;
+        let member = match self.0.recipient.member() {
+            Some(member_id) => scope(ctx)?.loaders.member(self.0.account_id, member_id).await?,
+            None => None,
+        };
         must_exist(member, "member").map(Member::new)
     }
 

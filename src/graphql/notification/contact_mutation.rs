@@ -77,10 +77,13 @@ macro_rules! contact_payload {
             /// Whose contact it is. Null when refused, but for `VERSION_CONFLICT`.
             async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
                 nullable(async {
-                    let Some(contact) = self.present() else {
+                    let contact = self.present();
+                    let Some((contact, member_id)) =
+                        contact.and_then(|contact| Some((contact, contact.recipient.member()?)))
+                    else {
                         return Ok(None);
                     };
-                    let member = scope(ctx)?.loaders.member(contact.account_id, contact.member_id).await?;
+                    let member = scope(ctx)?.loaders.member(contact.account_id, member_id).await?;
                     must_exist(member, "member").map(|member| Some(Member::new(member)))
                 })
                 .await

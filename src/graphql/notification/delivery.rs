@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 
+use super::address::NotificationAddress;
 use super::alert::Alert;
 use super::settings::{AlertKind, NotificationChannel};
 use crate::domain::notification::{self, DeliveriesOf, model};
@@ -14,7 +15,7 @@ use crate::graphql::member::Member;
 use crate::graphql::viewer::in_language;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::cursor::CursorScope;
-use crate::primitives::ids::AccountId;
+use crate::primitives::ids::{AccountId, RecipientId};
 
 /// How far a delivery got.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub(crate) enum DeliveryStatus {
     Queued,
     /// It is being sent.
     Sending,
-    /// It was handed over: to the member's mail system, or into the inbox.
+    /// It was handed over: to the recipient's mail system, or into the inbox.
     Sent,
     /// It was given up after a day of tries: see lastError.
     Failed,
@@ -34,27 +35,27 @@ pub(crate) enum DeliveryStatus {
     Suppressed,
 }
 
-/// Why an alert was not sent to a member by a channel.
+/// Why an alert was not sent to a recipient by a channel.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::SuppressionReason")]
 pub(crate) enum SuppressionReason {
-    /// The member does not want it: see notificationSettings.
+    /// The recipient does not want it: see notificationSettings, or the address' alertKinds.
     PreferenceOff,
     /// It waited for the end of the member's quiet hours, and what it was about had ended by then. Older deliveries only: see ENDED.
     QuietHours,
     /// What it was about had ended before it was sent.
     Ended,
-    /// The member had left the team, or had another role, before it was sent.
+    /// The member had left the team or had another role, or the address was removed, before it was sent.
     #[graphql(name = "NOT_A_RECIPIENT")]
     NotRecipient,
-    /// Mail of this kind went to the member not long ago.
+    /// Mail of this kind went to the recipient not long ago.
     Cooldown,
-    /// Mail to the member comes back. Critical mail is tried all the same.
+    /// Mail to the recipient comes back. Critical mail to members is tried all the same.
     ContactBouncing,
     /// There is no address: give one with updateContact.
     NoContact,
-    /// The address is not verified. Critical mail is sent to it all the same. Verify it with sendContactVerification and verifyContact,
-    /// or have the platform vouch for it.
+    /// The address is not verified. Critical mail to members is sent to it all the same. Verify it with sendContactVerification and
+    /// verifyContact, or sendNotificationAddressVerification, or have the platform vouch for it.
     ContactUnverified,
     /// Enough mail went to addresses of this account, or to this address, that are not verified. Verify the address.
     UnverifiedLimit,
@@ -87,7 +88,7 @@ impl DeliveryFilter {
     }
 }
 
-/// One alert on its way to one member by one channel.
+/// One alert on its way to one recipient by one channel.
 #[derive(Clone, Debug)]
 pub(crate) struct Delivery(model::Delivery);
 
@@ -97,7 +98,7 @@ impl Delivery {
     }
 }
 
-/// One alert on its way to one member by one channel.
+/// One alert on its way to one recipient by one channel.
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl Delivery {
@@ -120,10 +121,28 @@ impl Delivery {
         self.0.created_at
     }
 
-    /// To whom.
-    async fn recipient(&self, ctx: &Context<'_>) -> Result<Member, ApiError> {
-        let member = scope(ctx)?.loaders.member(self.0.account_id, self.0.member_id).await?;
-        must_exist(member, "member").map(Member::new)
+    /// The member that it is for. Null where it is for an address that is no member's: see notificationAddress.
+    async fn recipient(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+        nullable(async {
+            let RecipientId::Member(member_id) = self.0.recipient else {
+                return Ok(None);
+            };
+            let member = scope(ctx)?.loaders.member(self.0.account_id, member_id).await?;
+            must_exist(member, "member").map(|member| Some(Member::new(member)))
+        })
+        .await
+    }
+
+    /// The address that it is for, where that is no member's. Null where it is for a member: see recipient.
+    async fn notification_address(&self, ctx: &Context<'_>) -> Option<Result<NotificationAddress, ApiError>> {
+        nullable(async {
+            let RecipientId::Address(id) = self.0.recipient else {
+                return Ok(None);
+            };
+            let address = scope(ctx)?.loaders.notification_address(self.0.account_id, id).await?;
+            must_exist(address, "notification address").map(|address| Some(NotificationAddress::new(address)))
+        })
+        .await
     }
 
     /// By which way.
@@ -185,7 +204,7 @@ connection! {
     DeliveryConnection, DeliveryEdge of Delivery
 }
 
-/// One page of the deliveries of an alert or to a member.
+/// One page of the deliveries of an alert or to a recipient.
 pub(in crate::graphql) async fn deliveries(
     scope: &Scope,
     account_id: AccountId,

@@ -2,6 +2,8 @@
 //!
 //! Called by the schema's roots. Shapes only: who is told what, and who may change it, is the domain's to say.
 
+mod address;
+mod address_mutation;
 mod alert;
 mod alert_mutation;
 mod alert_subscription;
@@ -10,9 +12,15 @@ mod defaults;
 mod delivery;
 mod inbox_item;
 mod matrix;
+mod refusals;
 mod settings;
 mod settings_mutation;
 
+pub(super) use address::NotificationAddress;
+pub(super) use address_mutation::{
+    AddNotificationAddressPayload, AddressMutation, RemoveNotificationAddressPayload,
+    SendNotificationAddressVerificationPayload, UpdateNotificationAddressPayload, VerifyNotificationAddressPayload,
+};
 pub(super) use alert::{Alert, AlertConnection, AlertFilter, AlertSeverity, inbox, unread_count};
 pub(super) use alert_mutation::{
     AlertMutation, ArchiveAlertsPayload, MarkAlertsReadPayload, ResendDeliveryPayload, SendTestNotificationPayload,

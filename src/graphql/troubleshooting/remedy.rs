@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::domain::troubleshooting::Explained;
 use crate::domain::troubleshooting::model::{self, Call, Finding};
 use crate::graphql::scalars::Json;
-use crate::primitives::ids::GlobalId;
+use crate::primitives::ids::{GlobalId, RecipientId};
 
 /// What fixes a problem.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,9 +110,12 @@ fn written(finding: &Finding, call: &Call) -> (&'static str, Value) {
             let input = json!({ "memberId": id(member.global(account_id)), "preferences": [preference] });
             ("updateNotificationSettings", input)
         }
-        Call::SendContactVerification(member) => {
-            let input = json!({ "memberId": id(member.global(account_id)) });
-            ("sendContactVerification", input)
+        Call::SendContactVerification(recipient) => {
+            let (mutation, field) = match recipient {
+                RecipientId::Member(_) => ("sendContactVerification", "memberId"),
+                RecipientId::Address(_) => ("sendNotificationAddressVerification", "notificationAddressId"),
+            };
+            (mutation, json!({ field: id(recipient.global(account_id)) }))
         }
         Call::ResendDelivery(delivery) => (
             "resendDelivery",

@@ -27,6 +27,8 @@ struct control {
     int32_t fired;     /* how many have failed */
     int32_t no_clock;  /* 1: the next reading of a clock fails, once */
     int32_t ahead;     /* by how many seconds the machine's clock is ahead */
+    int32_t hang;      /* 1: the next reading of the machine's clock does not end, once */
+    int32_t later;     /* by how many seconds the clock is ahead that counts from the start */
 };
 
 static struct control *control;
@@ -113,8 +115,15 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
     static __typeof__(&clock_gettime) next;
     if (!next)
         next = NEXT(clock_gettime);
+    one = 1;
+    if (control && clock == CLOCK_REALTIME &&
+        __atomic_compare_exchange_n(&control->hang, &one, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        for (;;)
+            pause();
     int result = next(clock, time);
     if (control && result == 0 && clock == CLOCK_REALTIME)
         time->tv_sec += __atomic_load_n(&control->ahead, __ATOMIC_SEQ_CST);
+    if (control && result == 0 && clock == CLOCK_MONOTONIC)
+        time->tv_sec += __atomic_load_n(&control->later, __ATOMIC_SEQ_CST);
     return result;
 }

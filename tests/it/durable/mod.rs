@@ -11,6 +11,8 @@ mod full_disk;
 #[cfg(unix)]
 mod io_faults;
 mod killed;
+#[cfg(unix)]
+mod liveness;
 mod log;
 mod mute;
 mod one_server;

@@ -211,11 +211,16 @@ impl Serving {
         }
     }
 
-    /// Returns its report that it is not ready.
+    /// How it says that it is not ready.
     pub(super) async fn unreadiness(&self) -> Value {
+        self.health("ready").await
+    }
+
+    /// What one of the two probes says.
+    pub(super) async fn health(&self, probe: &str) -> Value {
         let asked = self
             .client
-            .get(&format!("{}/health/ready", self.health))
+            .get(&format!("{}/health/{probe}", self.health))
             .timeout(Duration::from_secs(5))
             .send()
             .await;

@@ -56,7 +56,7 @@ impl Shim {
             let _ = std::io::stderr().write_all(text.as_bytes());
             return None;
         }
-        std::fs::write(&control, [0; 28]).expect("a file");
+        std::fs::write(&control, [0; 36]).expect("a file");
         let told = File::options().read(true).write(true).open(&control).expect("the file");
         Some(Self { library, control, told })
     }
@@ -103,6 +103,21 @@ impl Shim {
     /// Sets how many seconds the machine's clock is ahead, as seen by the executable.
     pub(super) fn set_clock_ahead(&self, seconds: i32) {
         self.put(6, seconds);
+    }
+
+    /// The next thread that reads the machine's clock hangs for ever.
+    pub(super) fn hang_at_the_clock(&self) {
+        self.put(7, 1);
+    }
+
+    /// Whether one does.
+    pub(super) fn has_hung(&self) -> bool {
+        self.get(7) == 0
+    }
+
+    /// How many seconds more the executable believes to have run.
+    pub(super) fn set_later(&self, seconds: i32) {
+        self.put(8, seconds);
     }
 
     fn put(&self, at: u64, number: i32) {

@@ -9,6 +9,7 @@ use ledgerbell::primitives::ids::AccountId;
 use ledgerbell::workers::AlertWatch;
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement, TransactionTrait as _};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::kinds;
@@ -70,8 +71,8 @@ async fn a_long_backlog_is_caught_up_with_in_steps_of_a_few_statements() {
         }
     }
     // A session that is booked and completed is three events, and the alert about it is one.
-    assert!((14..=24).contains(&steps), "{steps} steps");
-    assert!(most <= 24, "{most} statements in a step");
+    assert!(steps >= 14, "{steps} steps");
+    assert!(most <= 20, "{most} statements in a step");
     alerts.write_down(&mut passed).await.expect("written");
     assert_eq!(alerts.late(10).await, Ok(Vec::new()));
     assert_eq!(kinds(&app.team.member).await.len(), 100, "as many as a page shows");
@@ -138,7 +139,7 @@ fn shown(mut times: Vec<Duration>) -> String {
     format!("p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms", at(50), at(99), at(100))
 }
 
-/// `cargo test --test it backlog:: -- --ignored --nocapture`, on Postgres: figures for ARCHITECTURE.md.
+/// `cargo test --test it backlog:: -- --ignored --nocapture`, on Postgres: figures for docs/decisions/notification.md.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "prints figures"]
 async fn postings_beside_a_backlog_of_five_thousand_events() {
@@ -153,20 +154,28 @@ async fn postings_beside_a_backlog_of_five_thousand_events() {
         app.platform.accept("adjust_credits", input).await;
         begun.elapsed()
     };
+    let probe = || {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let locks = app.database_url().starts_with("postgres").then(|| {
+            let url = app.database_url().to_owned();
+            tokio::spawn(longest_lock(url, account, Arc::clone(&is_over)))
+        });
+        (is_over, locks)
+    };
+    let (is_over, locks) = probe();
     let mut before = Vec::new();
     for number in 0..200 {
         before.push(grant(number).await);
     }
+    is_over.store(true, Ordering::SeqCst);
+    println!("before: {}", shown(before));
+    show(locks).await;
     let head = figure(
         &app,
         "SELECT event_sequence AS sequence FROM account_state WHERE account_id = $1",
     )
     .await;
-    let is_over = Arc::new(AtomicBool::new(false));
-    let locks = app.database_url().starts_with("postgres").then(|| {
-        let url = app.database_url().to_owned();
-        tokio::spawn(longest_lock(url, account, Arc::clone(&is_over)))
-    });
+    let (is_over, locks) = probe();
     let stop = CancellationToken::new();
     let begun = Instant::now();
     let watch = tokio::spawn(AlertWatch::new(app.services().clone()).run(stop.clone()));
@@ -183,13 +192,16 @@ async fn postings_beside_a_backlog_of_five_thousand_events() {
     is_over.store(true, Ordering::SeqCst);
     stop.cancel();
     watch.await.expect("ends");
-    println!("before: {}", shown(before));
     println!(
         "beside: {} of {} postings, caught up after {} ms",
         shown(beside.clone()),
         beside.len(),
         caught_up.as_millis()
     );
+    show(locks).await;
+}
+
+async fn show(locks: Option<JoinHandle<(Duration, usize)>>) {
     if let Some(locks) = locks {
         let (longest, looks) = locks.await.expect("ends");
         println!(

@@ -139,7 +139,7 @@ async fn a_code_is_no_good_for_another_address_another_member_too_late_or_after_
 /// Returns the stored hash of the last code of a member.
 async fn kept_hash(app: &TestApp, person: &Person) -> Vec<u8> {
     let connection = Database::connect(app.database_url()).await.expect("the database opens");
-    let sql = "SELECT code_hash FROM contact_verification WHERE member_id = $1";
+    let sql = "SELECT code_hash FROM contact_verification WHERE recipient_id = $1";
     let backend = connection.get_database_backend();
     let statement = Statement::from_sql_and_values(backend, sql, [person.member.id.uuid().into()]);
     let row = connection

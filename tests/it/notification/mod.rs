@@ -1,10 +1,13 @@
 //! Notifications of members: settings, contacts, alerts and deliveries.
 
+mod address_mail;
+mod addresses;
 mod alerts;
 mod backlog;
 mod buying;
 mod contacts;
 mod defaults;
+mod holding;
 mod inbox;
 mod mail;
 mod neutral;

@@ -14,28 +14,29 @@ use ledgerbell::primitives::actor::Actor;
 use sea_orm::{ConnectOptions, ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
 
-use super::{complete, set};
+use super::{code, complete, mutate, set};
 use crate::harness::TestApp;
 use crate::top_ups::Buyer;
 
-type Asked = Arc<Mutex<Vec<Statement>>>;
+pub(super) type Asked = Arc<Mutex<Vec<Statement>>>;
 
 /// Tables that grow with events. No statement scans all rows of an account in them.
 const GROWING: [&str; 4] = ["alert", "delivery", "event", "credit_lot"];
-/// Tables that grow with accounts and members.
-const OTHERS: [&str; 7] = [
+/// Tables that grow with accounts and people.
+const OTHERS: [&str; 8] = [
     "alert_due",
     "alert_edge",
     "alert_place",
     "contact",
     "member",
     "notification_settings",
+    "notification_address",
     "auto_top_up",
 ];
 /// Indexes that contain only open rows, which are few.
 const FEW: [&str; 3] = ["delivery_unread", "credit_lot_spending", "credit_lot_expiry"];
 
-async fn listening(url: &str) -> (Database, Asked) {
+pub(super) async fn listening(url: &str) -> (Database, Asked) {
     let asked = Asked::default();
     let mut options = ConnectOptions::new(url);
     options.max_connections(2).sqlx_logging(false);
@@ -54,6 +55,12 @@ async fn story(app: &TestApp, database: Database) {
     let (team, system) = (&app.team, &Actor::System);
     let buyer = Buyer::of(app);
     set(&team.owner, json!({ "lowBalanceThreshold": "50" })).await;
+    let address = json!({ "accountId": team.id(), "label": "Accounting", "email": "books@example.com", "emailVerified": true,
+        "alertKinds": ["LOW_BALANCE", "TOP_UP_SUCCEEDED"], "lowBalanceThreshold": "60" });
+    assert_eq!(
+        code(&mutate(&app.platform, "addNotificationAddress", "", address).await),
+        "accepted"
+    );
     app.top_up(100).await;
     buyer.add_card("card_declined").await;
     let rule = json!({ "enabled": true, "trigger": "20", "amount": "10", "consent": true });
@@ -110,6 +117,8 @@ fn statements(asked: &Asked) -> BTreeMap<String, Statement> {
         "highest_threshold",
         "t.sequence > r.after",
         "t.id = r.member_id",
+        "FROM notification_address t",
+        "r.number, t.account_id, t.id, t.label",
     ] {
         let is_there = found.keys().any(|sql| sql.contains(part));
         assert!(

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{adjust, code, deliveries, inbox, kinds, mail_of, mutate, set, verify};
 use crate::harness::{Person, TestApp};
 
-const SECRET: &str = "what-mail-systems-sign-reports-with";
+pub(super) const SECRET: &str = "what-mail-systems-sign-reports-with";
 
 async fn start() -> TestApp {
     TestApp::start_with(&[("mail.webhook_secret", SECRET)]).await
@@ -22,8 +22,8 @@ async fn post(app: &TestApp, body: &str, signature: &str) -> (StatusCode, String
     (response.status(), response.text().await.expect("a text"))
 }
 
-/// Sends a correctly signed report about a mail. Returns the response line.
-async fn report(app: &TestApp, report: &Value) -> String {
+/// Reports something of a mail, as whoever knows the secret does. Gives the line that answers.
+pub(super) async fn report(app: &TestApp, report: &Value) -> String {
     let body = report.to_string();
     let signed = signature::sign(SECRET, body.as_bytes(), app.clock.now());
     let (status, line) = post(app, &body, &signed).await;
@@ -31,8 +31,8 @@ async fn report(app: &TestApp, report: &Value) -> String {
     line.trim().to_owned()
 }
 
-/// Returns the Message-ID of a mail in a file.
-fn message_id(mail: &str) -> String {
+/// The Message-ID of a mail in a file.
+pub(super) fn message_id(mail: &str) -> String {
     let line = mail.lines().find_map(|line| line.strip_prefix("Message-ID: "));
     line.expect("an id").to_owned()
 }

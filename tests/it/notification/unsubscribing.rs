@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{adjust, code, mail_of, mutate, set, verify};
 use crate::harness::{Person, TestApp};
 
-const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
-const FORM: &str = "application/x-www-form-urlencoded";
+pub(super) const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
 async fn start() -> TestApp {
     let settings = [
@@ -21,8 +21,8 @@ async fn start() -> TestApp {
     app
 }
 
-/// Returns the value of a header, in one line.
-fn header(mail: &str, name: &str) -> Option<String> {
+/// The value of a header, in one line.
+pub(super) fn header(mail: &str, name: &str) -> Option<String> {
     let (head, _) = mail.split_once("\r\n\r\n").expect("a body");
     let head = head.replace("\r\n ", " ").replace("\r\n\t", " ");
     let line = head.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
@@ -48,15 +48,15 @@ async fn low_balance(app: &TestApp, person: &Person, address: &str) -> String {
     newest(&app.mail().await, &before, address)
 }
 
-/// Returns the path of the link that a mail program posts to.
-fn path(mail: &str) -> String {
+/// The path of the link that a mail program posts to.
+pub(super) fn path(mail: &str) -> String {
     let link = header(mail, "List-Unsubscribe").unwrap_or_else(|| panic!("a link in {mail}"));
     let link = link.trim_start_matches('<').trim_end_matches('>');
     let path = link.strip_prefix("https://bell.example").expect("the public address");
     path.to_owned()
 }
 
-async fn post(app: &TestApp, path: &str, content_type: &str, body: &str) -> (u16, String) {
+pub(super) async fn post(app: &TestApp, path: &str, content_type: &str, body: &str) -> (u16, String) {
     let client = app.anonymous();
     let request = client.post(path).header("content-type", content_type);
     let answer = client.send(request.body(body.to_owned())).await;

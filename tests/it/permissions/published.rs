@@ -52,6 +52,7 @@ impl Published {
             "apiKeyId" => json!(things.of("ApiKey")),
             "topUpId" => json!(things.of("TopUp")),
             "paymentMethodId" => json!(things.of("PaymentMethod")),
+            "notificationAddressId" => json!(things.of("NotificationAddress")),
             "deliveryId" => json!(things.of("Delivery")),
             "alertIds" => json!([things.of("Alert")]),
             // A key cannot create a key with more permissions than its own.

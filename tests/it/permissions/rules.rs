@@ -165,4 +165,5 @@ const NODES: &[Written] = &[
     }),
     ("InboxItem", settings),
     ("Delivery", settings),
+    ("NotificationAddress", || Rule::AnyOf(vec![Permission::ManageSettings])),
 ];

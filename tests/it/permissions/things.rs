@@ -47,6 +47,8 @@ impl Things {
         .await;
         let rule = json!({ "enabled": true, "trigger": "30", "amount": "10", "consent": true });
         ask(owner, "updateAutoTopUp", "autoTopUp { id }", rule).await;
+        let address = json!({ "label": "Accounting", "email": "books@example.com", "alertKinds": ["TOP_UP_FAILED"] });
+        let address = ask(owner, "addNotificationAddress", "notificationAddress { id }", address).await;
         app.settle().await;
         app.notice().await;
         let query = "query ($id: ID) { account(id: $id) { liveCursor balance { id } creditLots { nodes { id } }
@@ -77,6 +79,7 @@ impl Things {
             ("Alert", of_member("deliveries/nodes/0/alert/id")),
             ("InboxItem", own.at("/account/alerts/items/0/id").clone()),
             ("Delivery", of_member("deliveries/nodes/0/id")),
+            ("NotificationAddress", address["notificationAddress"]["id"].clone()),
         ];
         let things = things.map(|(name, id)| (name.to_owned(), id.as_str().expect("an id").to_owned()));
         Self(things.into_iter().collect())
@@ -90,7 +93,8 @@ pub(super) async fn snapshot(app: &TestApp) -> Value {
         members(includeRemoved: true) { nodes { id externalId name role removedAt
             contact { email emailStatus locale timezone version } notificationSettings { version } unreadAlertCount
             deliveries { nodes { id status attempts } } } }
-        notificationDefaults { version } apiKeys { id permissions revokedAt } paymentMethods { id isDefault } autoTopUp { enabled state trigger amount version }
+        notificationDefaults { version } notificationAddresses { id label email emailStatus alertKinds removedAt version }
+        apiKeys { id permissions revokedAt } paymentMethods { id isDefault } autoTopUp { enabled state trigger amount version }
         topUps { nodes { id status creditsReversed } } } }";
     let answer = app.platform.query(query, json!({ "id": app.team.id() })).await;
     answer.at("/account").clone()

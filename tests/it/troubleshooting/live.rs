@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 use serde_json::{Value, json};
 
 use super::{book, complete, healthy, level, send, spend, switch_on, the_finding};
@@ -98,6 +99,51 @@ async fn time_alone_is_told_of_and_what_changes_nothing_is_not() {
     complete(&app, &session).await;
     app.look().await;
     assert_eq!(codes(&told.expect("ITEM").await), Vec::<&str>::new());
+}
+
+/// The row of an account says whether it has events that were not checked, so no bell has to come.
+#[tokio::test]
+async fn an_account_is_marked_from_its_next_event_until_it_is_checked_if_it_is_followed() {
+    let app = healthy().await;
+    let account = app.team.account.id;
+    let troubleshooting = &app.services().troubleshooting;
+    let unchecked = async || troubleshooting.unchecked(10).await.expect("found");
+    spend(&app, "1").await;
+    assert_eq!(unchecked().await, [], "no client follows it");
+    let mut told = app.subscribe(&app.team.owner.client, CHANGED, json!({})).await;
+    told.expect("CAUGHT_UP").await;
+    assert_eq!(unchecked().await, [account], "what happened before is checked as well");
+    app.look().await;
+    told.expect("ITEM").await;
+    assert_eq!(unchecked().await, []);
+
+    spend(&app, "1").await;
+    assert_eq!(unchecked().await, [account]);
+    app.look().await;
+    assert_eq!(unchecked().await, [], "nothing is wrong, so this look locks nothing");
+    Buyer::of(&app).buy_with("card_declined", "10").await;
+    assert_eq!(unchecked().await, [account]);
+    app.look().await;
+    assert_eq!(codes(&told.expect("ITEM").await), ["TOP_UP_FAILED"]);
+    assert_eq!(unchecked().await, [], "the event about the change is checked with it");
+
+    if app.database_url().starts_with("postgres") {
+        // A look waits for no lock, and what it could not note is noted by the next one.
+        spend(&app, "1").await;
+        let other = sea_orm::Database::connect(app.database_url()).await.expect("connects");
+        let holder = other.begin().await.expect("begins");
+        let lock = format!(
+            "SELECT 1 FROM account_state WHERE account_id = {} FOR UPDATE",
+            account.number()
+        );
+        holder.execute_unprepared(&lock).await.expect("locks");
+        app.look().await;
+        assert_eq!(unchecked().await, [account]);
+        holder.rollback().await.expect("ends");
+        app.look().await;
+        assert_eq!(unchecked().await, []);
+        other.close().await.expect("closes");
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use ledgerbell::domain::fault::Fault;
 use ledgerbell::domain::member::{NewAccount, NewMember};
 use ledgerbell::primitives::actor::{Actor, MemberRole};
 use ledgerbell::primitives::clock::Clock;
+use ledgerbell::primitives::ids::AccountId;
 use ledgerbell::primitives::money::CreditPrice;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
@@ -47,46 +48,44 @@ async fn steps(ground: &Ground, asked: Statement) -> Vec<String> {
     explained.await.expect("explains")
 }
 
+/// The application on this database, with one account. The directory is to be kept.
+async fn started(ground: &Ground) -> (App, tempfile::TempDir, AccountId) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let flags = vec![
+        ("mode", Some("development".to_owned())),
+        ("data_dir", Some(directory.path().display().to_string())),
+        ("database.url", Some("sqlite://unused.db".to_owned())),
+    ];
+    let settings = Settings::load(None, [], flags).expect("the settings are valid");
+    let app = App::start(ground.database.clone(), &settings, Clock::manual(BEGIN));
+    let app = app.await.expect("the application starts");
+    let owner = NewMember {
+        external_id: None,
+        name: "Olga".to_owned(),
+        email: None,
+        role: MemberRole::Owner,
+        locale: None,
+        email_verified: false,
+    };
+    let new = NewAccount {
+        external_id: None,
+        name: "Team".to_owned(),
+        credit_price: CreditPrice::from_millionths(1_000_000),
+        currency: "EUR".parse().expect("a currency"),
+        timezone: chrono_tz::Tz::UTC,
+        owner: Some(owner),
+    };
+    let made = app.services().accounts.create(&Actor::System, new).await;
+    let account = made.expect("an account").id;
+    (app, directory, account)
+}
+
 #[tokio::test]
 async fn every_statement_uses_an_index() {
     for ground in Ground::each().await {
-        let directory = tempfile::tempdir().expect("a directory");
-        let flags = vec![
-            ("mode", Some("development".to_owned())),
-            ("data_dir", Some(directory.path().display().to_string())),
-            ("database.url", Some("sqlite://unused.db".to_owned())),
-        ];
-        let settings = Settings::load(None, [], flags).expect("the settings are valid");
-        let app = App::start(ground.database.clone(), &settings, Clock::manual(BEGIN));
-        let app = app.await.expect("the application starts");
-        let owner = NewMember {
-            external_id: None,
-            name: "Olga".to_owned(),
-            email: None,
-            role: MemberRole::Owner,
-            locale: None,
-            email_verified: false,
-        };
-        let new = NewAccount {
-            external_id: None,
-            name: "Team".to_owned(),
-            credit_price: CreditPrice::from_millionths(1_000_000),
-            currency: "EUR".parse().expect("a currency"),
-            timezone: chrono_tz::Tz::UTC,
-            owner: Some(owner),
-        };
-        let account = app
-            .services()
-            .accounts
-            .create(&Actor::System, new)
-            .await
-            .expect("an account");
+        let (app, _directory, account) = started(&ground).await;
         ground.take_asked();
-        let found = app
-            .services()
-            .troubleshooting
-            .findings(&Actor::System, account.id)
-            .await;
+        let found = app.services().troubleshooting.findings(&Actor::System, account).await;
         assert_eq!(found.expect("is read").len(), 1, "there is no address");
         let asked = ground.take_asked();
         assert!(asked.len() > 15, "{}: {asked:#?}", ground.name());
@@ -104,6 +103,66 @@ async fn every_statement_uses_an_index() {
                 let walked = GROWING.iter().find(walks);
                 assert!(walked.is_none(), "{}: {step}\n{sql}", ground.name());
             }
+        }
+        app.end().await.expect("ends");
+    }
+}
+
+/// Accounts that are followed, of which three have events that were not checked.
+async fn load_followed(ground: &Ground, account: AccountId) {
+    let series = if ground.backend() == DbBackend::Sqlite {
+        "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 20000) SELECT n FROM s) AS s"
+    } else {
+        "generate_series(CAST(1 AS BIGINT), 20000) AS s(n)"
+    };
+    let columns = "status, posted, held, incoming, debt, balance_version, balance_at, entry_sequence, event_sequence, event_nonce, \
+                   last_hash, last_at, lot_count, session_grace_millis";
+    let insert = format!(
+        "INSERT INTO account_state (account_id, {columns}, is_followed, unchecked_since) \
+         SELECT 1000000 + n, {columns}, TRUE, CASE WHEN n % 5000 = 4999 AND n > 5000 THEN n END \
+         FROM account_state CROSS JOIN {series} WHERE account_id = {}",
+        account.number()
+    );
+    ground.load(&[insert, "ANALYZE account_state".to_owned()]).await;
+}
+
+/// However many accounts are followed, those with events that were not checked are found by an index that holds no others.
+#[tokio::test]
+async fn accounts_that_were_not_checked_are_found_by_an_index_of_them_alone() {
+    for ground in Ground::each().await {
+        let (app, _directory, account) = started(&ground).await;
+        load_followed(&ground, account).await;
+        ground.take_asked();
+        let found = app.services().troubleshooting.unchecked(10).await;
+        let expected = [9_999, 14_999, 19_999].map(|n| AccountId::from_number(1_000_000 + n));
+        assert_eq!(found.expect("is read"), expected);
+        let asked = ground.take_asked();
+        assert_eq!(asked.len(), 1, "{asked:#?}");
+        for statement in asked {
+            let (how, column) = if ground.backend() == DbBackend::Sqlite {
+                ("EXPLAIN QUERY PLAN", 3)
+            } else {
+                ("EXPLAIN", 0)
+            };
+            let explained = Statement {
+                sql: format!("{how} {}", statement.sql),
+                ..statement
+            };
+            let rows = ground.database.read().query_all_raw(explained).await.expect("explains");
+            let steps: Vec<String> = rows
+                .iter()
+                .map(|row| row.try_get_by_index(column).expect("a step"))
+                .collect();
+            assert!(
+                steps[..].iter().any(|step| step.contains("account_state_unchecked")),
+                "{}: {steps:?}",
+                ground.name()
+            );
+            let sorts = steps
+                .iter()
+                .any(|step| step.contains("Sort") || step.contains("TEMP B-TREE"));
+            let walks = steps.iter().any(|step| step.contains("Seq Scan"));
+            assert!(!sorts && !walks, "{}: {steps:?}", ground.name());
         }
         app.end().await.expect("ends");
     }

@@ -247,6 +247,8 @@ impl Builder {
             low_mark: None,
             low_since: None,
             unread_since: None,
+            is_followed: false,
+            unchecked_since: None,
         }
     }
 

@@ -24,7 +24,7 @@ export function AutoTopUp(): ReactNode {
       state={payment}
       aside={rule && <Badge tone={TONES[rule.state] ?? "muted"}>{words.ruleState[rule.state] ?? rule.state}</Badge>}
     >
-      {rule && data && (
+      {rule && (
         <>
           {rule.pauseReason && <Paused rule={rule} payment={payment} canBuy={data.canBuy} />}
           {rule.enabled && <Spent rule={rule} />}
@@ -139,7 +139,8 @@ function RuleForm({ rule, data, payment }: { rule: Rule; data: Payment; payment:
       ...(enabled && {
         trigger: form.trigger.trim(),
         amount: form.amount.trim(),
-        monthlyCap,
+        // Null takes a cap away, which is refused while the rule is on.
+        ...(monthlyCap !== (rule.monthlyCap?.amount ?? null) && { monthlyCap }),
         paymentMethodId: form.card,
         consent: hasConsent,
       }),

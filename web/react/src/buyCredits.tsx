@@ -54,7 +54,8 @@ function BuyForm({ data, amounts, buy, onBought }: BuyFormProps): ReactNode {
   const [credits, setCredits] = useState(String(amounts[0] ?? ""));
   const [chosen, setChosen] = useState("");
   const [isAdding, setAdding] = useState(false);
-  const card = chosen || (cards.find(({ isDefault }) => isDefault) ?? cards[0])?.id || "";
+  const usual = cards.find(({ isDefault }) => isDefault) ?? cards[0];
+  const card = chosen === "" ? (usual?.id ?? "") : chosen;
   const asked = useQuote(credits.trim());
   const buying = useAction(async () => onBought((await buy(credits.trim(), card)).id));
   const price = asked.data?.price && priceIn(locale, asked.data.price);
@@ -78,7 +79,7 @@ function BuyForm({ data, amounts, buy, onBought }: BuyFormProps): ReactNode {
         ))}
       </div>
       <div className="lb-fields">
-        <Field label={words.howMany} hint={asked.data && <Bounds quote={asked.data} />}>
+        <Field label={words.howMany} hint={asked.data && !price && <Bounds quote={asked.data} />}>
           <input inputMode="decimal" required value={credits} onChange={(event) => setCredits(event.target.value)} />
         </Field>
         {cards.length > 0 && <CardChoice cards={cards} value={card} onChange={setChosen} label={words.card} />}

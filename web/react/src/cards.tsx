@@ -53,7 +53,9 @@ export function AddCard({ onAdded }: { onAdded?: (card: Card) => void }): ReactN
   return <p className="lb-empty">{words.noCardForm}</p>;
 }
 
-type Added = { onAdded: ((card: Card) => void) | undefined };
+interface Added {
+  onAdded: ((card: Card) => void) | undefined;
+}
 
 function SimulatedCard({ onAdded }: Added): ReactNode {
   const { words } = useLedgerbell();

@@ -98,8 +98,8 @@ function Verification({ mine }: { mine: SettingsHook }): ReactNode {
   );
 }
 
-/** Takes the code that was mailed to the member. */
-export function VerifyCode({ onVerified }: { onVerified?: () => void }): ReactNode {
+/** Takes the code that was mailed to the member, or to another. */
+export function VerifyCode({ memberId, onVerified }: { memberId?: string; onVerified?: () => void }): ReactNode {
   const { words } = useLedgerbell();
   const { verify } = useNotificationSettings();
   const [code, setCode] = useState("");
@@ -109,7 +109,7 @@ export function VerifyCode({ onVerified }: { onVerified?: () => void }): ReactNo
       className="lb-actions"
       onSubmit={(event) => {
         event.preventDefault();
-        void verifying.run(code.trim()).then((isVerified) => isVerified && onVerified?.());
+        void verifying.run(code.trim(), memberId).then((isVerified) => isVerified && onVerified?.());
       }}
     >
       <Field label={words.code}>

@@ -91,7 +91,7 @@ function Lines({
   }, [isAtEnd, hasMore, isLoadingMore, error, loadMore]);
   const shown = lines.slice(from, to);
   return (
-    <div ref={ref} className="lb-scroll" role="region" aria-labelledby={label} tabIndex={0}>
+    <div ref={ref} className="lb-scroll" role="group" aria-labelledby={label} tabIndex={0}>
       <table aria-labelledby={label} aria-rowcount={totals ? Number(totals.count) + 1 : -1}>
         <thead>
           <tr aria-rowindex={1}>
@@ -109,7 +109,7 @@ function Lines({
               <Line key={line.id} line={line} index={from + at + 2} onOpen={onOpen} />
             ) : (
               <tr key={`gone ${from + at}`} data-row="" aria-rowindex={from + at + 2}>
-                <td colSpan={5} aria-label={words.loading} />
+                <td aria-label={words.loading} />
               </tr>
             ),
           )}
@@ -125,7 +125,7 @@ function Room({ pixels }: { pixels: number }): ReactNode {
   if (pixels <= 0) return null;
   return (
     <tr aria-hidden="true" className="lb-room">
-      <td colSpan={5} style={{ blockSize: pixels }} />
+      <td style={{ blockSize: pixels }} />
     </tr>
   );
 }
@@ -147,7 +147,7 @@ const Line = memo(function Line({
         <Time at={occurredAt} />
       </td>
       <td>
-        <button type="button" className="lb-link" aria-haspopup="dialog" onClick={() => onOpen(id)}>
+        <button type="button" className="lb-link" dir="auto" aria-haspopup="dialog" onClick={() => onOpen(id)}>
           {session?.title ?? description}
         </button>
         <small>

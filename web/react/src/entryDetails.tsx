@@ -1,5 +1,5 @@
 import * as Dialog from "@radix-ui/react-dialog";
-import { useEffect, useState, type ReactNode } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 
 import { ENTRY } from "./documents/log.js";
 import { Credits, Time } from "./format.js";
@@ -19,12 +19,24 @@ interface Props {
 export function EntryDetails({ id, onClose, onFilter }: Props): ReactNode {
   const { words } = useLedgerbell();
   const { entry, error } = useEntry(id);
+  const opener = useRef<HTMLElement | null>(null);
   return (
     <Dialog.Root open={id !== null} onOpenChange={(isOpen) => !isOpen && onClose()}>
       {id !== null && (
         <div className="lb-layer">
           <Dialog.Overlay className="lb-overlay" />
-          <Dialog.Content className="lb lb-sheet" aria-describedby={undefined}>
+          <Dialog.Content
+            className="lb lb-sheet"
+            aria-describedby={undefined}
+            onOpenAutoFocus={() => {
+              opener.current = document.activeElement as HTMLElement | null;
+            }}
+            onCloseAutoFocus={(event) => {
+              // Any line may have opened it, so it has no trigger of its own.
+              event.preventDefault();
+              opener.current?.focus();
+            }}
+          >
             <header className="lb-head">
               <Dialog.Title>{entry ? (entry.session?.title ?? entry.description) : words.entry}</Dialog.Title>
               <Dialog.Close className="lb-quiet" aria-label={words.close}>

@@ -44,6 +44,7 @@ function FindingView({
   const sending = useAction(() => send(finding));
   const [isVerified, setVerified] = useState(false);
   const isCode = remedy.action === "SEND_CONTACT_VERIFICATION";
+  const { memberId } = (remedy.variables as { input?: { memberId?: string } } | null)?.input ?? {};
   return (
     <li className={`lb-item lb-finding lb-${severity.toLowerCase()}`} aria-labelledby={id}>
       <div className="lb-line">
@@ -78,7 +79,9 @@ function FindingView({
           {words.since} <Time at={since} />
         </small>
       </div>
-      {isCode && sending.isDone && !isVerified && <VerifyCode onVerified={() => setVerified(true)} />}
+      {isCode && sending.isDone && !isVerified && (
+        <VerifyCode {...(memberId && { memberId })} onVerified={() => setVerified(true)} />
+      )}
       <Done when={sending.isDone}>{isCode ? words.codeSent : words.sent}</Done>
       <Refused error={sending.error} />
     </li>

@@ -186,7 +186,7 @@ const shared = new WeakMap<Ledgerbell, Map<string, unknown>>();
 /** Returns what one client has under a name, made the first time, so that components that show the same share it. */
 export function sharedBy<Thing>(client: Ledgerbell, name: string, make: () => Thing): Thing {
   let all = shared.get(client);
-  if (!all) shared.set(client, (all = new Map()));
+  if (!all) shared.set(client, (all = new Map<string, unknown>()));
   if (!all.has(name)) all.set(name, make());
   return all.get(name) as Thing;
 }

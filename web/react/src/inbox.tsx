@@ -57,7 +57,7 @@ export function Inbox({ onAction }: InboxProps): ReactNode {
     <section className="lb lb-card lb-inbox" aria-labelledby={id} aria-busy={isLoading}>
       <header className="lb-head">
         <h2 id={id}>{words.alerts}</h2>
-        <button type="button" className="lb-quiet" disabled={unreadCount === 0} onClick={markAllRead}>
+        <button type="button" className="lb-quiet" disabled={unreadCount === 0} onClick={() => void markAllRead()}>
           {words.markAllRead}
         </button>
       </header>

@@ -30,8 +30,8 @@ export interface SettingsHook extends Followed<MySettings> {
   saveContact: (change: ContactChange) => Promise<void>;
   /** Mails a code to the address. */
   sendCode: () => Promise<void>;
-  /** Takes the code back. */
-  verify: (code: string) => Promise<void>;
+  /** Takes the code back: the member's own, or that of another whose code they passed on. */
+  verify: (code: string, memberId?: string) => Promise<void>;
   sendTest: (channel: "EMAIL" | "IN_APP") => Promise<void>;
 }
 
@@ -81,8 +81,12 @@ export function useNotificationSettings(): SettingsHook {
       sendCode: async () => {
         await client.mutate(SEND_CODE, { input: {} });
       },
-      verify: async (code: string) =>
-        putContact((await client.mutate(VERIFY, { input: { code } })).verifyContact?.contact),
+      verify: async (code: string, memberId?: string) => {
+        const input = { code, ...(memberId && { memberId }) };
+        const { verifyContact } = await client.mutate(VERIFY, { input });
+        const contact = verifyContact?.contact;
+        if (contact?.id === resource.getSnapshot().data?.contact.id) putContact(contact);
+      },
       sendTest: async (channel: "EMAIL" | "IN_APP") => {
         await client.mutate(SEND_TEST, { input: { channel } });
       },

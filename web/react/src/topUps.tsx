@@ -127,7 +127,7 @@ function WhatToDo({ purchase, label }: { purchase: Purchase; label: string }): R
             )}
             <button
               type="button"
-              className="lb-primary"
+              className={isFailed ? "lb-primary" : undefined}
               disabled={isBusy || (!canRetry && !card)}
               onClick={() => again(card)}
             >

@@ -78,7 +78,7 @@ function Columns({ used, since }: { used: Used; since: string }): ReactNode {
         <strong>
           <Credits amount={sum.toFixed(4)} />
         </strong>{" "}
-        {words.creditsUsed} · {words.perDay} <Credits amount={(sum / columns.length).toFixed(1)} />
+        {words.creditsUsed} · <Credits amount={(sum / columns.length).toFixed(1)} /> {words.perDay}
       </figcaption>
       <div className="lb-plot" aria-hidden="true">
         <span className="lb-scale">{amountIn(locale, String(most))}</span>

@@ -64,6 +64,6 @@ export function useWindowed(count: number, first: string | undefined, indexOf: (
     to,
     before: Math.min(from, to) * view.row,
     after: (count - to) * view.row,
-    isAtEnd: view.top > 0 && to >= count,
+    isAtEnd: view.top > 0 && to + BEYOND >= count,
   };
 }

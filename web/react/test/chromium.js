@@ -5,7 +5,7 @@ import { build } from "esbuild";
 import { chromium } from "playwright-core";
 
 const here = (path) => new URL(path, import.meta.url).pathname;
-const PLACES = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const PLACES = [process.env.LEDGERBELL_CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 /** Where Chromium is installed, or undefined. */
 export const executablePath = PLACES.find((path) => path && existsSync(path));

@@ -8,7 +8,34 @@ const { window } = new JSDOM("<!doctype html><html lang=en><title>Credits</title
   pretendToBeVisual: true,
   virtualConsole: new VirtualConsole(),
 });
-Object.assign(globalThis, { window, document: window.document, Node: window.Node, HTMLElement: window.HTMLElement });
+const { document: page, location, history } = window;
+Object.assign(globalThis, { window, document: page, location, history });
+for (const name of [
+  "Node",
+  "Element",
+  "HTMLElement",
+  "HTMLInputElement",
+  "HTMLButtonElement",
+  "DocumentFragment",
+  "MutationObserver",
+  "CustomEvent",
+  "NodeFilter",
+])
+  globalThis[name] = window[name];
+for (const name of [
+  "getComputedStyle",
+  "addEventListener",
+  "removeEventListener",
+  "requestAnimationFrame",
+  "cancelAnimationFrame",
+])
+  globalThis[name] = window[name].bind(window);
+// jsdom lays nothing out, so that nothing is ever resized.
+globalThis.ResizeObserver = class {
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+};
 globalThis.navigator ??= window.navigator;
 
 const { createElement: h, StrictMode } = await import("react");
@@ -17,7 +44,8 @@ const { renderToString } = await import("react-dom/server");
 const { default: axe } = await import("axe-core");
 const { default: WebSocket } = await import("ws");
 const { createLedgerbell } = await import("@ledgerbell/client");
-const { Balance, Bell, CreditLog, Inbox, LedgerbellProvider } = await import("../dist/index.js");
+const { Balance, Bell, BuyCredits, CreditLog, Inbox, LedgerbellProvider, NotificationSettings, TopUps } =
+  await import("../dist/index.js");
 const { Server } = await import("../../../tests/clients/server.js");
 const { Network } = await import("../../client/test/network.js");
 const { sleep, until } = await import("../../client/test/waiting.js");
@@ -53,6 +81,7 @@ describe("pages", () => {
     const close = () => {
       root.unmount();
       place.remove();
+      history.replaceState(null, "", "/");
       client.close();
       network.close();
     };
@@ -175,6 +204,54 @@ describe("pages", () => {
     await until(() => /Only owners archive/.test(text()), "the reason");
   });
 
+  test("a switch that is refused is taken back, with the reason", async () => {
+    const refusing = async (url, init) => {
+      if (!init.body.includes("updateNotificationSettings")) return fetch(url, init);
+      await sleep(200);
+      const refused = { userErrors: [{ code: "PREFERENCE_LOCKED", message: "It stays on" }] };
+      return new Response(JSON.stringify({ data: { updateNotificationSettings: refused } }));
+    };
+    const { place, text } = await show(h(NotificationSettings), { fetch: refusing });
+    await until(() => place.querySelector("table input:not(:disabled)"), "the switches");
+    const first = () => place.querySelector("table input:not(:disabled)");
+    const before = first().checked;
+    press(first());
+    await until(() => first().checked !== before, "at once");
+    await until(() => first().checked === before && /It stays on/.test(text()), "taken back, and why");
+  });
+
+  test("credits that are bought again after a lost connection are bought once", async () => {
+    const keys = [];
+    let isLost = true;
+    const losing = async (url, init) => {
+      if (!init.body.includes("createTopUp")) return fetch(url, init);
+      const { idempotencyKey } = JSON.parse(init.body).variables.input;
+      keys.push(idempotencyKey);
+      const response = await fetch(url, init);
+      if (isLost) throw new TypeError("the connection was reset");
+      return response;
+    };
+    const { place, text, button } = await show([h(BuyCredits, { key: 1, amounts: [77] })], { fetch: losing });
+    await until(() => button("Buy 77") && !button("Buy 77").disabled, "the price");
+    press(button("Buy 77"));
+    await until(() => /connection was reset/.test(text()), "it failed", 40);
+    isLost = false;
+    press(button("Buy 77"));
+    await until(() => place.querySelector("article"), "it was bought");
+    assert.equal(new Set(keys).size, 1);
+    const read = "{ account { topUps(first: 20) { nodes { credits } } } }";
+    const { nodes } = (await server.query(read, {}, server.ownerToken)).account.topUps;
+    assert.equal(nodes.filter(({ credits }) => credits === "77").length, 1);
+  });
+
+  test("a member without these rights sees neither top-ups nor a form to buy", async () => {
+    const { place } = await show([h(Balance, { key: 1 }), h(TopUps, { key: 2 }), h(BuyCredits, { key: 3 })], {
+      token: () => server.memberToken,
+    });
+    await until(() => place.querySelector(".lb-available"), "the balance");
+    await until(() => place.querySelectorAll("section").length === 1, "nothing else");
+  });
+
   test("the log is listed, filtered, goes on live, and has older pages and totals that agree with the server's", async () => {
     const { place, text, button } = await show(h(CreditLog, { pageSize: 10 }));
     const rows = () => place.querySelectorAll("tbody tr").length;
@@ -197,7 +274,9 @@ describe("pages", () => {
     await server.post(1, { run: "not german" });
     await sleep(500);
     assert.equal(total(), searched, "what the filter does not list is not shown");
-    type(place.querySelectorAll("select")[1], "ADDED");
+    press(button("Filters"));
+    await until(() => place.querySelector("select"), "all filters");
+    type(place.querySelector("select"), "ADDED");
     await until(() => place.querySelectorAll("tr.lb-minus").length === 0, "only added");
     type(place.querySelector("input"), "nothing is called this");
     await until(() => /No entries/.test(text()), "empty");

@@ -1,6 +1,18 @@
 // What TypeScript makes of the package as applications see it. It is compiled, not run.
 import { createLedgerbell } from "@ledgerbell/client";
-import { Balance, Bell, CreditLog, Inbox, LedgerbellProvider, useCreditLog, useInbox } from "@ledgerbell/react";
+import {
+  Balance,
+  Bell,
+  BuyCredits,
+  CreditLog,
+  Findings,
+  Inbox,
+  LedgerbellProvider,
+  useAction,
+  useCreditLog,
+  useInbox,
+  usePurchases,
+} from "@ledgerbell/react";
 
 const client = createLedgerbell({ url: "https://credits.example.com/graphql", token: () => "token" });
 
@@ -10,6 +22,8 @@ export function Page() {
       <Bell onAction={(item) => console.log(item.alert.kind)} />
       <Balance />
       <Inbox />
+      <BuyCredits amounts={[10, 20]} />
+      <Findings onChoose={(finding) => console.log(finding.remedy.action)} />
       <CreditLog filter={{ kinds: ["SESSION"], occurredAt: { from: "2026-01-01T00:00:00Z" } }} pageSize={20} />
       {/* @ts-expect-error: there is no such kind. */}
       <CreditLog filter={{ kinds: ["LOTTERY"] }} />
@@ -25,4 +39,11 @@ export function Mine() {
       {unreadCount} {lines[0]?.amount} {totals?.net} {String(loadMore)}
     </button>
   );
+}
+
+export function Retry() {
+  const { data, retry } = usePurchases();
+  const retrying = useAction(retry);
+  const failed = data?.list.find(({ canRetry }) => canRetry);
+  return failed && <button disabled={retrying.isBusy} onClick={() => void retrying.run(failed)} />;
 }

@@ -5,7 +5,11 @@ import { createLedgerbell } from "@ledgerbell/client";
 import { createElement as h } from "react";
 import { renderToString } from "react-dom/server";
 
-import { Balance, Bell, CreditLog, Inbox, LedgerbellProvider, addedTo } from "../dist/index.js";
+import * as react from "../dist/index.js";
+
+const { Balance, LedgerbellProvider, addedTo } = react;
+/** Every component, but the provider. */
+const COMPONENTS = Object.entries(react).filter(([name]) => /^[A-Z]/.test(name) && name !== "LedgerbellProvider");
 
 test("totals move on exactly", () => {
   const totals = { count: "9007199254740993", added: "0.1", deducted: "12", net: "-11.9" };
@@ -27,8 +31,11 @@ test("totals move on exactly", () => {
 test("a server renders all of it without asking for anything, and without complaint", (t) => {
   const complaints = t.mock.method(console, "error", () => {});
   const client = createLedgerbell({ url: "http://here/graphql", token: () => assert.fail("nothing is asked") });
-  const page = (locale) =>
-    renderToString(h(LedgerbellProvider, { client, locale }, h(Bell), h(Balance), h(Inbox), h(CreditLog)));
+  assert.equal(COMPONENTS.length, 13);
+  const page = (locale) => {
+    const all = COMPONENTS.map(([name, component]) => h(component, { key: name }));
+    return renderToString(h(LedgerbellProvider, { client, locale, payments: "simulated" }, all));
+  };
   assert.match(page("en"), /Credit log/);
   assert.match(page("de-AT"), /Guthabenverlauf/);
   // A language that is not there is written in English.

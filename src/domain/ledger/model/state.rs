@@ -142,6 +142,10 @@ pub struct AccountHeader {
     pub low_since: Option<Timestamp>,
     /// Since when the account has unread events. Stored with the event, so that no crash and no lost bell loses it.
     pub unread_since: Option<Timestamp>,
+    /// Whether a client follows what is wrong in it, so that its events are checked for that.
+    pub is_followed: bool,
+    /// Since when such an account has events that were not checked. Stored with the event.
+    pub unchecked_since: Option<Timestamp>,
 }
 
 impl AccountHeader {
@@ -151,6 +155,9 @@ impl AccountHeader {
         self.event_nonce = i64::from(nonce);
         self.last_at = now;
         self.unread_since.get_or_insert(now);
+        if self.is_followed {
+            self.unchecked_since.get_or_insert(now);
+        }
         NewEvent::new(self.event_place(), kind, now)
     }
 
@@ -188,6 +195,8 @@ impl AccountHeader {
             low_mark: None,
             low_since: None,
             unread_since: None,
+            is_followed: false,
+            unchecked_since: None,
         }
     }
 

@@ -40,12 +40,15 @@ const COLUMNS: Columns = &[
     ("low_mark", Kind::BigInt),
     ("low_since", Kind::BigInt),
     ("unread_since", Kind::BigInt),
+    ("is_followed", Kind::Bool),
+    ("unchecked_since", Kind::BigInt),
 ];
 
 /// All columns except `due_at`, which is derived from the others.
 const SELECT: &str = "SELECT account_id, status, halted_at, halt_reason, posted, held, incoming, debt, balance_version, \
     balance_at, entry_sequence, event_sequence, event_nonce, last_hash, last_at, lot_count, session_grace_millis, \
-    next_lot_expiry_at, next_hold_expiry_at, next_processing_at, low_mark, low_since, unread_since FROM account_state";
+    next_lot_expiry_at, next_hold_expiry_at, next_processing_at, low_mark, low_since, unread_since, is_followed, \
+    unchecked_since FROM account_state";
 
 /// Locks accounts and reads their figures: the first statement of every transaction that changes anything of an account.
 ///
@@ -127,9 +130,49 @@ pub(in crate::domain::ledger) async fn unread_accounts(
     accounts(connection, sql, vec![i64::from(limit).into()]).await
 }
 
-/// Marks the events of these accounts up to these numbers as read, unless there are more. It waits for no lock: a locked
-/// account is left out.
-pub(in crate::domain) async fn mark_read(tx: &Transaction, read: &[(AccountId, i64)]) -> Result<(), Fault> {
+/// Has an account's events checked for what is wrong from now on, those that there are as well.
+pub(in crate::domain) async fn begin_following(tx: &Transaction, account_id: AccountId) -> Result<(), Fault> {
+    let sql = "UPDATE account_state SET is_followed = TRUE, unchecked_since = COALESCE(unchecked_since, last_at) \
+               WHERE account_id = $1 AND NOT is_followed";
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [account_id.number().into()]);
+    execute(tx, statement).await
+}
+
+/// Returns accounts with events that were not checked for what is wrong, the longest first.
+pub(in crate::domain) async fn unchecked_accounts(
+    connection: &impl ConnectionTrait,
+    limit: u32,
+) -> Result<Vec<AccountId>, Fault> {
+    let sql = "SELECT account_id FROM account_state WHERE unchecked_since IS NOT NULL \
+               ORDER BY unchecked_since, account_id LIMIT $1";
+    accounts(connection, sql, vec![i64::from(limit).into()]).await
+}
+
+/// Who goes through the events of accounts, and is noted in their rows to have more to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::domain) enum EventReader {
+    /// Raises alerts.
+    Alerts,
+    /// Checks for what is wrong.
+    Findings,
+}
+
+impl EventReader {
+    const fn mark(self) -> &'static str {
+        match self {
+            Self::Alerts => "unread_since",
+            Self::Findings => "unchecked_since",
+        }
+    }
+}
+
+/// Notes of these accounts that their events up to these are read by one of the readers, unless there are more. It waits for no lock:
+/// an account that is locked is left out.
+pub(in crate::domain) async fn mark_read(
+    tx: &Transaction,
+    reader: EventReader,
+    read: &[(AccountId, i64)],
+) -> Result<(), Fault> {
     let mut rows = Rows::new(&[("account_id", Kind::BigInt), ("sequence", Kind::BigInt)]);
     for (account_id, sequence) in read {
         rows.push([account_id.number().into(), (*sequence).into()]);
@@ -139,15 +182,16 @@ pub(in crate::domain) async fn mark_read(tx: &Transaction, read: &[(AccountId, i
     }
     let backend = tx.get_database_backend();
     let relation = rows.relation(backend, 1);
-    let is_read = "t.account_id = r.account_id AND t.event_sequence <= r.sequence AND t.unread_since IS NOT NULL";
+    let mark = reader.mark();
+    let is_read = format!("t.account_id = r.account_id AND t.event_sequence <= r.sequence AND t.{mark} IS NOT NULL");
     let sql = if backend == DbBackend::Sqlite {
         format!(
-            "UPDATE account_state SET unread_since = NULL WHERE account_id IN (SELECT t.account_id FROM {relation} \
+            "UPDATE account_state SET {mark} = NULL WHERE account_id IN (SELECT t.account_id FROM {relation} \
              CROSS JOIN account_state AS t ON {is_read})"
         )
     } else {
         format!(
-            "UPDATE account_state SET unread_since = NULL WHERE account_id = ANY(ARRAY(SELECT t.account_id FROM {relation} \
+            "UPDATE account_state SET {mark} = NULL WHERE account_id = ANY(ARRAY(SELECT t.account_id FROM {relation} \
              CROSS JOIN LATERAL (SELECT t.account_id FROM account_state AS t WHERE {is_read} OFFSET 0 FOR UPDATE SKIP LOCKED) AS t))"
         )
     };
@@ -212,6 +256,8 @@ fn header(row: &QueryResult) -> Result<AccountHeader, Fault> {
         low_mark: fields.next::<Option<i64>>()?.map(Credits::from_units),
         low_since: fields.optional_timestamp()?,
         unread_since: fields.optional_timestamp()?,
+        is_followed: fields.next()?,
+        unchecked_since: fields.optional_timestamp()?,
     })
 }
 
@@ -243,6 +289,8 @@ fn rows(headers: &[&AccountHeader]) -> Rows {
             header.low_mark.map(Credits::units).into(),
             header.low_since.map(Timestamp::millis).into(),
             header.unread_since.map(Timestamp::millis).into(),
+            header.is_followed.into(),
+            header.unchecked_since.map(Timestamp::millis).into(),
         ]);
     }
     rows

@@ -36,7 +36,7 @@ use super::model::{AccountHeader, AccountState, HoldMovement, KeyRecord, NewEntr
 
 pub(super) use entries::taken_back;
 pub(super) use expiring::{expiring, next_expiry};
-pub(in crate::domain) use header::mark_read;
+pub(in crate::domain) use header::{EventReader, begin_following, mark_read, unchecked_accounts};
 pub(super) use header::{
     due_accounts, headers, insert as insert_header, lock, low_accounts, unread_accounts, update as update_headers,
 };

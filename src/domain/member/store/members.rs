@@ -1,6 +1,6 @@
 //! SQL of members and their contacts.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use entity::{contact, member};
 use sea_orm::sea_query::{Expr, OnConflict};
@@ -8,12 +8,13 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, Select,
 };
+use uuid::Uuid;
 
 use crate::domain::database::bulk::Rows;
 use crate::domain::fault::Fault;
 use crate::primitives::actor::{Cause, MemberRole};
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, ApiKeyId, MemberId, may_be_external_id};
+use crate::primitives::ids::{AccountId, ApiKeyId, MemberId, RecipientId, may_be_external_id};
 
 use super::super::model::{Contact, ContactStatus, Member, MemberPosition, Vouch};
 use super::{KEYS, rows_by_id, timezone, unreadable};
@@ -155,12 +156,17 @@ pub(in super::super) async fn update_member(tx: &impl ConnectionTrait, member: &
 pub(in super::super) async fn contacts(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
-    member_ids: &[MemberId],
+    recipients: &[RecipientId],
 ) -> Result<Vec<Contact>, Fault> {
-    let ids = member_ids.iter().map(|id| id.uuid());
     let of = Some(account_id.number());
-    let rows = rows_by_id::<contact::Entity>(connection, ("contact", "member_id"), of, ids).await?;
-    rows.into_iter().map(contact_from_row).collect()
+    let wanted: HashMap<Uuid, RecipientId> = recipients.iter().map(|id| (id.uuid(), *id)).collect();
+    let ids = wanted.keys().copied();
+    let rows = rows_by_id::<contact::Entity>(connection, ("contact", "recipient_id"), of, ids).await?;
+    let contacts = rows.into_iter().filter_map(|row| {
+        let recipient = *wanted.get(&row.recipient_id)?;
+        Some(contact_from_row(row, recipient))
+    });
+    contacts.collect()
 }
 
 /// Computes, in the write of a contact, since when its address and status are unchanged.
@@ -176,7 +182,7 @@ pub(in super::super) async fn save_contact(
     let voucher = contact.vouched.map(|vouch| vouch.by.columns());
     let row = contact::Model {
         account_id: contact.account_id.number(),
-        member_id: contact.member_id.uuid(),
+        recipient_id: contact.recipient.uuid(),
         email: contact.email.clone(),
         email_status: contact.email_status.as_str().to_owned(),
         bounce_message: contact.bounce_message.clone(),
@@ -188,7 +194,7 @@ pub(in super::super) async fn save_contact(
         voucher_key_id: voucher.and_then(|(_, key, _)| key).map(ApiKeyId::uuid),
         vouched_at: contact.vouched.map(|vouch| vouch.at.millis()),
     };
-    let replace = OnConflict::columns([contact::Column::AccountId, contact::Column::MemberId])
+    let replace = OnConflict::columns([contact::Column::AccountId, contact::Column::RecipientId])
         .update_columns([
             contact::Column::Email,
             contact::Column::EmailStatus,
@@ -252,11 +258,12 @@ fn vouch_from_row(row: &contact::Model) -> Result<Option<Vouch>, Fault> {
     }))
 }
 
-fn contact_from_row(row: contact::Model) -> Result<Contact, Fault> {
+/// A recipient's contact from its row.
+pub(in crate::domain) fn contact_from_row(row: contact::Model, recipient: RecipientId) -> Result<Contact, Fault> {
     let vouched = vouch_from_row(&row)?;
     Ok(Contact {
         account_id: AccountId::from_number(row.account_id),
-        member_id: MemberId::from_uuid(row.member_id),
+        recipient,
         email: row.email,
         email_status: ContactStatus::from_text(&row.email_status)
             .ok_or_else(|| unreadable("contact status", &row.email_status))?,

@@ -18,6 +18,7 @@ pub(super) use api_key_life::{
 pub(super) use api_keys::{
     active_api_keys, api_key, api_keys, api_keys_by_id, api_keys_by_prefix, insert_api_key, save_api_key_uses,
 };
+pub(in crate::domain) use members::contact_from_row;
 pub(super) use members::{
     contacts, count_owners, first_member, insert_member, member, member_by_external_id, members, members_after,
     present_members, save_contact, update_member,

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
 
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, MemberId};
+use crate::primitives::ids::{AccountId, RecipientId};
 
 use super::super::contacts::Verification;
 
@@ -14,13 +14,13 @@ use super::super::contacts::Verification;
 pub(in super::super) async fn verification(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
-    member_id: MemberId,
+    recipient: RecipientId,
 ) -> Result<Option<Verification>, Fault> {
-    let key = (account_id.number(), member_id.uuid());
+    let key = (account_id.number(), recipient.uuid());
     let row = contact_verification::Entity::find_by_id(key).one(connection).await?;
     Ok(row.map(|row| Verification {
         account_id,
-        member_id,
+        recipient,
         email: row.email,
         code_hash: row.code_hash,
         tries_left: row.tries_left,
@@ -36,13 +36,13 @@ pub(in super::super) async fn save_verification(
     use contact_verification::Column;
     let row = contact_verification::Model {
         account_id: verification.account_id.number(),
-        member_id: verification.member_id.uuid(),
+        recipient_id: verification.recipient.uuid(),
         email: verification.email.clone(),
         code_hash: verification.code_hash.clone(),
         tries_left: verification.tries_left,
         made_at: verification.made_at.millis(),
     };
-    let replace = OnConflict::columns([Column::AccountId, Column::MemberId])
+    let replace = OnConflict::columns([Column::AccountId, Column::RecipientId])
         .update_columns([Column::Email, Column::CodeHash, Column::TriesLeft, Column::MadeAt])
         .to_owned();
     contact_verification::Entity::insert(row.into_active_model())
@@ -55,9 +55,9 @@ pub(in super::super) async fn save_verification(
 pub(in super::super) async fn delete_verification(
     tx: &impl ConnectionTrait,
     account_id: AccountId,
-    member_id: MemberId,
+    recipient: RecipientId,
 ) -> Result<(), Fault> {
-    let key = (account_id.number(), member_id.uuid());
+    let key = (account_id.number(), recipient.uuid());
     contact_verification::Entity::delete_by_id(key).exec(tx).await?;
     Ok(())
 }

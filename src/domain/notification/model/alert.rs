@@ -7,9 +7,9 @@ use super::kind::{AlertKind, Channel, NextStep, Severity};
 use super::resolver::SuppressionReason;
 use crate::domain::member::require_to_reach;
 use crate::domain::top_up::model::{DecisionOutcome, FailureCode, PauseReason};
-use crate::primitives::actor::{Actor, MemberRole};
+use crate::primitives::actor::{Actor, MemberRole, Permission};
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, AlertId, DeliveryId, EntryId, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{AccountId, AlertId, DeliveryId, EntryId, MemberId, RecipientId, SessionId, TopUpId};
 
 /// Something a member should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +96,10 @@ impl Alert {
             (None, Some(member_id), Some(role)) if step == NextStep::UpdateContact => {
                 require_to_reach(actor, self.account_id, (member_id, role))
             }
+            // The address of the account itself.
+            (None, None, _) if step == NextStep::UpdateContact => {
+                actor.require(self.account_id, Permission::ManageSettings)
+            }
             _ => Ok(()),
         };
         allowed.is_ok()
@@ -159,7 +163,7 @@ crate::text_enum! {
     }
 }
 
-/// One alert on its way to one member by one channel.
+/// One alert on its way to one recipient by one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// Its id.
@@ -168,8 +172,8 @@ pub struct Delivery {
     pub account_id: AccountId,
     /// What it delivers.
     pub alert_id: AlertId,
-    /// To whom.
-    pub member_id: MemberId,
+    /// For whom it is.
+    pub recipient: RecipientId,
     /// By which way.
     pub channel: Channel,
     /// How far it got.

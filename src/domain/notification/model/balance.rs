@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::MemberId;
+use crate::primitives::ids::RecipientId;
 
 /// What is available must exceed a threshold by a tenth of it before the alert is armed again…
 const REARM_DIVISOR: i64 = 10;
@@ -13,8 +13,8 @@ const LEAST_REARM: Credits = Credits::whole(1);
 /// Which alerts about the balance are open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenEdges {
-    /// Members whose threshold was crossed, and which it was then.
-    pub low: BTreeMap<MemberId, Option<Credits>>,
+    /// Recipients whose threshold was crossed, and which it was then.
+    pub low: BTreeMap<RecipientId, Option<Credits>>,
     /// Nothing was left.
     pub depleted: bool,
 }
@@ -22,12 +22,12 @@ pub struct OpenEdges {
 /// What a look at the balance brings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Crossing {
-    /// Members whose threshold has been crossed.
-    pub low: BTreeSet<MemberId>,
+    /// Recipients whose threshold has been crossed.
+    pub low: BTreeSet<RecipientId>,
     /// Nothing is left, for the first time since there was something.
     pub depleted: bool,
-    /// Members whose alert is over: there is enough again, or they no longer watch.
-    pub low_ended: BTreeSet<MemberId>,
+    /// Recipients whose alert is over: there is enough again, or they no longer watch.
+    pub low_ended: BTreeSet<RecipientId>,
     /// There is something again.
     pub depleted_ended: bool,
     /// Something that was open has ended because there is enough, and nothing is open any more.
@@ -57,28 +57,28 @@ impl Crossing {
 }
 
 /// Compares what is available with the thresholds of those who watch.
-pub fn cross(available: Credits, thresholds: &BTreeMap<MemberId, Credits>, open: &OpenEdges) -> Crossing {
+pub fn cross(available: Credits, thresholds: &BTreeMap<RecipientId, Credits>, open: &OpenEdges) -> Crossing {
     let low = thresholds
         .iter()
-        .filter(|(member, threshold)| available <= **threshold && !open.low.contains_key(member));
-    let is_over = |member: &MemberId| {
+        .filter(|(recipient, threshold)| available <= **threshold && !open.low.contains_key(recipient));
+    let is_over = |recipient: &RecipientId| {
         thresholds
-            .get(member)
+            .get(recipient)
             .is_none_or(|threshold| available > rearmed_above(*threshold))
     };
     let depleted_ended = open.depleted && available > rearmed_above(Credits::ZERO);
     let mut crossing = Crossing {
-        low: low.map(|(member, _)| *member).collect(),
+        low: low.map(|(recipient, _)| *recipient).collect(),
         depleted: !open.depleted && available <= Credits::ZERO,
         low_ended: open.low.keys().copied().filter(is_over).collect(),
         depleted_ended,
         recovered: false,
     };
     // Who watches a lower level than the one that was crossed has not got enough again by that.
-    let has_enough = |member: &MemberId| {
-        let crossed = open.low.get(member).copied().flatten();
+    let has_enough = |recipient: &RecipientId| {
+        let crossed = open.low.get(recipient).copied().flatten();
         thresholds
-            .get(member)
+            .get(recipient)
             .is_some_and(|threshold| available > rearmed_above(crossed.unwrap_or(*threshold)))
     };
     let ended_well = depleted_ended || crossing.low_ended.iter().any(has_enough);

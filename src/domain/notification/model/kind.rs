@@ -59,7 +59,7 @@ crate::text_enum! {
 }
 
 crate::text_enum! {
-    /// By which way an alert reaches a member.
+    /// By which way an alert reaches a recipient.
     Channel {
         /// E-mail.
         Email = "EMAIL",
@@ -127,7 +127,7 @@ impl NextStep {
 }
 
 /// Whom an alert is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Audience {
     /// Owners.
     Owners,
@@ -322,6 +322,13 @@ impl AlertKind {
     /// Whether members choose whether they get this kind by this channel. Tests they ask for.
     pub const fn is_optional(self, channel: Channel) -> bool {
         !self.is_locked(channel) && !matches!(self, Self::Test)
+    }
+
+    /// Whether alerts of this kind may go to addresses that are no member's: what is about the account's credits and money. Who reads there
+    /// need not be of the team, and learns nothing about its members, their sessions and its keys.
+    pub const fn is_for_addresses(self) -> bool {
+        matches!(self, Self::AccountFrozen | Self::AccountUnfrozen)
+            || matches!(self.group(), Some(Group::Balance | Group::TopUps))
     }
 
     /// Whether mail of this kind goes to addresses that are in doubt, does not wait for the morning and is not gathered with other

@@ -2,6 +2,7 @@
 //!
 //! Called by the use cases of this room alone. Nothing here reads, writes or asks for the time.
 
+mod address;
 mod alert;
 mod balance;
 mod failure;
@@ -15,13 +16,16 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use address::{AddressPatch, AddressWishes, MOST_ADDRESSES, NewAddress, NotificationAddress, Wishes};
 pub use alert::{Alert, Delivery, DeliveryStatus, Facts, InboxItem};
 pub use balance::{Crossing, OpenEdges, cross, is_calm};
 pub use failure::MailFailure;
 pub use kind::{AlertKind, Audience, Channel, Group, NextStep, Pace, Reversal, Rule, Severity};
 pub use reminders::{Due, Expiring, FIRST_REMINDER_MILLIS, LAST_REMINDER_MILLIS, earliest};
 pub use report::{Fate, Report, ReportKind, Reported, fate};
-pub use resolver::{COOLDOWN_MILLIS, Case, LEAST_INTERVAL_MILLIS, LastMail, SuppressionReason, Verdict, resolve};
+pub use resolver::{
+    COOLDOWN_MILLIS, Case, LEAST_INTERVAL_MILLIS, LastMail, Party, SuppressionReason, Verdict, resolve,
+};
 pub use retry::next_try;
 pub(super) use settings::first_locked;
 pub use settings::{

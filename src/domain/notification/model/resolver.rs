@@ -14,31 +14,40 @@ pub const LEAST_INTERVAL_MILLIS: i64 = HOUR_MILLIS;
 const TEST_INTERVAL_MILLIS: i64 = 60_000;
 
 crate::text_enum! {
-    /// Why an alert was not sent to a member by a channel.
+    /// Why an alert was not sent to a recipient by a channel.
     SuppressionReason {
-        /// The member does not want it.
+        /// The recipient does not want it.
         PreferenceOff = "PREFERENCE_OFF",
         /// It waited for the end of the member's quiet hours, and what it was about had ended by then. Of deliveries that were written
         /// before `ENDED` existed.
         QuietHours = "QUIET_HOURS",
         /// What it was about had ended before it was sent.
         Ended = "ENDED",
-        /// The member had left the team, or had another role, before it was sent.
+        /// The member had left the team or had another role, or the address was removed, before it was sent.
         NotRecipient = "NOT_A_RECIPIENT",
-        /// Mail of this kind went to the member not long ago, and what this one is about does not last until the next may go.
+        /// Mail of this kind went to the recipient not long ago, and what this one is about does not last until the next may go.
         Cooldown = "COOLDOWN",
-        /// Mail to the member comes back. Critical mail is tried all the same.
+        /// Mail to the recipient comes back. Critical mail to members is tried all the same.
         ContactBouncing = "CONTACT_BOUNCING",
         /// There is no address.
         NoContact = "NO_CONTACT",
-        /// No code has come back from the address, and the platform does not vouch for it. Critical mail is sent all the same.
+        /// No code has come back from the address, and the platform does not vouch for it. Critical mail to members is sent all the same.
         ContactUnverified = "CONTACT_UNVERIFIED",
         /// Enough mail went to addresses of this account, or to this address, that are not verified.
         UnverifiedLimit = "UNVERIFIED_LIMIT",
     }
 }
 
-/// The last mail of a kind that went, or is on its way, to a member.
+/// As what somebody is a recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// A member of the team, in this role.
+    Member(MemberRole),
+    /// An address that is no member's.
+    Address,
+}
+
+/// The last mail of a kind that went, or is on its way, to a recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastMail {
     /// When it was sent, or will be.
@@ -47,24 +56,24 @@ pub struct LastMail {
     pub has_ended: bool,
 }
 
-/// All that matters for one alert, one member and one channel.
+/// All that matters for one alert, one recipient and one channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Case {
     /// What the alert is.
     pub kind: AlertKind,
     /// The way it would go.
     pub channel: Channel,
-    /// The member's role; `None` when they left the team.
-    pub role: Option<MemberRole>,
+    /// As what the recipient gets it; `None` when they left the team, or the address was removed.
+    pub party: Option<Party>,
     /// Whether the alert is about this member.
     pub is_subject: bool,
-    /// What the member has said about this kind and channel.
+    /// What the recipient has said about this kind and channel.
     pub preference: Option<bool>,
-    /// How far the member's address is to be trusted.
+    /// How far the address is to be trusted.
     pub contact: ContactStatus,
     /// Whether what the alert is about has ended.
     pub has_ended: bool,
-    /// The last mail of this kind to the member.
+    /// The last mail of this kind to the recipient.
     pub last_mail: Option<LastMail>,
     /// When the member's quiet hours end, while they last.
     pub quiet_until: Option<Timestamp>,
@@ -75,7 +84,7 @@ pub struct Case {
 /// What becomes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The member is none of those whom this alert is for by this channel: there is no delivery.
+    /// The recipient is none of those whom this alert is for by this channel: there is no delivery.
     NotAddressed,
     /// It goes out, at once or from this instant on.
     Send(Timestamp),
@@ -89,14 +98,7 @@ pub fn resolve(case: &Case) -> Verdict {
     if !is_addressed(rule.audience(case.channel), case) {
         return Verdict::NotAddressed;
     }
-    // Whoever asks for a test wants to see this very channel at work.
-    let is_test = case.kind == AlertKind::Test;
-    let is_on = is_test
-        || case.kind.is_locked(case.channel)
-        || case
-            .preference
-            .unwrap_or_else(|| case.kind.is_on_by_default(case.channel));
-    if !is_on {
+    if !is_on(case) {
         return Verdict::Suppress(SuppressionReason::PreferenceOff);
     }
     match case.channel {
@@ -105,15 +107,30 @@ pub fn resolve(case: &Case) -> Verdict {
     }
 }
 
+fn is_on(case: &Case) -> bool {
+    if case.party == Some(Party::Address) {
+        // Nothing is forced upon who is not of the team.
+        return case.preference == Some(true);
+    }
+    // Whoever asks for a test wants to see this very channel at work.
+    case.kind == AlertKind::Test
+        || case.kind.is_locked(case.channel)
+        || case
+            .preference
+            .unwrap_or_else(|| case.kind.is_on_by_default(case.channel))
+}
+
 /// Urgent is what goes to addresses that are in doubt and does not wait for the morning.
 fn resolve_mail(case: &Case, is_urgent: bool) -> Verdict {
     if case.has_ended {
         return Verdict::Suppress(SuppressionReason::Ended);
     }
+    // An address that is no member's gets nothing while it is in doubt: members get what is urgent.
+    let is_tried = is_urgent && case.party != Some(Party::Address);
     let unreachable = match case.contact {
         ContactStatus::None => Some(SuppressionReason::NoContact),
-        ContactStatus::Unverified if !is_urgent => Some(SuppressionReason::ContactUnverified),
-        ContactStatus::Bouncing if !is_urgent => Some(SuppressionReason::ContactBouncing),
+        ContactStatus::Unverified if !is_tried => Some(SuppressionReason::ContactUnverified),
+        ContactStatus::Bouncing if !is_tried => Some(SuppressionReason::ContactBouncing),
         ContactStatus::Unverified | ContactStatus::Bouncing | ContactStatus::Verified => None,
     };
     if let Some(reason) = unreachable {
@@ -129,8 +146,10 @@ fn resolve_mail(case: &Case, is_urgent: bool) -> Verdict {
 }
 
 fn is_addressed(audience: Audience, case: &Case) -> bool {
-    let Some(role) = case.role else {
-        return false;
+    let role = match case.party {
+        None => return false,
+        Some(Party::Address) => return case.channel == Channel::Email && case.kind.is_for_addresses(),
+        Some(Party::Member(role)) => role,
     };
     let is_admin = matches!(role, MemberRole::Owner | MemberRole::Admin);
     match audience {

@@ -194,11 +194,6 @@ pub(in crate::domain::notification) fn first_locked(wishes: &[Wish]) -> Option<(
 }
 
 impl SettingsPatch {
-    /// Switches off all mail that can be.
-    pub(in crate::domain::notification) fn no_mail() -> Self {
-        Self::without_mail(AlertKind::ALL.iter().copied())
-    }
-
     /// Switches off mail of those of these kinds that can be.
     pub(in crate::domain::notification) fn without_mail(kinds: impl Iterator<Item = AlertKind>) -> Self {
         let kinds = kinds.filter(|kind| kind.is_optional(Channel::Email));

@@ -11,7 +11,7 @@ use crate::domain::top_up::model::FailureCode;
 use crate::primitives::actor::MemberRole;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, AlertId, MemberId};
+use crate::primitives::ids::{AccountId, AlertId, MemberId, RecipientId};
 
 const NOW: Timestamp = Timestamp::from_millis(1_772_442_000_000);
 const HOUR: i64 = 3_600_000;
@@ -20,7 +20,7 @@ fn case(kind: AlertKind, channel: Channel) -> Case {
     Case {
         kind,
         channel,
-        role: Some(MemberRole::Admin),
+        party: Some(Party::Member(MemberRole::Admin)),
         is_subject: true,
         preference: None,
         contact: ContactStatus::Verified,
@@ -83,10 +83,10 @@ fn expected(case: &Case) -> Verdict {
         .expect("a row for each kind");
     let is_email = case.channel == Channel::Email;
     let audience = if is_email { email } else { in_app };
-    let is_admin = case.role != Some(MemberRole::Member);
+    let is_admin = case.party != Some(Party::Member(MemberRole::Member));
     let addressed = match audience {
         Audience::Everybody => true,
-        Audience::Owners => case.role == Some(MemberRole::Owner),
+        Audience::Owners => case.party == Some(Party::Member(MemberRole::Owner)),
         Audience::Admins => is_admin,
         Audience::Subject => case.is_subject,
         Audience::SubjectAndAdmins => is_admin || case.is_subject,
@@ -116,7 +116,7 @@ fn every_kind_channel_preference_role_and_contact_gets_its_verdict() {
                         for contact in ContactStatus::ALL {
                             let case = Case {
                                 preference,
-                                role: Some(*role),
+                                party: Some(Party::Member(*role)),
                                 is_subject,
                                 contact: *contact,
                                 ..case(*kind, *channel)
@@ -208,7 +208,7 @@ fn what_has_ended_is_not_mailed_and_who_has_left_gets_nothing() {
     };
     assert_eq!(verdict(ended), Verdict::Suppress(SuppressionReason::Ended));
     let left = Case {
-        role: None,
+        party: None,
         ..case(AlertKind::Test, Channel::Email)
     };
     assert_eq!(verdict(left), Verdict::NotAddressed);
@@ -288,21 +288,21 @@ fn what_is_held_back_ends_what_is_over_and_tells_nothing_worse() {
 
 // ---- Edges
 
-fn member(number: u128) -> MemberId {
-    MemberId::from_uuid(Uuid::from_u128(number))
+fn member(number: u128) -> RecipientId {
+    RecipientId::Member(MemberId::from_uuid(Uuid::from_u128(number)))
 }
 
-fn watching(thresholds: &[(u128, i64)]) -> BTreeMap<MemberId, Credits> {
+fn watching(thresholds: &[(u128, i64)]) -> BTreeMap<RecipientId, Credits> {
     let watcher = |(number, credits): &(u128, i64)| (member(*number), Credits::whole(*credits));
     thresholds.iter().map(watcher).collect()
 }
 
 /// Crossed at a level that is not known any more.
-fn open_low(numbers: &[u128]) -> BTreeMap<MemberId, Option<Credits>> {
+fn open_low(numbers: &[u128]) -> BTreeMap<RecipientId, Option<Credits>> {
     low(numbers).into_iter().map(|member| (member, None)).collect()
 }
 
-fn low(members: &[u128]) -> BTreeSet<MemberId> {
+fn low(members: &[u128]) -> BTreeSet<RecipientId> {
     members.iter().map(|number| member(*number)).collect()
 }
 

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use sea_orm::{ConnectionTrait, Statement, Value};
 use uuid::Uuid;
 
-use super::unreadable;
+use super::{recipient_of, unreadable};
 use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::database::keyset::{Keyset, Position};
 use crate::domain::database::select::{Condition, Row, Select};
@@ -13,7 +13,7 @@ use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, AlertId, EntryId, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{AccountId, AlertId, EntryId, MemberId, RecipientId, SessionId, TopUpId};
 
 use super::super::model::{Alert, AlertKind, Facts};
 
@@ -143,21 +143,21 @@ const ENDED: &str = "resolved_at = COALESCE(resolved_at, $3), \
     next_attempt_at = CASE WHEN status = 'QUEUED' THEN NULL ELSE next_attempt_at END, \
     status = CASE WHEN status = 'QUEUED' THEN 'SUPPRESSED' ELSE status END";
 
-/// Marks an alert's deliveries to one member as ended.
+/// Marks an alert's deliveries to one recipient as ended.
 pub(in super::super) async fn end_for(
     tx: &Transaction,
     account_id: AccountId,
-    (alert_id, member_id): (AlertId, MemberId),
+    (alert_id, recipient): (AlertId, RecipientId),
     now: Timestamp,
 ) -> Result<(), Fault> {
     let sql = format!(
-        "UPDATE delivery SET {ENDED} WHERE account_id = $1 AND alert_id = $2 AND member_id = $4 AND resolved_at IS NULL"
+        "UPDATE delivery SET {ENDED} WHERE account_id = $1 AND alert_id = $2 AND recipient_id = $4 AND resolved_at IS NULL"
     );
     let values: [Value; 4] = [
         account_id.number().into(),
         alert_id.uuid().into(),
         now.millis().into(),
-        member_id.uuid().into(),
+        recipient.uuid().into(),
     ];
     tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
         .await?;
@@ -230,25 +230,25 @@ impl OpenEdge {
     }
 }
 
-/// What is open in an account: by kind and member, nil where it is the account's.
+/// What is open in an account: by kind and recipient, nil where it is the account's.
 pub(in super::super) async fn edges(
     tx: &Transaction,
     account_id: AccountId,
-) -> Result<HashMap<(AlertKind, MemberId), OpenEdge>, Fault> {
-    let sql = "SELECT kind, member_id, alert_id, level FROM alert_edge WHERE account_id = $1";
+) -> Result<HashMap<(AlertKind, RecipientId), OpenEdge>, Fault> {
+    let sql = "SELECT kind, recipient_kind, recipient_id, alert_id, level FROM alert_edge WHERE account_id = $1";
     let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [account_id.number().into()]);
     let rows = tx.query_all_raw(statement).await?;
     rows.iter()
         .map(|row| {
             let kind: String = row.try_get("", "kind")?;
             let kind = AlertKind::from_text(&kind).ok_or_else(|| unreadable("kind of alert", &kind))?;
-            let member_id = MemberId::from_uuid(row.try_get("", "member_id")?);
+            let recipient = recipient_of(row)?;
             let level: Option<i64> = row.try_get("", "level")?;
             let open = OpenEdge {
                 alert_id: AlertId::from_uuid(row.try_get("", "alert_id")?),
                 level: level.map(Credits::from_units),
             };
-            Ok(((kind, member_id), open))
+            Ok(((kind, recipient), open))
         })
         .collect()
 }
@@ -257,14 +257,16 @@ pub(in super::super) async fn edges(
 pub(in super::super) async fn open_edge(
     tx: &Transaction,
     account_id: AccountId,
-    (kind, member_id): (AlertKind, MemberId),
+    (kind, recipient): (AlertKind, RecipientId),
     open: OpenEdge,
 ) -> Result<(), Fault> {
-    let sql = "INSERT INTO alert_edge (account_id, kind, member_id, alert_id, level) VALUES ($1, $2, $3, $4, $5)";
-    let values: [Value; 5] = [
+    let sql = "INSERT INTO alert_edge (account_id, kind, recipient_kind, recipient_id, alert_id, level) \
+               VALUES ($1, $2, $3, $4, $5, $6)";
+    let values: [Value; 6] = [
         account_id.number().into(),
         kind.as_str().into(),
-        member_id.uuid().into(),
+        recipient.kind().into(),
+        recipient.uuid().into(),
         open.alert_id.uuid().into(),
         open.level.map(Credits::units).into(),
     ];
@@ -277,13 +279,13 @@ pub(in super::super) async fn open_edge(
 pub(in super::super) async fn close_edge(
     tx: &Transaction,
     account_id: AccountId,
-    (kind, member_id): (AlertKind, MemberId),
+    (kind, recipient): (AlertKind, RecipientId),
 ) -> Result<(), Fault> {
-    let sql = "DELETE FROM alert_edge WHERE account_id = $1 AND kind = $2 AND member_id = $3";
+    let sql = "DELETE FROM alert_edge WHERE account_id = $1 AND kind = $2 AND recipient_id = $3";
     let values: [Value; 3] = [
         account_id.number().into(),
         kind.as_str().into(),
-        member_id.uuid().into(),
+        recipient.uuid().into(),
     ];
     tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
         .await?;

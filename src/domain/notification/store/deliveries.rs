@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use sea_orm::{ConnectionTrait, Statement, Value};
 use uuid::Uuid;
 
-use super::unreadable;
+use super::{recipient_of, unreadable};
 use crate::domain::database::bulk::{Columns, Kind, Rows};
 use crate::domain::database::keyset::{Branch, Keyset, Position};
 use crate::domain::database::select::{Condition, Row, Select};
@@ -20,7 +20,8 @@ const NEW: Columns = &[
     ("account_id", Kind::BigInt),
     ("id", Kind::Uuid),
     ("alert_id", Kind::Uuid),
-    ("member_id", Kind::Uuid),
+    ("recipient_kind", Kind::Text),
+    ("recipient_id", Kind::Uuid),
     ("channel", Kind::Text),
     ("kind", Kind::Text),
     ("severity", Kind::Text),
@@ -33,7 +34,7 @@ const NEW: Columns = &[
 ];
 
 /// What a delivery is made of.
-pub(in super::super) const DELIVERY_COLUMNS: &str = "id, alert_id, member_id, channel, kind, status, suppressed_because, address, attempts, last_error, \
+pub(in super::super) const DELIVERY_COLUMNS: &str = "id, alert_id, recipient_kind, recipient_id, channel, kind, status, suppressed_because, address, attempts, last_error, \
      next_attempt_at, sent_at, created_at";
 
 /// With what conditions look at.
@@ -54,7 +55,8 @@ pub(in super::super) async fn insert_deliveries(
             delivery.account_id.number().into(),
             delivery.id.uuid().into(),
             delivery.alert_id.uuid().into(),
-            delivery.member_id.uuid().into(),
+            delivery.recipient.kind().into(),
+            delivery.recipient.uuid().into(),
             delivery.channel.as_str().into(),
             alert.kind.as_str().into(),
             alert.severity().as_str().into(),
@@ -82,7 +84,7 @@ pub(in super::super) fn deliveries_keyset(of: Branch, residuals: Vec<Condition>)
 pub(in super::super) fn inbox_keyset(member_id: MemberId, mut residuals: Vec<Condition>) -> Keyset<(i64, Uuid)> {
     residuals.push(IN_INBOX);
     let of = Branch {
-        column: "member_id",
+        column: "recipient_id",
         value: member_id.uuid().into(),
     };
     keyset(of, &["created_at", "alert_id"], INBOX_COLUMNS, residuals)
@@ -117,7 +119,7 @@ pub(in super::super) fn delivery(row: &Row, account_id: AccountId) -> Result<Del
         id: DeliveryId::from_uuid(row.try_get("", "id")?),
         account_id,
         alert_id: AlertId::from_uuid(row.try_get("", "alert_id")?),
-        member_id: MemberId::from_uuid(row.try_get("", "member_id")?),
+        recipient: recipient_of(row)?,
         channel: Channel::from_text(&channel).ok_or_else(|| unreadable("channel", &channel))?,
         status: DeliveryStatus::from_text(&status).ok_or_else(|| unreadable("status", &status))?,
         suppressed_because: because
@@ -201,7 +203,7 @@ pub(in super::super) async fn raised_at(
     member_id: MemberId,
     id: AlertId,
 ) -> Result<Option<Timestamp>, Fault> {
-    let sql = "SELECT created_at FROM delivery WHERE account_id = $1 AND member_id = $2 AND alert_id = $3 \
+    let sql = "SELECT created_at FROM delivery WHERE account_id = $1 AND recipient_id = $2 AND alert_id = $3 \
                AND channel = 'IN_APP' AND status = 'SENT'";
     let values: [Value; 3] = [account_id.number().into(), member_id.uuid().into(), id.uuid().into()];
     let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
@@ -219,7 +221,7 @@ pub(in super::super) async fn marks(
 ) -> Result<HashMap<AlertId, InboxRow>, Fault> {
     let mut select = Select::of(database, account_id, "");
     select
-        .push("SELECT id, alert_id, read_at, archived_at FROM delivery WHERE account_id = $1 AND member_id = ")
+        .push("SELECT id, alert_id, read_at, archived_at FROM delivery WHERE account_id = $1 AND recipient_id = ")
         .bind(member_id.uuid());
     let ids = alert_ids.iter().map(|id| id.uuid()).collect();
     select.and_all(&[IN_INBOX, Condition::Uuids("alert_id", ids)]);
@@ -238,7 +240,7 @@ pub(in super::super) async fn marked_in(
 ) -> Result<Vec<AlertId>, Fault> {
     let mut select = Select::of(database, account_id, "");
     select
-        .push("SELECT alert_id FROM delivery WHERE account_id = $1 AND member_id = ")
+        .push("SELECT alert_id FROM delivery WHERE account_id = $1 AND recipient_id = ")
         .bind(member_id.uuid())
         .push(" AND marked_in = ")
         .bind(sequence)
@@ -258,7 +260,7 @@ pub(in super::super) async fn unread(
     let mut select = Select::of(
         database,
         account_id,
-        "SELECT COUNT(*) AS count FROM delivery WHERE account_id = $1 AND member_id = ",
+        "SELECT COUNT(*) AS count FROM delivery WHERE account_id = $1 AND recipient_id = ",
     );
     select
         .bind(member_id.uuid())
@@ -340,7 +342,7 @@ pub(in super::super) async fn mark(
         }
     };
     let sql = format!(
-        "UPDATE delivery SET {set}, marked_in = $4 WHERE account_id = $1 AND member_id = $2 AND channel = 'IN_APP' \
+        "UPDATE delivery SET {set}, marked_in = $4 WHERE account_id = $1 AND recipient_id = $2 AND channel = 'IN_APP' \
          AND status = 'SENT' AND {unless} AND {which}"
     );
     let done = tx
@@ -364,7 +366,7 @@ pub(in super::super) async fn in_inbox(
     }
     let relation = ids.relation(backend, 3);
     let sql = format!(
-        "SELECT d.alert_id FROM delivery d WHERE d.account_id = $1 AND d.member_id = $2 AND d.channel = 'IN_APP' \
+        "SELECT d.alert_id FROM delivery d WHERE d.account_id = $1 AND d.recipient_id = $2 AND d.channel = 'IN_APP' \
          AND d.status = 'SENT' AND d.alert_id IN (SELECT r.id FROM {relation})"
     );
     let values: [Value; 3] = [account_id.number().into(), member_id.uuid().into(), ids.value()];

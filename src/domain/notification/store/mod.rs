@@ -1,6 +1,7 @@
 //! Rows of settings, alerts and deliveries.
 
 mod address_notices;
+mod addresses;
 mod alerts;
 mod deliveries;
 mod due;
@@ -12,6 +13,7 @@ mod reports;
 mod settings;
 
 pub(super) use address_notices::{AddressNotice, claim_address_notices, end_address_notice, is_address_notice_due};
+pub(super) use addresses::{address, addresses, addresses_by_id, addresses_of, label_of, save_address, timezone_of};
 pub(super) use alerts::{
     OpenEdge, alert, alerts_by_id, alerts_keyset, close_edge, edges, end_for, insert_alerts, open_edge, open_of_top_up,
     resolve_alert, unresolved_sessions,
@@ -25,13 +27,23 @@ pub(super) use outbox::{
     Addressee, Claimed, Ended, about, addressee, claim, end_attempts, ended_deliveries, give_back, is_mail_due,
     last_sent, release_mail, requeue,
 };
-pub(super) use people::{Addressed, Recipient, last_mails, recipients};
-pub(super) use places::{Glance, glances, move_places, place, save_places};
+pub(super) use people::{Addressed, Recipient, Recipients, read_recipients, recipients};
+pub(super) use places::{Checked, Glance, check_places, glances, move_places, place, save_places};
 pub(super) use reach::{reached, unsent};
-pub(super) use reports::{Keeping, Kept, Mailed, apply_fate, has_arrived, keep_report, mailed, verified_at};
+pub(super) use reports::{Keeping, Kept, Mailed, apply_fate, has_arrived, keep_report, mailed, standing_of};
 pub(super) use settings::{defaults_of, save_defaults, save_settings, settings};
 
+use sea_orm::QueryResult;
+
 use crate::domain::fault::Fault;
+use crate::primitives::ids::RecipientId;
+
+/// For whom a row is.
+fn recipient_of(row: &QueryResult) -> Result<RecipientId, Fault> {
+    let kind: String = row.try_get("", "recipient_kind")?;
+    let id = row.try_get("", "recipient_id")?;
+    RecipientId::from_columns(&kind, id).ok_or_else(|| unreadable("kind of recipient", &kind))
+}
 
 /// A value that no use case has written.
 fn unreadable(what: &str, value: &str) -> Fault {

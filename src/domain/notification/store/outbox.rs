@@ -2,19 +2,20 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryResult, Statement, Value};
 
-use super::{settings, unreadable};
+use super::{address, recipient_of, settings, unreadable};
 use crate::domain::database::select::{Condition, Select};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::domain::member::ContactStatus;
 use crate::primitives::actor::MemberRole;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, AlertId, DeliveryId, MemberId};
+use crate::primitives::ids::{AccountId, AlertId, DeliveryId, MemberId, NotificationAddressId, RecipientId};
 
 use super::super::model::{
-    AlertKind, COOLDOWN_MILLIS, DeliveryStatus, LastMail, MailFailure, NotificationSettings, Pace, SuppressionReason,
+    AlertKind, COOLDOWN_MILLIS, DeliveryStatus, LastMail, MailFailure, NotificationSettings, Pace, Party,
+    SuppressionReason, Wishes,
 };
 
 /// A mail that whoever holds this may send, until its claim runs out.
@@ -23,7 +24,7 @@ pub(in super::super) struct Claimed {
     pub(in super::super) account_id: AccountId,
     pub(in super::super) id: DeliveryId,
     pub(in super::super) alert_id: AlertId,
-    pub(in super::super) member_id: MemberId,
+    pub(in super::super) recipient: RecipientId,
     pub(in super::super) kind: AlertKind,
     pub(in super::super) attempts: i32,
     pub(in super::super) created_at: Timestamp,
@@ -44,7 +45,7 @@ pub(in super::super) async fn is_mail_due(database: &Database, now: Timestamp) -
     Ok(database.read().query_one_raw(statement).await?.is_some())
 }
 
-/// Claims about `limit` mails that are due, those of one member side by side and all that become due for a member together: they are
+/// Claims about `limit` mails that are due, those of one recipient side by side and all that become due for a recipient together: they are
 /// one mail, which is not to become two. A claim is written down before anything is sent, so
 /// that two processes never send the same; it runs out, so that one that dies holds nothing up.
 pub(in super::super) async fn claim(
@@ -55,7 +56,7 @@ pub(in super::super) async fn claim(
     let backend = tx.get_database_backend();
     let sql = format!(
         "SELECT {DUE_COLUMNS} FROM delivery WHERE status IN ('QUEUED', 'SENDING') AND next_attempt_at <= $1 \
-         ORDER BY next_attempt_at, account_id, member_id, created_at, id LIMIT $2"
+         ORDER BY next_attempt_at, account_id, recipient_id, created_at, id LIMIT $2"
     );
     let values: [Value; 2] = [now.millis().into(), limit.into()];
     let rows = tx
@@ -89,18 +90,17 @@ pub(in super::super) async fn claim(
     Ok(claimed)
 }
 
-const DUE_COLUMNS: &str =
-    "account_id, id, alert_id, member_id, kind, attempts, created_at, queued_at, address, next_attempt_at";
+const DUE_COLUMNS: &str = "account_id, id, alert_id, recipient_kind, recipient_id, kind, attempts, created_at, queued_at, address, next_attempt_at";
 
-/// What became due together with `last` for the same member and comes after it in the order of claims.
+/// What became due together with `last` for the same recipient and comes after it in the order of claims.
 async fn rest_of_mail(tx: &Transaction, last: &Claimed) -> Result<Vec<Claimed>, Fault> {
     let sql = format!(
-        "SELECT {DUE_COLUMNS} FROM delivery WHERE account_id = $1 AND member_id = $2 AND next_attempt_at = $3 \
+        "SELECT {DUE_COLUMNS} FROM delivery WHERE account_id = $1 AND recipient_id = $2 AND next_attempt_at = $3 \
          AND status IN ('QUEUED', 'SENDING') AND (created_at > $4 OR (created_at = $4 AND id > $5)) ORDER BY created_at, id"
     );
     let values: [Value; 5] = [
         last.account_id.number().into(),
-        last.member_id.uuid().into(),
+        last.recipient.uuid().into(),
         last.due.millis().into(),
         last.created_at.millis().into(),
         last.id.uuid().into(),
@@ -118,7 +118,7 @@ fn due_mail(row: &QueryResult) -> Result<Claimed, Fault> {
         account_id: AccountId::from_number(row.try_get("", "account_id")?),
         id: DeliveryId::from_uuid(row.try_get("", "id")?),
         alert_id: AlertId::from_uuid(row.try_get("", "alert_id")?),
-        member_id: MemberId::from_uuid(row.try_get("", "member_id")?),
+        recipient: recipient_of(row)?,
         kind: AlertKind::from_text(&kind).ok_or_else(|| unreadable("kind of alert", &kind))?,
         attempts: row.try_get::<i32>("", "attempts")? + 1,
         created_at: Timestamp::from_millis(created_at),
@@ -129,22 +129,22 @@ fn due_mail(row: &QueryResult) -> Result<Claimed, Fault> {
     })
 }
 
-/// Of each kind that is not sent at any rate the last mail that went to a member within a day.
+/// Of each kind that is not sent at any rate the last mail that went to a recipient within a day.
 pub(in super::super) async fn last_sent(
     database: &Database,
     account_id: AccountId,
-    member_id: MemberId,
+    recipient: RecipientId,
     now: Timestamp,
 ) -> Result<HashMap<AlertKind, LastMail>, Fault> {
     let mut select = Select::of(
         database,
         account_id,
-        "SELECT kind, sent_at, resolved_at FROM delivery WHERE account_id = $1 AND member_id = ",
+        "SELECT kind, sent_at, resolved_at FROM delivery WHERE account_id = $1 AND recipient_id = ",
     );
     let paced = AlertKind::ALL.iter().filter(|kind| kind.pace() != Pace::Each);
     let paced = paced.map(|kind| kind.as_str().to_owned()).collect();
     select
-        .bind(member_id.uuid())
+        .bind(recipient.uuid())
         .push(" AND channel = 'EMAIL' AND status = 'SENT' AND sent_at > ")
         .bind(now.millis() - COOLDOWN_MILLIS)
         .and_all(&[Condition::Texts("kind", paced)]);
@@ -169,7 +169,7 @@ pub(in super::super) async fn release_mail(
     member_id: MemberId,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let sql = "UPDATE delivery SET next_attempt_at = $3 WHERE account_id = $1 AND member_id = $2 AND channel = 'EMAIL' \
+    let sql = "UPDATE delivery SET next_attempt_at = $3 WHERE account_id = $1 AND recipient_id = $2 AND channel = 'EMAIL' \
                AND status = 'QUEUED' AND next_attempt_at > $3";
     let values: [Value; 3] = [account_id.number().into(), member_id.uuid().into(), now.millis().into()];
     tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
@@ -307,28 +307,63 @@ pub(in super::super) async fn requeue(
     Ok(())
 }
 
-/// A member as a mail is addressed to them.
+/// A recipient as a mail is addressed to them.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Addressee {
-    pub(in super::super) name: String,
+    /// What a member is called.
+    pub(in super::super) name: Option<String>,
     pub(in super::super) team: String,
-    /// `None` when they left the team.
-    pub(in super::super) role: Option<MemberRole>,
+    /// `None` when the member left the team, or the address was removed.
+    pub(in super::super) party: Option<Party>,
     pub(in super::super) email: Option<String>,
     pub(in super::super) contact: ContactStatus,
     pub(in super::super) locale: String,
     pub(in super::super) timezone: chrono_tz::Tz,
-    pub(in super::super) settings: NotificationSettings,
+    pub(in super::super) wishes: Wishes,
 }
 
-/// How a member is addressed now.
+/// How a recipient is addressed now.
 pub(in super::super) async fn addressee(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+    recipient: RecipientId,
+) -> Result<Option<Addressee>, Fault> {
+    match recipient {
+        RecipientId::Member(id) => addressed_member(connection, account_id, id).await,
+        RecipientId::Address(id) => addressed_address(connection, account_id, id).await,
+    }
+}
+
+async fn addressed_address(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+    id: NotificationAddressId,
+) -> Result<Option<Addressee>, Fault> {
+    let Some(found) = address(connection, account_id, id).await? else {
+        return Ok(None);
+    };
+    let account = entity::account::Entity::find_by_id(account_id.number());
+    let account = account.one(connection).await?;
+    let account = account.ok_or_else(|| Fault::Internal("an address has no account".to_owned()))?;
+    Ok(Some(Addressee {
+        name: None,
+        team: account.name,
+        party: found.removed_at.is_none().then_some(Party::Address),
+        email: found.contact.email,
+        contact: found.contact.email_status,
+        locale: found.contact.locale,
+        timezone: found.contact.timezone,
+        wishes: Wishes::Address(found.wishes),
+    }))
+}
+
+async fn addressed_member(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
     member_id: MemberId,
 ) -> Result<Option<Addressee>, Fault> {
     let sql = "SELECT m.name, m.role, m.removed_at, a.name AS team, c.email, c.email_status, c.locale, c.timezone FROM member m \
-               JOIN contact c ON c.account_id = m.account_id AND c.member_id = m.id \
+               JOIN contact c ON c.account_id = m.account_id AND c.recipient_id = m.id \
                JOIN account a ON a.account_id = m.account_id WHERE m.account_id = $1 AND m.id = $2";
     let values: [Value; 2] = [account_id.number().into(), member_id.uuid().into()];
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
@@ -343,13 +378,13 @@ pub(in super::super) async fn addressee(
     let is_removed = row.try_get::<Option<i64>>("", "removed_at")?.is_some();
     let timezone: String = row.try_get("", "timezone")?;
     Ok(Some(Addressee {
-        name: row.try_get("", "name")?,
+        name: Some(row.try_get("", "name")?),
         team: row.try_get("", "team")?,
-        role: (!is_removed).then_some(role),
+        party: (!is_removed).then_some(Party::Member(role)),
         email: row.try_get("", "email")?,
         contact: ContactStatus::from_text(&status).ok_or_else(|| unreadable("contact status", &status))?,
         locale: row.try_get("", "locale")?,
         timezone: timezone.parse().map_err(|_| unreadable("time zone", &timezone))?,
-        settings: said.unwrap_or_else(|| NotificationSettings::new(account_id, member_id)),
+        wishes: Wishes::Member(said.unwrap_or_else(|| NotificationSettings::new(account_id, member_id))),
     }))
 }

@@ -1,37 +1,76 @@
-//! Those whom an alert may be for.
+//! Members and addresses that an alert may be for.
 
 use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 
 use sea_orm::ConnectionTrait;
 
-use super::{settings, unreadable};
+use super::{addresses_of, recipient_of, settings, unreadable};
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{self, Columns, Kind, Rows};
 use crate::domain::fault::Fault;
 use crate::domain::member::ContactStatus;
 use crate::primitives::actor::MemberRole;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, MemberId};
+use crate::primitives::ids::{AccountId, MemberId, RecipientId};
 
-use super::super::model::{AlertKind, Audience, COOLDOWN_MILLIS, LastMail, NotificationSettings};
+use super::super::model::{AlertKind, Audience, COOLDOWN_MILLIS, LastMail, NotificationSettings, Party, Wishes};
 
-/// A member who may be told.
+/// A member or a notification address that an alert may be for.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Recipient {
-    pub(in super::super) member_id: MemberId,
-    pub(in super::super) role: MemberRole,
+    pub(in super::super) id: RecipientId,
+    pub(in super::super) party: Party,
     pub(in super::super) contact: ContactStatus,
     pub(in super::super) timezone: chrono_tz::Tz,
-    pub(in super::super) settings: NotificationSettings,
+    pub(in super::super) wishes: Wishes,
 }
 
 /// Whom an alert of an account may be for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in super::super) struct Addressed {
     pub(in super::super) account_id: AccountId,
     pub(in super::super) audience: Audience,
     pub(in super::super) subject: Option<MemberId>,
+    pub(in super::super) kind: AlertKind,
+}
+
+/// Who alerts go to: the members who are addressed, and the last mail to each of them.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Recipients {
+    members: HashMap<Addressed, Vec<Recipient>>,
+    pub(in super::super) last_mails: HashMap<(AlertKind, RecipientId), LastMail>,
+}
+
+impl Recipients {
+    /// Returns the members who are addressed. Fails where that was not read.
+    pub(in super::super) fn of(&self, addressed: &Addressed) -> Result<&[Recipient], Fault> {
+        let members = self.members.get(addressed);
+        let unread = || Fault::Internal(format!("the recipients of {addressed:?} were not read"));
+        members.map(Vec::as_slice).ok_or_else(unread)
+    }
+}
+
+/// Reads who alerts of these kinds go to, by the same few statements whatever their number.
+pub(in super::super) async fn read_recipients(
+    tx: &Transaction,
+    asked: Vec<(Addressed, AlertKind, Timestamp)>,
+) -> Result<Recipients, Fault> {
+    let mut addressed = Vec::new();
+    for (to, ..) in &asked {
+        if !addressed.contains(to) {
+            addressed.push(*to);
+        }
+    }
+    let found = recipients(tx, &addressed).await?;
+    let members: HashMap<Addressed, Vec<Recipient>> = addressed.into_iter().zip(found).collect();
+    let mut kinds = Vec::new();
+    for (to, kind, now) in asked {
+        let recipients = members.get(&to).into_iter().flatten();
+        kinds.extend(recipients.map(|recipient| (to.account_id, kind, recipient.id, now)));
+    }
+    let last_mails = last_mails(tx, kinds).await?;
+    Ok(Recipients { members, last_mails })
 }
 
 const TEAMS: Columns = &[
@@ -45,7 +84,8 @@ const SUBJECTS: Columns = &[
     ("member_id", Kind::Uuid),
 ];
 
-/// For each of these the members of the team who are meant, with their settings. By the same few statements whatever their number.
+/// For each of these the members of the team who are meant, with their settings, and the addresses for which the kind was chosen. By the
+/// same few statements whatever their number.
 pub(in super::super) async fn recipients(
     tx: &Transaction,
     addressed: &[Addressed],
@@ -67,15 +107,40 @@ pub(in super::super) async fn recipients(
     for (rows, condition) in [(teams, of_teams), (subjects, of_subjects)] {
         add_members(tx, &rows, condition, &mut found).await?;
     }
-    let members = found.iter().flatten();
-    let members = members.map(|recipient: &Recipient| (recipient.settings.account_id, recipient.member_id));
+    let members = found.iter().flatten().filter_map(|recipient| match &recipient.wishes {
+        Wishes::Member(settings) => Some((settings.account_id, settings.member_id)),
+        Wishes::Address(_) => None,
+    });
     let said = settings(tx, members).await?;
     for recipient in found.iter_mut().flatten() {
-        if let Some(settings) = said.get(&recipient.member_id) {
-            recipient.settings = settings.clone();
+        if let Some(settings) = recipient.id.member().and_then(|member_id| said.get(&member_id)) {
+            recipient.wishes = Wishes::Member(settings.clone());
         }
     }
+    add_addresses(tx, addressed, &mut found).await?;
     Ok(found)
+}
+
+/// Adds the addresses for which the kind of an alert was chosen.
+async fn add_addresses(tx: &Transaction, addressed: &[Addressed], found: &mut [Vec<Recipient>]) -> Result<(), Fault> {
+    let asked = (0_i64..).zip(addressed).filter(|(_, to)| to.kind.is_for_addresses());
+    let asked = asked.map(|(number, to)| (number, to.account_id));
+    for (number, address) in addresses_of(tx, asked).await? {
+        let at = usize::try_from(number).ok();
+        let Some((to, found)) = at.and_then(|at| Some((addressed.get(at)?, found.get_mut(at)?))) else {
+            continue;
+        };
+        if address.wishes.kinds.contains(&to.kind) {
+            found.push(Recipient {
+                id: address.id.into(),
+                party: Party::Address,
+                contact: address.contact.email_status,
+                timezone: address.contact.timezone,
+                wishes: Wishes::Address(address.wishes),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Adds the members that rows name, each where the row's number says, unless they are there.
@@ -91,7 +156,7 @@ async fn add_members(
     let backend = tx.get_database_backend();
     let sql = format!(
         "SELECT r.number, t.account_id, t.id, t.role, c.email_status, c.timezone FROM {} {} \
-         JOIN contact c ON c.account_id = t.account_id AND c.member_id = t.id ORDER BY t.created_at, t.id",
+         JOIN contact c ON c.account_id = t.account_id AND c.recipient_id = t.id ORDER BY t.created_at, t.id",
         rows.relation(backend, 1),
         bulk::probe(backend, "member", condition)
     );
@@ -104,15 +169,16 @@ async fn add_members(
         let Some(found) = usize::try_from(number).ok().and_then(|number| found.get_mut(number)) else {
             continue;
         };
-        if found.iter().any(|recipient| recipient.member_id == member_id) {
+        if found.iter().any(|recipient| recipient.id == member_id.into()) {
             continue;
         }
+        let role = MemberRole::from_text(&role).ok_or_else(|| unreadable("role", &role))?;
         found.push(Recipient {
-            member_id,
-            role: MemberRole::from_text(&role).ok_or_else(|| unreadable("role", &role))?,
+            id: member_id.into(),
+            party: Party::Member(role),
             contact: ContactStatus::from_text(&status).ok_or_else(|| unreadable("contact status", &status))?,
             timezone: chrono_tz::Tz::from_str(&timezone).map_err(|_| unreadable("time zone", &timezone))?,
-            settings: NotificationSettings::new(account_id, member_id),
+            wishes: Wishes::Member(NotificationSettings::new(account_id, member_id)),
         });
     }
     Ok(())
@@ -121,25 +187,27 @@ async fn add_members(
 const KINDS: Columns = &[
     ("account_id", Kind::BigInt),
     ("kind", Kind::Text),
-    ("member_id", Kind::Uuid),
+    ("recipient_kind", Kind::Text),
+    ("recipient_id", Kind::Uuid),
     ("since", Kind::BigInt),
 ];
 
-/// The last mail of a kind, as far as it matters at an instant, that went or is on its way to a member, for each of these. One row
+/// The last mail of a kind, as far as it matters at an instant, that went or is on its way to a recipient, for each of these. One row
 /// of an index is read for each, however many mails there were.
-pub(in super::super) async fn last_mails(
+async fn last_mails(
     tx: &Transaction,
-    kinds: impl IntoIterator<Item = (AccountId, AlertKind, MemberId, Timestamp)>,
-) -> Result<HashMap<(AlertKind, MemberId), LastMail>, Fault> {
+    kinds: Vec<(AccountId, AlertKind, RecipientId, Timestamp)>,
+) -> Result<HashMap<(AlertKind, RecipientId), LastMail>, Fault> {
     let mut rows = Rows::new(KINDS);
     let mut asked = HashSet::new();
-    for (account_id, kind, member_id, now) in kinds {
-        if asked.insert((kind, member_id)) {
+    for (account_id, kind, recipient, now) in kinds {
+        if asked.insert((kind, recipient)) {
             let since = now.millis() - COOLDOWN_MILLIS;
             rows.push([
                 account_id.number().into(),
                 kind.as_str().into(),
-                member_id.uuid().into(),
+                recipient.kind().into(),
+                recipient.uuid().into(),
                 since.into(),
             ]);
         }
@@ -150,9 +218,9 @@ pub(in super::super) async fn last_mails(
     }
     let backend = tx.get_database_backend();
     let sql = format!(
-        "SELECT t.kind, t.member_id, COALESCE(t.sent_at, t.next_attempt_at, t.created_at) AS at, t.resolved_at \
+        "SELECT t.kind, r.recipient_kind, r.recipient_id, COALESCE(t.sent_at, t.next_attempt_at, t.created_at) AS at, t.resolved_at \
          FROM {} JOIN delivery t ON t.account_id = r.account_id \
-         AND t.id = (SELECT d.id FROM delivery d WHERE d.account_id = r.account_id AND d.member_id = r.member_id \
+         AND t.id = (SELECT d.id FROM delivery d WHERE d.account_id = r.account_id AND d.recipient_id = r.recipient_id \
            AND d.kind = r.kind AND d.created_at > r.since AND d.channel = 'EMAIL' \
            AND d.status IN ('QUEUED', 'SENDING', 'SENT') AND (d.status = 'SENT' OR d.resolved_at IS NULL) \
            ORDER BY d.created_at DESC LIMIT 1)",
@@ -165,7 +233,7 @@ pub(in super::super) async fn last_mails(
             at: Timestamp::from_millis(row.try_get("", "at")?),
             has_ended: row.try_get::<Option<i64>>("", "resolved_at")?.is_some(),
         };
-        last.insert((kind, MemberId::from_uuid(row.try_get("", "member_id")?)), mail);
+        last.insert((kind, recipient_of(row)?), mail);
     }
     Ok(last)
 }

@@ -6,8 +6,9 @@ use sea_orm::{ConnectionTrait, Statement};
 
 use crate::domain::database::bulk::{self, Columns, Kind, Rows};
 use crate::domain::database::{Database, Transaction};
+use crate::domain::event::EventKind;
 use crate::domain::fault::Fault;
-use crate::domain::ledger::mark_read;
+use crate::domain::ledger::{EventReader, mark_read};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
@@ -24,6 +25,7 @@ pub(in super::super) struct Glance {
     pub(in super::super) place: i64,
     /// …and the last that there is.
     pub(in super::super) head: i64,
+    pub(in super::super) entry_sequence: i64,
     pub(in super::super) available: Credits,
     /// The highest of the thresholds of those who watch the balance.
     pub(in super::super) highest_threshold: Option<Credits>,
@@ -38,11 +40,6 @@ pub(in super::super) struct Glance {
 }
 
 impl Glance {
-    /// The events that nobody has looked at.
-    pub(in super::super) fn stretch(&self) -> (AccountId, i64, i64) {
-        (self.account_id, self.place, self.head)
-    }
-
     /// Whether its balance has nothing to say.
     pub(in super::super) fn is_calm(&self) -> bool {
         !self.is_open && !self.are_credits_expiring && is_calm(self.available, self.highest_threshold)
@@ -90,7 +87,7 @@ pub(in super::super) async fn move_places(database: &Database, places: Vec<(Acco
             let places = Arc::clone(&places);
             Box::pin(async move {
                 save_places(tx, &places).await?;
-                mark_read(tx, &places).await
+                mark_read(tx, EventReader::Alerts, &places).await
             })
         })
         .await
@@ -107,7 +104,7 @@ pub(in super::super) async fn glances(
     }
     let backend = connection.get_database_backend();
     let sql = format!(
-        "SELECT t.account_id, t.event_sequence, t.posted, t.held, \
+        "SELECT t.account_id, t.event_sequence, t.entry_sequence, t.posted, t.held, \
          COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = t.account_id), 0) AS place, \
          EXISTS (SELECT 1 FROM alert_edge e WHERE e.account_id = t.account_id \
            AND e.kind IN ('LOW_BALANCE', 'BALANCE_DEPLETED')) AS is_open, t.low_mark, \
@@ -117,7 +114,9 @@ pub(in super::super) async fn glances(
            AND session_id IS NOT NULL) AS is_session_open, \
          (SELECT MAX(n.low_balance_threshold) FROM notification_settings n \
            JOIN member m ON m.account_id = n.account_id AND m.id = n.member_id \
-           WHERE n.account_id = t.account_id AND m.removed_at IS NULL AND m.role IN ('OWNER', 'ADMIN')) AS highest_threshold \
+           WHERE n.account_id = t.account_id AND m.removed_at IS NULL AND m.role IN ('OWNER', 'ADMIN')) AS highest_threshold, \
+         (SELECT MAX(n.low_balance_threshold) FROM notification_address n \
+           WHERE n.account_id = t.account_id AND n.removed_at IS NULL) AS highest_of_addresses \
          FROM {} {}",
         rows.relation(backend, 1),
         bulk::probe(backend, "account_state", "")
@@ -126,14 +125,16 @@ pub(in super::super) async fn glances(
     let mut glances = Vec::with_capacity(rows.len());
     for row in &rows {
         let (posted, held): (i64, i64) = (row.try_get("", "posted")?, row.try_get("", "held")?);
-        // Who has no threshold of their own goes by the rule's trigger, which the account watches while the rule is on.
+        // Those who have no threshold of their own go by the rule's trigger, which the account watches while the rule is on.
         let (own, trigger): (Option<i64>, Option<i64>) =
             (row.try_get("", "highest_threshold")?, row.try_get("", "low_mark")?);
-        let highest = own.max(trigger);
+        let of_addresses: Option<i64> = row.try_get("", "highest_of_addresses")?;
+        let highest = own.max(trigger).max(of_addresses);
         glances.push(Glance {
             account_id: AccountId::from_number(row.try_get("", "account_id")?),
             place: row.try_get("", "place")?,
             head: row.try_get("", "event_sequence")?,
+            entry_sequence: row.try_get("", "entry_sequence")?,
             available: Credits::from_units(posted.saturating_sub(held)),
             highest_threshold: highest.map(Credits::from_units),
             is_open: row.try_get("", "is_open")?,
@@ -143,4 +144,46 @@ pub(in super::super) async fn glances(
         });
     }
     Ok(glances)
+}
+
+/// What an account's row and events say under its lock about alerts that were prepared before.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Checked {
+    pub(in super::super) account_id: AccountId,
+    /// The last event that was looked at.
+    pub(in super::super) place: i64,
+    /// Whether who alerts go to may have changed since the preparation.
+    pub(in super::super) have_recipients_changed: bool,
+}
+
+/// Checks accounts of which alerts were prepared when these were their last events, by one statement whatever their number. Each change
+/// of a member, a contact, a setting or the account's defaults appends an event, so only the events since then are read.
+pub(in super::super) async fn check_places(
+    tx: &Transaction,
+    prepared: &[(AccountId, i64)],
+) -> Result<Vec<Checked>, Fault> {
+    let mut rows = Rows::new(PLACES);
+    for (account_id, sequence) in prepared {
+        rows.push([account_id.number().into(), (*sequence).into()]);
+    }
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT r.account_id, COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = r.account_id), 0) AS place, \
+         EXISTS (SELECT 1 FROM event e WHERE e.account_id = r.account_id AND e.sequence > r.sequence \
+           AND e.kind IN ('{}', '{}')) AS has_changed FROM {}",
+        EventKind::MemberUpdated.as_str(),
+        EventKind::AccountUpdated.as_str(),
+        rows.relation(tx.get_database_backend(), 1),
+    );
+    let found = tx.query_all_raw(rows.statement(tx.get_database_backend(), sql)).await?;
+    let checked = found.iter().map(|row| {
+        Ok(Checked {
+            account_id: AccountId::from_number(row.try_get("", "account_id")?),
+            place: row.try_get("", "place")?,
+            have_recipients_changed: row.try_get("", "has_changed")?,
+        })
+    });
+    checked.collect()
 }

@@ -21,7 +21,7 @@ pub(in super::super) async fn reached(
     limit: u32,
 ) -> Result<Vec<Reached>, Fault> {
     let sql = "SELECT m.id, m.name, m.role, m.created_at, c.email, c.email_status, c.bounce_message, c.status_since, \
-               s.changed_at FROM member m JOIN contact c ON c.account_id = m.account_id AND c.member_id = m.id \
+               s.changed_at FROM member m JOIN contact c ON c.account_id = m.account_id AND c.recipient_id = m.id \
                LEFT JOIN notification_settings s ON s.account_id = m.account_id AND s.member_id = m.id \
                WHERE m.account_id = $1 AND m.removed_at IS NULL \
                AND (m.role IN ('OWNER', 'ADMIN') OR c.email_status = 'BOUNCING' \

@@ -5,8 +5,9 @@ use sea_orm::{ConnectionTrait, Statement, Value};
 use super::unreadable;
 use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
+use crate::domain::member::ContactStatus;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, DeliveryId, MemberId};
+use crate::primitives::ids::{AccountId, DeliveryId, RecipientId};
 
 use super::super::model::{DeliveryStatus, Fate, MailFailure, Report};
 
@@ -27,7 +28,7 @@ pub(in super::super) struct Mailed {
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Kept {
     pub(in super::super) account_id: AccountId,
-    pub(in super::super) member_id: MemberId,
+    pub(in super::super) recipient: RecipientId,
     pub(in super::super) delivery_id: Option<DeliveryId>,
     pub(in super::super) received_at: Timestamp,
 }
@@ -37,7 +38,7 @@ pub(in super::super) struct Kept {
 pub(in super::super) enum Keeping {
     New,
     Known,
-    /// There is no such member.
+    /// There is no such recipient.
     OfNobody,
 }
 
@@ -69,18 +70,22 @@ pub(in super::super) async fn mailed(
         .collect()
 }
 
-/// When the member's address was verified, if it still is.
-pub(in super::super) async fn verified_at(
+/// How far a recipient's address is to be trusted, and since when it is this one and so. `None` where there is no such recipient.
+pub(in super::super) async fn standing_of(
     tx: &Transaction,
     account_id: AccountId,
-    member_id: MemberId,
-) -> Result<Option<Timestamp>, Fault> {
-    let sql = "SELECT status_since FROM contact WHERE account_id = $1 AND member_id = $2 AND email_status = 'VERIFIED'";
-    let values: [Value; 2] = [account_id.number().into(), member_id.uuid().into()];
+    recipient: RecipientId,
+) -> Result<Option<(ContactStatus, Option<Timestamp>)>, Fault> {
+    let sql = "SELECT email_status, status_since FROM contact WHERE account_id = $1 AND recipient_id = $2";
+    let values: [Value; 2] = [account_id.number().into(), recipient.uuid().into()];
     let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    let row = tx.query_one_raw(statement).await?;
-    let since: Option<i64> = row.map_or(Ok(None), |row| row.try_get("", "status_since"))?;
-    Ok(since.map(Timestamp::from_millis))
+    let Some(row) = tx.query_one_raw(statement).await? else {
+        return Ok(None);
+    };
+    let status: String = row.try_get("", "email_status")?;
+    let since: Option<i64> = row.try_get("", "status_since")?;
+    let status = ContactStatus::from_text(&status).ok_or_else(|| unreadable("contact status", &status))?;
+    Ok(Some((status, since.map(Timestamp::from_millis))))
 }
 
 /// Whether a report told that a mail arrived.
@@ -99,18 +104,15 @@ pub(in super::super) async fn has_arrived(
 /// Keeps a report, unless it is known by its id.
 pub(in super::super) async fn keep_report(tx: &Transaction, kept: &Kept, report: &Report) -> Result<Keeping, Fault> {
     let backend = tx.get_database_backend();
-    let sql = "SELECT id FROM member WHERE account_id = $1 AND id = $2";
-    let values: [Value; 2] = [kept.account_id.number().into(), kept.member_id.uuid().into()];
-    let member = tx.query_one_raw(Statement::from_sql_and_values(backend, sql, values));
-    if member.await?.is_none() {
+    if standing_of(tx, kept.account_id, kept.recipient).await?.is_none() {
         return Ok(Keeping::OfNobody);
     }
-    let sql = "INSERT INTO mail_report (account_id, id, member_id, delivery_id, kind, address, reason, received_at) \
+    let sql = "INSERT INTO mail_report (account_id, id, recipient_id, delivery_id, kind, address, reason, received_at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
     let values: [Value; 8] = [
         kept.account_id.number().into(),
         report.id.clone().into(),
-        kept.member_id.uuid().into(),
+        kept.recipient.uuid().into(),
         kept.delivery_id.map(DeliveryId::uuid).into(),
         report.kind.as_str().into(),
         report.address.clone().into(),

@@ -8,7 +8,9 @@ use crate::domain::notification::model::{Channel, Severity};
 use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, DeliveryId, GlobalId, MemberId, PaymentMethodId, SessionId, TopUpId};
+use crate::primitives::ids::{
+    AccountId, DeliveryId, GlobalId, MemberId, PaymentMethodId, RecipientId, SessionId, TopUpId,
+};
 use crate::primitives::money::Money;
 
 /// Bytes of a finding's id: enough that no two meet.
@@ -165,8 +167,8 @@ pub enum Call {
     CompleteSessions(Vec<SessionId>),
     /// Have a member told again, by this channel, that credits run low.
     HearOfLowBalance(MemberId, Channel),
-    /// Send a code to a member's address.
-    SendContactVerification(MemberId),
+    /// Send a code to the address of a member or a notification address.
+    SendContactVerification(RecipientId),
     /// Send a mail once more.
     ResendDelivery(DeliveryId),
 }

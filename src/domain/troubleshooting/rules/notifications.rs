@@ -1,11 +1,12 @@
-//! Why somebody was not told.
+//! Why a recipient was not notified.
 
 use crate::domain::member::ContactStatus;
 use crate::domain::notification::Reached;
 use crate::domain::notification::model::{AlertKind, Channel, Delivery, MailFailure, Severity};
 use crate::domain::troubleshooting::model::{Call, Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
 use crate::primitives::actor::MemberRole;
-use crate::primitives::ids::{GlobalId, IdKind};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{GlobalId, IdKind, MemberId};
 
 use super::account::is_open;
 
@@ -90,27 +91,59 @@ fn of_contact(
     remedy: Remedy,
 ) -> Finding {
     let remedy = remedy.concerning(person.member_id, person.role);
-    let contact = of_person(snapshot, IdKind::Contact, person);
-    let finding = Finding::new(
-        snapshot.account.account_id,
-        (code, severity),
-        format!("{contact}:{}", person.contact_since.millis()),
-        person.contact_since,
-        remedy,
-    );
-    finding
-        .fact("name", Fact::Text(person.name.clone()))
-        .fact("at", Fact::At(person.contact_since))
-        .maybe("email", person.email.clone().map(Fact::Text))
-        .maybe(
-            "reason",
-            person
-                .bounce_message
-                .as_deref()
-                .map(MailFailure::of_contact)
-                .map(in_words),
-        )
-        .evidence([contact])
+    let doubted = Doubted {
+        id: of_person(snapshot, IdKind::Contact, person),
+        name: &person.name,
+        email: person.email.as_deref(),
+        bounce_message: person.bounce_message.as_deref(),
+        since: person.contact_since,
+    };
+    doubted.finding((code, severity), remedy)
+}
+
+/// How a recipient is reached, where that is in doubt.
+struct Doubted<'a> {
+    /// The row that proves it.
+    id: GlobalId,
+    /// What the recipient is called.
+    name: &'a str,
+    email: Option<&'a str>,
+    bounce_message: Option<&'a str>,
+    since: Timestamp,
+}
+
+impl Doubted<'_> {
+    fn finding(&self, code: (FindingCode, Severity), remedy: Remedy) -> Finding {
+        let about = format!("{}:{}", self.id, self.since.millis());
+        let finding = Finding::new(self.id.account_id, code, about, self.since, remedy);
+        let email = self.email.map(|email| Fact::Text(email.to_owned()));
+        finding
+            .fact("name", Fact::Text(self.name.to_owned()))
+            .fact("at", Fact::At(self.since))
+            .maybe("email", email)
+            .maybe("reason", self.bounce_message.map(MailFailure::of_contact).map(in_words))
+            .evidence([self.id])
+    }
+}
+
+/// Notification addresses whose contact stands so. What mends it is another mail to the address: if that arrives, it is confirmed there.
+fn of_addresses(snapshot: &Snapshot, status: ContactStatus, code: (FindingCode, Severity)) -> Vec<Finding> {
+    let account_id = snapshot.account.account_id;
+    let addresses = snapshot.reach.addresses.iter().filter(|_| is_open(snapshot));
+    let doubted = addresses.filter(|address| address.contact == status);
+    let findings = doubted.map(|address| {
+        let doubted = Doubted {
+            id: address.id.global(account_id),
+            name: &address.label,
+            email: address.email.as_deref(),
+            bounce_message: address.bounce_message.as_deref(),
+            since: address.contact_since,
+        };
+        let call = Call::SendContactVerification(address.id.into());
+        let finding = doubted.finding(code, Remedy::ready(RemedyAction::SendContactVerification, call));
+        finding.fact("reader", Fact::Key("ADDRESS"))
+    });
+    findings.collect()
 }
 
 /// In the language of the reader.
@@ -141,14 +174,16 @@ pub(super) fn contact_missing(snapshot: &Snapshot) -> Vec<Finding> {
 
 /// Nobody has shown that mail arrives at who is to be mailed.
 pub(super) fn contact_unverified(snapshot: &Snapshot) -> Vec<Finding> {
+    let code = (FindingCode::ContactUnverified, Severity::Warning);
     let people = out_of_reach(snapshot, ContactStatus::Unverified);
     let findings = people.map(|person| {
-        let call = Call::SendContactVerification(person.member_id);
+        let call = Call::SendContactVerification(person.member_id.into());
         let remedy = Remedy::ready(RemedyAction::SendContactVerification, call);
-        let code = (FindingCode::ContactUnverified, Severity::Warning);
         of_contact(snapshot, person, code, remedy)
     });
-    findings.collect()
+    findings
+        .chain(of_addresses(snapshot, ContactStatus::Unverified, code))
+        .collect()
 }
 
 /// Mail to somebody comes back.
@@ -156,8 +191,15 @@ pub(super) fn contact_bouncing(snapshot: &Snapshot) -> Vec<Finding> {
     let people = with_status(snapshot, ContactStatus::Bouncing).into_iter();
     let code = (FindingCode::ContactBouncing, Severity::Critical);
     let remedy = Remedy::by_hand(RemedyAction::UpdateContact);
+    // Nobody of the team reads there, and the team is notified otherwise.
+    let of_addresses = of_addresses(
+        snapshot,
+        ContactStatus::Bouncing,
+        (FindingCode::ContactBouncing, Severity::Warning),
+    );
     people
         .map(|person| of_contact(snapshot, person, code, remedy.clone()))
+        .chain(of_addresses)
         .collect()
 }
 
@@ -172,15 +214,18 @@ pub(super) fn mail_failing(snapshot: &Snapshot) -> Vec<Finding> {
         return Vec::new();
     }
     // What was given up is sent again by hand; what is still tried goes by itself.
-    let role_of = |mail: &Delivery| {
+    let role_of = |member_id: MemberId| {
         let mut people = snapshot.reach.people.iter();
-        let found = people.find(|person| person.member_id == mail.member_id);
-        // Who is neither owner nor admin is not among these people.
+        let found = people.find(|person| person.member_id == member_id);
+        // A member who is neither owner nor admin is not among these people.
         found.map_or(MemberRole::Member, |person| person.role)
     };
     let resend = |mail: &Delivery| {
         let remedy = Remedy::ready(RemedyAction::ResendDelivery, Call::ResendDelivery(mail.id));
-        remedy.concerning(mail.member_id, role_of(mail))
+        match mail.recipient.member() {
+            Some(member_id) => remedy.concerning(member_id, role_of(member_id)),
+            None => remedy,
+        }
     };
     let mut all_given_up = failing.iter().rev().filter(|mail| mail.next_attempt_at.is_none());
     let given_up = all_given_up.next();

@@ -80,6 +80,7 @@ fn well() -> Snapshot {
         },
         reach: Reach {
             people: vec![owner],
+            addresses: Vec::new(),
             failing: Vec::new(),
             has_unsent: false,
         },

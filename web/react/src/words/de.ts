@@ -150,7 +150,7 @@ export const de: Words = {
   byMember: "Nach Mitglied",
   byKind: "Nach Art",
   nobody: "Kein Mitglied",
-  others: (count) => `${count} weitere`,
+  others: (count) => (count === 1 ? "1 weiteres" : `${count} weitere`),
   noUse: "Nichts wurde verbraucht",
 
   // Cards
@@ -242,8 +242,8 @@ export const de: Words = {
   ruleOff: "Die automatische Aufladung ist aus.",
   ruleText: (trigger, amount, card) =>
     `Bei ${trigger} verfügbaren Credits oder weniger werden ${amount} Credits mit ${card} gekauft.`,
-  trigger: "Wenn verfügbar sind höchstens",
-  triggerHint: "Credits",
+  trigger: "Ab höchstens",
+  triggerHint: "Verfügbare Credits",
   buyAmount: "Kaufen",
   amountHint: "Credits auf einmal",
   cap: "Monatslimit",

@@ -150,7 +150,7 @@ export const en = {
   byMember: "By member",
   byKind: "By kind",
   nobody: "No member",
-  others: (count: number) => `${count} others`,
+  others: (count: number) => (count === 1 ? "1 other" : `${count} others`),
   noUse: "Nothing was used",
 
   // Cards
@@ -242,8 +242,8 @@ export const en = {
   ruleOff: "Auto top-up is off.",
   ruleText: (trigger: string, amount: string, card: string) =>
     `At ${trigger} available credits or fewer, ${amount} credits are bought with ${card}.`,
-  trigger: "When available is at or below",
-  triggerHint: "Credits",
+  trigger: "At or below",
+  triggerHint: "Available credits",
   buyAmount: "Buy",
   amountHint: "Credits at a time",
   cap: "Monthly cap",

@@ -1,0 +1,56 @@
+//! Confirming a notification address by the link of a mail, without signing in: people see a page with a button, which posts.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::SharedDoor;
+use super::mail_link::{self, Parameters};
+use crate::domain::fault::Fault;
+use crate::domain::notification::Confirmation;
+
+/// The page that says what the link would do.
+pub(super) async fn show(
+    State(door): State<SharedDoor>,
+    ConnectInfo(remote): ConnectInfo<SocketAddr>,
+    Query(parameters): Query<Parameters>,
+) -> Response {
+    if let Some(refused) = mail_link::refused(&door, remote) {
+        return refused;
+    }
+    let confirmation = door.services.confirming.offer(&parameters.token).await;
+    answer(&door, remote, confirmation)
+}
+
+/// Confirms the address.
+pub(super) async fn carry_out(
+    State(door): State<SharedDoor>,
+    ConnectInfo(remote): ConnectInfo<SocketAddr>,
+    Query(parameters): Query<Parameters>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    if let Some(refused) = mail_link::refused(&door, remote) {
+        return refused;
+    }
+    let body = match mail_link::read(&door, body).await {
+        Ok(body) => body,
+        Err(unread) => return unread,
+    };
+    if !mail_link::is_form_with(&headers, body.as_ref(), "confirm=yes") {
+        return mail_link::plain(StatusCode::BAD_REQUEST, "The body must be confirm=yes, as a form.\n");
+    }
+    let confirmation = door.services.confirming.carry_out(&parameters.token).await;
+    answer(&door, remote, confirmation)
+}
+
+fn answer(door: &SharedDoor, remote: SocketAddr, confirmation: Result<Option<Confirmation>, Fault>) -> Response {
+    let page = confirmation.and_then(|confirmation| {
+        let page = confirmation.map(|confirmation| door.services.wording.confirmation_page(&confirmation));
+        page.transpose()
+    });
+    mail_link::answer(door, remote, page)
+}

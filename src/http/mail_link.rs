@@ -1,0 +1,93 @@
+//! Links of mails that are followed without signing in: what all of them have in common.
+//!
+//! A GET changes nothing, because programs that look for malware follow links. Only a POST with the expected body does.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use serde::Deserialize;
+
+use super::SharedDoor;
+use super::allowance::Payer;
+use super::body::{self, Unread};
+use crate::domain::fault::Fault;
+
+/// The longest body that is read: the pair that is asked for, in either form.
+const LARGEST_BODY: usize = 4 * 1_024;
+/// What following a link costs the address from which it is followed.
+const VISIT: u64 = 20;
+
+#[derive(Deserialize)]
+pub(super) struct Parameters {
+    pub(super) token: String,
+}
+
+/// The answer to an address that has followed too many links, if it has.
+pub(super) fn refused(door: &SharedDoor, remote: SocketAddr) -> Option<Response> {
+    let wait = door.allowances.charge(&Payer::address(remote.ip()), VISIT).err()?;
+    let retry_after = [(header::RETRY_AFTER, (wait.as_secs() + 1).to_string())];
+    let text = "Too many links were followed from this address. Try again later.\n";
+    Some((StatusCode::TOO_MANY_REQUESTS, retry_after, text).into_response())
+}
+
+/// The body of a POST to a link, or the answer to one that cannot be read.
+pub(super) async fn read(door: &SharedDoor, body: Body) -> Result<impl AsRef<[u8]> + use<>, Response> {
+    let read = body::read(body, LARGEST_BODY, door.settings.body_timeout).await;
+    read.map_err(|unread| match unread {
+        Unread::TooLarge => plain(StatusCode::PAYLOAD_TOO_LARGE, "The body is too long.\n"),
+        Unread::TooSlow => plain(StatusCode::REQUEST_TIMEOUT, "The body took too long to come.\n"),
+        Unread::Broken => plain(StatusCode::BAD_REQUEST, "The body broke off.\n"),
+    })
+}
+
+/// Whether a body is a form, as browsers send it, with this pair. None of its letters is ever encoded.
+pub(super) fn is_form_with(headers: &HeaderMap, body: &[u8], pair: &str) -> bool {
+    let Ok(body) = std::str::from_utf8(body) else {
+        return false;
+    };
+    media_type(headers) == "application/x-www-form-urlencoded" && body.trim().split('&').any(|found| found == pair)
+}
+
+/// The media type of a body, without its parameters.
+pub(super) fn media_type(headers: &HeaderMap) -> String {
+    let content_type = headers.get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (media_type, _) = content_type.split_once(';').unwrap_or((content_type, ""));
+    media_type.trim().to_ascii_lowercase()
+}
+
+/// The page of a link. `None` is a link that was not made here.
+pub(super) fn answer(door: &SharedDoor, remote: SocketAddr, page: Result<Option<String>, Fault>) -> Response {
+    match page {
+        Ok(Some(page)) => {
+            let mut response = Html(page).into_response();
+            let headers = response.headers_mut();
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            let robots = HeaderName::from_static("x-robots-tag");
+            headers.insert(robots, HeaderValue::from_static("noindex, nofollow"));
+            response
+        }
+        Ok(None) => {
+            if door.charge_guess(remote.ip(), 0).is_err() {
+                let text = "Too many links of this address were refused.\n";
+                return plain(StatusCode::TOO_MANY_REQUESTS, text);
+            }
+            let text =
+                "This link is not valid. Follow the link of the mail itself, or change your notification settings.\n";
+            plain(StatusCode::FORBIDDEN, text)
+        }
+        Err(fault) => {
+            tracing::warn!(%fault, "a link of a mail could not be followed");
+            plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The service is not available at the moment. Try again later.\n",
+            )
+        }
+    }
+}
+
+pub(super) fn plain(status: StatusCode, text: &'static str) -> Response {
+    (status, text).into_response()
+}

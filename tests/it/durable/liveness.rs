@@ -1,0 +1,66 @@
+//! A process that cannot recover says so, and a new one helps.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::serving::Place;
+use super::shim::Shim;
+use crate::harness::TestDatabase;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const MINUTE: i32 = 60;
+
+/// A thread hangs in the middle of a worker's turn. Nothing can end that but the end of the process, since the turn cannot be given up.
+/// The other threads go on: probes and signals are answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn liveness_fails_when_a_worker_hangs_for_good_and_a_new_process_is_live() {
+    let database = TestDatabase::make().await;
+    let Some(shim) = Shim::build(database.directory.path()) else {
+        return;
+    };
+    let mut place = Place::new(&database.url);
+    // The others go on, also on a machine with one processor.
+    place.settings.push(("TOKIO_WORKER_THREADS", "4".to_owned()));
+    let key = place.key(&database);
+    let worker = shim
+        .loaded(&place, Path::new("/nowhere"))
+        .start(&database, &key, &["worker"]);
+    worker.until_ready(PATIENCE).await;
+    assert!(worker.is_live().await);
+
+    shim.hang_at_the_clock();
+    let begun = Instant::now();
+    while !shim.has_hung() {
+        assert!(begun.elapsed() < PATIENCE, "workers read the clock");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // As if it had run on for eleven minutes: its watchdog wants to give the turn up, which may help.
+    shim.set_later(11 * MINUTE);
+    worker.until_not_ready(PATIENCE).await;
+    let answer = worker.health("live").await;
+    assert_eq!(answer, json!({ "status": "live" }));
+    // The watchdog has not helped. No other worker is without a turn for long.
+    shim.set_later(16 * MINUTE);
+    let begun = Instant::now();
+    while worker.is_live().await {
+        assert!(begun.elapsed() < PATIENCE, "liveness fails");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(!worker.is_live().await, "it does not recover");
+    let answer = worker.health("live").await;
+    assert_eq!(answer["status"], "stuck", "{answer}");
+    let stuck = answer["workers"].as_array().expect("a list");
+    assert_eq!(stuck.len(), 1, "the others go on: {answer}");
+
+    // Signals are answered as well. Waits of the system itself go by the clock that the executable was misled about.
+    shim.set_later(0);
+    let (_, took) = worker.terminate().await;
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    let worker = place.start(&database, &key, &["worker"]);
+    worker.until_ready(PATIENCE).await;
+    assert_eq!(worker.health("live").await, json!({ "status": "live" }));
+    assert!(worker.terminate().await.0.success());
+}

@@ -1,0 +1,78 @@
+// Every state of every component, as the gallery shows it, in Chromium: axe, width, and what the browser complains of.
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { launch, serve } from "./chromium.js";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const DIST = fileURLToPath(new URL("../../gallery/dist", import.meta.url));
+const STATES = ["loading", "empty", "error", "offline", "one", "many", "long"];
+const LOOKS = [
+  { theme: "light", locale: "en", dir: "ltr", width: 1100 },
+  { theme: "dark", locale: "de", dir: "rtl", width: 390 },
+];
+
+describe("the gallery", { concurrency: 2 }, () => {
+  let browser, pages;
+  before(async () => {
+    const files = {};
+    for (const entry of readdirSync(DIST, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name);
+      if (entry.isFile()) files[path.slice(DIST.length)] = readFileSync(path);
+    }
+    files["/"] = files["/index.html"];
+    [browser, pages] = await Promise.all([launch(), serve(files)]);
+  });
+  after(async () => {
+    await browser?.close();
+    pages?.close();
+  });
+
+  for (const { width, ...look } of LOOKS)
+    for (const state of STATES)
+      test(`${state}: ${Object.values(look).join(", ")}, ${width} px wide`, async () => {
+        const context = await browser.newContext({ viewport: { width, height: 900 } });
+        try {
+          const page = await context.newPage();
+          const complaints = [];
+          page.on("pageerror", (error) => complaints.push(error.message));
+          page.on(
+            "console",
+            (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()),
+          );
+          await page.goto(`${pages.origin}/?${new URLSearchParams({ ...look, state })}`);
+          const settled = {
+            loading: () => document.querySelectorAll("[aria-busy=true]").length > 8,
+            error: () => document.querySelectorAll("[role=alert]").length > 8,
+            offline: () => document.querySelectorAll(".lb-trouble").length > 5,
+          };
+          await page.waitForFunction(settled[state] ?? (() => !document.querySelector("[aria-busy=true]")));
+          if (state !== "loading" && state !== "error") await page.locator(".lb-filters button").first().click();
+          await page.evaluate(AXE);
+          const violations = await page.evaluate(async () => {
+            const { violations } = await window.axe.run(document, {
+              rules: { "page-has-heading-one": { enabled: false } },
+            });
+            return violations.map(({ id, nodes }) => [
+              id,
+              nodes.slice(0, 3).map((node) => `${node.target} ${node.failureSummary}`),
+            ]);
+          });
+          assert.deepEqual(violations, []);
+          assert.deepEqual(complaints, []);
+          const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+          assert.ok(over <= 0, `${over} px wider than the page`);
+          if (process.env.LEDGERBELL_TEST_PICTURES)
+            await page.screenshot({
+              path: `${process.env.LEDGERBELL_TEST_PICTURES}/${state}-${look.theme}.png`,
+              fullPage: true,
+            });
+        } finally {
+          await context.close();
+        }
+      });
+});
