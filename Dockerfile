@@ -4,12 +4,13 @@ WORKDIR /src/web
 COPY web/package.json web/package-lock.json web/.npmrc ./
 COPY web/client/package.json client/
 COPY web/react/package.json react/
+COPY web/gallery/package.json gallery/
 COPY web/explorer/package.json explorer/
 COPY web/console/package.json console/
 RUN npm ci --no-audit --no-fund
 COPY LICENSE schema.graphql /src/
 COPY web .
-RUN npm run build
+RUN npm run build -w client -w react -w explorer -w console
 
 FROM rust:1.95.0-bookworm AS build
 WORKDIR /src

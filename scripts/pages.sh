@@ -19,7 +19,7 @@ is_current && exit 0
 echo "Building the console and the explorer …"
 log=$(mktemp)
 if { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; } >"$log" 2>&1 &&
-    npm run --silent build >>"$log" 2>&1; then
+    npm run --silent build -w client -w react -w explorer -w console >>"$log" 2>&1; then
     rm -f "$log"
 else
     tail -20 "$log"

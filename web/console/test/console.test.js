@@ -83,12 +83,12 @@ test("each screen of the owner shows what it is for, is accessible, and asks not
   const { page, complaints, requests, screen, close } = await signedIn("Owner");
   for (const [name, seen] of [
     ["Credit log", "entries"],
-    ["Usage", "Maren Vogel"],
-    ["Sessions", "Booked"],
+    ["Usage", "Zoé Laurent"],
+    ["Sessions", "held"],
     ["Top-ups", "Retry now"],
-    ["Auto top-up", "Active"],
-    ["Alerts", "Alerts"],
-    ["Notifications", "Quiet hours"],
+    ["Auto top-up", "Charged this month"],
+    ["Alerts", "Top-up failed"],
+    ["Notifications", "E-mail address"],
     ["Members", "Zoé Laurent"],
     ["API keys", "What it may do"],
     ["Help", "Why did my credits change?"],

@@ -2,7 +2,7 @@
 import { createLedgerbell, type Ledgerbell } from "@ledgerbell/client";
 import { graphql } from "@ledgerbell/client/graphql";
 import { Balance, useAction } from "@ledgerbell/react";
-import { useEffect, useRef, useState, type ReactNode } from "react";
+import { useEffect, useState, type ReactNode } from "react";
 
 import { Card, Refusal, usePlace } from "../place.js";
 import { borrow, readSettings } from "../session.js";
@@ -206,22 +206,23 @@ function Controls({ platform }: { platform: Platform }): ReactNode {
   const { words } = usePlace();
   const [card, setCard] = useState("card_declined");
   const act = useAction((what: () => Promise<unknown>) => what());
+  const load = useAction(() => platform.complete());
+  const { run: loadMore, error: overloaded, reset } = load;
   const [isLoaded, setIsLoaded] = useState(false);
-  const latest = useRef(act);
-  latest.current = act;
   useEffect(() => {
     if (!isLoaded) return;
-    const timer = setInterval(() => {
-      void latest.current
-        .run(() => platform.complete())
-        .then((isDone) => {
-          if (!isDone && latest.current.error) setIsLoaded(false);
-        });
-    }, 1_000);
+    const timer = setInterval(() => void loadMore(), 1_000);
     return () => clearInterval(timer);
-  }, [isLoaded, platform]);
+  }, [isLoaded, loadMore]);
+  useEffect(() => {
+    if (overloaded) setIsLoaded(false);
+  }, [overloaded]);
+  const toggle = () => {
+    reset();
+    setIsLoaded(!isLoaded);
+  };
   const button = (label: string, what: () => Promise<unknown>) => (
-    <button type="button" onClick={() => void act.run(what)}>
+    <button type="button" disabled={act.isBusy} onClick={() => void act.run(what)}>
       {label}
     </button>
   );
@@ -234,7 +235,7 @@ function Controls({ platform }: { platform: Platform }): ReactNode {
           <div className="console-buttons">
             {button(words.demoBook, () => platform.book())}
             {button(words.demoComplete, () => platform.complete())}
-            <button type="button" aria-pressed={isLoaded} onClick={() => setIsLoaded(!isLoaded)}>
+            <button type="button" aria-pressed={isLoaded} onClick={toggle}>
               {isLoaded ? words.demoStop : words.demoLoad}
             </button>
             {button(words.demoFreeze, () => platform.freeze(true))}
@@ -253,7 +254,7 @@ function Controls({ platform }: { platform: Platform }): ReactNode {
             <small>{words.demoCardHint}</small>
           </label>
           <div className="console-buttons">{button(words.demoCard, () => platform.tryCard(card))}</div>
-          <Refusal error={act.error} />
+          <Refusal error={act.error ?? overloaded} />
           <p role="status">{act.isDone && words.done}</p>
         </Card>
       </div>
