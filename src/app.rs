@@ -37,7 +37,7 @@ use crate::domain::member::{
     Accounts, ApiKeys, CodeKey, Contacts, KeySetSource, MailBounds, Members, SignIn, SignInSettings, Standing,
     UnverifiedMail, open_installation,
 };
-use crate::domain::notification::{self, ConfirmLinks, Links, Mailer, Post, ReportSource, UnsubscribeLinks, Wording};
+use crate::domain::notification::{self, ConfirmLinks, Links, Mailer, Post, ReportSource, UnsubscribeLinks};
 use crate::domain::pulse::Pulse;
 use crate::domain::quota::Quotas;
 use crate::domain::top_up::gateway::PaymentGateway;
@@ -501,12 +501,10 @@ fn post(settings: &Settings) -> Result<(Post, Arc<Templates>), StartError> {
         Arc::new(FileMailer::new(&folder, sender))
     };
     let templates = Arc::new(Templates::load(mail.templates.as_deref())?);
-    let wording: Arc<dyn Wording> = Arc::<Templates>::clone(&templates);
-    let links = Links::new(settings.app_url.clone());
     let post = Post {
         mailer,
-        wording,
-        links,
+        wording: Arc::<Templates>::clone(&templates),
+        links: Links::new(settings.app_url.clone()),
         unsubscribing: UnsubscribeLinks::new(settings.secret.reveal().as_bytes(), settings.public_url.as_deref()),
         confirming: ConfirmLinks::new(settings.secret.reveal().as_bytes(), settings.public_url.as_deref()),
         bounds: mail_bounds(settings),
@@ -515,11 +513,10 @@ fn post(settings: &Settings) -> Result<(Post, Arc<Templates>), StartError> {
 }
 
 fn mail_bounds(settings: &Settings) -> MailBounds {
-    let most = settings.mail.unverified;
     let most = UnverifiedMail {
-        per_account: most.per_account,
-        per_address: most.per_address,
-        per_caller: most.per_caller,
+        per_account: settings.mail.unverified.per_account,
+        per_address: settings.mail.unverified.per_address,
+        per_caller: settings.mail.unverified.per_caller,
     };
     MailBounds::new(settings.secret.reveal().as_bytes(), most)
 }

@@ -37,6 +37,7 @@ const NAMES: &[&str] = &[
     "other_card",
     "outcome",
     "pause",
+    "reader",
     "reason",
     "spent",
     "trigger",

@@ -160,7 +160,7 @@ async fn sessions_of_many_teams_are_told_by_one_transaction_but_where_more_is_to
         "its balance is low now, that of the next one was before"
     );
     if app.services().ledger.accounts_per_transaction() > 1 {
-        let (of_each, of_low_ones) = (9, 2 * 4);
+        let (of_each, of_low_ones) = (9, 2 * 5);
         assert!(
             statements <= of_each + of_low_ones + 13,
             "{statements} statements for nine accounts"

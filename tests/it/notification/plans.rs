@@ -117,8 +117,8 @@ fn statements(asked: &Asked) -> BTreeMap<String, Statement> {
         "highest_threshold",
         "t.sequence > r.after",
         "t.id = r.member_id",
-        "FROM notification_address t",
-        "r.number, t.account_id, t.id, t.label",
+        "SELECT t.account_id, t.id, t.label",
+        "SELECT r.number, t.account_id, t.id, t.label",
     ] {
         let is_there = found.keys().any(|sql| sql.contains(part));
         assert!(

@@ -494,7 +494,7 @@ fn quiet_hours_are_those_of_the_wall_where_the_member_is() {
 
 #[test]
 fn a_patch_changes_what_it_names_and_grows_the_version_only_if_it_does() {
-    let before = NotificationSettings::new(AccountId::from_number(1), member(1));
+    let before = NotificationSettings::new(AccountId::from_number(1), MemberId::from_uuid(Uuid::from_u128(1)));
     let patch = |preferences, threshold, hours| SettingsPatch {
         preferences,
         low_balance_threshold: threshold,
@@ -530,7 +530,7 @@ fn what_is_locked_can_be_switched_on_and_reset_but_not_off() {
 
 #[test]
 fn what_a_member_has_not_said_the_account_says_then_the_platform_and_what_is_locked_is_on() {
-    let mut settings = NotificationSettings::new(AccountId::from_number(1), member(1));
+    let mut settings = NotificationSettings::new(AccountId::from_number(1), MemberId::from_uuid(Uuid::from_u128(1)));
     let key = (AlertKind::LowBalance, Channel::Email);
     let resolved = |settings: &NotificationSettings| settings.resolved(key.0, key.1);
     assert_eq!(resolved(&settings), (true, PreferenceSource::Platform));
