@@ -470,8 +470,8 @@ impl Account {
         .await
     }
 
-    /// What is wrong now, why, and which mutation fixes it; most severe first. Empty when nothing is wrong. [auth:
-    /// `READ_CREDIT_LOG`]
+    /// What is wrong now, why, and which mutation fixes it; most severe first. Empty when nothing is wrong.
+    /// [auth: `READ_CREDIT_LOG`]
     #[graphql(directive = of_viewer::apply())]
     async fn troubleshooting(&self, ctx: &Context<'_>) -> Option<Result<Vec<Finding>, ApiError>> {
         visible(async { findings(ctx, self.row.id).await.map(Some) }).await

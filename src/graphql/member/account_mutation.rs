@@ -258,8 +258,8 @@ impl AccountMutation {
         .await
     }
 
-    /// Ends a freeze. Credits that would have expired meanwhile are valid for longer by the same time. [auth:
-    /// `MANAGE_ACCOUNTS`]
+    /// Ends a freeze. Credits that would have expired meanwhile are valid for longer by the same time.
+    /// [auth: `MANAGE_ACCOUNTS`]
     async fn unfreeze_account(
         &self,
         ctx: &Context<'_>,

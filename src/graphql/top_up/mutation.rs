@@ -390,8 +390,8 @@ impl TopUpMutation {
         .await
     }
 
-    /// Sets the card that is charged when no other is named. A rule that charges the default card follows. [auth:
-    /// `BUY_CREDITS`]
+    /// Sets the card that is charged when no other is named. A rule that charges the default card follows.
+    /// [auth: `BUY_CREDITS`]
     async fn set_default_payment_method(
         &self,
         ctx: &Context<'_>,
