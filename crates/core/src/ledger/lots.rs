@@ -326,8 +326,8 @@ impl Draft<'_> {
     }
 
     /// Returns `credits` of a deduction by walking its draws in reverse, each up to what is not yet returned. Credits go into
-    /// the same lot if it is live, else into a new one of its kind and priority that expires in 30 days. What had been drawn
-    /// as debt goes into a new PAID lot. Debt is repaid first. `entry_id` is the entry that returns them.
+    /// the same lot if it is live, else into a new one of its kind and priority that expires in 30 days. What does not fit into
+    /// a live lot goes into a new one of its terms. What had been drawn as debt goes into a new PAID lot. Debt is repaid first. `entry_id` is the entry that returns them.
     pub(super) fn return_draws(
         &mut self,
         deduction: &mut PastEntry,
@@ -379,8 +379,20 @@ impl Draft<'_> {
             return self.add_credits(entry_id, credits, terms, movements);
         }
         let credits = self.repay_debt(credits, movements)?;
-        self.change_remaining(lot_id, credits)?;
-        push_movement(movements, lot_id, credits);
+        // Credits of a top-up that were taken back and came back may fill the lot, so a lot never contains more than it was granted.
+        let room = lot.granted.checked_sub(lot.remaining).ok_or(Refusal::Overflow)?;
+        let fits = credits.min(room);
+        self.change_remaining(lot_id, fits)?;
+        push_movement(movements, lot_id, fits);
+        let beyond = credits.checked_sub(fits).ok_or(Refusal::Overflow)?;
+        if beyond.is_positive() {
+            let terms = LotTerms {
+                kind: lot.kind,
+                priority: lot.priority,
+                expires_at: lot.expires_at,
+            };
+            self.add_credits(entry_id, beyond, terms, movements)?;
+        }
         Ok(())
     }
 

@@ -18,7 +18,7 @@ mod settings;
 mod terms;
 #[cfg(test)]
 mod tests;
-mod top_up;
+mod top_up_state;
 
 pub use attempt::{Attempt, AttemptOutcome, Step};
 pub use auto_top_up::{AutoTopUp, AutoTopUpState, Consent, PauseReason, ShownPauseReason};
@@ -37,7 +37,7 @@ pub use purchase::{CancelRefusal, Change, Errand, MAX_DECLINES, NewPurchase, Pur
 pub use refund::{Refund, RefundStatus, Return, target_of_return};
 pub use settings::{AutoTopUpPatch, PatchFacts, PatchRefusal};
 pub use terms::AccountTerms;
-pub use top_up::{TopUp, TopUpOrigin, TopUpStatus};
+pub use top_up_state::{TopUp, TopUpOrigin, TopUpStatus};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;

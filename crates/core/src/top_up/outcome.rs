@@ -8,7 +8,7 @@ use crate::primitives::timestamp::Timestamp;
 use super::attempt::{Attempt, AttemptOutcome, Step};
 use super::failure::FailureCode;
 use super::purchase::{Change, Purchase};
-use super::top_up::{TopUp, TopUpStatus};
+use super::top_up_state::{TopUp, TopUpStatus};
 use super::{DAY, HOUR, MINUTE};
 
 /// A confirmation without a response is sent again for this time; then the object is canceled.

@@ -17,7 +17,7 @@ use super::attempt::{Attempt, AttemptOutcome, Step};
 use super::failure::FailureCode;
 use super::payment_method::PaymentMethod;
 use super::refund::Refund;
-use super::top_up::{TopUp, TopUpOrigin, TopUpStatus};
+use super::top_up_state::{TopUp, TopUpOrigin, TopUpStatus};
 
 /// A worker that has sent a request and does not report for this time counts as dead.
 const LEASE: i64 = MINUTE;

@@ -13,7 +13,7 @@ use crate::primitives::timestamp::Timestamp;
 
 use super::gateway::{DisputeStatus, KnownRefund};
 use super::purchase::Purchase;
-use super::top_up::TopUp;
+use super::top_up_state::TopUp;
 
 crate::text_enum! {
     /// The status of a refund.

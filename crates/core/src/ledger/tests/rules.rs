@@ -457,6 +457,38 @@ fn f14_taking_back_is_one_running_total() {
     }
 }
 
+/// A top-up is used, partly taken back from other credits, and returned to its account because the refund failed later. Then the
+/// session is refunded: the lot has room for a part only.
+#[test]
+fn a_refunded_session_never_fills_a_lot_beyond_what_it_was_granted() {
+    let mut world = World::new();
+    let top_up_id = crate::primitives::ids::TopUpId::from_uuid(uuid::Uuid::from_u128(7));
+    let credit = Command::CreditTopUp {
+        top_up_id,
+        credits: credits("5"),
+        automatic: false,
+    };
+    world.ask(credit, None).expect("credited");
+    let entry_id = world.entries[0].id;
+    let session = world.book("5");
+    world.complete(&session, None, false).expect("charged");
+    world.grant("4", None);
+    for target in ["2", "0"] {
+        let take_back = Command::TakeBack {
+            entry_id,
+            target: credits(target),
+            kind: EntryKind::Reversal,
+            contra: ContraAccount::CardPayments,
+            description: "Refunded".into(),
+        };
+        world.ask(take_back, None).expect("never refused");
+    }
+    world.refund(&session, "5").expect("refunded");
+    assert_eq!(world.figures().0, "9");
+    let full = |lot: &Lot| lot.remaining <= lot.granted;
+    assert!(world.state.lots.values().all(full), "{:?}", world.remainders());
+}
+
 #[test]
 fn lots_are_bounded_and_top_ups_still_come_in() {
     let mut world = World::new();
