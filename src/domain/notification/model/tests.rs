@@ -199,6 +199,41 @@ fn f54_a_second_mail_about_a_balance_waits_and_goes_when_the_pause_is_over() {
     assert_eq!(resolve(&inbox), Verdict::Send(NOW), "the inbox has no pause");
 }
 
+/// An address that is no member's: for each kind, channel, wish and status of the contact.
+#[test]
+fn an_address_gets_what_was_chosen_once_it_is_verified_and_nothing_of_members() {
+    for kind in AlertKind::ALL {
+        for channel in Channel::ALL {
+            for preference in [None, Some(false), Some(true)] {
+                for contact in ContactStatus::ALL {
+                    let case = Case {
+                        party: Some(Party::Address),
+                        is_subject: false,
+                        preference,
+                        contact: *contact,
+                        ..case(*kind, *channel)
+                    };
+                    let of_members = matches!(kind.group(), None | Some(Group::Sessions))
+                        || matches!(kind, AlertKind::ContactBouncing | AlertKind::ApiKeyChanged);
+                    let expected = if of_members || *channel == Channel::InApp {
+                        Verdict::NotAddressed
+                    } else if preference != Some(true) {
+                        Verdict::Suppress(SuppressionReason::PreferenceOff)
+                    } else {
+                        match contact {
+                            ContactStatus::None => Verdict::Suppress(SuppressionReason::NoContact),
+                            ContactStatus::Unverified => Verdict::Suppress(SuppressionReason::ContactUnverified),
+                            ContactStatus::Bouncing => Verdict::Suppress(SuppressionReason::ContactBouncing),
+                            ContactStatus::Verified => Verdict::Send(NOW),
+                        }
+                    };
+                    assert_eq!(resolve(&case), expected, "{case:?}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn what_has_ended_is_not_mailed_and_who_has_left_gets_nothing() {
     let verdict = |case: Case| resolve(&case);
@@ -494,7 +529,7 @@ fn quiet_hours_are_those_of_the_wall_where_the_member_is() {
 
 #[test]
 fn a_patch_changes_what_it_names_and_grows_the_version_only_if_it_does() {
-    let before = NotificationSettings::new(AccountId::from_number(1), member(1));
+    let before = NotificationSettings::new(AccountId::from_number(1), MemberId::from_uuid(Uuid::from_u128(1)));
     let patch = |preferences, threshold, hours| SettingsPatch {
         preferences,
         low_balance_threshold: threshold,
@@ -530,7 +565,7 @@ fn what_is_locked_can_be_switched_on_and_reset_but_not_off() {
 
 #[test]
 fn what_a_member_has_not_said_the_account_says_then_the_platform_and_what_is_locked_is_on() {
-    let mut settings = NotificationSettings::new(AccountId::from_number(1), member(1));
+    let mut settings = NotificationSettings::new(AccountId::from_number(1), MemberId::from_uuid(Uuid::from_u128(1)));
     let key = (AlertKind::LowBalance, Channel::Email);
     let resolved = |settings: &NotificationSettings| settings.resolved(key.0, key.1);
     assert_eq!(resolved(&settings), (true, PreferenceSource::Platform));
