@@ -342,6 +342,7 @@ async fn an_address_that_refuses_mail_is_bouncing_admins_hear_of_it_and_it_gets_
     assert_eq!(finding["remedy"]["mutation"], "sendNotificationAddressVerification");
     says(&finding, &[EMAIL, "Nothing is sent there"]);
     server.answer(Answer::Take);
+    app.advance(Duration::from_secs(1));
     app.top_up(4).await;
     app.notice().await;
     app.mail().await;

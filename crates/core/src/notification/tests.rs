@@ -199,6 +199,41 @@ fn f54_a_second_mail_about_a_balance_waits_and_goes_when_the_pause_is_over() {
     assert_eq!(resolve(&inbox), Verdict::Send(NOW), "the inbox has no pause");
 }
 
+/// An address that is no member's: for each kind, channel, wish and status of the contact.
+#[test]
+fn an_address_gets_what_was_chosen_once_it_is_verified_and_nothing_of_members() {
+    for kind in AlertKind::ALL {
+        for channel in Channel::ALL {
+            for preference in [None, Some(false), Some(true)] {
+                for contact in ContactStatus::ALL {
+                    let case = Case {
+                        party: Some(Party::Address),
+                        is_subject: false,
+                        preference,
+                        contact: *contact,
+                        ..case(*kind, *channel)
+                    };
+                    let of_members = matches!(kind.group(), None | Some(Group::Sessions))
+                        || matches!(kind, AlertKind::ContactBouncing | AlertKind::ApiKeyChanged);
+                    let expected = if of_members || *channel == Channel::InApp {
+                        Verdict::NotAddressed
+                    } else if preference != Some(true) {
+                        Verdict::Suppress(SuppressionReason::PreferenceOff)
+                    } else {
+                        match contact {
+                            ContactStatus::None => Verdict::Suppress(SuppressionReason::NoContact),
+                            ContactStatus::Unverified => Verdict::Suppress(SuppressionReason::ContactUnverified),
+                            ContactStatus::Bouncing => Verdict::Suppress(SuppressionReason::ContactBouncing),
+                            ContactStatus::Verified => Verdict::Send(NOW),
+                        }
+                    };
+                    assert_eq!(resolve(&case), expected, "{case:?}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn what_has_ended_is_not_mailed_and_who_has_left_gets_nothing() {
     let verdict = |case: Case| resolve(&case);
