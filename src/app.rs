@@ -295,16 +295,15 @@ impl App {
             quotas: Quotas::new((handle(), time())),
             pulse,
         };
-        let seats = Seats::new(SeatBounds {
-            connections: settings.live.per_caller,
-            cost: settings.live.cost_per_caller,
-        });
         Ok(Self {
             services,
             database,
             trusted,
             postgres_bell,
-            seats,
+            seats: Seats::new(SeatBounds {
+                connections: settings.live.per_caller,
+                cost: settings.live.cost_per_caller,
+            }),
             simulated_gateway,
             sign_ins: None,
         })

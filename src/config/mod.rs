@@ -318,21 +318,7 @@ impl Settings {
                 }
                 credits
             },
-            http: HttpSettings {
-                cors_origins: read.origins("http.cors_origins")?,
-                cors_headers: read.header_names("http.cors_headers")?,
-                max_connections: read.number("http.max_connections", 1, 1_000_000)?,
-                max_connections_per_address: read.number("http.max_connections_per_address", 1, 1_000_000)?,
-                trusted_proxies: read.networks("http.trusted_proxies")?,
-                use_forwarded: read.one_of(
-                    "http.forwarded_header",
-                    &[("x-forwarded-for", false), ("forwarded", true)],
-                )?,
-                head_timeout: read.seconds("http.head_seconds", 1, 3_600)?,
-                body_timeout: read.seconds("http.body_seconds", 1, 3_600)?,
-                answer_timeout: read.seconds("http.answer_seconds", 1, 3_600)?,
-                drain: read.seconds("http.drain_seconds", 0, 3_600)?,
-            },
+            http: read_http(read)?,
             limits,
             documents: read_documents(read)?,
             exports: read_exports(read)?,
@@ -356,6 +342,24 @@ impl Settings {
             shown: read.shown(),
         })
     }
+}
+
+fn read_http(read: &Reader<'_>) -> Result<HttpSettings, ConfigError> {
+    Ok(HttpSettings {
+        cors_origins: read.origins("http.cors_origins")?,
+        cors_headers: read.header_names("http.cors_headers")?,
+        max_connections: read.number("http.max_connections", 1, 1_000_000)?,
+        max_connections_per_address: read.number("http.max_connections_per_address", 1, 1_000_000)?,
+        trusted_proxies: read.networks("http.trusted_proxies")?,
+        use_forwarded: read.one_of(
+            "http.forwarded_header",
+            &[("x-forwarded-for", false), ("forwarded", true)],
+        )?,
+        head_timeout: read.seconds("http.head_seconds", 1, 3_600)?,
+        body_timeout: read.seconds("http.body_seconds", 1, 3_600)?,
+        answer_timeout: read.seconds("http.answer_seconds", 1, 3_600)?,
+        drain: read.seconds("http.drain_seconds", 0, 3_600)?,
+    })
 }
 
 fn read_live(read: &Reader<'_>, highest_cost: u64) -> Result<LiveSettings, ConfigError> {

@@ -2,7 +2,7 @@
 //! credentials.
 //!
 //! A credential is in an answer's body and in the page's memory, never in an address or a cookie. The cookie of a session is for these
-//! paths alone and HttpOnly, and what is sent with it is taken only from the server's own pages: GraphQL never looks at it. A click
+//! paths alone and `HttpOnly`, and what is sent with it is taken only from the server's own pages: GraphQL never looks at it. A click
 //! signs in only on the machine itself, at one of its own names: so neither another machine does, nor another site whose name leads here.
 
 use std::net::SocketAddr;
@@ -78,7 +78,7 @@ pub(super) async fn sign_in(
 ) -> Response {
     let sign_ins = match own_page(&door, &headers) {
         Ok(sign_ins) => sign_ins,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let asked = match read(&door, &headers, body).await {
         Ok(asked) => asked,
@@ -112,7 +112,7 @@ pub(super) async fn sign_in(
 pub(super) async fn token(State(door): State<SharedDoor>, headers: HeaderMap) -> Response {
     let sign_ins = match own_page(&door, &headers) {
         Ok(sign_ins) => sign_ins,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     match session(&headers) {
         Some(session) => answer(&door, sign_ins, session, false),
@@ -124,7 +124,7 @@ pub(super) async fn token(State(door): State<SharedDoor>, headers: HeaderMap) ->
 pub(super) async fn sign_out(State(door): State<SharedDoor>, headers: HeaderMap) -> Response {
     let sign_ins = match own_page(&door, &headers) {
         Ok(sign_ins) => sign_ins,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     if let Some(session) = session(&headers) {
         sign_ins.end(session);
@@ -135,17 +135,17 @@ pub(super) async fn sign_out(State(door): State<SharedDoor>, headers: HeaderMap)
 }
 
 /// The sign-ins, for a request of one of the server's own pages.
-fn own_page<'a>(door: &'a Door, headers: &HeaderMap) -> Result<&'a SignIns, Response> {
+fn own_page<'a>(door: &'a Door, headers: &HeaderMap) -> Result<&'a SignIns, Box<Response>> {
     let Some(sign_ins) = &door.sign_ins else {
-        return Err(refuse(
+        return Err(Box::new(refuse(
             StatusCode::NOT_FOUND,
             "There are no sign-ins here: this is not the demo.",
-        ));
+        )));
     };
     let site = headers.get("sec-fetch-site");
     let is_same_site = site.is_none_or(|site| site == "same-origin");
     if !is_same_site || !Origins::default().may_connect(headers, door.settings.public_url.as_deref()) {
-        return Err(refuse(StatusCode::FORBIDDEN, "Another site sent this."));
+        return Err(Box::new(refuse(StatusCode::FORBIDDEN, "Another site sent this.")));
     }
     Ok(sign_ins)
 }

@@ -1,6 +1,6 @@
 //! Built pages: the console at `/` and the explorer at `/graphiql`.
 //!
-//! A build names everything below `assets/` after its content, so browsers keep that for ever; the rest they ask for again by its ETag.
+//! A build names everything below `assets/` after its content, so browsers keep that for ever; the rest they ask for again by its `ETag`.
 //! Builds lay packed files beside the plain ones. A name that is not plain is looked for nowhere, so none leads out of a build.
 
 use std::borrow::Cow;
@@ -81,7 +81,7 @@ impl Site {
         let (encoding, bytes) = self
             .packed(name, headers)
             .or_else(|| Some((None, (self.files)(name)?)))?;
-        let mut response = self.answer(name, &bytes, headers);
+        let mut response = Self::answer(name, &bytes, headers);
         let head = response.headers_mut();
         head.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         head.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
@@ -112,7 +112,7 @@ impl Site {
     }
 
     /// Status and headers by which browsers keep what they have.
-    fn answer(&self, name: &str, bytes: &[u8], headers: &HeaderMap) -> Response {
+    fn answer(name: &str, bytes: &[u8], headers: &HeaderMap) -> Response {
         let mut response = StatusCode::OK.into_response();
         let head = response.headers_mut();
         if name.starts_with(KEPT) {

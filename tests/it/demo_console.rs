@@ -41,7 +41,7 @@ impl Opened {
         request.header("sec-fetch-site", "same-origin").body(body.to_string())
     }
 
-    async fn end(self) {
+    fn end(self) {
         assert!(self.demo.stop().0.success());
         drop(self.database);
     }
@@ -100,7 +100,7 @@ async fn the_code_of_the_link_signs_the_owner_in_once() {
         headers.get("set-cookie").is_none() && again.get("token").is_none(),
         "{again}"
     );
-    opened.end().await;
+    opened.end();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +132,7 @@ async fn a_session_gives_its_page_credentials_and_is_nothing_to_graphql() {
     assert_eq!(out.0, StatusCode::NO_CONTENT);
     let after = send(opened.post("/console/token", &json!({})).header("cookie", &cookie)).await;
     assert_eq!(after.0, StatusCode::UNAUTHORIZED);
-    opened.end().await;
+    opened.end();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,7 +179,7 @@ async fn clicks_sign_in_as_each_of_the_demo_but_not_by_another_name_of_this_mach
     let form = opened.anonymous().post("/console/sign-in").body("role=owner");
     let form = form.header("content-type", "application/x-www-form-urlencoded");
     assert_eq!(send(form).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    opened.end().await;
+    opened.end();
 }
 
 #[tokio::test]

@@ -11,11 +11,11 @@ pub(super) fn is_wanted() -> bool {
 
 fn somebody_is_here(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     let is_set = |name: &&str| variable(name).is_some_and(|value| !value.is_empty());
-    if ["CI", "SSH_CONNECTION", "SSH_TTY"].iter().any(|name| is_set(&name)) {
+    if ["CI", "SSH_CONNECTION", "SSH_TTY"].iter().any(is_set) {
         return false;
     }
     // Elsewhere there is always a screen.
-    !cfg!(target_os = "linux") || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| is_set(&name))
+    !cfg!(target_os = "linux") || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(is_set)
 }
 
 /// Opens a link. That there is nothing to open it with is no failure: it was printed, too.

@@ -194,16 +194,12 @@ async fn an_address_is_added_changed_and_removed() {
 }
 
 #[tokio::test]
-async fn what_is_no_good_and_strangers_are_refused_and_nothing_changes() {
+async fn what_is_no_good_is_refused_and_nothing_changes() {
     let app = TestApp::start().await;
     let adam = &app.team.admin.client;
     let id = id_of(&mutate(adam, "addNotificationAddress", FIELDS, accounting(&json!({}))).await);
     let other = json!({ "label": "Other", "email": "other@bureau.example" });
     mutate(adam, "addNotificationAddress", FIELDS, accounting(&other)).await;
-    let stranger = app.another_team("other").await;
-    let reader = app
-        .key_of(Some(app.team.account.id), Side::Team, &[Permission::ReadCreditLog])
-        .await;
     let before = state(&app).await;
     let inputs = [
         (json!({ "email": "books" }), "VALIDATION", "email"),
@@ -278,6 +274,19 @@ async fn what_is_no_good_and_strangers_are_refused_and_nothing_changes() {
     );
     assert_eq!(state(&app).await, before);
 
+    assert_eq!(app.mail().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn strangers_and_plain_members_are_refused_and_nothing_changes() {
+    let app = TestApp::start().await;
+    let adam = &app.team.admin.client;
+    let id = id_of(&mutate(adam, "addNotificationAddress", FIELDS, accounting(&json!({}))).await);
+    let stranger = app.another_team("other").await;
+    let reader = app
+        .key_of(Some(app.team.account.id), Side::Team, &[Permission::ReadCreditLog])
+        .await;
+    let before = state(&app).await;
     let nobody = [&app.team.member.client, &reader, &stranger.owner.client];
     for (client, expected) in nobody.into_iter().zip(["FORBIDDEN", "FORBIDDEN", "NOT_FOUND"]) {
         let mut new = accounting(&json!({ "email": "third@bureau.example" }));
@@ -410,7 +419,7 @@ async fn a_link_confirms_by_a_button_and_never_by_being_followed() {
         );
     }
     assert_eq!(post(&app, &link, FORM, &"x".repeat(5_000)).await.0, 413);
-    let forged = format!("{}x", link);
+    let forged = format!("{link}x");
     assert_eq!(post(&app, &forged, FORM, "confirm=yes").await.0, 403);
     let unsubscribe = link.replace("/confirm-address", "/unsubscribe");
     assert_eq!(

@@ -201,6 +201,7 @@ async fn postings_beside_a_backlog_of_five_thousand_events() {
     show(locks).await;
 }
 
+#[allow(clippy::print_stdout, reason = "what a measurement prints is its result")]
 async fn show(locks: Option<JoinHandle<(Duration, usize)>>) {
     if let Some(locks) = locks {
         let (longest, looks) = locks.await.expect("ends");

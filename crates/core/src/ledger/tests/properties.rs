@@ -87,7 +87,7 @@ impl History {
     fn session(&self, at: usize) -> Option<SessionRef> {
         let count = self.world.state.sessions.len();
         let session = self.world.state.sessions.values().nth(at.checked_rem(count)?)?;
-        let external_id = session.external_id.clone().filter(|_| at % 3 == 0);
+        let external_id = session.external_id.clone().filter(|_| at.is_multiple_of(3));
         Some(external_id.map_or(SessionRef::Id(session.id), SessionRef::ExternalId))
     }
 
