@@ -57,6 +57,7 @@ export const delivery = {
   sentAt: null,
   createdAt: ago(4),
   recipient: { id: "member-1", name: "Ada Okafor" },
+  notificationAddress: null,
 };
 
 export const card = (at: number, isLong: boolean) => ({

@@ -49,8 +49,8 @@ function DeliveryView({
   onSent: () => void;
 }): ReactNode {
   const { client, words } = useLedgerbell();
-  const { id, channel, status, suppressedBecause, address, lastError, nextAttemptAt, sentAt, createdAt, recipient } =
-    delivery;
+  const { id, channel, status, suppressedBecause, address, lastError, nextAttemptAt, sentAt, createdAt } = delivery;
+  const name = delivery.recipient?.name ?? delivery.notificationAddress?.label;
   const sending = useAction(async () => {
     await client.mutate(RESEND, { input: { deliveryId: id } });
     onSent();
@@ -60,7 +60,7 @@ function DeliveryView({
     <li>
       <span className="lb-line">
         <span>
-          {recipient.name} · {words.channel[channel as "EMAIL"]}
+          {name} · {words.channel[channel as "EMAIL"]}
         </span>
         <Badge tone={TONES[status] ?? "muted"}>{words.deliveryStatus[status] ?? status}</Badge>
       </span>

@@ -203,7 +203,9 @@ export interface Delivery {
   nextAttemptAt: string | null;
   sentAt: string | null;
   createdAt: string;
-  recipient: { id: string; name: string };
+  /** The member. Null where the mail is for an address that belongs to no member. */
+  recipient: { id: string; name: string } | null;
+  notificationAddress: { id: string; label: string } | null;
 }
 
 /** What was used by one group. */

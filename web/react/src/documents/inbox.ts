@@ -46,6 +46,10 @@ export const DELIVERIES = graphql(`
               id
               name
             }
+            notificationAddress {
+              id
+              label
+            }
           }
         }
       }
