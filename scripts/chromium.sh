@@ -1,15 +1,15 @@
 # A Chromium for tests of pages. Sourced by scripts that need one.
 #
-# find_or_install_chromium sets chromium to its path, or fails with chromium_reason. LEDGERBELL_CHROMIUM names another one. It installs
+# find_or_install_chromium sets chromium to its path, or fails with chromium_reason. LEDGERBELL_TEST_CHROMIUM names another one. It installs
 # only in strict mode (LEDGERBELL_TEST_STRICT=1), on Debian, as root or by sudo.
 
 chromium="" chromium_reason=""
 
 find_or_install_chromium() {
     local as_root=""
-    chromium=${LEDGERBELL_CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
+    chromium=${LEDGERBELL_TEST_CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
     [ -n "$chromium" ] && [ -x "$chromium" ] && return 0
-    chromium_reason="Chromium is not installed (apt-get install chromium, or LEDGERBELL_CHROMIUM=path)"
+    chromium_reason="Chromium is not installed (apt-get install chromium, or LEDGERBELL_TEST_CHROMIUM=path)"
     [ "${LEDGERBELL_TEST_STRICT:-0}" = 1 ] && command -v apt-get >/dev/null || return 1
     if [ "$(id -u)" != 0 ]; then
         as_root="sudo -n"

@@ -213,7 +213,7 @@ pages() {
         reason=$chromium_reason
         return 64
     fi
-    LEDGERBELL_CHROMIUM=$chromium web "$@"
+    LEDGERBELL_TEST_CHROMIUM=$chromium web "$@"
 }
 
 # Applications that are created with packages from npm's registry.

@@ -1,10 +1,10 @@
 // Chromium and a demo server for tests of pages that the server serves.
 import { chromium } from "playwright-core";
 
-/** Starts Chromium: the one that LEDGERBELL_CHROMIUM names, or Debian's. */
+/** Starts Chromium: the one that LEDGERBELL_TEST_CHROMIUM names, or Debian's. */
 export function startBrowser() {
   return chromium.launch({
-    executablePath: process.env.LEDGERBELL_CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: process.env.LEDGERBELL_TEST_CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu"],
   });
 }

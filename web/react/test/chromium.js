@@ -6,7 +6,7 @@ import { chromium } from "playwright-core";
 
 const here = (path) => new URL(path, import.meta.url).pathname;
 const PLACES = [
-  process.env.LEDGERBELL_CHROMIUM,
+  process.env.LEDGERBELL_TEST_CHROMIUM,
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
   "/usr/bin/google-chrome",
