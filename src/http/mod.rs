@@ -2,8 +2,9 @@
 //!
 //! Called by `serve`, the demo and the tests. Invariants:
 //! - A body is read only up to a limit.
-//! - Without signing in, a client reaches only pages, the sign-ins of a demo, the schema itself, health, signed links (exports and those
-//!   in mails), signed webhooks, and the simulated gateway's page. The links of that page cannot be guessed.
+//! - Without signing in, a client reaches only the routes that need no caller. These are pages, the sign-ins of a demo, the schema
+//!   itself, health, signed links (exports and those in mails), and signed webhooks. The last one is the page of the simulated
+//!   gateway, whose links cannot be guessed.
 //! - A handler may be dropped at any `await` when its client disconnects. This is safe, because every transaction runs in a task of its
 //!   own.
 

@@ -1,5 +1,5 @@
 //! Serves the simulated payment gateway over HTTP as if it were Stripe: its API, and the page on which its customers confirm
-//! their payments. This is a separate server for development and for tests. It accepts any key of Stripe's format.
+//! their payments. This is a separate server for development and for tests. It accepts every key with a test-mode prefix.
 
 use std::io;
 use std::time::Duration;
