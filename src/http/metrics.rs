@@ -39,9 +39,9 @@ use crate::primitives::clock::{Clock, Timestamp};
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long figures of the database are reused for all readers.
 const FRESH: Duration = Duration::from_secs(5);
-/// The format that Prometheus requests: OpenMetrics.
+/// The format that Prometheus requests: `OpenMetrics`.
 const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// The format for all other readers: the text format before OpenMetrics, which tools such as promtool read.
+/// The format for all other readers: the text format before `OpenMetrics`, which tools such as promtool read.
 const OLDER_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Metrics of one process and of its database.

@@ -256,7 +256,7 @@ impl Command {
         }
     }
 
-    /// Whether the command must be the last of its batch for the account: it changes rows beyond the working set.
+    /// Returns whether the command must be the last of its batch for the account: it changes rows beyond the working set.
     pub const fn ends_batch(&self) -> bool {
         matches!(
             self,

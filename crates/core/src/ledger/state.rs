@@ -200,7 +200,7 @@ impl AccountHeader {
         }
     }
 
-    /// Whether available credits are at or below the watched level.
+    /// Returns whether available credits are at or below the watched level.
     pub fn is_low(&self) -> bool {
         self.low_mark.is_some_and(|mark| self.available() <= mark)
     }
@@ -250,7 +250,7 @@ pub struct Lot {
 }
 
 impl Lot {
-    /// Whether the lot has expired. Then what it keeps is for holds alone.
+    /// Returns whether the lot has expired. Then what it keeps is for holds alone.
     pub fn is_expired(&self, expiry_now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires_at| expiry_now >= expires_at)
     }

@@ -434,12 +434,12 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// Whether it would be accepted now.
+    /// Returns whether it would be accepted now.
     pub fn is_active(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
 
-    /// Whether an actor of this side may see the key. The team does not see the platform's keys. Keys for all accounts cannot
+    /// Returns whether an actor of this side may see the key. The team does not see the platform's keys. Keys for all accounts cannot
     /// be listed in each of them, so a list of the platform's other keys would be misleading.
     pub fn is_shown_to(&self, side: Side) -> bool {
         side == Side::Platform || self.side == Side::Team
@@ -480,7 +480,7 @@ pub struct Owners {
 }
 
 impl Owners {
-    /// Whether `before` is the last owner and would no longer be one as `after`.
+    /// Returns whether `before` is the last owner and would no longer be one as `after`.
     pub fn loses_last(self, before: &Member, after: &Member) -> bool {
         let is_owner = |member: &Member| member.role == MemberRole::Owner && member.removed_at.is_none();
         is_owner(before) && !is_owner(after) && self.count <= 1

@@ -16,7 +16,7 @@ crate::text_enum! {
         Refused = "REFUSED",
         /// A mail system does not accept the mail at the moment, or does not respond.
         NotTaken = "NOT_TAKEN",
-        /// The mail cannot be created from its template.
+        /// The mail cannot be created.
         NotWritten = "NOT_WRITTEN",
         /// The recipient marked it as spam.
         MarkedAsSpam = "MARKED_AS_SPAM",
