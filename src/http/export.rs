@@ -1,6 +1,6 @@
 //! Serves the credit log as a file, behind a signed link.
 //!
-//! The file is produced during the download, a thousand entries at a time. So its size needs no memory.
+//! The file is produced during the download, a thousand entries at a time. So memory use does not depend on its size.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;

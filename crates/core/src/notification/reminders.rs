@@ -5,9 +5,9 @@ use crate::primitives::timestamp::Timestamp;
 
 const HOUR_MILLIS: i64 = 3_600_000;
 const DAY_MILLIS: i64 = 24 * HOUR_MILLIS;
-/// The time of the first reminder before credits expire, in milliseconds.
+/// How long before credits expire the first reminder is sent, in milliseconds.
 pub const FIRST_REMINDER_MILLIS: i64 = 7 * DAY_MILLIS;
-/// The time of the last reminder before credits expire, in milliseconds.
+/// How long before credits expire the last reminder is sent, in milliseconds.
 pub const LAST_REMINDER_MILLIS: i64 = DAY_MILLIS;
 
 /// When an account is checked again, even without an event.
