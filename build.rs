@@ -1,5 +1,5 @@
-//! Has an optimized build contain the pages as they are now: it is made again when they were built again. Other builds read them from
-//! their folders.
+//! Embeds the built pages in an optimized build, which is made again when the pages change. Other builds read the pages from their
+//! folders.
 
 fn main() {
     let is_optimized = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");

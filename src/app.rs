@@ -309,7 +309,7 @@ impl App {
         })
     }
 
-    /// The same application, with sign-ins of a demo's people.
+    /// Adds the sign-ins of a demo's people.
     #[must_use]
     pub fn with_sign_ins(self, sign_ins: Arc<SignIns>) -> Self {
         Self {
@@ -318,7 +318,7 @@ impl App {
         }
     }
 
-    /// Whether there is a console to open.
+    /// Returns whether the console is served and built.
     pub fn console_is_built(&self, settings: &Settings) -> bool {
         pages::pages(&settings.pages)
             .console

@@ -1,8 +1,7 @@
 //! The schema of Ledgerbell's database and its history.
 //!
-//! One migration for each small group of tables, written once in SQL for both databases. [`ddl`] replaces the few words in
-//! which they differ. Called by `adapters::database::migrate`, which holds a lock around it so that several instances may
-//! start together.
+//! One migration for each small group of tables, written once in SQL for both databases. [`ddl`] replaces the few words in which they
+//! differ. `adapters::database::migrate` calls it and holds a lock, so that several instances can start together.
 //!
 //! Invariant, checked by a test against the catalog: every key and every unique index begins with `account_id`, so that the
 //! tables can be distributed over several servers. The exceptions are the few global tables: `installation`,

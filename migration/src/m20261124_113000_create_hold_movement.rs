@@ -1,7 +1,7 @@
 //! The history of holds: a row for each change of a hold, from which any past balance can be computed.
 //!
-//! The history before this migration is filled in from sessions and their events. If a session was rescheduled for another
-//! amount before, its first amount is not known any more: it counts with the last amount from the beginning.
+//! The history before this migration is filled in from sessions and their events. The first amount of a session that was
+//! rescheduled for another amount is unknown. Such a session counts with its last amount from the beginning.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,7 +1,7 @@
 //! The side that an API key acts for, and the permissions that each side can have.
 //!
-//! A key for all accounts was created by the platform. Of a key for one account the creator is not known. So it becomes the
-//! team's and loses what is the platform's: a team that kept such a permission could settle its own sessions. The platform
+//! A key for all accounts was created by the platform. The creator of a key for one account is not known. So such a key
+//! belongs to the team and loses the platform's permissions: with them a team could settle its own sessions. The platform
 //! creates new keys for one account where it needs them.
 
 use sea_orm_migration::prelude::*;
@@ -38,7 +38,7 @@ const UP: &[&str] = &[
         WHERE side = 'PLATFORM'",
 ];
 
-// A key of the platform gets an old permission back where it has all that the old one meant: never more than it has now.
+// A platform key gets an old permission back if it has all new permissions that the old one included. It never gets more than it has now.
 const DOWN: &[&str] = &["UPDATE api_key SET permissions = (permissions & 499)
         | (CASE WHEN permissions & 1536 = 1536 THEN 4 ELSE 0 END)
         | (CASE WHEN permissions & 2056 = 2056 THEN 8 ELSE 0 END)

@@ -1,5 +1,5 @@
-//! How often an action was done within a time; since when a mail is tried; the level that a balance fell to; and sessions that may
-//! still be resolved.
+//! Four additions: how often an action was done within a time; since when a mail is tried; the level that a balance fell to;
+//! sessions that may still be resolved.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,8 +1,8 @@
-//! Addresses that get alerts and are no member's. What was a member's is a recipient's: a contact, codes, reports of mail, deliveries
-//! and what is open.
+//! Addresses that get alerts and belong to no member. What belonged to a member now belongs to a recipient: a contact, codes, reports
+//! of mail, deliveries and open edges.
 //!
-//! Codes and reports now refer to the contact, which every member has. A contact refers to nothing, because SQL has no key that is in
-//! one of two tables.
+//! Codes and reports now refer to the contact, which every member has. A contact has no foreign key, because a key in SQL cannot
+//! refer to one of two tables.
 
 use sea_orm_migration::prelude::*;
 
@@ -98,7 +98,7 @@ const UP: &[&str] = &[
     "CREATE INDEX notification_address_active ON notification_address (account_id) WHERE removed_at IS NULL",
 ];
 
-// Addresses go, with all that was sent to them.
+// Addresses are deleted, with all their deliveries.
 const DOWN: &[&str] = &[
     "DELETE FROM delivery WHERE recipient_kind = 'ADDRESS'",
     "DELETE FROM alert_edge WHERE recipient_kind = 'ADDRESS'",

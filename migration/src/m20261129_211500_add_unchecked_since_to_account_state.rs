@@ -1,5 +1,5 @@
-//! Which accounts are followed for what is wrong, and since when such an account has events that were not checked for it: so these
-//! accounts are found by an index.
+//! Which accounts are followed for findings, and since when such an account has events that were not checked. An index finds these
+//! accounts.
 
 use sea_orm_migration::prelude::*;
 

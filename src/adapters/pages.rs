@@ -1,7 +1,7 @@
-//! The files of built pages: those that the executable contains, or those of a folder.
+//! The files of built pages: from the executable, or from a folder.
 //!
-//! A build without optimization reads them from the source's folder each time, so pages that were built again are served at once. A
-//! folder that is not there has no files: nothing of Rust needs npm.
+//! A build without optimization reads them from the source folder each time, so that rebuilt pages are served at once. A missing
+//! folder has no files, so that the Rust build does not need npm.
 
 use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
@@ -18,17 +18,17 @@ struct Console;
 #[allow_missing = true]
 struct Explorer;
 
-/// A file of the console that the executable contains.
+/// Returns a file of the console from the executable.
 pub fn console(name: &str) -> Option<Cow<'static, [u8]>> {
     Console::get(name).map(|file| file.data)
 }
 
-/// A file of the explorer that the executable contains.
+/// Returns a file of the explorer from the executable.
 pub fn explorer(name: &str) -> Option<Cow<'static, [u8]>> {
     Explorer::get(name).map(|file| file.data)
 }
 
-/// The files of a folder. A name that leads out of it has none.
+/// Returns the files of a folder by name. A name that leads out of the folder has no file.
 pub fn in_folder(folder: PathBuf) -> impl Fn(&str) -> Option<Cow<'static, [u8]>> {
     move |name| {
         let is_within = Path::new(name)

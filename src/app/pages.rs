@@ -1,4 +1,4 @@
-//! Pages that the server serves: those in the executable, or those of a folder.
+//! The pages that the server serves, from the executable or from a folder.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::adapters::pages;
 use crate::config::{OidcSettings, PageSettings};
 use crate::http::{Files, Oidc, Pages, Site};
 
-/// The pages that these settings have served.
+/// Returns the pages that these settings select.
 pub(super) fn pages(settings: &PageSettings) -> Pages {
     let issuer = settings.oidc.as_ref().map(|oidc| oidc.issuer.as_str());
     let files = |name: &str, built_in: Files| match &settings.folder {
@@ -23,7 +23,7 @@ pub(super) fn pages(settings: &PageSettings) -> Pages {
     }
 }
 
-/// How the console signs members in at an issuer.
+/// Converts the settings of the console's sign-in at an issuer.
 pub(super) fn oidc(settings: &OidcSettings) -> Oidc {
     Oidc {
         issuer: settings.issuer.clone(),

@@ -1,4 +1,4 @@
-//! `ledgerbell api-key`: keys for integrations, made by whoever runs the service.
+//! `ledgerbell api-key`: keys for integrations, created by the operator.
 
 use std::process::ExitCode;
 
@@ -22,31 +22,31 @@ pub(super) struct ApiKey {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make a key and print it. It is shown this once.
+    /// Create a key and print it. It is shown only once.
     Create {
-        /// What it is for, in words for people.
+        /// Human-readable purpose of the key.
         #[arg(long)]
         name: String,
-        /// The account it is for; every account when left out.
+        /// The account that the key is for; all accounts when left out.
         #[arg(long, value_name = "ID", value_parser = account_id)]
         account: Option<AccountId>,
-        /// On whose behalf it acts. A team key needs an account.
+        /// The side that the key acts for. A team key needs an account.
         #[arg(long, value_name = "SIDE", default_value = "platform", value_parser = side)]
         side: Side,
-        /// What it may do, such as `READ_CREDIT_LOG,BOOK_SESSIONS,SETTLE_SESSIONS`.
+        /// The permissions, such as `READ_CREDIT_LOG,BOOK_SESSIONS,SETTLE_SESSIONS`.
         #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = permission)]
         permissions: Vec<Permission>,
-        /// When it ends, such as 2027-01-31T00:00:00Z; never when left out.
+        /// When the key expires, such as 2027-01-31T00:00:00Z; never when left out.
         #[arg(long, value_name = "INSTANT", value_parser = instant)]
         expires_at: Option<Timestamp>,
     },
     /// List keys, newest first.
     List {
-        /// The account; the keys for every account when left out.
+        /// The account; the keys for all accounts when left out.
         #[arg(long, value_name = "ID", value_parser = account_id)]
         account: Option<AccountId>,
     },
-    /// End a key at once.
+    /// Revoke a key. It stops working at once.
     Revoke {
         /// The key's id, as listed.
         #[arg(value_name = "ID", value_parser = api_key_id)]

@@ -1,4 +1,4 @@
-//! `ledgerbell config print`: the settings in force, or the commented defaults.
+//! `ledgerbell config print`: the current settings, or the commented defaults.
 
 use std::process::ExitCode;
 
@@ -17,9 +17,9 @@ pub(super) struct Config {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Print the settings in force, and where each comes from. Secrets are masked.
+    /// Print the current settings and the source of each. Secrets are masked.
     Print {
-        /// Print a settings file with every setting, its default and what it is for.
+        /// Print a settings file with every setting, its default and its purpose.
         #[arg(long)]
         defaults: bool,
     },

@@ -1,4 +1,4 @@
-//! `ledgerbell gateway`: the simulated payment gateway as a server of its own, in Stripe's dialect.
+//! `ledgerbell gateway`: the simulated payment gateway as a separate server with Stripe's API.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -21,10 +21,10 @@ use super::{Ending, say, start_logging, stop_signal};
 /// Serve the simulated payment gateway as if it were Stripe. In development only.
 #[derive(Debug, Args)]
 pub(super) struct Gateway {
-    /// Where it listens.
+    /// The address that it listens on.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:12111")]
     api: SocketAddr,
-    /// Where it sends webhooks, such as `http://127.0.0.1:8080/webhooks/stripe`.
+    /// The address that it sends webhooks to, such as `http://127.0.0.1:8080/webhooks/stripe`.
     #[arg(long, value_name = "URL")]
     webhooks: Option<String>,
     /// Print one line of JSON when ready, and nothing else: url, secretKey, publishableKey, webhookSecret.
@@ -63,7 +63,7 @@ pub(super) async fn run(command: &Gateway, settings: &Settings) -> Ending {
     say(&greeting(command, &url))?;
     told_to_stop.await;
     stop.cancel();
-    // Whoever waits for a card that hangs is not waited for.
+    // Clients that wait for a hanging card do not delay the end.
     serving.abort();
     if let Some(sending) = sending {
         sending.await?;

@@ -8,10 +8,10 @@ use clap::Args;
 
 use super::{Ending, SettingsFlags, say};
 
-/// Ask a running server whether it is ready.
+/// Check whether a running server is ready.
 #[derive(Debug, Args)]
 pub(super) struct Healthcheck {
-    /// The server, such as <http://127.0.0.1:8080>; the one these settings would start when left out.
+    /// The server, such as <http://127.0.0.1:8080>; the one that these settings start when left out.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 }
@@ -33,7 +33,7 @@ pub(super) async fn run(command: &Healthcheck, given: &SettingsFlags) -> Ending 
     Err(format!("{url} is not ready: it answers {}", answer.status()).into())
 }
 
-/// A server that listens everywhere listens here too.
+/// Returns an address of this machine for a server that listens on all addresses.
 pub(super) fn reachable(mut listen: SocketAddr) -> SocketAddr {
     match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => listen.set_ip(Ipv4Addr::LOCALHOST.into()),

@@ -1,4 +1,4 @@
-//! `ledgerbell mail preview`: every mail as a file, for whoever writes templates.
+//! `ledgerbell mail preview`: writes every mail as a file, for authors of templates.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,10 +11,10 @@ use crate::domain::notification::Links;
 
 use super::{Ending, SettingsFlags, say};
 
-/// Where the buttons of examples lead when no setting says where.
+/// The target of buttons in examples if no setting names one.
 const EXAMPLE_APP: &str = "https://app.example.com/credits";
 
-/// See what mail looks like.
+/// Show what mail looks like.
 #[derive(Debug, Args)]
 pub(super) struct MailCommand {
     #[command(subcommand)]
@@ -23,11 +23,11 @@ pub(super) struct MailCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Write an example of every mail in every language into a directory, as HTML and as text, by the templates in force.
+    /// Write an example of every mail in every language into a directory, as HTML and as text, by the current templates.
     Preview {
-        /// The directory, which is made when it is not there.
+        /// The directory. It is created if it does not exist.
         directory: PathBuf,
-        /// What the team in the examples is called.
+        /// The name of the team in the examples.
         #[arg(long, default_value = "The team")]
         team: String,
     },

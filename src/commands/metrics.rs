@@ -1,4 +1,4 @@
-//! Figures for operators, beside what a command does.
+//! Serves metrics for operators while a command runs.
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -10,11 +10,11 @@ use crate::http;
 
 use super::Failure;
 
-/// The listener for figures, if there is to be one.
+/// The listener for metrics; `None` if no setting names one.
 pub(super) struct Metrics(Option<TcpListener>);
 
 impl Metrics {
-    /// Takes the port that the settings name.
+    /// Binds the port that the settings name.
     pub(super) async fn bind(settings: &Settings) -> Result<Self, Failure> {
         let Some(address) = settings.metrics_listen else {
             return Ok(Self(None));
@@ -26,7 +26,7 @@ impl Metrics {
         Ok(Self(Some(listener)))
     }
 
-    /// Answers until told to stop.
+    /// Serves until `stop` is canceled.
     pub(super) fn serve(self, app: &App, stop: CancellationToken) -> Option<JoinHandle<std::io::Result<()>>> {
         let listener = self.0?;
         let metrics = http::Metrics::new(app.services().clone(), app.seats().clone());
@@ -34,7 +34,7 @@ impl Metrics {
     }
 }
 
-/// Waits until nobody reads figures any more.
+/// Waits until the last reader of metrics is served.
 pub(super) async fn end(serving: Option<JoinHandle<std::io::Result<()>>>) -> Result<(), Failure> {
     if let Some(serving) = serving {
         serving.await??;

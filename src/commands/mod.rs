@@ -1,8 +1,9 @@
-//! The roles of the one executable, a file each.
+//! The commands of the executable, one file each.
 //!
-//! Called by `main` alone. Each command reads its settings, opens the application and drives it. Invariants: what a command was
-//! asked for goes to standard output and everything else, logs included, to standard error; a command that fails says why in
-//! one line and exits 1; Ctrl-C and SIGTERM end servers cleanly.
+//! Called by `main` alone. Each command reads its settings, opens the application and drives it. Invariants:
+//! - The result of a command goes to standard output. Everything else, logs included, goes to standard error.
+//! - A command that fails prints the reason in one line and exits with 1.
+//! - Ctrl-C and SIGTERM shut servers down in order.
 
 mod api_key;
 mod config;
@@ -35,24 +36,25 @@ use crate::config::{Flags, LogFormat, Settings};
 use crate::domain::database::Database;
 use crate::primitives::clock::Clock;
 
-/// What a server's end may take beyond its drain.
+/// The time that a server's shutdown may take in addition to its drain.
 const GRACE: Duration = Duration::from_secs(2);
-/// How often the runtime is woken from outside.
+/// The interval at which the runtime is woken from outside.
 const WAKE: Duration = Duration::from_millis(500);
-/// What is left for threads that have not ended when a command has.
+/// The time for threads that still run when a command has ended.
 const LAST_BREATH: Duration = Duration::from_millis(500);
 
-/// A machine whose clock is ahead of the database's by more than this serves nothing, in milliseconds.
+/// The server does not start if this machine's clock is ahead of the database's by more than this, in
+/// milliseconds.
 const MOST_AHEAD: i64 = 5 * 60_000;
 
-/// Why a command failed, for people.
+/// Why a command failed. Human-readable.
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// How a command ends: what it exits with, or why it failed.
+/// The result of a command: its exit code, or why it failed.
 type Ending = Result<ExitCode, Failure>;
 
-/// Refuses to go on where this machine's clock is minutes ahead of the database's. The time of an account's log never goes back, so
-/// one entry would set it for as long as the clock is wrong by.
+/// Fails if this machine's clock is minutes ahead of the database's. The time of an account's log never goes back. So one entry
+/// would fix it in the future until the clocks reach that time.
 async fn check_clock(database: &Database) -> Result<(), Failure> {
     let Some(millis) = database::time(database).await? else {
         return Ok(());
@@ -80,21 +82,21 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve a demo team from a database of its own. Done also when no command is named.
+    /// Serve a demo team from a separate database. Also runs when no command is named.
     Demo(demo::Demo),
-    /// Serve the API, and do what is due.
+    /// Serve the API, and run the workers.
     Serve(serve::Serve),
-    /// Do what is due, without serving.
+    /// Run the workers without serving the API.
     Worker(worker::Worker),
     /// Bring the schema of the database up to date.
     Migrate(migrate::Migrate),
     /// Recompute every account's sums, chains, hashes, lots and holds. Exits 1 if anything does not match.
     Verify(verify::Verify),
-    /// Look at everything that this installation depends on, and say what to do. Changes nothing.
+    /// Check everything that this installation depends on, and print what to do. Changes nothing.
     Doctor(doctor::Doctor),
-    /// End top-ups whose outcome nobody can find out any more.
+    /// Settle top-ups whose outcome can no longer be found out automatically.
     TopUp(top_up::TopUp),
-    /// Deal again with webhooks that were given up.
+    /// Process again the webhooks that were given up.
     Webhooks(top_up::Webhooks),
     /// Compare top-ups with what the payment gateway has.
     Reconcile(top_up::Reconcile),
@@ -108,13 +110,13 @@ enum Command {
     Schema(schema::Schema),
     /// Print settings.
     Config(config::Config),
-    /// See what mail looks like.
+    /// Show what mail looks like.
     Mail(mail::MailCommand),
-    /// Ask a running server whether it is ready.
+    /// Check whether a running server is ready.
     Healthcheck(healthcheck::Healthcheck),
 }
 
-/// Settings that every command takes.
+/// Settings that every command accepts.
 #[derive(Debug, Args)]
 struct SettingsFlags {
     /// Settings file (TOML).
@@ -123,10 +125,10 @@ struct SettingsFlags {
     /// development or production.
     #[arg(long, global = true, value_name = "MODE")]
     mode: Option<String>,
-    /// Where the HTTP server listens, such as 127.0.0.1:8080.
+    /// The address that the HTTP server listens on, such as 127.0.0.1:8080.
     #[arg(long, global = true, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// Where the SQLite database is kept.
+    /// The directory of the SQLite database.
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<String>,
     /// postgres://… or sqlite://…
@@ -145,7 +147,7 @@ impl SettingsFlags {
         self.load_for(self.mode.as_deref())
     }
 
-    /// As [`Self::load`], in this mode whatever else says.
+    /// Like [`Self::load`], but in this mode, regardless of the other sources.
     fn load_for(&self, mode: Option<&str>) -> Result<Settings, Failure> {
         let flags: Flags = vec![
             ("mode", mode.map(str::to_owned)),
@@ -155,14 +157,14 @@ impl SettingsFlags {
             ("log.level", self.log_level.clone()),
             ("log.format", self.log_format.clone()),
         ];
-        // A name or value that is no text cannot be one of ours.
+        // No setting has a name or value that is not valid Unicode.
         let environment =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         Ok(Settings::load(self.config.as_deref(), environment, flags)?)
     }
 }
 
-/// Runs the command that the arguments name; the demo when they name none.
+/// Runs the command that the arguments name; the demo if they name none.
 pub fn main() -> ExitCode {
     let line = CommandLine::parse();
     let ending = tokio::runtime::Builder::new_multi_thread()
@@ -172,12 +174,12 @@ pub fn main() -> ExitCode {
         .and_then(|runtime| {
             wake_now_and_then(runtime.handle().clone());
             let ending = runtime.block_on(run(&line));
-            // What hangs does not keep the process.
+            // Hanging threads do not keep the process alive.
             runtime.shutdown_timeout(LAST_BREATH);
             ending
         });
     ending.unwrap_or_else(|failure| {
-        // Whoever read our output has read enough.
+        // The reader of standard output has closed it. That is no failure.
         if let Some(error) = failure.downcast_ref::<std::io::Error>()
             && error.kind() == std::io::ErrorKind::BrokenPipe
         {
@@ -197,9 +199,9 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Wakes the runtime from outside, for as long as the process runs. One of its threads at a time waits for the network and for timers; if
-/// that thread hangs in a task, none of the others takes its place before something wakes it. Then no probe and no signal would be
-/// answered.
+/// Wakes the runtime from outside, for as long as the process runs. One thread of the runtime at a time waits for the network and for
+/// timers. If a task blocks that thread, no other thread takes over before something wakes it. Then probes and signals would get no
+/// response.
 fn wake_now_and_then(runtime: tokio::runtime::Handle) {
     let wake = move || {
         loop {
@@ -207,7 +209,7 @@ fn wake_now_and_then(runtime: tokio::runtime::Handle) {
             drop(runtime.spawn(async {}));
         }
     };
-    // Without it the process works as long as no thread hangs.
+    // Without it, the process works as long as no thread hangs.
     if let Err(error) = std::thread::Builder::new().name("waker".to_owned()).spawn(wake) {
         tracing::warn!(%error, "the thread that wakes the others cannot be started");
     }
@@ -236,12 +238,13 @@ async fn run(line: &CommandLine) -> Ending {
     }
 }
 
-/// Resolves when the process is told to stop.
+/// Resolves when the process must stop.
 type StopSignal = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Ends what a server has begun, whatever hangs: an orchestrator that has to kill it learns nothing.
+/// Ends what a server has started within a time limit, even if something hangs. A process that an
+/// orchestrator must kill logs no reason.
 async fn end_in_time(settings: &Settings, ending: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    // The server's own drain takes a quarter more than the setting, and a second for last words.
+    // The server's own drain takes a quarter more than the setting, and a second for the last sockets.
     let time = settings.http.drain.mul_f64(1.25) + Duration::from_secs(1) + GRACE;
     match tokio::time::timeout(time, ending).await {
         Ok(ended) => ended,
@@ -253,7 +256,8 @@ async fn end_in_time(settings: &Settings, ending: impl Future<Output = Result<()
     }
 }
 
-/// Settings with as many connections as the system lets us have, but for a reserve.
+/// Returns the settings with at most as many connections as the system's limit of open files allows, minus a
+/// reserve.
 fn within_open_files(settings: &Settings) -> Settings {
     let mut settings = settings.clone();
     let Some(limit) = open_files::raise() else {
@@ -273,7 +277,7 @@ fn within_open_files(settings: &Settings) -> Settings {
     settings
 }
 
-/// One line about what starts, without secrets.
+/// Logs one line about the start, without secrets.
 fn log_start(role: &'static str, settings: &Settings) {
     tracing::info!(
         role,
@@ -285,7 +289,7 @@ fn log_start(role: &'static str, settings: &Settings) {
     );
 }
 
-/// Logs panics like everything else, so that they are JSON where the rest is.
+/// Logs panics through the logger, so that they are JSON if the other lines are.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let reason = panic.payload_as_str().unwrap_or("not a text");
@@ -295,7 +299,8 @@ fn log_panics() {
     }));
 }
 
-/// Listens for Ctrl-C, SIGTERM and SIGHUP from this call on, so that one that comes early is not lost, nor kills what is half done.
+/// Listens for Ctrl-C, SIGTERM and SIGHUP from this call on. So an early signal is not lost, and does not kill the process in the
+/// middle of its work.
 fn stop_signal() -> std::io::Result<StopSignal> {
     #[cfg(unix)]
     {
@@ -319,23 +324,23 @@ fn stop_signal() -> std::io::Result<StopSignal> {
     }
 }
 
-/// Logs to standard error from here on. Called once, by commands that have something to log.
+/// Starts to log to standard error. Called once, by commands that log.
 fn start_logging(settings: &Settings) {
-    // What the schema's tool tells about each migration is of no interest unless asked for.
+    // Messages of the migration tool about each migration are logged only on request.
     let filter = EnvFilter::new(format!("sea_orm_migration=warn,{}", settings.log_level));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     log_panics();
-    // A second call, by a test that runs two commands in one process, keeps the first's.
+    // A second call, by a test that runs two commands in one process, keeps the first logger.
     let _ = match settings.log_format {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().try_init(),
     };
 }
 
-/// Prints a line to standard output. A reader that has gone away is an error like any other, not a panic.
+/// Prints a line to standard output. A closed output is an error, not a panic.
 fn say(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}")?;

@@ -17,13 +17,13 @@ use crate::workers::Workers;
 use super::metrics::{self, Metrics};
 use super::{Ending, Failure, StopSignal, start_logging, stop_signal};
 
-/// Serve the API, and do what is due.
+/// Serve the API, and run the workers.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     /// Bring the schema up to date first.
     #[arg(long)]
     migrate: bool,
-    /// Serve only: what is due is done by `ledgerbell worker`, which must run beside it.
+    /// Serve only. Then `ledgerbell worker` must run separately.
     #[arg(long)]
     no_workers: bool,
 }
@@ -53,19 +53,19 @@ pub(super) async fn run(command: &Serve, settings: &Settings) -> Ending {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A server that has its port, but does not answer yet.
+/// A server whose port is bound, but which does not respond yet.
 pub(super) struct Server {
     listener: TcpListener,
     metrics: Metrics,
     url: String,
     told_to_stop: StopSignal,
-    /// Whether it also does what is due.
+    /// Whether it also runs the workers.
     has_workers: bool,
 }
 
 impl Server {
-    /// Takes the port, and heeds signals. Done before anything that takes long, so that a taken port is told at once and what is
-    /// begun is ended.
+    /// Binds the port and listens for signals. Called before any long step: a port in use is reported at once, and started work
+    /// is ended in order.
     pub(super) async fn bind(settings: &Settings) -> Result<Self, Failure> {
         let address = settings.listen;
         let listener = TcpListener::bind(address).await.map_err(|reason| {
@@ -82,12 +82,13 @@ impl Server {
         })
     }
 
-    /// Where it is reached from this machine.
+    /// Returns the URL of the server from this machine.
     pub(super) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Answers, and runs the workers if it has any, until told to stop; then ends what was begun and closes the application.
+    /// Serves, and runs the workers if there are any, until the process must stop. Then ends what was started, and closes
+    /// the application.
     pub(super) async fn run(
         self,
         app: &App,
@@ -115,7 +116,7 @@ impl Server {
         tracing::info!("stopping");
         stop.cancel();
         super::end_in_time(settings, async {
-            // Turns of workers end while requests do.
+            // Workers and requests end at the same time.
             let (served, ()) = tokio::join!(serving, workers.stop());
             delivering.await?;
             metrics::end(measuring).await?;
@@ -127,7 +128,7 @@ impl Server {
     }
 }
 
-/// Warns where a server that is only fit for development listens for other machines.
+/// Warns if a server that is safe only for development listens for other machines.
 pub(super) fn warn_of_network(settings: &Settings, bound: SocketAddr) {
     if !bound.ip().is_loopback()
         && let Some(danger) = settings.danger_on_network()
@@ -138,7 +139,7 @@ pub(super) fn warn_of_network(settings: &Settings, bound: SocketAddr) {
     }
 }
 
-/// An address that everybody listens on is reached by the local one.
+/// Returns a URL for an address. An address that covers all interfaces is replaced by the local one.
 pub(super) fn url_of(bound: SocketAddr) -> String {
     format!("http://{}", super::healthcheck::reachable(bound))
 }

@@ -1,4 +1,4 @@
-//! `ledgerbell token`: signs somebody in while no application does it yet.
+//! `ledgerbell token`: signs in a member before an application does it.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(super) struct Token {
     /// The member's id or external id.
     #[arg(long, value_name = "ID")]
     member: String,
-    /// How long it holds, such as 30m, 12h or 7d.
+    /// The lifetime of the token, such as 30m, 12h or 7d.
     #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = duration)]
     ttl: Duration,
 }
@@ -76,7 +76,7 @@ async fn find_member(command: &Token, app: &App) -> Result<Member, Failure> {
     Ok(member.ok_or_else(|| format!("there is no member {} in {}", command.member, account.name))?)
 }
 
-/// Reads `90s`, `30m`, `12h`, `7d`.
+/// Parses `90s`, `30m`, `12h`, `7d`.
 fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "must be a number and a unit: 90s, 30m, 12h or 7d".to_owned();
     let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;

@@ -1,4 +1,4 @@
-//! `ledgerbell top-up`, `webhooks` and `reconcile`: what an operator does about payments that need somebody to look.
+//! `ledgerbell top-up`, `webhooks` and `reconcile`: what an operator does about payments that need a human decision.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ use super::{Ending, Failure, say, start_logging};
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
-/// End top-ups whose outcome nobody can find out any more.
+/// Settle top-ups whose outcome can no longer be found out automatically.
 #[derive(Debug, Args)]
 pub(super) struct TopUp {
     #[command(subcommand)]
@@ -22,7 +22,7 @@ pub(super) struct TopUp {
 
 #[derive(Debug, Subcommand)]
 enum TopUpAction {
-    /// Say whether a top-up was charged, as the payment gateway's own pages show it.
+    /// Record whether a top-up was charged, as the payment gateway's own pages show it.
     Settle(Settle),
 }
 
@@ -33,15 +33,15 @@ struct Settle {
     /// The card was charged: the top-up is credited.
     #[arg(long, conflicts_with = "not_charged", required_unless_present = "not_charged")]
     charged: bool,
-    /// The card was not charged: the top-up has failed.
+    /// The card was not charged: the top-up fails.
     #[arg(long)]
     not_charged: bool,
-    /// How you know. Goes into the log.
+    /// How you know. It is stored in the log.
     #[arg(long)]
     reason: String,
 }
 
-/// What the payment gateway has told.
+/// Messages of the payment gateway.
 #[derive(Debug, Args)]
 pub(super) struct Webhooks {
     #[command(subcommand)]
@@ -50,15 +50,15 @@ pub(super) struct Webhooks {
 
 #[derive(Debug, Subcommand)]
 enum WebhooksAction {
-    /// Deal again with those that were given up.
+    /// Process again those that were given up.
     Replay,
 }
 
-/// Compare top-ups with what the payment gateway has, and set right what can be proven. Exits 1 if something is left for
-/// somebody to look at.
+/// Compare top-ups with what the payment gateway has, and correct what can be proven. Exits 1 if something needs a human
+/// decision.
 #[derive(Debug, Args)]
 pub(super) struct Reconcile {
-    /// How many days back.
+    /// The number of days to look back.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=365))]
     days: u16,
 }

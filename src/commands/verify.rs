@@ -1,4 +1,4 @@
-//! `ledgerbell verify`: recomputes the ledger and says what does not match.
+//! `ledgerbell verify`: recomputes the ledger and reports what does not match.
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -20,10 +20,11 @@ use super::{Ending, Failure, say, start_logging};
 /// Recompute every account's sums, chains, hashes, lots and holds. Exits 1 if anything does not match.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// Also check that the database holds what this file names. Detects a database that was put back to an earlier state.
+    /// Also check that the database contains what this file names. Detects a database that was restored to an earlier
+    /// state.
     #[arg(long, value_name = "FILE")]
     anchor: Option<PathBuf>,
-    /// Write such a file when nothing is wrong. Keep it apart from the database.
+    /// Write such a file if there is no error. Keep it apart from the database.
     #[arg(long, value_name = "FILE")]
     write_anchor: Option<PathBuf>,
 }
@@ -77,7 +78,7 @@ fn write_anchor(path: &Path, marks: &[Mark]) -> Result<(), Failure> {
 
 fn describe(report: &VerifyReport) -> String {
     let mut text = String::new();
-    // Writing to a text cannot fail.
+    // Writing to a string cannot fail.
     for violation in &report.violations {
         let _ = writeln!(text, "{violation}");
     }
@@ -100,7 +101,7 @@ fn describe(report: &VerifyReport) -> String {
     text
 }
 
-/// Shows progress on standard error: in place on a terminal, else as a line now and then.
+/// Shows progress on standard error: in place on a terminal, otherwise as a line from time to time.
 struct Meter {
     on_terminal: bool,
     every: Duration,

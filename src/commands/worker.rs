@@ -1,4 +1,4 @@
-//! `ledgerbell worker`: the workers without the HTTP server, for installations that scale the two apart.
+//! `ledgerbell worker`: the workers without the HTTP server, for installations that scale the two separately.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ use crate::workers::Workers;
 use super::metrics::{self, Metrics};
 use super::{Ending, start_logging, stop_signal};
 
-/// Do what is due, without serving.
+/// Run the workers without serving the API.
 #[derive(Debug, Args)]
 pub(super) struct Worker {}
 

@@ -22,11 +22,11 @@ pub struct PageSettings {
 pub struct OidcSettings {
     /// The issuer's URL.
     pub issuer: String,
-    /// The console's id there.
+    /// The client id of the console at the issuer.
     pub client_id: String,
-    /// What it asks for.
+    /// The scope that the console requests.
     pub scope: String,
-    /// Whether its credential is the ID token rather than the access token.
+    /// Whether the credential is the ID token instead of the access token.
     pub uses_id_token: bool,
 }
 

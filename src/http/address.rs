@@ -1,7 +1,7 @@
-//! Where clients are: which address a request is from, and how many connections each address has open.
+//! Addresses of clients: which address a request is from, and how many connections each address has open.
 //!
-//! A connection's own address is believed, unless it is that of a proxy which the operator trusts: then the proxy's header names
-//! the client. Networks of IPv6 count as one address, because a client has as many addresses of its network as it likes.
+//! The address of the connection counts, unless a proxy that the operator trusts opened it. Then the proxy's header names the
+//! client. An IPv6 network counts as one address, because a client can use any address of its network.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -12,24 +12,24 @@ use ipnet::IpNet;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Proxies whose word about their clients is believed.
+/// Proxies whose headers about their clients are believed.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies {
-    /// Where they are.
+    /// The addresses of the proxies.
     pub networks: Vec<IpNet>,
-    /// Whether they name clients in `Forwarded` (RFC 7239) rather than in `X-Forwarded-For`.
+    /// Whether they name clients in `Forwarded` (RFC 7239) instead of `X-Forwarded-For`.
     pub use_forwarded: bool,
 }
 
 impl TrustedProxies {
-    /// Whether this is the address of such a proxy.
+    /// Returns whether the address is that of a trusted proxy.
     pub(super) fn contain(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.networks.iter().any(|network| network.contains(&address))
     }
 
-    /// The client of a request that came over a connection from `peer`. Of the addresses in the header, the last that is not a
-    /// trusted proxy's is the client: what stands before it, the client may have written.
+    /// Returns the client of a request that came over a connection from `peer`. It is the last address in the header that does
+    /// not belong to a trusted proxy. The client itself may have written everything before it.
     pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer;
         if !self.contain(peer) {
@@ -51,7 +51,7 @@ impl TrustedProxies {
             } else {
                 node(hop)
             };
-            // What cannot be read was not written by a proxy that names addresses: the hop that passed it on is the last known.
+            // No proxy that names addresses wrote an unreadable element. The proxy that passed it on is the last known address.
             let Some(address) = address else { break };
             client = address;
             if !self.contain(address) {
@@ -62,26 +62,26 @@ impl TrustedProxies {
     }
 }
 
-/// The address in an element of `Forwarded`, such as `for="[2001:db8::1]:4711";proto=https`.
+/// Parses the address in an element of `Forwarded`, such as `for="[2001:db8::1]:4711";proto=https`.
 fn forwarded_for(element: &str) -> Option<IpAddr> {
     let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
     let (_, value) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
     node(value)
 }
 
-/// An address, perhaps in quotes, in brackets, or with a port.
+/// Parses an address, which may be in quotes, in brackets, or have a port.
 fn node(text: &str) -> Option<IpAddr> {
     let text = text.trim().trim_matches('"');
     let bare = match text.strip_prefix('[') {
         Some(rest) => rest.split(']').next()?,
-        // One colon separates a port; an address of IPv6 has more.
+        // One colon separates a port. An IPv6 address has more colons.
         None if text.matches(':').count() == 1 => text.split(':').next()?,
         None => text,
     };
     bare.parse().ok()
 }
 
-/// The address that stands for a client where something is counted: for IPv6 its network of 64 bits.
+/// Returns the address under which a client is counted: for IPv6 its /64 network.
 pub(super) fn counted_as(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
@@ -92,7 +92,7 @@ pub(super) fn counted_as(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Counts what each address has open, up to a bound. Cloning shares the count.
+/// Counts the open connections of each address, up to a limit. Clones share the count.
 #[derive(Clone, Debug)]
 pub(super) struct PerAddress(Arc<Shared>);
 
@@ -108,7 +108,7 @@ impl PerAddress {
         Self(Arc::new(Shared { most, open }))
     }
 
-    /// One more for this address; `None` when it has as many as it may.
+    /// Counts one more connection of this address. Returns `None` at the limit.
     pub(super) fn take(&self, address: IpAddr) -> Option<AddressPermit> {
         let address = counted_as(address);
         let mut open = self.0.open();
@@ -124,12 +124,12 @@ impl PerAddress {
 
 impl Shared {
     fn open(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        // Counting cannot panic half-way.
+        // The lock is never poisoned with a wrong count: counting cannot panic.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What an address has open counts for as long as this lives.
+/// Counts one connection of an address until it is dropped.
 #[derive(Debug)]
 pub(super) struct AddressPermit {
     shared: Arc<Shared>,
@@ -183,7 +183,7 @@ mod tests {
             ("10.1.1.1", &[], "10.1.1.1"),
             ("10.1.1.1", &["203.0.113.5"], "203.0.113.5"),
             ("::ffff:10.1.1.1", &["203.0.113.5"], "203.0.113.5"),
-            // What the client itself has written stands before what the proxy has added.
+            // The client wrote the first address; the proxy appended the second.
             ("10.1.1.1", &["198.51.100.1, 203.0.113.5"], "203.0.113.5"),
             ("10.1.1.1", &["198.51.100.1", "203.0.113.5, 10.2.2.2"], "203.0.113.5"),
             ("10.1.1.1", &["203.0.113.5:4711, 10.2.2.2:80"], "203.0.113.5"),

@@ -1,7 +1,7 @@
-//! What each caller may ask for over time: a bucket of cost for each, which refills steadily.
+//! Limits the cost that each caller may use over time. Each has a bucket of cost, which refills steadily.
 //!
-//! Members and API keys have large buckets, addresses from which no caller is signed in have small ones. What refused credentials,
-//! forged signatures and anonymous requests cost is taken from the address.
+//! Members and API keys have large buckets. Addresses have small ones, for requests without a caller. The address pays for refused
+//! credentials, forged signatures and anonymous requests.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -20,33 +20,33 @@ use crate::primitives::actor::Actor;
 use crate::primitives::clock::Clock;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
 
-/// What a credential or a signature costs that is refused: it is looked up and compared.
+/// The cost of a refused credential or signature: a look-up and a comparison.
 pub(super) const REFUSED_CREDENTIAL: u64 = 50;
 
 /// How fast allowances refill, and how much they hold.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
-    /// Cost a second.
+    /// The cost that is added per second.
     pub per_second: NonZeroU32,
-    /// Cost at once, after a while of rest.
+    /// The largest cost in the bucket.
     pub burst: NonZeroU32,
 }
 
-/// The allowances of all kinds of callers; what is `None` is not bounded.
+/// The rates of all kinds of payers; `None` means no limit.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rates {
-    /// Of each member and each API key.
+    /// The rate of each member and each API key.
     pub callers: Option<Rate>,
-    /// Of each address, for what is asked without a caller.
+    /// The rate of each address, for requests without a caller.
     pub addresses: Option<Rate>,
 }
 
-/// Whose bucket pays.
+/// Selects the bucket that pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Payer {
     Member(AccountId, MemberId),
     ApiKey(AccountId, ApiKeyId),
-    /// Whoever is not signed in. One that has a network of IPv6 to itself has one bucket for the network.
+    /// A client that is not signed in. An IPv6 network shares one bucket.
     Address(IpAddr),
 }
 
@@ -73,7 +73,7 @@ impl Payer {
     }
 }
 
-/// Pays from the allowance of one caller for what a subscription executes.
+/// Charges a caller's allowance for what a subscription executes.
 #[derive(Clone)]
 pub(super) struct CallerPurse {
     pub(super) door: SharedDoor,
@@ -86,7 +86,7 @@ impl Purse for CallerPurse {
     }
 }
 
-/// The service's clock, so that tests move allowances with everything else.
+/// The service's clock, so that tests move allowances together with everything else.
 #[derive(Clone, Debug)]
 pub(super) struct Elapsed(pub(super) Clock);
 
@@ -98,15 +98,15 @@ impl Ticks for Elapsed {
     }
 }
 
-/// Charges between two rounds in which full buckets are forgotten: a full one is as good as none.
+/// The number of charges between two removals of full buckets. A full bucket needs no entry.
 const ROUND: u32 = 4_096;
 
 type Buckets<C> = RateLimiter<Payer, DashMapStateStore<Payer>, C, StateInformationMiddleware>;
 
-/// The buckets of one kind of caller.
+/// The buckets of one kind of payer.
 struct Kind<C: Ticks> {
     buckets: Buckets<C>,
-    /// How long an empty bucket takes to be full.
+    /// How long an empty bucket takes to fill.
     refill: Duration,
 }
 
@@ -120,7 +120,7 @@ impl<C: Ticks + Clone> Kind<C> {
     }
 }
 
-/// The buckets of all callers. Those that are full again are forgotten, so there are no more than were used of late.
+/// The buckets of all payers. Full buckets are removed, so that only those that were used recently take memory.
 pub(super) struct Allowances<C: Ticks = Elapsed> {
     callers: Option<Kind<C>>,
     addresses: Option<Kind<C>>,
@@ -129,7 +129,7 @@ pub(super) struct Allowances<C: Ticks = Elapsed> {
 }
 
 impl<C: Ticks + Clone> Allowances<C> {
-    /// Without a rate, callers may ask for as much as they like.
+    /// Creates the buckets. A kind of payer without a rate has no limit.
     pub(super) fn new(rates: Rates, clock: C) -> Self {
         Self {
             callers: rates.callers.map(|rate| Kind::new(rate, &clock)),
@@ -139,7 +139,8 @@ impl<C: Ticks + Clone> Allowances<C> {
         }
     }
 
-    /// Takes a cost from a payer's bucket. Returns what is left in it, where anything is counted; or how long to wait.
+    /// Takes a cost from a payer's bucket. Returns what is left in it, if there is a limit. Otherwise the error is the
+    /// time to wait.
     pub(super) fn charge(&self, payer: &Payer, cost: u64) -> Result<Option<u32>, Duration> {
         let kind = match payer {
             Payer::Member(..) | Payer::ApiKey(..) => &self.callers,
@@ -158,7 +159,8 @@ impl<C: Ticks + Clone> Allowances<C> {
         match kind.buckets.check_key_n(payer, cost) {
             Ok(Ok(state)) => Ok(Some(state.remaining_burst_capacity())),
             Ok(Err(until)) => Err(until.wait_time_from(self.clock.now())),
-            // Settings see to it that a caller's bucket holds what one operation may cost; an address's need not.
+            // The settings guarantee that a caller's bucket holds the cost of one operation. The bucket of an
+            // address may be smaller.
             Err(_) => Err(kind.refill),
         }
     }

@@ -1,4 +1,4 @@
-//! From what GraphQL said to an answer over HTTP. Which status goes with which answer is decided here and nowhere else.
+//! Converts results of GraphQL to HTTP responses. Only this module selects the status of a response.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,31 +20,31 @@ use crate::graphql::{ErrorCode, code_of, refused_request, retry_after_seconds};
 /// Why a request is not executed.
 #[derive(Debug)]
 pub(super) enum Rejection {
-    /// The client takes none of the types that answers have.
+    /// The client accepts none of the response types.
     NotAcceptable,
-    /// The body is not said to be JSON, or it is compressed.
+    /// The body is compressed, or its content type is not JSON.
     NotJson,
-    /// The body is larger than is read.
+    /// The body exceeds the limit.
     TooLarge,
-    /// The body did not come in time.
+    /// The body did not arrive in time.
     TooSlow,
-    /// No request in the sense of the specification; what is wrong, for people.
+    /// The request does not follow the specification. Contains a human-readable reason.
     Malformed(String),
-    /// Only POST changes things.
+    /// Mutations must be sent by POST.
     MutationByGet,
-    /// Subscriptions are streams, and the client does not take one.
+    /// Subscriptions are streams, and the client does not accept one.
     NotAStream,
-    /// Nobody is signed in; what to do, for people.
+    /// No caller is signed in. Contains a human-readable instruction.
     Unauthenticated(String),
-    /// The caller has as many streams as it may.
+    /// The caller has reached its limit of streams.
     TooManyConnections(NoSeat),
-    /// The server was told to stop, and begins nothing that lasts.
+    /// The server is stopping and starts nothing that lasts.
     Stopping,
-    /// GraphQL refused it.
+    /// GraphQL refused the request.
     Refused(Box<Response>),
 }
 
-/// The table of statuses for requests that are not executed, with what clients are told.
+/// The table of statuses and errors for requests that are not executed.
 fn rejected(rejection: Rejection, media: Media) -> (StatusCode, Box<Response>) {
     let bad = |message: &str| Box::new(refused_request(ErrorCode::BadRequest, message));
     match rejection {
@@ -80,7 +80,7 @@ fn rejected(rejection: Rejection, media: Media) -> (StatusCode, Box<Response>) {
     }
 }
 
-/// The table of statuses for answers that GraphQL gave.
+/// The table of statuses for responses of GraphQL.
 fn status_of(response: &Response, media: Media) -> StatusCode {
     if !is_request_error(response) {
         return StatusCode::OK;
@@ -90,7 +90,7 @@ fn status_of(response: &Response, media: Media) -> StatusCode {
         codes.any(|given| given == Some(code.as_str()))
     };
     if has(ErrorCode::PersistedQueryNotFound) {
-        // Clients of persisted queries stop asking by digest where the answer has another status.
+        // Clients of persisted queries stop sending digests if the response has another status.
         StatusCode::OK
     } else if has(ErrorCode::Unauthenticated) {
         StatusCode::UNAUTHORIZED
@@ -107,7 +107,7 @@ fn status_of(response: &Response, media: Media) -> StatusCode {
     }
 }
 
-/// The request was never executed: there is no data, and no error has a place in it.
+/// Returns whether the request was never executed. Then there is no data, and no error has a path.
 pub(super) fn is_request_error(response: &Response) -> bool {
     response.data == async_graphql::Value::Null && response.errors.iter().all(|error| error.path.is_empty())
 }
@@ -116,40 +116,40 @@ pub(super) fn is_request_error(response: &Response) -> bool {
 struct Shown<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [ServerError],
-    /// Left out when the request was never executed, as the specification asks.
+    /// Absent if the request was never executed, as the specification requires.
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a Value>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     extensions: &'a BTreeMap<String, Value>,
 }
 
-/// What GraphQL said, as JSON.
+/// Converts a GraphQL response to JSON.
 pub(super) fn to_json(response: &Response) -> String {
     let shown = Shown {
         errors: &response.errors,
         data: (!is_request_error(response)).then_some(&response.data),
         extensions: &response.extensions,
     };
-    // Only maps with keys that are no strings fail to become JSON, and a response has none.
+    // Only maps with keys that are not strings fail to serialize, and a response has none.
     serde_json::to_string(&shown).unwrap_or_default()
 }
 
-/// What became of an operation.
+/// The result of an operation.
 #[derive(Debug)]
 pub(super) enum Executed {
     /// It was executed, or refused.
     Made(Response),
-    /// It asked for the schema itself, and the answer was there already.
+    /// It queried only the schema, and the response was cached.
     Remembered {
-        /// Its `data` as JSON.
+        /// The `data` of the response, as JSON.
         data: Arc<str>,
-        /// What it cost.
+        /// The cost of the operation.
         cost: Value,
     },
 }
 
 impl Executed {
-    /// As JSON, in one text.
+    /// Converts the result to one JSON text.
     pub(super) fn to_json(&self) -> String {
         match self {
             Self::Made(response) => to_json(response),
@@ -161,18 +161,18 @@ impl Executed {
     }
 }
 
-/// What stands before and after remembered data.
+/// Returns the JSON before and after cached data.
 fn around(cost: &Value) -> [Cow<'static, str>; 2] {
     let extensions = serde_json::json!({ "cost": cost });
     [r#"{"data":"#.into(), format!(r#","extensions":{extensions}}}"#).into()]
 }
 
-/// Its errors alone, as a list in JSON.
+/// Returns the errors as a JSON list.
 pub(super) fn errors_to_json(response: &Response) -> String {
     serde_json::to_string(&response.errors).unwrap_or_default()
 }
 
-/// A text whose bytes are sent.
+/// A shared text whose bytes are sent without a copy.
 struct Remembered(Arc<str>);
 
 impl AsRef<[u8]> for Remembered {
@@ -181,18 +181,18 @@ impl AsRef<[u8]> for Remembered {
     }
 }
 
-/// Where an answer goes.
+/// The parts of a request that shape its response.
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
     pub(super) media: Media,
-    /// Told to the client beside errors, so that whoever is asked about one finds it in the log.
+    /// Sent to the client with errors, so that support can find the request in the log.
     pub(super) request_id: Option<RequestId>,
-    /// What errors are written in.
+    /// The language of errors.
     pub(super) language: Option<Language>,
 }
 
 impl Reply {
-    /// What GraphQL said, or why it was not asked.
+    /// Returns the HTTP response for a result, or for the reason why nothing was executed.
     pub(super) fn end(&self, ended: Result<Executed, Rejection>) -> axum::response::Response {
         match ended {
             Ok(Executed::Made(response)) => self.answer(response),
@@ -201,7 +201,7 @@ impl Reply {
         }
     }
 
-    /// Sends data that is remembered without a copy of it.
+    /// Sends cached data without a copy.
     fn remembered(&self, data: Arc<str>, cost: &Value) -> axum::response::Response {
         let [before, after] = around(cost).map(|text| Bytes::from(text.into_owned()));
         let data = Bytes::from_owner(Remembered(data));
@@ -218,17 +218,15 @@ impl Reply {
         answer
     }
 
-    /// What GraphQL said.
     fn answer(&self, response: Response) -> axum::response::Response {
         self.write(status_of(&response, self.media), response)
     }
 
-    /// Why nothing was executed.
     fn reject(&self, rejection: Rejection) -> axum::response::Response {
         let header = match rejection {
             Rejection::Unauthenticated(_) => Some((header::WWW_AUTHENTICATE, "Bearer")),
             Rejection::MutationByGet => Some((header::ALLOW, "POST")),
-            // What is left of the body is not waited for.
+            // The server does not wait for the rest of the body.
             Rejection::TooSlow | Rejection::TooLarge => Some((header::CONNECTION, "close")),
             _ => None,
         };
@@ -266,7 +264,7 @@ impl Reply {
     }
 }
 
-/// An answer to a request whose handler panicked. The panic itself has been logged by the panic hook of the process.
+/// The response to a request whose handler panicked. The panic hook of the process has already logged the panic.
 pub(super) fn panicked() -> axum::response::Response {
     let reply = Reply {
         media: Media::Json,

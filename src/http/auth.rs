@@ -1,4 +1,4 @@
-//! From the `Authorization` header to a caller.
+//! Finds the caller that the `Authorization` header names.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
@@ -6,16 +6,16 @@ use crate::domain::fault::Fault;
 use crate::domain::member::{Rejection, SignIn, SignInError};
 use crate::graphql::Caller;
 
-/// Credentials were given and do not sign anybody in.
+/// Why given credentials do not sign in a caller.
 #[derive(Debug)]
 pub(super) enum Refused {
-    /// What is wrong with them, for people.
+    /// The credentials are not valid. Contains a human-readable reason.
     Unauthenticated(String),
-    /// They could not be looked at.
+    /// The credentials could not be checked.
     Fault(Fault),
 }
 
-/// The caller that the headers sign in; `None` when they do not try.
+/// Returns the caller that the headers sign in; `None` if they contain no credentials.
 pub(super) async fn caller(headers: &HeaderMap, sign_in: &SignIn) -> Result<Option<Caller>, Refused> {
     let Some(header) = headers.get(header::AUTHORIZATION) else {
         return Ok(None);
@@ -27,7 +27,7 @@ pub(super) async fn caller(headers: &HeaderMap, sign_in: &SignIn) -> Result<Opti
     self::sign_in(credential, sign_in).await.map(Some)
 }
 
-/// Notes a refusal in the log, with what the caller is told only in development.
+/// Logs a refusal. The client gets the details only in development.
 async fn refused(credential: &str, rejection: Rejection, sign_in: &SignIn) -> Refused {
     let doubt = match rejection {
         Rejection::Refused => sign_in.doubt(credential).await.ok().flatten(),
@@ -44,7 +44,7 @@ async fn refused(credential: &str, rejection: Rejection, sign_in: &SignIn) -> Re
     Refused::Unauthenticated(rejection.to_string())
 }
 
-/// The token or API key in the `Authorization` header, if there is one.
+/// Returns the token or API key in the `Authorization` header.
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION).and_then(credential_in)
 }
@@ -54,7 +54,7 @@ fn credential_in(header: &HeaderValue) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim())
 }
 
-/// The caller that a token or an API key signs in.
+/// Returns the caller that a token or an API key signs in.
 pub(super) async fn sign_in(credential: &str, sign_in: &SignIn) -> Result<Caller, Refused> {
     match sign_in.authenticate(credential).await {
         Ok(signed_in) => Ok(Caller {

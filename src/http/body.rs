@@ -1,4 +1,4 @@
-//! Bodies: read no further than a bound, and no longer than a deadline.
+//! Reads bodies up to a size limit and a time limit.
 
 use std::time::Duration;
 
@@ -8,17 +8,18 @@ use futures_util::StreamExt;
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unread {
-    /// It is larger than it may be.
+    /// It exceeds the size limit.
     TooLarge,
-    /// It did not come in time.
+    /// It did not arrive in time.
     TooSlow,
-    /// It broke off.
+    /// The connection ended before the body was complete.
     Broken,
 }
 
-/// A body of at most so many bytes, whatever its length was said to be, which must have come `within` this time.
+/// Reads a body of at most `largest` bytes, regardless of its declared length. All of it must arrive `within`
+/// this time.
 pub(super) async fn read(body: Body, largest: usize, within: Duration) -> Result<Vec<u8>, Unread> {
-    // Giving up a body half-way harms nothing: nothing has begun.
+    // Cancelling this read is safe: the request has not started anything yet.
     let read = tokio::time::timeout(within, bounded(body, largest)).await;
     read.map_err(|_| Unread::TooSlow)?
 }

@@ -1,4 +1,5 @@
-//! Confirming a notification address by the link of a mail, without signing in: people see a page with a button, which posts.
+//! Confirms a notification address by the link of a mail, without signing in. The link opens a page with a button, which
+//! posts.
 
 use std::net::SocketAddr;
 
@@ -12,7 +13,7 @@ use super::mail_link::{self, Parameters};
 use crate::domain::fault::Fault;
 use crate::domain::notification::Confirmation;
 
-/// The page that says what the link would do.
+/// Returns the page that explains what the link does.
 pub(super) async fn show(
     State(door): State<SharedDoor>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,

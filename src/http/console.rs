@@ -1,9 +1,11 @@
-//! What the console and the explorer ask of this server besides GraphQL: who may sign in here, and for a demo's people their
-//! credentials.
+//! What the console and the explorer need from this server besides GraphQL: the ways to sign in, and the credentials of the demo's
+//! people.
 //!
-//! A credential is in an answer's body and in the page's memory, never in an address or a cookie. The cookie of a session is for these
-//! paths alone and `HttpOnly`, and what is sent with it is taken only from the server's own pages: GraphQL never looks at it. A click
-//! signs in only on the machine itself, at one of its own names: so neither another machine does, nor another site whose name leads here.
+//! A credential is in the body of a response and in the page's memory, never in an address or a cookie. The cookie of a session is
+//! `HttpOnly` and limited to these paths. It is accepted only from the server's own pages, and GraphQL never reads it.
+//!
+//! A sign-in by a click works only on this machine, under one of its own names. So neither another machine nor another site whose name
+//! resolves to this server can sign in.
 
 use std::net::SocketAddr;
 
@@ -20,9 +22,9 @@ use super::parameters::is_json;
 use super::sign_ins::{Credential, SignIns};
 use super::{Door, SharedDoor};
 
-/// The longest body that is read.
+/// The maximum size of a body, in bytes.
 const LARGEST_BODY: usize = 1_024;
-/// The cookie of a session.
+/// The name of the cookie of a session.
 const COOKIE: &str = "ledgerbell_console";
 
 /// How members sign in to the console at an issuer.
@@ -30,24 +32,24 @@ const COOKIE: &str = "ledgerbell_console";
 pub struct Oidc {
     /// The issuer's URL.
     pub issuer: String,
-    /// The console's id there.
+    /// The client id of the console at the issuer.
     pub client_id: String,
-    /// What it asks for.
+    /// The scope that the console requests.
     pub scope: String,
-    /// Whether its credential is the ID token rather than the access token.
+    /// Whether the credential is the ID token instead of the access token.
     pub uses_id_token: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, untagged)]
 enum Asked {
-    /// By the code of a link.
+    /// Signs in by the code of a link.
     Code { code: String },
-    /// By a click, as who has this role.
+    /// Signs in by a click, as the person with this role.
     Click { role: String },
 }
 
-/// What pages need before anyone has signed in, and whether this browser has a session. Nothing of it is secret.
+/// Returns what pages need before sign-in, and whether this browser has a session. None of it is secret.
 pub(super) async fn settings(State(door): State<SharedDoor>, headers: HeaderMap) -> Response {
     let demo = door.sign_ins.as_ref().map(|sign_ins| {
         let people = sign_ins.people().iter();
@@ -69,7 +71,7 @@ pub(super) async fn settings(State(door): State<SharedDoor>, headers: HeaderMap)
     })))
 }
 
-/// Begins a session by a code or a click, and gives its first credential.
+/// Starts a session by a code or a click, and returns its first credential.
 pub(super) async fn sign_in(
     State(door): State<SharedDoor>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
@@ -108,7 +110,7 @@ pub(super) async fn sign_in(
     }
 }
 
-/// Gives a session's page its next credential.
+/// Returns the next credential of a session.
 pub(super) async fn token(State(door): State<SharedDoor>, headers: HeaderMap) -> Response {
     let sign_ins = match own_page(&door, &headers) {
         Ok(sign_ins) => sign_ins,
@@ -134,7 +136,7 @@ pub(super) async fn sign_out(State(door): State<SharedDoor>, headers: HeaderMap)
     response
 }
 
-/// The sign-ins, for a request of one of the server's own pages.
+/// Returns the sign-ins if one of the server's own pages sent the request.
 fn own_page<'a>(door: &'a Door, headers: &HeaderMap) -> Result<&'a SignIns, Box<Response>> {
     let Some(sign_ins) = &door.sign_ins else {
         return Err(Box::new(refuse(
@@ -150,7 +152,7 @@ fn own_page<'a>(door: &'a Door, headers: &HeaderMap) -> Result<&'a SignIns, Box<
     Ok(sign_ins)
 }
 
-/// Whether the request is for one of the names that this machine has for itself, or for the public one that the operator has set.
+/// Returns whether the request names this machine by one of its local names, or by the public URL that the operator has set.
 fn is_local(door: &Door, headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let Some(host) = host else {
@@ -175,7 +177,7 @@ async fn read(door: &Door, headers: &HeaderMap, body: Body) -> Result<Asked, Res
     serde_json::from_slice(&bytes).map_err(|_| refuse(StatusCode::BAD_REQUEST, "Send {\"code\": …} or {\"role\": …}."))
 }
 
-/// A session's credential; with the cookie where the session has just begun.
+/// Returns a session's credential; with the cookie if the session has just started.
 fn answer(door: &Door, sign_ins: &SignIns, session: &str, is_new: bool) -> Response {
     let credential = match sign_ins.credential(session, &door.services.sign_in) {
         Ok(Some(credential)) => credential,

@@ -1,15 +1,15 @@
-//! Comma-separated values (RFC 4180) of which no spreadsheet takes a cell for a formula.
+//! Comma-separated values (RFC 4180) in which no spreadsheet finds a formula.
 //!
-//! Titles and names come from people, and `=HYPERLINK(…)` is a title like any other. A spreadsheet may split a file at another
-//! separator than ours: where the list separator of the system is `;`, `Yoga;=1+1` has two cells. So a formula is shielded wherever a
-//! cell may begin, and not only at the beginning of ours.
+//! Users write titles and names, and `=HYPERLINK(…)` is a valid title. A spreadsheet may split a file at another separator than the
+//! comma. If the list separator of the system is `;`, `Yoga;=1+1` has two cells. So a formula is escaped everywhere a cell may begin,
+//! not only at the beginning of our cells.
 
 /// A cell of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cell<'a> {
-    /// A number of our own, which stays a number in a spreadsheet.
+    /// A number that this program formats. It stays a number in a spreadsheet.
     Number(&'a str),
-    /// Any text: quoted, and shielded.
+    /// Any text. It is quoted and escaped.
     Text(&'a str),
 }
 
@@ -31,7 +31,7 @@ pub fn push_row<'a>(csv: &mut String, cells: impl IntoIterator<Item = Cell<'a>>)
     csv.push_str("\r\n");
 }
 
-/// The text with an apostrophe before each sign that begins a formula where a cell may begin.
+/// Returns the text with an apostrophe before each character that starts a formula where a cell may begin.
 fn shielded(text: &str) -> String {
     let mut shielded = String::with_capacity(text.len() + 1);
     let mut may_begin = true;
@@ -45,12 +45,13 @@ fn shielded(text: &str) -> String {
     shielded
 }
 
-/// What spreadsheets take for the beginning of a formula. Some read full-width signs as their ASCII twins.
+/// Returns whether spreadsheets read the character as the start of a formula. Some treat full-width
+/// characters like their ASCII forms.
 const fn begins_formula(char: char) -> bool {
     matches!(char, '=' | '+' | '-' | '@' | '\t' | '\r' | '＝' | '＋' | '－' | '＠')
 }
 
-/// What some reader takes for the end of a cell, or of a line.
+/// Returns whether some reader takes the character for the end of a cell or of a line.
 const fn separates(char: char) -> bool {
     matches!(
         char,
@@ -58,7 +59,8 @@ const fn separates(char: char) -> bool {
     )
 }
 
-/// What some reader strips from the beginning of a cell: quotes, spaces, and characters that are not shown.
+/// Returns whether some reader strips the character from the start of a cell: quotes, spaces and invisible
+/// characters.
 fn is_passed_over(char: char) -> bool {
     let is_unseen = matches!(char, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
     char == '"' || char.is_whitespace() || char.is_control() || is_unseen
@@ -113,13 +115,13 @@ mod tests {
         assert_eq!(csv, "-1.5,\"say \"\"hi\"\"\",\"\",\"7\"\r\n");
     }
 
-    /// Texts made of what matters to readers, and of anything else.
+    /// Generates texts of characters that matter to readers, and of others.
     fn text() -> impl Strategy<Value = String> {
         let tokens = "=|\\+|-|@|\t|\r|\n|,|;|\\||\"|\"\"|'| |\u{feff}|\u{2028}|＝|＋|－|＠|a|1|é|.";
         prop::collection::vec(tokens, 0..12).prop_map(|tokens| tokens.concat())
     }
 
-    /// All cells that a reader with this separator finds.
+    /// Returns all cells that a reader with this separator finds.
     fn read(csv: &str, separator: u8) -> Vec<Vec<String>> {
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(separator)

@@ -1,6 +1,6 @@
-//! The credit log as a file, behind a signed link.
+//! Serves the credit log as a file, behind a signed link.
 //!
-//! Made while it is downloaded, a thousand entries at a time, so that its size does not matter.
+//! The file is produced during the download, a thousand entries at a time. So memory use does not depend on its size.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ use crate::graphql::{EXPORTED_ENTRY, ExportOrder, Requester};
 use crate::primitives::actor::{Actor, Cause};
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
 
-/// What a download costs, beside its entries.
+/// The cost of a download, without its entries.
 const DOWNLOAD: u64 = 20;
 
 #[derive(Deserialize)]
@@ -72,7 +72,8 @@ fn no_longer() -> Response {
     refused(StatusCode::FORBIDDEN, "You may no longer see this.\n")
 }
 
-/// Whoever asked for the link, with the rights that they have now. `None` when they would no longer be signed in.
+/// Returns the actor that requested the link, with its current rights. Returns `None` if the actor may no longer
+/// sign in.
 async fn actor(door: &Door, account_id: AccountId, requester: Requester) -> Result<Option<Actor>, QueryError> {
     if let Some(member_id) = requester.member_id() {
         let members = &door.services.members;
@@ -93,8 +94,8 @@ async fn actor(door: &Door, account_id: AccountId, requester: Requester) -> Resu
     Ok(api_key.map(|api_key| api_key.actor()))
 }
 
-/// Begins a download: there is room for one, who asked for the link pays for it, and the link may be followed once more. Otherwise
-/// the response that says why not.
+/// Starts a download. There must be a free slot, the requester of the link pays, and the link must have a use left. Otherwise
+/// returns the response with the reason.
 async fn begin(
     door: &Door,
     order: &ExportOrder,
@@ -151,7 +152,7 @@ async fn file(door: &SharedDoor, order: ExportOrder) -> Result<Response, QueryEr
     let head = stream::iter(format.head().map(Ok));
     let body = stream::try_unfold((Box::pin(chunks), writer), |(mut chunks, writer)| async move {
         let piece = writer.piece(&mut chunks).await;
-        // The status is sent long since: a connection that ends early is all that can still tell the client.
+        // The status was sent before. Only an early end of the connection can still notify the client.
         let piece = piece.inspect_err(|fault| tracing::error!(%fault, "an export broke off"))?;
         Ok::<_, Fault>(piece.map(|piece| (piece, (chunks, writer))))
     });
@@ -172,7 +173,7 @@ async fn file(door: &SharedDoor, order: ExportOrder) -> Result<Response, QueryEr
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Csv {
-        /// Whether a byte-order mark comes first, by which Excel knows that the text is UTF-8.
+        /// Whether the file starts with a byte-order mark, by which Excel detects UTF-8.
         has_mark: bool,
     },
     JsonLines,
@@ -193,7 +194,7 @@ impl Format {
         }
     }
 
-    /// What comes before the first entry.
+    /// Returns the part of the file before the first entry.
     fn head(self) -> Option<Bytes> {
         match self {
             Self::Csv { has_mark } => {
@@ -205,7 +206,8 @@ impl Format {
     }
 }
 
-/// The last column must not be a text of people: a cell that begins within it would go on in the next line.
+/// The last column must not contain text of users: a cell that starts within it would continue in the next
+/// line.
 const COLUMNS: [&str; 19] = [
     "sequence",
     "id",
@@ -228,14 +230,14 @@ const COLUMNS: [&str; 19] = [
     "hash",
 ];
 
-/// One entry in a file. Amounts are texts in JSON too: readers of JSON round numbers.
+/// One entry in a file. Amounts are strings in JSON too, because JSON readers round numbers.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line {
     sequence: String,
     id: String,
     occurred_at: String,
-    /// The wall clock's time in the account's time zone, as spreadsheets read it.
+    /// The local time in the account's time zone, in a format that spreadsheets read.
     local_time: String,
     time_zone: &'static str,
     kind: &'static str,
@@ -283,7 +285,7 @@ impl Line {
     }
 }
 
-/// Turns chunks of rows into pieces of a file.
+/// Converts chunks of rows to pieces of a file.
 struct Writer {
     door: SharedDoor,
     actor: Actor,
@@ -291,13 +293,13 @@ struct Writer {
     zone: Tz,
     format: Format,
     download: Download,
-    /// Who asked for the link, and pays.
+    /// The requester of the link, who pays.
     payer: Option<Payer>,
 }
 
 impl Writer {
-    /// The next piece of the file; `None` at its end. It is made in turn with those of other downloads, and paid for: when the
-    /// allowance of who asked for the link is used up, the download goes on more slowly.
+    /// Returns the next piece of the file; `None` at its end. Downloads produce their pieces in turn, and each piece is paid
+    /// for. When the requester's allowance is used up, the download becomes slower.
     async fn piece(
         &self,
         chunks: &mut (impl Stream<Item = Result<Vec<ExportRow>, Fault>> + Unpin),
@@ -316,7 +318,7 @@ impl Writer {
     async fn pay(&self, cost: u64) {
         let Some(payer) = &self.payer else { return };
         let clock = &self.door.services.clock;
-        // No more at once than an operation may cost: allowances hold as much.
+        // At most the cost limit of one operation at once: every allowance holds that much.
         let at_once = self.door.schema.budget().max(1);
         let mut left = cost;
         while left > 0 {

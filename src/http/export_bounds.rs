@@ -1,7 +1,8 @@
-//! How many exports are made at a time.
+//! Limits the number of exports that are produced at the same time.
 //!
-//! A file is made in pieces, and a piece is work: few are made at the same time, in turn, however many files are downloaded. So
-//! downloads wait for one another and not everybody else for them. An account has few downloads open, so that others have theirs.
+//! Producing a piece of a file takes processor time and a database connection. Only a few pieces are produced at the same time,
+//! in turn, for any number of downloads. So downloads wait for one another, and other requests do not wait for them. Each account
+//! has a limit of open downloads, so that others get a share.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,18 +11,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::primitives::ids::AccountId;
 
-/// What exports may take.
+/// Limits of exports.
 #[derive(Clone, Copy, Debug)]
 pub struct ExportLimits {
-    /// How often a link may be followed.
+    /// The number of times that a link can be used.
     pub uses: u32,
-    /// Downloads of one account's log at a time, in this process.
+    /// Concurrent downloads of one account's log, in this process.
     pub per_account: usize,
-    /// Pieces that are made at a time, in this process.
+    /// Pieces that are produced at the same time, in this process.
     pub at_a_time: usize,
 }
 
-/// The exports of this process. Cloning shares the counts.
+/// The exports of this process. Clones share the counts.
 #[derive(Clone, Debug)]
 pub(super) struct Exports(Arc<Shared>);
 
@@ -41,7 +42,7 @@ impl Exports {
         }))
     }
 
-    /// One more download of an account's log; `None` when there are as many as may be.
+    /// Counts one more download of an account's log. Returns `None` at the limit.
     pub(super) fn open(&self, account_id: AccountId) -> Option<Download> {
         let mut open = self.0.open();
         let count = open.entry(account_id).or_default();
@@ -56,12 +57,12 @@ impl Exports {
 
 impl Shared {
     fn open(&self) -> MutexGuard<'_, HashMap<AccountId, usize>> {
-        // Counting cannot panic half-way.
+        // The lock is never poisoned with a wrong count: counting cannot panic.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A download counts for as long as this lives.
+/// Counts one download until it is dropped.
 #[derive(Debug)]
 pub(super) struct Download {
     shared: Arc<Shared>,
@@ -69,9 +70,10 @@ pub(super) struct Download {
 }
 
 impl Download {
-    /// Waits for the turn to make a piece, in the order of those who wait. It ends when the permit is dropped.
+    /// Waits for a permit to produce a piece, in the order of arrival. Dropping the permit lets the next one
+    /// start.
     pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        // It is never closed.
+        // The semaphore is never closed.
         Arc::clone(&self.shared.work).acquire_owned().await.ok()
     }
 }

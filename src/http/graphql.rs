@@ -1,4 +1,5 @@
-//! GraphQL over HTTP: what is asked is checked, who asks is signed in and charged, and only POST changes things.
+//! GraphQL over HTTP: checks the operation, signs in the caller, charges the cost, and accepts mutations by POST
+//! only.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -70,11 +71,11 @@ pub(super) async fn get(
     exchange.reply.end(ended)
 }
 
-/// Who calls, from where, and what their answer is to look like.
+/// Who sends the request, from which address, and how the response is formatted.
 struct Exchange {
     headers: HeaderMap,
     remote: SocketAddr,
-    /// Of its connection, among those allowed.
+    /// The connection's slot among those allowed.
     place: Option<Place>,
     reply: Reply,
     is_acceptable: bool,
@@ -117,7 +118,7 @@ impl Exchange {
     }
 
     async fn execute(&self, door: &Door, parameters: Parameters, by_get: bool) -> Result<Executed, Rejection> {
-        // Before sign-in: what is too much to look at costs no statement.
+        // Runs before sign-in: an operation above the limits costs no statement.
         let operation = door.schema.check(parameters).map_err(Rejection::Refused)?;
         log::operation(&operation);
         match operation.kind {
@@ -130,7 +131,7 @@ impl Exchange {
         Ok(door.execute(operation, caller, &payer).await)
     }
 
-    /// Who asks for this; nobody only where nobody need be signed in.
+    /// Returns who makes the request; `None` only where no sign-in is required.
     async fn caller(&self, door: &Door, operation: &Operation) -> Result<Option<Caller>, Rejection> {
         let language = self
             .reply
@@ -140,7 +141,7 @@ impl Exchange {
         let caller = match auth::caller(&self.headers, &door.services.sign_in).await {
             Ok(caller) => caller.map(|caller| Caller { language, ..caller }),
             Err(Refused::Unauthenticated(message)) => {
-                // Guessing at credentials is paid for by the address that it comes from.
+                // The address pays for each guess at credentials.
                 let charged = door.charge_guess(self.remote.ip(), operation.cost);
                 charged.map_err(Rejection::Refused)?;
                 return Err(Rejection::Unauthenticated(message));
@@ -157,7 +158,7 @@ impl Exchange {
         Ok(caller)
     }
 
-    /// Answers with an event stream.
+    /// Responds with an event stream.
     async fn stream(
         &self,
         door: &SharedDoor,
@@ -178,7 +179,7 @@ impl Exchange {
     ) -> Result<axum::response::Response, Rejection> {
         let operation = match door.schema.check(parameters?) {
             Ok(operation) => operation,
-            // What is wrong with an operation is told in the stream, where browsers can read it.
+            // Browsers can read errors of an operation only in the stream.
             Err(response) => return Ok(sse::refuse(&response)),
         };
         log::operation(&operation);

@@ -1,6 +1,6 @@
-//! Whether the process lives, and whether it can work.
+//! Reports whether the process is alive, and whether it can serve requests.
 //!
-//! Called by orchestrators. "live" fails when only a new process helps; "ready" when requests would fail here and now.
+//! Called by orchestrators. "live" fails when only a restart helps. "ready" fails when requests would currently fail.
 
 use std::time::Duration;
 
@@ -16,27 +16,30 @@ use crate::domain::Services;
 use crate::domain::pulse::Limits;
 use crate::primitives::clock::Clock;
 
-/// How long a probe may wait for the database.
+/// The time limit for the database to answer a probe.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Loops beyond this are reported. A watchdog gives long turns up later.
+/// Worker loops beyond this make the process not ready. A watchdog cancels long runs later than this.
 const LATE: Limits = Limits {
     turn: Duration::from_mins(2),
     failing: Duration::from_secs(30),
     idle: Duration::from_secs(30),
 };
-/// Loops beyond this were not helped by their watchdogs: the process must be started again. One that fails may still recover.
+/// Worker loops beyond this were not recovered by their watchdogs: the process must be restarted. A loop that only fails may
+/// still recover.
 const LOST: Limits = Limits {
     turn: Duration::from_mins(15),
     failing: Duration::MAX,
     idle: Duration::from_mins(15),
 };
 
-/// The process runs and can recover without a restart. What it depends on is not asked: a restart would not repair that.
+/// Succeeds if the process runs and can recover without a restart. It does not check dependencies: a restart would not
+/// repair them.
 pub(super) async fn live(State(door): State<SharedDoor>) -> Response {
     live_of(&door.services)
 }
 
-/// A write is committed, the workers of this process go on, and the server is not about to stop.
+/// Succeeds if a write is committed, the workers of this process make progress, and the server is not
+/// stopping.
 pub(super) async fn ready(State(door): State<SharedDoor>) -> Response {
     if door.stopping.is_cancelled() {
         return unavailable(json!({ "status": "stopping" }));
@@ -44,7 +47,7 @@ pub(super) async fn ready(State(door): State<SharedDoor>) -> Response {
     ready_of(&door.services).await
 }
 
-/// The answer about health and nothing else, for connections beyond those allowed.
+/// The routes of health alone, for connections beyond the limit.
 pub(super) fn routes(door: &SharedDoor) -> Router {
     Router::new()
         .route("/health/live", get(live))
@@ -58,7 +61,7 @@ async fn full() -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], text).into_response()
 }
 
-/// The same two paths for a process that serves nothing else.
+/// The same two paths, for a process that serves nothing else.
 pub fn health(services: Services) -> Router {
     Router::new()
         .route("/health/live", get(live_alone))

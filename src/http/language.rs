@@ -1,4 +1,4 @@
-//! The language that a request asks for, and errors in it.
+//! Selects the language that a request prefers, and translates errors.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::media::{Range, best};
 use crate::domain::notification::{Refused, Wording};
 use crate::graphql::{ErrorCode, code_of, retry_after_seconds};
 
-/// A language that is spoken, and the words for it.
+/// A supported language, and its texts.
 #[derive(Clone)]
 pub(super) struct Language {
     pub(super) locale: Arc<str>,
@@ -17,7 +17,7 @@ pub(super) struct Language {
 }
 
 impl Language {
-    /// The language that the request likes best of those that are spoken. `None` when there is none.
+    /// Returns the supported language that the request prefers most; `None` if there is none.
     pub(super) fn asked_for(headers: &HeaderMap, wording: &Arc<dyn Wording>) -> Option<Self> {
         let ranges = Range::all(headers, &header::ACCEPT_LANGUAGE);
         let locale = best(&ranges, |name| wording.speaks(name).then(|| Arc::from(name)))?;
@@ -27,7 +27,7 @@ impl Language {
         })
     }
 
-    /// Puts the errors that people may see into this language. Those about the request itself are for developers, and stay.
+    /// Translates the errors for end users. Errors about the request itself are for developers and stay in English.
     pub(super) fn translate(&self, response: &mut Response) {
         for error in &mut response.errors {
             if let Some(message) = self.message(error) {

@@ -1,6 +1,6 @@
-//! Requests in the log: each has an id, which its answer carries too, and a span that says what it was about.
+//! Logs requests. Each has an id, which its response contains, and a span that describes it.
 //!
-//! Neither credentials nor variables are written down.
+//! Credentials and variables are never logged.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,18 +15,18 @@ use uuid::Uuid;
 
 use crate::graphql::Operation;
 
-/// The header that a request's id comes and goes in.
+/// The header that carries a request's id in both directions.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Ids of clients longer than this are not taken over.
+/// Longer ids of clients are replaced.
 const LONGEST_ID: usize = 64;
 
-/// What one request is called in the log and in its answer.
+/// The id of a request in the log and in its response.
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(pub(super) Arc<str>);
 
 impl RequestId {
-    /// The client's own, if it is fit for a log; else a new one.
+    /// Returns the client's id if it is safe to log; otherwise a new one.
     fn of(headers: &HeaderMap) -> Self {
         let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
         let is_fit = |id: &&str| {
@@ -40,7 +40,7 @@ impl RequestId {
     }
 }
 
-/// Gives a request its id and its span, and logs how it went.
+/// Gives a request its id and its span, and logs its result.
 pub(super) async fn request(mut request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers());
     let header = HeaderValue::from_str(&id.0);
@@ -53,7 +53,7 @@ pub(super) async fn request(mut request: Request, next: Next) -> Response {
         kind = Empty,
         cost = Empty,
     );
-    // Orchestrators ask every few seconds.
+    // Orchestrators probe every few seconds.
     let is_probe = request.uri().path().starts_with("/health/");
     request.extensions_mut().insert(id);
     async move {
@@ -77,14 +77,14 @@ pub(super) async fn request(mut request: Request, next: Next) -> Response {
     .await
 }
 
-/// Names and paths longer than this are cut in the log: they are the client's.
+/// Longer names and paths are cut in the log, because clients choose them.
 const LONGEST_NAME: usize = 200;
 
 fn cut(text: &str) -> &str {
     text.get(..text.floor_char_boundary(LONGEST_NAME)).unwrap_or(text)
 }
 
-/// Writes down what the request that is being answered is about.
+/// Records the operation of the current request in its span.
 pub(super) fn operation(operation: &Operation) {
     let span = Span::current();
     if let Some(name) = &operation.name {

@@ -1,6 +1,6 @@
-//! Links of mails that are followed without signing in: what all of them have in common.
+//! The common parts of links in mails that work without signing in.
 //!
-//! A GET changes nothing, because programs that look for malware follow links. Only a POST with the expected body does.
+//! A GET changes nothing, because malware scanners follow links. Only a POST with the expected body does.
 
 use std::net::SocketAddr;
 
@@ -14,9 +14,9 @@ use super::allowance::Payer;
 use super::body::{self, Unread};
 use crate::domain::fault::Fault;
 
-/// The longest body that is read: the pair that is asked for, in either form.
+/// The maximum size of a body, in bytes: it holds the required pair in either form.
 const LARGEST_BODY: usize = 4 * 1_024;
-/// What following a link costs the address from which it is followed.
+/// The cost of a visit, which the visiting address pays.
 const VISIT: u64 = 20;
 
 #[derive(Deserialize)]
@@ -24,7 +24,7 @@ pub(super) struct Parameters {
     pub(super) token: String,
 }
 
-/// The answer to an address that has followed too many links, if it has.
+/// Returns the refusal if the address has followed too many links.
 pub(super) fn refused(door: &SharedDoor, remote: SocketAddr) -> Option<Response> {
     let wait = door.allowances.charge(&Payer::address(remote.ip()), VISIT).err()?;
     let retry_after = [(header::RETRY_AFTER, (wait.as_secs() + 1).to_string())];
@@ -32,7 +32,7 @@ pub(super) fn refused(door: &SharedDoor, remote: SocketAddr) -> Option<Response>
     Some((StatusCode::TOO_MANY_REQUESTS, retry_after, text).into_response())
 }
 
-/// The body of a POST to a link, or the answer to one that cannot be read.
+/// Returns the body of a POST to a link, or the response if it cannot be read.
 pub(super) async fn read(door: &SharedDoor, body: Body) -> Result<impl AsRef<[u8]> + use<>, Response> {
     let read = body::read(body, LARGEST_BODY, door.settings.body_timeout).await;
     read.map_err(|unread| match unread {
@@ -42,7 +42,8 @@ pub(super) async fn read(door: &SharedDoor, body: Body) -> Result<impl AsRef<[u8
     })
 }
 
-/// Whether a body is a form, as browsers send it, with this pair. None of its letters is ever encoded.
+/// Returns whether a body is a form, as browsers send it, that contains this pair. No character of the pair
+/// needs encoding.
 pub(super) fn is_form_with(headers: &HeaderMap, body: &[u8], pair: &str) -> bool {
     let Ok(body) = std::str::from_utf8(body) else {
         return false;
@@ -50,7 +51,7 @@ pub(super) fn is_form_with(headers: &HeaderMap, body: &[u8], pair: &str) -> bool
     media_type(headers) == "application/x-www-form-urlencoded" && body.trim().split('&').any(|found| found == pair)
 }
 
-/// The media type of a body, without its parameters.
+/// Returns the media type of a body, without its parameters.
 pub(super) fn media_type(headers: &HeaderMap) -> String {
     let content_type = headers.get(header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -58,7 +59,7 @@ pub(super) fn media_type(headers: &HeaderMap) -> String {
     media_type.trim().to_ascii_lowercase()
 }
 
-/// The page of a link. `None` is a link that was not made here.
+/// Returns the page of a link. `None` means that the link is not valid.
 pub(super) fn answer(door: &SharedDoor, remote: SocketAddr, page: Result<Option<String>, Fault>) -> Response {
     match page {
         Ok(Some(page)) => {

@@ -1,20 +1,20 @@
-//! The types that answers have, and which of them a client takes.
+//! The types of responses, and which of them a client accepts.
 
 use axum::http::{HeaderMap, HeaderName, header};
 
-/// How an answer is labelled.
+/// The content type of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Media {
-    /// `application/graphql-response+json`: the status says how it went.
+    /// `application/graphql-response+json`: the status contains the result.
     GraphqlResponse,
-    /// `application/json`, asked for by name: old clients take any status but 200 for a broken server.
+    /// `application/json`, requested by name. Old clients take any status but 200 for a failed server.
     LegacyJson,
-    /// `application/json`, for clients that did not say.
+    /// `application/json`, for clients that state no preference.
     Json,
 }
 
 impl Media {
-    /// The type that the client likes best of those we have, the first where it likes several as much. `None` when there is none.
+    /// Returns the supported type that the client prefers; the first of several equal ones. `None` if the client accepts none.
     pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
         let ranges = Range::all(headers, &header::ACCEPT);
         if ranges.is_empty() {
@@ -42,14 +42,14 @@ impl Media {
 
 /// A range of types or of languages that a client accepts.
 pub(super) struct Range {
-    /// In small letters.
+    /// The name in lower case.
     pub(super) name: String,
-    /// How much it is liked, in thousandths; what has 0 is not accepted.
+    /// The preference in thousandths. A range with 0 is not accepted.
     pub(super) quality: u16,
 }
 
 impl Range {
-    /// What a header lists, in its order.
+    /// Returns the ranges that a header lists, in their order.
     pub(super) fn all(headers: &HeaderMap, name: &HeaderName) -> Vec<Self> {
         let accepts = headers.get_all(name).iter();
         let ranges = accepts
@@ -81,7 +81,7 @@ fn thousandths(quality: f64) -> u16 {
         .unwrap_or(1000)
 }
 
-/// What `choose` makes of the range that is liked best, the first where several are liked as much.
+/// Returns what `choose` selects for the most preferred range; the first of several equal ones.
 pub(super) fn best<T>(ranges: &[Range], choose: impl Fn(&str) -> Option<T>) -> Option<T> {
     let mut best: Option<(u16, T)> = None;
     for range in ranges.iter().filter(|range| range.quality > 0) {

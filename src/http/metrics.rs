@@ -1,9 +1,11 @@
-//! Figures for operators, as Prometheus reads them: on a listener of its own, which clients do not reach.
+//! Serves metrics for operators in the format of Prometheus, on a separate listener that clients do not reach.
 //!
-//! Called by `serve` and `worker`, when a setting says where. What this process has done since it began is counted as it happens;
-//! what waits in the database is read by a few statements that walk over open work alone, up to a bound, at most once in five
-//! seconds. Figures of the process are always answered; those of the database are left out while it does not answer.
-//! The same listener answers the paths of health, for `worker`, which has no other.
+//! `serve` and `worker` call it if a setting names an address. Events in this process are counted when they happen.
+//!
+//! A few statements read the state of the database, at most once in five seconds. They scan only pending work, up to a limit.
+//! Metrics of the process are always returned. Those of the database are left out while it does not respond.
+//!
+//! The same listener serves the health paths, because `worker` has no other listener.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -33,21 +35,21 @@ use crate::domain::fault::Fault;
 use crate::domain::top_up::TopUpFigures;
 use crate::primitives::clock::{Clock, Timestamp};
 
-/// Slower than this is no answer.
+/// The time limit for the database.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// For how long figures of the database are good for all who ask.
+/// How long figures of the database are reused for all readers.
 const FRESH: Duration = Duration::from_secs(5);
-/// What Prometheus asks for: its own text format as it was made a standard.
+/// The format that Prometheus requests: `OpenMetrics`.
 const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// For whoever does not ask for that: the format before the standard, which tools such as promtool read.
+/// The format for all other readers: the text format before `OpenMetrics`, which tools such as promtool read.
 const OLDER_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Figures of one process and of its database.
+/// Metrics of one process and of its database.
 pub struct Metrics {
     services: Services,
     seats: Seats,
     fresh: Duration,
-    /// Figures of the database as they were read last, if that succeeded.
+    /// The figures of the last read of the database, if it succeeded.
     kept: Mutex<Option<(Instant, Option<Figures>)>>,
 }
 
@@ -66,7 +68,7 @@ impl fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// Of these services, and of these connections that stay open.
+    /// Creates the metrics of these services and of these connections that stay open.
     pub fn new(services: Services, seats: Seats) -> Self {
         Self {
             services,
@@ -76,13 +78,13 @@ impl Metrics {
         }
     }
 
-    /// The same, with figures of the database that are good for this long.
+    /// Returns the same metrics, with figures of the database that are reused for this time.
     #[must_use]
     pub fn fresh_for(self, fresh: Duration) -> Self {
         Self { fresh, ..self }
     }
 
-    /// Answers `GET /metrics`, and the paths about health that clients' listener has too, until `stop` resolves.
+    /// Serves `GET /metrics` and the health paths of the clients' listener, until `stop` resolves.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
         let health = super::health(self.services.clone());
         let routes = Router::new()
@@ -108,7 +110,8 @@ impl Metrics {
         Ok(text)
     }
 
-    /// The figures of the database, read for all who wait; `None` while it does not answer.
+    /// Returns the figures of the database, read once for all waiting readers; `None` while it does not
+    /// respond.
     async fn figures(&self) -> Option<Figures> {
         let mut kept = self.kept.lock().await;
         if let Some((at, figures)) = &*kept
@@ -116,7 +119,7 @@ impl Metrics {
         {
             return figures.clone();
         }
-        // Plain reads: giving them up half-way leaves no transaction behind.
+        // These are plain reads: cancelling them leaves no transaction open.
         let figures = match tokio::time::timeout(PATIENCE, self.read()).await {
             Ok(Ok(figures)) => Some(figures),
             Ok(Err(fault)) => {
@@ -142,7 +145,7 @@ impl Metrics {
         })
     }
 
-    /// What went wrong with the database, as this process has met it.
+    /// Adds the errors of the database that this process has met.
     fn add_database(&self, registry: &mut Registry, was_read: bool) {
         let health = &self.services.database;
         let troubles = Family::<[(&'static str, &'static str); 1], Counter>::default();
@@ -174,7 +177,7 @@ impl Metrics {
         registry.register_with_unit("worker_last_success", help, Unit::Seconds, successes);
     }
 
-    /// What this process has done, and who is connected to it.
+    /// Adds what this process has done, and how many connections it has.
     fn add_process(&self, registry: &mut Registry, now: Timestamp) {
         let posting = self.services.ledger.totals();
         let compared = self.services.reconciler.totals();
@@ -225,7 +228,7 @@ impl Metrics {
     }
 }
 
-/// Purchases that are under way, of all processes.
+/// Adds the purchases in progress, of all processes.
 fn add_top_ups(registry: &mut Registry, figures: &TopUpFigures, now: Timestamp) {
     let open = Family::<[(&'static str, &'static str); 1], Gauge>::default();
     for (status, count) in &figures.open {
@@ -243,7 +246,8 @@ fn add_top_ups(registry: &mut Registry, figures: &TopUpFigures, now: Timestamp) 
     registry.register_with_unit("unknown_attempts_age", help, Unit::Seconds, oldest);
 }
 
-/// What work is due and since when, by its queue, and what no worker will get done by itself; of all processes.
+/// Adds the pending work and its age by queue, and what no worker can complete automatically. Both are of all
+/// processes.
 fn add_backlog(registry: &mut Registry, queues: &[Queue], stuck: Stuck, now: Timestamp) {
     let waiting = Family::<[(&'static str, &'static str); 1], Gauge>::default();
     let lag = Family::<[(&'static str, &'static str); 1], Gauge>::default();
@@ -283,8 +287,8 @@ fn seconds(since: Timestamp, now: Timestamp) -> ConstGauge<i64> {
     ConstGauge::new((now.millis() - since.millis()).max(0) / 1_000)
 }
 
-/// The same figures in the older format. There a counter is described by the name of its samples, which ends in `_total`; units and the
-/// end are not part of it.
+/// Converts metrics to the older format. It describes a counter under the name of its samples, which ends in `_total`. It has no units
+/// and no end marker.
 fn older(text: &str) -> String {
     let described = |line: &str, kind: &str| {
         let rest = line.strip_prefix(kind)?;

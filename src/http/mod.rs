@@ -1,9 +1,12 @@
-//! The door: GraphQL over HTTP, sockets and event streams, files, and whether we are well.
+//! The HTTP server: GraphQL over HTTP, WebSocket and event streams, file downloads, and health.
 //!
-//! Called by `serve`, the demo and the tests. Invariants: a body is read only up to a bound; whoever is not signed in reaches
-//! nothing but pages, the sign-ins of a demo, the schema itself, health, signed links (exports, those of mails), signed webhooks and the
-//! simulated gateway's page, whose links cannot be guessed; a handler may be
-//! dropped at any `await` because its client hung up, which harms nothing, for every transaction runs in a task of its own.
+//! Called by `serve`, the demo and the tests. Invariants:
+//! - A body is read only up to a limit.
+//! - Without signing in, a client reaches only the routes that need no caller. These are pages, the sign-ins of a demo, the schema
+//!   itself, health, signed links (exports and those in mails), and signed webhooks. The last one is the page of the simulated
+//!   gateway, whose links cannot be guessed.
+//! - A handler may be dropped at any `await` when its client disconnects. This is safe, because every transaction runs in a task of its
+//!   own.
 
 mod address;
 mod allowance;
@@ -74,49 +77,50 @@ pub use server::serve;
 pub use sign_ins::{DemoCredential, DemoPerson, SignIns};
 pub use ws::SocketLimits;
 
-/// What the door may be told.
+/// The settings of the HTTP server.
 #[derive(Clone)]
 pub struct Settings {
-    /// Web pages of these origins may call from a browser; those of our own always may.
+    /// Origins whose pages may call the API from a browser. The server's own origin always may.
     pub allowed_origins: Vec<String>,
-    /// So may pages that this machine serves, on whatever port: for development.
+    /// Whether pages of this machine may call too, on any port: for development.
     pub allows_local_origins: bool,
     /// Headers that those pages may send, besides those that GraphQL clients and tracing libraries send.
     pub allowed_headers: Vec<String>,
-    /// How clients reach us, if that is not where we listen.
+    /// The URL by which clients reach the server, if it differs from the listening address.
     pub public_url: Option<String>,
-    /// What a socket may do, and how long it may take.
+    /// Limits of sockets.
     pub sockets: SocketLimits,
-    /// What each caller may ask for over time.
+    /// The cost that each caller may use over time.
     pub rates: Rates,
-    /// Connections at the same time, sockets among them, at most.
+    /// The maximum number of concurrent connections, sockets included.
     pub max_connections: usize,
-    /// Those of one address, at most; by way of a trusted proxy, only what stays open is counted.
+    /// The maximum number of concurrent connections per address. Behind a trusted proxy, only connections
+    /// that stay open are counted.
     pub max_connections_per_address: usize,
     /// Proxies in front of the server.
     pub proxies: TrustedProxies,
-    /// What exports may take.
+    /// Limits of exports.
     pub exports: ExportLimits,
-    /// Who may ask for the schema itself.
+    /// Who may query the schema itself.
     pub introspection: Introspection,
-    /// Which pages are served.
+    /// The pages that are served.
     pub pages: Pages,
     /// How members sign in to the console at an issuer.
     pub oidc: Option<Oidc>,
-    /// How long the head of a request may take to come, and so how long a connection may be idle.
+    /// The time limit for the head of a request, and so for an idle connection.
     pub head_timeout: Duration,
-    /// How long a body may take to come.
+    /// The time limit for the body of a request.
     pub body_timeout: Duration,
-    /// How long a client may take nothing of an answer.
+    /// How long a client may read nothing of a response.
     pub answer_timeout: Duration,
-    /// Over how long sockets are closed when the server stops.
+    /// The period over which sockets are closed at shutdown.
     pub drain: Duration,
 }
 
-/// Who may ask for the schema itself.
+/// Who may query the schema itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Introspection {
-    /// Any client: the schema is published and no secret.
+    /// Any client: the schema is public.
     Anyone,
     /// Signed-in callers.
     Callers,
@@ -124,7 +128,7 @@ pub enum Introspection {
     Off,
 }
 
-/// What handlers share.
+/// The state that handlers share.
 pub struct Door {
     schema: Schema,
     services: Services,
@@ -132,27 +136,28 @@ pub struct Door {
     settings: Settings,
     origins: Origins,
     allowances: Allowances,
-    /// What each address has open.
+    /// The open connections of each address.
     addresses: PerAddress,
     exports: Exports,
     seats: Seats,
-    /// The page of the simulated gateway; there is none with another gateway.
+    /// The page of the simulated gateway; `None` with another gateway.
     payment_page: Option<Router>,
     /// The sign-ins of a demo's console.
     sign_ins: Option<Arc<SignIns>>,
-    /// Set when the server was told to stop: it is no longer ready, and nothing long is begun.
+    /// Canceled when the server must stop. Then it is no longer ready, and starts nothing that lasts.
     stopping: CancellationToken,
-    /// Set when requests have ended, or had their time: sockets and streams close, each at its own moment of the drain.
+    /// Canceled when all requests have ended or their time is over. Then sockets and streams close, each at its own
+    /// time within the drain.
     drain: CancellationToken,
-    /// Sockets count themselves here, so that the server waits for them.
+    /// Tracks sockets, so that the server waits for them.
     sockets: TaskTracker,
 }
 
-/// The door, shared by everything that goes through it.
+/// The state of the HTTP server, shared by all handlers.
 pub type SharedDoor = Arc<Door>;
 
 impl Door {
-    /// A door to these services.
+    /// Creates the state of a server for these services.
     pub fn new(
         schema: Schema,
         services: Services,
@@ -178,7 +183,7 @@ impl Door {
         }
     }
 
-    /// The same door, with the page on which customers of the simulated gateway confirm their payments.
+    /// Adds the page on which customers of the simulated gateway confirm their payments.
     #[must_use]
     pub fn with_payment_page(self, page: Router) -> Self {
         Self {
@@ -187,7 +192,7 @@ impl Door {
         }
     }
 
-    /// The same door, with sign-ins of a demo's people.
+    /// Adds the sign-ins of a demo's people.
     #[must_use]
     pub fn with_sign_ins(self, sign_ins: Arc<SignIns>) -> Self {
         Self {
@@ -196,18 +201,18 @@ impl Door {
         }
     }
 
-    /// Takes a cost from somebody's allowance. Gives `extensions.cost` of the answer; or the answer that there is none left.
+    /// Takes a cost from a payer's allowance. Returns the `extensions.cost` of the response, or the response that refuses.
     fn charge(&self, payer: &Payer, cost: u64) -> Result<Value, Box<GraphqlResponse>> {
         let budget = self.schema.budget();
         match self.allowances.charge(payer, cost) {
             Ok(None) => Ok(value!({ "requested": cost, "budget": budget })),
             Ok(Some(remaining)) => Ok(value!({ "requested": cost, "budget": budget, "remaining": remaining })),
-            // A part of a second is a second: whoever comes back too early is refused again.
+            // Rounded up to full seconds: a client that returns too early is refused again.
             Err(wait) => Err(Box::new(rate_limited(wait.as_secs() + 1))),
         }
     }
 
-    /// Takes what a refused credential costs from the allowance of the address that it came from, beside `cost`.
+    /// Takes the cost of a refused credential from the allowance of its address, in addition to `cost`.
     fn charge_guess(&self, remote: IpAddr, cost: u64) -> Result<(), Box<GraphqlResponse>> {
         let cost = cost.saturating_add(REFUSED_CREDENTIAL);
         self.charge(&Payer::address(remote), cost).map(|_| ())
@@ -272,7 +277,7 @@ fn router(door: SharedDoor) -> Router {
         .layer(middleware::from_fn(log::request))
 }
 
-/// A server that was told to stop begins nothing that lasts.
+/// Refuses upgrades while the server stops, because sockets last.
 async fn refuse_upgrades(State(door): State<SharedDoor>, request: Request, next: Next) -> Response {
     if door.stopping.is_cancelled() && request.headers().contains_key(header::UPGRADE) {
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")]).into_response();
@@ -280,7 +285,7 @@ async fn refuse_upgrades(State(door): State<SharedDoor>, request: Request, next:
     next.run(request).await
 }
 
-/// Credentials travel in a header that pages set themselves, never in cookies, so that origins need no more leave than this.
+/// Pages set credentials in a header, never in cookies. So origins need no further permission than this.
 fn cross_origin(door: &Door) -> Option<CorsLayer> {
     if door.origins.is_empty() {
         return None;
@@ -308,7 +313,8 @@ fn cross_origin(door: &Door) -> Option<CorsLayer> {
     Some(layer)
 }
 
-/// Headers that GraphQL clients and tracing libraries add to what a page sends. We do not read them; a browser would refuse the request.
+/// Headers that GraphQL clients and tracing libraries add to requests. The server ignores them, but browsers would refuse the request
+/// without them.
 const SENT_BY_CLIENTS: [&str; 10] = [
     "apollo-require-preflight",
     "apollographql-client-name",
@@ -322,7 +328,7 @@ const SENT_BY_CLIENTS: [&str; 10] = [
     "x-requested-with",
 ];
 
-/// How long a browser need not ask again whether a page may call. Chromium holds no answer longer.
+/// How long a browser may cache the permission of a page to call. Chromium caches it no longer than this.
 const PREFLIGHT_HOLDS: Duration = Duration::from_hours(2);
 
 async fn no_such_path() -> Response {

@@ -1,7 +1,7 @@
-//! One operation of a connection that stays open, whichever protocol the connection speaks.
+//! One operation of a connection that stays open, for every protocol.
 //!
-//! It is begun like a request over HTTP: guarded, signed in with the rights that its caller has at this moment, and charged. It has
-//! no task of its own: whoever holds it polls it, and dropping it ends it.
+//! It starts like a request over HTTP: its limits are checked, its caller is signed in with current rights, and its cost is
+//! charged. It has no task of its own: its owner polls it. Dropping it ends it.
 
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,41 +21,41 @@ use super::auth::Refused;
 use super::seats::OpenCost;
 use crate::graphql::{ApiError, Caller, ErrorCode, Live, LiveEnd, LiveItem, Operation, OperationKind, refused_request};
 
-/// What an operation gives. Its end is that of the stream.
+/// What an operation produces. The operation ends with its stream.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// A result.
     Next {
-        /// As JSON.
+        /// The result as JSON.
         result: Arc<str>,
-        /// Of a subscription: where to go on from.
+        /// The cursor to continue from, for subscriptions.
         cursor: Option<Arc<str>>,
     },
-    /// It was never executed, or cannot go on. Nothing follows.
+    /// It was never executed, or cannot continue. Nothing follows.
     Failed(Box<Response>),
-    /// Its caller is not signed in any more. Nothing follows.
+    /// Its caller is no longer signed in. Nothing follows.
     SignedOut,
 }
 
-/// What a request has become.
+/// The state after a request has started.
 enum Begun {
     Once(Outcome),
     Live(Live, OpenCost),
 }
 
-/// An operation that runs.
+/// A running operation.
 pub(super) struct Running(State);
 
 enum State {
-    /// Boxed apart from what follows, since it is far larger and soon over.
+    /// Boxed separately, because it is far larger than the next state and short-lived.
     Beginning(BoxFuture<'static, Begun>),
-    /// With its share of what its caller may have open.
+    /// Holds its share of the cost that its caller may have open.
     Live(Live, #[expect(dead_code, reason = "held, not read")] OpenCost),
     Over,
 }
 
 impl Running {
-    /// Begins an operation that has been checked, as whoever signs in, after the cursor `after` if there is one.
+    /// Starts a checked operation for the caller that signs in, after the cursor `after` if given.
     pub(super) fn begin(
         door: &SharedDoor,
         signing_in: impl Future<Output = Result<Caller, Refused>> + Send + 'static,
@@ -95,7 +95,7 @@ impl Stream for Running {
     type Item = Outcome;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
-        // A panic is the end of its operation, and not of the others on the connection. The panic hook has logged it.
+        // A panic ends its own operation, not the others on the connection. The panic hook has logged it.
         catch_unwind(AssertUnwindSafe(|| self.step(context))).unwrap_or_else(|_| {
             self.0 = State::Over;
             let response = refused_request(ErrorCode::Internal, "something went wrong on our side");

@@ -1,18 +1,19 @@
-//! Which web pages may call from a browser, and open a socket. Browsers let any page try, and say only in `Origin` whose page it is.
+//! Decides which web pages may call from a browser and open a socket. Browsers let any page try, and name its origin only in
+//! `Origin`.
 
 use axum::http::{HeaderMap, header};
 
 /// The origins of pages that may call.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Origins {
-    /// As `https://app.example.com`, `https://*.example.com` or `capacitor://localhost`, in small letters.
+    /// Such as `https://app.example.com`, `https://*.example.com` or `capacitor://localhost`, in lower case.
     allowed: Vec<String>,
-    /// Whether pages of this machine may, on whatever port: development servers run there.
+    /// Whether pages of this machine may call, on any port: development servers use many ports.
     allows_local: bool,
 }
 
 impl Origins {
-    /// These origins, and those of this machine if they are allowed.
+    /// Creates the list of these origins, and of those of this machine if they are allowed.
     pub(super) fn new(allowed: &[String], allows_local: bool) -> Self {
         let plain = |origin: &String| origin.trim_end_matches('/').to_ascii_lowercase();
         Self {
@@ -21,19 +22,19 @@ impl Origins {
         }
     }
 
-    /// Whether no page of another origin may call.
+    /// Returns whether no page of another origin may call.
     pub(super) fn is_empty(&self) -> bool {
         self.allowed.is_empty() && !self.allows_local
     }
 
-    /// Whether pages of this origin may call.
+    /// Returns whether pages of this origin may call.
     pub(super) fn allows(&self, origin: &str) -> bool {
         let origin = origin.to_ascii_lowercase();
         self.allowed.iter().any(|allowed| matches(allowed, &origin)) || (self.allows_local && is_local(&origin))
     }
 
-    /// Whether the page that asks for a socket is one of ours, or of the origins that are allowed. No browser leaves `Origin` out,
-    /// so a client that does is no page.
+    /// Returns whether a client may open a socket: the server's own page, a page of an allowed origin, or no page at all. Browsers
+    /// always send `Origin`, so a client without it is no page.
     pub(super) fn may_connect(&self, headers: &HeaderMap, public_url: Option<&str>) -> bool {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let Some(origin) = origins.next() else {
@@ -53,7 +54,7 @@ impl Origins {
     }
 }
 
-/// Whether an origin is this one, or of a subdomain where the host begins with `*.`.
+/// Returns whether an origin equals `allowed`, or is a subdomain where the allowed host begins with `*.`.
 fn matches(allowed: &str, origin: &str) -> bool {
     let Some((scheme, domain)) = allowed.split_once("://*.") else {
         return allowed == origin;
@@ -67,12 +68,12 @@ fn matches(allowed: &str, origin: &str) -> bool {
     subdomain.is_some_and(|subdomain| subdomain.split('.').all(is_label))
 }
 
-/// Whether an origin is a page that this machine serves, on whatever port.
+/// Returns whether this machine serves the origin, on any port.
 fn is_local(origin: &str) -> bool {
     page_of(origin).is_some_and(host_is_local)
 }
 
-/// Whether a host, with its port if it has one, is a name that every machine has for itself.
+/// Returns whether a host, with or without a port, is a local name that every machine has for itself.
 pub(super) fn host_is_local(host_and_port: &str) -> bool {
     ["localhost", "127.0.0.1", "[::1]"].iter().any(|host| {
         host_and_port.strip_prefix(host).is_some_and(|port| {
@@ -83,14 +84,14 @@ pub(super) fn host_is_local(host_and_port: &str) -> bool {
     })
 }
 
-/// The host and port of a web page's origin.
+/// Returns the host and port of a web page's origin.
 fn page_of(origin: &str) -> Option<&str> {
     origin
         .strip_prefix("http://")
         .or_else(|| origin.strip_prefix("https://"))
 }
 
-/// The scheme, host and port that a URL begins with.
+/// Returns the scheme, host and port of a URL.
 pub(super) fn origin_of(url: &str) -> &str {
     let after_scheme = url.find("://").map_or(0, |at| at + 3);
     let end = url[after_scheme..].find('/').map_or(url.len(), |at| after_scheme + at);

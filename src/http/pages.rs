@@ -1,7 +1,8 @@
-//! Built pages: the console at `/` and the explorer at `/graphiql`.
+//! Serves the built pages: the console at `/` and the explorer at `/graphiql`.
 //!
-//! A build names everything below `assets/` after its content, so browsers keep that for ever; the rest they ask for again by its `ETag`.
-//! Builds lay packed files beside the plain ones. A name that is not plain is looked for nowhere, so none leads out of a build.
+//! The name of every file below `assets/` contains a hash of its content, so browsers cache it permanently. They revalidate other files
+//! by `ETag`. Builds contain compressed files beside the plain ones. Names that are not plain are refused, so that no name leads out of a
+//! build.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,36 +23,37 @@ pub type Files = Arc<dyn Fn(&str) -> Option<Cow<'static, [u8]>> + Send + Sync>;
 /// The pages that are served.
 #[derive(Clone, Default)]
 pub struct Pages {
-    /// At `/`, where it is served.
+    /// The console, at `/`; `None` if it is not served.
     pub console: Option<Site>,
-    /// At `/graphiql`, and at `/graphql` for browsers, where it is served.
+    /// The explorer, at `/graphiql`, and at `/graphql` for browsers; `None` if it is not served.
     pub explorer: Option<Site>,
 }
 
-/// One build, and what browsers let its pages do.
+/// One build, and what browsers allow its pages.
 #[derive(Clone)]
 pub struct Site {
     files: Files,
     policy: HeaderValue,
 }
 
-/// What the pages of every build may do: run and show their own files, and talk to this server.
+/// The policy for the pages of every build: run and show their own files, and connect to this server.
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; script-src 'self'; \
                       worker-src 'self'; manifest-src 'self'; img-src 'self' data:; font-src 'self' data:";
 
 impl Site {
-    /// The console. It may also talk to the issuer of its sign-ins, a URL.
+    /// Creates the console. It may also connect to the issuer of its sign-ins, a URL.
     pub fn console(files: Files, issuer: Option<&str>) -> Self {
         let issuer = issuer.map(|url| format!(" {}", origin_of(url))).unwrap_or_default();
         let policy = format!("{POLICY}; style-src 'self'; connect-src 'self'{issuer}");
         Self {
             files,
-            // An origin of a URL has visible characters alone; with any other the console would not sign in, and loads nothing else.
+            // A valid origin has only visible characters. With an invalid one the console cannot sign in, and connects to no other
+            // host.
             policy: HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static(POLICY)),
         }
     }
 
-    /// The explorer. Its editor writes style sheets into the page as it goes.
+    /// Creates the explorer. Its editor adds style sheets to the page at run time.
     pub fn explorer(files: Files) -> Self {
         let policy = format!("{POLICY}; style-src 'self' 'unsafe-inline'; connect-src 'self'");
         Self {
@@ -60,18 +62,18 @@ impl Site {
         }
     }
 
-    /// Whether it has been built.
+    /// Returns whether the build exists.
     pub fn is_built(&self) -> bool {
         (self.files)(INDEX).is_some()
     }
 
-    /// Its page, or how it is built.
+    /// Returns its page, or instructions for building it.
     fn page(&self, headers: &HeaderMap) -> Response {
         self.file(INDEX, headers)
             .unwrap_or_else(|| Html(NOT_BUILT).into_response())
     }
 
-    /// A file, as the client takes it.
+    /// Returns a file in an encoding that the client accepts.
     fn file(&self, name: &str, headers: &HeaderMap) -> Option<Response> {
         let is_packed = PACKED.iter().any(|(_, suffix)| name.ends_with(suffix));
         if !is_plain(name) || is_packed {
@@ -98,7 +100,7 @@ impl Site {
         Some(response)
     }
 
-    /// The packed file that the client likes best, where there is one.
+    /// Returns the compressed file that the client prefers, if there is one.
     fn packed(&self, name: &str, headers: &HeaderMap) -> Option<(Option<&'static str>, Cow<'static, [u8]>)> {
         let ranges = Range::all(headers, &header::ACCEPT_ENCODING);
         let liked = |encoding: &str| ranges.iter().any(|range| range.name == encoding && range.quality > 0);
@@ -111,7 +113,7 @@ impl Site {
             })
     }
 
-    /// Status and headers by which browsers keep what they have.
+    /// Returns a file with the headers for caching.
     fn answer(name: &str, bytes: &[u8], headers: &HeaderMap) -> Response {
         let mut response = StatusCode::OK.into_response();
         let head = response.headers_mut();
@@ -140,13 +142,13 @@ impl Site {
 }
 
 const INDEX: &str = "index.html";
-/// What is below this is named after its content.
+/// Files below this have a hash of their content in their name.
 const KEPT: &str = "assets/";
-/// How files are packed, the smallest first, and what their names then end with.
+/// The encodings of compressed files, the smallest first, and the ends of their names.
 const PACKED: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
-/// Beside the headers of every response.
+/// Headers of pages, besides those of every response.
 const OF_PAGES: [(HeaderName, &str); 4] = [
-    // Not "no-referrer": with that, browsers may say "null" for the origin of what a page sends.
+    // Not "no-referrer": with that, browsers may send "null" as the origin of a page's requests.
     (header::REFERRER_POLICY, "same-origin"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
@@ -160,14 +162,14 @@ const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\
 <h1>Ledgerbell is running</h1><p>The API is at <code>/graphql</code>. This page has not been built. It needs Node.js 20 with npm:</p>\
 <pre>cd web\nnpm ci\nnpm run build</pre><p>Then load this page again. A release build has to be built again: <code>cargo build --release</code>.</p></html>";
 
-/// Whether a name consists of names of files and folders, none of which is hidden or leads upwards.
+/// Returns whether a name consists of plain names of files and folders: none hidden, none leading upward.
 fn is_plain(name: &str) -> bool {
     let may_have = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     let mut parts = name.split('/');
     parts.all(|part| !part.is_empty() && !part.starts_with('.') && part.bytes().all(may_have))
 }
 
-/// What a file is, by the end of its name. Files of other types are no part of a page.
+/// Returns the content type for the extension of a name. Files of other types are not served.
 fn content_type(name: &str) -> Option<&'static str> {
     let (_, extension) = name.rsplit_once('.')?;
     Some(match extension {
@@ -186,7 +188,7 @@ fn content_type(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether a client likes a page better than JSON.
+/// Returns whether a client prefers a page to JSON.
 fn wants_page(headers: &HeaderMap) -> bool {
     let chosen = best(&Range::all(headers, &header::ACCEPT), |name| match name {
         "text/html" => Some(true),
@@ -196,13 +198,13 @@ fn wants_page(headers: &HeaderMap) -> bool {
     chosen == Some(true)
 }
 
-/// The page of the explorer for a browser that opens the address of the API, where it is served.
+/// Returns the explorer's page for a browser that opens the address of the API, if it is served.
 pub(super) fn in_place_of_graphql(pages: &Pages, headers: &HeaderMap) -> Option<Response> {
     let explorer = pages.explorer.as_ref()?;
     wants_page(headers).then(|| explorer.page(headers))
 }
 
-/// The console for browsers, and for programs what this is.
+/// Returns the console to browsers, and a description of the service to programs.
 pub(super) async fn welcome(State(door): State<SharedDoor>, headers: HeaderMap) -> Response {
     if let Some(console) = &door.settings.pages.console
         && wants_page(&headers)
@@ -218,7 +220,7 @@ pub(super) async fn welcome(State(door): State<SharedDoor>, headers: HeaderMap) 
     ([(header::VARY, "Accept")], welcome).into_response()
 }
 
-/// The explorer's page and its files.
+/// Serves the explorer's page and its files.
 pub(super) async fn explorer(State(door): State<SharedDoor>, request: Request) -> Response {
     let Some(explorer) = &door.settings.pages.explorer else {
         return no_such_path().await;
@@ -233,7 +235,7 @@ pub(super) async fn explorer(State(door): State<SharedDoor>, request: Request) -
     }
 }
 
-/// The console's files, at paths that are nothing else.
+/// Serves the console's files, at paths that no other route uses.
 pub(super) async fn fallback(State(door): State<SharedDoor>, request: Request) -> Response {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let name = request.uri().path().trim_start_matches('/');

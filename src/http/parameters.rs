@@ -1,6 +1,6 @@
-//! The parameters of a request, from a body of JSON or from a URL.
+//! Reads the parameters of a request from a JSON body or from a URL.
 //!
-//! Refused before anything is parsed: bodies that are too large, of another type, or several operations in one.
+//! Refuses before parsing: bodies that are too large or of another type, and several operations in one request.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,15 +14,15 @@ use super::answer::Rejection;
 use super::body::{self, Unread};
 use crate::graphql::{NUL, Parameters, altered_number};
 
-/// The largest body that is read, in bytes.
+/// The maximum size of a body, in bytes.
 const LARGEST_BODY: usize = 64 * 1024;
 
-/// No request, for this reason.
+/// Refuses a request that does not follow the specification, with this reason.
 fn malformed(message: impl Into<String>) -> Rejection {
     Rejection::Malformed(message.into())
 }
 
-/// The parameters in a body of JSON, which must have come `within` this time.
+/// Reads the parameters from a JSON body, which must arrive `within` this time.
 pub(super) async fn read(headers: &HeaderMap, body: Body, within: Duration) -> Result<Parameters, Rejection> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_packed = headers
@@ -32,10 +32,10 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, within: Duration) -> R
         return Err(Rejection::NotJson);
     }
     let bytes = body::read(body, LARGEST_BODY, within).await.map_err(unread)?;
-    // RFC 8259 lets readers ignore the mark that some editors and clients begin a text with.
+    // RFC 8259 allows readers to ignore the byte-order mark that some editors and clients add.
     let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
     let json = serde_json::from_slice(text).map_err(|error| {
-        // Where, but not what: the text itself is the client's.
+        // The error names the position but not the text, because the text is the client's.
         let (line, column) = (error.line(), error.column());
         malformed(format!("the body is not JSON (line {line}, column {column})"))
     })?;
@@ -49,7 +49,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, within: Duration) -> R
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Whether a value has the character 0 in one of its texts, which Postgres cannot keep.
+/// Returns whether a value contains U+0000 in a string, which Postgres cannot store.
 pub(super) fn has_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
@@ -67,7 +67,7 @@ fn unread(why: Unread) -> Rejection {
     }
 }
 
-/// `application/json`, in UTF-8 if it says in what.
+/// Returns whether the type is `application/json`, with UTF-8 as its charset if it names one.
 pub(super) fn is_json(content_type: &str) -> bool {
     let mut parts = content_type.split(';').map(str::trim);
     let is_json = parts
@@ -83,7 +83,7 @@ pub(super) fn is_json(content_type: &str) -> bool {
         })
 }
 
-/// The parameters in a JSON value.
+/// Reads the parameters from a JSON value.
 pub(super) fn from_json(json: Value) -> Result<Parameters, Rejection> {
     if has_nul(&json) {
         return Err(malformed(NUL));
@@ -127,13 +127,13 @@ fn object(fields: &mut Map<String, Value>, name: &str) -> Result<Map<String, Val
     }
 }
 
-/// How clients of Apollo ask for a document that they do not send, and say which one they do.
+/// Returns the digest by which Apollo clients request a document that they do not send.
 fn persisted_query(extensions: &Map<String, Value>) -> Option<String> {
     let sha256 = extensions.get("persistedQuery")?.get("sha256Hash")?.as_str()?;
     Some(sha256.to_owned())
 }
 
-/// The parameters of a URL, where variables are JSON in a text.
+/// Reads the parameters from a URL, where variables are JSON text.
 pub(super) fn from_url(mut parameters: HashMap<String, String>) -> Result<Parameters, Rejection> {
     let (mut fields, mut altered) = (Map::new(), None);
     for name in ["query", "operationName", "documentId"] {

@@ -1,6 +1,6 @@
-//! Who has connections that stay open for what happens later, sockets and event streams, and how many.
+//! Counts the connections that stay open, sockets and event streams, by caller.
 //!
-//! A seat is given back when it is dropped, however its connection ends, so that what is counted is what is there.
+//! A seat is released when it is dropped, however its connection ends. So the counts equal the open connections.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,19 +14,19 @@ use crate::primitives::actor::Actor;
 use crate::primitives::clock::Clock;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
 
-/// How often it is looked who is still signed in.
+/// The interval of checks that callers are still signed in.
 const LOOKS_EVERY: Duration = Duration::from_secs(1);
 
 /// What one member or API key may have open in this process.
 #[derive(Clone, Copy, Debug)]
 pub struct SeatBounds {
-    /// Connections that stay open.
+    /// The maximum number of connections that stay open.
     pub connections: usize,
-    /// What one message of each of its subscriptions costs, all together.
+    /// The maximum total cost of one message of each open subscription.
     pub cost: u64,
 }
 
-/// Counts the connections of this process that stay open. Cloning shares the count.
+/// Counts the connections of this process that stay open. Clones share the count.
 #[derive(Clone, Debug)]
 pub struct Seats(Arc<Shared>);
 
@@ -34,7 +34,7 @@ pub struct Seats(Arc<Shared>);
 struct Shared {
     bounds: SeatBounds,
     taken: AtomicUsize,
-    /// How many were ever given; says how far a seat is from the others when all are to leave.
+    /// The number of seats that were ever created. It spreads the closing times of seats at shutdown.
     given: AtomicUsize,
     callers: Mutex<HashMap<Holder, Held>>,
 }
@@ -43,9 +43,9 @@ struct Shared {
 #[derive(Debug)]
 struct Held {
     count: usize,
-    /// Of its open subscriptions, a message each.
+    /// The total cost of one message of each open subscription.
     cost: u64,
-    /// As it signed in last.
+    /// The actor of the last sign-in.
     actor: Actor,
     signed_out: CancellationToken,
 }
@@ -72,15 +72,15 @@ impl Holder {
 /// Why a connection may not stay open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoSeat {
-    /// The caller has as many connections as it may.
+    /// The caller has reached its limit of connections.
     #[error("There are too many connections of this caller: close some")]
     Caller,
-    /// The address has.
+    /// The address has reached its limit.
     #[error("There are too many connections of this address: close some")]
     Address,
 }
 
-/// The subscriptions of a caller would cost more, all together, than they may.
+/// The caller's open subscriptions would exceed the cost limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the open subscriptions of this caller would cost {cost} a message, more than {most} together: complete some first"
@@ -91,7 +91,7 @@ pub(super) struct TooMuchOpen {
 }
 
 impl Seats {
-    /// None taken yet.
+    /// Creates an empty count.
     pub fn new(bounds: SeatBounds) -> Self {
         Self(Arc::new(Shared {
             bounds,
@@ -101,18 +101,18 @@ impl Seats {
         }))
     }
 
-    /// How many connections are open.
+    /// Returns the number of open connections.
     pub fn taken(&self) -> usize {
         self.0.taken.load(Ordering::SeqCst)
     }
 
-    /// How many callers have at least one.
+    /// Returns the number of callers with at least one connection.
     pub fn callers(&self) -> usize {
         self.0.callers().len()
     }
 
-    /// Looks every second who of those with seats would no longer be signed in, and tells theirs. Operations look by themselves
-    /// when something happens; this is for connections on which nothing does.
+    /// Checks every second which callers may no longer sign in, and cancels their seats. Operations check this whenever an
+    /// event arrives; this covers connections without events.
     pub(super) async fn watch(&self, clock: &Clock, standing: &Standing) {
         loop {
             clock.alarm(clock.elapsed() + LOOKS_EVERY).await;
@@ -130,7 +130,7 @@ impl Seats {
         }
     }
 
-    /// Counts a subscription that costs this much a message among those that its caller has open. The caller must have a seat.
+    /// Counts a subscription with this cost per message for its caller. The caller must have a seat.
     pub(super) fn open(&self, actor: &Actor, cost: u64) -> Result<OpenCost, TooMuchOpen> {
         let holder = Holder::of(actor);
         let most = self.0.bounds.cost;
@@ -148,7 +148,7 @@ impl Seats {
         Ok(OpenCost { seats, holder, cost })
     }
 
-    /// A seat for a caller who is not known yet.
+    /// Creates a seat for a caller who is not known yet.
     pub(super) fn take(&self) -> Seat {
         self.0.taken.fetch_add(1, Ordering::SeqCst);
         Seat {
@@ -162,12 +162,12 @@ impl Seats {
 
 impl Shared {
     fn callers(&self) -> MutexGuard<'_, HashMap<Holder, Held>> {
-        // Counting cannot panic half-way.
+        // The lock is never poisoned with a wrong count: counting cannot panic.
         self.callers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A subscription counts among those of its caller for as long as this lives.
+/// Counts a subscription for its caller until it is dropped.
 #[derive(Debug)]
 pub(super) struct OpenCost {
     seats: Arc<Shared>,
@@ -178,13 +178,13 @@ pub(super) struct OpenCost {
 impl Drop for OpenCost {
     fn drop(&mut self) {
         if let Some(held) = self.seats.callers().get_mut(&self.holder) {
-            // Of a caller that has left and come back, less may be counted.
+            // If the caller has left and returned since then, less may be counted.
             held.cost = held.cost.saturating_sub(self.cost);
         }
     }
 }
 
-/// The right to stay.
+/// The permission of one connection to stay open.
 #[derive(Debug)]
 pub(super) struct Seat {
     seats: Arc<Shared>,
@@ -194,7 +194,7 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// Whose it is, now that that is known.
+    /// Assigns the seat to its caller, after sign-in.
     pub(super) fn hold(&mut self, actor: &Actor) -> Result<(), NoSeat> {
         let holder = Holder::of(actor);
         let mut callers = self.seats.callers();
@@ -214,14 +214,15 @@ impl Seat {
         Ok(())
     }
 
-    /// Resolves when its caller would no longer be signed in; never for nobody.
+    /// Resolves when the caller may no longer sign in. Never resolves for an anonymous caller.
     pub(super) fn signed_out(&self) -> WaitForCancellationFutureOwned {
         self.signed_out.clone().cancelled_owned()
     }
 
-    /// From 0 up to 1, spread evenly over neighbouring seats: when among all it is this one's turn to leave.
+    /// Returns the closing time of this seat within the drain, from 0 up to 1. Seats that were created in
+    /// sequence are spread evenly.
     pub(super) fn turn(&self) -> f64 {
-        // Multiples of the golden ratio never bunch (the Kronecker sequence).
+        // Multiples of the golden ratio are always spread evenly (the Kronecker sequence).
         let spread = self.number.wrapping_mul(0x9e37_79b9) & 0xffff_ffff;
         f64::from(u32::try_from(spread).unwrap_or_default()) / (f64::from(u32::MAX) + 1.0)
     }

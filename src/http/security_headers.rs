@@ -1,4 +1,4 @@
-//! Headers that tell browsers what a response may do: next to nothing.
+//! Headers that make browsers allow a response almost nothing.
 
 use axum::extract::Request;
 use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
@@ -6,10 +6,10 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 
-/// The defaults of all responses, of any type: a response that is taken for another type than it has is as harmless. A handler may
+/// The defaults of all responses, of any type. So a response that a browser takes for another type is harmless too. A handler may
 /// set its own.
 const DEFAULTS: [(HeaderName, &str); 4] = [
-    // Scripts, styles, images and requests: none. Forms are sent to this server alone, and no site shows a page in a frame.
+    // No scripts, styles, images or requests. Forms go to this server only, and no site shows a page in a frame.
     (
         CONTENT_SECURITY_POLICY,
         "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",

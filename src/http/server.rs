@@ -1,9 +1,13 @@
-//! The server: accepts connections, bounds what each may take, and ends them in good order.
+//! Accepts connections, limits what each may use, and shuts down in order.
 //!
-//! Invariants: a connection that is slow with its head, with its body or with reading its answer is ended; there are no more than
-//! were allowed, overall and for each address; a few beyond that are answered about the server's health and nothing else, so that
-//! a client which fills the bound does not make the server look dead; after the drain nothing is left running. A connection's
-//! buffers are small and grow only while it is busy, for most are idle.
+//! Invariants:
+//! - A connection that is slow to send its head or body, or to read its response, is ended.
+//! - The number of connections is limited, in total and per address.
+//! - A few connections beyond the limit get responses about health and nothing else. So a client that exhausts the limit does not
+//!   make the server look dead.
+//! - Nothing runs after the drain.
+//!
+//! A connection's buffers are small and grow only while it is busy, because most connections are idle.
 
 use std::future::Future;
 use std::io;
@@ -33,25 +37,25 @@ use super::SocketLimits;
 use super::address::{AddressPermit, PerAddress};
 use super::stall::{Silence, StallGuard, StaysOpen, StreamOpen};
 
-/// The largest head of a request, in bytes: a document may be in its address.
+/// The maximum size of a request's head, in bytes. The address may contain a document.
 const LARGEST_HEAD: usize = 32 * 1024;
-/// What a connection holds back in memory, at most, in bytes, each way.
+/// The maximum size of a connection's buffer, in bytes, for each direction.
 const LARGEST_BUFFER: usize = 32 * 1024;
-/// How long nothing is accepted after accepting failed, most likely for want of file descriptors.
+/// The pause after accepting failed, most likely because no file descriptors were left.
 const RESPITE: Duration = Duration::from_millis(100);
-/// What is left for the last sockets, which close at the end of the drain, to say so.
+/// The time for the last sockets, which close at the end of the drain, to send their close frames.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// Connections beyond those allowed that are answered about the server's health, and how many of them an address may have.
+/// The number of connections beyond the limit that get responses about health, and the maximum of one address among them.
 const RESERVE: usize = 16;
 const RESERVE_PER_ADDRESS: usize = 4;
-/// How long such a connection lives, whatever it does.
+/// The maximum lifetime of such a connection.
 const RESERVE_TIME: Duration = Duration::from_secs(5);
-/// The answer to connections beyond those allowed and the reserve.
+/// The response to connections beyond the limit and the reserve.
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-/// Serves until `stop` resolves, then drains: whoever asks whether we are ready is told no and upgrades are refused at once, idle
-/// connections close, requests under way end, and then [`super::Door::drain`] tells sockets to close.
+/// Serves until `stop` resolves, then drains. At once, readiness probes fail, upgrades are refused and idle connections close.
+/// Requests in progress complete. Then [`super::Door::drain`] makes sockets close.
 pub async fn serve(listener: TcpListener, door: SharedDoor, stop: impl Future<Output = ()> + Send) -> io::Result<()> {
     let server = Server {
         http: builder(&door),
@@ -63,7 +67,7 @@ pub async fn serve(listener: TcpListener, door: SharedDoor, stop: impl Future<Ou
         end: CancellationToken::new(),
         door,
     };
-    // Connections are accepted to the last, for somebody has to be told that we are not ready.
+    // Connections are accepted until the end, because readiness probes must get a response.
     tokio::select! {
         () = server.accept(&listener) => {}
         () = server.door.seats.watch(&server.door.services.clock, &server.door.services.standing) => {}
@@ -77,7 +81,7 @@ fn builder(door: &SharedDoor) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(door.settings.head_timeout)
-        // Some clients look their subprotocol up by the letters in which they wrote the header: see `ws::upgrade`.
+        // Some clients find their subprotocol only under the header name as they wrote it: see `ws::upgrade`.
         .preserve_header_case(true)
         .max_header_size(LARGEST_HEAD)
         .max_buf_size(LARGEST_BUFFER);
@@ -92,7 +96,7 @@ struct Server {
     reserved: Arc<Semaphore>,
     reserve: PerAddress,
     connections: TaskTracker,
-    /// Cuts off whoever has not ended after the drain.
+    /// Ends connections that are still open after the drain.
     end: CancellationToken,
 }
 
@@ -118,12 +122,13 @@ impl Server {
         } else if let Some(place) = self.reserved_place(remote.ip()) {
             self.connections.spawn(self.health_connection(stream, place));
         } else {
-            // Sent if it can be done at once, as it can on a new connection; not waited for.
+            // Sent only if the socket accepts it at once, as new connections do. The server does not wait.
             let _ = stream.try_write(FULL);
         }
     }
 
-    /// A place for a connection among those allowed. The connections of a trusted proxy are many clients'.
+    /// Returns a slot for a connection if one is free. The connections of a trusted proxy belong to many
+    /// clients, so its address has no limit.
     fn place(&self, remote: IpAddr) -> Option<Place> {
         let permit = Arc::clone(&self.allowed).try_acquire_owned().ok()?;
         if self.door.settings.proxies.contain(remote) {
@@ -142,7 +147,7 @@ impl Server {
         Some(Place::new(permit, Some(of_address)))
     }
 
-    /// Answers one question about the server's health on a connection beyond those allowed.
+    /// Responds to one health request on a connection beyond the limit.
     fn health_connection(&self, stream: TcpStream, place: Place) -> impl Future<Output = ()> + Send + 'static {
         let routes = TowerToHyperService::new(super::health::routes(&self.door));
         let service = service_fn(move |request: Request<Incoming>| routes.call(request.map(Body::new)));
@@ -171,14 +176,15 @@ impl Server {
             let client = door.settings.proxies.client(remote.ip(), request.headers());
             let client = SocketAddr::new(client, remote.port());
             request.extensions_mut().insert(ConnectInfo(client));
-            // A socket takes its connection's place among those allowed.
+            // A socket keeps its connection's slot.
             request.extensions_mut().insert(place.clone());
             routes.call(request.map(Body::new))
         });
         let settings = &self.door.settings;
         let silence = silence(&settings.sockets, settings.answer_timeout);
         let stream = StallGuard::new(stream, settings.answer_timeout, silence, stays_open);
-        // Hung up on at once it would not learn that the server stops; so it is answered, and closed after that.
+        // A connection that closed at once would not learn that the server stops. So the request gets a
+        // response, and then the connection closes.
         let is_late = stopping.is_cancelled();
         let mut http = self.http.clone();
         http.keep_alive(!is_late);
@@ -209,7 +215,7 @@ impl Server {
         self.door.stopping.cancel();
         self.connections.close();
         self.door.sockets.close();
-        // Streams are requests that do not end by themselves, so not all of the time is waited for those that do.
+        // Streams are requests that do not end automatically, so requests get only a part of the time.
         let _ = timeout(time / 4, self.connections.wait()).await;
         self.door.drain.cancel();
         let rest = async { tokio::join!(self.connections.wait(), self.door.sockets.wait()) };
@@ -220,11 +226,11 @@ impl Server {
     }
 }
 
-/// How long a connection lasts whose other end does not acknowledge what it was sent. Event streams send a comment as often as sockets
-/// ping, and have as long for it as sockets have for a pong or a write: a client that has lost its network loses its place as soon by
-/// either. Without that the system goes on sending for a quarter of an hour.
+/// Returns how long a connection lasts whose client does not acknowledge what was sent. Event streams send a comment as often as
+/// sockets send a ping. Their time limit is that of a pong or a write of sockets. So a client that has lost its network loses its slot
+/// equally soon by either. Without a limit the operating system would send again for a quarter of an hour.
 ///
-/// Clients that are there and do not read have the times that are theirs, so that the system ends none of them sooner.
+/// Clients that are connected and do not read have their own time limits. This limit is not shorter than those.
 fn silence(limits: &SocketLimits, answer_timeout: Duration) -> Silence {
     let of_streams = limits.pong_timeout.max(limits.write_timeout);
     Silence {
@@ -233,9 +239,9 @@ fn silence(limits: &SocketLimits, answer_timeout: Duration) -> Silence {
     }
 }
 
-/// Has the system ask an idle client whether it is there, as often as sockets are pinged.
+/// Makes the operating system probe an idle client as often as sockets are pinged.
 fn probe_silence(stream: &TcpStream, limits: &SocketLimits) {
-    // Answers are written whole.
+    // Responses are written whole, so waiting to combine packets only delays them.
     let _ = stream.set_nodelay(true);
     let probes = TcpKeepalive::new()
         .with_time(limits.ping_interval)
@@ -243,7 +249,7 @@ fn probe_silence(stream: &TcpStream, limits: &SocketLimits) {
     let _ = SockRef::from(stream).set_tcp_keepalive(&probes);
 }
 
-/// A connection's place among those allowed. Whoever upgrades the connection keeps it for as long as the socket lives.
+/// A connection's slot among those allowed. An upgraded connection keeps it for as long as the socket lives.
 #[derive(Clone)]
 pub(super) struct Place {
     _permit: Arc<OwnedSemaphorePermit>,
@@ -260,13 +266,13 @@ impl Place {
         }
     }
 
-    /// Says that the connection carries a stream of events until what is returned is dropped.
+    /// Marks the connection as carrying a stream of events until the returned guard is dropped.
     pub(super) fn begin_stream(&self) -> StreamOpen {
         self.stays_open.begin()
     }
 
-    /// The same place for something that stays open, counted for the client's address: the connections of a trusted proxy are
-    /// not. `None` when the address has as many as it may.
+    /// Keeps the slot for a connection that stays open, counted for the client's address. Connections of a trusted proxy are
+    /// not counted before this call. Returns `None` if the address has reached its limit.
     pub(super) fn stay(self, addresses: &PerAddress, client: IpAddr) -> Option<Self> {
         if self.of_address.is_some() {
             return Some(self);
@@ -276,7 +282,7 @@ impl Place {
     }
 }
 
-/// Whether only the connection that was about to be accepted is lost.
+/// Returns whether the error affects only the connection that was being accepted.
 fn is_of_the_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(
@@ -289,7 +295,8 @@ fn is_of_the_client(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
-    /// From the last byte of a client until its connection ends, by the times that streams have: as sockets, within five seconds.
+    /// Measures from the last byte of a client until its connection ends, with the times of streams: within five seconds, as for
+    /// sockets.
     #[tokio::test]
     async fn a_silent_end_is_given_up_as_soon_as_a_sockets() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -1,7 +1,7 @@
-//! Sign-ins of a demo's console: with one click on the machine itself, and by a link with a code that works once.
+//! Sign-ins of a demo's console: by one click on this machine, or by a link with a code that works once.
 //!
-//! Only the demo has these. Invariants: neither a code nor a session is kept as it is, but as its SHA-256; a code is exchanged once and
-//! for some minutes; pages get credentials that end, but for the operator's, who has the demo's API key.
+//! Only the demo has these. Invariants: codes and sessions are stored only as SHA-256 hashes; a code works once, for some minutes; the
+//! credentials of pages expire. Only the operator's credential, the demo's API key, does not expire.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,30 +16,30 @@ use crate::primitives::ids::{AccountId, MemberId};
 
 /// How long a link with a code works.
 const CODE_LASTS: Duration = Duration::from_mins(10);
-/// How long a session lasts, after which its browser signs in again.
+/// The lifetime of a session. Then its browser signs in again.
 const SESSION_LASTS: Duration = Duration::from_hours(12);
-/// How long a credential of a session lasts, after which its page takes another one.
+/// The lifetime of a session's credential. Its page then requests another one.
 const TOKEN_LASTS: Duration = Duration::from_hours(1);
-/// Sessions at a time. The oldest ends when there is one more.
+/// The maximum number of sessions. One more ends the oldest.
 const SESSIONS: usize = 100;
 
-/// Who signs in.
+/// A person who can sign in.
 #[derive(Clone, Debug)]
 pub struct DemoPerson {
-    /// What they are in the demo: a word of a page's button.
+    /// The person's role in the demo, which a button of the page names.
     pub role: &'static str,
-    /// Their name.
+    /// The person's name.
     pub name: String,
-    /// What signs them in.
+    /// The credential that signs them in.
     pub credential: DemoCredential,
 }
 
-/// What signs somebody of the demo in.
+/// How a person of the demo signs in.
 #[derive(Clone)]
 pub enum DemoCredential {
-    /// Tokens of a member.
+    /// With tokens of a member.
     Member(AccountId, MemberId),
-    /// An API key.
+    /// With an API key.
     ApiKey(String),
 }
 
@@ -63,14 +63,14 @@ pub struct SignIns {
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// The code that has not been used.
+    /// The hash and the expiry of the code, until it is used.
     code: Option<([u8; 32], Timestamp)>,
     sessions: HashMap<[u8; 32], Session>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Session {
-    /// Whose, by their place among the people.
+    /// The index of the person.
     person: usize,
     ends_at: Timestamp,
 }
@@ -79,13 +79,13 @@ struct Session {
 #[derive(Clone)]
 pub(super) struct Credential {
     pub(super) token: String,
-    /// When the page has to take another one; never for an API key.
+    /// When the page has to request another one; `None` for an API key, which does not expire.
     pub(super) expires_at: Option<Timestamp>,
     pub(super) person: DemoPerson,
 }
 
 impl SignIns {
-    /// Sign-ins of these people of an account. Who uses a link is the first of them.
+    /// Creates sign-ins of these people of an account. A link signs in the first of them.
     pub fn new(account_id: AccountId, people: Vec<DemoPerson>, clock: Clock) -> Self {
         Self {
             account_id,
@@ -95,7 +95,7 @@ impl SignIns {
         }
     }
 
-    /// Makes a code for a link, in place of the one before.
+    /// Creates a code for a link. It replaces the previous code.
     pub fn make_code(&self) -> Result<String, Fault> {
         let code = random()?;
         self.kept().code = Some((digest(&code), self.after(CODE_LASTS)));
@@ -110,7 +110,7 @@ impl SignIns {
         &self.people
     }
 
-    /// Begins a session for whoever has the code. `None`: it is another one, too old, or was used.
+    /// Starts a session by a code. Returns `None` if the code is wrong, expired or used.
     pub(super) fn exchange(&self, code: &str) -> Result<Option<String>, Fault> {
         let now = self.clock.now();
         let taken = {
@@ -123,7 +123,7 @@ impl SignIns {
         if taken { self.begin(0).map(Some) } else { Ok(None) }
     }
 
-    /// Begins a session for who has this role.
+    /// Starts a session for the person with this role.
     pub(super) fn sign_in(&self, role: &str) -> Result<Option<String>, Fault> {
         let person = self.people.iter().position(|person| person.role == role);
         person.map(|person| self.begin(person)).transpose()
@@ -145,7 +145,7 @@ impl SignIns {
         Ok(session)
     }
 
-    /// Whether there is this session.
+    /// Returns whether the session exists.
     pub(super) fn has(&self, session: &str) -> bool {
         self.find(session).is_some()
     }
@@ -155,7 +155,7 @@ impl SignIns {
         session.filter(|session| session.ends_at > self.clock.now())
     }
 
-    /// A new credential for a session, if there is one.
+    /// Returns a new credential for a session, if the session exists.
     pub(super) fn credential(&self, session: &str, sign_in: &SignIn) -> Result<Option<Credential>, IssueTokenError> {
         let Some(session) = self.find(session) else {
             return Ok(None);
@@ -196,7 +196,7 @@ fn digest(secret: &str) -> [u8; 32] {
     Sha256::digest(secret).into()
 }
 
-/// A text of 192 random bits for addresses and cookies.
+/// Returns a text of 192 random bits for addresses and cookies.
 fn random() -> Result<String, Fault> {
     let mut random = [0; 24];
     getrandom::fill(&mut random).map_err(|error| Fault::Internal(format!("no randomness: {error}")))?;

@@ -1,9 +1,11 @@
-//! GraphQL over Server-Sent Events, for networks that break sockets: a response for each operation, which stays open.
+//! GraphQL over Server-Sent Events, for networks that do not support sockets: one response per operation, which stays open.
 //!
-//! Follows PROTOCOL.md of the npm package graphql-sse in its distinct connections mode: `next` and `complete` events, and errors
-//! of the operation as a `next`. Each event of a subscription has its cursor as its id, so that a client which sends
-//! `Last-Event-ID` goes on where it was. A stream that ends without `complete` is to be asked for again: so it is when the token
-//! expires, the caller is signed out, or the process ends.
+//! Follows PROTOCOL.md of the npm package graphql-sse in its distinct connections mode. There are `next` and `complete` events,
+//! and errors of the operation are sent as a `next`.
+//!
+//! The id of each event of a subscription is its cursor, so that a client that sends `Last-Event-ID` continues after it. A
+//! client requests a stream again that ends without `complete`. Streams end so when the token expires, the caller is signed out,
+//! or the process ends.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -25,15 +27,15 @@ use super::stall::StreamOpen;
 use crate::primitives::clock::{Clock, Timestamp};
 
 const EVENT_STREAM: &str = "text/event-stream";
-/// Where a client that comes back has got to.
+/// The header with the id of the last event that a reconnecting client has received.
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// Says nothing, and keeps what stands between us and the client from taking the connection for dead.
+/// A comment, which clients ignore. It prevents proxies from closing the connection as idle.
 const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 
-/// The longest that an alarm is set for.
+/// The longest time that an alarm is set for.
 const LONGEST_REST: Duration = Duration::from_hours(1);
 
-/// Whether the request asks for an event stream rather than for an answer: of what it accepts and we have, it likes that best.
+/// Returns whether the client prefers an event stream to the other supported types.
 pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
     let is_stream = |name: &str| match name {
         EVENT_STREAM => Some(true),
@@ -43,12 +45,12 @@ pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
     media::best(&media::Range::all(headers, &header::ACCEPT), is_stream).unwrap_or(false)
 }
 
-/// The cursor after which the client wants to go on.
+/// Returns the cursor after which the client wants to continue.
 pub(super) fn last_event_id(headers: &HeaderMap) -> Option<&str> {
     headers.get(LAST_EVENT_ID)?.to_str().ok().filter(|id| !id.is_empty())
 }
 
-/// The response that gives what the operation gives, until `expires_at` at the latest.
+/// Streams the results of an operation, until `expires_at` at the latest.
 pub(super) fn respond(
     door: &SharedDoor,
     (seat, place): (Seat, Option<Place>),
@@ -68,7 +70,7 @@ pub(super) fn respond(
     event_stream(Body::from_stream(body))
 }
 
-/// The response that tells why an operation is not executed.
+/// Responds with the reason why an operation is not executed.
 pub(super) fn refuse(response: &async_graphql::Response) -> Response {
     event_stream(Body::from(next(&to_json(response), None) + COMPLETE))
 }
@@ -79,7 +81,7 @@ fn event_stream(body: Body) -> Response {
     for (name, value) in [
         (header::CONTENT_TYPE, EVENT_STREAM),
         (header::CACHE_CONTROL, "no-store"),
-        // Reverse proxies such as nginx would hold events back until they have a bufferful.
+        // Reverse proxies such as nginx would otherwise delay events until a buffer is full.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
@@ -87,14 +89,14 @@ fn event_stream(body: Body) -> Response {
     response
 }
 
-/// One stream, in a task of its own: a connection does not poll its body while the client takes nothing, and an operation that
-/// waits in the middle of its work would hold up those who wait for the same.
+/// One stream, in a task of its own. A connection does not poll its body while the client reads nothing. A waiting operation
+/// may hold what other operations need, so it must still be polled.
 struct EventStream {
     door: SharedDoor,
     seat: Seat,
-    /// Has the connection ended sooner when the client is gone without a word.
+    /// Makes the connection end sooner if the client disappears silently.
     _open: Option<StreamOpen>,
-    /// Among what its address may have open.
+    /// Counts as an open connection of its address.
     _place: Option<Place>,
     expires_at: Option<Timestamp>,
 }
@@ -108,7 +110,7 @@ impl EventStream {
         }
     }
 
-    /// Waits until the connection may not stay.
+    /// Waits until the connection must end.
     async fn ends(&self) {
         let clock = &self.door.services.clock;
         let expired = async {
@@ -129,7 +131,7 @@ impl EventStream {
         }
     }
 
-    /// Passes on what the operation gives, and a comment when that is nothing for a while.
+    /// Sends the results of the operation, and a comment after a time without results.
     async fn pass_on(&self, mut operation: Running, events: &mpsc::Sender<Bytes>) {
         let clock = &self.door.services.clock;
         let limits = &self.door.settings.sockets;
@@ -152,7 +154,7 @@ impl EventStream {
     }
 }
 
-/// Waits until the clock has come to `at`, however it is set meanwhile.
+/// Waits until the clock reaches `at`, even if the clock is set meanwhile.
 async fn until(clock: &Clock, at: Timestamp) {
     loop {
         let left = at.millis().saturating_sub(clock.now().millis());
@@ -165,7 +167,8 @@ async fn until(clock: &Clock, at: Timestamp) {
     }
 }
 
-/// The event that tells an outcome, and whether it is the last. `None` when the stream ends without one.
+/// Returns the event for an outcome, and whether it is the last. Returns `None` when the stream ends without
+/// an event.
 fn event(outcome: Option<Outcome>) -> Option<(Bytes, bool)> {
     match outcome {
         Some(Outcome::Next { result, cursor }) => Some((next(&result, cursor.as_deref()).into(), false)),
@@ -175,10 +178,10 @@ fn event(outcome: Option<Outcome>) -> Option<(Bytes, bool)> {
     }
 }
 
-/// With an empty field, or browsers would not tell of the event.
+/// Contains an empty field, because browsers ignore an event without data.
 const COMPLETE: &str = "event: complete\ndata: \n\n";
 
-/// A result as an event. JSON as we write it has no line breaks, and neither has a cursor.
+/// Formats a result as an event. Neither our JSON nor a cursor contains line breaks.
 fn next(result: &str, cursor: Option<&str>) -> String {
     match cursor {
         Some(cursor) => format!("event: next\nid: {cursor}\ndata: {result}\n\n"),

@@ -12,12 +12,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-/// Whether what a connection is sent is a stream of events: until it ends the client has to show sooner that it is still there.
+/// Whether the connection carries a stream of events. Until the stream ends, the client has less time to acknowledge what was
+/// sent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StaysOpen(Arc<AtomicBool>);
 
 impl StaysOpen {
-    /// Says so until what is returned is dropped. A connection carries one stream at a time.
+    /// Marks the start of a stream, until the returned guard is dropped. A connection carries one stream at a
+    /// time.
     pub(super) fn begin(&self) -> StreamOpen {
         self.0.store(true, Ordering::Relaxed);
         StreamOpen(self.clone())
@@ -34,16 +36,17 @@ impl Drop for StreamOpen {
     }
 }
 
-/// How long what was sent may stay unacknowledged before the system gives the connection up.
+/// How long sent data may stay unacknowledged before the operating system ends the connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Silence {
-    /// While an answer is sent.
+    /// While a response is sent.
     pub(super) of_answers: Duration,
-    /// While a stream of events is.
+    /// While a stream of events is sent.
     pub(super) of_streams: Duration,
 }
 
-/// Sets how long what was sent may stay unacknowledged. What cannot be had of this is done without: then it lasts longer.
+/// Sets how long sent data may stay unacknowledged. Options that the system does not support are skipped; then the
+/// connection lasts longer.
 fn bound_silence(stream: &TcpStream, silence: Duration) {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let _ = SockRef::from(stream).set_tcp_user_timeout(Some(silence));
@@ -51,16 +54,16 @@ fn bound_silence(stream: &TcpStream, silence: Duration) {
     let _ = (stream, silence);
 }
 
-/// A connection that breaks when its client takes nothing of what is written for so long: else an answer that nobody reads would
-/// hold its memory, and its connection, for ever.
+/// A connection that fails when its client accepts no data for the time limit. Otherwise an unread response would hold its
+/// memory and its connection without end.
 pub(super) struct StallGuard {
     stream: TcpStream,
     patience: Duration,
     silence: Silence,
     stays_open: StaysOpen,
-    /// What `silence` is bounded for now.
+    /// Whether the current limit is that of streams.
     is_stream: bool,
-    /// Runs while a write waits. Made for each wait, so that the many idle connections have none.
+    /// Runs while a write waits. It is created for each wait, so that the many idle connections have none.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
@@ -77,7 +80,7 @@ impl StallGuard {
         }
     }
 
-    /// Before each write, because the first write after a stream has begun is its head.
+    /// Called before each write, because the first write of a stream contains its head.
     fn follow(&mut self) {
         let is_stream = self.stays_open.0.load(Ordering::Relaxed);
         if is_stream != self.is_stream {
@@ -152,8 +155,8 @@ mod tests {
 
     use super::*;
 
-    /// A client that has lost its network does not even say that it is gone: no test on one machine can be such a client, so what the
-    /// system was asked for is read back.
+    /// A client that has lost its network sends nothing at all. No test on one machine can be such a client. So the test reads back
+    /// the options of the socket.
     #[tokio::test]
     async fn a_stream_is_given_up_sooner_than_an_answer() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

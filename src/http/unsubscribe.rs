@@ -1,6 +1,6 @@
-//! Unsubscribing by the link of a mail, without signing in (RFC 8058): mail programs post to it, people see a page with a button.
+//! Unsubscribes by the link of a mail, without signing in (RFC 8058). Mail programs post to it; browsers show a page with a button.
 //!
-//! A GET changes nothing, because programs that look for malware follow links. Only a POST with the body that the RFC asks for does.
+//! A GET changes nothing, because malware scanners follow links. Only a POST with the body that the RFC requires does.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ use super::mail_link::{self, Parameters};
 use crate::domain::fault::Fault;
 use crate::domain::notification::Offer;
 
-/// The page that says what the link would do.
+/// Returns the page that explains what the link does.
 pub(super) async fn show(
     State(door): State<SharedDoor>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
@@ -27,7 +27,7 @@ pub(super) async fn show(
     answer(&door, remote, offer)
 }
 
-/// Does what the link is for.
+/// Carries out the unsubscription.
 pub(super) async fn carry_out(
     State(door): State<SharedDoor>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
@@ -50,7 +50,7 @@ pub(super) async fn carry_out(
     answer(&door, remote, offer)
 }
 
-/// Whether a body has the one field that RFC 8058 asks for, in one of the two forms that it allows.
+/// Returns whether a body has the one field that RFC 8058 requires, in one of its two allowed forms.
 fn is_one_click(headers: &HeaderMap, body: &[u8]) -> bool {
     if mail_link::is_form_with(headers, body, "List-Unsubscribe=One-Click") {
         return true;

@@ -1,4 +1,5 @@
-//! What the payment gateway and the mail system tell of their own accord: believed when signed, answered once it is kept.
+//! Receives messages of the payment gateway and of the mail system. A message must be signed. The response is sent after
+//! the message is stored.
 
 use std::net::SocketAddr;
 
@@ -11,17 +12,18 @@ use super::body::{self, Unread};
 use crate::domain::notification::{InvalidReport, ReceiveReportError, TakenIn};
 use crate::domain::top_up::ReceiveError;
 
-/// The longest message of the gateway that is taken in, in bytes; and the longest report of a mail.
+/// The maximum size of a message of the gateway or of a report about mail, in bytes.
 const LARGEST_BODY: usize = 512 * 1_024;
 const LARGEST_REPORT: usize = 64 * 1_024;
-/// Where the signatures are.
+/// The header that contains the signatures.
 const STRIPE_SIGNATURE: &str = "stripe-signature";
 const SIGNATURE: &str = "ledgerbell-signature";
 
-/// A status, and a line for whoever looks into their log. 2xx only when it is kept: anything else is sent again.
+/// A status, and a line for the sender's log. A 2xx status means that the message is stored: any other status
+/// makes the sender repeat it.
 type Reply = (StatusCode, String);
 
-/// What the payment gateway tells.
+/// Receives a message of the payment gateway.
 pub(super) async fn stripe(
     State(door): State<SharedDoor>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
@@ -46,7 +48,7 @@ pub(super) async fn stripe(
     }
 }
 
-/// What the mail system tells of a mail.
+/// Receives a report about a mail.
 pub(super) async fn mail(
     State(door): State<SharedDoor>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
@@ -76,7 +78,7 @@ pub(super) async fn mail(
             tracing::warn!("a report of a mail was not believed");
             forged(&door, remote, "not signed as it should be, or not within five minutes")
         }
-        // Whoever signed it may know what is wrong with it.
+        // The sender holds the signing key, so it may learn what is wrong.
         Err(ReceiveReportError::Invalid(InvalidReport::Body(reason))) => {
             tracing::warn!(%reason, "a report of a mail makes no sense");
             (StatusCode::BAD_REQUEST, format!("{reason}\n"))
@@ -88,7 +90,7 @@ pub(super) async fn mail(
     }
 }
 
-/// The answer to a message that is not believed, which the address that it came from pays for.
+/// Responds to a message whose signature is not valid. The sender's address pays for it.
 fn forged(door: &SharedDoor, remote: SocketAddr, line: &str) -> Reply {
     match door.charge_guess(remote.ip(), 0) {
         Ok(()) => reply(StatusCode::BAD_REQUEST, line),

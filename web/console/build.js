@@ -1,10 +1,10 @@
-// Builds the console, and asserts how large its first load is.
+// Builds the console, and checks the size of its first load.
 import { execFileSync } from "node:child_process";
 import { build } from "vite";
 
 import { firstLoad, pack } from "../pages.js";
 
-/** Of a first load, in bytes after gzip. */
+/** The maximum size of a first load, in bytes after gzip. */
 const MOST = 200 * 1024;
 
 execFileSync("npx", ["tsc", "-p", "."], { stdio: "inherit" });

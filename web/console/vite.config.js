@@ -1,8 +1,8 @@
 import { defineConfig } from "vite";
 
-/** Where `npm run dev` sends what is not of the page: a running demo. */
+/** The server to which `npm run dev` forwards requests that are not for the page: a running demo. */
 const server = process.env.LEDGERBELL_URL ?? "http://127.0.0.1:8080";
-// The server takes sign-ins of its own pages alone.
+// The server accepts sign-ins only from its own pages.
 const proxied = { target: server, changeOrigin: true, headers: { origin: server, "sec-fetch-site": "same-origin" } };
 
 export default defineConfig({

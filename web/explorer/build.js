@@ -4,7 +4,7 @@ import { build } from "vite";
 
 import { firstLoad, pack } from "../pages.js";
 
-/** Of a first load, in bytes after gzip: the editor is large. */
+/** The maximum size of a first load, in bytes after gzip. The editor is large. */
 const MOST = 1_500 * 1024;
 
 execFileSync("npx", ["tsc", "-p", "."], { stdio: "inherit" });

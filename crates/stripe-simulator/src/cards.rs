@@ -149,7 +149,7 @@ pub(super) struct KeptCard {
 }
 
 impl KeptCard {
-    /// Returns a card that behaves as its token says. No customer owns it.
+    /// Returns a card with the behavior that its token selects. No customer owns it.
     pub(super) fn new(token: &str) -> Option<Self> {
         Some(Self {
             token: token.to_owned(),

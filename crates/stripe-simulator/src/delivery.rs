@@ -49,7 +49,7 @@ impl Courier {
     /// Sends messages until `stop` is canceled.
     pub async fn run(mut self, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
-            // This also ends a delivery under way: a receiver that does not respond must not delay the shutdown.
+            // This also ends a delivery in progress: a receiver that does not respond must not delay the shutdown.
             if stop.run_until_cancelled(self.send_due()).await.is_none() {
                 return;
             }

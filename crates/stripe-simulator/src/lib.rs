@@ -35,9 +35,9 @@ pub use delivery::Courier;
 pub use page::payment_page;
 pub use router::router;
 
-/// The least that it charges, in the minor unit.
+/// The minimum amount of a charge, in minor units.
 pub const MINIMUM: i64 = 50;
-/// Objects in one page of a list.
+/// The number of objects per page of a list.
 const PAGE: usize = 100;
 /// The key that signs its messages. It is public: a forged message of a simulator does no harm.
 pub const WEBHOOK_SECRET: &str = "whsec_simulated";
@@ -47,16 +47,16 @@ pub const PUBLISHABLE_KEY: &str = "pk_simulated";
 /// A message to deliver: its body and its signature.
 pub type Message = (Vec<u8>, String);
 
-/// What the simulator takes the time from.
+/// Provides the simulator's time.
 pub trait TimeSource: Send + Sync + 'static {
-    /// The present instant.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }
 
-/// Writes down the state, so that it outlives the process.
+/// Stores the state, so that it survives a restart of the process.
 type Keep = Arc<dyn Fn(&[u8]) -> io::Result<()> + Send + Sync>;
 
-/// A payment gateway that moves no money. Cloning shares it.
+/// A payment gateway that moves no money. Clones share its state.
 #[derive(Clone)]
 pub struct SimulatedGateway {
     time: Arc<dyn TimeSource>,
@@ -96,7 +96,7 @@ pub struct ChargedObject {
 }
 
 impl SimulatedGateway {
-    /// An empty one.
+    /// Creates a gateway without any objects.
     pub fn new(time: impl TimeSource) -> Self {
         Self {
             time: Arc::new(time),
@@ -110,7 +110,7 @@ impl SimulatedGateway {
         }
     }
 
-    /// One that goes on from the state that `keep` was given last, if there is any, and has it kept after each change.
+    /// Creates a gateway that continues from `state`, if given. `keep` stores the state after each change.
     pub fn open(
         time: impl TimeSource,
         kept: Option<&[u8]>,
@@ -253,7 +253,7 @@ impl SimulatedGateway {
         }
     }
 
-    /// A call, with whatever trouble it gets into.
+    /// Runs a call, with the fault that the seed selects for it.
     fn call<T>(&self, call: impl FnOnce(&mut State, Timestamp) -> Result<T, GatewayError>) -> Result<T, GatewayError> {
         let trouble = self.shared().trouble();
         match trouble {
@@ -285,9 +285,9 @@ fn refused(code: FailureCode, detail: &str) -> GatewayError {
     }
 }
 
-/// What it is asked as a library.
+/// The gateway as a library.
 impl SimulatedGateway {
-    /// Makes a customer; the same for the same key.
+    /// Creates a customer, once per key.
     pub fn make_customer(&self, key: &str) -> Result<String, GatewayError> {
         self.call(|state, now| {
             let customer = Customer {
@@ -298,7 +298,7 @@ impl SimulatedGateway {
         })
     }
 
-    /// Begins to collect a card.
+    /// Starts the setup of a card.
     pub fn begin_setup(&self) -> Result<CardSetup, GatewayError> {
         self.call(|state, _| {
             Ok(CardSetup {
@@ -308,7 +308,7 @@ impl SimulatedGateway {
         })
     }
 
-    /// Keeps the card of this name for a customer.
+    /// Attaches the card of this name to a customer.
     pub fn attach_card(&self, customer_id: &str, token: &str) -> Result<Card, GatewayError> {
         self.call(|state, _| {
             let card = state.keep_card(customer_id, token);
@@ -316,7 +316,7 @@ impl SimulatedGateway {
         })
     }
 
-    /// Removes a card. What it was charged with stays; it only cannot be charged again.
+    /// Detaches a card. Its charges remain; it only cannot be charged again.
     pub fn detach_card(&self, card_id: &str) -> Result<(), GatewayError> {
         self.call(|state, _| {
             state.cards.remove(card_id);
@@ -324,7 +324,7 @@ impl SimulatedGateway {
         })
     }
 
-    /// Makes an object without charging it.
+    /// Creates a charge object without charging it.
     pub fn make_charge(&self, new: &NewCharge) -> Result<Charge, GatewayError> {
         let page = self.page();
         self.call(|state, now| {
@@ -347,7 +347,7 @@ impl SimulatedGateway {
             let with = ConfirmWith {
                 key: &confirmation.key,
                 card_id: &confirmation.card_id,
-                // Whoever is not there is sent a page.
+                // A customer who is present is sent to a page.
                 off_session: false,
             };
             let silent = |why: &str| Err(GatewayError::Unknown(why.to_owned()));
@@ -361,7 +361,7 @@ impl SimulatedGateway {
         })
     }
 
-    /// Reads an object.
+    /// Returns the charge with this id.
     pub fn charge(&self, charge_id: &str) -> Result<Charge, GatewayError> {
         let page = self.page();
         self.call(|state, _| charge_of(state, charge_id, &page))
@@ -376,7 +376,7 @@ impl SimulatedGateway {
         })
     }
 
-    /// Gives money back, once for the same key.
+    /// Refunds money, once per key.
     pub fn give_back(&self, charge_id: &str, key: &str, amount_minor: i64) -> Result<(), GatewayError> {
         self.call(|state, now| match state.refund(charge_id, key, amount_minor, now) {
             None => Err(GatewayError::NotFound),
@@ -385,7 +385,8 @@ impl SimulatedGateway {
         })
     }
 
-    /// Objects made since an instant, up to a hundred after the one named, in order.
+    /// Returns the objects that were created since an instant, at most a hundred after the one named, in
+    /// order.
     pub fn charges_since(&self, since: Timestamp, after: Option<&str>) -> Result<Vec<Charge>, GatewayError> {
         let page = self.page();
         self.call(|state, _| {

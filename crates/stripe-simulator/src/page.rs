@@ -1,7 +1,7 @@
-//! The page of the simulated payment gateway on which its customer confirms a payment with a bank that does not exist.
+//! The page of the simulated payment gateway on which its customer confirms a payment with a simulated bank.
 //!
-//! Its address has a token that cannot be guessed, so that only the customer who was sent there can answer. The answer is taken only
-//! from the page itself: another site's form is refused.
+//! Its address contains a token that cannot be guessed, so that only the customer who was sent there can answer. The answer is
+//! accepted only from the page itself: a form of another site is refused.
 
 use axum::Router;
 use axum::extract::{Path, Query, State};
@@ -12,15 +12,15 @@ use serde::Deserialize;
 
 use super::SimulatedGateway;
 
-/// What the page needs.
+/// The state of the page.
 #[derive(Clone)]
 struct Page {
     gateway: SimulatedGateway,
-    /// How browsers reach the server, if that is not where it listens.
+    /// The URL by which browsers reach the server, if it differs from the listening address.
     public_url: Option<String>,
 }
 
-/// The page on which customers confirm their payments, and where its buttons lead: for the server that serves it.
+/// Returns the routes of the page on which customers confirm their payments, and of its buttons.
 pub fn payment_page(gateway: SimulatedGateway, public_url: Option<String>) -> Router {
     Router::new()
         .route("/simulated-gateway/authenticate/{id}/{token}", get(show).post(answer))
@@ -64,8 +64,8 @@ async fn answer(
     }
 }
 
-/// Whether the form was sent from the page itself. Browsers say so in `Sec-Fetch-Site`, older ones in `Origin` alone. What sends
-/// neither is no page of another site.
+/// Returns whether the page itself sent the form. Browsers report this in `Sec-Fetch-Site`, older ones only in `Origin`. A
+/// request with neither comes from no page of another site.
 fn is_from_the_page(headers: &HeaderMap, public_url: Option<&str>) -> bool {
     let site = headers.get("sec-fetch-site");
     let is_same_site = site.is_none_or(|site| site == "same-origin");
@@ -78,7 +78,7 @@ fn is_from_the_page(headers: &HeaderMap, public_url: Option<&str>) -> bool {
     is_same_site && is_own
 }
 
-/// Whether an origin is that of this server.
+/// Returns whether an origin is that of this server.
 fn is_own(origin: &str, headers: &HeaderMap, public_url: Option<&str>) -> bool {
     if let Some(url) = public_url {
         let own: Vec<&str> = url.splitn(4, '/').take(3).collect();
@@ -93,7 +93,7 @@ fn is_own(origin: &str, headers: &HeaderMap, public_url: Option<&str>) -> bool {
 
 fn html(text: &'static str) -> Response {
     let mut response = Html(text).into_response();
-    // Not "no-referrer": with that, browsers say "null" for the origin of the page's own form.
+    // Not "no-referrer": with that, browsers send "null" as the origin of the page's own form.
     let referrer = (header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
         .headers_mut()

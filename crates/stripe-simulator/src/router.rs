@@ -1,5 +1,5 @@
-//! Serves the simulated payment gateway over HTTP as if it were Stripe: carries out what it replies, and the page on which its
-//! customers confirm their payments. A server of its own, for development and for tests: it authenticates nobody in earnest.
+//! Serves the simulated payment gateway over HTTP as if it were Stripe: its API, and the page on which its customers confirm
+//! their payments. This is a separate server for development and for tests. It accepts every key with a test-mode prefix.
 
 use std::io;
 use std::time::Duration;
@@ -17,14 +17,14 @@ use super::SimulatedGateway;
 use super::dialect::{Call, Reply};
 use super::page::payment_page;
 
-/// The longest form that is read, in bytes.
+/// The maximum size of a form, in bytes.
 const LARGEST_BODY: usize = 64 * 1_024;
-/// How long a form may take to come.
+/// The time limit for a form to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// So long whoever is never answered is kept waiting, at the most: longer than clients wait.
+/// How long a client waits at most for a response that never comes. Longer than the time limits of clients.
 const SILENCE: Duration = Duration::from_mins(2);
 
-/// What a browser may do with an answer, of any type: next to nothing.
+/// What browsers allow a response of any type: almost nothing.
 const HEADERS: [(HeaderName, &str); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -35,14 +35,15 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (header::REFERRER_POLICY, "no-referrer"),
 ];
 
-/// All paths of the gateway as a server: those of Stripe's API that it has, and the page of its customers.
+/// Returns all paths of the gateway as a server: the supported part of Stripe's API, and the page of its
+/// customers.
 pub fn router(gateway: SimulatedGateway) -> Router {
     Router::new()
         .fallback(answer)
         .with_state(gateway.clone())
         .merge(payment_page(gateway, None))
         .layer(middleware::from_fn(add_headers))
-        // Pages of any site in development may call with the publishable key.
+        // In development, pages of any site may call with the publishable key.
         .layer(CorsLayer::permissive())
 }
 
@@ -109,7 +110,7 @@ fn with_headers(status: u16, body: String, is_replay: bool, key: Option<HeaderVa
     response
 }
 
-/// An answer that ends before it is whole: the connection is cut.
+/// Returns a response that ends before it is complete: the connection is cut.
 fn broken_off() -> Response {
     let error = io::Error::new(
         io::ErrorKind::ConnectionReset,

@@ -1,10 +1,10 @@
-//! Opens a link in the browser of whoever started the program, where there is one.
+//! Opens a link in the browser of the user who started the program, if there is one.
 
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::process::{Command, Stdio};
 
-/// Whether somebody sits at this machine: not a script, not continuous integration, and not at the other end of ssh.
+/// Returns whether a user works at this machine: no script, no continuous integration, and no ssh session.
 pub(super) fn is_wanted() -> bool {
     std::io::stdout().is_terminal() && somebody_is_here(|name| std::env::var_os(name))
 }
@@ -14,11 +14,11 @@ fn somebody_is_here(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     if ["CI", "SSH_CONNECTION", "SSH_TTY"].iter().any(is_set) {
         return false;
     }
-    // Elsewhere there is always a screen.
+    // Other systems always have a screen.
     !cfg!(target_os = "linux") || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(is_set)
 }
 
-/// Opens a link. That there is nothing to open it with is no failure: it was printed, too.
+/// Opens a link. A failure is ignored, because the link was also printed.
 pub(super) fn open(link: &str) {
     let mut command = if cfg!(target_os = "macos") {
         Command::new("open")
@@ -36,7 +36,7 @@ pub(super) fn open(link: &str) {
         .stderr(Stdio::null())
         .spawn();
     match opened {
-        // Waited for elsewhere, so that it does not remain as a zombie.
+        // A separate thread waits for the child, so that it does not remain as a zombie.
         Ok(mut child) => drop(std::thread::spawn(move || child.wait())),
         Err(reason) => tracing::debug!(%reason, "no browser was opened"),
     }

@@ -1,8 +1,10 @@
-//! `ledgerbell demo`: everything on one machine, with a team to look at.
+//! `ledgerbell demo`: the whole service on one machine, with an example team.
 //!
-//! Called when no command is named, too. It always runs in development mode. Invariants: with `--json` exactly one line goes to
-//! standard output, when the server answers; else it ends with one link, which has no token in it; an existing team is found again and
-//! never changed; the key it prints works.
+//! Also called when no command is named. It always runs in development mode. Invariants:
+//! - With `--json`, exactly one line goes to standard output, when the server responds.
+//! - Without it, the output ends with one link, which contains no token.
+//! - An existing team is reused and never changed.
+//! - The printed key works.
 
 mod browser;
 mod seed;
@@ -31,10 +33,10 @@ use crate::primitives::page::PageRequest;
 use super::serve::Server;
 use super::{Ending, Failure, say, start_logging};
 
-/// How long the sign-ins that it prints hold.
+/// The lifetime of the sign-ins that it prints.
 const SIGN_IN_LASTS: Duration = Duration::from_hours(30 * 24);
 
-/// Serve a demo team from a database of its own.
+/// Serve a demo team from a separate database.
 #[derive(Debug, Default, Args)]
 pub(super) struct Demo {
     /// Print one line of JSON when ready, and nothing else: url, accountId, ownerToken, memberToken, apiKey, consoleLink.
@@ -45,7 +47,7 @@ pub(super) struct Demo {
     no_browser: bool,
 }
 
-/// What a visitor needs.
+/// What a visitor needs to use the demo.
 struct Invitation {
     account: Account,
     owner: Guest,
@@ -53,7 +55,7 @@ struct Invitation {
     api_key: String,
 }
 
-/// Somebody of the team.
+/// A person of the team.
 struct Guest {
     id: MemberId,
     name: String,
@@ -79,7 +81,7 @@ pub(super) async fn run(command: &Demo, settings: &Settings) -> Ending {
     };
     let app = app.with_sign_ins(Arc::new(sign_ins));
     let base = settings.public_url.as_deref().unwrap_or(server.url()).to_owned();
-    // After the "#": browsers send that to no server, so no log and no other site has the code.
+    // After the "#": browsers send this part to no server, so no log and no other site gets the code.
     let link = app.console_is_built(settings).then(|| format!("{base}/#code={code}"));
     let text = if command.json {
         invitation.to_json(server.url(), link.as_deref())
@@ -98,7 +100,7 @@ pub(super) async fn run(command: &Demo, settings: &Settings) -> Ending {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Adds what those who are invited sign in to the console with, and the code of the link.
+/// Adds the console's sign-ins of the invited people, and the code of the link.
 fn with_sign_ins(invitation: Invitation) -> Result<(Invitation, SignIns, String), Failure> {
     let account_id = invitation.account.id;
     let person = |role, guest: &Guest| DemoPerson {
@@ -121,7 +123,7 @@ fn with_sign_ins(invitation: Invitation) -> Result<(Invitation, SignIns, String)
     Ok((invitation, sign_ins, code))
 }
 
-/// Tells the story when there are no accounts. Gives the key that was made with it.
+/// Creates the demo's history if there are no accounts. Returns the key that was created with it.
 async fn seed_if_empty(database: &Database, settings: &Settings) -> Result<Option<String>, Failure> {
     let now = Clock::system().now();
     let app = App::start(database.clone(), settings, Clock::manual(story::begins_at(now))).await?;
@@ -161,7 +163,7 @@ async fn invite(services: &Services, settings: &Settings, fresh_key: Option<Stri
     })
 }
 
-/// Somebody of the team, with a token that signs them in.
+/// Returns a person of the team, with a token that signs them in.
 async fn sign_in(services: &Services, account: &Account, at: usize) -> Result<Guest, Failure> {
     let (external_id, name, _) = story::TEAM[at];
     let members = &services.members;
@@ -177,7 +179,8 @@ async fn sign_in(services: &Services, account: &Account, at: usize) -> Result<Gu
     })
 }
 
-/// The key made with the team; else the one remembered, if it still works; else a new one.
+/// Returns the key that was created with the team; otherwise the stored one if it still works; otherwise a
+/// new one.
 async fn api_key(services: &Services, file: &Path, fresh: Option<String>) -> Result<String, Failure> {
     if fresh.is_none()
         && let Ok(remembered) = std::fs::read_to_string(file)

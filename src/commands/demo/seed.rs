@@ -1,4 +1,4 @@
-//! Plays the story into an empty database, through the use cases that everybody uses, with a clock that walks along.
+//! Writes the demo's history into an empty database, through the normal use cases, with a clock that moves along.
 
 use std::collections::HashMap;
 
@@ -22,29 +22,29 @@ use super::story::{self, Act, Step, TEAM, Who};
 
 /// The external id of the demo's account.
 pub(super) const ACCOUNT: &str = "demo-team";
-/// Its external id while the story is not whole.
+/// Its external id until the history is complete.
 pub(super) const UNFINISHED: &str = "demo-team-unfinished";
-/// Below this the team's account tops itself up.
+/// The automatic top-up of the team's account starts below this.
 const LOW: Credits = Credits::whole(45);
 const AUTOMATIC_TOP_UP: Credits = Credits::whole(150);
-/// What the owner tried to buy in the end.
+/// The last top-up, which fails.
 const FAILING_TOP_UP: Credits = Credits::whole(100);
-/// Most euros that it spends on that in a month.
+/// The monthly cap of the automatic top-up, in euros.
 const MONTHLY_CAP: i64 = 1_000;
 
-/// What a story is told with.
+/// What is needed to write the history.
 struct Player<'a> {
     services: &'a Services,
     account_id: AccountId,
     members: Vec<MemberId>,
-    /// Signs in as the platform's own server.
+    /// The platform's own server.
     platform: Actor,
     booked: HashMap<usize, MemberId>,
     steps: usize,
 }
 
-/// Makes the demo team and all that it did until `now`. The services' clock stands where the story begins, and is at `now` in
-/// the end. Gives the platform's API key.
+/// Creates the demo team and its history until `now`. The services' clock starts at the beginning of the history, and is at
+/// `now` in the end. Returns the platform's API key.
 pub(super) async fn seed(services: &Services, now: Timestamp) -> Result<String, Failure> {
     let platform_key = services.api_keys.create(&Actor::System, platform_key()).await?;
     let platform = Actor::ApiKey {
@@ -80,7 +80,7 @@ pub(super) async fn seed(services: &Services, now: Timestamp) -> Result<String, 
     Ok(platform_key.secret)
 }
 
-/// The team's card, of the simulated gateway, and the rule that charges it: as the owner would set them up.
+/// Adds the team's card at the simulated gateway, and enables the automatic top-up, as the owner would.
 async fn switch_on_auto_top_up(services: &Services, player: &Player<'_>) -> Result<(), Failure> {
     let owner = player.who(Who::Person(0));
     let account_id = player.account_id;
@@ -103,8 +103,8 @@ async fn switch_on_auto_top_up(services: &Services, player: &Player<'_>) -> Resu
     Ok(())
 }
 
-/// What the owner finds on signing in: all alerts are read but those of a top-up that has just failed, and that goes through when it
-/// is tried again with the other card.
+/// Leaves alerts for the owner to act on. All are read except those of a top-up that has just failed. It succeeds when it is retried
+/// with the other card.
 async fn leave_something_to_do(services: &Services, player: &Player<'_>) -> Result<(), Failure> {
     let owner = player.who(Who::Person(0));
     let (account_id, member_id) = (player.account_id, player.members[0]);
@@ -136,7 +136,7 @@ async fn leave_something_to_do(services: &Services, player: &Player<'_>) -> Resu
     player.notice().await
 }
 
-/// The key that the demo prints: it may do everything.
+/// The key that the demo prints. It has all permissions.
 pub(super) fn platform_key() -> NewApiKey {
     NewApiKey {
         account_id: AccountId::PLATFORM,
@@ -153,7 +153,7 @@ fn new_account() -> Result<NewAccount, Failure> {
     Ok(NewAccount {
         external_id: Some(UNFINISHED.to_owned()),
         name: "Brightwater Studio".to_owned(),
-        // 1.20 each.
+        // 1.20 per credit.
         credit_price: CreditPrice::from_millionths(1_200_000),
         currency,
         timezone: Tz::Europe__Berlin,
@@ -173,7 +173,8 @@ fn new_member(external_id: &str, name: &str, role: crate::primitives::actor::Mem
 }
 
 impl Player<'_> {
-    /// The member of the team with this external id; made when not there yet, as all but the owner are.
+    /// Returns the member of the team with this external id. Creates the member if it does not exist yet;
+    /// only the owner exists from the start.
     async fn member(&self, external_id: &str) -> Result<MemberId, Failure> {
         let services = self.services;
         let found = services
@@ -254,7 +255,7 @@ impl Player<'_> {
                 reason: reason.to_owned(),
             },
         };
-        // Sessions and grants are the platform's to say, on behalf of whoever is at the screen.
+        // Only the platform may settle sessions and grant credits. It does so on behalf of the member.
         let acting = match step.who {
             Who::Platform => None,
             Who::Person(at) => Some(self.members[at]),
@@ -275,7 +276,7 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// Raises the alerts that what has happened is worth, at the time of the story.
+    /// Raises the alerts for what has happened, at the time of the history.
     async fn notice(&self) -> Result<(), Failure> {
         while self.services.alerts.notice_alone(self.account_id).await? {}
         self.services.alerts.look_at_due(1).await?;

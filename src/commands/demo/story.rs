@@ -1,4 +1,5 @@
-//! What the demo team did in the last 90 days: a plan, made from the present time alone, so that it is the same for everybody.
+//! The history of the demo team over the last 90 days: a plan. It depends only on the current time, so that every demo is the
+//! same.
 
 use std::time::Duration;
 
@@ -8,13 +9,13 @@ use crate::primitives::actor::MemberRole;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 
-/// How far back the story begins.
+/// The number of days that the history covers.
 const DAYS: i64 = 90;
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// The team, its owner first, then its admins: external id and name.
+/// The team: external id and name. The owner is first, then the admins.
 pub(super) const TEAM: [(&str, &str, MemberRole); 11] = [
     ("maren", "Maren Vogel", MemberRole::Owner),
     ("tobias", "Tobias Lindqvist", MemberRole::Admin),
@@ -29,7 +30,7 @@ pub(super) const TEAM: [(&str, &str, MemberRole); 11] = [
     ("zoe", "Zoé Laurent", MemberRole::Member),
 ];
 
-/// The member whose sign-in the demo prints beside the owner's.
+/// The member whose sign-in the demo prints besides the owner's.
 pub(super) const PLAIN_MEMBER: usize = 3;
 
 const TITLES: [&str; 10] = [
@@ -45,16 +46,16 @@ const TITLES: [&str; 10] = [
     "Leading a workshop",
 ];
 
-/// Who did something.
+/// The actor of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Who {
-    /// One of [`TEAM`].
+    /// One of [`TEAM`], by index.
     Person(usize),
-    /// The platform's server, for nobody in particular.
+    /// The platform's server, on behalf of no member.
     Platform,
 }
 
-/// A session of the story, by its number. Its external id is made of that.
+/// A session of the history, by number. Its external id contains the number.
 #[derive(Clone, Debug)]
 pub(super) struct PlannedSession {
     pub(super) member: usize,
@@ -64,7 +65,7 @@ pub(super) struct PlannedSession {
     pub(super) credits: Credits,
 }
 
-/// One thing done.
+/// One action.
 #[derive(Clone, Debug)]
 pub(super) enum Act {
     TopUp {
@@ -92,11 +93,11 @@ pub(super) enum Act {
         credits: Credits,
         reason: &'static str,
     },
-    /// What runs out while nobody does anything is seen to.
+    /// Processes what expires without a request.
     Sweep,
 }
 
-/// One thing done, when, by whom, and to which session.
+/// One action with its time, its actor and its session.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
     pub(super) at: Timestamp,
@@ -105,7 +106,7 @@ pub(super) struct Step {
     pub(super) act: Act,
 }
 
-/// How a planned session goes.
+/// How a planned session ends.
 enum End {
     InFull,
     ForLess,
@@ -117,11 +118,11 @@ enum End {
     Forgotten,
 }
 
-/// Numbers that look random and are the same every time.
+/// Numbers that look random and are always the same.
 struct Dice(u64);
 
 impl Dice {
-    /// From 0 up to, not including, `sides`.
+    /// Returns a number from 0 up to, not including, `sides`.
     fn roll(&mut self, sides: i64) -> i64 {
         self.0 = self
             .0
@@ -136,22 +137,22 @@ impl Dice {
     }
 }
 
-/// Tells the story up to `now`, in order of time.
+/// Builds the history up to `now`, in order of time.
 struct Teller {
     now: Timestamp,
     dice: Dice,
     steps: Vec<Step>,
     sessions: usize,
-    /// Whether a session was left unresolved already: one is enough.
+    /// Whether a session was already left unresolved. One is enough.
     forgot: bool,
 }
 
-/// When the story begins.
+/// Returns the start of the history.
 pub(super) fn begins_at(now: Timestamp) -> Timestamp {
     now.plus_millis(-DAYS * DAY)
 }
 
-/// Everything that happened from [`begins_at`] until `now`.
+/// Returns all steps from [`begins_at`] until `now`.
 pub(super) fn tell(now: Timestamp) -> Vec<Step> {
     let mut teller = Teller {
         now,
@@ -171,7 +172,7 @@ pub(super) fn tell(now: Timestamp) -> Vec<Step> {
     teller.tell_present();
     let mut steps = teller.steps;
     steps.retain(|step| step.at > begins_at(now) && step.at <= now);
-    // Stable: what is planned for one instant keeps its order.
+    // A stable sort keeps the order of steps at the same time.
     steps.sort_by_key(|step| step.at);
     steps
 }
@@ -182,7 +183,7 @@ impl Teller {
         self.steps.push(Step { at, who, session, act });
     }
 
-    /// What came in other than by sessions.
+    /// Adds credits that do not come from sessions.
     fn tell_money(&mut self) {
         let ago = |days: i64, hours: i64| self.now.plus_millis(-days * DAY + hours * HOUR);
         let grant = |credits, description, lasts| Act::Grant {
@@ -235,12 +236,12 @@ impl Teller {
             };
             let booked_before = (1 + self.dice.roll(5)) * HOUR + self.dice.roll(60) * MINUTE;
             let planned = self.planned(starts_at, minutes);
-            // What is unfinished now is told apart, so that there is some at any hour of the day.
+            // Unfinished sessions are added separately, so that some exist at any hour of the day.
             if planned.ends_at.plus_millis(30 * MINUTE) < self.now {
                 self.tell_session(planned, booked_before, &end);
             }
         }
-        // One of these three days is a working day.
+        // At least one of these three days is a working day.
         if (30..=32).contains(&days_ago) && !self.forgot {
             self.forgot = true;
             let planned = self.planned(day.plus_millis(16 * HOUR), 30);
@@ -254,7 +255,7 @@ impl Teller {
             title: TITLES[self.dice.pick(TITLES.len())],
             starts_at,
             ends_at: starts_at.plus_millis(minutes * MINUTE),
-            // Ten credits an hour.
+            // Ten credits per hour.
             credits: Credits::from_units(Credits::whole(10).units() * minutes / 60),
         }
     }
@@ -308,7 +309,7 @@ impl Teller {
         }
     }
 
-    /// One session waits for its deduction, two are still to come.
+    /// Adds one session that waits for its deduction, and two future ones.
     fn tell_present(&mut self) {
         let quarter = self.now.millis() - self.now.millis() % (15 * MINUTE);
         let quarter = Timestamp::from_millis(quarter);
@@ -329,7 +330,7 @@ fn start_of_day(instant: Timestamp) -> Timestamp {
     instant.plus_millis(-(instant.millis() % DAY))
 }
 
-/// The start of the last Friday that was over before this instant.
+/// Returns the start of the last Friday that ended before this instant.
 fn last_friday_before(instant: Timestamp) -> Timestamp {
     let day = start_of_day(instant);
     let since = day.to_datetime().weekday().days_since(Weekday::Fri);

@@ -1,4 +1,4 @@
-//! What is looked at, one function a check.
+//! The checks, one function each.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -21,13 +21,13 @@ use crate::primitives::clock::{Clock, Timestamp};
 use super::gave_up;
 use super::report::Check;
 
-/// Work that has been due for so long should be looked at, and for so long is not being done; in milliseconds.
+/// The age of pending work that is a warning, and the age that is a failure, in milliseconds.
 const LATE: (i64, i64) = (60_000, 600_000);
-/// A clock that is off by so much should be looked at, and by so much spoils tokens and signatures; in milliseconds.
+/// The clock error that is a warning, and the error that breaks tokens and signatures, in milliseconds.
 const SKEWED: (i64, i64) = (1_000, 30_000);
-/// How long a server may take to say whether it is ready.
+/// The time limit for a server to report whether it is ready.
 const SERVER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
-/// Room on the disk below which it should be looked at, and below which it is about to be full; in bytes.
+/// The free disk space below which there is a warning, and below which the check fails, in bytes.
 const CRAMPED: (u64, u64) = (1 << 30, 100 << 20);
 
 pub(super) fn settings(settings: &Settings) -> Check {
@@ -41,7 +41,7 @@ pub(super) fn settings(settings: &Settings) -> Check {
     }
 }
 
-/// Which secrets are in use, by what is known of them and never by what they are.
+/// Checks which secrets are in use, without printing any of them.
 pub(super) fn secrets(settings: &Settings) -> Check {
     let is_demo = |secret: &Secret| secret.reveal() == DEMO_SECRET;
     let jwt = settings.auth.jwt_secret.as_ref();
@@ -81,7 +81,7 @@ pub(super) fn secrets(settings: &Settings) -> Check {
     )
 }
 
-/// Whether what is kept goes over the network for others to read.
+/// Checks whether stored data crosses the network unencrypted.
 pub(super) fn encryption(settings: &Settings) -> Check {
     if database::may_be_plain_over_network(settings.database.url.reveal()) {
         return Check::warned(
@@ -96,7 +96,7 @@ pub(super) fn encryption(settings: &Settings) -> Check {
     )
 }
 
-/// That the database answers, and how soon.
+/// Checks whether the database responds, and how fast.
 pub(super) async fn answers(database: &Database) -> Check {
     let began = Instant::now();
     match database::answers(database).await {
@@ -112,7 +112,7 @@ pub(super) async fn answers(database: &Database) -> Check {
     }
 }
 
-/// Whether the database keeps what it has acknowledged, and takes writes.
+/// Checks whether the database accepts writes, and keeps what it has acknowledged.
 pub(super) async fn durability(database: &Database) -> Check {
     match database::weaknesses(database).await {
         Ok(weak) if weak.is_empty() => Check::ok("durability", "what is acknowledged outlives a crash"),
@@ -125,7 +125,7 @@ pub(super) async fn durability(database: &Database) -> Check {
     }
 }
 
-/// What the server that these settings start says of itself, if one runs on this machine.
+/// Checks the server that these settings start, if it runs on this machine.
 pub(super) async fn server(settings: &Settings) -> Check {
     let url = format!(
         "http://{}/health/ready",
@@ -170,7 +170,7 @@ fn fault_of(name: &'static str, fault: &Fault, advice: &str) -> Check {
     Check::failed(name, fault.to_string(), advice)
 }
 
-/// How far this machine's clock and the database's are apart.
+/// Compares this machine's clock with the database's.
 pub(super) async fn clock(database: &Database, clock: &Clock) -> Check {
     let before = clock.now().millis();
     let server = match database::time(database).await {
@@ -178,7 +178,7 @@ pub(super) async fn clock(database: &Database, clock: &Clock) -> Check {
         Ok(None) => return Check::ok("clock", "the database goes by this machine's clock"),
         Err(fault) => return fault_of("clock", &fault, "see whether the database is healthy"),
     };
-    // Its answer was made somewhere in between.
+    // The database read its clock between the two times.
     let (early, late) = (before - server, server - clock.now().millis());
     let skew = early.max(late).max(0);
     let message = format!("this machine and the database are {skew} ms apart");
@@ -203,7 +203,7 @@ pub(super) async fn migrations(database: &Database) -> Check {
     }
 }
 
-/// Each kind of work that workers do: how much of it is due, and since when.
+/// Checks the amount and the age of pending work, by kind.
 pub(super) async fn work(database: &Database, now: Timestamp) -> Vec<Check> {
     match tokio::time::timeout(super::PATIENCE, Backlog::new(database.clone()).queues(now)).await {
         Ok(Ok(queues)) => queues.iter().map(|queue| lag(queue, now)).collect(),
@@ -232,7 +232,7 @@ fn lag(queue: &Queue, now: Timestamp) -> Check {
     }
 }
 
-/// What no worker will get done by itself.
+/// Checks for work that no worker can complete automatically.
 pub(super) async fn stuck(database: &Database, now: Timestamp) -> Check {
     let stuck = match Backlog::new(database.clone()).stuck(now).await {
         Ok(stuck) => stuck,
@@ -271,7 +271,7 @@ pub(super) async fn stuck(database: &Database, now: Timestamp) -> Check {
     Check::warned("stuck", found.join("; "), advice.join("; "))
 }
 
-/// Whether the payment gateway answers and knows us.
+/// Checks whether the payment gateway responds and accepts the credentials.
 pub(super) async fn gateway(settings: &Settings) -> Check {
     let is_production = settings.mode == Mode::Production;
     match settings.gateway.kind {
@@ -328,7 +328,7 @@ async fn stripe(settings: &Settings) -> Check {
     }
 }
 
-/// Whether the mail system takes us in. Nothing is sent.
+/// Checks whether the mail system accepts the connection. Sends nothing.
 pub(super) async fn mail(settings: &Settings) -> Check {
     let sender = match Sender::parse(&settings.mail.from) {
         Ok(sender) => sender,
@@ -359,7 +359,7 @@ pub(super) async fn mail(settings: &Settings) -> Check {
     }
 }
 
-/// Whether the keys by which tokens are checked can be had.
+/// Checks whether the keys that verify tokens are reachable.
 pub(super) async fn issuer(settings: &Settings) -> Check {
     let Some(url) = &settings.auth.jwks_url else {
         return Check::ok("issuer", "none: tokens are signed with a shared secret");
@@ -375,7 +375,7 @@ pub(super) async fn issuer(settings: &Settings) -> Check {
     }
 }
 
-/// Whether servers hear of each other's events.
+/// Checks whether servers notify each other of events.
 pub(super) async fn bell(settings: &Settings) -> Check {
     let url = settings.database.url.reveal();
     if url.starts_with("sqlite:") {
@@ -395,7 +395,7 @@ pub(super) async fn bell(settings: &Settings) -> Check {
     }
 }
 
-/// That other users of the machine cannot read what is kept here.
+/// Checks that other users of the machine cannot read the files.
 pub(super) fn files(settings: &Settings) -> Check {
     let directory = &settings.data_dir;
     let chmod = |mode: &str, (path, was): &(PathBuf, u32)| format!("chmod {mode} {} (now {was:o})", path.display());
@@ -415,7 +415,7 @@ pub(super) fn files(settings: &Settings) -> Check {
     )
 }
 
-/// Room for files.
+/// Checks the free disk space.
 pub(super) fn disk(directory: &Path) -> Check {
     let shown = directory.display();
     match disk::room(directory) {

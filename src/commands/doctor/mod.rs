@@ -1,9 +1,9 @@
-//! `ledgerbell doctor`: what is wrong with this installation, and what to do about it.
+//! `ledgerbell doctor`: finds problems of this installation and recommends what to do.
 //!
-//! It looks and changes nothing, so it may be run on a production system at any time, beside servers or without them. Each check is
-//! bounded in time and one line of the report. What it prints names settings and never secrets.
+//! It only reads, so it can run on a production system at any time, with or without running servers. Each check has a time limit
+//! and prints one line. The output names settings and never contains secrets.
 //!
-//! Exits 0 when all is well, 1 when something should be looked at, 2 when something does not work.
+//! Exits with 0 if there is no problem, 1 if there are warnings, 2 if something does not work.
 
 mod checks;
 mod report;
@@ -23,16 +23,16 @@ use super::{Ending, SettingsFlags, say};
 
 use report::{Check, Report};
 
-/// No check takes longer.
+/// The time limit of each check.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Connections that it takes from what the database has to give.
+/// The number of database connections that it uses.
 const CONNECTIONS: u32 = 2;
 
-/// Look at the database, workers, payment gateway, mail and disk, and say what to do. Changes nothing. Exits 0 when all is well, 1
-/// when something should be looked at, 2 when something does not work.
+/// Check the database, workers, payment gateway, mail and disk, and print what to do. Changes nothing. Exits 0 when there is no
+/// problem, 1 when there are warnings, 2 when something does not work.
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
-    /// Print one JSON object instead of lines for people.
+    /// Print one JSON object instead of human-readable lines.
     #[arg(long)]
     json: bool,
 }
@@ -73,7 +73,7 @@ async fn examine(settings: &Settings) -> Report {
     Report::of(all)
 }
 
-/// A check that gives up after [`PATIENCE`].
+/// Runs a check that is canceled after [`PATIENCE`].
 async fn within(name: &'static str, check: impl Future<Output = Check>) -> Check {
     tokio::time::timeout(PATIENCE, Box::pin(check))
         .await
@@ -88,7 +88,7 @@ fn gave_up(name: &'static str) -> Check {
     )
 }
 
-/// The database, and what can be told from its rows.
+/// Checks the database, and what its rows show.
 async fn of_database(settings: &Settings) -> Vec<Check> {
     let options = OpenOptions {
         max_connections: CONNECTIONS,
@@ -104,7 +104,7 @@ async fn of_database(settings: &Settings) -> Vec<Check> {
                 _ => None,
             };
             let usual = "see whether database.url is right, the server runs, and lets this user in; a new installation begins with `ledgerbell migrate`";
-            // One that is not there is most likely another than was meant.
+            // A database that does not exist is most likely the wrong one.
             let trouble = trouble.filter(|trouble| *trouble != Trouble::CannotOpen);
             let advice = trouble.map_or(usual, Trouble::advice);
             return vec![Check::failed(
@@ -116,7 +116,7 @@ async fn of_database(settings: &Settings) -> Vec<Check> {
         Err(_) => return vec![gave_up("database")],
     };
     let found = look_at(&opened).await;
-    // It is only read from: there is nothing that closing it could lose.
+    // The connection was only read from, so a failure to close it loses nothing.
     let _ = opened.close().await;
     found
 }
@@ -132,7 +132,7 @@ async fn look_at(database: &Database) -> Vec<Check> {
     let migrations = within("migrations", checks::migrations(database)).await;
     let is_migrated = migrations.is_ok();
     found.push(migrations);
-    // Rows of another schema cannot be asked.
+    // The rows of another schema cannot be queried.
     if is_migrated {
         found.extend(checks::work(database, clock.now()).await);
         found.push(within("stuck", checks::stuck(database, clock.now())).await);

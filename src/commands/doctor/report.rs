@@ -1,8 +1,8 @@
-//! What was found, for people and for programs.
+//! The results of checks, as text and as JSON.
 
 use serde_json::{Value, json};
 
-/// How a check ended, the worst last.
+/// The result of a check, the worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verdict {
     Ok,
@@ -20,13 +20,13 @@ impl Verdict {
     }
 }
 
-/// One thing that was looked at.
+/// One check and its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Check {
     name: &'static str,
     verdict: Verdict,
     message: String,
-    /// What to do; nothing where all is well.
+    /// What to do; `None` if there is no problem.
     advice: Option<String>,
 }
 
@@ -61,7 +61,7 @@ impl Check {
     }
 }
 
-/// All that was looked at.
+/// All checks.
 #[derive(Debug)]
 pub(super) struct Report(Vec<Check>);
 

@@ -1,7 +1,7 @@
-//! Mail to the address that a contact had before: it was changed.
+//! Mail to the previous address of a contact, which reports that the address was changed.
 //!
-//! The member module queues it in the transaction that changes the address, where the old one was verified. Its text has no words of
-//! customers. It is tried as long as other mail, and what becomes of it changes no contact: the address is nobody's contact now.
+//! The member module queues it in the transaction that changes the address, where the old one was verified. The text contains no
+//! words of customers. It is retried as long as other mail. Its result changes no contact, because the address now belongs to none.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::store::{self, AddressNotice};
 use super::wording::Reader;
 
 impl Outbox {
-    /// Sends up to `limit` mails to old addresses that are pending. Returns how many were tried.
+    /// Sends up to `limit` pending mails to old addresses. Returns the number of tries.
     pub(super) async fn send_address_notices(&self, limit: u32) -> Result<usize, Fault> {
         let now = self.clock.now();
         if !store::is_address_notice_due(&self.database, now).await? {
@@ -27,7 +27,7 @@ impl Outbox {
         let claimed: Vec<AddressNotice> = claimed.await?;
         let tried = claimed.len();
         for notice in claimed {
-            // The others are claimed anew once this claim has run out.
+            // A worker claims the others again once this claim has run out.
             if self.clock.now().plus_millis(LONGEST_TRY_MILLIS) > until {
                 break;
             }
@@ -46,7 +46,7 @@ impl Outbox {
                 let mail = Mail {
                     to: notice.email.clone(),
                     name: None,
-                    // No id of ours: a report of this mail is about no contact.
+                    // Not an id of a delivery: a report of this mail is about no contact.
                     message_id: format!("address.{}", notice.id.simple()),
                     letter,
                     thread: None,

@@ -1,7 +1,7 @@
-//! Addresses that get alerts and are no member's: adding, changing and removing them.
+//! Addresses that get alerts and belong to no member: adding, changing and removing them.
 //!
-//! Each change locks the account's state row first and appends an event about the account. That mail arrives is shown as for contacts of
-//! members, by `member::Contacts`, or by a link: see `confirming`.
+//! Each change locks the account's state row first and appends an event about the account. An address is verified by a code
+//! (`member::Contacts`), as contacts of members are, or by a link (see `confirming`).
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
@@ -25,21 +25,21 @@ pub struct Addresses {
     ledger: Ledger,
 }
 
-/// An address that is to be added.
+/// A request to add an address.
 struct Addition {
     new: NewAddress,
     by: Cause,
-    /// Chosen once, however often the transaction runs: by its id a run knows what one before it has committed.
+    /// Chosen once, for any number of runs of the transaction. By this id a run detects what an earlier run has committed.
     id: OnceLock<NotificationAddressId>,
 }
 
 impl Addresses {
-    /// Addresses of all accounts of this database.
+    /// Use cases for the addresses of all accounts in this database.
     pub fn new(database: Database, ledger: Ledger) -> Self {
         Self { database, ledger }
     }
 
-    /// An account's addresses, in the order they were added.
+    /// Returns an account's addresses, in the order they were added.
     pub async fn of_account(
         &self,
         actor: &Actor,
@@ -49,7 +49,7 @@ impl Addresses {
         Ok(store::addresses(self.database.read(), account_id).await?)
     }
 
-    /// Addresses by id, also those that were removed; none when they are not the caller's to see.
+    /// Returns addresses by id, also removed ones. Returns none when the actor may not see them.
     pub async fn by_ids(
         &self,
         actor: &Actor,
@@ -81,7 +81,7 @@ impl Addresses {
             .await
     }
 
-    /// Changes an address. Another e-mail address is unverified, unless the platform vouches for it.
+    /// Changes an address. A new e-mail address is unverified, unless the platform vouches for it.
     pub async fn update(
         &self,
         actor: &Actor,
@@ -99,7 +99,7 @@ impl Addresses {
             .await
     }
 
-    /// Removes an address: nothing goes there any more. What was sent stays on record, the address itself does not.
+    /// Removes an address. It gets no further mail. Past deliveries stay on record; the address itself does not.
     pub async fn remove(
         &self,
         actor: &Actor,
@@ -195,7 +195,7 @@ async fn update_locked(
     Ok(after)
 }
 
-/// Another of these addresses with the same e-mail address.
+/// Finds another of these addresses with the same e-mail address.
 fn with_email<'a>(
     addresses: &'a [NotificationAddress],
     id: NotificationAddressId,
@@ -208,7 +208,7 @@ fn with_email<'a>(
     addresses.iter().find(has_it)
 }
 
-/// Writes an address as it is from now on, and tells of it. A verified e-mail address that it had before gets a mail.
+/// Writes the new state of an address and appends the event. If its previous e-mail address was verified, that one gets a mail.
 async fn record(
     tx: &Transaction,
     locked: &mut LockedAccount,
@@ -218,12 +218,12 @@ async fn record(
     if let Some(before) = before {
         member::notify_old_address(tx, &before.contact, &after.contact, locked.now).await?;
     }
-    // The row of the address refers to its contact.
+    // The row of the address refers to its contact, so the contact is written first.
     member::record_contact(tx, locked, &after.contact).await?;
     store::save_address(tx, after).await
 }
 
-/// The readers of an address want no more mail of these kinds.
+/// Switches mail of these kinds off for an address, at the request of its readers.
 pub(super) async fn refuse_kinds(
     tx: &Transaction,
     locked: &mut LockedAccount,

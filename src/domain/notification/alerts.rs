@@ -1,4 +1,4 @@
-//! Alerts as members read and mark them, and tests of whether they arrive.
+//! Alerts as members read and mark them, and test alerts that show whether delivery works.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,36 +28,36 @@ use super::noticing::MOST_HELD;
 use super::raise::{NewAlert, raise};
 use super::store::{self, Mark, Meant};
 
-/// Alerts that one call marks by id, at the most.
+/// Maximum number of alerts that one call marks by id.
 pub const MOST_MARKED: usize = 100;
 
-/// Tests to one member in an hour and in a day…
+/// Maximum tests to one member per hour and per day.
 const TESTS_OF_MEMBER: (u32, u32) = (10, 30);
-/// …and in one account.
+/// Maximum tests in one account per hour and per day.
 const TESTS_OF_ACCOUNT: (u32, u32) = (60, 200);
 
-/// An alert's place in a list: when it was raised, and its id.
+/// An alert's position in a list: when it was raised, and its id.
 pub type AlertPosition = (Timestamp, AlertId);
 
-/// Which alerts are meant: those that meet every condition given. An empty list matches nothing.
+/// Selects alerts that meet every given condition. An empty list matches nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AlertFilter {
-    /// Only those about something that still goes on.
+    /// Only alerts whose condition has not ended.
     pub open_only: bool,
-    /// Only those that the member has not read.
+    /// Only alerts that the member has not read.
     pub unread_only: bool,
-    /// Of one of these kinds.
+    /// Only alerts of these kinds.
     pub kinds: Option<Vec<AlertKind>>,
-    /// Of one of these severities.
+    /// Only alerts of these severities.
     pub severities: Option<Vec<Severity>>,
-    /// Those that the member has put away, too.
+    /// Includes alerts that the member has archived.
     pub include_archived: bool,
-    /// Raised at these times.
+    /// Only alerts raised in this range.
     pub raised_at: Option<InstantRange>,
 }
 
 impl AlertFilter {
-    /// The filter in one form: equal texts for filters that mean the same. Page cursors are bound to it.
+    /// Returns equal texts for filters that mean the same. Page cursors are bound to it.
     pub fn canonical(&self) -> String {
         let sorted = Self {
             kinds: self.kinds.clone().map(unique),
@@ -71,7 +71,7 @@ impl AlertFilter {
         self.kinds.as_ref().is_some_and(Vec::is_empty) || self.severities.as_ref().is_some_and(Vec::is_empty)
     }
 
-    /// What alerts and deliveries have in common.
+    /// The conditions that alerts and deliveries have in common.
     fn conditions(&self) -> Vec<Condition> {
         let kinds = self.kinds.iter().map(|kinds| {
             let names = kinds.iter().map(|kind| kind.as_str().to_owned());
@@ -93,21 +93,21 @@ impl AlertFilter {
     }
 }
 
-/// Which alerts of an inbox are to be marked.
+/// Selects the alerts of an inbox to mark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Marked {
-    /// These, at most [`MOST_MARKED`].
+    /// These alerts, at most [`MOST_MARKED`].
     These(Vec<AlertId>),
-    /// All up to and including this one.
+    /// All alerts up to and including this one.
     UpTo(AlertId),
 }
 
 /// A mark that alerts of an inbox get or lose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InboxMark {
-    /// Read, or not.
+    /// Read or unread.
     Read(bool),
-    /// Put away, or not.
+    /// Archived or not.
     Archived(bool),
 }
 
@@ -122,20 +122,20 @@ impl InboxMark {
     }
 }
 
-/// The alerts of accounts.
+/// Use cases for the alerts of accounts.
 #[derive(Clone, Debug)]
 pub struct Alerts {
     pub(super) database: Database,
     pub(super) ledger: Ledger,
     pub(super) clock: Clock,
     pub(super) sources: Sources,
-    /// How long a transaction goes on to further events of an account.
+    /// How long a transaction continues with further events of an account.
     pub(super) most_held: Duration,
     bounds: MailBounds,
 }
 
 impl Alerts {
-    /// The alerts as kept in `database`, raised from what the rooms below tell.
+    /// Alerts in `database`, raised from the events of the modules below.
     pub fn new(
         (database, clock): (Database, Clock),
         ledger: Ledger,
@@ -162,13 +162,13 @@ impl Alerts {
         }
     }
 
-    /// The same, with transactions that go on to further events of an account for this long.
+    /// Sets how long a transaction continues with further events of an account.
     #[must_use]
     pub fn holding_for(self, most_held: Duration) -> Self {
         Self { most_held, ..self }
     }
 
-    /// Raises an alert of kind TEST for one member by one channel, by the way that all alerts go.
+    /// Raises an alert of kind TEST for one member by one channel. It takes the same path as every other alert.
     pub async fn send_test(
         &self,
         actor: &Actor,
@@ -208,14 +208,14 @@ impl Alerts {
                     }
                     check_room(quota::spend(tx, &quotas, locked.now).await?, locked.now)?;
                     let raised = raise(tx, locked, &new).await?;
-                    // The key is random: it is there already when a COMMIT that seemed to fail did not.
+                    // The key is random. So a known key means that a COMMIT that seemed to fail has succeeded.
                     raised.ok_or_else(|| Fault::Unavailable("the test was raised before".to_owned()).into())
                 })
             })
             .await
     }
 
-    /// One page of a member's inbox.
+    /// Returns one page of a member's inbox.
     pub async fn inbox(
         &self,
         actor: &Actor,
@@ -249,7 +249,7 @@ impl Alerts {
         })
     }
 
-    /// One page of all of an account's alerts, whomever they are for. They are nobody's, so none is read or put away.
+    /// Returns one page of all alerts of an account, for any recipient. They belong to no inbox, so none is read or archived.
     pub async fn of_account(
         &self,
         actor: &Actor,
@@ -270,7 +270,7 @@ impl Alerts {
         })?)
     }
 
-    /// Alerts by id as a member's inbox has them, or as the account has them where no member is named. What is not there is left out.
+    /// Returns alerts by id: as in the member's inbox, or as in the account where no member is named. Unknown ids are left out.
     pub async fn by_ids(
         &self,
         actor: &Actor,
@@ -298,7 +298,7 @@ impl Alerts {
         Ok(alerts.into_iter().filter_map(item).collect())
     }
 
-    /// Refuses unless the caller may see a member's inbox, or all of the account's alerts where no member is named.
+    /// Refuses unless the actor may see the member's inbox, or all alerts of the account where no member is named.
     pub fn check_inbox(
         &self,
         actor: &Actor,
@@ -311,13 +311,13 @@ impl Alerts {
         }
     }
 
-    /// How many alerts in a member's inbox are neither read nor put away.
+    /// Counts the alerts in a member's inbox that are neither read nor archived.
     pub async fn unread(&self, actor: &Actor, account_id: AccountId, member_id: MemberId) -> Result<i64, QueryError> {
         require_own_or_settings(actor, account_id, member_id)?;
         Ok(store::unread(&self.database, account_id, member_id).await?)
     }
 
-    /// The alerts of a member's inbox whose last mark is the one that the event `sequence` told of, at most [`MOST_MARKED`].
+    /// Returns the alerts of a member's inbox whose last mark came with the event `sequence`, at most [`MOST_MARKED`].
     pub async fn marked_in(
         &self,
         actor: &Actor,
@@ -329,7 +329,7 @@ impl Alerts {
         Ok(store::marked_in(&self.database, account_id, member_id, sequence).await?)
     }
 
-    /// Marks alerts in a member's inbox. Alerts that have the mark already stay as they are, and if all have, nothing is told.
+    /// Marks alerts in a member's inbox. Alerts that already have the mark are skipped. If all have it, no event is appended.
     pub async fn mark(
         &self,
         actor: &Actor,
@@ -359,7 +359,7 @@ impl Alerts {
     }
 }
 
-/// What a test counts toward, whichever way it goes: each is an alert, and one that everyone who follows the account is sent.
+/// The quotas that a test uses on any channel. Each test is an alert, and an event that goes to every subscriber of the account.
 fn tests_of(account_id: AccountId, member_id: MemberId) -> Vec<Quota> {
     const HOUR_MILLIS: i64 = 60 * 60 * 1_000;
     let quota = |scope: &'static str, subject: &[u8], most: u32, hours: i64| Quota {
@@ -384,7 +384,7 @@ fn check_room(exhausted: Option<Exhausted>, now: Timestamp) -> Result<(), SendTe
     })
 }
 
-/// All alerts of an account are for those who manage its settings, and for keys that read its whole log.
+/// Requires the right to see all alerts: to manage the account's settings, or a key that reads its whole log.
 fn require_all(actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {
     actor
         .require(account_id, Permission::ManageSettings)
@@ -395,7 +395,7 @@ fn position((millis, id): (i64, uuid::Uuid)) -> AlertPosition {
     (Timestamp::from_millis(millis), AlertId::from_uuid(id))
 }
 
-/// Newest first, between the cursors and within the filter's times.
+/// Newest first, between the cursors and within the filter's range.
 fn narrow(
     keyset: &mut crate::domain::database::keyset::Keyset<(i64, uuid::Uuid)>,
     filter: &AlertFilter,

@@ -1,4 +1,4 @@
-//! Looking at a balance: raises and ends what is to be said about it.
+//! Evaluates a balance: raises and ends the alerts about it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,26 +16,26 @@ use super::model::{AlertKind, Audience, Crossing, Facts, OpenEdges, cross};
 use super::raise::{NewAlert, raise, record_resolved, resolve_alert};
 use super::store::{self, Addressed, OpenEdge};
 
-/// In place of a recipient where an edge is the account's.
+/// Stands for the recipient where an edge belongs to the account.
 pub(super) const OF_ACCOUNT: RecipientId = RecipientId::Member(MemberId::from_uuid(Uuid::nil()));
 
-/// For so long alerts about the balance wait for credits that are about to come.
+/// How long alerts about the balance wait for credits that are about to come.
 const HELD_MILLIS: i64 = 60_000;
 
 type Edges = HashMap<(AlertKind, RecipientId), OpenEdge>;
 
-/// What a balance is compared with.
+/// The values that a balance is compared with.
 #[derive(Debug)]
 pub(super) struct Levels {
-    /// At or below which level each admin, and each address that wants it, is to be notified: their own, or else the trigger of the
-    /// account's rule while that is on.
+    /// The threshold of each admin, and of each address that chose the kind: their own, or else the trigger of the account's rule
+    /// while the rule is on.
     pub(super) thresholds: BTreeMap<RecipientId, Credits>,
-    /// What was told and has not ended.
+    /// Edges that were announced and have not ended.
     pub(super) open: OpenEdges,
     edges: Edges,
 }
 
-/// Reads what an account's balance is compared with.
+/// Reads the values that an account's balance is compared with.
 pub(super) async fn levels(tx: &Transaction, account_id: AccountId) -> Result<Levels, Fault> {
     let edges = store::edges(tx, account_id).await?;
     let watching = Addressed {
@@ -59,7 +59,7 @@ pub(super) async fn levels(tx: &Transaction, account_id: AccountId) -> Result<Le
     })
 }
 
-/// Whether a look would bring nothing, for this balance and as many entries.
+/// Whether an evaluation would change nothing, for this balance and this number of entries.
 pub(super) async fn is_quiet(
     tx: &Transaction,
     account_id: AccountId,
@@ -68,14 +68,14 @@ pub(super) async fn is_quiet(
     Ok(compare(tx, account_id, (available, entries)).await?.is_none())
 }
 
-/// Compares what is available with the thresholds that the transaction sees. `None` where that brings nothing.
+/// Compares the available credits with the thresholds that the transaction sees. Returns `None` where that changes nothing.
 async fn compare(
     tx: &Transaction,
     account_id: AccountId,
     (available, entries): (Credits, i64),
 ) -> Result<Option<(Levels, Crossing)>, Fault> {
     if entries == 0 {
-        // An account that has never had anything has not run out of it. A top-up that is asked for is not yet anything.
+        // An account that has never had credits has not run out of them. A requested top-up does not count yet.
         return Ok(None);
     }
     let levels = levels(tx, account_id).await?;
@@ -83,10 +83,10 @@ async fn compare(
     Ok((!crossing.is_none()).then_some((levels, crossing)))
 }
 
-/// Does what the balance brings, compared with the thresholds as they are now. What is to be told while credits are about to come is held
-/// back: until they have come or failed to, and for a minute at the most. `held_until` says since when; gives it as it is then.
+/// Raises and ends alerts for the balance, compared with the current thresholds. An alert waits while credits are about to come: until
+/// they have come or failed, and for at most a minute. `held_until` is the start of that wait; the function returns its new value.
 ///
-/// What was so between two looks and no longer is, is not told: nobody could do anything about it.
+/// A state that began and ended between two evaluations raises no alert, because no member could have acted on it.
 pub(super) async fn look(
     tx: &Transaction,
     locked: &mut LockedAccount,
@@ -99,7 +99,7 @@ pub(super) async fn look(
         return Ok(None);
     };
     let until = held_until.unwrap_or(locked.now.plus_millis(HELD_MILLIS));
-    // Credits that are being paid for by hand are about to come as well as those that the rule would buy.
+    // Credits of a manual payment are about to come, as well as those that the rule would buy.
     let is_worse = crossing.is_worse() && locked.now < until;
     let is_held = is_worse && (locked.header.incoming.is_positive() || top_ups.are_credits_coming(tx, locked).await?);
     if is_held {
@@ -110,7 +110,7 @@ pub(super) async fn look(
     Ok(is_held.then_some(until))
 }
 
-/// Raises what a look has brought.
+/// Raises the alerts of an evaluation.
 async fn tell(
     tx: &Transaction,
     locked: &mut LockedAccount,
@@ -118,7 +118,7 @@ async fn tell(
     Levels { thresholds, open, .. }: &Levels,
 ) -> Result<(), Fault> {
     let account_id = locked.header.account_id;
-    // Whatever is raised appends an event, so no two of a kind have this number.
+    // Every alert appends an event, so no two alerts of a kind have this number.
     let sequence = locked.header.event_sequence;
     let new = |kind: AlertKind, locked: &LockedAccount| NewAlert {
         facts: Facts {
@@ -139,7 +139,7 @@ async fn tell(
             only: Some(crossing.low.clone()),
             ..new(AlertKind::LowBalance, locked)
         };
-        // Of several things that one posting brings about, the worst is told.
+        // If one posting crosses several edges, only the worst one is announced.
         let is_worse = crossing.depleted || (open.depleted && !crossing.depleted_ended);
         let alert = if is_worse {
             record_resolved(tx, locked, &low).await?
@@ -165,7 +165,7 @@ async fn tell(
     Ok(())
 }
 
-/// Closes the edges that have ended, and the alerts that none is left of.
+/// Closes the edges that have ended, and the alerts that have no open edge left.
 async fn end(tx: &Transaction, locked: &mut LockedAccount, crossing: &Crossing, edges: &Edges) -> Result<(), Fault> {
     let low = crossing.low_ended.iter();
     let low = low.map(|recipient| (AlertKind::LowBalance, *recipient));
@@ -176,7 +176,7 @@ async fn end(tx: &Transaction, locked: &mut LockedAccount, crossing: &Crossing, 
     for edge in &ended {
         store::close_edge(tx, locked.header.account_id, *edge).await?;
         if let (Some(open), (AlertKind::LowBalance, recipient)) = (edges.get(edge), *edge) {
-            // It may go on for others, who watch another level.
+            // The alert may continue for other recipients, whose thresholds differ.
             store::end_for(tx, locked.header.account_id, (open.alert_id, recipient), locked.now).await?;
         }
     }

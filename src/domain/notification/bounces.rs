@@ -1,4 +1,4 @@
-//! Mail that came back.
+//! Mail that bounced.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use super::model::{AlertKind, Facts, MailFailure};
 use super::raise::{NewAlert, raise, resolve_alert};
 use super::store::{self, Claimed, Ended, OpenEdge};
 
-/// Writes down tries that ended with a lasting refusal, and that mail to the address comes back: together, or a process that dies between
-/// the two would leave the recipient without either mail or warning.
+/// Records tries that ended with a permanent refusal, and that mail to the address bounces. One transaction writes both. Otherwise a
+/// process that dies between them would leave the recipient without mail and without a warning.
 pub(super) async fn record(
     ledger: &Ledger,
     (account_id, recipient): (AccountId, RecipientId),
@@ -37,7 +37,7 @@ pub(super) async fn record(
     }
 }
 
-/// The recipient, if this is their address: one that was changed since is not to blame.
+/// Returns the recipient if this is still their address. An address that has replaced it is not marked.
 pub(super) async fn holder_of(
     tx: &Transaction,
     (account_id, recipient): (AccountId, RecipientId),
@@ -51,7 +51,7 @@ pub(super) async fn holder_of(
     Ok(holder.filter(is_theirs))
 }
 
-/// Notes that mail to a recipient's address comes back, and notifies the admins, and the member whose address it is.
+/// Marks the address of a recipient as bouncing, and notifies the admins and the member whose address it is.
 pub(super) async fn mark(
     tx: &Transaction,
     locked: &mut LockedAccount,
@@ -96,7 +96,7 @@ pub(super) async fn mark(
     Ok(())
 }
 
-/// Ends what was told of bounces of recipients whose contact is good again, or at least another one.
+/// Ends the bounce alerts of recipients whose contact works again or has changed.
 pub(super) async fn look(tx: &Transaction, locked: &mut LockedAccount) -> Result<(), Fault> {
     let account_id = locked.header.account_id;
     let edges = store::edges(tx, account_id).await?;

@@ -1,4 +1,4 @@
-//! From events to what there is to tell: the only place that knows which event is worth an alert.
+//! Maps events to alerts. Only this file decides which event is worth an alert.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,23 +22,23 @@ use super::model::{AlertKind, Facts, Reversal};
 use super::raise::NewAlert;
 use super::store;
 
-/// Something that events say, in their order.
+/// What an event means for alerts. Causes keep the order of their events.
 #[derive(Clone, Debug)]
 pub(super) enum Cause {
     /// Raises an alert.
     Raise(Box<NewAlert>),
-    /// A top-up was declined: told the first time, and when it gives up.
+    /// A top-up was declined. The first decline raises an alert, and so does giving up.
     TopUpFailed {
         first: Box<NewAlert>,
-        /// Where it is not tried again by itself.
+        /// Set where it is not retried automatically.
         gave_up: Option<Box<NewAlert>>,
     },
-    /// What was wrong with a top-up no longer is: alerts of these kinds about it end.
+    /// The problem of a top-up has ended. Alerts of these kinds about it end.
     TopUpOver {
         top_up_id: TopUpId,
         ended: &'static [AlertKind],
     },
-    /// A session was resolved after all: this alert about it ends.
+    /// A session was resolved after all. This alert about it ends.
     SessionOver(AlertId),
     /// The account may have been frozen or made active again.
     Status {
@@ -46,25 +46,25 @@ pub(super) enum Cause {
         sequence: i64,
         at: Timestamp,
     },
-    /// The rule could not buy all that it wanted: by whose limit.
+    /// The rule could not buy all that it wanted, because of this limit.
     Limit { limit: String, at: Timestamp },
-    /// The rule, a card or when credits expire may have changed.
+    /// The rule, a card or an expiry may have changed.
     Changed,
 }
 
-/// What a run of events says.
+/// What a run of events means for alerts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Causes {
-    /// What each event says, with the number of the event.
+    /// The causes, each with the number of its event.
     pub(super) said: Vec<(i64, Cause)>,
-    /// Whether events may have changed who is low on credits, or whether that is told.
+    /// Whether events may have changed who is low on credits, or who is notified of that.
     pub(super) balance: bool,
-    /// Whether members, or how they or notification addresses are reached, may have changed.
+    /// Whether members may have changed, or the contacts of members or notification addresses.
     pub(super) members: bool,
 }
 
 impl Causes {
-    /// The alerts to raise, where there is nothing else to do.
+    /// Returns the alerts to raise, where there is nothing else to do.
     pub(super) fn into_alerts(self) -> Option<Vec<NewAlert>> {
         if self.members {
             return None;
@@ -77,7 +77,7 @@ impl Causes {
     }
 }
 
-/// The rooms that are asked about what events name.
+/// The modules that are asked for what events name.
 #[derive(Clone, Debug)]
 pub(super) struct Sources {
     pub(super) database: Database,
@@ -88,7 +88,7 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Reads what these events name, and says what they mean. Sessions that are resolved matter where an alert about one may be open.
+    /// Reads what these events name and returns what they mean. A resolved session matters where an alert about it may be open.
     pub(super) async fn causes(
         &self,
         account_id: AccountId,
@@ -119,7 +119,7 @@ impl Sources {
         if !session_ids.is_empty() {
             let sessions = self.sessions.by_ids(system, account_id, &session_ids, now).await;
             let title = |(id, view): (SessionId, SessionView)| (id, (view.session.title, view.session.booked));
-            // One that was resolved meanwhile has nothing to be told of any more.
+            // A session that was resolved meanwhile needs no alert.
             let is_open = |view: &SessionView| view.session.status == SessionStatus::Expired;
             let open = sessions.map_err(fault)?.into_iter().filter(|(_, view)| is_open(view));
             named.sessions = open.map(title).collect();
@@ -149,17 +149,17 @@ impl Sources {
     }
 }
 
-/// What events name.
+/// The things that events name.
 #[derive(Debug, Default)]
 struct Named {
     entries: HashMap<EntryId, Entry>,
     sessions: HashMap<SessionId, (String, Credits)>,
-    /// Of sessions that were resolved: what was told of each that nobody had in time.
+    /// For resolved sessions: the open alert that no member had resolved the session in time.
     unresolved: HashMap<SessionId, AlertId>,
     top_ups: HashMap<TopUpId, TopUp>,
-    /// What they are called.
+    /// The names of API keys.
     api_keys: HashMap<ApiKeyId, String>,
-    /// Of those that have failed.
+    /// Only for top-ups that have failed.
     attempts: HashMap<TopUpId, Vec<Attempt>>,
 }
 
@@ -183,7 +183,7 @@ impl Named {
             let sequence = event.place.sequence;
             causes.said.extend(said.into_iter().map(|cause| (sequence, cause)));
             causes.members |= matches!(event.kind, EventKind::MemberUpdated | EventKind::AccountUpdated);
-            // Whose threshold it is changes with members and with the rule, and a top-up that fails brings no credits.
+            // Thresholds depend on members and on the rule. A top-up that fails brings no credits.
             let changes_levels = matches!(
                 event.kind,
                 EventKind::MemberUpdated | EventKind::AccountUpdated | EventKind::TopUpUpdated
@@ -200,7 +200,7 @@ impl Named {
         let kind = match entry.kind {
             EntryKind::Session => AlertKind::SessionCharged,
             EntryKind::SessionRefund => AlertKind::SessionRefunded,
-            // Credits that expire may have come in.
+            // The credits may have an expiry.
             EntryKind::Grant => return vec![Cause::Changed],
             EntryKind::Adjustment if entry.reverses.is_some() => return vec![Cause::Changed],
             EntryKind::TopUp
@@ -214,7 +214,7 @@ impl Named {
         if entry.kind == EntryKind::SessionRefund {
             causes.push(Cause::Changed);
         }
-        // What is nobody's use is nobody's to be told of.
+        // A use without a member has no member to notify.
         if entry.member_id.is_some() {
             let alert = NewAlert {
                 subject: entry.member_id,
@@ -281,7 +281,7 @@ impl Named {
             ended,
         };
         match status {
-            // Part of the money may have gone back: what is left of it is still paid.
+            // Part of the money may have been refunded. The rest is still paid.
             TopUpStatus::Succeeded => {
                 let mut said = vec![over(WRONG), raise(AlertKind::TopUpSucceeded)];
                 said.extend(reversals(top_up, event));
@@ -306,11 +306,11 @@ impl Named {
     }
 }
 
-/// What can be wrong with a top-up that is not paid.
+/// The alerts that are possible for a top-up that is not paid.
 const WRONG: &[AlertKind] = &[AlertKind::TopUpFailed, AlertKind::TopUpActionRequired];
-/// What is over when nobody can confirm it any more.
+/// The alerts that end when no member can confirm the payment anymore.
 const UNCONFIRMED: &[AlertKind] = &[AlertKind::TopUpActionRequired];
-/// An alert about a top-up. `stage` tells it from others of its kind about the same one.
+/// An alert about a top-up. `stage` distinguishes it from others of its kind about the same top-up.
 fn of_purchase(kind: AlertKind, stage: &str, top_up: &TopUp, event: &Event) -> NewAlert {
     let failure = top_up.failure_code.filter(|_| kind == AlertKind::TopUpFailed);
     NewAlert {
@@ -324,8 +324,8 @@ fn of_purchase(kind: AlertKind, stage: &str, top_up: &TopUp, event: &Event) -> N
     }
 }
 
-/// What has happened to the money of a paid top-up: one alert for each fact. What went back and what came back only grow, so each sum
-/// names a fact, and a dispute is opened, lost and won once.
+/// The changes to the money of a paid top-up, one alert per fact. The refunded and recovered sums only grow, so each sum identifies a
+/// fact. A dispute is opened, lost and won once.
 fn reversals(top_up: &TopUp, event: &Event) -> Vec<Cause> {
     let raise = |reversal: Reversal, name: String, credits: Credits| {
         let mut new = of_purchase(AlertKind::TopUpReversed, &name, top_up, event);
@@ -353,7 +353,7 @@ fn reversals(top_up: &TopUp, event: &Event) -> Vec<Cause> {
     said
 }
 
-/// An event about the account comes with its status, whatever has changed.
+/// An event about the account carries its status, for any change.
 fn of_account(event: &Event) -> Vec<Cause> {
     let status = event.status.as_deref().and_then(AccountStatus::from_text);
     let status = status.map(|status| Cause::Status {
@@ -372,10 +372,10 @@ fn of_limit(event: &Event) -> Vec<Cause> {
     limit.into_iter().collect()
 }
 
-/// Whether an event may say something, whatever the things are that it names. What it does to the balance is another matter.
+/// Whether an event may have a cause, independent of what it names. Its effect on the balance is separate.
 pub(super) fn may_say(event: &Event) -> bool {
     match event.kind {
-        // Credits that come in may expire one day.
+        // Incoming credits may have an expiry.
         EventKind::CreditEntryPosted => event.session_id.is_some() || !is_status(event, DEDUCTED),
         EventKind::SessionUpdated => is_expired(event) || is_resolved(event),
         EventKind::TopUpUpdated
@@ -387,13 +387,13 @@ pub(super) fn may_say(event: &Event) -> bool {
     }
 }
 
-/// Whether what an event says may take statements of its own. Credits that come in are looked at once, however many entries they are.
+/// Whether the causes of an event may need their own statements. Incoming credits are evaluated once, for any number of entries.
 pub(super) fn is_costly(event: &Event) -> bool {
     let is_grant = event.kind == EventKind::CreditEntryPosted && event.session_id.is_none();
     may_say(event) && !is_grant
 }
 
-/// An alert about something, raised when the event happened.
+/// An alert about a subject, raised at the time of the event.
 fn raised(kind: AlertKind, about: &str, event: &Event) -> NewAlert {
     NewAlert::new(kind, format!("{}:{about}", kind.as_str()), event.occurred_at)
 }

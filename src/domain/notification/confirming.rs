@@ -1,7 +1,7 @@
-//! Confirming a notification address by the link of a mail, without signing in: whoever reads there need not be of the team.
+//! Confirms a notification address by the link of a mail, without signing in, because its readers need not be members.
 //!
-//! A link names the address that the mail went to and when it was made, under a signature. It is good for a week, for that address, and as
-//! long as nothing is known of the address that is newer than the link: once it was confirmed, or mail to it has come back, it does nothing.
+//! A signed link names the address that the mail went to, and when the link was made. It is valid for a week and for that address only. It
+//! does nothing once the address has newer information: it was confirmed, or mail to it has bounced.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use super::link_key::LinkKey;
 use super::model::NotificationAddress;
 use super::store;
 
-/// For so long a link is good.
+/// How long a link is valid.
 const LINK_LIVES_MILLIS: i64 = 7 * 24 * 3_600_000;
 
-/// Makes and reads links to confirm. Cloning is cheap.
+/// Makes and reads links that confirm an address. Cloning is cheap.
 #[derive(Clone)]
 pub struct ConfirmLinks {
     key: LinkKey,
-    /// Without one no links are made: codes confirm as well.
+    /// Without a base URL no links are made. Codes confirm as well.
     base_url: Option<String>,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Debug for ConfirmLinks {
     }
 }
 
-/// What a link stands for.
+/// The claims of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Order {
     account_id: AccountId,
@@ -46,21 +46,21 @@ struct Order {
     made_at: Timestamp,
 }
 
-/// What a link to confirm an address offers to its holder.
+/// What a link that confirms an address offers to its holder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confirmation {
     /// The language of the address, as a BCP 47 tag.
     pub locale: String,
-    /// How far it is.
+    /// The state of the confirmation.
     pub state: ConfirmationState,
 }
 
-/// How far a confirmation is.
+/// The state of a confirmation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfirmationState {
-    /// The address waits to be confirmed.
+    /// The address is not confirmed yet.
     Open,
-    /// It is confirmed.
+    /// The address is confirmed.
     Done,
     /// There is nothing to confirm: the link is too old, or the address was removed or changed.
     Gone,
@@ -75,7 +75,7 @@ impl ConfirmLinks {
         }
     }
 
-    /// A link that confirms a notification address, in a mail to it. `None` for contacts of members, who sign in and give a code.
+    /// Makes a link that confirms a notification address, for a mail to it. `None` for contacts of members, who sign in and enter a code.
     pub(super) fn make(&self, contact: &Contact, made_at: Timestamp) -> Option<String> {
         let base_url = self.base_url.as_ref()?;
         let (RecipientId::Address(id), Some(email)) = (contact.recipient, &contact.email) else {
@@ -90,7 +90,7 @@ impl ConfirmLinks {
         Some(format!("{base_url}/confirm-address?token={}", self.key.token(&claims)))
     }
 
-    /// What a token stands for, if it was made here.
+    /// Reads a token. `None` if it was not made here.
     fn open(&self, token: &str) -> Option<Order> {
         let claims = self.key.claims(token)?;
         let mut parts = claims.split('.');
@@ -111,7 +111,7 @@ impl ConfirmLinks {
         self.key.address(email) == order.address
     }
 
-    /// What an order comes to, with the address as it is.
+    /// What an order offers, given the current address.
     fn offered(&self, order: &Order, address: Option<&NotificationAddress>, now: Timestamp) -> Confirmation {
         let locale = address.map_or("en", |address| &address.contact.locale).to_owned();
         let is_it = |address: &&NotificationAddress| {
@@ -145,7 +145,7 @@ pub struct Confirming {
 }
 
 impl Confirming {
-    /// For the addresses of this database.
+    /// Confirms the addresses of this database.
     pub fn new((database, clock): (Database, Clock), ledger: Ledger, links: ConfirmLinks) -> Self {
         Self {
             database,
@@ -155,7 +155,7 @@ impl Confirming {
         }
     }
 
-    /// What the link with this token offers; nothing is changed. `None` when no such link was made here.
+    /// Returns what the link with this token offers, and changes nothing. `None` when no such link was made here.
     pub async fn offer(&self, token: &str) -> Result<Option<Confirmation>, Fault> {
         let Some(order) = self.links.open(token) else {
             return Ok(None);
@@ -164,7 +164,7 @@ impl Confirming {
         Ok(Some(self.links.offered(&order, found.as_ref(), self.clock.now())))
     }
 
-    /// Does what the link with this token offers. Doing it again changes nothing. `None` when no such link was made here.
+    /// Does what the link with this token offers. Repeating it changes nothing. `None` when no such link was made here.
     pub async fn carry_out(&self, token: &str) -> Result<Option<Confirmation>, Fault> {
         let Some(order) = self.links.open(token) else {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! What became of alerts on their way, and sending one again.
+//! The results of deliveries, and sending a mail again.
 
 use std::collections::HashMap;
 
@@ -20,27 +20,27 @@ use super::error::ResendError;
 use super::model::{AlertKind, Channel, Delivery, DeliveryStatus, SuppressionReason, Verdict};
 use super::store;
 
-/// Between two times that the same mail is asked for again.
+/// Minimum time between two requests to send the same mail again.
 const RESEND_INTERVAL_MILLIS: i64 = 60_000;
 
-/// A delivery's place in a list: when it was written down, and its id.
+/// A delivery's position in a list: when it was created, and its id.
 pub type DeliveryPosition = (Timestamp, DeliveryId);
 
-/// Which deliveries are meant: those that meet every condition given. An empty list matches nothing.
+/// Selects deliveries that meet every given condition. An empty list matches nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {
-    /// In one of these statuses.
+    /// Only deliveries in these statuses.
     pub statuses: Option<Vec<DeliveryStatus>>,
-    /// By one of these ways.
+    /// Only deliveries by these channels.
     pub channels: Option<Vec<Channel>>,
-    /// Of one of these kinds of alerts.
+    /// Only deliveries of these kinds of alerts.
     pub alert_kinds: Option<Vec<AlertKind>>,
-    /// Written down at these times.
+    /// Only deliveries created in this range.
     pub created_at: Option<InstantRange>,
 }
 
 impl DeliveryFilter {
-    /// The filter in one form: equal texts for filters that mean the same. Page cursors are bound to it.
+    /// Returns equal texts for filters that mean the same. Page cursors are bound to it.
     pub fn canonical(&self) -> String {
         let sorted = Self {
             statuses: self.statuses.clone().map(unique),
@@ -68,16 +68,16 @@ impl DeliveryFilter {
     }
 }
 
-/// Whose deliveries, or of what.
+/// Selects deliveries by recipient or by alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveriesOf {
-    /// All to one recipient.
+    /// All deliveries to one recipient.
     Recipient(RecipientId),
-    /// All of one alert.
+    /// All deliveries of one alert.
     Alert(AlertId),
 }
 
-/// The deliveries of accounts.
+/// Use cases for the deliveries of accounts.
 #[derive(Clone, Debug)]
 pub struct Deliveries {
     database: Database,
@@ -86,7 +86,7 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
-    /// The deliveries as kept in `database`.
+    /// Use cases for the deliveries in `database`.
     pub fn new(database: Database, ledger: Ledger, bounds: MailBounds) -> Self {
         Self {
             database,
@@ -95,7 +95,7 @@ impl Deliveries {
         }
     }
 
-    /// One page of deliveries, newest first. A member who does not manage settings sees those to themselves.
+    /// Returns one page of deliveries, newest first. A member who does not manage settings sees only their own.
     pub async fn page(
         &self,
         actor: &Actor,
@@ -130,7 +130,7 @@ impl Deliveries {
         Ok(scan.into_page(request, position, |row| store::delivery(row, account_id))?)
     }
 
-    /// Deliveries by id; those that are not the caller's to see are left out.
+    /// Returns deliveries by id. Those that the actor may not see are left out.
     pub async fn by_ids(
         &self,
         actor: &Actor,
@@ -147,7 +147,7 @@ impl Deliveries {
         Ok(seen.map(|delivery| (delivery.id, delivery)).collect())
     }
 
-    /// A delivery by id; none when it is not the caller's to see.
+    /// Returns a delivery by id, or none when the actor may not see it.
     pub async fn find(
         &self,
         actor: &Actor,
@@ -211,7 +211,7 @@ async fn resend_locked(
     Ok(delivery)
 }
 
-/// When a mail may be sent again, by the rules that decide about every mail. It is decided once more when it is sent.
+/// Returns when a mail may be sent again, by the rules for every mail. The rules apply once more when it is sent.
 async fn may_resend(
     tx: &Transaction,
     delivery: &Delivery,

@@ -1,7 +1,7 @@
-//! Whether a mail may go, decided anew: before a person has it sent again, and whenever it is about to be sent.
+//! Decides whether a mail may go: before a person has it sent again, and each time before it is sent.
 //!
-//! What queued a mail was right when it was queued. By the time it is sent the address may be another one, the member may have
-//! switched such mail off, left the team or lost a role, and what the mail is about may have ended.
+//! The reasons for queueing it may be gone. By then the address may have changed. The member may have switched such mail off,
+//! left the team or lost a role. The subject of the mail may have ended.
 
 use crate::domain::member::ContactStatus;
 use crate::primitives::clock::Timestamp;
@@ -10,20 +10,20 @@ use crate::primitives::ids::{MemberId, RecipientId};
 use super::model::{AlertKind, Case, Channel, LastMail, Verdict, resolve};
 use super::store::Addressee;
 
-/// What is known of a mail apart from its recipient.
+/// The facts about a mail apart from its recipient.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pending {
     pub(super) kind: AlertKind,
     pub(super) recipient: RecipientId,
-    /// The member whom the alert is about.
+    /// The member who is the subject of the alert.
     pub(super) subject: Option<MemberId>,
-    /// Whether what it is about has ended.
+    /// Whether the alert has ended.
     pub(super) has_ended: bool,
-    /// The last mail of this kind to the recipient; none where a person has it sent again.
+    /// The last mail of this kind to the recipient. None where a person has it sent again.
     pub(super) last_mail: Option<LastMail>,
 }
 
-/// Decides by the rules that held when the alert was raised, over what is true now.
+/// Applies the rules that held when the alert was raised to the current facts.
 pub(super) fn decide(mail: &Pending, to: Option<&Addressee>, now: Timestamp) -> Verdict {
     let Some(to) = to else {
         return Verdict::NotAddressed;
@@ -46,7 +46,7 @@ pub(super) fn decide(mail: &Pending, to: Option<&Addressee>, now: Timestamp) -> 
 }
 
 impl Addressee {
-    /// Whether the recipient is known to receive mail at the address.
+    /// Whether the address is known to receive the recipient's mail.
     pub(super) fn is_verified(&self) -> bool {
         self.contact == ContactStatus::Verified
     }

@@ -1,4 +1,4 @@
-//! Why a use case about notifications refuses: one enum for each.
+//! Refusals of the use cases about notifications, one enum each.
 
 use crate::domain::database::MayFault;
 use crate::domain::fault::Fault;
@@ -9,13 +9,13 @@ use super::model::{
     AlertKind, Channel, MOST_ADDRESSES, NotificationAddress, NotificationDefaults, NotificationSettings,
 };
 
-/// Why settings are not changed.
+/// Reasons why settings are not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpdateSettingsError {
-    /// The account is not the caller's, or the settings not theirs to change.
+    /// The account belongs to another team, or the actor may not change the settings.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// There is no such member.
+    /// The member does not exist.
     #[error("this member does not exist")]
     NotFound,
     /// The member left the team.
@@ -24,40 +24,40 @@ pub enum UpdateSettingsError {
     /// Too many preferences at once, or one named twice.
     #[error("{0}")]
     Preferences(&'static str),
-    /// Not an amount that a balance could fall to.
+    /// The threshold is not an amount that a balance could fall to.
     #[error("must be 0 or more, and no more than an account can hold")]
     Threshold,
-    /// They would end where they begin.
+    /// The quiet hours end when they begin.
     #[error("must end at another time than they begin; null switches them off")]
     QuietHours,
     /// This kind cannot be switched off for this channel.
     #[error("{} cannot be switched off for {}: a critical alert keeps a way that works", .kind.as_str(), .channel.as_str())]
     Locked {
-        /// Which of the preferences in the input.
+        /// The index of the preference in the input.
         at: usize,
-        /// Its kind.
+        /// The kind of the preference.
         kind: AlertKind,
-        /// Its channel.
+        /// The channel of the preference.
         channel: Channel,
     },
-    /// Somebody changed them since the version that was expected. They are given as they are now.
+    /// The settings were changed since the expected version. Carries the current settings.
     #[error("the settings were changed in the meantime: their version is {}", .0.version)]
     VersionConflict(Box<NotificationSettings>),
-    /// The account's defaults were changed since the version that was expected. They are given as they are now.
+    /// The account's defaults were changed since the expected version. Carries the current defaults.
     #[error("the defaults were changed in the meantime: their version is {}", .0.version)]
     DefaultsConflict(Box<NotificationDefaults>),
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// Why the settings of several members are not changed. None of them are.
+/// Reason why the settings of several members are not changed. None of them are.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{error}")]
 pub struct UpdateManyError {
-    /// Which of the members it is about; `None` where it is about the change itself.
+    /// The index of the member; `None` where the error is about the change itself.
     pub at: Option<usize>,
-    /// Why.
+    /// The reason.
     pub error: UpdateSettingsError,
 }
 
@@ -85,90 +85,90 @@ impl MayFault for UpdateManyError {
     }
 }
 
-/// Why no test is sent.
+/// Reasons why no test is sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendTestError {
-    /// The account is not the caller's, or the member not theirs to send a test to.
+    /// The account belongs to another team, or the actor may not send a test to the member.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// There is no such member.
+    /// The member does not exist.
     #[error("this member does not exist")]
     NotFound,
     /// The member left the team.
     #[error("this member was removed from the team")]
     MemberRemoved,
-    /// Enough tests were sent, or enough mail to addresses that are not verified.
+    /// The limit for tests, or for mail to unverified addresses, is reached.
     #[error("enough tests were sent to this member or in this account: ask again in {retry_after_seconds} s")]
     TooMany {
-        /// When there is room again.
+        /// Seconds until another test is possible.
         retry_after_seconds: u32,
     },
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// Why alerts are not marked. None of them is.
+/// Reasons why alerts are not marked. None of them is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MarkError {
-    /// The account is not the caller's, or the inbox not theirs to change.
+    /// The account belongs to another team, or the actor may not change the inbox.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// Too many at once.
+    /// Too many alerts at once.
     #[error("at most {} alerts at once; with upTo there is no limit", super::alerts::MOST_MARKED)]
     TooMany,
     /// This alert is not in the member's inbox.
     #[error("this alert is not in the member's inbox")]
     NotFound {
-        /// Which of those that are named; `None` for the one up to which to mark.
+        /// The index of the alert in the input; `None` for the alert up to which to mark.
         at: Option<usize>,
     },
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// Why a delivery is not sent again. It stays as it is.
+/// Reasons why a delivery is not sent again. It does not change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResendError {
-    /// The account is not the caller's.
+    /// The account belongs to another team.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// There is no such delivery, or it is not theirs to see.
+    /// The delivery does not exist, or the actor may not see it.
     #[error("this delivery does not exist")]
     NotFound,
-    /// It cannot be sent again, for this reason.
+    /// The delivery cannot be sent again, for this reason.
     #[error("this delivery cannot be sent again: {0}")]
     NotResendable(&'static str),
-    /// Enough mail went to addresses that are not verified.
+    /// The limit for mail to unverified addresses is reached.
     #[error("enough mail was sent today to addresses that are not verified: ask again in {retry_after_seconds} s")]
     TooMany {
-        /// When there is room again.
+        /// Seconds until the mail can be sent again.
         retry_after_seconds: u32,
     },
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// Why no code is sent.
+/// Reasons why no code is sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendVerificationError {
-    /// No code is made.
+    /// No code is made, for this reason.
     #[error(transparent)]
     Start(#[from] StartVerificationError),
-    /// The mail system will not have it.
+    /// The mail system refuses the mail.
     #[error("the mail system does not take mail for this address")]
     Rejected(String),
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// What is wrong with what a notification address is to be.
+/// What is wrong with the requested state of a notification address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAddress {
-    /// A text is no good.
+    /// A text is invalid.
     #[error(transparent)]
     Input(#[from] InvalidInput),
     /// A member or a key of the team vouches for an address.
@@ -177,75 +177,74 @@ pub enum InvalidAddress {
          verifyNotificationAddress"
     )]
     VouchingOfPlatform,
-    /// This kind is for members alone.
+    /// This kind goes to members only.
     #[error("alerts of kind {} are for members alone", .0.as_str())]
     Kind(AlertKind),
-    /// Not an amount that a balance could fall to.
+    /// The threshold is not an amount that a balance could fall to.
     #[error("must be 0 or more, and no more than an account can hold")]
     Threshold,
-    /// The account has a notification address with this e-mail address. It is given as it is now.
+    /// The account already has a notification address with this e-mail address. Carries the current one.
     #[error("another notification address of the account has this e-mail address")]
     EmailTaken(Box<NotificationAddress>),
 }
 
-/// Why no notification address is added.
+/// Reasons why no notification address is added.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddAddressError {
-    /// The account is not the caller's, or its settings not theirs to change.
+    /// The account belongs to another team, or the actor may not change its settings.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// What is asked for is no good.
+    /// The requested address is invalid.
     #[error(transparent)]
     Invalid(#[from] InvalidAddress),
-    /// The account has as many as it may.
+    /// The account has the maximum number of addresses.
     #[error("an account has at most {MOST_ADDRESSES} notification addresses: remove one first")]
     Limit,
-    /// An internal failure; the caller cannot fix it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// Why a notification address is not changed.
+/// Reasons why a notification address is not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpdateAddressError {
-    /// The account is not the caller's, or its settings not theirs to change.
+    /// The account belongs to another team, or the actor may not change its settings.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// What is asked for is no good.
+    /// The requested change is invalid.
     #[error(transparent)]
     Invalid(#[from] InvalidAddress),
-    /// There is no such address, or it was removed.
+    /// The address does not exist, or it was removed.
     #[error("this notification address does not exist")]
     NotFound,
-    /// It was changed since the version that was expected. It is given as it is now.
+    /// The address was changed since the expected version. Carries the current one.
     #[error("the notification address was changed in the meantime: its version is {}", .0.contact.version)]
     VersionConflict(Box<NotificationAddress>),
-    /// An internal failure; the caller cannot fix it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// Why a notification address is not removed.
+/// Reasons why a notification address is not removed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RemoveAddressError {
-    /// The account is not the caller's, or its settings not theirs to change.
+    /// The account belongs to another team, or the actor may not change its settings.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// There is no such address.
+    /// The address does not exist.
     #[error("this notification address does not exist")]
     NotFound,
-    /// An internal failure; the caller cannot fix it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// Why what became of a mail is not noted.
+/// Reasons why the result of a mail is not recorded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BounceError {
-    /// There is no such account.
+    /// The account does not exist.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// Nobody out there can mend it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }

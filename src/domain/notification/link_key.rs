@@ -1,4 +1,4 @@
-//! Tokens of links in mails: what they stand for, under a signature.
+//! Tokens of links in mails: claims with a signature.
 
 use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, Mac};
@@ -7,9 +7,9 @@ use sha2::Sha256;
 use crate::primitives::derived_key;
 use crate::primitives::mailbox;
 
-/// The most of a token that is looked at: a link names at most all kinds.
+/// Maximum length of a token that is read. A link names at most all kinds.
 const LONGEST_TOKEN: usize = 1_024;
-/// Bytes of the keyed hash of an address: they tell two addresses of one recipient apart.
+/// Bytes of the keyed hash of an address. They distinguish two addresses of one recipient.
 const ADDRESS_BYTES: usize = 9;
 
 /// Signs the tokens of links of one purpose. Cloning is cheap.
@@ -22,13 +22,13 @@ impl LinkKey {
         Self(derived_key::derive(secret, purpose))
     }
 
-    /// The token of a link that stands for these claims.
+    /// Returns the token of a link with these claims.
     pub(super) fn token(&self, claims: &str) -> String {
         let signature = self.claimed(claims).finalize().into_bytes();
         BASE64URL_NOPAD.encode(format!("{claims}.{}", BASE64URL_NOPAD.encode(&signature)).as_bytes())
     }
 
-    /// What a token stands for, if it was made here.
+    /// Returns the claims of a token, or `None` if it was not made here.
     pub(super) fn claims(&self, token: &str) -> Option<String> {
         let token = (token.len() <= LONGEST_TOKEN).then_some(token)?;
         let text = String::from_utf8(BASE64URL_NOPAD.decode(token.as_bytes()).ok()?).ok()?;
@@ -42,7 +42,7 @@ impl LinkKey {
         self.0.clone().chain_update(b"claims\0").chain_update(claims)
     }
 
-    /// The keyed hash of an address' mailbox, as a part of claims.
+    /// Returns the keyed hash of an address' mailbox, as a part of claims.
     pub(super) fn address(&self, email: &str) -> String {
         let bytes: Vec<u8> = mailbox::hash(&self.0, email).into_iter().take(ADDRESS_BYTES).collect();
         BASE64URL_NOPAD.encode(&bytes)

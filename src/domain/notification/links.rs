@@ -1,4 +1,4 @@
-//! Where alerts lead.
+//! Links from alerts to the operator's application.
 
 use super::model::{Alert, NextStep};
 
@@ -9,12 +9,12 @@ pub struct Links {
 }
 
 impl Links {
-    /// To pages of the application at this address; without one there are no links.
+    /// Links to pages of the application at this address. Without an address there are no links.
     pub fn new(app_url: Option<String>) -> Self {
         Self { app_url }
     }
 
-    /// Where to act on an alert. The query says which action and which alert; the application leads on.
+    /// Returns the link where a member acts on an alert. The query names the action and the alert; the application opens the right page.
     pub fn action(&self, alert: &Alert) -> Option<String> {
         let step = alert.next_step();
         let url = self.with_query(&format!("action={}", step.as_str()))?;
@@ -22,7 +22,7 @@ impl Links {
         (step != NextStep::None).then(|| format!("{url}&alert={id}"))
     }
 
-    /// Where to choose what one is told of.
+    /// Returns the link where a member chooses notifications.
     pub fn settings(&self) -> Option<String> {
         self.with_query("action=NOTIFICATION_SETTINGS")
     }

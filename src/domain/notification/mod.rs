@@ -1,11 +1,11 @@
-//! What members, and addresses that are no member's, are told, by which way, and what became of it.
+//! What members and notification addresses are notified of, by which channel, and with what result.
 //!
-//! Causes write events; this room reacts to events, and nothing below it knows of it. Called by GraphQL, by the workers and by
-//! `app`, which gives it a way to send mail.
+//! Causes append events. This module reacts to events, and no module below it depends on it. GraphQL, the workers and `app`
+//! call it; `app` passes it the adapter that sends mail.
 //!
 //! Invariants:
-//! - One resolver decides each (alert, recipient, channel). Its answer is a stored delivery, also when the answer is no.
-//! - What is locked cannot be switched off: a critical alert keeps at least one way that works.
+//! - One resolver decides each (alert, recipient, channel). Its result is a stored delivery, also when it refuses.
+//! - What is locked cannot be switched off: a critical alert keeps at least one channel that works.
 
 mod address_notices;
 mod addresses;

@@ -1,8 +1,7 @@
-//! Alerts as events and the time bring them about: which accounts are looked at, and how many by one transaction.
+//! Turns events and the time into alerts: decides which accounts are processed, and how many by one transaction.
 //!
-//! Most events say nothing to anybody, and most of the others that one alert is to be raised. So the accounts of a moment are looked
-//! at together: by reading alone where there is nothing to tell, by one transaction where it is plain what there is, and only the
-//! rest one by one.
+//! Most events need no alert, and most of the others need one alert only. So accounts are processed together. Those without an alert
+//! are only read. Those with simple causes share one transaction. Only the rest get a transaction each.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,16 +25,16 @@ use super::raise::{self, NewAlert};
 use super::react::{look_again, react};
 use super::store::{self, Checked, Glance, Recipients};
 
-/// Events of an account that is looked at alone, in one transaction, at the most…
+/// Maximum events of an account that one transaction processes, when the account is processed alone.
 const MOST_EVENTS: usize = 256;
-/// …and those of them that may take statements of their own each.
+/// Maximum of those events that may need their own statements.
 const MOST_COSTLY: usize = 12;
-/// A transaction that has held an account's lock for this long deals with no further event of it.
+/// A transaction that has held an account's lock this long starts no further event of it.
 pub(super) const MOST_HELD: Duration = Duration::from_millis(20);
-/// Accounts of which it is read side by side what their events name.
+/// Number of accounts for which the objects of events are read concurrently.
 const READ_AT_ONCE: usize = 8;
 
-/// How far events were passed over, as far as that is not written down. What is forgotten is looked at again.
+/// Checkpoints of events that were passed over and are not stored yet. If they are lost, the events are read again.
 #[derive(Debug, Default)]
 pub struct Passed {
     places: HashMap<AccountId, i64>,
@@ -44,44 +43,44 @@ pub struct Passed {
 }
 
 impl Passed {
-    /// Accounts that had more events than are looked at together. They are looked at next, and others in between.
+    /// Returns accounts with more events than one run reads. The next run reads them, with other accounts in between.
     pub fn take_unfinished(&mut self) -> Vec<AccountId> {
         std::mem::take(&mut self.unfinished)
     }
 }
 
-/// Events of an account that say no more than that these alerts are to be raised.
+/// Events of an account that only raise these alerts.
 #[derive(Clone, Debug)]
 struct Plain {
-    /// The events after this one…
+    /// The last event before them.
     after: i64,
-    /// …and up to this one.
+    /// The last of them.
     until: i64,
     news: Vec<NewAlert>,
 }
 
-/// Alerts that only have to be written: all that they take was read without a lock.
+/// Alerts that only have to be written. Everything they need was read without a lock.
 #[derive(Debug)]
 struct Prepared {
     plain: HashMap<AccountId, Plain>,
     recipients: Recipients,
-    /// The last event of each account when this was read.
+    /// The last event of each account at the time of the read.
     heads: Vec<(AccountId, i64)>,
-    /// Accounts in which it is not plain what to do.
+    /// Accounts that need a transaction of their own.
     alone: Vec<AccountId>,
 }
 
-/// What a transaction has made of accounts of which alerts were prepared.
+/// The result of a transaction for accounts whose alerts were prepared.
 #[derive(Debug, Default)]
 struct Written {
-    /// Accounts that have changed since. They are prepared anew.
+    /// Accounts that have changed since. They are prepared again.
     stale: Vec<AccountId>,
-    /// Since when the accounts were locked.
+    /// Start of the lock on the accounts.
     locked_since: Option<Instant>,
 }
 
-/// How much one transaction does: events of each account, accounts, and alerts unless they are of one account. It adapts to how long
-/// transactions hold their locks, so a slow database or machine does not make postings wait longer.
+/// The size of one transaction: events of each account, accounts, and alerts unless they belong to one account. It adapts to how
+/// long transactions hold their locks, so a slow database or machine does not make postings wait longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct BatchSize(usize);
 
@@ -99,7 +98,7 @@ impl BatchSize {
         i64::try_from(self.0).unwrap_or(i64::MAX)
     }
 
-    /// The size after a transaction that held its locks for this long.
+    /// Returns the size after a transaction that held its locks this long.
     fn after(self, held: Duration) -> Self {
         let next = if held > MOST_HELD {
             self.0 / 2
@@ -113,17 +112,16 @@ impl BatchSize {
 }
 
 impl Alerts {
-    /// Up to `limit` accounts with events that nobody has looked at yet, the latest first. For what was not told by a bell.
+    /// Returns up to `limit` accounts with unprocessed events, the latest first. It finds what no bell has announced.
     pub async fn late(&self, limit: u32) -> Result<Vec<AccountId>, Fault> {
         self.ledger.unread_accounts(limit).await
     }
 
-    /// Looks at the new events of these accounts. Those that say nothing are passed over together, by reading alone, so that a
-    /// posting that nobody is told of costs next to nothing. Where it is plain what they say, that is raised for all these
-    /// accounts together. Gives the others: for [`Self::notice_alone`].
+    /// Processes the new events of these accounts. Events without an alert are passed over together, by reads only, so that
+    /// such a posting costs almost nothing. Simple causes of all these accounts are raised together. Returns the other
+    /// accounts, for [`Self::notice_alone`].
     ///
-    /// Each event is looked at once, however many processes do this: what is raised and how far an account's events have been
-    /// looked at are one transaction.
+    /// Each event is processed once, in any number of processes: one transaction writes the alerts and the checkpoint of the account.
     pub async fn notice(&self, accounts: &[AccountId], passed: &mut Passed) -> Result<Vec<AccountId>, Fault> {
         let glances = self.glance(accounts, passed).await?;
         let (mut alone, mut plain) = (Vec::new(), Vec::new());
@@ -140,17 +138,17 @@ impl Alerts {
         Ok(alone)
     }
 
-    /// Moves the places of accounts on to what was passed over in them, for all by one statement and without their locks.
+    /// Advances the checkpoints of accounts past the events that were passed over, for all by one statement and without their locks.
     pub async fn write_down(&self, passed: &mut Passed) -> Result<(), Fault> {
         let mut places: Vec<(AccountId, i64)> = passed.places.iter().map(|(id, place)| (*id, *place)).collect();
-        // In the order of the accounts, so that two processes that do this never wait for each other.
+        // In the order of the accounts, so that two processes never block each other here.
         places.sort_unstable();
         store::move_places(&self.database, places).await?;
         passed.places.clear();
         Ok(())
     }
 
-    /// Looks at the next events of one account and does what they are worth, in one transaction. Gives whether there may be more.
+    /// Processes the next events of one account in one transaction. Returns whether there may be more.
     pub async fn notice_alone(&self, account_id: AccountId) -> Result<bool, Fault> {
         let after = store::place(self.database.read(), account_id).await?;
         let mut events = event::after(&self.database, account_id, after, MOST_EVENTS).await?;
@@ -165,7 +163,7 @@ impl Alerts {
             let (causes, top_ups) = (Arc::clone(&causes), top_ups.clone());
             Box::pin(async move {
                 if store::place(tx, account_id).await? != after {
-                    // Another process has.
+                    // Another process has processed them.
                     return Ok::<bool, NoticeError>(false);
                 }
                 let end = locked.header.event_sequence;
@@ -184,8 +182,7 @@ impl Alerts {
         }
     }
 
-    /// Looks at up to `limit` accounts whose time has come: what was held back, credits and cards about to expire. Tells how many it
-    /// found.
+    /// Evaluates up to `limit` accounts with a scheduled time: held alerts, credits and cards about to expire. Returns how many it found.
     pub async fn look_at_due(&self, limit: u32) -> Result<usize, Fault> {
         let due = store::due_accounts(&self.database, self.clock.now(), limit).await?;
         let found = due.len();
@@ -202,14 +199,14 @@ impl Alerts {
         Ok(found)
     }
 
-    /// Those of these accounts that have new events, and which of these are looked at now.
+    /// Returns the state of the accounts with new events that this run processes.
     async fn glance(&self, accounts: &[AccountId], passed: &mut Passed) -> Result<Vec<Glance>, Fault> {
         let mut glances = store::glances(self.database.read(), accounts).await?;
         for glance in &mut glances {
             let known = passed.places.get(&glance.account_id).copied();
             glance.place = glance.place.max(known.unwrap_or(0));
             if glance.is_unread && glance.head <= glance.place {
-                // All of it was looked at, and that was not noted.
+                // All events were processed, but the checkpoint was not stored.
                 passed.places.insert(glance.account_id, glance.place);
             }
         }
@@ -224,10 +221,10 @@ impl Alerts {
         Ok(glances)
     }
 
-    /// What the events of these accounts say, if it is plain. Those that say nothing, and whose balance does not either, are passed
-    /// over: whatever events have done to it was read at the same moment as where they end, and what comes after is looked at later.
+    /// Returns what the events of these accounts mean, where that is simple. Accounts whose events and balance need no alert are
+    /// passed over. The balance was read at the same moment as the last event number, and later events are processed later.
     ///
-    /// What cannot be read, of whichever account it is, is to hold up no other: it is left to [`Self::notice_alone`], which says why.
+    /// An account that cannot be read delays no other one. It is left to [`Self::notice_alone`], which reports the reason.
     async fn listen(&self, glances: Vec<Glance>, passed: &mut Passed) -> Vec<(AccountId, Option<Plain>)> {
         let stretch = |glance: &Glance| (glance.account_id, glance.place, glance.head);
         let stretches: Vec<_> = glances.iter().map(stretch).collect();
@@ -248,7 +245,7 @@ impl Alerts {
         understood.buffer_unordered(READ_AT_ONCE).collect().await
     }
 
-    /// What the events of an account say, if it is plain.
+    /// Returns what the events of an account mean, where that is simple.
     async fn understand(&self, glance: Glance, events: Vec<Arc<Event>>) -> (AccountId, Option<Plain>) {
         let causes = self
             .sources
@@ -262,8 +259,8 @@ impl Alerts {
         (glance.account_id, plain)
     }
 
-    /// Raises for several accounts what is plain, in one transaction, which writes what was prepared without a lock. Gives those that
-    /// have to be looked at alone.
+    /// Raises simple alerts of several accounts in one transaction, which writes what was prepared without a lock. Returns the
+    /// accounts that need a transaction of their own.
     async fn raise_plain(&self, plain: HashMap<AccountId, Plain>, passed: &mut Passed) -> Vec<AccountId> {
         let accounts: Vec<AccountId> = plain.keys().copied().collect();
         let raised = async {
@@ -286,7 +283,7 @@ impl Alerts {
         }
     }
 
-    /// Reads all that raising these alerts takes, at one instant and without a lock.
+    /// Reads all that these alerts need, at one instant and without a lock.
     async fn prepare(&self, plain: HashMap<AccountId, Plain>) -> Result<Prepared, Fault> {
         let (plain, now) = (Arc::new(plain), self.clock.now());
         self.database
@@ -297,7 +294,7 @@ impl Alerts {
             .await
     }
 
-    /// Writes alerts that were prepared, under the locks of their accounts.
+    /// Writes prepared alerts, under the locks of their accounts.
     async fn write(&self, prepared: Prepared) -> Result<Written, Fault> {
         let accounts: Vec<AccountId> = prepared.plain.keys().copied().collect();
         if accounts.is_empty() {
@@ -313,7 +310,7 @@ impl Alerts {
     }
 }
 
-/// Leaves out what is beyond the events that may be dealt with in one transaction. Gives whether something is.
+/// Removes the events beyond the limit of one transaction. Returns whether there were any.
 fn cut(events: &mut Vec<Arc<Event>>) -> bool {
     let mut costly = 0;
     let end = events.iter().position(|event| {
@@ -325,7 +322,7 @@ fn cut(events: &mut Vec<Arc<Event>>) -> bool {
     true
 }
 
-/// Events of each account, in order.
+/// Groups events by account, in order.
 fn by_account(events: Vec<(AccountId, Event)>) -> HashMap<AccountId, Vec<Arc<Event>>> {
     let mut by_account: HashMap<_, Vec<_>> = HashMap::new();
     for (account_id, event) in events {
@@ -337,7 +334,7 @@ fn by_account(events: Vec<(AccountId, Event)>) -> HashMap<AccountId, Vec<Arc<Eve
     by_account
 }
 
-/// What goes into one transaction each.
+/// Divides accounts into transactions.
 fn batches(
     plain: Vec<(AccountId, Plain)>,
     most_accounts: usize,
@@ -360,10 +357,10 @@ fn batches(
     batches
 }
 
-/// Reads whether it is still plain what to do in these accounts, and who their alerts go to.
+/// Checks that these accounts are still simple, and reads the recipients of their alerts.
 ///
-/// The balance is compared here and not again under the lock: it is at least as new as the events that are dealt with, and whatever
-/// changes it later has an event of its own.
+/// The balance is compared here and not again under the lock. It is at least as new as the processed events, and every later change
+/// of it has an event of its own.
 async fn prepare(tx: &Transaction, plain: &HashMap<AccountId, Plain>, now: Timestamp) -> Result<Prepared, Fault> {
     let accounts: Vec<AccountId> = plain.keys().copied().collect();
     let mut prepared = Prepared {
@@ -376,7 +373,7 @@ async fn prepare(tx: &Transaction, plain: &HashMap<AccountId, Plain>, now: Times
         let account_id = glance.account_id;
         let Some(said) = plain.get(&account_id) else { continue };
         if glance.place >= said.until {
-            // Another process has looked.
+            // Another process has processed it.
             continue;
         }
         let balance = (glance.available, glance.entry_sequence);
@@ -398,7 +395,7 @@ async fn prepare(tx: &Transaction, plain: &HashMap<AccountId, Plain>, now: Times
     Ok(prepared)
 }
 
-/// Writes what was prepared, where nothing that it rests on has changed.
+/// Writes what was prepared, for accounts whose inputs have not changed.
 async fn write_locked(tx: &Transaction, locked: &mut [LockedAccount], prepared: &Prepared) -> Result<Written, Fault> {
     let mut written = Written {
         stale: Vec::new(),
@@ -414,7 +411,7 @@ async fn write_locked(tx: &Transaction, locked: &mut [LockedAccount], prepared: 
             continue;
         };
         if checked.place >= said.until {
-            // Another process has looked.
+            // Another process has processed it.
             continue;
         }
         if checked.place > said.after || checked.have_recipients_changed {
@@ -437,7 +434,7 @@ async fn write_locked(tx: &Transaction, locked: &mut [LockedAccount], prepared: 
     Ok(written)
 }
 
-/// How far an account has been looked at: what this has raised needs no second look, unless other events came in between.
+/// The new checkpoint of an account. Events of its own alerts are included, unless other events came in between.
 fn place(is_all: bool, last: i64, locked: &mut LockedAccount) -> i64 {
     if !is_all {
         return last;
@@ -446,10 +443,10 @@ fn place(is_all: bool, last: i64, locked: &mut LockedAccount) -> i64 {
     locked.header.event_sequence
 }
 
-/// Why events were not looked at.
+/// Reasons why events were not processed.
 #[derive(Debug)]
 enum NoticeError {
-    /// There is no such account.
+    /// The account does not exist.
     Gone,
     Fault(Fault),
 }

@@ -1,8 +1,8 @@
-//! Mail on its way: claimed, sent, tried again, given up, bounced.
+//! Mail on its way: claimed, sent, retried, given up, bounced.
 //!
-//! A mail arrives at least once. It may arrive twice only where the answer of the mail system, or the note of it, is lost: the
-//! process dies, or the database goes, between the mail system's taking it over and the end of the claim. The second one has the
-//! same Message-ID.
+//! A mail arrives at least once. It can arrive twice only if the response of the mail system, or the record of it, is lost. That
+//! happens when the process or the database fails after the mail system accepted the mail, before the claim ends. The second
+//! mail has the same Message-ID.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -27,12 +27,12 @@ use super::store::{self, Addressee, Claimed, Ended};
 use super::unsubscribing::{UnsubscribeLinks, optional_kinds};
 use super::wording::{Names, Reader, Told, Wording};
 
-/// A claim lasts longer than any try…
+/// How long a claim lasts. It is longer than any try.
 pub(super) const CLAIM_MILLIS: i64 = 10 * 60_000;
-/// …and none is begun that might outlast it: of many mails that were claimed together and whose server hangs, the later ones would be
-/// sent by two processes.
+/// No try starts with less than this left of its claim. If a server hangs, the later mails of one claim would otherwise be sent by
+/// two processes.
 pub(super) const LONGEST_TRY_MILLIS: i64 = 2 * 60_000;
-/// The most of what a mail system says that is kept.
+/// Maximum length that is kept of an error of the mail system.
 const LONGEST_ERROR: usize = 500;
 
 /// Sends the mail of all accounts. Cloning is cheap.
@@ -48,28 +48,28 @@ pub struct Outbox {
     bounds: MailBounds,
 }
 
-/// What recipients are written with.
+/// What the outbox needs to write and send mail.
 #[derive(Clone)]
 pub struct Post {
-    /// Sends it.
+    /// Sends the mail.
     pub mailer: Arc<dyn Mailer>,
-    /// Writes it.
+    /// Writes the text.
     pub wording: Arc<dyn Wording>,
-    /// Where it leads.
+    /// Makes the links to the application.
     pub links: Links,
-    /// By which it is switched off.
+    /// Makes the links that unsubscribe.
     pub unsubscribing: UnsubscribeLinks,
-    /// By which addresses that are no member's are confirmed.
+    /// Makes the links that confirm notification addresses.
     pub confirming: ConfirmLinks,
-    /// Bounds on mail to addresses that nobody has verified.
+    /// Bounds on mail to unverified addresses.
     pub bounds: MailBounds,
 }
 
-/// Why it is not known what became of mails.
+/// Why the result of mails is unknown.
 enum Unsent {
     /// The mail system was not asked.
     Kept(Fault),
-    /// The mail system may have taken them over.
+    /// The mail system may have accepted them.
     HandedOver(Fault),
 }
 
@@ -80,7 +80,7 @@ impl From<Fault> for Unsent {
 }
 
 impl Outbox {
-    /// The mail as kept in `database`.
+    /// The outbox of `database`.
     pub fn new((database, clock): (Database, Clock), ledger: Ledger, post: Post) -> Self {
         Self {
             database,
@@ -94,7 +94,7 @@ impl Outbox {
         }
     }
 
-    /// Sends about `limit` mails of each sort that are due: what is one mail is sent whole. Gives how many were tried.
+    /// Sends about `limit` pending deliveries of each sort. Deliveries that form one mail are never divided. Returns the number of tries.
     pub async fn send_due(&self, limit: u32) -> Result<usize, Fault> {
         let to_old_addresses = self.send_address_notices(limit).await;
         let alerts = self.send_alerts(limit).await;
@@ -117,11 +117,11 @@ impl Outbox {
                 self.give_back(mails, None).await?;
                 continue;
             }
-            // One that fails holds up no other.
+            // A failure delays no other mail.
             match self.send(mails).await {
                 Ok(()) => {}
                 Err(Unsent::Kept(fault)) => {
-                    // Nothing has gone, so it need not wait until the claim has run out.
+                    // Nothing was sent, so it need not wait until the claim runs out.
                     if fault.passes()
                         && let Err(fault) = self.give_back(mails, None).await
                     {
@@ -135,8 +135,8 @@ impl Outbox {
         failed.map_or(Ok(claimed.len()), Err)
     }
 
-    /// Sends what is one mail: several alerts that became due for one recipient at one time make a digest. Whether each of them may still
-    /// go is decided here, at the last moment.
+    /// Sends one mail. Several alerts that are scheduled for one recipient at one time make a digest. Whether each of them may still go
+    /// is decided here, immediately before the mail is sent.
     async fn send(&self, mails: &[Claimed]) -> Result<(), Unsent> {
         let Some(first) = mails.first() else {
             return Ok(());
@@ -149,7 +149,7 @@ impl Outbox {
         let Some((to, email)) = to.and_then(|to| to.email.clone().map(|email| (to, email))) else {
             return Ok(());
         };
-        // The mail has the id of the first that it tells of.
+        // The mail has the id of the first delivery in it.
         let Some(first) = sent.first().copied() else {
             return Ok(());
         };
@@ -162,7 +162,7 @@ impl Outbox {
         let answer = match self.write((first, &told), &to, email.clone()) {
             Ok(mail) => self.mailer.send(&mail).await,
             Err(fault) => {
-                // Somebody mends the template, or the mail is given up: it must not be claimed for ever.
+                // An operator fixes the template, or the mail is given up. It must not be claimed forever.
                 let answer = Err(MailError::Unwritten(fault.to_string()));
                 return Ok(self.conclude(&sent, (first, answer), email).await?);
             }
@@ -171,7 +171,7 @@ impl Outbox {
         concluded.map_err(Unsent::HandedOver)
     }
 
-    /// Those of these mails that may still go. The others are put off or suppressed, and the reason is noted.
+    /// Returns the deliveries that may still go. The others are postponed or suppressed, and the reason is stored.
     async fn eligible<'m>(
         &self,
         mails: &'m [Claimed],
@@ -212,7 +212,7 @@ impl Outbox {
         Ok(sent)
     }
 
-    /// The last mails to the recipient of those kinds among these that are not sent at any rate.
+    /// Returns the last mails to the recipient of those kinds among these that have a maximum rate.
     async fn last_mails(&self, mails: &[Claimed], now: Timestamp) -> Result<HashMap<AlertKind, LastMail>, Fault> {
         let paced = |mail: &&Claimed| mail.kind.pace() != Pace::Each;
         match mails.iter().find(paced) {
@@ -221,7 +221,7 @@ impl Outbox {
         }
     }
 
-    /// Counts a mail to an address that nobody has verified, once for each address that it goes to. Returns whether it may go.
+    /// Counts a mail to an unverified address, once for each address that it goes to. Returns whether it may go.
     async fn may_reach_stranger(&self, mail: &Claimed, email: &str) -> Result<bool, Fault> {
         if mail.attempts > 1 && mail.address.as_deref() == Some(email) {
             return Ok(true);
@@ -236,7 +236,7 @@ impl Outbox {
         Ok(exhausted.is_none())
     }
 
-    /// Notes what the mail system answered to the mail that `first` and others were.
+    /// Records the response of the mail system to the mail that `first` and others formed.
     async fn conclude(
         &self,
         sent: &[&Claimed],
@@ -246,7 +246,7 @@ impl Outbox {
         if let Err(error) = &answer {
             tracing::warn!(account = first.account_id.number(), %error, "a mail was not sent");
         }
-        // One instant for all: what is put off together becomes due together, and is one mail again.
+        // One instant for all: deliveries that are postponed together are scheduled together and form one mail again.
         let now = self.clock.now();
         let ended = |delivery: &&Claimed| ((*delivery).clone(), ended(delivery, (first, &answer), &email, now));
         let ended: Vec<_> = sent.iter().map(ended).collect();
@@ -260,8 +260,7 @@ impl Outbox {
         }
     }
 
-    /// Writes a mail about alerts. One to an address that is not verified, or no member's, contains no text that customers wrote but the
-    /// team's name.
+    /// Writes a mail about alerts. To an unverified address or a notification address, its only text by customers is the name of the team.
     fn write(&self, (first, told): (&Claimed, &[&Alert]), to: &Addressee, email: String) -> Result<Mail, Fault> {
         if told.is_empty() {
             return Err(Fault::Internal(
@@ -305,7 +304,7 @@ impl Outbox {
         })
     }
 
-    /// How to get no more of a mail about these alerts, where they can all be switched off: by an address that is no member's always.
+    /// Returns how to unsubscribe from these alerts, where all of them can be switched off. A notification address can always unsubscribe.
     fn unsubscribe(&self, (first, told): (&Claimed, &[&Alert]), to: &Addressee, email: &str) -> Option<Unsubscribe> {
         let kinds = told.iter().map(|alert| alert.kind);
         let recipient = (first.account_id, first.recipient);
@@ -319,7 +318,7 @@ impl Outbox {
         one_click.or_else(|| self.links.settings().map(Unsubscribe::Page))
     }
 
-    /// Leaves mails to whoever claims them next, when they were due or at `due`.
+    /// Releases mails for the next claim, at their scheduled time or at `due`.
     async fn give_back(&self, mails: &[Claimed], due: Option<Timestamp>) -> Result<(), Fault> {
         let mails = Arc::new(mails.to_vec());
         self.database
@@ -330,8 +329,7 @@ impl Outbox {
             .await
     }
 
-    /// Writes down how tries ended, those of one mail together: else the part of a digest that is not yet noted as sent would be sent
-    /// again.
+    /// Records how tries ended, those of one mail together. Otherwise the part of a digest that is not yet recorded would be sent again.
     async fn end(&self, ended: Vec<(Claimed, Ended)>) -> Result<(), Fault> {
         let ended = Arc::new(ended);
         self.database
@@ -343,7 +341,7 @@ impl Outbox {
     }
 }
 
-/// What mails of one account about one kind have in common. Digests of several kinds are a thread of their own.
+/// The thread of mails of one account about one kind. Digests of several kinds are a thread of their own.
 fn thread(mail: &Claimed, kinds: BTreeSet<AlertKind>) -> String {
     let mut kinds = kinds.into_iter();
     let kind = match (kinds.next(), kinds.next()) {
@@ -353,7 +351,7 @@ fn thread(mail: &Claimed, kinds: BTreeSet<AlertKind>) -> String {
     format!("thread.{}.{kind}", GlobalId::account(mail.account_id))
 }
 
-/// What is not urgent and became due for one recipient at one time is one mail.
+/// Alerts that are not urgent and are scheduled for one recipient at one time form one mail.
 fn are_one_mail(one: &Claimed, other: &Claimed) -> bool {
     let of = |mail: &Claimed| (mail.account_id, mail.recipient, mail.due);
     of(one) == of(other) && !one.kind.is_urgent() && !other.kind.is_urgent()
@@ -371,7 +369,7 @@ fn suppressed(reason: SuppressionReason) -> Ended {
     }
 }
 
-/// What becomes of a delivery by the mail system's answer to the mail that `first` and others were.
+/// The new state of a delivery after the mail system's response to the mail that `first` and others formed.
 fn ended(mail: &Claimed, (first, answer): (&Claimed, &Result<(), MailError>), email: &str, now: Timestamp) -> Ended {
     let (status, error, next) = match answer {
         Ok(()) => (DeliveryStatus::Sent, None, None),
@@ -402,7 +400,7 @@ fn failure_of(answer: &Result<(), MailError>) -> Option<MailFailure> {
     }
 }
 
-/// What a mail system said, fit for the log and for what is kept of a report.
+/// Makes an error of a mail system safe for the log and for a stored report.
 pub(super) fn clean(message: &str) -> String {
     let shown = |char: char| if char.is_control() { ' ' } else { char };
     message.chars().map(shown).take(LONGEST_ERROR).collect()

@@ -1,4 +1,4 @@
-//! Writing alerts down with all their deliveries, in the transaction of whatever raises them.
+//! Writes alerts with all their deliveries, in the transaction of their cause.
 
 use std::collections::BTreeSet;
 
@@ -17,11 +17,11 @@ use super::model::{
 };
 use super::store::{self, Addressed, Recipient, Recipients};
 
-/// An alert that is to be raised.
+/// An alert to be raised.
 #[derive(Clone, Debug)]
 pub(super) struct NewAlert {
     pub(super) kind: AlertKind,
-    /// The same is raised once.
+    /// An account has at most one alert with this key.
     pub(super) dedupe_key: String,
     pub(super) subject: Option<MemberId>,
     pub(super) facts: Facts,
@@ -29,9 +29,9 @@ pub(super) struct NewAlert {
     pub(super) session_id: Option<SessionId>,
     pub(super) top_up_id: Option<TopUpId>,
     pub(super) raised_at: Timestamp,
-    /// Of those whom it is for, these alone.
+    /// Restricts the audience to these recipients.
     pub(super) only: Option<BTreeSet<RecipientId>>,
-    /// By this way alone.
+    /// Restricts the alert to this channel.
     pub(super) channel: Option<Channel>,
 }
 
@@ -70,7 +70,7 @@ impl NewAlert {
         self.only.as_ref().is_none_or(|only| only.contains(&recipient.id))
     }
 
-    /// The ways by which it goes, if its rules and the recipient's want it.
+    /// The channels that the alert may use, if its rules and the recipient's settings allow it.
     fn channels(&self) -> impl Iterator<Item = Channel> {
         let is_meant = |channel: &Channel| self.channel.is_none_or(|only| only == *channel);
         Channel::ALL.iter().copied().filter(is_meant)
@@ -92,7 +92,7 @@ impl NewAlert {
         }
     }
 
-    /// The members of an account whom it may be for.
+    /// The members of an account that the alert may be for.
     fn addressed(&self, account_id: AccountId) -> Addressed {
         Addressed {
             account_id,
@@ -102,7 +102,7 @@ impl NewAlert {
         }
     }
 
-    /// All whom it may be for, by whichever way.
+    /// The possible audience, by any channel.
     fn audience(&self) -> Audience {
         let rule = self.kind.rule();
         match (rule.in_app, rule.email) {
@@ -113,7 +113,7 @@ impl NewAlert {
     }
 }
 
-/// Raises an alert of an account, as [`raise_all`] does. `None` where the same was raised before.
+/// Raises one alert of an account, as [`raise_all`] does. Returns `None` where the same alert was raised before.
 pub(super) async fn raise(
     tx: &Transaction,
     locked: &mut LockedAccount,
@@ -123,8 +123,8 @@ pub(super) async fn raise(
     Ok(raised.into_iter().next())
 }
 
-/// Raises alerts of several accounts: writes them, a delivery for each recipient and channel that one is for, and the events that tell
-/// of them; by the same few statements whatever their number. Gives those that were not raised before.
+/// Raises alerts of several accounts: writes the alerts, a delivery for each recipient and channel, and their events. The number of
+/// statements does not grow with the number of alerts. Returns the alerts that were not raised before.
 pub(super) async fn raise_all(
     tx: &Transaction,
     accounts: &mut [(&mut LockedAccount, &[NewAlert])],
@@ -150,7 +150,7 @@ pub(super) async fn raise_prepared(
     Ok(())
 }
 
-/// Reads who alerts of accounts go to, before these are locked.
+/// Reads the recipients of alerts before the accounts are locked.
 pub(super) async fn prepare(
     tx: &Transaction,
     news: Vec<(AccountId, &NewAlert)>,
@@ -162,7 +162,7 @@ pub(super) async fn prepare(
     store::read_recipients(tx, asked.collect()).await
 }
 
-/// Writes alerts and returns those that were not raised before.
+/// Writes alerts. Returns those that were not raised before.
 async fn insert<'a>(
     tx: &Transaction,
     accounts: &[(&mut LockedAccount, &'a [NewAlert])],
@@ -190,7 +190,7 @@ async fn announce(
     deliver(tx, &mut raising, recipients).await?;
     let mut events = Vec::new();
     for one in &raising {
-        // Told to its one recipient alone where it has no other.
+        // The event goes to the recipient alone if there is only one.
         let recipient = one
             .new
             .subject
@@ -203,9 +203,9 @@ async fn announce(
     Ok(raising.into_iter().map(|one| one.alert).collect())
 }
 
-/// An alert on its way.
+/// An alert that is being raised.
 struct Raising<'a> {
-    /// Which of the accounts it is of.
+    /// The index of its account.
     of: usize,
     /// The time of that account's transaction.
     now: Timestamp,
@@ -235,7 +235,7 @@ impl<'a> Raising<'a> {
     }
 }
 
-/// Writes down an alert that another one says all of: it is over as soon as it is raised, and nobody is told.
+/// Records an alert whose content another alert already contains. It is resolved at once and notifies no member.
 pub(super) async fn record_resolved(
     tx: &Transaction,
     locked: &LockedAccount,
@@ -248,7 +248,7 @@ pub(super) async fn record_resolved(
     Ok(is_new.contains(&alert.id).then_some(alert))
 }
 
-/// What an alert told of has ended: marks it, and tells of it.
+/// Marks an alert as ended and appends the event.
 pub(super) async fn resolve_alert(tx: &Transaction, locked: &mut LockedAccount, id: AlertId) -> Result<(), Fault> {
     if store::resolve_alert(tx, locked.header.account_id, id, locked.now).await? {
         locked
@@ -276,7 +276,7 @@ async fn deliver(tx: &Transaction, raising: &mut [Raising<'_>], recipients: &Rec
                     continue;
                 };
                 if delivery.status == DeliveryStatus::Queued {
-                    // The next of these alerts comes too soon after it.
+                    // The next of these alerts has to see this one as the last mail.
                     let at = delivery.next_attempt_at.unwrap_or(delivery.created_at);
                     last_mails.insert(mails_to, LastMail { at, has_ended: false });
                 }

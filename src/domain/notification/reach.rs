@@ -1,4 +1,5 @@
-//! Whom of a team news reaches, as one transaction sees it, for whoever finds out why something did not arrive.
+//! How alerts reach the recipients of an account, as one transaction sees it. Troubleshooting reads it to
+//! explain why an alert did not arrive.
 
 use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
@@ -14,62 +15,62 @@ use super::model::{
 };
 use super::store;
 
-/// So many people are looked at, and so many mails.
+/// Maximum members, and maximum mails, that are read.
 const MOST: u32 = 100;
-/// Mail that was given up longer ago is no longer of interest.
+/// How long a mail that was given up stays of interest.
 const INTEREST_MILLIS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
-/// Those of a team who are to be told, and mail that does not get through.
+/// The recipients of an account, and mail that does not get through.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
-    /// Owners and admins, then others from whom mail comes back or who want mail and have no verified address, each in the order they
-    /// joined.
+    /// Owners and admins, then others whose mail bounces, or who want mail and have no verified address. Each group is in the order
+    /// they joined.
     pub people: Vec<Reached>,
-    /// Addresses that are no member's, for which some kind was chosen, in the order they were added.
+    /// Notification addresses that chose at least one kind, in the order they were added.
     pub addresses: Vec<ReachedAddress>,
     /// Mail of the last days that failed and was not sent since, oldest first.
     pub failing: Vec<Delivery>,
-    /// Whether any mail of the last days has not been sent yet, or was given up: what becomes of it is no event.
+    /// Whether any mail of the last days is unsent or was given up. The result of a mail appends no event.
     pub has_unsent: bool,
 }
 
 /// How a member is reached.
 #[derive(Clone, Debug)]
 pub struct Reached {
-    /// Who.
+    /// The member.
     pub member_id: MemberId,
-    /// What they are called.
+    /// The name of the member.
     pub name: String,
-    /// Their standing.
+    /// The role in the team.
     pub role: MemberRole,
-    /// The address.
+    /// The e-mail address.
     pub email: Option<String>,
-    /// How far it is to be trusted.
+    /// The status of the address.
     pub contact: ContactStatus,
-    /// What the mail system said when it last bounced.
+    /// The error of the mail system at the last bounce.
     pub bounce_message: Option<String>,
-    /// Since when the address stands so.
+    /// Start of the current status of the address.
     pub contact_since: Timestamp,
-    /// What they want to be told of.
+    /// The notification settings of the member.
     pub settings: NotificationSettings,
-    /// Since when they have said so.
+    /// Time of the last change of the settings.
     pub settings_since: Timestamp,
 }
 
-/// How an address that is no member's is reached.
+/// How a notification address is reached.
 #[derive(Clone, Debug)]
 pub struct ReachedAddress {
-    /// Which.
+    /// The notification address.
     pub id: NotificationAddressId,
-    /// What the team calls it.
+    /// The team's label for the address.
     pub label: String,
-    /// The address.
+    /// The e-mail address.
     pub email: Option<String>,
-    /// How far it is to be trusted.
+    /// The status of the address.
     pub contact: ContactStatus,
-    /// What the mail system said when it last bounced.
+    /// The error of the mail system at the last bounce.
     pub bounce_message: Option<String>,
-    /// Since when the address stands so.
+    /// Start of the current status of the address.
     pub contact_since: Timestamp,
 }
 
@@ -86,7 +87,7 @@ impl ReachedAddress {
     }
 }
 
-/// Whom of an account news reaches.
+/// Reads how alerts reach the recipients of an account.
 pub(in crate::domain) async fn reach(tx: &Transaction, account_id: AccountId, now: Timestamp) -> Result<Reach, Fault> {
     let since = now.plus_millis(-INTEREST_MILLIS);
     let people = store::reached(tx, account_id, MOST).await?;
@@ -107,23 +108,23 @@ pub(in crate::domain) async fn reach(tx: &Transaction, account_id: AccountId, no
 }
 
 impl Reached {
-    /// Whether alerts for admins are for this member.
+    /// Whether this member gets alerts for admins.
     pub fn is_admin(&self) -> bool {
         matches!(self.role, MemberRole::Owner | MemberRole::Admin)
     }
 
-    /// At which level this member is told that the balance is low: their own, else the rule's.
+    /// The low-balance threshold of this member: their own, else the rule's trigger.
     pub fn low_level(&self, trigger: Option<Credits>) -> Option<Credits> {
         self.settings.low_balance_threshold.or(trigger)
     }
 
-    /// Whether an alert of this kind would reach the member by any channel, as the resolver says who decides when it is raised.
+    /// Whether an alert of this kind would reach the member by any channel. The resolver decides, as when an alert is raised.
     pub fn would_hear(&self, kind: AlertKind, now: Timestamp) -> bool {
         let mut channels = Channel::ALL.iter();
         channels.any(|channel| self.gets((kind, *channel), false, self.contact, now))
     }
 
-    /// Whether any alert would be mailed to the member if their address were verified, as the resolver says who decides when one is
+    /// Whether any alert would be mailed to the member if their address were verified. The resolver decides, as when an alert is
     /// raised. Tests do not count: a person asks for each of them.
     pub fn would_be_mailed(&self, now: Timestamp) -> bool {
         let mut kinds = AlertKind::ALL.iter().filter(|kind| **kind != AlertKind::Test);

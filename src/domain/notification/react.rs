@@ -1,5 +1,4 @@
-//! What events and the time bring about, under the account's lock: raises and ends what they say, and then looks at what is the
-//! case now.
+//! Reacts to events and to the time, under the account's lock: raises and ends alerts, and then evaluates the current state.
 
 use std::time::Duration;
 
@@ -18,12 +17,12 @@ use super::raise::{NewAlert, raise, raise_all, resolve_alert};
 use super::store::OpenEdge;
 use super::{reminders, rule, store};
 
-/// Limits that one transaction announces. Each takes statements of its own.
+/// Maximum limits that one transaction announces. Each needs its own statements.
 const MOST_LIMITS: usize = 3;
 
-/// Raises and ends what events say, in their order, and then looks at what they may have changed. It goes on to the next event until
-/// it has held the account's lock for `most_held`. Returns the last event that it has dealt with where it leaves others for the next
-/// transaction.
+/// Raises and ends alerts for causes, in their order, and then evaluates what they may have changed. It continues with the next
+/// event until it has held the account's lock for `most_held`. If events are left for the next transaction, it returns the last
+/// event that it processed.
 pub(super) async fn react(
     tx: &Transaction,
     locked: &mut LockedAccount,
@@ -36,7 +35,7 @@ pub(super) async fn react(
     let mut stopped_at = None;
     let mut done = None;
     for (sequence, cause) in &causes.said {
-        // What one event says is not divided.
+        // The causes of one event stay together.
         let is_next = done.is_some_and(|done| done < *sequence);
         if is_next && (locked.locked_since().elapsed() >= most_held || limits.len() >= MOST_LIMITS) {
             stopped_at = done;
@@ -44,7 +43,7 @@ pub(super) async fn react(
         }
         done = Some(*sequence);
         match cause {
-            // Those that follow each other are raised by the same statements.
+            // Consecutive alerts are raised by the same statements.
             Cause::Raise(new) => {
                 news.push(NewAlert::clone(new));
                 continue;
@@ -99,7 +98,7 @@ pub(super) async fn react(
     Ok(stopped_at)
 }
 
-/// Raises alerts that follow each other, and leaves none.
+/// Raises consecutive alerts and empties the list.
 async fn raise_each(tx: &Transaction, locked: &mut LockedAccount, news: &mut Vec<NewAlert>) -> Result<(), Fault> {
     if !news.is_empty() {
         raise_all(tx, &mut [(locked, news.as_slice())]).await?;
@@ -108,7 +107,7 @@ async fn raise_each(tx: &Transaction, locked: &mut LockedAccount, news: &mut Vec
     Ok(())
 }
 
-/// Looks at the rule, the card and what expires. Gives when to look again.
+/// Evaluates the rule, the card and the expiring credits. Returns when to evaluate them again.
 async fn look_ahead(
     tx: &Transaction,
     locked: &mut LockedAccount,
@@ -124,7 +123,7 @@ async fn look_ahead(
     Ok(earliest(again, reminders::look(tx, locked, &standing).await?))
 }
 
-/// The time has come to look at an account whatever happens. Nothing where somebody else has looked meanwhile.
+/// Evaluates an account at its scheduled time. Does nothing if another process has done so meanwhile.
 pub(super) async fn look_again(tx: &Transaction, locked: &mut LockedAccount, top_ups: &TopUps) -> Result<(), Fault> {
     let due: Due = store::due(tx, locked.header.account_id).await?;
     if due.at().is_none_or(|at| locked.now < at) {
@@ -134,12 +133,12 @@ pub(super) async fn look_again(tx: &Transaction, locked: &mut LockedAccount, top
         balance: due.held_until.is_some(),
         ..Causes::default()
     };
-    // No events, so nothing is left.
+    // There are no events, so none is left.
     react(tx, locked, top_ups, (&causes, Duration::MAX)).await?;
     Ok(())
 }
 
-/// Freezing is an edge of the account: events tell the status also where something else has changed.
+/// Freezing is an edge of the account. Events carry the status also where something else has changed.
 async fn status_changed(
     tx: &Transaction,
     locked: &mut LockedAccount,

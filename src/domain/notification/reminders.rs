@@ -1,7 +1,7 @@
-//! Reminding of what time brings: credits that expire, and the default card.
+//! Reminders before something expires: credits, and the default card.
 //!
-//! A reminder stands until what it told of is over: another one takes its place, the credits are used or gone, the card is
-//! another one. So there is nothing to remember besides the alerts themselves.
+//! A reminder stays open until its subject is over: another reminder replaces it, the credits are used or gone, or the
+//! card is another one. So the alerts are the only state.
 
 use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
@@ -14,13 +14,13 @@ use super::model::{AlertKind, Expiring, FIRST_REMINDER_MILLIS, Facts, earliest};
 use super::raise::{NewAlert, raise, resolve_alert};
 use super::store::StandingAlert;
 
-/// Raises the reminders that are due, and ends those that are over. Gives when to look again.
+/// Raises the pending reminders and ends those that are over. Returns when to evaluate them again.
 pub(super) async fn look(
     tx: &Transaction,
     locked: &mut LockedAccount,
     standing: &[StandingAlert],
 ) -> Result<Option<Timestamp>, Fault> {
-    // While the account is frozen nothing expires, and when it is active again all of it does so later. What is closed stays so.
+    // Nothing expires while the account is frozen. Once it is active again, all expiries are later. A closed account stays closed.
     if locked.header.status != AccountStatus::Active {
         return Ok(None);
     }
@@ -79,7 +79,7 @@ async fn look_at_card(
             card.expiry_year,
             card.expiry_month
         );
-        // Nobody is reminded of what is over, but what was told stands until there is another card.
+        // What is over raises no reminder. An open reminder stays open until there is another card.
         let is_told = standing.iter().any(|alert| alert.key == key);
         if now < card.expiring_at() {
             look_again = Some(card.expiring_at());
@@ -99,7 +99,7 @@ async fn look_at_card(
     Ok(look_again)
 }
 
-/// Has exactly these alerts of a kind stand: ends those that are not wanted any more, raises those that do not stand yet.
+/// Makes exactly these alerts of a kind open: ends those that are no longer wanted and raises the missing ones.
 pub(super) async fn stand(
     tx: &Transaction,
     locked: &mut LockedAccount,

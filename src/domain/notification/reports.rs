@@ -1,8 +1,8 @@
-//! What a mail system tells of mail later on: that it arrived, came back, or was called spam.
+//! Later reports of the mail system about a mail: it arrived, bounced, or was marked as spam.
 //!
-//! A report is applied in the transaction that keeps it, and answered after that: what comes twice is known by its id, and one that is
-//! lost half-way comes again. It names a mail by its Message-ID, which has the account and the delivery in it, so nothing is searched
-//! for. What it makes of the mail is decided by `model::fate`, for any order of reports.
+//! One transaction applies a report and stores it; the response follows. A repeated report is known by its id, and one that fails
+//! halfway is sent again. It names a mail by its Message-ID, which contains the account and the delivery, so no search is needed.
+//! `model::fate` decides its effect on the mail, for any order of reports.
 
 use std::sync::Arc;
 
@@ -21,32 +21,32 @@ use super::outbox::clean;
 use super::settings::switch_mail_off;
 use super::store::{self, Kept, Mailed};
 
-/// Why a report is not taken in.
+/// Reasons why a report is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiveReportError {
-    /// Nobody has said who may report.
+    /// The operator has not configured a source of reports.
     #[error("no secret is set that reports would be signed with")]
     NotSetUp,
-    /// It is not believed, or makes no sense.
+    /// The signature or the body is invalid.
     #[error(transparent)]
     Invalid(#[from] InvalidReport),
-    /// It could not be kept: it has to be sent again.
+    /// The report could not be stored. The sender has to send it again.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// What became of a report.
+/// The result of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TakenIn {
-    /// It is kept, and what follows from it is done.
+    /// The report is stored and applied.
     Applied,
-    /// It had come before.
+    /// The report was stored before.
     Repeated,
-    /// It is about no mail of ours, or about an address that the mail did not go to.
+    /// The report is about no mail of this database, or about an address that the mail did not go to.
     NotOurs,
 }
 
-/// Takes in reports of mail. Cloning is cheap.
+/// Accepts reports of mail. Cloning is cheap.
 #[derive(Clone)]
 pub struct MailReports {
     database: Database,
@@ -65,7 +65,7 @@ struct About {
 }
 
 impl MailReports {
-    /// Reports of the mail as kept in `database`; none are taken in without a source.
+    /// Reports of the mail in `database`. Without a source none are accepted.
     pub fn new((database, clock): (Database, Clock), ledger: Ledger, source: Option<Arc<dyn ReportSource>>) -> Self {
         Self {
             database,
@@ -75,7 +75,7 @@ impl MailReports {
         }
     }
 
-    /// Takes a report in, if it is signed as it should be. It is kept, with all that follows from it, when this returns.
+    /// Accepts a report with a valid signature. When this returns, the report is stored and applied.
     pub async fn receive(&self, body: &[u8], signature: &str) -> Result<TakenIn, ReceiveReportError> {
         let source = self.source.as_ref().ok_or(ReceiveReportError::NotSetUp)?;
         let mut report = source.read(body, signature, self.clock.now())?;
@@ -98,7 +98,7 @@ impl MailReports {
         }
     }
 
-    /// Which mail of ours this is about. A mail's address stays what it was, so this may be read before the lock.
+    /// Finds the mail that a report is about. The address of a mail never changes, so this is read before the lock.
     async fn find(&self, report: &Report) -> Result<Option<About>, Fault> {
         let id = report.message_id.split('.').next().unwrap_or_default();
         let Ok(id) = id.parse::<GlobalId>() else {
@@ -189,7 +189,7 @@ async fn take_in(
         if is_theirs && !was_verified_since(tx, about, &mails).await? {
             bounces::mark(tx, locked, recipient, (address, failure)).await?;
         }
-        // Who calls our mail spam wants none, also when the address is verified again.
+        // A recipient who marks this mail as spam gets no more, also when the address is verified again.
         if is_theirs && report.kind == ReportKind::Complaint {
             switch_mail_off(tx, locked, recipient).await?;
         }
@@ -197,7 +197,7 @@ async fn take_in(
     Ok(TakenIn::Applied)
 }
 
-/// Whether the address was shown to be good after this mail went there. A code is only ever sent to one that is not verified.
+/// Whether the address was verified after this mail was sent. A code goes only to an unverified address.
 async fn was_verified_since(tx: &Transaction, about: About, mails: &[Mailed]) -> Result<bool, Fault> {
     let standing = store::standing_of(tx, about.account_id, about.recipient).await?;
     let Some((ContactStatus::Verified, Some(verified_at))) = standing else {

@@ -1,4 +1,4 @@
-//! What is told of the rule by which an account tops itself up: that it has paused itself, and that a limit was reached.
+//! Alerts about the auto top-up rule of an account: it has paused itself, or a limit was reached.
 
 use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
@@ -12,7 +12,7 @@ use super::raise::{NewAlert, raise, resolve_alert};
 use super::reminders::stand;
 use super::store::StandingAlert;
 
-/// Compares the rule with what was told of it. Gives when to look again.
+/// Compares the rule with its open alerts. Returns when to evaluate it again.
 pub(super) async fn look(
     tx: &Transaction,
     locked: &mut LockedAccount,
@@ -51,8 +51,8 @@ pub(super) async fn look(
     Ok(look_again)
 }
 
-/// The version of the rule in which it paused for this reason: that of the alert that stands, as long as the pause lasts, whatever
-/// else is changed meanwhile.
+/// The version of the rule in which it paused for this reason. While the pause lasts, it is the version of the open alert,
+/// whatever else is changed meanwhile.
 fn paused_in(rule: &AutoTopUp, reason: &str, standing: &[StandingAlert]) -> i32 {
     let told = standing
         .iter()
@@ -61,8 +61,8 @@ fn paused_in(rule: &AutoTopUp, reason: &str, standing: &[StandingAlert]) -> i32 
     version.unwrap_or(rule.version)
 }
 
-/// The rule could not buy all that it wanted: told once for a month and cap, and once a day for the operator's ceilings. Gives when
-/// there is room again.
+/// Raises the alert that the rule could not buy all that it wanted: once per month and cap, and once a day for the operator's
+/// ceilings. Returns when the limit allows a purchase again.
 pub(super) async fn cap_reached(
     tx: &Transaction,
     locked: &mut LockedAccount,

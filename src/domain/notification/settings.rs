@@ -1,4 +1,4 @@
-//! What members want to be told of: reading and changing it.
+//! Reads and changes the notification settings of members.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -20,13 +20,12 @@ use super::model::{
 };
 use super::store;
 
-/// Members whose settings are changed at once, at most.
+/// Maximum number of members whose settings one call changes.
 pub const MOST_MEMBERS: usize = 100;
 
 /// Use cases about members' settings.
 ///
-/// A change locks the account's state row, so that the worker that raises alerts, which holds it too, sees all of a change or
-/// nothing.
+/// A change locks the account's state row. The worker that raises alerts holds the same lock, so it sees a whole change or none of it.
 #[derive(Clone, Debug)]
 pub struct Settings {
     database: Database,
@@ -34,12 +33,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Settings of all members of this database.
+    /// Use cases for the members of this database.
     pub fn new(database: Database, ledger: Ledger) -> Self {
         Self { database, ledger }
     }
 
-    /// The settings of several members; those that are not the caller's to see are left out.
+    /// Returns the settings of several members. Those that the actor may not see are left out.
     pub async fn of_members(
         &self,
         actor: &Actor,
@@ -56,7 +55,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Changes what members are told of, of up to [`MOST_MEMBERS`] alike: all of them or none. Gives their settings in that order.
+    /// Applies one change to the settings of up to [`MOST_MEMBERS`] members: to all or to none. Returns their settings in that order.
     pub async fn update(
         &self,
         actor: &Actor,
@@ -90,14 +89,14 @@ impl Settings {
             .await
     }
 
-    /// What the members of an account are told of unless they say otherwise.
+    /// Returns the defaults for members of an account who have not chosen otherwise.
     pub async fn defaults(&self, actor: &Actor, account_id: AccountId) -> Result<NotificationDefaults, QueryError> {
         actor.require(account_id, Permission::ManageSettings)?;
         Ok(store::defaults_of(self.database.read(), account_id).await?)
     }
 
-    /// Changes what the members of an account are told of unless they say otherwise. Of kinds that only owners get, it takes an owner
-    /// or the platform.
+    /// Changes the defaults for members of an account who have not chosen otherwise. For kinds that only owners get, it requires an
+    /// owner or the platform.
     pub async fn update_defaults(
         &self,
         actor: &Actor,
@@ -152,7 +151,7 @@ async fn update_locked(
     Ok(save_patched(tx, locked, before, patch).await?)
 }
 
-/// Switches off all mail to a recipient that can be, and tells of it, if that changes anything.
+/// Switches off all mail to a recipient that can be switched off. Appends an event if that changes anything.
 pub(super) async fn switch_mail_off(
     tx: &Transaction,
     locked: &mut LockedAccount,
@@ -161,7 +160,7 @@ pub(super) async fn switch_mail_off(
     switch_kinds_off(tx, locked, recipient, &AlertKind::ALL.iter().copied().collect()).await
 }
 
-/// Switches off mail of these kinds to a recipient, of those that can be, and tells of it, if that changes anything.
+/// Switches off mail of these kinds to a recipient, where it can be switched off. Appends an event if that changes anything.
 pub(super) async fn switch_kinds_off(
     tx: &Transaction,
     locked: &mut LockedAccount,
@@ -205,7 +204,7 @@ async fn save_patched(
     Ok(after)
 }
 
-/// What no state makes valid.
+/// Checks what is invalid in every state.
 fn check(patch: &SettingsPatch) -> Result<(), UpdateSettingsError> {
     if let Change::Set(threshold) = patch.low_balance_threshold
         && (threshold.is_negative() || threshold > Credits::MAX)

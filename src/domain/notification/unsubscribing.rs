@@ -1,8 +1,8 @@
 //! Unsubscribing by a link in a mail, without signing in (RFC 8058).
 //!
-//! A link names a recipient (a member or a notification address), kinds of alerts and the address that the mail went to, under a signature. Who holds it can switch mail of
-//! those kinds to that recipient off, and nothing else: so it needs no end. Mail that goes to another address by now is not switched
-//! off by a link that the address before has.
+//! A signed link names a recipient (a member or a notification address), kinds of alerts and the address that the mail went to. Its holder
+//! can switch mail of those kinds to that recipient off, and nothing else. So it needs no expiry. A link to a previous address does not
+//! switch off mail to the current one.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -20,11 +20,11 @@ use super::model::{AlertKind, Channel};
 use super::settings::switch_kinds_off;
 use super::store;
 
-/// Makes and reads links to unsubscribe. Cloning is cheap.
+/// Makes and reads links that unsubscribe. Cloning is cheap.
 #[derive(Clone)]
 pub struct UnsubscribeLinks {
     key: LinkKey,
-    /// Without one no links are made: mail programs post to https only.
+    /// Without a base URL no links are made: mail programs post to https only.
     base_url: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl fmt::Debug for UnsubscribeLinks {
     }
 }
 
-/// What a link stands for.
+/// The claims of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Order {
     account_id: AccountId,
@@ -48,22 +48,22 @@ struct Order {
 /// What a link offers to its holder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// Of which kinds mail is switched off.
+    /// The kinds whose mail is switched off.
     pub kinds: BTreeSet<AlertKind>,
-    /// The language of the one who got the mail, as a BCP 47 tag.
+    /// The language of the recipient, as a BCP 47 tag.
     pub locale: String,
-    /// Whether that is a member, who sees the messages in the app as well.
+    /// Whether the recipient is a member, who sees the alerts in the app as well.
     pub is_member: bool,
-    /// How far it is.
+    /// The state of the offer.
     pub state: OfferState,
 }
 
-/// How far an offer is.
+/// The state of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OfferState {
     /// Mail of at least one of these kinds is on.
     Open,
-    /// None is sent any more.
+    /// Mail of all these kinds is off.
     Done,
     /// There is nothing to switch off: the recipient left, or has another address.
     Gone,
@@ -79,7 +79,7 @@ impl UnsubscribeLinks {
         }
     }
 
-    /// A link that switches mail of these kinds to a recipient off, in a mail to `email`.
+    /// Makes a link that switches mail of these kinds to a recipient off, for a mail to `email`.
     pub(super) fn make(
         &self,
         (account_id, recipient): (AccountId, RecipientId),
@@ -97,7 +97,7 @@ impl UnsubscribeLinks {
         Some(format!("{base_url}/unsubscribe?token={}", self.key.token(&claims)))
     }
 
-    /// What a token stands for, if it was made here.
+    /// Reads a token. `None` if it was not made here.
     fn open(&self, token: &str) -> Option<Order> {
         let claims = self.key.claims(token)?;
         let mut parts = claims.split('.');
@@ -125,7 +125,7 @@ pub struct Unsubscribing {
 }
 
 impl Unsubscribing {
-    /// For the members of this database.
+    /// Switches off mail to the recipients of this database.
     pub fn new(database: Database, ledger: Ledger, links: UnsubscribeLinks) -> Self {
         Self {
             database,
@@ -134,7 +134,7 @@ impl Unsubscribing {
         }
     }
 
-    /// What the link with this token offers; nothing is changed. `None` when no such link was made here.
+    /// Returns what the link with this token offers, and changes nothing. `None` when no such link was made here.
     pub async fn offer(&self, token: &str) -> Result<Option<Offer>, Fault> {
         match self.links.open(token) {
             Some(order) => self.look(&order).await.map(Some),
@@ -142,7 +142,7 @@ impl Unsubscribing {
         }
     }
 
-    /// Does what the link with this token offers. Doing it again changes nothing. `None` when no such link was made here.
+    /// Does what the link with this token offers. Repeating it changes nothing. `None` when no such link was made here.
     pub async fn carry_out(&self, token: &str) -> Result<Option<Offer>, Fault> {
         let Some(order) = self.links.open(token) else {
             return Ok(None);
@@ -196,7 +196,7 @@ async fn switch_off(
     Ok(OfferState::Done)
 }
 
-/// The kinds of these alerts, if each of them can be switched off: else a mail about them offers nothing.
+/// Returns the kinds of these alerts if each of them can be switched off. Otherwise a mail about them offers no link.
 pub(super) fn optional_kinds(kinds: impl Iterator<Item = AlertKind>) -> Option<BTreeSet<AlertKind>> {
     let kinds: BTreeSet<AlertKind> = kinds.collect();
     let is_optional = |kind: &AlertKind| kind.is_optional(Channel::Email);

@@ -1,4 +1,4 @@
-//! Sending the code that shows that mail arrives at an address.
+//! Sends the code that verifies an address.
 
 use crate::domain::member::{Contact, Contacts};
 use crate::primitives::actor::Actor;
@@ -21,13 +21,13 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// For these contacts.
+    /// Sends codes to these contacts.
     pub fn new(contacts: Contacts, clock: Clock, post: Post) -> Self {
         Self { contacts, clock, post }
     }
 
-    /// Makes a code and sends it to the recipient's address, at once: the code is kept nowhere, so it cannot be sent later. No
-    /// transaction is open meanwhile. To a notification address goes a link as well, because its readers need not be able to sign in.
+    /// Makes a code and sends it to the recipient's address at once. The code is not stored, so it cannot be sent later. No
+    /// transaction is open meanwhile. A notification address gets a link as well, because its readers need not be able to sign in.
     pub async fn send(
         &self,
         actor: &Actor,
@@ -68,7 +68,7 @@ impl Verification {
     }
 }
 
-/// Names the recipient, so that a report of the mail finds the address; and no other mail has it.
+/// Names the recipient, so that a report of the mail finds the address. The id is unique to this mail.
 fn message_id_of_code(account_id: AccountId, recipient: RecipientId) -> String {
     let recipient = recipient.global(account_id);
     format!("{recipient}.{}", uuid::Uuid::new_v4().simple())

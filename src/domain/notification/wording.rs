@@ -1,4 +1,4 @@
-//! How alerts are put into words: the port.
+//! Port for the texts of alerts.
 
 use chrono_tz::Tz;
 
@@ -9,17 +9,17 @@ use super::model::Alert;
 use super::unsubscribing::Offer;
 use crate::primitives::credits::Credits;
 
-/// For whom something is written.
+/// The reader of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reader {
-    /// The language, as a BCP 47 tag; where it is not spoken, the nearest that is.
+    /// The language, as a BCP 47 tag. An unknown one is replaced by the nearest that exists.
     pub locale: String,
     /// The zone that times are written in.
     pub timezone: Tz,
 }
 
 impl Default for Reader {
-    /// Nobody in particular: English and UTC.
+    /// Without a known reader: English and UTC.
     fn default() -> Self {
         Self {
             locale: "en".to_owned(),
@@ -28,103 +28,104 @@ impl Default for Reader {
     }
 }
 
-/// An alert in words.
+/// The texts of an alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Words {
-    /// In a line.
+    /// One line.
     pub title: String,
-    /// In a sentence or two.
+    /// One or two sentences.
     pub body: String,
-    /// What to write on the button; `None` where nothing can be done.
+    /// The label of the button; `None` where no action is possible.
     pub action: Option<String>,
 }
 
-/// What a mail says, but for whom it is to.
+/// The content of a mail, without its recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
-    /// In a line.
+    /// One line.
     pub subject: String,
-    /// For those who read text.
+    /// The plain-text part.
     pub text: String,
-    /// For those who read HTML.
+    /// The HTML part.
     pub html: String,
 }
 
-/// What a mail about alerts is made of. Several of them make a digest.
+/// The contents of a mail about alerts. Several of them make a digest.
 #[derive(Clone, Debug)]
 pub struct Told<'a> {
-    /// What the team and the member are called; `None` where the reader may be a stranger, who reads no text of customers.
+    /// Names of the team and the member; `None` where the reader may be a stranger, who reads no text of customers.
     pub names: Option<Names<'a>>,
-    /// The alerts, the oldest first, each with where to act on it.
+    /// The alerts, oldest first, each with the link where to act on it.
     pub alerts: Vec<(&'a Alert, Option<String>)>,
-    /// Where to get no more of these; `None` where they cannot be switched off.
+    /// The link that unsubscribes; `None` where the kinds cannot be switched off.
     pub unsubscribe: Option<String>,
 }
 
-/// What a team and a member of it are called.
+/// Names of a team and one of its members.
 #[derive(Clone, Copy, Debug)]
 pub struct Names<'a> {
-    /// The team.
+    /// The name of the team.
     pub team: &'a str,
-    /// The member; `None` where the address is no member's.
+    /// The name of the member; `None` for a notification address.
     pub member: Option<&'a str>,
 }
 
-/// What a mail with a code is made of. It names nobody: the address may be a stranger's.
+/// The contents of a mail with a code. It contains no names, because the address may belong to a stranger.
 #[derive(Clone, Debug)]
 pub struct CodeSent<'a> {
-    /// The code.
+    /// The code that the recipient enters.
     pub code: &'a str,
-    /// Whether a member gets it, who can enter it.
+    /// Whether the recipient is a member, who can enter the code.
     pub is_to_member: bool,
-    /// Where the address is confirmed without the code.
+    /// The link that confirms the address without the code.
     pub link: Option<String>,
-    /// For how many minutes it is good.
+    /// Minutes until the code expires.
     pub minutes: i64,
 }
 
-/// What is said of a refusal.
+/// A refusal to be put into words.
 #[derive(Clone, Copy, Debug)]
 pub struct Refused<'a> {
-    /// Its code.
+    /// The code of the refusal.
     pub code: &'a str,
-    /// In English, with all its figures.
+    /// The message in English, with all its figures.
     pub message: &'a str,
-    /// The field of the input that is to blame, as a path with dots.
+    /// The invalid field of the input, as a path with dots.
     pub field: Option<&'a str>,
-    /// How many credits are missing.
+    /// Number of credits that are missing.
     pub missing: Option<Credits>,
-    /// When to try again.
+    /// Seconds until a retry makes sense.
     pub retry_after_seconds: Option<i32>,
 }
 
-/// Puts things into words. A fault is a template that is broken.
+/// Puts things into words. A fault means that a template is broken.
 pub trait Wording: Send + Sync + 'static {
-    /// An alert, for a screen or within a mail.
+    /// Returns the texts of an alert, for a screen or within a mail.
     fn alert(&self, alert: &Alert, reader: &Reader) -> Result<Words, Fault>;
 
-    /// A mail about alerts.
+    /// Returns a mail about alerts.
     fn told(&self, told: &Told<'_>, reader: &Reader) -> Result<Letter, Fault>;
 
-    /// Whether a locale is spoken: itself, or its language without the region.
+    /// Whether texts exist in a locale: in itself, or in its language without the region.
     fn speaks(&self, locale: &str) -> bool;
 
-    /// A text of ours, from English, with the figures that are in it. What begins with such a text, as far as its colon, is put into
-    /// words so far. English where the language has no words for it.
+    /// Translates a fixed English text of this product, with the figures in it. If only the part up to a colon is known, that part
+    /// is translated. Returns English where the language has no translation.
     fn fixed(&self, english: &str, locale: &str) -> String;
 
-    /// Why a mutation was refused: as the English text says it, else by the code of the refusal. `None` where the language has neither.
+    /// Returns why a mutation was refused: by the translation of the English text, else by the code of the refusal. `None` where the
+    /// language has neither.
     fn refusal(&self, refused: &Refused<'_>, locale: &str) -> Result<Option<String>, Fault>;
 
-    /// A mail with a code that shows, once it comes back, that mail arrives.
+    /// Returns a mail with a code. Entering the code shows that mail arrives.
     fn code_sent(&self, sent: &CodeSent<'_>, reader: &Reader) -> Result<Letter, Fault>;
 
-    /// A mail to an address to which a contact's mail no longer goes.
+    /// Returns a mail to the previous address of a contact.
     fn address_changed(&self, reader: &Reader) -> Result<Letter, Fault>;
 
-    /// The page of a link to unsubscribe, in HTML.
+    /// Returns the page of a link that unsubscribes, in HTML.
     fn unsubscribe_page(&self, offer: &Offer) -> Result<String, Fault>;
 
-    /// The page of a link to confirm an address, in HTML.
+    /// Returns the page of a link that confirms an address, in HTML.
     fn confirmation_page(&self, confirmation: &Confirmation) -> Result<String, Fault>;
 }

@@ -1,13 +1,13 @@
-//! What is wrong in an account, why, since when, and what mends it: the help page as data.
+//! Finds what is wrong in an account, why, since when, and what fixes it: the help page as data.
 //!
-//! Called by GraphQL, and by a worker that looks whether it has changed (`watching`). Above all other rooms: it asks each of them for a picture of the account, all of them within one
-//! transaction that only reads, and applies the rules (`rules`, one for each code, pure) to what they gave. It decides nothing:
-//! its remedies are use cases of those rooms, and each is accepted or refused by the room itself.
+//! GraphQL calls it, and so does a worker that checks whether the findings have changed (`watching`). It is above all other modules. It
+//! asks each of them for a snapshot of the account, all within one read-only transaction. Then it applies the rules (`rules`, one pure
+//! function per code). It decides nothing. Its remedies are use cases of those modules, and each module accepts or refuses its own.
 //!
 //! Invariants:
-//! - All findings of an answer are about one instant.
-//! - A fixed number of statements, each bounded, whatever the account has.
-//! - A remedy that can be sent as it stands has nothing in it that a person must choose or agree to.
+//! - All findings of a response are about one instant.
+//! - The number of statements is fixed and each is bounded, for any account.
+//! - A remedy that can be sent unchanged contains nothing that a person must choose or agree to.
 //! - A viewer is offered only what they may do (`Finding::seen_by`).
 
 pub mod model;
@@ -28,7 +28,7 @@ use model::{Finding, Snapshot};
 
 pub use wording::{Explained, Explaining};
 
-/// Finds out what is wrong. Cloning is cheap.
+/// Finds what is wrong. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Troubleshooting {
     database: Database,
@@ -38,7 +38,7 @@ pub struct Troubleshooting {
 }
 
 impl Troubleshooting {
-    /// For the accounts of this database, whose rules these are.
+    /// Troubleshooting for the accounts of this database, with these auto top-up rules.
     pub fn new((database, clock): (Database, Clock), ledger: Ledger, auto_top_ups: AutoTopUps) -> Self {
         Self {
             database,
@@ -48,7 +48,7 @@ impl Troubleshooting {
         }
     }
 
-    /// All that is wrong now, the worst first. Empty when all is well.
+    /// Returns all current findings, the most severe first. Empty when nothing is wrong.
     pub async fn findings(&self, actor: &Actor, account_id: AccountId) -> Result<Vec<Finding>, QueryError> {
         actor.require(account_id, Permission::ReadCreditLog)?;
         let snapshot = self.snapshot(account_id, self.clock.now()).await?;

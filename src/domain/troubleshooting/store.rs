@@ -1,4 +1,4 @@
-//! Reads what rules look at: the pictures of the other rooms, and the figures of sessions.
+//! Reads the input of the rules: the snapshots of other modules, and the figures of sessions.
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 
@@ -16,14 +16,14 @@ use crate::primitives::ids::{AccountId, SessionId};
 
 use super::model::{OpenSession, SessionFigures, Snapshot, typical};
 
-/// The sessions by which the typical one is judged: of the last 90 days, …
+/// Age of the oldest session that counts for the typical one: 90 days.
 const TYPICAL_MILLIS: i64 = 90 * 24 * 60 * 60 * 1_000;
-/// …the newest so many.
+/// Maximum sessions that count for the typical one, the newest first.
 const MOST_TYPICAL: i64 = 1_000;
-/// Sessions that are over and not resolved: so many are counted.
+/// Maximum sessions that are counted as over and not resolved.
 const MOST_PROCESSING: usize = 1_000;
 
-/// Everything of an account at one instant. `None` when there is no such account.
+/// Reads everything about an account at one instant. `None` when there is no such account.
 pub(super) async fn snapshot(
     tx: &Transaction,
     auto_top_ups: &AutoTopUps,
@@ -44,7 +44,7 @@ pub(super) async fn snapshot(
 
 async fn session_figures(tx: &Transaction, account_id: AccountId, now: Timestamp) -> Result<SessionFigures, Fault> {
     let number = Value::from(account_id.number());
-    // What was booked is what had to be there, whatever became of it.
+    // The booked amount is what the account needed, for any result of the session.
     let booked = "SELECT booked FROM session WHERE account_id = $1 AND booked_at > $2 ORDER BY booked_at DESC LIMIT $3";
     let since = now.plus_millis(-TYPICAL_MILLIS).millis();
     let booked = rows(tx, booked, [number.clone(), since.into(), MOST_TYPICAL.into()]).await?;
@@ -87,18 +87,18 @@ async fn rows<const N: usize>(tx: &Transaction, sql: &str, values: [Value; N]) -
 
 const ACCOUNTS: Columns = &[("account_id", Kind::BigInt)];
 
-/// How far an account was looked at, and what was found.
+/// The checkpoint of an account, and what was found there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Number of the last event that was looked at.
+    /// Number of the last event that was checked.
     pub(super) sequence: i64,
-    /// Of what was found.
+    /// Fingerprint of the findings.
     pub(super) fingerprint: Vec<u8>,
-    /// When time alone may change it.
+    /// When time alone may change the findings.
     pub(super) due_at: Option<Timestamp>,
 }
 
-/// Has an account looked at from now on. Nothing is known of what was wrong before, so the first look tells of a change.
+/// Starts to watch an account. Its earlier findings are unknown, so the first check reports a change.
 pub(super) async fn follow(database: &Database, account_id: AccountId) -> Result<(), Fault> {
     if place(database.read(), account_id).await?.is_some() {
         return Ok(());
@@ -112,7 +112,7 @@ pub(super) async fn follow(database: &Database, account_id: AccountId) -> Result
     database
         .transaction(move |tx| {
             Box::pin(async move {
-                // Locks the account, as the first statement of whatever changes anything of it does.
+                // Locks the account first, as every change of an account does.
                 begin_following(tx, account_id).await?;
                 tx.execute_raw(insert(tx)).await?;
                 Ok(())
@@ -121,7 +121,7 @@ pub(super) async fn follow(database: &Database, account_id: AccountId) -> Result
         .await
 }
 
-/// Of these accounts, those that are followed.
+/// Returns those of these accounts that are watched.
 pub(super) async fn followed(database: &Database, accounts: &[AccountId]) -> Result<Vec<AccountId>, Fault> {
     let mut rows = Rows::new(ACCOUNTS);
     for account_id in accounts {
@@ -139,18 +139,18 @@ pub(super) async fn followed(database: &Database, accounts: &[AccountId]) -> Res
         .collect()
 }
 
-/// An account that is followed.
+/// An account that is watched.
 #[derive(Clone, Debug)]
 pub(super) struct Followed {
     /// Number of its last event.
     pub(super) last_event: i64,
-    /// Whether it counts as one with events that were not checked.
+    /// Whether it is marked as having unchecked events.
     pub(super) is_unchecked: bool,
-    /// How far it was looked at.
+    /// Its checkpoint.
     pub(super) place: Place,
 }
 
-/// How far an account was looked at. `None` when no client has ever followed it.
+/// Reads the checkpoint of an account. `None` when no client has ever followed it.
 pub(super) async fn place(connection: &impl ConnectionTrait, account_id: AccountId) -> Result<Option<Followed>, Fault> {
     let sql = "SELECT s.event_sequence, s.unchecked_since IS NOT NULL AS is_unchecked, p.sequence, p.fingerprint, p.due_at \
                FROM account_state s \
@@ -172,13 +172,13 @@ pub(super) async fn place(connection: &impl ConnectionTrait, account_id: Account
     }))
 }
 
-/// Keeps how far an account was looked at without its lock. It counts as checked unless it has more events.
+/// Stores the checkpoint of an account without its lock. The account counts as checked unless it has later events.
 pub(super) async fn keep_place(tx: &Transaction, account_id: AccountId, place: &Place) -> Result<(), Fault> {
     save_place(tx, account_id, place).await?;
     mark_read(tx, EventReader::Findings, &[(account_id, place.sequence)]).await
 }
 
-/// Keeps how far an account was looked at, unless somebody has looked further.
+/// Stores the checkpoint of an account, unless another process has stored a later one.
 pub(super) async fn save_place(tx: &Transaction, account_id: AccountId, place: &Place) -> Result<(), Fault> {
     let sql = "INSERT INTO troubleshooting_place (account_id, sequence, fingerprint, due_at) VALUES ($1, $2, $3, $4) \
                ON CONFLICT (account_id) DO UPDATE SET sequence = excluded.sequence, fingerprint = excluded.fingerprint, \
@@ -194,7 +194,7 @@ pub(super) async fn save_place(tx: &Transaction, account_id: AccountId, place: &
     Ok(())
 }
 
-/// Accounts whose time has come, the longest first.
+/// Returns accounts whose scheduled time has come, the earliest first.
 pub(super) async fn due(database: &Database, now: Timestamp, limit: u32) -> Result<Vec<AccountId>, Fault> {
     let sql = "SELECT account_id FROM troubleshooting_place WHERE due_at <= $1 ORDER BY due_at, account_id LIMIT $2";
     let values = [Value::from(now.millis()), i64::from(limit).into()];

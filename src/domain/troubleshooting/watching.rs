@@ -1,12 +1,13 @@
-//! Telling live that what is wrong has changed.
+//! Sends changes of the findings to live connections.
 //!
-//! What is wrong follows from the rows of an account and from time, and nobody writes it down when it changes. So an account is
-//! looked at again when it has new events, and when an instant comes that a rule waits for; what was found then is kept as a
-//! fingerprint. Where it differs, an event says so, in the transaction that keeps the new one. That event is numbered and kept
-//! like all others, so it is replayed to whoever was away, once. An account in which nothing happens is not looked at, nor one that
-//! nobody has ever followed for this: a look is some twenty statements, and most accounts' postings concern nobody's help page.
+//! Findings follow from the rows of an account and from time, and no row records a change of them. So an account is checked when it has new
+//! events, and at the instant that a rule waits for. Each check stores a fingerprint of the findings. If it differs, the same transaction
+//! appends an event. That event is numbered and stored as all others, so a client that was disconnected gets it once.
 //!
-//! The first look locks nothing. Only where it finds a difference the account is locked and looked at again.
+//! An account without events is not checked, and neither is one that no client has ever followed for this. A check takes some
+//! twenty statements, and most postings concern no client that shows findings.
+//!
+//! The first check takes no lock. Only if it finds a difference, the account is locked and checked again.
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use super::model::Snapshot;
 use super::store::{self, Place};
 use super::{Troubleshooting, rules};
 
-/// Why a look has come to nothing.
+/// Reasons why a check has no result.
 #[derive(Debug)]
 enum LookError {
     /// The account does not exist.
@@ -52,29 +53,28 @@ impl MayFault for LookError {
 }
 
 impl Troubleshooting {
-    /// Has an account looked at from now on, for somebody who wants to be told. What was wrong until then is not known: the first
-    /// change that is told of is that somebody looks.
+    /// Starts to watch an account for a client. Its earlier findings are unknown: the first change that is sent is the start itself.
     pub async fn follow(&self, account_id: AccountId) -> Result<(), Fault> {
         store::follow(&self.database, account_id).await
     }
 
-    /// Of these accounts, those that somebody has followed.
+    /// Returns those of these accounts that a client has followed.
     pub async fn followed(&self, accounts: &[AccountId]) -> Result<Vec<AccountId>, Fault> {
         store::followed(&self.database, accounts).await
     }
 
-    /// Up to `limit` followed accounts with events that were not checked, the longest first. For events of which no bell came.
+    /// Returns up to `limit` followed accounts with unchecked events, the oldest first. It finds events that no bell has announced.
     pub async fn unchecked(&self, limit: u32) -> Result<Vec<AccountId>, Fault> {
         store::unchecked(&self.database, limit).await
     }
 
-    /// Up to `limit` accounts in which time alone may have changed what is wrong, the longest first.
+    /// Returns up to `limit` accounts in which time alone may have changed the findings, the earliest first.
     pub async fn due(&self, limit: u32) -> Result<Vec<AccountId>, Fault> {
         store::due(&self.database, self.clock.now(), limit).await
     }
 
-    /// Looks at an account, if it has new events or its time has come, and tells of it where what is wrong is not what it was.
-    /// However many processes do this, each change is told once.
+    /// Checks an account if it has new events or its scheduled time has come, and reports changed findings. Each change is
+    /// reported once, for any number of processes.
     pub async fn look(&self, account_id: AccountId) -> Result<(), Fault> {
         let now = self.clock.now();
         let Some(followed) = store::place(self.database.read(), account_id).await? else {
@@ -82,7 +82,7 @@ impl Troubleshooting {
         };
         let place = followed.place;
         if place.sequence >= followed.last_event && place.due_at.is_none_or(|due_at| due_at > now) {
-            // It may have been locked when the last look wanted to note that.
+            // The account may have been locked when the last check tried to store its checkpoint.
             return if followed.is_unchecked {
                 self.keep(account_id, place).await
             } else {
@@ -117,7 +117,7 @@ impl Troubleshooting {
     }
 }
 
-/// Looks again under the account's lock, and tells what has changed.
+/// Checks again under the account's lock, and reports a change.
 async fn tell(tx: &Transaction, locked: &mut LockedAccount, auto_top_ups: &AutoTopUps) -> Result<(), LookError> {
     let account_id = locked.header.account_id;
     let before = store::place(tx, account_id).await?.ok_or(LookError::Gone)?.place;
@@ -125,7 +125,7 @@ async fn tell(tx: &Transaction, locked: &mut LockedAccount, auto_top_ups: &AutoT
     let mut after = seen(&snapshot.ok_or(LookError::Gone)?);
     if after.fingerprint != before.fingerprint {
         locked.append_event(tx, EventKind::TroubleshootingChanged, None).await?;
-        // The event that tells of it needs no look.
+        // The event of this change needs no check.
         after.sequence = locked.header.event_sequence;
     }
     locked.checked();

@@ -1,25 +1,25 @@
-//! How findings are put into words: the port.
+//! Port for the texts of findings.
 
 use crate::domain::fault::Fault;
 use crate::domain::notification::Reader;
 
 use super::model::Finding;
 
-/// A finding in words.
+/// The texts of a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explained {
-    /// What it is, in a line.
+    /// The problem in one line.
     pub summary: String,
-    /// Why, with the figures.
+    /// The reason, with the figures.
     pub cause: String,
-    /// What to write on the button that mends it.
+    /// The label of the button for the remedy.
     pub label: String,
-    /// How it is mended.
+    /// How to fix the problem.
     pub help: String,
 }
 
-/// Puts findings into words, in the languages that mail is written in. A fault is a template that is broken.
+/// Puts findings into words, in the languages of mail. A fault means that a template is broken.
 pub trait Explaining: Send + Sync + 'static {
-    /// A finding, for a reader.
+    /// Returns the texts of a finding for a reader.
     fn explain(&self, finding: &Finding, reader: &Reader) -> Result<Explained, Fault>;
 }

@@ -1,4 +1,4 @@
-//! Addresses that get alerts and are no member's.
+//! Notification addresses: addresses that get alerts and belong to no member.
 
 use async_graphql::{Context, ID, Object};
 
@@ -15,7 +15,7 @@ use crate::graphql::viewer::in_language;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 
-/// An address that gets alerts by e-mail and is no member's.
+/// An address that gets alerts by e-mail and belongs to no member.
 #[derive(Clone, Debug)]
 pub(crate) struct NotificationAddress(model::NotificationAddress);
 
@@ -25,8 +25,8 @@ impl NotificationAddress {
     }
 }
 
-/// An address that gets alerts by e-mail and is no member's, such as that of accounting. Its readers need not sign in. It gets what was
-/// chosen for it, once it is verified, and may refuse any of it by a link in each mail.
+/// An address that gets alerts by e-mail and belongs to no member, such as that of accounting. Its readers need not sign in. It gets
+/// the chosen kinds once it is verified. Its readers can switch any of them off by a link in each mail.
 #[Object]
 impl NotificationAddress {
     /// Opaque id, for `node` and mutations.
@@ -34,17 +34,17 @@ impl NotificationAddress {
         public_id(self.0.id.global(self.0.account_id))
     }
 
-    /// What the team calls it.
+    /// The team's label for the address.
     async fn label(&self) -> &str {
         &self.0.label
     }
 
-    /// The e-mail address. Null once it was removed.
+    /// The e-mail address. Null after it was removed.
     async fn email(&self) -> Option<&str> {
         self.0.contact.email.as_deref()
     }
 
-    /// How far the address can be relied on. Mail goes to it while it is VERIFIED alone.
+    /// The status of the address. Mail goes to it only while it is VERIFIED.
     async fn email_status(&self) -> ContactStatus {
         self.0.contact.email_status.into()
     }
@@ -69,7 +69,7 @@ impl NotificationAddress {
         TimeZone(self.0.contact.timezone)
     }
 
-    /// Who of the platform vouched for the address. Null where its readers confirmed it, or it is not verified.
+    /// The actor of the platform who vouched for the address. Null where its readers confirmed it, or it is not verified.
     async fn vouched_by(&self) -> Option<Actor> {
         let vouched = self.0.contact.vouched?;
         Some(Actor::new(self.0.account_id, vouched.by))
@@ -80,7 +80,7 @@ impl NotificationAddress {
         self.0.contact.vouched.map(|vouched| vouched.at)
     }
 
-    /// Why mail comes back, in a sentence for humans, in the viewer's language. Null unless it does.
+    /// Why mail bounces: human-readable, in the viewer's language. Null unless it bounces.
     #[graphql(directive = in_language::apply())]
     async fn bounce_message(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
         nullable(async {
@@ -93,7 +93,7 @@ impl NotificationAddress {
         .await
     }
 
-    /// What was sent to it, or was to be, newest first.
+    /// Deliveries to it, also those that were not sent, newest first.
     async fn deliveries(
         &self,
         ctx: &Context<'_>,
@@ -109,7 +109,7 @@ impl NotificationAddress {
         .await
     }
 
-    /// Who added it.
+    /// The actor who added it.
     async fn created_by(&self) -> Actor {
         Actor::new(self.0.account_id, self.0.created_by)
     }
@@ -119,7 +119,7 @@ impl NotificationAddress {
         self.0.created_at
     }
 
-    /// Since when it gets nothing. Null while it is there.
+    /// When it was removed. Null while it exists.
     async fn removed_at(&self) -> Option<Timestamp> {
         self.0.removed_at
     }

@@ -23,42 +23,42 @@ use crate::primitives::ids::{AccountId, IdKind, NotificationAddressId};
 /// An address to be added.
 #[derive(InputObject, Debug)]
 pub(crate) struct AddNotificationAddressInput {
-    /// To which account. May be left out by a member, or by a key that belongs to one account.
+    /// The account of the address. May be left out by a member, or by a key that belongs to one account.
     account_id: Option<ID>,
-    /// What the team calls it, such as Accounting.
+    /// The team's label for the address, such as Accounting.
     label: String,
-    /// The e-mail address. It is UNVERIFIED, and gets nothing, until it is confirmed, unless `emailVerified` says otherwise. Each address
-    /// once an account: `EMAIL_TAKEN`.
+    /// The e-mail address. It is UNVERIFIED, and gets nothing, until it is confirmed, unless `emailVerified` is true. An account
+    /// has each address at most once: `EMAIL_TAKEN`.
     email: String,
     /// Whether the platform has verified that address: mail goes there at once. Only keys of the platform vouch for addresses: FORBIDDEN
     /// for others.
     #[graphql(default_with = "Some(false)")]
     email_verified: Option<bool>,
-    /// The kinds of alerts that it gets: those about the balance, top-ups, cards and freezing. Others are for members alone.
+    /// The kinds of alerts that it gets: those about the balance, top-ups, cards and freezing. Other kinds go to members only.
     alert_kinds: Vec<AlertKind>,
-    /// `LOW_BALANCE` is sent when available falls to or below this. Left out: at the account's auto top-up trigger.
+    /// `LOW_BALANCE` is sent when available falls to or below this. When left out: at the account's auto top-up trigger.
     low_balance_threshold: Option<Credits>,
-    /// The language that messages are written in, as a BCP 47 tag such as de. Left out: en.
+    /// The language that messages are written in, as a BCP 47 tag such as de. When left out: en.
     locale: Option<String>,
-    /// The time zone that messages are written in. Left out: the account's.
+    /// The time zone that messages are written in. When left out: the account's.
     timezone: Option<TimeZone>,
 }
 
-/// Changes to a notification address. What is left out stays as it is.
+/// Changes to a notification address. Fields that are left out do not change.
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateNotificationAddressInput {
-    /// Which address.
+    /// The address.
     notification_address_id: ID,
-    /// What the team calls it.
+    /// The team's label for the address.
     label: MaybeUndefined<String>,
-    /// The e-mail address; another one is UNVERIFIED until it is confirmed, unless `emailVerified` says otherwise. A verified address that
-    /// is replaced gets a mail that says so.
+    /// The e-mail address. A new one is UNVERIFIED until it is confirmed, unless `emailVerified` is true. A verified address that
+    /// is replaced gets a mail about the change.
     email: MaybeUndefined<String>,
     /// Whether the platform has verified that address: mail goes there at once. Only keys of the platform vouch for addresses: FORBIDDEN
     /// for others. Goes with `email`.
     #[graphql(default_with = "Some(false)")]
     email_verified: Option<bool>,
-    /// The kinds of alerts that it gets: all of them.
+    /// The complete list of the kinds of alerts that it gets.
     alert_kinds: MaybeUndefined<Vec<AlertKind>>,
     /// `LOW_BALANCE` is sent when available falls to or below this. Null follows the account's auto top-up trigger.
     low_balance_threshold: MaybeUndefined<Credits>,
@@ -66,30 +66,30 @@ pub(crate) struct UpdateNotificationAddressInput {
     locale: MaybeUndefined<String>,
     /// The time zone that messages are written in.
     timezone: MaybeUndefined<TimeZone>,
-    /// Refused as `VERSION_CONFLICT` when this is not the newest version.
+    /// Refused as `VERSION_CONFLICT` when this is not the current version.
     expected_version: Option<i32>,
 }
 
 /// A notification address to remove.
 #[derive(InputObject, Debug)]
 pub(crate) struct RemoveNotificationAddressInput {
-    /// Which address.
+    /// The address.
     notification_address_id: ID,
 }
 
-/// Which notification address to send a mail to, by which it is confirmed.
+/// The notification address to which a mail is sent, so that its reader can confirm it.
 #[derive(InputObject, Debug)]
 pub(crate) struct SendNotificationAddressVerificationInput {
-    /// Which address.
+    /// The address.
     notification_address_id: ID,
 }
 
 /// A code that was sent to a notification address.
 #[derive(InputObject, Debug)]
 pub(crate) struct VerifyNotificationAddressInput {
-    /// Which address.
+    /// The address.
     notification_address_id: ID,
-    /// The code as it stands in the mail.
+    /// The code from the mail.
     code: String,
 }
 
@@ -120,27 +120,27 @@ macro_rules! address_payload {
 }
 
 address_payload! {
-    /// What addNotificationAddress answers.
+    /// The result of addNotificationAddress.
     AddNotificationAddressPayload,
     "The new address. Null when refused, but for `EMAIL_TAKEN`: the one that has the e-mail address."
 }
 address_payload! {
-    /// What updateNotificationAddress answers.
+    /// The result of updateNotificationAddress.
     UpdateNotificationAddressPayload,
     "The current address. Null when refused, but for `VERSION_CONFLICT`, and `EMAIL_TAKEN`: the one that has the e-mail address."
 }
 address_payload! {
-    /// What removeNotificationAddress answers.
+    /// The result of removeNotificationAddress.
     RemoveNotificationAddressPayload,
     "The removed address. Null when refused."
 }
 address_payload! {
-    /// What sendNotificationAddressVerification answers.
+    /// The result of sendNotificationAddressVerification.
     SendNotificationAddressVerificationPayload,
     "The address that the mail went to. Null when refused."
 }
 address_payload! {
-    /// What verifyNotificationAddress answers.
+    /// The result of verifyNotificationAddress.
     VerifyNotificationAddressPayload,
     "The verified address. Null when refused."
 }
@@ -219,7 +219,7 @@ async fn verify(scope: &Scope, input: VerifyNotificationAddressInput) -> Result<
     current(scope, account_id, id).await
 }
 
-/// The address as it is now.
+/// Reads the current address.
 async fn current(
     scope: &Scope,
     account_id: AccountId,
@@ -238,8 +238,8 @@ pub(crate) struct AddressMutation;
 /// Mutations of notification addresses.
 #[Object]
 impl AddressMutation {
-    /// Adds an address that gets alerts by e-mail and is no member's: at most 20 an account. It gets nothing before it is verified: see
-    /// sendNotificationAddressVerification. [auth: `MANAGE_SETTINGS`]
+    /// Adds an address that gets alerts by e-mail and belongs to no member: at most 20 per account. It gets nothing before it is
+    /// verified: see sendNotificationAddressVerification. [auth: `MANAGE_SETTINGS`]
     async fn add_notification_address(
         &self,
         ctx: &Context<'_>,
@@ -252,7 +252,7 @@ impl AddressMutation {
         .await
     }
 
-    /// Changes what a notification address is called, where it is and what it gets. [auth: `MANAGE_SETTINGS`]
+    /// Changes the label, the e-mail address or the alerts of a notification address. [auth: `MANAGE_SETTINGS`]
     async fn update_notification_address(
         &self,
         ctx: &Context<'_>,
@@ -265,7 +265,7 @@ impl AddressMutation {
         .await
     }
 
-    /// Removes a notification address: nothing is sent there any more, and the e-mail address is forgotten. [auth: `MANAGE_SETTINGS`]
+    /// Removes a notification address: it gets no further mail, and the e-mail address is deleted. [auth: `MANAGE_SETTINGS`]
     async fn remove_notification_address(
         &self,
         ctx: &Context<'_>,
@@ -278,8 +278,9 @@ impl AddressMutation {
         .await
     }
 
-    /// Sends a mail to a notification address, by which its reader confirms it: with a code for verifyNotificationAddress, and a link that
-    /// is followed without signing in, where the server has a public address. At most one a minute. [auth: `MANAGE_SETTINGS`]
+    /// Sends a mail to a notification address, so that its reader can confirm it. It contains a code for verifyNotificationAddress. If the
+    /// server has a public address, it also contains a link that works without signing in. At most one per minute.
+    /// [auth: `MANAGE_SETTINGS`]
     async fn send_notification_address_verification(
         &self,
         ctx: &Context<'_>,
@@ -292,8 +293,8 @@ impl AddressMutation {
         .await
     }
 
-    /// Takes back the code that was sent to a notification address, which shows that its reader agrees. Five wrong codes, or a quarter of
-    /// an hour, and a new one is needed. [auth: `MANAGE_SETTINGS`]
+    /// Verifies a notification address by the code that was sent to it, which shows that its reader agrees. After five wrong codes, or a
+    /// quarter of an hour, a new code is needed. [auth: `MANAGE_SETTINGS`]
     async fn verify_notification_address(
         &self,
         ctx: &Context<'_>,

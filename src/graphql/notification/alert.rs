@@ -18,13 +18,13 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::cursor::CursorScope;
 use crate::primitives::ids::{AccountId, MemberId};
 
-/// How much an alert matters.
+/// The severity of an alert.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::Severity")]
 pub(crate) enum AlertSeverity {
-    /// Good to know.
+    /// Information that needs no action.
     Info,
-    /// Something will go wrong unless somebody acts.
+    /// Something will go wrong unless a person acts.
     Warning,
     /// Something has gone wrong.
     Critical,
@@ -36,40 +36,40 @@ pub(crate) enum AlertSeverity {
 pub(crate) enum AlertNextStep {
     /// Buy credits.
     TopUp,
-    /// Try the top-up again.
+    /// Retry the top-up.
     RetryTopUp,
-    /// Give another card.
+    /// Add another card.
     UpdatePaymentMethod,
     /// Confirm the payment at the bank.
     Authenticate,
     /// Allow auto top-up to spend more.
     RaiseCap,
-    /// Look at the settings of auto top-up: change them, agree to them, or resume it.
+    /// Review the settings of auto top-up: change them, agree to them, or resume it.
     ReviewAutoTopUp,
-    /// Give an address that mail arrives at.
+    /// Set an address that receives mail.
     UpdateContact,
-    /// Look at the team's API keys, and revoke what is not needed.
+    /// Review the team's API keys, and revoke those that are not needed.
     ReviewApiKeys,
-    /// Look at the credit log.
+    /// Review the credit log.
     ViewCreditLog,
-    /// Nothing.
+    /// No action is needed.
     None,
 }
 
-/// Which alerts: those that meet every condition given.
+/// Selects alerts that meet every given condition.
 #[derive(InputObject, Clone, Debug, Default)]
 pub(crate) struct AlertFilter {
-    /// Only those whose condition still holds.
+    /// Only alerts whose condition still holds.
     open_only: Option<bool>,
-    /// Only those that the member has not read.
+    /// Only alerts that the member has not read.
     unread_only: Option<bool>,
-    /// Of one of these kinds.
+    /// Only alerts of these kinds.
     kinds: Option<Vec<AlertKind>>,
-    /// Of one of these severities.
+    /// Only alerts of these severities.
     severities: Option<Vec<AlertSeverity>>,
-    /// Those that the member has archived, too.
+    /// Includes alerts that the member has archived.
     include_archived: Option<bool>,
-    /// Raised at these times.
+    /// Only alerts raised in this range.
     raised_at: Option<DateTimeRange>,
 }
 
@@ -93,15 +93,15 @@ impl AlertFilter {
 /// What can be done about an alert.
 #[derive(SimpleObject, Clone, Debug)]
 pub(crate) struct AlertAction {
-    /// What to write on the button, in the viewer's language.
+    /// The label of the button, in the viewer's language.
     label: String,
-    /// What it is, for programs.
+    /// The action, for programs.
     next_step: AlertNextStep,
-    /// Where to do it. Null where the operator has not set up a page for it.
+    /// The page where it is done. Null where the operator has not configured a page for it.
     url: Option<String>,
 }
 
-/// Something a member should know.
+/// Something that a member should know.
 #[derive(Clone, Debug)]
 pub(crate) struct Alert(model::InboxItem);
 
@@ -117,7 +117,7 @@ impl Alert {
     }
 }
 
-/// Something a member should know.
+/// Something that a member should know.
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl Alert {
@@ -126,29 +126,29 @@ impl Alert {
         public_id(self.0.alert.id.global(self.0.alert.account_id))
     }
 
-    /// What it is, for programs.
+    /// The kind, for programs.
     async fn kind(&self) -> AlertKind {
         self.0.alert.kind.into()
     }
 
-    /// How much it matters.
+    /// The severity.
     async fn severity(&self) -> AlertSeverity {
         self.0.alert.severity().into()
     }
 
-    /// What it is in a line, in the viewer's language.
+    /// The alert in one line, in the viewer's language.
     #[graphql(directive = of_viewer::apply())]
     async fn title(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         Ok(self.words(ctx).await?.title)
     }
 
-    /// What it is in a sentence or two, in the viewer's language.
+    /// The alert in one or two sentences, in the viewer's language.
     #[graphql(directive = of_viewer::apply())]
     async fn body(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         Ok(self.words(ctx).await?.body)
     }
 
-    /// What the viewer can do about it. Null when nothing is needed, and where it is not for the viewer to do.
+    /// What the viewer can do about it. Null when no action is needed, and where the viewer may not take it.
     #[graphql(directive = of_viewer::apply())]
     async fn action(&self, ctx: &Context<'_>) -> Option<Result<AlertAction, ApiError>> {
         nullable(async {
@@ -176,19 +176,19 @@ impl Alert {
         self.0.alert.raised_at
     }
 
-    /// When the condition ended: a balance recovered, a card was replaced. Null while it holds, and where there is none.
+    /// When the condition ended: a balance recovered, a card was replaced. Null while it holds, and for an alert without a condition.
     async fn resolved_at(&self) -> Option<Timestamp> {
         self.0.alert.resolved_at
     }
 
-    /// When the viewer read it, in their own inbox. Null for an alert that is not there. For an API key, which has no inbox: when the
-    /// member whose inbox this is from did.
+    /// When the viewer read it, in their own inbox. Null for an alert that is not in it. For an API key, which has no inbox: when the
+    /// member of the queried inbox read it.
     #[graphql(deprecation = "An alert is in several inboxes: read InboxItem.readAt, which belongs to one.", directive = of_viewer::apply())]
     async fn read_at(&self) -> Option<Timestamp> {
         self.0.read_at
     }
 
-    /// When the viewer put it away, as readAt.
+    /// When the viewer archived it, by the rules of readAt.
     #[graphql(deprecation = "An alert is in several inboxes: read InboxItem.archivedAt, which belongs to one.", directive = of_viewer::apply())]
     async fn archived_at(&self) -> Option<Timestamp> {
         self.0.archived_at
@@ -219,7 +219,7 @@ impl Alert {
         .await
     }
 
-    /// Who was to get it by which channel, and what became of it. Whoever does not manage settings sees their own.
+    /// Its deliveries by recipient and channel, with their results. A viewer who does not manage settings sees their own.
     #[graphql(directive = of_viewer::apply())]
     async fn deliveries(
         &self,
@@ -248,7 +248,7 @@ pub(crate) struct AlertEdge {
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl AlertEdge {
-    /// The item's place in this list, with this filter and order.
+    /// The item's position in this list, with this filter and order.
     async fn cursor(&self) -> &str {
         &self.cursor
     }
@@ -258,7 +258,7 @@ impl AlertEdge {
         &self.node
     }
 
-    /// The alert as this inbox has it. Null where all of the account's alerts are listed, which is no inbox.
+    /// The alert in this inbox. Null where the list is all of the account's alerts, which is no inbox.
     async fn item(&self) -> Option<&InboxItem> {
         self.item.as_ref()
     }
@@ -269,7 +269,7 @@ impl AlertEdge {
         self.item.as_ref().and_then(|item| item.item.read_at)
     }
 
-    /// When the member put it away.
+    /// When the member archived it.
     #[graphql(directive = of_viewer::apply())]
     async fn archived_at(&self) -> Option<Timestamp> {
         self.item.as_ref().and_then(|item| item.item.archived_at)
@@ -285,7 +285,7 @@ pub(crate) struct AlertConnection {
     followed: Followed,
 }
 
-/// One page of a member's inbox, or of all of the account's alerts where no member is named.
+/// Returns one page of a member's inbox, or of all the account's alerts where no member is named.
 pub(in crate::graphql) async fn inbox(
     ctx: &Context<'_>,
     (account_id, inbox_of): (AccountId, Option<MemberId>),
@@ -336,34 +336,34 @@ impl AlertConnection {
         &self.edges
     }
 
-    /// The items alone.
+    /// The items without cursors.
     async fn nodes(&self) -> Vec<&Alert> {
         self.edges.iter().map(|edge| &edge.node).collect()
     }
 
-    /// The alerts as this inbox has them. Empty where all of the account's alerts are listed, which is no inbox.
+    /// The alerts in this inbox. Empty where the list is all of the account's alerts, which is no inbox.
     async fn items(&self) -> Vec<&InboxItem> {
         self.edges.iter().filter_map(|edge| edge.item.as_ref()).collect()
     }
 
-    /// Where the page stands in the list.
+    /// The position of the page in the list.
     async fn page_info(&self) -> &PageInfo {
         &self.page_info
     }
 
-    /// How many alerts of the inbox are neither read nor archived, whatever the filter. 0 for an API key, which has no inbox.
+    /// Number of alerts in the inbox that are neither read nor archived, for any filter. 0 for an API key, which has no inbox.
     #[graphql(directive = of_viewer::apply())]
     async fn unread_count(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
         unread_count(scope(ctx)?, self.account_id, self.inbox_of).await
     }
 
-    /// Give this to alertRaised(after:) to go on live from exactly here.
+    /// Pass this to alertRaised(after:) to continue live from exactly here.
     async fn live_cursor(&self, ctx: &Context<'_>) -> Result<LiveCursorText, ApiError> {
         self.followed.text(ctx).await
     }
 }
 
-/// How many alerts of an inbox are neither read nor archived; none where there is no inbox.
+/// Number of alerts of an inbox that are neither read nor archived; none where there is no inbox.
 pub(in crate::graphql) async fn unread_count(
     scope: &Scope,
     account_id: AccountId,

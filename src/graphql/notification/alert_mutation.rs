@@ -17,19 +17,19 @@ use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, UserError};
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, IdKind, MemberId};
 
-/// Whom to send a test, and by which way.
+/// The recipient and the channel of a test.
 #[derive(InputObject, Debug)]
 pub(crate) struct SendTestNotificationInput {
-    /// To whom; the viewer when left out.
+    /// The recipient; the viewer when left out.
     member_id: MaybeUndefined<ID>,
-    /// By which way.
+    /// The channel.
     channel: NotificationChannel,
 }
 
-/// What to send again.
+/// A delivery to send again.
 #[derive(InputObject, Debug)]
 pub(crate) struct ResendDeliveryInput {
-    /// Which delivery.
+    /// The delivery.
     delivery_id: ID,
 }
 
@@ -38,41 +38,41 @@ pub(crate) struct ResendDeliveryInput {
 pub(crate) struct MarkAlertsReadInput {
     /// The account; the member's when left out.
     account_id: Option<ID>,
-    /// Whose inbox; the viewer's when left out.
+    /// The member of the inbox; the viewer when left out.
     member_id: MaybeUndefined<ID>,
     /// These alerts, at most 100.
     alert_ids: Option<Vec<ID>>,
     /// Everything up to and including this alert.
     up_to: Option<ID>,
-    /// false: as not read.
+    /// True marks as read, false as not read.
     #[graphql(default_with = "Some(true)")]
     read: Option<bool>,
 }
 
-/// Alerts to put away. Either alertIds, or upTo.
+/// Alerts to archive. Either alertIds, or upTo.
 #[derive(InputObject, Debug)]
 pub(crate) struct ArchiveAlertsInput {
     /// The account; the member's when left out.
     account_id: Option<ID>,
-    /// Whose inbox; the viewer's when left out.
+    /// The member of the inbox; the viewer when left out.
     member_id: MaybeUndefined<ID>,
     /// These alerts, at most 100.
     alert_ids: Option<Vec<ID>>,
     /// Everything up to and including this alert.
     up_to: Option<ID>,
-    /// false: back into the inbox.
+    /// True archives, false moves back into the inbox.
     #[graphql(default_with = "Some(true)")]
     archived: Option<bool>,
 }
 
-/// What sendTestNotification answers.
+/// The result of sendTestNotification.
 pub(crate) struct SendTestNotificationPayload(Outcome<(MemberId, model::Alert)>);
 
-/// What sendTestNotification answers.
+/// The result of sendTestNotification.
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl SendTestNotificationPayload {
-    /// The alert; its deliveries tell what becomes of it. Null when refused.
+    /// The alert; its deliveries show the progress. Null when refused.
     async fn alert(&self) -> Option<Alert> {
         let (_, alert) = self.0.done.as_ref()?;
         Some(Alert::new(model::InboxItem::of_nobody(alert.clone())))
@@ -84,14 +84,14 @@ impl SendTestNotificationPayload {
     }
 }
 
-/// What resendDelivery answers.
+/// The result of resendDelivery.
 pub(crate) struct ResendDeliveryPayload(Outcome<model::Delivery>);
 
-/// What resendDelivery answers.
+/// The result of resendDelivery.
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl ResendDeliveryPayload {
-    /// The delivery, on its way again. Null when refused.
+    /// The delivery, which is queued again. Null when refused.
     async fn delivery(&self) -> Option<Delivery> {
         self.0.done.clone().map(Delivery::new)
     }
@@ -102,7 +102,7 @@ impl ResendDeliveryPayload {
     }
 }
 
-/// The inbox whose alerts were marked, and those that were named.
+/// The inbox whose alerts were marked, and the alerts that were named.
 #[derive(Clone, Debug)]
 struct Inbox {
     account_id: AccountId,
@@ -134,7 +134,7 @@ macro_rules! inbox_payload {
         #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
         #[Object]
         impl $name {
-            /// The alerts that were named by id, as they are now. Null with upTo, and when refused.
+            /// The current alerts that were named by id. Null with upTo, and when refused.
             async fn alerts(&self, ctx: &Context<'_>) -> Option<Result<Vec<Alert>, ApiError>> {
                 nullable(async {
                     let seen = self.0.done.as_ref().map(|inbox| inbox.named(ctx));
@@ -144,7 +144,7 @@ macro_rules! inbox_payload {
                 .await
             }
 
-            /// The alerts that were named by id, as the inbox has them now. Null with upTo, and when refused.
+            /// The current items of the inbox for the alerts that were named by id. Null with upTo, and when refused.
             async fn items(&self, ctx: &Context<'_>) -> Option<Result<Vec<InboxItem>, ApiError>> {
                 nullable(async {
                     let seen = self.0.done.as_ref().map(|inbox| inbox.named(ctx));
@@ -154,7 +154,7 @@ macro_rules! inbox_payload {
                 .await
             }
 
-            /// How many alerts of the inbox are neither read nor archived now. Null when refused.
+            /// Number of alerts in the inbox that are now neither read nor archived. Null when refused.
             async fn unread_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
                 nullable(async {
                     let Some(inbox) = &self.0.done else {
@@ -165,7 +165,7 @@ macro_rules! inbox_payload {
                 .await
             }
 
-            /// Whose inbox it is. Null when refused.
+            /// The member whose inbox it is. Null when refused.
             async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
                 nullable(async {
                     let Some(inbox) = &self.0.done else {
@@ -186,11 +186,11 @@ macro_rules! inbox_payload {
 }
 
 inbox_payload! {
-    /// What markAlertsRead answers.
+    /// The result of markAlertsRead.
     MarkAlertsReadPayload
 }
 inbox_payload! {
-    /// What archiveAlerts answers.
+    /// The result of archiveAlerts.
     ArchiveAlertsPayload
 }
 
@@ -212,7 +212,7 @@ async fn resend(scope: &Scope, input: ResendDeliveryInput) -> Result<model::Deli
         .await?)
 }
 
-/// Which alerts of which inbox an input means.
+/// The alerts and the inbox that an input selects.
 struct Meant {
     account_id: Option<ID>,
     member_id: MaybeUndefined<ID>,
@@ -258,8 +258,8 @@ pub(crate) struct AlertMutation;
 /// Mutations of alerts and deliveries.
 #[Object]
 impl AlertMutation {
-    /// Sends an alert of kind TEST the way that all alerts go, whatever the preferences: by e-mail at most once a minute.
-    /// [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
+    /// Sends an alert of kind TEST by the same path as all alerts, independent of the preferences. By e-mail at most once a
+    /// minute. [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
     async fn send_test_notification(
         &self,
         ctx: &Context<'_>,
@@ -307,7 +307,7 @@ impl AlertMutation {
         .await
     }
 
-    /// Puts alerts of an inbox away, or back. [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
+    /// Archives alerts of an inbox, or moves them back. [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
     async fn archive_alerts(
         &self,
         ctx: &Context<'_>,

@@ -1,4 +1,4 @@
-//! Alerts as they happen.
+//! Subscriptions to alerts.
 
 use async_graphql::{Context, Enum, ID, Subscription};
 
@@ -14,7 +14,7 @@ use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::viewer::of_viewer;
 use crate::primitives::ids::{AccountId, AlertId, IdKind, MemberId};
 
-/// What became of alerts.
+/// A change of alerts.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AlertChange {
     /// They were raised.
@@ -23,11 +23,11 @@ pub(crate) enum AlertChange {
     Read,
     /// The member marked them as not read.
     Unread,
-    /// The member put them away.
+    /// The member archived them.
     Archived,
-    /// The member took them back.
+    /// The member moved them back into the inbox.
     Unarchived,
-    /// What they told of has ended.
+    /// Their condition has ended.
     Resolved,
 }
 
@@ -44,7 +44,7 @@ impl AlertChange {
     }
 }
 
-/// Whose inbox a caller is told of: the one that is named, else their own; all of the account's alerts for a key that names none.
+/// The inbox of a subscription: that of the named member, else the caller's own. A key that names no member gets all alerts of the account.
 pub(in crate::graphql) fn inbox_of(
     scope: &Scope,
     account_id: AccountId,
@@ -68,7 +68,7 @@ fn interest(scope: &Scope, account_id: AccountId, named: Option<&ID>, topics: To
     })
 }
 
-/// The alerts with these ids, as the inbox that the moment is about has them.
+/// The alerts with these ids, as in the inbox that the event is about.
 pub(in crate::graphql) async fn seen_of(
     ctx: &Context<'_>,
     moment: &Moment,
@@ -85,19 +85,19 @@ pub(in crate::graphql) async fn seen_of(
     seen_by_viewer(scope, account_id, items).await
 }
 
-/// The alert of an event, as the inbox that is followed has it.
+/// The alert of an event, as in the inbox that is followed.
 async fn seen(ctx: &Context<'_>, moment: &Moment) -> Result<Option<Seen>, ApiError> {
     let ids: Vec<AlertId> = moment.event().and_then(|event| event.alert_id).into_iter().collect();
     Ok(seen_of(ctx, moment, &ids).await?.pop())
 }
 
-/// The alerts that a change is of, where they are named.
+/// The alerts of a change, where they are named.
 async fn changed(ctx: &Context<'_>, moment: &Moment) -> Result<Vec<Seen>, ApiError> {
     let Some(event) = moment.event() else {
         return Ok(Vec::new());
     };
     let ids = match (event.alert_id, event.member_id) {
-        // Up to this one: the client marks what it shows.
+        // A change up to an alert: the client marks what it shows.
         (Some(_), Some(_)) if event.kind == EventKind::AlertsUpdated => Vec::new(),
         (Some(alert_id), _) => vec![alert_id],
         (None, Some(member_id)) => {
@@ -112,7 +112,7 @@ async fn changed(ctx: &Context<'_>, moment: &Moment) -> Result<Vec<Seen>, ApiErr
     seen_of(ctx, moment, &ids).await
 }
 
-/// The alert up to which a change reaches back.
+/// The last alert of a change that is given by upTo.
 async fn reached(ctx: &Context<'_>, moment: &Moment) -> Result<Option<Seen>, ApiError> {
     let is_mark = moment
         .event()
@@ -129,19 +129,19 @@ async fn member_of(ctx: &Context<'_>, moment: &Moment) -> Result<Option<Member>,
 }
 
 live_event! {
-    /// Tells of an alert that was raised.
+    /// A new alert.
     AlertEvent {
-        /// The alert as it is now. Null unless the signal is ITEM.
+        /// The current alert. Null unless the signal is ITEM.
         async fn alert(&self, ctx: &Context<'_>) -> Option<Result<Alert, ApiError>> {
             nullable(async { Ok(seen(ctx, &self.0).await?.map(|seen| seen.alert)) }).await
         }
 
-        /// The alert as the inbox has it now. Null unless the signal is ITEM, and where all of the account's alerts are followed.
+        /// The current item of the inbox. Null unless the signal is ITEM, and where all of the account's alerts are followed.
         async fn item(&self, ctx: &Context<'_>) -> Option<Result<InboxItem, ApiError>> {
             nullable(async { Ok(seen(ctx, &self.0).await?.and_then(|seen| seen.item)) }).await
         }
 
-        /// How many alerts of the inbox are neither read nor archived now. Null unless the signal is ITEM.
+        /// Number of alerts in the inbox that are now neither read nor archived. Null unless the signal is ITEM.
         async fn unread_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
             nullable(async {
                 if self.0.event().is_none() {
@@ -152,7 +152,7 @@ live_event! {
             .await
         }
 
-        /// Whose inbox it is in. Null unless the signal is ITEM, and where all of the account's alerts are followed.
+        /// The member whose inbox it is in. Null unless the signal is ITEM, and where all of the account's alerts are followed.
         async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
             nullable(member_of(ctx, &self.0)).await
         }
@@ -160,9 +160,9 @@ live_event! {
 }
 
 live_event! {
-    /// Tells what became of alerts: in the member's other windows, too.
+    /// A change of alerts. It reaches the member's other windows too.
     AlertsEvent {
-        /// What became of them. Null unless the signal is ITEM.
+        /// The change. Null unless the signal is ITEM.
         async fn change(&self) -> Option<AlertChange> {
             let event = self.0.event()?;
             match event.kind {
@@ -171,18 +171,18 @@ live_event! {
             }
         }
 
-        /// The alerts as they are now. Those that were marked again since come with that change. Empty with upTo.
+        /// The current alerts. Alerts that were marked again later come with that later change. Empty with upTo.
         async fn alerts(&self, ctx: &Context<'_>) -> Result<Vec<Alert>, ApiError> {
             Ok(changed(ctx, &self.0).await?.into_iter().map(|seen| seen.alert).collect())
         }
 
-        /// The alerts as the inbox has them now, as alerts. Empty with upTo, and where all of the account's alerts are followed.
+        /// The current items of the inbox, by the rules of alerts. Empty with upTo, and where all of the account's alerts are followed.
         async fn items(&self, ctx: &Context<'_>) -> Result<Vec<InboxItem>, ApiError> {
             Ok(changed(ctx, &self.0).await?.into_iter().filter_map(|seen| seen.item).collect())
         }
 
-        /// How many alerts of the inbox are neither read nor archived now. Null unless the signal is ITEM, and where all of the account's
-        /// alerts are followed.
+        /// Number of alerts in the inbox that are now neither read nor archived. Null unless the signal is ITEM, and where all of the
+        /// account's alerts are followed.
         async fn unread_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
             nullable(async {
                 match self.0.interest.inbox_of.filter(|_| self.0.event().is_some()) {
@@ -193,12 +193,12 @@ live_event! {
             .await
         }
 
-        /// The change is of everything up to and including this alert. Null when it is of alerts named by id.
+        /// The change covers everything up to and including this alert. Null when the alerts are named by id.
         async fn up_to(&self, ctx: &Context<'_>) -> Option<Result<Alert, ApiError>> {
             nullable(async { Ok(reached(ctx, &self.0).await?.map(|seen| seen.alert)) }).await
         }
 
-        /// Whose inbox they are in. Null unless the signal is ITEM, and where all of the account's alerts are followed.
+        /// The member whose inbox they are in. Null unless the signal is ITEM, and where all of the account's alerts are followed.
         async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
             nullable(member_of(ctx, &self.0)).await
         }
@@ -213,7 +213,7 @@ pub(crate) struct AlertSubscription;
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Subscription]
 impl AlertSubscription {
-    /// Each alert that reaches an inbox. A key that names no member is told of all alerts of the account.
+    /// Each alert that reaches an inbox. A key that names no member gets all alerts of the account.
     /// [auth: OWN, or `MANAGE_SETTINGS`, or for a key that names no member `READ_CREDIT_LOG`]
     #[graphql(directive = of_viewer::apply())]
     async fn alert_raised(
@@ -233,7 +233,7 @@ impl AlertSubscription {
         follow(ctx, account_id.as_ref(), begin, interest, AlertEvent)
     }
 
-    /// All that becomes of the alerts in an inbox: raised, read, archived, resolved.
+    /// Each change of the alerts in an inbox: raised, read, archived, resolved.
     /// [auth: OWN, or `MANAGE_SETTINGS`, or for a key that names no member `READ_CREDIT_LOG`]
     #[graphql(directive = of_viewer::apply())]
     async fn alerts_updated(

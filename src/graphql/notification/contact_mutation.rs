@@ -14,13 +14,13 @@ use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, Present, UserError};
 use crate::graphql::scalars::TimeZone;
 
-/// Changes to how a member is reached. What is left out stays as it is.
+/// Changes to how a member is reached. Fields that are left out do not change.
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateContactInput {
-    /// Whose contact; the viewer's when left out.
+    /// The member; the viewer when left out.
     member_id: MaybeUndefined<ID>,
-    /// The e-mail address; another one is UNVERIFIED until a code sent there comes back, unless `emailVerified` says otherwise. Null
-    /// removes it. A verified address that is replaced or removed gets a mail that says so.
+    /// The e-mail address. A new one is UNVERIFIED until its code is entered, unless `emailVerified` is true. Null removes
+    /// it. A verified address that is replaced or removed gets a mail about the change.
     email: MaybeUndefined<String>,
     /// Whether the platform has verified that address: mail goes there at once. Only keys of the platform vouch for addresses: FORBIDDEN
     /// for others. Goes with `email`.
@@ -30,23 +30,23 @@ pub(crate) struct UpdateContactInput {
     locale: MaybeUndefined<String>,
     /// The time zone that messages are written in, and that quiet hours are in.
     timezone: MaybeUndefined<TimeZone>,
-    /// Refused as `VERSION_CONFLICT` when this is not the newest version.
+    /// Refused as `VERSION_CONFLICT` when this is not the current version.
     expected_version: Option<i32>,
 }
 
 /// A code that was sent to a member's address.
 #[derive(InputObject, Debug)]
 pub(crate) struct VerifyContactInput {
-    /// Whose contact; the viewer's when left out.
+    /// The member; the viewer when left out.
     member_id: MaybeUndefined<ID>,
-    /// The code as it stands in the mail.
+    /// The code from the mail.
     code: String,
 }
 
-/// Whose address to send a code to.
+/// The member to whose address a code is sent.
 #[derive(InputObject, Debug)]
 pub(crate) struct SendContactVerificationInput {
-    /// Whose contact; the viewer's when left out.
+    /// The member; the viewer when left out.
     member_id: MaybeUndefined<ID>,
 }
 
@@ -69,12 +69,12 @@ macro_rules! contact_payload {
         #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
         #[Object]
         impl $name {
-            /// The contact as it is now. Null when refused, but for `VERSION_CONFLICT`.
+            /// The current contact. Null when refused, but for `VERSION_CONFLICT`.
             async fn contact(&self) -> Option<Contact> {
                 self.present().map(|contact| Contact::new(contact.clone()))
             }
 
-            /// Whose contact it is. Null when refused, but for `VERSION_CONFLICT`.
+            /// The member of the contact. Null when refused, but for `VERSION_CONFLICT`.
             async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
                 nullable(async {
                     let contact = self.present();
@@ -98,16 +98,16 @@ macro_rules! contact_payload {
 }
 
 contact_payload! {
-    /// What updateContact answers.
+    /// The result of updateContact.
     UpdateContactPayload
 }
 contact_payload! {
-    /// What verifyContact answers.
+    /// The result of verifyContact.
     VerifyContactPayload
 }
 
 contact_payload! {
-    /// What sendContactVerification answers.
+    /// The result of sendContactVerification.
     SendContactVerificationPayload
 }
 
@@ -158,7 +158,7 @@ impl ContactMutation {
         .await
     }
 
-    /// Sends a code to a member's address; give it to verifyContact. At most one a minute.
+    /// Sends a code to a member's address, for verifyContact. At most one per minute.
     /// [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
     async fn send_contact_verification(
         &self,
@@ -172,8 +172,8 @@ impl ContactMutation {
         .await
     }
 
-    /// Takes back the code that was sent to a member's address, which shows that mail arrives there. Five wrong codes, or a
-    /// quarter of an hour, and a new one is needed. [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
+    /// Verifies a member's address by the code that was sent to it, which shows that mail arrives there. After five wrong codes, or a
+    /// quarter of an hour, a new code is needed. [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
     async fn verify_contact(
         &self,
         ctx: &Context<'_>,

@@ -1,4 +1,4 @@
-//! What the members of an account are told of unless they say otherwise.
+//! Notification defaults of an account, for members who have not chosen otherwise.
 
 use async_graphql::{Context, ID, InputObject, Object};
 
@@ -12,7 +12,7 @@ use crate::graphql::member::Account;
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, Present, UserError};
 
-/// What the members of an account are told of unless they say otherwise.
+/// The notification defaults of an account, for members who have not chosen otherwise.
 #[derive(Clone, Debug)]
 pub(crate) struct NotificationDefaults(model::NotificationDefaults);
 
@@ -26,11 +26,12 @@ impl NotificationDefaults {
     }
 }
 
-/// What the members of an account are told of unless they say otherwise. Where the account says nothing, the platform's defaults hold.
+/// The notification defaults of an account, for members who have not chosen otherwise. Where the account has no default, that of the
+/// platform applies.
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl NotificationDefaults {
-    /// Whose members they are for.
+    /// The account that they belong to.
     async fn account(&self, ctx: &Context<'_>) -> Result<Account, ApiError> {
         Account::load(ctx, self.0.account_id).await
     }
@@ -56,22 +57,22 @@ impl NotificationDefaults {
     }
 }
 
-/// Changes to what the members of an account are told of unless they say otherwise. Preferences not named stay as they are.
+/// Changes to the notification defaults of an account. Preferences that are not named do not change.
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateNotificationDefaultsInput {
-    /// Which account. May be left out by a member, or by a key that belongs to one account.
+    /// The account of the defaults. May be left out by a member, or by a key that belongs to one account.
     account_id: Option<ID>,
-    /// Preferences that change, each kind and channel once. `enabled: null` is the platform's default again.
+    /// Preferences that change, each kind and channel once. `enabled: null` returns to the platform's default.
     #[graphql(default)]
     preferences: Vec<NotificationPreferenceInput>,
-    /// Refused as `VERSION_CONFLICT` when this is not the newest version.
+    /// Refused as `VERSION_CONFLICT` when this is not the current version.
     expected_version: Option<i32>,
 }
 
-/// What updateNotificationDefaults answers.
+/// The result of updateNotificationDefaults.
 pub(crate) struct UpdateNotificationDefaultsPayload(Outcome<model::NotificationDefaults>);
 
-/// What updateNotificationDefaults answers.
+/// The result of updateNotificationDefaults.
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl UpdateNotificationDefaultsPayload {
@@ -107,8 +108,8 @@ pub(crate) struct DefaultsMutation;
 /// Mutations of defaults.
 #[Object]
 impl DefaultsMutation {
-    /// Changes what the members of an account are told of unless they say otherwise. Of kinds that only owners get, it takes an owner or
-    /// the platform. [auth: `MANAGE_SETTINGS`]
+    /// Changes the notification defaults of an account, for members who have not chosen otherwise. Kinds that only owners get can be
+    /// changed by an owner or the platform. [auth: `MANAGE_SETTINGS`]
     async fn update_notification_defaults(
         &self,
         ctx: &Context<'_>,

@@ -1,4 +1,4 @@
-//! What became of alerts on their way.
+//! Deliveries of alerts.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 
@@ -17,21 +17,21 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::cursor::CursorScope;
 use crate::primitives::ids::{AccountId, RecipientId};
 
-/// How far a delivery got.
+/// The status of a delivery.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::DeliveryStatus")]
 pub(crate) enum DeliveryStatus {
-    /// It waits for its time, or for another try: see nextAttemptAt.
+    /// It waits for its scheduled time, or for another try: see nextAttemptAt.
     Queued,
     /// It is being sent.
     Sending,
-    /// It was handed over: to the recipient's mail system, or into the inbox.
+    /// It was passed to the recipient's mail system, or is in the inbox.
     Sent,
     /// It was given up after a day of tries: see lastError.
     Failed,
-    /// It came back: see lastError.
+    /// It bounced: see lastError.
     Bounced,
-    /// It was not to be sent: see suppressedBecause.
+    /// It was not sent: see suppressedBecause.
     Suppressed,
 }
 
@@ -39,38 +39,38 @@ pub(crate) enum DeliveryStatus {
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::SuppressionReason")]
 pub(crate) enum SuppressionReason {
-    /// The recipient does not want it: see notificationSettings, or the address' alertKinds.
+    /// The recipient has switched it off: see notificationSettings, or the address' alertKinds.
     PreferenceOff,
-    /// It waited for the end of the member's quiet hours, and what it was about had ended by then. Older deliveries only: see ENDED.
+    /// It waited for the end of the member's quiet hours, and its condition had ended by then. Older deliveries only: see ENDED.
     QuietHours,
-    /// What it was about had ended before it was sent.
+    /// The condition had ended before it was sent.
     Ended,
     /// The member had left the team or had another role, or the address was removed, before it was sent.
     #[graphql(name = "NOT_A_RECIPIENT")]
     NotRecipient,
-    /// Mail of this kind went to the recipient not long ago.
+    /// Mail of this kind went to the recipient recently.
     Cooldown,
-    /// Mail to the recipient comes back. Critical mail to members is tried all the same.
+    /// Mail to the recipient bounces. Critical mail to members is tried anyway.
     ContactBouncing,
-    /// There is no address: give one with updateContact.
+    /// There is no address: set one with updateContact.
     NoContact,
-    /// The address is not verified. Critical mail to members is sent to it all the same. Verify it with sendContactVerification and
+    /// The address is not verified. Critical mail to members is sent to it anyway. Verify it with sendContactVerification and
     /// verifyContact, or sendNotificationAddressVerification, or have the platform vouch for it.
     ContactUnverified,
-    /// Enough mail went to addresses of this account, or to this address, that are not verified. Verify the address.
+    /// The limit of mail to unverified addresses of this account, or to this address, is reached. Verify the address.
     UnverifiedLimit,
 }
 
-/// Which deliveries: those that meet every condition given.
+/// Selects deliveries that meet every given condition.
 #[derive(InputObject, Clone, Debug, Default)]
 pub(crate) struct DeliveryFilter {
-    /// In one of these statuses.
+    /// Only deliveries in these statuses.
     statuses: Option<Vec<DeliveryStatus>>,
-    /// By one of these ways.
+    /// Only deliveries by these channels.
     channels: Option<Vec<NotificationChannel>>,
-    /// Of one of these kinds of alerts.
+    /// Only deliveries of these kinds of alerts.
     alert_kinds: Option<Vec<AlertKind>>,
-    /// Written down at these times.
+    /// Only deliveries created in this range.
     created_at: Option<DateTimeRange>,
 }
 
@@ -107,7 +107,7 @@ impl Delivery {
         public_id(self.0.id.global(self.0.account_id))
     }
 
-    /// What it delivers.
+    /// The alert that it delivers.
     async fn alert(&self, ctx: &Context<'_>) -> Result<Alert, ApiError> {
         let alert = scope(ctx)?
             .loaders
@@ -116,12 +116,12 @@ impl Delivery {
         must_exist(alert, "alert").map(Alert::new)
     }
 
-    /// When it was written down.
+    /// When it was created.
     async fn created_at(&self) -> Timestamp {
         self.0.created_at
     }
 
-    /// The member that it is for. Null where it is for an address that is no member's: see notificationAddress.
+    /// The member who receives it. Null where a notification address does: see notificationAddress.
     async fn recipient(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
         nullable(async {
             let RecipientId::Member(member_id) = self.0.recipient else {
@@ -133,7 +133,7 @@ impl Delivery {
         .await
     }
 
-    /// The address that it is for, where that is no member's. Null where it is for a member: see recipient.
+    /// The notification address that receives it. Null where a member does: see recipient.
     async fn notification_address(&self, ctx: &Context<'_>) -> Option<Result<NotificationAddress, ApiError>> {
         nullable(async {
             let RecipientId::Address(id) = self.0.recipient else {
@@ -145,12 +145,12 @@ impl Delivery {
         .await
     }
 
-    /// By which way.
+    /// The channel.
     async fn channel(&self) -> NotificationChannel {
         self.0.channel.into()
     }
 
-    /// How far it got.
+    /// The current status.
     async fn status(&self) -> DeliveryStatus {
         self.0.status.into()
     }
@@ -165,13 +165,12 @@ impl Delivery {
         self.0.address.as_deref().map(masked)
     }
 
-    /// How often it was tried.
+    /// Number of tries.
     async fn attempts(&self) -> i32 {
         self.0.attempts
     }
 
-    /// Why it did not arrive when it was last tried, in a sentence for humans, in the viewer's language. What the mail system said is in
-    /// the server's log.
+    /// Why the last try failed: human-readable, in the viewer's language. The server's log has the error of the mail system.
     #[graphql(directive = in_language::apply())]
     async fn last_error(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
         nullable(async {
@@ -188,7 +187,7 @@ impl Delivery {
         self.0.next_attempt_at
     }
 
-    /// When it was handed over.
+    /// When it was sent.
     async fn sent_at(&self) -> Option<Timestamp> {
         self.0.sent_at
     }
@@ -204,7 +203,7 @@ connection! {
     DeliveryConnection, DeliveryEdge of Delivery
 }
 
-/// One page of the deliveries of an alert or to a recipient.
+/// Returns one page of the deliveries of an alert or to a recipient.
 pub(in crate::graphql) async fn deliveries(
     scope: &Scope,
     account_id: AccountId,

@@ -1,4 +1,4 @@
-//! An alert in an inbox: what one member has made of it, under an id of its own.
+//! An alert in one member's inbox, with an id of its own.
 
 use async_graphql::{Context, ID, Object};
 
@@ -20,8 +20,8 @@ pub(crate) struct InboxItem {
     id: GlobalId,
 }
 
-/// An alert in one member's inbox. Several members have the same alert, each with an item of their own: what the member has made of it
-/// is here, what the alert says is with the alert.
+/// An alert in one member's inbox. Several members have the same alert, each with an item of their own. The item contains the member's
+/// marks; the alert contains everything else.
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl InboxItem {
@@ -35,7 +35,7 @@ impl InboxItem {
         &self.alert
     }
 
-    /// Whose inbox it is in.
+    /// The member whose inbox it is in.
     async fn member(&self, ctx: &Context<'_>) -> Result<Member, ApiError> {
         let member = scope(ctx)?.loaders.member(self.id.account_id, self.member_id).await?;
         must_exist(member, "member").map(Member::new)
@@ -46,13 +46,13 @@ impl InboxItem {
         self.item.read_at
     }
 
-    /// When the member put it away. Null while it is in the inbox.
+    /// When the member archived it. Null while it is in the inbox.
     async fn archived_at(&self) -> Option<Timestamp> {
         self.item.archived_at
     }
 }
 
-/// An alert as the viewer sees it, and the item of the inbox that it was read from.
+/// An alert as the viewer sees it, and the inbox item that it was read from.
 #[derive(Clone, Debug)]
 pub(in crate::graphql) struct Seen {
     pub(in crate::graphql) alert: Alert,
@@ -60,8 +60,8 @@ pub(in crate::graphql) struct Seen {
     pub(in crate::graphql) item: Option<InboxItem>,
 }
 
-/// The items of an inbox as the viewer sees them. What an alert says of having been read is always of the viewer's own inbox, so that a
-/// colleague's inbox does not change it in a cache.
+/// The items of an inbox as the viewer sees them. The marks of an alert are always those of the viewer's own inbox, so that another
+/// member's inbox does not change it in a cache.
 pub(in crate::graphql) async fn seen_by_viewer(
     scope: &Scope,
     account_id: AccountId,

@@ -1,4 +1,4 @@
-//! A member's settings as a page shows them: a row for each kind of alert, and a cell for each channel.
+//! A member's settings as a table: a row for each kind of alert, and a cell for each channel.
 
 use async_graphql::{Context, Enum, Object};
 
@@ -12,7 +12,7 @@ use crate::graphql::viewer::in_language;
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::Group")]
 pub(crate) enum NotificationGroup {
-    /// What there is to use.
+    /// The available credits.
     Balance,
     /// Purchases, cards and auto top-up.
     TopUps,
@@ -31,7 +31,7 @@ pub(crate) struct NotificationRow {
 }
 
 impl NotificationRow {
-    /// All rows in the order of a page, with what `cells` says of each kind.
+    /// All rows in the order of the table, with the cells of each kind.
     pub(super) fn all(cells: impl Fn(model::AlertKind) -> Vec<NotificationPreference>) -> Vec<Self> {
         let of_group = |group| {
             let kinds = model::AlertKind::ALL.iter().copied();
@@ -49,33 +49,33 @@ impl NotificationRow {
     }
 }
 
-/// One kind of alert in a member's settings: what to write at its row of a table, and its cells.
+/// One kind of alert in a member's settings: the texts of its row, and its cells.
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl NotificationRow {
-    /// Which alerts.
+    /// The kind.
     async fn kind(&self) -> AlertKind {
         self.kind.into()
     }
 
-    /// What it is called, in the viewer's language.
+    /// The name of the kind, in the viewer's language.
     #[graphql(directive = in_language::apply())]
     async fn title(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         scope(ctx)?.in_words(self.kind.label()).await
     }
 
-    /// What it tells of, in the viewer's language.
+    /// What the alert reports, in the viewer's language.
     #[graphql(directive = in_language::apply())]
     async fn description(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         scope(ctx)?.in_words(self.kind.description()).await
     }
 
-    /// With which others it is listed.
+    /// The group that lists the kind.
     async fn group(&self) -> NotificationGroup {
         self.group.into()
     }
 
-    /// What the group is called, in the viewer's language.
+    /// The name of the group, in the viewer's language.
     #[graphql(directive = in_language::apply())]
     async fn group_title(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         scope(ctx)?.in_words(self.group.label()).await

@@ -1,6 +1,6 @@
-//! What members are told, in the public language.
+//! Alerts, deliveries and notification settings in the API.
 //!
-//! Called by the schema's roots. Shapes only: who is told what, and who may change it, is the domain's to say.
+//! The schema's roots call it. This module only converts types; the domain decides who is notified of what, and who may change it.
 
 mod address;
 mod address_mutation;
@@ -41,8 +41,8 @@ use super::context::Scope;
 use super::refusals::Failure;
 use crate::primitives::ids::{AccountId, IdKind, MemberId};
 
-/// The member whose contact, settings or inbox an input is about: the one it names, else the viewer. Null names nobody: a page that
-/// has lost the id it meant must not change the viewer's own.
+/// The member whose contact, settings or inbox an input is about: the named one, else the viewer. Null is refused: a page that lost
+/// the id of another member must not change the viewer's own data.
 fn member_for(scope: &Scope, member_id: &MaybeUndefined<ID>) -> Result<(AccountId, MemberId), Failure> {
     if member_id.is_null() {
         return Err(Failure::invalid(

@@ -1,4 +1,4 @@
-//! What is said of refusals of notification addresses.
+//! Error messages for refusals about notification addresses.
 
 use crate::domain::member::{StartVerificationError, VerifyContactError};
 use crate::domain::notification::{
@@ -61,7 +61,7 @@ impl From<RemoveAddressError> for Failure {
     }
 }
 
-/// Why no mail went to a notification address by which it is confirmed.
+/// Why no verification mail went to a notification address.
 pub(super) fn unsent_to_address(error: SendVerificationError) -> Failure {
     let message = error.to_string();
     let invalid = |message: String| Failure::new(UserErrorCode::ContactInvalid, Some(FIELD), message);

@@ -1,4 +1,4 @@
-//! What a member wants to be told of.
+//! The notification settings of a member.
 
 use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
 
@@ -13,7 +13,7 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{GlobalId, IdKind};
 use crate::primitives::local_time::LocalTime;
 
-/// What a member is told of.
+/// The kinds of alerts.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::AlertKind")]
 pub(crate) enum AlertKind {
@@ -21,7 +21,7 @@ pub(crate) enum AlertKind {
     LowBalance,
     /// Available fell to 0 or below. To admins, and to all members in the app.
     BalanceDepleted,
-    /// There is enough again after one of the two before. To admins.
+    /// Enough credits are available again after one of the two before. To admins.
     BalanceRecovered,
     /// A top-up was paid and credited. To admins.
     TopUpSucceeded,
@@ -29,11 +29,11 @@ pub(crate) enum AlertKind {
     TopUpFailed,
     /// The bank wants the customer to authenticate. To admins.
     TopUpActionRequired,
-    /// Money of a top-up went back, or its payment is disputed at the bank: one alert for each fact. To admins.
+    /// Money of a top-up was refunded, or its payment is disputed at the bank: one alert for each fact. To admins.
     TopUpReversed,
     /// Auto top-up paused itself. To admins.
     AutoTopUpPaused,
-    /// Auto top-up would spend more than it may. To admins.
+    /// Auto top-up would exceed its spending limit. To admins.
     CapReached,
     /// Credits expire in a week, or tomorrow. To admins.
     CreditsExpiring,
@@ -41,23 +41,23 @@ pub(crate) enum AlertKind {
     CardExpiring,
     /// Credits were deducted for a session. To its member.
     SessionCharged,
-    /// Credits were given back for a session. To its member.
+    /// Credits for a session were refunded. To its member.
     SessionRefunded,
-    /// Nobody resolved a session, and its hold was released. To admins.
+    /// A session was not resolved, and its hold was released. To admins.
     SessionUnresolved,
     /// The account was frozen. To admins, and to all members in the app.
     AccountFrozen,
     /// The account is active again. To admins, and to all members in the app.
     AccountUnfrozen,
-    /// Mail to a member comes back. To that member and to admins, in the app.
+    /// Mail to a member bounces. To that member and to admins, in the app.
     ContactBouncing,
     /// An API key of the team was created or revoked. To owners.
     ApiKeyChanged,
-    /// Somebody wanted to see whether alerts arrive.
+    /// A person tested whether alerts arrive.
     Test,
 }
 
-/// By which way an alert reaches a member.
+/// The channel by which an alert reaches a member.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::Channel")]
 pub(crate) enum NotificationChannel {
@@ -67,15 +67,15 @@ pub(crate) enum NotificationChannel {
     InApp,
 }
 
-/// Who decides whether a kind of alert reaches a member by a channel.
+/// Decides whether a kind of alert reaches a member by a channel.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::PreferenceSource")]
 pub(crate) enum PreferenceSource {
-    /// The platform's default, also where it cannot be switched off.
+    /// The platform's default, also for what cannot be switched off.
     Platform,
     /// The account's default: see `Account.notificationDefaults`.
     Account,
-    /// The member.
+    /// The member's own choice.
     Member,
 }
 
@@ -103,14 +103,14 @@ impl NotificationSettings {
         ))
     }
 
-    /// Whose they are.
+    /// The member of the settings.
     async fn member(&self, ctx: &Context<'_>) -> Result<Member, ApiError> {
         let member = scope(ctx)?.loaders.member(self.0.account_id, self.0.member_id).await?;
         must_exist(member, "member").map(Member::new)
     }
 
-    /// The settings as a page shows them: a row for each kind, group by group, with a cell for each channel. Tests are no row: nobody
-    /// chooses to get them.
+    /// The settings as a table: a row for each kind, group by group, with a cell for each channel. Tests have no row, because they
+    /// need no choice.
     async fn rows(&self) -> Vec<NotificationRow> {
         NotificationRow::all(|kind| {
             let channels = model::Channel::ALL.iter();
@@ -157,19 +157,19 @@ impl NotificationSettings {
     }
 }
 
-/// Whether one kind of alert reaches the member by one channel; of defaults, those who have not said otherwise.
+/// Whether one kind of alert reaches the member by one channel. In defaults, it applies to members who have not chosen otherwise.
 #[derive(SimpleObject, Clone, Debug)]
 #[graphql(complex)]
 pub(crate) struct NotificationPreference {
-    /// Which alerts.
+    /// The kind of alert.
     kind: AlertKind,
-    /// By which way.
+    /// The channel.
     channel: NotificationChannel,
-    /// Whether they do.
+    /// Whether the alerts reach the member.
     enabled: bool,
     /// It cannot be switched off: a critical alert keeps at least one working channel.
     locked: bool,
-    /// The member has not said anything about it.
+    /// The member has not chosen.
     is_default: bool,
     /// Who decides: the member, else the account, else the platform.
     source: PreferenceSource,
@@ -197,7 +197,7 @@ impl NotificationPreference {
 
 #[ComplexObject]
 impl NotificationPreference {
-    /// What to write beside the switch, in the viewer's language.
+    /// The label beside the switch, in the viewer's language.
     #[graphql(directive = in_language::apply())]
     async fn label(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         let scope = scope(ctx)?;
@@ -213,8 +213,8 @@ impl NotificationPreference {
 /// E-mail that is not critical waits until the end; in the member's time zone.
 #[derive(SimpleObject, Clone, Debug)]
 pub(crate) struct QuietHours {
-    /// When they begin.
+    /// Start of the quiet hours.
     start: LocalTime,
-    /// When they are over; before `start` when they last over midnight.
+    /// End of the quiet hours; before `start` when they last over midnight.
     end: LocalTime,
 }

@@ -17,11 +17,11 @@ use crate::primitives::local_time::LocalTime;
 /// Whether one kind of alert reaches the member by one channel.
 #[derive(InputObject, Debug)]
 pub(crate) struct NotificationPreferenceInput {
-    /// Which alerts.
+    /// The kind of alert.
     kind: AlertKind,
-    /// By which way.
+    /// The channel.
     channel: NotificationChannel,
-    /// Whether they do. Null: the default again.
+    /// Whether the alerts reach the member. Null: the default again.
     enabled: Option<bool>,
 }
 
@@ -34,18 +34,18 @@ impl From<NotificationPreferenceInput> for model::Wish {
 /// When e-mail that is not critical waits, in the member's time zone.
 #[derive(InputObject, Debug)]
 pub(crate) struct QuietHoursInput {
-    /// When they begin.
+    /// Start of the quiet hours.
     start: LocalTime,
-    /// When they are over; before `start` when they last over midnight.
+    /// End of the quiet hours; before `start` when they last over midnight.
     end: LocalTime,
 }
 
-/// Changes to what a member is told of. What is left out stays as it is, and so do preferences not named.
+/// Changes to the notifications of a member. Fields that are left out, and preferences that are not named, do not change.
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateNotificationSettingsInput {
-    /// Whose settings; the viewer's when left out.
+    /// The member; the viewer when left out.
     member_id: MaybeUndefined<ID>,
-    /// Whose settings, of 1 to 100 members of one account, in place of memberId. All of them change, or none.
+    /// 1 to 100 members of one account, in place of memberId. All of them change, or none.
     member_ids: Option<Vec<ID>>,
     /// Preferences that change, each kind and channel once.
     preferences: MaybeUndefined<Vec<NotificationPreferenceInput>>,
@@ -53,18 +53,18 @@ pub(crate) struct UpdateNotificationSettingsInput {
     low_balance_threshold: MaybeUndefined<Credits>,
     /// When e-mail that is not critical waits. Null: never.
     quiet_hours: MaybeUndefined<QuietHoursInput>,
-    /// Refused as `VERSION_CONFLICT` when this is not the newest version.
+    /// Refused as `VERSION_CONFLICT` when this is not the current version.
     expected_version: Option<i32>,
 }
 
-/// What updateNotificationSettings answers.
+/// The result of updateNotificationSettings.
 pub(crate) struct UpdateNotificationSettingsPayload(Outcome<Vec<model::NotificationSettings>>);
 
-/// What updateNotificationSettings answers.
+/// The result of updateNotificationSettings.
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl UpdateNotificationSettingsPayload {
-    /// The settings as they are now; of several members, the first's. Null when refused, but for `VERSION_CONFLICT`.
+    /// The current settings; of several members, the first's. Null when refused, but for `VERSION_CONFLICT`.
     async fn notification_settings(&self) -> Option<NotificationSettings> {
         match (&self.0.done, &self.0.present) {
             (Some(settings), _) => settings.first().cloned().map(NotificationSettings::new),
@@ -73,7 +73,7 @@ impl UpdateNotificationSettingsPayload {
         }
     }
 
-    /// The settings of all members that were named, in that order, as they are now. Empty when refused.
+    /// The current settings of all members that were named, in that order. Empty when refused.
     async fn all_notification_settings(&self) -> Vec<NotificationSettings> {
         let settings = self.0.done.iter().flatten().cloned();
         settings.map(NotificationSettings::new).collect()
@@ -94,7 +94,7 @@ pub(super) fn change<T, U>(value: MaybeUndefined<T>, map: impl FnOnce(T) -> U) -
     }
 }
 
-/// The members that an input names one by one: all of one account.
+/// The members that an input lists by id, all of one account.
 fn members(scope: &Scope, ids: &[ID]) -> Result<(AccountId, Vec<MemberId>), Failure> {
     let mut found: Option<(AccountId, Vec<MemberId>)> = None;
     if ids.len() > MOST_MEMBERS {
@@ -112,7 +112,7 @@ fn members(scope: &Scope, ids: &[ID]) -> Result<(AccountId, Vec<MemberId>), Fail
     found.ok_or_else(|| Failure::invalid("memberIds", "must name a member"))
 }
 
-/// Whose settings an input is about, and whether it names them one by one.
+/// The members that an input is about, and whether it lists them by id.
 fn whose(scope: &Scope, input: &UpdateNotificationSettingsInput) -> Result<(AccountId, Vec<MemberId>, bool), Failure> {
     let Some(ids) = &input.member_ids else {
         let (account_id, member_id) = member_for(scope, &input.member_id)?;
@@ -131,7 +131,7 @@ fn whose(scope: &Scope, input: &UpdateNotificationSettingsInput) -> Result<(Acco
     Ok((account_id, member_ids, true))
 }
 
-/// A refusal about one of several members names which.
+/// A refusal about one of several members contains its index.
 fn refused(refused: UpdateManyError, is_list: bool) -> Failure {
     let at = refused.at.filter(|_| is_list);
     match (Failure::from(refused.error), at) {
@@ -170,7 +170,7 @@ pub(crate) struct SettingsMutation;
 /// Mutations of settings.
 #[Object]
 impl SettingsMutation {
-    /// Changes what a member is told of, or several members alike.
+    /// Changes the notifications of a member, or of several members alike.
     /// [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
     async fn update_notification_settings(
         &self,

@@ -1,7 +1,8 @@
-//! Counts pieces of messages: frames that the library puts together before it gives anything to the socket.
+//! Counts fragments of messages: frames that the library combines before it passes a message on.
 //!
-//! A message may come in any number of frames, also in empty ones, and the library reads on until it has the last. Here the
-//! headers of the frames are followed on their way to the library, and reading stops until the socket has counted the pieces.
+//! A message may consist of any number of frames, even of empty ones, and the library reads until it has the last one. This
+//! module reads the headers of frames on their way to the library. It stops reading until the socket has counted the
+//! fragments.
 
 use std::io;
 use std::pin::Pin;
@@ -9,10 +10,10 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The longest header of a frame (RFC 6455, 5.2).
+/// The maximum length of a frame header (RFC 6455, 5.2).
 const LONGEST_HEADER: usize = 14;
 
-/// A connection that counts the pieces that are read from it.
+/// A connection that counts the fragments that are read from it.
 #[derive(Debug)]
 pub(super) struct FrameMeter<S> {
     stream: S,
@@ -27,7 +28,7 @@ impl<S> FrameMeter<S> {
         }
     }
 
-    /// The pieces that have come since this was last asked, which lets reading go on.
+    /// Returns the number of fragments since the last call, and lets reading continue.
     pub(super) fn take_pieces(&mut self) -> u32 {
         std::mem::take(&mut self.frames.pieces)
     }
@@ -60,13 +61,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for FrameMeter<S> {
     }
 }
 
-/// Where in a stream of frames the reader is.
+/// The reader's position in a stream of frames.
 #[derive(Debug, Default)]
 struct Frames {
     header: [u8; LONGEST_HEADER],
-    /// Bytes of the present header that have come.
+    /// Received bytes of the current header.
     known: usize,
-    /// Bytes of the present payload that have not.
+    /// Missing bytes of the current payload.
     payload: u64,
     /// Frames that were not the last of their message.
     pieces: u32,
@@ -90,7 +91,7 @@ impl Frames {
         }
     }
 
-    /// The length of the present header, as far as is known of it: at least 2.
+    /// Returns the length of the current header as far as it is known: at least 2.
     fn header_length(&self) -> usize {
         if self.known < 2 {
             return 2;
@@ -137,7 +138,7 @@ mod tests {
             }
         }
         frame.extend([1, 2, 3, 4]);
-        // What looks like headers is payload.
+        // Bytes of the payload that resemble headers.
         frame.extend(std::iter::repeat_n(0, length));
         frame
     }

@@ -1,4 +1,4 @@
-//! The messages of `graphql-transport-ws`: what clients send, read strictly, and what they are sent.
+//! The messages of `graphql-transport-ws` in both directions. Messages of clients are parsed strictly.
 
 use std::borrow::Cow;
 
@@ -8,28 +8,28 @@ use serde_json::{Map, Value};
 use crate::graphql::{NUL, altered_number};
 use crate::http::parameters::has_nul;
 
-/// The longest id of an operation, in bytes. Clients use numbers or UUIDs.
+/// The maximum length of an operation's id, in bytes. Clients use numbers or UUIDs.
 const LONGEST_ID: usize = 128;
 
-/// What a client says.
+/// A message of a client.
 #[derive(Debug, PartialEq)]
 pub(super) enum Incoming {
-    /// It introduces itself.
+    /// Opens the connection, with an optional credential.
     ConnectionInit(Map<String, Value>),
-    /// It wants to know whether we are there.
+    /// Checks that the server responds.
     Ping(Option<Value>),
-    /// It is there.
+    /// Responds to a ping.
     Pong,
-    /// It asks for an operation.
+    /// Starts an operation.
     Subscribe {
-        /// Its name for it.
+        /// The client's id of the operation.
         id: String,
         /// The operation, as in a request over HTTP.
         payload: Value,
-        /// Where its variables have a number that was altered when it was read.
+        /// The path of a variable with a number that parsing changed.
         altered_number: Option<String>,
     },
-    /// It wants no more of an operation.
+    /// Ends an operation.
     Complete(String),
 }
 
@@ -43,7 +43,7 @@ struct Envelope {
 }
 
 impl Incoming {
-    /// Reads a message. What is wrong with it is said in words for the client's developer.
+    /// Parses a message. The error is a text for the client's developer.
     pub(super) fn read(text: &str) -> Result<Self, Cow<'static, str>> {
         let envelope: Envelope =
             serde_json::from_str(text).map_err(|_| "a message must be a JSON object with a type")?;
@@ -94,7 +94,7 @@ pub(super) fn connection_ack() -> String {
     r#"{"type":"connection_ack"}"#.to_owned()
 }
 
-/// The answer to a client's `ping`, with what it sent along.
+/// The answer to a client's `ping`, with the payload of the ping.
 pub(super) fn pong(payload: Option<&Value>) -> String {
     match payload {
         Some(payload) => format!(r#"{{"type":"pong","payload":{payload}}}"#),
@@ -102,17 +102,17 @@ pub(super) fn pong(payload: Option<&Value>) -> String {
     }
 }
 
-/// `next`: a result of an operation, which is JSON already.
+/// `next`: a result of an operation. `result` is JSON.
 pub(super) fn next(id: &str, result: &str) -> String {
     with_payload("next", id, result)
 }
 
-/// `error`: the operation ended with these errors, a list in JSON.
+/// `error`: the operation ended with these errors. `errors` is a JSON list.
 pub(super) fn error(id: &str, errors: &str) -> String {
     with_payload("error", id, errors)
 }
 
-/// `complete`: the operation has nothing more to give.
+/// `complete`: the operation has no more results.
 pub(super) fn complete(id: &str) -> String {
     format!(r#"{{"id":{},"type":"complete"}}"#, quoted(id))
 }

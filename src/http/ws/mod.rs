@@ -1,8 +1,11 @@
-//! Sockets: GraphQL over WebSocket by the subprotocol `graphql-transport-ws`, and by no other.
+//! GraphQL over WebSocket, only with the subprotocol `graphql-transport-ws`.
 //!
-//! Called by the router for an upgrade of `/graphql`. [`protocol`] is a pure machine that says what is to be done, [`socket`] does
-//! it. Invariants: a socket is one task and its operations have none; nobody who is not signed in runs anything; what a client
-//! does not read is not produced; everything is freed when the socket ends, however it ends.
+//! The router calls it for an upgrade of `/graphql`. [`protocol`] is a pure state machine that decides what to do; [`socket`] does
+//! it. Invariants:
+//! - A socket is one task, and its operations have none.
+//! - Only signed-in callers run operations.
+//! - Nothing is produced that the client does not read.
+//! - Everything is freed when the socket ends, however it ends.
 
 mod frames;
 mod message;
@@ -28,13 +31,13 @@ pub use protocol::SocketLimits;
 
 const SUBPROTOCOL: &str = "graphql-transport-ws";
 
-/// Whether the request asks for a socket.
+/// Returns whether the request asks for a socket.
 pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
     let upgrade = headers.get(header::UPGRADE);
     upgrade.is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// Answers a request for a socket, and runs it.
+/// Responds to a request for a socket, and runs it.
 pub(super) fn upgrade(door: &SharedDoor, remote: IpAddr, mut request: Request) -> Response {
     let settings = &door.settings;
     if !door
@@ -49,9 +52,9 @@ pub(super) fn upgrade(door: &SharedDoor, remote: IpAddr, mut request: Request) -
     let is_offered = offers_subprotocol(request.headers());
     let place: Option<Place> = request.extensions_mut().remove();
     let place = place.map(|place| place.stay(&door.addresses, remote));
-    // Among these is the case in which the client wrote its headers: the answer is written alike.
+    // They contain the client's spelling of its header names, which the response repeats.
     *response.extensions_mut() = request.extensions().clone();
-    // Only a socket can tell a browser why it is refused.
+    // Browsers can read the reason of a refusal only from a socket.
     let refused = if is_offered {
         let is_full = matches!(place, Some(None));
         is_full.then(|| Close::overload("There are too many connections of this address: close some"))
@@ -76,7 +79,7 @@ pub(super) fn upgrade(door: &SharedDoor, remote: IpAddr, mut request: Request) -
     };
     let upgraded = hyper::upgrade::on(&mut request);
     door.sockets.spawn(async move {
-        // A client that is gone before it has its socket needs none.
+        // If the client has left before the upgrade, there is nothing to run.
         if let Ok(upgraded) = upgraded.await {
             socket::run(upgraded, opened).await;
         }

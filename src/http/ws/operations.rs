@@ -1,4 +1,4 @@
-//! The operations of one socket: polled in turn, so that none starves the others.
+//! The operations of one socket. They are polled in turn, so that each makes progress.
 
 use std::task::{Context, Poll};
 
@@ -9,26 +9,26 @@ use super::protocol::Ids;
 use crate::http::answer::errors_to_json;
 use crate::http::operation::{Outcome, Running};
 
-/// What an operation wants done.
+/// What the socket must do for an operation.
 pub(super) enum Step {
     /// Send this text.
     Send(String),
-    /// The caller is not signed in any more.
+    /// The caller is no longer signed in.
     SignedOut,
 }
 
-/// Those that run.
+/// The running operations.
 pub(super) struct Operations<O = Running> {
     named: Vec<Named<O>>,
-    /// Whose turn it is.
+    /// The index of the operation that is polled next.
     turn: usize,
 }
 
 struct Named<O> {
-    /// The client's name for it.
+    /// The client's id of the operation.
     id: Box<str>,
     operation: O,
-    /// What it has given that was not sent yet.
+    /// A result that was not sent yet.
     ahead: Poll<Option<Outcome>>,
 }
 
@@ -63,7 +63,7 @@ impl<O: Stream<Item = Outcome> + Unpin> Operations<O> {
         });
     }
 
-    /// Drops the operation, if it still runs.
+    /// Drops the operation if it still runs.
     pub(super) fn remove(&mut self, id: &str) {
         self.named.retain(|named| *named.id != *id);
     }
@@ -72,7 +72,8 @@ impl<O: Stream<Item = Outcome> + Unpin> Operations<O> {
         self.named = Vec::new();
     }
 
-    /// The next step of whichever operation has one, looking first at the one after the last that had.
+    /// Returns the next step of the first operation that has one. The search starts after the operation that
+    /// had the last one.
     pub(super) fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Step> {
         let count = self.named.len();
         for further in 0..count {
@@ -93,7 +94,7 @@ impl<O: Stream<Item = Outcome> + Unpin> Operations<O> {
             };
             if is_over {
                 self.named.swap_remove(at);
-                // Another one has taken its place, and nobody is to be skipped.
+                // Another operation has taken its index, and must not be skipped.
                 self.turn = at;
             }
             return Poll::Ready(step);
@@ -101,8 +102,8 @@ impl<O: Stream<Item = Outcome> + Unpin> Operations<O> {
         Poll::Pending
     }
 
-    /// Lets each operation go on until it has something, while nothing can be sent. One that waits in the middle of its work may
-    /// hold what others wait for: a client that does not read must not stop it there.
+    /// Polls each operation until it has a result, while nothing can be sent. A waiting operation may hold what other operations
+    /// need. So a client that does not read must not stop it there.
     pub(super) fn poll_ahead(&mut self, context: &mut Context<'_>) {
         for named in &mut self.named {
             if named.ahead.is_pending() {
@@ -126,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    /// The names of those that get the next steps.
+    /// Returns the ids of the operations that get the next steps.
     fn turns<O: Stream<Item = Outcome> + Unpin>(operations: &mut Operations<O>, count: usize) -> Vec<String> {
         let mut context = Context::from_waker(std::task::Waker::noop());
         let mut turn = || match operations.poll_step(&mut context) {

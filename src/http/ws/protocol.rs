@@ -1,7 +1,7 @@
-//! The protocol as a machine without a socket: what has happened, and the time, go in; what to do comes out.
+//! The protocol as a state machine without a socket. Its inputs are events and the time; its outputs are actions.
 //!
-//! Follows PROTOCOL.md of the npm package graphql-ws. The codes matter: its client takes most of them as the end, and connects
-//! again after 4403 (with a new token), 4408, 1012 and 1013.
+//! Follows PROTOCOL.md of the npm package graphql-ws. The close codes matter: its client treats most of them as final. It
+//! reconnects after 4403 (with a new token), 4408, 1012 and 1013.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -11,39 +11,39 @@ use serde_json::{Map, Value};
 use super::message::{self, Incoming};
 use crate::primitives::clock::{Clock, Timestamp};
 
-/// The longest reason that a close frame holds, in bytes (RFC 6455, 5.5).
+/// The maximum length of the reason in a close frame, in bytes (RFC 6455, 5.5).
 const LONGEST_REASON: usize = 123;
 
-/// What a socket may do, and how long it may take.
+/// Limits of a socket.
 #[derive(Clone, Copy, Debug)]
 pub struct SocketLimits {
-    /// Time for `connection_init` to come and be answered.
+    /// The time limit for `connection_init` to arrive and to be answered.
     pub init_timeout: Duration,
-    /// How long nothing may be heard of the client before it is pinged.
+    /// The silence of a client after which it is pinged.
     pub ping_interval: Duration,
-    /// Time for the answer to a ping.
+    /// The time limit for the answer to a ping.
     pub pong_timeout: Duration,
-    /// Time in which the client must take what is sent.
+    /// The time limit for the client to accept sent data.
     pub write_timeout: Duration,
-    /// Operations at a time.
+    /// The maximum number of concurrent operations.
     pub operations: usize,
-    /// Messages a second, over some seconds.
+    /// The maximum number of messages per second, averaged over some seconds.
     pub messages_per_second: u32,
-    /// Bytes a message.
+    /// The maximum size of a message, in bytes.
     pub message_bytes: usize,
 }
 
-/// So many seconds' worth of messages may come at once.
+/// Messages of this number of seconds may arrive at once.
 const BURST_SECONDS: u32 = 4;
-/// Time for the client to answer a close frame.
+/// The time limit for the client to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The time by both of its measures.
+/// The current time by two clocks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Now {
-    /// For time-outs.
+    /// The monotonic time, for time limits.
     pub(super) elapsed: Duration,
-    /// For the end of tokens.
+    /// The wall-clock time, for the expiry of tokens.
     pub(super) instant: Timestamp,
 }
 
@@ -56,7 +56,7 @@ impl Now {
     }
 }
 
-/// Why a socket is closed: a code and a reason for people.
+/// Why a socket is closed: a code and a human-readable reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Close {
     pub(super) code: u16,
@@ -129,7 +129,7 @@ impl Close {
     }
 }
 
-/// What is to be done.
+/// What the socket must do.
 #[derive(Debug, PartialEq)]
 pub(super) enum Action {
     /// Nothing.
@@ -138,39 +138,40 @@ pub(super) enum Action {
     Send(String),
     /// Send a ping frame.
     Ping,
-    /// Find out whose credential this is, and tell [`Protocol::signed_in`] or close with [`Close::forbidden`].
+    /// Find the caller of this credential. Then call [`Protocol::signed_in`], or close with
+    /// [`Close::forbidden`].
     SignIn(Option<String>),
     /// Run this operation.
     Start {
-        /// The client's name for it.
+        /// The client's id of the operation.
         id: String,
-        /// As in a request over HTTP.
+        /// The operation, as in a request over HTTP.
         payload: Value,
-        /// Where its variables have a number that was altered when it was read.
+        /// The path of a variable with a number that parsing changed.
         altered_number: Option<String>,
     },
-    /// Drop the operation, if it still runs.
+    /// Drop the operation if it still runs.
     Stop(String),
     /// Send a close frame.
     Close(Close),
-    /// Let go of the connection.
+    /// Drop the connection.
     HangUp,
 }
 
-/// The operations that run, as far as the protocol has to know.
+/// The running operations, as far as the protocol needs to know them.
 pub(super) trait Ids {
     fn has(&self, id: &str) -> bool;
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Phase {
-    /// Nothing has come yet.
+    /// No message has arrived.
     Opened,
-    /// Somebody finds out who it is.
+    /// The credential is being checked.
     SigningIn,
-    /// Acknowledged.
+    /// The connection is acknowledged.
     Ready,
-    /// A close frame is on its way.
+    /// A close frame is being sent.
     Closing,
 }
 
@@ -179,24 +180,24 @@ enum Phase {
 pub(super) struct Protocol {
     limits: SocketLimits,
     phase: Phase,
-    /// When the present phase ends by itself.
+    /// When the current phase ends without an event.
     phase_ends: Option<Duration>,
-    /// When the credential ends.
+    /// When the credential expires.
     expires_at: Option<Timestamp>,
-    /// When anything of the client was heard last.
+    /// When the client last sent anything.
     heard: Duration,
     pinged: Option<Duration>,
-    /// Since when the client has not taken what was written.
+    /// Since when the client has not accepted sent data.
     blocked: Option<Duration>,
     /// When the socket is closed because the process ends.
     drained: Option<Duration>,
-    /// Messages that may still come now, and when that was counted.
+    /// The number of messages that may still arrive now, and the time of that count.
     allowance: u32,
     counted: Duration,
 }
 
 impl Protocol {
-    /// A socket that was opened now.
+    /// Creates the state of a socket that was opened at `now`.
     pub(super) fn new(limits: SocketLimits, now: Now) -> Self {
         Self {
             limits,
@@ -212,7 +213,7 @@ impl Protocol {
         }
     }
 
-    /// A text message came.
+    /// Handles a text message.
     pub(super) fn receive(&mut self, text: &str, running: &impl Ids, now: Now) -> Action {
         if let Some(close) = self.count(1, now) {
             return close;
@@ -244,17 +245,18 @@ impl Protocol {
         }
     }
 
-    /// A ping or pong frame came, which is no message of the protocol but a sign of life.
+    /// Handles a ping or pong frame. It is no message of the protocol, but shows that the client is
+    /// connected.
     pub(super) fn hear(&mut self, now: Now) -> Action {
         self.count(1, now).unwrap_or(Action::Rest)
     }
 
-    /// Pieces of a message came, each in a frame of its own: each counts as a message.
+    /// Handles fragments of a message. Each counts as a message.
     pub(super) fn pieces(&mut self, count: u32, now: Now) -> Action {
         self.count(count, now).unwrap_or(Action::Rest)
     }
 
-    /// The credential of `connection_init` is good until then.
+    /// Handles a successful sign-in. The credential of `connection_init` is valid until `expires_at`.
     pub(super) fn signed_in(&mut self, expires_at: Option<Timestamp>, now: Now) -> Action {
         if self.phase != Phase::SigningIn {
             return Action::Rest;
@@ -268,22 +270,22 @@ impl Protocol {
         }
     }
 
-    /// The client takes nothing: what was written still waits.
+    /// Handles that the client does not accept sent data.
     pub(super) fn blocked(&mut self, now: Now) {
         self.blocked.get_or_insert(now.elapsed);
     }
 
-    /// All that was written is gone.
+    /// Handles that all data was sent.
     pub(super) fn unblocked(&mut self) {
         self.blocked = None;
     }
 
-    /// The process ends: close the socket when `after` has passed.
+    /// Handles the end of the process: the socket closes after `after`.
     pub(super) fn drain(&mut self, after: Duration, now: Now) {
         self.drained.get_or_insert(now.elapsed + after);
     }
 
-    /// Closes for this reason, unless it is being closed already.
+    /// Closes the socket for this reason, unless it is already closing.
     pub(super) fn close(&mut self, close: Close, now: Now) -> Action {
         if self.phase == Phase::Closing {
             return Action::Rest;
@@ -293,12 +295,12 @@ impl Protocol {
         Action::Close(close)
     }
 
-    /// Whether a close frame is on its way.
+    /// Returns whether a close frame is being sent.
     pub(super) fn is_closing(&self) -> bool {
         self.phase == Phase::Closing
     }
 
-    /// Looks whether something is due.
+    /// Returns what must be done because of the time.
     pub(super) fn tick(&mut self, now: Now) -> Action {
         let is_due = |at: Option<Duration>| at.is_some_and(|at| at <= now.elapsed);
         if is_due(self.phase_ends) {
@@ -329,7 +331,7 @@ impl Protocol {
         Action::Rest
     }
 
-    /// When [`Self::tick`] is next to be called.
+    /// Returns when [`Self::tick`] must be called next.
     pub(super) fn next_tick(&self, now: Now) -> Duration {
         if self.phase == Phase::Closing {
             return self.phase_ends.unwrap_or(now.elapsed);
@@ -363,7 +365,7 @@ impl Protocol {
         })
     }
 
-    /// Counts messages. More than may come close the socket.
+    /// Counts messages. A number above the limit closes the socket.
     fn count(&mut self, messages: u32, now: Now) -> Option<Action> {
         self.heard = now.elapsed;
         self.pinged = None;
@@ -385,7 +387,8 @@ impl Protocol {
     }
 }
 
-/// The credential in the payload of `connection_init`, as in the header of the same name, with or without `Bearer`.
+/// Returns the credential in the payload of `connection_init`: like the header of the same name, with or without
+/// `Bearer`.
 fn credential(payload: &Map<String, Value>) -> Option<String> {
     let given = payload
         .iter()

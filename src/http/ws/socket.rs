@@ -1,8 +1,10 @@
-//! One socket: a thin driver that carries out what the protocol says, in one task.
+//! Runs one socket in one task: carries out the actions of the protocol.
 //!
-//! Memory is what counts when there are ten thousand of them, most of them idle: small buffers, one boxed alarm, and nothing
-//! larger than a pointer for what is rare. While the client does not take what was written, nothing is read and each operation
-//! stops at its next result: a slow reader costs its buffers, and its events wait where everybody's are.
+//! Memory is what limits ten thousand sockets, most of them idle. So buffers are small, there is one boxed alarm, and rare
+//! parts take no more than a pointer.
+//!
+//! While the client does not accept data, nothing is read, and each operation stops at its next result. So a slow reader costs
+//! only its buffers. Its events wait in the shared buffers.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -37,13 +39,13 @@ use crate::http::server::Place;
 use crate::http::ws::message;
 use crate::primitives::clock::Alarm;
 
-/// Of reading and of writing, each, in bytes.
+/// The size of the read buffer and of the write buffer, in bytes.
 const BUFFER: usize = 4 * 1024;
-/// A longer message is sent in pieces of this size, so that the buffer which the socket keeps stays small.
+/// A longer message is sent in fragments of this size, so that the socket's buffer stays small.
 const PIECE: usize = 16 * 1024;
-/// Steps that a socket takes before it lets others have their turn.
+/// The number of steps before a socket lets other tasks run.
 const STEPS: usize = 64;
-/// The longest that an alarm is set for.
+/// The longest time that an alarm is set for.
 const LONGEST_REST: Duration = Duration::from_hours(1);
 
 type Frames = WebSocketStream<FrameMeter<TokioIo<Upgraded>>>;
@@ -64,20 +66,21 @@ pub(super) async fn run(upgraded: Upgraded, opened: Opened) {
     std::future::poll_fn(|context| socket.poll(context)).await;
 }
 
-/// What is known about a socket when it is opened.
+/// The initial parts of a socket.
 pub(super) struct Opened {
     pub(super) door: SharedDoor,
     pub(super) limits: SocketLimits,
     pub(super) seat: Seat,
-    /// Among the connections of the server, for as long as the socket lives.
+    /// The connection's slot in the server, held for as long as the socket lives.
     pub(super) place: Option<Place>,
-    /// The credential in the header of the upgrade, for clients that give none in `connection_init`.
+    /// The credential in the header of the upgrade, for clients that send none in `connection_init`.
     pub(super) credential: Option<String>,
-    /// Where the client is.
+    /// The address of the client.
     pub(super) remote: IpAddr,
-    /// Before the client is told that it has a socket, so that its time begins no later than the client thinks.
+    /// Created before the response to the upgrade is sent. So the time limits do not start later than the
+    /// client assumes.
     pub(super) protocol: Protocol,
-    /// Why it is closed at once, if it is.
+    /// Why the socket is closed at once; `None` if it is accepted.
     pub(super) refused: Option<Close>,
 }
 
@@ -93,24 +96,24 @@ struct Socket {
     refused: Option<Close>,
     signing_in: Option<SigningIn>,
     credential: Option<Arc<str>>,
-    /// What is left of a message that is sent in pieces.
+    /// The rest of a message that is sent in fragments.
     rest: Option<Bytes>,
     alarm: Alarm,
     alarm_at: Duration,
     drain: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     signed_out: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     is_blocked: bool,
-    /// Frames cannot be read any more: what still comes is thrown away.
+    /// Frames can no longer be parsed: further input is discarded.
     is_broken: bool,
     reads_next: bool,
 }
 
 enum Turn {
-    /// Something was done: there may be more.
+    /// Something was done, and more may be possible.
     Worked,
-    /// Everything waits.
+    /// Nothing can be done before an event.
     Idle,
-    /// The connection is gone.
+    /// The connection has ended.
     Over,
 }
 
@@ -157,9 +160,11 @@ impl Socket {
         Poll::Pending
     }
 
-    /// Sets the alarm to the next thing that is due. Whether it is to be waited for; otherwise it has rung.
+    /// Sets the alarm to the time of the next action. Returns whether the socket must wait; otherwise the alarm has already
+    /// fired.
     ///
-    /// An alarm that rings too early costs a look, one that is set anew costs an allocation: so it is only ever brought forward.
+    /// An alarm that fires too early costs a check, and a new alarm costs an allocation. So the alarm is only ever set to an
+    /// earlier time.
     fn is_armed(&mut self, context: &mut Context<'_>) -> bool {
         let now = self.now();
         let due = self.protocol.next_tick(now).min(now.elapsed + LONGEST_REST);
@@ -187,7 +192,7 @@ impl Socket {
         if let Some(turn) = self.turn_of_signing_in(context) {
             return turn;
         }
-        // In turn, so that neither a client that keeps sending nor a subscription that keeps giving starves the other.
+        // Reading and sending alternate, so that a busy client and a busy subscription both make progress.
         self.reads_next = !self.reads_next;
         let turn = if self.reads_next {
             self.turn_of_reading(context)
@@ -234,7 +239,8 @@ impl Socket {
         }
     }
 
-    /// Waits for the client to answer the close frame, which it can only read as long as we do not drop what it sends.
+    /// Waits for the client to answer the close frame. The client can read the frame only while its own data is still
+    /// read here.
     fn turn_of_closing(&mut self, context: &mut Context<'_>) -> Turn {
         if self.is_broken {
             return self.discard(context);
@@ -246,7 +252,7 @@ impl Socket {
                 Turn::Worked
             }
             Poll::Ready(Some(Err(_)) | None) => Turn::Over,
-            // More pieces of messages that are not answered any more are not even put together.
+            // Fragments of messages that get no answer are not even combined.
             Poll::Pending if self.stream.get_mut().take_pieces() > 0 => {
                 self.is_broken = true;
                 Turn::Worked
@@ -259,7 +265,7 @@ impl Socket {
     }
 
     fn discard(&mut self, context: &mut Context<'_>) -> Turn {
-        // The frames that wait are sent, though none is read.
+        // Waiting frames are sent, although none is read.
         if let Poll::Ready(Err(())) = self.flush(context) {
             return Turn::Over;
         }
@@ -287,7 +293,7 @@ impl Socket {
                 }
                 Err(no_seat) => self.protocol.close(Close::overload(no_seat.to_string()), now),
             },
-            // Guessing at credentials is paid for by the address that it comes from.
+            // The address pays for each guess at credentials.
             Err(Refused::Unauthenticated(message)) => match self.door.charge_guess(self.remote, 0) {
                 Ok(()) => self.protocol.close(Close::forbidden(message), now),
                 Err(_) => self.protocol.close(Close::guesses(), now),
@@ -325,7 +331,7 @@ impl Socket {
                 self.protocol.close(close, now)
             }
             Some(Ok(Message::Close(_))) => {
-                // The answer is on its way already.
+                // The close frame is already being sent.
                 let _answered = self.protocol.close(Close::drain(), now);
                 self.end_operations();
                 Action::Rest
@@ -447,7 +453,7 @@ impl Socket {
     }
 
     fn write(&mut self, message: Message) -> Turn {
-        // Before each write the buffer was empty or the socket took what was written, so that there is room.
+        // The buffer was empty before each write, or the socket has accepted its content. So there is space.
         match Pin::new(&mut self.stream).start_send(message) {
             Ok(()) => Turn::Worked,
             Err(_) => Turn::Over,
@@ -466,7 +472,7 @@ impl Socket {
     }
 }
 
-/// The code for frames that are none.
+/// Returns the close code for frames that are not valid.
 fn close_of(error: &Error) -> Close {
     match error {
         Error::Capacity(_) => Close::too_large(),

@@ -51,7 +51,7 @@ async fn a_clock_that_is_a_day_ahead_for_seconds_is_not_followed_and_the_doctor_
     assert!(serving.is_ready().await);
     let mut entries_expected = 3;
     if has_its_own_clock {
-        // A step that lasts is followed only where the database's clock confirms it.
+        // A lasting step is followed only where the database's clock confirms it.
         shim.set_later(3 * 60);
         serving.grant(&account, "for long", PATIENCE).await.expect("granted");
         entries_expected = 4;

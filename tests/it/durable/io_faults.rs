@@ -16,7 +16,7 @@ const RECOVERS_WITHIN: Duration = Duration::from_secs(10);
 /// The number of grants while calls fail: more than needed to reach the last call.
 const GRANTS: i32 = 12;
 
-/// The call that fails, and the reported trouble; `None` if there is none.
+/// The call that fails, and the reported problem; `None` if there is none.
 struct Fault {
     name: &'static str,
     calls: Calls,
@@ -281,7 +281,7 @@ async fn while_syncs_or_writes_fail_nothing_is_acknowledged_and_readiness_says_s
         serving.until_ready(RECOVERS_WITHIN).await;
         compare(&ground.database.url, fault.name, &answers).await;
     }
-    // Also at the end: what closing would write is already in the log.
+    // At the end too: everything that closing would write is already in the log.
     ground.shim.arm(Calls::Sync, 1, Errno::Io, i32::MAX - 1);
     let (_, took) = serving.terminate().await;
     assert!(took < Duration::from_secs(10), "{took:?}");

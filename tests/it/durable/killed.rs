@@ -53,7 +53,7 @@ async fn what_is_acknowledged_before_a_kill_is_there() {
                 Arc::clone(&acknowledged),
             ));
         }
-        // At a different moment in each round, but not before there is something to lose.
+        // At a different moment in each round, but not before a grant could be lost.
         let enough = acknowledged.lock().await.len() + 3;
         let load = async {
             while acknowledged.lock().await.len() < enough {

@@ -1,4 +1,4 @@
-//! A process that cannot recover says so, and a new one helps.
+//! A process that cannot recover reports it, and a new process works.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use crate::harness::TestDatabase;
 const PATIENCE: Duration = Duration::from_secs(30);
 const MINUTE: i32 = 60;
 
-/// A thread hangs in the middle of a worker's turn. Nothing can end that but the end of the process, since the turn cannot be given up.
-/// The other threads go on: probes and signals are answered.
+/// A thread hangs while a worker runs a job. Only the end of the process can end that, since the job cannot be canceled. The other
+/// threads continue: probes and signals are answered.
 #[tokio::test(flavor = "multi_thread")]
 async fn liveness_fails_when_a_worker_hangs_for_good_and_a_new_process_is_live() {
     let database = TestDatabase::make().await;
@@ -21,7 +21,7 @@ async fn liveness_fails_when_a_worker_hangs_for_good_and_a_new_process_is_live()
         return;
     };
     let mut place = Place::new(&database.url);
-    // The others go on, also on a machine with one processor.
+    // The other threads continue, also on a machine with one processor.
     place.settings.push(("TOKIO_WORKER_THREADS", "4".to_owned()));
     let key = place.key(&database);
     let worker = shim
@@ -36,12 +36,12 @@ async fn liveness_fails_when_a_worker_hangs_for_good_and_a_new_process_is_live()
         assert!(begun.elapsed() < PATIENCE, "workers read the clock");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // As if it had run on for eleven minutes: its watchdog wants to give the turn up, which may help.
+    // The executable sees eleven minutes pass. Its watchdog tries to cancel the job.
     shim.set_later(11 * MINUTE);
     worker.until_not_ready(PATIENCE).await;
     let answer = worker.health("live").await;
     assert_eq!(answer, json!({ "status": "live" }));
-    // The watchdog has not helped. No other worker is without a turn for long.
+    // The watchdog has had no effect. No other worker has waited long for its job.
     shim.set_later(16 * MINUTE);
     let begun = Instant::now();
     while worker.is_live().await {
@@ -55,7 +55,7 @@ async fn liveness_fails_when_a_worker_hangs_for_good_and_a_new_process_is_live()
     let stuck = answer["workers"].as_array().expect("a list");
     assert_eq!(stuck.len(), 1, "the others go on: {answer}");
 
-    // Signals are answered as well. Waits of the system itself go by the clock that the executable was misled about.
+    // Signals are answered as well. Waits of the system use the clock that the library changes for the executable.
     shim.set_later(0);
     let (_, took) = worker.terminate().await;
     assert!(took < Duration::from_secs(10), "{took:?}");

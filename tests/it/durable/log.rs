@@ -179,7 +179,7 @@ async fn a_panic_is_a_line_of_json_where_the_log_is() {
     let place = as_json(&database.url);
     let key = place.key(&database);
     let loaded = shim.loaded(&place, std::path::Path::new("/nowhere"));
-    // If the clock is read for a log line itself, the panic cannot be logged: then the test repeats with another process.
+    // If the clock is first read for a log line itself, the panic cannot be logged. Then the test repeats with another process.
     let mut lines = Vec::new();
     for _ in 0..8 {
         let serving = loaded.serve(&database, &key).await;

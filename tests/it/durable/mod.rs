@@ -1,8 +1,7 @@
-//! Acknowledged data is stored, whatever happens to the disk, the network or the process. Each test runs a server in a separate
+//! Acknowledged data is stored, for any fault of the disk, the network or the process. Each test runs a server in a separate
 //! process, causes faults, and checks with its own connection.
 //!
-//! Each test prints a line of the table in `docs/operating.md`. `LEDGERBELL_TEST_KILLS` is the number of times a server is
-//! killed.
+//! Each test prints a line of the table in `docs/operating.md`. `LEDGERBELL_TEST_KILLS` is the number of times a server is killed.
 
 mod anchor;
 #[cfg(unix)]

@@ -28,7 +28,7 @@ async fn a_terminal_that_goes_away_ends_a_server_as_an_orchestrator_does() {
     assert!(super::stored(&database.url).await.contains("one"));
 }
 
-/// With a low hard limit nothing can be raised; with a low soft limit the process raises it.
+/// With a low hard limit the process cannot raise the limit. With a low soft limit it raises the limit.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn however_few_files_may_be_open_health_answers_beside_idle_connections() {

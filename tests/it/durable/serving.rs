@@ -211,12 +211,12 @@ impl Serving {
         }
     }
 
-    /// How it says that it is not ready.
+    /// Returns the reasons that it reports while it is not ready.
     pub(super) async fn unreadiness(&self) -> Value {
         self.health("ready").await
     }
 
-    /// What one of the two probes says.
+    /// Returns the response of one of the two probes.
     pub(super) async fn health(&self, probe: &str) -> Value {
         let asked = self
             .client

@@ -90,7 +90,7 @@ impl Shim {
         self.get(4)
     }
 
-    /// Makes the next reading of a clock fail, which no code expects.
+    /// Makes the next reading of a clock fail. No code expects that.
     pub(super) fn stop_a_clock(&self) {
         self.put(5, 1);
     }
@@ -105,17 +105,17 @@ impl Shim {
         self.put(6, seconds);
     }
 
-    /// The next thread that reads the machine's clock hangs for ever.
+    /// Makes the next thread that reads the machine's clock hang forever.
     pub(super) fn hang_at_the_clock(&self) {
         self.put(7, 1);
     }
 
-    /// Whether one does.
+    /// Returns whether a thread hangs.
     pub(super) fn has_hung(&self) -> bool {
         self.get(7) == 0
     }
 
-    /// How many seconds more the executable believes to have run.
+    /// Sets how many additional seconds of running time the executable sees.
     pub(super) fn set_later(&self, seconds: i32) {
         self.put(8, seconds);
     }

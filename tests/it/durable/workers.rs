@@ -186,7 +186,7 @@ async fn a_worker_that_does_not_succeed_makes_its_process_unready_by_name_until_
             .parse::<i64>()
             .expect("a number")
     };
-    // Before that it is not known whether it can succeed.
+    // Until then it is not known whether it can succeed.
     while age("success").await < 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -1,4 +1,4 @@
-//! Mail to addresses that are no member's: what goes there, what does not, and what becomes of it.
+//! Mail to notification addresses: what is sent, what is not, and with which result.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn start() -> TestApp {
     app
 }
 
-/// Deliveries to an address, newest first: kind of the alert, status, reason, and for whom they are.
+/// Returns the deliveries to an address, newest first: kind of the alert, status, reason and recipient.
 async fn deliveries(app: &TestApp, id: &str) -> Vec<Value> {
     let query = "query ($id: ID!) { node(id: $id) { ... on NotificationAddress { deliveries(first: 100) { nodes { id channel status
         suppressedBecause address attempts alert { id kind } recipient { id } notificationAddress { id label } } } } } }";
@@ -33,7 +33,7 @@ async fn deliveries(app: &TestApp, id: &str) -> Vec<Value> {
     answer.at("/node/deliveries/nodes").as_array().expect("a list").clone()
 }
 
-/// What became of the newest mail to an address: its kind, status and reason.
+/// Returns the newest mail to an address: its kind, status and reason.
 async fn newest(app: &TestApp, id: &str) -> (Value, Value, Value) {
     let deliveries = deliveries(app, id).await;
     let one = deliveries.first().expect("a delivery");
@@ -48,7 +48,7 @@ fn became(kind: &str, status: &str, reason: Value) -> (Value, Value, Value) {
     (json!(kind), json!(status), reason)
 }
 
-/// The mails to an address.
+/// Returns the mails to an address.
 async fn mails(app: &TestApp, email: &str) -> Vec<String> {
     let mails = app.mail().await.into_iter();
     let to = format!("To: {email}");
@@ -117,7 +117,7 @@ async fn an_address_gets_the_kinds_that_were_chosen_for_it_and_nothing_that_only
             .contains(sent["id"].as_str().expect("an id"))
     );
 
-    // Nothing of sessions, and of why an account is frozen only that it is.
+    // No mail about sessions. For a frozen account only the fact, without the reason.
     super::complete(&app, &app.team, "one").await;
     app.notice().await;
     freeze(&app, true, "Invoice of Mia is open").await;
@@ -211,7 +211,7 @@ async fn whether_a_mail_may_go_is_decided_again_when_it_is_sent() {
         freeze(&app, false, &format!("active {number}")).await;
         about(admin, "removeNotificationAddress", &id, &json!({})).await;
     }
-    // What has ended before it is sent is not told.
+    // An alert that has ended before it is sent is not sent.
     let id = vouched(&app, &json!({ "alertKinds": ["ACCOUNT_FROZEN"] })).await;
     freeze(&app, true, "frozen again").await;
     freeze(&app, false, "active again").await;
@@ -351,7 +351,7 @@ async fn an_address_that_refuses_mail_is_bouncing_admins_hear_of_it_and_it_gets_
         became("TOP_UP_SUCCEEDED", "SUPPRESSED", json!("CONTACT_BOUNCING"))
     );
 
-    // Another address ends it.
+    // A change of the address ends it.
     let vouch = json!({ "email": "bureau@bureau.example", "emailVerified": true });
     about(&app.platform, "updateNotificationAddress", &id, &vouch).await;
     app.notice().await;
@@ -395,7 +395,7 @@ async fn reports_of_mail_mark_an_address_and_a_complaint_ends_all_that_goes_ther
         let query = "query ($id: ID!) { node(id: $id) { ... on NotificationAddress { emailStatus alertKinds } } }";
         app.platform.query(query, json!({ "id": id })).await.at("/node").clone()
     };
-    // The mail by which it would be confirmed comes back.
+    // The mail that would confirm the address bounces.
     let id = id_of(&mutate(admin, "addNotificationAddress", FIELDS, accounting(&json!({}))).await);
     about(admin, "sendNotificationAddressVerification", &id, &json!({})).await;
     let asked = mails(&app, EMAIL).await.pop().expect("a mail");
@@ -502,7 +502,7 @@ async fn members_and_addresses_watch_their_own_levels() {
     adjust(&app, "-40").await;
     assert!(kinds(olga).await.contains(&"LOW_BALANCE".to_owned()));
     assert_eq!(deliveries(&app, &id).await.len(), 1, "the address was told before");
-    // It no longer watches.
+    // It no longer has a threshold.
     about(
         &app.team.admin.client,
         "updateNotificationAddress",

@@ -1,4 +1,4 @@
-//! Addresses that are no member's: who manages them, and how they are verified.
+//! Notification addresses: who manages them, and how they are verified.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub(super) const FIELDS: &str =
     "notificationAddress { id label email emailStatus alertKinds lowBalanceThreshold locale timezone
     vouchedBy { kind } vouchedAt bounceMessage createdBy { label } createdAt removedAt version }";
 
-/// An address as accounting would have it, with other fields.
+/// Returns the input of an address of accounting, with other fields.
 pub(super) fn accounting(with: &Value) -> Value {
     let mut input = json!({ "label": "Accounting", "email": "books@bureau.example",
         "alertKinds": ["TOP_UP_SUCCEEDED", "LOW_BALANCE"] });
@@ -22,7 +22,7 @@ pub(super) fn accounting(with: &Value) -> Value {
     input
 }
 
-/// Adds an address that the platform vouches for. Gives its id.
+/// Adds an address that the platform vouches for. Returns its id.
 pub(super) async fn vouched(app: &TestApp, with: &Value) -> String {
     let mut input = accounting(with);
     (input["accountId"], input["emailVerified"]) = (json!(app.team.id()), json!(true));
@@ -35,7 +35,7 @@ pub(super) fn id_of(payload: &Value) -> String {
     id.unwrap_or_else(|| panic!("an address: {payload}")).to_owned()
 }
 
-/// Sends a mutation about an address by `client`.
+/// Sends a mutation about an address as `client`.
 pub(super) async fn about(client: &Client, name: &str, id: &str, with: &Value) -> Value {
     let mut input = json!({ "notificationAddressId": id });
     let fields = input.as_object_mut().expect("an object");
@@ -43,7 +43,7 @@ pub(super) async fn about(client: &Client, name: &str, id: &str, with: &Value) -
     mutate(client, name, FIELDS, input).await
 }
 
-/// All addresses of the team, and the place in its stream, which moves with each change.
+/// Returns all addresses of the team, and the position in its stream, which moves with each change.
 async fn state(app: &TestApp) -> Value {
     let query =
         "query ($id: ID) { account(id: $id) { liveCursor notificationAddresses { id label email emailStatus alertKinds
@@ -52,7 +52,7 @@ async fn state(app: &TestApp) -> Value {
     answer.at("/account").clone()
 }
 
-/// The mail that the use case sent meanwhile, of which there is one.
+/// Returns the only mail that the use case has sent since `before`.
 pub(super) async fn sent(app: &TestApp, before: &[String]) -> String {
     let mut new = app.mail().await.into_iter().filter(|mail| !before.contains(mail));
     let mail = new.next().expect("a mail");
@@ -60,14 +60,14 @@ pub(super) async fn sent(app: &TestApp, before: &[String]) -> String {
     mail
 }
 
-/// What a mail says as plain text, in one line.
+/// Returns the text of a mail as one line.
 pub(super) fn words(mail: &str) -> String {
     let parsed = mail.replace("\r\n", "\n").replace("=\n", "").replace("=3D", "=");
     let (_, body) = parsed.split_once("\n\n").expect("a body");
     body.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Has the mail sent by which the address is confirmed.
+/// Requests the mail that confirms the address, and returns it.
 async fn ask(app: &TestApp, id: &str) -> String {
     let before = app.mail().await;
     let admin = &app.team.admin.client;
@@ -76,7 +76,7 @@ async fn ask(app: &TestApp, id: &str) -> String {
     sent(app, &before).await
 }
 
-/// The eight digits in a mail.
+/// Returns the eight digits in a mail.
 fn code_in(mail: &str) -> String {
     let words = words(mail);
     let found = words
@@ -85,7 +85,7 @@ fn code_in(mail: &str) -> String {
     found.unwrap_or_else(|| panic!("a code in {words}")).to_owned()
 }
 
-/// The path of the link in a mail.
+/// Returns the path of the link in a mail.
 fn link_in(mail: &str) -> String {
     let words = words(mail);
     let (_, rest) = words

@@ -198,7 +198,7 @@ async fn an_account_that_cannot_be_read_holds_up_no_other() {
         complete(&app, team, "s").await;
     }
     let number = teams[2].account.id.number();
-    // The kind of a newer version, while processes are replaced one by one.
+    // A kind of a newer version, as while processes are replaced one by one.
     let sql = format!("UPDATE event SET kind = 'OF_THE_FUTURE' WHERE account_id = {number}");
     let database = sea_orm::Database::connect(app.database_url()).await.expect("connects");
     database.execute_unprepared(&sql).await.expect("writes");

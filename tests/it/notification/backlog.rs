@@ -1,4 +1,4 @@
-//! An account whose events were not evaluated for long: it catches up in small steps, and postings continue in between.
+//! An account with a long backlog of events: it catches up in small steps, and postings continue in between.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

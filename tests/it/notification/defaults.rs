@@ -89,7 +89,7 @@ async fn an_account_has_its_members_mailed_who_have_said_nothing() {
     let on = default(&olga.client, &app, json!([cell("SESSION_CHARGED", true)])).await;
     assert_eq!(code(&on), "accepted", "{on}");
     assert_eq!(seen(mia, "SESSION_CHARGED").await, json!([true, "ACCOUNT", true]));
-    // Her address is not verified, and now a finding says so.
+    // Her address is not verified, and now a finding reports it.
     let codes = crate::troubleshooting::codes(&app).await;
     let contacts = codes.iter().filter(|code| *code == "CONTACT_UNVERIFIED");
     assert_eq!(contacts.count(), 3, "{codes:?}");

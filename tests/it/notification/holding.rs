@@ -1,4 +1,4 @@
-//! What raising alerts does while it holds an account's lock: it writes. All that it takes was read before.
+//! Raising alerts only writes while it holds an account's lock. Everything that it needs was read before.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::plans::listening;
 use super::{complete, deliveries, kinds, set, verify};
 use crate::harness::TestApp;
 
-/// What is written under the lock, whatever the number of alerts is. The first statement checks that nothing has changed.
+/// The statements under the lock, for any number of alerts. The first one checks that the inputs have not changed.
 const UNDER_THE_LOCK: [&str; 6] = [
     "SELECT",
     "INSERT INTO alert",
@@ -61,7 +61,7 @@ async fn under_the_lock_alerts_are_only_written() {
     process.close().await;
 }
 
-/// A database that waits at the statement that reads the last thing before the lock, once, until the other end has answered.
+/// Makes a database that pauses once at the last read before the lock, until the other end has responded.
 async fn pausing(url: &str) -> (Database, mpsc::UnboundedReceiver<std::sync::mpsc::Sender<()>>) {
     let mut options = ConnectOptions::new(url);
     options.max_connections(2).sqlx_logging(false);
@@ -124,7 +124,7 @@ async fn recipients_that_change_before_the_lock_are_read_again() {
     process.close().await;
 }
 
-/// As if each event took longer than a transaction may hold the lock.
+/// The test acts as if each event took longer than a transaction may hold the lock.
 #[tokio::test]
 async fn an_account_looked_at_alone_is_released_after_the_event_at_which_its_time_was_up() {
     let app = TestApp::start().await;

@@ -1,4 +1,4 @@
-//! Reading and marking alerts, and live events about it.
+//! Reading and marking alerts, and live events about these changes.
 
 use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};

@@ -253,7 +253,7 @@ async fn a_code_is_mailed_and_a_mail_can_be_sent_again() {
 async fn members_are_shown_a_reason_and_neither_paths_nor_hosts() {
     let app = TestApp::start().await;
     let mia = &app.team.member;
-    // The folder for mails cannot be created: a file has its name.
+    // The folder for mails cannot be created, because a file has its name.
     std::fs::write(app.data_dir().join("mail"), "").expect("a file");
     let sent = mutate(
         &mia.client,

@@ -1,5 +1,4 @@
-//! Mail to an unverified address contains no text of customers or the operator, whatever the mail is about and in every
-//! language.
+//! Mail to an unverified address contains no text of customers or the operator, for any subject and in every language.
 
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::harness::TestApp;
 /// A mark in every text that customers and the operator write in this test.
 const MARK: &str = "zorgblat";
 
-/// Decodes the transfer encodings of a mail, as far as words are concerned.
+/// Decodes the transfer encodings of a mail, as far as the text is concerned.
 fn decoded(mail: &str) -> String {
     let mut text = mail.replace("=\r\n", "").replace("=\n", "");
     // Encoded words of headers; a long header has several.

@@ -22,7 +22,7 @@ pub(super) type Asked = Arc<Mutex<Vec<Statement>>>;
 
 /// Tables that grow with events. No statement scans all rows of an account in them.
 const GROWING: [&str; 4] = ["alert", "delivery", "event", "credit_lot"];
-/// Tables that grow with accounts and people.
+/// Tables that grow with accounts and members.
 const OTHERS: [&str; 8] = [
     "alert_due",
     "alert_edge",
@@ -180,16 +180,15 @@ async fn whatever_grows_is_found_by_an_index() {
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }
 
-/// Returns whether a step reads all rows of an account in a growing table: `SEARCH alert USING INDEX … (account_id=?)`. On
-/// Postgres the condition of a step is on a separate line without the table, so only SQLite is checked; it has the same
-/// indexes.
+/// Returns whether a step reads all rows of an account in a growing table: `SEARCH alert USING INDEX … (account_id=?)`. On Postgres the
+/// condition of a step is on a separate line without the table. So only SQLite is checked; it has the same indexes.
 fn is_by_account_alone(step: &str) -> bool {
     let is_of_others = OTHERS.iter().chain(&FEW).any(|name| step.contains(name));
     let grows = GROWING.iter().any(|table| step.contains(table));
     step.ends_with("(account_id=?)") && grows && !is_of_others
 }
 
-/// However many accounts there are, late ones are found by an index that contains only them and are removed as they are read.
+/// For any number of accounts, an index finds late ones. It contains only those, and each is removed when it is read.
 #[tokio::test]
 async fn late_accounts_are_found_by_an_index_of_late_accounts() {
     let app = TestApp::start().await;

@@ -147,7 +147,7 @@ async fn f25_each_reason_for_a_pause_is_told_once_and_ends_with_it() {
             "{paused}"
         );
         assert_eq!(paused["action"]["nextStep"], "UPDATE_PAYMENT_METHOD");
-        // Whatever else changes meanwhile, it is the same pause.
+        // Other changes meanwhile do not make it another pause.
         let rename = json!({ "input": { "accountId": app.team.id(), "name": "Another name" } });
         app.platform.query(UPDATE, rename).await.data();
         work(&app).await;
@@ -291,7 +291,7 @@ async fn a_dispute_is_told_when_it_is_opened_and_when_it_is_decided() {
     }
 }
 
-/// While a dispute is open its credits are held, and no text says that they, or the money, were returned.
+/// While a dispute is open its credits are held. No text states that they, or the money, were returned.
 #[tokio::test]
 async fn a_dispute_that_only_holds_is_never_said_to_have_taken_anything_back() {
     let app = TestApp::start().await;

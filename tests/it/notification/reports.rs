@@ -22,7 +22,7 @@ async fn post(app: &TestApp, body: &str, signature: &str) -> (StatusCode, String
     (response.status(), response.text().await.expect("a text"))
 }
 
-/// Reports something of a mail, as whoever knows the secret does. Gives the line that answers.
+/// Sends a report with a signature by the secret. Returns the response line.
 pub(super) async fn report(app: &TestApp, report: &Value) -> String {
     let body = report.to_string();
     let signed = signature::sign(SECRET, body.as_bytes(), app.clock.now());
@@ -31,7 +31,7 @@ pub(super) async fn report(app: &TestApp, report: &Value) -> String {
     line.trim().to_owned()
 }
 
-/// The Message-ID of a mail in a file.
+/// Returns the Message-ID of a mail in a file.
 pub(super) fn message_id(mail: &str) -> String {
     let line = mail.lines().find_map(|line| line.strip_prefix("Message-ID: "));
     line.expect("an id").to_owned()
@@ -190,7 +190,7 @@ async fn a_report_of_an_address_that_was_changed_since_does_not_touch_the_new_on
     assert_eq!(report(&app, &about(&sent, "r2", "COMPLAINT")).await, "kept");
     assert_eq!(contact(mia).await, (json!("UNVERIFIED"), Value::Null));
     assert_eq!(kinds(mia).await, [""; 0]);
-    // The mail was not sent to the new address, whatever a report says.
+    // The mail was not sent to the new address. So no report can change it.
     let before = state(&app, mia).await;
     let mut elsewhere = about(&sent, "r3", "HARD_BOUNCE");
     elsewhere["address"] = "mia@new.example".into();

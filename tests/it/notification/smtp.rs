@@ -287,7 +287,7 @@ async fn f60_a_bounce_is_told_holds_back_what_is_not_critical_and_ends_with_anot
     assert!(told["resolvedAt"].is_string(), "{told}");
 }
 
-/// However old it is: the day begins when a member has it sent again.
+/// Holds for a mail of any age: the day begins when a member has it sent again.
 #[tokio::test]
 async fn a_mail_that_is_sent_again_days_later_is_tried_for_a_whole_day() {
     let (app, server) = start().await;

@@ -105,7 +105,7 @@ async fn counts_are_deleted_when_they_have_ended_and_not_before() {
     assert_eq!(quotas.delete_ended(100).await, Ok(0));
     assert_eq!(ask().await, "RATE_LIMITED", "it counts still");
     app.advance(Duration::from_hours(1));
-    // Of the account, the address and the caller.
+    // The counts of the account, the address and the sender.
     assert_eq!(quotas.delete_ended(2).await, Ok(2));
     assert_eq!(quotas.delete_ended(2).await, Ok(1));
     assert_eq!(quotas.delete_ended(2).await, Ok(0));
@@ -126,7 +126,7 @@ async fn one_address_is_bounded_across_accounts_and_spellings() {
     let owner = json!(other.owner.id());
     change_address(&other.owner.client, &owner, "victim@strangers.example").await;
     assert_eq!(code(&send_code(&other.owner.client, &owner).await), "RATE_LIMITED");
-    // Changed back and forth, it is still the same address.
+    // After changes back and forth, it is still the same address.
     change_address(&other.owner.client, &owner, "olga@other.example").await;
     change_address(&other.owner.client, &owner, "victim@strangers.example").await;
     assert_eq!(code(&send_code(&other.owner.client, &owner).await), "RATE_LIMITED");
@@ -236,14 +236,14 @@ async fn eligibility_is_decided_again_when_a_mail_is_sent() {
         verify(&app, person).await;
         set(person, before("TOP_UP_SUCCEEDED")).await;
     }
-    // The preference.
+    // The preference changed.
     app.top_up(5).await;
     app.notice().await;
     let off = json!({ "preferences": [{ "kind": "TOP_UP_SUCCEEDED", "channel": "EMAIL", "enabled": false }] });
     set(olga, off).await;
     assert_eq!(told(&app).await.len(), 1);
     assert_suppressed(&app, olga, "TOP_UP_SUCCEEDED", "PREFERENCE_OFF").await;
-    // The address.
+    // The address changed.
     set(olga, before("TOP_UP_SUCCEEDED")).await;
     app.advance(Duration::from_hours(25));
     app.top_up(5).await;
@@ -251,7 +251,7 @@ async fn eligibility_is_decided_again_when_a_mail_is_sent() {
     change_address(&olga.client, &json!(olga.id()), "someone@strangers.example").await;
     assert_eq!(told(&app).await.len(), 2);
     assert_suppressed(&app, olga, "TOP_UP_SUCCEEDED", "CONTACT_UNVERIFIED").await;
-    // The role.
+    // The role changed.
     app.advance(Duration::from_hours(25));
     app.top_up(5).await;
     app.notice().await;
@@ -259,7 +259,7 @@ async fn eligibility_is_decided_again_when_a_mail_is_sent() {
     mutate(&olga.client, "updateMember", "member { role }", demoted).await;
     assert_eq!(told(&app).await.len(), 2);
     assert_suppressed(&app, adam, "TOP_UP_SUCCEEDED", "NOT_A_RECIPIENT").await;
-    // The membership, also of mail to unverified addresses.
+    // The membership ended. It concerns mail to unverified addresses too.
     test_by_mail(&olga.client, json!({ "memberId": adam.id(), "channel": "EMAIL" })).await;
     mutate(
         &olga.client,
@@ -295,7 +295,7 @@ async fn tests_are_bounded_for_a_member_and_for_an_account_by_every_channel() {
     app.advance(Duration::from_hours(1));
     assert_eq!(test(mia).await, "accepted", "an hour later");
 
-    // The account: by a key that tests members one after the other.
+    // The account's limit: a key tests members one after the other.
     let key = app
         .platform_key(&[Permission::ManageMembers, Permission::ManageSettings])
         .await;

@@ -149,7 +149,7 @@ async fn the_default_card_is_told_of_a_month_before_it_expires_until_there_is_an
 #[tokio::test]
 async fn credits_that_are_good_for_whole_days_are_told_by_their_last_day() {
     let app = TestApp::start().await;
-    // It is 09:00: five days and fifteen hours later a day ends.
+    // It is 09:00. Five days and fifteen hours later a day ends.
     grant(&app, "8", 5 * 24 + 15).await;
     grant(&app, "1", 5 * 24 + 13).await;
     let mut words: Vec<_> = told(&app, "CREDITS_EXPIRING")

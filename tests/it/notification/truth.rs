@@ -237,7 +237,7 @@ async fn after_an_outage_of_the_mail_system_only_what_still_holds_is_sent_and_no
     app.mail().await;
     assert_eq!(mail_of(&app, olga, "LOW_BALANCE").await.0, "QUEUED", "refused for now");
     server.answer(Answer::Take);
-    // The mail system works again when it is Adam's quiet time, and the condition has ended for Olga.
+    // The mail system works again during Adam's quiet hours, and the condition has ended for Olga.
     set(olga, json!({ "lowBalanceThreshold": "5" })).await;
     app.notice().await;
     app.advance(Duration::from_hours(1));

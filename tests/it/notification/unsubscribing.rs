@@ -1,4 +1,4 @@
-//! Headers of mails: how to unsubscribe, the thread they belong to, and that a program wrote them.
+//! Headers of mails: how to unsubscribe, the thread of the mail, and that a program wrote it.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn start() -> TestApp {
     app
 }
 
-/// The value of a header, in one line.
+/// Returns the value of a header, in one line.
 pub(super) fn header(mail: &str, name: &str) -> Option<String> {
     let (head, _) = mail.split_once("\r\n\r\n").expect("a body");
     let head = head.replace("\r\n ", " ").replace("\r\n\t", " ");
@@ -48,7 +48,7 @@ async fn low_balance(app: &TestApp, person: &Person, address: &str) -> String {
     newest(&app.mail().await, &before, address)
 }
 
-/// The path of the link that a mail program posts to.
+/// Returns the path of the link that a mail program posts to.
 pub(super) fn path(mail: &str) -> String {
     let link = header(mail, "List-Unsubscribe").unwrap_or_else(|| panic!("a link in {mail}"));
     let link = link.trim_start_matches('<').trim_end_matches('>');
@@ -93,7 +93,7 @@ async fn one_click_switches_off_this_kind_of_mail_to_this_member_and_nothing_els
     assert_eq!(header(&mail, "List-Unsubscribe-Post").as_deref(), Some(ONE_CLICK));
     let (path, before, of_adam) = (path(&mail), settings(&app, olga).await, settings(&app, adam).await);
 
-    // Programs that follow links change nothing, and people see a button.
+    // Programs that follow links change nothing, and a person gets a page with a button.
     let client = app.anonymous();
     for method in ["HEAD", "GET", "GET"] {
         let request = client.request(method.parse().expect("a method"), &path);

@@ -109,7 +109,7 @@ async fn a_team_does_not_vouch_for_addresses_and_changes_nothing_by_trying() {
     let updated = mutate(&mia.client, "updateContact", "", own).await;
     assert_eq!(seen(&updated), refused, "{updated}");
     assert_eq!(place(&app).await, before);
-    // To state that it is not verified is no vouch.
+    // The statement that it is not verified vouches for nothing.
     new["emailVerified"] = json!(false);
     changed["emailVerified"] = json!(false);
     assert_eq!(code(&mutate(owner, "addMember", "", new).await), "accepted");

@@ -101,7 +101,7 @@ async fn time_alone_is_told_of_and_what_changes_nothing_is_not() {
     assert_eq!(codes(&told.expect("ITEM").await), Vec::<&str>::new());
 }
 
-/// The row of an account says whether it has events that were not checked, so no bell has to come.
+/// The row of an account records whether it has unchecked events, so no bell is needed.
 #[tokio::test]
 async fn an_account_is_marked_from_its_next_event_until_it_is_checked_if_it_is_followed() {
     let app = healthy().await;
@@ -128,7 +128,7 @@ async fn an_account_is_marked_from_its_next_event_until_it_is_checked_if_it_is_f
     assert_eq!(unchecked().await, [], "the event about the change is checked with it");
 
     if app.database_url().starts_with("postgres") {
-        // A look waits for no lock, and what it could not note is noted by the next one.
+        // A check waits for no lock. If it cannot store its result, the next one does.
         spend(&app, "1").await;
         let other = sea_orm::Database::connect(app.database_url()).await.expect("connects");
         let holder = other.begin().await.expect("begins");

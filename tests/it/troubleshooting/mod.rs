@@ -1,5 +1,5 @@
-//! Findings, their causes and remedies. For each code, the situation is created through the API. The test sees the finding and
-//! no other. It sends the remedy exactly as given, or does it as a person where a person must choose. Then the finding is gone.
+//! Findings, their causes and remedies. For each code, the situation is created through the API. The test sees that finding and
+//! no other. It sends the remedy unchanged, or acts as a person where a person must choose. Then the finding is gone.
 
 mod auto_top_ups;
 mod live;
@@ -58,7 +58,7 @@ pub(crate) async fn all_is_well(app: &TestApp) {
     assert!(found.is_empty(), "{found:#?}");
 }
 
-/// Sends the remedy exactly as given, and returns the payload.
+/// Sends the remedy unchanged, and returns the payload.
 pub(crate) async fn send(client: &Client, finding: &Value) -> Value {
     let remedy = &finding["remedy"];
     let name = remedy["mutation"]

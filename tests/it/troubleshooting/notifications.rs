@@ -167,7 +167,7 @@ async fn a_member_who_wants_mail_and_cannot_get_it_is_a_finding_until_a_code_com
     set(mia, charged(false)).await;
     all_is_well(&app).await;
     set(mia, charged(true)).await;
-    // An admin does what it says: it is not the contact of an owner.
+    // An admin follows the remedy: it is not the contact of an owner.
     let give = json!({ "memberId": mia.id(), "email": "mia@new.example" });
     let given = mutate(admin, "updateContact", "", give).await;
     assert_eq!(given["userErrors"], json!([]), "{given}");

@@ -48,7 +48,7 @@ async fn steps(ground: &Ground, asked: Statement) -> Vec<String> {
     explained.await.expect("explains")
 }
 
-/// The application on this database, with one account. The directory is to be kept.
+/// Starts the application on this database, with one account. The caller keeps the directory.
 async fn started(ground: &Ground) -> (App, tempfile::TempDir, AccountId) {
     let directory = tempfile::tempdir().expect("a directory");
     let flags = vec![
@@ -108,7 +108,7 @@ async fn every_statement_uses_an_index() {
     }
 }
 
-/// Accounts that are followed, of which three have events that were not checked.
+/// Stores followed accounts, of which three have unchecked events.
 async fn load_followed(ground: &Ground, account: AccountId) {
     let series = if ground.backend() == DbBackend::Sqlite {
         "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 20000) SELECT n FROM s) AS s"
@@ -126,7 +126,7 @@ async fn load_followed(ground: &Ground, account: AccountId) {
     ground.load(&[insert, "ANALYZE account_state".to_owned()]).await;
 }
 
-/// However many accounts are followed, those with events that were not checked are found by an index that holds no others.
+/// For any number of followed accounts, an index finds those with unchecked events. It contains no others.
 #[tokio::test]
 async fn accounts_that_were_not_checked_are_found_by_an_index_of_them_alone() {
     for ground in Ground::each().await {

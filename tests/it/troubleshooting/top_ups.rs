@@ -64,7 +64,7 @@ async fn a_retry_that_fails_is_another_finding_with_another_key() {
     app.settle().await;
     let attempts = buyer.top_up(&failed["id"]).await["attempts"].clone();
     assert_eq!(attempts.as_array().map(Vec::len), Some(3), "each was another try");
-    // A later paid top-up increases the balance, whichever it is.
+    // Any later paid top-up increases the balance.
     buyer.add_card("card_ok").await;
     buyer.create("5", "later").await;
     app.advance(Duration::from_secs(1));
@@ -123,7 +123,7 @@ async fn top_up_outcome_unknown_is_said_after_five_minutes_and_ends_by_itself() 
     a_person_must_choose(&finding, "WAIT");
     says(&finding, &["10.00 EUR", "2 March 2026, 09:00"]);
     assert_eq!(finding["since"], "2026-03-02T09:00:00.000Z");
-    // The gateway knows no charge when it is asked; confirmed again, it charges.
+    // The gateway reports no charge when it is asked. After another confirmation it charges.
     app.gateway().end_outage();
     for _ in 0..2 {
         app.advance(Duration::from_mins(6));

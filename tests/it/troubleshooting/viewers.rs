@@ -1,4 +1,4 @@
-//! Remedies are for the viewers who receive them: a viewer of a finding may do what it says.
+//! Remedies match the viewers who receive them: a viewer of a finding may do what it proposes.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -85,7 +85,7 @@ fn by_hand(finding: &Value, key: &str) -> Vec<(&'static str, Value)> {
     }
 }
 
-/// What was offered: to which viewer, for which finding, and how.
+/// Each offer: the viewer, the finding, and how it is executed.
 type Offers = BTreeSet<(String, String, String)>;
 
 /// Sends everything that each viewer is offered. No viewer is refused what they are offered.

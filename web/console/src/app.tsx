@@ -1,4 +1,4 @@
-// Who is signed in, and then the console.
+// Signs in a user, and then shows the console.
 import { useEffect, useState, type ReactNode } from "react";
 
 import { usePreferences } from "./preferences.js";
@@ -24,7 +24,7 @@ async function start(): Promise<Begun> {
   }
 }
 
-/** Once for the page, however often React mounts it: a code works once. */
+/** Runs once per page, however often React mounts the component: a code works only once. */
 let begun: Promise<Begun> | null = null;
 
 export function App(): ReactNode {

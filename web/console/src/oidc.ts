@@ -6,7 +6,7 @@ export interface OidcSettings {
   issuer: string;
   clientId: string;
   scope: string;
-  /** Which of the issuer's tokens is the credential. */
+  /** The kind of token that is used as the credential. */
   token: "access" | "id";
 }
 
@@ -24,7 +24,7 @@ interface Tokens {
   expires_in?: number;
 }
 
-/** What outlives the way to the issuer and back, once. It signs nobody in. */
+/** What must survive the redirect to the issuer, once. It contains no credential. */
 interface Way {
   state: string;
   verifier: string;
@@ -34,7 +34,10 @@ interface Way {
 }
 
 const WAY = "ledgerbell.way";
-/** That this tab had a session at the issuer: so a page that is loaded again asks it without a question. */
+/**
+ * The key of a flag: this tab had a session at the issuer. Then a reloaded page asks the issuer without user
+ * interaction.
+ */
 const HAD_SESSION = "ledgerbell.had-session";
 
 function base64url(bytes: Uint8Array): string {
@@ -52,7 +55,10 @@ async function challengeOf(verifier: string): Promise<string> {
   return base64url(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier))));
 }
 
-/** The claims of a token that came from the issuer itself over TLS, so that its signature need not be checked here: the server does. */
+/**
+ * Returns the claims of a token. It came directly from the issuer over TLS, and the server checks its signature. So
+ * this code does not.
+ */
 function claimsOf(token: string): { nonce?: string; exp?: number } {
   const payload = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
   return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(payload), (char) => char.charCodeAt(0)))) as {
@@ -72,7 +78,7 @@ export class Oidc {
     this.#settings = settings;
   }
 
-  /** Leaves for the issuer; silently: without a question to the member. */
+  /** Redirects to the issuer. With `isSilent`, the issuer must not ask the member anything. */
   async leave(isSilent = false): Promise<never> {
     const { authorization_endpoint } = await this.#discover();
     const way: Way = { state: random(), verifier: random(), nonce: random(), hash: location.hash, isSilent };
@@ -94,7 +100,10 @@ export class Oidc {
     return new Promise<never>(() => {});
   }
 
-  /** The session that the issuer's answer in the address begins, or the one that the issuer still has. Null: nobody is signed in. */
+  /**
+   * Returns the session of the issuer's response in the address, or the one that the issuer still has. Null if no user
+   * is signed in.
+   */
   async resume(): Promise<Session | null> {
     const answer = new URLSearchParams(location.search);
     const kept = sessionStorage.getItem(WAY);
@@ -127,7 +136,7 @@ export class Oidc {
 
   async #token(): Promise<string> {
     if (Date.now() > this.#endsAt - 30_000) {
-      // Without a refresh token the issuer is asked by the way of a sign-in: the page is loaded again.
+      // Without a refresh token, only a new sign-in at the issuer gives a token, and it reloads the page.
       if (!this.#tokens.refresh_token) return this.leave(true);
       await this.#exchange({ grant_type: "refresh_token", refresh_token: this.#tokens.refresh_token });
     }

@@ -1,14 +1,14 @@
-// What screens find their data by, and what several of them show alike.
+// The context of screens, and parts that several of them share.
 import type { Ledgerbell } from "@ledgerbell/client";
 import { createContext, useContext, useId, type ReactNode } from "react";
 
 import type { Read } from "./query.js";
 import type { Words } from "./words.js";
 
-/** Who looks at what. */
+/** The viewer, and the account that is shown. */
 export interface Place {
   client: Ledgerbell;
-  /** The account that is shown; null: the viewer's own. */
+  /** The account that is shown; null for the viewer's own. */
   accountId: string | null;
   permissions: ReadonlySet<string>;
   isPlatform: boolean;
@@ -20,7 +20,7 @@ const Context = createContext<Place | null>(null);
 
 export const PlaceProvider = Context.Provider;
 
-/** Who looks at what. */
+/** Returns the viewer and the account that is shown. */
 export function usePlace(): Place {
   const place = useContext(Context);
   if (!place) throw new Error("A screen is shown outside of the console");
@@ -41,7 +41,7 @@ export function Card({ title, aside, children }: { title: string; aside?: ReactN
   );
 }
 
-/** That something is read, or why it was not. */
+/** Shows that data is loading, or why it could not be read. */
 export function Reading<T>({ read, children }: { read: Read<T>; children: (data: T) => ReactNode }): ReactNode {
   const { words } = usePlace();
   const { data, error, isLoading, refresh } = read;
@@ -62,7 +62,7 @@ export function Reading<T>({ read, children }: { read: Read<T>; children: (data:
   );
 }
 
-/** Why a button did not do what it says. */
+/** Shows why the action of a button failed. */
 export function Refusal({ error }: { error: Error | null }): ReactNode {
   return error ? (
     <p className="lb-refused" role="alert">
@@ -71,22 +71,22 @@ export function Refusal({ error }: { error: Error | null }): ReactNode {
   ) : null;
 }
 
-/** An instant in the viewer's language and time zone. */
+/** Shows an instant in the viewer's language and time zone. */
 export function Instant({ at }: { at: string }): ReactNode {
   const { language } = usePlace();
   const text = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(at));
   return <time dateTime={at}>{text}</time>;
 }
 
-/** An exact amount with the viewer's separators. */
+/** Shows an exact amount in the format of the viewer's language. */
 export function Amount({ value }: { value: string }): ReactNode {
   const { language } = usePlace();
-  // Typed as numbers alone; strings keep all their digits.
+  // The type allows only numbers, but strings keep all their digits.
   const text = new Intl.NumberFormat(language, { maximumFractionDigits: 4 }).format(value as unknown as number);
   return <span className="lb-amount">{text}</span>;
 }
 
-/** How something stands, in a word. */
+/** Shows a status as one word. */
 export function Tag({ tone = "muted", children }: { tone?: string | undefined; children: ReactNode }): ReactNode {
   return <span className={`lb-tag lb-tone-${tone}`}>{children}</span>;
 }

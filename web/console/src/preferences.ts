@@ -1,4 +1,4 @@
-// What a browser remembers: theme and language. Nothing of who is signed in.
+// What a browser stores: theme and language, and nothing about the user.
 import { useCallback, useState } from "react";
 
 import { LANGUAGES } from "./words.js";
@@ -19,7 +19,7 @@ function remember(name: string, value: string): void {
   try {
     localStorage.setItem(`ledgerbell.${name}`, value);
   } catch {
-    // A browser that keeps nothing shows the defaults the next time.
+    // If the browser stores nothing, the defaults apply the next time.
   }
 }
 
@@ -34,7 +34,7 @@ export interface Preferences {
   setLanguage: (language: string) => void;
 }
 
-/** Theme and language: those remembered, else the browser's. */
+/** Returns the stored theme and language, otherwise the browser's. */
 export function usePreferences(): Preferences {
   const [theme, setTheme] = useState<Theme>(() => {
     const theme = (remembered("theme", THEMES) ?? "auto") as Theme;

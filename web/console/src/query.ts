@@ -2,7 +2,7 @@
 import type { Ledgerbell } from "@ledgerbell/client";
 import { useCallback, useEffect, useRef, useState } from "react";
 
-/** What a screen reads. */
+/** The state of data that a screen reads. */
 export interface Read<T> {
   data: T | null;
   error: Error | null;
@@ -10,7 +10,7 @@ export interface Read<T> {
   refresh: () => void;
 }
 
-/** Reads when the screen opens and when `key` changes, and again by `refresh`. An answer that comes late is passed over. */
+/** Reads when the screen opens, when `key` changes, and on `refresh`. A response that was overtaken is ignored. */
 export function useRead<T>(key: string, read: () => Promise<T>): Read<T> {
   const [state, setState] = useState<Omit<Read<T>, "refresh">>({ data: null, error: null, isLoading: true });
   const [turn, setTurn] = useState(0);
@@ -30,7 +30,7 @@ export function useRead<T>(key: string, read: () => Promise<T>): Read<T> {
   return { ...state, refresh: useCallback(() => setTurn((turn) => turn + 1), []) };
 }
 
-/** Reads again when something has changed in the account, at most once a second. */
+/** Reads again after events of the account, at most once a second. */
 export function useLiveRefresh(client: Ledgerbell, accountId: string | null, refresh: () => void): void {
   useEffect(() => {
     const store = client.account(accountId);
@@ -48,7 +48,7 @@ export function useLiveRefresh(client: Ledgerbell, accountId: string | null, ref
   }, [client, accountId, refresh]);
 }
 
-/** Whatever was thrown, as an error. */
+/** Converts any thrown value to an error. */
 export function asError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error(String(reason));
 }

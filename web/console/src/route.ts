@@ -1,5 +1,5 @@
-// Where the console is: `#/log` of one's own account, `#/accounts/acct_…/log` of another one. Behind the "#", so that it is no path of
-// the server; queries before it are the filters of lists.
+// The route of the console: `#/log` for the viewer's own account, `#/accounts/acct_…/log` for another. It follows the
+// "#", so that the server does not see it. The query before it contains the filters of lists.
 import { useSyncExternalStore } from "react";
 
 export interface Route {
@@ -13,7 +13,7 @@ function read(hash: string): Route {
   return { accountId: null, screen: first || "overview" };
 }
 
-/** The address of a screen. */
+/** Returns the address of a screen. */
 export function hrefOf({ accountId, screen }: Route): string {
   return accountId ? `#/accounts/${encodeURIComponent(accountId)}/${screen}` : `#/${screen}`;
 }
@@ -23,12 +23,12 @@ function subscribe(listener: () => void): () => void {
   return () => removeEventListener("hashchange", listener);
 }
 
-/** Where the console is now. */
+/** Returns the current route. */
 export function useRoute(): Route {
   return read(useSyncExternalStore(subscribe, () => location.hash));
 }
 
-/** Goes to a screen. */
+/** Navigates to a screen. */
 export function go(route: Route): void {
   location.hash = hrefOf(route);
 }

@@ -1,7 +1,7 @@
-// Who is signed in. Credentials are in this module's memory alone: not in the address, not in any storage.
+// The signed-in user. Credentials exist only in this module's memory: not in the address, and not in any storage.
 import { Oidc, type OidcSettings } from "./oidc.js";
 
-/** What the server says before anyone has signed in. */
+/** What the server reports before sign-in. */
 export interface Settings {
   version: string;
   demo: { accountId: string; people: { role: string; name: string }[]; isSignedIn: boolean } | null;
@@ -9,9 +9,9 @@ export interface Settings {
   explorer: boolean;
 }
 
-/** Somebody who is signed in. */
+/** A signed-in user. */
 export interface Session {
-  /** What the demo calls them, where they are of the demo. */
+  /** The user's role in the demo; null outside the demo. */
   role: string | null;
   token: () => Promise<string>;
   signOut: () => Promise<void>;
@@ -37,7 +37,7 @@ async function ask(path: string, body: object, credentials: RequestCredentials =
   return answer;
 }
 
-/** A session of the demo: its cookie gives the page the next credential, also after it was loaded again. */
+/** Returns a session of the demo. Its cookie returns the next credential, also after a reload of the page. */
 function ofDemo(first: Credential): Session {
   let next: Credential | null = first;
   return {
@@ -58,17 +58,19 @@ export async function signInAs(role: string): Promise<Session> {
   return ofDemo(await ask("/console/sign-in", { role }));
 }
 
-/** A credential of one of the demo's people that leaves this browser's session as it is. */
+/** Returns a credential of one of the demo's people. It does not change this browser's session. */
 export async function borrow(role: string): Promise<string> {
   return (await ask("/console/sign-in", { role }, "omit")).token;
 }
 
-/** Signs in with an API key, which is forgotten with the page. */
+/** Signs in with an API key, which exists only until the page is left. */
 export function signInByKey(key: string): Session {
   return { role: null, token: () => Promise.resolve(key), signOut: () => Promise.resolve() };
 }
 
-/** The code of the demo's link, if the page was opened by it. It is removed from the address and its history. */
+/**
+ * Returns the code of the demo's link, if the page was opened by it. Removes it from the address and from the history.
+ */
 function takeCode(): string | null {
   const code = /^#code=([\w-]+)$/.exec(location.hash)?.[1] ?? null;
   if (code) history.replaceState(null, "", location.pathname);
@@ -76,8 +78,8 @@ function takeCode(): string | null {
 }
 
 /**
- * The session that the page begins with: by the link's code, by the answer of the issuer, or the one from before it was loaded
- * again. Null when nobody is signed in. Throws where a link or an issuer did not sign in.
+ * Returns the first session of the page: by the link's code, by the issuer's response, or the one from before a reload.
+ * Null if no user is signed in. Throws if a link or an issuer did not sign in.
  */
 export async function begin(settings: Settings): Promise<Session | null> {
   const code = takeCode();

@@ -1,4 +1,4 @@
-// The frame: navigation, the account that is shown, theme and language.
+// The frame: navigation, the current account, theme and language.
 import { createLedgerbell, type Ledgerbell } from "@ledgerbell/client";
 import { graphql } from "@ledgerbell/client/graphql";
 import { Bell, LedgerbellProvider, Toasts } from "@ledgerbell/react";

@@ -13,7 +13,7 @@ interface SignInProps {
   onSignIn: (session: Session) => void;
 }
 
-/** The ways to sign in that this server has. */
+/** Shows the ways to sign in that this server supports. */
 export function SignIn({ settings, words, error: given, onSignIn }: SignInProps): ReactNode {
   const [error, setError] = useState(given);
   const [isBusy, setIsBusy] = useState(false);

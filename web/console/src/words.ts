@@ -1,4 +1,4 @@
-// Texts of the console. What alerts, findings and refusals say comes from the server in the viewer's language.
+// Texts of the console. The server writes the texts of alerts, findings and refusals, in the viewer's language.
 
 const en = {
   name: "Ledgerbell",
@@ -276,13 +276,13 @@ const de: Words = {
   demoUnfreeze: "Konto auftauen",
 };
 
-/** Languages of the console, by their tags. */
+/** Languages of the console by their tags. */
 export const LANGUAGES: Record<string, { name: string; words: Words }> = {
   en: { name: "English", words: en },
   de: { name: "Deutsch", words: de },
 };
 
-/** The texts in a language; English where there are none. */
+/** Returns the texts of a language, or the English ones. */
 export function wordsOf(language: string): Words {
   return LANGUAGES[language]?.words ?? en;
 }

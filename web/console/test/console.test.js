@@ -1,4 +1,4 @@
-// The console in Chromium, as the server serves it under its policy: every screen for each of the demo's people.
+// Tests the console in Chromium, as the server serves it under its policy: every screen for each of the demo's people.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -21,7 +21,7 @@ after(async () => {
   await server?.remove();
 });
 
-/** The console, signed in as one of the demo's people by a click. */
+/** Opens the console, signed in by a click as one of the demo's people. */
 async function signedIn(role, options = {}) {
   const opened = await openPage(browser, options);
   const { page } = opened;
@@ -37,17 +37,17 @@ async function signedIn(role, options = {}) {
   return { ...opened, requests, screen };
 }
 
-/** What a browser keeps of a page. */
+/** Returns what a browser stores for a page. */
 function kept(page) {
   return page.evaluate(() =>
     JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href]),
   );
 }
 
-/** What axe finds wrong. The page's policy runs no inline script, so axe is run by the driver. */
+/** Returns the violations that axe finds. The page's policy forbids inline scripts, so the driver injects axe. */
 async function violations(page) {
   await page.evaluate(AXE);
-  // The log of @ledgerbell/react names its scrolling table as its section is named.
+  // The log of @ledgerbell/react gives its scrolling table the same name as its section.
   const options = { resultTypes: ["violations"], rules: { "landmark-unique": { enabled: false } } };
   const { violations } = await page.evaluate((options) => window.axe.run(document, options), options);
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`);

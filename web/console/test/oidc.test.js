@@ -1,4 +1,4 @@
-// Sign-in to the console at an issuer (npm oidc-provider), by the authorization code flow with PKCE, in Chromium.
+// Tests the sign-in at an issuer (npm oidc-provider) by the authorization code flow with PKCE, in Chromium.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -28,7 +28,7 @@ async function listen(handler) {
   return listener.address().port;
 }
 
-/** A port that is free now. */
+/** Returns a free port. */
 async function freePort() {
   const port = await listen(() => {});
   await new Promise((resolve) => listeners.pop().close(resolve));
@@ -49,7 +49,7 @@ async function startIssuer() {
       },
     ],
     pkce: { required: () => true },
-    // As most issuers let a browser's client read the token endpoint from its own origin.
+    // Most issuers let a browser's client call the token endpoint from the client's own origin.
     clientBasedCORS: (_context, origin) => origin === base,
     claims: { openid: ["sub", "acct"] },
     conformIdTokenClaims: false,
@@ -114,7 +114,7 @@ after(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** Everything of a page that outlives it, or that others see. */
+/** Returns everything of a page that outlives it, or that others can see. */
 const kept = (page) => page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, location.href]));
 
 async function signIn(page, name) {
@@ -141,7 +141,7 @@ test("a member signs in at the issuer, stays signed in when the page is loaded a
   await page.locator(".console-who").getByText("Ada Lovelace").waitFor();
   assert.equal(asked.findLast((url) => url.pathname === "/auth").searchParams.get("prompt"), "none");
   assert.ok(!(await kept(page)).includes("eyJ"));
-  // The issuer's own pages load fonts from elsewhere.
+  // The issuer's own pages load fonts from other hosts.
   assert.deepEqual(
     complaints.filter((text) => text.includes("Content Security Policy")),
     [],

@@ -1,10 +1,10 @@
-/** An operation to try out. */
+/** An example operation. */
 export interface Example {
   query: string;
   variables?: string;
 }
 
-/** The README's five tasks, and the two ways to follow what comes of them. With an account, these run as they are. */
+/** Returns the README's five tasks, and the two ways to follow their effects. With an account id they run unchanged. */
 export function examples(accountId: string | null): Example[] {
   const account = accountId ?? "acc_…";
   const day = (from: number) => new Date(Date.now() + from * 86_400_000).toISOString();

@@ -4,7 +4,7 @@ import { createClient, type Client } from "graphql-ws";
 
 import { header } from "./signIns.js";
 
-/** Sockets by the credential that they were opened with. */
+/** Sockets by the credential that opened them. */
 const sockets = new Map<string, Client>();
 
 function socket(authorization: string): Client {
@@ -18,8 +18,8 @@ function socket(authorization: string): Client {
 }
 
 /**
- * Sends queries and mutations by POST and follows subscriptions over a socket. A header that the headers editor names is sent as it
- * is; else `authorization` is that of whom the page is signed in as.
+ * Sends queries and mutations by POST, and follows subscriptions over a socket. Headers from the headers editor are
+ * sent unchanged. If it contains no `authorization`, the page's signed-in user is used.
  */
 export const fetcher: Fetcher = async (operation, options) => {
   const headers = new Headers(options?.headers);
@@ -42,8 +42,9 @@ export const fetcher: Fetcher = async (operation, options) => {
 };
 
 /**
- * The operation of a document that is meant. Right after another tab was chosen, the editor still names one of the tab before: so a name
- * counts only where there are several. Undefined for what does not parse, which the server explains.
+ * Returns the intended operation of a document. Directly after a change of tabs, the editor still reports the operation
+ * name of the previous tab. So the name is used only if the document has several operations. Undefined if the document
+ * cannot be parsed; the server then explains the error.
  */
 function choose(document: string, name: string | null | undefined): OperationDefinitionNode | undefined {
   try {

@@ -10,7 +10,7 @@ import { examples } from "./examples.js";
 import { fetcher } from "./fetcher.js";
 import { readSettings, signInAs, type Settings } from "./signIns.js";
 
-/** Who operations are sent as, where a click signs in. */
+/** Selects the user that operations are sent as, if this server allows sign-in by a click. */
 function SignedInAs({ settings, initial }: { settings: Settings | null; initial: string | null }): ReactNode {
   const [role, setRole] = useState(initial);
   const people = settings?.demo?.people ?? [];
@@ -46,7 +46,7 @@ async function show(): Promise<void> {
   const root = document.getElementById("root");
   if (!root) return;
   const tabs = examples(settings?.demo?.accountId ?? null);
-  // GraphiQL does not take over the variables of the first tab, and keeps tabs under this name.
+  // GraphiQL ignores the variables of the first tab. It stores its tabs under this key.
   const isFirstVisit = localStorage.getItem("graphiql:tabState") === null;
   createRoot(root).render(
     <GraphiQL

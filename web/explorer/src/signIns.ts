@@ -1,16 +1,16 @@
-/** What the server says to pages before anyone has signed in. */
+/** What the server reports to pages before sign-in. */
 export interface Settings {
   version: string;
   demo: { accountId: string; people: { role: string; name: string }[] } | null;
 }
 
-/** Reads {@link Settings}. Without them nobody is signed in by a click. */
+/** Reads {@link Settings}. Without them, sign-in by a click is not possible. */
 export async function readSettings(): Promise<Settings | null> {
   const response = await fetch("/console/settings");
   return response.ok ? ((await response.json()) as Settings) : null;
 }
 
-/** A credential, kept in this page's memory alone. */
+/** A credential, which exists only in this page's memory. */
 interface Credential {
   token: string;
   expiresAt: string | null;
@@ -19,20 +19,20 @@ interface Credential {
 let role: string | null = null;
 let credential: Credential | null = null;
 
-/** Signs in as one of the demo's people from the next operation on; as nobody by null. */
+/** Signs in as one of the demo's people, from the next operation on. Null signs out. */
 export function signInAs(other: string | null): void {
   role = other;
   credential = null;
 }
 
-/** The `Authorization` of whom the page is signed in as; empty for nobody. */
+/** Returns the `Authorization` header of the signed-in user; empty if no user is signed in. */
 export async function header(): Promise<string> {
   if (role === null) return "";
   const endsSoon = credential?.expiresAt && Date.parse(credential.expiresAt) - Date.now() < 60_000;
   if (!credential || endsSoon) {
     const response = await fetch("/console/sign-in", {
       method: "POST",
-      // The console's own session is left as it is.
+      // The request must not change the console's own session.
       credentials: "omit",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ role }),

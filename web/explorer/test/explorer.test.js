@@ -1,4 +1,5 @@
-// The explorer in Chromium, as the server serves it under its policy: an operation, a mutation, a subscription, and who they are sent as.
+// Tests the explorer in Chromium, as the server serves it under its policy: queries, mutations, subscriptions, and
+// their credentials.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -55,7 +56,7 @@ test("operations run as they are, by the sign-in that is filled in, and nothing 
   await tab("SignUp");
   await run();
   await shows('"A new team"');
-  // The worker of the editor knows the schema: it marks a field that does not exist.
+  // The editor's worker knows the schema: it marks a field that does not exist.
   await tab("CreditLog");
   await page.locator(".graphiql-query-editor .view-line").nth(3).click();
   await page.keyboard.press("End");

@@ -77,7 +77,7 @@ function Gallery(): ReactNode {
 
 document.documentElement.lang = chosen("locale");
 document.documentElement.dir = chosen("dir");
-// By a rule of the stylesheet: where a build rewrites light-dark(), a style attribute changes nothing.
+// Set by a class of the stylesheet. If a build rewrites light-dark(), a style attribute has no effect.
 document.documentElement.className = chosen("theme");
 const root = document.getElementById("root");
 if (root)

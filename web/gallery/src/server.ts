@@ -1,4 +1,4 @@
-// Answers what the components ask, in the state that is looked at.
+// Answers the requests of components for the selected state.
 import { createLedgerbell, type Ledgerbell } from "@ledgerbell/client";
 
 import * as things from "./things.js";
@@ -125,7 +125,7 @@ function answersOf(state: State) {
 const never = (signal: AbortSignal | null | undefined) =>
   new Promise<Response>((_, reject) => signal?.addEventListener("abort", () => reject(new Error("aborted"))));
 
-/** A client whose server is in a state. */
+/** Returns a client whose server is in this state. */
 export function clientIn(state: State): Ledgerbell {
   const answer = answersOf(state);
   const fetch = (_: unknown, init?: RequestInit): Promise<Response> => {

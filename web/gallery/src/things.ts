@@ -1,9 +1,9 @@
-// Things to show: of usual length, and with long words.
+// Example data: of usual length, and with long words.
 
 const LONG =
   "Donaudampfschifffahrtsgesellschaftskapitänsprüfung und Vorstellungsgespräch in Llanfairpwllgwyngyllgogerychwyrndrobwll";
 
-/** An instant so many hours ago. */
+/** Returns the instant this number of hours ago. */
 export const ago = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();
 const euro = (amount: string) => ({ amount, currency: "EUR" });
 const titled = (isLong: boolean, title: string) => (isLong ? LONG : title);
@@ -214,7 +214,7 @@ export const contact = (isLong: boolean) => ({
   version: 1,
 });
 
-/** What was used each day, by each member, of each kind. */
+/** Returns example usage for each day, member and kind. */
 export const usage = (by: string, isLong: boolean) =>
   Array.from({ length: by === "DAY" ? 30 : by === "MEMBER" ? 12 : 4 }, (_, at) => ({
     key: `${by}-${at}`,

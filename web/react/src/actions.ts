@@ -1,23 +1,26 @@
-// What components do.
+// Actions of components, and their state.
 import { RequestError } from "@ledgerbell/client";
 import { useCallback, useRef, useState } from "react";
 
-/** Something that is done by a button. */
+/** An action that a button starts. */
 export interface Action<Args extends unknown[]> {
-  /** Does it, unless it is being done. Resolves to whether it was done; why not is in `error`. */
+  /**
+   * Runs the action, unless it is already running. Resolves to whether it succeeded; `error` contains the reason if
+   * not.
+   */
   run: (...args: Args) => Promise<boolean>;
   isBusy: boolean;
-  /** Whether the last run was done. */
+  /** Whether the last run succeeded. */
   isDone: boolean;
-  /** Why the last run was not done. */
+  /** Why the last run failed. */
   error: Error | null;
-  /** Forgets how the last run went. */
+  /** Clears the result of the last run. */
   reset: () => void;
 }
 
 const IDLE = { isBusy: false, isDone: false, error: null as Error | null };
 
-/** Wraps what a button does. */
+/** Wraps the action of a button. */
 export function useAction<Args extends unknown[]>(act: (...args: Args) => Promise<unknown>): Action<Args> {
   const [state, setState] = useState(IDLE);
   const latest = useRef(act);
@@ -42,7 +45,7 @@ export function useAction<Args extends unknown[]>(act: (...args: Args) => Promis
   return { ...state, run, reset };
 }
 
-/** Whether a mutation that failed may have taken place, so that it has to be sent again with the same key. */
+/** Returns whether a failed mutation may have taken effect, so that it must be sent again with the same key. */
 export function mayHaveTakenPlace(error: unknown): boolean {
   return error instanceof RequestError && (error.isTemporary || error.kind === "aborted");
 }

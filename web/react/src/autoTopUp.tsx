@@ -11,7 +11,7 @@ import { WhatIf } from "./whatIf.js";
 
 const TONES: Record<string, string> = { ACTIVE: "plus", PAUSED: "warning" };
 
-/** The rule by which the account tops itself up: what it would have done, consent, and why it is paused. */
+/** The rule of auto top-up: a simulation of it, the consent, and why it is paused. */
 export function AutoTopUp(): ReactNode {
   const { words } = useLedgerbell();
   const payment = usePayment();
@@ -36,7 +36,7 @@ export function AutoTopUp(): ReactNode {
   );
 }
 
-/** Pauses that end by something else than being resumed. */
+/** Pauses that do not end by resuming the rule. */
 const NOT_RESUMED = [
   "ACCOUNT_FROZEN",
   "PAYMENT_METHOD_MISSING",
@@ -93,7 +93,7 @@ function Spent({ rule: { monthlyCap, spentThisMonth, capResetsAt } }: { rule: Ru
   );
 }
 
-/** The rule for those who may not change it. */
+/** The rule for viewers who may not change it. */
 function RuleText({ rule }: { rule: Rule }): ReactNode {
   const { words, locale } = useLedgerbell();
   const { enabled, trigger, amount, paymentMethod } = rule;
@@ -135,11 +135,11 @@ function RuleForm({ rule, data, payment }: { rule: Rule; data: Payment; payment:
     await payment.saveRule({
       enabled,
       expectedVersion: rule.version,
-      // Switching off keeps the rest as it was.
+      // Disabling keeps all other settings.
       ...(enabled && {
         trigger: form.trigger.trim(),
         amount: form.amount.trim(),
-        // Null takes a cap away, which is refused while the rule is on.
+        // Null removes a cap, which is refused while the rule is enabled.
         ...(monthlyCap !== (rule.monthlyCap?.amount ?? null) && { monthlyCap }),
         paymentMethodId: form.card,
         consent: hasConsent,

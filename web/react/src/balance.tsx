@@ -5,7 +5,7 @@ import { useAccount, useForecast } from "./hooks.js";
 import { Loading, Trouble } from "./parts.js";
 import { useLedgerbell } from "./provider.js";
 
-/** What the account has: what is available large, what it is made up of, and how long it lasts. */
+/** The account's balance: available credits in large digits, their parts, and how long they last. */
 export function Balance(): ReactNode {
   const { words } = useLedgerbell();
   const { phase, account, balance, live, error, refresh } = useAccount();

@@ -9,13 +9,13 @@ import { usePayment, usePurchases, useQuote } from "./payments.js";
 import { useLedgerbell } from "./provider.js";
 import { PurchaseView } from "./topUps.js";
 
-/** What {@link BuyCredits} takes. */
+/** The properties of {@link BuyCredits}. */
 export interface BuyCreditsProps {
-  /** Amounts to choose from, beside one's own. */
+  /** Amounts to choose from, besides a custom amount. */
   amounts?: readonly number[] | undefined;
 }
 
-/** Buys credits: what they cost, by which card, and what becomes of it. Nothing where the viewer may not buy. */
+/** Buys credits: shows the price, a choice of cards, and the result. Renders nothing if the viewer may not buy. */
 export function BuyCredits({ amounts = [100, 500, 1000] }: BuyCreditsProps): ReactNode {
   const { words } = useLedgerbell();
   const payment = usePayment();

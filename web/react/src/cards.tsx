@@ -1,4 +1,4 @@
-// Cards: shown, chosen, given.
+// Cards: display, choice, and forms to add them.
 import { useEffect, useId, useRef, useState, type ReactNode } from "react";
 
 import { useAction } from "./actions.js";
@@ -9,12 +9,12 @@ import { usePayment } from "./payments.js";
 import { useLedgerbell } from "./provider.js";
 import { SIMULATED_CARDS, type StripeElement, type StripeElements, type StripeLike } from "./stripe.js";
 
-/** A card in a few letters. */
+/** Returns a short name of a card. */
 export function cardName({ brand, last4 }: Pick<Card, "brand" | "last4">): string {
   return `${brand.charAt(0).toUpperCase()}${brand.slice(1)} •••• ${last4}`;
 }
 
-/** Which of the cards is charged. */
+/** A choice of the card to charge. */
 export function CardChoice({
   cards,
   value,
@@ -26,7 +26,7 @@ export function CardChoice({
   value: string;
   onChange: (id: string) => void;
   label: string;
-  /** What is chosen when none of them is. */
+  /** The label of the choice without a card. */
   first?: string;
 }): ReactNode {
   const { words } = useLedgerbell();
@@ -45,7 +45,7 @@ export function CardChoice({
   );
 }
 
-/** A form that keeps another card: Stripe's, or a choice of simulated ones. */
+/** A form that adds a card: Stripe's form, or a choice of simulated cards. */
 export function AddCard({ onAdded }: { onAdded?: (card: Card) => void }): ReactNode {
   const { payments, words } = useLedgerbell();
   if (payments === "simulated") return <SimulatedCard onAdded={onAdded} />;
@@ -62,7 +62,7 @@ function SimulatedCard({ onAdded }: Added): ReactNode {
   const { addCard } = usePayment();
   const [token, setToken] = useState<string>(SIMULATED_CARDS[0]);
   const adding = useAction(async () => {
-    // Another card that behaves alike: one token is one card.
+    // Each token is one card, so this adds another card with the same behavior.
     const card = await addCard(`${token}-${Math.random().toString(36).slice(2, 8)}`);
     onAdded?.(card);
   });
@@ -136,7 +136,7 @@ function StripeCard({ stripe, onAdded }: Added & { stripe: StripeLike }): ReactN
   );
 }
 
-/** The account's cards: which is charged, others, and a form for another. */
+/** The account's cards: the default, others, and a form to add one. */
 export function PaymentMethods(): ReactNode {
   const { words } = useLedgerbell();
   const payment = usePayment();

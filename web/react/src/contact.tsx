@@ -1,4 +1,4 @@
-// Where mail goes, and whether it arrives.
+// The address for mail, and whether mail arrives.
 import { useState, type ReactNode } from "react";
 
 import { useAction } from "./actions.js";
@@ -10,7 +10,7 @@ import { LANGUAGES } from "./words/index.js";
 
 const TONES: Record<string, string> = { VERIFIED: "plus", UNVERIFIED: "warning", BOUNCING: "critical" };
 
-/** The member's address, language and time zone, with what shows that mail arrives. */
+/** The member's address, language and time zone, with the status of mail to it. */
 export function ContactForm({ contact, mine }: { contact: Contact; mine: SettingsHook }): ReactNode {
   const { words } = useLedgerbell();
   const { emailStatus, bounceMessage } = contact;
@@ -98,7 +98,7 @@ function Verification({ mine }: { mine: SettingsHook }): ReactNode {
   );
 }
 
-/** Takes the code that was mailed to the member, or to another. */
+/** A form for the code that was mailed to the member, or to another member. */
 export function VerifyCode({ memberId, onVerified }: { memberId?: string; onVerified?: () => void }): ReactNode {
   const { words } = useLedgerbell();
   const { verify } = useNotificationSettings();

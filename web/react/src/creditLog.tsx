@@ -13,17 +13,20 @@ import { useLedgerbell } from "./provider.js";
 import { filterOf, useUrlChoice } from "./url.js";
 import { useWindowed } from "./windowed.js";
 
-/** What {@link CreditLog} takes. */
+/** The properties of {@link CreditLog}. */
 export interface CreditLogProps {
-  /** Which lines are listed at all. The filters of the component narrow it. */
+  /** Limits which lines are listed. The filters of the component narrow it further. */
   filter?: CreditLogFilter | undefined;
-  /** Lines that are read at once, at most 100. */
+  /** Lines per request, at most 100. */
   pageSize?: number | undefined;
-  /** What parameters of the page's address begin with. Give each log of a page its own. */
+  /** The prefix of parameters in the page's address. Each log on a page needs its own. */
   urlPrefix?: string | undefined;
 }
 
-/** The credit log: filters in the page's address, totals, new lines as they are posted, each with its details, and a file of it. */
+/**
+ * The credit log: filters in the page's address, totals, live new lines, the details of each line, and a file for
+ * download.
+ */
 export function CreditLog({ filter, pageSize = 50, urlPrefix = "log-" }: CreditLogProps): ReactNode {
   const { words, locale } = useLedgerbell();
   const [choice, change] = useUrlChoice(urlPrefix);
@@ -120,7 +123,7 @@ function Lines({
   );
 }
 
-/** The room of rows that are not shown. */
+/** The space of rows that are not rendered. */
 function Room({ pixels }: { pixels: number }): ReactNode {
   if (pixels <= 0) return null;
   return (
@@ -165,7 +168,7 @@ const Line = memo(function Line({
   );
 });
 
-/** Loads the lines of the filter as a file. */
+/** Downloads the lines of the filter as a file. */
 function Export({ filter }: { filter: CreditLogFilter }): ReactNode {
   const { client, accountId, words } = useLedgerbell();
   const exporting = useAction(async (format: "CSV" | "JSONL") => {

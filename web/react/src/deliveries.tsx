@@ -1,4 +1,4 @@
-// Whom an alert reached, and why not.
+// Who received an alert, and why others did not.
 import { useState, type ReactNode } from "react";
 
 import { useAction } from "./actions.js";
@@ -10,7 +10,7 @@ import { useLedgerbell } from "./provider.js";
 
 const TONES: Record<string, string> = { SENT: "plus", FAILED: "critical", BOUNCED: "critical", QUEUED: "info" };
 
-/** Who was to get an alert, by which channel, and what became of it. Read when it is opened. */
+/** The recipients of an alert, by channel and with the status of each. They are read when the list is opened. */
 export function Deliveries({ alertId }: { alertId: string }): ReactNode {
   const { client, words } = useLedgerbell();
   const [read, setRead] = useState<{ list: readonly Delivery[]; canResend: boolean } | null>(null);

@@ -9,13 +9,13 @@ import { useLedgerbell } from "./provider.js";
 import type { LogChoice } from "./url.js";
 
 interface Props {
-  /** Which line; null: none. */
+  /** The id of the line; null shows none. */
   id: string | null;
   onClose: () => void;
   onFilter: (choice: Partial<LogChoice>) => void;
 }
 
-/** One line of the log with its session, the lots that it took from, what it reverses, and its hash. */
+/** One line of the log with its session, the lots that it used, the entry that it reverses, and its hash. */
 export function EntryDetails({ id, onClose, onFilter }: Props): ReactNode {
   const { words } = useLedgerbell();
   const { entry, error } = useEntry(id);
@@ -32,7 +32,7 @@ export function EntryDetails({ id, onClose, onFilter }: Props): ReactNode {
               opener.current = document.activeElement as HTMLElement | null;
             }}
             onCloseAutoFocus={(event) => {
-              // Any line may have opened it, so it has no trigger of its own.
+              // Any line may have opened the dialog, so there is no trigger that could get the focus automatically.
               event.preventDefault();
               opener.current?.focus();
             }}

@@ -8,13 +8,16 @@ import { VerifyCode } from "./contact.js";
 import { Badge, Done, Refused, Section } from "./parts.js";
 import { useLedgerbell } from "./provider.js";
 
-/** What {@link Findings} takes. */
+/** The properties of {@link Findings}. */
 export interface FindingsProps {
-  /** Called for a remedy in which a person must choose something first, such as another card; without it, its help is all that is shown. */
+  /**
+   * Called for a remedy that first needs a choice of the user, such as another card. Without it, only the help is
+   * shown.
+   */
   onChoose?: ((finding: Finding) => void) | undefined;
 }
 
-/** What is wrong with the account, why, and a button that puts it right. */
+/** Problems of the account with their causes, and a button that fixes each. */
 export function Findings({ onChoose }: FindingsProps): ReactNode {
   const { words } = useLedgerbell();
   const findings = useFindings();

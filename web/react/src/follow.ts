@@ -1,18 +1,21 @@
-// What is read once and kept up to date while anybody listens.
+// Data that is read once, and kept up to date while it has a listener.
 import { RequestError, type Ledgerbell, type Live, type LiveStatus } from "@ledgerbell/client";
 
 import type { Followed } from "./model.js";
 
-/** How long it goes on after its last listener has left, in milliseconds: StrictMode leaves and comes back at once. */
+/**
+ * How long following continues without a listener, in milliseconds. StrictMode unsubscribes and subscribes again at
+ * once.
+ */
 const LINGER = 3_000;
-/** How long after a failed read it is read again, in milliseconds. */
+/** The pause before a new attempt after a failed read, in milliseconds. */
 const PAUSE = 2_000;
-/** How long after refused credentials it is read again, in milliseconds. */
+/** The pause before a new attempt after refused credentials, in milliseconds. */
 const REFUSED = 15_000;
-/** How long reading again waits for further events, in milliseconds. */
+/** How long a new read waits for further events, in milliseconds. */
 const GATHER = 150;
 
-/** What every state of a {@link Follower} has. */
+/** The fields of every state of a {@link Follower}. */
 interface Status {
   readonly live: LiveStatus;
   readonly error: Error | null;
@@ -20,12 +23,12 @@ interface Status {
 
 const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 
-/** Has the shape of React's `useSyncExternalStore`. */
+/** Can be passed to React's `useSyncExternalStore`. */
 export abstract class Follower<State extends Status, Event> {
   #state: State;
   readonly #listeners = new Set<() => void>();
   #live: Live<Event> | undefined;
-  /** The run in progress; another object for each. */
+  /** The current run. Each run is a different object. */
   #run: object | undefined;
   #lingering: ReturnType<typeof setTimeout> | undefined;
 
@@ -33,17 +36,17 @@ export abstract class Follower<State extends Status, Event> {
     this.#state = initial;
   }
 
-  /** Reads and shows it; returns where to go on from, or null where there is nothing to follow. */
+  /** Reads and shows the data. Returns the cursor to follow from, or null if there is nothing to follow. */
   protected abstract read(isCurrent: () => boolean): Promise<string | null>;
-  /** Follows it from there. */
+  /** Follows the data from the cursor. */
   protected abstract open(cursor: string): Live<Event> | null;
-  /** Shows what has happened. False: read it again. */
+  /** Applies an event. Returns false if the data must be read again. */
   protected abstract apply(event: Event): boolean;
 
-  /** What is shown. The same object until something changes. */
+  /** Returns what is shown. The object stays the same until something changes. */
   readonly getSnapshot = (): State => this.#state;
 
-  /** Keeps it up to date until what is returned is called. */
+  /** Keeps the data up to date until the returned function is called. */
   readonly subscribe = (notify: () => void): (() => void) => {
     const listener = () => notify();
     this.#listeners.add(listener);
@@ -57,7 +60,7 @@ export abstract class Follower<State extends Status, Event> {
     };
   };
 
-  /** Reads it again and follows it from there. */
+  /** Reads the data again, and follows it from there. */
   refresh(): void {
     const isUsed = this.#run !== undefined;
     this.#stop();
@@ -118,7 +121,7 @@ export abstract class Follower<State extends Status, Event> {
     }
   }
 
-  /** Reads until that works. */
+  /** Reads until it succeeds. */
   async #show(run: object): Promise<string | null> {
     const isCurrent = () => this.#run === run;
     while (isCurrent()) {
@@ -137,22 +140,22 @@ export abstract class Follower<State extends Status, Event> {
   }
 }
 
-/** Where something comes from. */
+/** How data is read and followed. */
 export interface Source<Data, Event> {
-  /** Null: there is no such account. Data that is null: the viewer may not see it. */
+  /** Resolves to null if there is no such account. Its data is null if the viewer may not see it. */
   read: () => Promise<{ data: Data | null; cursor: string | null } | null>;
   live?: (cursor: string) => Live<Event>;
-  /** The data after an event; null: read it again. */
+  /** Returns the data after an event; null if it must be read again. */
   apply?: (data: Data, event: Event) => Data | null;
 }
 
-/** One thing that is read, followed, and changed. */
+/** Data that is read, followed and changed. */
 export class Resource<Data, Event = unknown> extends Follower<Followed<Data>, Event> {
   constructor(private readonly source: Source<Data, Event>) {
     super({ phase: "loading", data: null, live: "stopped", error: null });
   }
 
-  /** Shows it changed, before the server says so. */
+  /** Shows a change before the server confirms it. */
   change(by: (data: Data) => Data): void {
     const { data } = this.state;
     if (data !== null) this.set({ data: by(data) });
@@ -183,7 +186,7 @@ export class Resource<Data, Event = unknown> extends Follower<Followed<Data>, Ev
 
 const shared = new WeakMap<Ledgerbell, Map<string, unknown>>();
 
-/** Returns what one client has under a name, made the first time, so that components that show the same share it. */
+/** Returns the object that a client has under a name. Creates it the first time, so that components share it. */
 export function sharedBy<Thing>(client: Ledgerbell, name: string, make: () => Thing): Thing {
   let all = shared.get(client);
   if (!all) shared.set(client, (all = new Map<string, unknown>()));

@@ -4,13 +4,14 @@ import { useNow } from "./hooks.js";
 import type { Money } from "./model.js";
 import { useLedgerbell } from "./provider.js";
 
-/** Writes an exact amount as the language does, without losing digits. */
+/** Formats an exact amount for the language, without losing digits. */
 export function amountIn(locale: string, amount: string, isSigned = false): string {
   const format = new Intl.NumberFormat(locale, {
     maximumFractionDigits: 4,
     signDisplay: isSigned ? "exceptZero" : "auto",
   });
-  // Newer engines take decimal texts exactly; older ones make numbers of them, which hold any balance that is not astronomical.
+  // Newer engines format decimal strings exactly. Older ones convert them to numbers, which hold every realistic
+  // balance.
   return format.format(amount as unknown as number);
 }
 
@@ -20,12 +21,12 @@ export function Credits({ amount, isSigned = false }: { amount: string; isSigned
   return <span className="lb-amount">{amountIn(locale, amount, isSigned)}</span>;
 }
 
-/** An amount of money. */
+/** Formats an amount of money. */
 export function priceIn(locale: string, { amount, currency }: Money): string {
   return new Intl.NumberFormat(locale, { style: "currency", currency }).format(amount as unknown as number);
 }
 
-/** An amount of money. */
+/** Shows an amount of money. */
 export function Price({ money }: { money: Money }): ReactNode {
   const { locale } = useLedgerbell();
   return <span className="lb-amount">{priceIn(locale, money)}</span>;
@@ -37,7 +38,7 @@ const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
   ["minute", 60_000],
 ];
 
-/** An instant: how long ago, or the day; the whole of it as its title. On a server it is written in UTC until the page takes over. */
+/** Shows an instant: how long ago it was, or the day. Its title contains the full time. A server renders it in UTC. */
 export function Time({ at, isWhole = false }: { at: string; isWhole?: boolean }): ReactNode {
   const { locale } = useLedgerbell();
   const now = useNow();

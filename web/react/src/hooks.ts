@@ -1,4 +1,4 @@
-// Hooks without any looks, for components of your own.
+// Hooks without any rendering, for custom components.
 import type { AccountState, Balance, ClientStatus, InboxItem } from "@ledgerbell/client";
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 
@@ -8,31 +8,31 @@ import { useLedgerbell } from "./provider.js";
 import { useResource } from "./resource.js";
 import { findingsOf, forecastOf, usageOf } from "./sources.js";
 
-/** All that is shown of the account, kept up to date while the component is there. */
+/** Returns the state of the account, kept up to date while the component is mounted. */
 export function useAccount(): AccountState & { refresh: () => void } {
   const { store } = useLedgerbell();
   const state = useSyncExternalStore(store.subscribe, store.getSnapshot, store.getSnapshot);
   return useMemo(() => ({ ...state, refresh: () => store.refresh() }), [state, store]);
 }
 
-/** What the account has; null until it was read. */
+/** Returns the balance of the account; null until it was read. */
 export function useBalance(): Balance | null {
   return useAccount().balance;
 }
 
-/** The member's inbox. Marks are shown at once; `error` says why the last one was taken back. */
+/** The member's inbox. Marks are shown at once; `error` contains why the last one was undone. */
 export interface Inbox {
   items: readonly InboxItem[];
   unreadCount: number;
   isLoading: boolean;
   error: Error | null;
-  /** These resolve to whether it was done. */
+  /** These resolve to whether the change succeeded. */
   markRead: (alertIds: readonly string[], read?: boolean) => Promise<boolean>;
   markAllRead: () => Promise<boolean>;
   archive: (alertIds: readonly string[], archived?: boolean) => Promise<boolean>;
 }
 
-/** The member's inbox. */
+/** Returns the member's inbox. */
 export function useInbox(): Inbox {
   const { store } = useLedgerbell();
   const { inbox, unreadCount, phase, error } = useAccount();
@@ -58,13 +58,13 @@ export function useInbox(): Inbox {
   };
 }
 
-/** The credit log by a filter, with totals, older pages on demand, and new lines as they are posted. */
+/** Returns the credit log by a filter, with totals, older pages on demand, and live new lines. */
 export function useCreditLog(
   filter: CreditLogFilter = {},
   pageSize = 50,
 ): CreditLogState & { loadMore: () => void; refresh: () => void; keep: (from: number, to: number) => void } {
   const { client, accountId } = useLedgerbell();
-  // A filter that says the same is the same.
+  // Equal filters have the same key.
   const key = JSON.stringify(filter);
   const store = useMemo(
     () => new CreditLogStore(client, accountId, JSON.parse(key) as CreditLogFilter, pageSize),
@@ -82,7 +82,7 @@ export function useCreditLog(
   );
 }
 
-/** How it stands with live data. */
+/** Returns the status of the live connection. */
 export function useLiveStatus(): ClientStatus {
   const { status } = useLedgerbell().client;
   const subscribe = useCallback((listener: () => void) => status.subscribe(listener), [status]);
@@ -90,7 +90,7 @@ export function useLiveStatus(): ClientStatus {
   return useSyncExternalStore(subscribe, get, get);
 }
 
-/** The time, anew each minute, for what is said relative to it. Null on a server and while a page from there is taken over. */
+/** Returns the time, updated each minute, for relative times. Null on a server and while its page is hydrated. */
 export function useNow(): number | null {
   const [now, setNow] = useState<number | null>(null);
   useEffect(() => {
@@ -101,10 +101,10 @@ export function useNow(): number | null {
   return now;
 }
 
-/** What is wrong with the account, the worst first, and what sends a remedy. */
+/** Returns the findings of the account, the worst first, and a function that sends a remedy. */
 export function useFindings(): Followed<readonly Finding[]> & {
   refresh: () => void;
-  /** Sends the mutation of a finding's remedy. Rejects with why it was refused. */
+  /** Sends the mutation of a finding's remedy. Rejects with the reason if it is refused. */
   send: (finding: Finding) => Promise<void>;
 } {
   const { client, accountId } = useLedgerbell();
@@ -115,7 +115,7 @@ export function useFindings(): Followed<readonly Finding[]> & {
       if (mutation === null) throw new Error("This remedy has no mutation");
       const input = `${mutation.charAt(0).toUpperCase()}${mutation.slice(1)}Input!`;
       const text = `mutation ($input: ${input}) { ${mutation}(input: $input) { userErrors { code message field } } }`;
-      // Its key is the same as long as the finding is, so it is safe to send again.
+      // The key stays the same as long as the finding exists, so it is safe to send it again.
       await client.mutate(text, variables as Record<string, unknown>, { retry: true });
     },
     [client],
@@ -123,10 +123,10 @@ export function useFindings(): Followed<readonly Finding[]> & {
   return useMemo(() => ({ ...state, send }), [state, send]);
 }
 
-/** How long after the balance has moved the forecast is read again, in milliseconds. */
+/** The pause between a change of the balance and a new read of the forecast, in milliseconds. */
 const SETTLING = 1_000;
 
-/** How long credits last at the present rate; null for those who may not see it. */
+/** Returns how long credits last at the current rate; null if the viewer may not see it. */
 export function useForecast(): Forecast | null {
   const { client, accountId } = useLedgerbell();
   const resource = forecastOf(client, accountId);
@@ -143,7 +143,7 @@ export function useForecast(): Forecast | null {
   return data;
 }
 
-/** What was used since a day of the account, such as `2026-01-31`, by member, kind or day. */
+/** Returns the usage since a day of the account, such as `2026-01-31`, by member, kind or day. */
 export function useUsage(by: "MEMBER" | "KIND" | "DAY", since: string): Followed<Used> & { refresh: () => void } {
   const { client, accountId } = useLedgerbell();
   return useResource(usageOf(client, accountId, by, { dates: { from: since } }));

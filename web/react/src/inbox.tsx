@@ -8,18 +8,20 @@ import { useOlderAlerts, type AlertView } from "./olderAlerts.js";
 import { Loading, Refused, Trouble } from "./parts.js";
 import { useLedgerbell } from "./provider.js";
 
-/** What {@link Inbox} takes. */
+/** The properties of {@link Inbox}. */
 export interface InboxProps {
-  /** Called when the button of an alert is pressed; without it, the button leads to the page that the operator has set up. */
+  /**
+   * Called when the button of an alert is pressed. Without it, the button leads to the page that the operator has set.
+   */
   onAction?: ((item: InboxItem) => void) | undefined;
 }
 
 const VIEWS: readonly AlertView[] = ["all", "unread", "archived"];
 
-/** The account's store keeps so many; there may be older ones. */
+/** The number of alerts that the account's store holds; older ones may exist. */
 const KEPT = 100;
 
-/** The member's alerts: read, unread, archived; what can be done about them, and whom they reached. */
+/** The member's alerts: read, unread and archived, with their next steps and their recipients. */
 export function Inbox({ onAction }: InboxProps): ReactNode {
   const { words } = useLedgerbell();
   const { phase, live, refresh } = useAccount();
@@ -100,7 +102,7 @@ export function Inbox({ onAction }: InboxProps): ReactNode {
 
 type Mark = (item: InboxItem, what: "read" | "unread" | "away" | "back") => void;
 
-/** One alert. Its marks are the inbox's, which is still there to say why one was refused. */
+/** One alert. The inbox holds the state of its marks, so that it can show why a mark was refused. */
 function Alert({ item, mark, onAction }: { item: InboxItem; mark: Mark } & InboxProps): ReactNode {
   const { words } = useLedgerbell();
   const id = useId();

@@ -1,4 +1,4 @@
-// The credit log by a filter: pages, totals, and what is posted meanwhile.
+// The credit log by a filter: pages, totals, and new lines.
 import type { EventOf, Ledgerbell, Live, LogLine } from "@ledgerbell/client";
 import type { ResultOf } from "@ledgerbell/client/graphql";
 
@@ -9,22 +9,22 @@ import { addedTo } from "./sums.js";
 
 type LogEvent = EventOf<ResultOf<typeof LOG_LIVE>>;
 
-/** Lines that were read by one request. */
+/** The lines of one request. */
 interface Page {
-  /** What they come after; null for the newest. */
+  /** The cursor before them; null for the newest. */
   after: string | null;
   size: number;
   lines: readonly LogLine[] | null;
 }
 
-/** Lines that are kept, about. The rest is read again where it comes into view. */
+/** The approximate number of lines in memory. Others are read again when they come into view. */
 const KEPT = 2_000;
 
-/** One log by one filter. It has the shape of React's `useSyncExternalStore`. */
+/** One log with one filter. Can be passed to React's `useSyncExternalStore`. */
 export class CreditLogStore extends Follower<CreditLogState, LogEvent> {
   #pages: Page[] = [];
   #endCursor: string | null = null;
-  /** Another one each time that it begins anew. */
+  /** A different object after each restart. */
   #epoch = {};
   readonly #reading = new Set<Page>();
 
@@ -65,7 +65,7 @@ export class CreditLogStore extends Follower<CreditLogState, LogEvent> {
     }
   }
 
-  /** Says which lines are in view: those that were let go of are read again, and others are let go of. */
+  /** Sets which lines are in view. Lines that were dropped are read again, and others are dropped. */
   keep(from: number, to: number): void {
     let start = 0;
     let kept = this.#pages.reduce((sum, page) => sum + (page.lines?.length ?? 0), 0);
@@ -105,7 +105,7 @@ export class CreditLogStore extends Follower<CreditLogState, LogEvent> {
 
   protected apply({ entries }: LogEvent): boolean {
     const head = this.#pages[0];
-    // A page may have lines already that are told after it.
+    // A page may already contain lines whose events follow.
     const newest = BigInt(head?.lines?.[0]?.sequence ?? -1);
     const added = (entries ?? []).filter(({ sequence }) => BigInt(sequence) > newest);
     if (!added.length || !head) return true;

@@ -1,4 +1,4 @@
-// What the credit log can be filtered by.
+// The filters of the credit log.
 import { useEffect, useId, useState, type ReactNode } from "react";
 
 import { MEMBERS } from "./documents/log.js";
@@ -6,7 +6,7 @@ import { Field } from "./parts.js";
 import { useLedgerbell } from "./provider.js";
 import { NO_CHOICE, type LogChoice } from "./url.js";
 
-/** How long typing has to pause before it is searched for, in milliseconds. */
+/** The pause in typing before a search starts, in milliseconds. */
 const PAUSE = 250;
 
 type Change = (part: Partial<LogChoice>, isTyped?: boolean) => void;
@@ -16,7 +16,7 @@ interface Props {
   change: Change;
 }
 
-/** The search, a panel with all other filters, and those in force. */
+/** The search field, a panel with all other filters, and the active ones. */
 export function LogFilters({ choice, change }: Props): ReactNode {
   const { words } = useLedgerbell();
   const [isOpen, setOpen] = useState(false);
@@ -155,7 +155,7 @@ function Choices({
   );
 }
 
-/** A field that is told of once typing pauses. */
+/** A text field that reports its value when typing pauses. */
 function Typed({
   label,
   value,
@@ -173,7 +173,7 @@ function Typed({
   const [text, setText] = useState(value);
   const [given, setGiven] = useState(value);
   if (given !== value) {
-    // It was changed from elsewhere: by the back button, or by taking a filter away.
+    // The value was changed elsewhere: by the back button, or by removing a filter.
     setGiven(value);
     if (text.trim() !== value) setText(value);
   }
@@ -193,7 +193,7 @@ function Typed({
   return isBare ? input : <Field label={label}>{input}</Field>;
 }
 
-/** The team, for those who may see it. */
+/** Returns the members of the team, if the viewer may see them. */
 function useMembers(isWanted: boolean): Members {
   const { client, accountId } = useLedgerbell();
   const [members, setMembers] = useState<Members>([]);
@@ -202,7 +202,7 @@ function useMembers(isWanted: boolean): Members {
     let isHere = true;
     client.query(MEMBERS, { id: accountId }).then(
       ({ account }) => isHere && setMembers(account?.members?.nodes ?? []),
-      // Without names, the other filters are there all the same.
+      // Without names, the other filters still work.
       () => {},
     );
     return () => {

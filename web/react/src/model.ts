@@ -1,17 +1,17 @@
-// What components show. Amounts are exact, as strings; instants are RFC 3339 in UTC.
+// The data that components show. Amounts are exact strings; instants are RFC 3339 in UTC.
 import type { LiveStatus, LogLine } from "@ledgerbell/client";
 
-/** Something that is read and kept up to date. */
+/** Data that is read and kept up to date. */
 export interface Followed<Data> {
   /**
-   * `loading` until it was read; `missing` where there is no such account that the caller may see; `hidden` where the caller may not
-   * see this of it.
+   * `loading` until it was read; `missing` if there is no such account that the viewer may see; `hidden` if the viewer
+   * may not see this part of it.
    */
   readonly phase: "loading" | "ready" | "missing" | "hidden";
   readonly data: Data | null;
-  /** Whether what is shown is kept up to date. */
+  /** Whether the data is kept up to date. */
   readonly live: LiveStatus;
-  /** Why it could not be read or followed. Null once that works again. */
+  /** Why the data could not be read or followed. Null after the next success. */
   readonly error: Error | null;
 }
 
@@ -32,7 +32,7 @@ export interface Card {
   isDefault: boolean;
 }
 
-/** One try at charging for a purchase. */
+/** One attempt to charge for a purchase. */
 export interface Attempt {
   id: string;
   number: number;
@@ -78,7 +78,7 @@ export interface Decision {
   message: string;
 }
 
-/** The rule by which the account tops itself up. */
+/** The rule of auto top-up. */
 export interface Rule {
   id: string;
   version: number;
@@ -105,7 +105,7 @@ export interface Payment {
   canBuy: boolean;
 }
 
-/** What a rule would have done. */
+/** What a rule would have done in the past. */
 export interface Simulation {
   from: string;
   until: string;
@@ -118,7 +118,7 @@ export interface Simulation {
   months: readonly { month: string; charges: number; cost: Money; capReached: boolean }[];
 }
 
-/** What credits would cost. */
+/** The price of credits. */
 export interface Quote {
   minimum: string;
   maximum: string;
@@ -126,7 +126,7 @@ export interface Quote {
   price: Money | null;
 }
 
-/** One thing that is wrong. */
+/** A problem of the account. */
 export interface Finding {
   id: string;
   code: string;
@@ -155,7 +155,7 @@ export interface SettingsCell {
   label: string;
 }
 
-/** One kind of alert. */
+/** One kind of alert, with its channels. */
 export interface SettingsRow {
   kind: string;
   title: string;
@@ -174,7 +174,7 @@ export interface Settings {
   rows: readonly SettingsRow[];
 }
 
-/** How to reach the member. */
+/** The member's address, and its verification. */
 export interface Contact {
   id: string;
   email: string | null;
@@ -185,13 +185,13 @@ export interface Contact {
   version: number;
 }
 
-/** The member's settings. */
+/** The member's settings and contact. */
 export interface MySettings {
   settings: Settings;
   contact: Contact;
 }
 
-/** Who was to get an alert, by which channel, and what became of it. */
+/** The delivery of an alert to one recipient by one channel. */
 export interface Delivery {
   id: string;
   channel: string;
@@ -208,7 +208,7 @@ export interface Delivery {
   notificationAddress: { id: string; label: string } | null;
 }
 
-/** What was used by one group. */
+/** The usage of one group. */
 export interface UsageGroup {
   key: string;
   date: string | null;
@@ -226,7 +226,7 @@ export interface Forecast {
   nextAutoTopUpAt: string | null;
 }
 
-/** What a line records. */
+/** The kind of a line. */
 export type EntryKind =
   | "TOP_UP"
   | "AUTO_TOP_UP"
@@ -238,7 +238,7 @@ export type EntryKind =
   | "CHARGEBACK"
   | "ADJUSTMENT";
 
-/** Which lines are listed; all when empty. As CreditLogFilter of the schema. */
+/** Selects the listed lines; empty selects all. Like CreditLogFilter in the schema. */
 export interface CreditLogFilter {
   actorKinds?: ("MEMBER" | "API_KEY" | "SYSTEM" | "PAYMENT_GATEWAY")[];
   actorIds?: string[];
@@ -256,7 +256,7 @@ export interface CreditLogFilter {
   search?: string;
 }
 
-/** Sums over all lines of the filter, whether they are shown or not. */
+/** Sums over all lines that match the filter, also those that are not loaded. */
 export interface CreditLogTotals {
   count: string;
   added: string;
@@ -264,21 +264,23 @@ export interface CreditLogTotals {
   net: string;
 }
 
-/** What is shown of a log. */
+/** The state of a log. */
 export interface CreditLogState {
   phase: "loading" | "ready" | "missing";
-  /** All that were read, newest first. Null: they were let go of, for there are many; `keep` reads them again. */
+  /**
+   * All lines that were read, newest first. Null for lines that were dropped to save memory; `keep` reads them again.
+   */
   lines: readonly (LogLine | null)[];
   totals: CreditLogTotals | null;
   /** Whether there are older lines. */
   hasMore: boolean;
   isLoadingMore: boolean;
   live: LiveStatus;
-  /** Why it could not be read or followed. Null once that works again. */
+  /** Why the lines could not be read or followed. Null after the next success. */
   error: Error | null;
 }
 
-/** One line with all that belongs to it. */
+/** One line with everything that belongs to it. */
 export interface EntryDetails extends Omit<LogLine, "session"> {
   balanceBefore: string;
   hash: string;
@@ -300,7 +302,7 @@ export interface EntryDetails extends Omit<LogLine, "session"> {
   }[];
 }
 
-/** What was used in a time. */
+/** The usage in a period. */
 export interface Used {
   timezone: string;
   groups: readonly UsageGroup[];

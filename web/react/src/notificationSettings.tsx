@@ -9,7 +9,9 @@ import { useNotificationSettings, type SettingsHook } from "./settings.js";
 
 const CHANNELS = ["EMAIL", "IN_APP"] as const;
 
-/** Which alerts reach the member by which channel, when mail waits, where it goes, and a test of both. */
+/**
+ * Which alerts reach the member by which channel, the quiet hours of mail, the address, and a test of both channels.
+ */
 export function NotificationSettings(): ReactNode {
   const { words } = useLedgerbell();
   const mine = useNotificationSettings();

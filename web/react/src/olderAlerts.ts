@@ -1,4 +1,4 @@
-// Alerts that the account's store does not keep: older ones, and those that were put away.
+// Alerts that the account's store does not hold: older ones, and archived ones.
 import type { InboxItem } from "@ledgerbell/client";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
@@ -6,7 +6,7 @@ import { ALERTS } from "./documents/inbox.js";
 import { useAccount } from "./hooks.js";
 import { useLedgerbell } from "./provider.js";
 
-/** Alerts that are read at once, and reads until one of them has something to show. */
+/** Alerts per read, and the maximum number of reads until one returns something to show. */
 const [PAGE, TRIES] = [50, 20];
 
 /** Which alerts are listed. */
@@ -19,7 +19,7 @@ export interface OlderAlerts {
   isLoading: boolean;
   error: Error | null;
   loadMore: () => void;
-  /** Shows alerts as they were marked. */
+  /** Shows alerts with their new marks. */
   put: (alertIds: readonly string[], change: Partial<Pick<InboxItem, "readAt" | "archivedAt">>) => void;
 }
 
@@ -33,7 +33,7 @@ interface State {
 
 const NONE: State = { items: [], cursor: null, hasMore: true, isLoading: false, error: null };
 
-/** Alerts beside those of `useInbox`: archived ones are read at once, older ones on demand. */
+/** Returns alerts besides those of `useInbox`. Archived ones are read at once, older ones on demand. */
 export function useOlderAlerts(view: AlertView): OlderAlerts {
   const { client, accountId } = useLedgerbell();
   const { inbox, phase } = useAccount();

@@ -1,9 +1,9 @@
-// What several components show in the same way.
+// Parts that several components share.
 import { useId, type ReactNode } from "react";
 
 import { useLedgerbell } from "./provider.js";
 
-/** Why something is not shown or not up to date, and what can be done. */
+/** Shows why data is missing or out of date, and a way to retry. */
 export function Trouble({ error, live, retry }: { error: Error | null; live: string; retry: () => void }): ReactNode {
   const { words } = useLedgerbell();
   if (error)
@@ -25,7 +25,7 @@ export function Trouble({ error, live, retry }: { error: Error | null; live: str
   );
 }
 
-/** Why a button did not do what it says. */
+/** Shows why the action of a button failed. */
 export function Refused({ error }: { error: Error | null }): ReactNode {
   if (!error) return null;
   return (
@@ -35,7 +35,7 @@ export function Refused({ error }: { error: Error | null }): ReactNode {
   );
 }
 
-/** What was done by a button. */
+/** Confirms the action of a button. */
 export function Done({ when, children }: { when: boolean; children: ReactNode }): ReactNode {
   return (
     <p className="lb-done" role="status">
@@ -44,7 +44,7 @@ export function Done({ when, children }: { when: boolean; children: ReactNode })
   );
 }
 
-/** Lines that are on their way. */
+/** Placeholders while data is loading. */
 export function Loading(): ReactNode {
   const { words } = useLedgerbell();
   return (
@@ -64,7 +64,7 @@ interface Followed {
   refresh: () => void;
 }
 
-/** A component with its title, and how it stands. Nothing where the viewer may not see it. */
+/** A component with its title and its status. Renders nothing if the viewer may not see it. */
 export function Section({
   name,
   title,
@@ -96,12 +96,12 @@ export function Section({
   );
 }
 
-/** How something stands, in a word. */
+/** Shows a status as one word. */
 export function Badge({ tone, children }: { tone: string; children: ReactNode }): ReactNode {
   return <span className={`lb-tag lb-tone-${tone}`}>{children}</span>;
 }
 
-/** A field with its label, and what is to be known of it. */
+/** A form field with its label and a hint. */
 export function Field({ label, hint, children }: { label: string; hint?: ReactNode; children: ReactNode }): ReactNode {
   return (
     <label className="lb-field">

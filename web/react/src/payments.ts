@@ -1,4 +1,4 @@
-// Hooks about buying: purchases, cards and the rule.
+// Hooks for buying: purchases, cards and the rule.
 import { newKey, type Ledgerbell } from "@ledgerbell/client";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
@@ -10,23 +10,23 @@ import { useLedgerbell } from "./provider.js";
 import { useResource } from "./resource.js";
 import { paymentOf, purchasesOf, readPurchases, withPurchase } from "./sources.js";
 
-/** How long typing has to pause before it is asked about, in milliseconds. */
+/** The pause in typing before a request, in milliseconds. */
 const PAUSE = 250;
 
-/** Purchases of credits, and what can be done about them. What is done rejects with why it was refused. */
+/** Purchases of credits, and their actions. Each action rejects with the reason if it is refused. */
 export interface PurchasesHook extends Followed<Purchases> {
   refresh: () => void;
-  /** Reads older ones. */
+  /** Reads older purchases. */
   loadMore: () => Promise<void>;
-  /** Buys credits with a card; the default one when left out. Pressed twice after a failure it buys once. */
+  /** Buys credits with a card; the default card if left out. Calling it again after a failure buys only once. */
   buy: (credits: string, cardId?: string) => Promise<Purchase>;
-  /** Tries again, with the same card when none is named. Pressed twice it is tried once. */
+  /** Tries again, with the same card if none is named. Calling it again after a failure retries only once. */
   retry: (purchase: Purchase, cardId?: string) => Promise<Purchase>;
-  /** Gives one up. */
+  /** Cancels a purchase. */
   cancel: (purchase: Purchase) => Promise<Purchase>;
 }
 
-/** Purchases of credits, newest first, with every try. */
+/** Returns purchases of credits, newest first, with every attempt. */
 export function usePurchases(): PurchasesHook {
   const { client, accountId } = useLedgerbell();
   const resource = purchasesOf(client, accountId);
@@ -76,24 +76,24 @@ function joined(list: readonly Purchase[], older: readonly Purchase[]): readonly
   return [...list, ...older.filter(({ id }) => !known.has(id))];
 }
 
-/** Changes to the rule. What is left out is kept. */
+/** Changes of the rule. Settings that are left out stay. */
 export interface RuleChange {
   enabled?: boolean;
   trigger?: string;
   amount?: string;
-  /** Null takes the cap away. */
+  /** Null removes the cap. */
   monthlyCap?: string | null;
   paymentMethodId?: string;
-  /** The member agrees to what it may take. */
+  /** Whether the member agrees to the charges of the rule. */
   consent?: boolean;
-  /** Refused when the rule was changed since. */
+  /** The change is refused if the rule has another version. */
   expectedVersion?: number;
 }
 
-/** Cards, the rule that charges them, and what can be done about them. */
+/** Cards, the rule that charges them, and their actions. */
 export interface PaymentHook extends Followed<Payment> {
   refresh: () => void;
-  /** Keeps a card by the gateway's token. */
+  /** Adds a card by the gateway's token. */
   addCard: (gatewayToken: string) => Promise<Card>;
   makeDefault: (cardId: string) => Promise<void>;
   removeCard: (cardId: string) => Promise<void>;
@@ -101,7 +101,7 @@ export interface PaymentHook extends Followed<Payment> {
   resumeRule: () => Promise<void>;
 }
 
-/** Cards and auto top-up. */
+/** Returns the cards and auto top-up. */
 export function usePayment(): PaymentHook {
   const { client, accountId } = useLedgerbell();
   const resource = paymentOf(client, accountId);
@@ -133,14 +133,14 @@ function paymentActions(client: Ledgerbell, accountId: string | null, refresh: (
   };
 }
 
-/** What is asked while something is typed. */
+/** The result of a request that follows typing. */
 export interface Asked<Data> {
   data: Data | null;
   isLoading: boolean;
   error: Error | null;
 }
 
-/** Asks once typing pauses; an answer that was overtaken is passed over. */
+/** Sends a request when typing pauses. A response that was overtaken is ignored. */
 function useAsked<Data>(question: string | null, ask: (signal: AbortSignal) => Promise<Data | null>): Asked<Data> {
   const [state, setState] = useState<Asked<Data>>({ data: null, isLoading: false, error: null });
   const latest = useRef(ask);
@@ -168,7 +168,7 @@ function useAsked<Data>(question: string | null, ask: (signal: AbortSignal) => P
 
 const AMOUNT = /^\d+(\.\d{1,4})?$/;
 
-/** What so many credits would cost; `data` without a price where so many cannot be bought. */
+/** Returns the price of credits. `data` has no price if this number cannot be bought. */
 export function useQuote(credits: string): Asked<Quote> {
   const { client, accountId: id } = useLedgerbell();
   const ask = useCallback(
@@ -176,7 +176,7 @@ export function useQuote(credits: string): Asked<Quote> {
       try {
         return (await client.query(QUOTE, { id, credits }, { signal })).account?.topUpQuote ?? null;
       } catch (error) {
-        // The bounds are answered beside the error.
+        // The response contains the limits in addition to the error.
         const { data } = error as { data?: { account?: { topUpQuote?: Quote | null } } };
         if (data?.account?.topUpQuote) return data.account.topUpQuote;
         throw error;
@@ -187,7 +187,7 @@ export function useQuote(credits: string): Asked<Quote> {
   return useAsked(AMOUNT.test(credits) ? JSON.stringify([id, credits]) : null, ask);
 }
 
-/** What settings of the rule would have done over the last 90 days. */
+/** Returns what settings of the rule would have done over the last 90 days. */
 export function useSimulation(trigger: string, amount: string, monthlyCap: string | null): Asked<Simulation> {
   const { client, accountId: id } = useLedgerbell();
   const variables = { id, trigger, amount, monthlyCap };

@@ -4,7 +4,7 @@ import { createContext, useContext, useMemo, type ReactNode } from "react";
 import type { Payments } from "./stripe.js";
 import { wordsOf, type Words } from "./words/index.js";
 
-/** What components find their data by. */
+/** The context of components. */
 interface Place {
   client: Ledgerbell;
   store: AccountStore;
@@ -16,20 +16,20 @@ interface Place {
 
 const Context = createContext<Place | null>(null);
 
-/** What {@link LedgerbellProvider} takes. */
+/** The properties of {@link LedgerbellProvider}. */
 export interface LedgerbellProviderProps {
-  /** Made once by `createLedgerbell`, outside of components or kept in a state. */
+  /** Create it once with `createLedgerbell`, outside of components or in a state. */
   client: Ledgerbell;
-  /** Which account; the member's own when left out. */
+  /** The account; the member's own if left out. */
   accountId?: string | undefined;
-  /** The language of texts, amounts and instants, such as `de`; the browser's when left out, and English on a server. */
+  /** The language of texts, amounts and instants, such as `de`. If left out: the browser's, and English on a server. */
   locale?: string | undefined;
-  /** How cards are given: your object of Stripe (`await loadStripe(…)`), or `simulated` against the simulated gateway. */
+  /** How users add cards: your Stripe object (`await loadStripe(…)`), or `simulated` for the simulated gateway. */
   payments?: Payments | undefined;
   children: ReactNode;
 }
 
-/** Gives the components and hooks beneath it a client and an account. */
+/** Provides a client and an account to the components and hooks below it. */
 export function LedgerbellProvider({
   client,
   accountId,
@@ -45,7 +45,7 @@ export function LedgerbellProvider({
   return <Context.Provider value={place}>{children}</Context.Provider>;
 }
 
-/** The client and the account of the nearest {@link LedgerbellProvider}. */
+/** Returns the client and the account of the nearest {@link LedgerbellProvider}. */
 export function useLedgerbell(): Place {
   const place = useContext(Context);
   if (!place) throw new Error("Put a LedgerbellProvider around components of @ledgerbell/react");

@@ -1,4 +1,4 @@
-// Hooks about what the member is told of.
+// Hooks for notification settings.
 import type { VariablesOf } from "@ledgerbell/client/graphql";
 import { useMemo } from "react";
 
@@ -12,36 +12,38 @@ type Preference = NonNullable<VariablesOf<typeof SAVE_SETTINGS>["input"]["prefer
 type Kind = Preference["kind"];
 type Channel = Preference["channel"];
 
-/** Changes to the contact. What is left out is kept. */
+/** Changes of the contact. Fields that are left out stay. */
 export interface ContactChange {
   email?: string | null;
   locale?: string;
   timezone?: string;
 }
 
-/** The member's settings, and what can be done about them. What is done rejects with why it was refused. */
+/** The member's settings, and their actions. Each action rejects with the reason if it is refused. */
 export interface SettingsHook extends Followed<MySettings> {
   refresh: () => void;
-  /** Switches one kind of alert by one channel; null is the default again. Shown at once, and taken back when it is refused. */
+  /**
+   * Switches one kind of alert by one channel; null restores the default. Shown at once, and undone if it is refused.
+   */
   setPreference: (kind: string, channel: string, enabled: boolean | null) => Promise<void>;
   setQuietHours: (hours: { start: string; end: string } | null) => Promise<void>;
-  /** Null follows the trigger of auto top-up. */
+  /** Null uses the trigger of auto top-up. */
   setThreshold: (credits: string | null) => Promise<void>;
   saveContact: (change: ContactChange) => Promise<void>;
   /** Mails a code to the address. */
   sendCode: () => Promise<void>;
-  /** Takes the code back: the member's own, or that of another whose code they passed on. */
+  /** Verifies an address by its code: the member's own, or that of another member who has passed the code on. */
   verify: (code: string, memberId?: string) => Promise<void>;
   sendTest: (channel: "EMAIL" | "IN_APP") => Promise<void>;
 }
 
-/** The settings of the member who is signed in. */
+/** Returns the settings of the member who is signed in. */
 export function useNotificationSettings(): SettingsHook {
   const { client } = useLedgerbell();
   const resource = settingsOf(client);
   const state = useResource(resource);
   const actions = useMemo(() => {
-    /** What was pressed and is not confirmed. */
+    /** Switches that were changed but are not confirmed yet. */
     const pressed = new Map<string, [kind: string, channel: string, enabled: boolean]>();
     const save = async (input: VariablesOf<typeof SAVE_SETTINGS>["input"]) => {
       const answer = (await client.mutate(SAVE_SETTINGS, { input }, { retry: true })).updateNotificationSettings;
@@ -99,7 +101,7 @@ function cell({ rows }: Settings, kind: string, channel: string) {
   return rows.find((row) => row.kind === kind)?.cells.find((cell) => cell.channel === channel);
 }
 
-/** Answers may come in another order than the changes were made in. */
+/** Returns the newer settings: responses may arrive in another order than the changes. */
 function newer(one: Settings, other: Settings): Settings {
   return other.version >= one.version ? other : one;
 }

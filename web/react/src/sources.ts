@@ -1,4 +1,4 @@
-// Where the components' data come from.
+// How the components' data is read and followed.
 import type { EventOf, Ledgerbell } from "@ledgerbell/client";
 import type { ResultOf } from "@ledgerbell/client/graphql";
 
@@ -12,14 +12,14 @@ import type { CreditLogFilter, Finding, Forecast, MySettings, Payment, Purchase,
 
 type Event<Document> = EventOf<ResultOf<Document>>;
 
-/** Purchases that are read at once. */
+/** Purchases per request. */
 const PURCHASES = 20;
-/** Groups of usage that are read at most: three years of days. */
+/** The maximum number of usage groups per request: three years of days. */
 const GROUPS = 1_100;
 
 const canBuy = (permissions: readonly string[]) => permissions.includes("BUY_CREDITS");
 
-/** Purchases with one as it is now. */
+/** Returns purchases in which one is replaced by its new state. */
 export function withPurchase(purchases: Purchases, purchase: Purchase): Purchases {
   const isKnown = purchases.list.some(({ id }) => id === purchase.id);
   const list = isKnown
@@ -28,7 +28,7 @@ export function withPurchase(purchases: Purchases, purchase: Purchase): Purchase
   return { ...purchases, list };
 }
 
-/** The answer to a mutation and the event of it come in any order. */
+/** Returns the newer one: the response and the event of a mutation arrive in any order. */
 function newer(one: Purchase, other: Purchase): Purchase {
   return other.updatedAt >= one.updatedAt ? other : one;
 }
@@ -47,7 +47,7 @@ export async function readPurchases(client: Ledgerbell, id: string | null, after
   return { data, cursor: page?.liveCursor ?? null };
 }
 
-/** Purchases of an account. */
+/** Returns the purchases of an account. */
 export function purchasesOf(client: Ledgerbell, id: string | null) {
   return sharedBy(client, `purchases ${id ?? ""}`, () => {
     const live = (after: string) => client.live(TOP_UPS_LIVE, { id, after });
@@ -56,7 +56,7 @@ export function purchasesOf(client: Ledgerbell, id: string | null) {
   });
 }
 
-/** Cards and the rule of an account. */
+/** Returns the cards and the rule of an account. */
 export function paymentOf(client: Ledgerbell, id: string | null) {
   return sharedBy(client, `payment ${id ?? ""}`, () => {
     const read = async () => {
@@ -73,7 +73,7 @@ export function paymentOf(client: Ledgerbell, id: string | null) {
   });
 }
 
-/** What is wrong with an account. */
+/** Returns the findings of an account. */
 export function findingsOf(client: Ledgerbell, id: string | null) {
   return sharedBy(client, `findings ${id ?? ""}`, () => {
     const read = async () => {
@@ -90,7 +90,7 @@ export function findingsOf(client: Ledgerbell, id: string | null) {
   });
 }
 
-/** The settings of the member who is signed in. */
+/** Returns the settings of the member who is signed in. */
 export function settingsOf(client: Ledgerbell) {
   return sharedBy(client, "settings", () => {
     const read = async () => {
@@ -103,7 +103,7 @@ export function settingsOf(client: Ledgerbell) {
   });
 }
 
-/** How long the credits of an account last. */
+/** Returns how long the credits of an account last. */
 export function forecastOf(client: Ledgerbell, id: string | null) {
   return sharedBy(client, `forecast ${id ?? ""}`, () => {
     const read = async () => {
@@ -115,7 +115,7 @@ export function forecastOf(client: Ledgerbell, id: string | null) {
   });
 }
 
-/** What an account has used. */
+/** Returns the usage of an account. */
 export function usageOf(client: Ledgerbell, id: string | null, by: "MEMBER" | "KIND" | "DAY", filter: CreditLogFilter) {
   return sharedBy(client, `usage ${id ?? ""} ${by} ${JSON.stringify(filter)}`, () => {
     const page = async (after: string | null) =>

@@ -1,17 +1,17 @@
-// What is used of Stripe.js, so that it is no dependency: pass the object that `loadStripe` resolves to.
+// The used part of Stripe.js, so that it is no dependency: pass the object that `loadStripe` resolves to.
 
-/** A form of Stripe's on the page. */
+/** A Stripe form on the page. */
 export interface StripeElement {
   mount(place: HTMLElement): void;
   destroy(): void;
 }
 
-/** Stripe's forms of one payment. */
+/** The Stripe forms of one payment. */
 export interface StripeElements {
   create(kind: "payment"): StripeElement;
 }
 
-/** What a card is confirmed with. */
+/** The part of Stripe that confirms a card. */
 export interface StripeLike {
   elements(options: { clientSecret: string; appearance?: object; locale?: string }): unknown;
   confirmSetup(options: { elements: never; redirect: "if_required"; confirmParams: { return_url: string } }): Promise<{
@@ -20,10 +20,10 @@ export interface StripeLike {
   }>;
 }
 
-/** How cards are given. */
+/** How users add cards. */
 export type Payments = StripeLike | "simulated";
 
-/** Cards of the simulated gateway, by how they behave. */
+/** Cards of the simulated gateway, by behavior. */
 export const SIMULATED_CARDS = [
   "card_ok",
   "card_insufficient_funds",

@@ -1,10 +1,10 @@
 // Exact sums of amounts.
 import type { CreditLogTotals } from "./model.js";
 
-/** Credits have at most 4 digits after the point. */
+/** Credits have at most 4 decimal digits. */
 const DIGITS = 4;
 
-/** Returns an exact amount as a whole number of its smallest parts. */
+/** Returns an exact amount as an integer of its smallest units. */
 function parts(amount: string): bigint {
   const [whole = "0", fraction = ""] = amount.split(".");
   return BigInt(whole + fraction.padEnd(DIGITS, "0"));
@@ -16,7 +16,7 @@ function amountOf(parts: bigint): string {
   return `${parts < 0n ? "-" : ""}${digits.slice(0, -DIGITS)}${fraction && `.${fraction}`}`;
 }
 
-/** Totals with these lines besides. */
+/** Returns the totals with these lines added. */
 export function addedTo(totals: CreditLogTotals, lines: readonly { amount: string }[]): CreditLogTotals {
   let [added, deducted] = [parts(totals.added), parts(totals.deducted)];
   for (const { amount } of lines) {

@@ -5,17 +5,19 @@ import { useEffect, useRef, useState, type ReactNode } from "react";
 import { useAccount } from "./hooks.js";
 import { useLedgerbell } from "./provider.js";
 
-/** What {@link Toasts} takes. */
+/** The properties of {@link Toasts}. */
 export interface ToastsProps {
-  /** Called when the button of an alert is pressed; without it, the button leads to the page that the operator has set up. */
+  /**
+   * Called when the button of an alert is pressed. Without it, the button leads to the page that the operator has set.
+   */
   onAction?: ((item: InboxItem) => void) | undefined;
-  /** Milliseconds that a toast stays; critical ones stay until they are closed. 8,000 when left out. */
+  /** How long a toast is shown, in milliseconds; 8,000 if left out. Critical ones stay until they are closed. */
   duration?: number | undefined;
-  /** Toasts at once; others wait. 3 when left out. */
+  /** The maximum number of visible toasts; 3 if left out. Others wait. */
   atOnce?: number | undefined;
 }
 
-/** Shows each alert that arrives while the page is open. One that is read elsewhere goes. */
+/** Shows each alert that arrives while the page is open. An alert that is read elsewhere disappears. */
 export function Toasts({ onAction, duration = 8_000, atOnce = 3 }: ToastsProps): ReactNode {
   const { words } = useLedgerbell();
   const { ids, close } = useArrivals();
@@ -71,7 +73,7 @@ function ToastAction({ item, onAction }: { item: InboxItem; onAction: ToastsProp
   );
 }
 
-/** Alerts that arrived since the inbox was first shown, oldest first. */
+/** Returns alerts that arrived since the inbox was first shown, oldest first. */
 function useArrivals(): { ids: readonly string[]; close: (id: string) => void } {
   const { store } = useLedgerbell();
   const { inbox, phase } = useAccount();
@@ -80,14 +82,14 @@ function useArrivals(): { ids: readonly string[]; close: (id: string) => void } 
   useEffect(() => {
     if (phase !== "ready") return;
     if (known.current?.store !== store) {
-      // What was there before is no news.
+      // Alerts that existed before are not shown.
       const newest = inbox[0]?.alert.raisedAt ?? "";
       known.current = { store, ids: new Set(inbox.map(({ id }) => id)), newest };
       setIds([]);
       return;
     }
     const { ids: seen, newest } = known.current;
-    // One that is taken back from the archive is older than what was there.
+    // An alert that is restored from the archive is older than the first inbox.
     const arrived = inbox.filter(({ id, readAt, alert }) => !seen.has(id) && !readAt && alert.raisedAt >= newest);
     for (const { id } of inbox) seen.add(id);
     if (arrived.length) setIds((ids) => [...ids, ...arrived.map(({ id }) => id).reverse()]);

@@ -17,7 +17,7 @@ const TONES: Record<string, string> = {
   PENDING: "info",
 };
 
-/** Purchases of credits: what became of each, every try, and what to do when one failed. */
+/** Purchases of credits: the status of each, every attempt, and the next step if one failed. */
 export function TopUps(): ReactNode {
   const { words } = useLedgerbell();
   const purchases = usePurchases();
@@ -97,7 +97,7 @@ function AttemptView({ attempt }: { attempt: Attempt }): ReactNode {
   );
 }
 
-/** What the viewer can do about one. */
+/** The actions that the viewer can take for a purchase. */
 function WhatToDo({ purchase, label }: { purchase: Purchase; label: string }): ReactNode {
   const { words } = useLedgerbell();
   const { data } = usePayment();

@@ -1,4 +1,5 @@
-// Filters of the credit log in the address of the page, so that a reload, a link and the back button show the same.
+// Stores the filters of the credit log in the page's address, so that a reload, a link and the back button show the
+// same.
 import { useCallback, useMemo, useSyncExternalStore } from "react";
 
 import type { CreditLogFilter } from "./model.js";
@@ -15,10 +16,10 @@ function subscribe(listener: () => void): () => void {
 }
 
 const search = () => location.search;
-/** A server does not know the address; the page reads it when it takes over. */
+/** A server does not know the address; the page reads it when it is hydrated. */
 const nothing = () => "";
 
-/** What can be chosen, as texts. Empty: no bound. */
+/** The selected filters, as texts. Empty means no limit. */
 export interface LogChoice {
   q: string;
   kind: readonly string[];
@@ -49,7 +50,7 @@ export const NO_CHOICE: LogChoice = {
 
 const NAMES = Object.keys(NO_CHOICE) as (keyof LogChoice)[];
 
-/** Reads a choice from the query of an address. What is not understood is left out. */
+/** Reads the filters from the query of an address. Values that are not valid are ignored. */
 export function choiceOf(query: string, prefix: string): LogChoice {
   const parameters = new URLSearchParams(query);
   const choice: Record<string, string | readonly string[]> = {};
@@ -60,7 +61,7 @@ export function choiceOf(query: string, prefix: string): LogChoice {
   return choice as unknown as LogChoice;
 }
 
-/** Writes a choice into the query of an address, and keeps the rest of it. */
+/** Writes the filters into the query of an address, and keeps the rest of it. */
 export function queryOf(choice: LogChoice, prefix: string, query: string): string {
   const parameters = new URLSearchParams(query);
   for (const name of NAMES) {
@@ -76,7 +77,7 @@ const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const AMOUNT = /^\d+(\.\d{1,4})?$/;
 const KINDS = /^[A-Z_]+$/;
 
-/** The filter of a choice, narrowing another. */
+/** Returns the filter for a choice, which narrows another filter. */
 export function filterOf(choice: LogChoice, filter: CreditLogFilter = {}): CreditLogFilter {
   const { q, kind, dir, member, by, from, to, min, max, session, topup } = choice;
   const kinds = kind.filter((name) => KINDS.test(name));
@@ -96,7 +97,10 @@ export function filterOf(choice: LogChoice, filter: CreditLogFilter = {}): Credi
   } as CreditLogFilter;
 }
 
-/** The choice in the address, and what changes it. Each choice of its own is a step for the back button; typing is not. */
+/**
+ * Returns the choice in the address, and a function that changes it. Each change adds an entry to the history, except
+ * while typing.
+ */
 export function useUrlChoice(prefix: string): [LogChoice, (change: Partial<LogChoice>, isTyped?: boolean) => void] {
   const query = useSyncExternalStore(subscribe, search, nothing);
   const choice = useMemo(() => choiceOf(query, prefix), [query, prefix]);

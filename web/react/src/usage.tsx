@@ -8,10 +8,10 @@ import { useLedgerbell } from "./provider.js";
 
 const DAY = 86_400_000;
 const RANGES = [7, 30, 90] as const;
-/** Bars of a list, before the rest is one bar. */
+/** The number of bars in a list, before one bar for the rest. */
 const BARS = 8;
 
-/** What was used, day by day, by member and by kind. */
+/** Usage by day, by member and by kind. */
 export function Usage(): ReactNode {
   const { words } = useLedgerbell();
   const [days, setDays] = useState<number>(30);
@@ -50,10 +50,10 @@ interface Column {
   deducted: string;
 }
 
-/** Each day from `since` to today, those without use too. */
+/** Returns each day from `since` to today, including days without usage. */
 function columnsOf({ timezone, groups }: Used, since: string): Column[] {
   const used = new Map(groups.map((group) => [group.date, group.totals.deducted]));
-  // Canada writes days as ISO does.
+  // The Canadian format of a day is that of ISO 8601.
   const today = new Intl.DateTimeFormat("en-CA", { timeZone: timezone, dateStyle: "short" }).format(Date.now());
   const columns: Column[] = [];
   for (let at = Date.parse(since); ; at += DAY) {

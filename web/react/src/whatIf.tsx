@@ -1,4 +1,4 @@
-// What settings of the rule would have done.
+// What settings of the rule would have done in the past.
 import type { ReactNode } from "react";
 
 import { Credits, Price } from "./format.js";
@@ -6,7 +6,7 @@ import { Refused } from "./parts.js";
 import { useSimulation } from "./payments.js";
 import { useLedgerbell } from "./provider.js";
 
-/** What a rule would have done over the last 90 days. */
+/** Shows what a rule would have done over the last 90 days. */
 export function WhatIf({ trigger, amount, cap }: { trigger: string; amount: string; cap: string | null }): ReactNode {
   const { words, locale } = useLedgerbell();
   const { data, isLoading, error } = useSimulation(trigger, amount, cap);

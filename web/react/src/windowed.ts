@@ -1,28 +1,31 @@
-// Shows those rows of a long list that are in view.
+// Renders only those rows of a long list that are in view.
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 
-/** Rows above and below the view that are shown, too. */
+/** Additional rows above and below the view. */
 const BEYOND = 12;
-/** Where nothing is laid out, in pixels. */
+/** The sizes in pixels if there is no layout. */
 const [ROW, VIEW] = [56, 800];
 
-/** React 18 complains of layout effects on a server. */
+/** React 18 warns about layout effects on a server. */
 const useLayout = typeof document === "undefined" ? useEffect : useLayoutEffect;
 
-/** Which rows are shown, and how much room the others take. */
+/** Which rows are rendered, and the space of the others. */
 export interface Windowed {
-  /** For the element that scrolls. */
+  /** The ref of the scrolling element. */
   ref: (element: HTMLElement | null) => void;
   from: number;
   to: number;
-  /** Pixels above and below. */
+  /** The space above and below, in pixels. */
   before: number;
   after: number;
   /** Whether the last row is near. */
   isAtEnd: boolean;
 }
 
-/** Rows are of one height. `first` names the newest row: where rows are added above it, what is in view stays where it is. */
+/**
+ * Selects the rows to render, which all have the same height. `first` is the key of the newest row: when rows are added
+ * above it, the view does not move.
+ */
 export function useWindowed(count: number, first: string | undefined, indexOf: (first: string) => number): Windowed {
   const [element, setElement] = useState<HTMLElement | null>(null);
   const [view, setView] = useState({ top: 0, height: VIEW, row: ROW });
@@ -31,7 +34,7 @@ export function useWindowed(count: number, first: string | undefined, indexOf: (
     const row = element.querySelector<HTMLElement>("[data-row]")?.offsetHeight ?? 0;
     const height = element.clientHeight || VIEW;
     const size = row || ROW;
-    // Rows beyond the view are shown, so that it is enough to follow every few of them.
+    // More rows than the view are rendered, so it is enough to react to every fourth row.
     const top = Math.floor(element.scrollTop / size / 4) * 4 * size;
     setView((view) =>
       view.top === top && view.height === height && view.row === size ? view : { top, height, row: size },

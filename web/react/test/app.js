@@ -1,4 +1,4 @@
-// The page that browser tests open. Its address says what is on it.
+// The page that browser tests open. Its address selects what it shows.
 import { createLedgerbell } from "@ledgerbell/client";
 import * as react from "@ledgerbell/react";
 import { StrictMode, createElement as h } from "react";
@@ -7,7 +7,7 @@ import { createRoot } from "react-dom/client";
 const parameters = new URLSearchParams(location.search);
 const read = (name) => parameters.get(name) ?? undefined;
 
-/** Answers a log of so many lines, and nothing else. */
+/** Answers requests for a log with this number of lines. */
 function long(count) {
   const line = (at) => ({
     id: `entry-${at}`,
@@ -25,7 +25,7 @@ function long(count) {
   const totals = { count: String(count), added: "0", deducted: String(count), net: `-${count}` };
   return async (_, { body, signal }) => {
     const { query, variables } = JSON.parse(body);
-    // A stream in which nothing happens.
+    // A stream without any event.
     if (/subscription/.test(query)) return new Promise((_, reject) => signal.addEventListener("abort", reject));
     const from = Number(variables.after ?? 0);
     const to = Math.min(count, from + variables.first);
@@ -36,7 +36,7 @@ function long(count) {
   };
 }
 
-/** Components by their names, beneath a client of one member. */
+/** Shows components by name, with a client of one member. */
 function Account({ url, token, show, locale }) {
   const rows = Number(read("rows") ?? 0);
   const client = createLedgerbell({ url, token: () => token, ...(rows && { fetch: long(rows), WebSocket: null }) });
@@ -52,7 +52,7 @@ function Account({ url, token, show, locale }) {
 document.documentElement.dir = read("dir") ?? "ltr";
 document.documentElement.style.colorScheme = read("theme") ?? "light";
 const url = read("url");
-// Made once, outside of StrictMode's two renders.
+// Created once, outside of StrictMode's two renders.
 const accounts = parameters
   .getAll("token")
   .map((token) => Account({ url, token, show: read("show"), locale: read("locale") ?? "en" }));

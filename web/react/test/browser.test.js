@@ -1,4 +1,4 @@
-// Every component in real Chromium, in StrictMode, against a running server.
+// Tests every component in Chromium, in StrictMode, against a running server.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -11,10 +11,10 @@ import { launch, servePage } from "./chromium.js";
 import { another, buy, card, charge, does, ownerId } from "./deeds.js";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-/** How often the server is killed. */
+/** The number of times that the server is killed. */
 const KILLS = Number(process.env.LEDGERBELL_TEST_KILLS ?? 3);
 
-/** Lines of a long log. */
+/** The number of lines in a long log. */
 const LINES = process.env.LEDGERBELL_TEST_FULL === "1" ? 100_000 : 3_000;
 
 const ALL =
@@ -41,7 +41,7 @@ describe("components in Chromium", () => {
     await server?.remove();
   });
 
-  /** A window of its own, and pages in it. */
+  /** Opens a separate browser context, and pages in it. */
   async function context(more = {}) {
     const made = await browser.newContext({ viewport: { width: 1100, height: 900 }, ...more });
     made.setDefaultTimeout(20_000);
@@ -317,7 +317,7 @@ describe("components in Chromium", () => {
     await Promise.all([shown(item(one)), shown(item(other))]);
     await until(async () => (await one.evaluate(() => window.clients[0].status.get())) === "live", "live");
     await until(async () => (await other.evaluate(() => window.clients[0].status.get())) === "live", "live");
-    // By the clocks of the pages: how long this test takes to press is no matter.
+    // Measured by the clocks of the pages, so that the duration of the test's clicks does not matter.
     const took = async (name) => {
       await one.evaluate((name) => {
         const pressed = () => (window.pressedAt = Date.now());
@@ -344,7 +344,7 @@ describe("components in Chromium", () => {
     const times = [];
     for (const name of ["Mark as read", "Mark as unread", "Mark as read", "Archive"]) times.push(await took(name));
     console.log(`the other tab: read, unread, read and archived after ${times.join(", ")} ms`);
-    // Half of them, for the machine may be busy with other tests.
+    // Half of the runs must be fast enough, because the machine may be busy with other tests.
     assert.ok(times.sort((a, b) => a - b)[1] < 500);
     assert.equal(await other.locator(".lb-alert").count(), count - 1);
     await button(one, "Archived").click();
@@ -455,7 +455,7 @@ describe("components in Chromium", () => {
     await shown(page.getByText(`Line ${LINES - 1}`, { exact: true }));
     assert.ok(last.rows < 80 && last.nodes < first.nodes + 200);
     assert.ok(late < early * 2 + 20, "it stays flat");
-    // What was let go of is read again.
+    // Lines that were dropped are read again.
     await scroll((LINES / 4) * 56);
     await shown(page.getByText(`Line ${LINES / 4 + 5}`, { exact: true }));
     await scroll(0);
@@ -498,7 +498,7 @@ describe("components in Chromium", () => {
         ]);
       });
       assert.deepEqual(violations, []);
-      // Nothing is wider than the page.
+      // No element is wider than the page.
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
     });
   }
@@ -509,7 +509,7 @@ describe("components in Chromium", () => {
       const page = await open("Bell,Inbox", { of: killed });
       await shown(page.locator(".lb-alert"));
       const owner = await ownerId(killed);
-      // It shows 100 alerts at most before older ones are asked for.
+      // The component shows at most 100 alerts before it requests older ones.
       const count = Math.min(90, KILLS * 8);
       const flowing = (async () => {
         for (let at = 0; at < count; at += 1) {

@@ -1,4 +1,4 @@
-// A real browser, and a server of the page that tests open in it.
+// Starts Chromium, and a server for the page that tests open.
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { build } from "esbuild";
@@ -12,7 +12,7 @@ const PLACES = [
   "/usr/bin/google-chrome",
 ];
 
-/** Where Chromium is installed, or undefined. */
+/** The path of the installed Chromium, or undefined. */
 export const executablePath = PLACES.find((path) => path && existsSync(path));
 
 /** Starts Chromium. */
@@ -23,7 +23,7 @@ const HTML = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>
 <link rel="stylesheet" href="/styles.css"><style>body { margin: 16px; background: light-dark(#eef0f4, #0c0e12) }</style></head>
 <body><main></main><script type="module" src="/app.js"></script></body></html>`;
 
-/** Serves files from memory, on a port of its own. */
+/** Serves files from memory on a free port. */
 export async function serve(files) {
   const types = { js: "text/javascript", css: "text/css" };
   const server = createServer((request, response) => {

@@ -1,8 +1,8 @@
-// What happens on a server while a page shows it.
+// Changes on a server while a page shows it.
 
 const refusals = "userErrors { code message }";
 
-/** Sends one mutation, and fails when it is refused. */
+/** Sends one mutation. Throws if it is refused. */
 export async function does(server, name, input, select = "", credential = server.apiKey) {
   const type = `${name[0].toUpperCase()}${name.slice(1)}Input!`;
   const text = `mutation ($input: ${type}) { ${name}(input: $input) { ${select} ${refusals} } }`;
@@ -11,7 +11,7 @@ export async function does(server, name, input, select = "", credential = server
   return payload;
 }
 
-/** Keeps a card of the simulated gateway, and returns its id. */
+/** Adds a card of the simulated gateway, and returns its id. */
 export async function card(server, token, credential = server.ownerToken) {
   const input = { gatewayToken: `${token}-${Math.random().toString(36).slice(2)}`, makeDefault: false };
   return (await does(server, "addPaymentMethod", input, "paymentMethod { id }", credential)).paymentMethod.id;
@@ -23,7 +23,10 @@ export async function buy(server, credits, paymentMethodId, credential = server.
   return (await does(server, "createTopUp", input, "topUp { id }", credential)).topUp.id;
 }
 
-/** Another account of one credit for a euro: its id and its owner's token. An account may try few cards a day. */
+/**
+ * Creates another account with a price of one euro per credit. Returns its id and its owner's token. An account can
+ * only try a few cards a day.
+ */
 export async function another(server, name) {
   const owner = { externalId: `owner of ${name}`, name: "Olga" };
   const input = { externalId: name, name, creditPrice: "1", currency: "EUR", owner };
@@ -36,11 +39,14 @@ export async function another(server, name) {
 export const ownerId = async (server, token = server.ownerToken) =>
   (await server.query("{ viewer { member { id } } }", {}, token)).viewer.member.id;
 
-/** Raises an alert of the owner: a session of theirs is charged. Sent again while the server is away, it is raised once. */
+/**
+ * Raises an alert for the owner by charging one of their sessions. It is sent again while the server is down, and
+ * raised once.
+ */
 export async function charge(server, memberId, key) {
   const hours = (count) => new Date(Date.now() - count * 3_600_000).toISOString();
   const { accountId } = server;
-  // The same in each try, or the key would be of another booking.
+  // The times are the same in each attempt. Otherwise the key would belong to another booking.
   const times = { startsAt: hours(2), endsAt: hours(1) };
   for (;;) {
     try {

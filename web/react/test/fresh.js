@@ -1,4 +1,5 @@
-// Makes new applications of the packed packages, as a reader of the READMEs would: one by Vite, which is opened in Chromium, and one by Next.js.
+// Creates new applications with the packed packages, as the READMEs describe: one with Vite, which is opened in
+// Chromium, and one with Next.js.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -11,10 +12,10 @@ import { executablePath, launch, serve } from "./chromium.js";
 import { buy, card } from "./deeds.js";
 
 const WEB = fileURLToPath(new URL("../..", import.meta.url));
-/** The tools that make applications, at the versions that were tried. */
+/** The tools that create applications, at their tested versions. */
 const VITE = "create-vite@9.2.1";
 const NEXT = "create-next-app@16.4.3";
-/** Lines of an application's own code, at most. */
+/** The maximum number of lines of an application's own code. */
 const MOST = 30;
 
 const home = mkdtempSync(join(tmpdir(), "ledgerbell-fresh."));
@@ -31,7 +32,7 @@ const run = (command, args, cwd) => {
   }
 };
 
-/** The application's own code: all that it takes to show an account. */
+/** The application's own code: everything that is needed to show an account. */
 const CODE = (
   url,
   token,
@@ -132,7 +133,7 @@ function next(tarballs) {
   const code = CODE('"https://credits.example.com/graphql"', '"/token"');
   isShort(code);
   writeFileSync(join(app, "app/page.tsx"), code);
-  // Its fonts come from elsewhere, which is no matter here.
+  // Its fonts come from another host, which this test does not cover.
   writeFileSync(
     join(app, "app/layout.tsx"),
     'export default function Layout({ children }: { children: React.ReactNode }) {\n  return <html lang="en"><body>{children}</body></html>;\n}\n',
@@ -158,7 +159,7 @@ try {
   for (const credits of ["98", "99"]) await buy(server, credits, await card(server, "card_declines_once"));
   const app = vite(tarballs);
   await inChromium(app, server, "98");
-  // The same application with the React before.
+  // The same application with React 18.
   install(app, ["react@18", "react-dom@18", "@types/react@18", "@types/react-dom@18"]);
   await inChromium(app, server, "99");
   next(tarballs);

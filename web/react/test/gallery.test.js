@@ -1,4 +1,4 @@
-// Every state of every component, as the gallery shows it, in Chromium: axe, width, and what the browser complains of.
+// Tests every state of every component in the gallery, in Chromium: axe, width, and the browser's errors.
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -1,4 +1,4 @@
-// Components in a document of jsdom, in StrictMode, against a running server.
+// Tests components in a jsdom document, in StrictMode, against a running server.
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { JSDOM, VirtualConsole } from "jsdom";
@@ -30,7 +30,7 @@ for (const name of [
   "cancelAnimationFrame",
 ])
   globalThis[name] = window[name].bind(window);
-// jsdom lays nothing out, so that nothing is ever resized.
+// jsdom has no layout, so no element is ever resized.
 globalThis.ResizeObserver = class {
   observe() {}
   unobserve() {}
@@ -63,7 +63,7 @@ describe("pages", () => {
   afterEach(() => closing.splice(0).forEach((close) => close()));
   after(() => server.remove());
 
-  /** A page with these components. */
+  /** Opens a page with these components. */
   async function show(children, { locale = "en", html, ...more } = {}) {
     const network = await new Network().to(server);
     const client = createLedgerbell({ url: network.endpoint, token: () => server.ownerToken, WebSocket, ...more });
@@ -103,7 +103,7 @@ describe("pages", () => {
   };
 
   async function isAccessible(place) {
-    // jsdom lays nothing out: contrast is for a browser to see.
+    // jsdom has no layout: only a browser can check contrast.
     const { violations } = await axe.run(place, { rules: { "color-contrast": { enabled: false } } });
     assert.deepEqual(
       violations.map(({ id, nodes }) => [id, nodes.map((node) => node.html)]),

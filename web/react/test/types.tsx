@@ -1,4 +1,4 @@
-// What TypeScript makes of the package as applications see it. It is compiled, not run.
+// Tests the types of the package in an application. It is compiled and not run.
 import { createLedgerbell } from "@ledgerbell/client";
 import {
   Balance,

@@ -1,4 +1,4 @@
-// What needs neither a server nor a document.
+// Tests what needs neither a server nor a document.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createLedgerbell } from "@ledgerbell/client";
@@ -38,7 +38,7 @@ test("a server renders all of it without asking for anything, and without compla
   };
   assert.match(page("en"), /Credit log/);
   assert.match(page("de-AT"), /Guthabenverlauf/);
-  // A language that is not there is written in English.
+  // A language without texts falls back to English.
   assert.match(page("fr"), /Credit log/);
   assert.equal(complaints.mock.callCount(), 0);
 });

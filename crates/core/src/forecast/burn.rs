@@ -12,27 +12,27 @@ const MONTH: i128 = 304_375;
 /// How long an account must have had credits before a rate is computed.
 const LEAST_ELAPSED: i64 = 6 * HOUR;
 
-/// The use of sessions in a day.
+/// The average use of sessions per day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Burn {
-    /// How many credits.
+    /// The credits used per day.
     pub per_day: Credits,
-    /// How many days that is taken from.
+    /// The number of days that the average is computed from.
     pub based_on_days: u16,
 }
 
 impl Burn {
-    /// Of an account in which nothing has happened yet, or not for long enough.
+    /// The rate of an account without history, or with too little of it.
     pub const NOTHING: Self = Self {
         per_day: Credits::ZERO,
         based_on_days: 0,
     };
 
-    /// Computes the rate from the use in each of the last hours, the last 60 minutes first; hours that are left out had no use.
-    /// `elapsed` is how long the account has had credits, in milliseconds. Current use counts 28 times as much as use 27 days ago.
-    /// Of a partly elapsed hour only that part counts. If more was returned than used, the use is 0.
+    /// Computes the rate from the use in each of the last hours, the last 60 minutes first. Hours that are left out had no use.
+    /// `elapsed` is how long the account has had credits, in milliseconds.
     ///
-    /// Of the first hours nothing is said: one session would be taken for a rate.
+    /// Current use counts 28 times as much as use 27 days ago. Of a partly elapsed hour only that part counts. If more was
+    /// returned than used, the use is 0. There is no rate for the first hours: one session would be taken for a rate.
     pub fn of(used: &[(i64, Credits)], elapsed: i64) -> Self {
         if elapsed < LEAST_ELAPSED {
             return Self::NOTHING;
@@ -55,14 +55,14 @@ impl Burn {
         }
     }
 
-    /// What is used in an average month.
+    /// Returns the use in an average month.
     pub fn per_month(self) -> Credits {
         let units = (i128::from(self.per_day.units()) * MONTH + 5_000) / 10_000;
         Credits::from_units(i64::try_from(units).unwrap_or(i64::MAX))
     }
 }
 
-/// How long so many credits last at this rate; `None` where it takes longer than can be written.
+/// Returns how long credits last at this rate, in milliseconds; `None` if the number is too large.
 pub fn lasts(credits: Credits, per_day: Credits) -> Option<i64> {
     if !per_day.is_positive() {
         return None;
@@ -71,14 +71,14 @@ pub fn lasts(credits: Credits, per_day: Credits) -> Option<i64> {
     i64::try_from((credits * i128::from(DAY) + per_day - 1) / per_day).ok()
 }
 
-/// The instant `millis` after `now`, if it can be written.
+/// Returns the instant `millis` after `now`; `None` if it cannot be represented.
 pub fn after(now: Timestamp, millis: i64) -> Option<Timestamp> {
     let at = now.millis().checked_add(millis)?;
     (at <= Timestamp::MAX.millis()).then(|| Timestamp::from_millis(at))
 }
 
-/// When no more than `level` is left to book with: credits are used in the order in which lots are spent, and what a lot still has when
-/// it expires goes with it. Held credits are spoken for.
+/// Returns when no more than `level` is available. Credits are used in the order in which lots are spent. What a lot still has when it
+/// expires is lost. Held credits are not available.
 pub fn falls_to(
     level: Credits,
     mut lots: Vec<Lot>,

@@ -1,7 +1,7 @@
-//! How long credits last, and what other settings of the rule that tops up would have done.
+//! How long credits last, and what other settings of the automatic top-up would have done.
 //!
-//! Pure functions of rows: `burn` takes a rate from a history, `replay` plays the rule over one, and the rule that is played is the
-//! very one that buys: [`crate::top_up::AutoTopUp::evaluate`].
+//! These are pure functions of rows: `burn` computes a rate from a history, and `replay` applies the rule to one. `replay` uses the
+//! same rule that buys: [`crate::top_up::AutoTopUp::evaluate`].
 
 pub mod burn;
 mod replay;
@@ -19,28 +19,28 @@ pub use replay::{Replay, Replayed, RuleTerms, SimulatedMonth, SimulatedTopUp, St
 pub const DAY: i64 = 24 * 60 * 60 * 1_000;
 /// An hour in milliseconds.
 pub const HOUR: i64 = 60 * 60 * 1_000;
-/// How far the burn rate looks back.
+/// The number of days that the burn rate covers.
 pub const BURN_DAYS: u16 = 28;
 
-/// Settings of the rule to try out.
+/// Settings of the rule to simulate.
 #[derive(Clone, Copy, Debug)]
 pub struct TrialSettings {
-    /// Tops up at or below this.
+    /// Buys when available credits are at or below this.
     pub trigger: Credits,
-    /// By this much.
+    /// The credits that one top-up buys.
     pub amount: Credits,
-    /// Up to this much a month, in the currency's major unit.
+    /// The monthly maximum, in the currency's major unit.
     pub monthly_cap: Option<Decimal>,
-    /// Whether the credits that people bought themselves count, or the rule has to buy those as well.
+    /// Whether credits that members bought manually count. If not, the rule has to buy those as well.
     pub keeps_manual: bool,
 }
 
-/// Why settings cannot be tried out.
+/// Why settings cannot be simulated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidTrial {
     /// The setting, as the contract names it.
     pub field: &'static str,
-    /// Human-readable: what it must be.
+    /// The requirement, human-readable.
     pub message: String,
 }
 

@@ -89,8 +89,8 @@ pub struct RuleTerms {
 }
 
 impl RuleTerms {
-    /// The rule with these settings and consent to all of it, or what is wrong with them. A cap below one amount is no mistake
-    /// here: it shows what it does.
+    /// Returns the rule with these settings and full consent, or what is wrong with them. A cap below one amount is allowed,
+    /// because the simulation shows its effect.
     pub fn check(trial: &TrialSettings, terms: AccountTerms, minimum_minor: i64) -> Result<Self, InvalidTrial> {
         let TrialSettings { trigger, amount, .. } = *trial;
         if trigger.is_negative() || trigger > Credits::MAX {
@@ -162,7 +162,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Begins with so many available credits.
+    /// Starts with these available credits.
     pub fn new(of: RuleTerms, available: Credits) -> Self {
         Self {
             of,
@@ -179,7 +179,7 @@ impl Replay {
         }
     }
 
-    /// Plays an account's own rule on, with its own card.
+    /// Continues an account's own rule, with its own card.
     pub fn of_rule(
         rule: &AutoTopUp,
         card: PaymentMethod,
@@ -199,12 +199,13 @@ impl Replay {
         }
     }
 
-    /// So much was charged in this month before.
+    /// Adds what was charged in this month before.
     pub fn has_spent(&mut self, month: String, minor: i64) {
         self.spent.insert(month, minor);
     }
 
-    /// When the rule buys next if what is available has fallen to its trigger at `at`; `None` where it never does.
+    /// Returns when the rule buys next if available credits have fallen to its trigger at `at`; `None` if it never
+    /// buys.
     pub fn next_from(mut self, at: Timestamp) -> Option<Timestamp> {
         let above = self.available.units().saturating_sub(self.of.rule.trigger?.units());
         let change = Credits::from_units(-above.max(0));
@@ -219,7 +220,7 @@ impl Replay {
         self.top_ups.first().map(|top_up| top_up.at)
     }
 
-    /// Lets the rule decide as if it had just been saved.
+    /// Evaluates the rule as if it had just been saved.
     pub fn look(&mut self, at: Timestamp) {
         self.note_low(at);
         if Some(self.available) <= self.of.rule.trigger {
@@ -227,7 +228,7 @@ impl Replay {
         }
     }
 
-    /// Plays one step of the history.
+    /// Applies one step of the history.
     pub fn play(&mut self, step: Step) {
         self.wait_until(step.at);
         let rest = Credits::from_units(step.change.units().saturating_sub(step.low.units()));
@@ -246,7 +247,7 @@ impl Replay {
         self.is_below_zero = self.available.is_negative();
     }
 
-    /// What came of it by `until`.
+    /// Returns the result up to `until`.
     pub fn finish(mut self, until: Timestamp) -> Replayed {
         self.wait_until(until);
         let terms = self.of.terms;

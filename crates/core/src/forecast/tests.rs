@@ -155,7 +155,7 @@ fn what_the_cap_kept_back_is_bought_when_the_next_month_begins() {
 
 #[test]
 fn the_ceilings_of_a_day_hold_and_what_they_kept_back_comes_later() {
-    // 400 are missing; a day has room for 20 amounts of 10.
+    // 400 are missing; the rule buys at most 20 amounts of 10 in a day.
     let replayed = play(rule(0, 10, None), 10, &[(1, -410), (24 * 3, 0)]);
     assert_eq!(bought(&replayed), [200, 200, 10]);
     let days: Vec<i64> = replayed

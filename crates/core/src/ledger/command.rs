@@ -48,7 +48,7 @@ pub enum MemberRef {
 pub enum SessionRef {
     /// By our id.
     Id(SessionId),
-    /// By the platform's own id: the open one, else the newest.
+    /// By the platform's own id: the open session, otherwise the newest.
     ExternalId(String),
 }
 
@@ -189,7 +189,8 @@ pub enum Command {
         /// Human-readable reason.
         reason: String,
     },
-    /// Expires what is due and announces sessions that have ended. Only the sweeper sends it.
+    /// Expires everything whose time has come, and announces sessions that have ended. Only the sweeper sends
+    /// it.
     Sweep,
 }
 
@@ -200,7 +201,7 @@ pub struct Request {
     pub command: Command,
     /// The idempotency key. Only commands that are safe to repeat have none.
     pub key: Option<(Origin, String)>,
-    /// Who asks for the change.
+    /// The cause of the change.
     pub cause: Cause,
     /// Source of the ids that the command makes, the same on each attempt.
     pub seed: IdSeed,
@@ -255,7 +256,7 @@ impl Command {
         }
     }
 
-    /// Whether the command must be the last of its batch for the account: it changes rows beyond the working set.
+    /// Returns whether the command must be the last of its batch for the account: it changes rows beyond the working set.
     pub const fn ends_batch(&self) -> bool {
         matches!(
             self,

@@ -35,7 +35,7 @@ pub struct NewEntry {
     pub description: String,
     /// Who caused the entry.
     pub cause: Cause,
-    /// The member whose use it was.
+    /// The member who used the credits.
     pub member_id: Option<MemberId>,
     /// The session that the entry belongs to.
     pub session_id: Option<SessionId>,

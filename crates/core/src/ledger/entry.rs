@@ -46,7 +46,7 @@ pub struct HashedFacts<'a> {
     pub reverses: Option<EntryId>,
     /// Who caused the entry.
     pub cause: Cause,
-    /// The member whose use it was.
+    /// The member who used the credits.
     pub member_id: Option<MemberId>,
     /// Covered by a separate hash. So it can be erased, and the chain can still be checked where that digest is
     /// kept.

@@ -48,9 +48,9 @@ pub struct Policy {
 
 /// Decides `request` on `state` at `now`, which is not before the state's last time.
 ///
-/// In this order: a known key returns its first outcome; a member on whose behalf a key asks must be on the team; what is due
-/// expires; the command is decided. A refusal changes nothing, not even what was due. A decision contains everything that is
-/// to be written.
+/// In this order: a known key returns its first outcome; a member on whose behalf a key acts must be on the team; lots and
+/// holds whose time has come expire; the command is decided. A refusal changes nothing, not even expired lots and holds. A
+/// decision contains everything that must be written.
 pub fn decide(state: &AccountState, request: &Request, now: Timestamp, policy: &Policy) -> Result<Decision, Refusal> {
     let digests = request.digests();
     if let Some(record) = request.key.as_ref().and_then(|key| state.keys.get(key)) {

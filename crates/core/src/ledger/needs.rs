@@ -1,4 +1,4 @@
-//! What a decision reads: the one list that the store loads by.
+//! The rows that a decision reads: the only list that the store loads by.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use crate::primitives::ids::{EntryId, TopUpId};
 
 use super::command::{Command, MemberRef, Origin, Request, SessionRef};
 
-/// The rows that a decision reads beyond the account's figures and what is due.
+/// The rows that a decision reads beyond the account's figures and what expires.
 ///
 /// The store loads the union of the needs of a batch. A decision on these rows equals the decision on all rows of the account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Needs {
     pub keys: BTreeSet<(Origin, String)>,
     /// Members, by either id.
     pub members: BTreeSet<MemberRef>,
-    /// Sessions with what they hold. An external id names the open session, else the newest.
+    /// Sessions with what they hold. An external id names the open session, otherwise the newest.
     pub sessions: BTreeSet<SessionRef>,
     /// External ids that must not belong to an open session.
     pub free_external_ids: BTreeSet<String>,
@@ -96,7 +96,8 @@ fn sum(one: Credits, other: Credits) -> Credits {
 }
 
 impl Request {
-    /// What deciding it reads: its command's needs, its key, and the member on whose behalf a key asks.
+    /// Returns the rows that a decision reads: its command's needs, its key, and the member on whose behalf a
+    /// key acts.
     pub fn needs(&self) -> Needs {
         let mut needs = self.command.needs();
         needs.keys.extend(self.key.clone());
@@ -106,7 +107,7 @@ impl Request {
 }
 
 impl Command {
-    /// What deciding it reads. Amounts that are negative are refused, and count as none here.
+    /// Returns the rows that a decision reads. Negative amounts are refused, and count as 0 here.
     pub fn needs(&self) -> Needs {
         match self {
             Self::Grant { .. } => Needs::default(),

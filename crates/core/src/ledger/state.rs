@@ -142,7 +142,7 @@ pub struct AccountHeader {
     pub low_since: Option<Timestamp>,
     /// Since when the account has unread events. Stored with the event, so that no crash and no lost bell loses it.
     pub unread_since: Option<Timestamp>,
-    /// Whether a client follows what is wrong in it, so that its events are checked for that.
+    /// Whether a client follows the account's findings, so that its events trigger a check of them.
     pub is_followed: bool,
     /// Since when such an account has events that were not checked. Stored with the event.
     pub unchecked_since: Option<Timestamp>,
@@ -200,12 +200,12 @@ impl AccountHeader {
         }
     }
 
-    /// Whether available credits are at or below the watched level.
+    /// Returns whether available credits are at or below the watched level.
     pub fn is_low(&self) -> bool {
         self.low_mark.is_some_and(|mark| self.available() <= mark)
     }
 
-    /// What can be spent: posted − held.
+    /// Returns the credits that can be spent: posted − held.
     pub fn available(&self) -> Credits {
         Credits::from_units(self.posted.units().saturating_sub(self.held.units()))
     }
@@ -250,7 +250,7 @@ pub struct Lot {
 }
 
 impl Lot {
-    /// Whether the lot has expired. Then what it keeps is for holds alone.
+    /// Returns whether the lot has expired. Then what it keeps is for holds alone.
     pub fn is_expired(&self, expiry_now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires_at| expiry_now >= expires_at)
     }
@@ -287,7 +287,7 @@ pub enum Holder {
 }
 
 impl Holder {
-    /// Returns the stored word for the kind of holder.
+    /// Returns the name of the kind in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Session(_) => "SESSION",
@@ -376,7 +376,7 @@ pub struct Session {
     pub cancel_reason: Option<String>,
     /// The caller's own JSON, as text.
     pub metadata: Option<String>,
-    /// Whether the event that says it is PROCESSING has been written.
+    /// Whether the event of the status PROCESSING has been written.
     pub processing_announced: bool,
 }
 
@@ -420,7 +420,7 @@ pub struct PastEntry {
     pub amount: Credits,
     /// Credits of the entry that were reversed: 0 to |amount|.
     pub taken_back: Credits,
-    /// The member whose use it was.
+    /// The member who used the credits.
     pub member_id: Option<MemberId>,
     /// The session it belongs to.
     pub session_id: Option<SessionId>,
@@ -450,7 +450,7 @@ pub struct Outcome {
     pub top_up_id: Option<TopUpId>,
 }
 
-/// What booking needs to know about a member.
+/// The rights of a member that booking depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberStanding {
     /// The member.
@@ -474,7 +474,7 @@ pub struct AccountState {
     pub held_before: BTreeMap<LotId, Credits>,
     /// Sessions by id.
     pub sessions: BTreeMap<SessionId, Session>,
-    /// External id → the open session with it, else the newest.
+    /// External id → the open session with it, otherwise the newest.
     pub sessions_by_external_id: HashMap<String, SessionId>,
     /// Members by id.
     pub members: HashMap<MemberId, MemberStanding>,

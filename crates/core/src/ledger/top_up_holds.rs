@@ -32,8 +32,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Holds all that is left of a disputed top-up, else what its refunds in progress will take, as far as it is
-    /// left.
+    /// Holds everything that is left of a disputed top-up; otherwise what its refunds in progress will take, at
+    /// most what is left.
     pub(super) fn hold_top_up(
         &mut self,
         entry_id: EntryId,

@@ -107,7 +107,7 @@ impl Account {
 /// Selects accounts. A field that is `None` is not a condition; an empty list matches nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountFilter {
-    /// Words that each begin a word of the name, ignoring case.
+    /// Words that must each start a word of the name, ignoring case.
     pub search: Option<String>,
     /// The account has this status.
     pub status: Option<AccountStatus>,
@@ -198,11 +198,11 @@ pub struct Vouch {
 pub struct Contact {
     /// The account of the team.
     pub account_id: AccountId,
-    /// Whose contact it is.
+    /// The recipient that the contact belongs to.
     pub recipient: RecipientId,
     /// The address.
     pub email: Option<String>,
-    /// What is known about the address.
+    /// The verification status of the address.
     pub email_status: ContactStatus,
     /// Who vouched for this address, if the platform did.
     pub vouched: Option<Vouch>,
@@ -217,7 +217,7 @@ pub struct Contact {
 }
 
 impl Contact {
-    /// The contact of a recipient who has just been added: in the account's zone until they say otherwise.
+    /// Creates the contact of a new recipient, in the account's time zone.
     pub fn new(
         account_id: AccountId,
         recipient: impl Into<RecipientId>,
@@ -315,7 +315,7 @@ impl Contact {
     }
 }
 
-/// A change of how a recipient is reached: what is `None` stays.
+/// A change of a contact. A field that is `None` stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContactPatch {
     /// The change is refused when the contact has another version.
@@ -396,7 +396,7 @@ pub struct MemberPatch {
 /// Selects members. A field that is `None` is not a condition; an empty list matches nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemberFilter {
-    /// Words that each begin a word of the name, ignoring case.
+    /// Words that must each start a word of the name, ignoring case.
     pub search: Option<String>,
     /// The platform's own id is one of these.
     pub external_ids: Option<Vec<String>>,
@@ -434,12 +434,12 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// Whether it would be accepted now.
+    /// Returns whether it would be accepted now.
     pub fn is_active(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
 
-    /// Whether an actor of this side may see the key. The team does not see the platform's keys. Keys for all accounts cannot
+    /// Returns whether an actor of this side may see the key. The team does not see the platform's keys. Keys for all accounts cannot
     /// be listed in each of them, so a list of the platform's other keys would be misleading.
     pub fn is_shown_to(&self, side: Side) -> bool {
         side == Side::Platform || self.side == Side::Team
@@ -480,7 +480,7 @@ pub struct Owners {
 }
 
 impl Owners {
-    /// Whether `before` is the last owner and would no longer be one as `after`.
+    /// Returns whether `before` is the last owner and would no longer be one as `after`.
     pub fn loses_last(self, before: &Member, after: &Member) -> bool {
         let is_owner = |member: &Member| member.role == MemberRole::Owner && member.removed_at.is_none();
         is_owner(before) && !is_owner(after) && self.count <= 1
@@ -492,7 +492,7 @@ pub fn grace_millis(hours: i32) -> i64 {
     i64::from(hours) * MILLIS_PER_HOUR
 }
 
-/// Hours from what is kept with the account's figures.
+/// Converts the stored milliseconds to hours.
 pub fn grace_hours(millis: i64) -> i32 {
     i32::try_from(millis / MILLIS_PER_HOUR).unwrap_or(MAX_SESSION_GRACE_HOURS)
 }

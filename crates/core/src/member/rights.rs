@@ -5,15 +5,16 @@ use crate::primitives::ids::{AccountId, MemberId, RecipientId};
 
 use super::Member;
 
-/// Refuses unless the caller is of the platform and has `permission`.
+/// Refuses unless the actor belongs to the platform and has `permission`.
 pub fn require_platform(actor: &Actor, permission: Permission) -> Result<(), AccessError> {
-    // The platform is no secret to those who do not belong to it, so this is never "not found".
+    // The existence of the platform is no secret, so this is never "not found".
     actor
         .require(AccountId::PLATFORM, permission)
         .map_err(|_| AccessError::Forbidden(permission))
 }
 
-/// Whether the caller may see all members of the account, beyond those named by what they may see anyway.
+/// Returns whether the actor may see all members of the account, beyond those that are named in what it may
+/// see.
 pub fn require_directory(actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {
     actor
         .require(account_id, Permission::ManageMembers)
@@ -33,8 +34,8 @@ pub fn require_over_role(actor: &Actor, role: MemberRole) -> Result<(), AccessEr
     Ok(())
 }
 
-/// Refuses unless the actor may see how this member is reached and what they are notified of: themselves, and `MANAGE_SETTINGS`. To
-/// change it for an owner takes [`require_over`] besides.
+/// Refuses unless the actor may see this member's contact and notification settings: the member itself, or with `MANAGE_SETTINGS`.
+/// Changing those of an owner also requires [`require_over`].
 pub fn require_own_or_settings(
     actor: &Actor,
     account_id: AccountId,
@@ -46,7 +47,7 @@ pub fn require_own_or_settings(
     actor.require(account_id, Permission::ManageSettings)
 }
 
-/// Refuses unless the actor may change how a member of this role is reached.
+/// Refuses unless the actor may change the contact of a member of this role.
 pub fn require_to_reach(
     actor: &Actor,
     account_id: AccountId,
@@ -56,8 +57,8 @@ pub fn require_to_reach(
     require_over_role(actor, role)
 }
 
-/// Whether the actor may add, change and remove owners: owners and the platform. A key of the team never may, whoever made it:
-/// through it an admin could become owner.
+/// Returns whether the actor may add, change and remove owners: owners and the platform. A key of the team never may,
+/// regardless of its creator. Otherwise an admin could become owner by a key.
 pub fn may_change_owners(actor: &Actor) -> bool {
     match actor {
         Actor::Member { role, .. } => *role == MemberRole::Owner,
@@ -65,12 +66,13 @@ pub fn may_change_owners(actor: &Actor) -> bool {
     }
 }
 
-/// Whether the actor may vouch for addresses. A team never may: whose addresses it enters it says itself.
+/// Returns whether the actor may vouch for addresses. A team never may, because it enters those addresses
+/// itself.
 pub fn may_vouch(actor: &Actor) -> bool {
     actor.side() == Side::Platform
 }
 
-/// The first of `permissions` that this actor does not have, and cannot give to a key.
+/// Returns the first of `permissions` that this actor does not have, and so cannot give to a key.
 pub fn beyond_own(actor: &Actor, permissions: Permissions) -> Option<Permission> {
     let own = actor.permissions();
     permissions.iter().find(|permission| !own.has(*permission))

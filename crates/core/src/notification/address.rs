@@ -1,7 +1,7 @@
-//! Addresses that get alerts and are no member's: accounting, for example.
+//! Addresses that receive alerts and belong to no member, for example that of an accounting department.
 //!
-//! Who reads there need not be of the team. So such an address gets what is about the account's credits and money, and nothing about its
-//! members; it gets nothing before it is verified; and it may refuse everything, because nobody there has undertaken to read anything.
+//! Their readers may be outside the team. So such an address gets alerts about the account's credits and money, and none about its
+//! members. It gets nothing before it is verified. It may refuse every kind, because its readers have no duty to read anything.
 
 use std::collections::BTreeSet;
 
@@ -15,64 +15,65 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, NotificationAddressId};
 use crate::primitives::timestamp::Timestamp;
 
-/// Notification addresses of an account at the same time, at most.
+/// The maximum number of notification addresses of an account.
 pub const MOST_ADDRESSES: usize = 20;
 
-/// What a notification address gets.
+/// The alerts that a notification address gets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressWishes {
     /// The kinds of alerts.
     pub kinds: BTreeSet<AlertKind>,
-    /// `LOW_BALANCE` is sent when what is available falls to or below this; else at the trigger of auto top-up.
+    /// `LOW_BALANCE` is sent when available credits are at or below this; if `None`, at the trigger of auto
+    /// top-up.
     pub low_balance_threshold: Option<Credits>,
 }
 
-/// An address that gets alerts and is no member's.
+/// An address that receives alerts and belongs to no member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotificationAddress {
-    /// Its id.
+    /// The id within the account.
     pub id: NotificationAddressId,
-    /// The account.
+    /// The account that the address belongs to.
     pub account_id: AccountId,
-    /// What the team calls it.
+    /// The team's name for the address.
     pub label: String,
-    /// Where mail goes, and how far that is to be trusted. Its version is the version of the whole.
+    /// The address and its verification. Its version is the version of the whole object.
     pub contact: Contact,
-    /// Since when mail goes there and that is trusted so far.
+    /// Since when the address and its verification are unchanged.
     pub contact_since: Timestamp,
-    /// What it gets.
+    /// The alerts that it gets.
     pub wishes: AddressWishes,
-    /// Who added it.
+    /// The cause that added it.
     pub created_by: Cause,
-    /// When it was added.
+    /// The time at which it was added.
     pub created_at: Timestamp,
-    /// Since when it gets nothing.
+    /// When it was removed. From then on it gets nothing.
     pub removed_at: Option<Timestamp>,
 }
 
 /// A notification address to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewAddress {
-    /// What the team calls it.
+    /// The team's name for the address.
     pub label: String,
-    /// Where mail goes.
+    /// The e-mail address.
     pub email: String,
     /// Whether the platform vouches for it.
     pub email_verified: bool,
-    /// What it gets.
+    /// The alerts that it gets.
     pub wishes: AddressWishes,
-    /// The language of mail, as a BCP 47 tag; English when it is not known.
+    /// The language of mail, as a BCP 47 tag; English if `None`.
     pub locale: Option<String>,
-    /// Times in mail are this zone's; the account's when it is not known.
+    /// The time zone of times in mail; the account's if `None`.
     pub timezone: Option<Tz>,
 }
 
-/// A change of a notification address: what is `None` stays.
+/// A change of a notification address. A field that is `None` stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressPatch {
-    /// What the team calls it.
+    /// The team's name for the address.
     pub label: Option<String>,
-    /// Where mail goes.
+    /// The e-mail address, and the language and time zone of mail.
     pub contact: ContactPatch,
     /// The kinds of alerts that it gets.
     pub kinds: Option<BTreeSet<AlertKind>>,
@@ -81,7 +82,7 @@ pub struct AddressPatch {
 }
 
 impl NotificationAddress {
-    /// This address with the patch applied, under the next version if that changes anything.
+    /// Returns this address with the patch applied, under the next version if that changes anything.
     #[must_use]
     pub fn patched(self, patch: &AddressPatch, vouched: Option<Vouch>) -> Self {
         let before = self.clone();
@@ -102,7 +103,7 @@ impl NotificationAddress {
         after
     }
 
-    /// This address without the kinds that `refused` names.
+    /// Returns this address without the kinds in `refused`.
     #[must_use]
     pub fn without(self, refused: &BTreeSet<AlertKind>) -> Self {
         let kinds = self.wishes.kinds.difference(refused).copied().collect();
@@ -113,7 +114,7 @@ impl NotificationAddress {
         self.patched(&patch, None)
     }
 
-    /// This address as it is once it is removed: nothing goes there, and where it was is forgotten.
+    /// Returns this address as removed. It receives nothing, and its e-mail address is erased.
     #[must_use]
     pub fn removed(self, now: Timestamp) -> Self {
         let contact = self.contact.with_email(Change::Clear);
@@ -126,7 +127,7 @@ impl NotificationAddress {
 }
 
 impl AddressPatch {
-    /// A change of nothing.
+    /// A patch that changes nothing.
     pub const fn nothing() -> Self {
         Self {
             label: None,
@@ -143,17 +144,17 @@ impl AddressPatch {
     }
 }
 
-/// What a recipient wants to get.
+/// What a recipient wants to receive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wishes {
-    /// A member: by their settings, and where these say nothing by defaults.
+    /// A member's settings, with defaults where a setting is absent.
     Member(NotificationSettings),
-    /// An address that is no member's: what was chosen for it, by e-mail, and nothing else.
+    /// The choices for an address that belongs to no member: e-mail only.
     Address(AddressWishes),
 }
 
 impl Wishes {
-    /// What was said about a kind and a channel.
+    /// Returns the explicit preference for a kind and a channel.
     pub fn preference(&self, kind: AlertKind, channel: Channel) -> Option<bool> {
         match self {
             Self::Member(settings) => settings.preference(kind, channel),
@@ -161,7 +162,7 @@ impl Wishes {
         }
     }
 
-    /// When mail that is not critical waits.
+    /// Returns the hours in which mail that is not critical waits.
     pub const fn quiet_hours(&self) -> Option<QuietHours> {
         match self {
             Self::Member(settings) => settings.quiet_hours,
@@ -169,7 +170,7 @@ impl Wishes {
         }
     }
 
-    /// At which level the recipient is to be notified that the balance is low: their own, else the rule's.
+    /// Returns the level of the low-balance alert: the recipient's own, otherwise the rule's.
     pub fn low_level(&self, trigger: Option<Credits>) -> Option<Credits> {
         match self {
             Self::Member(settings) => settings.low_balance_threshold.or(trigger),
@@ -180,10 +181,10 @@ impl Wishes {
         }
     }
 
-    /// Whether the recipient has said that they want no mail of this kind.
+    /// Returns whether the recipient itself has switched off mail of this kind.
     pub fn is_mail_off(&self, kind: AlertKind) -> bool {
         match self {
-            // What the account says may change, and is not what the member has said.
+            // The account's default may change, and is not the member's choice.
             Self::Member(settings) => {
                 settings.preferences.get(&(kind, Channel::Email)) == Some(&false) || !kind.is_optional(Channel::Email)
             }

@@ -1,4 +1,4 @@
-//! Alerts and their deliveries: nouns.
+//! Alerts and their deliveries.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,18 +11,18 @@ use crate::primitives::ids::{AccountId, AlertId, DeliveryId, EntryId, MemberId, 
 use crate::primitives::timestamp::Timestamp;
 use crate::top_up::{DecisionOutcome, FailureCode, PauseReason};
 
-/// Something a member should know.
+/// A fact or condition that members are notified of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
-    /// Its id.
+    /// The id within the account.
     pub id: AlertId,
-    /// Where it was raised.
+    /// The account in which it was raised.
     pub account_id: AccountId,
-    /// What it is.
+    /// The kind, which selects the rule.
     pub kind: AlertKind,
-    /// The member it is about.
+    /// The member that it is about.
     pub subject: Option<MemberId>,
-    /// What there is to say, as it was when it was raised.
+    /// The facts at the time at which it was raised.
     pub facts: Facts,
     /// The line of the credit log that it is about.
     pub entry_id: Option<EntryId>,
@@ -30,47 +30,47 @@ pub struct Alert {
     pub session_id: Option<SessionId>,
     /// The top-up that it is about.
     pub top_up_id: Option<TopUpId>,
-    /// When it was raised.
+    /// The time at which it was raised.
     pub raised_at: Timestamp,
-    /// When what it told of had ended.
+    /// When its condition ended.
     pub resolved_at: Option<Timestamp>,
 }
 
-/// What an alert says beyond its kind: amounts are units of 1/10,000 credit, instants milliseconds since 1970. Kept as JSON:
-/// fields are added, never renamed.
+/// What an alert contains besides its kind. Amounts are units of 1/10,000 credit; instants are milliseconds since 1970.
+/// Stored as JSON: fields are added, never renamed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Facts {
-    /// What was available.
+    /// Available credits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub available: Option<i64>,
-    /// How many credits it is about.
+    /// The credits that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credits: Option<i64>,
-    /// What a session was called.
+    /// The title of a session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Why, in the words of whoever did it.
+    /// The reason, as the author of the change wrote it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Why, for programs: of a failed top-up its failure, of a pause its reason, of a limit whose it is.
+    /// The machine-readable reason: the failure of a top-up, the reason of a pause, or the owner of a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// Who it is about, or the last digits of a card.
+    /// The name of what it is about, or the last digits of a card.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// When it will be.
+    /// The future time that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<i64>,
 }
 
 impl Alert {
-    /// This alert without any text that a customer or the operator wrote: for readers who may be strangers. Of a card the last digits
-    /// stay.
+    /// Returns this alert without any text that a customer or the operator wrote, for readers outside the team. The last digits of a
+    /// card stay.
     #[must_use]
     pub fn without_texts(&self) -> Self {
         let digits = self.facts.name.clone().filter(|_| self.kind == AlertKind::CardExpiring);
-        // All of them are listed, so that a new one has to be decided about.
+        // All fields are listed, so that each new field requires a decision.
         let facts = Facts {
             available: self.facts.available,
             credits: self.facts.credits,
@@ -83,12 +83,13 @@ impl Alert {
         Self { facts, ..self.clone() }
     }
 
-    /// How much it matters.
+    /// Returns how much the alert matters.
     pub const fn severity(&self) -> Severity {
         self.kind.rule().severity
     }
 
-    /// Whether this actor may do what there is to do about it. `subject` is the role of the member whom it is about.
+    /// Returns whether this actor may take the next step of the alert. `subject` is the role of the member that it
+    /// is about.
     pub fn is_open_to(&self, actor: &Actor, subject: Option<MemberRole>) -> bool {
         let step = self.next_step();
         let allowed = match (step.permission(), self.subject, subject) {
@@ -96,7 +97,7 @@ impl Alert {
             (None, Some(member_id), Some(role)) if step == NextStep::UpdateContact => {
                 require_to_reach(actor, self.account_id, (member_id, role))
             }
-            // The address of the account itself.
+            // The contact of the account itself.
             (None, None, _) if step == NextStep::UpdateContact => {
                 actor.require(self.account_id, Permission::ManageSettings)
             }
@@ -105,8 +106,8 @@ impl Alert {
         allowed.is_ok()
     }
 
-    /// What can be done about it: of a failed top-up and of a pause, what its reason says. A higher cap does not lift the ceilings of a
-    /// day.
+    /// Returns what a member can do about it. For a failed top-up and a pause, the reason decides. A higher cap does not raise the
+    /// daily ceilings.
     pub fn next_step(&self) -> NextStep {
         let code = self.facts.code.as_deref().unwrap_or_default();
         let by_code = match self.kind {
@@ -146,69 +147,69 @@ fn after_failure(code: FailureCode) -> NextStep {
 }
 
 crate::text_enum! {
-    /// How far a delivery got.
+    /// The progress of a delivery.
     DeliveryStatus {
-        /// It waits for its time, or for another try.
+        /// It waits for its time, or for another attempt.
         Queued = "QUEUED",
         /// It is being sent.
         Sending = "SENDING",
-        /// It was handed over: to the member's mail system, or into the inbox.
+        /// It was handed to the member's mail system, or added to the inbox.
         Sent = "SENT",
-        /// It was given up after a day of tries.
+        /// It was given up after a day of attempts.
         Failed = "FAILED",
-        /// It came back.
+        /// The mail system returned it.
         Bounced = "BOUNCED",
-        /// It was not to be sent.
+        /// A rule or a preference prevented it.
         Suppressed = "SUPPRESSED",
     }
 }
 
-/// One alert on its way to one recipient by one channel.
+/// One alert for one recipient by one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Its id.
+    /// The id within the account.
     pub id: DeliveryId,
-    /// The team.
+    /// The account of the alert.
     pub account_id: AccountId,
-    /// What it delivers.
+    /// The alert that it delivers.
     pub alert_id: AlertId,
-    /// For whom it is.
+    /// The member or the address that gets it.
     pub recipient: RecipientId,
-    /// By which way.
+    /// The channel that it uses.
     pub channel: Channel,
-    /// How far it got.
+    /// The progress of the delivery.
     pub status: DeliveryStatus,
-    /// Why it was not to be sent.
+    /// Why it was suppressed.
     pub suppressed_because: Option<SuppressionReason>,
-    /// The address that it was last sent to.
+    /// The address of the last attempt.
     pub address: Option<String>,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: i32,
-    /// What went wrong last.
+    /// The error of the last attempt.
     pub last_error: Option<MailFailure>,
-    /// When it is tried next.
+    /// The time of the next attempt.
     pub next_attempt_at: Option<Timestamp>,
-    /// When it was sent.
+    /// The time at which it was sent.
     pub sent_at: Option<Timestamp>,
-    /// When it was written down.
+    /// The time at which it was created.
     pub created_at: Timestamp,
 }
 
 /// An alert in a member's inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxItem {
-    /// The alert.
+    /// The alert with its facts.
     pub alert: Alert,
-    /// The inbox and the delivery that brought it there; for no member in particular, none.
+    /// The inbox, and the delivery that brought the alert there; `None` outside of an inbox.
     pub place: Option<(MemberId, DeliveryId)>,
-    /// When the member has read it; for no member in particular, never.
+    /// When the member read it; `None` outside of an inbox.
     pub read_at: Option<Timestamp>,
-    /// When the member has put it away; for no member in particular, never.
+    /// When the member archived it; `None` outside of an inbox.
     pub archived_at: Option<Timestamp>,
 }
 
 impl InboxItem {
-    /// An alert as the account has it, in no inbox in particular.
+    /// Returns an alert as part of the account, outside of any inbox.
     pub const fn of_nobody(alert: Alert) -> Self {
         Self {
             alert,

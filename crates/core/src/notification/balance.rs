@@ -1,51 +1,52 @@
-//! When a balance is low, empty and well again: edges with hysteresis, so that each is told once.
+//! Decides when a balance is low, empty or recovered. Edges have hysteresis, so that each is reported once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::RecipientId;
 
-/// What is available must exceed a threshold by a tenth of it before the alert is armed again…
+/// The margin above a threshold at which its alert can be raised again: the threshold divided by this, and at
+/// least [`LEAST_REARM`].
 const REARM_DIVISOR: i64 = 10;
-/// …and by so many credits at least.
+/// The minimum of that margin.
 const LEAST_REARM: Credits = Credits::whole(1);
 
-/// Which alerts about the balance are open.
+/// The open alerts about the balance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenEdges {
-    /// Recipients whose threshold was crossed, and which it was then.
+    /// Recipients whose threshold was crossed, with the threshold at that time.
     pub low: BTreeMap<RecipientId, Option<Credits>>,
-    /// Nothing was left.
+    /// No credits were available.
     pub depleted: bool,
 }
 
-/// What a look at the balance brings.
+/// The edges that a change of the balance has crossed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Crossing {
     /// Recipients whose threshold has been crossed.
     pub low: BTreeSet<RecipientId>,
-    /// Nothing is left, for the first time since there was something.
+    /// The balance became empty.
     pub depleted: bool,
-    /// Recipients whose alert is over: there is enough again, or they no longer watch.
+    /// Recipients whose alert has ended: enough is available again, or they no longer watch the balance.
     pub low_ended: BTreeSet<RecipientId>,
-    /// There is something again.
+    /// The balance is no longer empty.
     pub depleted_ended: bool,
-    /// Something that was open has ended because there is enough, and nothing is open any more.
+    /// An alert ended because enough is available, and none is still open.
     pub recovered: bool,
 }
 
 impl Crossing {
-    /// Whether nothing has changed.
+    /// Returns whether no edge was crossed.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether something is worse than it was told to be.
+    /// Returns whether the balance got worse.
     pub fn is_worse(&self) -> bool {
         self.depleted || !self.low.is_empty()
     }
 
-    /// What is left to be told while all that is worse is held back.
+    /// Returns only the edges that improve, for the time in which the others are held back.
     #[must_use]
     pub fn held_back(self) -> Self {
         Self {
@@ -56,7 +57,7 @@ impl Crossing {
     }
 }
 
-/// Compares what is available with the thresholds of those who watch.
+/// Compares available credits with the thresholds of the recipients.
 pub fn cross(available: Credits, thresholds: &BTreeMap<RecipientId, Credits>, open: &OpenEdges) -> Crossing {
     let low = thresholds
         .iter()
@@ -74,7 +75,7 @@ pub fn cross(available: Credits, thresholds: &BTreeMap<RecipientId, Credits>, op
         depleted_ended,
         recovered: false,
     };
-    // Who watches a lower level than the one that was crossed has not got enough again by that.
+    // A recipient that has lowered its threshold below the crossed one does not have enough again by that.
     let has_enough = |recipient: &RecipientId| {
         let crossed = open.low.get(recipient).copied().flatten();
         thresholds
@@ -87,13 +88,13 @@ pub fn cross(available: Credits, thresholds: &BTreeMap<RecipientId, Credits>, op
     crossing
 }
 
-/// Whether a balance so far above the highest of the thresholds has nothing to say, where nothing about it is open. Then
-/// [`cross`] finds nothing.
+/// Returns whether a balance is so far above the highest threshold that no edge can be crossed while no alert is open.
+/// Then [`cross`] finds nothing.
 pub fn is_calm(available: Credits, highest_threshold: Option<Credits>) -> bool {
     available > highest_threshold.unwrap_or_default().max(Credits::ZERO)
 }
 
-/// Above this an alert about the threshold is armed again.
+/// Returns the level above which an alert about the threshold can be raised again.
 fn rearmed_above(threshold: Credits) -> Credits {
     let margin = Credits::from_units(threshold.units() / REARM_DIVISOR).max(LEAST_REARM);
     Credits::from_units(threshold.units().saturating_add(margin.units()))

@@ -1,36 +1,37 @@
-//! Why a mail did not arrive, as it is shown to members. What the mail system said, with its hosts and paths, is in the log alone.
+//! Why a mail did not arrive, in the codes that members see. The original message of the mail system, with its hosts and paths, is
+//! only in the log.
 
 crate::text_enum! {
     /// Why a mail did not arrive.
     MailFailure {
-        /// The receiving mail system knows no such mailbox.
+        /// The receiving mail system has no such mailbox.
         NoSuchMailbox = "NO_SUCH_MAILBOX",
-        /// The mailbox has no room.
+        /// The mailbox is full.
         MailboxFull = "MAILBOX_FULL",
-        /// The mailbox exists, and takes no mail.
+        /// The mailbox exists and accepts no mail.
         MailboxClosed = "MAILBOX_CLOSED",
         /// The receiving mail system blocks the mail by its rules.
         Blocked = "BLOCKED",
         /// The receiving mail system refuses mail for the address, for another reason.
         Refused = "REFUSED",
-        /// A mail system does not take the mail for now, or does not respond.
+        /// A mail system does not accept the mail at the moment, or does not respond.
         NotTaken = "NOT_TAKEN",
-        /// The mail cannot be written.
+        /// The mail cannot be created.
         NotWritten = "NOT_WRITTEN",
         /// The recipient marked it as spam.
         MarkedAsSpam = "MARKED_AS_SPAM",
-        /// Anything else, and all that was noted before there were reasons.
+        /// Any other reason, and all failures from before reasons were stored.
         Other = "OTHER",
     }
 }
 
 impl MailFailure {
-    /// Why mail to an address comes back, as noted with the contact.
+    /// Converts the stored reason why mail to an address bounces.
     pub fn of_contact(noted: &str) -> Self {
         Self::from_text(noted).unwrap_or(Self::Refused)
     }
 
-    /// What a mail system's words mean, by the enhanced status code (RFC 3463) that they contain; `otherwise` without one.
+    /// Converts a mail system's message by the enhanced status code (RFC 3463) in it. Without one it returns `otherwise`.
     pub fn of_words(words: &str, otherwise: Self) -> Self {
         let mut tokens = words.split(|char: char| !char.is_ascii_digit() && char != '.');
         match tokens.find_map(enhanced_status) {
@@ -38,12 +39,12 @@ impl MailFailure {
             Some((5, 1, _)) => Self::NoSuchMailbox,
             Some((5, 2, _)) => Self::MailboxClosed,
             Some((5, 7, _)) => Self::Blocked,
-            // What passes says little: 4.7.1 is "come back later", and 4.2.0 too.
+            // Temporary codes contain little information: 4.7.1 means "try again later", and so does 4.2.0.
             _ => otherwise,
         }
     }
 
-    /// The sentence that members are shown.
+    /// Returns the sentence that members see.
     pub const fn in_words(self) -> &'static str {
         match self {
             Self::NoSuchMailbox => "The receiving mail system does not know this mailbox.",
@@ -59,7 +60,7 @@ impl MailFailure {
     }
 }
 
-/// A status such as 5.1.1: class 4 or 5, then two numbers of at most three digits.
+/// Parses a status such as 5.1.1: class 4 or 5, then two numbers of at most three digits.
 fn enhanced_status(token: &str) -> Option<(u16, u16, u16)> {
     let parts: Vec<&str> = token.trim_end_matches('.').split('.').collect();
     let [class, subject, detail] = parts.as_slice() else {

@@ -1,27 +1,27 @@
-//! The kinds of alerts, and what holds for each: the table of rules.
+//! The kinds of alerts, and the rule of each.
 
 use crate::primitives::actor::Permission;
 
 crate::text_enum! {
-    /// What a member is told of.
+    /// The kind of an alert.
     AlertKind {
-        /// What is available is at or below the member's own threshold.
+        /// Available credits are at or below the member's own threshold.
         LowBalance = "LOW_BALANCE",
-        /// Nothing is available any more.
+        /// No credits are available.
         BalanceDepleted = "BALANCE_DEPLETED",
-        /// There is enough again after one of the two before.
+        /// Enough is available again after one of the two kinds above.
         BalanceRecovered = "BALANCE_RECOVERED",
         /// A top-up was paid and credited.
         TopUpSucceeded = "TOP_UP_SUCCEEDED",
         /// A top-up was declined.
         TopUpFailed = "TOP_UP_FAILED",
-        /// The bank wants the customer to authenticate.
+        /// The bank requires the customer to authenticate.
         TopUpActionRequired = "TOP_UP_ACTION_REQUIRED",
-        /// The money of a top-up went back, or is disputed: see [`Reversal`].
+        /// The money of a top-up was returned, or is disputed: see [`Reversal`].
         TopUpReversed = "TOP_UP_REVERSED",
-        /// Auto top-up paused itself.
+        /// Auto top-up was paused automatically.
         AutoTopUpPaused = "AUTO_TOP_UP_PAUSED",
-        /// Auto top-up would spend more than it may.
+        /// Auto top-up would exceed its cap or a ceiling.
         CapReached = "CAP_REACHED",
         /// Credits are about to expire.
         CreditsExpiring = "CREDITS_EXPIRING",
@@ -29,19 +29,19 @@ crate::text_enum! {
         CardExpiring = "CARD_EXPIRING",
         /// Credits were deducted for a session.
         SessionCharged = "SESSION_CHARGED",
-        /// Credits were given back for a session.
+        /// Credits were returned for a session.
         SessionRefunded = "SESSION_REFUNDED",
-        /// Nobody resolved a session, and its hold was released.
+        /// A session was not resolved in time, and its hold was released.
         SessionUnresolved = "SESSION_UNRESOLVED",
         /// The account was frozen.
         AccountFrozen = "ACCOUNT_FROZEN",
         /// The account is active again.
         AccountUnfrozen = "ACCOUNT_UNFROZEN",
-        /// Mail to a member comes back.
+        /// Mail to a member bounces.
         ContactBouncing = "CONTACT_BOUNCING",
         /// An API key of the team was created or revoked.
         ApiKeyChanged = "API_KEY_CHANGED",
-        /// Somebody wanted to see whether alerts arrive.
+        /// A member requested a test of alerts.
         Test = "TEST",
     }
 }
@@ -49,31 +49,31 @@ crate::text_enum! {
 crate::text_enum! {
     /// How much an alert matters.
     Severity {
-        /// Good to know.
+        /// Information; no action is needed.
         Info = "INFO",
-        /// Something will go wrong unless somebody acts.
+        /// Something will fail unless a member acts.
         Warning = "WARNING",
-        /// Something has gone wrong.
+        /// Something has failed.
         Critical = "CRITICAL",
     }
 }
 
 crate::text_enum! {
-    /// By which way an alert reaches a recipient.
+    /// The channel by which an alert reaches a recipient.
     Channel {
         /// E-mail.
         Email = "EMAIL",
-        /// The member's inbox here, and its live stream.
+        /// The member's inbox, and its live stream.
         InApp = "IN_APP",
     }
 }
 
 crate::text_enum! {
-    /// What has happened to the money of a top-up.
+    /// What happened to the money of a top-up.
     Reversal {
-        /// Money went back, by a refund or because the payment failed late.
+        /// Money was returned, by a refund or because the payment failed late.
         Refunded = "REFUNDED",
-        /// A refund failed later: its money came back.
+        /// A refund failed later, and its money came back.
         RefundFailed = "REFUND_FAILED",
         /// The cardholder disputes the payment at the bank.
         DisputeOpened = "DISPUTE_OPENED",
@@ -89,29 +89,30 @@ crate::text_enum! {
     NextStep {
         /// Buy credits.
         TopUp = "TOP_UP",
-        /// Try the top-up again.
+        /// Retry the top-up.
         RetryTopUp = "RETRY_TOP_UP",
-        /// Give another card.
+        /// Add another card.
         UpdatePaymentMethod = "UPDATE_PAYMENT_METHOD",
         /// Confirm the payment at the bank.
         Authenticate = "AUTHENTICATE",
         /// Allow auto top-up to spend more.
         RaiseCap = "RAISE_CAP",
-        /// Look at the rule by which credits are bought, change it or have it go on.
+        /// Review the rule of auto top-up: change or resume it.
         ReviewAutoTopUp = "REVIEW_AUTO_TOP_UP",
-        /// Give an address that mail arrives at.
+        /// Enter an address at which mail arrives.
         UpdateContact = "UPDATE_CONTACT",
-        /// Look at the team's API keys.
+        /// Review the team's API keys.
         ReviewApiKeys = "REVIEW_API_KEYS",
-        /// Look at the credit log.
+        /// Read the credit log.
         ViewCreditLog = "VIEW_CREDIT_LOG",
-        /// Nothing.
+        /// No action is needed.
         None = "NONE",
     }
 }
 
 impl NextStep {
-    /// What it takes to do it. `None` where all who get the alert may, and where it depends on whom the alert is about.
+    /// Returns the permission that the step requires. `None` if all recipients may take it, or if it depends on the
+    /// member that the alert is about.
     pub const fn permission(self) -> Option<Permission> {
         match self {
             Self::TopUp
@@ -126,51 +127,52 @@ impl NextStep {
     }
 }
 
-/// Whom an alert is for.
+/// The members that an alert is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Audience {
-    /// Owners.
+    /// Owners only.
     Owners,
     /// Owners and admins.
     Admins,
     /// All members of the team.
     Everybody,
-    /// The member it is about.
+    /// The member that it is about.
     Subject,
-    /// The member it is about, owners and admins.
+    /// The member that it is about, owners and admins.
     SubjectAndAdmins,
 }
 
-/// How often mail of a kind goes to a member.
+/// How often mail of a kind is sent to a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-    /// As often as there is something to say: each alert is a fact of its own.
+    /// For each alert: each is a separate fact.
     Each,
-    /// At most once an hour: several that come up in an hour are one thing to know.
+    /// At most once an hour. Several alerts within an hour share one mail.
     Gathered,
-    /// As [`Self::Gathered`], and at most once a day while what the last one was about goes on: a balance swings about a threshold.
+    /// Like [`Self::Gathered`], and at most once a day while the previous alert's condition lasts. A balance can swing about a
+    /// threshold.
     Swinging,
 }
 
-/// What holds for a kind of alert.
+/// The rule of a kind of alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// How much it matters.
+    /// How much the alert matters.
     pub severity: Severity,
-    /// It cannot be switched off in the inbox, nor by e-mail where e-mail is on by default.
+    /// It cannot be switched off in the inbox, nor by e-mail if e-mail is on by default.
     pub locked: bool,
-    /// Who gets it in the inbox.
+    /// The members that get it in the inbox.
     pub in_app: Audience,
-    /// Who gets it by e-mail, if they want it.
+    /// The members that can get it by e-mail.
     pub email: Audience,
-    /// Whether they get it by e-mail unless they say otherwise.
+    /// Whether they get it by e-mail by default.
     pub email_default: bool,
     /// What they can do about it.
     pub next_step: NextStep,
 }
 
 impl AlertKind {
-    /// What holds for alerts of this kind.
+    /// Returns the rule of this kind.
     pub const fn rule(self) -> Rule {
         use Severity::{Critical, Info, Warning};
         match self {
@@ -208,7 +210,7 @@ impl AlertKind {
         }
     }
 
-    /// What it is called in English.
+    /// Returns the English name of the kind.
     pub const fn label(self) -> &'static str {
         match self {
             Self::LowBalance => "Low balance",
@@ -233,7 +235,7 @@ impl AlertKind {
         }
     }
 
-    /// How often mail of this kind goes to a member.
+    /// Returns how often mail of this kind is sent to a member.
     pub const fn pace(self) -> Pace {
         match self {
             Self::LowBalance | Self::BalanceDepleted | Self::BalanceRecovered => Pace::Swinging,
@@ -242,7 +244,8 @@ impl AlertKind {
         }
     }
 
-    /// Whether an alert of this kind is about something that lasts and ends. The others are facts, which are never open.
+    /// Returns whether alerts of this kind describe a condition that lasts and ends. The others are facts, which are
+    /// never open.
     pub const fn is_condition(self) -> bool {
         match self {
             Self::LowBalance
@@ -267,7 +270,7 @@ impl AlertKind {
         }
     }
 
-    /// What it tells of, in English.
+    /// Returns an English description of the kind.
     pub const fn description(self) -> &'static str {
         match self {
             Self::LowBalance => "Available credits are at or below your threshold.",
@@ -292,7 +295,7 @@ impl AlertKind {
         }
     }
 
-    /// With which others it is listed in settings. `None` for tests, which nobody chooses to get.
+    /// Returns the group in settings. `None` for tests, which have no preference.
     pub const fn group(self) -> Option<Group> {
         Some(match self {
             Self::LowBalance | Self::BalanceDepleted | Self::BalanceRecovered | Self::CreditsExpiring => Group::Balance,
@@ -309,7 +312,7 @@ impl AlertKind {
         })
     }
 
-    /// Whether a preference for this kind and channel cannot be switched off.
+    /// Returns whether a preference for this kind and channel cannot be switched off.
     pub const fn is_locked(self, channel: Channel) -> bool {
         let rule = self.rule();
         rule.locked
@@ -319,25 +322,26 @@ impl AlertKind {
             }
     }
 
-    /// Whether members choose whether they get this kind by this channel. Tests they ask for.
+    /// Returns whether members choose to get this kind by this channel. They request tests, so there is no
+    /// choice for these.
     pub const fn is_optional(self, channel: Channel) -> bool {
         !self.is_locked(channel) && !matches!(self, Self::Test)
     }
 
-    /// Whether alerts of this kind may go to addresses that are no member's: what is about the account's credits and money. Who reads there
-    /// need not be of the team, and learns nothing about its members, their sessions and its keys.
+    /// Returns whether alerts of this kind may go to addresses that belong to no member. Only alerts about the account's credits and money
+    /// may. Readers there may be outside the team. They must learn nothing about its members, their sessions and its keys.
     pub const fn is_for_addresses(self) -> bool {
         matches!(self, Self::AccountFrozen | Self::AccountUnfrozen)
             || matches!(self.group(), Some(Group::Balance | Group::TopUps))
     }
 
-    /// Whether mail of this kind goes to addresses that are in doubt, does not wait for the morning and is not gathered with other
-    /// mail: what is critical, and tests, which are to show how mail goes.
+    /// Returns whether mail of this kind is urgent: critical alerts, and tests, which must show how mail is delivered. Urgent mail
+    /// also goes to unverified or bouncing addresses. It ignores quiet hours and is not combined with other mail.
     pub const fn is_urgent(self) -> bool {
         matches!(self, Self::Test) || matches!(self.rule().severity, Severity::Critical)
     }
 
-    /// Whether members get this kind by this channel unless they say otherwise.
+    /// Returns whether members get this kind by this channel by default.
     pub const fn is_on_by_default(self, channel: Channel) -> bool {
         match channel {
             Channel::InApp => true,
@@ -346,24 +350,24 @@ impl AlertKind {
     }
 }
 
-/// Kinds that settings list together.
+/// The group of kinds in settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// What there is to use.
+    /// Available credits.
     Balance,
-    /// Purchases, cards and the rule.
+    /// Purchases, cards and auto top-up.
     TopUps,
     /// Booked uses of credits.
     Sessions,
-    /// The account as a whole, and how members are reached.
+    /// The account as a whole, and the contacts of members.
     Account,
 }
 
 impl Group {
-    /// All of them, in the order of settings.
+    /// All groups, in the order of settings.
     pub const ALL: [Self; 4] = [Self::Balance, Self::TopUps, Self::Sessions, Self::Account];
 
-    /// What it is called in English.
+    /// Returns the English name of the group.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Balance => "Balance",
@@ -375,7 +379,7 @@ impl Group {
 }
 
 impl Channel {
-    /// What it is called in English, behind the name of a kind.
+    /// Returns the English name of the channel, which follows the name of a kind.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Email => "by e-mail",
@@ -385,7 +389,7 @@ impl Channel {
 }
 
 impl Rule {
-    /// For owners and admins; what is critical is locked.
+    /// Returns a rule for owners and admins. Critical kinds are locked.
     const fn for_admins(severity: Severity, email_default: bool, next_step: NextStep) -> Self {
         Self {
             severity,
@@ -397,7 +401,7 @@ impl Rule {
         }
     }
 
-    /// Good to know for the member it is about.
+    /// Returns a rule for information about one member.
     const fn for_subject(next_step: NextStep) -> Self {
         Self {
             severity: Severity::Info,
@@ -414,7 +418,7 @@ impl Rule {
         self
     }
 
-    /// Whom it is for by this channel.
+    /// Returns the members that the kind is for, by this channel.
     pub const fn audience(self, channel: Channel) -> Audience {
         match channel {
             Channel::InApp => self.in_app,

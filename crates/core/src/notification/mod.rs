@@ -1,6 +1,6 @@
-//! The rules about alerts: pure, so that tables of cases can drive them.
+//! The rules about alerts: pure functions, so that tables of cases can test them.
 //!
-//! Called by the use cases of this room alone. Nothing here reads, writes or asks for the time.
+//! Only the use cases of the notification module call them. Nothing here performs I/O or reads the clock.
 
 mod address;
 mod alert;

@@ -1,26 +1,26 @@
-//! When members are reminded that credits expire, and when an account is looked at again.
+//! Decides when members are reminded that credits expire, and when an account is checked again.
 
 use crate::primitives::credits::Credits;
 use crate::primitives::timestamp::Timestamp;
 
 const HOUR_MILLIS: i64 = 3_600_000;
 const DAY_MILLIS: i64 = 24 * HOUR_MILLIS;
-/// So long before credits expire members are first reminded…
+/// How long before credits expire the first reminder is sent, in milliseconds.
 pub const FIRST_REMINDER_MILLIS: i64 = 7 * DAY_MILLIS;
-/// …and so long before, once more.
+/// How long before credits expire the last reminder is sent, in milliseconds.
 pub const LAST_REMINDER_MILLIS: i64 = DAY_MILLIS;
 
-/// When an account is looked at again, whatever happens.
+/// When an account is checked again, even without an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Due {
-    /// Until when alerts about the balance are held back, because credits are about to come.
+    /// Until when alerts about the balance are held back, because credits will arrive soon.
     pub held_until: Option<Timestamp>,
-    /// When there is next something to be reminded of, or a reminder ends.
+    /// When the next reminder starts or ends.
     pub remind_at: Option<Timestamp>,
 }
 
 impl Due {
-    /// The earlier of the two.
+    /// Returns the earlier of the two times.
     pub fn at(self) -> Option<Timestamp> {
         earliest(self.held_until, self.remind_at)
     }
@@ -29,15 +29,15 @@ impl Due {
 /// Credits that expire within the same hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expiring {
-    /// When the first of them do.
+    /// When the first of them expire.
     pub at: Timestamp,
-    /// How many they are.
+    /// The number of credits.
     pub credits: Credits,
 }
 
 impl Expiring {
-    /// What to remind of at `now`, by a name that is the same until the next reminder is due; `None` where it is too early or
-    /// too late.
+    /// Returns the name of the reminder at `now`. The name stays the same until the next reminder. Returns `None` if it is
+    /// too early or too late.
     pub fn reminder(&self, now: Timestamp) -> Option<String> {
         let left = self.at.millis() - now.millis();
         let days = match left {
@@ -49,7 +49,7 @@ impl Expiring {
         Some(format!("{days}:{}", self.at.millis() / HOUR_MILLIS))
     }
 
-    /// The next instant after `now` at which there is something to be done about them: a reminder, or the end of the last one.
+    /// Returns the next time after `now` at which a reminder starts, or the last one ends.
     pub fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
         [FIRST_REMINDER_MILLIS, LAST_REMINDER_MILLIS, 0]
             .into_iter()
@@ -58,7 +58,7 @@ impl Expiring {
     }
 }
 
-/// The earlier of two instants, as far as there are any.
+/// Returns the earlier of two instants, or the only one.
 pub fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),

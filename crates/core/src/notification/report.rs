@@ -1,86 +1,85 @@
-//! What a mail system reports of a mail later on, and what that makes of it.
+//! Reports of a mail system about sent mail, and their effect.
 //!
-//! Reports come late, twice and in any order, and beside them the mail may be sent again. So a report is not a step from one status
-//! to the next but a fact, and the facts have ranks: that it came back outdoes that it arrived, which outdoes that it was not
-//! taken for now.
+//! Reports come late, twice and in any order, and meanwhile the mail may be sent again. So a report is a fact and not a step from
+//! one status to the next. Facts have ranks: a bounce outranks an arrival, and an arrival outranks a temporary refusal.
 
 use super::alert::DeliveryStatus;
 use super::retry::next_try;
 use crate::primitives::timestamp::Timestamp;
 
 crate::text_enum! {
-    /// What a mail system reports of a mail.
+    /// The kind of a report about mail.
     ReportKind {
-        /// It is in the mailbox.
+        /// The mail is in the mailbox.
         Delivered = "DELIVERED",
-        /// It is not, and the mail system has given it up, for a reason that may pass: the mailbox is full.
+        /// The mail system has given up for a reason that may pass, such as a full mailbox.
         SoftBounce = "SOFT_BOUNCE",
-        /// It is not and will never be: there is no such mailbox.
+        /// The mail can never arrive, for example because the mailbox does not exist.
         HardBounce = "HARD_BOUNCE",
-        /// Whoever got it calls it spam.
+        /// The recipient marked the mail as spam.
         Complaint = "COMPLAINT",
     }
 }
 
 impl ReportKind {
-    /// Whether mail to the address is held back from now on.
+    /// Returns whether mail to the address is held back from now on.
     pub const fn is_against_address(self) -> bool {
         matches!(self, Self::HardBounce | Self::Complaint)
     }
 
-    /// Whether the mail was in the mailbox.
+    /// Returns whether the mail was in the mailbox.
     pub const fn tells_of_arrival(self) -> bool {
         matches!(self, Self::Delivered | Self::Complaint)
     }
 }
 
-/// A report of one mail.
+/// A report about one mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// The mail system's id of it: the same when it comes again.
+    /// The mail system's id of the report. A repeated report has the same id.
     pub id: String,
-    /// What it says.
+    /// The kind of the report.
     pub kind: ReportKind,
-    /// The part before the @ of the Message-ID that the mail had.
+    /// The part of the mail's Message-ID before the @.
     pub message_id: String,
-    /// Where the mail went.
+    /// The address that the mail was sent to.
     pub address: String,
-    /// The mail system's words.
+    /// The mail system's message.
     pub reason: Option<String>,
 }
 
-/// A mail as it stands when a report of it comes.
+/// The state of a mail when a report about it arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reported {
-    /// How far it is.
+    /// The progress of the delivery.
     pub status: DeliveryStatus,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: i32,
-    /// Whether a report before this one told of its arrival.
+    /// Whether an earlier report contained its arrival.
     pub has_arrived: bool,
     /// When the alert was raised.
     pub created_at: Timestamp,
 }
 
-/// What becomes of a mail by a report.
+/// The effect of a report on a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// Nothing new.
+    /// No change.
     Unchanged,
-    /// It was sent, whatever we thought.
+    /// It was sent, even if its status differs.
     Sent,
     /// It is sent again at this time.
     Again(Timestamp),
-    /// It was tried for long enough.
+    /// It was given up after the last attempt.
     GivenUp,
-    /// It came back.
+    /// It bounced.
     CameBack,
 }
 
-/// Decides what a report makes of a mail.
+/// Decides the effect of a report on a mail.
 pub fn fate(kind: ReportKind, mail: &Reported, now: Timestamp) -> Fate {
     use DeliveryStatus::{Bounced, Failed, Queued, Sending, Sent, Suppressed};
-    // What is to be sent anew has not been sent: reports tell of the time before.
+    // A mail that is queued again was not sent yet: the report is about an earlier attempt.
     let is_untried = mail.status == Queued && mail.attempts == 0;
     if is_untried || matches!(mail.status, Bounced | Suppressed) {
         return Fate::Unchanged;

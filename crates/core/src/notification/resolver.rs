@@ -1,4 +1,4 @@
-//! Who gets which alert by which channel: the one place that decides.
+//! Decides who gets which alert by which channel. No other code decides that.
 
 use super::kind::{AlertKind, Audience, Channel, Pace};
 use crate::member::ContactStatus;
@@ -6,11 +6,12 @@ use crate::primitives::actor::MemberRole;
 use crate::primitives::timestamp::Timestamp;
 
 const HOUR_MILLIS: i64 = 3_600_000;
-/// For so long no second mail about a balance goes to a member about one account, unless what the first was about has ended.
+/// The minimum time between two mails about a balance to one member about one account, while the previous condition lasts.
 pub const COOLDOWN_MILLIS: i64 = 24 * HOUR_MILLIS;
-/// For so long none goes even then: a balance that swings about a threshold is one thing to tell.
+/// The minimum time even if that condition has ended: swings of a balance about a threshold share one mail.
 pub const LEAST_INTERVAL_MILLIS: i64 = HOUR_MILLIS;
-/// Between two tests by mail: whoever asks for them must not be able to flood an address that may not be theirs.
+/// The minimum time between two tests by mail: a requester must not be able to flood an address that may belong
+/// to another person.
 const TEST_INTERVAL_MILLIS: i64 = 60_000;
 
 crate::text_enum! {
@@ -18,81 +19,80 @@ crate::text_enum! {
     SuppressionReason {
         /// The recipient does not want it.
         PreferenceOff = "PREFERENCE_OFF",
-        /// It waited for the end of the member's quiet hours, and what it was about had ended by then. Of deliveries that were written
-        /// before `ENDED` existed.
+        /// Its condition ended before the member's quiet hours did. Only in deliveries from before `ENDED` existed.
         QuietHours = "QUIET_HOURS",
-        /// What it was about had ended before it was sent.
+        /// Its condition ended before it was sent.
         Ended = "ENDED",
-        /// The member had left the team or had another role, or the address was removed, before it was sent.
+        /// Before it was sent, the member left the team or changed roles, or the address was removed.
         NotRecipient = "NOT_A_RECIPIENT",
-        /// Mail of this kind went to the recipient not long ago, and what this one is about does not last until the next may go.
+        /// Mail of this kind went to the recipient recently, and this condition does not last until the next mail may be sent.
         Cooldown = "COOLDOWN",
-        /// Mail to the recipient comes back. Critical mail to members is tried all the same.
+        /// Mail to the recipient bounces. Critical mail to members is sent nevertheless.
         ContactBouncing = "CONTACT_BOUNCING",
-        /// There is no address.
+        /// The recipient has no address.
         NoContact = "NO_CONTACT",
-        /// No code has come back from the address, and the platform does not vouch for it. Critical mail to members is sent all the same.
+        /// The address is not verified by a code, and the platform does not vouch for it. Critical mail to members is sent nevertheless.
         ContactUnverified = "CONTACT_UNVERIFIED",
-        /// Enough mail went to addresses of this account, or to this address, that are not verified.
+        /// The limit of mail to unverified addresses is reached, for this account or this address.
         UnverifiedLimit = "UNVERIFIED_LIMIT",
     }
 }
 
-/// As what somebody is a recipient.
+/// The role in which a recipient gets alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Party {
-    /// A member of the team, in this role.
+    /// A member of the team, with this role.
     Member(MemberRole),
-    /// An address that is no member's.
+    /// An address that belongs to no member.
     Address,
 }
 
-/// The last mail of a kind that went, or is on its way, to a recipient.
+/// The last mail of a kind to a recipient, sent or scheduled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastMail {
-    /// When it was sent, or will be.
+    /// The time at which it was or will be sent.
     pub at: Timestamp,
-    /// Whether what it told of has ended since.
+    /// Whether its condition has ended since.
     pub has_ended: bool,
 }
 
 /// All that matters for one alert, one recipient and one channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Case {
-    /// What the alert is.
+    /// The kind of the alert.
     pub kind: AlertKind,
-    /// The way it would go.
+    /// The channel in question.
     pub channel: Channel,
-    /// As what the recipient gets it; `None` when they left the team, or the address was removed.
+    /// The recipient's role; `None` if the member left the team, or the address was removed.
     pub party: Option<Party>,
     /// Whether the alert is about this member.
     pub is_subject: bool,
-    /// What the recipient has said about this kind and channel.
+    /// The recipient's preference for this kind and channel.
     pub preference: Option<bool>,
-    /// How far the address is to be trusted.
+    /// The verification status of the address.
     pub contact: ContactStatus,
-    /// Whether what the alert is about has ended.
+    /// Whether the condition of the alert has ended.
     pub has_ended: bool,
     /// The last mail of this kind to the recipient.
     pub last_mail: Option<LastMail>,
-    /// When the member's quiet hours end, while they last.
+    /// The end of the member's current quiet hours; `None` outside of them.
     pub quiet_until: Option<Timestamp>,
-    /// The present.
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// What becomes of it.
+/// The decision about one case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The recipient is none of those whom this alert is for by this channel: there is no delivery.
+    /// The alert is not for this recipient by this channel: there is no delivery.
     NotAddressed,
-    /// It goes out, at once or from this instant on.
+    /// It is sent at this time, which may be now.
     Send(Timestamp),
-    /// It does not.
+    /// It is not sent, for this reason.
     Suppress(SuppressionReason),
 }
 
-/// Decides one case: when the alert is raised, when a person wants it sent again, and at last when it is about to be sent.
+/// Decides one case. Called when the alert is raised, when a member has it sent again, and directly before it is sent.
 pub fn resolve(case: &Case) -> Verdict {
     let rule = case.kind.rule();
     if !is_addressed(rule.audience(case.channel), case) {
@@ -109,10 +109,10 @@ pub fn resolve(case: &Case) -> Verdict {
 
 fn is_on(case: &Case) -> bool {
     if case.party == Some(Party::Address) {
-        // Nothing is forced upon who is not of the team.
+        // Recipients outside the team get only what they have chosen.
         return case.preference == Some(true);
     }
-    // Whoever asks for a test wants to see this very channel at work.
+    // A test must show the requested channel itself.
     case.kind == AlertKind::Test
         || case.kind.is_locked(case.channel)
         || case
@@ -120,12 +120,12 @@ fn is_on(case: &Case) -> bool {
             .unwrap_or_else(|| case.kind.is_on_by_default(case.channel))
 }
 
-/// Urgent is what goes to addresses that are in doubt and does not wait for the morning.
+/// Decides about mail. Urgent mail also goes to unverified or bouncing addresses, and ignores quiet hours.
 fn resolve_mail(case: &Case, is_urgent: bool) -> Verdict {
     if case.has_ended {
         return Verdict::Suppress(SuppressionReason::Ended);
     }
-    // An address that is no member's gets nothing while it is in doubt: members get what is urgent.
+    // An unverified or bouncing address outside the team gets nothing. Members get urgent mail there.
     let is_tried = is_urgent && case.party != Some(Party::Address);
     let unreachable = match case.contact {
         ContactStatus::None => Some(SuppressionReason::NoContact),
@@ -137,7 +137,7 @@ fn resolve_mail(case: &Case, is_urgent: bool) -> Verdict {
         return Verdict::Suppress(reason);
     }
     let held_until = case.last_mail.and_then(|last| held_until(case.kind, last, case.now));
-    // What goes on is mailed when the pause is over; of what does not there is nothing to say then.
+    // A condition that still lasts is mailed after the pause. A fact would be out of date by then.
     if held_until.is_some() && !case.kind.is_condition() {
         return Verdict::Suppress(SuppressionReason::Cooldown);
     }
@@ -161,7 +161,7 @@ fn is_addressed(audience: Audience, case: &Case) -> bool {
     }
 }
 
-/// Until when another mail of this kind has to wait, if it has to.
+/// Returns until when another mail of this kind must wait; `None` if it may be sent.
 fn held_until(kind: AlertKind, last: LastMail, now: Timestamp) -> Option<Timestamp> {
     let pause = match kind.pace() {
         Pace::Each if kind == AlertKind::Test => TEST_INTERVAL_MILLIS,

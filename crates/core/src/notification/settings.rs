@@ -1,4 +1,4 @@
-//! What a member wants to be told of, by which way and when.
+//! Which alerts a member wants, by which channel and when.
 
 use std::collections::BTreeMap;
 
@@ -12,90 +12,90 @@ use crate::primitives::ids::{AccountId, MemberId};
 use crate::primitives::local_time::LocalTime;
 use crate::primitives::timestamp::Timestamp;
 
-/// What is wanted, by kind and channel. What is not in it is left to the defaults that come next.
+/// Explicit preferences by kind and channel. The next defaults decide what is absent.
 pub type Preferences = BTreeMap<(AlertKind, Channel), bool>;
 
 crate::text_enum! {
-    /// Who decides whether a kind of alert reaches a member by a channel.
+    /// The source of a preference.
     PreferenceSource {
-        /// The platform's default, also where it cannot be switched off.
+        /// The platform's default, also if it cannot be switched off.
         Platform = "PLATFORM",
         /// The account's default.
         Account = "ACCOUNT",
-        /// The member.
+        /// The member's own setting.
         Member = "MEMBER",
     }
 }
 
-/// Whether a kind of alert is wanted by a channel, and who says so.
+/// Whether a kind of alert is wanted by a channel, and the source of that.
 pub type Resolved = (bool, PreferenceSource);
 
-/// What the members of an account are told of unless they say otherwise.
+/// The account's defaults for its members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotificationDefaults {
-    /// The account.
+    /// The account that they belong to.
     pub account_id: AccountId,
-    /// What the account says; the platform's defaults hold for the rest.
+    /// The account's preferences. The platform's defaults decide the rest.
     pub preferences: Preferences,
-    /// Grows by one with every change of the above.
+    /// Increases by one with every change of the above.
     pub version: i32,
 }
 
 /// A change of defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DefaultsPatch {
-    /// Preferences that change; `None` is the platform's default again.
+    /// Changed preferences; `None` restores the platform's default.
     pub preferences: Vec<Wish>,
-    /// Refused when the defaults have another version.
+    /// The change is refused if the defaults have another version.
     pub expected_version: Option<i32>,
 }
 
-/// Whether a kind of alert is to come by a channel; `None` is the default again.
+/// Whether a kind of alert is wanted by a channel; `None` restores the default.
 pub type Wish = (AlertKind, Channel, Option<bool>);
 
 /// Which alerts reach a member, by which channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotificationSettings {
-    /// The team.
+    /// The account of the member.
     pub account_id: AccountId,
-    /// Whose settings they are.
+    /// The member that they belong to.
     pub member_id: MemberId,
-    /// What the member has said; the defaults hold for the rest.
+    /// The member's preferences. The defaults decide the rest.
     pub preferences: Preferences,
-    /// What the account says of all its members.
+    /// The account's preferences for all its members.
     pub defaults: Preferences,
-    /// `LOW_BALANCE` is raised when what is available falls to or below this.
+    /// `LOW_BALANCE` is raised when available credits are at or below this.
     pub low_balance_threshold: Option<Credits>,
-    /// When mail that is not critical waits.
+    /// The hours in which mail that is not critical waits.
     pub quiet_hours: Option<QuietHours>,
-    /// Grows by one with every change of the above.
+    /// Increases by one with every change of the above.
     pub version: i32,
 }
 
 /// A change of settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsPatch {
-    /// Preferences that change; `None` is the default again.
+    /// Changed preferences; `None` restores the default.
     pub preferences: Vec<Wish>,
     /// See [`NotificationSettings::low_balance_threshold`].
     pub low_balance_threshold: Change<Credits>,
     /// See [`NotificationSettings::quiet_hours`].
     pub quiet_hours: Change<QuietHours>,
-    /// Refused when the settings have another version.
+    /// The change is refused if the settings have another version.
     pub expected_version: Option<i32>,
 }
 
-/// From `start` to `end` on the wall, over midnight when `end` is the earlier.
+/// Local times from `start` to `end`. They include midnight if `end` is earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuietHours {
-    /// When they begin.
+    /// When they begin, in local time.
     pub start: LocalTime,
-    /// When they are over. Never the same as `start`.
+    /// When they end, in local time. Never equal to `start`.
     pub end: LocalTime,
 }
 
 impl NotificationSettings {
-    /// Those of a member who has said nothing yet.
+    /// Returns the settings of a member without any preference.
     pub const fn new(account_id: AccountId, member_id: MemberId) -> Self {
         Self {
             account_id,
@@ -108,13 +108,13 @@ impl NotificationSettings {
         }
     }
 
-    /// What the member has said about a kind and a channel, or else the account.
+    /// Returns the explicit preference for a kind and a channel: the member's, otherwise the account's.
     pub fn preference(&self, kind: AlertKind, channel: Channel) -> Option<bool> {
         let own = self.preferences.get(&(kind, channel));
         own.or_else(|| self.defaults.get(&(kind, channel))).copied()
     }
 
-    /// Whether a kind is wanted by a channel, and who says so.
+    /// Returns whether a kind is wanted by a channel, and the source of that.
     pub fn resolved(&self, kind: AlertKind, channel: Channel) -> Resolved {
         resolved(
             (kind, channel),
@@ -125,7 +125,7 @@ impl NotificationSettings {
         )
     }
 
-    /// These settings with the patch applied, under the next version if that changes anything.
+    /// Returns these settings with the patch applied, under the next version if that changes anything.
     #[must_use]
     pub fn patched(mut self, patch: &SettingsPatch) -> Self {
         let before = self.clone();
@@ -140,7 +140,7 @@ impl NotificationSettings {
 }
 
 impl NotificationDefaults {
-    /// Those of an account that has said nothing yet.
+    /// Returns the defaults of an account without any preference.
     pub const fn new(account_id: AccountId) -> Self {
         Self {
             account_id,
@@ -149,12 +149,12 @@ impl NotificationDefaults {
         }
     }
 
-    /// Whether members get a kind by a channel unless they say otherwise, and who says so.
+    /// Returns whether members get a kind by a channel by default, and the source of that.
     pub fn resolved(&self, kind: AlertKind, channel: Channel) -> Resolved {
         resolved((kind, channel), &[(&self.preferences, PreferenceSource::Account)])
     }
 
-    /// These defaults with the patch applied, under the next version if that changes anything.
+    /// Returns these defaults with the patch applied, under the next version if that changes anything.
     #[must_use]
     pub fn patched(mut self, patch: &DefaultsPatch) -> Self {
         let before = self.clone();
@@ -166,7 +166,8 @@ impl NotificationDefaults {
     }
 }
 
-/// What the first of those who have a say says; what is locked is on, and the platform's default comes last.
+/// Returns the first explicit preference in the order of `said`. Locked kinds are always on, and the
+/// platform's default is the last choice.
 fn resolved((kind, channel): (AlertKind, Channel), said: &[(&Preferences, PreferenceSource)]) -> Resolved {
     if kind.is_locked(channel) {
         return (true, PreferenceSource::Platform);
@@ -185,7 +186,7 @@ fn fulfil(preferences: &mut Preferences, wishes: &[Wish]) {
     }
 }
 
-/// The first of these wishes that would switch off what cannot be.
+/// Returns the first of these wishes that would switch off a locked kind.
 pub fn first_locked(wishes: &[Wish]) -> Option<(usize, AlertKind, Channel)> {
     let mut wishes = wishes.iter().enumerate();
     wishes.find_map(|(at, (kind, channel, enabled))| {
@@ -194,7 +195,7 @@ pub fn first_locked(wishes: &[Wish]) -> Option<(usize, AlertKind, Channel)> {
 }
 
 impl SettingsPatch {
-    /// Switches off mail of those of these kinds that can be.
+    /// Returns a patch that switches off mail of all given kinds that are not locked.
     pub fn without_mail(kinds: impl Iterator<Item = AlertKind>) -> Self {
         let kinds = kinds.filter(|kind| kind.is_optional(Channel::Email));
         Self {
@@ -215,7 +216,7 @@ fn apply<T: Copy>(value: &mut Option<T>, change: &Change<T>) {
 }
 
 impl QuietHours {
-    /// When the quiet hours end that `now` falls into; `None` outside of them.
+    /// Returns the end of the quiet hours that contain `now`; `None` outside of them.
     pub fn end_after(self, now: Timestamp, zone: Tz) -> Option<Timestamp> {
         let local = now.to_datetime().with_timezone(&zone).naive_local();
         let minute = minute_of(local);
@@ -238,9 +239,10 @@ fn minute_of(local: NaiveDateTime) -> u16 {
     u16::try_from(local.hour() * 60 + local.minute()).unwrap_or_default()
 }
 
-/// The first instant at which a clock on the wall shows a time or a later one. Where clocks jump over the time that is the jump.
+/// Returns the first instant at which local clocks show this time or a later one. If clocks skip the time, that is the instant
+/// of the skip.
 fn instant_of(local: NaiveDateTime, zone: Tz) -> Timestamp {
-    /// Clocks jump by less than this, and at whole minutes.
+    /// Clocks skip less than this, and at whole minutes.
     const LONGEST_JUMP_MINUTES: i64 = 25 * 60;
     if let Some(found) = zone.from_local_datetime(&local).earliest() {
         return Timestamp::from_datetime(found.to_utc());
@@ -249,7 +251,7 @@ fn instant_of(local: NaiveDateTime, zone: Tz) -> Timestamp {
         zone.from_utc_datetime(&(local + Duration::minutes(minutes)))
             .naive_local()
     };
-    // From the first offset to the last it is shown once: the search is for the minute of the jump.
+    // Local clocks show the time once between the two offsets: the search finds the minute of the skip.
     let (mut before, mut after) = (-LONGEST_JUMP_MINUTES, LONGEST_JUMP_MINUTES);
     while after - before > 1 {
         let middle = i64::midpoint(before, after);

@@ -37,7 +37,8 @@ const EVERYBODY: Audience = Audience::Everybody;
 const SUBJECT: Audience = Audience::Subject;
 const BOTH: Audience = Audience::SubjectAndAdmins;
 
-/// What the table of kinds says, written down a second time: kind, severity, locked, who sees it, who gets mail, mail by default.
+/// The table of kinds, independently written a second time: kind, severity, locked, inbox audience, mail audience, mail by
+/// default.
 const TABLE: &[(&str, &str, bool, Audience, Audience, bool)] = &[
     ("LOW_BALANCE", "WARNING", false, ADMINS, ADMINS, true),
     ("BALANCE_DEPLETED", "CRITICAL", true, EVERYBODY, ADMINS, true),
@@ -73,8 +74,8 @@ fn the_table_of_kinds_is_what_it_should_be() {
     assert_eq!(given, TABLE);
 }
 
-/// The verdict for each kind, channel, preference, role, being about the member, and status of the contact: a second, flat
-/// reckoning of what the resolver decides step by step.
+/// Computes the verdict for each kind, channel, preference, role, subject and contact status. This is a second, flat
+/// implementation of the resolver's steps.
 fn expected(case: &Case) -> Verdict {
     let (_, severity, locked, in_app, email, email_default) = TABLE
         .iter()
@@ -199,7 +200,7 @@ fn f54_a_second_mail_about_a_balance_waits_and_goes_when_the_pause_is_over() {
     assert_eq!(resolve(&inbox), Verdict::Send(NOW), "the inbox has no pause");
 }
 
-/// An address that is no member's: for each kind, channel, wish and status of the contact.
+/// Tests addresses that belong to no member, for each kind, channel, preference and contact status.
 #[test]
 fn an_address_gets_what_was_chosen_once_it_is_verified_and_nothing_of_members() {
     for kind in AlertKind::ALL {
@@ -332,7 +333,7 @@ fn watching(thresholds: &[(u128, i64)]) -> BTreeMap<RecipientId, Credits> {
     thresholds.iter().map(watcher).collect()
 }
 
-/// Crossed at a level that is not known any more.
+/// Alerts that were raised at an unknown level.
 fn open_low(numbers: &[u128]) -> BTreeMap<RecipientId, Option<Credits>> {
     low(numbers).into_iter().map(|member| (member, None)).collect()
 }
@@ -345,7 +346,7 @@ fn low(members: &[u128]) -> BTreeSet<RecipientId> {
 fn f55_f56_the_edge_is_exact_at_any_threshold_and_one_jump_may_cross_three() {
     let unit = Credits::from_units(1).units();
     let at = |credits: i64, units: i64| Credits::from_units(Credits::whole(credits).units() + units);
-    // Threshold, what is available, whether it is low, whether it is depleted.
+    // Threshold, available credits, whether they are low, whether they are empty.
     let table = [
         (10, at(10, unit), false, false),
         (10, at(10, 0), true, false),
@@ -418,7 +419,7 @@ fn f57_an_alert_ends_only_beyond_a_margin_and_only_what_was_open_recovers() {
             "{available}"
         );
     }
-    // The margin is a credit at least.
+    // The margin is at least one credit.
     let small = watching(&[(1, 2)]);
     assert!(cross(Credits::whole(3), &small, &open).is_none());
     assert!(cross(Credits::from_units(30_001), &small, &open).recovered);
@@ -451,7 +452,8 @@ fn f56_one_who_no_longer_watches_is_disarmed_without_a_recovery() {
     };
     let crossing = cross(Credits::whole(5), &watching(&[]), &open);
     assert_eq!((crossing.low_ended, crossing.recovered), (low(&[1]), false));
-    // A threshold that was moved below what there is ends it, and is no recovery: there is no more than before.
+    // A threshold that is lowered below the available credits ends the alert. It is no recovery, because no
+    // more is available than before.
     let crossed = OpenEdges {
         low: [(member(1), Some(Credits::whole(100)))].into(),
         depleted: false,
@@ -463,7 +465,7 @@ fn f56_one_who_no_longer_watches_is_disarmed_without_a_recovery() {
 }
 
 proptest::proptest! {
-    /// Whatever the balance does, an alert is raised and ended in turn, and a swing within the margin raises nothing.
+    /// For every history of a balance, alerts are raised and ended in turn. A swing within the margin raises nothing.
     #[test]
     fn raised_and_ended_alternate(balances in proptest::collection::vec(-50_i64..250, 1..60), threshold in 0_i64..100) {
         let thresholds = watching(&[(1, threshold)]);

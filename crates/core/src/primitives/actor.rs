@@ -80,7 +80,7 @@ impl Permission {
         Self::ALL.into_iter().find(|permission| permission.name() == name)
     }
 
-    /// Whether only the platform's side can hold it: it sets a price, settles a session or moves money back.
+    /// Returns whether only the platform's side can hold it: it sets a price, settles a session or moves money back.
     pub const fn is_of_platform(self) -> bool {
         match self {
             Self::BookSessions
@@ -139,12 +139,12 @@ impl Permissions {
         }
     }
 
-    /// Whether the set contains this permission.
+    /// Returns whether the set contains this permission.
     pub const fn has(self, permission: Permission) -> bool {
         self.0 & permission.bit() != 0
     }
 
-    /// Whether every one of `others` is in this set.
+    /// Returns whether every one of `others` is in this set.
     pub const fn covers(self, others: Self) -> bool {
         self.0 & others.0 == others.0
     }
@@ -279,7 +279,7 @@ impl Actor {
         granted.within(self.side())
     }
 
-    /// Whether the account exists from the caller's point of view.
+    /// Returns whether the account exists from the caller's point of view.
     pub fn reaches(&self, account: AccountId) -> bool {
         match self {
             Self::Member { account_id, .. } => *account_id == account,

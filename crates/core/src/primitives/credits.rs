@@ -52,17 +52,17 @@ impl Credits {
         Self(self.0.saturating_abs())
     }
 
-    /// Whether the amount is above zero.
+    /// Returns whether the amount is above zero.
     pub fn is_positive(self) -> bool {
         self.0 > 0
     }
 
-    /// Whether the amount is below zero.
+    /// Returns whether the amount is below zero.
     pub fn is_negative(self) -> bool {
         self.0 < 0
     }
 
-    /// Whether the amount is exactly zero.
+    /// Returns whether the amount is exactly zero.
     pub fn is_zero(self) -> bool {
         self.0 == 0
     }

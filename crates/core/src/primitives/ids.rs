@@ -114,7 +114,7 @@ pub enum IdKind {
     Delivery,
     /// `inb_`: an alert in a member's inbox; carries the UUID of the delivery that brought it there.
     InboxItem,
-    /// `nad_`: an address that gets alerts and is no member's.
+    /// `nad_`: an address that receives alerts and belongs to no member.
     NotificationAddress,
 }
 
@@ -239,14 +239,14 @@ impl FromStr for GlobalId {
     }
 }
 
-/// Whether a text is one of our ids, apart from spaces around it and capitals. No external id may be such a text: readers, and
-/// clients that trim, would read it as ours.
+/// Returns whether a text is one of our ids, ignoring spaces around it and case. No external id may be such a text. Readers,
+/// and clients that trim, would take it for ours.
 pub fn resembles_id(text: &str) -> bool {
     text.trim().to_ascii_lowercase().parse::<GlobalId>().is_ok()
 }
 
-/// Whether a text could be an external id: none has control characters. Other texts are not looked up, because PostgreSQL fails on
-/// U+0000 instead of finding nothing.
+/// Returns whether a text can be an external id: one without control characters. Other texts are not looked up, because PostgreSQL
+/// fails on U+0000 instead of finding nothing.
 pub fn may_be_external_id(text: &str) -> bool {
     !text.chars().any(char::is_control)
 }
@@ -299,21 +299,21 @@ uuid_ids! {
     AlertId is Alert;
     /// A delivery of an alert, within its account.
     DeliveryId is Delivery;
-    /// An address that gets alerts and is no member's, within its account.
+    /// An address that receives alerts and belongs to no member, within its account.
     NotificationAddressId is NotificationAddress;
 }
 
-/// Whose an e-mail address is, and for whom the mail to it is: a member, or a notification address of the account.
+/// The recipient of mail, and the owner of an e-mail address: a member, or a notification address of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RecipientId {
     /// A member.
     Member(MemberId),
-    /// An address that is no member's.
+    /// An address that belongs to no member.
     Address(NotificationAddressId),
 }
 
 impl RecipientId {
-    /// The UUID kept in the database. No member and no notification address have the same one.
+    /// The UUID in the database. Members and notification addresses never share one.
     pub const fn uuid(self) -> Uuid {
         match self {
             Self::Member(id) => id.uuid(),
@@ -321,7 +321,7 @@ impl RecipientId {
         }
     }
 
-    /// The id as outsiders see it.
+    /// The public id.
     pub const fn global(self, account_id: AccountId) -> GlobalId {
         match self {
             Self::Member(id) => id.global(account_id),
@@ -329,7 +329,7 @@ impl RecipientId {
         }
     }
 
-    /// The recipient that a public id names; `None` where it names something else.
+    /// Returns the recipient that a public id names; `None` if it names another type.
     pub const fn of_global(id: GlobalId) -> Option<Self> {
         match id.kind {
             IdKind::Member => Some(Self::Member(MemberId::from_uuid(id.uuid))),
@@ -338,7 +338,7 @@ impl RecipientId {
         }
     }
 
-    /// The member, if it is one.
+    /// The member; `None` for an address that belongs to no member.
     pub const fn member(self) -> Option<MemberId> {
         match self {
             Self::Member(id) => Some(id),
@@ -346,7 +346,7 @@ impl RecipientId {
         }
     }
 
-    /// As kept in two columns: the kind, and the UUID.
+    /// The kind in the database, where a column beside it contains the UUID.
     pub const fn kind(self) -> &'static str {
         match self {
             Self::Member(_) => "MEMBER",
@@ -354,7 +354,7 @@ impl RecipientId {
         }
     }
 
-    /// From those columns; `None` where there is no such kind.
+    /// Reads both columns; `None` if the kind is unknown.
     pub fn from_columns(kind: &str, uuid: Uuid) -> Option<Self> {
         match kind {
             "MEMBER" => Some(Self::Member(MemberId::from_uuid(uuid))),

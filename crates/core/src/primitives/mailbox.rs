@@ -1,10 +1,9 @@
-//! The mailbox that an e-mail address leads to, as what it is compared and counted by.
+//! The mailbox that an e-mail address leads to. It identifies addresses in comparisons and limits.
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-/// The keyed hash of the mailbox of an address: the same however the address is capitalized and whatever follows a `+`. Whoever reads one
-/// of these addresses reads the others.
+/// Returns the keyed hash of an address's mailbox. It ignores case, and what follows a `+`. All these addresses lead to the same reader.
 #[must_use]
 pub fn hash(key: &Hmac<Sha256>, email: &str) -> Vec<u8> {
     let email = email.to_lowercase();

@@ -1,5 +1,6 @@
-//! The values that are scalars of the contract: exact texts in, exact texts out. Behind the feature `graphql`, because a trait of
-//! another crate can only be implemented where the value is defined. The doc comments of the implementations are published text.
+//! The values that are scalars of the contract: exact texts in, exact texts out. They are behind the feature `graphql`. A trait
+//! of another crate can be implemented only where the value is defined. The doc comments of the implementations are published in
+//! the schema.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::DateTime;
@@ -9,20 +10,20 @@ use super::local_time::LocalTime;
 use super::money::Currency;
 use super::timestamp::Timestamp;
 
-/// What a `Credits` looks like.
+/// The format of a `Credits`, for errors.
 pub const CREDITS_FORM: &str = "a string such as \"12.5\": digits with at most 4 after the point, up to 1000000000, without exponent; JSON numbers are refused";
-/// What a `DateTime` looks like.
+/// The format of a `DateTime`, for errors.
 pub const DATE_TIME_FORM: &str = "an RFC 3339 instant such as \"2026-03-01T09:30:00.000Z\", from 1970 to 9999";
-/// What a `LocalTime` looks like.
+/// The format of a `LocalTime`, for errors.
 pub const LOCAL_TIME_FORM: &str = "a time of day such as \"22:00\"";
-/// What a `Currency` looks like.
+/// The format of a `Currency`, for errors.
 pub const CURRENCY_FORM: &str = "an ISO 4217 currency code in capitals, such as \"EUR\"";
 
 fn refused<T: async_graphql::InputType>(form: &str) -> InputValueError<T> {
     InputValueError::custom(format!("must be {form}"))
 }
 
-/// The text of a string value; anything else is not one of our scalars.
+/// Returns the text of a string value. No scalar accepts another type.
 fn text(value: &Value) -> Option<&str> {
     match value {
         Value::String(text) => Some(text),
@@ -49,7 +50,7 @@ impl ScalarType for Credits {
 }
 
 fn parse_instant(text: &str) -> Option<Timestamp> {
-    // Longer texts carry more digits of a second than anybody can mean.
+    // Refused: a longer text only adds digits of a second, which would be cut.
     if text.len() > 64 {
         return None;
     }

@@ -18,7 +18,7 @@ pub fn sign(secret: &str, body: &[u8], at: Timestamp) -> String {
     format!("t={seconds},v1={}", HEXLOWER.encode(&tag))
 }
 
-/// Whether a message was signed with the secret, and not longer than five minutes ago.
+/// Returns whether a message was signed with the secret, at most five minutes ago.
 pub fn is_good(secret: &str, body: &[u8], signature: &str, now: Timestamp) -> bool {
     let mut seconds = None;
     let mut tags = Vec::new();

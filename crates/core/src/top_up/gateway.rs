@@ -1,133 +1,134 @@
-//! What is said to a payment gateway, and by it.
+//! The requests to a payment gateway, and its responses.
 
 use crate::primitives::money::Money;
 use crate::primitives::timestamp::Timestamp;
 
 use super::failure::FailureCode;
 
-/// Why a call gave nothing.
+/// Why a call returned no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GatewayError {
-    /// No answer, or one that says nothing: a timeout, a lost connection, busy, broken. It may have happened.
+    /// No usable response: a timeout, a lost connection, an overloaded or failed gateway. The call may have
+    /// taken effect.
     #[error("the payment gateway did not answer: {0}")]
     Unknown(String),
-    /// A definite no that had no effect. The text is for the log alone.
+    /// A definite refusal without effect. The text is only for the log.
     #[error("the payment gateway refused: {detail}")]
     Refused {
-        /// What kind of no.
+        /// The kind of refusal.
         code: FailureCode,
-        /// What it said.
+        /// The gateway's message.
         detail: String,
     },
-    /// It does not know such an object.
+    /// The gateway has no such object.
     #[error("the payment gateway does not know this object")]
     NotFound,
 }
 
-/// How far an object is.
+/// The progress of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChargeStatus {
-    /// Waits for a confirmation: the first one, or another one after a failure.
+    /// It waits for a confirmation: the first one, or another one after a failure.
     Unconfirmed,
-    /// Being charged.
+    /// It is being charged.
     Processing,
-    /// The bank wants its customer to confirm.
+    /// The bank requires the customer to confirm.
     RequiresAction,
-    /// Charged. Never anything else again.
+    /// It is charged. This status never changes.
     Succeeded,
-    /// Will never be charged.
+    /// It will never be charged.
     Canceled,
 }
 
-/// The last failed try at charging an object.
+/// The last failed attempt at charging an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChargeFailure {
-    /// Why.
+    /// The kind of failure.
     pub code: FailureCode,
-    /// Tells this failure from the object's other ones.
+    /// Distinguishes this failure from others of the same object.
     pub mark: String,
 }
 
 crate::text_enum! {
-    /// How a dispute stands. Later ones in this order win over earlier ones, in whatever order they are heard of.
+    /// The status of a dispute. A later status in this order replaces an earlier one, in any order of arrival.
     DisputeStatus {
-        /// The bank decides.
+        /// The bank has not decided.
         Open = "OPEN",
-        /// The money went back.
+        /// The money was returned to the cardholder.
         Lost = "LOST",
         /// The money stays, or has come back.
         Won = "WON",
     }
 }
 
-/// An object that is charged once, as it is now.
+/// The current state of an object that is charged once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charge {
-    /// What the gateway calls it.
+    /// The gateway's id of the object.
     pub id: String,
-    /// The public id of the top-up that it was made for, as told when it was made.
+    /// The public id of the top-up, as given when the object was created.
     pub reference: Option<String>,
-    /// How far it is.
+    /// The progress of the object.
     pub status: ChargeStatus,
-    /// In the currency's minor unit.
+    /// The amount in the currency's minor unit.
     pub amount_minor: i64,
-    /// The last failed try.
+    /// The last failed attempt.
     pub failure: Option<ChargeFailure>,
-    /// Where the customer confirms.
+    /// The page on which the customer confirms.
     pub action_url: Option<String>,
-    /// What went back by refunds and late failures, in all: also refunds that failed later. Never less than it was before.
+    /// The total that was returned by refunds and late failures, including refunds that failed later. It never decreases.
     pub returned_minor: i64,
-    /// What of that did not reach the customer after all, because the refund failed later. Never less than it was before.
+    /// The part of it that did not reach the customer, because the refund failed later. It never decreases.
     pub came_back_minor: i64,
-    /// Those refunds among them that were asked for under a key, as far as the gateway names the key.
+    /// The refunds that were requested under a key, as far as the gateway reports the key.
     pub refunds: Vec<KnownRefund>,
-    /// A dispute about it: how it stands, and about how much.
+    /// A dispute about the object: its status, and the disputed amount in minor units.
     pub dispute: Option<(DisputeStatus, i64)>,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: Timestamp,
 }
 
 /// A refund that the gateway made under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownRefund {
-    /// The key under which it was asked for.
+    /// The key under which it was requested.
     pub key: String,
-    /// The money came back, because the refund failed later.
+    /// Whether the refund failed later and the money came back.
     pub has_failed: bool,
 }
 
-/// What is to be charged.
+/// A charge to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewCharge {
-    /// The same object comes back for the same key.
+    /// The same key returns the same object.
     pub key: String,
-    /// The customer as the gateway knows them.
+    /// The gateway's id of the customer.
     pub customer_id: String,
-    /// The card as the gateway knows it.
+    /// The gateway's id of the card.
     pub card_id: String,
-    /// How much.
+    /// The amount and the currency.
     pub price: Money,
     /// The public id of the top-up.
     pub reference: String,
 }
 
-/// A confirmation.
+/// A request to charge an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confirmation {
-    /// Which object.
+    /// The gateway's id of the object.
     pub charge_id: String,
-    /// Confirms once for the same key.
+    /// The same key confirms once.
     pub key: String,
-    /// The card to charge.
+    /// The gateway's id of the card to charge.
     pub card_id: String,
-    /// Nobody is there who could confirm with the bank at once.
+    /// Whether the customer is absent, and so cannot confirm with the bank.
     pub is_automatic: bool,
 }
 
-/// A card as the gateway keeps it.
+/// A card as the gateway stores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Card {
-    /// What the gateway calls it.
+    /// The gateway's id of the card.
     pub id: String,
     /// `visa` …
     pub brand: String,
@@ -137,37 +138,37 @@ pub struct Card {
     pub expiry_month: i32,
     /// Four digits.
     pub expiry_year: i32,
-    /// The same for the same card however often it is added.
+    /// The same for the same card, however often it is added.
     pub fingerprint: String,
 }
 
 /// What the gateway's browser library needs to collect a card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardSetup {
-    /// For this one setup.
+    /// Valid for this setup only.
     pub client_secret: String,
-    /// Names us to the gateway's browser library.
+    /// Identifies this merchant to the gateway's browser library.
     pub publishable_key: String,
 }
 
-/// What a webhook says: that something of an object has changed.
+/// The content of a webhook: an object has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// The gateway's id of the event.
     pub event_id: String,
-    /// What kind of event.
+    /// The gateway's kind of the event.
     pub kind: String,
-    /// The object to read; `None` when the event concerns nothing of ours.
+    /// The object to read; `None` if the event concerns no object of this service.
     pub charge_id: Option<String>,
 }
 
-/// Why a webhook is not believed.
+/// Why a webhook is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidWebhook {
-    /// Not signed with our secret, or too long ago.
+    /// It is not signed with our secret, or is too old.
     #[error("the signature does not fit, or is too old")]
     Signature,
-    /// Signed, but nothing that we can read.
+    /// It is signed, but its body cannot be parsed.
     #[error("the body cannot be read")]
     Body,
 }

@@ -1,4 +1,4 @@
-//! Mails to addresses that contacts no longer have.
+//! Mails to previous addresses of contacts.
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
 
-/// A mail to an old address that the holder of this may send, until its claim runs out.
+/// A mail to an old address. The holder of the claim may send it until the claim runs out.
 #[derive(Clone, Debug)]
 pub(in super::super) struct AddressNotice {
     pub(in super::super) account_id: AccountId,
@@ -19,14 +19,14 @@ pub(in super::super) struct AddressNotice {
     pub(in super::super) attempts: i32,
 }
 
-/// Whether any is pending: asked before a transaction is begun.
+/// Whether any mail is pending. It avoids a transaction that would find none.
 pub(in super::super) async fn is_address_notice_due(database: &Database, now: Timestamp) -> Result<bool, Fault> {
     let sql = "SELECT 1 AS due FROM address_notice WHERE next_attempt_at <= $1 LIMIT 1";
     let statement = Statement::from_sql_and_values(database.backend(), sql, [now.millis().into()]);
     Ok(database.read().query_one_raw(statement).await?.is_some())
 }
 
-/// Claims up to `limit` that are pending, so that two processes never send the same one.
+/// Claims up to `limit` pending mails, so that two processes never send the same one.
 pub(in super::super) async fn claim_address_notices(
     tx: &Transaction,
     (now, until): (Timestamp, Timestamp),
@@ -68,7 +68,7 @@ pub(in super::super) async fn claim_address_notices(
     Ok(claimed)
 }
 
-/// Ends a claim: the mail is tried again at an instant, or never.
+/// Ends a claim: the mail is retried at an instant, or never.
 pub(in super::super) async fn end_address_notice(
     tx: &Transaction,
     notice: &AddressNotice,

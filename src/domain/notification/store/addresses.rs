@@ -1,4 +1,4 @@
-//! Rows of addresses that are no member's, with the contacts that say where mail to them goes.
+//! Rows of notification addresses, joined with their contacts.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -19,13 +19,13 @@ use crate::primitives::ids::{AccountId, ApiKeyId, MemberId, NotificationAddressI
 
 use super::super::model::{AddressWishes, AlertKind, NotificationAddress};
 
-/// The columns of an address `t` and of its contact `c`; both are of one account.
+/// The columns of an address `t` and of its contact `c`, both of one account.
 const COLUMNS: &str = "t.account_id, t.id, t.label, t.alert_kinds, t.low_balance_threshold, t.maker_kind, t.maker_key_id, \
      t.maker_member_id, t.created_at, t.removed_at, c.recipient_id, c.email, c.email_status, c.bounce_message, c.locale, c.timezone, \
      c.version, c.status_since, c.voucher_kind, c.voucher_key_id, c.vouched_at";
 const CONTACT: &str = "JOIN contact c ON c.account_id = t.account_id AND c.recipient_id = t.id";
 
-/// An account's addresses that were not removed, in the order they were added.
+/// Returns an account's addresses that were not removed, in the order they were added.
 pub(in super::super) async fn addresses(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -42,7 +42,7 @@ pub(in super::super) async fn addresses(
 
 const IDS: Columns = &[("account_id", Kind::BigInt), ("id", Kind::Uuid)];
 
-/// Addresses by id, also those that were removed.
+/// Returns addresses by id, also removed ones.
 pub(in super::super) async fn addresses_by_id(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -69,7 +69,7 @@ pub(in super::super) async fn addresses_by_id(
     addresses.collect()
 }
 
-/// An address by id, also one that was removed.
+/// Returns an address by id, also a removed one.
 pub(in super::super) async fn address(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -80,7 +80,8 @@ pub(in super::super) async fn address(
 
 const ACCOUNTS: Columns = &[("number", Kind::BigInt), ("account_id", Kind::BigInt)];
 
-/// For each of these accounts, with its number, the addresses that were not removed; by one statement whatever their number.
+/// Returns for each of these accounts the addresses that were not removed, with the account's number. It is one statement
+/// for any number of accounts.
 pub(in super::super) async fn addresses_of(
     tx: &Transaction,
     accounts: impl IntoIterator<Item = (i64, AccountId)>,
@@ -103,7 +104,6 @@ pub(in super::super) async fn addresses_of(
     addresses.collect()
 }
 
-/// What the team calls an address.
 pub(in super::super) async fn label_of(
     tx: &Transaction,
     account_id: AccountId,
@@ -114,7 +114,6 @@ pub(in super::super) async fn label_of(
     Ok(row.map(|row| row.label))
 }
 
-/// The zone that an account's times are in.
 pub(in super::super) async fn timezone_of(tx: &Transaction, account_id: AccountId) -> Result<Tz, Fault> {
     let account = entity::account::Entity::find_by_id(account_id.number()).one(tx).await?;
     let account = account.ok_or_else(|| Fault::Internal("an account has figures and no row".to_owned()))?;
@@ -122,7 +121,7 @@ pub(in super::super) async fn timezone_of(tx: &Transaction, account_id: AccountI
     timezone.parse().map_err(|_| unreadable("time zone", &timezone))
 }
 
-/// Writes what is of an address itself, whether or not it is there. Its contact must be there.
+/// Inserts or updates the row of an address. Its contact must exist.
 pub(in super::super) async fn save_address(tx: &Transaction, address: &NotificationAddress) -> Result<(), Fault> {
     use notification_address::Column;
     let names: Vec<&str> = address.wishes.kinds.iter().map(|kind| kind.as_str()).collect();

@@ -1,4 +1,4 @@
-//! Rows of alerts, of what is open, and of places.
+//! Rows of alerts, and of open edges.
 
 use std::collections::{HashMap, HashSet};
 
@@ -34,7 +34,6 @@ pub(in super::super) fn alerts_keyset(residuals: Vec<Condition>) -> Keyset<(i64,
     }
 }
 
-/// An alert from its row.
 pub(in super::super) fn alert(row: &Row, account_id: AccountId) -> Result<Alert, Fault> {
     let (kind, facts): (String, String) = (row.try_get("", "kind")?, row.try_get("", "facts")?);
     let id = |column: &str| row.try_get::<Option<Uuid>>("", column);
@@ -54,7 +53,6 @@ pub(in super::super) fn alert(row: &Row, account_id: AccountId) -> Result<Alert,
     })
 }
 
-/// Alerts by id.
 pub(in super::super) async fn alerts_by_id(
     database: &Database,
     account_id: AccountId,
@@ -84,8 +82,8 @@ const NEW: Columns = &[
     ("resolved_at", Kind::BigInt),
 ];
 
-/// Writes new alerts, each with the key of which its account has one alert at the most, by one statement whatever their number. Gives
-/// those that were not raised before; nothing is written of the others.
+/// Writes new alerts by one statement for any number. An account has at most one alert with a key. Returns those that were not raised
+/// before; it writes nothing for the others.
 pub(in super::super) async fn insert_alerts(
     tx: &Transaction,
     alerts: &[(&Alert, &str)],
@@ -116,7 +114,7 @@ pub(in super::super) async fn insert_alerts(
         .collect()
 }
 
-/// Marks an alert and its deliveries as ended. Gives whether it was open.
+/// Marks an alert and its deliveries as ended. Returns whether it was open.
 pub(in super::super) async fn resolve_alert(
     tx: &Transaction,
     account_id: AccountId,
@@ -137,7 +135,7 @@ pub(in super::super) async fn resolve_alert(
     Ok(true)
 }
 
-/// What ends with an alert: a mail about it that waits is not sent any more.
+/// What ends with an alert: a pending mail about it is not sent.
 const ENDED: &str = "resolved_at = COALESCE(resolved_at, $3), \
     suppressed_because = CASE WHEN status = 'QUEUED' THEN 'ENDED' ELSE suppressed_because END, \
     next_attempt_at = CASE WHEN status = 'QUEUED' THEN NULL ELSE next_attempt_at END, \
@@ -164,10 +162,10 @@ pub(in super::super) async fn end_for(
     Ok(())
 }
 
-/// Open alerts about sessions that nobody resolved in time, as the partial index has them.
+/// The condition of the partial index on open alerts about sessions that no member resolved in time.
 pub(super) const UNRESOLVED_SESSION: &str = "kind = 'SESSION_UNRESOLVED' AND resolved_at IS NULL";
 
-/// The open alerts about these sessions that nobody resolved in time.
+/// Returns the open alerts that these sessions were not resolved in time.
 pub(in super::super) async fn unresolved_sessions(
     database: &Database,
     account_id: AccountId,
@@ -195,7 +193,6 @@ pub(in super::super) async fn unresolved_sessions(
         .collect()
 }
 
-/// Open alerts about a top-up.
 pub(in super::super) async fn open_of_top_up(
     tx: &Transaction,
     account_id: AccountId,
@@ -214,23 +211,23 @@ pub(in super::super) async fn open_of_top_up(
         .collect()
 }
 
-/// Something that is open.
+/// An open edge.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct OpenEdge {
-    /// The alert about it.
+    /// The alert of the edge.
     pub(in super::super) alert_id: AlertId,
-    /// Of a balance that is low: the level that it fell to or below.
+    /// The threshold of a low balance that the edge crossed.
     pub(in super::super) level: Option<Credits>,
 }
 
 impl OpenEdge {
-    /// Which is about no level.
+    /// An edge without a threshold.
     pub(in super::super) const fn of(alert_id: AlertId) -> Self {
         Self { alert_id, level: None }
     }
 }
 
-/// What is open in an account: by kind and recipient, nil where it is the account's.
+/// Returns the open edges of an account by kind and recipient. The recipient is nil where the edge belongs to the account.
 pub(in super::super) async fn edges(
     tx: &Transaction,
     account_id: AccountId,
@@ -253,7 +250,6 @@ pub(in super::super) async fn edges(
         .collect()
 }
 
-/// Opens an edge.
 pub(in super::super) async fn open_edge(
     tx: &Transaction,
     account_id: AccountId,
@@ -275,7 +271,7 @@ pub(in super::super) async fn open_edge(
     Ok(())
 }
 
-/// Closes an edge: it may be crossed again.
+/// Closes an edge, so that it can be crossed again.
 pub(in super::super) async fn close_edge(
     tx: &Transaction,
     account_id: AccountId,

@@ -1,4 +1,4 @@
-//! Rows of deliveries. Those in the app are the members' inboxes.
+//! Rows of deliveries. Deliveries in the app are the members' inboxes.
 
 use std::collections::{HashMap, HashSet};
 
@@ -33,18 +33,17 @@ const NEW: Columns = &[
     ("created_at", Kind::BigInt),
 ];
 
-/// What a delivery is made of.
 pub(in super::super) const DELIVERY_COLUMNS: &str = "id, alert_id, recipient_kind, recipient_id, channel, kind, status, suppressed_because, address, attempts, last_error, \
      next_attempt_at, sent_at, created_at";
 
-/// With what conditions look at.
+/// The columns for a page of an inbox, with those that conditions need.
 const INBOX_COLUMNS: &str =
     "id, alert_id, created_at, channel, kind, severity, status, resolved_at, read_at, archived_at";
 
-/// What is in a member's inbox.
+/// Deliveries in a member's inbox.
 const IN_INBOX: Condition = Condition::Plain("channel = 'IN_APP' AND status = 'SENT'");
 
-/// Writes new deliveries, each with its alert, by one statement whatever their number.
+/// Writes new deliveries, each with its alert, by one statement for any number.
 pub(in super::super) async fn insert_deliveries(
     tx: &Transaction,
     deliveries: &[(&Alert, Delivery)],
@@ -75,7 +74,7 @@ pub(in super::super) async fn insert_deliveries(
     Ok(())
 }
 
-/// Deliveries that meet `residuals`, by when they were written down; `of` drives the scan.
+/// Deliveries that meet `residuals`, by when they were created. `of` drives the scan.
 pub(in super::super) fn deliveries_keyset(of: Branch, residuals: Vec<Condition>) -> Keyset<(i64, Uuid)> {
     keyset(of, &["created_at", "id"], DELIVERY_COLUMNS, residuals)
 }
@@ -109,7 +108,6 @@ fn keyset(
     }
 }
 
-/// A delivery from its row.
 pub(in super::super) fn delivery(row: &Row, account_id: AccountId) -> Result<Delivery, Fault> {
     let (channel, status): (String, String) = (row.try_get("", "channel")?, row.try_get("", "status")?);
     let because: Option<String> = row.try_get("", "suppressed_because")?;
@@ -134,7 +132,6 @@ pub(in super::super) fn delivery(row: &Row, account_id: AccountId) -> Result<Del
     })
 }
 
-/// Deliveries by id.
 pub(in super::super) async fn deliveries_by_id(
     database: &Database,
     account_id: AccountId,
@@ -150,7 +147,6 @@ pub(in super::super) async fn deliveries_by_id(
     rows.iter().map(|row| delivery(row, account_id)).collect()
 }
 
-/// A delivery by id.
 pub(in super::super) async fn delivery_by_id(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -163,7 +159,7 @@ pub(in super::super) async fn delivery_by_id(
     row.map(|row| delivery(&row, account_id)).transpose()
 }
 
-/// When an alert was read and put away, from the row of an inbox.
+/// Reads from the row of an inbox when an alert was read and archived.
 pub(in super::super) fn inbox_mark(row: &Row) -> Result<InboxRow, Fault> {
     let instant = |column: &str| Ok::<_, Fault>(row.try_get::<Option<i64>>("", column)?.map(Timestamp::from_millis));
     Ok(InboxRow {
@@ -173,19 +169,16 @@ pub(in super::super) fn inbox_mark(row: &Row) -> Result<InboxRow, Fault> {
     })
 }
 
-/// An alert in an inbox, without the alert.
+/// An item of an inbox, without the alert.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct InboxRow {
-    /// The delivery that brought it there.
+    /// The delivery that put it into the inbox.
     pub(in super::super) id: DeliveryId,
-    /// When the member has read it.
     pub(in super::super) read_at: Option<Timestamp>,
-    /// When the member has put it away.
     pub(in super::super) archived_at: Option<Timestamp>,
 }
 
 impl InboxRow {
-    /// The item of this member's inbox.
     pub(in super::super) fn with(self, alert: Alert, member_id: MemberId) -> InboxItem {
         InboxItem {
             alert,
@@ -196,7 +189,7 @@ impl InboxRow {
     }
 }
 
-/// When an alert in a member's inbox was raised; `None` where it is not there.
+/// When an alert in a member's inbox was raised; `None` where it is not in the inbox.
 pub(in super::super) async fn raised_at(
     tx: &Transaction,
     account_id: AccountId,
@@ -212,7 +205,7 @@ pub(in super::super) async fn raised_at(
         .transpose()
 }
 
-/// When a member read and put away alerts in their inbox. Alerts that are not in it are left out.
+/// When a member read and archived alerts in their inbox. Alerts that are not in it are left out.
 pub(in super::super) async fn marks(
     database: &Database,
     account_id: AccountId,
@@ -231,7 +224,7 @@ pub(in super::super) async fn marks(
         .collect()
 }
 
-/// The alerts of a member's inbox whose last mark an event told of.
+/// The alerts of a member's inbox whose last mark came with an event.
 pub(in super::super) async fn marked_in(
     database: &Database,
     account_id: AccountId,
@@ -251,7 +244,7 @@ pub(in super::super) async fn marked_in(
         .collect()
 }
 
-/// How many alerts in a member's inbox are neither read nor put away.
+/// Counts the alerts in a member's inbox that are neither read nor archived.
 pub(in super::super) async fn unread(
     database: &Database,
     account_id: AccountId,
@@ -269,12 +262,11 @@ pub(in super::super) async fn unread(
     Ok(row.map(|row| row.try_get("", "count")).transpose()?.unwrap_or(0))
 }
 
-/// Which alerts of a member's inbox are meant.
+/// Selects alerts of a member's inbox.
 #[derive(Clone, Debug)]
 pub(in super::super) enum Meant {
-    /// These.
     These(Vec<AlertId>),
-    /// All up to and including this one.
+    /// All alerts up to and including this one.
     UpTo(Timestamp, AlertId),
 }
 
@@ -288,7 +280,7 @@ pub(in super::super) enum Mark {
 }
 
 impl Mark {
-    /// The name of the change in the contract.
+    /// The name of the change in the schema.
     pub(in super::super) const fn as_str(self) -> &'static str {
         match self {
             Self::Read => "READ",
@@ -308,8 +300,8 @@ impl Mark {
     }
 }
 
-/// Marks alerts of a member's inbox, those that have the mark already left out; `sequence` is the event's that tells of it. Gives
-/// how many were marked.
+/// Marks alerts of a member's inbox, except those that already have the mark. `sequence` is the number of the event of this
+/// change. Returns how many were marked.
 pub(in super::super) async fn mark(
     tx: &Transaction,
     (account_id, member_id): (AccountId, MemberId),
@@ -351,7 +343,7 @@ pub(in super::super) async fn mark(
     Ok(done.rows_affected())
 }
 
-/// Which of these alerts are in a member's inbox, as the transaction sees it.
+/// Returns which of these alerts are in a member's inbox, as the transaction sees it.
 pub(in super::super) async fn in_inbox(
     tx: &Transaction,
     account_id: AccountId,

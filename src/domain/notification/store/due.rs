@@ -1,4 +1,4 @@
-//! Rows that say when an account is looked at again, and the alerts that stand until something ends them.
+//! Rows that schedule the next evaluation of an account, and the alerts that stay open until something ends them.
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 
@@ -10,12 +10,12 @@ use crate::primitives::ids::{AccountId, AlertId};
 
 use super::super::model::{AlertKind, Due, Facts};
 
-/// An open alert about neither an entry, a session nor a top-up: it stands until what it told of has ended.
+/// An open alert about neither an entry, a session nor a top-up. It stays open until its condition ends.
 #[derive(Clone, Debug)]
 pub(in super::super) struct StandingAlert {
     pub(in super::super) id: AlertId,
     pub(in super::super) kind: AlertKind,
-    /// What it was raised for.
+    /// The subject that it was raised for.
     pub(in super::super) key: String,
     pub(in super::super) facts: Facts,
     pub(in super::super) raised_at: Timestamp,
@@ -25,7 +25,7 @@ const STANDING: &str = "SELECT id, kind, dedupe_key, facts, raised_at FROM alert
     AND kind IN ('AUTO_TOP_UP_PAUSED', 'CAP_REACHED', 'CREDITS_EXPIRING', 'CARD_EXPIRING') AND resolved_at IS NULL \
     AND entry_id IS NULL AND session_id IS NULL AND top_up_id IS NULL";
 
-/// What stands of an account about its rule, its card and credits that expire.
+/// Returns the open alerts of an account about its rule, its card and expiring credits.
 pub(in super::super) async fn standing(tx: &Transaction, account_id: AccountId) -> Result<Vec<StandingAlert>, Fault> {
     let backend = tx.get_database_backend();
     let statement = Statement::from_sql_and_values(backend, STANDING, [account_id.number().into()]);
@@ -44,18 +44,18 @@ pub(in super::super) async fn standing(tx: &Transaction, account_id: AccountId) 
         .collect()
 }
 
-/// Whether a reminder stands that credits are about to expire.
+/// Whether a reminder of expiring credits is open.
 pub(in super::super) async fn are_credits_expiring(tx: &Transaction, account_id: AccountId) -> Result<bool, Fault> {
     let sql = format!("SELECT 1 AS stands FROM alert WHERE account_id = $1 AND {CREDITS_EXPIRING} LIMIT 1");
     let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [account_id.number().into()]);
     Ok(tx.query_one_raw(statement).await?.is_some())
 }
 
-/// Reminders that stand of credits that are about to expire, as the partial index has them.
+/// The condition of the partial index on open reminders of expiring credits.
 pub(super) const CREDITS_EXPIRING: &str = "kind = 'CREDITS_EXPIRING' AND resolved_at IS NULL \
     AND entry_id IS NULL AND session_id IS NULL AND top_up_id IS NULL";
 
-/// When an account is looked at again.
+/// Returns when the account is evaluated again.
 pub(in super::super) async fn due(tx: &Transaction, account_id: AccountId) -> Result<Due, Fault> {
     let sql = "SELECT held_until, remind_at FROM alert_due WHERE account_id = $1";
     let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [account_id.number().into()]);
@@ -72,7 +72,7 @@ pub(in super::super) async fn due(tx: &Transaction, account_id: AccountId) -> Re
     })
 }
 
-/// Writes down when an account is looked at again, or that it is not.
+/// Stores when an account is evaluated again, or that it is not.
 pub(in super::super) async fn save_due(tx: &Transaction, account_id: AccountId, due: Due) -> Result<(), Fault> {
     let (sql, values): (_, Vec<Value>) = match due.at() {
         None => (
@@ -96,7 +96,7 @@ pub(in super::super) async fn save_due(tx: &Transaction, account_id: AccountId, 
     Ok(())
 }
 
-/// Accounts whose time has come, the longest first.
+/// Returns accounts whose scheduled time has come, the earliest first.
 pub(in super::super) async fn due_accounts(
     database: &Database,
     now: Timestamp,

@@ -38,7 +38,7 @@ use sea_orm::QueryResult;
 use crate::domain::fault::Fault;
 use crate::primitives::ids::RecipientId;
 
-/// For whom a row is.
+/// Reads the recipient of a row.
 fn recipient_of(row: &QueryResult) -> Result<RecipientId, Fault> {
     let kind: String = row.try_get("", "recipient_kind")?;
     let id = row.try_get("", "recipient_id")?;

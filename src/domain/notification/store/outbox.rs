@@ -1,4 +1,4 @@
-//! Mail that is due.
+//! Mail that is pending.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,7 +18,7 @@ use super::super::model::{
     SuppressionReason, Wishes,
 };
 
-/// A mail that whoever holds this may send, until its claim runs out.
+/// A mail with a claim. The holder of the claim may send it until the claim runs out.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Claimed {
     pub(in super::super) account_id: AccountId,
@@ -28,26 +28,26 @@ pub(in super::super) struct Claimed {
     pub(in super::super) kind: AlertKind,
     pub(in super::super) attempts: i32,
     pub(in super::super) created_at: Timestamp,
-    /// Since when it is tried.
+    /// Time of the first attempt to send it.
     pub(in super::super) queued_at: Timestamp,
-    /// Where it was sent when it was tried last.
+    /// The address of the last try.
     pub(in super::super) address: Option<String>,
-    /// A person has it sent again.
+    /// Whether a person requested it to be sent again.
     pub(in super::super) is_requested: bool,
-    /// When it was due.
+    /// The time that it was scheduled for.
     pub(in super::super) due: Timestamp,
 }
 
-/// Whether any mail is due: asked before a transaction is begun that would only find out that none is.
+/// Whether any mail is pending. It avoids a transaction that would find none.
 pub(in super::super) async fn is_mail_due(database: &Database, now: Timestamp) -> Result<bool, Fault> {
     let sql = "SELECT 1 AS due FROM delivery WHERE status IN ('QUEUED', 'SENDING') AND next_attempt_at <= $1 LIMIT 1";
     let statement = Statement::from_sql_and_values(database.backend(), sql, [now.millis().into()]);
     Ok(database.read().query_one_raw(statement).await?.is_some())
 }
 
-/// Claims about `limit` mails that are due, those of one recipient side by side and all that become due for a recipient together: they are
-/// one mail, which is not to become two. A claim is written down before anything is sent, so
-/// that two processes never send the same; it runs out, so that one that dies holds nothing up.
+/// Claims about `limit` pending mails. Those of one recipient are adjacent. All that are scheduled together for a recipient are claimed
+/// together, because they form one mail. A claim is stored before anything is sent, so that two processes never send the same mail. It
+/// runs out, so that a process that dies blocks nothing.
 pub(in super::super) async fn claim(
     tx: &Transaction,
     (now, until): (Timestamp, Timestamp),
@@ -71,7 +71,7 @@ pub(in super::super) async fn claim(
     }
     let mut claimed = Vec::with_capacity(found.len());
     for mail in found {
-        // Only one who still finds it as it was gets it.
+        // Only a worker that still finds it unchanged gets it.
         let sql = "UPDATE delivery SET status = 'SENDING', attempts = attempts + 1, next_attempt_at = $4 \
                    WHERE account_id = $1 AND id = $2 AND next_attempt_at = $3 AND status IN ('QUEUED', 'SENDING')";
         let values: [Value; 4] = [
@@ -92,7 +92,7 @@ pub(in super::super) async fn claim(
 
 const DUE_COLUMNS: &str = "account_id, id, alert_id, recipient_kind, recipient_id, kind, attempts, created_at, queued_at, address, next_attempt_at";
 
-/// What became due together with `last` for the same recipient and comes after it in the order of claims.
+/// Deliveries scheduled together with `last` for the same recipient that follow it in the order of claims.
 async fn rest_of_mail(tx: &Transaction, last: &Claimed) -> Result<Vec<Claimed>, Fault> {
     let sql = format!(
         "SELECT {DUE_COLUMNS} FROM delivery WHERE account_id = $1 AND recipient_id = $2 AND next_attempt_at = $3 \
@@ -129,7 +129,7 @@ fn due_mail(row: &QueryResult) -> Result<Claimed, Fault> {
     })
 }
 
-/// Of each kind that is not sent at any rate the last mail that went to a recipient within a day.
+/// For each kind with a maximum rate: the last mail that went to a recipient within a day.
 pub(in super::super) async fn last_sent(
     database: &Database,
     account_id: AccountId,
@@ -162,7 +162,8 @@ pub(in super::super) async fn last_sent(
     Ok(last)
 }
 
-/// Has the mail of a member that waits looked at now: what it waits for may have changed. What has to wait on is put off again.
+/// Schedules the waiting mail of a member for now, because what it waits for may have changed. Mail that still has to wait is
+/// postponed again.
 pub(in super::super) async fn release_mail(
     tx: &Transaction,
     account_id: AccountId,
@@ -177,7 +178,8 @@ pub(in super::super) async fn release_mail(
     Ok(())
 }
 
-/// Ends claims of mails that were not tried, as if they had never been claimed. They are due at `due`, or else when they were.
+/// Ends claims of mails that were not tried, as if they had never been claimed. They are scheduled for `due`, or else for
+/// their previous time.
 pub(in super::super) async fn give_back(
     tx: &Transaction,
     mails: &[Claimed],
@@ -198,7 +200,7 @@ pub(in super::super) async fn give_back(
     Ok(())
 }
 
-/// How a try ended.
+/// The result of a try.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct Ended {
     pub(in super::super) status: DeliveryStatus,
@@ -207,12 +209,12 @@ pub(in super::super) struct Ended {
     pub(in super::super) next_attempt_at: Option<Timestamp>,
     pub(in super::super) sent_at: Option<Timestamp>,
     pub(in super::super) address: Option<String>,
-    /// In whose mail it was told of, where that had the id of another.
+    /// The delivery whose id the mail had, where it was another one.
     pub(in super::super) sent_with: Option<DeliveryId>,
 }
 
-/// Writes down how the tries of one mail ended, but for those whose claim ran out and that somebody else has tried since, or of which
-/// the mail system has told meanwhile. There are no more than were claimed together.
+/// Records how the tries of one mail ended. It skips mails whose claim ran out and that another process has tried since, or that the
+/// mail system has reported meanwhile. There are no more than were claimed together.
 pub(in super::super) async fn end_attempts(tx: &Transaction, ended: &[(Claimed, Ended)]) -> Result<(), Fault> {
     for (mail, ended) in ended {
         end_attempt(tx, mail, ended).await?;
@@ -241,7 +243,7 @@ async fn end_attempt(tx: &Transaction, mail: &Claimed, ended: &Ended) -> Result<
     Ok(())
 }
 
-/// Those of these deliveries that have ended: what they are about is over for their recipient.
+/// Returns the deliveries whose subject is over for their recipient.
 pub(in super::super) async fn ended_deliveries(
     database: &Database,
     account_id: AccountId,
@@ -262,7 +264,7 @@ pub(in super::super) async fn ended_deliveries(
     Ok(ended)
 }
 
-/// What a delivery is about.
+/// The alert and the recipient of a delivery.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct About {
     pub(in super::super) kind: AlertKind,
@@ -270,7 +272,7 @@ pub(in super::super) struct About {
     pub(in super::super) has_ended: bool,
 }
 
-/// What a delivery is about, as the transaction sees it.
+/// Reads the alert and the recipient of a delivery, as the transaction sees it.
 pub(in super::super) async fn about(tx: &Transaction, account_id: AccountId, id: DeliveryId) -> Result<About, Fault> {
     let sql = "SELECT d.kind, d.resolved_at, a.subject_id FROM delivery d \
                JOIN alert a ON a.account_id = d.account_id AND a.id = d.alert_id WHERE d.account_id = $1 AND d.id = $2";
@@ -307,10 +309,10 @@ pub(in super::super) async fn requeue(
     Ok(())
 }
 
-/// A recipient as a mail is addressed to them.
+/// A recipient as a mail addresses them.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Addressee {
-    /// What a member is called.
+    /// The name of a member.
     pub(in super::super) name: Option<String>,
     pub(in super::super) team: String,
     /// `None` when the member left the team, or the address was removed.
@@ -322,7 +324,7 @@ pub(in super::super) struct Addressee {
     pub(in super::super) wishes: Wishes,
 }
 
-/// How a recipient is addressed now.
+/// Reads how a recipient is addressed now.
 pub(in super::super) async fn addressee(
     connection: &impl ConnectionTrait,
     account_id: AccountId,

@@ -26,7 +26,7 @@ pub(in super::super) struct Recipient {
     pub(in super::super) wishes: Wishes,
 }
 
-/// Whom an alert of an account may be for.
+/// The possible recipients of an account's alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in super::super) struct Addressed {
     pub(in super::super) account_id: AccountId,
@@ -35,7 +35,7 @@ pub(in super::super) struct Addressed {
     pub(in super::super) kind: AlertKind,
 }
 
-/// Who alerts go to: the members who are addressed, and the last mail to each of them.
+/// The recipients of alerts, with the last mail to each of them.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Recipients {
     members: HashMap<Addressed, Vec<Recipient>>,
@@ -43,7 +43,7 @@ pub(in super::super) struct Recipients {
 }
 
 impl Recipients {
-    /// Returns the members who are addressed. Fails where that was not read.
+    /// Returns the recipients of an alert. Fails if they were not read.
     pub(in super::super) fn of(&self, addressed: &Addressed) -> Result<&[Recipient], Fault> {
         let members = self.members.get(addressed);
         let unread = || Fault::Internal(format!("the recipients of {addressed:?} were not read"));
@@ -51,7 +51,7 @@ impl Recipients {
     }
 }
 
-/// Reads who alerts of these kinds go to, by the same few statements whatever their number.
+/// Reads the recipients of alerts of these kinds. The number of statements does not grow with the number of alerts.
 pub(in super::super) async fn read_recipients(
     tx: &Transaction,
     asked: Vec<(Addressed, AlertKind, Timestamp)>,
@@ -84,8 +84,8 @@ const SUBJECTS: Columns = &[
     ("member_id", Kind::Uuid),
 ];
 
-/// For each of these the members of the team who are meant, with their settings, and the addresses for which the kind was chosen. By the
-/// same few statements whatever their number.
+/// Reads for each of these the intended members, with their settings, and the addresses that chose the kind. The number of statements
+/// does not grow with the number of alerts.
 pub(in super::super) async fn recipients(
     tx: &Transaction,
     addressed: &[Addressed],
@@ -121,7 +121,7 @@ pub(in super::super) async fn recipients(
     Ok(found)
 }
 
-/// Adds the addresses for which the kind of an alert was chosen.
+/// Adds the addresses that chose the kind of an alert.
 async fn add_addresses(tx: &Transaction, addressed: &[Addressed], found: &mut [Vec<Recipient>]) -> Result<(), Fault> {
     let asked = (0_i64..).zip(addressed).filter(|(_, to)| to.kind.is_for_addresses());
     let asked = asked.map(|(number, to)| (number, to.account_id));
@@ -143,7 +143,7 @@ async fn add_addresses(tx: &Transaction, addressed: &[Addressed], found: &mut [V
     Ok(())
 }
 
-/// Adds the members that rows name, each where the row's number says, unless they are there.
+/// Adds the members of rows, each at the index in the row, unless they are there.
 async fn add_members(
     tx: &Transaction,
     rows: &Rows,
@@ -192,8 +192,8 @@ const KINDS: Columns = &[
     ("since", Kind::BigInt),
 ];
 
-/// The last mail of a kind, as far as it matters at an instant, that went or is on its way to a recipient, for each of these. One row
-/// of an index is read for each, however many mails there were.
+/// Reads for each of these the last mail of a kind to a recipient that matters at an instant. It was sent or is on its way. Each
+/// takes one row of an index, for any number of mails.
 async fn last_mails(
     tx: &Transaction,
     kinds: Vec<(AccountId, AlertKind, RecipientId, Timestamp)>,

@@ -1,4 +1,4 @@
-//! How far the events of accounts have been looked at.
+//! Checkpoints: the last processed event of each account.
 
 use std::sync::Arc;
 
@@ -16,31 +16,31 @@ use super::super::model::is_calm;
 use super::alerts::UNRESOLVED_SESSION;
 use super::due::CREDITS_EXPIRING;
 
-/// How things stood in an account at one moment.
+/// The state of an account at one moment.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(in super::super) struct Glance {
     pub(in super::super) account_id: AccountId,
-    /// The last event that was looked at…
+    /// The last event that was processed.
     pub(in super::super) place: i64,
-    /// …and the last that there is.
+    /// The last event of the account.
     pub(in super::super) head: i64,
     pub(in super::super) entry_sequence: i64,
     pub(in super::super) available: Credits,
-    /// The highest of the thresholds of those who watch the balance.
+    /// The highest threshold of those who watch the balance.
     pub(in super::super) highest_threshold: Option<Credits>,
     /// Whether an alert about the balance is open.
     pub(in super::super) is_open: bool,
-    /// Whether a reminder stands of credits that are about to expire: it ends when they are used.
+    /// Whether a reminder of expiring credits is open. It ends when they are used.
     pub(in super::super) are_credits_expiring: bool,
     /// Whether it counts as late.
     pub(in super::super) is_unread: bool,
-    /// Whether an alert is open about a session that nobody resolved in time: it ends when the session is resolved.
+    /// Whether an alert is open that a session was not resolved in time. It ends when the session is resolved.
     pub(in super::super) is_session_open: bool,
 }
 
 impl Glance {
-    /// Whether its balance has nothing to say.
+    /// Whether its balance changes no alert.
     pub(in super::super) fn is_calm(&self) -> bool {
         !self.is_open && !self.are_credits_expiring && is_calm(self.available, self.highest_threshold)
     }
@@ -49,11 +49,11 @@ impl Glance {
 const ACCOUNTS: Columns = &[("account_id", Kind::BigInt)];
 const PLACES: Columns = &[("account_id", Kind::BigInt), ("sequence", Kind::BigInt)];
 
-/// A place never moves back.
+/// A checkpoint never moves back.
 const MOVE_ON: &str = "ON CONFLICT (account_id) DO UPDATE SET sequence = excluded.sequence \
                        WHERE alert_place.sequence < excluded.sequence";
 
-/// The last event of the account that was looked at; 0 before the first.
+/// Returns the last event of the account that was processed; 0 before the first.
 pub(in super::super) async fn place(connection: &impl ConnectionTrait, account_id: AccountId) -> Result<i64, Fault> {
     let sql = "SELECT sequence FROM alert_place WHERE account_id = $1";
     let backend = connection.get_database_backend();
@@ -62,7 +62,8 @@ pub(in super::super) async fn place(connection: &impl ConnectionTrait, account_i
     Ok(row.map(|row| row.try_get("", "sequence")).transpose()?.unwrap_or(0))
 }
 
-/// Moves the places of these accounts on, by one statement whatever their number. A place that somebody else has moved further stays.
+/// Advances the checkpoints of these accounts, by one statement for any number. A checkpoint that another process has moved further
+/// does not change.
 pub(in super::super) async fn save_places(tx: &Transaction, places: &[(AccountId, i64)]) -> Result<(), Fault> {
     let mut rows = Rows::new(PLACES);
     for (account_id, sequence) in places {
@@ -75,8 +76,8 @@ pub(in super::super) async fn save_places(tx: &Transaction, places: &[(AccountId
     Ok(())
 }
 
-/// As [`save_places`], in a transaction of its own that waits for no account's lock. Accounts that have no later events are no longer
-/// late.
+/// Does what [`save_places`] does, in a transaction of its own that waits for no account's lock. Accounts without later events are no
+/// longer late.
 pub(in super::super) async fn move_places(database: &Database, places: Vec<(AccountId, i64)>) -> Result<(), Fault> {
     if places.is_empty() {
         return Ok(());
@@ -93,7 +94,7 @@ pub(in super::super) async fn move_places(database: &Database, places: Vec<(Acco
         .await
 }
 
-/// How things stand in these accounts.
+/// Reads the state of these accounts.
 pub(in super::super) async fn glances(
     connection: &impl ConnectionTrait,
     accounts: &[AccountId],
@@ -125,7 +126,7 @@ pub(in super::super) async fn glances(
     let mut glances = Vec::with_capacity(rows.len());
     for row in &rows {
         let (posted, held): (i64, i64) = (row.try_get("", "posted")?, row.try_get("", "held")?);
-        // Those who have no threshold of their own go by the rule's trigger, which the account watches while the rule is on.
+        // Recipients without a threshold of their own use the rule's trigger, which the account stores while the rule is on.
         let (own, trigger): (Option<i64>, Option<i64>) =
             (row.try_get("", "highest_threshold")?, row.try_get("", "low_mark")?);
         let of_addresses: Option<i64> = row.try_get("", "highest_of_addresses")?;
@@ -146,18 +147,18 @@ pub(in super::super) async fn glances(
     Ok(glances)
 }
 
-/// What an account's row and events say under its lock about alerts that were prepared before.
+/// What an account's row and events show under its lock about alerts that were prepared before.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Checked {
     pub(in super::super) account_id: AccountId,
-    /// The last event that was looked at.
+    /// The last event that was processed.
     pub(in super::super) place: i64,
-    /// Whether who alerts go to may have changed since the preparation.
+    /// Whether the recipients may have changed since the preparation.
     pub(in super::super) have_recipients_changed: bool,
 }
 
-/// Checks accounts of which alerts were prepared when these were their last events, by one statement whatever their number. Each change
-/// of a member, a contact, a setting or the account's defaults appends an event, so only the events since then are read.
+/// Checks accounts whose alerts were prepared at these last events, by one statement for any number. Each change of a member, a
+/// contact, a setting or the account's defaults appends an event. So only the events since then are read.
 pub(in super::super) async fn check_places(
     tx: &Transaction,
     prepared: &[(AccountId, i64)],

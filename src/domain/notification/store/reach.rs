@@ -1,4 +1,4 @@
-//! How the people of a team are reached, and mail that does not get through.
+//! Contacts of the members of a team, and mail that does not get through.
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 
@@ -13,8 +13,8 @@ use crate::primitives::ids::{AccountId, MemberId};
 use super::super::model::{Channel, Delivery, NotificationSettings};
 use super::super::reach::Reached;
 
-/// Owners and admins, then others from whom mail comes back, or who are to be mailed by their own wish or the account's and have no
-/// verified address; each in the order they joined.
+/// Reads owners and admins, then others whose mail bounces, or who want mail (by their own settings or the account's) and have no
+/// verified address. Each group is in the order they joined.
 pub(in super::super) async fn reached(
     tx: &Transaction,
     account_id: AccountId,
@@ -66,14 +66,14 @@ pub(in super::super) async fn reached(
     Ok(found)
 }
 
-/// Mail that was written down at or after `since` and was not sent or was given up: the newest, oldest first.
+/// Reads mail created at or after `since` that was not sent or was given up: the newest, oldest first.
 pub(in super::super) async fn unsent(
     tx: &Transaction,
     account_id: AccountId,
     since: Timestamp,
     limit: u32,
 ) -> Result<Vec<Delivery>, Fault> {
-    // As the partial index has it.
+    // Matches the partial index.
     let sql = format!(
         "SELECT {DELIVERY_COLUMNS} FROM delivery WHERE account_id = $1 AND channel = 'EMAIL' \
          AND status IN ('QUEUED', 'SENDING', 'FAILED') AND created_at >= $2 ORDER BY created_at DESC LIMIT $3"

@@ -1,4 +1,4 @@
-//! What mail systems have told of mail.
+//! Reports of mail systems.
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 
@@ -11,20 +11,20 @@ use crate::primitives::ids::{AccountId, DeliveryId, RecipientId};
 
 use super::super::model::{DeliveryStatus, Fate, MailFailure, Report};
 
-/// A delivery that a mail told of.
+/// A delivery that was part of a mail.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Mailed {
     pub(in super::super) id: DeliveryId,
     pub(in super::super) status: DeliveryStatus,
     pub(in super::super) attempts: i32,
     pub(in super::super) created_at: Timestamp,
-    /// When it was last handed over, if it was.
+    /// When it was last sent, if it was.
     pub(in super::super) sent_at: Option<Timestamp>,
-    /// Where it went; none while the first try is under way.
+    /// The address that it went to; none during the first try.
     pub(in super::super) address: Option<String>,
 }
 
-/// What is kept of a report beside what it says.
+/// What is stored of a report besides its content.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Kept {
     pub(in super::super) account_id: AccountId,
@@ -33,16 +33,16 @@ pub(in super::super) struct Kept {
     pub(in super::super) received_at: Timestamp,
 }
 
-/// Whether a report was kept.
+/// Whether a report was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Keeping {
     New,
     Known,
-    /// There is no such recipient.
+    /// The recipient does not exist.
     OfNobody,
 }
 
-/// All that one mail told of: the delivery whose id it has, and those that were sent with it.
+/// Returns all deliveries of one mail: the one whose id it has, and those that were sent with it.
 pub(in super::super) async fn mailed(
     tx: &Transaction,
     account_id: AccountId,
@@ -70,7 +70,7 @@ pub(in super::super) async fn mailed(
         .collect()
 }
 
-/// How far a recipient's address is to be trusted, and since when it is this one and so. `None` where there is no such recipient.
+/// Returns the status of a recipient's address, and since when it has this address and status. `None` where the recipient does not exist.
 pub(in super::super) async fn standing_of(
     tx: &Transaction,
     account_id: AccountId,
@@ -88,7 +88,7 @@ pub(in super::super) async fn standing_of(
     Ok(Some((status, since.map(Timestamp::from_millis))))
 }
 
-/// Whether a report told that a mail arrived.
+/// Whether a report confirmed that a mail arrived.
 pub(in super::super) async fn has_arrived(
     tx: &Transaction,
     account_id: AccountId,
@@ -101,7 +101,7 @@ pub(in super::super) async fn has_arrived(
     Ok(tx.query_one_raw(statement).await?.is_some())
 }
 
-/// Keeps a report, unless it is known by its id.
+/// Stores a report, unless its id is known.
 pub(in super::super) async fn keep_report(tx: &Transaction, kept: &Kept, report: &Report) -> Result<Keeping, Fault> {
     let backend = tx.get_database_backend();
     if standing_of(tx, kept.account_id, kept.recipient).await?.is_none() {
@@ -129,8 +129,8 @@ pub(in super::super) async fn keep_report(tx: &Transaction, kept: &Kept, report:
     })
 }
 
-/// Writes down what became of a delivery by a report. The number of tries says that it is still the one that was decided upon, while
-/// whoever sends it may write down meanwhile how that ended.
+/// Stores the new state of a delivery after a report. The number of tries shows that the delivery has not changed since the
+/// decision; its sender may meanwhile record the end of a try.
 pub(in super::super) async fn apply_fate(
     tx: &Transaction,
     (account_id, mail): (AccountId, &Mailed),

@@ -19,8 +19,8 @@ use super::super::model::{AlertKind, Channel, NotificationDefaults, Notification
 
 const MEMBERS: Columns = &[("account_id", Kind::BigInt), ("member_id", Kind::Uuid)];
 
-/// The settings of these members, of whichever accounts, whether or not they have said anything; by a statement that is the same whatever
-/// their number.
+/// Reads the settings of these members, of any accounts, also of those without stored settings. The statement is the same for any number
+/// of members.
 pub(in super::super) async fn settings(
     connection: &impl ConnectionTrait,
     members: impl IntoIterator<Item = (AccountId, MemberId)>,
@@ -37,7 +37,7 @@ pub(in super::super) async fn settings(
     let relation = rows.relation(backend, 1);
     let of_members = bulk::probe(backend, "notification_settings", " AND t.member_id = r.member_id");
     let of_account = bulk::probe(backend, "notification_defaults", "");
-    // One statement: alerts of many accounts ask this several times.
+    // One statement, because alerts of many accounts need this several times.
     let sql = format!(
         "SELECT t.account_id, t.member_id, t.preferences, t.low_balance_threshold, t.quiet_start, t.quiet_end, t.version, \
          t.changed_at, FALSE AS is_of_account FROM {relation} {of_members} UNION ALL \
@@ -61,7 +61,7 @@ pub(in super::super) async fn settings(
     Ok(found)
 }
 
-/// What the members of an account are told of unless they say otherwise.
+/// Reads the defaults of an account for members who have not chosen otherwise.
 pub(in super::super) async fn defaults_of(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -77,7 +77,7 @@ pub(in super::super) async fn defaults_of(
     })
 }
 
-/// Writes an account's defaults, whether or not there were any.
+/// Inserts or updates an account's defaults.
 pub(in super::super) async fn save_defaults(
     tx: &impl ConnectionTrait,
     defaults: &NotificationDefaults,
@@ -98,7 +98,7 @@ pub(in super::super) async fn save_defaults(
     Ok(())
 }
 
-/// Writes a member's settings, whether or not there were any.
+/// Inserts or updates a member's settings.
 pub(in super::super) async fn save_settings(
     tx: &impl ConnectionTrait,
     settings: &NotificationSettings,

@@ -1,4 +1,4 @@
-//! One thing that is wrong: what it is, since when, what proves it and what mends it.
+//! One problem: what it is, since when, what proves it and what fixes it.
 
 use data_encoding::BASE32_DNSSEC;
 use sha2::{Digest, Sha256};
@@ -13,99 +13,99 @@ use crate::primitives::ids::{
 };
 use crate::primitives::money::Money;
 
-/// Bytes of a finding's id: enough that no two meet.
+/// Bytes of a finding's id: enough that no two are equal.
 const ID_BYTES: usize = 15;
 
 crate::text_enum! {
-    /// What can be wrong.
+    /// The problems that are diagnosed.
     FindingCode {
-        /// A top-up was not paid, and none after it was.
+        /// A top-up was not paid, and no later one was paid.
         TopUpFailed = "TOP_UP_FAILED",
-        /// The bank waits for the customer.
+        /// The bank waits for the cardholder to confirm a payment.
         TopUpNeedsAuthentication = "TOP_UP_NEEDS_AUTHENTICATION",
-        /// Nobody knows yet whether a card was charged.
+        /// It is unknown whether a card was charged.
         TopUpOutcomeUnknown = "TOP_UP_OUTCOME_UNKNOWN",
-        /// Credits are low and nothing tops them up.
+        /// Credits are low and no rule buys more.
         AutoTopUpOffAndLow = "AUTO_TOP_UP_OFF_AND_LOW",
-        /// The rule waits for somebody.
+        /// The rule is paused until a person acts.
         AutoTopUpPaused = "AUTO_TOP_UP_PAUSED",
-        /// The rule would buy and may not spend more.
+        /// The rule would buy, but its cap is reached.
         CapReached = "CAP_REACHED",
         /// The rule has no card that it may charge.
         PaymentMethodMissing = "PAYMENT_METHOD_MISSING",
-        /// The card is past its date.
+        /// The card is expired.
         PaymentMethodExpired = "PAYMENT_METHOD_EXPIRED",
         /// The rule starts too late for a usual session.
         TriggerBelowTypicalSession = "TRIGGER_BELOW_TYPICAL_SESSION",
         /// The rule buys less than a usual session takes.
         AmountBelowTypicalSession = "AMOUNT_BELOW_TYPICAL_SESSION",
-        /// Sessions are over and their deduction is on its way.
+        /// Sessions have ended, and their deduction is pending.
         SessionsProcessing = "SESSIONS_PROCESSING",
-        /// Sessions are over and their deduction is late.
+        /// Sessions have ended, and their deduction is late.
         SessionsOverdue = "SESSIONS_OVERDUE",
-        /// Nothing is added and nothing used.
+        /// The account is frozen: no credits are added or used.
         AccountFrozen = "ACCOUNT_FROZEN",
-        /// Nobody would hear that credits run low.
+        /// No owner or admin would be notified that credits run low.
         LowBalanceMuted = "LOW_BALANCE_MUTED",
         /// There is no address.
         ContactMissing = "CONTACT_MISSING",
-        /// Nobody has shown that mail arrives.
+        /// The address is not verified.
         ContactUnverified = "CONTACT_UNVERIFIED",
-        /// Mail comes back.
+        /// Mail bounces.
         ContactBouncing = "CONTACT_BOUNCING",
-        /// Mail does not get out.
+        /// Mail cannot be sent.
         EmailDeliveryFailing = "EMAIL_DELIVERY_FAILING",
     }
 }
 
 crate::text_enum! {
-    /// What people complain of.
+    /// The problems that people report.
     Symptom {
-        /// Credits do not increase although they are topped up.
+        /// Credits do not increase after a top-up.
         TopUpFailed = "TOP_UP_FAILED",
-        /// Credits are not deducted at once.
+        /// Deductions do not show at once.
         DeductionNotShowing = "DEDUCTION_NOT_SHOWING",
-        /// Nobody was told.
+        /// Notifications are not received.
         NotificationNotReceived = "NOTIFICATION_NOT_RECEIVED",
     }
 }
 
 crate::text_enum! {
-    /// What mends it.
+    /// What fixes a problem.
     RemedyAction {
-        /// Charge for the same top-up once more.
+        /// Retry the charge of the same top-up.
         RetryTopUp = "RETRY_TOP_UP",
         /// Buy credits.
         CreateTopUp = "CREATE_TOP_UP",
         /// Change the rule.
         UpdateAutoTopUp = "UPDATE_AUTO_TOP_UP",
-        /// Let the rule go on.
+        /// Resume the rule.
         ResumeAutoTopUp = "RESUME_AUTO_TOP_UP",
-        /// Give another card.
+        /// Add another card.
         AddPaymentMethod = "ADD_PAYMENT_METHOD",
         /// Confirm with the bank.
         Authenticate = "AUTHENTICATE",
         /// Complete sessions that are over.
         CompleteSessions = "COMPLETE_SESSIONS",
-        /// Change what one is told of.
+        /// Change the notifications of a member.
         UpdateNotificationSettings = "UPDATE_NOTIFICATION_SETTINGS",
-        /// Give another address.
+        /// Set another address.
         UpdateContact = "UPDATE_CONTACT",
-        /// Have a code sent to the address.
+        /// Send a code to the address.
         SendContactVerification = "SEND_CONTACT_VERIFICATION",
-        /// Send a mail once more.
+        /// Send a mail again.
         ResendDelivery = "RESEND_DELIVERY",
         /// Ask an owner of the team: the viewer may not do it.
         AskOwner = "ASK_OWNER",
-        /// Ask whoever runs the platform.
+        /// Ask the operator of the platform.
         ContactSupport = "CONTACT_SUPPORT",
-        /// Nothing: it is being seen to.
+        /// Nothing to do: the system or its operator is working on it.
         Wait = "WAIT",
     }
 }
 
 impl FindingCode {
-    /// Which complaint it explains.
+    /// The symptom that this code explains.
     pub const fn symptom(self) -> Symptom {
         match self {
             Self::TopUpFailed
@@ -130,64 +130,64 @@ impl FindingCode {
     }
 }
 
-/// Something that a finding's texts may name. Each language writes it in its own way.
+/// A value that a finding's texts may contain. Each language formats it in its own way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
-    /// Credits.
+    /// A number of credits.
     Credits(Credits),
-    /// Money.
+    /// An amount of money.
     Money(Money),
     /// An instant.
     At(Timestamp),
-    /// A day, the same wherever it is read.
+    /// A day, the same in each time zone.
     Day(chrono::NaiveDate),
-    /// How many.
+    /// A count.
     Count(usize),
-    /// As it is: names, and words of whoever did something.
+    /// Verbatim text: names, and words that a person or system wrote.
     Text(String),
-    /// One of a closed list, in the language's own words: which list, and which of it.
+    /// A word of a closed list, translated: the list and the word in it.
     Word(&'static str, &'static str),
-    /// As it is, for texts to branch upon.
+    /// A verbatim key by which texts branch.
     Key(&'static str),
 }
 
-/// What a finding's texts may name, by its name.
+/// The values that a finding's texts may contain, by name.
 pub type Facts = Vec<(&'static str, Fact)>;
 
-/// A use case, with all it needs, that a person can have done as it stands.
+/// A complete use case that a person can execute unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
-    /// Charge for a top-up once more: with the card that a retry chooses, or with this one.
+    /// Retry the charge of a top-up: with the card that a retry chooses, or with this one.
     RetryTopUp(TopUpId, Option<PaymentMethodId>),
-    /// Have the rule charge this card.
+    /// Set this card for the rule.
     UseCard(PaymentMethodId),
-    /// Let the rule go on.
+    /// Resume the rule.
     ResumeAutoTopUp,
-    /// Complete these sessions for what was booked.
+    /// Complete these sessions for the booked amount.
     CompleteSessions(Vec<SessionId>),
-    /// Have a member told again, by this channel, that credits run low.
+    /// Switch on alerts of low credits for a member, by this channel.
     HearOfLowBalance(MemberId, Channel),
     /// Send a code to the address of a member or a notification address.
     SendContactVerification(RecipientId),
-    /// Send a mail once more.
+    /// Send a mail again.
     ResendDelivery(DeliveryId),
 }
 
-/// What mends it.
+/// What fixes a problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remedy {
-    /// What it is.
+    /// The kind of action.
     pub action: RemedyAction,
     /// The use case; `None` where a person must choose something first, or can do nothing here.
     pub call: Option<Call>,
-    /// Where it is done, where that is elsewhere.
+    /// The page where it is done, where that is elsewhere.
     pub url: Option<String>,
     /// The member whose settings, contact or mail it changes, and their role.
     pub concerns: Option<(MemberId, MemberRole)>,
 }
 
 impl Remedy {
-    /// Something that a person must choose first, or do elsewhere.
+    /// Makes a remedy that a person completes: by choosing something first, or elsewhere.
     pub const fn by_hand(action: RemedyAction) -> Self {
         Self {
             action,
@@ -197,7 +197,7 @@ impl Remedy {
         }
     }
 
-    /// Something that can be done as it stands.
+    /// Makes a remedy that can be executed unchanged.
     pub const fn ready(action: RemedyAction, call: Call) -> Self {
         Self {
             action,
@@ -207,7 +207,7 @@ impl Remedy {
         }
     }
 
-    /// As something that changes how this member is reached.
+    /// Sets the member whose settings, contact or mail it changes.
     #[must_use]
     pub fn concerning(self, member_id: MemberId, role: MemberRole) -> Self {
         Self {
@@ -216,7 +216,7 @@ impl Remedy {
         }
     }
 
-    /// Refuses unless the actor may do it, by the rules of the use case that does it.
+    /// Refuses unless the actor may do it, by the rules of the use case.
     fn require(&self, actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {
         match self.action {
             RemedyAction::RetryTopUp
@@ -234,7 +234,7 @@ impl Remedy {
                 };
                 require_to_reach(actor, account_id, member)
             }
-            // The page of a bank asks for no permission of ours.
+            // The page of a bank needs no permission here.
             RemedyAction::Authenticate | RemedyAction::AskOwner | RemedyAction::ContactSupport | RemedyAction::Wait => {
                 Ok(())
             }
@@ -242,31 +242,31 @@ impl Remedy {
     }
 }
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Where.
+    /// The account with the problem.
     pub account_id: AccountId,
-    /// What.
+    /// The kind of problem.
     pub code: FindingCode,
-    /// What exactly: two of one code differ in this, and it changes when the same thing goes wrong anew.
+    /// Identifies the problem among others of its code. It changes when the same problem occurs again.
     pub about: String,
-    /// How much it matters.
+    /// How severe the problem is.
     pub severity: Severity,
-    /// Since when.
+    /// Start of the problem.
     pub since: Timestamp,
-    /// What its texts may name.
+    /// Values for the texts.
     pub facts: Facts,
-    /// The rows that prove it.
+    /// The rows that prove the problem.
     pub evidence: Vec<GlobalId>,
-    /// What mends it.
+    /// What fixes the problem.
     pub remedy: Remedy,
-    /// What mends it as well, for those who may not do the first.
+    /// Other remedies, for viewers who may not execute the first.
     pub alternatives: Vec<Remedy>,
 }
 
 impl Finding {
-    /// One without facts and evidence yet.
+    /// Makes a finding without facts and evidence.
     pub fn new(
         account_id: AccountId,
         (code, severity): (FindingCode, Severity),
@@ -287,8 +287,8 @@ impl Finding {
         }
     }
 
-    /// The finding as this actor gets it: with a remedy that they may send. Where there is none, it is one for an owner of the team, who
-    /// may do all that the team may, or for the platform.
+    /// Returns the finding for this actor, with a remedy that they may execute. If there is none, the remedy is for an owner of the
+    /// team, who may do all that the team may, or for the platform.
     #[must_use]
     pub fn seen_by(mut self, actor: &Actor) -> Self {
         let Err(refused) = self.remedy.require(actor, self.account_id) else {
@@ -303,7 +303,7 @@ impl Finding {
             AccessError::Forbidden(permission) if permission.is_of_platform() => {
                 self.mended_by(Remedy::by_hand(RemedyAction::ContactSupport))
             }
-            // What it is that the owner does is told in the same words.
+            // The action of the owner has the same words.
             _ => {
                 self.remedy = Remedy::by_hand(RemedyAction::AskOwner);
                 self
@@ -318,21 +318,21 @@ impl Finding {
         self.fact("action", action)
     }
 
-    /// With other remedies, for those who may not do the first.
+    /// Adds other remedies, for viewers who may not execute the first.
     #[must_use]
     pub fn or(mut self, alternatives: impl IntoIterator<Item = Remedy>) -> Self {
         self.alternatives.extend(alternatives);
         self
     }
 
-    /// With another fact.
+    /// Adds a fact.
     #[must_use]
     pub fn fact(mut self, name: &'static str, fact: Fact) -> Self {
         self.facts.push((name, fact));
         self
     }
 
-    /// With another fact, if there is one.
+    /// Adds a fact, if there is one.
     #[must_use]
     pub fn maybe(self, name: &'static str, fact: Option<Fact>) -> Self {
         match fact {
@@ -341,15 +341,15 @@ impl Finding {
         }
     }
 
-    /// With more evidence.
+    /// Adds evidence.
     #[must_use]
     pub fn evidence(mut self, ids: impl IntoIterator<Item = GlobalId>) -> Self {
         self.evidence.extend(ids);
         self
     }
 
-    /// Its id: the same while the same thing is wrong. It is also the idempotency key of its remedy, so that pressing a button
-    /// twice is pressing it once, and pressing it when the same has gone wrong anew is not.
+    /// Returns the id, which stays the same while the problem lasts. It is also the idempotency key of the remedy. So a remedy
+    /// that is sent twice takes effect once, and takes effect again when the problem occurs again.
     pub fn id(&self) -> String {
         let digest = Sha256::new()
             .chain_update(self.account_id.number().to_be_bytes())

@@ -1,4 +1,4 @@
-//! What can be wrong, and what is said of it: nouns.
+//! Nouns: the problems that are diagnosed, and their remedies.
 
 mod finding;
 mod snapshot;

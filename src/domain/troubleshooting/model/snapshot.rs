@@ -1,4 +1,4 @@
-//! What rules look at.
+//! The input of the rules.
 
 use crate::domain::ledger::model::AccountHeader;
 use crate::domain::notification::{Reach, Reached};
@@ -7,10 +7,10 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::SessionId;
 
-/// Everything of an account that may be wrong, at one instant.
+/// Everything about an account that the rules need, at one instant.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// The present.
+    /// The instant.
     pub now: Timestamp,
     /// The account's figures.
     pub account: AccountHeader,
@@ -18,33 +18,33 @@ pub struct Snapshot {
     pub purchases: Picture,
     /// Its sessions.
     pub sessions: SessionFigures,
-    /// Whom news reaches.
+    /// How alerts reach its recipients.
     pub reach: Reach,
 }
 
-/// What is to be known of an account's sessions.
+/// Figures of an account's sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionFigures {
-    /// What nine of ten of the last sessions take at the most; `None` where there were none.
+    /// The maximum that nine of ten of the last sessions take; `None` where there were none.
     pub typical: Option<Credits>,
-    /// How long a deduction takes as a rule, from the end of the session on.
+    /// How long a deduction usually takes, from the end of the session.
     pub usual_processing_millis: i64,
-    /// Sessions that are over and not resolved, those that ended first first.
+    /// Sessions that are over and not resolved, those that ended first come first.
     pub processing: Vec<OpenSession>,
     /// Whether there are more of these.
     pub has_more: bool,
-    /// When the next session ends that is not over yet.
+    /// End of the next session that is not over yet.
     pub next_end: Option<Timestamp>,
 }
 
 /// A session that is over and not resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenSession {
-    /// Its id.
+    /// The session.
     pub id: SessionId,
-    /// When it ended.
+    /// End of the session.
     pub ends_at: Timestamp,
-    /// What it holds.
+    /// Credits that it holds.
     pub held: Credits,
 }
 
@@ -59,13 +59,13 @@ impl Snapshot {
         self.purchases.rule.watched_level()
     }
 
-    /// When the deduction for a session that ended then is to be expected.
+    /// Returns when the deduction is expected for a session that ended at `ends_at`.
     pub fn expected_by(&self, ends_at: Timestamp) -> Timestamp {
         ends_at.plus_millis(self.sessions.usual_processing_millis)
     }
 }
 
-/// What nine of ten of these take at the most: of the sorted amounts, the one at nine tenths of the way.
+/// Returns the maximum of nine of ten of these: of the sorted amounts, the one at nine tenths.
 pub fn typical(mut amounts: Vec<i64>) -> Option<Credits> {
     amounts.sort_unstable();
     let at = (amounts.len() * 9).div_ceil(10).checked_sub(1)?;

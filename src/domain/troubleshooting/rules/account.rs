@@ -1,16 +1,16 @@
-//! What is wrong with the account as such.
+//! Findings about the account itself.
 
 use crate::domain::ledger::model::AccountStatus;
 use crate::domain::notification::model::Severity;
 use crate::domain::troubleshooting::model::{Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
 use crate::primitives::ids::GlobalId;
 
-/// Whether things are started in it at all. Where they are not, that is what is wrong, and not what follows from it.
+/// Whether new purchases and sessions can start. Where they cannot, only that is reported, and not its consequences.
 pub(super) fn is_active(snapshot: &Snapshot) -> bool {
     snapshot.account.status == AccountStatus::Active
 }
 
-/// Whether news is of use to anybody: not of an account that is closed for good.
+/// Whether notifications are of use. They are not for a closed account.
 pub(super) fn is_open(snapshot: &Snapshot) -> bool {
     snapshot.account.status != AccountStatus::Closed
 }

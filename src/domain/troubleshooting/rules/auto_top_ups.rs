@@ -1,4 +1,4 @@
-//! What is wrong with the rule by which the account tops itself up, and with the card that it charges.
+//! Findings about the auto top-up rule and the card that it charges.
 
 use crate::domain::notification::model::Severity;
 use crate::domain::top_up::model::{
@@ -12,7 +12,7 @@ use crate::primitives::ids::{GlobalId, IdKind};
 use super::account::is_active;
 use super::top_ups::shown;
 
-/// For so long a booking that the rule could not help is a sign that it starts too late.
+/// For how long a refused booking above the trigger shows that the rule starts too late.
 pub(in crate::domain::troubleshooting) const REFUSAL_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 fn rule_id(snapshot: &Snapshot) -> GlobalId {
@@ -27,7 +27,7 @@ fn works(snapshot: &Snapshot) -> bool {
     is_active(snapshot) && snapshot.purchases.rule.is_enabled
 }
 
-/// A finding about the rule: with every change of it, another one.
+/// Makes a finding about the rule. Each change of the rule makes it a new one.
 fn of_rule(
     snapshot: &Snapshot,
     (code, severity): (FindingCode, Severity),
@@ -51,10 +51,10 @@ fn of_rule(
         .evidence([rule_id(snapshot)])
 }
 
-/// Credits are low, nothing is on its way, and nothing will be.
+/// Credits are low, no purchase is in progress, and the rule will not start one.
 pub(super) fn off_and_low(snapshot: &Snapshot) -> Vec<Finding> {
     let (account, rule) = (&snapshot.account, &snapshot.purchases.rule);
-    // An account that has never had anything has not run out of it.
+    // An account that has never had credits has not run out of them.
     let has_had_any = account.entry_sequence > 0;
     if !is_active(snapshot) || rule.is_enabled || !has_had_any || account.incoming.is_positive() {
         return Vec::new();
@@ -75,7 +75,7 @@ pub(super) fn off_and_low(snapshot: &Snapshot) -> Vec<Finding> {
     } else {
         Severity::Critical
     };
-    // The rule was never set, or was last touched before: the balance alone says since when.
+    // The rule was never set, or was last changed earlier. Then the balance alone determines the start.
     let since = account.balance_at.max(if rule.version == 0 {
         account.balance_at
     } else {
@@ -88,14 +88,14 @@ pub(super) fn off_and_low(snapshot: &Snapshot) -> Vec<Finding> {
     vec![finding.maybe("level", level).evidence([balance])]
 }
 
-/// The rule waits for somebody.
+/// The rule is paused until a person acts.
 pub(super) fn paused(snapshot: &Snapshot) -> Vec<Finding> {
     let rule = &snapshot.purchases.rule;
     let Some(pause) = rule.pause.filter(|_| works(snapshot)) else {
         return Vec::new();
     };
     let remedy = match pause {
-        // What is bought, or at which price, is for a person to choose and to agree to.
+        // A person must choose and agree to what is bought, and at which price.
         PauseReason::AmountInvalid | PauseReason::ConsentNeeded => Remedy::by_hand(RemedyAction::UpdateAutoTopUp),
         PauseReason::RepeatedDeclines
         | PauseReason::CardRefused
@@ -120,7 +120,7 @@ pub(super) fn paused(snapshot: &Snapshot) -> Vec<Finding> {
     vec![finding.evidence(card.map(|card| card.id.global(snapshot.account.account_id)))]
 }
 
-/// What to do about the rule's card, if that cannot be charged: charge another one that is there, or give one.
+/// The remedy for a card of the rule that cannot be charged: charge another existing card, or add one.
 fn card_remedy(snapshot: &Snapshot) -> Option<Remedy> {
     if snapshot
         .purchases
@@ -135,7 +135,7 @@ fn card_remedy(snapshot: &Snapshot) -> Option<Remedy> {
     })
 }
 
-/// The default card, where it is another one than the rule's and can be charged.
+/// The default card, if it differs from the rule's card and can be charged.
 fn other_card(snapshot: &Snapshot) -> Option<&PaymentMethod> {
     let purchases = &snapshot.purchases;
     let is_other = |card: &&PaymentMethod| Some(card.id) != purchases.rule.payment_method_id;
@@ -145,7 +145,7 @@ fn other_card(snapshot: &Snapshot) -> Option<&PaymentMethod> {
         .filter(|card| purchases.is_good(card, snapshot.now))
 }
 
-/// The rule would buy now, and what it may spend leaves no room.
+/// The rule would buy now, but its spending limit is reached.
 pub(super) fn cap_reached(snapshot: &Snapshot) -> Vec<Finding> {
     let purchases = &snapshot.purchases;
     let outcome = purchases.decision.outcome;
@@ -190,14 +190,14 @@ pub(super) fn card_missing(snapshot: &Snapshot) -> Vec<Finding> {
         return Vec::new();
     }
     let card = snapshot.purchases.card_of_rule();
-    // A pause says more of a card that was refused.
+    // For a refused card, the finding about the pause contains more.
     let is_worn_out = snapshot.purchases.obstacle == Some(Obstacle::TooManyDeclines);
     let is_refused = is_worn_out || (card.is_some_and(|card| !card.may_be_charged_again()) && rule.pause.is_none());
     if card.is_some() && !is_refused {
         return Vec::new();
     }
     let mut cards = snapshot.purchases.cards.iter();
-    // Of a card that was taken away the rule knows nothing any more: it was the last one.
+    // The rule no longer knows a removed card: it was the last one.
     let named = match rule.payment_method_id {
         Some(id) => cards.find(|card| card.id == id),
         None => cards
@@ -219,7 +219,7 @@ pub(super) fn card_missing(snapshot: &Snapshot) -> Vec<Finding> {
     vec![finding.evidence(named.map(|card| card.id.global(snapshot.account.account_id)))]
 }
 
-/// The card that would be charged next is past its date.
+/// The card for the next charge is expired.
 pub(super) fn card_expired(snapshot: &Snapshot) -> Vec<Finding> {
     if !is_active(snapshot) {
         return Vec::new();
@@ -251,7 +251,7 @@ pub(super) fn card_expired(snapshot: &Snapshot) -> Vec<Finding> {
     vec![finding.evidence([card.id.global(snapshot.account.account_id)])]
 }
 
-/// The rule starts only when there is too little left for a usual session, or did so lately.
+/// The rule starts only when too few credits are left for a usual session, or did so recently.
 pub(super) fn trigger_too_low(snapshot: &Snapshot) -> Vec<Finding> {
     let rule = &snapshot.purchases.rule;
     let Some(trigger) = rule.trigger.filter(|_| works(snapshot)) else {
@@ -279,7 +279,7 @@ pub(super) fn trigger_too_low(snapshot: &Snapshot) -> Vec<Finding> {
     vec![finding.evidence(refused.map(|decision| decision_id(snapshot, decision)))]
 }
 
-/// The rule buys less at a time than a usual session takes.
+/// The rule buys fewer credits at a time than a usual session takes.
 pub(super) fn amount_too_low(snapshot: &Snapshot) -> Vec<Finding> {
     let rule = &snapshot.purchases.rule;
     let is_low = match (rule.amount, snapshot.sessions.typical) {

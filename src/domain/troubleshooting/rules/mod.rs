@@ -1,7 +1,7 @@
-//! The rules: one for each code, each a pure function of one snapshot.
+//! The rules: one per code, each a pure function of one snapshot.
 //!
-//! A rule that depends on what another room decides asks that room's own function, so that what is said to be wrong is what
-//! decides: `AutoTopUp::evaluate`, `Purchase::may_retry`, the resolver of deliveries.
+//! A rule that depends on a decision of another module calls the function that decides it. So a finding always agrees with
+//! the decision: `AutoTopUp::evaluate`, `Purchase::may_retry`, the resolver of deliveries.
 
 mod account;
 mod auto_top_ups;
@@ -18,14 +18,14 @@ pub(super) use time::{fingerprint, next_change};
 
 use super::model::{Finding, FindingCode, Snapshot};
 
-/// Findings of one code at the most; of more, the first.
+/// Maximum findings of one code. If there are more, the first are kept.
 const MOST_OF_A_CODE: usize = 20;
-/// Rows that prove a finding, at the most.
+/// Maximum rows that prove a finding.
 const MOST_EVIDENCE: usize = 10;
 
 type Rule = fn(&Snapshot) -> Vec<Finding>;
 
-/// All that is wrong, the worst first. Empty when all is well.
+/// Returns all findings, the most severe first. Empty when nothing is wrong.
 pub(super) fn find(snapshot: &Snapshot) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for code in FindingCode::ALL {

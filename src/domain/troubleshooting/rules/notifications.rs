@@ -14,12 +14,12 @@ fn of_person(snapshot: &Snapshot, kind: IdKind, person: &Reached) -> GlobalId {
     GlobalId::new(kind, snapshot.account.account_id, person.member_id.uuid())
 }
 
-/// No owner or admin would hear that credits run low.
+/// No owner or admin would be notified that credits run low.
 pub(super) fn low_balance_muted(snapshot: &Snapshot) -> Vec<Finding> {
     let (account, trigger) = (&snapshot.account, snapshot.trigger());
     let hears =
         |admin: &Reached| admin.low_level(trigger).is_some() && admin.would_hear(AlertKind::LowBalance, snapshot.now);
-    // An account that has never had anything cannot run low.
+    // An account that has never had credits cannot run low.
     if !is_open(snapshot) || account.entry_sequence == 0 || snapshot.admins().any(hears) {
         return Vec::new();
     }
@@ -29,7 +29,7 @@ pub(super) fn low_balance_muted(snapshot: &Snapshot) -> Vec<Finding> {
         .collect();
     let since = snapshot.admins().map(|admin| admin.settings_since).max();
     let since = since.unwrap_or(account.last_at);
-    // In the app nothing is needed but the wish to hear; nobody has said at which level, where nobody is muted.
+    // The app needs only the preference. If no admin is muted, none has a threshold, and a person must choose one.
     let action = RemedyAction::UpdateNotificationSettings;
     let (severity, people): (_, Vec<&Reached>) = if muted.is_empty() {
         (Severity::Info, snapshot.admins().collect())
@@ -71,8 +71,8 @@ pub(super) fn low_balance_muted(snapshot: &Snapshot) -> Vec<Finding> {
     vec![finding.evidence(settings)]
 }
 
-/// What is done about the first of these people; and where that is an owner, about the first who is none, because owners are
-/// changed by owners alone. `None` where there is nobody.
+/// The remedies for the first of these people. If that is an owner, also for the first who is not, because only owners can
+/// change owners. `None` where the list is empty.
 fn ways<'a>(
     people: impl Iterator<Item = &'a Reached> + Clone,
     remedy: impl Fn(&Reached) -> Remedy,
@@ -101,11 +101,11 @@ fn of_contact(
     doubted.finding((code, severity), remedy)
 }
 
-/// How a recipient is reached, where that is in doubt.
+/// A recipient whose address is not known to work.
 struct Doubted<'a> {
     /// The row that proves it.
     id: GlobalId,
-    /// What the recipient is called.
+    /// The name of the recipient.
     name: &'a str,
     email: Option<&'a str>,
     bounce_message: Option<&'a str>,
@@ -126,7 +126,8 @@ impl Doubted<'_> {
     }
 }
 
-/// Notification addresses whose contact stands so. What mends it is another mail to the address: if that arrives, it is confirmed there.
+/// Notification addresses whose contact has this status. The remedy is another mail to the address: if it arrives, its reader confirms
+/// the address there.
 fn of_addresses(snapshot: &Snapshot, status: ContactStatus, code: (FindingCode, Severity)) -> Vec<Finding> {
     let account_id = snapshot.account.account_id;
     let addresses = snapshot.reach.addresses.iter().filter(|_| is_open(snapshot));
@@ -146,7 +147,7 @@ fn of_addresses(snapshot: &Snapshot, status: ContactStatus, code: (FindingCode, 
     findings.collect()
 }
 
-/// In the language of the reader.
+/// The failure in the language of the reader.
 fn in_words(failure: MailFailure) -> Fact {
     Fact::Word("mail", failure.as_str())
 }
@@ -156,13 +157,13 @@ fn with_status(snapshot: &Snapshot, status: ContactStatus) -> Vec<&Reached> {
     people.filter(|person| person.contact == status).collect()
 }
 
-/// Those of whom nobody knows that mail arrives, and who would be mailed something: owners and admins, and who else wants mail.
+/// Recipients with this status who would get mail: owners and admins, and others who want mail.
 fn out_of_reach(snapshot: &Snapshot, status: ContactStatus) -> impl Iterator<Item = &Reached> {
     let people = with_status(snapshot, status).into_iter();
     people.filter(|person| person.would_be_mailed(snapshot.now))
 }
 
-/// Who is to be mailed has no address.
+/// A recipient of mail has no address.
 pub(super) fn contact_missing(snapshot: &Snapshot) -> Vec<Finding> {
     let people = out_of_reach(snapshot, ContactStatus::None);
     let code = (FindingCode::ContactMissing, Severity::Warning);
@@ -172,7 +173,7 @@ pub(super) fn contact_missing(snapshot: &Snapshot) -> Vec<Finding> {
         .collect()
 }
 
-/// Nobody has shown that mail arrives at who is to be mailed.
+/// A recipient of mail has no verified address.
 pub(super) fn contact_unverified(snapshot: &Snapshot) -> Vec<Finding> {
     let code = (FindingCode::ContactUnverified, Severity::Warning);
     let people = out_of_reach(snapshot, ContactStatus::Unverified);
@@ -186,12 +187,12 @@ pub(super) fn contact_unverified(snapshot: &Snapshot) -> Vec<Finding> {
         .collect()
 }
 
-/// Mail to somebody comes back.
+/// Mail to a recipient bounces.
 pub(super) fn contact_bouncing(snapshot: &Snapshot) -> Vec<Finding> {
     let people = with_status(snapshot, ContactStatus::Bouncing).into_iter();
     let code = (FindingCode::ContactBouncing, Severity::Critical);
     let remedy = Remedy::by_hand(RemedyAction::UpdateContact);
-    // Nobody of the team reads there, and the team is notified otherwise.
+    // No member of the team reads this address, and the team is notified otherwise.
     let of_addresses = of_addresses(
         snapshot,
         ContactStatus::Bouncing,
@@ -203,7 +204,7 @@ pub(super) fn contact_bouncing(snapshot: &Snapshot) -> Vec<Finding> {
         .collect()
 }
 
-/// Mail does not get out.
+/// Mail cannot be sent.
 pub(super) fn mail_failing(snapshot: &Snapshot) -> Vec<Finding> {
     let account_id = snapshot.account.account_id;
     let failing = &snapshot.reach.failing;
@@ -213,11 +214,11 @@ pub(super) fn mail_failing(snapshot: &Snapshot) -> Vec<Finding> {
     if !is_open(snapshot) {
         return Vec::new();
     }
-    // What was given up is sent again by hand; what is still tried goes by itself.
+    // A person can resend mail that was given up. Other mail is retried automatically.
     let role_of = |member_id: MemberId| {
         let mut people = snapshot.reach.people.iter();
         let found = people.find(|person| person.member_id == member_id);
-        // A member who is neither owner nor admin is not among these people.
+        // The list contains all owners and admins. So a member who is not in it has this role.
         found.map_or(MemberRole::Member, |person| person.role)
     };
     let resend = |mail: &Delivery| {
@@ -231,7 +232,7 @@ pub(super) fn mail_failing(snapshot: &Snapshot) -> Vec<Finding> {
     let given_up = all_given_up.next();
     let remedy = given_up.map_or_else(|| Remedy::by_hand(RemedyAction::Wait), resend);
     let is_for_owners = |remedy: &Remedy| remedy.concerns.is_some_and(|(_, role)| role == MemberRole::Owner);
-    // Mail to owners is sent again by owners alone.
+    // Only owners can resend mail to owners.
     let other = all_given_up.map(resend).find(|other| !is_for_owners(other));
     let other = other.filter(|_| is_for_owners(&remedy));
     let about = given_up.unwrap_or(first);

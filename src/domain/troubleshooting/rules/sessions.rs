@@ -1,4 +1,4 @@
-//! What is the matter with sessions whose deduction does not show.
+//! Findings about sessions whose deduction does not show.
 
 use crate::domain::notification::model::Severity;
 use crate::domain::troubleshooting::model::{
@@ -6,10 +6,10 @@ use crate::domain::troubleshooting::model::{
 };
 use crate::primitives::credits::Credits;
 
-/// Sessions that one call completes, at the most.
+/// Maximum sessions that one call completes.
 const MOST_COMPLETED: usize = 100;
 
-/// Sessions whose deduction is on its way, and those whose deduction is late.
+/// Sessions whose deduction is pending, and those whose deduction is late.
 fn split(snapshot: &Snapshot) -> (Vec<&OpenSession>, Vec<&OpenSession>) {
     let is_late = |session: &&OpenSession| snapshot.expected_by(session.ends_at) < snapshot.now;
     let (late, waiting) = snapshot.sessions.processing.iter().partition(is_late);
@@ -42,14 +42,14 @@ fn finding(
     vec![finding.evidence(sessions.iter().map(|session| session.id.global(account_id)))]
 }
 
-/// Deductions that take the time they take.
+/// Deductions within the usual time.
 pub(super) fn processing(snapshot: &Snapshot) -> Vec<Finding> {
     let (waiting, _) = split(snapshot);
     let code = (FindingCode::SessionsProcessing, Severity::Info);
     finding(snapshot, code, &waiting, Remedy::by_hand(RemedyAction::Wait))
 }
 
-/// Deductions that take longer.
+/// Deductions that take longer than usual.
 pub(super) fn overdue(snapshot: &Snapshot) -> Vec<Finding> {
     let (_, late) = split(snapshot);
     let ids = late.iter().map(|session| session.id).take(MOST_COMPLETED).collect();

@@ -1,4 +1,4 @@
-//! What takes days or a broken gateway to come about; the rest is tested by the front door.
+//! Cases that take days or a broken gateway to produce. Tests of the HTTP API cover the rest.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -25,7 +25,7 @@ const ACCOUNT: AccountId = AccountId::from_number(3);
 const NOW: Timestamp = Timestamp::from_millis(1_772_442_000_000);
 const HOUR: i64 = 3_600_000;
 
-/// An account in which all is well.
+/// An account without problems.
 fn well() -> Snapshot {
     let mut account = AccountHeader::new(ACCOUNT, HOUR, NOW);
     account.posted = Credits::whole(100);
@@ -87,7 +87,7 @@ fn well() -> Snapshot {
     }
 }
 
-/// A purchase of which nobody knows since then whether it was paid.
+/// A purchase whose payment is unknown since then.
 fn unknown(number: u128, since: Timestamp) -> Purchase {
     let id = TopUpId::from_uuid(Uuid::from_u128(number));
     let price = Money {

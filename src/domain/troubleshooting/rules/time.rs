@@ -1,4 +1,4 @@
-//! What of an account is wrong as a whole, and when time alone may change it.
+//! A fingerprint of all findings, and the next time at which they may change without an event.
 
 use sha2::{Digest, Sha256};
 
@@ -10,12 +10,12 @@ use crate::primitives::clock::Timestamp;
 use super::auto_top_ups::REFUSAL_MILLIS;
 use super::top_ups::UNKNOWN_MILLIS;
 
-/// How soon an account is looked at again of which mail is on its way: what becomes of mail is no event.
+/// Delay until the next check of an account with unsent mail. The result of a mail appends no event.
 const MAIL_MILLIS: i64 = 2 * 60_000;
-/// How soon one is looked at again whose auto top-up has bought as often as it may in a day.
+/// Delay until the next check of an account whose auto top-up has reached its daily number of purchases.
 const CEILING_MILLIS: i64 = 60 * 60_000;
 
-/// The same for the same set: what is wrong, how much it matters and what mends it. Figures that change on the way are not in it.
+/// Returns equal bytes for equal findings: their codes, severities and remedies. Figures that change meanwhile are not included.
 pub(in crate::domain::troubleshooting) fn fingerprint(findings: &[Finding]) -> Vec<u8> {
     let mut digest = Sha256::new();
     for finding in findings {
@@ -30,16 +30,16 @@ pub(in crate::domain::troubleshooting) fn fingerprint(findings: &[Finding]) -> V
     digest.finalize().to_vec()
 }
 
-/// The next instant at which a rule may come to something else although nothing has happened.
+/// Returns the next instant at which a rule may have another result without an event.
 ///
-/// What is judged by the last 90 days of sessions or by the last days of mail changes by time alone too, slowly and for the better:
-/// that is seen with the next event.
+/// Findings about the last 90 days of sessions or the last days of mail also change with time, slowly and toward fewer problems.
+/// The next event shows those changes.
 pub(in crate::domain::troubleshooting) fn next_change(snapshot: &Snapshot) -> Option<Timestamp> {
     let (now, purchases, sessions) = (snapshot.now, &snapshot.purchases, &snapshot.sessions);
     let unknown = purchases.unfinished.iter().filter_map(unknown);
     let unknown = unknown.map(|(_, since)| since.plus_millis(UNKNOWN_MILLIS));
     let late = sessions.processing.iter();
-    // Late is what is expected before now, not at it.
+    // A session is late after the expected instant, not at it.
     let late = late.map(|session| snapshot.expected_by(session.ends_at).plus_millis(1));
     let cards = [purchases.card_of_rule(), purchases.default_card()]
         .into_iter()

@@ -1,4 +1,4 @@
-//! What is wrong with top-ups.
+//! Findings about top-ups.
 
 use crate::domain::notification::model::Severity;
 use crate::domain::top_up::model::{FailureCode, PaymentMethod, Purchase};
@@ -8,10 +8,10 @@ use crate::primitives::ids::{GlobalId, PaymentMethodId};
 
 use super::account::is_active;
 
-/// An outcome that is unknown for so long is worth a word.
+/// An outcome that is unknown for longer than this is reported.
 pub(in crate::domain::troubleshooting) const UNKNOWN_MILLIS: i64 = 5 * 60_000;
 
-/// A card as people know it.
+/// A card as its holder recognizes it.
 pub(super) fn shown(card: &PaymentMethod) -> Fact {
     Fact::Text(format!("{} …{}", card.brand, card.last4))
 }
@@ -32,13 +32,13 @@ fn evidence(snapshot: &Snapshot, purchase: &Purchase) -> Vec<GlobalId> {
     [Some(top_up), attempt, card].into_iter().flatten().collect()
 }
 
-/// One finding about a purchase: another attempt at it is another thing.
+/// Identifies a finding about a purchase. Each new attempt at it makes a new finding.
 fn about(snapshot: &Snapshot, purchase: &Purchase) -> String {
     let id = purchase.top_up.id.global(snapshot.account.account_id);
     format!("{id}:{}", purchase.attempts.len())
 }
 
-/// A top-up was not paid, and none was since.
+/// A top-up was not paid, and no later one was paid.
 pub(super) fn failed(snapshot: &Snapshot) -> Vec<Finding> {
     if !is_active(snapshot) {
         return Vec::new();
@@ -83,7 +83,7 @@ fn failure(snapshot: &Snapshot, purchase: &Purchase) -> Finding {
         .evidence(evidence(snapshot, purchase))
 }
 
-/// The bank waits for the customer.
+/// The bank waits for the cardholder to confirm a payment.
 pub(super) fn needs_authentication(snapshot: &Snapshot) -> Vec<Finding> {
     let waits = |purchase: &&Purchase| {
         purchase.top_up.status == TopUpStatus::RequiresAction && purchase.top_up.cancel_requested_at.is_none()
@@ -113,7 +113,7 @@ pub(super) fn needs_authentication(snapshot: &Snapshot) -> Vec<Finding> {
     waiting.map(finding).collect()
 }
 
-/// The gateway has not said for a while whether a card was charged.
+/// The gateway has not reported for a while whether a card was charged.
 pub(super) fn outcome_unknown(snapshot: &Snapshot) -> Vec<Finding> {
     let is_old = |since: &crate::primitives::clock::Timestamp| since.plus_millis(UNKNOWN_MILLIS) <= snapshot.now;
     let unknown = snapshot.purchases.unfinished.iter().filter_map(|purchase| {

@@ -1,4 +1,4 @@
-//! Case by case: state × what happens → what is done.
+//! Tests each state with each event, and the resulting action.
 
 use serde_json::json;
 
@@ -23,7 +23,7 @@ impl Ids for &[&str] {
     }
 }
 
-/// A machine and its time.
+/// A state machine and its time.
 struct Socket {
     protocol: Protocol,
     at: Duration,
@@ -73,7 +73,7 @@ impl Socket {
         self.protocol.tick(now(self.at))
     }
 
-    /// Seconds until it wants to be looked at again.
+    /// Returns the seconds until the next tick.
     fn rests_for(&self) -> u64 {
         self.protocol.next_tick(now(self.at)).saturating_sub(self.at).as_secs()
     }

@@ -1,4 +1,4 @@
-// What operators do to an account: freeze it, give credits, correct the balance.
+// Operations of operators on an account: freeze it, grant credits, correct the balance.
 import { graphql } from "@ledgerbell/client/graphql";
 import { useAction } from "@ledgerbell/react";
 import { useState, type ReactNode } from "react";
@@ -187,7 +187,7 @@ function Freezing({ id, isFrozen, onDone }: { id: string; isFrozen: boolean; onD
   );
 }
 
-/** A grant, or a correction up or down. */
+/** A form for a grant, or for a correction up or down. */
 function Credits({ kind, id, onDone }: { kind: "grant" | "adjust"; id: string; onDone: () => void }): ReactNode {
   const { client, words } = usePlace();
   const [amount, setAmount] = useState("");

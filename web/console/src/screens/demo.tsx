@@ -1,4 +1,4 @@
-// Controls of the demo: what otherwise a platform's server does, by a click. All of it goes through the public API.
+// Controls of the demo. Each click does what a platform's server would do, through the public API.
 import { createLedgerbell, type Ledgerbell } from "@ledgerbell/client";
 import { graphql } from "@ledgerbell/client/graphql";
 import { Balance, useAction } from "@ledgerbell/react";
@@ -114,7 +114,7 @@ const UNFREEZE = graphql(`
   }
 `);
 
-/** Cards of the simulated gateway, by how they behave. */
+/** Cards of the simulated gateway, by behavior. */
 const CARDS = [
   "card_ok",
   "card_insufficient_funds",
@@ -133,7 +133,7 @@ const CARDS = [
 ];
 const TITLES = ["German, level B2", "Yoga, morning class", "Leadership coaching", "Spanish, level A1"];
 
-/** What the platform's server would do, in the name of the demo's operator. */
+/** Acts as the platform's server, with the credential of the demo's operator. */
 class Platform {
   readonly client: Ledgerbell;
   readonly #accountId: string;

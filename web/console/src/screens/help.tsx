@@ -1,4 +1,4 @@
-// The three troubles of the help page as live answers.
+// Answers the three questions of the help page with live data.
 import { graphql } from "@ledgerbell/client/graphql";
 import { CreditLog, Findings, Inbox, TopUps } from "@ledgerbell/react";
 import { useState, type ReactNode } from "react";
@@ -86,7 +86,7 @@ const EXPLAIN = graphql(`
   }
 `);
 
-/** The form of an input of instants, in the viewer's time zone. */
+/** The current time in the viewer's time zone, in the format of an input for instants. */
 function localNow(): string {
   const now = new Date();
   return new Date(now.getTime() - now.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
@@ -96,7 +96,7 @@ function Explanation(): ReactNode {
   const { client, accountId, words } = usePlace();
   const [now] = useState(localNow);
   const [at, setAt] = useState(now);
-  // The present minute has not ended: what has just happened counts.
+  // The current minute has not ended, so the latest events count.
   const instant = at && at !== now ? new Date(at).toISOString() : null;
   const read = useRead(instant ?? "now", () => client.query(EXPLAIN, { account: accountId, at: instant }));
   return (

@@ -1,4 +1,4 @@
-// All screens by name, and who sees them.
+// All screens by name, and the permissions that they need.
 import {
   AutoTopUp,
   Balance,
@@ -24,7 +24,7 @@ const Accounts = lazy(() => import("./accounts.js"));
 const AccountScreen = lazy(() => import("./account.js"));
 const Demo = lazy(() => import("./demo.js"));
 
-/** The screens of an account that the viewer has a use for. */
+/** Returns the screens of an account that are useful to the viewer. */
 export function screensOf({ permissions, isPlatform }: Place, isDemo: boolean): string[] {
   const may = (permission: string) => permissions.has(permission);
   const sees = may("READ_CREDIT_LOG");
@@ -44,7 +44,7 @@ export function screensOf({ permissions, isPlatform }: Place, isDemo: boolean): 
   ];
 }
 
-/** Leads from a finding or an alert to where something can be chosen. */
+/** Returns a function that leads from a finding or an alert to the screen for its choice. */
 export function useChoosing(): () => void {
   const { accountId } = usePlace();
   return () => go({ accountId, screen: "topups" });
@@ -99,7 +99,7 @@ const SCREENS: Record<string, () => ReactNode> = {
   demo: () => <Demo />,
 };
 
-/** A screen by its name. */
+/** Shows a screen by its name. */
 export function Screen({ name }: { name: string }): ReactNode {
   const { words } = usePlace();
   const screen = Object.hasOwn(SCREENS, name) ? SCREENS[name] : undefined;

@@ -59,7 +59,7 @@ const REVOKE = graphql(`
   }
 `);
 
-/** What a key may do, in the order in which it is shown. */
+/** The permissions of a key, in the order in which they are shown. */
 const PERMISSIONS = [
   "READ_OWN_USAGE",
   "READ_CREDIT_LOG",

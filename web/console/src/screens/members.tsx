@@ -146,7 +146,7 @@ export default function Members(): ReactNode {
   );
 }
 
-/** External ids are the sign-in, so only the platform adds members by them. */
+/** The external id is the sign-in, so only the platform adds members by it. */
 function AddMember({ onAdded }: { onAdded: () => void }): ReactNode {
   const { client, accountId, words } = usePlace();
   const [member, setMember] = useState({ name: "", externalId: "", email: "" });

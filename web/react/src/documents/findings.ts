@@ -1,7 +1,7 @@
-// Documents of what is wrong.
+// GraphQL documents of findings.
 import { graphql } from "@ledgerbell/client/graphql";
 
-/** What is wrong. */
+/** The fields of a finding. */
 const FINDING = graphql(`
   fragment LedgerbellFinding on Finding @_unmask {
     id
@@ -22,7 +22,7 @@ const FINDING = graphql(`
   }
 `);
 
-/** All that is wrong. */
+/** All findings. */
 export const FINDINGS = graphql(
   `
     query LedgerbellFindings($id: ID) {
@@ -37,7 +37,7 @@ export const FINDINGS = graphql(
   [FINDING],
 );
 
-/** All that is wrong, when that changes. */
+/** All findings, after each change. */
 export const FINDINGS_LIVE = graphql(
   `
     subscription LedgerbellFindingsLive($id: ID, $after: LiveCursor) {

@@ -1,8 +1,8 @@
-// Documents of alerts.
+// GraphQL documents of alerts.
 import { INBOX_ITEM, REFUSAL } from "@ledgerbell/client/fragments";
 import { graphql } from "@ledgerbell/client/graphql";
 
-/** Alerts of the member's inbox that are older, or were archived. */
+/** Alerts of the member's inbox that are older, or that were archived. */
 export const ALERTS = graphql(
   `
     query LedgerbellAlerts($id: ID, $filter: AlertFilter, $first: Int!, $after: String) {
@@ -22,7 +22,7 @@ export const ALERTS = graphql(
   [INBOX_ITEM],
 );
 
-/** Who was to get an alert. */
+/** The recipients of an alert. */
 export const DELIVERIES = graphql(`
   query LedgerbellDeliveries($id: ID!) {
     viewer {

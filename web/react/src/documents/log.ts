@@ -1,4 +1,4 @@
-// Documents of the credit log.
+// GraphQL documents of the credit log.
 import { LOG_LINE } from "@ledgerbell/client/fragments";
 import { graphql } from "@ledgerbell/client/graphql";
 
@@ -49,7 +49,7 @@ export const OLDER_LOG = graphql(
   [LOG_LINE],
 );
 
-/** Lines as they are posted. */
+/** New lines, live. */
 export const LOG_LIVE = graphql(
   `
     subscription LedgerbellLogLive($id: ID, $filter: CreditLogFilter, $after: LiveCursor) {
@@ -65,7 +65,7 @@ export const LOG_LIVE = graphql(
   [LOG_LINE],
 );
 
-/** Everything about one line. */
+/** The details of one line. */
 export const ENTRY = graphql(
   `
     query LedgerbellEntry($id: ID!) {
@@ -108,7 +108,7 @@ export const ENTRY = graphql(
   [LOG_LINE],
 );
 
-/** A link to the log as a file. */
+/** A link to download the log as a file. */
 export const EXPORT = graphql(`
   query LedgerbellExport($id: ID, $filter: CreditLogFilter, $format: ExportFormat!) {
     account(id: $id) {
@@ -119,7 +119,7 @@ export const EXPORT = graphql(`
   }
 `);
 
-/** Whom the log can be filtered by. */
+/** The members that the log can be filtered by. */
 export const MEMBERS = graphql(`
   query LedgerbellMembers($id: ID) {
     account(id: $id) {

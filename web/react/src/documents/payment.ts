@@ -1,8 +1,8 @@
-// Documents of cards and the rule.
+// GraphQL documents of cards and the rule.
 import { REFUSAL } from "@ledgerbell/client/fragments";
 import { graphql } from "@ledgerbell/client/graphql";
 
-/** A card. */
+/** The fields of a card. */
 const CARD = graphql(`
   fragment LedgerbellCard on PaymentMethod @_unmask {
     id
@@ -70,7 +70,7 @@ export const PAYMENT = graphql(
   [CARD],
 );
 
-/** Says that top-ups or what is wrong have changed, and so perhaps the rule and its card. */
+/** Reports that top-ups or findings have changed. Then the rule and its card may have changed too. */
 export const PAYMENT_LIVE = graphql(`
   subscription LedgerbellPaymentLive($id: ID, $after: LiveCursor) {
     accountUpdated(accountId: $id, after: $after, topics: [TOP_UPS, TROUBLESHOOTING], replayAtMost: 100) {
@@ -80,7 +80,7 @@ export const PAYMENT_LIVE = graphql(`
   }
 `);
 
-/** Begins to give a card. */
+/** Starts the setup of a card. */
 export const SETUP_CARD = graphql(
   `
     mutation LedgerbellSetupCard($input: StartPaymentMethodSetupInput!) {
@@ -95,7 +95,7 @@ export const SETUP_CARD = graphql(
   [REFUSAL],
 );
 
-/** Keeps a card. */
+/** Adds a card. */
 export const ADD_CARD = graphql(
   `
     mutation LedgerbellAddCard($input: AddPaymentMethodInput!) {
@@ -112,7 +112,7 @@ export const ADD_CARD = graphql(
   [CARD, REFUSAL],
 );
 
-/** Has a card charged where no other is named. */
+/** Makes a card the default for charges that name no card. */
 export const DEFAULT_CARD = graphql(
   `
     mutation LedgerbellDefaultCard($input: SetDefaultPaymentMethodInput!) {
@@ -126,7 +126,7 @@ export const DEFAULT_CARD = graphql(
   [REFUSAL],
 );
 
-/** Takes a card away. */
+/** Removes a card. */
 export const REMOVE_CARD = graphql(
   `
     mutation LedgerbellRemoveCard($input: RemovePaymentMethodInput!) {
@@ -140,7 +140,7 @@ export const REMOVE_CARD = graphql(
   [REFUSAL],
 );
 
-/** What a rule would have done. */
+/** What a rule would have done in the past. */
 export const SIMULATION = graphql(`
   query LedgerbellSimulation($id: ID, $trigger: Credits!, $amount: Credits!, $monthlyCap: Decimal) {
     account(id: $id) {
@@ -184,7 +184,7 @@ export const SAVE_RULE = graphql(
   [REFUSAL],
 );
 
-/** Lets the rule go on. */
+/** Resumes the rule. */
 export const RESUME_RULE = graphql(
   `
     mutation LedgerbellResumeRule($input: ResumeAutoTopUpInput!) {

@@ -1,8 +1,8 @@
-// Documents of what members are told of.
+// GraphQL documents of notification settings.
 import { REFUSAL } from "@ledgerbell/client/fragments";
 import { graphql } from "@ledgerbell/client/graphql";
 
-/** How to reach the member. */
+/** The fields of the member's contact. */
 const CONTACT = graphql(`
   fragment LedgerbellContact on Contact @_unmask {
     id
@@ -43,7 +43,7 @@ const SETTINGS_FIELDS = graphql(`
   }
 `);
 
-/** The member's settings. */
+/** The member's settings, and the contact. */
 export const SETTINGS = graphql(
   `
     query LedgerbellMySettings {
@@ -80,7 +80,7 @@ export const SAVE_SETTINGS = graphql(
   [SETTINGS_FIELDS, REFUSAL],
 );
 
-/** Changes how to reach the member. */
+/** Changes the member's contact. */
 export const SAVE_CONTACT = graphql(
   `
     mutation LedgerbellSaveContact($input: UpdateContactInput!) {
@@ -111,7 +111,7 @@ export const SEND_CODE = graphql(
   [REFUSAL],
 );
 
-/** Takes the code back. */
+/** Verifies the address by the code. */
 export const VERIFY = graphql(
   `
     mutation LedgerbellVerify($input: VerifyContactInput!) {
@@ -128,7 +128,7 @@ export const VERIFY = graphql(
   [CONTACT, REFUSAL],
 );
 
-/** Sends a test. */
+/** Sends a test alert. */
 export const SEND_TEST = graphql(
   `
     mutation LedgerbellSendTest($input: SendTestNotificationInput!) {

@@ -1,8 +1,8 @@
-// Documents of purchases.
+// GraphQL documents of purchases.
 import { REFUSAL } from "@ledgerbell/client/fragments";
 import { graphql } from "@ledgerbell/client/graphql";
 
-/** A purchase with all of its tries. */
+/** A purchase with all of its attempts. */
 const PURCHASE = graphql(`
   fragment LedgerbellPurchase on TopUp @_unmask {
     id
@@ -46,7 +46,7 @@ const PURCHASE = graphql(`
   }
 `);
 
-/** Purchases. */
+/** A page of purchases. */
 export const TOP_UPS = graphql(
   `
     query LedgerbellTopUps($id: ID, $first: Int!, $after: String) {
@@ -70,7 +70,7 @@ export const TOP_UPS = graphql(
   [PURCHASE],
 );
 
-/** What becomes of purchases. */
+/** Changes of purchases, live. */
 export const TOP_UPS_LIVE = graphql(
   `
     subscription LedgerbellTopUpsLive($id: ID, $after: LiveCursor) {
@@ -103,7 +103,7 @@ export const BUY = graphql(
   [PURCHASE, REFUSAL],
 );
 
-/** Tries a purchase again. */
+/** Retries a purchase. */
 export const RETRY = graphql(
   `
     mutation LedgerbellRetry($input: RetryTopUpInput!) {
@@ -120,7 +120,7 @@ export const RETRY = graphql(
   [PURCHASE, REFUSAL],
 );
 
-/** Gives a purchase up. */
+/** Cancels a purchase. */
 export const CANCEL = graphql(
   `
     mutation LedgerbellCancel($input: CancelTopUpInput!) {
@@ -137,7 +137,7 @@ export const CANCEL = graphql(
   [PURCHASE, REFUSAL],
 );
 
-/** What credits would cost. */
+/** The price of credits. */
 export const QUOTE = graphql(`
   query LedgerbellQuote($id: ID, $credits: Credits!) {
     account(id: $id) {

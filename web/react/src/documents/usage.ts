@@ -1,7 +1,7 @@
-// Documents of usage and forecast.
+// GraphQL documents of usage and forecast.
 import { graphql } from "@ledgerbell/client/graphql";
 
-/** How long credits last. */
+/** How long credits will last. */
 export const FORECAST = graphql(`
   query LedgerbellForecast($id: ID) {
     account(id: $id) {
@@ -15,7 +15,7 @@ export const FORECAST = graphql(`
   }
 `);
 
-/** What was used, by what and when. */
+/** Credits used, by group and time. */
 export const USAGE = graphql(`
   query LedgerbellUsage($id: ID, $filter: CreditLogFilter, $groupBy: [UsageGrouping!]!, $after: String) {
     account(id: $id) {
@@ -46,7 +46,7 @@ export const USAGE = graphql(`
   }
 `);
 
-/** Says that there are new lines. */
+/** Reports that there are new lines. */
 export const USAGE_LIVE = graphql(`
   subscription LedgerbellUsageLive($id: ID, $after: LiveCursor) {
     accountUpdated(accountId: $id, after: $after, topics: [CREDIT_ENTRIES], replayAtMost: 1) {

@@ -319,7 +319,7 @@ interface Consent {
   amount: string;
   price: string;
   card: string;
-  /** Empty: none. */
+  /** Empty means no cap. */
   cap: string;
 }
 

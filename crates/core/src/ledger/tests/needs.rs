@@ -6,7 +6,7 @@ use super::properties::{History, any_step};
 use super::*;
 use crate::primitives::ids::{EntryId, SessionId};
 
-/// Plays the store: of everything there is, what the needs name and what is due.
+/// Acts as the store: loads only the named rows and what expires.
 struct Narrow<'a> {
     all: &'a AccountState,
     needs: &'a Needs,
@@ -53,7 +53,7 @@ impl Narrow<'_> {
         }
     }
 
-    /// Returns whether a hold is due.
+    /// Adds the named sessions. Returns whether the time of a hold has come.
     fn add_sessions(&mut self) -> bool {
         let mut wanted: Vec<SessionId> = self.needs.sessions.iter().filter_map(|name| self.named(name)).collect();
         let taken = self.needs.free_external_ids.iter();
@@ -136,7 +136,8 @@ impl Narrow<'_> {
     }
 }
 
-/// What is written, or why not. What expired lots keep is compared where both decisions know the lot.
+/// Returns what is written, or the refusal. Credits that expired lots keep are compared if both decisions
+/// know the lot.
 fn compare(all: Result<Decision, Refusal>, needed: Result<Decision, Refusal>) {
     let (mut all, needed) = match (all, needed) {
         (Ok(all), Ok(needed)) => (all, needed),
@@ -152,7 +153,7 @@ proptest! {
         let mut history = History::new();
         for step in &steps {
             if let Some(command) = history.command(step) {
-                // With the number of the request before, it would make the same ids.
+                // The number of the previous request would create the same ids.
                 history.world.requests += 1;
                 let world = &history.world;
                 let all = world.load();

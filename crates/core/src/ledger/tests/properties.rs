@@ -70,7 +70,7 @@ pub(super) fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Plays steps on a world and remembers what was asked.
+/// Applies steps to a world and records the requests.
 pub(super) struct History {
     pub(super) world: World,
     asked: Vec<(String, Command, Outcome)>,

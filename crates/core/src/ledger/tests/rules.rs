@@ -457,8 +457,8 @@ fn f14_taking_back_is_one_running_total() {
     }
 }
 
-/// A top-up is used, partly taken back from other credits, and returned to its account because the refund failed later. Then the
-/// session is refunded: the lot has room for a part only.
+/// A top-up is used. Part of it is taken back from other credits, and returned because the refund failed later. Then the session
+/// is refunded: the lot can take only a part.
 #[test]
 fn a_refunded_session_never_fills_a_lot_beyond_what_it_was_granted() {
     let mut world = World::new();
