@@ -37,12 +37,10 @@ async fn what_is_acknowledged_before_a_kill_is_there() {
     let place = Place::new(&database.url);
     let key = place.key(&database);
     let acknowledged = Arc::new(Mutex::new(HashSet::new()));
-    let mut account = String::new();
     for round in 0..kills() {
         let serving = Arc::new(place.serve(&database, &key).await);
-        if account.is_empty() {
-            account = serving.account("killed").await;
-        }
+        // Each grant is a lot, and the number of lots of an account has a bound.
+        let account = serving.account(&format!("killed {round}")).await;
         let mut writers = JoinSet::new();
         for writer in 0..WRITERS {
             let name = format!("{round} {writer}");
