@@ -9,7 +9,7 @@ pub struct Model {
     pub account_id: i64,
     #[sea_orm(primary_key, auto_increment = false)]
     pub kind: String,
-    /// Whom it is about: whose threshold was crossed, or whose address bounces; nil where it is the account's.
+    /// The recipient whose threshold was crossed or whose address bounces; nil for an edge of the account.
     #[sea_orm(primary_key, auto_increment = false)]
     pub recipient_id: Uuid,
     /// Whether that is a member or a notification address.

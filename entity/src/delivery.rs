@@ -13,7 +13,7 @@ pub struct Model {
     pub alert_id: Uuid,
     /// Whether it is for a member or for a notification address.
     pub recipient_kind: String,
-    /// For whom it is.
+    /// The member or notification address that it is for.
     pub recipient_id: Uuid,
     /// By which way.
     pub channel: String,

@@ -34,12 +34,9 @@ pub(super) async fn carry_out(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    if let Some(refused) = mail_link::refused(&door, remote) {
-        return refused;
-    }
-    let body = match mail_link::read(&door, body).await {
+    let body = match mail_link::posted(&door, remote, body).await {
         Ok(body) => body,
-        Err(unread) => return unread,
+        Err(refused) => return refused,
     };
     if !mail_link::is_form_with(&headers, body.as_ref(), "confirm=yes") {
         return mail_link::plain(StatusCode::BAD_REQUEST, "The body must be confirm=yes, as a form.\n");

@@ -32,8 +32,15 @@ pub(super) fn refused(door: &SharedDoor, remote: SocketAddr) -> Option<Response>
     Some((StatusCode::TOO_MANY_REQUESTS, retry_after, text).into_response())
 }
 
-/// Returns the body of a POST to a link, or the response if it cannot be read.
-pub(super) async fn read(door: &SharedDoor, body: Body) -> Result<impl AsRef<[u8]> + use<>, Response> {
+/// Returns the body of a POST to a link, or the response if the address is refused or the body cannot be read.
+pub(super) async fn posted(
+    door: &SharedDoor,
+    remote: SocketAddr,
+    body: Body,
+) -> Result<impl AsRef<[u8]> + use<>, Response> {
+    if let Some(refused) = refused(door, remote) {
+        return Err(refused);
+    }
     let read = body::read(body, LARGEST_BODY, door.settings.body_timeout).await;
     read.map_err(|unread| match unread {
         Unread::TooLarge => plain(StatusCode::PAYLOAD_TOO_LARGE, "The body is too long.\n"),

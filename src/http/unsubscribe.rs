@@ -35,12 +35,9 @@ pub(super) async fn carry_out(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    if let Some(refused) = mail_link::refused(&door, remote) {
-        return refused;
-    }
-    let body = match mail_link::read(&door, body).await {
+    let body = match mail_link::posted(&door, remote, body).await {
         Ok(body) => body,
-        Err(unread) => return unread,
+        Err(refused) => return refused,
     };
     if !is_one_click(&headers, body.as_ref()) {
         let text = "The body must be List-Unsubscribe=One-Click, as a form (RFC 8058).\n";

@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 
 /// Returns whether a user works at this machine: no script, no continuous integration, and no ssh session.
 pub(super) fn is_wanted() -> bool {
-    std::io::stdout().is_terminal() && somebody_is_here(|name| std::env::var_os(name))
+    std::io::stdout().is_terminal() && has_screen(|name| std::env::var_os(name))
 }
 
-fn somebody_is_here(variable: impl Fn(&str) -> Option<OsString>) -> bool {
+fn has_screen(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     let is_set = |name: &&str| variable(name).is_some_and(|value| !value.is_empty());
     if ["CI", "SSH_CONNECTION", "SSH_TTY"].iter().any(is_set) {
         return false;
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     fn is_here(set: &[&str]) -> bool {
-        somebody_is_here(|name| set.contains(&name).then(|| OsString::from("1")))
+        has_screen(|name| set.contains(&name).then(|| OsString::from("1")))
     }
 
     #[test]
