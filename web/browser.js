@@ -1,12 +1,20 @@
-// Chromium and a demo server for tests of pages that the server serves.
+// Chromium, and pages in it, for the tests of all packages.
+import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 
-/** Starts Chromium: the one that LEDGERBELL_TEST_CHROMIUM names, or Debian's. */
+const PLACES = [
+  process.env.LEDGERBELL_TEST_CHROMIUM,
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+];
+
+/** The path of the installed Chromium, or undefined. */
+export const executablePath = PLACES.find((path) => path && existsSync(path));
+
+/** Starts Chromium. */
 export function startBrowser() {
-  return chromium.launch({
-    executablePath: process.env.LEDGERBELL_TEST_CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu"],
-  });
+  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
 }
 
 /** A page, and what it complained of: violations of its policy, failed requests, errors. */

@@ -7,7 +7,8 @@ import { after, afterEach, before, describe, test } from "node:test";
 
 import { Server } from "../../../tests/clients/server.js";
 import { until } from "../../client/test/waiting.js";
-import { launch, servePage } from "./chromium.js";
+import { startBrowser } from "../../browser.js";
+import { servePage } from "./pageServer.js";
 import { another, buy, card, charge, does, ownerId } from "./deeds.js";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -25,7 +26,7 @@ describe("components in Chromium", () => {
   const complaints = [];
   const contexts = [];
   before(async () => {
-    [server, browser, pages] = await Promise.all([new Server().start(), launch(), servePage()]);
+    [server, browser, pages] = await Promise.all([new Server().start(), startBrowser(), servePage()]);
   });
   afterEach(async (test) => {
     if (process.env.LEDGERBELL_TEST_PICTURES && !test.passed)

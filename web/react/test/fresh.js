@@ -8,7 +8,8 @@ import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { Server } from "../../../tests/clients/server.js";
-import { executablePath, launch, serve } from "./chromium.js";
+import { executablePath, startBrowser } from "../../browser.js";
+import { serve } from "./pageServer.js";
 import { buy, card } from "./deeds.js";
 
 const WEB = fileURLToPath(new URL("../..", import.meta.url));
@@ -91,7 +92,7 @@ async function inChromium(app, server, topUp) {
   const sizes = Object.entries(files).filter(([path]) => extname(path) === ".js");
   files["/"] = files["/index.html"];
   const pages = await serve(files);
-  const browser = await launch();
+  const browser = await startBrowser();
   try {
     const page = await browser.newPage();
     const complaints = [];

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { launch, serve } from "./chromium.js";
+import { startBrowser } from "../../browser.js";
+import { serve } from "./pageServer.js";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const DIST = fileURLToPath(new URL("../../gallery/dist", import.meta.url));
@@ -25,7 +26,7 @@ describe("the gallery", { concurrency: 2 }, () => {
       if (entry.isFile()) files[path.slice(DIST.length)] = readFileSync(path);
     }
     files["/"] = files["/index.html"];
-    [browser, pages] = await Promise.all([launch(), serve(files)]);
+    [browser, pages] = await Promise.all([startBrowser(), serve(files)]);
   });
   after(async () => {
     await browser?.close();

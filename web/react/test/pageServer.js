@@ -1,22 +1,9 @@
-// Starts Chromium, and a server for the page that tests open.
-import { existsSync, readFileSync } from "node:fs";
+// A server for the page that tests open in Chromium.
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { build } from "esbuild";
-import { chromium } from "playwright-core";
 
 const here = (path) => new URL(path, import.meta.url).pathname;
-const PLACES = [
-  process.env.LEDGERBELL_TEST_CHROMIUM,
-  "/usr/bin/chromium",
-  "/usr/bin/chromium-browser",
-  "/usr/bin/google-chrome",
-];
-
-/** The path of the installed Chromium, or undefined. */
-export const executablePath = PLACES.find((path) => path && existsSync(path));
-
-/** Starts Chromium. */
-export const launch = () => chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 
 const HTML = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Credits</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
