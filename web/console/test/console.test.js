@@ -1,13 +1,9 @@
 // Tests the console in Chromium, as the server serves it under its policy: every screen for each of the demo's people.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 
 import { Server } from "../../../tests/clients/server.js";
-import { openPage, startBrowser } from "../../browser.js";
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+import { openPage, startBrowser, violations } from "../../browser.js";
 
 let server;
 let browser;
@@ -44,14 +40,8 @@ function kept(page) {
   );
 }
 
-/** Returns the violations that axe finds. The page's policy forbids inline scripts, so the driver injects axe. */
-async function violations(page) {
-  await page.evaluate(AXE);
-  // The log of @ledgerbell/react gives its scrolling table the same name as its section.
-  const options = { resultTypes: ["violations"], rules: { "landmark-unique": { enabled: false } } };
-  const { violations } = await page.evaluate((options) => window.axe.run(document, options), options);
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`);
-}
+/** Returns the violations on a screen. The log of @ledgerbell/react gives its scrolling table the same name as its section. */
+const violationsOn = (page) => violations(page, "html", ["landmark-unique"]);
 
 test("the link of the demo signs the owner in, once, and also after the page was loaded again", async () => {
   const { page, complaints, close } = await openPage(browser);
@@ -97,7 +87,7 @@ test("each screen of the owner shows what it is for, is accessible, and asks not
   ]) {
     await screen(name);
     await page.locator("main").getByText(seen).first().waitFor({ timeout: 10_000 });
-    assert.deepEqual(await violations(page), [], name);
+    assert.deepEqual(await violationsOn(page), [], name);
   }
   assert.deepEqual(complaints, []);
   assert.deepEqual(
@@ -169,7 +159,7 @@ test("an operator finds an account, gives credits, freezes it and ends the freez
   await page.getByText("Frozen: For the test").waitFor();
   await page.getByRole("button", { name: "End the freeze" }).click();
   await page.getByText("Frozen: For the test").waitFor({ state: "detached" });
-  assert.deepEqual(await violations(page), []);
+  assert.deepEqual(await violationsOn(page), []);
   assert.deepEqual(complaints, []);
   await close();
 });
@@ -186,7 +176,7 @@ test("theme and language are remembered, and a phone has all of it without sidew
     await screen(name);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(overflow <= 0, `${name} is ${overflow} px too wide`);
-    assert.deepEqual(await violations(page), [], name);
+    assert.deepEqual(await violationsOn(page), [], name);
   }
   await close();
 });

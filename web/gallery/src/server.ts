@@ -3,8 +3,11 @@ import { createLedgerbell, type Ledgerbell } from "@ledgerbell/client";
 
 import * as things from "./things.js";
 
-export const STATES = ["loading", "empty", "error", "offline", "one", "many", "long"] as const;
+export const STATES = ["loading", "waiting", "empty", "error", "offline", "one", "many", "long"] as const;
 export type State = (typeof STATES)[number];
+
+/** What the components ask once they have loaded: it never comes in the state "waiting". */
+const ASKED_LATER = ["LedgerbellQuote", "LedgerbellSimulation", "LedgerbellForecast"];
 
 const COUNTS: Partial<Record<State, number>> = { empty: 0, one: 1 };
 
@@ -134,7 +137,7 @@ export function clientIn(state: State): Ledgerbell {
       variables: Record<string, unknown>;
     };
     const [, kind = "", name = ""] = /(query|subscription|mutation) (\w*)/.exec(query) ?? [];
-    if (state === "loading") return never(init?.signal);
+    if (state === "loading" || (state === "waiting" && ASKED_LATER.includes(name))) return never(init?.signal);
     if (state === "offline" && kind === "subscription") return Promise.reject(new TypeError("the network is gone"));
     if (kind === "subscription") return never(init?.signal);
     if (kind === "mutation" || state === "error") {

@@ -16,8 +16,10 @@ export function WhatIf({ trigger, amount, cap }: { trigger: string; amount: stri
     );
   return (
     <div className="lb-whatif" role="status" aria-busy={isLoading}>
-      <h3>{words.whatIf}</h3>
-      {!data && !error && <p className="lb-hint">{words.loading}</p>}
+      <div className="lb-line">
+        <h3>{words.whatIf}</h3>
+        {isLoading && <span className="lb-hint">{words.loading}</span>}
+      </div>
       {data && (
         <>
           <dl className="lb-figures">

@@ -1,17 +1,15 @@
 // Tests every component in Chromium, in StrictMode, against a running server.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 
 import { Server } from "../../../tests/clients/server.js";
 import { until } from "../../client/test/waiting.js";
-import { startBrowser } from "../../browser.js";
+import { startBrowser, violations } from "../../browser.js";
 import { servePage } from "./pageServer.js";
 import { another, buy, card, charge, does, ownerId } from "./deeds.js";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 /** The number of times that the server is killed. */
 const KILLS = Number(process.env.LEDGERBELL_TEST_KILLS ?? 3);
 
@@ -490,15 +488,7 @@ describe("components in Chromium", () => {
       const page = await open(ALL, { into, theme, locale, dir });
       await until(async () => !(await page.locator("[aria-busy=true]").count()), "all is read");
       await page.locator(".lb-filters button").first().click();
-      await page.evaluate(AXE);
-      const violations = await page.evaluate(async () => {
-        const { violations } = await window.axe.run("main", { rules: { region: { enabled: false } } });
-        return violations.map(({ id, nodes }) => [
-          id,
-          nodes.slice(0, 3).map((node) => `${node.target} ${node.failureSummary}`),
-        ]);
-      });
-      assert.deepEqual(violations, []);
+      assert.deepEqual(await violations(page, "main", ["region"]), []);
       // No element is wider than the page.
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
     });
