@@ -339,6 +339,13 @@ fn rooms_of_the_domain_form_no_circle() {
 #[test]
 fn tables_and_the_orm_are_named_in_stores_alone() {
     let mut complaints = Vec::new();
+    let entities = sources(&["entity/src"], &["rs"]);
+    let tables: Vec<&str> = entities
+        .iter()
+        .filter_map(|entity| entity.path.strip_prefix("entity/src/")?.strip_suffix(".rs"))
+        .filter(|name| *name != "lib")
+        .collect();
+    assert!(tables.contains(&"credit_entry"));
     for source in sources(&["src"], &["rs"]) {
         let keeper = source.path.ends_with("store.rs")
             || source.path.contains("/store/")
@@ -355,9 +362,27 @@ fn tables_and_the_orm_are_named_in_stores_alone() {
                     complaints.push(format!("{}:{number} names {path}, which only stores may", source.path));
                 }
             }
+            complaints.extend(
+                tables
+                    .iter()
+                    .filter(|table| is_in_sql(line, table))
+                    .map(|table| format!("{}:{number} has SQL on {table}, which only stores may", source.path)),
+            );
         }
     }
     complain(&complaints);
+}
+
+/// Whether a line of code has SQL that reads or writes the table.
+fn is_in_sql(line: &str, table: &str) -> bool {
+    let before = ["FROM ", "INTO ", "UPDATE ", "JOIN ", "table: \""];
+    before.iter().any(|before| {
+        let named = format!("{before}{table}");
+        line.match_indices(&named).any(|(at, _)| {
+            let next = line[at + named.len()..].chars().next();
+            next.is_none_or(|next| !next.is_alphanumeric() && next != '_')
+        })
+    })
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::primitives::ids::SessionId;
 use crate::primitives::page::{PageRequest, SortOrder};
 
 use super::model::{Entry, ExportRow};
-use super::selection::Selection;
+use super::store::selection::Selection;
 use super::{CreditLog, store};
 
 /// Lines read at once.

@@ -12,7 +12,6 @@ mod export;
 mod filter;
 mod model;
 pub mod search;
-mod selection;
 pub(in crate::domain) mod store;
 mod usage;
 
@@ -33,7 +32,7 @@ pub use explanation::{BalanceAt, HoldAt, HoldPosition};
 pub use filter::{ActorKind, ActorRef, AmountRange, CreditLogFilter, DateRange, Direction, InstantRange, MAX_VALUES};
 pub(in crate::domain) use filter::{invalid, list, unique};
 pub use model::{CreditTotals, Entry, ExportRow, LotDraw, NamingEntries, UsageGroup, UsageGrouping, UsageScope};
-use selection::Selection;
+use store::selection::Selection;
 
 /// Reads the credit log of every account.
 #[derive(Clone, Debug)]

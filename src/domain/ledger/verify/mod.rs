@@ -8,7 +8,6 @@
 
 pub mod anchor;
 mod chain;
-mod statements;
 mod store;
 
 use std::collections::BTreeMap;
@@ -22,7 +21,7 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, GlobalId};
 
 use chain::Chain;
-use statements::{CHECKS, FIGURES, GLOBAL_CHECKS, RowId, Unit};
+use store::statements::{CHECKS, FIGURES, GLOBAL_CHECKS, RowId, Unit};
 
 /// Violations that are described. All are counted.
 pub const MAX_DESCRIBED: usize = 1_000;

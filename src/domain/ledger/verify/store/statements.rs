@@ -5,18 +5,18 @@
 
 use crate::primitives::ids::IdKind;
 
-use super::store::HeaderRow;
+use super::HeaderRow;
 
 /// The unit of a number.
 #[derive(Clone, Copy)]
-pub(super) enum Unit {
+pub(in crate::domain::ledger::verify) enum Unit {
     Credits,
     Count,
 }
 
 /// How a check identifies its rows.
 #[derive(Clone, Copy)]
-pub(super) enum RowId {
+pub(in crate::domain::ledger::verify) enum RowId {
     /// By a public id of this kind.
     Public(IdKind),
     /// By a UUID that is not visible outside.
@@ -26,22 +26,22 @@ pub(super) enum RowId {
 }
 
 /// A statement that selects `id`, `expected` and `found` of rows that are wrong.
-pub(super) struct Check {
-    pub(super) what: &'static str,
-    pub(super) row: RowId,
-    pub(super) unit: Unit,
-    pub(super) sql: &'static str,
+pub(in crate::domain::ledger::verify) struct Check {
+    pub(in crate::domain::ledger::verify) what: &'static str,
+    pub(in crate::domain::ledger::verify) row: RowId,
+    pub(in crate::domain::ledger::verify) unit: Unit,
+    pub(in crate::domain::ledger::verify) sql: &'static str,
 }
 
 /// A stored figure of the account, and the statement that computes it.
-pub(super) struct Figure {
-    pub(super) what: &'static str,
-    pub(super) unit: Unit,
-    pub(super) stored: fn(&HeaderRow) -> i64,
-    pub(super) sql: &'static str,
+pub(in crate::domain::ledger::verify) struct Figure {
+    pub(in crate::domain::ledger::verify) what: &'static str,
+    pub(in crate::domain::ledger::verify) unit: Unit,
+    pub(in crate::domain::ledger::verify) stored: fn(&HeaderRow) -> i64,
+    pub(in crate::domain::ledger::verify) sql: &'static str,
 }
 
-pub(super) const FIGURES: &[Figure] = &[
+pub(in crate::domain::ledger::verify) const FIGURES: &[Figure] = &[
     Figure {
         what: "held is what open sessions, disputes and refunds under way hold",
         unit: Unit::Credits,
@@ -119,7 +119,7 @@ const SESSION: RowId = RowId::Public(IdKind::Session);
 const LOT: RowId = RowId::Public(IdKind::Lot);
 const TOP_UP: RowId = RowId::Public(IdKind::TopUp);
 
-pub(super) const CHECKS: &[Check] = &[
+pub(in crate::domain::ledger::verify) const CHECKS: &[Check] = &[
     Check {
         what: "the event before this number exists",
         row: RowId::Number,
@@ -453,7 +453,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 /// As [`CHECKS`], over all accounts: `id` is the account's number.
-pub(super) const GLOBAL_CHECKS: &[Check] = &[
+pub(in crate::domain::ledger::verify) const GLOBAL_CHECKS: &[Check] = &[
     Check {
         what: "an account has figures",
         row: RowId::Number,

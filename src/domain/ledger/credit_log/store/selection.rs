@@ -1,4 +1,4 @@
-//! Turns a filter into conditions: one drives the query, the others are tested on the rows that it returns.
+//! Turns a filter into conditions of SQL: one drives the query, the others are tested on the rows that it returns.
 
 use chrono_tz::Tz;
 use uuid::Uuid;
@@ -19,13 +19,13 @@ pub(super) const COLUMNS: &str = "sequence, id, occurred_at, kind, contra, amoun
 ///
 /// It has no condition on time: an account's time never runs backwards, so instants have become a range of sequences.
 #[derive(Clone, Debug)]
-pub(super) struct Selection {
-    pub(super) account_id: AccountId,
-    pub(super) scope: UsageScope,
+pub(in crate::domain::ledger::credit_log) struct Selection {
+    pub(in crate::domain::ledger::credit_log) account_id: AccountId,
+    pub(in crate::domain::ledger::credit_log) scope: UsageScope,
     /// The smallest sequence, inclusive.
-    pub(super) from: i64,
+    pub(in crate::domain::ledger::credit_log) from: i64,
     /// The largest sequence, inclusive.
-    pub(super) to: i64,
+    pub(in crate::domain::ledger::credit_log) to: i64,
     driving: Option<Driving>,
     residuals: Vec<Condition>,
     matches_nothing: bool,
@@ -41,7 +41,7 @@ enum Driving {
 
 impl Selection {
     /// Selects the entries of `filter`; `own` restricts it to one member's entries.
-    pub(super) async fn new(
+    pub(in crate::domain::ledger::credit_log) async fn new(
         database: &Database,
         account_id: AccountId,
         mut filter: CheckedFilter,
@@ -71,7 +71,7 @@ impl Selection {
         Ok(selection)
     }
 
-    pub(super) fn matches_nothing(&self) -> bool {
+    pub(in crate::domain::ledger::credit_log) fn matches_nothing(&self) -> bool {
         self.matches_nothing || self.from > self.to
     }
 
@@ -182,7 +182,7 @@ impl Selection {
     }
 
     /// Returns the log as a list of pages.
-    pub(super) fn keyset(&self) -> Keyset<i64> {
+    pub(in crate::domain::ledger::credit_log) fn keyset(&self) -> Keyset<i64> {
         let mut branches = Vec::new();
         let mut has_repeats = false;
         let mut add = |column, values: Vec<Value>| {
@@ -250,7 +250,10 @@ impl Driving {
 }
 
 /// The time zone in which an account's days are counted.
-pub(super) async fn account_zone(database: &Database, account_id: AccountId) -> Result<Tz, Fault> {
+pub(in crate::domain::ledger::credit_log) async fn account_zone(
+    database: &Database,
+    account_id: AccountId,
+) -> Result<Tz, Fault> {
     let select = Select::of(
         database,
         account_id,

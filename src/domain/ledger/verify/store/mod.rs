@@ -1,5 +1,7 @@
 //! SQL of the verification.
 
+pub(super) mod statements;
+
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Statement,
 };
@@ -10,7 +12,7 @@ use crate::domain::fault::Fault;
 use crate::primitives::ids::AccountId;
 
 use super::anchor::Mark;
-use super::statements::{Check, RowId};
+use statements::{Check, RowId};
 
 pub(super) use entity::account_state::Model as HeaderRow;
 pub(super) use entity::credit_entry::Model as EntryRow;

@@ -1,5 +1,9 @@
 //! SQL of the credit log.
 
+pub(super) mod explanation;
+pub(super) mod selection;
+pub(super) mod usage;
+
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -8,7 +12,7 @@ use uuid::Uuid;
 use crate::domain::database::Database;
 use crate::domain::database::select::{Condition, Row, Select};
 use crate::domain::fault::Fault;
-use crate::domain::ledger::lots;
+use crate::domain::ledger::lots::store as lots;
 use crate::domain::ledger::model::{ContraAccount, EntryKind};
 use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
@@ -16,7 +20,7 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, MemberId, SessionId, TopUpId};
 
 use super::model::{CreditTotals, Entry, LotDraw, NamingEntries, UsageScope};
-use super::selection::{COLUMNS, Selection};
+use selection::{COLUMNS, Selection};
 
 /// Entries of one session, top-up or reversed entry, at most.
 const MOST_OF_ONE: i64 = 100;
@@ -74,12 +78,12 @@ pub(super) async fn totals(database: &Database, selection: &Selection) -> Result
 }
 
 /// The sums as columns. [`sums`] reads them.
-pub(super) const SUMS: &str = "COUNT(*) AS entries, \
+const SUMS: &str = "COUNT(*) AS entries, \
      CAST(COALESCE(SUM(CASE WHEN amount > 0 THEN amount ELSE 0 END), 0) AS BIGINT) AS added, \
      CAST(COALESCE(SUM(CASE WHEN amount < 0 THEN -amount ELSE 0 END), 0) AS BIGINT) AS deducted";
 
 /// Reads the sums from a row.
-pub(super) fn sums(row: &Row, scope: UsageScope) -> Result<CreditTotals, Fault> {
+fn sums(row: &Row, scope: UsageScope) -> Result<CreditTotals, Fault> {
     Ok(CreditTotals {
         scope,
         count: row.try_get("", "entries")?,

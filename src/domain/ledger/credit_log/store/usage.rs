@@ -1,0 +1,237 @@
+//! SQL of usage: sums of entries by group.
+
+use uuid::Uuid;
+
+use crate::domain::database::Database;
+use crate::domain::database::bulk::{Columns, Kind, Rows};
+use crate::domain::database::select::{Row, Select, Value};
+use crate::domain::fault::Fault;
+use crate::domain::ledger::credit_log::model::{UsageGroup, UsageGrouping};
+use crate::domain::ledger::credit_log::period::Period;
+use crate::domain::ledger::credit_log::usage::{Grouping, Span, actor_key, member_key};
+use crate::domain::ledger::model::EntryKind;
+use crate::primitives::actor::Cause;
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
+
+use super::selection::Selection;
+use super::{SUMS, broken, sums};
+
+/// Instants as parameters of a statement.
+const INSTANTS: Columns = &[("place", Kind::BigInt), ("instant", Kind::BigInt)];
+/// Periods as parameters of a statement.
+const SPANS: Columns = &[("place", Kind::BigInt), ("low", Kind::BigInt), ("high", Kind::BigInt)];
+
+/// Returns the groups' columns, each as the expression over an entry and the name by which it is compared. Texts compare
+/// by their bytes and missing ids as nil, so that both databases order groups alike.
+fn columns(grouping: &Grouping, select: &mut Select) -> (Vec<String>, Vec<&'static str>) {
+    let nobody = select.place(Uuid::nil());
+    let text = |column: &str, name: &str| format!("{column} COLLATE {} AS {name}", select.byte_collation());
+    let id = |column: &str, name: &str| format!("COALESCE({column}, {nobody}) AS {name}");
+    let (mut computed, mut names) = (Vec::new(), Vec::new());
+    for part in &grouping.parts {
+        match part {
+            UsageGrouping::Member => {
+                computed.push(id("member_id", "group_member"));
+                names.push("group_member");
+            }
+            UsageGrouping::Kind => {
+                computed.push(text("kind", "group_kind"));
+                names.push("group_kind");
+            }
+            UsageGrouping::Actor => {
+                computed.push(text("actor_kind", "group_actor"));
+                computed.push(id("actor_key_id", "group_actor_key"));
+                computed.push(id("actor_member_id", "group_actor_member"));
+                names.extend(["group_actor", "group_actor_key", "group_actor_member"]);
+            }
+            UsageGrouping::Hour | UsageGrouping::Day | UsageGrouping::Week | UsageGrouping::Month => {}
+        }
+    }
+    (computed, names)
+}
+
+/// Reads a group from its row; `period` is the one that contains it.
+fn group(grouping: &Grouping, row: &Row, period: Option<&Period>, selection: &Selection) -> Result<UsageGroup, Fault> {
+    let id = |name: &str| -> Result<Option<Uuid>, Fault> {
+        Ok(Some(row.try_get::<Uuid>("", name)?).filter(|id| !id.is_nil()))
+    };
+    let mut group = UsageGroup {
+        key: String::new(),
+        member_id: None,
+        kind: None,
+        actor: None,
+        date: period.map(|period| period.date),
+        period_start: period.map(|period| period.start),
+        period_end: period.map(|period| period.end),
+        totals: sums(row, selection.scope)?,
+        closing_balance: None,
+    };
+    let mut keys = Vec::new();
+    for part in &grouping.parts {
+        keys.push(match part {
+            UsageGrouping::Member => {
+                group.member_id = id("group_member")?.map(MemberId::from_uuid);
+                group
+                    .member_id
+                    .map_or_else(|| "-".to_owned(), |id| member_key(id, selection.account_id))
+            }
+            UsageGrouping::Kind => {
+                let kind: String = row.try_get("", "group_kind")?;
+                group.kind = EntryKind::from_text(&kind);
+                kind
+            }
+            UsageGrouping::Actor => {
+                let kind: String = row.try_get("", "group_actor")?;
+                let key = id("group_actor_key")?.map(ApiKeyId::from_uuid);
+                let member = id("group_actor_member")?.map(MemberId::from_uuid);
+                let cause = Cause::from_columns(&kind, key, member).ok_or_else(|| broken("actor_kind"))?;
+                group.actor = Some(cause);
+                actor_key(cause, selection.account_id)
+            }
+            UsageGrouping::Hour => group.period_start.map(|start| start.to_string()).unwrap_or_default(),
+            UsageGrouping::Day | UsageGrouping::Week | UsageGrouping::Month => {
+                group.date.map(|date| date.to_string()).unwrap_or_default()
+            }
+        });
+    }
+    group.key = keys.join("/");
+    Ok(group)
+}
+
+/// Returns the groups of a selection without a period, in the order of their keys, after the group with these columns: one more than `limit`.
+pub(in crate::domain::ledger::credit_log) async fn by_columns(
+    database: &Database,
+    selection: &Selection,
+    grouping: &Grouping,
+    after: Option<Vec<Value>>,
+    limit: u32,
+) -> Result<Vec<UsageGroup>, Fault> {
+    let mut select = Select::of(database, selection.account_id, "");
+    let (computed, names) = columns(grouping, &mut select);
+    let (computed, names) = (computed.join(", "), names.join(", "));
+    select.push(&format!(
+        "SELECT {names}, {SUMS} FROM (SELECT {computed}, amount FROM credit_entry WHERE account_id = $1"
+    ));
+    selection.and_range(&mut select);
+    select.push(") AS listed");
+    if let Some(values) = after {
+        let places = select.places(values);
+        select.push(&format!(" WHERE ({names}) > ({places})"));
+    }
+    select.push(&format!(" GROUP BY {names} ORDER BY {names} LIMIT "));
+    select.bind(i64::from(limit) + 1);
+    let rows = select.all(database).await?;
+    rows.iter().map(|row| group(grouping, row, None, selection)).collect()
+}
+
+/// Returns for each instant the first sequence at or after it; the largest number where there is none.
+pub(in crate::domain::ledger::credit_log) async fn first_sequences(
+    database: &Database,
+    account_id: AccountId,
+    instants: &[Timestamp],
+) -> Result<Vec<i64>, Fault> {
+    let mut select = Select::of(
+        database,
+        account_id,
+        "SELECT r.place, (SELECT sequence FROM credit_entry WHERE account_id = $1 AND occurred_at >= r.instant \
+         ORDER BY occurred_at, sequence LIMIT 1) AS sequence FROM ",
+    );
+    let mut rows = Rows::new(INSTANTS);
+    for (place, instant) in (0_i64..).zip(instants) {
+        rows.push([place.into(), instant.millis().into()]);
+    }
+    select.relation(&rows).push(" ORDER BY r.place");
+    let mut firsts = Vec::with_capacity(instants.len());
+    for row in select.all(database).await? {
+        firsts.push(row.try_get::<Option<i64>>("", "sequence")?.unwrap_or(i64::MAX));
+    }
+    Ok(firsts)
+}
+
+/// Returns the groups of the spans, newest span first, at most `room`. In the period of `within`, only groups after its
+/// columns.
+pub(in crate::domain::ledger::credit_log) async fn summed(
+    database: &Database,
+    rest: &Selection,
+    grouping: &Grouping,
+    spans: &[Span],
+    within: Option<&(Period, Vec<Value>)>,
+    room: usize,
+) -> Result<Vec<UsageGroup>, Fault> {
+    let mut rows = Rows::new(SPANS);
+    for (place, span) in (0_i64..).zip(spans).filter(|(_, span)| span.low <= span.high) {
+        rows.push([place.into(), span.low.into(), span.high.into()]);
+    }
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut select = Select::of(database, rest.account_id, "");
+    let (computed, names) = columns(grouping, &mut select);
+    let list = |first: &str, others: &[String]| -> String {
+        others.iter().fold(first.to_owned(), |list, other| list + ", " + other)
+    };
+    let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+    let grouped = list("place", &names);
+    select.push(&format!(
+        "SELECT {grouped}, {} FROM (SELECT {}, amount FROM ",
+        SUMS,
+        list("r.place", &computed)
+    ));
+    // CROSS JOIN keeps SQLite from scanning the log once for each period.
+    select
+        .relation(&rows)
+        .push(" CROSS JOIN credit_entry WHERE account_id = $1 AND sequence >= r.low AND sequence <= r.high");
+    rest.and_all(&mut select);
+    select.push(") AS listed");
+    let place = |start| (0_i64..).zip(spans).find(|(_, span)| span.period.start == start);
+    if let Some((period, values)) = within
+        && let Some((place, _)) = place(period.start)
+    {
+        let place = select.place(place);
+        let places = select.places(values.clone());
+        let names = names.join(", ");
+        select.push(&format!(" WHERE (place <> {place} OR ({names}) > ({places}))"));
+    }
+    select.push(&format!(" GROUP BY {grouped} ORDER BY {grouped} LIMIT "));
+    select.bind(i64::try_from(room).unwrap_or(i64::MAX));
+    let mut groups = Vec::new();
+    for row in select.all(database).await? {
+        let place: i64 = row.try_get("", "place")?;
+        let span = usize::try_from(place).ok().and_then(|place| spans.get(place));
+        groups.push(group(grouping, &row, span.map(|span| &span.period), rest)?);
+    }
+    Ok(groups)
+}
+
+/// Sets the balance at the end of each group's period.
+pub(in crate::domain::ledger::credit_log) async fn close(
+    database: &Database,
+    account_id: AccountId,
+    groups: &mut [UsageGroup],
+) -> Result<(), Fault> {
+    let mut ends = Rows::new(INSTANTS);
+    for (place, group) in (0_i64..).zip(groups.iter()) {
+        if let Some(end) = group.period_end {
+            ends.push([place.into(), end.millis().into()]);
+        }
+    }
+    if ends.is_empty() {
+        return Ok(());
+    }
+    let mut select = Select::of(
+        database,
+        account_id,
+        "SELECT r.place, (SELECT balance_after FROM credit_entry WHERE account_id = $1 AND occurred_at < r.instant \
+         ORDER BY occurred_at DESC, sequence DESC LIMIT 1) AS balance FROM ",
+    );
+    select.relation(&ends);
+    for row in select.all(database).await? {
+        let place: i64 = row.try_get("", "place")?;
+        if let Some(group) = usize::try_from(place).ok().and_then(|place| groups.get_mut(place)) {
+            group.closing_balance = row.try_get::<Option<i64>>("", "balance")?.map(Credits::from_units);
+        }
+    }
+    Ok(())
+}
