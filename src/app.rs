@@ -2,9 +2,10 @@
 //!
 //! Called by commands, and by tests, which supply their own database and clock.
 
+mod foundation;
 mod pages;
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,24 +22,24 @@ use crate::adapters::lock_file::{LockError, LockFile};
 use crate::adapters::mailer::{FileMailer, InvalidSender, InvalidSmtpUrl, Sender, SignedReports, SmtpMailer};
 use crate::adapters::private_files;
 use crate::adapters::wording::{TemplateError, Templates};
-use crate::config::{AuthSettings, DocumentSettings, GatewayKind, IntrospectionSetting, LiveSettings, Mode, Settings};
+use crate::config::{
+    AuthSettings, ConfigError, DocumentSettings, GatewayKind, IntrospectionSetting, LiveSettings, Mode, Secret,
+    Settings,
+};
 use crate::domain::Services;
 use crate::domain::backlog::Backlog;
 use crate::domain::database::{Database, Health};
-use crate::domain::event::{Bell, Events, Hub};
+use crate::domain::event::Events;
 use crate::domain::fault::Fault;
 use crate::domain::forecast::Forecasts;
 use crate::domain::ledger::credit_log::CreditLog;
 use crate::domain::ledger::lots::Lots;
-use crate::domain::ledger::model::Policy;
 use crate::domain::ledger::sessions::Sessions;
-use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
 use crate::domain::member::{
     Accounts, ApiKeys, CodeKey, Contacts, CurrentRights, KeySetSource, MailBounds, Members, SignIn, SignInSettings,
-    UnverifiedMail, open_installation,
+    UnverifiedMail,
 };
 use crate::domain::notification::{self, ConfirmLinks, Links, Mailer, Post, ReportSource, UnsubscribeLinks};
-use crate::domain::pulse::Pulse;
 use crate::domain::quota::Quotas;
 use crate::domain::top_up::gateway::PaymentGateway;
 use crate::domain::top_up::{
@@ -48,6 +49,9 @@ use crate::domain::troubleshooting::Troubleshooting;
 use crate::graphql::{self, ExportLinks, Limits, Schema, TrustedDocuments};
 use crate::http::{self, HttpState, LiveConnectionBounds, LiveConnections, SignIns};
 use crate::primitives::clock::Clock;
+
+pub use foundation::Keys;
+use foundation::{Foundation, end_ledger};
 
 /// The seconds after which a client retries after BUSY.
 const RETRY_AFTER_SECONDS: u32 = 1;
@@ -67,6 +71,8 @@ pub struct App {
     live_connections: LiveConnections,
     simulated_gateway: Option<SimulatedGateway>,
     sign_ins: Option<Arc<SignIns>>,
+    /// The secret that links and codes are signed with.
+    secret: Secret,
 }
 
 /// Why the application does not start.
@@ -80,6 +86,9 @@ pub enum StartError {
         /// The error of the operating system.
         reason: std::io::Error,
     },
+    /// A setting is missing.
+    #[error(transparent)]
+    Settings(#[from] ConfigError),
     /// The database cannot be opened.
     #[error(transparent)]
     Database(#[from] OpenError),
@@ -195,42 +204,35 @@ fn tighten_files(settings: &Settings) {
     }
 }
 
+async fn open_migrated(settings: &Settings) -> Result<Database, StartError> {
+    let database = open_database(settings).await?;
+    if database::migrations_are_pending(&database).await? {
+        database.close().await?;
+        return Err(StartError::NotMigrated);
+    }
+    Ok(database)
+}
+
 impl App {
     /// Opens the configured database, which must be migrated, and starts.
     pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
-        let database = open_database(settings).await?;
-        if database::migrations_are_pending(&database).await? {
-            database.close().await?;
-            return Err(StartError::NotMigrated);
-        }
-        Self::start(database, settings, clock).await
+        Self::start(open_migrated(settings).await?, settings, clock).await
     }
 
     /// Starts on an open, migrated database.
     pub async fn start(database: Database, settings: &Settings, clock: Clock) -> Result<Self, StartError> {
+        let secret = settings.secret()?.clone();
         let sign_in_settings = sign_in_settings(&settings.auth)?;
         let trusted = trusted_documents(&settings.documents)?;
-        let installation = open_installation(&database, &clock).await?;
-        let ledger_settings = LedgerSettings {
-            engine: engine_settings(&database, settings),
-            policy: Policy {
-                overage_limit: settings.overage_limit,
-            },
-        };
+        let Foundation {
+            database,
+            epoch,
+            hub,
+            pulse,
+            postgres_bell,
+            ledger,
+        } = Foundation::start(database, settings, &clock).await?;
         let (handle, time) = (|| database.clone(), || clock.clone());
-        let hub = Hub::new(handle());
-        let rings_others = settings.rings_others && !database.has_one_writer();
-        if rings_others && settings.bell_url.is_none() && database::is_behind_pooler(&database).await? {
-            return Err(StartError::BellBehindPooler);
-        }
-        let pulse = Pulse::default();
-        let bell_url = settings.bell_url.as_ref().unwrap_or(&settings.database.url);
-        let postgres_bell = rings_others.then(|| PostgresBell::start(bell_url.reveal(), hub.clone(), pulse.clone()));
-        let bell: Arc<dyn Bell> = match &postgres_bell {
-            Some(bell) => Arc::clone(bell) as Arc<dyn Bell>,
-            None => Arc::new(hub.clone()),
-        };
-        let ledger = Ledger::start(handle(), time(), installation.epoch, ledger_settings, bell);
         let api_keys = ApiKeys::new(time(), handle(), ledger.clone());
         let (simulated_gateway, gateway) = open_gateway(settings, &clock)?;
         let top_up_context = TopUpContext::new(time(), handle(), ledger.clone(), gateway);
@@ -238,8 +240,8 @@ impl App {
         let (lots, rules) = (Lots::new(handle()), AutoTopUps::new(top_up_context.clone()));
         let top_ups = TopUps::new(top_up_context.clone());
 
-        let (post, templates) = post(settings)?;
-        let code_key = CodeKey::derive(settings.secret.reveal().as_bytes());
+        let (post, templates) = post(settings, &secret)?;
+        let code_key = CodeKey::derive(secret.reveal().as_bytes());
         let contacts = Contacts::new(ledger.clone(), post.bounds.clone(), &code_key);
         let services = Services {
             accounts: Accounts::new(time(), handle(), ledger.clone()),
@@ -287,7 +289,7 @@ impl App {
             credit_log,
             sessions,
             lots,
-            events: Events::new(handle(), installation.epoch, hub),
+            events: Events::new(handle(), epoch, hub),
             api_keys,
             ledger,
             clock: time(),
@@ -306,6 +308,7 @@ impl App {
             }),
             simulated_gateway,
             sign_ins: None,
+            secret,
         })
     }
 
@@ -347,7 +350,7 @@ impl App {
             trusted: self.trusted.clone(),
             only_trusted: settings.documents.only_trusted,
         };
-        graphql::build_schema(self.services.clone(), export_links(settings, base_url), limits)
+        graphql::build_schema(self.services.clone(), self.export_links(base_url), limits)
     }
 
     /// Returns the connections that stay open: sockets and event streams.
@@ -357,7 +360,7 @@ impl App {
 
     /// Returns the state of the HTTP server. Links that clients follow begin with `base_url`.
     pub fn http_state(&self, settings: &Settings, base_url: &str) -> Arc<HttpState> {
-        let export_links = export_links(settings, base_url);
+        let export_links = self.export_links(base_url);
         let schema = self.schema(settings, base_url);
         let limits = settings.limits;
         let rate = |rate, burst| NonZeroU32::new(rate).map(|per_second| http::Rate { per_second, burst });
@@ -438,6 +441,10 @@ impl App {
         }
     }
 
+    fn export_links(&self, base_url: &str) -> ExportLinks {
+        ExportLinks::new(self.secret.reveal().as_bytes(), base_url)
+    }
+
     /// Answers waiting commands, stores what is kept in memory, and closes the database.
     pub async fn close(&self) -> Result<(), Fault> {
         self.end().await?;
@@ -446,16 +453,9 @@ impl App {
 
     /// Like [`Self::close`], but leaves the database open.
     pub async fn end(&self) -> Result<(), Fault> {
-        self.services.ledger.shutdown().await;
-        if let Some(bell) = &self.postgres_bell {
-            bell.close().await;
-        }
+        end_ledger(&self.services.ledger, self.postgres_bell.as_ref()).await;
         self.services.api_keys.flush_last_used().await
     }
-}
-
-fn export_links(settings: &Settings, base_url: &str) -> ExportLinks {
-    ExportLinks::new(settings.secret.reveal().as_bytes(), base_url)
 }
 
 /// The state of the embedded simulated gateway, in the data directory.
@@ -495,7 +495,7 @@ fn open_gateway(settings: &Settings, clock: &Clock) -> Result<Gateway, StartErro
 }
 
 /// Creates what is needed to send mail.
-fn post(settings: &Settings) -> Result<(Post, Arc<Templates>), StartError> {
+fn post(settings: &Settings, secret: &Secret) -> Result<(Post, Arc<Templates>), StartError> {
     let mail = &settings.mail;
     let sender = Sender::parse(&mail.from)?;
     let mailer: Arc<dyn Mailer> = if let Some(url) = &mail.smtp_url {
@@ -510,42 +510,26 @@ fn post(settings: &Settings) -> Result<(Post, Arc<Templates>), StartError> {
         mailer,
         wording: Arc::<Templates>::clone(&templates),
         links: Links::new(settings.app_url.clone()),
-        unsubscribing: UnsubscribeLinks::new(settings.secret.reveal().as_bytes(), settings.public_url.as_deref()),
-        confirming: ConfirmLinks::new(settings.secret.reveal().as_bytes(), settings.public_url.as_deref()),
-        bounds: mail_bounds(settings),
+        unsubscribing: UnsubscribeLinks::new(secret.reveal().as_bytes(), settings.public_url.as_deref()),
+        confirming: ConfirmLinks::new(secret.reveal().as_bytes(), settings.public_url.as_deref()),
+        bounds: mail_bounds(settings, secret),
     };
     Ok((post, templates))
 }
 
-fn mail_bounds(settings: &Settings) -> MailBounds {
+fn mail_bounds(settings: &Settings, secret: &Secret) -> MailBounds {
     let most = UnverifiedMail {
         per_account: settings.mail.unverified.per_account,
         per_address: settings.mail.unverified.per_address,
         per_caller: settings.mail.unverified.per_caller,
     };
-    MailBounds::new(settings.secret.reveal().as_bytes(), most)
+    MailBounds::new(secret.reveal().as_bytes(), most)
 }
 
 /// Returns the source of reports about mail, if one is configured.
 fn report_source(settings: &Settings) -> Option<Arc<dyn ReportSource>> {
     let secret = settings.mail.webhook_secret.as_ref()?;
     Some(Arc::new(SignedReports::new(secret.reveal())))
-}
-
-fn engine_settings(database: &Database, settings: &Settings) -> EngineSettings {
-    let fitting = if database.has_one_writer() {
-        EngineSettings::ONE_WRITER
-    } else {
-        EngineSettings::MANY_WRITERS
-    };
-    let given = settings.engine;
-    EngineSettings {
-        lanes: given.lanes.and_then(NonZeroUsize::new).unwrap_or(fitting.lanes),
-        max_batch: given.max_batch,
-        accounts_per_transaction: given.accounts_per_transaction,
-        queue_limit: given.queue,
-        retry_after_seconds: RETRY_AFTER_SECONDS,
-    }
 }
 
 fn trusted_documents(settings: &DocumentSettings) -> Result<TrustedDocuments, StartError> {

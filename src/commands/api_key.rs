@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use crate::app::App;
+use crate::app::Keys;
 use crate::config::Settings;
-use crate::domain::member::NewApiKey;
+use crate::domain::member::{ApiKeys, NewApiKey};
 use crate::primitives::actor::{Actor, Permission, Permissions, Side};
 use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::ids::{AccountId, ApiKeyId, GlobalId, IdKind};
@@ -56,14 +56,13 @@ enum Action {
 
 pub(super) async fn run(command: &ApiKey, settings: &Settings) -> Ending {
     start_logging(settings);
-    let app = App::open(settings, Clock::system()).await?;
-    let done = act(&command.action, &app).await;
-    app.close().await?;
+    let keys = Keys::open(settings, Clock::system()).await?;
+    let done = act(&command.action, keys.api_keys()).await;
+    keys.close().await?;
     done.map(|()| ExitCode::SUCCESS)
 }
 
-async fn act(action: &Action, app: &App) -> Result<(), Failure> {
-    let api_keys = &app.services().api_keys;
+async fn act(action: &Action, api_keys: &ApiKeys) -> Result<(), Failure> {
     match action {
         Action::Create {
             name,

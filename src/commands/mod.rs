@@ -34,7 +34,7 @@ use tracing_subscriber::EnvFilter;
 use crate::adapters::{database, open_files};
 use crate::config::{Flags, LogFormat, Settings};
 use crate::domain::database::Database;
-use crate::primitives::clock::Clock;
+use crate::primitives::clock::{Clock, MINUTE};
 
 /// The time that a server's shutdown may take in addition to its drain.
 const GRACE: Duration = Duration::from_secs(2);
@@ -45,7 +45,7 @@ const LAST_BREATH: Duration = Duration::from_millis(500);
 
 /// The server does not start if this machine's clock is ahead of the database's by more than this, in
 /// milliseconds.
-const MOST_AHEAD: i64 = 5 * 60_000;
+const MOST_AHEAD: i64 = 5 * MINUTE;
 
 /// Why a command failed. Human-readable.
 type Failure = Box<dyn Error + Send + Sync>;

@@ -6,12 +6,10 @@ use clap::{Args, Subcommand};
 
 use crate::app::App;
 use crate::config::Settings;
-use crate::primitives::clock::Clock;
+use crate::primitives::clock::{Clock, DAY};
 use crate::primitives::ids::{GlobalId, IdKind, TopUpId};
 
 use super::{Ending, Failure, say, start_logging};
-
-const DAY: i64 = 24 * 60 * 60 * 1_000;
 
 /// Settle top-ups whose outcome can no longer be found out automatically.
 #[derive(Debug, Args)]

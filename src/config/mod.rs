@@ -34,7 +34,7 @@ pub use mail::{MailSettings, UnverifiedMailSettings};
 use pages::read_pages;
 pub use pages::{OidcSettings, PageSettings};
 use print::Shown;
-use safety::{check_issuer, check_rotation, check_together};
+use safety::{check_demo_secret, check_issuer, check_rotation};
 pub use source::ConfigError;
 use source::{Given, Reader, read_environment, read_file};
 
@@ -89,8 +89,6 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// The directory for the files of the server.
     pub data_dir: PathBuf,
-    /// The key that export links are signed with.
-    pub secret: Secret,
     /// The database connection.
     pub database: DatabaseSettings,
     /// How members sign in.
@@ -125,6 +123,8 @@ pub struct Settings {
     pub log_level: String,
     /// The format of log lines.
     pub log_format: LogFormat,
+    /// See [`Self::secret`].
+    secret: Option<Secret>,
     shown: Vec<Shown>,
 }
 
@@ -264,7 +264,7 @@ impl Settings {
         let jwks_url = read.url("auth.jwks_url", &["http://", "https://"])?;
         let issuer = read.text("auth.issuer")?;
         let audience = read.text("auth.audience")?;
-        check_together(mode, secret.as_ref(), jwt_secret.as_ref(), jwks_url.as_ref())?;
+        check_demo_secret(mode, [&secret, &jwt_secret])?;
         check_rotation(mode, jwt_secret.as_ref(), jwt_secret_previous.as_ref())?;
         check_issuer(jwks_url.is_some(), issuer.is_some() && audience.is_some())?;
         let data_dir = PathBuf::from(read.required("data_dir")?);
@@ -288,7 +288,7 @@ impl Settings {
                 .url("public_url", &["http://", "https://"])?
                 .map(|url| url.trim_end_matches('/').to_owned()),
             data_dir,
-            secret: secret.unwrap_or_else(demo),
+            secret: secret.or_else(|| development.then(demo)),
             database: DatabaseSettings {
                 url: Secret(url),
                 max_connections: read.number("database.max_connections", 2, 1_000)?,
@@ -489,15 +489,18 @@ mod tests {
 
     #[test]
     fn production_refuses_the_demo_secret_and_no_secret() {
-        let error = |toml: &str| load(toml, &[], vec![]).expect_err("refused");
+        let refused = |settings: Settings| settings.secret().expect_err("refused").to_string();
+        let error = |toml: &str| load(toml, &[], vec![]).map_or_else(|error| error, refused);
         assert!(error("").contains("LEDGERBELL_SECRET"));
         assert!(error(&format!("secret = \"{DEMO_SECRET}\"")).contains("demo secret"));
         assert!(error(&format!("secret = \"{SECRET}\"")).contains("auth.jwks_url"));
         assert!(error(&format!("secret = \"{SECRET}\"\nauth.jwt_secret = \"{DEMO_SECRET}\"")).contains("demo secret"));
         let whole = format!("secret = \"{SECRET}\"\nauth.jwt_secret = \"{SECRET}\"");
-        assert_eq!(load(&whole, &[], vec![]).expect("valid").mode, Mode::Production);
+        let settings = load(&whole, &[], vec![]).expect("valid");
+        assert_eq!(settings.mode, Mode::Production);
+        assert_eq!(settings.secret().expect("given").reveal(), SECRET);
         let development = load("mode = \"development\"", &[], vec![]).expect("valid");
-        assert_eq!(development.secret.reveal(), DEMO_SECRET);
+        assert_eq!(development.secret().expect("the demo's").reveal(), DEMO_SECRET);
     }
 
     #[test]

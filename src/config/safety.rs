@@ -3,6 +3,23 @@
 use super::{ConfigError, DEMO_SECRET, GatewayKind, Mode, Secret, Settings};
 
 impl Settings {
+    /// Returns the secret that links and codes are signed with. In production, refuses settings without it, or without a way for members
+    /// to sign in. [`Self::load`] accepts them: commands that only read or migrate the database need no secret.
+    pub fn secret(&self) -> Result<&Secret, ConfigError> {
+        let Some(secret) = &self.secret else {
+            return refuse_in_production(
+                "setting secret (LEDGERBELL_SECRET) is missing: it must be a random text of at least 32 characters",
+            );
+        };
+        if self.auth.jwt_secret.is_none() && self.auth.jwks_url.is_none() {
+            return refuse_in_production(
+                "members could not sign in: set auth.jwt_secret (LEDGERBELL_AUTH_JWT_SECRET) to a random text of at least 32 \
+                 characters, or auth.jwks_url (LEDGERBELL_AUTH_JWKS_URL) to your issuer's key set",
+            );
+        }
+        Ok(secret)
+    }
+
     /// Refuses what must not serve customers: in production, a payment gateway that adds credits without money.
     pub fn check_for_serving(&self) -> Result<(), ConfigError> {
         let gateway = &self.gateway;
@@ -35,39 +52,21 @@ impl Settings {
     }
 }
 
-/// Refuses production without secrets, with the demo secret, or without a way for members to sign in.
-pub(super) fn check_together(
-    mode: Mode,
-    secret: Option<&Secret>,
-    jwt_secret: Option<&Secret>,
-    jwks_url: Option<&String>,
-) -> Result<(), ConfigError> {
-    if mode == Mode::Development {
-        return Ok(());
-    }
-    let refuse = |text: &str| {
-        Err(ConfigError::Together(format!(
-            "{text}. (Or set mode to development, to try things out.)"
-        )))
-    };
-    let demo = |secret: &Secret| secret.reveal() == DEMO_SECRET;
-    if secret.is_some_and(demo) || jwt_secret.is_some_and(demo) {
-        return refuse(
-            "the demo secret is known to everybody: set secret and auth.jwt_secret to random texts of your own",
-        );
-    }
-    if secret.is_none() {
-        return refuse(
-            "setting secret (LEDGERBELL_SECRET) is missing: it must be a random text of at least 32 characters",
-        );
-    }
-    if jwt_secret.is_none() && jwks_url.is_none() {
-        return refuse(
-            "nobody could sign in: set auth.jwt_secret (LEDGERBELL_AUTH_JWT_SECRET) to a random text of at least 32 characters, \
-             or auth.jwks_url (LEDGERBELL_AUTH_JWKS_URL) to your issuer's key set",
+/// Refuses the demo secret in production.
+pub(super) fn check_demo_secret(mode: Mode, secrets: [&Option<Secret>; 2]) -> Result<(), ConfigError> {
+    let is_demo = |secret: &Secret| secret.reveal() == DEMO_SECRET;
+    if mode == Mode::Production && secrets.into_iter().flatten().any(is_demo) {
+        return refuse_in_production(
+            "the demo secret is public: set secret and auth.jwt_secret to your own random texts",
         );
     }
     Ok(())
+}
+
+fn refuse_in_production<T>(text: &str) -> Result<T, ConfigError> {
+    Err(ConfigError::Together(format!(
+        "{text}. (Or set mode to development, to try things out.)"
+    )))
 }
 
 /// Refuses keys of an issuer if the issuer is not named.

@@ -24,6 +24,8 @@ pub struct Beat {
     pub last_success: Option<Instant>,
     /// Since when its turns have failed, one after the other.
     pub fails_since: Option<Instant>,
+    /// When the last of these turns failed.
+    failed_at: Option<Instant>,
     /// When it was announced.
     begun: Instant,
 }
@@ -44,7 +46,7 @@ pub enum Turn {
 pub struct Limits {
     /// For one turn.
     pub turn: Duration,
-    /// For turns that fail, one after the other.
+    /// From the first to the last of turns that fail, one after the other.
     pub failing: Duration,
     /// Without a turn, beyond ten times what was announced.
     pub idle: Duration,
@@ -58,7 +60,17 @@ impl Beat {
             last_turn: None,
             last_success: None,
             fails_since: None,
+            failed_at: None,
             begun: Instant::now(),
+        }
+    }
+
+    /// From the first of the turns that failed one after the other to the last. Zero after a single one: that a loop with long pauses
+    /// has failed once does not mean that it goes on failing.
+    fn has_failed_for(&self) -> Duration {
+        match (self.fails_since, self.failed_at) {
+            (Some(first), Some(last)) => last.saturating_duration_since(first),
+            _ => Duration::ZERO,
         }
     }
 
@@ -70,7 +82,7 @@ impl Beat {
             }
             _ => false,
         };
-        exceeds(self.busy_since, limits.turn) || exceeds(self.fails_since, limits.failing) || is_idle()
+        exceeds(self.busy_since, limits.turn) || self.has_failed_for() > limits.failing || is_idle()
     }
 }
 
@@ -95,7 +107,10 @@ impl Pulse {
                     beat.last_success = Some(now);
                     beat.fails_since = None;
                 }
-                Turn::Failed | Turn::GivenUp => _ = beat.fails_since.get_or_insert(now),
+                Turn::Failed | Turn::GivenUp => {
+                    beat.fails_since.get_or_insert(now);
+                    beat.failed_at = Some(now);
+                }
             }
             if turn != Turn::GivenUp {
                 beat.last_turn = Some(now);
@@ -152,14 +167,19 @@ mod tests {
         assert!(late(limits(NONE, LONG, LONG)), "its turn hangs");
         assert!(!late(limits(LONG, NONE, NONE)));
         pulse.end("loop", Turn::Failed);
-        assert!(late(limits(LONG, NONE, LONG)), "it fails");
+        assert!(!late(limits(LONG, NONE, LONG)), "it failed once");
+        pulse.begin("loop");
+        pulse.end("loop", Turn::Failed);
+        assert!(late(limits(LONG, NONE, LONG)), "it goes on failing");
         pulse.begin("loop");
         assert!(late(limits(LONG, NONE, LONG)), "the next turn has not ended yet");
         pulse.end("loop", Turn::Succeeded);
         assert!(!late(limits(NONE, NONE, LONG)));
-        pulse.begin("loop");
-        pulse.end("loop", Turn::GivenUp);
-        assert!(late(limits(LONG, NONE, LONG)), "it died");
+        for _ in 0..2 {
+            pulse.begin("loop");
+            pulse.end("loop", Turn::GivenUp);
+        }
+        assert!(late(limits(LONG, NONE, LONG)), "it dies again and again");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::ledger::{CreditLogFilter, ExportFormat, filter_from_json, filter_to_json};
 use crate::domain::ledger::credit_log;
 use crate::primitives::actor::Actor;
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{MINUTE, Timestamp};
 use crate::primitives::derived_key;
 use crate::primitives::ids::{AccountId, ApiKeyId, GlobalId, IdKind, MemberId};
 
@@ -21,7 +21,7 @@ use crate::primitives::ids::{AccountId, ApiKeyId, GlobalId, IdKind, MemberId};
 pub const EXPORTED_ENTRY: u64 = 5;
 
 /// The lifetime of a link in milliseconds.
-const LIFETIME_MILLIS: i64 = 15 * 60 * 1_000;
+const LIFETIME_MILLIS: i64 = 15 * MINUTE;
 
 /// Creates and reads links to exports.
 #[derive(Clone)]

@@ -12,7 +12,7 @@ use chrono::Utc;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-pub use ledgerbell_core::primitives::timestamp::Timestamp;
+pub use ledgerbell_core::primitives::timestamp::{DAY, HOUR, MINUTE, SECOND, Timestamp};
 
 /// The source of the current time.
 ///
@@ -30,11 +30,11 @@ enum Source {
 static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// A step ahead of the machine's clock by more than this is not followed at once, in milliseconds.
-const JUMP: i64 = 5 * 60_000;
+const JUMP: i64 = 5 * MINUTE;
 /// A step that has lasted this long is taken to be right unless another clock says otherwise, in milliseconds.
-const LASTS: i64 = 2 * 60_000;
+const LASTS: i64 = 2 * MINUTE;
 /// How long the reading of another clock counts, in milliseconds.
-const COUNTS: i64 = 10 * 60_000;
+const COUNTS: i64 = 10 * MINUTE;
 
 /// The last reading of the machine's clock, beside a monotonic clock.
 static FOLLOWED: Mutex<Option<Followed>> = Mutex::new(None);

@@ -30,13 +30,17 @@ impl LivePoll {
 
     /// Runs rounds until `stop` is canceled. There are no rounds without subscribers.
     pub async fn run(self, stop: CancellationToken) {
-        while stop
-            .run_until_cancelled(self.services.events.hub().listened_to())
-            .await
-            .is_some()
-        {
+        let hub = self.services.events.hub();
+        loop {
+            if !hub.has_listeners() {
+                // Without subscribers nothing can be missed. Otherwise a failure would count until the next subscriber.
+                super::turn(async {}).await;
+            }
+            if stop.run_until_cancelled(hub.listened_to()).await.is_none() {
+                return;
+            }
             if let Err(fault) = super::turn(self.turn()).await {
-                tracing::warn!(%fault, "streams were not looked at; they are looked at again soon");
+                tracing::warn!(%fault, "streams were not checked; they are checked again soon");
             }
             stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await;
         }

@@ -337,6 +337,56 @@ async fn production_does_not_start_with_the_demo_secret_or_none() {
 }
 
 #[tokio::test]
+async fn commands_that_sign_nothing_need_no_secret() {
+    let database = TestDatabase::make_empty().await;
+    let in_production = |args: &[&str]| {
+        let mut command = ledgerbell(&database);
+        command.env("LEDGERBELL_MODE", "production").args(args);
+        let output = command.output().expect("runs");
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            complaint,
+        )
+    };
+    for (args, expected) in [
+        (&["migrate"][..], "up to date"),
+        (&["verify"], "0 violations"),
+        (
+            &[
+                "api-key",
+                "create",
+                "--name",
+                "Reports",
+                "--permissions",
+                "READ_CREDIT_LOG",
+            ],
+            "lb_",
+        ),
+        (&["api-key", "list"], "Reports"),
+        (&["schema"], "type Query"),
+        (&["config", "print"], "mode = \"production\""),
+    ] {
+        let (code, printed, complaint) = in_production(args);
+        assert_eq!(code, Some(0), "{args:?}: {complaint}");
+        assert!(printed.contains(expected), "{args:?}: {printed}");
+    }
+    // A process that signs links does not start, and doctor says so and checks the rest.
+    for args in [&["serve", "--listen", "127.0.0.1:0"][..], &["worker"]] {
+        let (code, _, complaint) = in_production(args);
+        assert_eq!(code, Some(1), "{args:?}");
+        assert!(complaint.contains("LEDGERBELL_SECRET"), "{args:?}: {complaint}");
+    }
+    let (code, printed, _) = in_production(&["doctor"]);
+    assert_eq!(code, Some(2), "{printed}");
+    assert!(
+        printed.contains("LEDGERBELL_SECRET") && printed.contains("migrations"),
+        "{printed}"
+    );
+}
+
+#[tokio::test]
 async fn a_server_does_not_start_on_a_schema_that_is_not_its_own() {
     let database = TestDatabase::make_empty().await;
     let complaint = complain(ledgerbell(&database).args(["serve", "--listen", "127.0.0.1:0"]));

@@ -1,5 +1,6 @@
 //! What must be true at every moment, whatever faults occur.
 
+use ledgerbell::primitives::clock::DAY;
 use std::collections::HashMap;
 
 use ledgerbell::adapters::gateway::simulated::ChargedObject;
@@ -12,7 +13,6 @@ use sea_orm::{ConnectionTrait as _, Statement};
 
 use crate::world::World;
 
-const DAY: i64 = 24 * 60 * 60 * 1_000;
 /// The number of declines of a card within 30 days after which it is not tried again.
 const MAX_DECLINES: usize = 15;
 /// The maximum number of automatic charges within a day.

@@ -16,7 +16,7 @@ use ledgerbell::domain::top_up::{
     AutoTopUps, Charging, PaymentMethods, Reconciler, Refunding, TopUp, TopUpContext, TopUpFilter, TopUps, Webhooks,
 };
 use ledgerbell::primitives::actor::Actor;
-use ledgerbell::primitives::clock::{Clock, Timestamp};
+use ledgerbell::primitives::clock::{Clock, DAY, Timestamp};
 use ledgerbell::primitives::credits::Credits;
 use ledgerbell::primitives::ids::{AccountId, IdSeeds, TopUpId};
 use ledgerbell::primitives::money::CreditPrice;
@@ -31,8 +31,6 @@ use crate::watch::Watch;
 /// The number of actions in one world; some worlds have more.
 const STEPS: u64 = 50;
 const MANY_STEPS: u64 = 240;
-const MINUTE: i64 = 60_000;
-const DAY: i64 = 24 * 60 * MINUTE;
 /// The ledger's units per cent: a credit costs a euro.
 pub(crate) const UNITS_PER_CENT: i64 = 100;
 /// 2026-09-30T22:00:00Z: the begin of October in Berlin.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use ledgerbell_core::primitives::timestamp::Timestamp;
+use ledgerbell_core::primitives::timestamp::{MINUTE, Timestamp};
 use ledgerbell_core::top_up::{Card, NewCharge};
 
 use super::cards::{Behaviour, KeptCard, Reason};
@@ -16,7 +16,7 @@ use super::objects;
 /// Milliseconds until a slow card pays.
 const SLOW: i64 = 5_000;
 /// Milliseconds until a late failure of a payment or a refund.
-const LATE: i64 = 60_000;
+const LATE: i64 = MINUTE;
 
 /// A card that is being set up in a browser.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -11,10 +11,8 @@ use super::findings::FindingTexts;
 use super::fixed::REFUSAL;
 use crate::domain::fault::Fault;
 use crate::domain::notification::model::{Alert, AlertKind};
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{DAY, Timestamp};
 use crate::primitives::credits::Credits;
-
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 /// The file of a language.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -139,7 +137,7 @@ impl Language {
         let at = facts.at.map(Timestamp::from_millis);
         // A card is valid until its month has ended everywhere. Its last day is the last day of the month, in every time zone.
         let on = at.map(|at| match alert.kind {
-            AlertKind::CardExpiring => (at.plus_millis(-DAY_MILLIS), Tz::UTC),
+            AlertKind::CardExpiring => (at.plus_millis(-DAY), Tz::UTC),
             _ => (at, zone),
         });
         let is_midnight = |at: &Timestamp| {

@@ -6,14 +6,11 @@ use std::time::Duration;
 use chrono::{Datelike, Weekday};
 
 use crate::primitives::actor::MemberRole;
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{DAY, HOUR, MINUTE, Timestamp};
 use crate::primitives::credits::Credits;
 
 /// The number of days that the history covers.
 const DAYS: i64 = 90;
-const MINUTE: i64 = 60_000;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
 
 /// The team: external id and name. The owner is first, then the admins.
 pub(super) const TEAM: [(&str, &str, MemberRole); 11] = [

@@ -31,6 +31,9 @@ const SERVER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 const CRAMPED: (u64, u64) = (1 << 30, 100 << 20);
 
 pub(super) fn settings(settings: &Settings) -> Check {
+    if let Err(missing) = settings.secret() {
+        return Check::failed("settings", missing.to_string(), "set it: no server starts without it");
+    }
     match settings.mode {
         Mode::Production => Check::ok("settings", "production"),
         Mode::Development => Check::warned(
@@ -46,13 +49,14 @@ pub(super) fn secrets(settings: &Settings) -> Check {
     let is_demo = |secret: &Secret| secret.reveal() == DEMO_SECRET;
     let jwt = settings.auth.jwt_secret.as_ref();
     let mut wrong = Vec::new();
-    if is_demo(&settings.secret) {
+    let secret = settings.secret().ok();
+    if secret.is_some_and(is_demo) {
         wrong.push("secret is the demo secret, which everybody knows");
     }
     let previous = settings.auth.jwt_secret_previous.as_ref();
     if jwt.is_some_and(is_demo) || previous.is_some_and(is_demo) {
         wrong.push("auth.jwt_secret or auth.jwt_secret_previous is the demo secret: anybody can sign in as anybody");
-    } else if jwt == Some(&settings.secret) {
+    } else if jwt.is_some() && jwt == secret {
         wrong.push("secret and auth.jwt_secret are the same: who learns one has both");
     }
     let stripe = settings.gateway.stripe.as_ref();

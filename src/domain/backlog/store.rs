@@ -4,14 +4,14 @@ use sea_orm::{ConnectionTrait, Statement, Value};
 
 use crate::domain::database::Database;
 use crate::domain::fault::Fault;
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{DAY, MINUTE, Timestamp};
 
 use super::{MOST_COUNTED, Queue, Stuck};
 
 /// How long after the end of a claim its holder counts as lost, in milliseconds.
-const LOST: i64 = 60_000;
+const LOST: i64 = MINUTE;
 /// How long a failed refund is reported, in milliseconds.
-const REMEMBERED: i64 = 30 * 24 * 60 * 60_000;
+const REMEMBERED: i64 = 30 * DAY;
 
 /// The table and the column of one kind of work.
 pub(super) struct Due {

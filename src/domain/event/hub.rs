@@ -86,6 +86,11 @@ impl Hub {
         let _ = self.0.listeners.subscribe().wait_for(|listeners| *listeners > 0).await;
     }
 
+    /// Whether anyone listens.
+    pub fn has_listeners(&self) -> bool {
+        *self.0.listeners.borrow() > 0
+    }
+
     /// From now on bells of other processes are received, with or without listeners.
     pub fn want_bells(&self) {
         self.0.wants_bells.send_replace(true);

@@ -18,13 +18,13 @@ use crate::domain::ledger::model::{AccountStatus, Lot, LotKind, MAX_LOTS};
 use crate::domain::top_up::model::AutoTopUpState;
 use crate::domain::top_up::{AutoTopUps, require_to_see};
 use crate::primitives::actor::{AccessError, Actor};
-use crate::primitives::clock::{Clock, Timestamp};
+use crate::primitives::clock::{Clock, DAY, Timestamp};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, LotId};
 use crate::primitives::money::Money;
 use crate::primitives::page::PageRequest;
 
-use ledgerbell_core::forecast::{BURN_DAYS, Burn, DAY, HOUR, InvalidTrial, Replay, burn};
+use ledgerbell_core::forecast::{BURN_DAYS, Burn, InvalidTrial, Replay, burn};
 
 pub use ledgerbell_core::forecast::{Replayed, RuleTerms, SimulatedMonth, SimulatedTopUp, Step, TrialSettings};
 

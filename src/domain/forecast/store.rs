@@ -3,11 +3,11 @@
 use crate::domain::database::Database;
 use crate::domain::database::select::Select;
 use crate::domain::fault::Fault;
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{HOUR, Timestamp};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
-use super::{HOUR, Step};
+use super::Step;
 
 /// Returns the time of the `most`-th last entry or change of a hold, whichever is later, if there were as many from
 /// `from` on.

@@ -11,7 +11,7 @@ use crate::domain::fault::Fault;
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::quota;
 use crate::primitives::actor::Actor;
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{MINUTE, Timestamp};
 use crate::primitives::derived_key;
 use crate::primitives::ids::{AccountId, MemberId, RecipientId};
 
@@ -25,9 +25,9 @@ use super::model::{
 use super::store;
 
 /// How long a code is valid.
-const CODE_LIVES_MILLIS: i64 = 15 * 60_000;
+const CODE_LIVES_MILLIS: i64 = 15 * MINUTE;
 /// The shortest time between two codes.
-const CODE_INTERVAL_MILLIS: i64 = 60_000;
+const CODE_INTERVAL_MILLIS: i64 = MINUTE;
 /// Wrong codes that may be entered before a new code is needed.
 const CODE_TRIES: i32 = 5;
 /// Codes have eight digits.

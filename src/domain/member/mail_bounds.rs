@@ -1,5 +1,6 @@
 //! Bounds on mail to unverified addresses: anyone can enter any address, so mail to such an address is counted.
 
+use crate::primitives::clock::DAY;
 use hmac::Hmac;
 use sha2::Sha256;
 
@@ -8,8 +9,6 @@ use crate::primitives::actor::{Actor, Side};
 use crate::primitives::derived_key;
 use crate::primitives::ids::AccountId;
 use crate::primitives::mailbox;
-
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 /// How many mails go to unverified addresses within a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +79,6 @@ fn daily(scope: &'static str, subject: Vec<u8>, most: u32) -> Quota {
         scope,
         subject,
         most,
-        millis: DAY_MILLIS,
+        millis: DAY,
     }
 }

@@ -17,7 +17,7 @@ use crate::domain::member::{
 use crate::domain::quota::{self, Exhausted, Quota};
 use crate::domain::top_up::TopUps;
 use crate::primitives::actor::{AccessError, Actor, Permission};
-use crate::primitives::clock::{Clock, Timestamp};
+use crate::primitives::clock::{Clock, HOUR, Timestamp};
 use crate::primitives::ids::{AccountId, AlertId, MemberId};
 use crate::primitives::page::{Page, PageRequest};
 
@@ -361,12 +361,11 @@ impl Alerts {
 
 /// The quotas that a test uses on any channel. Each test is an alert, and an event that goes to every subscriber of the account.
 fn tests_of(account_id: AccountId, member_id: MemberId) -> Vec<Quota> {
-    const HOUR_MILLIS: i64 = 60 * 60 * 1_000;
     let quota = |scope: &'static str, subject: &[u8], most: u32, hours: i64| Quota {
         scope,
         subject: subject.to_vec(),
         most,
-        millis: hours * HOUR_MILLIS,
+        millis: hours * HOUR,
     };
     let (account, member) = (account_id.number().to_be_bytes(), member_id.uuid());
     vec![

@@ -8,7 +8,7 @@ use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::LockedAccount;
 use crate::domain::top_up::{TopUps, locked_rule};
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{MINUTE, Timestamp};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, AlertId, MemberId, RecipientId};
 
@@ -20,7 +20,7 @@ use super::store::{self, Addressed, OpenEdge};
 pub(super) const OF_ACCOUNT: RecipientId = RecipientId::Member(MemberId::from_uuid(Uuid::nil()));
 
 /// How long alerts about the balance wait for credits that are about to come.
-const HELD_MILLIS: i64 = 60_000;
+const HELD_MILLIS: i64 = MINUTE;
 
 type Edges = HashMap<(AlertKind, RecipientId), OpenEdge>;
 

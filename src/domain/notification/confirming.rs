@@ -10,7 +10,7 @@ use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member::{self, Contact, ContactStatus};
-use crate::primitives::clock::{Clock, Timestamp};
+use crate::primitives::clock::{Clock, DAY, Timestamp};
 use crate::primitives::ids::{AccountId, GlobalId, NotificationAddressId, RecipientId};
 
 use super::error::BounceError;
@@ -19,7 +19,7 @@ use super::model::NotificationAddress;
 use super::store;
 
 /// How long a link is valid.
-const LINK_LIVES_MILLIS: i64 = 7 * 24 * 3_600_000;
+const LINK_LIVES_MILLIS: i64 = 7 * DAY;
 
 /// Makes and reads links that confirm an address. Cloning is cheap.
 #[derive(Clone)]

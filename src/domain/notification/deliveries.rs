@@ -11,7 +11,7 @@ use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member::{MailBounds, locked_member, require_over, require_own_or_settings};
 use crate::domain::quota::{self, Quota};
 use crate::primitives::actor::{Actor, Permission};
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{MINUTE, Timestamp};
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, RecipientId};
 use crate::primitives::page::{Page, PageRequest};
 
@@ -21,7 +21,7 @@ use super::model::{AlertKind, Channel, Delivery, DeliveryStatus, SuppressionReas
 use super::store;
 
 /// Minimum time between two requests to send the same mail again.
-const RESEND_INTERVAL_MILLIS: i64 = 60_000;
+const RESEND_INTERVAL_MILLIS: i64 = MINUTE;
 
 /// A delivery's position in a list: when it was created, and its id.
 pub type DeliveryPosition = (Timestamp, DeliveryId);

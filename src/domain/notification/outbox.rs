@@ -12,7 +12,7 @@ use crate::domain::fault::Fault;
 use crate::domain::ledger::Ledger;
 use crate::domain::member::MailBounds;
 use crate::domain::quota::{self, Exhausted};
-use crate::primitives::clock::{Clock, Timestamp};
+use crate::primitives::clock::{Clock, MINUTE, Timestamp};
 use crate::primitives::ids::{AlertId, GlobalId};
 
 use super::bounces;
@@ -28,10 +28,10 @@ use super::unsubscribing::{UnsubscribeLinks, optional_kinds};
 use super::wording::{Names, Reader, Told, Wording};
 
 /// How long a claim lasts. It is longer than any try.
-pub(super) const CLAIM_MILLIS: i64 = 10 * 60_000;
+pub(super) const CLAIM_MILLIS: i64 = 10 * MINUTE;
 /// No try starts with less than this left of its claim. If a server hangs, the later mails of one claim would otherwise be sent by
 /// two processes.
-pub(super) const LONGEST_TRY_MILLIS: i64 = 2 * 60_000;
+pub(super) const LONGEST_TRY_MILLIS: i64 = 2 * MINUTE;
 /// Maximum length that is kept of an error of the mail system.
 const LONGEST_ERROR: usize = 500;
 

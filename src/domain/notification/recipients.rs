@@ -5,7 +5,7 @@ use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 use crate::domain::member::ContactStatus;
 use crate::primitives::actor::MemberRole;
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{DAY, Timestamp};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, MemberId, NotificationAddressId};
 
@@ -18,7 +18,7 @@ use super::store;
 /// Maximum members, and maximum mails, that are read.
 const MOST: u32 = 100;
 /// How long a mail that was given up stays of interest.
-const INTEREST_MILLIS: i64 = 7 * 24 * 60 * 60 * 1_000;
+const INTEREST_MILLIS: i64 = 7 * DAY;
 
 /// The recipients of an account, and mail that does not get through.
 #[derive(Clone, Debug, Default)]

@@ -5,7 +5,7 @@ use crate::domain::fault::Fault;
 use crate::domain::ledger::LockedAccount;
 use crate::domain::top_up::cap_window;
 use crate::domain::top_up::model::{AutoTopUp, DecisionOutcome};
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{DAY, Timestamp};
 
 use super::model::{AlertKind, Facts, earliest};
 use super::new_alerts::{NewAlert, raise, resolve_alert};
@@ -69,12 +69,11 @@ pub(super) async fn cap_reached(
     rule: Option<&AutoTopUp>,
     (limit, at): (&str, Timestamp),
 ) -> Result<Option<Timestamp>, Fault> {
-    const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
     let kind = AlertKind::CapReached;
     let window = cap_window(tx, locked.header.account_id, at).await?;
     let (key, ends_at) = if limit == DecisionOutcome::CeilingReached.as_str() {
-        let ends_at = window.ceiling_ends_at.unwrap_or(at.plus_millis(DAY_MILLIS));
-        (format!("{}", at.millis() / DAY_MILLIS), ends_at)
+        let ends_at = window.ceiling_ends_at.unwrap_or(at.plus_millis(DAY));
+        (format!("{}", at.millis() / DAY), ends_at)
     } else {
         let cap = rule.and_then(|rule| rule.monthly_cap_minor);
         (format!("{}:{}", window.month, cap.unwrap_or_default()), window.ends_at)

@@ -2,15 +2,13 @@
 
 use crate::domain::member::{Contact, Contacts};
 use crate::primitives::actor::Actor;
-use crate::primitives::clock::Clock;
+use crate::primitives::clock::{Clock, MINUTE};
 use crate::primitives::ids::{AccountId, RecipientId};
 
 use super::error::SendVerificationError;
 use super::mailer::{Mail, MailError};
 use super::outbox::Post;
 use super::wording::{CodeSent, Reader};
-
-const MILLIS_PER_MINUTE: i64 = 60_000;
 
 /// Sends codes. Cloning is cheap.
 #[derive(Clone)]
@@ -43,7 +41,7 @@ impl Verification {
             code: &new.code,
             is_to_member: recipient.member().is_some(),
             link: self.post.confirming.make(&new.contact, new.made_at),
-            minutes: (new.expires_at.millis() - self.clock.now().millis()) / MILLIS_PER_MINUTE,
+            minutes: (new.expires_at.millis() - self.clock.now().millis()) / MINUTE,
         };
         let reader = Reader {
             locale: new.contact.locale.clone(),

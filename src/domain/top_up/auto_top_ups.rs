@@ -13,7 +13,7 @@ use crate::domain::database::Transaction;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::model::{AccountHeader, AccountStatus};
 use crate::primitives::actor::{AccessError, Actor, Cause, Permission};
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{DAY, HOUR, Timestamp};
 use crate::primitives::ids::{AccountId, MemberId, PaymentMethodId, TopUpDecisionId, TopUpId};
 use crate::primitives::money::{Currency, Money};
 use crate::primitives::page::{Page, PageRequest};
@@ -32,9 +32,6 @@ use super::store;
 
 /// The position of a decision in a list: when it was first made, and its id.
 pub type DecisionPosition = (Timestamp, TopUpDecisionId);
-
-const DAY: i64 = 24 * 60 * 60 * 1_000;
-const HOUR: i64 = 60 * 60 * 1_000;
 
 /// The rule with its current state.
 #[derive(Clone, Debug, PartialEq, Eq)]

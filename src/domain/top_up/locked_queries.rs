@@ -3,15 +3,13 @@
 use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::LockedAccount;
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{DAY, Timestamp};
 use crate::primitives::ids::AccountId;
 
 use super::TopUps;
 use super::auto_top_ups::{card_of, decide};
 use super::model::{AutoTopUp, DecisionOutcome, PaymentMethod, TopUpStatus};
 use super::store;
-
-const DAY: i64 = 24 * 60 * 60 * 1_000;
 
 /// The period of the cap and of the ceilings.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! The credits are held from the request on, so that they cannot be spent while their money is on its way. They are taken when
 //! the gateway accepts the refund, and released when it refuses.
 
+use crate::primitives::clock::MINUTE;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -25,7 +26,7 @@ use super::requests::Answered;
 use super::store;
 
 /// The lease of a worker on a refund, in milliseconds.
-const LEASE: i64 = 60_000;
+const LEASE: i64 = MINUTE;
 
 /// A refund to request.
 #[derive(Clone, Debug)]

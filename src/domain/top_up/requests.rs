@@ -1,6 +1,7 @@
 //! Requests of members and integrations: start a top-up, retry it, cancel it. Each request is stored and answered; a worker
 //! calls the gateway later.
 
+use crate::primitives::clock::DAY;
 use std::sync::Arc;
 
 use crate::domain::fault::QueryError;
@@ -21,7 +22,7 @@ use super::model::{
 use super::store;
 
 /// The period in which declines of a card count, in milliseconds.
-pub(super) const DECLINES_SINCE: i64 = 30 * 24 * 60 * 60 * 1_000;
+pub(super) const DECLINES_SINCE: i64 = 30 * DAY;
 
 /// A top-up to start.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use crate::domain::fault::Fault;
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{MINUTE, Timestamp};
 use crate::primitives::ids::{GlobalId, IdKind, TopUpId};
 
 use super::charging::{Charging, GatewayFault};
@@ -19,7 +19,7 @@ use super::store;
 /// The number of tries after which a webhook is parked until an operator replays it.
 const MAX_TRIES: i32 = 10;
 /// The lease of a worker on a webhook, in milliseconds.
-const LEASE: i64 = 60_000;
+const LEASE: i64 = MINUTE;
 
 crate::text_enum! {
     /// The status of a webhook.

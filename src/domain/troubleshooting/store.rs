@@ -10,14 +10,14 @@ use crate::domain::ledger::sessions::{PROCESSING_TIMES, usual_processing_millis}
 use crate::domain::ledger::{EventReader, begin_following, figures, mark_read, unchecked_accounts};
 use crate::domain::notification::recipient_snapshot;
 use crate::domain::top_up::AutoTopUps;
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{DAY, Timestamp};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, SessionId};
 
 use super::model::{OpenSession, SessionFigures, Snapshot, typical};
 
 /// Age of the oldest session that counts for the typical one: 90 days.
-const TYPICAL_MILLIS: i64 = 90 * 24 * 60 * 60 * 1_000;
+const TYPICAL_MILLIS: i64 = 90 * DAY;
 /// Maximum sessions that count for the typical one, the newest first.
 const MOST_TYPICAL: i64 = 1_000;
 /// Maximum sessions that are counted as over and not resolved.

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use ledgerbell::domain::event::Hub;
+use ledgerbell::workers::Workers;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
 
 use super::{ENTRIES, grant, sequences};
-use crate::harness::{TestApp, postgres_server};
+use crate::harness::{TestApp, postgres_server, until};
 
 /// SQLite has no bell between processes: there the other process always polls.
 async fn without_bell(hub: &Hub) {
@@ -170,4 +171,30 @@ async fn the_bell_is_as_little_encrypted_as_the_pool() {
         "unless the URL insists"
     );
     proxy.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_that_failed_counts_no_more_when_its_subscribers_have_left() {
+    let app = TestApp::start().await;
+    let workers = Workers::start_own(app.app().services());
+    let fails = || {
+        let beats = app.app().services().pulse.all();
+        let (_, beat) = beats.into_iter().find(|(name, _)| *name == "live poll").expect("runs");
+        beat.fails_since.is_some()
+    };
+    let mut subscriber = app.subscribe(&app.team.admin.client, ENTRIES, json!({})).await;
+    subscriber.expect("CAUGHT_UP").await;
+    let direct = sea_orm::Database::connect(app.database_url()).await.expect("connects");
+    let rename = async |from: &str, to: &str| {
+        let sql = format!("ALTER TABLE {from} RENAME TO {to}");
+        direct.execute_unprepared(&sql).await.expect("renamed")
+    };
+    rename("account_state", "account_state_away").await;
+    until(fails).await;
+    drop(subscriber);
+    // The table is still away: no poll can succeed.
+    until(|| !fails()).await;
+    rename("account_state_away", "account_state").await;
+    direct.close().await.expect("closes");
+    workers.stop().await;
 }

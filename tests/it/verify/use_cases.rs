@@ -11,15 +11,13 @@ use ledgerbell::domain::ledger::verify::verify;
 use ledgerbell::domain::ledger::{EngineSettings, Ledger, LedgerError, LedgerSettings};
 use ledgerbell::domain::member::{Accounts, NewAccount, NewMember, open_installation};
 use ledgerbell::primitives::actor::{Actor, MemberRole};
-use ledgerbell::primitives::clock::{Clock, Timestamp};
+use ledgerbell::primitives::clock::{Clock, HOUR, Timestamp};
 use ledgerbell::primitives::credits::Credits;
 use ledgerbell::primitives::ids::{AccountId, EntryId, SessionId};
 use ledgerbell::primitives::money::CreditPrice;
 use sea_orm::DbBackend;
 
 use crate::scratch::{Scratch, each_database};
-
-const HOUR: i64 = 3_600_000;
 
 /// Pseudorandom numbers, the same in every run.
 struct Dice(u64);

@@ -2,9 +2,9 @@
 
 use crate::ledger::Lot;
 use crate::primitives::credits::Credits;
-use crate::primitives::timestamp::Timestamp;
+use crate::primitives::timestamp::{DAY, HOUR, Timestamp};
 
-use super::{BURN_DAYS, DAY, HOUR};
+use super::BURN_DAYS;
 
 /// Days of an average month, times 10,000.
 const MONTH: i128 = 304_375;

@@ -15,10 +15,6 @@ use crate::primitives::credits::Credits;
 pub use burn::Burn;
 pub use replay::{Replay, Replayed, RuleTerms, SimulatedMonth, SimulatedTopUp, Step};
 
-/// A day in milliseconds.
-pub const DAY: i64 = 24 * 60 * 60 * 1_000;
-/// An hour in milliseconds.
-pub const HOUR: i64 = 60 * 60 * 1_000;
 /// The number of days that the burn rate covers.
 pub const BURN_DAYS: u16 = 28;
 

@@ -12,11 +12,11 @@ use crate::primitives::actor::Cause;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, PaymentMethodId};
 use crate::primitives::money::Money;
-use crate::primitives::timestamp::Timestamp;
+use crate::primitives::timestamp::{DAY, Timestamp};
 use crate::top_up::AccountTerms;
 use crate::top_up::{AutoTopUp, COOLDOWN_MILLIS, ChargeFacts, Consent, DecisionOutcome, PaymentMethod, Snapshot};
 
-use super::{DAY, InvalidTrial, TrialSettings, burn};
+use super::{InvalidTrial, TrialSettings, burn};
 
 /// The change of available credits at an instant, or within an hour from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

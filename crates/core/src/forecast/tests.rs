@@ -4,12 +4,12 @@ use proptest::prelude::*;
 
 use super::burn::{Burn, falls_to};
 use super::replay::{Replay, Replayed, RuleTerms, Step};
-use super::{DAY, HOUR, InvalidTrial, TrialSettings};
+use super::{InvalidTrial, TrialSettings};
 use crate::ledger::{Lot, LotKind};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, LotId};
 use crate::primitives::money::CreditPrice;
-use crate::primitives::timestamp::Timestamp;
+use crate::primitives::timestamp::{DAY, HOUR, Timestamp};
 use crate::top_up::AccountTerms;
 
 /// 15 February 2026, noon in UTC.

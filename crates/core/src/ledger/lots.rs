@@ -6,7 +6,7 @@
 use crate::primitives::actor::Cause;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, LotId};
-use crate::primitives::timestamp::Timestamp;
+use crate::primitives::timestamp::{DAY, Timestamp};
 
 use super::MAX_LOTS;
 use super::decision::Refusal;
@@ -14,7 +14,7 @@ use super::draft::{Draft, EntryFacts};
 use super::state::{ContraAccount, EntryKind, HoldPart, Lot, LotKind, LotMovement, PastEntry};
 
 /// How long credits live that are returned after the lot they came from expired.
-const RETURNED_LIFETIME_MILLIS: i64 = 30 * 24 * 60 * 60 * 1_000;
+const RETURNED_LIFETIME_MILLIS: i64 = 30 * DAY;
 
 /// The terms of a new lot.
 #[derive(Clone, Copy)]

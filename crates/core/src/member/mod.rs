@@ -8,7 +8,7 @@ use crate::ledger::AccountStatus;
 use crate::primitives::actor::{Actor, Cause, MemberRole, Permissions, Side};
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId, RecipientId};
 use crate::primitives::money::{CreditPrice, Currency};
-use crate::primitives::timestamp::Timestamp;
+use crate::primitives::timestamp::{HOUR, Timestamp};
 
 pub use rights::{
     beyond_own, may_change_owners, may_vouch, require_directory, require_over, require_over_role,
@@ -22,7 +22,6 @@ pub const MAX_SESSION_GRACE_HOURS: i32 = 720;
 /// Keys of one account that are neither revoked nor expired. The list has no pages, so it needs a bound.
 pub const MAX_ACTIVE_API_KEYS: usize = 100;
 
-const MILLIS_PER_HOUR: i64 = 3_600_000;
 const DEFAULT_LOCALE: &str = "en";
 
 /// This installation of the service.
@@ -489,12 +488,12 @@ impl Owners {
 
 /// Hours as kept with the account's figures.
 pub fn grace_millis(hours: i32) -> i64 {
-    i64::from(hours) * MILLIS_PER_HOUR
+    i64::from(hours) * HOUR
 }
 
 /// Converts the stored milliseconds to hours.
 pub fn grace_hours(millis: i64) -> i32 {
-    i32::try_from(millis / MILLIS_PER_HOUR).unwrap_or(MAX_SESSION_GRACE_HOURS)
+    i32::try_from(millis / HOUR).unwrap_or(MAX_SESSION_GRACE_HOURS)
 }
 
 #[cfg(test)]

@@ -1,14 +1,12 @@
 //! Decides when members are reminded that credits expire, and when an account is checked again.
 
 use crate::primitives::credits::Credits;
-use crate::primitives::timestamp::Timestamp;
+use crate::primitives::timestamp::{DAY, HOUR, Timestamp};
 
-const HOUR_MILLIS: i64 = 3_600_000;
-const DAY_MILLIS: i64 = 24 * HOUR_MILLIS;
 /// How long before credits expire the first reminder is sent, in milliseconds.
-pub const FIRST_REMINDER_MILLIS: i64 = 7 * DAY_MILLIS;
+pub const FIRST_REMINDER_MILLIS: i64 = 7 * DAY;
 /// How long before credits expire the last reminder is sent, in milliseconds.
-pub const LAST_REMINDER_MILLIS: i64 = DAY_MILLIS;
+pub const LAST_REMINDER_MILLIS: i64 = DAY;
 
 /// When an account is checked again, even without an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +44,7 @@ impl Expiring {
             _ if left <= FIRST_REMINDER_MILLIS => 7,
             _ => return None,
         };
-        Some(format!("{days}:{}", self.at.millis() / HOUR_MILLIS))
+        Some(format!("{days}:{}", self.at.millis() / HOUR))
     }
 
     /// Returns the next time after `now` at which a reminder starts, or the last one ends.
@@ -81,7 +79,7 @@ mod tests {
 
     #[test]
     fn credits_are_reminded_of_a_week_and_a_day_before_they_expire() {
-        let hour = AT.millis() / HOUR_MILLIS;
+        let hour = AT.millis() / HOUR;
         let cases = [
             (FIRST_REMINDER_MILLIS + 1, None, Some(FIRST_REMINDER_MILLIS)),
             (FIRST_REMINDER_MILLIS, Some(7), Some(LAST_REMINDER_MILLIS)),

@@ -99,9 +99,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::primitives::timestamp::HOUR;
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
-    const HOUR: i64 = 3_600_000;
 
     fn mail(status: DeliveryStatus) -> Reported {
         Reported {

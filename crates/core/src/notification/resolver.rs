@@ -3,16 +3,15 @@
 use super::kind::{AlertKind, Audience, Channel, Pace};
 use crate::member::ContactStatus;
 use crate::primitives::actor::MemberRole;
-use crate::primitives::timestamp::Timestamp;
+use crate::primitives::timestamp::{HOUR, MINUTE, Timestamp};
 
-const HOUR_MILLIS: i64 = 3_600_000;
 /// The minimum time between two mails about a balance to one member about one account, while the previous condition lasts.
-pub const COOLDOWN_MILLIS: i64 = 24 * HOUR_MILLIS;
+pub const COOLDOWN_MILLIS: i64 = 24 * HOUR;
 /// The minimum time even if that condition has ended: swings of a balance about a threshold share one mail.
-pub const LEAST_INTERVAL_MILLIS: i64 = HOUR_MILLIS;
+pub const LEAST_INTERVAL_MILLIS: i64 = HOUR;
 /// The minimum time between two tests by mail: a requester must not be able to flood an address that may belong
 /// to another person.
-const TEST_INTERVAL_MILLIS: i64 = 60_000;
+const TEST_INTERVAL_MILLIS: i64 = MINUTE;
 
 crate::text_enum! {
     /// Why an alert was not sent to a recipient by a channel.

@@ -1,11 +1,11 @@
 //! The schedule of attempts to send a mail.
 
-use crate::primitives::timestamp::Timestamp;
+use crate::primitives::timestamp::{DAY, HOUR, MINUTE, Timestamp};
 
 /// The period of attempts, in milliseconds.
-const TRIED_FOR_MILLIS: i64 = 24 * 3_600_000;
+const TRIED_FOR_MILLIS: i64 = DAY;
 /// The first and the longest pause between attempts, in milliseconds.
-const PAUSES_MILLIS: (i64, i64) = (60_000, 3 * 3_600_000);
+const PAUSES_MILLIS: (i64, i64) = (MINUTE, 3 * HOUR);
 
 /// Returns the time of the next attempt after this number of attempts; `None` if the period is over.
 pub fn next_try(attempts: i32, created_at: Timestamp, now: Timestamp) -> Option<Timestamp> {

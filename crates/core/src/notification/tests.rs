@@ -10,11 +10,10 @@ use crate::member::{Change, ContactStatus};
 use crate::primitives::actor::MemberRole;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, AlertId, MemberId, RecipientId};
-use crate::primitives::timestamp::Timestamp;
+use crate::primitives::timestamp::{HOUR, Timestamp};
 use crate::top_up::FailureCode;
 
 const NOW: Timestamp = Timestamp::from_millis(1_772_442_000_000);
-const HOUR: i64 = 3_600_000;
 
 fn case(kind: AlertKind, channel: Channel) -> Case {
     Case {

@@ -4,6 +4,15 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+/// Milliseconds in a second.
+pub const SECOND: i64 = 1_000;
+/// Milliseconds in a minute.
+pub const MINUTE: i64 = 60 * SECOND;
+/// Milliseconds in an hour.
+pub const HOUR: i64 = 60 * MINUTE;
+/// Milliseconds in 24 hours.
+pub const DAY: i64 = 24 * HOUR;
+
 /// An instant in UTC, cut to whole milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);

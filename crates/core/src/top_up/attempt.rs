@@ -2,10 +2,9 @@
 
 use crate::primitives::actor::Cause;
 use crate::primitives::ids::{AccountId, PaymentMethodId, TopUpAttemptId, TopUpId};
-use crate::primitives::timestamp::Timestamp;
+use crate::primitives::timestamp::{HOUR, MINUTE, Timestamp};
 
 use super::failure::FailureCode;
-use super::{HOUR, MINUTE};
 
 crate::text_enum! {
     /// The outcome of an attempt.

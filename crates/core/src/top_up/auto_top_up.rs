@@ -7,9 +7,8 @@ use crate::primitives::actor::Cause;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, PaymentMethodId};
 use crate::primitives::money::Money;
-use crate::primitives::timestamp::Timestamp;
+use crate::primitives::timestamp::{HOUR, MINUTE, Timestamp};
 
-use super::HOUR;
 use super::evaluation::Obstacle;
 use super::failure::FailureCode;
 use super::payment_method::PaymentMethod;
@@ -256,7 +255,7 @@ impl AutoTopUp {
     pub fn back_off(&mut self, is_same: bool, until: Option<Timestamp>, now: Timestamp) {
         self.repeated = if is_same { self.repeated.saturating_add(1) } else { 0 };
         let minutes = 1_i64 << self.repeated.clamp(0, 6);
-        let due_at = now.plus_millis((minutes * super::MINUTE).min(HOUR));
+        let due_at = now.plus_millis((minutes * MINUTE).min(HOUR));
         self.due_at = Some(
             until
                 .filter(|until| *until > now)

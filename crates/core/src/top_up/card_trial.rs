@@ -2,9 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::primitives::timestamp::Timestamp;
-
-use super::DAY;
+use crate::primitives::timestamp::{DAY, Timestamp};
 
 crate::text_enum! {
     /// What was tried.

@@ -38,7 +38,3 @@ pub use refund::{Refund, RefundStatus, Return, target_of_return};
 pub use settings::{AutoTopUpPatch, PatchFacts, PatchRefusal};
 pub use terms::AccountTerms;
 pub use top_up_state::{TopUp, TopUpOrigin, TopUpStatus};
-
-const MINUTE: i64 = 60_000;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;

@@ -3,13 +3,12 @@
 use super::gateway::{Charge, ChargeStatus, DisputeStatus};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::TopUpAttemptId;
-use crate::primitives::timestamp::Timestamp;
+use crate::primitives::timestamp::{DAY, HOUR, MINUTE, Timestamp};
 
 use super::attempt::{Attempt, AttemptOutcome, Step};
 use super::failure::FailureCode;
 use super::purchase::{Change, Purchase};
 use super::top_up_state::{TopUp, TopUpStatus};
-use super::{DAY, HOUR, MINUTE};
 
 /// A confirmation without a response is sent again for this time; then the object is canceled.
 const CONFIRM_FOR: i64 = HOUR;

@@ -3,9 +3,8 @@
 use chrono::{Datelike, NaiveDate};
 
 use crate::primitives::ids::{AccountId, PaymentMethodId};
-use crate::primitives::timestamp::Timestamp;
+use crate::primitives::timestamp::{DAY, Timestamp};
 
-use super::DAY;
 use super::failure::FailureCode;
 
 /// The time before its end from which a card has the status EXPIRING.

@@ -10,9 +10,8 @@
 use crate::ledger::AccountStatus;
 use crate::primitives::actor::Cause;
 use crate::primitives::ids::{TopUpAttemptId, TopUpId};
-use crate::primitives::timestamp::Timestamp;
+use crate::primitives::timestamp::{MINUTE, Timestamp};
 
-use super::MINUTE;
 use super::attempt::{Attempt, AttemptOutcome, Step};
 use super::failure::FailureCode;
 use super::payment_method::PaymentMethod;

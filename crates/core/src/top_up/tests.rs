@@ -10,7 +10,7 @@ use crate::primitives::actor::Cause;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, PaymentMethodId, TopUpAttemptId, TopUpId};
 use crate::primitives::money::{CreditPrice, Currency, Money};
-use crate::primitives::timestamp::Timestamp;
+use crate::primitives::timestamp::{HOUR, Timestamp};
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 const ACCOUNT: AccountId = AccountId::from_number(1);

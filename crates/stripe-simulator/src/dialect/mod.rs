@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use ledgerbell_core::primitives::timestamp::Timestamp;
+use ledgerbell_core::primitives::timestamp::{DAY, Timestamp};
 
 use super::chaos::Trouble;
 use super::state::State;
@@ -29,7 +29,7 @@ use form::Form;
 /// The Stripe API version of the objects.
 pub(super) const VERSION: &str = "2024-06-20";
 /// How long idempotency keys are stored: a day, in milliseconds.
-const KEYS_FOR: i64 = 24 * 3_600_000;
+const KEYS_FOR: i64 = DAY;
 /// The maximum number of stored idempotency keys.
 const MOST_KEYS: usize = 10_000;
 

@@ -10,7 +10,7 @@ use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::store::broken;
 use crate::domain::ledger::credit_log::{list, search, unique};
 use crate::domain::ledger::model::{Session, SessionStatus};
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{MINUTE, Timestamp};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId, may_be_external_id};
 
@@ -22,7 +22,7 @@ const COLUMNS: &str = "id, external_id, member_id, title, status, starts_at, end
 /// External ids as parameters of a statement.
 const EXTERNAL_IDS: Columns = &[("external_id", Kind::Text)];
 /// The default duration of a deduction, without earlier ones to judge by: 15 minutes.
-const DEFAULT_PROCESSING_MILLIS: i64 = 15 * 60 * 1_000;
+const DEFAULT_PROCESSING_MILLIS: i64 = 15 * MINUTE;
 
 /// Begins a statement that finds sessions, of one member alone if `own` is set.
 fn select_sessions(database: &Database, account_id: AccountId, own: Option<MemberId>) -> Select {

@@ -5,7 +5,7 @@ use crate::domain::top_up::model::{
     DecisionOutcome, MAX_DECLINES, Obstacle, PauseReason, PaymentMethod, PaymentMethodStatus, StoredDecision,
 };
 use crate::domain::troubleshooting::model::{Call, Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{DAY, Timestamp};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{GlobalId, IdKind};
 
@@ -13,7 +13,7 @@ use super::account::is_active;
 use super::top_ups::shown;
 
 /// For how long a refused booking above the trigger shows that the rule starts too late.
-pub(in crate::domain::troubleshooting) const REFUSAL_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+pub(in crate::domain::troubleshooting) const REFUSAL_MILLIS: i64 = DAY;
 
 fn rule_id(snapshot: &Snapshot) -> GlobalId {
     GlobalId::new(IdKind::AutoTopUp, snapshot.account.account_id, uuid::Uuid::nil())

@@ -16,14 +16,13 @@ use crate::domain::top_up::model::{
 use crate::domain::top_up::{AccountTerms, TopUpOrigin, TopUpSnapshot, TopUpStatus};
 use crate::domain::troubleshooting::model::{Fact, OpenSession, RemedyAction, SessionFigures};
 use crate::primitives::actor::{Cause, MemberRole};
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{HOUR, Timestamp};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, MemberId, PaymentMethodId, SessionId, TopUpAttemptId, TopUpId};
 use crate::primitives::money::{CreditPrice, Money};
 
 const ACCOUNT: AccountId = AccountId::from_number(3);
 const NOW: Timestamp = Timestamp::from_millis(1_772_442_000_000);
-const HOUR: i64 = 3_600_000;
 
 /// An account without problems.
 fn well() -> Snapshot {

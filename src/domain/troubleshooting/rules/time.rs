@@ -5,15 +5,15 @@ use sha2::{Digest, Sha256};
 use crate::domain::top_up::model::{DecisionOutcome, PaymentMethod};
 use crate::domain::top_up::unknown;
 use crate::domain::troubleshooting::model::{Finding, Snapshot};
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{HOUR, MINUTE, Timestamp};
 
 use super::auto_top_ups::REFUSAL_MILLIS;
 use super::top_ups::UNKNOWN_MILLIS;
 
 /// Delay until the next check of an account with unsent mail. The result of a mail appends no event.
-const MAIL_MILLIS: i64 = 2 * 60_000;
+const MAIL_MILLIS: i64 = 2 * MINUTE;
 /// Delay until the next check of an account whose auto top-up has reached its daily number of purchases.
-const CEILING_MILLIS: i64 = 60 * 60_000;
+const CEILING_MILLIS: i64 = HOUR;
 
 /// Returns equal bytes for equal findings: their codes, severities and remedies. Figures that change meanwhile are not included.
 pub(in crate::domain::troubleshooting) fn fingerprint(findings: &[Finding]) -> Vec<u8> {

@@ -4,12 +4,13 @@ use crate::domain::notification::model::Severity;
 use crate::domain::top_up::model::{FailureCode, PaymentMethod, Purchase};
 use crate::domain::top_up::{TopUpStatus, WayOn, unknown};
 use crate::domain::troubleshooting::model::{Call, Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
+use crate::primitives::clock::MINUTE;
 use crate::primitives::ids::{GlobalId, PaymentMethodId};
 
 use super::account::is_active;
 
 /// An outcome that is unknown for longer than this is reported.
-pub(in crate::domain::troubleshooting) const UNKNOWN_MILLIS: i64 = 5 * 60_000;
+pub(in crate::domain::troubleshooting) const UNKNOWN_MILLIS: i64 = 5 * MINUTE;
 
 /// A card as its holder recognizes it.
 pub(super) fn shown(card: &PaymentMethod) -> Fact {

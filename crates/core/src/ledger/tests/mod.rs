@@ -11,12 +11,10 @@ use crate::event::NewEvent;
 use crate::primitives::actor::Cause;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, IdSeed, MemberId};
-use crate::primitives::timestamp::Timestamp;
+use crate::primitives::timestamp::{DAY, HOUR, Timestamp};
 
 use super::*;
 
-const HOUR: i64 = 3_600_000;
-const DAY: i64 = 24 * HOUR;
 const GRACE: i64 = 72 * HOUR;
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 

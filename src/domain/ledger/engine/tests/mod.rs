@@ -25,12 +25,11 @@ use crate::domain::ledger::model::{
 };
 use crate::domain::ledger::store;
 use crate::primitives::actor::Cause;
-use crate::primitives::clock::{Clock, Timestamp};
+use crate::primitives::clock::{Clock, HOUR, Timestamp};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, IdSeed, MemberId};
 
 const START: Timestamp = Timestamp::from_millis(1_760_000_000_000);
-const HOUR: i64 = 3_600_000;
 const GRACE: i64 = 72 * HOUR;
 
 /// A database of its own, which is deleted with the test.

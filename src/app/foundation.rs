@@ -1,0 +1,118 @@
+//! What every role that changes the ledger has: the database, the ledger and the bell.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::adapters::bus::PostgresBell;
+use crate::adapters::database;
+use crate::config::Settings;
+use crate::domain::database::Database;
+use crate::domain::event::{Bell, Hub};
+use crate::domain::fault::Fault;
+use crate::domain::ledger::model::Policy;
+use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
+use crate::domain::member::{ApiKeys, open_installation};
+use crate::domain::pulse::Pulse;
+use crate::primitives::clock::Clock;
+
+use super::{RETRY_AFTER_SECONDS, StartError, open_migrated};
+
+/// What every role that changes the ledger has.
+pub(super) struct Foundation {
+    pub(super) database: Database,
+    /// The identity of the database.
+    pub(super) epoch: Uuid,
+    pub(super) hub: Hub,
+    pub(super) pulse: Pulse,
+    pub(super) postgres_bell: Option<Arc<PostgresBell>>,
+    pub(super) ledger: Ledger,
+}
+
+impl Foundation {
+    pub(super) async fn start(database: Database, settings: &Settings, clock: &Clock) -> Result<Self, StartError> {
+        let epoch = open_installation(&database, clock).await?.epoch;
+        let ledger_settings = LedgerSettings {
+            engine: engine_settings(&database, settings),
+            policy: Policy {
+                overage_limit: settings.overage_limit,
+            },
+        };
+        let hub = Hub::new(database.clone());
+        let rings_others = settings.rings_others && !database.has_one_writer();
+        if rings_others && settings.bell_url.is_none() && database::is_behind_pooler(&database).await? {
+            return Err(StartError::BellBehindPooler);
+        }
+        let pulse = Pulse::default();
+        let bell_url = settings.bell_url.as_ref().unwrap_or(&settings.database.url);
+        let postgres_bell = rings_others.then(|| PostgresBell::start(bell_url.reveal(), hub.clone(), pulse.clone()));
+        let bell: Arc<dyn Bell> = match &postgres_bell {
+            Some(bell) => Arc::clone(bell) as Arc<dyn Bell>,
+            None => Arc::new(hub.clone()),
+        };
+        let ledger = Ledger::start(database.clone(), clock.clone(), epoch, ledger_settings, bell);
+        Ok(Self {
+            database,
+            epoch,
+            hub,
+            pulse,
+            postgres_bell,
+            ledger,
+        })
+    }
+
+    async fn close(&self) -> Result<(), Fault> {
+        end_ledger(&self.ledger, self.postgres_bell.as_ref()).await;
+        self.database.close().await
+    }
+}
+
+/// Answers waiting commands and stops notifying other processes.
+pub(super) async fn end_ledger(ledger: &Ledger, bell: Option<&Arc<PostgresBell>>) {
+    ledger.shutdown().await;
+    if let Some(bell) = bell {
+        bell.close().await;
+    }
+}
+
+/// The API keys alone, for the operator's commands. They need no secret.
+pub struct Keys {
+    foundation: Foundation,
+    api_keys: ApiKeys,
+}
+
+impl Keys {
+    /// Opens the configured database, which must be migrated.
+    pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
+        let foundation = Foundation::start(open_migrated(settings).await?, settings, &clock).await?;
+        let api_keys = ApiKeys::new(clock, foundation.database.clone(), foundation.ledger.clone());
+        Ok(Self { foundation, api_keys })
+    }
+
+    /// Returns the use cases about API keys.
+    pub fn api_keys(&self) -> &ApiKeys {
+        &self.api_keys
+    }
+
+    /// Closes the database.
+    pub async fn close(&self) -> Result<(), Fault> {
+        self.foundation.close().await
+    }
+}
+
+fn engine_settings(database: &Database, settings: &Settings) -> EngineSettings {
+    let fitting = if database.has_one_writer() {
+        EngineSettings::ONE_WRITER
+    } else {
+        EngineSettings::MANY_WRITERS
+    };
+    let given = settings.engine;
+    EngineSettings {
+        lanes: given.lanes.and_then(NonZeroUsize::new).unwrap_or(fitting.lanes),
+        max_batch: given.max_batch,
+        accounts_per_transaction: given.accounts_per_transaction,
+        queue_limit: given.queue,
+        retry_after_seconds: RETRY_AFTER_SECONDS,
+    }
+}
