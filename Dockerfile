@@ -22,9 +22,11 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
 
 FROM debian:12.12-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /data ledgerbell && install -d -o ledgerbell -g ledgerbell /data
+    && groupadd --system --gid 10001 ledgerbell && useradd --system --uid 10001 --gid ledgerbell --home-dir /data ledgerbell \
+    && install -d -m 700 -o ledgerbell -g ledgerbell /data
 COPY --from=build /ledgerbell /usr/local/bin/ledgerbell
-USER ledgerbell
+# By number: Kubernetes then knows that it is not root. Only /data is written to, so the root file system may be read-only.
+USER 10001:10001
 VOLUME /data
 ENV LEDGERBELL_LISTEN=0.0.0.0:8080 LEDGERBELL_DATA_DIR=/data LEDGERBELL_LOG_FORMAT=json
 EXPOSE 8080

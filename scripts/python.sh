@@ -1,8 +1,9 @@
 # A Python with the packages of a test. Sourced by scripts that need one, after a cd to the root of the repository.
 #
 # find_or_install TOOL… checks that the system has the tools (python3 with venv; other commands, by their Debian packages, which
-# have the same names), or fails with python_reason; it installs only in strict mode (LEDGERBELL_TEST_STRICT=1), on Debian, as root or by
-# sudo. make_venv DIRECTORY REQUIREMENTS creates or updates a virtual environment, and sets python to its interpreter.
+# have the same names unless they are given as COMMAND:PACKAGE), or fails with python_reason; it installs only in strict mode
+# (LEDGERBELL_TEST_STRICT=1), on Debian, as root or by sudo. make_venv DIRECTORY REQUIREMENTS creates or updates a virtual environment,
+# and sets python to its interpreter.
 
 python="" python_reason=""
 
@@ -10,7 +11,7 @@ find_or_install() {
     local as_root="" tool missing=()
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     for tool in "$@"; do
-        command -v "$tool" >/dev/null || missing+=("$tool")
+        command -v "${tool%%:*}" >/dev/null || missing+=("${tool#*:}")
     done
     [ ${#missing[@]} -eq 0 ] && return 0
     python_reason="not installed: ${missing[*]} (python3-venv is python3 with venv)"

@@ -59,8 +59,8 @@ postgres() {
 }
 
 # Modules whose result does not depend on the number of accounts per transaction. LEDGERBELL_TEST_FULL=1 runs them too.
-alike=(advisories api_http at_rest chaos cli csv_export doctor door durable figures forecast fuzzing gateway hostile identity languages
-    metrics pages permissions serving sse ws)
+alike=(advisories api_http at_rest chaos cli csv_export deploy doctor door durable figures forecast fuzzing gateway hostile identity
+    languages metrics pages permissions serving sse ws)
 
 postgres_one_account_a_transaction() {
     if [ -z "$postgres_url" ]; then
@@ -109,7 +109,20 @@ figures() {
         reason="promtool is not installed (apt-get install prometheus)"
         return 64
     fi
-    LEDGERBELL_TEST_PROMTOOL=$(realpath "$promtool") cargo test --locked --quiet --test it -- metrics::tools
+    "$promtool" check rules deploy/alerts.yaml && "$promtool" test rules deploy/alerts.test.yaml &&
+        "$promtool" check config deploy/prometheus.yaml &&
+        LEDGERBELL_TEST_PROMTOOL=$(realpath "$promtool") cargo test --locked --quiet --test it -- metrics::tools deploy::tools
+}
+
+# systemd-analyze is on Debian's machines, but not in its containers.
+deploy() {
+    local needed=()
+    command -v systemd-analyze >/dev/null || [ "$strict" != 1 ] || needed=(systemd-analyze:systemd)
+    if ! find_or_install "${needed[@]}"; then
+        reason=$python_reason
+        return 64
+    fi
+    scripts/deploy.sh
 }
 
 simulation() {
@@ -266,7 +279,8 @@ else
     not_run+=("tests on Postgres, through PgBouncer in transaction mode: $pgbouncer_reason")
     printf '\n!!! NOT RUN: %s\n' "${not_run[-1]}"
 fi
-stage "figures (promtool check metrics)" figures
+stage "figures, alert rules and dashboard (promtool)" figures
+stage "files of deploy/ (schemas of Compose and Kubernetes, systemd-analyze)" deploy
 stage "simulation of purchases, 500 seeds" simulation
 stage "dependencies (cargo deny)" dependencies
 stage "advisories about dependencies" advisories

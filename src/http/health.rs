@@ -19,7 +19,7 @@ use crate::primitives::clock::Clock;
 /// The time limit for the database to answer a probe.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Worker loops beyond this make the process not ready. A watchdog cancels long runs later than this.
-const LATE: Limits = Limits {
+pub(super) const LATE: Limits = Limits {
     turn: Duration::from_mins(2),
     failing: Duration::from_secs(30),
     idle: Duration::from_secs(30),

@@ -28,6 +28,7 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
+use super::health::LATE;
 use super::{LiveConnections, security_headers};
 use crate::domain::Services;
 use crate::domain::backlog::{Queue, Stuck};
@@ -166,15 +167,22 @@ impl Metrics {
         registry.register("database_figures", help, ConstGauge::new(i64::from(was_read)));
         let turns = Family::<[(&'static str, &'static str); 1], Gauge>::default();
         let successes = Family::<[(&'static str, &'static str); 1], Gauge>::default();
+        let lates = Family::<[(&'static str, &'static str); 1], Gauge>::default();
+        let late = self.services.pulse.late(LATE);
         let age = |at: Option<Instant>| at.map_or(-1, |at| i64::try_from(at.elapsed().as_secs()).unwrap_or(i64::MAX));
         for (name, beat) in self.services.pulse.all() {
             turns.get_or_create(&[("worker", name)]).set(age(beat.last_turn));
             successes.get_or_create(&[("worker", name)]).set(age(beat.last_success));
+            lates
+                .get_or_create(&[("worker", name)])
+                .set(i64::from(late.contains(&name)));
         }
         let help = "Since a worker last finished a turn; -1 before its first";
         registry.register_with_unit("worker_last_turn", help, Unit::Seconds, turns);
         let help = "Since a turn of a worker last succeeded; -1 before the first that did";
         registry.register_with_unit("worker_last_success", help, Unit::Seconds, successes);
+        let help = "Whether /health/ready answers 503 because of a worker";
+        registry.register("worker_late", help, lates);
     }
 
     /// Adds what this process has done, and how many connections it has.

@@ -17,6 +17,7 @@ mod chaos;
 mod cli;
 mod csv_export;
 mod demo_console;
+mod deploy;
 mod doctor;
 mod durable;
 mod faults;

@@ -27,13 +27,13 @@ use crate::reading::ground::Ground;
 use crate::top_ups::Buyer;
 
 /// The address of an app's metrics.
-struct Monitor {
+pub(crate) struct Monitor {
     url: String,
     stop: CancellationToken,
 }
 
 impl Monitor {
-    async fn of(app: &TestApp) -> Self {
+    pub(crate) async fn of(app: &TestApp) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/metrics", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
@@ -41,6 +41,20 @@ impl Monitor {
             Metrics::new(app.services().clone(), app.app().live_connections().clone()).fresh_for(Duration::ZERO);
         tokio::spawn(metrics.serve(listener, stop.clone().cancelled_owned()));
         Self { url, stop }
+    }
+
+    /// Returns the address without a path.
+    pub(crate) fn base(&self) -> String {
+        self.url.trim_end_matches("/metrics").to_owned()
+    }
+
+    /// Returns the figures in the older format.
+    pub(crate) async fn older(&self) -> String {
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let answer = client.get(&self.url).send().await.expect("answers");
+        let kind = answer.headers()["content-type"].to_str().expect("a text").to_owned();
+        assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
+        answer.text().await.expect("a text")
     }
 
     async fn read(&self) -> HashMap<String, i64> {
@@ -61,12 +75,7 @@ impl Monitor {
 async fn tools_that_read_the_older_format_have_nothing_to_complain_of() {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    let monitor = Monitor::of(&app).await;
-    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let answer = client.get(&monitor.url).send().await.expect("answers");
-    let kind = answer.headers()["content-type"].to_str().expect("a text").to_owned();
-    assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
-    let text = answer.text().await.expect("a text");
+    let text = Monitor::of(&app).await.older().await;
     assert!(
         text.contains("# TYPE ledgerbell_postings_total counter\nledgerbell_postings_total "),
         "{text}"

@@ -175,9 +175,9 @@ async fn a_worker_that_does_not_succeed_makes_its_process_unready_by_name_until_
     let key = place.key(&database);
     let worker = place.start(&database, &key, &["worker"]);
     worker.until_ready(STARTS_WITHIN).await;
-    let age = async |figure: &str| {
+    let figure = async |name: &str| {
         let metrics = worker.metrics().await;
-        let name = format!("ledgerbell_worker_last_{figure}_seconds{{worker=\"webhooks\"}}");
+        let name = format!("ledgerbell_worker_{name}{{worker=\"webhooks\"}}");
         let line = metrics.lines().find(|line| line.starts_with(&name));
         let line = line.unwrap_or_else(|| panic!("{name} in {metrics}"));
         line.rsplit(' ')
@@ -187,7 +187,7 @@ async fn a_worker_that_does_not_succeed_makes_its_process_unready_by_name_until_
             .expect("a number")
     };
     // Until then it is not known whether it can succeed.
-    while age("success").await < 0 {
+    while figure("last_success_seconds").await < 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let rename = |from: &str, to: &str| format!("ALTER TABLE {from} RENAME TO {to}");
@@ -199,13 +199,15 @@ async fn a_worker_that_does_not_succeed_makes_its_process_unready_by_name_until_
     let unready = worker.unreadiness().await;
     assert_eq!(unready, json!({ "status": "unavailable", "workers": ["webhooks"] }));
     assert!(worker.is_live().await, "it may still recover");
-    assert!(age("success").await >= 29);
-    assert!(age("turn").await < 10);
+    assert!(figure("last_success_seconds").await >= 29);
+    assert!(figure("last_turn_seconds").await < 10);
+    assert_eq!(figure("late").await, 1);
     direct
         .execute_unprepared(&rename("webhook_inbox_away", "webhook_inbox"))
         .await
         .expect("renamed");
     worker.until_ready(RECOVERS_WITHIN).await;
+    assert_eq!(figure("late").await, 0);
     assert!(worker.terminate().await.0.success());
     direct.close().await.expect("closes");
 }
