@@ -23,7 +23,7 @@ pub(super) fn checked_grace_hours(hours: i32) -> Result<i32, InvalidInput> {
     }
     Err(InvalidInput {
         field: "sessionGraceHours",
-        message: format!("must be between 0 and {MAX_SESSION_GRACE_HOURS}"),
+        message: format!("must be between 0 and {MAX_SESSION_GRACE_HOURS}; got {hours}"),
     })
 }
 

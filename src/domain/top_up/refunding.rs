@@ -74,8 +74,8 @@ async fn refund(account: &mut AccountTransaction<'_>, actor: &Actor, new: &NewRe
     let found = store::purchase(account.tx, account.account_id, new.top_up_id).await?;
     let before = found.ok_or(TopUpError::NotFound)?;
     let entry_id = refundable_entry(&before)?;
-    if new.credits.is_some_and(|credits| !credits.is_positive()) {
-        return Err(invalid("credits", "must be above 0"));
+    if let Some(credits) = new.credits.filter(|credits| !credits.is_positive()) {
+        return Err(invalid("credits", &format!("must be greater than 0; got {credits}")));
     }
     let top_up_id = before.top_up.id;
     let taken = account.locked.taken_back(account.tx, entry_id).await?;

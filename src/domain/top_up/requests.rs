@@ -129,7 +129,10 @@ impl TopUps {
 /// Returns the price of a number of credits, or why they cannot be bought. A quote and a purchase have the same result.
 fn price(terms: &AccountTerms, credits: Credits, least_minor: i64) -> Result<Money, String> {
     if !credits.is_positive() || credits > Credits::MAX {
-        return Err(format!("must be above 0 and at most {}", Credits::MAX));
+        return Err(format!(
+            "must be greater than 0 and at most {}; got {credits}",
+            Credits::MAX
+        ));
     }
     let price = terms.price_of(credits);
     let price = price.ok_or_else(|| "cost more than can be charged".to_owned())?;

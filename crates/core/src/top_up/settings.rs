@@ -88,19 +88,18 @@ impl AutoTopUp {
             }
             rule.monthly_cap_minor = cap;
         }
-        if rule
-            .trigger
-            .is_some_and(|trigger| trigger.is_negative() || trigger > Credits::MAX)
-        {
-            return Err(invalid("trigger", format!("must be between 0 and {}", Credits::MAX)));
+        let is_no_trigger = |trigger: &Credits| trigger.is_negative() || *trigger > Credits::MAX;
+        if let Some(trigger) = rule.trigger.filter(is_no_trigger) {
+            return Err(invalid(
+                "trigger",
+                format!("must be between 0 and {}; got {trigger}", Credits::MAX),
+            ));
         }
-        if rule
-            .amount
-            .is_some_and(|amount| !amount.is_positive() || amount > Credits::MAX)
-        {
+        let is_no_amount = |amount: &Credits| !amount.is_positive() || *amount > Credits::MAX;
+        if let Some(amount) = rule.amount.filter(is_no_amount) {
             return Err(invalid(
                 "amount",
-                format!("must be above 0 and at most {}", Credits::MAX),
+                format!("must be greater than 0 and at most {}; got {amount}", Credits::MAX),
             ));
         }
         if rule.monthly_cap_minor.is_some_and(|cap| cap < 0) {
