@@ -388,7 +388,7 @@ pub(super) fn version_conflict() -> Failure {
     Failure::new(
         UserErrorCode::VersionConflict,
         Some("expectedVersion"),
-        "it was changed since the version you saw: look at it again",
+        "it was changed since expectedVersion: read it again, then repeat the change",
     )
 }
 

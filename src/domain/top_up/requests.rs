@@ -142,13 +142,13 @@ fn price(terms: &AccountTerms, credits: Credits, least_minor: i64) -> Result<Mon
     let least = terms.money(least_minor);
     let Some(fewest) = fewest(least_minor, |credits| terms.price_of(credits)) else {
         return Err(format!(
-            "cost less than {} {}, the least that is charged, however many are bought: credits of this account are granted, not bought",
+            "cost less than the minimum charge of {} {}, whatever their number: grant credits to this account instead",
             least.to_decimal(),
             least.currency
         ));
     };
     Err(format!(
-        "cost less than {} {}, the least that is charged: buy at least {fewest}",
+        "cost less than the minimum charge of {} {}: buy at least {fewest}",
         least.to_decimal(),
         least.currency
     ))

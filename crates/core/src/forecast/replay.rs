@@ -121,7 +121,7 @@ impl RuleTerms {
         if price.minor < minimum_minor {
             return Err(InvalidTrial::new(
                 "amount",
-                "costs less than the least that the payment service charges",
+                "costs less than the minimum charge of the payment service",
             ));
         }
         let now = Timestamp::MIN;

@@ -83,7 +83,7 @@ impl AutoTopUp {
             if cap.is_none() && self.is_enabled && rule.is_enabled {
                 return Err(invalid(
                     "monthlyCap",
-                    "cannot be taken away while automatic top-ups are on",
+                    "cannot be removed while automatic top-ups are on",
                 ));
             }
             rule.monthly_cap_minor = cap;
@@ -139,7 +139,7 @@ impl AutoTopUp {
             if price.minor < facts.minimum_minor {
                 return Err(invalid(
                     "amount",
-                    "costs less than the least that the payment service charges",
+                    "costs less than the minimum charge of the payment service",
                 ));
             }
         }
@@ -165,7 +165,7 @@ impl AutoTopUp {
         price_minor: i64,
         now: Timestamp,
     ) -> Result<(), PatchRefusal> {
-        let needed = "is needed to switch automatic top-ups on";
+        let needed = "is required to switch automatic top-ups on";
         let trigger = self.trigger.ok_or_else(|| invalid("trigger", needed))?;
         let amount = self.amount.ok_or_else(|| invalid("amount", needed))?;
         let is_new_card = facts.card.is_some_and(|card| before.payment_method_id != Some(card.id));
