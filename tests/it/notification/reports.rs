@@ -87,11 +87,11 @@ async fn f60_a_bounce_that_is_reported_later_does_what_a_refusal_does_once() {
         .expect("the test");
     assert_eq!(
         (&bounced["status"], &bounced["lastError"]),
-        (&json!("BOUNCED"), &json!("The mailbox takes no mail."))
+        (&json!("BOUNCED"), &json!("The mailbox accepts no mail."))
     );
     assert_eq!(
         contact(mia).await,
-        (json!("BOUNCING"), json!("The mailbox takes no mail."))
+        (json!("BOUNCING"), json!("The mailbox accepts no mail."))
     );
     for person in [olga, mia] {
         assert_eq!(kinds(person).await, ["CONTACT_BOUNCING"]);
