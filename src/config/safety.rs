@@ -8,7 +8,7 @@ impl Settings {
         let gateway = &self.gateway;
         if self.mode == Mode::Production && gateway.kind == GatewayKind::Simulated && !gateway.simulated_in_production {
             return Err(ConfigError::Together(
-                "gateway.kind simulated gives credits for no money: in production, set it to stripe or none. (Or set \
+                "gateway.kind simulated adds credits without payment: in production, set it to stripe or none. (Or set \
                  gateway.simulated_in_production to true, for a rehearsal without real customers.)"
                     .to_owned(),
             ));
@@ -26,10 +26,10 @@ impl Settings {
         match self.mode {
             Mode::Production => None,
             Mode::Development if signs_in_anyone => Some(
-                "anyone who reaches it can sign in as any member with the published demo secret, and buy credits for no money",
+                "anyone who reaches it can sign in as any member with the published demo secret, and buy credits without payment",
             ),
             Mode::Development => {
-                Some("anyone who reaches it can sign in with a token of your issuer and buy credits for no money")
+                Some("anyone who reaches it can sign in with a token of your issuer and buy credits without payment")
             }
         }
     }
@@ -52,9 +52,7 @@ pub(super) fn check_together(
     };
     let demo = |secret: &Secret| secret.reveal() == DEMO_SECRET;
     if secret.is_some_and(demo) || jwt_secret.is_some_and(demo) {
-        return refuse(
-            "the demo secret is known to everybody: set secret and auth.jwt_secret to random texts of your own",
-        );
+        return refuse("the demo secret is published: set secret and auth.jwt_secret to random texts of your own");
     }
     if secret.is_none() {
         return refuse(
@@ -63,7 +61,7 @@ pub(super) fn check_together(
     }
     if jwt_secret.is_none() && jwks_url.is_none() {
         return refuse(
-            "nobody could sign in: set auth.jwt_secret (LEDGERBELL_AUTH_JWT_SECRET) to a random text of at least 32 characters, \
+            "sign-in is not possible: set auth.jwt_secret (LEDGERBELL_AUTH_JWT_SECRET) to a random text of at least 32 characters, \
              or auth.jwks_url (LEDGERBELL_AUTH_JWKS_URL) to your issuer's key set",
         );
     }
@@ -99,7 +97,7 @@ pub(super) fn check_rotation(
             "auth.jwt_secret_previous is the same as auth.jwt_secret: set auth.jwt_secret to the new secret, or remove auth.jwt_secret_previous",
         ),
         Some(_) if mode == Mode::Production && previous.reveal() == DEMO_SECRET => {
-            refuse("auth.jwt_secret_previous is the demo secret, which is known to everybody: remove it")
+            refuse("auth.jwt_secret_previous is the demo secret, which is published: remove it")
         }
         Some(_) => Ok(()),
     }
