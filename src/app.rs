@@ -100,7 +100,7 @@ pub enum StartError {
     NotMigrated,
     /// LISTEN is configured to use a pooler that does not support it.
     #[error(
-        "database.url leads through a pooler in transaction mode, which does not pass LISTEN on: set live.bell_url to a direct \
+        "database.url goes through a pooler in transaction mode, which does not forward LISTEN: set live.bell_url to a direct \
          connection to the same database, or live.bell to off"
     )]
     BellBehindPooler,
@@ -122,7 +122,7 @@ pub enum StartError {
     #[error("cannot make a client for Stripe: {0}")]
     Stripe(String),
     /// The file of the simulated payment gateway cannot be read.
-    #[error("cannot read what the simulated payment gateway remembers: {0}")]
+    #[error("cannot read the state of the simulated payment gateway: {0}")]
     SimulatedGateway(#[from] std::io::Error),
     /// The address of the SMTP server is not valid.
     #[error("setting mail.smtp_url {0}")]
@@ -191,16 +191,16 @@ fn tighten_files(settings: &Settings) {
     for path in data_files(settings) {
         match private_files::tighten(&path) {
             Ok(true) => {
-                tracing::warn!(path = %path.display(), "other users of this machine could read this; now they cannot");
+                tracing::warn!(path = %path.display(), "other users of this machine could read this file; its permissions are now corrected");
             }
             Ok(false) => {}
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "other users of this machine may be able to read this: chmod it");
+                tracing::warn!(path = %path.display(), %error, "other users of this machine may be able to read this file: restrict its permissions with chmod");
             }
         }
     }
     for (path, mode) in private_files::loose([settings.data_dir.clone()]) {
-        tracing::warn!(path = %path.display(), mode = %format!("{mode:o}"), "other users of this machine can look into the data directory: chmod 700");
+        tracing::warn!(path = %path.display(), mode = %format!("{mode:o}"), "other users of this machine can read the data directory: run chmod 700 on it");
     }
 }
 

@@ -144,8 +144,7 @@ fn names_for(side: Side) -> String {
 
 fn no_permissions(side: Side) -> String {
     format!(
-        "--permissions is missing: name what the key may do, of {}. \
-         Give it only what the integration needs",
+        "--permissions is missing: name the permissions of the key, out of {}. Grant only those that the integration needs",
         names_for(side)
     )
 }

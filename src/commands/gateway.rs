@@ -86,7 +86,7 @@ fn greeting(command: &Gateway, url: &str) -> String {
     }
     let told = match &command.webhooks {
         Some(webhooks) => format!("It sends webhooks to {webhooks}."),
-        None => "It sends no webhooks: --webhooks says where to.".to_owned(),
+        None => "It sends no webhooks: set their address with --webhooks.".to_owned(),
     };
     format!(
         "The simulated payment gateway answers as Stripe does, at {url}, and moves no money. {told}\n\

@@ -22,7 +22,7 @@ impl Metrics {
         let listener = TcpListener::bind(address)
             .await
             .map_err(|reason| format!("cannot listen on {address} for metrics.listen: {reason}"))?;
-        tracing::info!(address = %listener.local_addr()?, "figures are at /metrics");
+        tracing::info!(address = %listener.local_addr()?, "metrics are served at /metrics");
         Ok(Self(Some(listener)))
     }
 

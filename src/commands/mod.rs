@@ -63,7 +63,7 @@ async fn check_clock(database: &Database) -> Result<(), Failure> {
     if ahead > MOST_AHEAD {
         let seconds = ahead / 1_000;
         let text = format!(
-            "this machine's clock is {seconds} s ahead of the database's: set the wrong one of the two (NTP), and start again"
+            "this machine's clock is {seconds} s ahead of the database's: correct the wrong clock (NTP), and start again"
         );
         return Err(text.into());
     }
@@ -249,7 +249,7 @@ async fn end_in_time(settings: &Settings, ending: impl Future<Output = Result<()
     match tokio::time::timeout(time, ending).await {
         Ok(ended) => ended,
         Err(_) => Err(format!(
-            "not everything has ended within {} seconds; what was acknowledged is committed, and the rest is found again at the next start",
+            "some work did not end within {} seconds; acknowledged commands are committed, and the next start resumes the rest",
             time.as_secs_f64()
         )
         .into()),

@@ -31,7 +31,7 @@ pub(super) struct Token {
 pub(super) async fn run(command: &Token, settings: &Settings) -> Ending {
     if settings.mode != Mode::Development {
         return Err(
-            "tokens are made here in development only (--mode development); your application makes those of production"
+            "this command creates tokens in development only (--mode development); in production, your application creates them"
                 .into(),
         );
     }

@@ -86,7 +86,7 @@ pub(super) async fn run_webhooks(command: &Webhooks, settings: &Settings) -> End
     let app = App::open(settings, Clock::system()).await?;
     let replayed = replay(&app).await;
     app.close().await?;
-    say(&format!("{} webhooks were dealt with again", replayed?))?;
+    say(&format!("{} webhooks were processed again", replayed?))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -105,14 +105,14 @@ pub(super) async fn run_reconcile(command: &Reconcile, settings: &Settings) -> E
     app.close().await?;
     let report = compared?;
     for repaired in &report.repaired {
-        say(&format!("set right: {repaired}"))?;
+        say(&format!("repaired: {repaired}"))?;
     }
     for raised in &report.raised {
-        say(&format!("look at: {raised}"))?;
+        say(&format!("check: {raised}"))?;
     }
     let (compared, repaired, raised) = (report.compared, report.repaired.len(), report.raised.len());
     say(&format!(
-        "{compared} charges compared, {repaired} set right, {raised} to be looked at"
+        "{compared} charges compared, {repaired} repaired, {raised} to check"
     ))?;
     Ok(if raised == 0 {
         ExitCode::SUCCESS

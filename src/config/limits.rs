@@ -76,7 +76,8 @@ pub(super) fn read_limits(read: &Reader<'_>, mode: Mode) -> Result<LimitSettings
     };
     if u64::from(limits.burst.get()) < limits.cost {
         return Err(ConfigError::Together(
-            "limits.burst must be at least limits.cost, or the dearest operations would never be answered".to_owned(),
+            "limits.burst must be at least limits.cost, or the most expensive operations would always be refused"
+                .to_owned(),
         ));
     }
     Ok(limits)
@@ -100,7 +101,7 @@ pub(super) fn read_documents(read: &Reader<'_>) -> Result<DocumentSettings, Conf
     };
     if documents.only_trusted && documents.trusted.is_none() {
         return Err(ConfigError::Together(
-            "documents.only_trusted needs documents.trusted, or nothing at all would be answered".to_owned(),
+            "documents.only_trusted needs documents.trusted, or all operations would be refused".to_owned(),
         ));
     }
     Ok(documents)

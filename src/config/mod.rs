@@ -376,7 +376,7 @@ fn read_live(read: &Reader<'_>, highest_cost: u64) -> Result<LiveSettings, Confi
     };
     if live.cost_per_caller < highest_cost {
         return Err(ConfigError::Together(
-            "live.cost_per_caller must be at least limits.cost, or the dearest subscriptions could never be opened"
+            "live.cost_per_caller must be at least limits.cost, or the most expensive subscriptions would always be refused"
                 .to_owned(),
         ));
     }

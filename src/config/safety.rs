@@ -13,7 +13,7 @@ impl Settings {
         };
         if self.auth.jwt_secret.is_none() && self.auth.jwks_url.is_none() {
             return refuse_in_production(
-                "members could not sign in: set auth.jwt_secret (LEDGERBELL_AUTH_JWT_SECRET) to a random text of at least 32 \
+                "sign-in is not possible: set auth.jwt_secret (LEDGERBELL_AUTH_JWT_SECRET) to a random text of at least 32 \
                  characters, or auth.jwks_url (LEDGERBELL_AUTH_JWKS_URL) to your issuer's key set",
             );
         }
@@ -25,7 +25,7 @@ impl Settings {
         let gateway = &self.gateway;
         if self.mode == Mode::Production && gateway.kind == GatewayKind::Simulated && !gateway.simulated_in_production {
             return Err(ConfigError::Together(
-                "gateway.kind simulated gives credits for no money: in production, set it to stripe or none. (Or set \
+                "gateway.kind simulated adds credits without payment: in production, set it to stripe or none. (Or set \
                  gateway.simulated_in_production to true, for a rehearsal without real customers.)"
                     .to_owned(),
             ));
@@ -43,10 +43,10 @@ impl Settings {
         match self.mode {
             Mode::Production => None,
             Mode::Development if signs_in_anyone => Some(
-                "anyone who reaches it can sign in as any member with the published demo secret, and buy credits for no money",
+                "anyone who reaches it can sign in as any member with the published demo secret, and buy credits without payment",
             ),
             Mode::Development => {
-                Some("anyone who reaches it can sign in with a token of your issuer and buy credits for no money")
+                Some("anyone who reaches it can sign in with a token of your issuer and buy credits without payment")
             }
         }
     }
@@ -57,7 +57,7 @@ pub(super) fn check_demo_secret(mode: Mode, secrets: [&Option<Secret>; 2]) -> Re
     let is_demo = |secret: &Secret| secret.reveal() == DEMO_SECRET;
     if mode == Mode::Production && secrets.into_iter().flatten().any(is_demo) {
         return refuse_in_production(
-            "the demo secret is public: set secret and auth.jwt_secret to your own random texts",
+            "the demo secret is published: set secret and auth.jwt_secret to your own random texts",
         );
     }
     Ok(())
@@ -98,7 +98,7 @@ pub(super) fn check_rotation(
             "auth.jwt_secret_previous is the same as auth.jwt_secret: set auth.jwt_secret to the new secret, or remove auth.jwt_secret_previous",
         ),
         Some(_) if mode == Mode::Production && previous.reveal() == DEMO_SECRET => {
-            refuse("auth.jwt_secret_previous is the demo secret, which is known to everybody: remove it")
+            refuse("auth.jwt_secret_previous is the demo secret, which is published: remove it")
         }
         Some(_) => Ok(()),
     }

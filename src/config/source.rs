@@ -31,7 +31,7 @@ pub enum ConfigError {
         reason: String,
     },
     /// A name that is not a setting.
-    #[error("unknown setting {name} ({source_name}); there are: {known}")]
+    #[error("unknown setting {name} ({source_name}); known settings: {known}")]
     Unknown {
         /// The name as given.
         name: String,
@@ -171,7 +171,7 @@ fn read_secret(name: String, path: &str, given: &mut BTreeMap<&'static str, Give
         .get(key.path)
         .is_some_and(|given| given.source == variable(key.path))
     {
-        let text = format!("{} and {name} are both set: leave one of them out", variable(key.path));
+        let text = format!("{} and {name} are both set: remove one of them", variable(key.path));
         return Err(ConfigError::Together(text));
     }
     let text = std::fs::read_to_string(path).map_err(|reason| ConfigError::Unreadable {

@@ -203,8 +203,7 @@ pub(super) fn refused_argument(field: &str, message: impl Into<String>) -> Respo
 
 /// Returns a response for an operation that costs more than one operation may.
 pub(super) fn too_costly(cost: u64, budget: u64) -> Response {
-    let message =
-        format!("the operation costs {cost}, and one may cost {budget} at most: ask for fewer items or fields");
+    let message = format!("the operation costs {cost}, but at most {budget} is allowed: request fewer items or fields");
     let error = coded(ErrorCode::TooComplex, message);
     refusal(error.extend_with(|_, extensions| {
         extensions.set("cost", cost);

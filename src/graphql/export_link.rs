@@ -114,7 +114,7 @@ pub struct ExportOrder {
 
 /// The link was not issued by this server, was changed, or has expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this link is not valid, or no longer: ask for a new one")]
+#[error("this link is invalid or has expired: request a new one")]
 pub struct InvalidLink;
 
 impl ExportLinks {

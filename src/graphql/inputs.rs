@@ -16,7 +16,7 @@ impl Scope {
             None => self
                 .actor()
                 .own_account()
-                .ok_or_else(|| Failure::invalid("accountId", "is needed: this API key belongs to no single account")),
+                .ok_or_else(|| Failure::invalid("accountId", "is required: this API key is not bound to one account")),
         }
     }
 
@@ -45,7 +45,7 @@ impl Scope {
         match self.actor().member_id() {
             Some(caller) if caller != acting => Err(Failure::invalid(
                 "actingMemberId",
-                "only API keys act on behalf of members",
+                "only API keys can act on behalf of members",
             )),
             _ => Ok(Some(acting)),
         }
@@ -67,7 +67,7 @@ pub(super) fn patched<T>(field: &str, value: MaybeUndefined<T>) -> Result<Option
         MaybeUndefined::Value(value) => Ok(Some(value)),
         MaybeUndefined::Null => Err(Failure::invalid(
             field,
-            "must not be null; leave it out to keep it as it is",
+            "must not be null; leave it out to keep the current value",
         )),
     }
 }

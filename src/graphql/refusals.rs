@@ -283,7 +283,7 @@ impl LedgerFields {
                     ..UserError::new(
                         UserErrorCode::Busy,
                         None,
-                        "this account has more work waiting than it may; try again shortly",
+                        "this account has too many waiting commands; try again shortly",
                     )
                 }),
                 None,
@@ -372,7 +372,7 @@ fn last_owner() -> Failure {
     Failure::new(
         UserErrorCode::LastOwner,
         None,
-        "a team keeps at least one owner: make another member an owner first",
+        "a team must keep at least one owner: make another member an owner first",
     )
 }
 
@@ -388,7 +388,7 @@ pub(super) fn version_conflict() -> Failure {
     Failure::new(
         UserErrorCode::VersionConflict,
         Some("expectedVersion"),
-        "it was changed since the version you saw: look at it again",
+        "it was changed since expectedVersion: read it again, then repeat the change",
     )
 }
 

@@ -13,7 +13,7 @@ pub(super) fn expected_form(scalar: &str) -> Option<&'static str> {
         "Credits" => CREDITS_FORM,
         "DateTime" => DATE_TIME_FORM,
         "Decimal" => "a decimal number as a string, such as \"0.5\"",
-        "LiveCursor" => "a live cursor that this service handed out",
+        "LiveCursor" => "a live cursor from this service",
         "Int64" => "a whole number as a string, such as \"42\"",
         "Date" => "a calendar day such as \"2026-03-01\"",
         "LocalTime" => LOCAL_TIME_FORM,

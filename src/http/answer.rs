@@ -50,16 +50,16 @@ fn rejected(rejection: Rejection, media: Media) -> (StatusCode, Box<Response>) {
     match rejection {
         Rejection::NotAcceptable => (
             StatusCode::NOT_ACCEPTABLE,
-            bad("answers are application/graphql-response+json or application/json"),
+            bad("responses are application/graphql-response+json or application/json: accept one of them"),
         ),
         Rejection::NotJson => (
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             bad("send the operation as application/json, not compressed"),
         ),
         Rejection::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, bad("the body must not exceed 64 KiB")),
-        Rejection::TooSlow => (StatusCode::REQUEST_TIMEOUT, bad("the body did not come in time")),
+        Rejection::TooSlow => (StatusCode::REQUEST_TIMEOUT, bad("the body was not received in time")),
         Rejection::Malformed(message) => (StatusCode::BAD_REQUEST, bad(&message)),
-        Rejection::MutationByGet => (StatusCode::METHOD_NOT_ALLOWED, bad("mutations are sent by POST")),
+        Rejection::MutationByGet => (StatusCode::METHOD_NOT_ALLOWED, bad("send mutations by POST")),
         Rejection::NotAStream => (
             StatusCode::NOT_ACCEPTABLE,
             bad("subscriptions are streams: accept text/event-stream, or use a websocket at this address"),

@@ -39,7 +39,7 @@ async fn refused(credential: &str, rejection: Rejection, sign_in: &SignIn) -> Re
     };
     tracing::info!(%failure, "a sign-in was refused");
     if sign_in.explains() {
-        return Refused::Unauthenticated(format!("{rejection}: {failure} (told in development only)"));
+        return Refused::Unauthenticated(format!("{rejection}: {failure} (shown in development only)"));
     }
     Refused::Unauthenticated(rejection.to_string())
 }

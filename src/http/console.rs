@@ -91,7 +91,7 @@ pub(super) async fn sign_in(
         Asked::Click { .. } if !remote.ip().is_loopback() || !is_local(&state, &headers) => {
             return refuse(
                 StatusCode::FORBIDDEN,
-                "Only on the machine itself. Elsewhere, use the link that the demo printed.",
+                "This works only on the machine itself. Elsewhere, use the link that the demo printed.",
             );
         }
         Asked::Click { role } => sign_ins.sign_in(role),
@@ -100,7 +100,7 @@ pub(super) async fn sign_in(
         Ok(Some(session)) => answer(&state, sign_ins, &session, true),
         Ok(None) if state.charge_guess(remote.ip(), 0).is_err() => refuse(
             StatusCode::TOO_MANY_REQUESTS,
-            "Too many codes of this address were refused.",
+            "Too many invalid codes came from this address. Try again later.",
         ),
         Ok(None) => refuse(
             StatusCode::FORBIDDEN,
@@ -118,7 +118,7 @@ pub(super) async fn token(State(state): State<SharedHttpState>, headers: HeaderM
     };
     match session(&headers) {
         Some(session) => answer(&state, sign_ins, session, false),
-        None => refuse(StatusCode::UNAUTHORIZED, "Nobody is signed in."),
+        None => refuse(StatusCode::UNAUTHORIZED, "You are not signed in."),
     }
 }
 
@@ -141,13 +141,16 @@ fn own_page<'a>(state: &'a HttpState, headers: &HeaderMap) -> Result<&'a SignIns
     let Some(sign_ins) = &state.sign_ins else {
         return Err(Box::new(refuse(
             StatusCode::NOT_FOUND,
-            "There are no sign-ins here: this is not the demo.",
+            "Sign-in is available in the demo only.",
         )));
     };
     let site = headers.get("sec-fetch-site");
     let is_same_site = site.is_none_or(|site| site == "same-origin");
     if !is_same_site || !Origins::default().may_connect(headers, state.settings.public_url.as_deref()) {
-        return Err(Box::new(refuse(StatusCode::FORBIDDEN, "Another site sent this.")));
+        return Err(Box::new(refuse(
+            StatusCode::FORBIDDEN,
+            "Another site sent this request.",
+        )));
     }
     Ok(sign_ins)
 }
@@ -171,8 +174,8 @@ async fn read(state: &HttpState, headers: &HeaderMap, body: Body) -> Result<Aske
     let bytes = body::read(body, LARGEST_BODY, state.settings.body_timeout).await;
     let bytes = bytes.map_err(|unread| match unread {
         Unread::TooLarge => refuse(StatusCode::PAYLOAD_TOO_LARGE, "The body is too long."),
-        Unread::TooSlow => refuse(StatusCode::REQUEST_TIMEOUT, "The body took too long to come."),
-        Unread::Broken => refuse(StatusCode::BAD_REQUEST, "The body broke off."),
+        Unread::TooSlow => refuse(StatusCode::REQUEST_TIMEOUT, "The body was not received in time."),
+        Unread::Broken => refuse(StatusCode::BAD_REQUEST, "The body is incomplete."),
     })?;
     serde_json::from_slice(&bytes).map_err(|_| refuse(StatusCode::BAD_REQUEST, "Send {\"code\": …} or {\"role\": …}."))
 }
@@ -181,7 +184,7 @@ async fn read(state: &HttpState, headers: &HeaderMap, body: Body) -> Result<Aske
 fn answer(state: &HttpState, sign_ins: &SignIns, session: &str, is_new: bool) -> Response {
     let credential = match sign_ins.credential(session, &state.services.sign_in) {
         Ok(Some(credential)) => credential,
-        Ok(None) => return refuse(StatusCode::UNAUTHORIZED, "Nobody is signed in."),
+        Ok(None) => return refuse(StatusCode::UNAUTHORIZED, "You are not signed in."),
         Err(error) => return failed(&error),
     };
     let Credential {
@@ -235,6 +238,6 @@ fn failed(reason: &dyn std::fmt::Display) -> Response {
     tracing::warn!(%reason, "a demo's person could not sign in");
     refuse(
         StatusCode::SERVICE_UNAVAILABLE,
-        "Nobody can sign in at the moment. Try again later.",
+        "Sign-in is not available at the moment. Try again later.",
     )
 }

@@ -39,11 +39,14 @@ pub(super) async fn credit_log(
 ) -> Response {
     let Ok(order) = state.export_links.open(&parameters.token, state.services.clock.now()) else {
         if state.charge_guess(remote.ip(), 0).is_err() {
-            return busy("Too many links of this address were refused.\n", 1);
+            return busy(
+                "Too many invalid links were requested from this address. Try again later.\n",
+                1,
+            );
         }
         return refused(
             StatusCode::FORBIDDEN,
-            "This link is not valid, or no longer: ask for a new one.\n",
+            "This link is invalid or has expired. Request a new one.\n",
         );
     };
     match file(&state, order).await {
@@ -69,7 +72,10 @@ fn busy(text: &'static str, seconds: u64) -> Response {
 }
 
 fn no_longer() -> Response {
-    refused(StatusCode::FORBIDDEN, "You may no longer see this.\n")
+    refused(
+        StatusCode::FORBIDDEN,
+        "You no longer have permission to download this.\n",
+    )
 }
 
 /// Returns the actor that requested the link, with its current rights. Returns `None` if the actor may no longer
@@ -102,12 +108,12 @@ async fn begin(
     payer: Option<&Payer>,
 ) -> Result<Result<Download, Response>, QueryError> {
     let Some(download) = state.exports.open(order.account_id) else {
-        let text = "This account's log is being downloaded as often as may be at a time: wait for one to end.\n";
+        let text = "The maximum number of downloads of this account's log is running. Wait for one to end.\n";
         return Ok(Err(busy(text, 5)));
     };
     if let Some(Err(wait)) = payer.map(|payer| state.allowances.charge(payer, DOWNLOAD)) {
         return Ok(Err(busy(
-            "Whoever asked for this link has to wait.\n",
+            "The caller who requested this link has exceeded the rate limit. Try again later.\n",
             wait.as_secs() + 1,
         )));
     }
@@ -115,7 +121,7 @@ async fn begin(
     if !state.services.ledger.use_export_link(link, uses).await? {
         return Ok(Err(refused(
             StatusCode::FORBIDDEN,
-            "This link was followed as often as it may be: ask for a new one.\n",
+            "This link was used the maximum number of times. Request a new one.\n",
         )));
     }
     Ok(Ok(download))

@@ -215,7 +215,7 @@ impl Exchange {
 }
 
 fn from_address(parameters: Option<Query<HashMap<String, String>>>) -> Result<Parameters, Rejection> {
-    let unreadable = || Rejection::Malformed("the parameters of the address cannot be read".to_owned());
+    let unreadable = || Rejection::Malformed("the parameters of the URL cannot be read".to_owned());
     parameters::from_url(parameters.ok_or_else(unreadable)?.0)
 }
 

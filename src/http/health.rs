@@ -57,7 +57,8 @@ pub(super) fn routes(state: &SharedHttpState) -> Router {
 }
 
 async fn full() -> Response {
-    let text = "There are as many connections as may be, of this address or in all: close some, or try again later.\n";
+    let text =
+        "The maximum number of connections is open, from this address or in total: close some, or try again later.\n";
     (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], text).into_response()
 }
 

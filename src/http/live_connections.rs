@@ -73,17 +73,17 @@ impl Holder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ConnectionRefusal {
     /// The caller has reached its limit of connections.
-    #[error("There are too many connections of this caller: close some")]
+    #[error("This caller has too many connections: close some")]
     Caller,
     /// The address has reached its limit.
-    #[error("There are too many connections of this address: close some")]
+    #[error("This address has too many connections: close some")]
     Address,
 }
 
 /// The caller's open subscriptions would exceed the cost limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the open subscriptions of this caller would cost {cost} a message, more than {most} together: complete some first"
+    "the open subscriptions of this caller would cost {cost} per message together, but at most {most} is allowed: complete some first"
 )]
 pub(super) struct TooMuchOpen {
     cost: u64,

@@ -44,8 +44,8 @@ pub(super) async fn posted(
     let read = body::read(body, LARGEST_BODY, state.settings.body_timeout).await;
     read.map_err(|unread| match unread {
         Unread::TooLarge => plain(StatusCode::PAYLOAD_TOO_LARGE, "The body is too long.\n"),
-        Unread::TooSlow => plain(StatusCode::REQUEST_TIMEOUT, "The body took too long to come.\n"),
-        Unread::Broken => plain(StatusCode::BAD_REQUEST, "The body broke off.\n"),
+        Unread::TooSlow => plain(StatusCode::REQUEST_TIMEOUT, "The body was not received in time.\n"),
+        Unread::Broken => plain(StatusCode::BAD_REQUEST, "The body is incomplete.\n"),
     })
 }
 
@@ -79,7 +79,7 @@ pub(super) fn answer(state: &SharedHttpState, remote: SocketAddr, page: Result<O
         }
         Ok(None) => {
             if state.charge_guess(remote.ip(), 0).is_err() {
-                let text = "Too many links of this address were refused.\n";
+                let text = "Too many invalid links were requested from this address. Try again later.\n";
                 return plain(StatusCode::TOO_MANY_REQUESTS, text);
             }
             let text =

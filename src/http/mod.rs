@@ -229,7 +229,7 @@ impl HttpState {
             return Executed::Made(response.extension("cost", cost));
         }
         if self.settings.introspection == Introspection::Off {
-            let message = "the schema is not told here: see the published schema.graphql";
+            let message = "the schema is not served here: see the published schema.graphql";
             return Executed::Made(refused_request(ErrorCode::BadRequest, message));
         }
         match self.schema.introspect(operation.request).await {

@@ -39,7 +39,7 @@ pub(super) async fn stripe(
         Ok(()) => reply(StatusCode::OK, "kept"),
         Err(ReceiveError::Invalid(reason)) => {
             tracing::warn!(%reason, "a webhook was not believed");
-            forged(&state, remote, "not signed as it should be")
+            forged(&state, remote, "the signature is invalid")
         }
         Err(ReceiveError::Fault(fault)) => {
             tracing::warn!(%fault, "a webhook was not kept; it will be sent again");
@@ -68,15 +68,16 @@ pub(super) async fn mail(
         Ok(TakenIn::Applied | TakenIn::Repeated) => reply(StatusCode::OK, "kept"),
         Ok(TakenIn::NotOurs) => {
             tracing::info!("a report of a mail that is not ours, or of an address that it did not go to, was let be");
-            reply(StatusCode::OK, "not about a mail of ours")
+            reply(StatusCode::OK, "not about a mail of this server")
         }
-        Err(ReceiveReportError::NotSetUp) => reply(
-            StatusCode::NOT_FOUND,
-            "set mail.webhook_secret to have reports taken in",
-        ),
+        Err(ReceiveReportError::NotSetUp) => reply(StatusCode::NOT_FOUND, "set mail.webhook_secret to accept reports"),
         Err(ReceiveReportError::Invalid(InvalidReport::Signature)) => {
             tracing::warn!("a report of a mail was not believed");
-            forged(&state, remote, "not signed as it should be, or not within five minutes")
+            forged(
+                &state,
+                remote,
+                "the signature is invalid, or is more than five minutes old",
+            )
         }
         // The sender holds the signing key, so it may learn what is wrong.
         Err(ReceiveReportError::Invalid(InvalidReport::Body(reason))) => {
@@ -105,8 +106,8 @@ async fn read(state: &SharedHttpState, body: Body, largest: usize) -> Result<Vec
     let read = body::read(body, largest, state.settings.body_timeout).await;
     read.map_err(|unread| match unread {
         Unread::TooLarge => reply(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"),
-        Unread::TooSlow => reply(StatusCode::REQUEST_TIMEOUT, "the body took too long to come"),
-        Unread::Broken => reply(StatusCode::BAD_REQUEST, "the body broke off"),
+        Unread::TooSlow => reply(StatusCode::REQUEST_TIMEOUT, "the body was not received in time"),
+        Unread::Broken => reply(StatusCode::BAD_REQUEST, "the body is incomplete"),
     })
 }
 

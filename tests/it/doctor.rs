@@ -141,12 +141,12 @@ async fn a_sound_installation_is_told_so() {
     report.assert("database", "ok", "answers in");
     report.assert("server", "ok", "");
     report.assert("migrations", "ok", "up to date");
-    report.assert("charging", "ok", "nothing waits");
+    report.assert("charging", "ok", "empty");
     report.assert("gateway", "ok", "Stripe answers");
     report.assert("mail", "ok", "the mail system answers");
     let text = run(production(&database, &stripe, &smtp).arg("doctor"));
     let text = String::from_utf8(text.stdout).expect("text");
-    let end = format!("checks: 0 failed, {} to be looked at\n", u8::from(!syncs));
+    let end = format!("checks: 0 failed, {} warnings\n", u8::from(!syncs));
     assert!(text.ends_with(&end), "{text}");
 }
 
@@ -252,8 +252,8 @@ async fn work_that_nobody_does_and_claims_that_nobody_holds_are_told() {
     report.assert("stuck", "warn", "1 refunds of the last 30 days failed");
     report.assert("stuck", "warn", "refundTopUp");
     report.assert("stuck", "warn", "ledgerbell webhooks replay");
-    report.assert("stuck", "warn", "1 mails were taken up by a sender that is gone");
-    report.assert("webhooks", "warn", "1 webhooks to be dealt with, the oldest for 12");
+    report.assert("stuck", "warn", "1 mails are claimed by a sender that no longer runs");
+    report.assert("webhooks", "warn", "1 webhooks to be processed, the oldest for 12");
     report.assert("outbox", "fail", "1 mails to be sent");
 }
 
@@ -262,7 +262,7 @@ async fn the_demo_secret_and_settings_that_make_no_sense_are_told() {
     let database = TestDatabase::make().await;
     let report = examine(&mut ledgerbell(&database));
     assert_eq!(report.code, Some(1), "{}", report.json);
-    report.assert("secrets", "warn", "anybody can sign in as anybody");
+    report.assert("secrets", "warn", "anyone can sign in as any member");
     report.assert("settings", "warn", "development mode");
     let mut same = ledgerbell(&database);
     same.env("LEDGERBELL_SECRET", SECRET)

@@ -49,7 +49,7 @@ async fn production_does_not_give_credits_for_no_money_unless_a_setting_says_so(
             .expect("it runs");
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains("gives credits for no money"), "{said}");
+        assert!(said.contains("adds credits without payment"), "{said}");
         assert!(said.contains("gateway.simulated_in_production"), "{said}");
     }
     let mut rehearsal = production(&database, SERVE);

@@ -73,7 +73,7 @@ async fn the_balance_does_not_increase_despite_auto_top_up() {
     assert_eq!(finding["symptom"], "TOP_UP_FAILED");
     says(&finding, &["50.00 EUR", "visa …4242", "the bank declined the charge"]);
     // The finding asks her to check her payment information, and to retry. It would be retried automatically an hour later.
-    says(&finding, &["It is tried again by itself on 2 March 2026, 10:00"]);
+    says(&finding, &["It is retried automatically on 2 March 2026, 10:00"]);
     let help = finding["remedy"]["help"].as_str().expect("a text");
     assert!(help.contains("Verify your payment information"), "{help}");
     assert_eq!(finding["remedy"]["label"], "Retry top-up");

@@ -13,12 +13,12 @@ from ledgerbell import Ledgerbell, MailServer, end, until
 # What is to become of a mail to each of these, by the name before the @.
 EXPECTED = {
     "ada": ("SENT", None),
-    "greylisted": ("QUEUED", "did not take the mail for now"),
-    "closing": ("QUEUED", "did not take the mail for now"),
+    "greylisted": ("QUEUED", "temporarily refused the mail"),
+    "closing": ("QUEUED", "temporarily refused the mail"),
     "gone": ("BOUNCED", "does not know this mailbox"),
     "spam": ("BOUNCED", "blocked the mail"),
-    "dropped": ("QUEUED", "did not take the mail for now"),
-    "hanging": ("QUEUED", "did not take the mail for now"),
+    "dropped": ("QUEUED", "temporarily refused the mail"),
+    "hanging": ("QUEUED", "temporarily refused the mail"),
 }
 # A command that is not answered is given up after 20 s.
 HANG_SECONDS = 60

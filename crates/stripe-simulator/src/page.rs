@@ -52,7 +52,7 @@ async fn answer(
     headers: HeaderMap,
 ) -> Response {
     if !is_from_the_page(&headers, page.public_url.as_deref()) {
-        let text = "Another site sent this. Open the page of the payment and answer there.\n";
+        let text = "Another site sent this request. Open the page of the payment and answer there.\n";
         return (StatusCode::FORBIDDEN, text).into_response();
     }
     if page.gateway.is_page_of(&id, &token) && page.gateway.authenticate(&id, answer.confirm) {

@@ -117,10 +117,10 @@ mod tests {
     fn figures_are_found_and_written_as_the_language_writes_them() {
         let templates = Templates::load(None).expect("the built-in texts are good");
         let (_, german) = templates.language("de");
-        let text = "must be between 0 and 1000000000";
+        let text = "must be between 0 and 1000000000; got -5";
         assert_eq!(
             detail(german, text).as_deref(),
-            Some("muss zwischen 0 und 1.000.000.000 liegen")
+            Some("muss zwischen 0 und 1.000.000.000 liegen; angegeben ist −5")
         );
         assert_eq!(found("{} of {}.", "1.5 of 2 of 3."), Some(vec!["1.5", "2 of 3"]));
         assert_eq!(found("{} of {}.", " of 3."), None, "nothing stands in the first place");

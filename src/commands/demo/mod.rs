@@ -136,9 +136,9 @@ async fn seed_if_empty(database: &Database, settings: &Settings) -> Result<Optio
         .await?;
     let unfinished = services.accounts.find_by_external_id(&system, seed::UNFINISHED).await?;
     let key = if unfinished.is_some() {
-        Err("the demo team was not finished the last time: remove the data directory (or empty the database) and start again".into())
+        Err("the last start did not finish the demo team: remove the data directory (or empty the database) and start again".into())
     } else if accounts.items.is_empty() {
-        tracing::info!("making a demo team and 90 days of its history");
+        tracing::info!("creating a demo team and 90 days of its history");
         seed::seed(services, now).await.map(Some)
     } else {
         Ok(None)
@@ -243,7 +243,7 @@ impl Invitation {
   demo team   {name}  {id}
   database    {database}
   mail        {mail}
-  stop        Ctrl-C; what is in it stays for the next start
+  stop        Ctrl-C; the data is kept for the next start
 
 {console}
 ",

@@ -38,8 +38,8 @@ pub(super) fn settings(settings: &Settings) -> Check {
         Mode::Production => Check::ok("settings", "production"),
         Mode::Development => Check::warned(
             "settings",
-            "development mode: `ledgerbell token` signs anybody in",
-            "set mode = \"production\" where others rely on it",
+            "development mode: `ledgerbell token` signs in as any member",
+            "set mode = \"production\" if others use this installation",
         ),
     }
 }
@@ -51,18 +51,18 @@ pub(super) fn secrets(settings: &Settings) -> Check {
     let mut wrong = Vec::new();
     let secret = settings.secret().ok();
     if secret.is_some_and(is_demo) {
-        wrong.push("secret is the demo secret, which everybody knows");
+        wrong.push("secret is the published demo secret");
     }
     let previous = settings.auth.jwt_secret_previous.as_ref();
     if jwt.is_some_and(is_demo) || previous.is_some_and(is_demo) {
-        wrong.push("auth.jwt_secret or auth.jwt_secret_previous is the demo secret: anybody can sign in as anybody");
+        wrong.push("auth.jwt_secret or auth.jwt_secret_previous is the published demo secret: anyone can sign in as any member");
     } else if jwt.is_some() && jwt == secret {
-        wrong.push("secret and auth.jwt_secret are the same: who learns one has both");
+        wrong.push("secret and auth.jwt_secret are the same: a leak of one reveals both");
     }
     let stripe = settings.gateway.stripe.as_ref();
     let is_test = stripe.is_some_and(|stripe| stripe.secret_key.reveal().contains("_test_"));
     if is_test && settings.mode == Mode::Production {
-        wrong.push("the secret key of Stripe is one for tests: nobody is really charged");
+        wrong.push("the Stripe secret key is a test key: no card is charged");
     }
     if wrong.is_empty() {
         let sign_in = match (jwt, &settings.auth.jwks_url) {
@@ -72,16 +72,16 @@ pub(super) fn secrets(settings: &Settings) -> Check {
         };
         let rotation = match previous {
             Some(_) => {
-                "; tokens by auth.jwt_secret_previous are accepted too: remove it when the last of them has expired"
+                "; tokens signed with auth.jwt_secret_previous are also accepted: remove it when the last of them has expired"
             }
             None => "",
         };
-        return Check::ok("secrets", format!("own ones; {sign_in}{rotation}"));
+        return Check::ok("secrets", format!("not the demo secrets; {sign_in}{rotation}"));
     }
     Check::warned(
         "secrets",
         wrong.join("; "),
-        "set secrets of your own, such as `openssl rand -hex 32` makes",
+        "set your own secrets, for example from `openssl rand -hex 32`",
     )
 }
 
@@ -110,7 +110,7 @@ pub(super) async fn answers(database: &Database) -> Check {
         ),
         Err(fault) => {
             let trouble = database.trouble();
-            let advice = trouble.map_or("see whether the database is healthy", |(trouble, _)| trouble.advice());
+            let advice = trouble.map_or("check the database", |(trouble, _)| trouble.advice());
             fault_of("database", &fault, advice)
         }
     }
@@ -119,13 +119,13 @@ pub(super) async fn answers(database: &Database) -> Check {
 /// Checks whether the database accepts writes, and keeps what it has acknowledged.
 pub(super) async fn durability(database: &Database) -> Check {
     match database::weaknesses(database).await {
-        Ok(weak) if weak.is_empty() => Check::ok("durability", "what is acknowledged outlives a crash"),
+        Ok(weak) if weak.is_empty() => Check::ok("durability", "acknowledged commands survive a crash"),
         Ok(weak) => Check::warned(
             "durability",
             weak.join("; "),
             "connect to the primary, and set fsync, full_page_writes and synchronous_commit to on",
         ),
-        Err(fault) => fault_of("durability", &fault, "see whether the database is healthy"),
+        Err(fault) => fault_of("durability", &fault, "check the database"),
     }
 }
 
@@ -141,7 +141,7 @@ pub(super) async fn server(settings: &Settings) -> Check {
         .build();
     let asked = match client {
         Ok(client) => client.get(&url).send().await,
-        Err(error) => return Check::warned("server", error.to_string(), "see whether this machine has a network"),
+        Err(error) => return Check::warned("server", error.to_string(), "check the network of this machine"),
     };
     let answer = match asked {
         Ok(answer) if answer.status().is_success() => {
@@ -151,22 +151,23 @@ pub(super) async fn server(settings: &Settings) -> Check {
                 Some(jumps) => Check::warned(
                     "server",
                     format!(
-                        "it is ready; since it began this machine's clock has stepped ahead by minutes {jumps} times, which was \
-                         not followed at once"
+                        "it is ready; since its start, this machine's clock has jumped ahead by minutes {jumps} times, and the server did not follow at once"
                     ),
-                    "see whether the clock is set by a time service (NTP) that moves it slowly",
+                    "check that a time service (NTP) sets the clock in small steps",
                 ),
             };
         }
         Ok(answer) => answer.json::<serde_json::Value>().await.unwrap_or_default(),
-        Err(error) if error.is_connect() => return Check::ok("server", format!("none answers at {}", settings.listen)),
+        Err(error) if error.is_connect() => {
+            return Check::ok("server", format!("no server answers at {}", settings.listen));
+        }
         Err(_) => {
-            let advice = "see what it logs, and start it again if nothing helps";
+            let advice = "check its log, and restart it if necessary";
             return Check::failed("server", format!("{url} does not answer"), advice);
         }
     };
     let trouble = answer["trouble"].as_str().and_then(Trouble::named);
-    let advice = trouble.map_or("see what it logs", Trouble::advice);
+    let advice = trouble.map_or("check its log", Trouble::advice);
     Check::failed("server", format!("it is not ready: {answer}"), advice)
 }
 
@@ -179,14 +180,14 @@ pub(super) async fn clock(database: &Database, clock: &Clock) -> Check {
     let before = clock.now().millis();
     let server = match database::time(database).await {
         Ok(Some(server)) => server,
-        Ok(None) => return Check::ok("clock", "the database goes by this machine's clock"),
-        Err(fault) => return fault_of("clock", &fault, "see whether the database is healthy"),
+        Ok(None) => return Check::ok("clock", "the database uses this machine's clock"),
+        Err(fault) => return fault_of("clock", &fault, "check the database"),
     };
     // The database read its clock between the two times.
     let (early, late) = (before - server, server - clock.now().millis());
     let skew = early.max(late).max(0);
     let message = format!("this machine and the database are {skew} ms apart");
-    let advice = "let both go by a time service (NTP): tokens, webhooks and expiries depend on it";
+    let advice = "set both clocks by a time service (NTP): tokens, webhooks and expiries depend on it";
     match skew {
         skew if skew >= SKEWED.1 => Check::failed("clock", message, advice),
         skew if skew >= SKEWED.0 => Check::warned("clock", message, advice),
@@ -211,7 +212,7 @@ pub(super) async fn migrations(database: &Database) -> Check {
 pub(super) async fn work(database: &Database, now: Timestamp) -> Vec<Check> {
     match tokio::time::timeout(super::PATIENCE, Backlog::new(database.clone()).queues(now)).await {
         Ok(Ok(queues)) => queues.iter().map(|queue| lag(queue, now)).collect(),
-        Ok(Err(fault)) => vec![fault_of("work", &fault, "see whether the database is healthy")],
+        Ok(Err(fault)) => vec![fault_of("work", &fault, "check the database")],
         Err(_) => vec![gave_up("work")],
     }
 }
@@ -224,11 +225,10 @@ fn lag(queue: &Queue, now: Timestamp) -> Check {
         queue.waiting.to_string()
     };
     if queue.waiting == 0 {
-        return Check::ok(queue.name, "nothing waits");
+        return Check::ok(queue.name, "empty");
     }
     let message = format!("{count} {}, the oldest for {} s", queue.what, late / 1_000);
-    let advice =
-        "see whether `ledgerbell serve` or `ledgerbell worker` runs and what it logs; more of them share the work";
+    let advice = "check that `ledgerbell serve` or `ledgerbell worker` runs, and check its log; start more of them to share the work";
     match late {
         late if late >= LATE.1 => Check::failed(queue.name, message, advice),
         late if late >= LATE.0 => Check::warned(queue.name, message, advice),
@@ -240,34 +240,37 @@ fn lag(queue: &Queue, now: Timestamp) -> Check {
 pub(super) async fn stuck(database: &Database, now: Timestamp) -> Check {
     let stuck = match Backlog::new(database.clone()).stuck(now).await {
         Ok(stuck) => stuck,
-        Err(fault) => return fault_of("stuck", &fault, "see whether the database is healthy"),
+        Err(fault) => return fault_of("stuck", &fault, "check the database"),
     };
     let mut found = Vec::new();
     let mut advice = Vec::new();
     if stuck.parked_webhooks > 0 {
-        found.push(format!("{} webhooks were given up", stuck.parked_webhooks));
-        advice.push("`ledgerbell webhooks replay` deals with them again");
+        found.push(format!(
+            "{} webhooks failed too often and are no longer retried",
+            stuck.parked_webhooks
+        ));
+        advice.push("fix the cause, then run `ledgerbell webhooks replay`");
     }
     if stuck.unsettled_charges > 0 {
         found.push(format!(
-            "of {} charges nobody knows for a day what came of them",
+            "the result of {} charges has been unknown for a day",
             stuck.unsettled_charges
         ));
-        advice.push("look them up at the payment gateway, then `ledgerbell top-up settle`");
+        advice.push("look them up at the payment gateway, then run `ledgerbell top-up settle`");
     }
     if stuck.failed_refunds > 0 {
         found.push(format!(
-            "{} refunds of the last 30 days failed at the payment gateway, and the customers have their credits still or again",
+            "{} refunds of the last 30 days failed at the payment gateway, and the customers kept their credits or got them back",
             stuck.failed_refunds
         ));
-        advice.push("look them up at the payment gateway, then give the money back by `refundTopUp` or another way");
+        advice.push("look them up at the payment gateway, then refund the money with `refundTopUp` or by hand");
     }
     if stuck.lost_mails > 0 {
         found.push(format!(
-            "{} mails were taken up by a sender that is gone",
+            "{} mails are claimed by a sender that no longer runs",
             stuck.lost_mails
         ));
-        advice.push("a running worker takes them up again by itself");
+        advice.push("a running worker claims them again automatically");
     }
     if found.is_empty() {
         return Check::ok("stuck", "nothing is");
@@ -281,13 +284,13 @@ pub(super) async fn gateway(settings: &Settings) -> Check {
     match settings.gateway.kind {
         GatewayKind::None if is_production => Check::warned(
             "gateway",
-            "none is set: nobody can buy credits here",
-            "set gateway.kind if anybody should",
+            "none is set: credits cannot be bought here",
+            "set gateway.kind to sell credits",
         ),
-        GatewayKind::None => Check::ok("gateway", "none is set: nobody can buy credits here"),
+        GatewayKind::None => Check::ok("gateway", "none is set: credits cannot be bought here"),
         GatewayKind::Simulated if is_production => {
             let advice = "set gateway.kind = \"stripe\" or \"none\"";
-            let message = "the simulated one gives credits for no money";
+            let message = "the simulated gateway adds credits without payment";
             if settings.gateway.simulated_in_production {
                 Check::warned("gateway", message, advice)
             } else {
@@ -298,7 +301,7 @@ pub(super) async fn gateway(settings: &Settings) -> Check {
                 )
             }
         }
-        GatewayKind::Simulated => Check::ok("gateway", "the simulated one, which moves no money"),
+        GatewayKind::Simulated => Check::ok("gateway", "the simulated gateway, which moves no money"),
         GatewayKind::Stripe => stripe(settings).await,
     }
 }
@@ -306,7 +309,7 @@ pub(super) async fn gateway(settings: &Settings) -> Check {
 async fn stripe(settings: &Settings) -> Check {
     let stripe = match app::stripe(settings) {
         Ok(stripe) => stripe,
-        Err(error) => return Check::failed("gateway", error.to_string(), "mend the settings of gateway.stripe"),
+        Err(error) => return Check::failed("gateway", error.to_string(), "correct the gateway.stripe_… settings"),
     };
     let began = Instant::now();
     match stripe.list_charges(Clock::system().now(), None).await {
@@ -317,17 +320,17 @@ async fn stripe(settings: &Settings) -> Check {
         Err(GatewayError::Unknown(detail)) => Check::failed(
             "gateway",
             format!("Stripe does not answer: {detail}"),
-            "see whether it is reachable from this machine; charges wait and are made later",
+            "check that it is reachable from this machine; charges wait until it is",
         ),
         Err(GatewayError::Refused { detail, .. }) => Check::failed(
             "gateway",
             format!("Stripe refuses: {detail}"),
-            "see whether gateway.stripe.secret_key is right and may list payment intents",
+            "check that gateway.stripe_secret_key is correct and may list payment intents",
         ),
         Err(GatewayError::NotFound) => Check::failed(
             "gateway",
-            "what answers for Stripe does not know its API",
-            "see whether gateway.stripe.url is right",
+            "the server at gateway.stripe_url does not have Stripe's API",
+            "check gateway.stripe_url",
         ),
     }
 }
@@ -336,10 +339,10 @@ async fn stripe(settings: &Settings) -> Check {
 pub(super) async fn mail(settings: &Settings) -> Check {
     let sender = match Sender::parse(&settings.mail.from) {
         Ok(sender) => sender,
-        Err(error) => return Check::failed("mail", format!("mail.from {error}"), "mend mail.from"),
+        Err(error) => return Check::failed("mail", format!("mail.from {error}"), "correct mail.from"),
     };
     let Some(url) = &settings.mail.smtp_url else {
-        let message = "no mail.smtp_url is set: mails are written as files, and nobody gets them";
+        let message = "no mail.smtp_url is set: mails are written as files, not sent";
         return match settings.mode {
             Mode::Production => Check::warned("mail", message, "set mail.smtp_url"),
             Mode::Development => Check::ok("mail", message),
@@ -357,8 +360,8 @@ pub(super) async fn mail(settings: &Settings) -> Check {
         ),
         Err(reason) => Check::failed(
             "mail",
-            format!("the mail system does not take us in: {reason}"),
-            "see whether host, port, TLS and password in mail.smtp_url are right; mails wait for a day",
+            format!("the mail system refuses the connection: {reason}"),
+            "check host, port, TLS and password in mail.smtp_url; mails wait for a day",
         ),
     }
 }
@@ -368,7 +371,7 @@ pub(super) async fn issuer(settings: &Settings) -> Check {
     let Some(url) = &settings.auth.jwks_url else {
         return Check::ok("issuer", "none: tokens are signed with a shared secret");
     };
-    let advice = "see whether auth.jwks_url is right and reachable: nobody new can sign in without";
+    let advice = "check that auth.jwks_url is correct and reachable: sign-ins need its keys";
     let fetched = match HttpKeySet::new(url, settings.auth.jwks_lifetime) {
         Ok(key_set) => key_set.fetch().await,
         Err(error) => return Check::failed("issuer", format!("auth.jwks_url {error}"), advice),
@@ -383,18 +386,21 @@ pub(super) async fn issuer(settings: &Settings) -> Check {
 pub(super) async fn bell(settings: &Settings) -> Check {
     let url = settings.database.url.reveal();
     if url.starts_with("sqlite:") {
-        return Check::ok("bell", "one process on this machine needs none");
+        return Check::ok("bell", "not needed: SQLite has one server process");
     }
     if !settings.rings_others {
         return Check::ok("bell", "off: other servers find events within half a second");
     }
     let bell_url = settings.bell_url.as_ref().map_or(url, Secret::reveal);
     match bus::hear(bell_url).await {
-        Ok(took) => Check::ok("bell", format!("LISTEN hears a NOTIFY after {} ms", took.as_millis())),
+        Ok(took) => Check::ok(
+            "bell",
+            format!("LISTEN receives a NOTIFY after {} ms", took.as_millis()),
+        ),
         Err(reason) => Check::warned(
             "bell",
-            format!("LISTEN hears no NOTIFY: {reason}"),
-            "events are found by polling meanwhile; a pooler in transaction mode cannot LISTEN: set live.bell_url to a direct connection",
+            format!("LISTEN receives no NOTIFY: {reason}"),
+            "until then, events are found by polling; a pooler in transaction mode cannot LISTEN: set live.bell_url to a direct connection",
         ),
     }
 }
@@ -426,21 +432,21 @@ pub(super) fn disk(directory: &Path) -> Check {
         Ok(Some(Room { free, is_writable })) => {
             let message = format!("{shown} has {} MiB left", free >> 20);
             if !is_writable {
-                let advice = "let the user that runs ledgerbell write there";
+                let advice = "allow the user that runs ledgerbell to write there";
                 return Check::failed("disk", format!("{shown} cannot be written to"), advice);
             }
-            let advice = "make room: without any, nothing can be posted on SQLite";
+            let advice = "free disk space: without it, SQLite accepts no postings";
             match free {
                 free if free < CRAMPED.1 => Check::failed("disk", message, advice),
                 free if free < CRAMPED.0 => Check::warned("disk", message, advice),
                 _ => Check::ok("disk", message),
             }
         }
-        Ok(None) => Check::ok("disk", "not looked at on this system"),
+        Ok(None) => Check::ok("disk", "not checked on this system"),
         Err(error) => Check::failed(
             "disk",
             format!("{shown}: {error}"),
-            "make the directory, or set data_dir to one that is there",
+            "create the directory, or set data_dir to an existing one",
         ),
     }
 }

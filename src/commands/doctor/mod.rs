@@ -43,7 +43,7 @@ pub(super) async fn run(command: &Doctor, given: &SettingsFlags) -> Ending {
         Err(wrong) => Report::of(vec![Check::failed(
             "settings",
             wrong.to_string(),
-            "mend this setting: nothing starts before",
+            "correct this setting: the server does not start before",
         )]),
     };
     say(&if command.json {
@@ -84,7 +84,7 @@ fn gave_up(name: &'static str) -> Check {
     Check::failed(
         name,
         format!("no answer within {} seconds", PATIENCE.as_secs()),
-        "see whether it is reachable from this machine, and how busy it is",
+        "check that it is reachable from this machine and not overloaded",
     )
 }
 
@@ -103,7 +103,7 @@ async fn of_database(settings: &Settings) -> Vec<Check> {
                 OpenError::Refused(error) => Trouble::of(error),
                 _ => None,
             };
-            let usual = "see whether database.url is right, the server runs, and lets this user in; a new installation begins with `ledgerbell migrate`";
+            let usual = "check that database.url is correct, the database server runs, and it accepts this user; a new installation begins with `ledgerbell migrate`";
             // A database that does not exist is most likely the wrong one.
             let trouble = trouble.filter(|trouble| *trouble != Trouble::CannotOpen);
             let advice = trouble.map_or(usual, Trouble::advice);

@@ -91,7 +91,7 @@ impl Report {
         }
         let count = |verdict| self.0.iter().filter(|check| check.verdict == verdict).count();
         lines.push(format!(
-            "{} checks: {} failed, {} to be looked at",
+            "{} checks: {} failed, {} warnings",
             self.0.len(),
             count(Verdict::Fail),
             count(Verdict::Warn)

@@ -40,7 +40,7 @@ pub(super) const OIDC_SCOPE: Key = Key {
     default: Some("openid"),
     form: Form::Text,
     allowed: "scopes, with spaces between them",
-    about: "What the console asks the issuer for. Its tokens must have the claim acct.",
+    about: "The scopes that the console requests from the issuer. Its tokens must have the claim acct.",
 };
 
 pub(super) const OIDC_TOKEN: Key = Key {

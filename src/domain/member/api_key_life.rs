@@ -152,7 +152,7 @@ impl Making {
         }
         if let Some(ends_at) = ends_at {
             if api_key.expires_at.is_some_and(|expires_at| expires_at > ends_at) {
-                let message = format!("must not be after {ends_at}, when the key that makes it ends");
+                let message = format!("must not be after {ends_at}, when the key that creates it expires");
                 return Err(invalid("expiresAt", message).into());
             }
             api_key.expires_at = api_key.expires_at.or(Some(ends_at));
@@ -160,7 +160,8 @@ impl Making {
         let others = store::api_keys(tx, account_id, now).await?;
         let is_counted = |other: &&ApiKey| other.is_active(now) && other.side == api_key.side;
         if others.iter().filter(is_counted).count() >= MAX_ACTIVE_API_KEYS {
-            let message = format!("there are {MAX_ACTIVE_API_KEYS} active keys already; revoke one first");
+            let message =
+                format!("there are already {MAX_ACTIVE_API_KEYS} active keys, which is the maximum; revoke one first");
             return Err(invalid("accountId", message).into());
         }
         store::insert_api_key(tx, &api_key, &self.hash).await?;
@@ -228,7 +229,7 @@ fn checked_side(actor: &Actor, new: &NewApiKey) -> Result<Side, CreateApiKeyErro
     if side == Side::Team && new.account_id == AccountId::PLATFORM {
         return Err(invalid(
             "accountId",
-            "a key of side TEAM belongs to one account: name it".to_owned(),
+            "is required: a key of side TEAM belongs to one account".to_owned(),
         )
         .into());
     }

@@ -53,7 +53,7 @@ pub enum UpdateAccountError {
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
     /// The actor belongs to one account, so it must not learn which ids other accounts have.
-    #[error("only keys of the platform that belong to no single account change external ids of accounts")]
+    #[error("only keys of the platform that are not bound to one account can change external ids of accounts")]
     ExternalIdOfPlatform,
     /// Another account has this external id. Contains the account that was to be changed, never the other one.
     #[error("another account has this externalId")]
@@ -83,7 +83,7 @@ pub enum UpdateContactError {
     MemberRemoved,
     /// A team tried to vouch for an address.
     #[error(
-        "only the platform vouches for addresses; a team verifies one with sendContactVerification and verifyContact"
+        "only the platform can vouch for addresses; a team verifies an address with sendContactVerification and verifyContact"
     )]
     VouchingOfPlatform,
     /// The contact was changed since the expected version. Contains its current state.
@@ -104,21 +104,20 @@ pub enum StartVerificationError {
     #[error("this member does not exist")]
     NotFound,
     /// The contact has no address.
-    #[error("there is no e-mail address: give one with updateContact first")]
+    #[error("there is no e-mail address: set one with updateContact first")]
     NoAddress,
     /// The address is verified already.
-    #[error("this e-mail address is verified already")]
+    #[error("this e-mail address is already verified")]
     AlreadyVerified,
     /// The last code was created too recently.
-    #[error("a code was sent a moment ago: look for it, or ask again in {retry_after_seconds} s")]
+    #[error("a code was sent a moment ago: check the inbox, or request another one in {retry_after_seconds} s")]
     TooSoon {
         /// Seconds until another code can be created.
         retry_after_seconds: u32,
     },
     /// The bound of mail to unverified addresses is reached.
     #[error(
-        "enough mail was sent today to addresses that are not verified: ask again in {retry_after_seconds} s, \
-         or have the platform vouch for the address"
+        "today's limit of mail to unverified addresses is reached: retry in {retry_after_seconds} s, or have the platform vouch for the address"
     )]
     TooMany {
         /// Seconds until the bound allows another mail.
@@ -139,7 +138,7 @@ pub enum VerifyContactError {
     #[error("this member does not exist")]
     NotFound,
     /// The code is wrong, too old, tried too often, or for another address.
-    #[error("this code is wrong or no longer good: ask for another one with sendContactVerification")]
+    #[error("this code is wrong or has expired: request another one with sendContactVerification")]
     CodeInvalid,
     /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
@@ -159,11 +158,11 @@ pub enum AddMemberError {
     #[error("another member of the account has this externalId")]
     ExternalIdTaken(Box<Member>),
     /// A team tried to set an external id.
-    #[error("only the platform sets external ids: by them its users sign in")]
+    #[error("only the platform can set external ids: its users sign in with them")]
     ExternalIdOfPlatform,
     /// A team tried to vouch for an address.
     #[error(
-        "only the platform vouches for addresses; a team verifies one with sendContactVerification and verifyContact"
+        "only the platform can vouch for addresses; a team verifies an address with sendContactVerification and verifyContact"
     )]
     VouchingOfPlatform,
     /// Internal failure; the caller cannot fix it.
@@ -184,7 +183,7 @@ pub enum UpsertMemberError {
     #[error("the account needs an owner, and this is the last one; make another member an owner first")]
     LastOwner,
     /// A team tried to set an external id.
-    #[error("only the platform sets external ids: by them its users sign in")]
+    #[error("only the platform can set external ids: its users sign in with them")]
     ExternalIdOfPlatform,
     /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
@@ -216,7 +215,7 @@ pub enum UpdateMemberError {
     #[error("the member was changed in the meantime: its version is {}", .0.version)]
     VersionConflict(Box<Member>),
     /// A team tried to set an external id.
-    #[error("only the platform sets external ids: by them its users sign in")]
+    #[error("only the platform can set external ids: its users sign in with them")]
     ExternalIdOfPlatform,
     /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
@@ -250,13 +249,13 @@ pub enum CreateApiKeyError {
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
     /// A key cannot have more permissions than its creator.
-    #[error("a key cannot have {}, which its maker does not have", .0.name())]
+    #[error("a key cannot have the permission {}, which its creator does not have", .0.name())]
     BeyondOwn(Permission),
     /// A key of the team cannot have a permission of the platform.
-    #[error("a key of side TEAM cannot have {}: only keys of the platform can", .0.name())]
+    #[error("a key of side TEAM cannot have the permission {}: only keys of the platform can", .0.name())]
     BeyondSide(Permission),
     /// A member or a key of the team asked for a key of the platform.
-    #[error("only the platform makes keys of side PLATFORM; leave side out, or give TEAM")]
+    #[error("only the platform can create keys of side PLATFORM; leave side out, or send TEAM")]
     SideOfPlatform,
     /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
@@ -295,8 +294,7 @@ pub enum Rejection {
     ExpiryInMilliseconds,
     /// The token is valid for longer than the service accepts.
     #[error(
-        "the token is valid for more than {most_seconds} s; issue one whose exp is nearer to its iat, or raise \
-             auth.max_token_lifetime"
+        "the token is valid for more than {most_seconds} s; issue one with an earlier exp, or raise auth.max_token_lifetime"
     )]
     LivesTooLong {
         /// The longest accepted lifetime, in seconds.
@@ -328,10 +326,12 @@ pub enum SignInError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IssueTokenError {
     /// No secret is configured, so another issuer issues the tokens.
-    #[error("no secret is configured to sign tokens with")]
+    #[error("no secret is configured for signing tokens")]
     NoSecret,
     /// The token would be valid for longer than the service accepts.
-    #[error("a token may be valid for at most {most_seconds} s: ask for less, or raise auth.max_token_lifetime")]
+    #[error(
+        "a token may be valid for at most {most_seconds} s: request a shorter time, or raise auth.max_token_lifetime"
+    )]
     LivesTooLong {
         /// The longest accepted lifetime, in seconds.
         most_seconds: u64,
@@ -351,7 +351,7 @@ pub enum MemberTokenError {
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
     /// A team asked. With a token its holder could act as another member.
-    #[error("only keys of the platform make tokens that sign members in")]
+    #[error("only keys of the platform can create tokens for members")]
     OfPlatform,
     /// The account has no such member.
     #[error("this member does not exist")]
@@ -361,8 +361,7 @@ pub enum MemberTokenError {
     MemberRemoved,
     /// Another issuer issues the tokens.
     #[error(
-        "this server has no secret to sign tokens with: have your OIDC issuer make them, or set auth.jwt_secret \
-         (LEDGERBELL_AUTH_JWT_SECRET) as well"
+        "this server has no secret for signing tokens: have your OIDC issuer create them, or also set auth.jwt_secret (LEDGERBELL_AUTH_JWT_SECRET)"
     )]
     NoSecret,
     /// Internal failure; the caller cannot fix it.

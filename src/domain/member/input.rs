@@ -23,7 +23,7 @@ pub(super) fn checked_grace_hours(hours: i32) -> Result<i32, InvalidInput> {
     }
     Err(InvalidInput {
         field: "sessionGraceHours",
-        message: format!("must be between 0 and {MAX_SESSION_GRACE_HOURS}"),
+        message: format!("must be between 0 and {MAX_SESSION_GRACE_HOURS}; got {hours}"),
     })
 }
 
@@ -50,7 +50,7 @@ pub(in crate::domain) fn checked_label(field: &'static str, name: &str) -> Resul
         Some(label) => Err(InvalidInput {
             field,
             message: format!(
-                "must not look like \"{label}\", which is shown for what was not done by a member or an API key"
+                "must not look like \"{label}\", which is the label of entries that no member or API key caused"
             ),
         }),
         None => Ok(name),
@@ -133,7 +133,7 @@ pub(super) fn check_vouch(field: &'static str, is_vouched: bool, has_email: bool
     if is_vouched && !has_email {
         return Err(InvalidInput {
             field,
-            message: "vouches for the email that is given beside it: give one".to_owned(),
+            message: "vouches for the email of the same input: send email too".to_owned(),
         });
     }
     Ok(())

@@ -77,7 +77,7 @@ impl KeySet {
                     match self.fetch(&mut begun_at, now).await {
                         Ok(fetched) => return fetched.find(id, algorithm).ok_or(Rejection::Refused.into()),
                         Err(fault) => {
-                            tracing::warn!(%fault, "the issuer's keys cannot be fetched; the known ones count until they expire");
+                            tracing::warn!(%fault, "the issuer's keys cannot be fetched; the known keys are used until they expire");
                         }
                     }
                 }
@@ -154,7 +154,7 @@ fn parse(text: &str) -> Result<Vec<VerifyingKey>, Fault> {
         keys: Vec<serde_json::Value>,
     }
     let set: Set = serde_json::from_str(text)
-        .map_err(|error| Fault::Unavailable(format!("the issuer's answer is no JWK set: {error}")))?;
+        .map_err(|error| Fault::Unavailable(format!("the issuer's response is not a JWK set: {error}")))?;
     // Keys of other or unknown kinds are skipped: they must not make the whole set unusable.
     Ok(set
         .keys

@@ -19,10 +19,10 @@ pub enum SignInFailure {
     )]
     Signature,
     /// The token's account does not exist.
-    #[error("the token's acct claim names no account")]
+    #[error("the token's acct claim does not name an existing account")]
     Account,
     /// The account has no such member.
-    #[error("the token's sub claim names no member of the account")]
+    #[error("the token's sub claim does not name a member of the account")]
     Member,
     /// The member was removed.
     #[error("the member that the token's sub claim names was removed from the team")]

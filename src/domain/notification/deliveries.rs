@@ -192,11 +192,11 @@ async fn resend_locked(
     }
     if delivery.channel != Channel::Email {
         return Err(ResendError::NotResendable(
-            "only e-mail is sent again: what is in the app is there",
+            "only e-mail can be sent again: the app shows the message already",
         ));
     }
     if matches!(delivery.status, DeliveryStatus::Queued | DeliveryStatus::Sending) {
-        return Err(ResendError::NotResendable("it is on its way already"));
+        return Err(ResendError::NotResendable("it is being sent"));
     }
     let is_recent = |at: Timestamp| locked.now.millis() - at.millis() < RESEND_INTERVAL_MILLIS;
     if delivery.sent_at.is_some_and(is_recent) {
@@ -253,15 +253,15 @@ async fn may_resend(
 
 fn not_resendable(reason: SuppressionReason) -> &'static str {
     match reason {
-        SuppressionReason::PreferenceOff => "the recipient has switched mail of this kind off",
-        SuppressionReason::Ended | SuppressionReason::QuietHours => "what it is about has ended",
+        SuppressionReason::PreferenceOff => "the recipient has switched off mail of this kind",
+        SuppressionReason::Ended | SuppressionReason::QuietHours => "the condition of the alert has ended",
         SuppressionReason::NotRecipient => {
             "the member left the team or has another role by now, or the address was removed"
         }
         SuppressionReason::NoContact => "the recipient has no e-mail address",
         SuppressionReason::ContactUnverified => "the recipient's e-mail address is not verified",
-        SuppressionReason::ContactBouncing => "mail to the recipient comes back",
-        SuppressionReason::Cooldown | SuppressionReason::UnverifiedLimit => "enough mail was sent",
+        SuppressionReason::ContactBouncing => "mail to the recipient bounces",
+        SuppressionReason::Cooldown | SuppressionReason::UnverifiedLimit => "the limit of mail is reached",
     }
 }
 

@@ -25,13 +25,13 @@ pub enum UpdateSettingsError {
     #[error("{0}")]
     Preferences(&'static str),
     /// The threshold is not an amount that a balance could fall to.
-    #[error("must be 0 or more, and no more than an account can hold")]
+    #[error("must not be negative or more than an account can hold")]
     Threshold,
     /// The quiet hours end when they begin.
     #[error("must end at another time than they begin; null switches them off")]
     QuietHours,
     /// This kind cannot be switched off for this channel.
-    #[error("{} cannot be switched off for {}: a critical alert keeps a way that works", .kind.as_str(), .channel.as_str())]
+    #[error("{} cannot be switched off for {}: a critical alert needs at least one working channel", .kind.as_str(), .channel.as_str())]
     Locked {
         /// The index of the preference in the input.
         at: usize,
@@ -98,7 +98,7 @@ pub enum SendTestError {
     #[error("this member was removed from the team")]
     MemberRemoved,
     /// The limit for tests, or for mail to unverified addresses, is reached.
-    #[error("enough tests were sent to this member or in this account: ask again in {retry_after_seconds} s")]
+    #[error("too many tests were sent to this member or in this account: retry in {retry_after_seconds} s")]
     TooMany {
         /// Seconds until another test is possible.
         retry_after_seconds: u32,
@@ -115,7 +115,10 @@ pub enum MarkError {
     #[error(transparent)]
     Access(#[from] AccessError),
     /// Too many alerts at once.
-    #[error("at most {} alerts at once; with upTo there is no limit", super::alerts::MOST_MARKED)]
+    #[error(
+        "at most {} alerts are allowed at once; upTo has no limit",
+        super::alerts::MOST_MARKED
+    )]
     TooMany,
     /// This alert is not in the member's inbox.
     #[error("this alert is not in the member's inbox")]
@@ -141,7 +144,7 @@ pub enum ResendError {
     #[error("this delivery cannot be sent again: {0}")]
     NotResendable(&'static str),
     /// The limit for mail to unverified addresses is reached.
-    #[error("enough mail was sent today to addresses that are not verified: ask again in {retry_after_seconds} s")]
+    #[error("today's limit of mail to unverified addresses is reached: retry in {retry_after_seconds} s")]
     TooMany {
         /// Seconds until the mail can be sent again.
         retry_after_seconds: u32,
@@ -158,7 +161,7 @@ pub enum SendVerificationError {
     #[error(transparent)]
     Start(#[from] StartVerificationError),
     /// The mail system refuses the mail.
-    #[error("the mail system does not take mail for this address")]
+    #[error("the mail system does not accept mail for this address")]
     Rejected(String),
     /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
@@ -173,15 +176,14 @@ pub enum InvalidAddress {
     Input(#[from] InvalidInput),
     /// A member or a key of the team vouches for an address.
     #[error(
-        "only the platform vouches for addresses; a team verifies one with sendNotificationAddressVerification and \
-         verifyNotificationAddress"
+        "only the platform can vouch for addresses; a team verifies an address with sendNotificationAddressVerification and verifyNotificationAddress"
     )]
     VouchingOfPlatform,
     /// This kind goes to members only.
-    #[error("alerts of kind {} are for members alone", .0.as_str())]
+    #[error("alerts of kind {} are only for members", .0.as_str())]
     Kind(AlertKind),
     /// The threshold is not an amount that a balance could fall to.
-    #[error("must be 0 or more, and no more than an account can hold")]
+    #[error("must not be negative or more than an account can hold")]
     Threshold,
     /// The account already has a notification address with this e-mail address. Carries the current one.
     #[error("another notification address of the account has this e-mail address")]

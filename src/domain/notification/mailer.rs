@@ -71,7 +71,7 @@ pub trait Mailer: Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidReport {
     /// The signature is wrong or too old.
-    #[error("it is not signed as it should be, or not within five minutes")]
+    #[error("its signature is invalid, or is more than five minutes old")]
     Signature,
     /// The body is not a report.
     #[error("{0}")]

@@ -25,7 +25,7 @@ use super::store::{self, Kept, Mailed};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiveReportError {
     /// The operator has not configured a source of reports.
-    #[error("no secret is set that reports would be signed with")]
+    #[error("no secret is set for verifying reports")]
     NotSetUp,
     /// The signature or the body is invalid.
     #[error(transparent)]

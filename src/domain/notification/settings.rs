@@ -222,12 +222,14 @@ fn check(patch: &SettingsPatch) -> Result<(), UpdateSettingsError> {
 fn check_wishes(wishes: &[Wish]) -> Result<(), UpdateSettingsError> {
     let most = AlertKind::ALL.len() * Channel::ALL.len();
     if wishes.len() > most {
-        return Err(UpdateSettingsError::Preferences("there are not so many preferences"));
+        return Err(UpdateSettingsError::Preferences(
+            "there are more items than preferences",
+        ));
     }
     let mut named = HashSet::new();
     if !wishes.iter().all(|(kind, channel, _)| named.insert((*kind, *channel))) {
         return Err(UpdateSettingsError::Preferences(
-            "a kind and a channel may be named once",
+            "each pair of a kind and a channel may appear only once",
         ));
     }
     match first_locked(wishes) {

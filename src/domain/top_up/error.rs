@@ -41,7 +41,7 @@ use_case_errors! {
     /// Why a paid top-up is not recorded.
     RecordPaidError {
         /// The amount is not above zero, or its price overflows.
-        Amount = "the amount of credits must be above 0, and its price must fit",
+        Amount = "the number of credits must be greater than 0, and its price must not exceed the largest amount of money",
         /// The ledger refuses.
         Refused(Refusal) = "{0}",
     }
@@ -71,29 +71,29 @@ use_case_errors! {
             status: AccountStatus,
             /// The human-readable reason of the status.
             reason: Option<String>,
-        } = "nothing new is started in this account",
+        } = "the account is frozen or closed: it accepts no new top-ups",
         /// A top-up is in progress.
-        InProgress(Box<TopUp>) = "a top-up is under way: wait for what comes of it",
+        InProgress(Box<TopUp>) = "a top-up is in progress: wait for its result",
         /// The top-up is paid or canceled.
-        Over(Box<TopUp>) = "this top-up is over",
+        Over(Box<TopUp>) = "this top-up has ended",
         /// The card was declined too often.
-        TooManyDeclines(Option<Box<TopUp>>) = "the card was declined so often in 30 days that it is not tried again: use another card",
+        TooManyDeclines(Option<Box<TopUp>>) = "the card was declined too often in 30 days and is not charged again: use another card",
         /// The account has no card to charge.
         CardMissing = "there is no payment method to charge: add one",
         /// The card may not be charged.
-        CardSuspended = "the bank refused this payment method for a reason that does not pass by itself: use another one",
+        CardSuspended = "the bank refuses this payment method permanently: use another one",
         /// The top-up can no longer be canceled.
         NotCancelable(Box<TopUp>) = "this top-up can no longer be canceled",
         /// The refund is more than what is left of the top-up.
         RefundExceeds {
             /// The credits that are left.
             left: Credits,
-        } = "credits of this top-up that are left to give back: {left}",
+        } = "at most {left} credits of this top-up can still be refunded",
         /// The refund is more than what is unspent of the top-up.
         RefundExceedsUnspent {
             /// The credits that can be refunded without debt.
             unspent: Credits,
-        } = "credits of this top-up that are unspent and available: {unspent}; refund at most these, or send allowDebt: true to take credits that were spent",
+        } = "at most {unspent} credits of this top-up are unspent and available; refund no more, or send allowDebt: true to take spent credits too",
     }
 
     /// Why a card is not set up, added, chosen or removed.
@@ -110,22 +110,21 @@ use_case_errors! {
         /// The account is closed.
         Closed = "the account is closed",
         /// The card is being charged.
-        InUse = "this payment method is being charged: wait for what comes of it",
+        InUse = "this payment method is being charged: wait for the result",
         /// The account has the maximum number of cards.
-        TooMany = "an account has at most 20 payment methods: take one away first",
+        TooMany = "an account has at most 20 payment methods: remove one first",
         /// Too many cards were tried within a day, in the account or by the caller.
-        TooManyTried = "too many payment methods were tried in this account within 24 hours: use one that is there, or try again \
-                        tomorrow",
+        TooManyTried = "too many payment methods were tried in this account within 24 hours: use an existing one, or try again tomorrow",
         /// The gateway does not accept the card.
         Refused = "the payment service does not accept this payment method",
         /// The gateway does not respond.
-        GatewayUnavailable = "the payment service does not answer: try again in a while",
+        GatewayUnavailable = "the payment service does not respond: try again later",
     }
 
     /// Why the rule is not changed.
     AutoTopUpError {
         /// The rule has a different version than the caller expects.
-        VersionConflict(Box<AutoTopUp>) = "it was changed since the version you saw: look at it again",
+        VersionConflict(Box<AutoTopUp>) = "it was changed since expectedVersion: read it again, then repeat the change",
         /// An input is not valid or missing.
         Invalid {
             /// The name of the input.
@@ -144,11 +143,11 @@ use_case_errors! {
         /// The account has no card.
         CardMissing = "automatic top-ups need a payment method: add one",
         /// The card may not be charged automatically.
-        CardSuspended = "the bank refused this payment method for a reason that does not pass by itself: use another one",
+        CardSuspended = "the bank refuses this payment method permanently: use another one",
         /// The change would allow more spending than the consent covers.
-        ConsentRequired = "this lets automatic top-ups take more than was agreed to: it needs consent: true from a person",
+        ConsentRequired = "this change lets automatic top-ups charge more than was agreed to: a person must send consent: true",
         /// The cap is smaller than the price of one amount.
-        CapTooLow = "the monthly cap must leave room for one amount",
+        CapTooLow = "the monthly cap must be at least the price of one amount",
     }
 }
 
@@ -156,7 +155,7 @@ impl TurnError {
     /// Converts to a fault. Ledgerbell itself has all permissions, so a missing account means a row with a wrong account id.
     pub(super) fn into_fault(self) -> Fault {
         match self {
-            Self::Access(error) => Fault::Internal(format!("a row names an account wrongly: {error}")),
+            Self::Access(error) => Fault::Internal(format!("a row has a wrong account id: {error}")),
             Self::Fault(fault) => fault,
         }
     }
@@ -170,7 +169,7 @@ impl From<Refusal> for TopUpError {
                 field: "credits",
                 message: refusal.to_string(),
             },
-            other => Self::Fault(Fault::Internal(format!("a check of texts said {other}"))),
+            other => Self::Fault(Fault::Internal(format!("a check of texts returned {other}"))),
         }
     }
 }
@@ -195,7 +194,7 @@ impl TopUpError {
         match status {
             TopUpStatus::Succeeded => "this top-up has succeeded already: its credits are in the balance",
             TopUpStatus::Canceled => "this top-up was canceled: start a new one",
-            TopUpStatus::Reversed => "this top-up was paid and given back: start a new one",
+            TopUpStatus::Reversed => "this top-up was paid and refunded: start a new one",
             TopUpStatus::Disputed => "this top-up was paid and is disputed at the bank",
             TopUpStatus::Pending | TopUpStatus::Processing => "this top-up is being charged",
             TopUpStatus::RequiresAction => "this top-up waits for the cardholder",

@@ -80,7 +80,7 @@ impl PaymentMethods {
         if token.is_empty() || token.len() > MAX_TOKEN || !token.chars().all(is_plain) {
             return Err(PaymentMethodError::Invalid {
                 field: "gatewayToken",
-                message: "must be the id of a payment method that the gateway's browser library has given".to_owned(),
+                message: "must be the id of a payment method from the gateway's browser library".to_owned(),
             });
         }
         // The trial is counted before the gateway is asked: the response is what an attacker who tests cards wants.

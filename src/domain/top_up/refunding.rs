@@ -75,8 +75,8 @@ async fn refund(account: &mut AccountTransaction<'_>, actor: &Actor, new: &NewRe
     let found = store::purchase(account.tx, account.account_id, new.top_up_id).await?;
     let before = found.ok_or(TopUpError::NotFound)?;
     let entry_id = refundable_entry(&before)?;
-    if new.credits.is_some_and(|credits| !credits.is_positive()) {
-        return Err(invalid("credits", "must be above 0"));
+    if let Some(credits) = new.credits.filter(|credits| !credits.is_positive()) {
+        return Err(invalid("credits", &format!("must be greater than 0; got {credits}")));
     }
     let top_up_id = before.top_up.id;
     let taken = account.locked.taken_back(account.tx, entry_id).await?;
@@ -89,7 +89,7 @@ async fn refund(account: &mut AccountTransaction<'_>, actor: &Actor, new: &NewRe
     let Some(amount_minor) = amount else {
         return Err(invalid(
             "credits",
-            "are worth less than the smallest amount of money, or their money went back already",
+            "are worth less than the smallest amount of money, or were refunded already",
         ));
     };
     let mut after = before.clone();
@@ -131,11 +131,11 @@ fn invalid(field: &'static str, message: &str) -> TopUpError {
 /// Returns the entry that credited a top-up whose money the gateway can refund.
 fn refundable_entry(purchase: &Purchase) -> Result<EntryId, TopUpError> {
     let entry_id = purchase.top_up.entry_id;
-    let entry_id = entry_id.ok_or_else(|| invalid("topUpId", "only a top-up that has succeeded can be given back"))?;
+    let entry_id = entry_id.ok_or_else(|| invalid("topUpId", "only a top-up that has succeeded can be refunded"))?;
     if paid_object(purchase).is_none() {
         return Err(invalid(
             "topUpId",
-            "was not charged through the payment service, which therefore cannot give it back",
+            "was not charged through the payment service, so it cannot be refunded there",
         ));
     }
     Ok(entry_id)

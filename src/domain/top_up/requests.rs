@@ -130,7 +130,10 @@ impl TopUps {
 /// Returns the price of a number of credits, or why they cannot be bought. A quote and a purchase have the same result.
 fn price(terms: &AccountTerms, credits: Credits, least_minor: i64) -> Result<Money, String> {
     if !credits.is_positive() || credits > Credits::MAX {
-        return Err(format!("must be above 0 and at most {}", Credits::MAX));
+        return Err(format!(
+            "must be greater than 0 and at most {}; got {credits}",
+            Credits::MAX
+        ));
     }
     let price = terms.price_of(credits);
     let price = price.ok_or_else(|| "cost more than can be charged".to_owned())?;
@@ -140,13 +143,13 @@ fn price(terms: &AccountTerms, credits: Credits, least_minor: i64) -> Result<Mon
     let least = terms.money(least_minor);
     let Some(fewest) = fewest(least_minor, |credits| terms.price_of(credits)) else {
         return Err(format!(
-            "cost less than {} {}, the least that is charged, however many are bought: credits of this account are granted, not bought",
+            "cost less than the minimum charge of {} {}, whatever their number: grant credits to this account instead",
             least.to_decimal(),
             least.currency
         ));
     };
     Err(format!(
-        "cost less than {} {}, the least that is charged: buy at least {fewest}",
+        "cost less than the minimum charge of {} {}: buy at least {fewest}",
         least.to_decimal(),
         least.currency
     ))

@@ -64,9 +64,7 @@ impl AccountTransaction<'_> {
             let credits = refund.credits.units();
             if refund.is_gone() && refund.entry_id.is_none() {
                 let target = taking.taken.units().saturating_add(credits);
-                refund.entry_id = self
-                    .take_back(taking, target, REFUND, "Money of a top-up was given back")
-                    .await?;
+                refund.entry_id = self.take_back(taking, target, REFUND, "A top-up was refunded").await?;
             }
             let has_returned = refund.status == RefundStatus::CameBack && refund.came_back_entry_id.is_none();
             if has_returned && refund.entry_id.is_some() {
@@ -93,7 +91,7 @@ impl AccountTransaction<'_> {
         let for_refunds = named + taken.wanted(target.elsewhere).units();
         let wanted = named + taken.wanted(target.with_lost).units();
         if for_refunds > taking.taken.units() {
-            self.take_back(taking, for_refunds, REFUND, "Money of a top-up was given back")
+            self.take_back(taking, for_refunds, REFUND, "A top-up was refunded")
                 .await?;
         }
         // Money from failed refunds is separated from money of a won dispute, if fewer credits must be taken in total.

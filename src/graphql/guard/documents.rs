@@ -108,7 +108,7 @@ impl Document {
                 .ok_or_else(|| missing("the document has no operation of this operationName")),
             (None, [operation]) => Ok(operation),
             (None, _) => Err(missing(
-                "the document has several operations: operationName must say which",
+                "the document has several operations: operationName must name one of them",
             )),
         }
     }

@@ -202,7 +202,7 @@ impl Guard {
                     return Ok(Arc::clone(found));
                 }
                 if self.limits.only_trusted {
-                    return Err(bad("only trusted documents are answered: ask for one by its documentId").into());
+                    return Err(bad("only trusted documents are executed: send a documentId").into());
                 }
                 match self.documents.get_or_read(digest, &text, types_of_schema()) {
                     Ok(document) => Ok(document),
@@ -219,7 +219,7 @@ impl Guard {
 }
 
 /// The message for a client whose document is not in the manifest.
-const UNKNOWN_DOCUMENT: &str = "there is no trusted document of this documentId";
+const UNKNOWN_DOCUMENT: &str = "there is no trusted document with this documentId";
 
 /// Refuses a text that does not have the given digest.
 fn check_digest(text: Option<&str>, sha256: Option<&str>) -> Result<(), Box<Response>> {

@@ -89,7 +89,7 @@ pub(super) fn check(document: &str) -> Result<(), ServerError> {
 }
 
 /// The message for such a number.
-pub(super) const ALTERED: &str = "a number of more digits than can be kept; write it as a string";
+pub(super) const ALTERED: &str = "a number with too many digits; send it as a string";
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Step<'a> {

@@ -77,13 +77,13 @@ fn check_roots(kind: OperationKind, roots: &Roots<'_>, types: &Types) -> Result<
     let bad = |message| Err(Refused::new(ErrorCode::BadRequest, message));
     match kind {
         OperationKind::Subscription if roots.fields.len() != 1 => {
-            bad("a subscription has exactly one field at its top")
+            bad("a subscription must have exactly one top-level field")
         }
         OperationKind::Subscription if roots.are_conditional => {
-            bad("@skip and @include are not allowed at the top of a subscription")
+            bad("@skip and @include are not allowed at the top level of a subscription")
         }
         OperationKind::Subscription if roots.fields[0].name.node.starts_with("__") => {
-            bad("the field at the top of a subscription must not be one of introspection")
+            bad("the top-level field of a subscription must not be an introspection field")
         }
         OperationKind::Subscription | OperationKind::Query => Ok(()),
         OperationKind::Mutation => {
@@ -94,7 +94,7 @@ fn check_roots(kind: OperationKind, roots: &Roots<'_>, types: &Types) -> Result<
             let moving = roots.fields.iter().filter(moves).count();
             if moving > 0 && roots.fields.len() > 1 {
                 return Err(too_complex(
-                    "a mutation that moves credits stands alone: send one at a time, or use bookSessions and completeSessions",
+                    "a mutation that moves credits must be the only field of its operation: send one at a time, or use bookSessions and completeSessions",
                 ));
             }
             Ok(())

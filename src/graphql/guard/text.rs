@@ -41,7 +41,7 @@ pub(super) fn count_tokens(text: &str) -> Result<usize, Refused> {
             }
         };
         if brackets > DEEPEST_BRACKETS {
-            return Err(too_complex("the document has too many brackets within one another"));
+            return Err(too_complex("the brackets of the document are nested too deeply"));
         }
         if tokens > MOST_TOKENS {
             return Err(too_complex("the document is too long"));

@@ -30,7 +30,7 @@ pub enum InvalidManifest {
         reason: String,
     },
     /// An id in the form of a digest that differs from the digest of its document.
-    #[error("document {id:?} does not have the digest that its id says")]
+    #[error("document {id:?} does not have the digest in its id")]
     Digest {
         /// The id of the document.
         id: String,

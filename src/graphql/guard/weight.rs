@@ -62,7 +62,7 @@ struct Scales<'a> {
 impl<'a> Scales<'a> {
     fn weigh(&mut self, selections: &'a SelectionSet, level: usize) -> Result<Weight, Refused> {
         if level > DEEPEST_NESTING {
-            return Err(too_complex("the document has too many selections within one another"));
+            return Err(too_complex("the selections of the document are nested too deeply"));
         }
         let mut sum = Weight::default();
         for selection in &selections.items {
@@ -129,7 +129,7 @@ pub(super) fn check(document: &ExecutableDocument) -> Result<usize, Refused> {
     for (_, operation) in document.operations.iter() {
         let mut weight = scales.weigh(&operation.node.selection_set.node, 0)?;
         if operation.node.ty == OperationType::Query && weight.roots > MOST_ROOTS {
-            return Err(too_complex("the query has too many fields at its top"));
+            return Err(too_complex("the query has too many top-level fields"));
         }
         let of_variables = operation.node.variable_definitions.iter();
         weight.directives += of_variables
@@ -151,7 +151,7 @@ pub(super) fn check(document: &ExecutableDocument) -> Result<usize, Refused> {
         return Err(too_complex("the document has too many directives"));
     }
     if sum.depth > DEEPEST || sum.nesting > DEEPEST_NESTING {
-        return Err(too_complex("the document has too many fields within one another"));
+        return Err(too_complex("the fields of the document are nested too deeply"));
     }
     Ok(scales.visited)
 }

@@ -211,7 +211,7 @@ impl BookSessionInput {
         match (&self.member_id, &self.member_external_id) {
             (MaybeUndefined::Null, _) => Err(Failure::invalid(
                 "memberId",
-                "must not be null; give the member who will use it",
+                "must not be null; name the member who will use it",
             )),
             (MaybeUndefined::Value(_), Some(_)) => Err(Failure::invalid(
                 "memberId",

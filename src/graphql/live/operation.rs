@@ -50,7 +50,7 @@ impl Operation {
         let refused = |message| Box::new(errors::refused_request(ErrorCode::BadRequest, message));
         let operation = selected(&document, name.as_deref())
             .filter(|operation| operation.ty == OperationType::Subscription)
-            .ok_or_else(|| refused("this is no subscription"))?;
+            .ok_or_else(|| refused("this is not a subscription"))?;
         let root = only_field(operation).ok_or_else(|| refused("a subscription selects exactly one field"))?;
         let mut shared = variables.clone();
         for argument in BEGIN {

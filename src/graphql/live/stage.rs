@@ -116,15 +116,13 @@ fn checked_bound(replay_at_most: i32) -> Result<i64, ApiError> {
 
 /// Returns the named account, if it exists for the caller.
 fn account(scope: &Scope, named: Option<&ID>) -> Result<AccountId, ApiError> {
-    let account_id = match named {
-        Some(id) => parse_id(id, IdKind::Account).map(|id| id.account_id),
-        None => Some(
-            scope
-                .actor()
-                .own_account()
-                .ok_or_else(|| ApiError::invalid("accountId", "say which account"))?,
-        ),
-    };
+    let account_id =
+        match named {
+            Some(id) => parse_id(id, IdKind::Account).map(|id| id.account_id),
+            None => Some(scope.actor().own_account().ok_or_else(|| {
+                ApiError::invalid("accountId", "is required: this API key is not bound to one account")
+            })?),
+        };
     account_id
         .filter(|account_id| scope.actor().reaches(*account_id))
         .ok_or_else(|| ApiError::invalid("accountId", "this account does not exist"))
@@ -145,5 +143,5 @@ pub(in crate::graphql) fn id_in(
     parse_id(id, kind)
         .filter(|id| id.account_id == account_id)
         .map(|id| id.uuid)
-        .ok_or_else(|| ApiError::invalid(argument, "this is not one of the account's"))
+        .ok_or_else(|| ApiError::invalid(argument, "this does not belong to the account"))
 }

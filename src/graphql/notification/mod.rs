@@ -56,6 +56,6 @@ fn member_for(scope: &Scope, member_id: &MaybeUndefined<ID>) -> Result<(AccountI
     }
     match (scope.actor().own_account(), scope.actor().member_id()) {
         (Some(account_id), Some(member_id)) => Ok((account_id, member_id)),
-        _ => Err(Failure::invalid("memberId", "is needed: an API key is no member")),
+        _ => Err(Failure::invalid("memberId", "is required: an API key is not a member")),
     }
 }

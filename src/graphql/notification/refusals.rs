@@ -90,7 +90,7 @@ pub(super) fn unverified_address(error: VerifyContactError) -> Failure {
         VerifyContactError::CodeInvalid => Failure::new(
             UserErrorCode::CodeInvalid,
             Some("code"),
-            "this code is wrong or no longer good: ask for another one with sendNotificationAddressVerification",
+            "this code is wrong or has expired: request another one with sendNotificationAddressVerification",
         ),
         VerifyContactError::Fault(fault) => fault.into(),
     }

@@ -69,7 +69,7 @@ impl Incoming {
                 }
             }
             "complete" => operation_id(id).map(Self::Complete),
-            _ => Err("there is no such type of message for a client".into()),
+            _ => Err("a client cannot send this type of message".into()),
         }
     }
 }

@@ -44,7 +44,10 @@ pub(super) fn upgrade(state: &SharedHttpState, remote: IpAddr, mut request: Requ
         .origins
         .may_connect(request.headers(), settings.public_url.as_deref())
     {
-        return refused(StatusCode::FORBIDDEN, "Pages of this origin may not connect.\n");
+        return refused(
+            StatusCode::FORBIDDEN,
+            "Pages of this origin are not allowed to connect.\n",
+        );
     }
     let Ok(mut response) = create_response_with_body(&request, Body::empty) else {
         return bad_handshake(request.headers());
@@ -57,7 +60,7 @@ pub(super) fn upgrade(state: &SharedHttpState, remote: IpAddr, mut request: Requ
     // Browsers can read the reason of a refusal only from a socket.
     let refused = if is_offered {
         let is_full = matches!(place, Some(None));
-        is_full.then(|| Close::overload("There are too many connections of this address: close some"))
+        is_full.then(|| Close::overload("This address has too many connections: close some"))
     } else {
         Some(Close::subprotocol())
     };
@@ -100,12 +103,12 @@ fn bad_handshake(headers: &HeaderMap) -> Response {
     if headers.get(VERSION).is_some_and(|version| version != "13") {
         let mut response = refused(
             StatusCode::UPGRADE_REQUIRED,
-            "Only version 13 of WebSocket is spoken.\n",
+            "Only version 13 of WebSocket is supported.\n",
         );
         response.headers_mut().insert(VERSION, HeaderValue::from_static("13"));
         return response;
     }
-    refused(StatusCode::BAD_REQUEST, "This is no WebSocket handshake.\n")
+    refused(StatusCode::BAD_REQUEST, "This is not a WebSocket handshake.\n")
 }
 
 fn refused(status: StatusCode, text: &'static str) -> Response {

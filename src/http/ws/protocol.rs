@@ -89,7 +89,7 @@ impl Close {
     }
 
     pub(super) fn signed_out() -> Self {
-        Self::forbidden("You are not signed in any more")
+        Self::forbidden("You are no longer signed in")
     }
 
     pub(super) fn subprotocol() -> Self {
@@ -117,7 +117,7 @@ impl Close {
     }
 
     pub(super) fn guesses() -> Self {
-        Self::overload("Too many credentials of this address were refused: try again later")
+        Self::overload("Too many invalid credentials came from this address: try again later")
     }
 
     pub(super) fn frames() -> Self {
@@ -382,7 +382,7 @@ impl Protocol {
                 self.allowance = left;
                 None
             }
-            None => Some(self.close(Close::overload("Too many messages: send fewer a second"), now)),
+            None => Some(self.close(Close::overload("Too many messages: send fewer per second"), now)),
         }
     }
 }

@@ -406,7 +406,7 @@ impl Socket {
         };
         if self.operations.len() >= self.limits.operations {
             let reason = format!(
-                "this socket runs {} operations: complete one first",
+                "this socket runs the maximum of {} operations: complete one first",
                 self.limits.operations
             );
             let refused = refused_request(ErrorCode::RateLimited, reason);

@@ -45,7 +45,7 @@ async fn a_clock_that_is_a_day_ahead_for_seconds_is_not_followed_and_the_doctor_
     let doctor = place.command(&database, &["doctor"]).output().expect("it runs");
     let report = String::from_utf8_lossy(&doctor.stdout).into_owned();
     assert!(
-        report.contains("this machine's clock has stepped ahead by minutes 1 times"),
+        report.contains("this machine's clock has jumped ahead by minutes 1 times"),
         "{report}"
     );
     assert!(serving.is_ready().await);

@@ -75,7 +75,7 @@ async fn by_proxy(app: &TestApp, client: &str) -> Result<Socket, u16> {
             Ok(socket)
         }
         crate::harness::Frame::Close(code, reason) => {
-            assert!(reason.contains("of this address"), "{reason}");
+            assert!(reason.contains("This address has too many connections"), "{reason}");
             Err(code)
         }
         crate::harness::Frame::Ping => panic!("no ping so soon"),

@@ -249,9 +249,9 @@ async fn in_development_a_refused_token_says_what_is_wrong_with_it() {
         ),
         (
             issue(AccountId::from_number(987_654), member_id),
-            "acct claim names no account",
+            "acct claim does not name an existing account",
         ),
-        (issue(account_id, nobody), "sub claim names no member"),
+        (issue(account_id, nobody), "sub claim does not name a member"),
         (admin, "was removed from the team"),
         ("lb_aaaaaaaaaaaaaaaa_".to_owned() + &"a".repeat(52), "no such API key"),
     ] {

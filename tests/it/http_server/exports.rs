@@ -61,7 +61,7 @@ async fn a_link_ends_after_a_number_of_uses() {
     for _ in 0..2 {
         let (status, text) = follow(&app, &url).await;
         assert_eq!(status, StatusCode::FORBIDDEN);
-        assert!(text.contains("as often as it may be"), "{text}");
+        assert!(text.contains("the maximum number of times"), "{text}");
     }
     let another = link(&app.team.owner.client).await;
     assert_ne!(another, url, "each link is another one, though it asks for the same");

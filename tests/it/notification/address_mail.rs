@@ -285,7 +285,7 @@ async fn one_click_ends_any_kind_for_this_address_and_nothing_else() {
     );
     let (status, page) = post(&app, &link, FORM, ONE_CLICK).await;
     assert!(
-        status == 200 && page.contains("Das Team kann sie für diese Adresse wieder wählen"),
+        status == 200 && page.contains("Fragen Sie das Team, wenn Sie sie wieder erhalten möchten"),
         "{page}"
     );
     let after = kinds_of().await;
@@ -303,7 +303,7 @@ async fn one_click_ends_any_kind_for_this_address_and_nothing_else() {
     about(&app.team.admin.client, "removeNotificationAddress", &id, &json!({})).await;
     let (status, page) = post(&app, &link, FORM, ONE_CLICK).await;
     assert!(
-        status == 200 && page.contains("There is nothing to switch off"),
+        status == 200 && page.contains("These e-mails are already off"),
         "{page}"
     );
 }
@@ -472,7 +472,7 @@ async fn an_address_that_waits_to_be_verified_is_a_finding_with_a_remedy_that_ca
     assert!(
         found["remedy"]["help"]
             .as_str()
-            .is_some_and(|help| help.contains("confirms the address by a link"))
+            .is_some_and(|help| help.contains("confirms the address with the link"))
     );
     send(admin, &found).await;
     assert_eq!(mails(&app, EMAIL).await.len(), 1);

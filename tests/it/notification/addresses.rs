@@ -516,7 +516,7 @@ async fn refusals_are_in_the_viewers_language() {
         ),
         (
             about(adam, "verifyNotificationAddress", &id, &json!({ "code": "1" })).await,
-            "Der Code ist falsch oder zu alt: Fordern Sie mit sendNotificationAddressVerification einen neuen an.",
+            "Der Code ist falsch oder abgelaufen: Fordern Sie mit sendNotificationAddressVerification einen neuen an.",
         ),
         (
             about(adam, "removeNotificationAddress", "nad_x", &json!({})).await,

@@ -271,7 +271,7 @@ async fn members_are_shown_a_reason_and_neither_paths_nor_hosts() {
         (&waiting["status"], &waiting["lastError"]),
         (
             &json!("QUEUED"),
-            &json!("The mail system did not take the mail for now.")
+            &json!("The mail system temporarily refused the mail.")
         )
     );
     let path = app.data_dir().display().to_string();

@@ -87,11 +87,11 @@ async fn f60_a_bounce_that_is_reported_later_does_what_a_refusal_does_once() {
         .expect("the test");
     assert_eq!(
         (&bounced["status"], &bounced["lastError"]),
-        (&json!("BOUNCED"), &json!("The mailbox takes no mail."))
+        (&json!("BOUNCED"), &json!("The mailbox accepts no mail."))
     );
     assert_eq!(
         contact(mia).await,
-        (json!("BOUNCING"), json!("The mailbox takes no mail."))
+        (json!("BOUNCING"), json!("The mailbox accepts no mail."))
     );
     for person in [olga, mia] {
         assert_eq!(kinds(person).await, ["CONTACT_BOUNCING"]);
@@ -194,7 +194,7 @@ async fn a_report_of_an_address_that_was_changed_since_does_not_touch_the_new_on
     let before = state(&app, mia).await;
     let mut elsewhere = about(&sent, "r3", "HARD_BOUNCE");
     elsewhere["address"] = "mia@new.example".into();
-    assert_eq!(report(&app, &elsewhere).await, "not about a mail of ours");
+    assert_eq!(report(&app, &elsewhere).await, "not about a mail of this server");
     assert_eq!(state(&app, mia).await, before);
 }
 
@@ -355,7 +355,7 @@ async fn what_is_not_signed_too_old_too_long_or_of_somebody_else_changes_nothing
     ] {
         assert_eq!(
             report(&app, &about(unknown, "r1", "HARD_BOUNCE")).await,
-            "not about a mail of ours",
+            "not about a mail of this server",
             "{unknown}"
         );
     }

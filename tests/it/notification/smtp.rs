@@ -214,7 +214,7 @@ async fn what_is_refused_for_now_is_tried_for_a_day_and_what_is_the_operators_fa
             "{reply}"
         );
         // The response of the mail system is in the log.
-        let reason = "The mail system did not take the mail for now.";
+        let reason = "The mail system temporarily refused the mail.";
         assert_eq!(waiting["lastError"], reason, "{reply}");
         app.advance(Duration::from_hours(3));
     }

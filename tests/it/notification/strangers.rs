@@ -215,7 +215,7 @@ async fn what_is_resent_goes_by_the_preference_the_role_and_whether_it_is_still_
     let off =
         |enabled: bool| json!({ "preferences": [{ "kind": "LOW_BALANCE", "channel": "EMAIL", "enabled": enabled }] });
     set(adam, off(false)).await;
-    refused("switched mail of this kind off").await;
+    refused("switched off mail of this kind").await;
     set(adam, off(true)).await;
     let role = |role: &str| json!({ "memberId": adam.id(), "role": role });
     mutate(&olga.client, "updateMember", "member { role }", role("MEMBER")).await;

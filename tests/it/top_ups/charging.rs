@@ -432,7 +432,7 @@ async fn f03_f04_f05_f06_webhooks_are_kept_before_they_are_answered_and_credit_o
     for (body, signature) in &messages {
         let mut forged = body.clone();
         forged.push(b' ');
-        assert_eq!(deliver(signature, forged).await, 400, "not signed as it should be");
+        assert_eq!(deliver(signature, forged).await, 400, "the signature is invalid");
         assert_eq!(deliver("", body.clone()).await, 400);
     }
     app.services().webhooks.turn(100).await.expect("works");

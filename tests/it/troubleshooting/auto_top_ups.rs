@@ -88,7 +88,7 @@ async fn auto_top_up_paused_for_its_card_goes_on_with_another_one() {
     app.settle().await;
     assert_eq!(codes(&app).await, ["TOP_UP_FAILED", "AUTO_TOP_UP_PAUSED"]);
     let found = findings(&app.team.owner.client).await;
-    says(&found[1], &["the bank refused the card"]);
+    says(&found[1], &["the bank refuses the card permanently"]);
     for finding in &found {
         a_person_must_choose(finding, "ADD_PAYMENT_METHOD");
     }
@@ -224,7 +224,7 @@ async fn a_booking_that_was_refused_above_the_trigger_is_a_sign_for_a_day() {
     let finding = the_finding(&app, "TRIGGER_BELOW_TYPICAL_SESSION").await;
     says(
         &finding,
-        &["a booking was refused", "100 were available", "trigger of 10"],
+        &["a booking was refused", "Available credits: 100", "trigger of 10"],
     );
     assert_eq!(proved_by(&finding), ["AutoTopUp", "TopUpDecision"]);
     app.advance(Duration::from_hours(24));

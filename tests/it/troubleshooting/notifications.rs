@@ -125,7 +125,7 @@ async fn email_delivery_failing_is_sent_again_once_the_mail_system_works() {
     a_person_must_choose(&finding, "WAIT");
     says(
         &finding,
-        &["A message", "did not take the mail for now", "The next try is on"],
+        &["A message", "temporarily refused the mail", "The next try is on"],
     );
     for _ in 0..9 {
         app.advance(Duration::from_hours(3));

@@ -177,7 +177,7 @@ export const finding = (at: number, isLong: boolean) => ({
 const GROUPS: [string, string, string[]][] = [
   ["BALANCE", "Balance", ["Low balance", "Out of credits", "Credits about to expire"]],
   ["TOP_UPS", "Top-ups and cards", ["Top-up succeeded", "Top-up failed", "Auto top-up paused"]],
-  ["ACCOUNT", "Account and contact", ["Account frozen", "Mail comes back"]],
+  ["ACCOUNT", "Account and contact", ["Account frozen", "Mail bounces"]],
 ];
 
 export const settings = (isLong: boolean) => ({

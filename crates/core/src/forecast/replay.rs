@@ -96,13 +96,13 @@ impl RuleTerms {
         if trigger.is_negative() || trigger > Credits::MAX {
             return Err(InvalidTrial::new(
                 "trigger",
-                format!("must be between 0 and {}", Credits::MAX),
+                format!("must be between 0 and {}; got {trigger}", Credits::MAX),
             ));
         }
         if !amount.is_positive() || amount > Credits::MAX {
             return Err(InvalidTrial::new(
                 "amount",
-                format!("must be above 0 and at most {}", Credits::MAX),
+                format!("must be greater than 0 and at most {}; got {amount}", Credits::MAX),
             ));
         }
         let cap = match trial.monthly_cap {
@@ -121,7 +121,7 @@ impl RuleTerms {
         if price.minor < minimum_minor {
             return Err(InvalidTrial::new(
                 "amount",
-                "costs less than the least that the payment service charges",
+                "costs less than the minimum charge of the payment service",
             ));
         }
         let now = Timestamp::MIN;

@@ -192,14 +192,14 @@ impl Draft<'_> {
 fn require_reversible(entry: &PastEntry, amount: Credits) -> Result<(), Refusal> {
     if entry.kind == EntryKind::Session {
         return Err(Refusal::NotReversible(
-            "a session's charge is given back by refundSession",
+            "a session's charge cannot be reversed; refund it with refundSession",
         ));
     }
     if matches!(entry.kind, EntryKind::Reversal | EntryKind::Chargeback) {
         // Credits that a dispute took return with its money. Returned by hand as well, they would return
         // twice.
         return Err(Refusal::NotReversible(
-            "what went back of a top-up follows its money; correct it by an adjustment without reversesEntryId",
+            "an entry of a returned payment cannot be reversed; correct it by an adjustment without reversesEntryId",
         ));
     }
     if entry.amount.is_positive() == amount.is_positive() {

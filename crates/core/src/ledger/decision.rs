@@ -124,10 +124,10 @@ pub enum Refusal {
     #[error("this member was removed from the team")]
     MemberRemoved,
     /// The member to act for does not exist in the account.
-    #[error("the member on whose behalf this is asked does not exist")]
+    #[error("the acting member does not exist")]
     ActingMemberNotFound,
     /// The member to act for has left the team.
-    #[error("the member on whose behalf this is asked was removed from the team")]
+    #[error("the acting member was removed from the team")]
     ActingMemberRemoved,
     /// No such session in the account.
     #[error("this session does not exist")]
@@ -142,7 +142,7 @@ pub enum Refusal {
     },
     /// The session's hold was released, and the credits are no longer available.
     #[error(
-        "the hold of this session was released because it was not resolved in time, and too few credits are available to charge it now (missing: {missing}); allowOverage charges it all the same"
+        "the hold of this session was released because it was not resolved in time; too few credits are available to charge it now (missing: {missing}). Send allowOverage: true to charge it anyway"
     )]
     SessionExpired {
         /// The session that was named.
@@ -171,14 +171,14 @@ pub enum Refusal {
         booked: Credits,
     },
     /// The refund is above what is left of the charge.
-    #[error("credits of this charge that are left to give back: {left}")]
+    #[error("at most {left} credits of this charge can still be refunded")]
     RefundExceedsCharge {
         /// Credits that are left.
         left: Credits,
     },
     /// The refund is above what is unspent of the top-up and available.
     #[error(
-        "credits of this top-up that are unspent and available: {unspent}; refund at most these, or send allowDebt: true to take credits that were spent"
+        "at most {unspent} credits of this top-up are unspent and available; refund no more, or send allowDebt: true to take spent credits too"
     )]
     RefundExceedsUnspent {
         /// Credits that may be refunded without debt.
@@ -192,7 +192,7 @@ pub enum Refusal {
     NotReversible(&'static str),
     /// The account has the maximum number of lots with a remainder.
     #[error(
-        "the account has {} lots with credits left, the most there may be; grant with the same terms later or let some be used",
+        "the account has {} lots with credits left, which is the maximum: retry when some of these credits are used or expired",
         super::MAX_LOTS
     )]
     LotLimit,

@@ -441,14 +441,14 @@ fn require_times(starts_at: Timestamp, ends_at: Timestamp) -> Result<(), Refusal
     })
 }
 
-/// Refuses an amount that is not above 0 or is above [`Credits::MAX`].
+/// Refuses an amount that is not greater than 0 or exceeds [`Credits::MAX`].
 pub(super) fn require_amount(field: &'static str, credits: Credits) -> Result<(), Refusal> {
     if credits.is_positive() {
         return require_amount_or_nothing(field, credits);
     }
     Err(Refusal::Invalid {
         field,
-        message: format!("{field} must be above 0"),
+        message: format!("{field} must be greater than 0; got {credits}"),
     })
 }
 
@@ -456,13 +456,13 @@ fn require_amount_or_nothing(field: &'static str, credits: Credits) -> Result<()
     if credits.is_negative() {
         return Err(Refusal::Invalid {
             field,
-            message: format!("{field} must not be negative"),
+            message: format!("{field} must not be negative; got {credits}"),
         });
     }
     if credits > Credits::MAX {
         return Err(Refusal::Invalid {
             field,
-            message: format!("{field} must not exceed {}", Credits::MAX),
+            message: format!("{field} must not exceed {}; got {credits}", Credits::MAX),
         });
     }
     Ok(())

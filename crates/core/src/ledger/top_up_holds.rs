@@ -84,7 +84,7 @@ impl Draft<'_> {
         if !credits.is_positive() {
             return Err(Refusal::Invalid {
                 field: "credits",
-                message: "must be above 0".to_owned(),
+                message: format!("must be greater than 0; got {credits}"),
             });
         }
         // An open dispute holds all that is left, which includes the refund's share.

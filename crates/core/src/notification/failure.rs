@@ -49,10 +49,10 @@ impl MailFailure {
         match self {
             Self::NoSuchMailbox => "The receiving mail system does not know this mailbox.",
             Self::MailboxFull => "The mailbox is full.",
-            Self::MailboxClosed => "The mailbox takes no mail.",
+            Self::MailboxClosed => "The mailbox accepts no mail.",
             Self::Blocked => "The receiving mail system blocked the mail.",
-            Self::Refused => "The receiving mail system does not take mail for this address.",
-            Self::NotTaken => "The mail system did not take the mail for now.",
+            Self::Refused => "The receiving mail system does not accept mail for this address.",
+            Self::NotTaken => "The mail system temporarily refused the mail.",
             Self::NotWritten => "The mail could not be written. The operator can find the reason in the server's log.",
             Self::MarkedAsSpam => "The recipient marked our mail as spam.",
             Self::Other => "The mail could not be sent. The operator can find the reason in the server's log.",

@@ -238,7 +238,7 @@ pub enum AccessError {
     #[error("this account does not exist")]
     NotFound,
     /// The change concerns an owner, and the caller is neither an owner nor of the platform.
-    #[error("only owners and the platform may add, change or remove an owner, or change what reaches one")]
+    #[error("only owners and the platform may add, change or remove an owner, or change an owner's notifications")]
     OwnersOnly,
     /// The caller lacks this permission.
     #[error("this needs the permission {}{}", .0.name(), holder(*.0))]

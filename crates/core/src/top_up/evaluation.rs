@@ -190,7 +190,7 @@ impl Decision {
         match (self.outcome, self.purchase) {
             (DecisionOutcome::Triggered, Some((credits, price))) => {
                 let capped = if self.is_capped {
-                    ", all that the monthly cap leaves room for"
+                    ", the most that the monthly cap allows"
                 } else {
                     ""
                 };
@@ -202,20 +202,20 @@ impl Decision {
             }
             (DecisionOutcome::Triggered, None) => "A top-up was started.".to_owned(),
             (DecisionOutcome::AboveTrigger, _) => format!(
-                "A booking was refused for want of credits. Available credits: {available}, above the trigger of {trigger}: a higher trigger would have topped up in time."
+                "A booking was refused because too few credits were available. Available credits: {available}, above the trigger of {trigger}. With a higher trigger, the top-up would have started in time."
             ),
-            (DecisionOutcome::TopUpOpen, _) => "A top-up is under way already.".to_owned(),
-            (DecisionOutcome::CoolingDown, _) => "A top-up has only just succeeded.".to_owned(),
+            (DecisionOutcome::TopUpOpen, _) => "A top-up is already in progress.".to_owned(),
+            (DecisionOutcome::CoolingDown, _) => "A top-up succeeded a moment ago.".to_owned(),
             (DecisionOutcome::RecentlyDeclined, _) => {
-                "The bank has declined the card. It is tried again after an hour, then after six hours, or at once when another card is chosen."
+                "The bank has declined the card. It is charged again after an hour, then after six hours, or at once when another card is chosen."
                     .to_owned()
             }
             (DecisionOutcome::CapReached, _) => {
-                "The monthly cap leaves no room for another amount. Raise it, top up by hand, or wait for the next month."
+                "The monthly cap does not allow another amount. Raise it, top up by hand, or wait for the next month."
                     .to_owned()
             }
             (DecisionOutcome::CeilingReached, _) => {
-                "So many attempts at automatic top-ups in one day are taken for a mistake. They go on when 24 hours have passed; top up by hand meanwhile."
+                "Automatic top-ups have reached the limit of attempts in one day. They continue after 24 hours; top up by hand until then."
                     .to_owned()
             }
             (DecisionOutcome::AmountInvalid, _) => {
@@ -228,7 +228,7 @@ impl Decision {
             (DecisionOutcome::NoPaymentMethod, _) => match self.obstacle {
                 Some(Obstacle::CardExpired) => "The card has expired. Choose another one.".to_owned(),
                 Some(Obstacle::TooManyDeclines) => {
-                    "The card was declined so often in 30 days that it is not tried again. Choose another one.".to_owned()
+                    "The card was declined too often in 30 days and is not charged again. Choose another one.".to_owned()
                 }
                 _ => "There is no card that could be charged.".to_owned(),
             },

@@ -94,13 +94,13 @@ impl FailureCode {
     pub const fn explain(self, may_authenticate: bool, is_worn_out: bool) -> Explanation {
         let (message, retryable, fix_by, next_step) = match self {
             Self::InsufficientFunds | Self::CardDeclined | Self::AuthenticationRequired if is_worn_out => (
-                "The card was declined so often in 30 days that it is not tried again. Retry with another card.",
+                "The card was declined too often in 30 days and is not charged again. Retry with another card.",
                 false,
                 FixBy::Customer,
                 NextStep::UpdatePaymentMethod,
             ),
             Self::AuthenticationRequired if !may_authenticate => (
-                "The bank wanted the cardholder to confirm this payment, and that did not happen in time. Nothing was charged. Retry, \
+                "The bank wanted the cardholder to confirm this payment, but that did not happen in time. Nothing was charged. Retry, \
                  or use another card.",
                 true,
                 FixBy::Customer,
@@ -143,7 +143,7 @@ impl FailureCode {
                 NextStep::UpdatePaymentMethod,
             ),
             Self::GatewayUnavailable => (
-                "The payment service did not answer in time, and nothing was charged. Retry in a while.",
+                "The payment service did not answer in time, and nothing was charged. Retry later.",
                 true,
                 FixBy::Platform,
                 NextStep::Wait,
@@ -155,13 +155,13 @@ impl FailureCode {
                 NextStep::None,
             ),
             Self::CapReached => (
-                "The monthly cap for automatic top-ups left no room for this one. Raise the cap, or top up by hand.",
+                "The monthly cap for automatic top-ups did not allow this top-up. Raise the cap, or top up by hand.",
                 false,
                 FixBy::Customer,
                 NextStep::RaiseCap,
             ),
             Self::UnknownOutcome => (
-                "The payment service has not said yet whether the card was charged. We keep asking; nothing will be charged twice.",
+                "The payment service has not reported yet whether the card was charged. We keep checking; nothing will be charged twice.",
                 false,
                 FixBy::Platform,
                 NextStep::Wait,

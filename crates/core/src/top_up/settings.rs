@@ -83,24 +83,23 @@ impl AutoTopUp {
             if cap.is_none() && self.is_enabled && rule.is_enabled {
                 return Err(invalid(
                     "monthlyCap",
-                    "cannot be taken away while automatic top-ups are on",
+                    "cannot be removed while automatic top-ups are on",
                 ));
             }
             rule.monthly_cap_minor = cap;
         }
-        if rule
-            .trigger
-            .is_some_and(|trigger| trigger.is_negative() || trigger > Credits::MAX)
-        {
-            return Err(invalid("trigger", format!("must be between 0 and {}", Credits::MAX)));
+        let is_no_trigger = |trigger: &Credits| trigger.is_negative() || *trigger > Credits::MAX;
+        if let Some(trigger) = rule.trigger.filter(is_no_trigger) {
+            return Err(invalid(
+                "trigger",
+                format!("must be between 0 and {}; got {trigger}", Credits::MAX),
+            ));
         }
-        if rule
-            .amount
-            .is_some_and(|amount| !amount.is_positive() || amount > Credits::MAX)
-        {
+        let is_no_amount = |amount: &Credits| !amount.is_positive() || *amount > Credits::MAX;
+        if let Some(amount) = rule.amount.filter(is_no_amount) {
             return Err(invalid(
                 "amount",
-                format!("must be above 0 and at most {}", Credits::MAX),
+                format!("must be greater than 0 and at most {}; got {amount}", Credits::MAX),
             ));
         }
         if rule.monthly_cap_minor.is_some_and(|cap| cap < 0) {
@@ -140,7 +139,7 @@ impl AutoTopUp {
             if price.minor < facts.minimum_minor {
                 return Err(invalid(
                     "amount",
-                    "costs less than the least that the payment service charges",
+                    "costs less than the minimum charge of the payment service",
                 ));
             }
         }
@@ -166,7 +165,7 @@ impl AutoTopUp {
         price_minor: i64,
         now: Timestamp,
     ) -> Result<(), PatchRefusal> {
-        let needed = "is needed to switch automatic top-ups on";
+        let needed = "is required to switch automatic top-ups on";
         let trigger = self.trigger.ok_or_else(|| invalid("trigger", needed))?;
         let amount = self.amount.ok_or_else(|| invalid("amount", needed))?;
         let is_new_card = facts.card.is_some_and(|card| before.payment_method_id != Some(card.id));
