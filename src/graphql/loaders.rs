@@ -3,7 +3,7 @@
 //! Each request has its own loaders. Shared loaders would show one caller what was read for another, and stale rows after a
 //! mutation in the same request. For the latter reason nothing is cached between batches either.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_graphql::dataloader::{DataLoader, Loader};
@@ -190,6 +190,47 @@ impl Loaders {
     pub(super) fn new(services: Arc<Services>, actor: Actor) -> Self {
         let source = Source { services, actor };
         Self(DataLoader::new(source, TokioSpawner::current(), TokioTimer::default()))
+    }
+
+    /// Loads members at once. Unlike [`Self::member`], it does not wait for other fields that need members.
+    pub(super) async fn members_now(
+        &self,
+        account_id: AccountId,
+        ids: &HashSet<MemberId>,
+    ) -> Result<HashMap<MemberId, Member>, ApiError> {
+        let keys: Vec<_> = ids.iter().map(|id| MemberKey(account_id, *id)).collect();
+        let found = self.0.loader().load(&keys).await?;
+        Ok(found
+            .into_iter()
+            .map(|(MemberKey(_, id), member)| (id, member))
+            .collect())
+    }
+
+    /// Loads sessions at once, as [`Self::members_now`] loads members.
+    pub(super) async fn sessions_now(
+        &self,
+        account_id: AccountId,
+        ids: &HashSet<SessionId>,
+    ) -> Result<HashMap<SessionId, SessionView>, ApiError> {
+        let keys: Vec<_> = ids.iter().map(|id| SessionKey(account_id, *id)).collect();
+        let found = self.0.loader().load(&keys).await?;
+        Ok(found
+            .into_iter()
+            .map(|(SessionKey(_, id), session)| (id, session))
+            .collect())
+    }
+
+    /// Loads API keys at once, for their names in the log.
+    pub(super) async fn api_keys_now(&self, ids: &HashSet<ApiKeyId>) -> Result<HashMap<ApiKeyId, ApiKey>, ApiError> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let keys: Vec<_> = ids.iter().copied().map(ApiKeyKey).collect();
+        let found = self.0.loader().load(&keys).await?;
+        Ok(found
+            .into_iter()
+            .map(|(ApiKeyKey(id), api_key)| (id, api_key))
+            .collect())
     }
 
     pub(super) async fn account(&self, account_id: AccountId) -> Result<Option<Account>, ApiError> {

@@ -25,6 +25,7 @@ mod node;
 mod notification;
 mod payload;
 mod refusals;
+mod rows;
 mod scalars;
 mod top_up;
 mod troubleshooting;
@@ -50,6 +51,7 @@ pub use export_link::{EXPORTED_ENTRY, ExportLinks, ExportOrder, InvalidLink, Req
 pub use guard::{InvalidManifest, Limits, Operation, OperationKind, Parameters, TrustedDocuments};
 pub(crate) use guard::{NUL, altered_number};
 pub use live::{Live, LiveEnd, LiveItem, Purse};
+pub use rows::to_json;
 
 /// All queries.
 #[derive(MergedObject, Default)]

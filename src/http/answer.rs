@@ -15,7 +15,7 @@ use super::language::Language;
 use super::live_connections::ConnectionRefusal;
 use super::log::RequestId;
 use super::media::Media;
-use crate::graphql::{ErrorCode, code_of, refused_request, retry_after_seconds};
+use crate::graphql::{self, ErrorCode, code_of, refused_request, retry_after_seconds};
 
 /// Why a request is not executed.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ pub(super) fn to_json(response: &Response) -> String {
         extensions: &response.extensions,
     };
     // Only maps with keys that are not strings fail to serialize, and a response has none.
-    serde_json::to_string(&shown).unwrap_or_default()
+    graphql::to_json(&shown).unwrap_or_default()
 }
 
 /// The result of an operation.

@@ -52,4 +52,5 @@ mod top_ups;
 mod troubleshooting;
 mod two_sides;
 mod verify;
+mod written_rows;
 mod ws;

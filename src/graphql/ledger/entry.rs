@@ -12,6 +12,7 @@ use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::live::Followed;
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::{Account, Member};
+use crate::graphql::rows::Rows;
 use crate::graphql::scalars::{Int64, LiveCursorText};
 use crate::graphql::top_up::TopUp;
 use crate::graphql::viewer::in_language;
@@ -60,13 +61,27 @@ pub enum ActorKind {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Actor {
-    account_id: AccountId,
-    cause: Cause,
+    pub(super) account_id: AccountId,
+    pub(super) cause: Cause,
 }
+
+/// The label of Ledgerbell itself.
+pub(super) const SYSTEM: &str = "Ledgerbell";
+/// The label of the payment gateway, in English.
+pub(super) const PAYMENT_GATEWAY: &str = "Payment gateway";
 
 impl Actor {
     pub(in crate::graphql) fn new(account_id: AccountId, cause: Cause) -> Self {
         Self { account_id, cause }
+    }
+
+    pub(super) fn actor_kind(&self) -> ActorKind {
+        match self.cause {
+            Cause::Member(_) => ActorKind::Member,
+            Cause::ApiKey(..) => ActorKind::ApiKey,
+            Cause::System => ActorKind::System,
+            Cause::PaymentGateway => ActorKind::PaymentGateway,
+        }
     }
 }
 
@@ -75,12 +90,7 @@ impl Actor {
 impl Actor {
     /// The kind of actor.
     async fn kind(&self) -> ActorKind {
-        match self.cause {
-            Cause::Member(_) => ActorKind::Member,
-            Cause::ApiKey(..) => ActorKind::ApiKey,
-            Cause::System => ActorKind::System,
-            Cause::PaymentGateway => ActorKind::PaymentGateway,
-        }
+        self.actor_kind()
     }
 
     /// The id of the member or API key, as in `CreditLogFilter.actorIds`. Null for Ledgerbell and the payment gateway. A member
@@ -106,32 +116,39 @@ impl Actor {
         Ok(match self.cause {
             Cause::Member(member_id) => must_exist(loaders.member(self.account_id, member_id).await?, "member")?.name,
             Cause::ApiKey(api_key_id, _) => must_exist(loaders.api_key(api_key_id).await?, "API key")?.name,
-            Cause::System => "Ledgerbell".to_owned(),
-            Cause::PaymentGateway => scope(ctx)?.in_words("Payment gateway").await?,
+            Cause::System => SYSTEM.to_owned(),
+            Cause::PaymentGateway => scope(ctx)?.in_words(PAYMENT_GATEWAY).await?,
         })
     }
 
     /// The member who acted, or on whose behalf an API key acted. Null when there is none.
     async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
         nullable(async {
-            match self.cause {
-                Cause::Member(member_id) | Cause::ApiKey(_, Some(member_id)) => {
-                    let member = scope(ctx)?.loaders.member(self.account_id, member_id).await?;
-                    Ok(member.map(Member::new))
-                }
-                Cause::ApiKey(_, None) | Cause::System | Cause::PaymentGateway => Ok(None),
-            }
+            let Some(member_id) = self.cause.member_id() else {
+                return Ok(None);
+            };
+            let member = scope(ctx)?.loaders.member(self.account_id, member_id).await?;
+            Ok(member.map(Member::new))
         })
         .await
     }
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct CreditEntry(credit_log::Entry);
+pub(crate) struct CreditEntry(pub(super) credit_log::Entry);
 
 impl CreditEntry {
     pub(in crate::graphql) fn new(entry: credit_log::Entry) -> Self {
         Self(entry)
+    }
+
+    /// Returns whether the operator wrote the description, which is then not translated.
+    pub(super) fn is_described_by_hand(&self) -> bool {
+        matches!(self.0.kind, model::EntryKind::Grant | model::EntryKind::Adjustment)
+    }
+
+    pub(super) fn hash_text(&self) -> String {
+        HEXLOWER.encode(&self.0.hash)
     }
 }
 
@@ -177,10 +194,10 @@ impl CreditEntry {
     /// not translated.
     #[graphql(directive = in_language::apply())]
     async fn description(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
-        match self.0.kind {
-            model::EntryKind::Grant | model::EntryKind::Adjustment => Ok(self.0.description.clone()),
-            _ => scope(ctx)?.in_words(&self.0.description).await,
+        if self.is_described_by_hand() {
+            return Ok(self.0.description.clone());
         }
+        scope(ctx)?.in_words(&self.0.description).await
     }
 
     /// Who caused it.
@@ -268,7 +285,7 @@ impl CreditEntry {
 
     /// Chain hash over this entry and the previous one, in hexadecimal; `ledgerbell verify` recomputes it.
     async fn hash(&self) -> String {
-        HEXLOWER.encode(&self.0.hash)
+        self.hash_text()
     }
 
     /// The account of the log.
@@ -279,7 +296,7 @@ impl CreditEntry {
 
 /// One item of a page, and its cursor.
 #[derive(async_graphql::SimpleObject, Clone)]
-pub(super) struct CreditEntryEdge {
+pub(crate) struct CreditEntryEdge {
     /// The position of the item in this list, with this filter and order.
     pub cursor: String,
     /// The item.
@@ -318,13 +335,13 @@ impl CreditEntryConnection {
 #[Object]
 impl CreditEntryConnection {
     /// The entries with their cursors.
-    async fn edges(&self) -> &[CreditEntryEdge] {
-        &self.edges
+    async fn edges(&self) -> Rows<'_, CreditEntryEdge> {
+        Rows(self.edges.iter().collect())
     }
 
     /// The entries without their cursors.
-    async fn nodes(&self) -> Vec<&CreditEntry> {
-        self.edges.iter().map(|edge| &edge.node).collect()
+    async fn nodes(&self) -> Rows<'_, CreditEntry> {
+        Rows(self.edges.iter().map(|edge| &edge.node).collect())
     }
 
     /// The position of the page in the list.

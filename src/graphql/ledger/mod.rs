@@ -6,6 +6,7 @@
 mod balance;
 mod credit_mutation;
 mod entry;
+mod entry_rows;
 mod explanation;
 mod export;
 mod filter;

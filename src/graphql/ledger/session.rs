@@ -84,8 +84,8 @@ impl SessionFilter {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
-    account_id: AccountId,
-    view: sessions::SessionView,
+    pub(super) account_id: AccountId,
+    pub(super) view: sessions::SessionView,
 }
 
 impl Session {

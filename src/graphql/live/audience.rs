@@ -26,6 +26,7 @@ use crate::graphql::Schema;
 use crate::graphql::context::{Caller, Scope};
 use crate::graphql::errors::{self, ApiError, ErrorCode, code_of};
 use crate::graphql::loaders::Loaders;
+use crate::graphql::rows::to_json;
 use crate::primitives::ids::AccountId;
 
 /// The maximum number of messages that are produced together, so that their data is read together. Also the maximum of their
@@ -353,7 +354,7 @@ impl Audience {
         if response.data == async_graphql::Value::Null {
             return Err(Stuck::Lasting(Box::new(response)));
         }
-        let payload = serde_json::to_string(&response).map_err(|error| Fault::Internal(error.to_string()))?;
+        let payload = to_json(&response).map_err(|error| Fault::Internal(error.to_string()))?;
         Ok(LiveItem {
             cursor: cursor.encode().into(),
             payload: payload.into(),

@@ -26,5 +26,5 @@ pub(super) use member_mutation::{
 };
 pub(super) use member_token_mutation::{CreateMemberTokenPayload, MemberTokenMutation};
 pub(super) use money::Money;
-pub(super) use person::{Contact, ContactStatus, Member};
+pub(super) use person::{Contact, ContactStatus, Member, MemberRole};
 pub(super) use query::MemberQuery;

@@ -19,6 +19,7 @@ mod words;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
+use async_graphql::Response;
 use ledgerbell::adapters::database::{self as databases, OpenOptions};
 use ledgerbell::adapters::gateway::simulated::SimulatedGateway;
 use ledgerbell::app::{self, App};
@@ -199,11 +200,18 @@ impl TestApp {
 
     /// Returns the response of the schema to a query of this caller, as JSON.
     pub(crate) async fn answer_as(&self, actor: Actor, query: &str) -> Value {
+        let response = self.response_to(actor, query).await;
+        let json = ledgerbell::graphql::to_json(&response).expect("JSON");
+        serde_json::from_str(&json).expect("JSON")
+    }
+
+    /// Returns the response of the schema to a query of this caller.
+    pub(crate) async fn response_to(&self, actor: Actor, query: &str) -> Response {
         let parameters = Parameters {
             query: Some(query.to_owned()),
             ..Parameters::default()
         };
-        let response = match self.schema.check(parameters) {
+        match self.schema.check(parameters) {
             Ok(operation) => {
                 let caller = Caller {
                     actor,
@@ -213,8 +221,7 @@ impl TestApp {
                 self.schema.execute(operation.request, Some(caller)).await
             }
             Err(refused) => *refused,
-        };
-        serde_json::to_value(&response).expect("JSON")
+        }
     }
 
     /// Like [`Self::try_subscribe`], for a caller that signed in before.

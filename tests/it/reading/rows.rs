@@ -163,32 +163,38 @@ const ENTRY: Columns = &[
 
 pub(crate) async fn insert_log(ground: &Ground, account: AccountId, log: &[LogRow]) {
     for chunk in log.chunks(5_000) {
-        let mut rows = Rows::new(ENTRY);
-        for row in chunk {
-            rows.push([
-                account.number().into(),
-                row.sequence.into(),
-                entry_id(row.sequence).into(),
-                row.occurred_at.into(),
-                row.kind.as_str().into(),
-                "ADJUSTMENTS".into(),
-                row.amount.into(),
-                row.balance_after.into(),
-                (&row.description).into(),
-                row.actor_kind.into(),
-                row.actor_key.into(),
-                row.actor_member.into(),
-                row.member.into(),
-                row.session.into(),
-                row.top_up.into(),
-                0_i64.into(),
-                (&searchable(&row.description)).into(),
-                1_i64.into(),
-                (&[7_u8; 32]).into(),
-            ]);
-        }
-        ground.execute(rows.insert(ground.backend(), "credit_entry", "")).await;
+        let insertion = log_insertion(account, chunk).insert(ground.backend(), "credit_entry", "");
+        ground.execute(insertion).await;
     }
+}
+
+/// Returns entries of an account as rows of their table.
+pub(crate) fn log_insertion(account: AccountId, log: &[LogRow]) -> Rows {
+    let mut rows = Rows::new(ENTRY);
+    for row in log {
+        rows.push([
+            account.number().into(),
+            row.sequence.into(),
+            entry_id(row.sequence).into(),
+            row.occurred_at.into(),
+            row.kind.as_str().into(),
+            "ADJUSTMENTS".into(),
+            row.amount.into(),
+            row.balance_after.into(),
+            (&row.description).into(),
+            row.actor_kind.into(),
+            row.actor_key.into(),
+            row.actor_member.into(),
+            row.member.into(),
+            row.session.into(),
+            row.top_up.into(),
+            0_i64.into(),
+            (&searchable(&row.description)).into(),
+            1_i64.into(),
+            (&[7_u8; 32]).into(),
+        ]);
+    }
+    rows
 }
 
 pub(crate) fn entry_id(sequence: i64) -> Uuid {

@@ -352,6 +352,11 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Returns the member who acted, or on whose behalf an API key acted.
+    pub const fn member_id(self) -> Option<MemberId> {
+        self.columns().2
+    }
+
     /// The three columns in which it is stored: kind, API key, member.
     pub const fn columns(self) -> (&'static str, Option<ApiKeyId>, Option<MemberId>) {
         match self {

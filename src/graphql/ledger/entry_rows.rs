@@ -1,0 +1,426 @@
+//! How entries of the credit log, and the objects in them, are written directly as JSON: see [`rows`](crate::graphql::rows).
+//!
+//! Each type lists the fields that it can write. A field that is missing here is resolved by the executor; a test names plain
+//! fields that are missing.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::entry::{Actor, CreditEntry, CreditEntryEdge, CreditEntryKind, PAYMENT_GATEWAY, SYSTEM};
+use super::session::{Session, SessionStatus};
+use crate::domain::ledger::model::ACCOUNT_CLOSED;
+use crate::domain::member::{ApiKey, Member};
+use crate::domain::notification::Wording;
+use crate::graphql::context::Scope;
+use crate::graphql::errors::ApiError;
+use crate::graphql::member::MemberRole;
+use crate::graphql::rows::{Columns, Json, Listed, Row, Selected};
+use crate::primitives::actor::Cause;
+use crate::primitives::ids::{ApiKeyId, MemberId, SessionId};
+
+/// A field of an entry.
+pub(crate) enum EntryField {
+    Id,
+    Sequence,
+    OccurredAt,
+    Kind,
+    Amount,
+    BalanceBefore,
+    BalanceAfter,
+    Description,
+    Hash,
+    Actor(Columns<Actor>),
+    Member(Columns<Member>),
+    Session(Columns<Session>),
+}
+
+impl Row for CreditEntry {
+    const TYPE: &'static str = "CreditEntry";
+    type Field = EntryField;
+    type Related = Related;
+
+    fn field(name: &str, selected: Selected<'_>) -> Option<EntryField> {
+        Some(match name {
+            "id" => EntryField::Id,
+            "sequence" => EntryField::Sequence,
+            "occurredAt" => EntryField::OccurredAt,
+            "kind" => EntryField::Kind,
+            "amount" => EntryField::Amount,
+            "balanceBefore" => EntryField::BalanceBefore,
+            "balanceAfter" => EntryField::BalanceAfter,
+            "description" => EntryField::Description,
+            "hash" => EntryField::Hash,
+            "actor" => EntryField::Actor(Columns::of(selected)?),
+            "member" => EntryField::Member(Columns::of(selected)?),
+            "session" => EntryField::Session(Columns::of(selected)?),
+            _ => return None,
+        })
+    }
+
+    fn write(&self, field: &EntryField, related: &Related, json: &mut Json) {
+        let entry = &self.0;
+        match field {
+            EntryField::Id => json.plain(entry.id.global(entry.account_id)),
+            EntryField::Sequence => json.plain(entry.sequence),
+            EntryField::OccurredAt => json.plain(entry.occurred_at),
+            EntryField::Kind => json.variant(CreditEntryKind::from(entry.kind)),
+            EntryField::Amount => json.plain(entry.amount),
+            EntryField::BalanceBefore => json.plain(entry.balance_before()),
+            EntryField::BalanceAfter => json.plain(entry.balance_after),
+            EntryField::Description if self.is_described_by_hand() => json.text(&entry.description),
+            EntryField::Description => json.text(&related.words.written(&entry.description)),
+            EntryField::Hash => json.plain(self.hash_text()),
+            EntryField::Actor(columns) => columns.write(&Actor::new(entry.account_id, entry.cause), related, json),
+            EntryField::Member(columns) => related.write_member(entry.member_id, columns, json),
+            EntryField::Session(columns) => {
+                let session = entry.session_id.and_then(|id| related.sessions.get(&id));
+                json.optional(session, |json, session| columns.write(session, &related.words, json));
+            }
+        }
+    }
+}
+
+impl Listed for CreditEntry {
+    async fn read(scope: &Scope, entries: &[&Self], columns: &Columns<Self>) -> Option<Related> {
+        Related::read(scope, entries, Needs::of(columns.fields())).await
+    }
+}
+
+/// A field of an edge.
+pub(crate) enum EdgeField {
+    Cursor,
+    Node(Columns<CreditEntry>),
+}
+
+impl Row for CreditEntryEdge {
+    const TYPE: &'static str = "CreditEntryEdge";
+    type Field = EdgeField;
+    type Related = Related;
+
+    fn field(name: &str, selected: Selected<'_>) -> Option<EdgeField> {
+        Some(match name {
+            "cursor" => EdgeField::Cursor,
+            "node" => EdgeField::Node(Columns::of(selected)?),
+            _ => return None,
+        })
+    }
+
+    fn write(&self, field: &EdgeField, related: &Related, json: &mut Json) {
+        match field {
+            EdgeField::Cursor => json.text(&self.cursor),
+            EdgeField::Node(columns) => columns.write(&self.node, related, json),
+        }
+    }
+}
+
+impl Listed for CreditEntryEdge {
+    async fn read(scope: &Scope, edges: &[&Self], columns: &Columns<Self>) -> Option<Related> {
+        let nodes = columns.fields().filter_map(|field| match field {
+            EdgeField::Cursor => None,
+            EdgeField::Node(columns) => Some(columns.fields()),
+        });
+        let needs = Needs::of(nodes.flatten());
+        let entries: Vec<_> = edges.iter().map(|edge| &edge.node).collect();
+        Related::read(scope, &entries, needs).await
+    }
+}
+
+/// A field of who caused an entry.
+pub(crate) enum ActorField {
+    Kind,
+    Id,
+    Label,
+    Member(Columns<Member>),
+}
+
+impl Row for Actor {
+    const TYPE: &'static str = "Actor";
+    type Field = ActorField;
+    type Related = Related;
+
+    fn field(name: &str, selected: Selected<'_>) -> Option<ActorField> {
+        Some(match name {
+            "kind" => ActorField::Kind,
+            "id" => ActorField::Id,
+            "label" => ActorField::Label,
+            "member" => ActorField::Member(Columns::of(selected)?),
+            _ => return None,
+        })
+    }
+
+    fn write(&self, field: &ActorField, related: &Related, json: &mut Json) {
+        match (field, self.cause) {
+            (ActorField::Kind, _) => json.variant(self.actor_kind()),
+            (ActorField::Id, Cause::Member(id)) => json.plain(id.global(self.account_id)),
+            (ActorField::Id, Cause::ApiKey(id, _)) => {
+                json.optional(related.api_keys.get(&id), |json, key| {
+                    json.plain(id.global(key.account_id))
+                });
+            }
+            (ActorField::Id, Cause::System | Cause::PaymentGateway) => json.null(),
+            (ActorField::Label, Cause::Member(id)) => {
+                json.optional(related.members.get(&id), |json, member| json.text(&member.name));
+            }
+            (ActorField::Label, Cause::ApiKey(id, _)) => {
+                json.optional(related.api_keys.get(&id), |json, key| json.text(&key.name));
+            }
+            (ActorField::Label, Cause::System) => json.text(SYSTEM),
+            (ActorField::Label, Cause::PaymentGateway) => json.text(&related.words.written(PAYMENT_GATEWAY)),
+            (ActorField::Member(columns), cause) => related.write_member(cause.member_id(), columns, json),
+        }
+    }
+}
+
+/// A field of a member.
+pub(crate) enum MemberField {
+    Id,
+    ExternalId,
+    Name,
+    Role,
+    RemovedAt,
+    Version,
+}
+
+impl Row for Member {
+    const TYPE: &'static str = "Member";
+    type Field = MemberField;
+    type Related = ();
+
+    fn field(name: &str, _: Selected<'_>) -> Option<MemberField> {
+        Some(match name {
+            "id" => MemberField::Id,
+            "externalId" => MemberField::ExternalId,
+            "name" => MemberField::Name,
+            "role" => MemberField::Role,
+            "removedAt" => MemberField::RemovedAt,
+            "version" => MemberField::Version,
+            _ => return None,
+        })
+    }
+
+    fn write(&self, field: &MemberField, (): &(), json: &mut Json) {
+        match field {
+            MemberField::Id => json.plain(self.id.global(self.account_id)),
+            MemberField::ExternalId => json.optional(self.external_id.as_deref(), Json::text),
+            MemberField::Name => json.text(&self.name),
+            MemberField::Role => json.variant(MemberRole::from(self.role)),
+            MemberField::RemovedAt => json.optional(self.removed_at, Json::plain),
+            MemberField::Version => json.number(self.version),
+        }
+    }
+}
+
+/// A field of a session.
+pub(crate) enum SessionField {
+    Id,
+    ExternalId,
+    Title,
+    Status,
+    StartsAt,
+    EndsAt,
+    Booked,
+    Held,
+    Charged,
+    DeductionExpectedBy,
+    BookedAt,
+    ResolvedAt,
+    Refunded,
+    CancelReason,
+}
+
+impl Row for Session {
+    const TYPE: &'static str = "Session";
+    type Field = SessionField;
+    type Related = Words;
+
+    fn field(name: &str, _: Selected<'_>) -> Option<SessionField> {
+        Some(match name {
+            "id" => SessionField::Id,
+            "externalId" => SessionField::ExternalId,
+            "title" => SessionField::Title,
+            "status" => SessionField::Status,
+            "startsAt" => SessionField::StartsAt,
+            "endsAt" => SessionField::EndsAt,
+            "booked" => SessionField::Booked,
+            "held" => SessionField::Held,
+            "charged" => SessionField::Charged,
+            "deductionExpectedBy" => SessionField::DeductionExpectedBy,
+            "bookedAt" => SessionField::BookedAt,
+            "resolvedAt" => SessionField::ResolvedAt,
+            "refunded" => SessionField::Refunded,
+            "cancelReason" => SessionField::CancelReason,
+            _ => return None,
+        })
+    }
+
+    fn write(&self, field: &SessionField, words: &Words, json: &mut Json) {
+        let session = &self.view.session;
+        match field {
+            SessionField::Id => json.plain(session.id.global(self.account_id)),
+            SessionField::ExternalId => json.optional(session.external_id.as_deref(), Json::text),
+            SessionField::Title => json.text(&session.title),
+            SessionField::Status => json.variant(SessionStatus::from(self.view.status)),
+            SessionField::StartsAt => json.plain(session.starts_at),
+            SessionField::EndsAt => json.plain(session.ends_at),
+            SessionField::Booked => json.plain(session.booked),
+            SessionField::Held => json.plain(self.view.held),
+            SessionField::Charged => json.optional(session.charged, Json::plain),
+            SessionField::DeductionExpectedBy => json.optional(self.view.deduction_expected_by, Json::plain),
+            SessionField::BookedAt => json.plain(session.booked_at),
+            SessionField::ResolvedAt => json.optional(session.resolved_at, Json::plain),
+            SessionField::Refunded => json.plain(session.refunded),
+            SessionField::CancelReason => match session.cancel_reason.as_deref() {
+                Some(ACCOUNT_CLOSED) => json.text(&words.written(ACCOUNT_CLOSED)),
+                reason => json.optional(reason, Json::text),
+            },
+        }
+    }
+}
+
+/// The language of the viewer. It is absent if no selected text depends on it.
+#[derive(Default)]
+pub(crate) struct Words(Option<(Arc<dyn Wording>, String)>);
+
+impl Words {
+    fn written(&self, english: &str) -> String {
+        match &self.0 {
+            Some((wording, locale)) => wording.fixed(english, locale),
+            None => english.to_owned(),
+        }
+    }
+}
+
+/// What the entries of a page refer to. They are of one account.
+#[derive(Default)]
+pub(crate) struct Related {
+    members: HashMap<MemberId, Member>,
+    sessions: HashMap<SessionId, Session>,
+    api_keys: HashMap<ApiKeyId, ApiKey>,
+    words: Words,
+}
+
+/// Which related objects the columns contain.
+#[derive(Clone, Copy, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "they are independent")]
+struct Needs {
+    members: bool,
+    members_who_acted: bool,
+    names: bool,
+    api_keys: bool,
+    sessions: bool,
+    words: bool,
+}
+
+impl Needs {
+    fn of<'a>(fields: impl Iterator<Item = &'a EntryField>) -> Self {
+        let mut needs = Self::default();
+        for field in fields {
+            match field {
+                EntryField::Description => needs.words = true,
+                EntryField::Member(_) => needs.members = true,
+                EntryField::Session(columns) => {
+                    needs.sessions = true;
+                    needs.words |= columns
+                        .fields()
+                        .any(|field| matches!(field, SessionField::CancelReason));
+                }
+                EntryField::Actor(columns) => needs.add_actor(columns),
+                _ => {}
+            }
+        }
+        needs
+    }
+
+    fn add_actor(&mut self, columns: &Columns<Actor>) {
+        for field in columns.fields() {
+            match field {
+                ActorField::Kind => {}
+                ActorField::Id => self.api_keys = true,
+                ActorField::Label => {
+                    self.names = true;
+                    self.api_keys = true;
+                    self.words = true;
+                }
+                ActorField::Member(_) => self.members_who_acted = true,
+            }
+        }
+    }
+}
+
+impl Related {
+    /// Reads what these fields need. `None` if something cannot be read, or a row that must exist does not.
+    async fn read(scope: &Scope, entries: &[&CreditEntry], needs: Needs) -> Option<Self> {
+        let Some(CreditEntry(first)) = entries.first() else {
+            return Some(Self::default());
+        };
+        let account_id = first.account_id;
+        let (mut members, mut must_have, mut sessions, mut api_keys) =
+            (HashSet::new(), HashSet::new(), HashSet::new(), HashSet::new());
+        for CreditEntry(entry) in entries {
+            members.extend(entry.member_id.filter(|_| needs.members));
+            members.extend(entry.cause.member_id().filter(|_| needs.members_who_acted));
+            sessions.extend(entry.session_id.filter(|_| needs.sessions));
+            match entry.cause {
+                Cause::Member(id) if needs.names => {
+                    must_have.insert(id);
+                }
+                Cause::ApiKey(id, _) if needs.api_keys => {
+                    api_keys.insert(id);
+                }
+                _ => {}
+            }
+        }
+        members.extend(&must_have);
+        let loaders = &scope.loaders;
+        let read = tokio::try_join!(
+            loaders.members_now(account_id, &members),
+            loaders.sessions_now(account_id, &sessions),
+            loaders.api_keys_now(&api_keys),
+            Words::read(scope, needs.words),
+        );
+        let (members, sessions, found_keys, words) = read.ok()?;
+        let has_all = must_have.iter().all(|id| members.contains_key(id))
+            && api_keys.iter().all(|id| found_keys.contains_key(id));
+        let sessions = sessions.into_iter();
+        has_all.then(|| Self {
+            members,
+            sessions: sessions
+                .map(|(id, view)| (id, Session::new(account_id, view)))
+                .collect(),
+            api_keys: found_keys,
+            words,
+        })
+    }
+
+    fn write_member(&self, id: Option<MemberId>, columns: &Columns<Member>, json: &mut Json) {
+        let member = id.and_then(|id| self.members.get(&id));
+        json.optional(member, |json, member| columns.write(member, &(), json));
+    }
+}
+
+impl Words {
+    async fn read(scope: &Scope, are_needed: bool) -> Result<Self, ApiError> {
+        if !are_needed {
+            return Ok(Self(None));
+        }
+        let locale = scope.reader().await?.locale.clone();
+        Ok(Self(Some((Arc::clone(&scope.services.wording), locale))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graphql::rows::tests::left_to_the_executor;
+
+    #[test]
+    fn every_plain_field_is_written_directly() {
+        // These need a statement of their own; metadata has any form.
+        assert_eq!(left_to_the_executor::<CreditEntry>(), ["reversedByCount"]);
+        assert_eq!(left_to_the_executor::<Session>(), ["entryCount", "metadata"]);
+        // This needs a permission.
+        assert_eq!(left_to_the_executor::<Member>(), ["unreadAlertCount"]);
+        assert!(left_to_the_executor::<Actor>().is_empty());
+        assert!(left_to_the_executor::<CreditEntryEdge>().is_empty());
+    }
+}
