@@ -55,7 +55,7 @@ pub use rows::to_json;
 
 /// All queries.
 #[derive(MergedObject, Default)]
-pub struct Query(member::MemberQuery, node::NodeQuery);
+pub struct Query(member::MemberQuery, node::NodeQuery, top_up::OperatorQuery);
 
 /// All mutations. A refused mutation returns userErrors, with the changed object null.
 #[derive(MergedObject, Default)]
@@ -67,6 +67,7 @@ pub struct Mutation(
     ledger::CreditMutation,
     member::ApiKeyMutation,
     top_up::TopUpMutation,
+    top_up::OperatorMutation,
     notification::SettingsMutation,
     notification::DefaultsMutation,
     notification::ContactMutation,
