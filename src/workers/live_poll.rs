@@ -36,7 +36,7 @@ impl LivePoll {
             .is_some()
         {
             if let Err(fault) = super::turn(self.turn()).await {
-                tracing::warn!(%fault, "streams were not looked at; they are looked at again soon");
+                tracing::warn!(%fault, "streams were not polled; they are polled again soon");
             }
             stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await;
         }

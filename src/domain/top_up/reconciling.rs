@@ -103,7 +103,7 @@ impl Reconciler {
                 compared = report.compared,
                 repaired,
                 raised,
-                "the payment gateway and the top-ups differed"
+                "the payment gateway and the top-ups differ"
             );
         }
         Ok(report)
@@ -121,9 +121,10 @@ impl Reconciler {
             .map(|id| (id.account_id, TopUpId::from_uuid(id.uuid)));
         let Some((account_id, top_up_id)) = known.or(told) else {
             if charge.status == ChargeStatus::Succeeded {
-                report
-                    .raised
-                    .push(format!("{}: charged, and made for no top-up of ours", charge.id));
+                report.raised.push(format!(
+                    "{}: charged, but for no top-up of this installation",
+                    charge.id
+                ));
             }
             return Ok(());
         };
@@ -137,7 +138,7 @@ impl Reconciler {
         };
         if charge.amount_minor != before.price.minor {
             report.raised.push(format!(
-                "{}: {} was to be charged, and {} is",
+                "{}: {} should be charged, but {} is",
                 charge.id, before.price.minor, charge.amount_minor
             ));
         }
@@ -198,7 +199,7 @@ impl Charging {
     ) -> Result<(), Fault> {
         match self.settle(account_id, top_up_id, charge).await {
             Err(Fault::Internal(detail)) => {
-                tracing::error!(top_up = %top_up_id.global(account_id), detail, "an object of the payment gateway names a top-up that is not ours");
+                tracing::error!(top_up = %top_up_id.global(account_id), detail, "an object of the payment gateway names a top-up of another installation");
                 Ok(())
             }
             settled => settled,
