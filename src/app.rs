@@ -412,7 +412,7 @@ impl App {
             .is_some()
         {
             if let Err(error) = self.deliver_messages().await {
-                tracing::warn!(%error, "a message of the simulated payment gateway was not taken in");
+                tracing::warn!(%error, "a message of the simulated payment gateway was not processed");
             }
         }
     }

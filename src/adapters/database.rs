@@ -277,7 +277,7 @@ async fn open_postgres(url: &str, options: OpenOptions, deadlines: Deadlines) ->
 /// How often two connections are compared. A pooler that is busy gives them different sessions now and then.
 const COMPARISONS: usize = 5;
 
-/// Returns whether connections of a pool share sessions of the server, because a pooler in transaction mode is between. Then
+/// Returns whether connections of a pool share sessions of the server, because the connection goes through a pooler in transaction mode. Then
 /// everything that belongs to a session, such as LISTEN, does not work.
 async fn shares_sessions(pool: &DatabaseConnection) -> Result<bool, DbErr> {
     let Some((mut one, mut other)) = two_of(pool).await? else {

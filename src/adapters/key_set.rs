@@ -65,10 +65,10 @@ impl HttpKeySet {
         while let Some(chunk) = response.chunk().await.map_err(unavailable)? {
             body.extend_from_slice(&chunk);
             if body.len() > MAX_BODY_BYTES {
-                return Err(Fault::Unavailable("the issuer's keys do not end".to_owned()));
+                return Err(Fault::Unavailable("the issuer's keys are too large".to_owned()));
             }
         }
-        String::from_utf8(body).map_err(|_| Fault::Unavailable("the issuer's keys are no text".to_owned()))
+        String::from_utf8(body).map_err(|_| Fault::Unavailable("the issuer's keys are not text".to_owned()))
     }
 }
 

@@ -284,7 +284,7 @@ fn refuse(status: StatusCode, message: &str) -> Response {
 }
 
 fn failed(reason: &dyn std::fmt::Display) -> Response {
-    tracing::warn!(%reason, "a demo's person could not sign in");
+    tracing::warn!(%reason, "a person of the demo could not sign in");
     refuse(
         StatusCode::SERVICE_UNAVAILABLE,
         "Sign-in is not available at the moment. Try again later.",

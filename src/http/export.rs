@@ -159,7 +159,7 @@ async fn file(state: &SharedHttpState, order: ExportOrder) -> Result<Response, Q
     let body = stream::try_unfold((Box::pin(chunks), writer), |(mut chunks, writer)| async move {
         let piece = writer.piece(&mut chunks).await;
         // The status was sent before. Only an early end of the connection can still notify the client.
-        let piece = piece.inspect_err(|fault| tracing::error!(%fault, "an export broke off"))?;
+        let piece = piece.inspect_err(|fault| tracing::error!(%fault, "an export was interrupted"))?;
         Ok::<_, Fault>(piece.map(|piece| (piece, (chunks, writer))))
     });
     let mut response = Response::new(Body::from_stream(head.chain(body)));

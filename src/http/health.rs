@@ -83,20 +83,20 @@ fn live_of(services: &Services) -> Response {
     if lost.is_empty() {
         return Json(json!({ "status": "live" })).into_response();
     }
-    tracing::error!(workers = ?lost, "workers are stuck, and giving them up did not help");
+    tracing::error!(workers = ?lost, "workers are stuck, and restarting them did not help");
     unavailable(json!({ "status": "stuck", "workers": lost }))
 }
 
 async fn ready_of(services: &Services) -> Response {
     if let Err(fault) = services.database.writes(PATIENCE).await {
         let trouble = services.database.trouble().map(|(trouble, _)| trouble.name());
-        tracing::warn!(%fault, trouble, "not ready: the database takes no writes");
+        tracing::warn!(%fault, trouble, "not ready: the database accepts no writes");
         let answer = json!({ "status": "unavailable", "database": "unavailable", "trouble": trouble });
         return unavailable(answer);
     }
     let late = services.pulse.late(LATE);
     if !late.is_empty() {
-        tracing::warn!(workers = ?late, "not ready: workers do not succeed");
+        tracing::warn!(workers = ?late, "not ready: workers fail");
         return unavailable(json!({ "status": "unavailable", "workers": late }));
     }
     Json(match Clock::jumps() {

@@ -119,7 +119,7 @@ impl LiveConnections {
             let actors = self.0.callers().values().map(|held| held.actor.clone()).collect();
             match current_rights.signed_out(actors).await {
                 Ok(signed_out) => signed_out.iter().for_each(|actor| self.sign_out(actor)),
-                Err(fault) => tracing::warn!(%fault, "nobody could be asked whether callers are still signed in"),
+                Err(fault) => tracing::warn!(%fault, "the server could not check whether callers are still signed in"),
             }
         }
     }

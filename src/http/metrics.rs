@@ -155,7 +155,7 @@ impl Metrics {
         }
         let help = "Errors of the database that are not the fault of a request, by their kind";
         registry.register("database_troubles", help, troubles);
-        let help = "Steps of the machine's clock ahead by minutes, which were not followed at once";
+        let help = "Jumps of the machine's clock ahead by minutes, which were not followed at once";
         registry.register("clock_jumps", help, ConstCounter::new(Clock::jumps()));
         let help = "Connections that were closed because they were not known to be clean";
         let closed = ConstCounter::new(health.closed_connections());
@@ -177,9 +177,9 @@ impl Metrics {
                 .get_or_create(&[("worker", name)])
                 .set(i64::from(late.contains(&name)));
         }
-        let help = "Since a worker last finished a turn; -1 before its first";
+        let help = "Seconds since a worker last finished a run; -1 before its first";
         registry.register_with_unit("worker_last_turn", help, Unit::Seconds, turns);
-        let help = "Since a turn of a worker last succeeded; -1 before the first that did";
+        let help = "Seconds since a run of a worker last succeeded; -1 before the first success";
         registry.register_with_unit("worker_last_success", help, Unit::Seconds, successes);
         let help = "Whether /health/ready answers 503 because of a worker";
         registry.register("worker_late", help, lates);
@@ -199,13 +199,13 @@ impl Metrics {
             ("refusals", "Commands that were refused", posting.refused),
             (
                 "posting_faults",
-                "Commands that failed for a fault of ours",
+                "Commands that failed because of an internal fault",
                 posting.failed,
             ),
             ("reconciler_runs", "Comparisons with the payment gateway", compared.runs),
             (
                 "reconciler_broken_off",
-                "Comparisons that broke off",
+                "Comparisons that were interrupted",
                 compared.broken_off,
             ),
             (
@@ -215,19 +215,19 @@ impl Metrics {
             ),
             (
                 "reconciler_repaired",
-                "Top-ups that a comparison has set right",
+                "Top-ups that a comparison has repaired",
                 compared.repaired,
             ),
             (
                 "reconciler_raised",
-                "Differences that somebody has to look at",
+                "Differences that an operator has to check",
                 compared.raised,
             ),
         ] {
             registry.register(name, help, ConstCounter::new(count));
         }
         if let Some(at) = compared.last_at {
-            let help = "Since the last comparison with the payment gateway";
+            let help = "Seconds since the last comparison with the payment gateway";
             registry.register_with_unit("reconciler_age", help, Unit::Seconds, seconds(at, now));
         }
         let sockets = i64::try_from(self.live_connections.taken()).unwrap_or(i64::MAX);
@@ -242,15 +242,11 @@ fn add_top_ups(registry: &mut Registry, figures: &TopUpFigures, now: Timestamp) 
     for (status, count) in &figures.open {
         open.get_or_create(&[("status", status.as_str())]).set(*count);
     }
-    registry.register(
-        "open_top_ups",
-        "Top-ups of which something may still come by itself",
-        open,
-    );
+    registry.register("open_top_ups", "Top-ups whose result is still open", open);
     let (help, unknown) = ("Charges that the payment gateway has not answered", &figures.unknown);
     registry.register("unknown_attempts", help, ConstGauge::new(unknown.count));
     let oldest = seconds(unknown.since.unwrap_or(now), now);
-    let help = "How long the oldest of them has not been answered";
+    let help = "Seconds that the oldest of them has been unanswered";
     registry.register_with_unit("unknown_attempts_age", help, Unit::Seconds, oldest);
 }
 
@@ -263,27 +259,32 @@ fn add_backlog(registry: &mut Registry, queues: &[Queue], stuck: Stuck, now: Tim
         waiting.get_or_create(&[("queue", queue.name)]).set(queue.waiting);
         lag.get_or_create(&[("queue", queue.name)]).set(queue.lag(now) / 1_000);
     }
-    registry.register("work_due", "Work that is due, by its queue", waiting);
-    registry.register_with_unit("work_lag", "How long the oldest of it has been due", Unit::Seconds, lag);
+    registry.register("work_due", "Items that wait for a worker, by queue", waiting);
+    registry.register_with_unit(
+        "work_lag",
+        "Seconds that the oldest of them has waited",
+        Unit::Seconds,
+        lag,
+    );
     for (name, help, count) in [
         (
             "parked_webhooks",
-            "Webhooks that were given up until they are replayed",
+            "Webhooks that failed too often and wait for a replay",
             stuck.parked_webhooks,
         ),
         (
             "unsettled_charges",
-            "Charges of which nobody has found out for a day what came of them",
+            "Charges whose result has been unknown for a day",
             stuck.unsettled_charges,
         ),
         (
             "failed_refunds",
-            "Refunds of the last 30 days that failed and were not asked for again",
+            "Refunds of the last 30 days that failed and were not requested again",
             stuck.failed_refunds,
         ),
         (
             "lost_mails",
-            "Mails whose sender has not been heard of",
+            "Mails that are claimed by a sender that no longer runs",
             stuck.lost_mails,
         ),
     ] {

@@ -139,7 +139,7 @@ impl Server {
             return Some(Place::new(permit, None));
         }
         let Some(of_address) = self.state.addresses.take(remote) else {
-            tracing::debug!(%remote, "an address has as many connections as it may; if it is a proxy, set http.trusted_proxies");
+            tracing::debug!(%remote, "an address has reached its maximum number of connections; if it is a proxy, set http.trusted_proxies");
             return None;
         };
         Some(Place::new(permit, Some(of_address)))
@@ -225,7 +225,7 @@ impl Server {
         let rest = async { tokio::join!(self.connections.wait(), self.state.sockets.wait()) };
         if timeout(time + LAST_WORDS, rest).await.is_err() {
             let (connections, sockets) = (self.connections.len(), self.state.sockets.len());
-            tracing::warn!(connections, sockets, "not all ended in time");
+            tracing::warn!(connections, sockets, "some connections did not end in time");
         }
     }
 }

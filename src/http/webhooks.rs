@@ -38,11 +38,11 @@ pub(super) async fn stripe(
     match state.services.webhooks.receive(body, signature).await {
         Ok(()) => reply(StatusCode::OK, "kept"),
         Err(ReceiveError::Invalid(reason)) => {
-            tracing::warn!(%reason, "a webhook was not believed");
+            tracing::warn!(%reason, "a webhook was refused");
             forged(&state, remote, "the signature is invalid")
         }
         Err(ReceiveError::Fault(fault)) => {
-            tracing::warn!(%fault, "a webhook was not kept; it will be sent again");
+            tracing::warn!(%fault, "a webhook was not stored; the gateway sends it again");
             reply(StatusCode::SERVICE_UNAVAILABLE, "try again later")
         }
     }
@@ -67,12 +67,12 @@ pub(super) async fn mail(
     {
         Ok(TakenIn::Applied | TakenIn::Repeated) => reply(StatusCode::OK, "kept"),
         Ok(TakenIn::NotOurs) => {
-            tracing::info!("a report of a mail that is not ours, or of an address that it did not go to, was let be");
+            tracing::info!("a report was ignored: it is not about a mail of this server, or names another address");
             reply(StatusCode::OK, "not about a mail of this server")
         }
         Err(ReceiveReportError::NotSetUp) => reply(StatusCode::NOT_FOUND, "set mail.webhook_secret to accept reports"),
         Err(ReceiveReportError::Invalid(InvalidReport::Signature)) => {
-            tracing::warn!("a report of a mail was not believed");
+            tracing::warn!("a report of a mail was refused");
             forged(
                 &state,
                 remote,
@@ -81,11 +81,11 @@ pub(super) async fn mail(
         }
         // The sender holds the signing key, so it may learn what is wrong.
         Err(ReceiveReportError::Invalid(InvalidReport::Body(reason))) => {
-            tracing::warn!(%reason, "a report of a mail makes no sense");
+            tracing::warn!(%reason, "a report of a mail is not valid");
             (StatusCode::BAD_REQUEST, format!("{reason}\n"))
         }
         Err(ReceiveReportError::Fault(fault)) => {
-            tracing::warn!(%fault, "a report of a mail was not kept; it should be sent again");
+            tracing::warn!(%fault, "a report of a mail was not stored; it must be sent again");
             reply(StatusCode::SERVICE_UNAVAILABLE, "try again later")
         }
     }
@@ -97,7 +97,7 @@ fn forged(state: &SharedHttpState, remote: SocketAddr, line: &str) -> Reply {
         Ok(()) => reply(StatusCode::BAD_REQUEST, line),
         Err(_) => reply(
             StatusCode::TOO_MANY_REQUESTS,
-            "too many messages of this address were not signed as they should be",
+            "too many messages from this address had an invalid signature",
         ),
     }
 }

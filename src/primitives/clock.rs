@@ -101,7 +101,7 @@ fn follow(shown: i64) -> i64 {
         JUMPS.fetch_add(1, Ordering::Relaxed);
         tracing::error!(
             ahead_seconds = (shown - now) / 1_000,
-            "the machine's clock has stepped ahead; it is not followed unless that lasts: see whether it is set by a time service"
+            "the machine's clock has jumped ahead; the server follows only if that lasts: check the time service"
         );
     }
     now

@@ -28,7 +28,7 @@ impl AlertReminders {
     pub async fn run(self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             if let Err(fault) = super::turn(self.alerts.evaluate_due(ACCOUNTS)).await {
-                tracing::warn!(%fault, "accounts were not looked at again; they soon are");
+                tracing::warn!(%fault, "accounts were not evaluated; they are evaluated again soon");
             }
             stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await;
         }

@@ -80,7 +80,7 @@ impl AlertWatch {
                     Ok(true) => {}
                     Ok(false) => return true,
                     Err(fault) => {
-                        tracing::warn!(account = account_id.number(), %fault, "an account's events were not looked at");
+                        tracing::warn!(account = account_id.number(), %fault, "an account's events were not evaluated");
                         return false;
                     }
                 }
@@ -92,5 +92,5 @@ impl AlertWatch {
 }
 
 fn warn(fault: &Fault) {
-    tracing::warn!(%fault, "accounts were not looked at; they are looked at again soon");
+    tracing::warn!(%fault, "accounts were not evaluated; they are evaluated again soon");
 }

@@ -49,7 +49,7 @@ impl FindingWatch {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             if let Err(fault) = super::turn(self.turn(rung.taken())).await {
-                tracing::warn!(%fault, "accounts were not looked at; they are looked at again soon");
+                tracing::warn!(%fault, "accounts were not evaluated; they are evaluated again soon");
             }
         }
     }
@@ -58,7 +58,7 @@ impl FindingWatch {
     async fn look(&self, accounts: Vec<AccountId>) {
         let look = async |account_id: AccountId| {
             if let Err(fault) = self.services.troubleshooting.look(account_id).await {
-                tracing::warn!(account = account_id.number(), %fault, "an account was not looked at");
+                tracing::warn!(account = account_id.number(), %fault, "an account was not evaluated");
             }
         };
         stream::iter(accounts).for_each_concurrent(AT_ONCE, look).await;

@@ -24,7 +24,7 @@ impl KeyUse {
     pub async fn run(self, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
             if let Err(fault) = super::turn(self.api_keys.flush_last_used()).await {
-                tracing::warn!(%fault, "the last use of API keys was not written down; it is kept for the next time");
+                tracing::warn!(%fault, "the last use of API keys was not stored; it is stored in the next run");
             }
             if let Err(fault) = self.api_keys.announce_revocations().await {
                 tracing::warn!(%fault, "revoked API keys were not announced; they are announced later");

@@ -32,7 +32,7 @@ impl MailRound {
                     stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await;
                 }
                 Err(fault) => {
-                    tracing::warn!(%fault, "mail was not sent; it is tried again when its claim has run out");
+                    tracing::warn!(%fault, "mail was not sent; it is retried when its claim expires");
                     stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await;
                 }
             }

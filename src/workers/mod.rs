@@ -157,7 +157,7 @@ impl Workers {
         self.stop.cancel();
         for keeper in self.keepers {
             if let Err(error) = keeper.await {
-                tracing::error!(%error, "the keeper of a worker died");
+                tracing::error!(%error, "the supervisor of a worker died");
             }
         }
     }
@@ -209,7 +209,7 @@ where
         if started.elapsed() >= HEALTHY {
             pause = FIRST_PAUSE;
         }
-        tracing::error!(worker = name, %death, ?pause, "a worker died and is started again");
+        tracing::error!(worker = name, %death, ?pause, "a worker died and is restarted");
         // The stop shortens a pause only, never work.
         stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

@@ -44,7 +44,7 @@ impl Sweeper {
                     stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await;
                 }
                 Err(fault) => {
-                    tracing::warn!(%fault, "a turn of the sweeper failed");
+                    tracing::warn!(%fault, "a run of the sweeper failed");
                     stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await;
                 }
             }

@@ -273,7 +273,7 @@ async fn a_key_is_of_the_side_of_its_maker_and_never_has_what_that_side_cannot_h
             assert_eq!(code(&refused), "FORBIDDEN", "{refused}");
             let error = &refused["userErrors"][0];
             assert_eq!(error["field"], json!(["permissions"]), "{refused}");
-            let reason = format!("a key of side TEAM cannot have {}", permission.name());
+            let reason = format!("a key of side TEAM cannot have the permission {}:", permission.name());
             assert!(
                 error["message"].as_str().is_some_and(|text| text.starts_with(&reason)),
                 "{refused}"

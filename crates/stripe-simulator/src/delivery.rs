@@ -86,7 +86,7 @@ impl Courier {
             if message.tries < MOST_TRIES {
                 self.waiting.push(message);
             } else {
-                tracing::warn!(url = self.url, "a webhook was not taken so often that it is given up");
+                tracing::warn!(url = self.url, "a webhook was refused too often and is no longer sent");
             }
         }
         taken

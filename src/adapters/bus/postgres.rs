@@ -97,7 +97,7 @@ pub async fn hear(url: &str) -> Result<Duration, String> {
     let is_shared = are_one_session(&mut ringer, &mut third).await.map_err(reason)?;
     let _ = third.close().await;
     if is_shared {
-        return Err("a pooler in transaction mode is between".to_owned());
+        return Err("the connection goes through a pooler in transaction mode".to_owned());
     }
     listener.listen(TRIAL_CHANNEL).await.map_err(reason)?;
     let began = Instant::now();
@@ -178,7 +178,7 @@ async fn ring_on(url: String, rung: Arc<Rung>, stop: CancellationToken) {
                     pause = PAUSES.0;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "the other processes are not told of new events; they find them by themselves");
+                    tracing::warn!(%error, "other processes could not be notified of new events; they find them by polling");
                     stop.run_until_cancelled(tokio::time::sleep(pause)).await;
                     pause = (pause * 2).min(PAUSES.1);
                     break;
@@ -222,7 +222,7 @@ async fn listen_on(url: String, hub: Hub, pulse: Pulse) {
     loop {
         if let Err(error) = listen(&url, &hub, &pulse, &mut pause).await {
             pulse.end(NAME, Turn::Failed);
-            tracing::warn!(%error, "new events of other processes are not told at once; they are asked for instead");
+            tracing::warn!(%error, "notifications of other processes are not received; their events are found by polling");
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSES.1);
@@ -252,7 +252,7 @@ async fn listen(url: &str, hub: &Hub, pulse: &Pulse, pause: &mut Duration) -> Re
     loop {
         // Finds what was rung before the connection existed, or while it was lost.
         if let Err(fault) = hub.poll().await {
-            tracing::warn!(%fault, "streams are not asked for new events; they are asked again soon");
+            tracing::warn!(%fault, "event streams could not be polled; they are polled again soon");
         }
         pulse.end(NAME, Turn::Succeeded);
         while let Some(notification) = next(&mut listener, pulse).await? {

@@ -50,10 +50,10 @@ impl ReportSource for SignedReports {
         let kind = ReportKind::from_text(&written.kind)
             .ok_or_else(|| wrong("type must be DELIVERED, SOFT_BOUNCE, HARD_BOUNCE or COMPLAINT"))?;
         if !is_bounded(&written.id, LONGEST_ID) {
-            return Err(wrong("id must have 1 to 200 characters, and none that controls"));
+            return Err(wrong("id must have 1 to 200 characters, without control characters"));
         }
         if !is_bounded(&written.address, LONGEST_ADDRESS) {
-            return Err(wrong("address must be the one that the mail went to"));
+            return Err(wrong("address must be the one that the mail was sent to"));
         }
         let message_id = written.message_id.trim().trim_start_matches('<').trim_end_matches('>');
         let (local, _) = message_id.split_once('@').unwrap_or((message_id, ""));

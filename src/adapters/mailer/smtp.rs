@@ -56,7 +56,7 @@ impl SmtpMailer {
     pub async fn probe(&self) -> Result<(), String> {
         match self.transport.test_connection().await {
             Ok(true) => Ok(()),
-            Ok(false) => Err("it does not answer as a mail system does".to_owned()),
+            Ok(false) => Err("it does not respond like a mail server".to_owned()),
             Err(error) => Err(in_words(&error)),
         }
     }

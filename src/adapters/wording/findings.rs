@@ -104,7 +104,7 @@ impl Templates {
             }
         }
         let english = self.fallback.of_findings();
-        let missing = |what: &str| Err(TemplateError::new(FALLBACK, &format!("says nothing of {what}")));
+        let missing = |what: &str| Err(TemplateError::new(FALLBACK, &format!("has no text for {what}")));
         for code in FindingCode::ALL {
             if !english.findings.contains_key(code.as_str()) {
                 return missing(code.as_str());

@@ -286,7 +286,7 @@ impl Database {
         {
             session.distrust();
             let text = format!("a second connection does not see the commit: {error}");
-            tracing::error!(%error, "a commit is not seen by a second connection; nothing is answered");
+            tracing::error!(%error, "a second connection does not see a commit; results are withheld");
             self.shared.troubles.note(Trouble::Unproven, text.clone());
             return Err(Fault::Unavailable(text));
         }

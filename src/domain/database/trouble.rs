@@ -72,9 +72,7 @@ impl Trouble {
     pub const fn advice(self) -> &'static str {
         match self {
             Self::Full => "the disk of the database is full: free space or enlarge it",
-            Self::Io => {
-                "the disk of the database cannot be read or written: look at the system's log and check the disk"
-            }
+            Self::Io => "the disk of the database cannot be read or written: check the system's log and the disk",
             Self::ReadOnly => {
                 "the database refuses writes: the file system is mounted read-only, the file may not be written, or the \
                  server is a standby"
@@ -86,11 +84,11 @@ impl Trouble {
                 "the database file cannot be opened: check that it and its directory exist and may be written"
             }
             Self::Corrupt => "the database file is damaged: stop, keep a copy, and restore a backup",
-            Self::Restarting => "the database server starts, stops or has crashed: wait, or look at its log",
+            Self::Restarting => "the database server starts, stops or has crashed: wait, or check its log",
             Self::Unreachable => {
                 "the database server cannot be reached: check the network, its address and that it runs"
             }
-            Self::Silent => "connections to the database are open and not answered: check the network between",
+            Self::Silent => "open connections to the database get no response: check the network between them",
             Self::Unproven => {
                 "a commit was not seen by a second connection: check the disk and run `ledgerbell verify`"
             }
@@ -187,7 +185,7 @@ impl Troubles {
     pub(super) fn end(&self) {
         let ended = self.last().take();
         if let Some((trouble, _)) = ended {
-            tracing::info!(trouble = trouble.name(), "the database takes writes again");
+            tracing::info!(trouble = trouble.name(), "the database accepts writes again");
         }
     }
 

@@ -193,7 +193,7 @@ impl Alerts {
                 Box::pin(async move { Ok::<(), EvaluateError>(check_again(tx, locked, &top_ups).await?) })
             });
             if let Err(EvaluateError::Fault(fault)) = looked.await {
-                tracing::warn!(account = account_id.number(), %fault, "an account was not looked at again");
+                tracing::warn!(account = account_id.number(), %fault, "an account was not evaluated again");
             }
         }
         Ok(found)
@@ -277,7 +277,7 @@ impl Alerts {
                 alone
             }
             Err(fault) => {
-                tracing::warn!(%fault, "accounts were not looked at together; they are looked at one by one");
+                tracing::warn!(%fault, "accounts were not evaluated together; they are evaluated one by one");
                 accounts
             }
         }

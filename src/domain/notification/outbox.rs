@@ -125,7 +125,7 @@ impl Outbox {
                     if fault.passes()
                         && let Err(fault) = self.give_back(mails, None).await
                     {
-                        tracing::warn!(%fault, "a mail that was not sent stays claimed until its claim has run out");
+                        tracing::warn!(%fault, "a mail that was not sent stays claimed until its claim expires");
                     }
                     failed = Some(fault);
                 }

@@ -169,7 +169,7 @@ async fn take_in(
         account = account_id.number(),
         kind = report.kind.as_str(),
         words,
-        "a mail was reported on"
+        "a report of a mail was recorded"
     );
     for mail in &mails {
         let reported = Reported {

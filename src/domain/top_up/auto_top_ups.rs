@@ -229,7 +229,7 @@ impl AutoTopUps {
             });
             if let Err(error) = tried.await {
                 let fault = error.into_fault();
-                tracing::warn!(top_up = %top_up_id.global(account_id), %fault, "an automatic top-up was not tried again");
+                tracing::warn!(top_up = %top_up_id.global(account_id), %fault, "an automatic top-up was not retried");
             }
         }
         Ok(found)

@@ -60,7 +60,7 @@ impl Charging {
         stream::iter(due)
             .for_each_concurrent(AT_ONCE, async |(account_id, top_up_id)| {
                 if let Err(fault) = self.work(account_id, top_up_id).await {
-                    tracing::warn!(top_up = %top_up_id.global(account_id), %fault, "an attempt was not gone on with");
+                    tracing::warn!(top_up = %top_up_id.global(account_id), %fault, "an attempt was not continued");
                 }
             })
             .await;
@@ -209,7 +209,7 @@ async fn take_in(
                 purchase.unanswered(attempt_id, now);
                 if purchase.escalate(now) {
                     let top_up = purchase.top_up.id.global(purchase.top_up.account_id);
-                    tracing::error!(%top_up, "for a day nobody could find out whether this top-up was charged: look it up at the payment gateway, and say so with `ledgerbell top-up settle`");
+                    tracing::error!(%top_up, "the result of this top-up has been unknown for a day: look it up at the payment gateway, then run `ledgerbell top-up settle`");
                 }
             })
             .await

@@ -140,7 +140,7 @@ impl PaymentMethods {
 
     async fn forget(&self, gateway_card_id: String) {
         if let Err(error) = self.context.gateway.forget_card(gateway_card_id).await {
-            tracing::warn!(%error, "a card that nobody needs is still kept by the payment gateway");
+            tracing::warn!(%error, "the payment gateway still stores a card that is no longer needed");
         }
     }
 

@@ -106,7 +106,7 @@ impl Reconciler {
                 compared = report.compared,
                 repaired,
                 raised,
-                "the payment gateway and the top-ups differed"
+                "the payment gateway and the top-ups differ"
             );
         }
         Ok(report)
@@ -124,9 +124,10 @@ impl Reconciler {
             .map(|id| (id.account_id, TopUpId::from_uuid(id.uuid)));
         let Some((account_id, top_up_id)) = known.or(told) else {
             if charge.status == ChargeStatus::Succeeded {
-                report
-                    .raised
-                    .push(format!("{}: charged, and made for no top-up of ours", charge.id));
+                report.raised.push(format!(
+                    "{}: charged, but for no top-up of this installation",
+                    charge.id
+                ));
             }
             return Ok(());
         };
@@ -140,7 +141,7 @@ impl Reconciler {
         };
         if charge.amount_minor != before.price.minor {
             report.raised.push(format!(
-                "{}: {} was to be charged, and {} is",
+                "{}: {} should be charged, but {} is",
                 charge.id, before.price.minor, charge.amount_minor
             ));
         }
@@ -205,7 +206,7 @@ impl Charging {
     ) -> Result<(), Fault> {
         match self.settle(account_id, top_up_id, charge).await {
             Err(Fault::Internal(detail)) => {
-                tracing::error!(top_up = %top_up_id.global(account_id), detail, "an object of the payment gateway names a top-up that is not ours");
+                tracing::error!(top_up = %top_up_id.global(account_id), detail, "an object of the payment gateway names a top-up of another installation");
                 Ok(())
             }
             settled => settled,

@@ -201,7 +201,7 @@ impl Refunding {
         let due = store::due_refunds(&self.context.database, self.context.clock.now(), limit).await?;
         for (account_id, id) in &due {
             if let Err(fault) = self.work(*account_id, *id).await {
-                tracing::warn!(account = account_id.number(), refund = %id, %fault, "a refund was not gone on with");
+                tracing::warn!(account = account_id.number(), refund = %id, %fault, "a refund was not continued");
             }
         }
         Ok(due.len())
@@ -220,18 +220,18 @@ impl Refunding {
             Ok(()) => true,
             Err(GatewayError::Refused { detail, .. }) => {
                 let top_up = refund.top_up_id.global(account_id);
-                tracing::error!(%top_up, refund = %id, detail, "the payment gateway refused to give money back: its credits are free again");
+                tracing::error!(%top_up, refund = %id, detail, "the payment gateway refused a refund: its credits are available again");
                 false
             }
             Err(error) => {
-                tracing::warn!(refund = %id, %error, "a refund was not answered and is sent again");
+                tracing::warn!(refund = %id, %error, "a refund got no response and is sent again");
                 return Ok(());
             }
         };
         // The returned money is read before the refund is finished. So a second refund of the same money can never be
         // requested.
         if was_taken && let Err(error) = self.charging.look_at(account_id, refund.top_up_id, &object_id).await {
-            tracing::warn!(refund = %id, %error, "money went back, and its credits go later");
+            tracing::warn!(refund = %id, %error, "money was refunded, and its credits are taken back later");
             return Ok(());
         }
         let ended = self.context.transact(account_id, move |account| {

@@ -68,7 +68,7 @@ impl AccountTransaction<'_> {
             }
             let has_returned = refund.status == RefundStatus::CameBack && refund.came_back_entry_id.is_none();
             if has_returned && refund.entry_id.is_some() {
-                tracing::error!(top_up = %id, "a refund failed at the payment gateway, and its credits are there again: the customer still has to be given the money, another way");
+                tracing::error!(top_up = %id, "a refund failed at the payment gateway, and its credits were returned: refund the customer by hand");
                 let target = taking.taken.units().saturating_sub(credits);
                 refund.came_back_entry_id = self
                     .take_back(taking, target, REFUND, "A refund of a top-up failed later")
@@ -100,7 +100,7 @@ impl AccountTransaction<'_> {
         let has_failed = before.is_some_and(|before| before.top_up.came_back_minor < purchase.top_up.came_back_minor);
         if came_back > 0 && wanted < taking.taken.units() {
             if has_failed {
-                tracing::error!(top_up = %purchase.top_up.id.global(self.account_id), "a refund failed at the payment gateway, and its credits are there again: the customer still has to be given the money, another way");
+                tracing::error!(top_up = %purchase.top_up.id.global(self.account_id), "a refund failed at the payment gateway, and its credits were returned: refund the customer by hand");
             }
             let target = (taking.taken.units() - came_back).max(wanted);
             self.take_back(taking, target, REFUND, "A refund of a top-up failed later")

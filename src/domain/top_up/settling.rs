@@ -89,7 +89,7 @@ impl AccountTransaction<'_> {
     ) -> Result<(), Fault> {
         let top_up = &purchase.top_up;
         if self.locked.header.status == AccountStatus::Closed {
-            tracing::error!(top_up = %top_up.id.global(self.account_id), "a top-up of a closed account was paid late: it is credited, and somebody should give the money back");
+            tracing::error!(top_up = %top_up.id.global(self.account_id), "a top-up of a closed account was paid late: its credits were added; refund the payment by hand");
         }
         let request = Request {
             command: Command::CreditTopUp {

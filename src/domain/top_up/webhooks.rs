@@ -176,7 +176,7 @@ impl Webhooks {
                 ..claimed
             },
             Err(error) if claimed.tries >= MAX_TRIES => {
-                tracing::error!(event = claimed.event_id, %error, "a webhook is given up: look into it, then run `ledgerbell webhooks replay`");
+                tracing::error!(event = claimed.event_id, %error, "a webhook failed too often and is no longer retried: fix the cause, then run `ledgerbell webhooks replay`");
                 StoredWebhook {
                     status: WebhookStatus::Parked,
                     due_at: None,

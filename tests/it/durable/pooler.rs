@@ -38,7 +38,10 @@ async fn listen_through_a_pooler_is_refused_with_what_to_do() {
     );
     let doctor = place.command(&database, &["doctor"]).output().expect("it runs");
     let report = String::from_utf8_lossy(&doctor.stdout).into_owned();
-    assert!(report.contains("a pooler in transaction mode is between"), "{report}");
+    assert!(
+        report.contains("the connection goes through a pooler in transaction mode"),
+        "{report}"
+    );
     assert!(!report.contains("NotificationResponse"), "{report}");
 }
 

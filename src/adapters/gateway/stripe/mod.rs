@@ -171,7 +171,7 @@ impl Stripe {
                 return wire::charge(&intent);
             }
         }
-        Err(unknown("a charge with more refunds than are read"))
+        Err(unknown("a charge has more refunds than are read"))
     }
 
     /// Changes an intent. If the change is refused, reads the state of the intent.
@@ -232,7 +232,7 @@ impl Stripe {
         let found = self.call(Method::GET, &path, Vec::new(), None).await?;
         match found["customer"].as_str() {
             Some(owner) if owner == customer_id => wire::card(&found),
-            Some(_) => Err(wire::refused("the payment method is another customer's")),
+            Some(_) => Err(wire::refused("the payment method belongs to another customer")),
             None => {
                 let pairs = vec![("customer", customer_id)];
                 wire::card(&self.call(Method::POST, &format!("{path}/attach"), pairs, None).await?)

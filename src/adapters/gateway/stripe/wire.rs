@@ -61,7 +61,7 @@ pub(super) fn plain_id(id: &str) -> Result<&str, GatewayError> {
     if !id.is_empty() && id.chars().all(is_plain) {
         Ok(id)
     } else {
-        Err(refused("no id of the gateway looks like this"))
+        Err(refused("this does not have the form of an id of the gateway"))
     }
 }
 
@@ -73,7 +73,7 @@ pub(super) fn refused(detail: &str) -> GatewayError {
 }
 
 fn odd(what: &str) -> GatewayError {
-    GatewayError::Unknown(format!("an answer without {what}"))
+    GatewayError::Unknown(format!("a response without {what}"))
 }
 
 pub(super) fn text(object: &Value, field: &str) -> Result<String, GatewayError> {
@@ -230,7 +230,7 @@ pub(super) fn card(method: &Value) -> Result<Card, GatewayError> {
     let card = &method["card"];
     let number = |field: &str| card[field].as_i64().and_then(|number| i32::try_from(number).ok());
     if !card.is_object() {
-        return Err(refused("the payment method is no card"));
+        return Err(refused("the payment method is not a card"));
     }
     Ok(Card {
         id: text(method, "id")?,

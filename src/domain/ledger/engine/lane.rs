@@ -32,7 +32,7 @@ pub(super) async fn keep_running(lane: Arc<Lane>) {
         match run.await {
             Ok(()) => return,
             Err(death) => {
-                tracing::error!(%death, "a posting lane died and is started again");
+                tracing::error!(%death, "a posting lane died and is restarted");
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
@@ -67,7 +67,7 @@ impl Lane {
                     self.answer(outcomes, attempt.answers);
                 }
                 Err(fault) if may_be_of_one_part(&fault, &attempt.answers) => {
-                    tracing::error!(%fault, "a batch failed; its parts are tried alone");
+                    tracing::error!(%fault, "a batch failed; its parts are executed separately");
                     for part in parts(&requests, attempt.answers).into_iter().rev() {
                         work.push_front(part);
                     }
