@@ -2,8 +2,8 @@
 import { graphql } from "@ledgerbell/client/graphql";
 import { useState, type ReactNode } from "react";
 
-import { Amount, Card, Reading, Tag, usePlace } from "../place.js";
-import { useRead } from "../query.js";
+import { Amount, Card, More, Reading, Tag, usePlace } from "../place.js";
+import { usePages } from "../query.js";
 import { hrefOf } from "../route.js";
 
 const ACCOUNTS = graphql(`
@@ -35,12 +35,11 @@ export default function Accounts(): ReactNode {
   const { client, words } = usePlace();
   const [search, setSearch] = useState("");
   const [status, setStatus] = useState<(typeof STATUSES)[number] | "">("");
-  const [pages, setPages] = useState<(string | null)[]>([null]);
-  const after = pages.at(-1) ?? null;
   const wanted = search.trim();
-  const read = useRead(JSON.stringify([wanted, status, after]), () =>
-    client.query(ACCOUNTS, { search: wanted || null, status: status || null, first: PAGE, after }),
-  );
+  const list = usePages(JSON.stringify([wanted, status]), PAGE, async (first, after) => {
+    const variables = { search: wanted || null, status: status || null, first, after };
+    return (await client.query(ACCOUNTS, variables)).accounts;
+  });
   return (
     <Card title={words.screens.accounts ?? ""}>
       <div className="console-filters">
@@ -49,18 +48,12 @@ export default function Accounts(): ReactNode {
           aria-label={words.search}
           placeholder={words.search}
           value={search}
-          onChange={(event) => {
-            setSearch(event.target.value);
-            setPages([null]);
-          }}
+          onChange={(event) => setSearch(event.target.value)}
         />
         <select
           aria-label={words.status}
           value={status}
-          onChange={(event) => {
-            setStatus(event.target.value as typeof status);
-            setPages([null]);
-          }}
+          onChange={(event) => setStatus(event.target.value as typeof status)}
         >
           <option value="">{words.all}</option>
           {STATUSES.map((status) => (
@@ -70,8 +63,8 @@ export default function Accounts(): ReactNode {
           ))}
         </select>
       </div>
-      <Reading read={read}>
-        {({ accounts }) => (
+      <Reading read={list}>
+        {(accounts) => (
           <>
             <div className="console-scroll" tabIndex={0} role="group" aria-label={words.screens.accounts}>
               <table className="console-table">
@@ -84,7 +77,7 @@ export default function Accounts(): ReactNode {
                   </tr>
                 </thead>
                 <tbody>
-                  {accounts?.nodes.map((account) => (
+                  {accounts.map((account) => (
                     <tr key={account.id}>
                       <td>
                         <a href={hrefOf({ accountId: account.id, screen: "overview" })}>{account.name}</a>
@@ -101,16 +94,8 @@ export default function Accounts(): ReactNode {
                 </tbody>
               </table>
             </div>
-            {accounts?.nodes.length === 0 && <p className="lb-empty">{words.nothing}</p>}
-            {accounts?.pageInfo.hasNextPage && (
-              <button
-                type="button"
-                disabled={read.isLoading}
-                onClick={() => setPages([...pages, accounts.pageInfo.endCursor])}
-              >
-                {words.more}
-              </button>
-            )}
+            {accounts.length === 0 && <p className="lb-empty">{words.nothing}</p>}
+            <More list={list} />
             <p>
               <small>{words.newAccountHint}</small>
             </p>
