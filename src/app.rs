@@ -34,7 +34,7 @@ use crate::domain::ledger::model::Policy;
 use crate::domain::ledger::sessions::Sessions;
 use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
 use crate::domain::member::{
-    Accounts, ApiKeys, CodeKey, Contacts, KeySetSource, MailBounds, Members, SignIn, SignInSettings, Standing,
+    Accounts, ApiKeys, CodeKey, Contacts, CurrentRights, KeySetSource, MailBounds, Members, SignIn, SignInSettings,
     UnverifiedMail, open_installation,
 };
 use crate::domain::notification::{self, ConfirmLinks, Links, Mailer, Post, ReportSource, UnsubscribeLinks};
@@ -42,11 +42,11 @@ use crate::domain::pulse::Pulse;
 use crate::domain::quota::Quotas;
 use crate::domain::top_up::gateway::PaymentGateway;
 use crate::domain::top_up::{
-    AutoTopUps, Charging, Desk, PaymentMethods, ReceiveError, Reconciler, Refunding, TopUps, Webhooks,
+    AutoTopUps, Charging, PaymentMethods, ReceiveError, Reconciler, Refunding, TopUpContext, TopUps, Webhooks,
 };
 use crate::domain::troubleshooting::Troubleshooting;
 use crate::graphql::{self, ExportLinks, Limits, Schema, TrustedDocuments};
-use crate::http::{self, Door, SeatBounds, Seats, SignIns};
+use crate::http::{self, HttpState, LiveConnectionBounds, LiveConnections, SignIns};
 use crate::primitives::clock::Clock;
 
 /// The seconds after which a client retries after BUSY.
@@ -64,7 +64,7 @@ pub struct App {
     database: Database,
     trusted: TrustedDocuments,
     postgres_bell: Option<Arc<PostgresBell>>,
-    seats: Seats,
+    live_connections: LiveConnections,
     simulated_gateway: Option<SimulatedGateway>,
     sign_ins: Option<Arc<SignIns>>,
 }
@@ -233,10 +233,10 @@ impl App {
         let ledger = Ledger::start(handle(), time(), installation.epoch, ledger_settings, bell);
         let api_keys = ApiKeys::new(time(), handle(), ledger.clone());
         let (simulated_gateway, gateway) = open_gateway(settings, &clock)?;
-        let desk = Desk::new(time(), handle(), ledger.clone(), gateway);
+        let top_up_context = TopUpContext::new(time(), handle(), ledger.clone(), gateway);
         let (credit_log, sessions) = (CreditLog::new(handle()), Sessions::new(handle()));
-        let (lots, rules) = (Lots::new(handle()), AutoTopUps::new(desk.clone()));
-        let top_ups = TopUps::new(desk.clone());
+        let (lots, rules) = (Lots::new(handle()), AutoTopUps::new(top_up_context.clone()));
+        let top_ups = TopUps::new(top_up_context.clone());
 
         let (post, templates) = post(settings)?;
         let code_key = CodeKey::derive(settings.secret.reveal().as_bytes());
@@ -257,8 +257,8 @@ impl App {
             notification_settings: notification::Settings::new(handle(), ledger.clone()),
             sign_in: SignIn::new(time(), handle(), api_keys.clone(), sign_in_settings)
                 .explaining(settings.mode == Mode::Development),
-            standing: Standing::new(time(), handle()),
-            payment_methods: PaymentMethods::new(desk.clone()),
+            current_rights: CurrentRights::new(time(), handle()),
+            payment_methods: PaymentMethods::new(top_up_context.clone()),
             backlog: Backlog::new(handle()),
             troubleshooting: Troubleshooting::new((handle(), time()), ledger.clone(), rules.clone()),
             explaining: templates,
@@ -270,10 +270,10 @@ impl App {
                 rules.clone(),
             ),
             auto_top_ups: rules,
-            charging: Charging::new(desk.clone()),
-            refunding: Refunding::new(desk.clone()),
-            webhooks: Webhooks::new(desk.clone()),
-            reconciler: Reconciler::new(desk),
+            charging: Charging::new(top_up_context.clone()),
+            refunding: Refunding::new(top_up_context.clone()),
+            webhooks: Webhooks::new(top_up_context.clone()),
+            reconciler: Reconciler::new(top_up_context),
             alerts: notification::Alerts::new(
                 (handle(), time()),
                 ledger.clone(),
@@ -300,7 +300,7 @@ impl App {
             database,
             trusted,
             postgres_bell,
-            seats: Seats::new(SeatBounds {
+            live_connections: LiveConnections::new(LiveConnectionBounds {
                 connections: settings.live.per_caller,
                 cost: settings.live.cost_per_caller,
             }),
@@ -351,17 +351,17 @@ impl App {
     }
 
     /// Returns the connections that stay open: sockets and event streams.
-    pub fn seats(&self) -> &Seats {
-        &self.seats
+    pub fn live_connections(&self) -> &LiveConnections {
+        &self.live_connections
     }
 
     /// Returns the state of the HTTP server. Links that clients follow begin with `base_url`.
-    pub fn door(&self, settings: &Settings, base_url: &str) -> Arc<Door> {
+    pub fn http_state(&self, settings: &Settings, base_url: &str) -> Arc<HttpState> {
         let export_links = export_links(settings, base_url);
         let schema = self.schema(settings, base_url);
         let limits = settings.limits;
         let rate = |rate, burst| NonZeroU32::new(rate).map(|per_second| http::Rate { per_second, burst });
-        let door = http::Settings {
+        let http_state = http::Settings {
             allowed_origins: settings.http.cors_origins.clone(),
             allows_local_origins: settings.mode == Mode::Development,
             allowed_headers: settings.http.cors_headers.clone(),
@@ -394,17 +394,23 @@ impl App {
             answer_timeout: settings.http.answer_timeout,
             drain: settings.http.drain,
         };
-        let door = Door::new(schema, self.services.clone(), export_links, self.seats.clone(), door);
-        let door = match self.sign_ins.clone() {
-            Some(sign_ins) => door.with_sign_ins(sign_ins),
-            None => door,
+        let http_state = HttpState::new(
+            schema,
+            self.services.clone(),
+            export_links,
+            self.live_connections.clone(),
+            http_state,
+        );
+        let http_state = match self.sign_ins.clone() {
+            Some(sign_ins) => http_state.with_sign_ins(sign_ins),
+            None => http_state,
         };
         Arc::new(match self.simulated_gateway.clone() {
             Some(gateway) => {
                 gateway.send_customers_to(base_url);
-                door.with_payment_page(simulated::payment_page(gateway, settings.public_url.clone()))
+                http_state.with_payment_page(simulated::payment_page(gateway, settings.public_url.clone()))
             }
-            None => door,
+            None => http_state,
         })
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ledgerbell::app::{self, App};
 use ledgerbell::config::Settings;
 use ledgerbell::domain::member::{NewAccount, NewMember};
-use ledgerbell::domain::notification::Passed;
+use ledgerbell::domain::notification::Progress;
 use ledgerbell::domain::top_up::TopUpOrigin;
 use ledgerbell::graphql::{Caller, EXPORTED_ENTRY, Parameters, Schema};
 use ledgerbell::primitives::actor::{Actor, Cause, MemberRole};
@@ -55,8 +55,12 @@ impl Ground {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let base = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
-        let door = app.door(&settings, &base);
-        let server = tokio::spawn(ledgerbell::http::serve(listener, door, stop.clone().cancelled_owned()));
+        let http_state = app.http_state(&settings, &base);
+        let server = tokio::spawn(ledgerbell::http::serve(
+            listener,
+            http_state,
+            stop.clone().cancelled_owned(),
+        ));
         let account_id = make_account(&app).await?;
         let mut ground = Self {
             schema: app.schema(&settings, &base),
@@ -104,12 +108,12 @@ impl Ground {
             self.book(at, true).await?;
         }
         self.book(sessions, false).await?;
-        let mut passed = Passed::default();
+        let mut progress = Progress::default();
         let late = services.alerts.late(500).await?;
-        for account_id in services.alerts.notice(&late, &mut passed).await? {
-            while services.alerts.notice_alone(account_id).await? {}
+        for account_id in services.alerts.evaluate(&late, &mut progress).await? {
+            while services.alerts.evaluate_alone(account_id).await? {}
         }
-        services.alerts.write_down(&mut passed).await?;
+        services.alerts.save_progress(&mut progress).await?;
         let analyzed = self.app.database().transaction(|tx| {
             Box::pin(async move {
                 sea_orm::ConnectionTrait::execute_unprepared(tx, "ANALYZE").await?;

@@ -29,7 +29,7 @@ impl Metrics {
     /// Serves until `stop` is canceled.
     pub(super) fn serve(self, app: &App, stop: CancellationToken) -> Option<JoinHandle<std::io::Result<()>>> {
         let listener = self.0?;
-        let metrics = http::Metrics::new(app.services().clone(), app.seats().clone());
+        let metrics = http::Metrics::new(app.services().clone(), app.live_connections().clone());
         Some(tokio::spawn(metrics.serve(listener, stop.cancelled_owned())))
     }
 }

@@ -97,14 +97,14 @@ impl Server {
     ) -> Result<(), Failure> {
         let stop = CancellationToken::new();
         let links = settings.public_url.as_deref().unwrap_or(&self.url);
-        let door = app.door(settings, links);
+        let http_state = app.http_state(settings, links);
         let workers = if self.has_workers {
             Workers::start(app.services())
         } else {
             Workers::start_own(app.services())
         };
         let delivering = tokio::spawn(app.clone().keep_delivering(stop.clone()));
-        let serving = tokio::spawn(http::serve(self.listener, door, stop.clone().cancelled_owned()));
+        let serving = tokio::spawn(http::serve(self.listener, http_state, stop.clone().cancelled_owned()));
         let measuring = self.metrics.serve(app, stop.clone());
         let told = match ready() {
             Ok(()) => {

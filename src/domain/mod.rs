@@ -94,5 +94,5 @@ pub struct Services {
     /// Converts credentials to actors.
     pub sign_in: member::SignIn,
     /// The current rights of callers with long-lived connections.
-    pub standing: member::Standing,
+    pub current_rights: member::CurrentRights,
 }

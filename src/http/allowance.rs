@@ -13,7 +13,7 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
-use super::SharedDoor;
+use super::SharedHttpState;
 use super::address::counted_as;
 use crate::graphql::{Caller, Purse};
 use crate::primitives::actor::Actor;
@@ -76,13 +76,13 @@ impl Payer {
 /// Charges a caller's allowance for what a subscription executes.
 #[derive(Clone)]
 pub(super) struct CallerPurse {
-    pub(super) door: SharedDoor,
+    pub(super) state: SharedHttpState,
     pub(super) payer: Payer,
 }
 
 impl Purse for CallerPurse {
     fn charge(&self, cost: u64) -> Result<(), Duration> {
-        self.door.allowances.charge(&self.payer, cost).map(|_| ())
+        self.state.allowances.charge(&self.payer, cost).map(|_| ())
     }
 }
 

@@ -12,9 +12,9 @@ use futures_util::stream;
 use serde::Serialize;
 
 use super::language::Language;
+use super::live_connections::ConnectionRefusal;
 use super::log::RequestId;
 use super::media::Media;
-use super::seats::NoSeat;
 use crate::graphql::{ErrorCode, code_of, refused_request, retry_after_seconds};
 
 /// Why a request is not executed.
@@ -37,7 +37,7 @@ pub(super) enum Rejection {
     /// No caller is signed in. Contains a human-readable instruction.
     Unauthenticated(String),
     /// The caller has reached its limit of streams.
-    TooManyConnections(NoSeat),
+    TooManyConnections(ConnectionRefusal),
     /// The server is stopping and starts nothing that lasts.
     Stopping,
     /// GraphQL refused the request.

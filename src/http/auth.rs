@@ -29,17 +29,17 @@ pub(super) async fn caller(headers: &HeaderMap, sign_in: &SignIn) -> Result<Opti
 
 /// Logs a refusal. The client gets the details only in development.
 async fn refused(credential: &str, rejection: Rejection, sign_in: &SignIn) -> Refused {
-    let doubt = match rejection {
-        Rejection::Refused => sign_in.doubt(credential).await.ok().flatten(),
+    let failure = match rejection {
+        Rejection::Refused => sign_in.failure(credential).await.ok().flatten(),
         _ => None,
     };
-    let Some(doubt) = doubt else {
+    let Some(failure) = failure else {
         tracing::info!(%rejection, "a sign-in was refused");
         return Refused::Unauthenticated(rejection.to_string());
     };
-    tracing::info!(%doubt, "a sign-in was refused");
+    tracing::info!(%failure, "a sign-in was refused");
     if sign_in.explains() {
-        return Refused::Unauthenticated(format!("{rejection}: {doubt} (told in development only)"));
+        return Refused::Unauthenticated(format!("{rejection}: {failure} (told in development only)"));
     }
     Refused::Unauthenticated(rejection.to_string())
 }

@@ -20,7 +20,7 @@ use super::body::{self, Unread};
 use super::origin::{Origins, host_is_local};
 use super::parameters::is_json;
 use super::sign_ins::{Credential, SignIns};
-use super::{Door, SharedDoor};
+use super::{HttpState, SharedHttpState};
 
 /// The maximum size of a body, in bytes.
 const LARGEST_BODY: usize = 1_024;
@@ -50,8 +50,8 @@ enum Asked {
 }
 
 /// Returns what pages need before sign-in, and whether this browser has a session. None of it is secret.
-pub(super) async fn settings(State(door): State<SharedDoor>, headers: HeaderMap) -> Response {
-    let demo = door.sign_ins.as_ref().map(|sign_ins| {
+pub(super) async fn settings(State(state): State<SharedHttpState>, headers: HeaderMap) -> Response {
+    let demo = state.sign_ins.as_ref().map(|sign_ins| {
         let people = sign_ins.people().iter();
         let people: Vec<Value> = people
             .map(|person| json!({ "role": person.role, "name": person.name }))
@@ -59,7 +59,7 @@ pub(super) async fn settings(State(door): State<SharedDoor>, headers: HeaderMap)
         let is_signed_in = session(&headers).is_some_and(|session| sign_ins.has(session));
         json!({ "accountId": sign_ins.account_id().to_string(), "people": people, "isSignedIn": is_signed_in })
     });
-    let oidc = door.settings.oidc.as_ref().map(|oidc| {
+    let oidc = state.settings.oidc.as_ref().map(|oidc| {
         let token = if oidc.uses_id_token { "id" } else { "access" };
         json!({ "issuer": oidc.issuer, "clientId": oidc.client_id, "scope": oidc.scope, "token": token })
     });
@@ -67,28 +67,28 @@ pub(super) async fn settings(State(door): State<SharedDoor>, headers: HeaderMap)
         "version": env!("CARGO_PKG_VERSION"),
         "demo": demo,
         "oidc": oidc,
-        "explorer": door.settings.pages.explorer.as_ref().is_some_and(super::Site::is_built),
+        "explorer": state.settings.pages.explorer.as_ref().is_some_and(super::Site::is_built),
     })))
 }
 
 /// Starts a session by a code or a click, and returns its first credential.
 pub(super) async fn sign_in(
-    State(door): State<SharedDoor>,
+    State(state): State<SharedHttpState>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let sign_ins = match own_page(&door, &headers) {
+    let sign_ins = match own_page(&state, &headers) {
         Ok(sign_ins) => sign_ins,
         Err(refused) => return *refused,
     };
-    let asked = match read(&door, &headers, body).await {
+    let asked = match read(&state, &headers, body).await {
         Ok(asked) => asked,
         Err(refused) => return refused,
     };
     let session = match &asked {
         Asked::Code { code } => sign_ins.exchange(code),
-        Asked::Click { .. } if !remote.ip().is_loopback() || !is_local(&door, &headers) => {
+        Asked::Click { .. } if !remote.ip().is_loopback() || !is_local(&state, &headers) => {
             return refuse(
                 StatusCode::FORBIDDEN,
                 "Only on the machine itself. Elsewhere, use the link that the demo printed.",
@@ -97,8 +97,8 @@ pub(super) async fn sign_in(
         Asked::Click { role } => sign_ins.sign_in(role),
     };
     match session {
-        Ok(Some(session)) => answer(&door, sign_ins, &session, true),
-        Ok(None) if door.charge_guess(remote.ip(), 0).is_err() => refuse(
+        Ok(Some(session)) => answer(&state, sign_ins, &session, true),
+        Ok(None) if state.charge_guess(remote.ip(), 0).is_err() => refuse(
             StatusCode::TOO_MANY_REQUESTS,
             "Too many codes of this address were refused.",
         ),
@@ -111,20 +111,20 @@ pub(super) async fn sign_in(
 }
 
 /// Returns the next credential of a session.
-pub(super) async fn token(State(door): State<SharedDoor>, headers: HeaderMap) -> Response {
-    let sign_ins = match own_page(&door, &headers) {
+pub(super) async fn token(State(state): State<SharedHttpState>, headers: HeaderMap) -> Response {
+    let sign_ins = match own_page(&state, &headers) {
         Ok(sign_ins) => sign_ins,
         Err(refused) => return *refused,
     };
     match session(&headers) {
-        Some(session) => answer(&door, sign_ins, session, false),
+        Some(session) => answer(&state, sign_ins, session, false),
         None => refuse(StatusCode::UNAUTHORIZED, "Nobody is signed in."),
     }
 }
 
 /// Ends a session.
-pub(super) async fn sign_out(State(door): State<SharedDoor>, headers: HeaderMap) -> Response {
-    let sign_ins = match own_page(&door, &headers) {
+pub(super) async fn sign_out(State(state): State<SharedHttpState>, headers: HeaderMap) -> Response {
+    let sign_ins = match own_page(&state, &headers) {
         Ok(sign_ins) => sign_ins,
         Err(refused) => return *refused,
     };
@@ -132,13 +132,13 @@ pub(super) async fn sign_out(State(door): State<SharedDoor>, headers: HeaderMap)
         sign_ins.end(session);
     }
     let mut response = no_store(StatusCode::NO_CONTENT);
-    set_cookie(&mut response, &door, "", 0);
+    set_cookie(&mut response, &state, "", 0);
     response
 }
 
 /// Returns the sign-ins if one of the server's own pages sent the request.
-fn own_page<'a>(door: &'a Door, headers: &HeaderMap) -> Result<&'a SignIns, Box<Response>> {
-    let Some(sign_ins) = &door.sign_ins else {
+fn own_page<'a>(state: &'a HttpState, headers: &HeaderMap) -> Result<&'a SignIns, Box<Response>> {
+    let Some(sign_ins) = &state.sign_ins else {
         return Err(Box::new(refuse(
             StatusCode::NOT_FOUND,
             "There are no sign-ins here: this is not the demo.",
@@ -146,29 +146,29 @@ fn own_page<'a>(door: &'a Door, headers: &HeaderMap) -> Result<&'a SignIns, Box<
     };
     let site = headers.get("sec-fetch-site");
     let is_same_site = site.is_none_or(|site| site == "same-origin");
-    if !is_same_site || !Origins::default().may_connect(headers, door.settings.public_url.as_deref()) {
+    if !is_same_site || !Origins::default().may_connect(headers, state.settings.public_url.as_deref()) {
         return Err(Box::new(refuse(StatusCode::FORBIDDEN, "Another site sent this.")));
     }
     Ok(sign_ins)
 }
 
 /// Returns whether the request names this machine by one of its local names, or by the public URL that the operator has set.
-fn is_local(door: &Door, headers: &HeaderMap) -> bool {
+fn is_local(state: &HttpState, headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let Some(host) = host else {
         return false;
     };
-    let public = door.settings.public_url.as_deref();
+    let public = state.settings.public_url.as_deref();
     let public = public.and_then(|url| url.split_once("://")).map(|(_, rest)| rest);
     host_is_local(host) || public.is_some_and(|public| public.split('/').next() == Some(host))
 }
 
-async fn read(door: &Door, headers: &HeaderMap, body: Body) -> Result<Asked, Response> {
+async fn read(state: &HttpState, headers: &HeaderMap, body: Body) -> Result<Asked, Response> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if !content_type.is_some_and(is_json) {
         return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send JSON."));
     }
-    let bytes = body::read(body, LARGEST_BODY, door.settings.body_timeout).await;
+    let bytes = body::read(body, LARGEST_BODY, state.settings.body_timeout).await;
     let bytes = bytes.map_err(|unread| match unread {
         Unread::TooLarge => refuse(StatusCode::PAYLOAD_TOO_LARGE, "The body is too long."),
         Unread::TooSlow => refuse(StatusCode::REQUEST_TIMEOUT, "The body took too long to come."),
@@ -178,8 +178,8 @@ async fn read(door: &Door, headers: &HeaderMap, body: Body) -> Result<Asked, Res
 }
 
 /// Returns a session's credential; with the cookie if the session has just started.
-fn answer(door: &Door, sign_ins: &SignIns, session: &str, is_new: bool) -> Response {
-    let credential = match sign_ins.credential(session, &door.services.sign_in) {
+fn answer(state: &HttpState, sign_ins: &SignIns, session: &str, is_new: bool) -> Response {
+    let credential = match sign_ins.credential(session, &state.services.sign_in) {
         Ok(Some(credential)) => credential,
         Ok(None) => return refuse(StatusCode::UNAUTHORIZED, "Nobody is signed in."),
         Err(error) => return failed(&error),
@@ -196,7 +196,7 @@ fn answer(door: &Door, sign_ins: &SignIns, session: &str, is_new: bool) -> Respo
         "name": person.name,
     })));
     if is_new {
-        set_cookie(&mut response, door, session, 12 * 60 * 60);
+        set_cookie(&mut response, state, session, 12 * 60 * 60);
     }
     response
 }
@@ -210,8 +210,8 @@ fn session(headers: &HeaderMap) -> Option<&str> {
     pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
 }
 
-fn set_cookie(response: &mut Response, door: &Door, value: &str, seconds: u32) {
-    let is_https = door
+fn set_cookie(response: &mut Response, state: &HttpState, value: &str, seconds: u32) {
+    let is_https = state
         .settings
         .public_url
         .as_deref()

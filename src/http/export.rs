@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::allowance::Payer;
 use super::csv::{Cell, push_row};
 use super::export_bounds::Download;
-use super::{Door, SharedDoor};
+use super::{HttpState, SharedHttpState};
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::ExportRow;
 use crate::graphql::{EXPORTED_ENTRY, ExportOrder, Requester};
@@ -33,12 +33,12 @@ pub(super) struct Parameters {
 }
 
 pub(super) async fn credit_log(
-    State(door): State<SharedDoor>,
+    State(state): State<SharedHttpState>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     Query(parameters): Query<Parameters>,
 ) -> Response {
-    let Ok(order) = door.export_links.open(&parameters.token, door.services.clock.now()) else {
-        if door.charge_guess(remote.ip(), 0).is_err() {
+    let Ok(order) = state.export_links.open(&parameters.token, state.services.clock.now()) else {
+        if state.charge_guess(remote.ip(), 0).is_err() {
             return busy("Too many links of this address were refused.\n", 1);
         }
         return refused(
@@ -46,7 +46,7 @@ pub(super) async fn credit_log(
             "This link is not valid, or no longer: ask for a new one.\n",
         );
     };
-    match file(&door, order).await {
+    match file(&state, order).await {
         Ok(response) => response,
         Err(QueryError::Fault(fault)) => {
             tracing::error!(%fault, "an export could not begin");
@@ -74,9 +74,9 @@ fn no_longer() -> Response {
 
 /// Returns the actor that requested the link, with its current rights. Returns `None` if the actor may no longer
 /// sign in.
-async fn actor(door: &Door, account_id: AccountId, requester: Requester) -> Result<Option<Actor>, QueryError> {
+async fn actor(state: &HttpState, account_id: AccountId, requester: Requester) -> Result<Option<Actor>, QueryError> {
     if let Some(member_id) = requester.member_id() {
-        let members = &door.services.members;
+        let members = &state.services.members;
         let member = members.find(&Actor::System, account_id, member_id).await?;
         let member = member.filter(|member| member.removed_at.is_none());
         return Ok(member.map(|member| Actor::Member {
@@ -88,8 +88,8 @@ async fn actor(door: &Door, account_id: AccountId, requester: Requester) -> Resu
     let Some((owner, api_key_id)) = requester.api_key() else {
         return Ok(None);
     };
-    let api_key = door.services.api_keys.find(&Actor::System, owner, api_key_id).await?;
-    let now = door.services.clock.now();
+    let api_key = state.services.api_keys.find(&Actor::System, owner, api_key_id).await?;
+    let now = state.services.clock.now();
     let api_key = api_key.filter(|api_key| api_key.is_active(now));
     Ok(api_key.map(|api_key| api_key.actor()))
 }
@@ -97,22 +97,22 @@ async fn actor(door: &Door, account_id: AccountId, requester: Requester) -> Resu
 /// Starts a download. There must be a free slot, the requester of the link pays, and the link must have a use left. Otherwise
 /// returns the response with the reason.
 async fn begin(
-    door: &Door,
+    state: &HttpState,
     order: &ExportOrder,
     payer: Option<&Payer>,
 ) -> Result<Result<Download, Response>, QueryError> {
-    let Some(download) = door.exports.open(order.account_id) else {
+    let Some(download) = state.exports.open(order.account_id) else {
         let text = "This account's log is being downloaded as often as may be at a time: wait for one to end.\n";
         return Ok(Err(busy(text, 5)));
     };
-    if let Some(Err(wait)) = payer.map(|payer| door.allowances.charge(payer, DOWNLOAD)) {
+    if let Some(Err(wait)) = payer.map(|payer| state.allowances.charge(payer, DOWNLOAD)) {
         return Ok(Err(busy(
             "Whoever asked for this link has to wait.\n",
             wait.as_secs() + 1,
         )));
     }
-    let (link, uses) = ((order.link_id, order.expires_at), door.settings.exports.uses);
-    if !door.services.ledger.use_export_link(link, uses).await? {
+    let (link, uses) = ((order.link_id, order.expires_at), state.settings.exports.uses);
+    if !state.services.ledger.use_export_link(link, uses).await? {
         return Ok(Err(refused(
             StatusCode::FORBIDDEN,
             "This link was followed as often as it may be: ask for a new one.\n",
@@ -121,16 +121,16 @@ async fn begin(
     Ok(Ok(download))
 }
 
-async fn file(door: &SharedDoor, order: ExportOrder) -> Result<Response, QueryError> {
-    let Some(actor) = actor(door, order.account_id, order.requester).await? else {
+async fn file(state: &SharedHttpState, order: ExportOrder) -> Result<Response, QueryError> {
+    let Some(actor) = actor(state, order.account_id, order.requester).await? else {
         return Ok(no_longer());
     };
     let payer = Payer::of_actor(&actor);
-    let download = match begin(door, &order, payer.as_ref()).await? {
+    let download = match begin(state, &order, payer.as_ref()).await? {
         Ok(download) => download,
         Err(refused) => return Ok(refused),
     };
-    let log = &door.services.credit_log;
+    let log = &state.services.credit_log;
     let chunks = log.export(&actor, order.account_id, &order.filter).await?;
     let format = if order.json_lines {
         Format::JsonLines
@@ -139,9 +139,9 @@ async fn file(door: &SharedDoor, order: ExportOrder) -> Result<Response, QueryEr
             has_mark: order.has_byte_order_mark,
         }
     };
-    let account = door.services.accounts.find(&Actor::System, order.account_id).await?;
+    let account = state.services.accounts.find(&Actor::System, order.account_id).await?;
     let writer = Writer {
-        door: door.clone(),
+        state: state.clone(),
         actor,
         account_id: order.account_id,
         zone: account.map_or(Tz::UTC, |account| account.timezone),
@@ -287,7 +287,7 @@ impl Line {
 
 /// Converts chunks of rows to pieces of a file.
 struct Writer {
-    door: SharedDoor,
+    state: SharedHttpState,
     actor: Actor,
     account_id: AccountId,
     zone: Tz,
@@ -317,13 +317,13 @@ impl Writer {
 
     async fn pay(&self, cost: u64) {
         let Some(payer) = &self.payer else { return };
-        let clock = &self.door.services.clock;
+        let clock = &self.state.services.clock;
         // At most the cost limit of one operation at once: every allowance holds that much.
-        let at_once = self.door.schema.budget().max(1);
+        let at_once = self.state.schema.budget().max(1);
         let mut left = cost;
         while left > 0 {
             let part = left.min(at_once);
-            match self.door.allowances.charge(payer, part) {
+            match self.state.allowances.charge(payer, part) {
                 Ok(_) => left -= part,
                 Err(wait) => clock.alarm(clock.elapsed() + wait).await,
             }
@@ -358,7 +358,7 @@ impl Writer {
         }
         let members: Vec<MemberId> = members.into_iter().collect();
         let api_keys: Vec<ApiKeyId> = api_keys.into_iter().collect();
-        let services = &self.door.services;
+        let services = &self.state.services;
         let members = match services
             .members
             .find_by_ids(&self.actor, self.account_id, &members)

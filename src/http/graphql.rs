@@ -15,59 +15,59 @@ use super::allowance::Payer;
 use super::answer::{Executed, Rejection, Reply};
 use super::auth::{self, Refused};
 use super::language::Language;
+use super::live_connections::ConnectionRefusal;
 use super::log::{self, RequestId};
 use super::media::Media;
 use super::operation::Running;
 use super::pages;
 use super::parameters;
-use super::seats::NoSeat;
 use super::server::Place;
 use super::sse;
 use super::ws;
-use super::{Door, Introspection, SharedDoor};
+use super::{HttpState, Introspection, SharedHttpState};
 use crate::graphql::{ApiError, Caller, Operation, OperationKind, Parameters};
 
 pub(super) async fn post(
-    State(door): State<SharedDoor>,
+    State(state): State<SharedHttpState>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     Extension(request_id): Extension<RequestId>,
     Extension(place): Extension<Place>,
     headers: HeaderMap,
     body: Body,
 ) -> axum::response::Response {
-    let mut exchange = Exchange::begin(&door, headers, remote, request_id);
+    let mut exchange = Exchange::begin(&state, headers, remote, request_id);
     exchange.place = Some(place);
     if sse::is_wanted(&exchange.headers) {
-        let parameters = parameters::read(&exchange.headers, body, door.settings.body_timeout).await;
-        return exchange.stream(&door, parameters, false).await;
+        let parameters = parameters::read(&exchange.headers, body, state.settings.body_timeout).await;
+        return exchange.stream(&state, parameters, false).await;
     }
-    let ended = exchange.post(&door, body).await;
+    let ended = exchange.post(&state, body).await;
     exchange.reply.end(ended)
 }
 
 pub(super) async fn get(
-    State(door): State<SharedDoor>,
+    State(state): State<SharedHttpState>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     Extension(request_id): Extension<RequestId>,
     parameters: Result<Query<HashMap<String, String>>, QueryRejection>,
     request: Request,
 ) -> axum::response::Response {
     if ws::is_wanted(request.headers()) {
-        return ws::upgrade(&door, remote.ip(), request);
+        return ws::upgrade(&state, remote.ip(), request);
     }
     if !sse::is_wanted(request.headers())
-        && let Some(page) = pages::in_place_of_graphql(&door.settings.pages, request.headers())
+        && let Some(page) = pages::in_place_of_graphql(&state.settings.pages, request.headers())
     {
         return page;
     }
     let (mut head, _) = request.into_parts();
-    let mut exchange = Exchange::begin(&door, head.headers, remote, request_id);
+    let mut exchange = Exchange::begin(&state, head.headers, remote, request_id);
     exchange.place = head.extensions.remove();
     if sse::is_wanted(&exchange.headers) {
         let parameters = from_address(parameters.ok());
-        return exchange.stream(&door, parameters, true).await;
+        return exchange.stream(&state, parameters, true).await;
     }
-    let ended = exchange.get(&door, parameters.ok()).await;
+    let ended = exchange.get(&state, parameters.ok()).await;
     exchange.reply.end(ended)
 }
 
@@ -82,9 +82,9 @@ struct Exchange {
 }
 
 impl Exchange {
-    fn begin(door: &Door, headers: HeaderMap, remote: SocketAddr, request_id: RequestId) -> Self {
+    fn begin(state: &HttpState, headers: HeaderMap, remote: SocketAddr, request_id: RequestId) -> Self {
         let accepted = Media::accepted(&headers);
-        let language = Language::asked_for(&headers, &door.services.wording);
+        let language = Language::asked_for(&headers, &state.services.wording);
         Self {
             headers,
             remote,
@@ -98,51 +98,51 @@ impl Exchange {
         }
     }
 
-    async fn post(&self, door: &Door, body: Body) -> Result<Executed, Rejection> {
+    async fn post(&self, state: &HttpState, body: Body) -> Result<Executed, Rejection> {
         if !self.is_acceptable {
             return Err(Rejection::NotAcceptable);
         }
-        let parameters = parameters::read(&self.headers, body, door.settings.body_timeout).await?;
-        self.execute(door, parameters, false).await
+        let parameters = parameters::read(&self.headers, body, state.settings.body_timeout).await?;
+        self.execute(state, parameters, false).await
     }
 
     async fn get(
         &self,
-        door: &Door,
+        state: &HttpState,
         parameters: Option<Query<HashMap<String, String>>>,
     ) -> Result<Executed, Rejection> {
         if !self.is_acceptable {
             return Err(Rejection::NotAcceptable);
         }
-        self.execute(door, from_address(parameters)?, true).await
+        self.execute(state, from_address(parameters)?, true).await
     }
 
-    async fn execute(&self, door: &Door, parameters: Parameters, by_get: bool) -> Result<Executed, Rejection> {
+    async fn execute(&self, state: &HttpState, parameters: Parameters, by_get: bool) -> Result<Executed, Rejection> {
         // Runs before sign-in: an operation above the limits costs no statement.
-        let operation = door.schema.check(parameters).map_err(Rejection::Refused)?;
+        let operation = state.schema.check(parameters).map_err(Rejection::Refused)?;
         log::operation(&operation);
         match operation.kind {
             OperationKind::Subscription => return Err(Rejection::NotAStream),
             OperationKind::Mutation if by_get => return Err(Rejection::MutationByGet),
             OperationKind::Mutation | OperationKind::Query => {}
         }
-        let caller = self.caller(door, &operation).await?;
+        let caller = self.caller(state, &operation).await?;
         let payer = Payer::of(caller.as_ref(), self.remote.ip());
-        Ok(door.execute(operation, caller, &payer).await)
+        Ok(state.execute(operation, caller, &payer).await)
     }
 
     /// Returns who makes the request; `None` only where no sign-in is required.
-    async fn caller(&self, door: &Door, operation: &Operation) -> Result<Option<Caller>, Rejection> {
+    async fn caller(&self, state: &HttpState, operation: &Operation) -> Result<Option<Caller>, Rejection> {
         let language = self
             .reply
             .language
             .as_ref()
             .map(|language| Arc::clone(&language.locale));
-        let caller = match auth::caller(&self.headers, &door.services.sign_in).await {
+        let caller = match auth::caller(&self.headers, &state.services.sign_in).await {
             Ok(caller) => caller.map(|caller| Caller { language, ..caller }),
             Err(Refused::Unauthenticated(message)) => {
                 // The address pays for each guess at credentials.
-                let charged = door.charge_guess(self.remote.ip(), operation.cost);
+                let charged = state.charge_guess(self.remote.ip(), operation.cost);
                 charged.map_err(Rejection::Refused)?;
                 return Err(Rejection::Unauthenticated(message));
             }
@@ -151,7 +151,7 @@ impl Exchange {
                 return Err(Rejection::Refused(Box::new(response)));
             }
         };
-        let is_open = operation.is_introspection && door.settings.introspection == Introspection::Anyone;
+        let is_open = operation.is_introspection && state.settings.introspection == Introspection::Anyone;
         if caller.is_none() && !is_open {
             return Err(nobody());
         }
@@ -161,11 +161,11 @@ impl Exchange {
     /// Responds with an event stream.
     async fn stream(
         &self,
-        door: &SharedDoor,
+        state: &SharedHttpState,
         parameters: Result<Parameters, Rejection>,
         by_get: bool,
     ) -> axum::response::Response {
-        match self.begin_stream(door, parameters, by_get).await {
+        match self.begin_stream(state, parameters, by_get).await {
             Ok(stream) => stream,
             Err(rejection) => self.reply.end(Err(rejection)),
         }
@@ -173,11 +173,11 @@ impl Exchange {
 
     async fn begin_stream(
         &self,
-        door: &SharedDoor,
+        state: &SharedHttpState,
         parameters: Result<Parameters, Rejection>,
         by_get: bool,
     ) -> Result<axum::response::Response, Rejection> {
-        let operation = match door.schema.check(parameters?) {
+        let operation = match state.schema.check(parameters?) {
             Ok(operation) => operation,
             // Browsers can read errors of an operation only in the stream.
             Err(response) => return Ok(sse::refuse(&response)),
@@ -186,24 +186,31 @@ impl Exchange {
         if by_get && operation.kind == OperationKind::Mutation {
             return Err(Rejection::MutationByGet);
         }
-        let caller = self.caller(door, &operation).await?.ok_or_else(nobody)?;
-        if door.stopping.is_cancelled() {
+        let caller = self.caller(state, &operation).await?.ok_or_else(nobody)?;
+        if state.stopping.is_cancelled() {
             return Err(Rejection::Stopping);
         }
         let place = self
             .place
             .clone()
-            .map(|place| place.stay(&door.addresses, self.remote.ip()));
+            .map(|place| place.stay(&state.addresses, self.remote.ip()));
         if matches!(place, Some(None)) {
-            return Err(Rejection::TooManyConnections(NoSeat::Address));
+            return Err(Rejection::TooManyConnections(ConnectionRefusal::Address));
         }
-        let mut seat = door.seats.take();
-        seat.hold(&caller.actor).map_err(Rejection::TooManyConnections)?;
+        let mut live_connection = state.live_connections.take();
+        live_connection
+            .hold(&caller.actor)
+            .map_err(Rejection::TooManyConnections)?;
         let expires_at = caller.expires_at;
         let after = sse::last_event_id(&self.headers).map(str::to_owned);
         let signed_in = std::future::ready(Ok(caller));
-        let running = Running::begin(door, signed_in, self.remote.ip(), operation, after);
-        Ok(sse::respond(door, (seat, place.flatten()), running, expires_at))
+        let running = Running::begin(state, signed_in, self.remote.ip(), operation, after);
+        Ok(sse::respond(
+            state,
+            (live_connection, place.flatten()),
+            running,
+            expires_at,
+        ))
     }
 }
 

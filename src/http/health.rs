@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
 
-use super::SharedDoor;
+use super::SharedHttpState;
 use crate::domain::Services;
 use crate::domain::pulse::Limits;
 use crate::primitives::clock::Clock;
@@ -34,26 +34,26 @@ const LOST: Limits = Limits {
 
 /// Succeeds if the process runs and can recover without a restart. It does not check dependencies: a restart would not
 /// repair them.
-pub(super) async fn live(State(door): State<SharedDoor>) -> Response {
-    live_of(&door.services)
+pub(super) async fn live(State(state): State<SharedHttpState>) -> Response {
+    live_of(&state.services)
 }
 
 /// Succeeds if a write is committed, the workers of this process make progress, and the server is not
 /// stopping.
-pub(super) async fn ready(State(door): State<SharedDoor>) -> Response {
-    if door.stopping.is_cancelled() {
+pub(super) async fn ready(State(state): State<SharedHttpState>) -> Response {
+    if state.stopping.is_cancelled() {
         return unavailable(json!({ "status": "stopping" }));
     }
-    ready_of(&door.services).await
+    ready_of(&state.services).await
 }
 
 /// The routes of health alone, for connections beyond the limit.
-pub(super) fn routes(door: &SharedDoor) -> Router {
+pub(super) fn routes(state: &SharedHttpState) -> Router {
     Router::new()
         .route("/health/live", get(live))
         .route("/health/ready", get(ready))
         .fallback(full)
-        .with_state(SharedDoor::clone(door))
+        .with_state(SharedHttpState::clone(state))
 }
 
 async fn full() -> Response {

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
 
-use super::SharedDoor;
+use super::SharedHttpState;
 use super::allowance::Payer;
 use super::body::{self, Unread};
 use crate::domain::fault::Fault;
@@ -25,8 +25,8 @@ pub(super) struct Parameters {
 }
 
 /// Returns the refusal if the address has followed too many links.
-pub(super) fn refused(door: &SharedDoor, remote: SocketAddr) -> Option<Response> {
-    let wait = door.allowances.charge(&Payer::address(remote.ip()), VISIT).err()?;
+pub(super) fn refused(state: &SharedHttpState, remote: SocketAddr) -> Option<Response> {
+    let wait = state.allowances.charge(&Payer::address(remote.ip()), VISIT).err()?;
     let retry_after = [(header::RETRY_AFTER, (wait.as_secs() + 1).to_string())];
     let text = "Too many links were followed from this address. Try again later.\n";
     Some((StatusCode::TOO_MANY_REQUESTS, retry_after, text).into_response())
@@ -34,14 +34,14 @@ pub(super) fn refused(door: &SharedDoor, remote: SocketAddr) -> Option<Response>
 
 /// Returns the body of a POST to a link, or the response if the address is refused or the body cannot be read.
 pub(super) async fn posted(
-    door: &SharedDoor,
+    state: &SharedHttpState,
     remote: SocketAddr,
     body: Body,
 ) -> Result<impl AsRef<[u8]> + use<>, Response> {
-    if let Some(refused) = refused(door, remote) {
+    if let Some(refused) = refused(state, remote) {
         return Err(refused);
     }
-    let read = body::read(body, LARGEST_BODY, door.settings.body_timeout).await;
+    let read = body::read(body, LARGEST_BODY, state.settings.body_timeout).await;
     read.map_err(|unread| match unread {
         Unread::TooLarge => plain(StatusCode::PAYLOAD_TOO_LARGE, "The body is too long.\n"),
         Unread::TooSlow => plain(StatusCode::REQUEST_TIMEOUT, "The body took too long to come.\n"),
@@ -67,7 +67,7 @@ pub(super) fn media_type(headers: &HeaderMap) -> String {
 }
 
 /// Returns the page of a link. `None` means that the link is not valid.
-pub(super) fn answer(door: &SharedDoor, remote: SocketAddr, page: Result<Option<String>, Fault>) -> Response {
+pub(super) fn answer(state: &SharedHttpState, remote: SocketAddr, page: Result<Option<String>, Fault>) -> Response {
     match page {
         Ok(Some(page)) => {
             let mut response = Html(page).into_response();
@@ -78,7 +78,7 @@ pub(super) fn answer(door: &SharedDoor, remote: SocketAddr, page: Result<Option<
             response
         }
         Ok(None) => {
-            if door.charge_guess(remote.ip(), 0).is_err() {
+            if state.charge_guess(remote.ip(), 0).is_err() {
                 let text = "Too many links of this address were refused.\n";
                 return plain(StatusCode::TOO_MANY_REQUESTS, text);
             }

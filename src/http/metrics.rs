@@ -28,7 +28,7 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
-use super::{Seats, security_headers};
+use super::{LiveConnections, security_headers};
 use crate::domain::Services;
 use crate::domain::backlog::{Queue, Stuck};
 use crate::domain::fault::Fault;
@@ -47,7 +47,7 @@ const OLDER_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Metrics of one process and of its database.
 pub struct Metrics {
     services: Services,
-    seats: Seats,
+    live_connections: LiveConnections,
     fresh: Duration,
     /// The figures of the last read of the database, if it succeeded.
     kept: Mutex<Option<(Instant, Option<Figures>)>>,
@@ -69,10 +69,10 @@ impl fmt::Debug for Metrics {
 
 impl Metrics {
     /// Creates the metrics of these services and of these connections that stay open.
-    pub fn new(services: Services, seats: Seats) -> Self {
+    pub fn new(services: Services, live_connections: LiveConnections) -> Self {
         Self {
             services,
-            seats,
+            live_connections,
             fresh: FRESH,
             kept: Mutex::default(),
         }
@@ -222,7 +222,7 @@ impl Metrics {
             let help = "Since the last comparison with the payment gateway";
             registry.register_with_unit("reconciler_age", help, Unit::Seconds, seconds(at, now));
         }
-        let sockets = i64::try_from(self.seats.taken()).unwrap_or(i64::MAX);
+        let sockets = i64::try_from(self.live_connections.taken()).unwrap_or(i64::MAX);
         let help = "Sockets and event streams that are open";
         registry.register("open_connections", help, ConstGauge::new(sockets));
     }

@@ -21,6 +21,7 @@ mod export_bounds;
 mod graphql;
 mod health;
 mod language;
+mod live_connections;
 mod log;
 mod mail_link;
 mod media;
@@ -29,14 +30,13 @@ mod operation;
 mod origin;
 mod pages;
 mod parameters;
-mod seats;
 mod security_headers;
 mod server;
 mod sign_ins;
 mod sse;
-mod stall;
 mod unsubscribe;
 mod webhooks;
+mod write_timeout;
 mod ws;
 
 use std::net::IpAddr;
@@ -70,9 +70,9 @@ pub use allowance::{Rate, Rates};
 pub use console::Oidc;
 pub use export_bounds::ExportLimits;
 pub use health::health;
+pub use live_connections::{LiveConnectionBounds, LiveConnections};
 pub use metrics::Metrics;
 pub use pages::{Files, Pages, Site};
-pub use seats::{SeatBounds, Seats};
 pub use server::serve;
 pub use sign_ins::{DemoCredential, DemoPerson, SignIns};
 pub use ws::SocketLimits;
@@ -129,7 +129,7 @@ pub enum Introspection {
 }
 
 /// The state that handlers share.
-pub struct Door {
+pub struct HttpState {
     schema: Schema,
     services: Services,
     export_links: ExportLinks,
@@ -139,7 +139,7 @@ pub struct Door {
     /// The open connections of each address.
     addresses: PerAddress,
     exports: Exports,
-    seats: Seats,
+    live_connections: LiveConnections,
     /// The page of the simulated gateway; `None` with another gateway.
     payment_page: Option<Router>,
     /// The sign-ins of a demo's console.
@@ -154,15 +154,15 @@ pub struct Door {
 }
 
 /// The state of the HTTP server, shared by all handlers.
-pub type SharedDoor = Arc<Door>;
+pub type SharedHttpState = Arc<HttpState>;
 
-impl Door {
+impl HttpState {
     /// Creates the state of a server for these services.
     pub fn new(
         schema: Schema,
         services: Services,
         export_links: ExportLinks,
-        seats: Seats,
+        live_connections: LiveConnections,
         settings: Settings,
     ) -> Self {
         Self {
@@ -173,7 +173,7 @@ impl Door {
             schema,
             services,
             export_links,
-            seats,
+            live_connections,
             payment_page: None,
             sign_ins: None,
             settings,
@@ -240,9 +240,9 @@ impl Door {
 }
 
 /// All paths of the service.
-fn router(door: SharedDoor) -> Router {
-    let cross_origin = cross_origin(&door);
-    let payment_page = door.payment_page.clone().unwrap_or_default();
+fn router(state: SharedHttpState) -> Router {
+    let cross_origin = cross_origin(&state);
+    let payment_page = state.payment_page.clone().unwrap_or_default();
     let routes = Router::new()
         .route("/", get(pages::welcome))
         .route("/graphiql", get(pages::explorer))
@@ -264,8 +264,8 @@ fn router(door: SharedDoor) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .fallback(pages::fallback)
-        .layer(middleware::from_fn_with_state(Arc::clone(&door), refuse_upgrades))
-        .with_state(door)
+        .layer(middleware::from_fn_with_state(Arc::clone(&state), refuse_upgrades))
+        .with_state(state)
         .merge(payment_page)
         .layer(CatchPanicLayer::custom(|_| answer::panicked()));
     let routes = match cross_origin {
@@ -278,21 +278,21 @@ fn router(door: SharedDoor) -> Router {
 }
 
 /// Refuses upgrades while the server stops, because sockets last.
-async fn refuse_upgrades(State(door): State<SharedDoor>, request: Request, next: Next) -> Response {
-    if door.stopping.is_cancelled() && request.headers().contains_key(header::UPGRADE) {
+async fn refuse_upgrades(State(state): State<SharedHttpState>, request: Request, next: Next) -> Response {
+    if state.stopping.is_cancelled() && request.headers().contains_key(header::UPGRADE) {
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")]).into_response();
     }
     next.run(request).await
 }
 
 /// Pages set credentials in a header, never in cookies. So origins need no further permission than this.
-fn cross_origin(door: &Door) -> Option<CorsLayer> {
-    if door.origins.is_empty() {
+fn cross_origin(state: &HttpState) -> Option<CorsLayer> {
+    if state.origins.is_empty() {
         return None;
     }
-    let origins = door.origins.clone();
+    let origins = state.origins.clone();
     let is_allowed = move |origin: &HeaderValue, _: &Parts| origin.to_str().is_ok_and(|origin| origins.allows(origin));
-    let of_settings = door.settings.allowed_headers.iter();
+    let of_settings = state.settings.allowed_headers.iter();
     let of_settings = of_settings.filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok());
     let ours = [
         header::AUTHORIZATION,

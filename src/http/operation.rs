@@ -14,11 +14,11 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, Stream, StreamExt};
 use tracing::Instrument;
 
-use super::SharedDoor;
+use super::SharedHttpState;
 use super::allowance::{CallerPurse, Payer};
 use super::answer::{Executed, is_request_error};
 use super::auth::Refused;
-use super::seats::OpenCost;
+use super::live_connections::OpenCost;
 use crate::graphql::{ApiError, Caller, ErrorCode, Live, LiveEnd, LiveItem, Operation, OperationKind, refused_request};
 
 /// What an operation produces. The operation ends with its stream.
@@ -57,14 +57,14 @@ enum State {
 impl Running {
     /// Starts a checked operation for the caller that signs in, after the cursor `after` if given.
     pub(super) fn begin(
-        door: &SharedDoor,
+        state: &SharedHttpState,
         signing_in: impl Future<Output = Result<Caller, Refused>> + Send + 'static,
         remote: IpAddr,
         operation: Operation,
         after: Option<String>,
     ) -> Self {
         let span = tracing::info_span!("operation", name = operation.name, cost = operation.cost);
-        let begun = begin(Arc::clone(door), signing_in, remote, operation, after);
+        let begun = begin(Arc::clone(state), signing_in, remote, operation, after);
         Self(State::Beginning(begun.instrument(span).boxed()))
     }
 
@@ -118,7 +118,7 @@ impl Outcome {
 }
 
 async fn begin(
-    door: SharedDoor,
+    state: SharedHttpState,
     signing_in: impl Future<Output = Result<Caller, Refused>>,
     remote: IpAddr,
     operation: Operation,
@@ -132,21 +132,21 @@ async fn begin(
     };
     let payer = Payer::of(Some(&caller), remote);
     if operation.kind == OperationKind::Subscription {
-        let open = match door.seats.open(&caller.actor, operation.cost) {
+        let open = match state.live_connections.open(&caller.actor, operation.cost) {
             Ok(open) => open,
             Err(too_much) => return failed(Box::new(refused_request(ErrorCode::RateLimited, too_much.to_string()))),
         };
-        if let Err(refused) = door.charge(&payer, operation.cost) {
+        if let Err(refused) = state.charge(&payer, operation.cost) {
             return failed(refused);
         }
-        let schema = door.schema.clone();
-        let purse = Arc::new(CallerPurse { door, payer });
+        let schema = state.schema.clone();
+        let purse = Arc::new(CallerPurse { state, payer });
         return match schema.resume(operation, caller, after.as_deref(), purse).await {
             Ok(live) => Begun::Live(live, open),
             Err(response) => failed(response),
         };
     }
-    let executed = match door.execute(operation, Some(caller), &payer).await {
+    let executed = match state.execute(operation, Some(caller), &payer).await {
         Executed::Made(response) if is_request_error(&response) => return failed(Box::new(response)),
         executed => executed,
     };

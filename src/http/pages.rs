@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::media::{Range, best};
 use super::origin::origin_of;
-use super::{SharedDoor, no_such_path};
+use super::{SharedHttpState, no_such_path};
 
 /// The files of a build by name, with slashes between folders. Names are plain: see [`is_plain`].
 pub type Files = Arc<dyn Fn(&str) -> Option<Cow<'static, [u8]>> + Send + Sync>;
@@ -205,8 +205,8 @@ pub(super) fn in_place_of_graphql(pages: &Pages, headers: &HeaderMap) -> Option<
 }
 
 /// Returns the console to browsers, and a description of the service to programs.
-pub(super) async fn welcome(State(door): State<SharedDoor>, headers: HeaderMap) -> Response {
-    if let Some(console) = &door.settings.pages.console
+pub(super) async fn welcome(State(state): State<SharedHttpState>, headers: HeaderMap) -> Response {
+    if let Some(console) = &state.settings.pages.console
         && wants_page(&headers)
     {
         return console.page(&headers);
@@ -221,8 +221,8 @@ pub(super) async fn welcome(State(door): State<SharedDoor>, headers: HeaderMap) 
 }
 
 /// Serves the explorer's page and its files.
-pub(super) async fn explorer(State(door): State<SharedDoor>, request: Request) -> Response {
-    let Some(explorer) = &door.settings.pages.explorer else {
+pub(super) async fn explorer(State(state): State<SharedHttpState>, request: Request) -> Response {
+    let Some(explorer) = &state.settings.pages.explorer else {
         return no_such_path().await;
     };
     let path = request.uri().path();
@@ -236,10 +236,10 @@ pub(super) async fn explorer(State(door): State<SharedDoor>, request: Request) -
 }
 
 /// Serves the console's files, at paths that no other route uses.
-pub(super) async fn fallback(State(door): State<SharedDoor>, request: Request) -> Response {
+pub(super) async fn fallback(State(state): State<SharedHttpState>, request: Request) -> Response {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let name = request.uri().path().trim_start_matches('/');
-    let console = door.settings.pages.console.as_ref().filter(|_| is_read);
+    let console = state.settings.pages.console.as_ref().filter(|_| is_read);
     match console.and_then(|console| console.file(name, request.headers())) {
         Some(file) => file,
         None => no_such_path().await,

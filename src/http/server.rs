@@ -32,10 +32,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::SharedDoor;
+use super::SharedHttpState;
 use super::SocketLimits;
 use super::address::{AddressPermit, PerAddress};
-use super::stall::{Silence, StallGuard, StaysOpen, StreamOpen};
+use super::write_timeout::{Silence, StaysOpen, StreamOpen, WriteTimeout};
 
 /// The maximum size of a request's head, in bytes. The address may contain a document.
 const LARGEST_HEAD: usize = 32 * 1024;
@@ -55,32 +55,36 @@ const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// Serves until `stop` resolves, then drains. At once, readiness probes fail, upgrades are refused and idle connections close.
-/// Requests in progress complete. Then [`super::Door::drain`] makes sockets close.
-pub async fn serve(listener: TcpListener, door: SharedDoor, stop: impl Future<Output = ()> + Send) -> io::Result<()> {
+/// Requests in progress complete. Then [`super::HttpState::drain`] makes sockets close.
+pub async fn serve(
+    listener: TcpListener,
+    state: SharedHttpState,
+    stop: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
     let server = Server {
-        http: builder(&door),
-        routes: super::router(Arc::clone(&door)),
-        allowed: Arc::new(Semaphore::new(door.settings.max_connections)),
+        http: builder(&state),
+        routes: super::router(Arc::clone(&state)),
+        allowed: Arc::new(Semaphore::new(state.settings.max_connections)),
         reserve: PerAddress::new(RESERVE_PER_ADDRESS),
         reserved: Arc::new(Semaphore::new(RESERVE)),
         connections: TaskTracker::new(),
         end: CancellationToken::new(),
-        door,
+        state,
     };
     // Connections are accepted until the end, because readiness probes must get a response.
     tokio::select! {
         () = server.accept(&listener) => {}
-        () = server.door.seats.watch(&server.door.services.clock, &server.door.services.standing) => {}
+        () = server.state.live_connections.watch(&server.state.services.clock, &server.state.services.current_rights) => {}
         () = server.drain(stop) => {}
     }
     server.end.cancel();
     Ok(())
 }
 
-fn builder(door: &SharedDoor) -> http1::Builder {
+fn builder(state: &SharedHttpState) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(door.settings.head_timeout)
+        .header_read_timeout(state.settings.head_timeout)
         // Some clients find their subprotocol only under the header name as they wrote it: see `ws::upgrade`.
         .preserve_header_case(true)
         .max_header_size(LARGEST_HEAD)
@@ -89,7 +93,7 @@ fn builder(door: &SharedDoor) -> http1::Builder {
 }
 
 struct Server {
-    door: SharedDoor,
+    state: SharedHttpState,
     routes: Router,
     http: http1::Builder,
     allowed: Arc<Semaphore>,
@@ -115,7 +119,7 @@ impl Server {
     }
 
     fn welcome(&self, stream: TcpStream, remote: SocketAddr) {
-        let settings = &self.door.settings;
+        let settings = &self.state.settings;
         probe_silence(&stream, &settings.sockets);
         if let Some(place) = self.place(remote.ip()) {
             self.connections.spawn(self.connection(stream, remote, place));
@@ -131,10 +135,10 @@ impl Server {
     /// clients, so its address has no limit.
     fn place(&self, remote: IpAddr) -> Option<Place> {
         let permit = Arc::clone(&self.allowed).try_acquire_owned().ok()?;
-        if self.door.settings.proxies.contain(remote) {
+        if self.state.settings.proxies.contain(remote) {
             return Some(Place::new(permit, None));
         }
-        let Some(of_address) = self.door.addresses.take(remote) else {
+        let Some(of_address) = self.state.addresses.take(remote) else {
             tracing::debug!(%remote, "an address has as many connections as it may; if it is a proxy, set http.trusted_proxies");
             return None;
         };
@@ -149,7 +153,7 @@ impl Server {
 
     /// Responds to one health request on a connection beyond the limit.
     fn health_connection(&self, stream: TcpStream, place: Place) -> impl Future<Output = ()> + Send + 'static {
-        let routes = TowerToHyperService::new(super::health::routes(&self.door));
+        let routes = TowerToHyperService::new(super::health::routes(&self.state));
         let service = service_fn(move |request: Request<Incoming>| routes.call(request.map(Body::new)));
         let mut http = self.http.clone();
         http.keep_alive(false);
@@ -167,22 +171,22 @@ impl Server {
         remote: SocketAddr,
         place: Place,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let stopping = self.door.stopping.clone();
+        let stopping = self.state.stopping.clone();
         let end = self.end.clone();
         let routes = TowerToHyperService::new(self.routes.clone());
-        let door = Arc::clone(&self.door);
+        let state = Arc::clone(&self.state);
         let stays_open = place.stays_open.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
-            let client = door.settings.proxies.client(remote.ip(), request.headers());
+            let client = state.settings.proxies.client(remote.ip(), request.headers());
             let client = SocketAddr::new(client, remote.port());
             request.extensions_mut().insert(ConnectInfo(client));
             // A socket keeps its connection's slot.
             request.extensions_mut().insert(place.clone());
             routes.call(request.map(Body::new))
         });
-        let settings = &self.door.settings;
+        let settings = &self.state.settings;
         let silence = silence(&settings.sockets, settings.answer_timeout);
-        let stream = StallGuard::new(stream, settings.answer_timeout, silence, stays_open);
+        let stream = WriteTimeout::new(stream, settings.answer_timeout, silence, stays_open);
         // A connection that closed at once would not learn that the server stops. So the request gets a
         // response, and then the connection closes.
         let is_late = stopping.is_cancelled();
@@ -211,16 +215,16 @@ impl Server {
 
     async fn drain(&self, stop: impl Future<Output = ()>) {
         stop.await;
-        let time = self.door.settings.drain;
-        self.door.stopping.cancel();
+        let time = self.state.settings.drain;
+        self.state.stopping.cancel();
         self.connections.close();
-        self.door.sockets.close();
+        self.state.sockets.close();
         // Streams are requests that do not end automatically, so requests get only a part of the time.
         let _ = timeout(time / 4, self.connections.wait()).await;
-        self.door.drain.cancel();
-        let rest = async { tokio::join!(self.connections.wait(), self.door.sockets.wait()) };
+        self.state.drain.cancel();
+        let rest = async { tokio::join!(self.connections.wait(), self.state.sockets.wait()) };
         if timeout(time + LAST_WORDS, rest).await.is_err() {
-            let (connections, sockets) = (self.connections.len(), self.door.sockets.len());
+            let (connections, sockets) = (self.connections.len(), self.state.sockets.len());
             tracing::warn!(connections, sockets, "not all ended in time");
         }
     }

@@ -17,13 +17,13 @@ use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::SharedDoor;
+use super::SharedHttpState;
 use super::answer::to_json;
+use super::live_connections::LiveConnection;
 use super::media;
 use super::operation::{Outcome, Running};
-use super::seats::Seat;
 use super::server::Place;
-use super::stall::StreamOpen;
+use super::write_timeout::StreamOpen;
 use crate::primitives::clock::{Clock, Timestamp};
 
 const EVENT_STREAM: &str = "text/event-stream";
@@ -52,14 +52,14 @@ pub(super) fn last_event_id(headers: &HeaderMap) -> Option<&str> {
 
 /// Streams the results of an operation, until `expires_at` at the latest.
 pub(super) fn respond(
-    door: &SharedDoor,
-    (seat, place): (Seat, Option<Place>),
+    state: &SharedHttpState,
+    (live_connection, place): (LiveConnection, Option<Place>),
     operation: Running,
     expires_at: Option<Timestamp>,
 ) -> Response {
     let stream = EventStream {
-        door: door.clone(),
-        seat,
+        state: state.clone(),
+        live_connection,
         _open: place.as_ref().map(Place::begin_stream),
         _place: place,
         expires_at,
@@ -92,8 +92,8 @@ fn event_stream(body: Body) -> Response {
 /// One stream, in a task of its own. A connection does not poll its body while the client reads nothing. A waiting operation
 /// may hold what other operations need, so it must still be polled.
 struct EventStream {
-    door: SharedDoor,
-    seat: Seat,
+    state: SharedHttpState,
+    live_connection: LiveConnection,
     /// Makes the connection end sooner if the client disappears silently.
     _open: Option<StreamOpen>,
     /// Counts as an open connection of its address.
@@ -112,7 +112,7 @@ impl EventStream {
 
     /// Waits until the connection must end.
     async fn ends(&self) {
-        let clock = &self.door.services.clock;
+        let clock = &self.state.services.clock;
         let expired = async {
             match self.expires_at {
                 Some(expires_at) => until(clock, expires_at).await,
@@ -120,21 +120,21 @@ impl EventStream {
             }
         };
         let drained = async {
-            self.door.drain.cancelled().await;
-            let turn = self.door.settings.drain.mul_f64(self.seat.turn());
+            self.state.drain.cancelled().await;
+            let turn = self.state.settings.drain.mul_f64(self.live_connection.turn());
             clock.alarm(clock.elapsed() + turn).await;
         };
         tokio::select! {
             () = expired => {}
             () = drained => {}
-            () = self.seat.signed_out() => {}
+            () = self.live_connection.signed_out() => {}
         }
     }
 
     /// Sends the results of the operation, and a comment after a time without results.
     async fn pass_on(&self, mut operation: Running, events: &mpsc::Sender<Bytes>) {
-        let clock = &self.door.services.clock;
-        let limits = &self.door.settings.sockets;
+        let clock = &self.state.services.clock;
+        let limits = &self.state.settings.sockets;
         loop {
             let (event, is_last) = tokio::select! {
                 outcome = operation.next() => match event(outcome) {

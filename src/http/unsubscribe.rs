@@ -9,33 +9,33 @@ use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::SharedDoor;
+use super::SharedHttpState;
 use super::mail_link::{self, Parameters};
 use crate::domain::fault::Fault;
 use crate::domain::notification::Offer;
 
 /// Returns the page that explains what the link does.
 pub(super) async fn show(
-    State(door): State<SharedDoor>,
+    State(state): State<SharedHttpState>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     Query(parameters): Query<Parameters>,
 ) -> Response {
-    if let Some(refused) = mail_link::refused(&door, remote) {
+    if let Some(refused) = mail_link::refused(&state, remote) {
         return refused;
     }
-    let offer = door.services.unsubscribing.offer(&parameters.token).await;
-    answer(&door, remote, offer)
+    let offer = state.services.unsubscribing.offer(&parameters.token).await;
+    answer(&state, remote, offer)
 }
 
 /// Carries out the unsubscription.
 pub(super) async fn carry_out(
-    State(door): State<SharedDoor>,
+    State(state): State<SharedHttpState>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     Query(parameters): Query<Parameters>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let body = match mail_link::posted(&door, remote, body).await {
+    let body = match mail_link::posted(&state, remote, body).await {
         Ok(body) => body,
         Err(refused) => return refused,
     };
@@ -43,8 +43,8 @@ pub(super) async fn carry_out(
         let text = "The body must be List-Unsubscribe=One-Click, as a form (RFC 8058).\n";
         return mail_link::plain(StatusCode::BAD_REQUEST, text);
     }
-    let offer = door.services.unsubscribing.carry_out(&parameters.token).await;
-    answer(&door, remote, offer)
+    let offer = state.services.unsubscribing.carry_out(&parameters.token).await;
+    answer(&state, remote, offer)
 }
 
 /// Returns whether a body has the one field that RFC 8058 requires, in one of its two allowed forms.
@@ -60,12 +60,12 @@ fn is_one_click(headers: &HeaderMap, body: &[u8]) -> bool {
     mail_link::media_type(headers) == "multipart/form-data" && is_named
 }
 
-fn answer(door: &SharedDoor, remote: SocketAddr, offer: Result<Option<Offer>, Fault>) -> Response {
+fn answer(state: &SharedHttpState, remote: SocketAddr, offer: Result<Option<Offer>, Fault>) -> Response {
     let page = offer.and_then(|offer| {
-        let page = offer.map(|offer| door.services.wording.unsubscribe_page(&offer));
+        let page = offer.map(|offer| state.services.wording.unsubscribe_page(&offer));
         page.transpose()
     });
-    mail_link::answer(door, remote, page)
+    mail_link::answer(state, remote, page)
 }
 
 #[cfg(test)]

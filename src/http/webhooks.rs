@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode};
 
-use super::SharedDoor;
+use super::SharedHttpState;
 use super::body::{self, Unread};
 use crate::domain::notification::{InvalidReport, ReceiveReportError, TakenIn};
 use crate::domain::top_up::ReceiveError;
@@ -25,21 +25,21 @@ type Reply = (StatusCode, String);
 
 /// Receives a message of the payment gateway.
 pub(super) async fn stripe(
-    State(door): State<SharedDoor>,
+    State(state): State<SharedHttpState>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     body: Body,
 ) -> Reply {
-    let body = match read(&door, body, LARGEST_BODY).await {
+    let body = match read(&state, body, LARGEST_BODY).await {
         Ok(body) => body,
         Err(reply) => return reply,
     };
     let signature = signature(&headers, STRIPE_SIGNATURE);
-    match door.services.webhooks.receive(body, signature).await {
+    match state.services.webhooks.receive(body, signature).await {
         Ok(()) => reply(StatusCode::OK, "kept"),
         Err(ReceiveError::Invalid(reason)) => {
             tracing::warn!(%reason, "a webhook was not believed");
-            forged(&door, remote, "not signed as it should be")
+            forged(&state, remote, "not signed as it should be")
         }
         Err(ReceiveError::Fault(fault)) => {
             tracing::warn!(%fault, "a webhook was not kept; it will be sent again");
@@ -50,16 +50,16 @@ pub(super) async fn stripe(
 
 /// Receives a report about a mail.
 pub(super) async fn mail(
-    State(door): State<SharedDoor>,
+    State(state): State<SharedHttpState>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     body: Body,
 ) -> Reply {
-    let body = match read(&door, body, LARGEST_REPORT).await {
+    let body = match read(&state, body, LARGEST_REPORT).await {
         Ok(body) => body,
         Err(reply) => return reply,
     };
-    match door
+    match state
         .services
         .mail_reports
         .receive(&body, signature(&headers, SIGNATURE))
@@ -76,7 +76,7 @@ pub(super) async fn mail(
         ),
         Err(ReceiveReportError::Invalid(InvalidReport::Signature)) => {
             tracing::warn!("a report of a mail was not believed");
-            forged(&door, remote, "not signed as it should be, or not within five minutes")
+            forged(&state, remote, "not signed as it should be, or not within five minutes")
         }
         // The sender holds the signing key, so it may learn what is wrong.
         Err(ReceiveReportError::Invalid(InvalidReport::Body(reason))) => {
@@ -91,8 +91,8 @@ pub(super) async fn mail(
 }
 
 /// Responds to a message whose signature is not valid. The sender's address pays for it.
-fn forged(door: &SharedDoor, remote: SocketAddr, line: &str) -> Reply {
-    match door.charge_guess(remote.ip(), 0) {
+fn forged(state: &SharedHttpState, remote: SocketAddr, line: &str) -> Reply {
+    match state.charge_guess(remote.ip(), 0) {
         Ok(()) => reply(StatusCode::BAD_REQUEST, line),
         Err(_) => reply(
             StatusCode::TOO_MANY_REQUESTS,
@@ -101,8 +101,8 @@ fn forged(door: &SharedDoor, remote: SocketAddr, line: &str) -> Reply {
     }
 }
 
-async fn read(door: &SharedDoor, body: Body, largest: usize) -> Result<Vec<u8>, Reply> {
-    let read = body::read(body, largest, door.settings.body_timeout).await;
+async fn read(state: &SharedHttpState, body: Body, largest: usize) -> Result<Vec<u8>, Reply> {
+    let read = body::read(body, largest, state.settings.body_timeout).await;
     read.map_err(|unread| match unread {
         Unread::TooLarge => reply(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"),
         Unread::TooSlow => reply(StatusCode::REQUEST_TIMEOUT, "the body took too long to come"),

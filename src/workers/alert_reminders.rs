@@ -27,7 +27,7 @@ impl AlertReminders {
     /// could not be evaluated would otherwise be selected again at once.
     pub async fn run(self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            if let Err(fault) = super::turn(self.alerts.look_at_due(ACCOUNTS)).await {
+            if let Err(fault) = super::turn(self.alerts.evaluate_due(ACCOUNTS)).await {
                 tracing::warn!(%fault, "accounts were not looked at again; they soon are");
             }
             stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await;

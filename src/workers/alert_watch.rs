@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::Services;
 use crate::domain::fault::Fault;
-use crate::domain::notification::Passed;
+use crate::domain::notification::Progress;
 use crate::primitives::ids::AccountId;
 
 /// The number of accounts that are evaluated concurrently.
@@ -32,30 +32,30 @@ impl AlertWatch {
     }
 
     /// Evaluates accounts that are behind.
-    async fn turn(&self, passed: &mut Passed) -> Result<(), Fault> {
-        self.services.alerts.write_down(passed).await?;
+    async fn turn(&self, progress: &mut Progress) -> Result<(), Fault> {
+        self.services.alerts.save_progress(progress).await?;
         let late = self.services.alerts.late(ACCOUNTS).await?;
-        self.notice(late, passed).await?;
+        self.evaluate(late, progress).await?;
         Ok(())
     }
 
     /// Runs until `stop` is canceled. Started work is finished.
     pub async fn run(self, stop: CancellationToken) {
         let rung = self.services.events.hub().rung().clone();
-        let mut passed = Passed::default();
+        let mut progress = Progress::default();
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !stop.is_cancelled() {
             tokio::select! {
                 () = stop.cancelled() => {}
-                accounts = rung.take() => match super::turn(self.notice(accounts, &mut passed)).await {
-                    Ok(true) => rung.put_back(passed.take_unfinished()),
+                accounts = rung.take() => match super::turn(self.evaluate(accounts, &mut progress)).await {
+                    Ok(true) => rung.put_back(progress.take_unfinished()),
                     // A failed account is not retried at once.
-                    Ok(false) => drop(passed.take_unfinished()),
+                    Ok(false) => drop(progress.take_unfinished()),
                     Err(fault) => warn(&fault),
                 },
-                _ = ticks.tick() => match super::turn(self.turn(&mut passed)).await {
-                    Ok(()) => rung.put_back(passed.take_unfinished()),
+                _ = ticks.tick() => match super::turn(self.turn(&mut progress)).await {
+                    Ok(()) => rung.put_back(progress.take_unfinished()),
                     Err(fault) => warn(&fault),
                 },
             }
@@ -63,10 +63,10 @@ impl AlertWatch {
     }
 
     /// Evaluates accounts in one batch. If that fails, evaluates them one by one. Returns whether all succeeded.
-    async fn notice(&self, accounts: Vec<AccountId>, passed: &mut Passed) -> Result<bool, Fault> {
+    async fn evaluate(&self, accounts: Vec<AccountId>, progress: &mut Progress) -> Result<bool, Fault> {
         let mut were_all = true;
         for accounts in accounts.chunks(TOGETHER) {
-            let alone = self.services.alerts.notice(accounts, passed).await?;
+            let alone = self.services.alerts.evaluate(accounts, progress).await?;
             were_all &= self.notice_each(alone).await;
         }
         Ok(were_all)
@@ -74,9 +74,9 @@ impl AlertWatch {
 
     /// A failed account does not block others, and is retried later. Returns whether all succeeded.
     async fn notice_each(&self, accounts: Vec<AccountId>) -> bool {
-        let notice = async |account_id: AccountId| {
+        let evaluate = async |account_id: AccountId| {
             loop {
-                match self.services.alerts.notice_alone(account_id).await {
+                match self.services.alerts.evaluate_alone(account_id).await {
                     Ok(true) => {}
                     Ok(false) => return true,
                     Err(fault) => {
@@ -86,8 +86,8 @@ impl AlertWatch {
                 }
             }
         };
-        let noticed = stream::iter(accounts).map(notice).buffer_unordered(AT_ONCE);
-        noticed.fold(true, async |all, one| all && one).await
+        let evaluated = stream::iter(accounts).map(evaluate).buffer_unordered(AT_ONCE);
+        evaluated.fold(true, async |all, one| all && one).await
     }
 }
 

@@ -25,7 +25,7 @@ impl LivePoll {
     /// Runs one round: a few statements, whatever the number of subscribers.
     pub async fn turn(&self) -> Result<(), Fault> {
         self.services.events.hub().poll().await?;
-        self.services.standing.poll().await
+        self.services.current_rights.poll().await
     }
 
     /// Runs rounds until `stop` is canceled. There are no rounds without subscribers.

@@ -81,7 +81,7 @@ async fn revoking_a_key_revokes_all_that_it_made_and_owners_are_told() {
     let child = make(&root.client, &lends, json!({})).await;
     let grandchild = make(&child.client, &["READ_CREDIT_LOG"], json!({})).await;
     let sibling = make(&app.team.admin.client, &lends, json!({})).await;
-    app.notice().await;
+    app.evaluate().await;
     assert_eq!(told(&app.team.owner.client).await, ["An API key was created"; 4]);
     assert_eq!(told(&app.team.admin.client).await, [""; 0], "owners only");
 
@@ -109,7 +109,7 @@ async fn revoking_a_key_revokes_all_that_it_made_and_owners_are_told() {
         "again changes nothing"
     );
     assert!(stream.is_idle().await);
-    app.notice().await;
+    app.evaluate().await;
     assert_eq!(told(&app.team.owner.client).await[4..], ["An API key was revoked"; 3]);
 }
 
@@ -165,7 +165,7 @@ async fn keys_end_with_the_member_who_made_them_and_do_not_come_back() {
     poll.turn().await.expect("polls");
     let ended = open.next_or_end().await.err();
     assert!(matches!(ended, Some(LiveEnd::Revoked)), "{ended:?}");
-    app.notice().await;
+    app.evaluate().await;
     let told = told(&app.team.owner.client).await;
     assert_eq!(
         told.iter()
@@ -265,7 +265,7 @@ async fn the_team_neither_sees_nor_revokes_keys_of_the_platform() {
     app.advance(Duration::from_mins(1));
     assert_eq!(revoke(&app.team.owner.client, &teams.id).await["userErrors"], json!([]));
     assert!(!works(&teams.client).await);
-    app.notice().await;
+    app.evaluate().await;
     let expected = [
         "An API key was created",
         "An API key was created",
@@ -286,7 +286,7 @@ async fn what_a_key_of_the_platform_made_in_several_accounts_ends_with_it_and_ea
     }
     app.advance(Duration::from_mins(1));
     assert_eq!(revoke(&app.platform, &maker.id).await["userErrors"], json!([]));
-    app.notice().await;
+    app.evaluate().await;
     for (made, owner) in made.iter().zip([&app.team.owner.client, &other.owner.client]) {
         assert!(!works(&made.client).await);
         assert_eq!(told(owner).await, ["An API key was created", "An API key was revoked"]);

@@ -207,7 +207,7 @@ async fn why_mail_comes_back_is_said_in_the_language_of_the_one_who_asks() {
     server.answer(smtp::Answer::Refuse("550 5.1.1 no such user"));
     smtp::test_by_mail(&app, olga).await;
     app.mail().await;
-    app.notice().await;
+    app.evaluate().await;
     let read = format!(
         "{{ node(id: \"{}\") {{ ... on Member {{ contact {{ bounceMessage }} deliveries(first: 9) {{ nodes {{ lastError }} }} }} }}
             account {{ alerts(first: 9) {{ nodes {{ kind title body }} }} }} }}",

@@ -18,7 +18,6 @@ mod cli;
 mod csv_export;
 mod demo_console;
 mod doctor;
-mod door;
 mod durable;
 mod faults;
 mod figures;
@@ -28,6 +27,7 @@ mod gateway;
 #[allow(dead_code, unused_imports, reason = "a harness has more than every test needs")]
 mod harness;
 mod hostile;
+mod http_server;
 mod identity;
 mod journey;
 mod languages;

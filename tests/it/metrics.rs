@@ -11,7 +11,7 @@ use ledgerbell::domain::backlog::Backlog;
 use ledgerbell::domain::event::SilentBell;
 use ledgerbell::domain::ledger::model::Policy;
 use ledgerbell::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
-use ledgerbell::domain::top_up::{Desk, TopUps};
+use ledgerbell::domain::top_up::{TopUpContext, TopUps};
 use ledgerbell::http::Metrics;
 use ledgerbell::primitives::clock::{Clock, Timestamp};
 use ledgerbell::primitives::credits::Credits;
@@ -37,7 +37,8 @@ impl Monitor {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/metrics", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
-        let metrics = Metrics::new(app.services().clone(), app.app().seats().clone()).fresh_for(Duration::ZERO);
+        let metrics =
+            Metrics::new(app.services().clone(), app.app().live_connections().clone()).fresh_for(Duration::ZERO);
         tokio::spawn(metrics.serve(listener, stop.clone().cancelled_owned()));
         Self { url, stop }
     }
@@ -277,7 +278,7 @@ async fn figures_are_read_by_indexes_of_open_work() {
     let database = || ground.database.clone();
     let bell = Arc::new(SilentBell);
     let ledger = Ledger::start(database(), clock.clone(), Uuid::nil(), settings, bell);
-    let top_ups = TopUps::new(Desk::new(clock, database(), ledger, Arc::new(NoGateway)));
+    let top_ups = TopUps::new(TopUpContext::new(clock, database(), ledger, Arc::new(NoGateway)));
     ground.take_asked();
     top_ups.figures().await.expect("figures");
     let backlog = Backlog::new(database());

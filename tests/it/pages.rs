@@ -415,7 +415,7 @@ async fn an_alert_in_two_inboxes_has_an_item_in_each() {
         )
         .await
         .data();
-    app.notice().await;
+    app.evaluate().await;
     let (olga, adam) = (&app.team.owner, &app.team.admin);
     let inbox = "query ($id: ID!) { node(id: $id) { ... on Member { alerts { unreadCount items { id readAt member { id } alert { id readAt } }
         edges { readAt item { id } node { id readAt } } } } } }";
@@ -481,7 +481,7 @@ async fn events_tell_how_many_alerts_are_unread() {
         )
         .await
         .data();
-    app.notice().await;
+    app.evaluate().await;
     let raised = changes.expect("ITEM").await;
     assert_eq!(
         (&raised["change"], &raised["unreadCount"]),

@@ -58,7 +58,7 @@ async fn the_balance_does_not_increase_despite_auto_top_up() {
     assert_eq!(available(&app).await, "15");
 
     // Olga is notified at once, and the alert leads her to the problem.
-    app.notice().await;
+    app.evaluate().await;
     let inbox = "{ account { alerts(first: 10) { nodes { kind action { nextStep } } } } }";
     let inbox = olga.client.query(inbox, json!({})).await;
     let alerts = inbox.at("/account/alerts/nodes").as_array().expect("a list").clone();
@@ -205,7 +205,7 @@ async fn notifications_are_not_received() {
     send(&olga.client, &finding).await;
     all_is_well(&app).await;
     spend(&app, "96").await;
-    app.notice().await;
+    app.evaluate().await;
     let inbox = "{ account { alerts(first: 5) { nodes { kind } } } }";
     let inbox = olga.client.query(inbox, json!({})).await;
     let kinds = inbox.at("/account/alerts/nodes").as_array().expect("a list").clone();

@@ -284,7 +284,7 @@ async fn a_client_that_stops_reading_is_closed_with_1013() {
     assert!(stalled.is_err(), "the server stops reading when it cannot write");
     until(|| {
         app.advance(Duration::from_secs(1));
-        app.app().seats().taken() == 0
+        app.app().live_connections().taken() == 0
     })
     .await;
 }
@@ -303,7 +303,7 @@ async fn caps_hold() {
     let mut fourth = Socket::connect(app.base()).await;
     fourth.init(owner(&app)).await;
     assert_eq!(fourth.closed().await, 1013);
-    until(|| app.app().seats().taken() == 3).await;
+    until(|| app.app().live_connections().taken() == 3).await;
     let admin = app.team.admin.client.credential().expect("a token");
     let mut other = Socket::ready(app.base(), admin).await;
 
@@ -530,7 +530,7 @@ async fn sockets_are_among_the_connections_that_a_server_has() {
     let full = Socket::open(app.base(), &offered).await.err().expect("full");
     assert_eq!(full.status(), 503);
     drop(first);
-    until(|| app.app().seats().taken() == 1).await;
+    until(|| app.app().live_connections().taken() == 1).await;
     let mut third = Socket::connect(app.base()).await;
     third.send(&json!({"type": "ping"})).await;
     assert_eq!(third.message().await, json!({"type": "pong"}));

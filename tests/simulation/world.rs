@@ -13,7 +13,7 @@ use ledgerbell::domain::ledger::model::Policy;
 use ledgerbell::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
 use ledgerbell::domain::member::{Accounts, NewAccount, open_installation};
 use ledgerbell::domain::top_up::{
-    AutoTopUps, Charging, Desk, PaymentMethods, Reconciler, Refunding, TopUp, TopUpFilter, TopUps, Webhooks,
+    AutoTopUps, Charging, PaymentMethods, Reconciler, Refunding, TopUp, TopUpContext, TopUpFilter, TopUps, Webhooks,
 };
 use ledgerbell::primitives::actor::Actor;
 use ledgerbell::primitives::clock::{Clock, Timestamp};
@@ -205,16 +205,16 @@ impl World {
         let mood = *dice.one_of(&moods).expect("a mood");
         let gateway = SimulatedGateway::new(time());
         let unreliable = Unreliable::new(gateway.clone(), Dice::new(seed ^ 0xabcd));
-        let desk =
-            Desk::new(time(), handle(), ledger.clone(), unreliable.clone()).with_seeds(IdSeeds::counted(seed << 32));
+        let top_up_context = TopUpContext::new(time(), handle(), ledger.clone(), unreliable.clone())
+            .with_seeds(IdSeeds::counted(seed << 32));
         Self {
-            top_ups: TopUps::new(desk.clone()),
-            rules: AutoTopUps::new(desk.clone()),
-            cards: PaymentMethods::new(desk.clone()),
-            charging: Charging::new(desk.clone()),
-            refunding: Refunding::new(desk.clone()),
-            webhooks: Webhooks::new(desk.clone()),
-            reconciler: Reconciler::new(desk),
+            top_ups: TopUps::new(top_up_context.clone()),
+            rules: AutoTopUps::new(top_up_context.clone()),
+            cards: PaymentMethods::new(top_up_context.clone()),
+            charging: Charging::new(top_up_context.clone()),
+            refunding: Refunding::new(top_up_context.clone()),
+            webhooks: Webhooks::new(top_up_context.clone()),
+            reconciler: Reconciler::new(top_up_context),
             clock,
             database,
             gateway,

@@ -108,7 +108,7 @@ async fn switch_on_auto_top_up(services: &Services, player: &Player<'_>) -> Resu
 async fn leave_something_to_do(services: &Services, player: &Player<'_>) -> Result<(), Failure> {
     let owner = player.who(Who::Person(0));
     let (account_id, member_id) = (player.account_id, player.members[0]);
-    player.notice().await?;
+    player.evaluate().await?;
     let newest = PageRequest::new(Some(1), None, None, None)?;
     let inbox = services
         .alerts
@@ -133,7 +133,7 @@ async fn leave_something_to_do(services: &Services, player: &Player<'_>) -> Resu
     };
     services.top_ups.create(&owner, account_id, new).await?;
     while services.charging.turn(1).await? > 0 {}
-    player.notice().await
+    player.evaluate().await
 }
 
 /// The key that the demo prints. It has all permissions.
@@ -195,7 +195,7 @@ impl Player<'_> {
         let command = match step.act {
             Act::Sweep => {
                 self.services.ledger.sweep(1).await?;
-                return self.notice().await;
+                return self.evaluate().await;
             }
             Act::TopUp { credits } => {
                 let who = self.who(step.who);
@@ -277,9 +277,9 @@ impl Player<'_> {
     }
 
     /// Raises the alerts for what has happened, at the time of the history.
-    async fn notice(&self) -> Result<(), Failure> {
-        while self.services.alerts.notice_alone(self.account_id).await? {}
-        self.services.alerts.look_at_due(1).await?;
+    async fn evaluate(&self) -> Result<(), Failure> {
+        while self.services.alerts.evaluate_alone(self.account_id).await? {}
+        self.services.alerts.evaluate_due(1).await?;
         Ok(())
     }
 

@@ -17,8 +17,8 @@
 //!   run twice. Commands are, by their keys and because they decide on what they read under the lock.
 
 pub mod bulk;
+pub(in crate::domain) mod coalescer;
 mod fault;
-pub(in crate::domain) mod gather;
 mod health;
 #[cfg(test)]
 pub(in crate::domain) mod injector;

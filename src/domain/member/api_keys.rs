@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::database::Database;
-use crate::domain::database::gather::Gather;
+use crate::domain::database::coalescer::Coalescer;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::Ledger;
 use crate::primitives::actor::{AccessError, Actor, Permission};
@@ -42,7 +42,7 @@ pub struct ApiKeys {
     pub(super) ledger: Ledger,
     /// Keys and their stored hashes, by prefix. An integration signs in with each of its requests, and many do so at
     /// once.
-    by_prefix: Gather<String, (ApiKey, Vec<u8>)>,
+    by_prefix: Coalescer<String, (ApiKey, Vec<u8>)>,
     /// Which keys signed in since the last flush, and when. Written once a minute instead of with each request.
     used: Arc<Mutex<HashMap<(AccountId, ApiKeyId), Timestamp>>>,
 }
@@ -50,7 +50,7 @@ pub struct ApiKeys {
 impl ApiKeys {
     /// Uses the keys of this database.
     pub fn new(clock: Clock, database: Database, ledger: Ledger) -> Self {
-        let by_prefix = Gather::new({
+        let by_prefix = Coalescer::new({
             let database = database.clone();
             move |prefixes: Vec<String>| {
                 let database = database.clone();

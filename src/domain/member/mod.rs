@@ -17,7 +17,7 @@ mod accounts;
 mod api_key_life;
 mod api_keys;
 mod contacts;
-mod doubt;
+mod current_rights;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -28,7 +28,7 @@ mod member_tokens;
 mod members;
 mod scan;
 mod sign_in;
-mod standing;
+mod sign_in_failure;
 mod store;
 mod token;
 
@@ -39,7 +39,7 @@ pub use accounts::{Accounts, open_installation};
 pub use api_keys::{ApiKeys, NewSecret};
 pub use contacts::{CodeKey, Contacts, NewCode};
 pub(in crate::domain) use contacts::{checked as checked_contact, notify_old_address};
-pub use doubt::Doubt;
+pub use current_rights::{CurrentRights, Watch};
 pub use error::{
     AddMemberError, CreateAccountError, CreateApiKeyError, InvalidInput, IssueTokenError, MemberTokenError, Rejection,
     RemoveMemberError, RevokeApiKeyError, SignInError, StartVerificationError, UpdateAccountError, UpdateContactError,
@@ -61,5 +61,5 @@ pub use model::{
 };
 pub(in crate::domain) use model::{may_change_owners, may_vouch, require_over, require_to_reach};
 pub use sign_in::{SignIn, SignInSettings, SignedIn};
-pub use standing::{Standing, Watch};
+pub use sign_in_failure::SignInFailure;
 pub(in crate::domain) use store::contact_from_row;

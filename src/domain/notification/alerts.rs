@@ -23,9 +23,9 @@ use crate::primitives::page::{Page, PageRequest};
 
 use super::causes::Sources;
 use super::error::{MarkError, SendTestError};
+use super::evaluation::MOST_HELD;
 use super::model::{Alert, AlertKind, Channel, InboxItem, Severity};
-use super::noticing::MOST_HELD;
-use super::raise::{NewAlert, raise};
+use super::new_alerts::{NewAlert, raise};
 use super::store::{self, Mark, Meant};
 
 /// Maximum number of alerts that one call marks by id.

@@ -13,7 +13,7 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, AlertId, MemberId, RecipientId};
 
 use super::model::{AlertKind, Audience, Crossing, Facts, OpenEdges, cross};
-use super::raise::{NewAlert, raise, record_resolved, resolve_alert};
+use super::new_alerts::{NewAlert, raise, record_resolved, resolve_alert};
 use super::store::{self, Addressed, OpenEdge};
 
 /// Stands for the recipient where an edge belongs to the account.

@@ -10,7 +10,7 @@ use crate::primitives::ids::{AccountId, RecipientId};
 
 use super::error::BounceError;
 use super::model::{AlertKind, Facts, MailFailure};
-use super::raise::{NewAlert, raise, resolve_alert};
+use super::new_alerts::{NewAlert, raise, resolve_alert};
 use super::store::{self, Claimed, Ended, OpenEdge};
 
 /// Records tries that ended with a permanent refusal, and that mail to the address bounces. One transaction writes both. Otherwise a

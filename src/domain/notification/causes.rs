@@ -19,7 +19,7 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, AlertId, ApiKeyId, EntryId, SessionId, TopUpId};
 
 use super::model::{AlertKind, Facts, Reversal};
-use super::raise::NewAlert;
+use super::new_alerts::NewAlert;
 use super::store;
 
 /// What an event means for alerts. Causes keep the order of their events.

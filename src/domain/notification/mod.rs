@@ -17,14 +17,14 @@ mod confirming;
 mod deliveries;
 mod eligibility;
 mod error;
+mod evaluation;
+mod handling;
 mod link_key;
 mod links;
 mod mailer;
-mod noticing;
+mod new_alerts;
 mod outbox;
-mod raise;
-mod reach;
-mod react;
+mod recipients;
 mod reminders;
 mod reports;
 mod rule;
@@ -42,13 +42,13 @@ pub use error::{
     AddAddressError, InvalidAddress, MarkError, RemoveAddressError, ResendError, SendTestError, SendVerificationError,
     UpdateAddressError, UpdateManyError, UpdateSettingsError,
 };
+pub use evaluation::Progress;
 pub use ledgerbell_core::notification as model;
 pub use links::Links;
 pub use mailer::{InvalidReport, Mail, MailError, Mailer, ReportSource, Sending, Unsubscribe};
-pub use noticing::Passed;
 pub use outbox::{Outbox, Post};
-pub(in crate::domain) use reach::reach;
-pub use reach::{Reach, Reached, ReachedAddress};
+pub(in crate::domain) use recipients::recipient_snapshot;
+pub use recipients::{AddressRecipient, MemberRecipient, RecipientSnapshot};
 pub use reports::{MailReports, ReceiveReportError, TakenIn};
 pub use settings::{MOST_MEMBERS, Settings};
 pub use unsubscribing::{Offer, OfferState, UnsubscribeLinks, Unsubscribing};

@@ -11,7 +11,7 @@ use crate::domain::top_up::default_card;
 use crate::primitives::clock::Timestamp;
 
 use super::model::{AlertKind, Expiring, FIRST_REMINDER_MILLIS, Facts, earliest};
-use super::raise::{NewAlert, raise, resolve_alert};
+use super::new_alerts::{NewAlert, raise, resolve_alert};
 use super::store::StandingAlert;
 
 /// Raises the pending reminders and ends those that are over. Returns when to evaluate them again.

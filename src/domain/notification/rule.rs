@@ -8,7 +8,7 @@ use crate::domain::top_up::model::{AutoTopUp, DecisionOutcome};
 use crate::primitives::clock::Timestamp;
 
 use super::model::{AlertKind, Facts, earliest};
-use super::raise::{NewAlert, raise, resolve_alert};
+use super::new_alerts::{NewAlert, raise, resolve_alert};
 use super::reminders::stand;
 use super::store::StandingAlert;
 

@@ -19,14 +19,14 @@ use crate::primitives::money::{Currency, Money};
 use crate::primitives::page::{Page, PageRequest};
 
 use super::AccountTerms;
-use super::desk::{Desk, Turn};
+use super::attempt_queries::require_to_see;
+use super::context::{AccountTransaction, TopUpContext};
 use super::error::{AutoTopUpError, TopUpError, TurnError};
 use super::model::{
     AutoTopUp, AutoTopUpPatch, AutoTopUpState, COOLDOWN_MILLIS, ChargeFacts, Decision, DecisionOutcome, NewPurchase,
     PatchFacts, PatchRefusal, PauseReason, PaymentMethod, Purchase, ShownPauseReason, Snapshot, StoredDecision, TopUp,
     TopUpOrigin,
 };
-use super::reading::require_to_see;
 use super::requests::DECLINES_SINCE;
 use super::store;
 
@@ -69,34 +69,34 @@ pub struct AutoTopUpChange {
 /// Use cases about the rule.
 #[derive(Clone, Debug)]
 pub struct AutoTopUps {
-    desk: Desk,
+    context: TopUpContext,
 }
 
 impl AutoTopUps {
     /// Creates the use cases.
-    pub fn new(desk: Desk) -> Self {
-        Self { desk }
+    pub fn new(context: TopUpContext) -> Self {
+        Self { context }
     }
 
     /// Returns the smallest amount that the gateway charges, in minor units.
     pub(super) fn minimum(&self, currency: Currency) -> i64 {
-        self.desk.gateway.minimum(currency)
+        self.context.gateway.minimum(currency)
     }
 
     /// Returns the account's rule and its current state.
     pub async fn view(&self, actor: &Actor, account_id: AccountId) -> Result<AutoTopUpView, QueryError> {
         require_to_see(actor, account_id)?;
-        let connection = self.desk.database.read();
-        let balances = self.desk.ledger.balances(&[account_id]).await?;
+        let connection = self.context.database.read();
+        let balances = self.context.ledger.balances(&[account_id]).await?;
         let balance = balances.get(&account_id).ok_or(AccessError::NotFound)?;
-        let now = self.desk.clock.now();
+        let now = self.context.clock.now();
         let found = store::find_rule(connection, account_id).await?;
         let rule = found.unwrap_or_else(|| AutoTopUp::new(account_id, now));
         let terms = store::account_terms(connection, account_id).await?;
         let cards = store::payment_methods(connection, account_id).await?;
         let card = card_of(&rule, &cards).cloned();
         let facts = ChargeFacts {
-            standing: balance.status,
+            status: balance.status,
             card: card.as_ref(),
             recent_declines: store::declines_of(
                 connection,
@@ -125,8 +125,8 @@ impl AutoTopUps {
     /// Returns the price of the account's credits, and the smallest amount that the gateway charges in its currency. The caller
     /// checks the permission.
     pub(in crate::domain) async fn terms(&self, account_id: AccountId) -> Result<(AccountTerms, i64), Fault> {
-        let terms = store::account_terms(self.desk.database.read(), account_id).await?;
-        Ok((terms, self.desk.gateway.minimum(terms.currency)))
+        let terms = store::account_terms(self.context.database.read(), account_id).await?;
+        Ok((terms, self.context.gateway.minimum(terms.currency)))
     }
 
     /// Changes the rule. A change that allows more spending needs consent.
@@ -138,10 +138,10 @@ impl AutoTopUps {
     ) -> Result<AutoTopUpView, AutoTopUpError> {
         actor.require(account_id, Permission::BuyCredits)?;
         let asked = Arc::new((actor.clone(), change));
-        self.desk
-            .turn(account_id, move |turn| {
+        self.context
+            .transact(account_id, move |account| {
                 let asked = Arc::clone(&asked);
-                Box::pin(async move { update(turn, &asked.0, &asked.1).await })
+                Box::pin(async move { update(account, &asked.0, &asked.1).await })
             })
             .await?;
         self.shown(account_id).await
@@ -150,8 +150,10 @@ impl AutoTopUps {
     /// Ends a pause.
     pub async fn resume(&self, actor: &Actor, account_id: AccountId) -> Result<AutoTopUpView, AutoTopUpError> {
         actor.require(account_id, Permission::BuyCredits)?;
-        self.desk
-            .turn(account_id, move |turn| Box::pin(async move { resume(turn).await }))
+        self.context
+            .transact(account_id, move |account| {
+                Box::pin(async move { resume(account).await })
+            })
             .await?;
         self.shown(account_id).await
     }
@@ -176,7 +178,7 @@ impl AutoTopUps {
         require_to_see(actor, account_id)?;
         let mut keyset = store::decisions_keyset();
         keyset.turn_to(true, request, |(at, id)| (at.millis(), id.uuid()));
-        let scan = keyset.scan(&self.desk.database, account_id, request.limit).await?;
+        let scan = keyset.scan(&self.context.database, account_id, request.limit).await?;
         let position = |(millis, id)| (Timestamp::from_millis(millis), TopUpDecisionId::from_uuid(id));
         Ok(scan.into_page(request, position, |row| store::decision(row, account_id))?)
     }
@@ -189,15 +191,15 @@ impl AutoTopUps {
         ids: &[TopUpDecisionId],
     ) -> Result<HashMap<TopUpDecisionId, StoredDecision>, QueryError> {
         require_to_see(actor, account_id)?;
-        Ok(store::decisions_by_ids(&self.desk.database, account_id, ids).await?)
+        Ok(store::decisions_by_ids(&self.context.database, account_id, ids).await?)
     }
 
     /// Evaluates up to `limit` rules: of accounts that are low or lacked credits, and rules whose scheduled time has come.
     /// Returns the number of rules.
     pub async fn sweep(&self, limit: u32) -> Result<usize, Fault> {
-        let short = self.desk.ledger.short_accounts().take();
-        let mut accounts = self.desk.ledger.low_accounts(limit).await?;
-        accounts.extend(store::due_rules(&self.desk.database, self.desk.clock.now(), limit).await?);
+        let short = self.context.ledger.short_accounts().take();
+        let mut accounts = self.context.ledger.low_accounts(limit).await?;
+        accounts.extend(store::due_rules(&self.context.database, self.context.clock.now(), limit).await?);
         accounts.retain(|account_id| !short.contains(account_id));
         accounts.sort_unstable();
         accounts.dedup();
@@ -213,8 +215,8 @@ impl AutoTopUps {
 
     /// Evaluates the account's rule now. `was_short`: a booking was refused because of missing credits.
     pub async fn evaluate(&self, account_id: AccountId, was_short: bool) -> Result<(), Fault> {
-        let evaluated = self.desk.turn(account_id, move |turn| {
-            Box::pin(async move { evaluate(turn, was_short).await })
+        let evaluated = self.context.transact(account_id, move |account| {
+            Box::pin(async move { evaluate(account, was_short).await })
         });
         evaluated.await.map_err(TurnError::into_fault)
     }
@@ -222,11 +224,11 @@ impl AutoTopUps {
     /// Makes the next attempt of up to `limit` automatic top-ups whose time has come. Cancels those that the rule would not
     /// start now. Returns the number of top-ups that it found.
     pub async fn try_again(&self, limit: u32) -> Result<usize, Fault> {
-        let due = store::due_again(&self.desk.database, self.desk.clock.now(), limit).await?;
+        let due = store::due_again(&self.context.database, self.context.clock.now(), limit).await?;
         let found = due.len();
         for (account_id, top_up_id) in due {
-            let tried = self.desk.turn(account_id, move |turn| {
-                Box::pin(async move { try_again(turn, top_up_id).await })
+            let tried = self.context.transact(account_id, move |account| {
+                Box::pin(async move { try_again(account, top_up_id).await })
             });
             if let Err(error) = tried.await {
                 let fault = error.into_fault();
@@ -243,17 +245,24 @@ pub(super) fn card_of<'a>(rule: &AutoTopUp, cards: &'a [PaymentMethod]) -> Optio
         .find(|card| Some(card.id) == rule.payment_method_id && card.removed_at.is_none())
 }
 
-async fn update(turn: &mut Turn<'_>, actor: &Actor, change: &AutoTopUpChange) -> Result<(), AutoTopUpError> {
-    turn.require_acting(change.acting).await.map_err(|error| match error {
-        TopUpError::MemberNotFound => AutoTopUpError::MemberNotFound,
-        TopUpError::MemberRemoved => AutoTopUpError::MemberRemoved,
-        TopUpError::Fault(fault) => fault.into(),
-        other => Fault::Internal(format!("a member was refused: {other}")).into(),
-    })?;
-    if turn.locked.header.status == AccountStatus::Closed {
+async fn update(
+    account: &mut AccountTransaction<'_>,
+    actor: &Actor,
+    change: &AutoTopUpChange,
+) -> Result<(), AutoTopUpError> {
+    account
+        .require_acting(change.acting)
+        .await
+        .map_err(|error| match error {
+            TopUpError::MemberNotFound => AutoTopUpError::MemberNotFound,
+            TopUpError::MemberRemoved => AutoTopUpError::MemberRemoved,
+            TopUpError::Fault(fault) => fault.into(),
+            other => Fault::Internal(format!("a member was refused: {other}")).into(),
+        })?;
+    if account.locked.header.status == AccountStatus::Closed {
         return Err(AutoTopUpError::Closed);
     }
-    let terms = store::account_terms(turn.tx, turn.account_id).await?;
+    let terms = store::account_terms(account.tx, account.account_id).await?;
     let mut patch = change.patch.clone();
     if let Some(cap) = change.monthly_cap {
         let minor = cap.map(|cap| terms.minor_units(cap).filter(|minor| *minor >= 0));
@@ -266,8 +275,8 @@ async fn update(turn: &mut Turn<'_>, actor: &Actor, change: &AutoTopUpChange) ->
             Some(minor) => Some(minor.ok_or_else(invalid)?),
         });
     }
-    let before = turn.rule().await?;
-    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+    let before = account.rule().await?;
+    let cards = store::payment_methods(account.tx, account.account_id).await?;
     let present = || cards.iter().filter(|card| card.removed_at.is_none());
     let card = match change.payment_method_id {
         Some(id) => Some(
@@ -285,11 +294,11 @@ async fn update(turn: &mut Turn<'_>, actor: &Actor, change: &AutoTopUpChange) ->
         card,
         credit_price: terms.credit_price,
         currency: terms.currency,
-        minimum_minor: turn.minimum(terms.currency),
+        minimum_minor: account.minimum(terms.currency),
         by: actor.cause(change.acting),
     };
     let after = before
-        .patched(&patch, facts, turn.now)
+        .patched(&patch, facts, account.now)
         .map_err(|refusal| match refusal {
             PatchRefusal::VersionConflict => AutoTopUpError::VersionConflict(Box::new(before.clone())),
             PatchRefusal::Invalid { field, message } => AutoTopUpError::Invalid { field, message },
@@ -298,12 +307,12 @@ async fn update(turn: &mut Turn<'_>, actor: &Actor, change: &AutoTopUpChange) ->
             PatchRefusal::ConsentRequired => AutoTopUpError::ConsentRequired,
             PatchRefusal::CapTooLow => AutoTopUpError::CapTooLow,
         })?;
-    Ok(turn.keep_rule(&before, &after).await?)
+    Ok(account.keep_rule(&before, &after).await?)
 }
 
-async fn resume(turn: &mut Turn<'_>) -> Result<(), AutoTopUpError> {
-    let before = turn.rule().await?;
-    if turn.locked.header.status == AccountStatus::Closed {
+async fn resume(account: &mut AccountTransaction<'_>) -> Result<(), AutoTopUpError> {
+    let before = account.rule().await?;
+    if account.locked.header.status == AccountStatus::Closed {
         return Err(AutoTopUpError::Closed);
     }
     if before.pause.is_none() {
@@ -312,37 +321,37 @@ async fn resume(turn: &mut Turn<'_>) -> Result<(), AutoTopUpError> {
     if before.pause == Some(PauseReason::ConsentNeeded) {
         return Err(AutoTopUpError::ConsentRequired);
     }
-    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+    let cards = store::payment_methods(account.tx, account.account_id).await?;
     let card = card_of(&before, &cards).ok_or(AutoTopUpError::CardMissing)?;
     if !card.may_be_charged_again() {
         return Err(AutoTopUpError::CardSuspended);
     }
     let mut after = before.clone();
-    after.resume(turn.now);
-    Ok(turn.keep_rule(&before, &after).await?)
+    after.resume(account.now);
+    Ok(account.keep_rule(&before, &after).await?)
 }
 
 /// Returns the current decision of the rule, computed without the top-up `except`.
 pub(super) async fn decide(
-    turn: &Turn<'_>,
+    account: &AccountTransaction<'_>,
     rule: &AutoTopUp,
     terms: &AccountTerms,
     card: Option<&PaymentMethod>,
     except: Option<TopUpId>,
 ) -> Result<Decided, Fault> {
-    let minimum_minor = turn.minimum(terms.currency);
+    let minimum_minor = account.minimum(terms.currency);
     let seen = observe(
-        turn.tx,
-        &turn.locked.header,
+        account.tx,
+        &account.locked.header,
         (terms, minimum_minor),
         card,
         except,
-        turn.now,
+        account.now,
     )
     .await?;
-    let decision = rule.evaluate(&seen, turn.now);
+    let decision = rule.evaluate(&seen, account.now);
     let until = match decision.outcome {
-        DecisionOutcome::CapReached => Some(terms.month_ends_at(turn.now)),
+        DecisionOutcome::CapReached => Some(terms.month_ends_at(account.now)),
         DecisionOutcome::CeilingReached => seen.ceiling_ends_at,
         DecisionOutcome::RecentlyDeclined => rule.declined_until(&seen),
         _ => None,
@@ -378,7 +387,7 @@ pub(super) async fn observe<'a>(
     let open = store::open_automatic(tx, account_id).await?;
     let has_open = open.is_some_and(|open| Some(open) != except) || store::any_charged_by_hand(tx, account_id).await?;
     let facts = ChargeFacts {
-        standing: header.status,
+        status: header.status,
         card,
         recent_declines: store::declines_of(tx, account_id, card, now.plus_millis(-DECLINES_SINCE)).await?,
         credit_price: terms.credit_price,
@@ -397,51 +406,51 @@ pub(super) async fn observe<'a>(
     })
 }
 
-async fn evaluate(turn: &mut Turn<'_>, was_short: bool) -> Result<(), TurnError> {
-    turn.locked.looked();
-    let Some(before) = store::find_rule(turn.tx, turn.account_id).await? else {
+async fn evaluate(account: &mut AccountTransaction<'_>, was_short: bool) -> Result<(), TurnError> {
+    account.locked.looked();
+    let Some(before) = store::find_rule(account.tx, account.account_id).await? else {
         return Ok(());
     };
     let mut rule = before.clone();
     if was_short && rule.is_enabled {
-        rule.refused_at = Some(turn.now);
+        rule.refused_at = Some(account.now);
     }
-    let terms = store::account_terms(turn.tx, turn.account_id).await?;
-    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+    let terms = store::account_terms(account.tx, account.account_id).await?;
+    let cards = store::payment_methods(account.tx, account.account_id).await?;
     let card = card_of(&rule, &cards);
-    let Decided { decision, until, .. } = decide(turn, &rule, &terms, card, None).await?;
+    let Decided { decision, until, .. } = decide(account, &rule, &terms, card, None).await?;
     match decision.outcome {
-        DecisionOutcome::AmountInvalid => rule.pause(PauseReason::AmountInvalid, None, turn.now),
-        DecisionOutcome::ConsentNeeded => rule.pause(PauseReason::ConsentNeeded, None, turn.now),
+        DecisionOutcome::AmountInvalid => rule.pause(PauseReason::AmountInvalid, None, account.now),
+        DecisionOutcome::ConsentNeeded => rule.pause(PauseReason::ConsentNeeded, None, account.now),
         _ => {}
     }
     let mut started = None;
     if let (Some((credits, price)), Some(card)) = (decision.purchase, card) {
-        let id = TopUpId::from_uuid(turn.ids.next_uuid());
+        let id = TopUpId::from_uuid(account.ids.next_uuid());
         let top_up = TopUp::new(
-            (turn.account_id, id),
+            (account.account_id, id),
             TopUpOrigin::Auto,
             (credits, price),
             Cause::System,
-            turn.now,
+            account.now,
         );
         let attempt = NewPurchase {
-            attempt_id: turn.attempt_id(),
+            attempt_id: account.attempt_id(),
             card,
-            month: Some(terms.month(turn.now)),
+            month: Some(terms.month(account.now)),
             actor: Cause::System,
         };
         let purchase = Purchase::new(top_up, attempt);
-        turn.close_failures(&purchase).await?;
-        turn.keep(None, purchase, &[]).await?;
+        account.close_failures(&purchase).await?;
+        account.keep(None, purchase, &[]).await?;
         started = Some(id);
     }
-    let same_since = remember(turn, &rule, &decision, (was_short, started)).await?;
+    let same_since = remember(account, &rule, &decision, (was_short, started)).await?;
     if decision.is_capped || decision.outcome == DecisionOutcome::CeilingReached {
         // Reported once a month: the same state is news again in the next month.
-        let is_told = same_since.is_some_and(|since| terms.month(since) == terms.month(turn.now));
+        let is_told = same_since.is_some_and(|since| terms.month(since) == terms.month(account.now));
         if !is_told {
-            turn.locked.append_cap_event(turn.tx, decision.limit()).await?;
+            account.locked.append_cap_event(account.tx, decision.limit()).await?;
         }
     }
     let is_same = same_since.is_some();
@@ -449,18 +458,18 @@ async fn evaluate(turn: &mut Turn<'_>, was_short: bool) -> Result<(), TurnError>
         DecisionOutcome::Off => rule.due_at = None,
         DecisionOutcome::AboveTrigger => {
             rule.repeated = 0;
-            rule.due_at = Some(turn.now.plus_millis(HOUR));
+            rule.due_at = Some(account.now.plus_millis(HOUR));
         }
-        DecisionOutcome::CoolingDown => rule.due_at = Some(turn.now.plus_millis(COOLDOWN_MILLIS)),
-        _ => rule.back_off(is_same, until, turn.now),
+        DecisionOutcome::CoolingDown => rule.due_at = Some(account.now.plus_millis(COOLDOWN_MILLIS)),
+        _ => rule.back_off(is_same, until, account.now),
     }
-    turn.keep_rule(&before, &rule).await?;
+    account.keep_rule(&before, &rule).await?;
     Ok(())
 }
 
 /// Stores a decision. If the result is the same as before, updates the last decision, and returns when that was last made.
 async fn remember(
-    turn: &mut Turn<'_>,
+    account: &mut AccountTransaction<'_>,
     rule: &AutoTopUp,
     decision: &Decision,
     (was_short, started): (bool, Option<TopUpId>),
@@ -469,8 +478,8 @@ async fn remember(
     if outcome == DecisionOutcome::Off || (outcome == DecisionOutcome::AboveTrigger && !was_short) {
         return Ok(None);
     }
-    let available = turn.locked.header.available();
-    let last = store::last_decision(turn.tx, turn.account_id).await?;
+    let available = account.locked.header.available();
+    let last = store::last_decision(account.tx, account.account_id).await?;
     let is_same = |last: &StoredDecision| {
         started.is_none()
             && (last.outcome, last.trigger) == (outcome, rule.trigger)
@@ -480,39 +489,39 @@ async fn remember(
     let same_since = same.as_ref().map(|same| same.decided_at);
     let (id, created_at) = match same {
         Some(same) => (same.id, same.created_at),
-        None => (TopUpDecisionId::from_uuid(turn.ids.next_uuid()), turn.now),
+        None => (TopUpDecisionId::from_uuid(account.ids.next_uuid()), account.now),
     };
     let stored = StoredDecision {
         id,
-        account_id: turn.account_id,
+        account_id: account.account_id,
         created_at,
-        decided_at: turn.now,
+        decided_at: account.now,
         outcome,
         available,
         trigger: rule.trigger,
         message: decision.message(rule, available),
         top_up_id: started,
     };
-    store::insert_decision(turn.tx, &stored).await?;
+    store::insert_decision(account.tx, &stored).await?;
     Ok(same_since)
 }
 
-async fn try_again(turn: &mut Turn<'_>, top_up_id: TopUpId) -> Result<(), TurnError> {
-    let Some(before) = store::purchase(turn.tx, turn.account_id, top_up_id).await? else {
+async fn try_again(account: &mut AccountTransaction<'_>, top_up_id: TopUpId) -> Result<(), TurnError> {
+    let Some(before) = store::purchase(account.tx, account.account_id, top_up_id).await? else {
         return Ok(());
     };
-    if !before.is_due_again(turn.now) {
+    if !before.is_due_again(account.now) {
         return Ok(());
     }
-    let rule = turn.rule().await?;
-    let terms = store::account_terms(turn.tx, turn.account_id).await?;
-    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+    let rule = account.rule().await?;
+    let terms = store::account_terms(account.tx, account.account_id).await?;
+    let cards = store::payment_methods(account.tx, account.account_id).await?;
     let card = card_of(&rule, &cards);
     let Decided {
         decision,
         spent_minor,
         until,
-    } = decide(turn, &rule, &terms, card, Some(top_up_id)).await?;
+    } = decide(account, &rule, &terms, card, Some(top_up_id)).await?;
     let fits = rule
         .monthly_cap_minor
         .is_none_or(|cap| spent_minor.saturating_add(before.top_up.price.minor) <= cap);
@@ -520,18 +529,18 @@ async fn try_again(turn: &mut Turn<'_>, top_up_id: TopUpId) -> Result<(), TurnEr
     match card.filter(|_| decision.outcome == DecisionOutcome::Triggered && fits) {
         Some(card) => {
             let attempt = NewPurchase {
-                attempt_id: turn.attempt_id(),
+                attempt_id: account.attempt_id(),
                 card,
-                month: Some(terms.month(turn.now)),
+                month: Some(terms.month(account.now)),
                 actor: Cause::System,
             };
-            after.try_again(attempt, turn.now);
+            after.try_again(attempt, account.now);
         }
         None if decision.outcome == DecisionOutcome::RecentlyDeclined => {
-            after.postpone(until.unwrap_or(turn.now), turn.now);
+            after.postpone(until.unwrap_or(account.now), account.now);
         }
-        None => after.close_uncharged(turn.now),
+        None => after.close_uncharged(account.now),
     }
-    turn.keep(Some(&before), after, &[]).await?;
+    account.keep(Some(&before), after, &[]).await?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use futures_util::stream;
 use crate::domain::fault::Fault;
 use crate::primitives::ids::{AccountId, TopUpAttemptId, TopUpId};
 
-use super::desk::{Desk, Turn};
+use super::context::{AccountTransaction, TopUpContext};
 use super::error::TurnError;
 use super::gateway::{Charge, Confirmation, GatewayError, NewCharge};
 use super::model::{Errand, Purchase};
@@ -24,7 +24,7 @@ const ERRANDS: usize = 6;
 /// Processes attempts.
 #[derive(Clone, Debug)]
 pub struct Charging {
-    desk: Desk,
+    context: TopUpContext,
 }
 
 /// A request to the gateway, with its parameters.
@@ -48,14 +48,14 @@ enum Reply {
 
 impl Charging {
     /// Creates the worker.
-    pub fn new(desk: Desk) -> Self {
-        Self { desk }
+    pub fn new(context: TopUpContext) -> Self {
+        Self { context }
     }
 
     /// Processes up to `limit` attempts whose time has come. Returns the number of attempts that it found.
     pub async fn turn(&self, limit: u32) -> Result<usize, Fault> {
-        let now = self.desk.clock.now();
-        let due = store::due_attempts(&self.desk.database, now, limit).await?;
+        let now = self.context.clock.now();
+        let due = store::due_attempts(&self.context.database, now, limit).await?;
         let found = due.len();
         stream::iter(due)
             .for_each_concurrent(AT_ONCE, async |(account_id, top_up_id)| {
@@ -86,29 +86,29 @@ impl Charging {
         top_up_id: TopUpId,
         object_id: &str,
     ) -> Result<(), GatewayFault> {
-        let charge = self.desk.gateway.read_charge(object_id.to_owned()).await?;
+        let charge = self.context.gateway.read_charge(object_id.to_owned()).await?;
         self.settle(account_id, top_up_id, charge).await?;
         Ok(())
     }
 
     /// Stores the state of an object.
     pub(super) async fn settle(&self, account_id: AccountId, top_up_id: TopUpId, charge: Charge) -> Result<(), Fault> {
-        let settled = self.desk.turn(account_id, move |turn| {
+        let settled = self.context.transact(account_id, move |account| {
             let charge = charge.clone();
-            Box::pin(async move { settle(turn, top_up_id, &charge).await })
+            Box::pin(async move { settle(account, top_up_id, &charge).await })
         });
         settled.await.map_err(TurnError::into_fault)
     }
 
     async fn claim(&self, account_id: AccountId, top_up_id: TopUpId) -> Result<Option<Task>, Fault> {
-        let claimed = self.desk.turn(account_id, move |turn| {
-            Box::pin(async move { claim(turn, top_up_id).await })
+        let claimed = self.context.transact(account_id, move |account| {
+            Box::pin(async move { claim(account, top_up_id).await })
         });
         claimed.await.map_err(TurnError::into_fault)
     }
 
     async fn ask(&self, task: &Task) -> Reply {
-        let gateway = &self.desk.gateway;
+        let gateway = &self.context.gateway;
         let object_id = task.object_id.clone().unwrap_or_default();
         let answer = match task.errand {
             Errand::Create => gateway.create_charge(task.new.clone()).await.map(Reply::Created),
@@ -134,9 +134,9 @@ impl Charging {
     }
 
     async fn take_in(&self, account_id: AccountId, top_up_id: TopUpId, task: Task, reply: Reply) -> Result<(), Fault> {
-        let taken_in = self.desk.turn(account_id, move |turn| {
+        let taken_in = self.context.transact(account_id, move |account| {
             let (attempt_id, reply) = (task.attempt_id, reply.clone());
-            Box::pin(async move { take_in(turn, top_up_id, attempt_id, reply).await })
+            Box::pin(async move { take_in(account, top_up_id, attempt_id, reply).await })
         });
         taken_in.await.map_err(TurnError::into_fault)
     }
@@ -153,27 +153,27 @@ pub enum GatewayFault {
     Fault(#[from] Fault),
 }
 
-async fn purchase(turn: &Turn<'_>, top_up_id: TopUpId) -> Result<Purchase, TurnError> {
-    let found = store::purchase(turn.tx, turn.account_id, top_up_id).await?;
+async fn purchase(account: &AccountTransaction<'_>, top_up_id: TopUpId) -> Result<Purchase, TurnError> {
+    let found = store::purchase(account.tx, account.account_id, top_up_id).await?;
     Ok(
         found
             .ok_or_else(|| Fault::Internal("an attempt or an object names a top-up that does not exist".to_owned()))?,
     )
 }
 
-async fn claim(turn: &mut Turn<'_>, top_up_id: TopUpId) -> Result<Option<Task>, TurnError> {
-    let before = purchase(turn, top_up_id).await?;
+async fn claim(account: &mut AccountTransaction<'_>, top_up_id: TopUpId) -> Result<Option<Task>, TurnError> {
+    let before = purchase(account, top_up_id).await?;
     let mut after = before.clone();
-    let standing = turn.locked.header.status;
-    let errand = after.claim(standing, turn.now);
-    let after = turn.keep(Some(&before), after, &[]).await?;
+    let status = account.locked.header.status;
+    let errand = after.claim(status, account.now);
+    let after = account.keep(Some(&before), after, &[]).await?;
     let (Some(errand), Some(attempt)) = (errand, after.open_attempt()) else {
         return Ok(None);
     };
-    let customer = store::customer(turn.tx, turn.account_id, turn.gateway_name()).await?;
-    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+    let customer = store::customer(account.tx, account.account_id, account.gateway_name()).await?;
+    let cards = store::payment_methods(account.tx, account.account_id).await?;
     let card = cards.into_iter().find(|card| card.id == attempt.payment_method_id);
-    let reference = top_up_id.global(turn.account_id).to_string();
+    let reference = top_up_id.global(account.account_id).to_string();
     Ok(Some(Task {
         errand,
         attempt_id: attempt.id,
@@ -190,22 +190,22 @@ async fn claim(turn: &mut Turn<'_>, top_up_id: TopUpId) -> Result<Option<Task>, 
 }
 
 async fn take_in(
-    turn: &mut Turn<'_>,
+    account: &mut AccountTransaction<'_>,
     top_up_id: TopUpId,
     attempt_id: TopUpAttemptId,
     reply: Reply,
 ) -> Result<(), TurnError> {
-    let now = turn.now;
+    let now = account.now;
     match reply {
-        Reply::Is(charge) => return settle(turn, top_up_id, &charge).await,
+        Reply::Is(charge) => return settle(account, top_up_id, &charge).await,
         Reply::Created(charge) => {
-            let object = (turn.gateway_name(), charge.id.as_str());
-            store::claim_object(turn.tx, object, (turn.account_id, top_up_id), now).await?;
-            change(turn, top_up_id, |purchase| purchase.created(attempt_id, &charge.id, now)).await
+            let object = (account.gateway_name(), charge.id.as_str());
+            store::claim_object(account.tx, object, (account.account_id, top_up_id), now).await?;
+            change(account, top_up_id, |purchase| purchase.created(attempt_id, &charge.id, now)).await
         }
-        Reply::Refused(code) => change(turn, top_up_id, |purchase| purchase.refused(attempt_id, code, now)).await,
+        Reply::Refused(code) => change(account, top_up_id, |purchase| purchase.refused(attempt_id, code, now)).await,
         Reply::Unanswered => {
-            change(turn, top_up_id, |purchase| {
+            change(account, top_up_id, |purchase| {
                 purchase.unanswered(attempt_id, now);
                 if purchase.escalate(now) {
                     let top_up = purchase.top_up.id.global(purchase.top_up.account_id);
@@ -217,18 +217,22 @@ async fn take_in(
     }
 }
 
-async fn change(turn: &mut Turn<'_>, top_up_id: TopUpId, change: impl FnOnce(&mut Purchase)) -> Result<(), TurnError> {
-    let before = purchase(turn, top_up_id).await?;
+async fn change(
+    account: &mut AccountTransaction<'_>,
+    top_up_id: TopUpId,
+    change: impl FnOnce(&mut Purchase),
+) -> Result<(), TurnError> {
+    let before = purchase(account, top_up_id).await?;
     let mut after = before.clone();
     change(&mut after);
-    turn.keep(Some(&before), after, &[]).await?;
+    account.keep(Some(&before), after, &[]).await?;
     Ok(())
 }
 
-async fn settle(turn: &mut Turn<'_>, top_up_id: TopUpId, charge: &Charge) -> Result<(), TurnError> {
-    let before = purchase(turn, top_up_id).await?;
+async fn settle(account: &mut AccountTransaction<'_>, top_up_id: TopUpId, charge: &Charge) -> Result<(), TurnError> {
+    let before = purchase(account, top_up_id).await?;
     let mut after = before.clone();
-    let changes = after.settle(charge, turn.now);
-    turn.keep(Some(&before), after, &changes).await?;
+    let changes = after.settle(charge, account.now);
+    account.keep(Some(&before), after, &changes).await?;
     Ok(())
 }

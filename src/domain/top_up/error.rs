@@ -68,7 +68,7 @@ use_case_errors! {
         /// The account may not start new top-ups.
         Halted {
             /// The status of the account.
-            standing: AccountStatus,
+            status: AccountStatus,
             /// The human-readable reason of the status.
             reason: Option<String>,
         } = "nothing new is started in this account",

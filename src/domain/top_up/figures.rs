@@ -18,6 +18,6 @@ pub struct TopUpFigures {
 impl TopUps {
     /// Reads the metrics of the whole installation: one statement each, by an index that contains only open rows.
     pub async fn figures(&self) -> Result<TopUpFigures, Fault> {
-        store::figures(&self.desk.database).await
+        store::figures(&self.context.database).await
     }
 }

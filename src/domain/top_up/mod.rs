@@ -9,22 +9,22 @@
 //! - The gateway is never called inside a transaction, and inside a request only to set up a card.
 //! - Each charge is stored before the gateway is asked to make it.
 
+mod attempt_queries;
 mod auto_top_ups;
 mod charging;
-mod desk;
+mod context;
 mod error;
 mod figures;
 mod filter;
 pub mod gateway;
-mod outlook;
+mod locked_queries;
 mod payment_methods;
-mod picture;
-mod reading;
 mod reconciling;
 mod refunding;
 mod requests;
 mod returning;
 mod settling;
+mod snapshot;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -45,21 +45,21 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, IdMint, IdSeed, TopUpId};
 use crate::primitives::page::{Page, PageRequest, SortOrder};
 
+pub(in crate::domain) use attempt_queries::require_to_see;
 pub use auto_top_ups::{AutoTopUpChange, AutoTopUpView, AutoTopUps, DecisionPosition};
 pub use charging::{Charging, GatewayFault};
-pub use desk::Desk;
+pub use context::TopUpContext;
 pub use error::{AutoTopUpError, PaymentMethodError, RecordPaidError, TopUpError};
 pub use figures::TopUpFigures;
 pub use filter::TopUpFilter;
 pub use ledgerbell_core::top_up as model;
+pub(in crate::domain) use locked_queries::{cap_window, default_card, locked_rule};
 pub use model::{AccountTerms, TopUp, TopUpOrigin, TopUpStatus};
-pub(in crate::domain) use outlook::{cap_window, default_card, locked_rule};
 pub use payment_methods::PaymentMethods;
-pub use picture::{Picture, WayOn, unknown};
-pub(in crate::domain) use reading::require_to_see;
 pub use reconciling::{ReconcileReport, ReconcileTotals, Reconciler};
 pub use refunding::{NewRefund, Refunding};
 pub use requests::{Answered, NewTopUp, TopUpQuote, TopUpRetry};
+pub use snapshot::{TopUpSnapshot, WayOn, unknown};
 pub use webhooks::{ReceiveError, StoredWebhook, WebhookStatus, Webhooks};
 
 /// The position of a top-up in a list: when it was requested, and its id.
@@ -68,13 +68,13 @@ pub type TopUpPosition = (Timestamp, TopUpId);
 /// Use cases about the top-ups of accounts.
 #[derive(Clone, Debug)]
 pub struct TopUps {
-    desk: Desk,
+    context: TopUpContext,
 }
 
 impl TopUps {
     /// Creates the use cases.
-    pub fn new(desk: Desk) -> Self {
-        Self { desk }
+    pub fn new(context: TopUpContext) -> Self {
+        Self { context }
     }
 
     /// Records a top-up whose payment is proven, and credits it in one transaction. `requested_by` is who requested it.
@@ -95,7 +95,7 @@ impl TopUps {
             return Err(RecordPaidError::Amount);
         }
         let paid = Arc::new(Paid::new(credits, origin, requested_by));
-        self.desk
+        self.context
             .ledger
             .change(account_id, move |tx, locked| {
                 let paid = Arc::clone(&paid);
@@ -132,7 +132,7 @@ impl TopUps {
         keyset.turn_to(order == SortOrder::NewestFirst, request, |(at, id)| {
             (at.millis(), id.uuid())
         });
-        let scan = keyset.scan(&self.desk.database, account_id, request.limit).await?;
+        let scan = keyset.scan(&self.context.database, account_id, request.limit).await?;
         let position = |(millis, id)| (Timestamp::from_millis(millis), TopUpId::from_uuid(id));
         Ok(scan.into_page(request, position, |row| store::top_up(row, account_id))?)
     }
@@ -144,8 +144,8 @@ impl TopUps {
         account_id: AccountId,
         ids: &[TopUpId],
     ) -> Result<HashMap<TopUpId, TopUp>, QueryError> {
-        reading::require_to_see(actor, account_id)?;
-        Ok(store::by_ids(&self.desk.database, account_id, ids).await?)
+        attempt_queries::require_to_see(actor, account_id)?;
+        Ok(store::by_ids(&self.context.database, account_id, ids).await?)
     }
 }
 

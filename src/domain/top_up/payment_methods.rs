@@ -14,13 +14,13 @@ use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::ids::{AccountId, GlobalId, PaymentMethodId};
 
-use super::desk::{Desk, Turn};
+use super::attempt_queries::require_to_see;
+use super::context::{AccountTransaction, TopUpContext};
 use super::error::PaymentMethodError;
 use super::gateway::{Card, CardSetup, GatewayError};
 use super::model::{
     AutoTopUp, CardTrial, PaymentMethod, PaymentMethodStatus, TrialDecision, TrialKind, decide_trial, trials_count_from,
 };
-use super::reading::require_to_see;
 use super::store;
 
 /// The longest card id of a gateway, in characters.
@@ -31,19 +31,19 @@ const MAX_PAYMENT_METHODS: usize = 20;
 /// Use cases about cards.
 #[derive(Clone, Debug)]
 pub struct PaymentMethods {
-    desk: Desk,
+    context: TopUpContext,
 }
 
 impl PaymentMethods {
     /// Creates the use cases.
-    pub fn new(desk: Desk) -> Self {
-        Self { desk }
+    pub fn new(context: TopUpContext) -> Self {
+        Self { context }
     }
 
     /// Returns the account's cards, oldest first.
     pub async fn list(&self, actor: &Actor, account_id: AccountId) -> Result<Vec<PaymentMethod>, QueryError> {
         require_to_see(actor, account_id)?;
-        let cards = store::payment_methods(self.desk.database.read(), account_id).await?;
+        let cards = store::payment_methods(self.context.database.read(), account_id).await?;
         Ok(cards.into_iter().filter(|card| card.removed_at.is_none()).collect())
     }
 
@@ -55,7 +55,7 @@ impl PaymentMethods {
         ids: &[PaymentMethodId],
     ) -> Result<HashMap<PaymentMethodId, PaymentMethod>, QueryError> {
         require_to_see(actor, account_id)?;
-        Ok(store::payment_methods_by_ids(&self.desk.database, account_id, ids).await?)
+        Ok(store::payment_methods_by_ids(&self.context.database, account_id, ids).await?)
     }
 
     /// Starts to collect a card in the browser. The browser sends card data directly to the gateway, never to this server.
@@ -64,7 +64,7 @@ impl PaymentMethods {
         let form = Uuid::new_v4().to_string();
         self.count_trial(actor, account_id, (TrialKind::Form, form)).await?;
         let customer_id = self.customer(account_id).await?;
-        Ok(self.desk.gateway.start_setup(customer_id).await?)
+        Ok(self.context.gateway.start_setup(customer_id).await?)
     }
 
     /// Adds a card that the browser has sent to the gateway. Adding the same card again returns the same payment method.
@@ -87,11 +87,11 @@ impl PaymentMethods {
         self.count_trial(actor, account_id, (TrialKind::Card, token.clone()))
             .await?;
         let customer_id = self.customer(account_id).await?;
-        let card = Arc::new(self.desk.gateway.keep_card(customer_id, token).await?);
+        let card = Arc::new(self.context.gateway.keep_card(customer_id, token).await?);
         let kept = Arc::clone(&card);
-        let added = self.desk.turn(account_id, move |turn| {
+        let added = self.context.transact(account_id, move |account| {
             let card = Arc::clone(&card);
-            Box::pin(async move { add(turn, &card, make_default).await })
+            Box::pin(async move { add(account, &card, make_default).await })
         });
         let added = added.await;
         // The limit can only be checked under the lock, and the gateway has stored the card by then.
@@ -113,22 +113,23 @@ impl PaymentMethods {
             Actor::ApiKey { api_key_id, .. } => api_key_id.uuid(),
             Actor::System => return Ok(()),
         };
-        self.desk
-            .turn(account_id, move |turn| {
+        self.context
+            .transact(account_id, move |account| {
                 let trial = CardTrial {
                     kind,
                     subject: subject.clone(),
                     actor_id,
-                    tried_at: turn.now,
+                    tried_at: account.now,
                 };
                 Box::pin(async move {
                     let counting =
-                        store::card_trials_since(turn.tx, turn.account_id, trials_count_from(turn.now)).await?;
+                        store::card_trials_since(account.tx, account.account_id, trials_count_from(account.now))
+                            .await?;
                     match decide_trial(&counting, &trial) {
                         TrialDecision::IsKnown => Ok(()),
                         TrialDecision::TooMany => Err(PaymentMethodError::TooManyTried),
                         TrialDecision::Counts => {
-                            store::save_card_trial(turn.tx, turn.account_id, &trial).await?;
+                            store::save_card_trial(account.tx, account.account_id, &trial).await?;
                             Ok(())
                         }
                     }
@@ -138,7 +139,7 @@ impl PaymentMethods {
     }
 
     async fn forget(&self, gateway_card_id: String) {
-        if let Err(error) = self.desk.gateway.forget_card(gateway_card_id).await {
+        if let Err(error) = self.context.gateway.forget_card(gateway_card_id).await {
             tracing::warn!(%error, "a card that nobody needs is still kept by the payment gateway");
         }
     }
@@ -151,14 +152,15 @@ impl PaymentMethods {
         id: PaymentMethodId,
     ) -> Result<PaymentMethod, PaymentMethodError> {
         actor.require(account_id, Permission::BuyCredits)?;
-        self.desk
-            .turn(account_id, move |turn| {
+        self.context
+            .transact(account_id, move |account| {
                 Box::pin(async move {
-                    let card = present(turn, id).await?;
-                    turn.locked
-                        .append_event(turn.tx, EventKind::AccountUpdated, None)
+                    let card = present(account, id).await?;
+                    account
+                        .locked
+                        .append_event(account.tx, EventKind::AccountUpdated, None)
                         .await?;
-                    make_default(turn, card).await
+                    make_default(account, card).await
                 })
             })
             .await
@@ -173,8 +175,10 @@ impl PaymentMethods {
     ) -> Result<PaymentMethod, PaymentMethodError> {
         actor.require(account_id, Permission::BuyCredits)?;
         let removed = self
-            .desk
-            .turn(account_id, move |turn| Box::pin(async move { remove(turn, id).await }))
+            .context
+            .transact(account_id, move |account| {
+                Box::pin(async move { remove(account, id).await })
+            })
             .await?;
         self.forget(removed.gateway_card_id.clone()).await;
         Ok(removed)
@@ -182,26 +186,26 @@ impl PaymentMethods {
 
     /// Returns the gateway's id of the account, which is created on first use.
     async fn customer(&self, account_id: AccountId) -> Result<String, PaymentMethodError> {
-        let gateway = self.desk.gateway.name();
-        if let Some(known) = store::customer(self.desk.database.read(), account_id, gateway).await? {
+        let gateway = self.context.gateway.name();
+        if let Some(known) = store::customer(self.context.database.read(), account_id, gateway).await? {
             return Ok(known);
         }
         let reference = GlobalId::account(account_id).to_string();
         let made = self
-            .desk
+            .context
             .gateway
             .create_customer(format!("customer:{reference}"), reference)
             .await?;
-        self.desk
-            .turn(account_id, move |turn| {
+        self.context
+            .transact(account_id, move |account| {
                 let made = made.clone();
                 Box::pin(async move {
-                    if turn.locked.header.status == AccountStatus::Closed {
+                    if account.locked.header.status == AccountStatus::Closed {
                         return Err(PaymentMethodError::Closed);
                     }
-                    let named = (turn.gateway_name(), made.as_str());
-                    store::insert_customer(turn.tx, turn.account_id, named, turn.now).await?;
-                    let known = store::customer(turn.tx, turn.account_id, turn.gateway_name()).await?;
+                    let named = (account.gateway_name(), made.as_str());
+                    store::insert_customer(account.tx, account.account_id, named, account.now).await?;
+                    let known = store::customer(account.tx, account.account_id, account.gateway_name()).await?;
                     Ok(known.unwrap_or(made))
                 })
             })
@@ -219,19 +223,23 @@ impl From<GatewayError> for PaymentMethodError {
     }
 }
 
-async fn present(turn: &Turn<'_>, id: PaymentMethodId) -> Result<PaymentMethod, PaymentMethodError> {
-    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+async fn present(account: &AccountTransaction<'_>, id: PaymentMethodId) -> Result<PaymentMethod, PaymentMethodError> {
+    let cards = store::payment_methods(account.tx, account.account_id).await?;
     let found = cards
         .into_iter()
         .find(|card| card.id == id && card.removed_at.is_none());
     found.ok_or(PaymentMethodError::NotFound)
 }
 
-async fn add(turn: &mut Turn<'_>, card: &Card, as_default: bool) -> Result<PaymentMethod, PaymentMethodError> {
-    if turn.locked.header.status == AccountStatus::Closed {
+async fn add(
+    account: &mut AccountTransaction<'_>,
+    card: &Card,
+    as_default: bool,
+) -> Result<PaymentMethod, PaymentMethodError> {
+    if account.locked.header.status == AccountStatus::Closed {
         return Err(PaymentMethodError::Closed);
     }
-    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+    let cards = store::payment_methods(account.tx, account.account_id).await?;
     let known = cards.iter().find(|known| known.gateway_card_id == card.id);
     let present = cards.iter().filter(|known| known.removed_at.is_none());
     if known.is_none_or(|known| known.removed_at.is_some()) && present.count() >= MAX_PAYMENT_METHODS {
@@ -245,11 +253,11 @@ async fn add(turn: &mut Turn<'_>, card: &Card, as_default: bool) -> Result<Payme
         .max();
     let id = match known {
         Some(known) => known.id,
-        None => PaymentMethodId::from_uuid(turn.ids.next_uuid()),
+        None => PaymentMethodId::from_uuid(account.ids.next_uuid()),
     };
     let method = PaymentMethod {
         id,
-        account_id: turn.account_id,
+        account_id: account.account_id,
         gateway_card_id: card.id.clone(),
         brand: card.brand.clone(),
         last4: card.last4.clone(),
@@ -258,91 +266,101 @@ async fn add(turn: &mut Turn<'_>, card: &Card, as_default: bool) -> Result<Payme
         fingerprint: card.fingerprint.clone(),
         suspension,
         is_default: known.is_some_and(|known| known.is_default && known.removed_at.is_none()),
-        added_at: known.map_or(turn.now, |known| known.added_at),
+        added_at: known.map_or(account.now, |known| known.added_at),
         last_declined_at: known.and_then(|known| known.last_declined_at),
         removed_at: None,
     };
-    store::save_payment_method(turn.tx, &method).await?;
-    turn.locked
-        .append_event(turn.tx, EventKind::AccountUpdated, None)
+    store::save_payment_method(account.tx, &method).await?;
+    account
+        .locked
+        .append_event(account.tx, EventKind::AccountUpdated, None)
         .await?;
     let is_first = !cards.iter().any(|known| known.is_default && known.removed_at.is_none());
     if as_default || is_first {
-        make_default(turn, method).await
+        make_default(account, method).await
     } else {
         Ok(method)
     }
 }
 
 /// The rule also changes to the default card, unless it has its own card that it can still charge.
-async fn make_default(turn: &mut Turn<'_>, card: PaymentMethod) -> Result<PaymentMethod, PaymentMethodError> {
-    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+async fn make_default(
+    account: &mut AccountTransaction<'_>,
+    card: PaymentMethod,
+) -> Result<PaymentMethod, PaymentMethodError> {
+    let cards = store::payment_methods(account.tx, account.account_id).await?;
     let old = cards.iter().find(|known| known.is_default && known.id != card.id);
     // The old card is written first: there may be only one default card at a time.
     if let Some(old) = old {
         let mut old = old.clone();
         old.is_default = false;
-        store::save_payment_method(turn.tx, &old).await?;
+        store::save_payment_method(account.tx, &old).await?;
     }
     let mut card = card;
     card.is_default = true;
-    store::save_payment_method(turn.tx, &card).await?;
-    let before = turn.rule().await?;
+    store::save_payment_method(account.tx, &card).await?;
+    let before = account.rule().await?;
     let charged = cards.iter().find(|known| Some(known.id) == before.payment_method_id);
     let keeps_own = charged.is_some_and(|charged| {
         charged.may_be_charged_again() && old.is_none_or(|old| old.id != charged.id) && before.pause.is_none()
     });
     if before.is_enabled && !keeps_own {
-        change_card_of_rule(turn, &before, &card).await?;
+        change_card_of_rule(account, &before, &card).await?;
     }
     Ok(card)
 }
 
 async fn change_card_of_rule(
-    turn: &mut Turn<'_>,
+    account: &mut AccountTransaction<'_>,
     before: &AutoTopUp,
     card: &PaymentMethod,
 ) -> Result<(), PaymentMethodError> {
     let mut rule = before.clone();
     rule.payment_method_id = Some(card.id);
-    rule.card_changed(card, turn.now);
+    rule.card_changed(card, account.now);
     if rule.version == before.version && rule.payment_method_id != before.payment_method_id {
         rule.version = rule.version.saturating_add(1);
     }
-    turn.keep_rule(before, &rule).await?;
+    account.keep_rule(before, &rule).await?;
     Ok(())
 }
 
-async fn remove(turn: &mut Turn<'_>, id: PaymentMethodId) -> Result<PaymentMethod, PaymentMethodError> {
-    let mut card = present(turn, id).await?;
-    if store::is_charged(turn.tx, turn.account_id, id).await? {
+async fn remove(
+    account: &mut AccountTransaction<'_>,
+    id: PaymentMethodId,
+) -> Result<PaymentMethod, PaymentMethodError> {
+    let mut card = present(account, id).await?;
+    if store::is_charged(account.tx, account.account_id, id).await? {
         return Err(PaymentMethodError::InUse);
     }
-    card.removed_at = Some(turn.now);
+    card.removed_at = Some(account.now);
     card.is_default = false;
-    store::save_payment_method(turn.tx, &card).await?;
-    let before = turn.rule().await?;
+    store::save_payment_method(account.tx, &card).await?;
+    let before = account.rule().await?;
     if before.payment_method_id == Some(id) {
-        let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+        let cards = store::payment_methods(account.tx, account.account_id).await?;
         // The consent covers no other card. Only a card that replaces a refused card is charged instead.
         let is_refused = before.is_paused_by_card() && before.paused_fingerprint.as_ref() == Some(&card.fingerprint);
         let is_good = |other: &&PaymentMethod| {
-            other.is_default && other.may_be_charged_again() && other.status(turn.now) != PaymentMethodStatus::Expired
+            other.is_default
+                && other.may_be_charged_again()
+                && other.status(account.now) != PaymentMethodStatus::Expired
         };
         let other = cards.iter().find(is_good).filter(|_| is_refused);
         let mut rule = before.clone();
         rule.payment_method_id = other.map(|card| card.id);
         if let Some(other) = other {
-            rule.card_changed(other, turn.now);
+            rule.card_changed(other, account.now);
         } else {
-            rule.look_again(turn.now);
+            rule.look_again(account.now);
         }
         rule.version = before.version.saturating_add(1);
-        rule.updated_at = turn.now;
-        turn.keep_rule(&before, &rule).await?;
+        rule.updated_at = account.now;
+        account.keep_rule(&before, &rule).await?;
     }
-    turn.locked
-        .append_event(turn.tx, EventKind::AccountUpdated, None)
+    account
+        .locked
+        .append_event(account.tx, EventKind::AccountUpdated, None)
         .await?;
     Ok(card)
 }

@@ -7,7 +7,7 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, GlobalId, IdKind, TopUpId};
 
 use super::charging::{Charging, GatewayFault};
-use super::desk::Desk;
+use super::context::TopUpContext;
 use super::error::{TopUpError, TurnError};
 use super::gateway::{Charge, ChargeStatus};
 use super::model::TopUp;
@@ -47,17 +47,17 @@ pub struct ReconcileTotals {
 /// Compares the gateway's objects with the stored top-ups. Clones share the totals.
 #[derive(Clone, Debug)]
 pub struct Reconciler {
-    desk: Desk,
+    context: TopUpContext,
     charging: Charging,
     totals: Arc<Mutex<ReconcileTotals>>,
 }
 
 impl Reconciler {
     /// Creates a reconciler for the gateway in use.
-    pub fn new(desk: Desk) -> Self {
-        let charging = Charging::new(desk.clone());
+    pub fn new(context: TopUpContext) -> Self {
+        let charging = Charging::new(context.clone());
         Self {
-            desk,
+            context,
             charging,
             totals: Arc::default(),
         }
@@ -78,7 +78,7 @@ impl Reconciler {
                 totals.compared += report.compared as u64;
                 totals.repaired += report.repaired.len() as u64;
                 totals.raised += report.raised.len() as u64;
-                totals.last_at = Some(self.desk.clock.now());
+                totals.last_at = Some(self.context.clock.now());
             }
             Err(_) => totals.broken_off += 1,
         }
@@ -89,7 +89,7 @@ impl Reconciler {
         let mut report = ReconcileReport::default();
         let mut after = None;
         while report.compared < MOST {
-            let charges = self.desk.gateway.list_charges(since, after.take()).await?;
+            let charges = self.context.gateway.list_charges(since, after.take()).await?;
             let Some(last) = charges.last() else { break };
             after = Some(last.id.clone());
             for charge in charges {
@@ -110,8 +110,8 @@ impl Reconciler {
     }
 
     async fn compare(&self, charge: Charge, report: &mut ReconcileReport) -> Result<(), Fault> {
-        let gateway = self.desk.gateway.name();
-        let known = store::object_owner(self.desk.database.read(), gateway, &charge.id).await?;
+        let gateway = self.context.gateway.name();
+        let known = store::object_owner(self.context.database.read(), gateway, &charge.id).await?;
         let told = charge
             .reference
             .as_ref()
@@ -153,7 +153,7 @@ impl Reconciler {
     }
 
     async fn top_up(&self, account_id: AccountId, top_up_id: TopUpId) -> Result<Option<TopUp>, Fault> {
-        let mut found = store::by_ids(&self.desk.database, account_id, &[top_up_id]).await?;
+        let mut found = store::by_ids(&self.context.database, account_id, &[top_up_id]).await?;
         Ok(found.remove(&top_up_id))
     }
 
@@ -167,18 +167,18 @@ impl Reconciler {
         reason: String,
     ) -> Result<TopUp, TopUpError> {
         let reason = Arc::new(reason);
-        self.desk
-            .turn(account_id, move |turn| {
+        self.context
+            .transact(account_id, move |account| {
                 let reason = Arc::clone(&reason);
                 Box::pin(async move {
-                    let found = store::purchase(turn.tx, turn.account_id, top_up_id).await?;
+                    let found = store::purchase(account.tx, account.account_id, top_up_id).await?;
                     let before = found.ok_or(TopUpError::NotFound)?;
                     if before.open_attempt().is_none() {
                         return Err(TopUpError::over(before.top_up));
                     }
                     let mut after = before.clone();
-                    let changes = after.settle_by_hand(is_charged, turn.now);
-                    let after = turn.keep(Some(&before), after, &changes).await?;
+                    let changes = after.settle_by_hand(is_charged, account.now);
+                    let after = account.keep(Some(&before), after, &changes).await?;
                     let top_up = top_up_id.global(account_id);
                     tracing::warn!(%top_up, is_charged, %reason, "a top-up was settled by hand");
                     Ok(after.top_up)

@@ -17,7 +17,7 @@ use crate::primitives::money::Money;
 
 use super::TopUps;
 use super::charging::Charging;
-use super::desk::{Desk, Turn};
+use super::context::{AccountTransaction, TopUpContext};
 use super::error::{TopUpError, TurnError};
 use super::gateway::GatewayError;
 use super::model::{AttemptOutcome, Change, PauseReason, Purchase, Refund, RefundStatus};
@@ -51,10 +51,10 @@ impl TopUps {
         ledger::check_key(&new.key)?;
         ledger::check_description("reason", &new.reason)?;
         let asked = Arc::new((actor.clone(), new));
-        self.desk
-            .turn(account_id, move |turn| {
+        self.context
+            .transact(account_id, move |account| {
                 let asked = Arc::clone(&asked);
-                Box::pin(async move { refund(turn, &asked.0, &asked.1).await })
+                Box::pin(async move { refund(account, &asked.0, &asked.1).await })
             })
             .await
     }
@@ -66,23 +66,23 @@ fn paid_object(purchase: &Purchase) -> Option<String> {
     purchase.attempts.iter().find(paid)?.object_id.clone()
 }
 
-async fn refund(turn: &mut Turn<'_>, actor: &Actor, new: &NewRefund) -> Result<Answered, TopUpError> {
+async fn refund(account: &mut AccountTransaction<'_>, actor: &Actor, new: &NewRefund) -> Result<Answered, TopUpError> {
     let key = (Origin::of(actor), new.key.clone());
-    if let Some(made) = turn.replay(&key, &new.digests()).await? {
-        return Ok(turn.answer(made.top_up));
+    if let Some(made) = account.replay(&key, &new.digests()).await? {
+        return Ok(account.answer(made.top_up));
     }
-    let found = store::purchase(turn.tx, turn.account_id, new.top_up_id).await?;
+    let found = store::purchase(account.tx, account.account_id, new.top_up_id).await?;
     let before = found.ok_or(TopUpError::NotFound)?;
     let entry_id = refundable_entry(&before)?;
     if new.credits.is_some_and(|credits| !credits.is_positive()) {
         return Err(invalid("credits", "must be above 0"));
     }
     let top_up_id = before.top_up.id;
-    let taken = turn.locked.taken_back(turn.tx, entry_id).await?;
-    let held = turn.locked.refunding(turn.tx, top_up_id).await?;
+    let taken = account.locked.taken_back(account.tx, entry_id).await?;
+    let held = account.locked.refunding(account.tx, top_up_id).await?;
     let left = Credits::from_units(before.top_up.credits.units() - taken.units() - held.units());
-    turn.hold_refund(entry_id, new).await?;
-    let held_now = turn.locked.refunding(turn.tx, top_up_id).await?;
+    account.hold_refund(entry_id, new).await?;
+    let held_now = account.locked.refunding(account.tx, top_up_id).await?;
     let credits = Credits::from_units(held_now.units() - held.units());
     let amount = before.refund_amount(credits, left);
     let Some(amount_minor) = amount else {
@@ -93,31 +93,31 @@ async fn refund(turn: &mut Turn<'_>, actor: &Actor, new: &NewRefund) -> Result<A
     };
     let mut after = before.clone();
     after.refunds.push(Refund {
-        id: turn.ids.next_uuid(),
+        id: account.ids.next_uuid(),
         top_up_id,
         credits,
         amount_minor,
         reason: new.reason.clone(),
         status: RefundStatus::Pending,
         tries: 0,
-        due_at: Some(turn.now),
+        due_at: Some(account.now),
         actor: actor.cause(None),
-        created_at: turn.now,
+        created_at: account.now,
         is_exact: true,
         entry_id: None,
         came_back_entry_id: None,
     });
     // Otherwise the rule would buy again the credits that were just refunded to the customer.
-    let rule = turn.rule().await?;
+    let rule = account.rule().await?;
     if rule.is_enabled {
         let mut paused = rule.clone();
-        paused.pause(PauseReason::TopUpReversed, None, turn.now);
-        turn.keep_rule(&rule, &paused).await?;
+        paused.pause(PauseReason::TopUpReversed, None, account.now);
+        account.keep_rule(&rule, &paused).await?;
     }
-    let made = turn.keep(Some(&before), after, &[]).await?;
+    let made = account.keep(Some(&before), after, &[]).await?;
     let [digest, ..] = new.digests();
-    turn.bind(key, "refundTopUp", digest, top_up_id).await?;
-    Ok(turn.answer(made.top_up))
+    account.bind(key, "refundTopUp", digest, top_up_id).await?;
+    Ok(account.answer(made.top_up))
 }
 
 fn invalid(field: &'static str, message: &str) -> TopUpError {
@@ -157,7 +157,7 @@ impl NewRefund {
     }
 }
 
-impl Turn<'_> {
+impl AccountTransaction<'_> {
     /// Holds the credits of a refund, if the ledger allows it.
     async fn hold_refund(&mut self, entry_id: EntryId, new: &NewRefund) -> Result<(), TopUpError> {
         let request = Request {
@@ -184,20 +184,20 @@ impl Turn<'_> {
 /// Sends refunds to the gateway.
 #[derive(Clone, Debug)]
 pub struct Refunding {
-    desk: Desk,
+    context: TopUpContext,
     charging: Charging,
 }
 
 impl Refunding {
     /// Creates the worker.
-    pub fn new(desk: Desk) -> Self {
-        let charging = Charging::new(desk.clone());
-        Self { desk, charging }
+    pub fn new(context: TopUpContext) -> Self {
+        let charging = Charging::new(context.clone());
+        Self { context, charging }
     }
 
     /// Processes up to `limit` refunds whose time has come. Returns the number of refunds that it found.
     pub async fn turn(&self, limit: u32) -> Result<usize, Fault> {
-        let due = store::due_refunds(&self.desk.database, self.desk.clock.now(), limit).await?;
+        let due = store::due_refunds(&self.context.database, self.context.clock.now(), limit).await?;
         for (account_id, id) in &due {
             if let Err(fault) = self.work(*account_id, *id).await {
                 tracing::warn!(account = account_id.number(), refund = %id, %fault, "a refund was not gone on with");
@@ -207,13 +207,13 @@ impl Refunding {
     }
 
     async fn work(&self, account_id: AccountId, id: Uuid) -> Result<(), Fault> {
-        let claimed = self
-            .desk
-            .turn(account_id, move |turn| Box::pin(async move { claim(turn, id).await }));
+        let claimed = self.context.transact(account_id, move |account| {
+            Box::pin(async move { claim(account, id).await })
+        });
         let Some((refund, object_id, amount)) = claimed.await.map_err(TurnError::into_fault)? else {
             return Ok(());
         };
-        let gateway = &self.desk.gateway;
+        let gateway = &self.context.gateway;
         let sent = gateway.refund(object_id.clone(), id.to_string(), amount).await;
         let was_taken = match sent {
             Ok(()) => true,
@@ -233,33 +233,38 @@ impl Refunding {
             tracing::warn!(refund = %id, %error, "money went back, and its credits go later");
             return Ok(());
         }
-        let ended = self.desk.turn(account_id, move |turn| {
-            Box::pin(async move { end(turn, refund.top_up_id, id, was_taken).await })
+        let ended = self.context.transact(account_id, move |account| {
+            Box::pin(async move { end(account, refund.top_up_id, id, was_taken).await })
         });
         ended.await.map_err(TurnError::into_fault)
     }
 }
 
-async fn end(turn: &mut Turn<'_>, top_up_id: TopUpId, id: Uuid, was_taken: bool) -> Result<(), TurnError> {
-    let Some(before) = store::purchase(turn.tx, turn.account_id, top_up_id).await? else {
+async fn end(
+    account: &mut AccountTransaction<'_>,
+    top_up_id: TopUpId,
+    id: Uuid,
+    was_taken: bool,
+) -> Result<(), TurnError> {
+    let Some(before) = store::purchase(account.tx, account.account_id, top_up_id).await? else {
         return Ok(());
     };
     let mut after = before.clone();
     after.refund_answered(id, was_taken);
     if after != before {
-        turn.keep(Some(&before), after, &[Change::Returned]).await?;
+        account.keep(Some(&before), after, &[Change::Returned]).await?;
     }
     Ok(())
 }
 
-async fn claim(turn: &mut Turn<'_>, id: Uuid) -> Result<Option<(Refund, String, Money)>, TurnError> {
-    let Some(mut refund) = store::find_refund(turn.tx, turn.account_id, id).await? else {
+async fn claim(account: &mut AccountTransaction<'_>, id: Uuid) -> Result<Option<(Refund, String, Money)>, TurnError> {
+    let Some(mut refund) = store::find_refund(account.tx, account.account_id, id).await? else {
         return Ok(None);
     };
-    if refund.due_at.is_none_or(|due_at| due_at > turn.now) {
+    if refund.due_at.is_none_or(|due_at| due_at > account.now) {
         return Ok(None);
     }
-    let purchase = store::purchase(turn.tx, turn.account_id, refund.top_up_id).await?;
+    let purchase = store::purchase(account.tx, account.account_id, refund.top_up_id).await?;
     let paid = purchase
         .as_ref()
         .and_then(|purchase| Some((purchase.top_up.price, paid_object(purchase)?)));
@@ -267,8 +272,8 @@ async fn claim(turn: &mut Turn<'_>, id: Uuid) -> Result<Option<(Refund, String, 
         return Ok(None);
     };
     refund.tries += 1;
-    refund.due_at = Some(turn.now.plus_millis(LEASE << refund.tries.min(6)));
-    store::save_refund(turn.tx, turn.account_id, &refund).await?;
+    refund.due_at = Some(account.now.plus_millis(LEASE << refund.tries.min(6)));
+    store::save_refund(account.tx, account.account_id, &refund).await?;
     let amount = Money {
         minor: refund.amount_minor,
         ..price

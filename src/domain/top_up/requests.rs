@@ -13,7 +13,7 @@ use crate::primitives::money::Money;
 
 use super::AccountTerms;
 use super::TopUps;
-use super::desk::Turn;
+use super::context::AccountTransaction;
 use super::error::TopUpError;
 use super::model::{
     CancelRefusal, MAX_DECLINES, NewPurchase, PaymentMethod, Purchase, RetryFacts, RetryRefusal, TopUp, TopUpOrigin,
@@ -71,10 +71,10 @@ impl TopUps {
         actor.require(account_id, Permission::BuyCredits)?;
         ledger::check_key(&new.key)?;
         let asked = Arc::new((actor.clone(), new));
-        self.desk
-            .turn(account_id, move |turn| {
+        self.context
+            .transact(account_id, move |account| {
                 let asked = Arc::clone(&asked);
-                Box::pin(async move { create(turn, &asked.0, &asked.1).await })
+                Box::pin(async move { create(account, &asked.0, &asked.1).await })
             })
             .await
     }
@@ -84,10 +84,10 @@ impl TopUps {
         actor.require(account_id, Permission::BuyCredits)?;
         ledger::check_key(&again.key)?;
         let asked = Arc::new((actor.clone(), again));
-        self.desk
-            .turn(account_id, move |turn| {
+        self.context
+            .transact(account_id, move |account| {
                 let asked = Arc::clone(&asked);
-                Box::pin(async move { retry(turn, &asked.0, &asked.1).await })
+                Box::pin(async move { retry(account, &asked.0, &asked.1).await })
             })
             .await
     }
@@ -100,9 +100,9 @@ impl TopUps {
         top_up_id: TopUpId,
     ) -> Result<Answered, TopUpError> {
         actor.require(account_id, Permission::BuyCredits)?;
-        self.desk
-            .turn(account_id, move |turn| {
-                Box::pin(async move { cancel(turn, top_up_id).await })
+        self.context
+            .transact(account_id, move |account| {
+                Box::pin(async move { cancel(account, top_up_id).await })
             })
             .await
     }
@@ -115,8 +115,8 @@ impl TopUps {
         credits: Credits,
     ) -> Result<TopUpQuote, QueryError> {
         actor.require(account_id, Permission::ReadOwnUsage)?;
-        let terms = store::account_terms(self.desk.database.read(), account_id).await?;
-        let least = self.desk.gateway.minimum(terms.currency);
+        let terms = store::account_terms(self.context.database.read(), account_id).await?;
+        let least = self.context.gateway.minimum(terms.currency);
         Ok(TopUpQuote {
             price: price(&terms, credits, least),
             minimum: fewest(least, |credits| terms.price_of(credits)).unwrap_or(Credits::MAX),
@@ -174,7 +174,7 @@ fn invalid_credits(message: String) -> TopUpError {
     }
 }
 
-impl Turn<'_> {
+impl AccountTransaction<'_> {
     /// Returns the result of a known key, if the key is bound to this input. Older versions computed other digests.
     pub(super) async fn replay(
         &self,
@@ -212,14 +212,14 @@ impl Turn<'_> {
         };
         match self.locked.member_standing(self.tx, member_id).await? {
             None => Err(TopUpError::MemberNotFound),
-            Some(standing) if standing.is_removed => Err(TopUpError::MemberRemoved),
+            Some(status) if status.is_removed => Err(TopUpError::MemberRemoved),
             Some(_) => Ok(()),
         }
     }
 
     pub(super) fn halted(&self) -> TopUpError {
         TopUpError::Halted {
-            standing: self.locked.header.status,
+            status: self.locked.header.status,
             reason: self.locked.header.halt_reason.clone(),
         }
     }
@@ -261,29 +261,29 @@ pub(super) fn choose_card(
     Ok(last.or_else(|| present().find(|card| card.is_default)))
 }
 
-async fn create(turn: &mut Turn<'_>, actor: &Actor, new: &NewTopUp) -> Result<Answered, TopUpError> {
+async fn create(account: &mut AccountTransaction<'_>, actor: &Actor, new: &NewTopUp) -> Result<Answered, TopUpError> {
     let digests = digests("createTopUp", new.acting, |digest| {
         digest.number(new.credits.units());
         digest.optional_id(new.payment_method_id.map(PaymentMethodId::uuid));
     });
     let key = (Origin::of(actor), new.key.clone());
-    if let Some(made) = turn.replay(&key, &digests).await? {
-        return Ok(turn.answer(made.top_up));
+    if let Some(made) = account.replay(&key, &digests).await? {
+        return Ok(account.answer(made.top_up));
     }
-    turn.require_acting(new.acting).await?;
-    if turn.locked.header.status != AccountStatus::Active {
-        return Err(turn.halted());
+    account.require_acting(new.acting).await?;
+    if account.locked.header.status != AccountStatus::Active {
+        return Err(account.halted());
     }
-    let terms = store::account_terms(turn.tx, turn.account_id).await?;
-    let least = turn.minimum(terms.currency);
+    let terms = store::account_terms(account.tx, account.account_id).await?;
+    let least = account.minimum(terms.currency);
     let price = price(&terms, new.credits, least).map_err(invalid_credits)?;
-    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+    let cards = store::payment_methods(account.tx, account.account_id).await?;
     let card = choose_card(&cards, new.payment_method_id, None)?.ok_or(TopUpError::CardMissing)?;
     if !card.may_be_charged_by_hand() {
         return Err(TopUpError::CardSuspended);
     }
-    let since = turn.now.plus_millis(-DECLINES_SINCE);
-    let declines = store::recent_declines(turn.tx, turn.account_id, since).await?;
+    let since = account.now.plus_millis(-DECLINES_SINCE);
+    let declines = store::recent_declines(account.tx, account.account_id, since).await?;
     if declines
         .get(&card.fingerprint)
         .is_some_and(|declines| *declines >= MAX_DECLINES)
@@ -291,53 +291,57 @@ async fn create(turn: &mut Turn<'_>, actor: &Actor, new: &NewTopUp) -> Result<An
         return Err(TopUpError::TooManyDeclines(None));
     }
     let cause = actor.cause(new.acting);
-    let id = TopUpId::from_uuid(turn.ids.next_uuid());
+    let id = TopUpId::from_uuid(account.ids.next_uuid());
     let top_up = TopUp::new(
-        (turn.account_id, id),
+        (account.account_id, id),
         TopUpOrigin::Manual,
         (new.credits, price),
         cause,
-        turn.now,
+        account.now,
     );
     let attempt = NewPurchase {
-        attempt_id: turn.attempt_id(),
+        attempt_id: account.attempt_id(),
         card,
         month: None,
         actor: cause,
     };
-    let made = turn.keep(None, Purchase::new(top_up, attempt), &[]).await?;
-    turn.bind(key, "createTopUp", digests[0], id).await?;
-    Ok(turn.answer(made.top_up))
+    let made = account.keep(None, Purchase::new(top_up, attempt), &[]).await?;
+    account.bind(key, "createTopUp", digests[0], id).await?;
+    Ok(account.answer(made.top_up))
 }
 
-async fn retry(turn: &mut Turn<'_>, actor: &Actor, again: &TopUpRetry) -> Result<Answered, TopUpError> {
+async fn retry(
+    account: &mut AccountTransaction<'_>,
+    actor: &Actor,
+    again: &TopUpRetry,
+) -> Result<Answered, TopUpError> {
     let digests = digests("retryTopUp", again.acting, |digest| {
         digest.bytes(again.top_up_id.uuid().as_bytes());
         digest.optional_id(again.payment_method_id.map(PaymentMethodId::uuid));
     });
     let key = (Origin::of(actor), again.key.clone());
-    if let Some(made) = turn.replay(&key, &digests).await? {
-        return Ok(turn.answer(made.top_up));
+    if let Some(made) = account.replay(&key, &digests).await? {
+        return Ok(account.answer(made.top_up));
     }
-    turn.require_acting(again.acting).await?;
-    let found = store::purchase(turn.tx, turn.account_id, again.top_up_id).await?;
+    account.require_acting(again.acting).await?;
+    let found = store::purchase(account.tx, account.account_id, again.top_up_id).await?;
     let before = found.ok_or(TopUpError::NotFound)?;
-    let cards = store::payment_methods(turn.tx, turn.account_id).await?;
+    let cards = store::payment_methods(account.tx, account.account_id).await?;
     let last = before.attempts.last().map(|attempt| attempt.payment_method_id);
     let card = choose_card(&cards, again.payment_method_id, last)?;
-    let since = turn.now.plus_millis(-DECLINES_SINCE);
-    let declines = store::recent_declines(turn.tx, turn.account_id, since).await?;
+    let since = account.now.plus_millis(-DECLINES_SINCE);
+    let declines = store::recent_declines(account.tx, account.account_id, since).await?;
     let facts = RetryFacts {
-        standing: turn.locked.header.status,
+        status: account.locked.header.status,
         card,
         recent_declines: card
             .and_then(|card| declines.get(&card.fingerprint))
             .copied()
             .unwrap_or(0),
-        open_automatic: store::open_automatic(turn.tx, turn.account_id).await?,
+        open_automatic: store::open_automatic(account.tx, account.account_id).await?,
     };
     let mut after = before.clone();
-    let attempt_id = turn.attempt_id();
+    let attempt_id = account.attempt_id();
     let result = match facts.card {
         Some(card) => {
             let attempt = NewPurchase {
@@ -346,43 +350,47 @@ async fn retry(turn: &mut Turn<'_>, actor: &Actor, again: &TopUpRetry) -> Result
                 month: None,
                 actor: actor.cause(again.acting),
             };
-            after.retry(&facts, attempt, turn.now)
+            after.retry(&facts, attempt, account.now)
         }
         None => before.may_retry(&facts),
     };
     if let Err(refusal) = result {
-        return Err(not_retried(turn, before.top_up, refusal).await?);
+        return Err(not_retried(account, before.top_up, refusal).await?);
     }
-    let made = turn.keep(Some(&before), after, &[]).await?;
-    turn.bind(key, "retryTopUp", digests[0], again.top_up_id).await?;
-    Ok(turn.answer(made.top_up))
+    let made = account.keep(Some(&before), after, &[]).await?;
+    account.bind(key, "retryTopUp", digests[0], again.top_up_id).await?;
+    Ok(account.answer(made.top_up))
 }
 
-async fn not_retried(turn: &Turn<'_>, top_up: TopUp, refusal: RetryRefusal) -> Result<TopUpError, TopUpError> {
+async fn not_retried(
+    account: &AccountTransaction<'_>,
+    top_up: TopUp,
+    refusal: RetryRefusal,
+) -> Result<TopUpError, TopUpError> {
     Ok(match refusal {
         RetryRefusal::InProgress(id) if id == top_up.id => TopUpError::InProgress(Box::new(top_up)),
         RetryRefusal::InProgress(id) => {
-            let other = store::find(turn.tx, turn.account_id, id).await?;
+            let other = store::find(account.tx, account.account_id, id).await?;
             TopUpError::InProgress(Box::new(other.unwrap_or(top_up)))
         }
         RetryRefusal::Over(_) => TopUpError::over(top_up),
-        RetryRefusal::Halted(_) => turn.halted(),
+        RetryRefusal::Halted(_) => account.halted(),
         RetryRefusal::CardMissing => TopUpError::CardMissing,
         RetryRefusal::CardSuspended => TopUpError::CardSuspended,
         RetryRefusal::TooManyDeclines => TopUpError::TooManyDeclines(Some(Box::new(top_up))),
     })
 }
 
-async fn cancel(turn: &mut Turn<'_>, top_up_id: TopUpId) -> Result<Answered, TopUpError> {
-    let found = store::purchase(turn.tx, turn.account_id, top_up_id).await?;
+async fn cancel(account: &mut AccountTransaction<'_>, top_up_id: TopUpId) -> Result<Answered, TopUpError> {
+    let found = store::purchase(account.tx, account.account_id, top_up_id).await?;
     let before = found.ok_or(TopUpError::NotFound)?;
     let mut after = before.clone();
-    match after.cancel(turn.now) {
+    match after.cancel(account.now) {
         Ok(()) => {}
         Err(CancelRefusal::InProgress | CancelRefusal::Over(_)) => {
             return Err(TopUpError::NotCancelable(Box::new(before.top_up)));
         }
     }
-    let made = turn.keep(Some(&before), after, &[]).await?;
-    Ok(turn.answer(made.top_up))
+    let made = account.keep(Some(&before), after, &[]).await?;
+    Ok(account.answer(made.top_up))
 }

@@ -7,7 +7,7 @@ use crate::primitives::actor::Cause;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::EntryId;
 
-use super::desk::Turn;
+use super::context::AccountTransaction;
 use super::gateway::DisputeStatus;
 use super::model::{AutoTopUp, PauseReason, Purchase, RefundStatus, TakenBack, target_of_return};
 use super::store;
@@ -25,7 +25,7 @@ struct Taking {
     most: Credits,
 }
 
-impl Turn<'_> {
+impl AccountTransaction<'_> {
     /// Updates the log to the money that was returned of a paid top-up. Credits that operators took back from the same entry
     /// count, and are not added again.
     pub(super) async fn returned(

@@ -7,13 +7,13 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::TopUpAttemptId;
 use crate::primitives::money::Money;
 
-use super::desk::Turn;
+use super::context::AccountTransaction;
 use super::model::{
     Attempt, AutoTopUp, Change, FailureCode, PauseReason, PaymentMethod, Purchase, TopUp, TopUpOrigin, TopUpStatus,
 };
 use super::store;
 
-impl Turn<'_> {
+impl AccountTransaction<'_> {
     /// Stores a changed purchase, or a new one if there is no `before`. Credits it, takes credits back, holds and releases
     /// credits, updates the card and notifies the rule.
     pub(super) async fn keep(

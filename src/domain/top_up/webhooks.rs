@@ -12,7 +12,7 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{GlobalId, IdKind, TopUpId};
 
 use super::charging::{Charging, GatewayFault};
-use super::desk::Desk;
+use super::context::TopUpContext;
 use super::gateway::{InvalidWebhook, Notice};
 use super::store;
 
@@ -72,25 +72,25 @@ pub enum ReceiveError {
 /// Receives and processes webhooks.
 #[derive(Clone, Debug)]
 pub struct Webhooks {
-    desk: Desk,
+    context: TopUpContext,
     charging: Charging,
 }
 
 impl Webhooks {
     /// Creates the use cases for the gateway in use.
-    pub fn new(desk: Desk) -> Self {
-        let charging = Charging::new(desk.clone());
-        Self { desk, charging }
+    pub fn new(context: TopUpContext) -> Self {
+        let charging = Charging::new(context.clone());
+        Self { context, charging }
     }
 
     /// Verifies a webhook and stores it. It is stored when this returns.
     pub async fn receive(&self, body: Vec<u8>, signature: &str) -> Result<(), ReceiveError> {
-        let now = self.desk.clock.now();
+        let now = self.context.clock.now();
         let Notice {
             event_id,
             kind,
             charge_id,
-        } = self.desk.gateway.read_webhook(&body, signature, now)?;
+        } = self.context.gateway.read_webhook(&body, signature, now)?;
         // An event about no object of ours is stored too, without any work.
         let due_at = charge_id.is_some().then_some(now);
         let status = if due_at.is_some() {
@@ -110,8 +110,8 @@ impl Webhooks {
             applied_at: None,
             due_at,
         });
-        let gateway = self.desk.gateway.name();
-        self.desk
+        let gateway = self.context.gateway.name();
+        self.context
             .database
             .transaction(move |tx| {
                 let webhook = Arc::clone(&webhook);
@@ -123,8 +123,8 @@ impl Webhooks {
 
     /// Processes up to `limit` webhooks whose time has come. Returns the number of webhooks that it found.
     pub async fn turn(&self, limit: u32) -> Result<usize, Fault> {
-        let gateway = self.desk.gateway.name();
-        let due = store::due_webhooks(&self.desk.database, gateway, self.desk.clock.now(), limit).await?;
+        let gateway = self.context.gateway.name();
+        let due = store::due_webhooks(&self.context.database, gateway, self.context.clock.now(), limit).await?;
         let found = due.len();
         for webhook in due {
             self.apply(webhook).await?;
@@ -134,10 +134,10 @@ impl Webhooks {
 
     /// Schedules parked webhooks again. Returns their number.
     pub async fn replay(&self) -> Result<usize, Fault> {
-        let gateway = self.desk.gateway.name();
-        let parked = store::parked_webhooks(&self.desk.database, gateway).await?;
+        let gateway = self.context.gateway.name();
+        let parked = store::parked_webhooks(&self.context.database, gateway).await?;
         let found = parked.len();
-        let now = self.desk.clock.now();
+        let now = self.context.clock.now();
         for webhook in parked {
             self.save(StoredWebhook {
                 status: WebhookStatus::Pending,
@@ -151,7 +151,7 @@ impl Webhooks {
     }
 
     async fn apply(&self, webhook: StoredWebhook) -> Result<(), Fault> {
-        let now = self.desk.clock.now();
+        let now = self.context.clock.now();
         let claimed = StoredWebhook {
             tries: webhook.tries + 1,
             due_at: Some(now.plus_millis(LEASE)),
@@ -192,14 +192,14 @@ impl Webhooks {
         let Some(object_id) = &webhook.object_id else {
             return Ok(());
         };
-        let gateway = self.desk.gateway.name();
+        let gateway = self.context.gateway.name();
         if let Some((account_id, top_up_id)) =
-            store::object_owner(self.desk.database.read(), gateway, object_id).await?
+            store::object_owner(self.context.database.read(), gateway, object_id).await?
         {
             return self.charging.look_at(account_id, top_up_id, object_id).await;
         }
         // Created for a top-up whose worker died before it stored the object: then the object names its top-up.
-        let charge = self.desk.gateway.read_charge(object_id.clone()).await?;
+        let charge = self.context.gateway.read_charge(object_id.clone()).await?;
         let reference = charge
             .reference
             .as_ref()
@@ -214,9 +214,9 @@ impl Webhooks {
     }
 
     async fn save(&self, webhook: StoredWebhook) -> Result<(), Fault> {
-        let gateway = self.desk.gateway.name();
+        let gateway = self.context.gateway.name();
         let webhook = Arc::new(webhook);
-        self.desk
+        self.context
             .database
             .transaction(move |tx| {
                 let webhook = Arc::clone(&webhook);

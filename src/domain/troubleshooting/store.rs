@@ -8,7 +8,7 @@ use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::sessions::{PROCESSING_TIMES, usual_processing_millis};
 use crate::domain::ledger::{EventReader, begin_following, figures, mark_read, unchecked_accounts};
-use crate::domain::notification::reach;
+use crate::domain::notification::recipient_snapshot;
 use crate::domain::top_up::AutoTopUps;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -35,9 +35,9 @@ pub(super) async fn snapshot(
     };
     Ok(Some(Snapshot {
         now,
-        purchases: auto_top_ups.picture(tx, &account, now).await?,
+        purchases: auto_top_ups.snapshot(tx, &account, now).await?,
         sessions: session_figures(tx, account_id, now).await?,
-        reach: reach(tx, account_id, now).await?,
+        recipients: recipient_snapshot(tx, account_id, now).await?,
         account,
     }))
 }

@@ -59,7 +59,7 @@ impl Follower {
         let services = &audience.schema().services;
         Self {
             last_told_at: services.clock.now(),
-            watch: services.standing.watch(&caller.actor),
+            watch: services.current_rights.watch(&caller.actor),
             audience,
             caller,
             listener,
@@ -246,8 +246,8 @@ impl Follower {
             return Ok(actor.clone());
         }
         let (head, read) = (self.listener.head(), Instant::now());
-        let standing = &self.audience.schema().services.standing;
-        let present = standing.of(actor).await.map_err(Stuck::from)?;
+        let current_rights = &self.audience.schema().services.current_rights;
+        let present = current_rights.of(actor).await.map_err(Stuck::from)?;
         let present = present.ok_or(Halt::End(LiveEnd::Revoked))?;
         if present == *actor {
             (self.rights_at, self.rights_read) = (head, read);

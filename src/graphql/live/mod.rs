@@ -117,7 +117,7 @@ impl Schema {
             Ok(plan) => plan,
             Err(refused) => {
                 // The rights may have been insufficient before and be sufficient now.
-                let actor = services.standing.of(&caller.actor).await.map_err(fault)?;
+                let actor = services.current_rights.of(&caller.actor).await.map_err(fault)?;
                 let actor = actor.filter(|actor| *actor != caller.actor).ok_or(refused)?;
                 self.plan(
                     &operation,
@@ -154,7 +154,7 @@ impl Schema {
             return Err(Box::new(refused_argument("accountId", message)));
         };
         // Read after the end of the stream: later changes of rights arrive there.
-        let actor = services.standing.of(&caller.actor).await.map_err(fault)?;
+        let actor = services.current_rights.of(&caller.actor).await.map_err(fault)?;
         let Some(actor) = actor else {
             return Err(Box::new(ApiError::Unauthenticated.into_response()));
         };

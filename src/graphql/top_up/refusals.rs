@@ -19,7 +19,7 @@ pub(super) fn top_up_failure(error: TopUpError) -> Failure {
         TopUpError::CardNotFound => refused(Code::NotFound, Some("paymentMethodId")),
         TopUpError::IdempotencyKeyReused => refused(Code::IdempotencyKeyReused, Some("idempotencyKey")),
         TopUpError::Invalid { field, message } => Failure::invalid(field, message),
-        TopUpError::Halted { standing, reason } => halted(standing, reason),
+        TopUpError::Halted { status, reason } => halted(status, reason),
         TopUpError::InProgress(top_up) => refused(Code::TopUpInProgress, None).with(Present::TopUp(top_up)),
         TopUpError::Over(top_up) => {
             let words = TopUpError::words_for(top_up.status);
@@ -42,8 +42,8 @@ pub(super) fn top_up_failure(error: TopUpError) -> Failure {
     }
 }
 
-fn halted(standing: AccountStatus, reason: Option<String>) -> Failure {
-    match standing {
+fn halted(status: AccountStatus, reason: Option<String>) -> Failure {
+    match status {
         AccountStatus::Closed => Failure::new(Code::AccountClosed, None, Refusal::AccountClosed.to_string()),
         AccountStatus::Frozen | AccountStatus::Active => {
             Failure::new(Code::AccountFrozen, None, Refusal::AccountFrozen { reason }.to_string())

@@ -21,7 +21,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
-use super::SharedDoor;
+use super::SharedHttpState;
 use super::auth;
 use super::server::Place;
 use protocol::{Close, Now, Protocol};
@@ -38,9 +38,9 @@ pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
 }
 
 /// Responds to a request for a socket, and runs it.
-pub(super) fn upgrade(door: &SharedDoor, remote: IpAddr, mut request: Request) -> Response {
-    let settings = &door.settings;
-    if !door
+pub(super) fn upgrade(state: &SharedHttpState, remote: IpAddr, mut request: Request) -> Response {
+    let settings = &state.settings;
+    if !state
         .origins
         .may_connect(request.headers(), settings.public_url.as_deref())
     {
@@ -51,7 +51,7 @@ pub(super) fn upgrade(door: &SharedDoor, remote: IpAddr, mut request: Request) -
     };
     let is_offered = offers_subprotocol(request.headers());
     let place: Option<Place> = request.extensions_mut().remove();
-    let place = place.map(|place| place.stay(&door.addresses, remote));
+    let place = place.map(|place| place.stay(&state.addresses, remote));
     // They contain the client's spelling of its header names, which the response repeats.
     *response.extensions_mut() = request.extensions().clone();
     // Browsers can read the reason of a refusal only from a socket.
@@ -69,16 +69,16 @@ pub(super) fn upgrade(door: &SharedDoor, remote: IpAddr, mut request: Request) -
     }
     let opened = Opened {
         limits: settings.sockets,
-        seat: door.seats.take(),
+        live_connection: state.live_connections.take(),
         credential: auth::bearer(request.headers()).map(str::to_owned),
         place: place.flatten(),
         remote,
-        protocol: Protocol::new(settings.sockets, Now::of(&door.services.clock)),
+        protocol: Protocol::new(settings.sockets, Now::of(&state.services.clock)),
         refused,
-        door: door.clone(),
+        state: state.clone(),
     };
     let upgraded = hyper::upgrade::on(&mut request);
-    door.sockets.spawn(async move {
+    state.sockets.spawn(async move {
         // If the client has left before the upgrade, there is nothing to run.
         if let Ok(upgraded) = upgraded.await {
             socket::run(upgraded, opened).await;

@@ -29,12 +29,12 @@ use super::frames::FrameMeter;
 use super::operations::{Operations, Step};
 use super::protocol::{Action, Close, Now, Protocol, SocketLimits};
 use crate::graphql::{Caller, ErrorCode, Parameters, refused_request};
-use crate::http::SharedDoor;
+use crate::http::SharedHttpState;
 use crate::http::answer::{Rejection, errors_to_json};
 use crate::http::auth::{self, Refused};
+use crate::http::live_connections::LiveConnection;
 use crate::http::operation::Running;
 use crate::http::parameters;
-use crate::http::seats::Seat;
 use crate::http::server::Place;
 use crate::http::ws::message;
 use crate::primitives::clock::Alarm;
@@ -68,9 +68,9 @@ pub(super) async fn run(upgraded: Upgraded, opened: Opened) {
 
 /// The initial parts of a socket.
 pub(super) struct Opened {
-    pub(super) door: SharedDoor,
+    pub(super) state: SharedHttpState,
     pub(super) limits: SocketLimits,
-    pub(super) seat: Seat,
+    pub(super) live_connection: LiveConnection,
     /// The connection's slot in the server, held for as long as the socket lives.
     pub(super) place: Option<Place>,
     /// The credential in the header of the upgrade, for clients that send none in `connection_init`.
@@ -86,9 +86,9 @@ pub(super) struct Opened {
 
 struct Socket {
     stream: Frames,
-    door: SharedDoor,
+    state: SharedHttpState,
     limits: SocketLimits,
-    seat: Seat,
+    live_connection: LiveConnection,
     _place: Option<Place>,
     remote: IpAddr,
     protocol: Protocol,
@@ -119,12 +119,12 @@ enum Turn {
 
 impl Socket {
     fn new(stream: Frames, opened: Opened) -> Self {
-        let clock = &opened.door.services.clock;
+        let clock = &opened.state.services.clock;
         let alarm_at = clock.elapsed();
         Self {
             stream,
             limits: opened.limits,
-            seat: opened.seat,
+            live_connection: opened.live_connection,
             _place: opened.place,
             remote: opened.remote,
             protocol: opened.protocol,
@@ -135,17 +135,17 @@ impl Socket {
             rest: None,
             alarm: clock.alarm(alarm_at),
             alarm_at,
-            drain: Some(Box::pin(opened.door.drain.clone().cancelled_owned())),
+            drain: Some(Box::pin(opened.state.drain.clone().cancelled_owned())),
             signed_out: None,
             is_blocked: false,
             is_broken: false,
             reads_next: true,
-            door: opened.door,
+            state: opened.state,
         }
     }
 
     fn now(&self) -> Now {
-        Now::of(&self.door.services.clock)
+        Now::of(&self.state.services.clock)
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -169,7 +169,7 @@ impl Socket {
         let now = self.now();
         let due = self.protocol.next_tick(now).min(now.elapsed + LONGEST_REST);
         if due < self.alarm_at || self.alarm_at <= now.elapsed {
-            self.alarm = self.door.services.clock.alarm(due);
+            self.alarm = self.state.services.clock.alarm(due);
             self.alarm_at = due;
         }
         self.alarm.poll_unpin(context).is_pending()
@@ -218,7 +218,7 @@ impl Socket {
             .is_some_and(|drain| drain.as_mut().poll(context).is_ready())
         {
             self.drain = None;
-            let after = self.door.settings.drain.mul_f64(self.seat.turn());
+            let after = self.state.settings.drain.mul_f64(self.live_connection.turn());
             self.protocol.drain(after, self.now());
         }
         if self
@@ -230,7 +230,7 @@ impl Socket {
             let action = self.protocol.close(Close::signed_out(), self.now());
             return Some(self.act(action));
         }
-        if self.alarm_at > self.door.services.clock.elapsed() {
+        if self.alarm_at > self.state.services.clock.elapsed() {
             return None;
         }
         match self.protocol.tick(self.now()) {
@@ -286,15 +286,15 @@ impl Socket {
         self.signing_in = None;
         let now = self.now();
         let action = match signed_in {
-            Ok(caller) => match self.seat.hold(&caller.actor) {
+            Ok(caller) => match self.live_connection.hold(&caller.actor) {
                 Ok(()) => {
-                    self.signed_out = Some(Box::pin(self.seat.signed_out()));
+                    self.signed_out = Some(Box::pin(self.live_connection.signed_out()));
                     self.protocol.signed_in(caller.expires_at, now)
                 }
                 Err(no_seat) => self.protocol.close(Close::overload(no_seat.to_string()), now),
             },
             // The address pays for each guess at credentials.
-            Err(Refused::Unauthenticated(message)) => match self.door.charge_guess(self.remote, 0) {
+            Err(Refused::Unauthenticated(message)) => match self.state.charge_guess(self.remote, 0) {
                 Ok(()) => self.protocol.close(Close::forbidden(message), now),
                 Err(_) => self.protocol.close(Close::guesses(), now),
             },
@@ -395,7 +395,7 @@ impl Socket {
             return self.act(action);
         };
         self.credential = Some(Arc::clone(&credential));
-        let sign_in = self.door.services.sign_in.clone();
+        let sign_in = self.state.services.sign_in.clone();
         self.signing_in = Some(async move { auth::sign_in(&credential, &sign_in).await }.boxed());
         Turn::Worked
     }
@@ -426,11 +426,11 @@ impl Socket {
                 return self.act(action);
             }
         };
-        match self.door.schema.check(parameters) {
+        match self.state.schema.check(parameters) {
             Ok(operation) => {
-                let sign_in = self.door.services.sign_in.clone();
+                let sign_in = self.state.services.sign_in.clone();
                 let signing_in = async move { auth::sign_in(&credential, &sign_in).await };
-                let running = Running::begin(&self.door, signing_in, self.remote, operation, None);
+                let running = Running::begin(&self.state, signing_in, self.remote, operation, None);
                 self.operations.add(id, running);
                 Turn::Worked
             }

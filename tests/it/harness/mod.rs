@@ -27,7 +27,7 @@ use ledgerbell::domain::Services;
 use ledgerbell::domain::database::Database;
 use ledgerbell::domain::ledger::verify;
 use ledgerbell::domain::member::{Account, IssueTokenError, Member, NewAccount, NewApiKey, NewMember, SignedIn};
-use ledgerbell::domain::notification::Passed;
+use ledgerbell::domain::notification::Progress;
 use ledgerbell::domain::top_up::{TopUp, TopUpOrigin};
 use ledgerbell::graphql::{Caller, Parameters, Schema};
 use ledgerbell::primitives::actor::{Actor, Cause, MemberRole, Permission, Permissions, Side};
@@ -122,9 +122,9 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
-        let door = app.door(&settings, &base);
+        let http_state = app.http_state(&settings, &base);
         let schema = app.schema(&settings, &base);
-        let serving = ledgerbell::http::serve(listener, door, stop.clone().cancelled_owned());
+        let serving = ledgerbell::http::serve(listener, http_state, stop.clone().cancelled_owned());
         let server = tokio::spawn(async move { serving.await.expect("the server ends well") });
         let anonymous = Client::new(&base, None);
         let everything = NewApiKey {
@@ -257,8 +257,8 @@ impl TestApp {
 
     /// Waits until no client is connected.
     pub(crate) async fn until_nobody_is_connected(&self) {
-        until(|| self.app.seats().taken() == 0).await;
-        assert_eq!(self.app.seats().callers(), 0);
+        until(|| self.app.live_connections().taken() == 0).await;
+        assert_eq!(self.app.live_connections().callers(), 0);
     }
 
     pub(crate) fn database_url(&self) -> &str {
@@ -380,20 +380,24 @@ impl TestApp {
     }
 
     /// Raises the alerts for all events, until no account is left to evaluate.
-    pub(crate) async fn notice(&self) {
+    pub(crate) async fn evaluate(&self) {
         Box::pin(async {
             let alerts = &self.services().alerts;
-            while alerts.look_at_due(500).await.expect("accounts are looked at again") > 0 {}
+            while alerts.evaluate_due(500).await.expect("accounts are looked at again") > 0 {}
             loop {
                 let late = alerts.late(500).await.expect("accounts are found");
                 if late.is_empty() {
                     return;
                 }
-                let mut passed = Passed::default();
-                for account_id in alerts.notice(&late, &mut passed).await.expect("accounts are looked at") {
-                    while alerts.notice_alone(account_id).await.expect("events are looked at") {}
+                let mut progress = Progress::default();
+                for account_id in alerts
+                    .evaluate(&late, &mut progress)
+                    .await
+                    .expect("accounts are looked at")
+                {
+                    while alerts.evaluate_alone(account_id).await.expect("events are looked at") {}
                 }
-                alerts.write_down(&mut passed).await.expect("places are moved on");
+                alerts.save_progress(&mut progress).await.expect("places are moved on");
             }
         })
         .await;

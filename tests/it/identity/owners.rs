@@ -92,7 +92,7 @@ fn changes(person: &Person, (mail, alert): &(Value, Value)) -> Vec<(&'static str
 async fn an_admin_or_a_key_of_the_team_changes_nothing_of_an_owner() {
     let app = TestApp::start().await;
     app.top_up(9).await;
-    app.notice().await;
+    app.evaluate().await;
     let olga = &app.team.owner;
     verify(&app, olga).await;
     let told = told(&app, olga).await;
@@ -126,7 +126,7 @@ async fn an_admin_or_a_key_of_the_team_changes_nothing_of_an_owner() {
 async fn owners_and_the_platform_change_what_reaches_an_owner() {
     let app = TestApp::start().await;
     app.top_up(9).await;
-    app.notice().await;
+    app.evaluate().await;
     let olga = &app.team.owner;
     let second = json!({ "memberId": app.team.member.id(), "role": "OWNER" });
     assert_eq!(

@@ -30,7 +30,7 @@ async fn with_two_admins() -> TestApp {
         let input = json!({ "lowBalanceThreshold": threshold });
         person.client.query(set, json!({ "input": input })).await.data();
     }
-    app.notice().await;
+    app.evaluate().await;
     app
 }
 
@@ -38,7 +38,7 @@ async fn spend(app: &TestApp, amount: &str) {
     let input =
         json!({ "accountId": app.team.id(), "amount": amount, "description": "Spent", "idempotencyKey": amount });
     app.platform.accept("adjust_credits", input).await;
-    app.notice().await;
+    app.evaluate().await;
 }
 
 async fn both(app: &TestApp, document: &str, variables: Value) -> (Subscriber, Subscriber) {

@@ -123,11 +123,11 @@ async fn two_admins() -> TestApp {
         complete(&app, &session).await;
         book(&app, &person.id(), &format!("later of {}", person.id())).await;
     }
-    app.notice().await;
+    app.evaluate().await;
     let spend =
         json!({ "accountId": app.team.id(), "amount": "-30", "description": "Spent", "idempotencyKey": "spent" });
     app.platform.accept("adjust_credits", spend).await;
-    app.notice().await;
+    app.evaluate().await;
     let alerts = "{ account { alerts(first: 1) { nodes { id } } } }";
     let first = team.admin.client.query(alerts, json!({})).await;
     let input = json!({ "alertIds": [first.at("/account/alerts/nodes/0/id")] });

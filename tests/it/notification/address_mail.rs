@@ -21,7 +21,7 @@ async fn start() -> TestApp {
     ];
     let app = Box::pin(TestApp::start_with(&settings)).await;
     app.top_up(100).await;
-    app.notice().await;
+    app.evaluate().await;
     app
 }
 
@@ -66,7 +66,7 @@ async fn freeze(app: &TestApp, frozen: bool, reason: &str) {
     };
     let done = mutate(&app.platform, name, "", input).await;
     assert_eq!(code(&done), "accepted", "{done}");
-    app.notice().await;
+    app.evaluate().await;
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn an_address_gets_the_kinds_that_were_chosen_for_it_and_nothing_that_only
 
     // No mail about sessions. For a frozen account only the fact, without the reason.
     super::complete(&app, &app.team, "one").await;
-    app.notice().await;
+    app.evaluate().await;
     freeze(&app, true, "Invoice of Mia is open").await;
     let mail = mails(&app, EMAIL).await;
     let frozen = mail
@@ -150,7 +150,7 @@ async fn what_is_not_urgent_and_comes_together_is_one_mail_and_a_balance_that_sw
     let id = vouched(&app, &chosen).await;
     app.top_up(3).await;
     app.top_up(4).await;
-    app.notice().await;
+    app.evaluate().await;
     let mail = mails(&app, EMAIL).await;
     assert_eq!(mail.len(), 1, "{mail:?}");
     assert_eq!(
@@ -181,7 +181,7 @@ async fn what_is_not_urgent_and_comes_together_is_one_mail_and_a_balance_that_sw
 async fn whether_a_mail_may_go_is_decided_again_when_it_is_sent() {
     let (app, server) = smtp::start().await;
     app.top_up(100).await;
-    app.notice().await;
+    app.evaluate().await;
     let kinds = json!({ "alertKinds": ["ACCOUNT_FROZEN", "ACCOUNT_UNFROZEN"] });
     let admin = &app.team.admin.client;
     for (number, (change, reason)) in [
@@ -314,7 +314,7 @@ async fn an_address_that_refuses_mail_is_bouncing_admins_hear_of_it_and_it_gets_
     let id = vouched(&app, &json!({ "alertKinds": ["TOP_UP_SUCCEEDED"] })).await;
     server.answer(Answer::Refuse("550 5.1.1 no such user here"));
     app.top_up(3).await;
-    app.notice().await;
+    app.evaluate().await;
     app.mail().await;
     assert_eq!(
         newest(&app, &id).await,
@@ -344,7 +344,7 @@ async fn an_address_that_refuses_mail_is_bouncing_admins_hear_of_it_and_it_gets_
     server.answer(Answer::Take);
     app.advance(Duration::from_secs(1));
     app.top_up(4).await;
-    app.notice().await;
+    app.evaluate().await;
     app.mail().await;
     assert_eq!(
         newest(&app, &id).await,
@@ -354,7 +354,7 @@ async fn an_address_that_refuses_mail_is_bouncing_admins_hear_of_it_and_it_gets_
     // A change of the address ends it.
     let vouch = json!({ "email": "bureau@bureau.example", "emailVerified": true });
     about(&app.platform, "updateNotificationAddress", &id, &vouch).await;
-    app.notice().await;
+    app.evaluate().await;
     assert!(!codes(&app).await.contains(&"CONTACT_BOUNCING".to_owned()));
     assert!(told().await["resolvedAt"].is_string());
 }
@@ -363,7 +363,7 @@ async fn an_address_that_refuses_mail_is_bouncing_admins_hear_of_it_and_it_gets_
 async fn a_mail_to_an_address_whose_answer_is_lost_goes_again_under_the_same_id() {
     let (app, server) = smtp::start().await;
     app.top_up(100).await;
-    app.notice().await;
+    app.evaluate().await;
     app.mail().await;
     let id = vouched(&app, &json!({ "alertKinds": ["ACCOUNT_UNFROZEN"] })).await;
     freeze(&app, true, "frozen").await;
@@ -510,7 +510,7 @@ async fn members_and_addresses_watch_their_own_levels() {
         &json!({ "alertKinds": [] }),
     )
     .await;
-    app.notice().await;
+    app.evaluate().await;
     adjust(&app, "80").await;
     adjust(&app, "-50").await;
     assert_eq!(deliveries(&app, &id).await.len(), 1);

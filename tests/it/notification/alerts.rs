@@ -5,7 +5,7 @@ use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use super::{adjust, complete, inbox, kinds, set};
-use ledgerbell::domain::notification::Passed;
+use ledgerbell::domain::notification::Progress;
 use ledgerbell::primitives::ids::AccountId;
 
 use crate::harness::{Team, TestApp};
@@ -17,10 +17,10 @@ async fn f53_f57_low_balance_is_told_once_to_whom_it_concerns_and_ends_with_a_re
         owner, admin, member, ..
     } = &app.team;
     app.top_up(100).await;
-    app.notice().await;
+    app.evaluate().await;
     set(owner, json!({ "lowBalanceThreshold": "50" })).await;
     set(member, json!({ "lowBalanceThreshold": "90" })).await;
-    app.notice().await;
+    app.evaluate().await;
     let begun = kinds(owner).await;
     assert_eq!(begun, ["TOP_UP_SUCCEEDED"]);
 
@@ -69,7 +69,7 @@ async fn f55_of_what_one_posting_crosses_the_worst_is_told() {
     set(owner, json!({ "lowBalanceThreshold": "50" })).await;
     set(admin, json!({ "lowBalanceThreshold": "10" })).await;
     app.top_up(100).await;
-    app.notice().await;
+    app.evaluate().await;
     adjust(&app, "-120").await;
     for person in [owner, admin] {
         assert_eq!(kinds(person).await, ["BALANCE_DEPLETED", "TOP_UP_SUCCEEDED"]);
@@ -106,7 +106,7 @@ async fn what_nobody_is_told_of_is_passed_over_for_many_accounts_at_once() {
         public.push(team.id());
     }
     app.top_up(100).await;
-    app.notice().await;
+    app.evaluate().await;
     for (number, account) in public.iter().enumerate() {
         let spent = json!({ "accountId": account, "amount": "-40", "description": "Spent",
             "idempotencyKey": format!("spent-{number}") });
@@ -114,20 +114,20 @@ async fn what_nobody_is_told_of_is_passed_over_for_many_accounts_at_once() {
     }
     set(&app.team.owner, json!({ "lowBalanceThreshold": "60" })).await;
     let before = app.app().database().statements();
-    let mut passed = Passed::default();
+    let mut progress = Progress::default();
     for _ in 0..2 {
-        let alone = alerts.notice(&accounts[1..], &mut passed).await;
+        let alone = alerts.evaluate(&accounts[1..], &mut progress).await;
         assert_eq!(alone, Ok(Vec::new()));
     }
-    alerts.write_down(&mut passed).await.expect("written");
+    alerts.save_progress(&mut progress).await.expect("written");
     let statements = app.app().database().statements() - before;
     assert!(statements <= 6, "{statements} statements for eight accounts");
-    let alone = alerts.notice(&accounts, &mut passed).await.expect("looked at");
+    let alone = alerts.evaluate(&accounts, &mut progress).await.expect("looked at");
     assert_eq!(alone, [app.team.account.id], "at the owner's threshold, and no other");
 
     let late = async || alerts.late(100).await.expect("found");
     assert_eq!(late().await, [app.team.account.id]);
-    app.notice().await;
+    app.evaluate().await;
     assert!(kinds(&app.team.owner).await.iter().any(|kind| kind == "LOW_BALANCE"));
     assert!(late().await.is_empty());
 }
@@ -145,14 +145,14 @@ async fn sessions_of_many_teams_are_told_by_one_transaction_but_where_more_is_to
     }
     set(&teams[4].owner, json!({ "lowBalanceThreshold": "98" })).await;
     set(&teams[5].owner, json!({ "lowBalanceThreshold": "150" })).await;
-    app.notice().await;
+    app.evaluate().await;
     for team in &teams {
         complete(&app, team, "s").await;
     }
     let accounts: Vec<AccountId> = teams.iter().map(|team| team.account.id).collect();
-    let mut passed = Passed::default();
+    let mut progress = Progress::default();
     let before = app.app().database().statements();
-    let alone = alerts.notice(&accounts, &mut passed).await.expect("looked at");
+    let alone = alerts.evaluate(&accounts, &mut progress).await.expect("looked at");
     let statements = app.app().database().statements() - before;
     assert_eq!(
         alone,
@@ -166,10 +166,10 @@ async fn sessions_of_many_teams_are_told_by_one_transaction_but_where_more_is_to
             "{statements} statements for nine accounts"
         );
     }
-    alerts.write_down(&mut passed).await.expect("written");
+    alerts.save_progress(&mut progress).await.expect("written");
     let late = alerts.late(100).await.expect("found");
     assert_eq!(late, alone, "the others need no second look");
-    app.notice().await;
+    app.evaluate().await;
     for (number, team) in teams.iter().enumerate() {
         assert_eq!(kinds(&team.member).await, ["SESSION_CHARGED"], "team {number}");
         let told = kinds(&team.owner).await;
@@ -177,7 +177,7 @@ async fn sessions_of_many_teams_are_told_by_one_transaction_but_where_more_is_to
         assert_eq!(is_low, [4, 5].contains(&number), "{told:?}");
     }
     assert_eq!(
-        alerts.notice(&accounts, &mut passed).await,
+        alerts.evaluate(&accounts, &mut progress).await,
         Ok(Vec::new()),
         "nothing is left"
     );
@@ -193,7 +193,7 @@ async fn an_account_that_cannot_be_read_holds_up_no_other() {
         app.top_up_of(&team, 100).await;
         teams.push(team);
     }
-    app.notice().await;
+    app.evaluate().await;
     for team in &teams {
         complete(&app, team, "s").await;
     }
@@ -205,12 +205,12 @@ async fn an_account_that_cannot_be_read_holds_up_no_other() {
     database.close().await.expect("closes");
     let accounts: Vec<AccountId> = teams.iter().map(|team| team.account.id).collect();
     let alone = alerts
-        .notice(&accounts, &mut Passed::default())
+        .evaluate(&accounts, &mut Progress::default())
         .await
         .expect("looked at");
     for account_id in alone {
-        let noticed = alerts.notice_alone(account_id).await;
-        assert_eq!(noticed.is_err(), account_id == teams[2].account.id);
+        let evaluated = alerts.evaluate_alone(account_id).await;
+        assert_eq!(evaluated.is_err(), account_id == teams[2].account.id);
     }
     for (number, team) in teams.iter().enumerate() {
         let told = kinds(&team.member).await;
@@ -223,7 +223,7 @@ async fn a_session_is_told_to_its_member_alone_once_however_many_look() {
     let app = TestApp::start().await;
     let Team { owner, member, .. } = &app.team;
     app.top_up(100).await;
-    app.notice().await;
+    app.evaluate().await;
     complete(&app, &app.team, "s").await;
     let another = app.another_process(&[]).await;
     let account_id = app.team.account.id;
@@ -234,9 +234,9 @@ async fn a_session_is_told_to_its_member_alone_once_however_many_look() {
             another.services()
         };
         async move {
-            let alone = services.alerts.notice(&[account_id], &mut Passed::default()).await;
+            let alone = services.alerts.evaluate(&[account_id], &mut Progress::default()).await;
             assert_eq!(alone, Ok(Vec::new()), "it is plain what there is to tell");
-            while services.alerts.notice_alone(account_id).await.expect("looks") {}
+            while services.alerts.evaluate_alone(account_id).await.expect("looks") {}
         }
     });
     join_all(looks).await;
@@ -257,11 +257,11 @@ async fn freezing_is_told_once_and_ends() {
     let Team { owner, member, .. } = &app.team;
     let freeze = json!({ "accountId": app.team.id(), "reason": "The invoice is open." });
     app.platform.accept("freeze_account", freeze).await;
-    app.notice().await;
+    app.evaluate().await;
     let rename =
         "mutation ($id: ID!) { updateAccount(input: { accountId: $id, name: \"New\" }) { userErrors { code } } }";
     app.platform.query(rename, json!({ "id": app.team.id() })).await;
-    app.notice().await;
+    app.evaluate().await;
     for person in [owner, member] {
         let (alerts, _) = inbox(&person.client).await;
         let bodies: Vec<&Value> = alerts.iter().map(|alert| &alert["body"]).collect();
@@ -274,7 +274,7 @@ async fn freezing_is_told_once_and_ends() {
     app.platform
         .accept("unfreeze_account", json!({ "accountId": app.team.id() }))
         .await;
-    app.notice().await;
+    app.evaluate().await;
     assert_eq!(kinds(member).await, ["ACCOUNT_UNFROZEN", "ACCOUNT_FROZEN"]);
     assert!(inbox(&member.client).await.0[1]["resolvedAt"].is_string());
 }
@@ -285,7 +285,7 @@ async fn alerts_are_written_in_the_readers_language_and_lead_to_the_operators_pa
     let olga = &app.team.owner;
     super::mutate(&olga.client, "updateContact", "", json!({ "locale": "de-AT" })).await;
     app.top_up(1_234).await;
-    app.notice().await;
+    app.evaluate().await;
     adjust(&app, "-1234.5").await;
     let (alerts, _) = inbox(&olga.client).await;
     assert_eq!(alerts[0]["title"], "Das Guthaben ist aufgebraucht");

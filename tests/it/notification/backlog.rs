@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use ledgerbell::domain::notification::Passed;
+use ledgerbell::domain::notification::Progress;
 use ledgerbell::primitives::ids::AccountId;
 use ledgerbell::workers::AlertWatch;
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement, TransactionTrait as _};
@@ -55,25 +55,25 @@ async fn a_long_backlog_is_caught_up_with_in_steps_of_a_few_statements() {
     let app = TestApp::start().await;
     let alerts = &app.services().alerts;
     app.top_up(1_000).await;
-    app.notice().await;
+    app.evaluate().await;
     charge_sessions(&app, 150).await;
     let account = app.team.account.id;
-    let mut passed = Passed::default();
+    let mut progress = Progress::default();
     let (mut steps, mut most) = (0, 0);
     loop {
         let before = app.app().database().statements();
-        let alone = alerts.notice(&[account], &mut passed).await;
+        let alone = alerts.evaluate(&[account], &mut progress).await;
         assert_eq!(alone, Ok(Vec::new()), "it is plain what these say");
         most = most.max(app.app().database().statements() - before);
         steps += 1;
-        if passed.take_unfinished().is_empty() {
+        if progress.take_unfinished().is_empty() {
             break;
         }
     }
     // A session that is booked and completed is three events, and the alert about it is one.
     assert!(steps >= 14, "{steps} steps");
     assert!(most <= 20, "{most} statements in a step");
-    alerts.write_down(&mut passed).await.expect("written");
+    alerts.save_progress(&mut progress).await.expect("written");
     assert_eq!(alerts.late(10).await, Ok(Vec::new()));
     assert_eq!(kinds(&app.team.member).await.len(), 100, "as many as a page shows");
 
@@ -82,7 +82,7 @@ async fn a_long_backlog_is_caught_up_with_in_steps_of_a_few_statements() {
     let (mut steps, mut most) = (0, 0);
     loop {
         let before = app.app().database().statements();
-        let has_more = alerts.notice_alone(account).await.expect("looked at");
+        let has_more = alerts.evaluate_alone(account).await.expect("looked at");
         most = most.max(app.app().database().statements() - before);
         steps += 1;
         if !has_more {
@@ -145,7 +145,7 @@ fn shown(mut times: Vec<Duration>) -> String {
 async fn postings_beside_a_backlog_of_five_thousand_events() {
     let app = TestApp::start().await;
     app.top_up(10_000).await;
-    app.notice().await;
+    app.evaluate().await;
     charge_sessions(&app, 2_500).await;
     let account = app.team.account.id;
     let grant = async |number: usize| {

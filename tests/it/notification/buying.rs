@@ -14,9 +14,9 @@ async fn the_first_purchase_of_a_team_is_no_reason_to_say_that_it_is_out_of_cred
         set(&app.team.owner, json!({ "lowBalanceThreshold": "15" })).await;
         buyer.add_card(token).await;
         buyer.create("35", "first").await;
-        app.notice().await;
+        app.evaluate().await;
         app.settle().await;
-        app.notice().await;
+        app.evaluate().await;
         let told = kinds(&app.team.owner).await;
         let expected = if token == "card_ok" {
             "TOP_UP_SUCCEEDED"
@@ -40,7 +40,7 @@ async fn a_top_up_by_hand_under_way_holds_the_alerts_back_until_it_fails() {
         let is_low = async || kinds(&app.team.owner).await.contains(&"LOW_BALANCE".to_owned());
         assert!(!is_low().await, "{token}: it may be over in a moment");
         app.settle().await;
-        app.notice().await;
+        app.evaluate().await;
         assert_eq!(is_low().await, is_warned, "{token}");
     }
 }

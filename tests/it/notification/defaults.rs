@@ -47,7 +47,7 @@ async fn what_a_member_does_not_say_the_account_says_and_else_the_platform() {
     verify(&app, olga).await;
     set(olga, json!({ "lowBalanceThreshold": "40" })).await;
     app.top_up(100).await;
-    app.notice().await;
+    app.evaluate().await;
     assert_eq!(seen(olga, "LOW_BALANCE").await, json!([true, "PLATFORM", true]));
 
     let off = default(&adam.client, &app, json!([cell("LOW_BALANCE", false)])).await;
@@ -95,7 +95,7 @@ async fn an_account_has_its_members_mailed_who_have_said_nothing() {
     assert_eq!(contacts.count(), 3, "{codes:?}");
     verify(&app, mia).await;
     complete(&app, &app.team, "lesson").await;
-    app.notice().await;
+    app.evaluate().await;
     let mails = app.mail().await;
     assert_eq!(mails.len(), 1, "{mails:?}");
     assert!(mails[0].contains("mia@team.example"), "{}", mails[0]);

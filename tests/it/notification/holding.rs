@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ledgerbell::domain::database::Database;
-use ledgerbell::domain::notification::Passed;
+use ledgerbell::domain::notification::Progress;
 use sea_orm::{ConnectOptions, Statement};
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -42,20 +42,20 @@ async fn under_the_lock_alerts_are_only_written() {
     let process = app.another_process_by(database).await;
     let (alerts, account) = (&process.services().alerts, app.team.account.id);
     app.top_up(1_000).await;
-    app.notice().await;
+    app.evaluate().await;
     for round in ["calm", "low"] {
         let count = if round == "calm" { 1 } else { 8 };
         for number in 0..count {
             complete(&app, &app.team, &format!("{round} {number}")).await;
         }
         asked.lock().expect("lock").clear();
-        let alone = alerts.notice(&[account], &mut Passed::default()).await;
+        let alone = alerts.evaluate(&[account], &mut Progress::default()).await;
         assert_eq!(alone, Ok(Vec::new()), "it is plain what these say");
         let statements: Vec<Statement> = std::mem::take(&mut *asked.lock().expect("lock"));
         assert_eq!(after_the_lock(&statements), UNDER_THE_LOCK, "{round}: {statements:#?}");
         // From here on an alert about the balance is open, so the balance is compared each time.
         set(&app.team.owner, json!({ "lowBalanceThreshold": "5000" })).await;
-        app.notice().await;
+        app.evaluate().await;
     }
     assert_eq!(kinds(&app.team.member).await.len(), 9);
     process.close().await;
@@ -88,9 +88,9 @@ async fn recipients_that_change_before_the_lock_are_read_again() {
     let (alerts, account, member) = (&process.services().alerts, app.team.account.id, &app.team.member);
     app.top_up(1_000).await;
     verify(&app, member).await;
-    app.notice().await;
+    app.evaluate().await;
     complete(&app, &app.team, "s").await;
-    let mut passed = Passed::default();
+    let mut progress = Progress::default();
     let change = async {
         let go_on = paused.recv().await.expect("it reads who to notify");
         let mail = json!({ "preferences": [{ "kind": "SESSION_CHARGED", "channel": "EMAIL", "enabled": true }] });
@@ -98,18 +98,18 @@ async fn recipients_that_change_before_the_lock_are_read_again() {
         go_on.send(()).expect("it waits");
     };
     let accounts = [account];
-    let (alone, ()) = tokio::join!(alerts.notice(&accounts, &mut passed), change);
+    let (alone, ()) = tokio::join!(alerts.evaluate(&accounts, &mut progress), change);
     assert_eq!(alone, Ok(Vec::new()));
     assert_eq!(
         kinds(member).await,
         Vec::<String>::new(),
         "what was read is no longer true"
     );
-    assert_eq!(passed.take_unfinished(), [account], "so it is prepared anew");
+    assert_eq!(progress.take_unfinished(), [account], "so it is prepared anew");
 
-    let alone = alerts.notice(&[account], &mut passed).await.expect("looked at");
+    let alone = alerts.evaluate(&[account], &mut progress).await.expect("looked at");
     for account_id in alone {
-        while alerts.notice_alone(account_id).await.expect("looked at") {}
+        while alerts.evaluate_alone(account_id).await.expect("looked at") {}
     }
     assert_eq!(kinds(member).await, ["SESSION_CHARGED"]);
     let mails = deliveries(&app, member).await.into_iter();
@@ -131,13 +131,13 @@ async fn an_account_looked_at_alone_is_released_after_the_event_at_which_its_tim
     let account = app.team.account.id;
     let impatient = app.services().alerts.clone().holding_for(Duration::ZERO);
     app.top_up(1_000).await;
-    app.notice().await;
+    app.evaluate().await;
     for number in 0..6 {
         complete(&app, &app.team, &format!("s{number}")).await;
     }
     let mut found = Vec::new();
     loop {
-        let has_more = impatient.notice_alone(account).await.expect("looked at");
+        let has_more = impatient.evaluate_alone(account).await.expect("looked at");
         found.push(kinds(&app.team.member).await.len());
         if !has_more {
             break;
@@ -149,6 +149,6 @@ async fn an_account_looked_at_alone_is_released_after_the_event_at_which_its_tim
         "each event is dealt with once, in a transaction of its own"
     );
     assert_eq!(app.services().alerts.late(10).await, Ok(Vec::new()));
-    assert!(!impatient.notice_alone(account).await.expect("looked at"));
+    assert!(!impatient.evaluate_alone(account).await.expect("looked at"));
     assert_eq!(kinds(&app.team.member).await.len(), 6);
 }

@@ -25,7 +25,7 @@ async fn mark(client: &Client, name: &str, input: Value) -> Value {
 async fn with_alerts() -> TestApp {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    app.notice().await;
+    app.evaluate().await;
     adjust(&app, "-10").await;
     adjust(&app, "100").await;
     app
@@ -169,7 +169,7 @@ async fn alerts_are_told_live_to_whose_inbox_they_reach_and_replayed() {
     of_olga.expect("CAUGHT_UP").await;
     of_mia.expect("CAUGHT_UP").await;
     app.top_up(10).await;
-    app.notice().await;
+    app.evaluate().await;
     adjust(&app, "-10").await;
     for (kind, unread) in [("TOP_UP_SUCCEEDED", 1), ("BALANCE_DEPLETED", 2)] {
         let event = of_olga.expect("ITEM").await;

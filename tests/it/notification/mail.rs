@@ -18,7 +18,7 @@ fn to<'a>(mails: &'a [String], address: &str) -> Vec<&'a String> {
 async fn critical_mail_goes_to_admins_at_once_even_to_addresses_in_doubt() {
     let app = TestApp::start_with(&[("app_url", "https://app.example/credits")]).await;
     app.top_up(10).await;
-    app.notice().await;
+    app.evaluate().await;
     adjust(&app, "-12.5").await;
     let mails = app.mail().await;
     assert_eq!(mails.len(), 2, "{mails:?}");
@@ -55,7 +55,7 @@ async fn f59_why_a_mail_was_not_sent_is_written_down() {
     set(owner, json!({ "lowBalanceThreshold": "50" })).await;
     set(admin, json!({ "lowBalanceThreshold": "50" })).await;
     app.top_up(100).await;
-    app.notice().await;
+    app.evaluate().await;
     adjust(&app, "-60").await;
     assert_eq!(
         mail_of(&app, admin, "LOW_BALANCE").await,
@@ -116,7 +116,7 @@ async fn what_gathers_in_quiet_hours_is_one_mail_in_the_morning() {
         "preferences": [on("TOP_UP_SUCCEEDED"), on("BALANCE_RECOVERED")] });
     set(olga, input).await;
     app.top_up(100).await;
-    app.notice().await;
+    app.evaluate().await;
     adjust(&app, "-60").await;
     adjust(&app, "100").await;
     assert_eq!(app.mail().await.len(), 0, "it is 09:00");

@@ -49,7 +49,7 @@ async fn adjust(app: &TestApp, amount: &str) {
     let key = format!("adjust {}", uuid::Uuid::new_v4());
     let input = json!({ "accountId": app.team.id(), "amount": amount, "description": "Test", "idempotencyKey": key });
     app.platform.accept("adjust_credits", input).await;
-    app.notice().await;
+    app.evaluate().await;
 }
 
 /// Changes the given settings of a member.

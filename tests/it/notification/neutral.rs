@@ -52,7 +52,7 @@ async fn all_marked(locale: &str) -> TestApp {
         mutate(&person.client, "updateContact", "", language).await;
     }
     app.top_up(100).await;
-    app.notice().await;
+    app.evaluate().await;
     app.mail().await;
     app
 }

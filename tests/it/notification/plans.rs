@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ledgerbell::domain::database::Database;
 use ledgerbell::domain::fault::Fault;
-use ledgerbell::domain::notification::Passed;
+use ledgerbell::domain::notification::Progress;
 use ledgerbell::primitives::actor::Actor;
 use sea_orm::{ConnectOptions, ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
@@ -71,8 +71,8 @@ async fn story(app: &TestApp, database: Database) {
     app.platform.query(query, grant).await.data();
     let look = async || {
         services.alerts.late(10).await.expect("looks");
-        while services.alerts.notice_alone(team.account.id).await.expect("looks") {}
-        services.alerts.look_at_due(10).await.expect("looks");
+        while services.alerts.evaluate_alone(team.account.id).await.expect("looks") {}
+        services.alerts.evaluate_due(10).await.expect("looks");
         services.outbox.send_due(10).await.expect("sends");
     };
     for amount in ["-60", "-30", "-20", "90"] {
@@ -88,9 +88,12 @@ async fn story(app: &TestApp, database: Database) {
     look().await;
     let calm = app.another_team("calm").await;
     app.top_up_of(&calm, 100).await;
-    app.notice().await;
+    app.evaluate().await;
     complete(app, &calm, "s").await;
-    let alone = services.alerts.notice(&[calm.account.id], &mut Passed::default()).await;
+    let alone = services
+        .alerts
+        .evaluate(&[calm.account.id], &mut Progress::default())
+        .await;
     assert_eq!(alone, Ok(Vec::new()), "with others");
     let (account, member) = (team.account.id, team.owner.member.id);
     services.alerts.unread(system, account, member).await.expect("reads");
@@ -195,7 +198,7 @@ async fn late_accounts_are_found_by_an_index_of_late_accounts() {
     let (database, asked) = listening(app.database_url()).await;
     let process = app.another_process_by(database).await;
     let (alerts, backlog) = (&process.services().alerts, &process.services().backlog);
-    app.notice().await;
+    app.evaluate().await;
     assert_eq!(alerts.late(10).await, Ok(Vec::new()));
     let calm = app.another_team("calm").await;
     app.top_up_of(&calm, 100).await;
@@ -208,17 +211,20 @@ async fn late_accounts_are_found_by_an_index_of_late_accounts() {
         .find(|queue| queue.name == "alerts")
         .expect("there is one");
     assert_eq!((queue.waiting, queue.lag(app.clock.now())), (1, 90_000));
-    let mut passed = Passed::default();
-    let alone = alerts.notice(&[calm.account.id], &mut passed).await.expect("looked at");
+    let mut progress = Progress::default();
+    let alone = alerts
+        .evaluate(&[calm.account.id], &mut progress)
+        .await
+        .expect("looked at");
     for account_id in alone {
-        while alerts.notice_alone(account_id).await.expect("looked at") {}
+        while alerts.evaluate_alone(account_id).await.expect("looked at") {}
     }
     // A decrease of this size raises no alert, so it is skipped without the account's lock.
     let input = json!({ "accountId": calm.id(), "amount": "-1", "description": "Test", "idempotencyKey": "less" });
     app.platform.accept("adjust_credits", input).await;
     assert_eq!(alerts.late(10).await, Ok(vec![calm.account.id]));
-    assert_eq!(alerts.notice(&[calm.account.id], &mut passed).await, Ok(Vec::new()));
-    alerts.write_down(&mut passed).await.expect("written");
+    assert_eq!(alerts.evaluate(&[calm.account.id], &mut progress).await, Ok(Vec::new()));
+    alerts.save_progress(&mut progress).await.expect("written");
     assert_eq!(alerts.late(10).await, Ok(Vec::new()));
     process.close().await;
 

@@ -28,7 +28,7 @@ async fn with_rule<'a>(app: &'a TestApp, card: &str, cap: Option<&str>) -> Buyer
 /// Runs the workers, and raises the alerts.
 async fn work(app: &TestApp) {
     app.settle().await;
-    app.notice().await;
+    app.evaluate().await;
 }
 
 /// Returns the newest alert of a kind in the owner's inbox.
@@ -103,7 +103,7 @@ async fn what_to_do_about_a_failed_top_up_depends_on_why() {
     for (card, step, label, why) in table {
         app.advance(Duration::from_secs(1));
         buyer.buy_with(card, "10").await;
-        app.notice().await;
+        app.evaluate().await;
         let failed = newest(&app, "TOP_UP_FAILED").await;
         assert_eq!(
             (&failed["action"]["nextStep"], &failed["action"]["label"]),
@@ -122,7 +122,7 @@ async fn what_to_do_about_a_failed_top_up_depends_on_why() {
     assert_eq!(count(&app, "AUTO_TOP_UP_PAUSED").await, 0, "there is no rule");
     app.advance(Duration::from_secs(1));
     let once = buyer.buy_with("card_declines_once", "10").await;
-    app.notice().await;
+    app.evaluate().await;
     buyer.retry(&once["id"], "again").await;
     work(&app).await;
     assert!(
@@ -225,7 +225,7 @@ async fn each_refund_of_a_top_up_is_told_once() {
     let app = TestApp::start().await;
     let buyer = Buyer::of(&app);
     let paid = buyer.buy_with("card_ok", "10").await;
-    app.notice().await;
+    app.evaluate().await;
     for (key, credits, told, total) in [("a", "4", 1, "4 credits"), ("b", "6", 2, "10 credits")] {
         app.advance(Duration::from_secs(1));
         let refund = json!({ "topUpId": paid["id"], "credits": credits, "reason": "Sorry", "idempotencyKey": key });
@@ -243,7 +243,7 @@ async fn a_refund_that_fails_later_is_told_with_words_of_its_own() {
     let app = TestApp::start().await;
     let buyer = Buyer::of(&app);
     let paid = buyer.buy_with("card_ok", "10").await;
-    app.notice().await;
+    app.evaluate().await;
     let refund = json!({ "topUpId": paid["id"], "credits": "4", "reason": "Sorry", "idempotencyKey": "a" });
     buyer.accept("refundTopUp", "topUp { id }", refund).await;
     work(&app).await;
@@ -274,7 +274,7 @@ async fn a_dispute_is_told_when_it_is_opened_and_when_it_is_decided() {
         let app = TestApp::start().await;
         let buyer = Buyer::of(&app);
         let disputed = buyer.buy_with("card_disputed", "15").await;
-        app.notice().await;
+        app.evaluate().await;
         let opened = newest(&app, "TOP_UP_REVERSED").await;
         assert_eq!(opened["title"], "A payment is disputed");
         let body = opened["body"].as_str().expect("a text");
@@ -470,7 +470,7 @@ async fn alerts_about_the_balance_wait_a_minute_at_the_most_also_across_a_crash(
     // Another process finds what this one has stored.
     app.advance(Duration::from_secs(2));
     let another = app.another_process(&[]).await;
-    assert_eq!(another.services().alerts.look_at_due(10).await, Ok(1));
+    assert_eq!(another.services().alerts.evaluate_due(10).await, Ok(1));
     another.close().await;
     assert_eq!(count(&app, "LOW_BALANCE").await, 1, "the owner follows the trigger");
     let admin = kinds(&app.team.admin).await;
@@ -478,7 +478,7 @@ async fn alerts_about_the_balance_wait_a_minute_at_the_most_also_across_a_crash(
         !admin.contains(&"LOW_BALANCE".to_owned()),
         "15 are enough for the admin: {admin:?}"
     );
-    assert_eq!(app.services().alerts.look_at_due(10).await, Ok(0));
+    assert_eq!(app.services().alerts.evaluate_due(10).await, Ok(0));
 }
 
 #[tokio::test]
@@ -497,7 +497,7 @@ async fn where_no_rule_works_nothing_waits() {
     buyer
         .accept("updateAutoTopUp", "autoTopUp { state }", json!({ "enabled": false }))
         .await;
-    app.notice().await;
+    app.evaluate().await;
     let low = newest(&app, "LOW_BALANCE").await;
     assert!(low["resolvedAt"].is_string(), "without a rule nobody watches: {low}");
 }

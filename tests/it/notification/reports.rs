@@ -111,7 +111,7 @@ async fn f60_a_bounce_that_is_reported_later_does_what_a_refusal_does_once() {
 
     // After a new verification the address is valid, and a repeated old report does not change it.
     verify(&app, mia).await;
-    app.notice().await;
+    app.evaluate().await;
     assert_eq!(report(&app, &about(&sent, "r2", "HARD_BOUNCE")).await, "kept");
     assert_eq!(contact(mia).await, (json!("VERIFIED"), Value::Null));
     assert!(inbox(&mia.client).await.0[0]["resolvedAt"].is_string());
@@ -129,7 +129,7 @@ async fn while_an_address_bounces_only_critical_mail_goes_there() {
     assert_eq!(report(&app, &bounce).await, "kept");
     set(olga, json!({ "lowBalanceThreshold": "50" })).await;
     app.top_up(100).await;
-    app.notice().await;
+    app.evaluate().await;
     adjust(&app, "-60").await;
     let held = mail_of(&app, olga, "LOW_BALANCE").await;
     assert_eq!(held, (json!("SUPPRESSED"), json!("CONTACT_BOUNCING")));
@@ -184,7 +184,7 @@ async fn a_report_of_an_address_that_was_changed_since_does_not_touch_the_new_on
     let mia = &app.team.member;
     let sent = mailed(&app, mia).await;
     mutate(&mia.client, "updateContact", "", json!({ "email": "mia@new.example" })).await;
-    app.notice().await;
+    app.evaluate().await;
     assert_eq!(report(&app, &about(&sent, "r1", "HARD_BOUNCE")).await, "kept");
     assert_eq!(mail_of(&app, mia, "TEST").await.0, "BOUNCED");
     assert_eq!(report(&app, &about(&sent, "r2", "COMPLAINT")).await, "kept");
@@ -273,7 +273,7 @@ async fn all_that_one_mail_told_of_bounces_with_it() {
         "preferences": [{ "kind": "TOP_UP_SUCCEEDED", "channel": "EMAIL", "enabled": true }] });
     set(olga, input).await;
     app.top_up(100).await;
-    app.notice().await;
+    app.evaluate().await;
     adjust(&app, "-60").await;
     app.advance(Duration::from_hours(1));
     let mails = app.mail().await;

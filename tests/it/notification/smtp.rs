@@ -278,7 +278,7 @@ async fn f60_a_bounce_is_told_holds_back_what_is_not_critical_and_ends_with_anot
     assert_eq!(newest_mail(&app, mia).await["status"], "SENT");
 
     mutate(&mia.client, "updateContact", "", json!({ "email": "mia@new.example" })).await;
-    app.notice().await;
+    app.evaluate().await;
     let (alerts, _) = inbox(&mia.client).await;
     let told = alerts
         .iter()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ledgerbell::domain::notification::Passed;
+use ledgerbell::domain::notification::Progress;
 use serde_json::{Value, json};
 
 use super::{adjust, complete, deliveries, kinds, set, verify};
@@ -20,7 +20,7 @@ async fn f54_a_thousand_crossings_in_an_hour_are_two_mails() {
     verify(&app, owner).await;
     set(owner, json!({ "lowBalanceThreshold": "50" })).await;
     app.top_up(60).await;
-    app.notice().await;
+    app.evaluate().await;
     for _ in 0..CROSSINGS / 2 {
         adjust(&app, "-20").await;
         app.mail().await;
@@ -76,12 +76,12 @@ async fn sessions_that_are_told_at_once_are_all_in_one_mail() {
     let on = json!({ "preferences": [{ "kind": "SESSION_CHARGED", "channel": "EMAIL", "enabled": true }] });
     set(member, on).await;
     app.top_up(100).await;
-    app.notice().await;
+    app.evaluate().await;
     for name in ["one", "two", "three"] {
         complete(&app, &app.team, name).await;
     }
     let alerts = &app.services().alerts;
-    let alone = alerts.notice(&[app.team.account.id], &mut Passed::default()).await;
+    let alone = alerts.evaluate(&[app.team.account.id], &mut Progress::default()).await;
     assert_eq!(alone, Ok(Vec::new()), "all are raised by one transaction");
     let deliveries = deliveries(&app, member).await;
     let sessions = deliveries

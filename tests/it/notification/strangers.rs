@@ -138,23 +138,23 @@ async fn one_address_is_bounded_across_accounts_and_spellings() {
 async fn critical_mail_to_an_unverified_address_is_bounded_and_says_so() {
     let app = TestApp::start_with(&[("mail.unverified_per_address", "1")]).await;
     app.top_up(10).await;
-    app.notice().await;
+    app.evaluate().await;
     adjust(&app, "-12").await;
     assert_eq!(app.mail().await.len(), 2, "the owner and the admin, once each");
     let freeze = json!({ "accountId": app.team.id(), "reason": "Unpaid" });
     let frozen = mutate(&app.platform, "freezeAccount", "account { status }", freeze).await;
     assert_eq!(frozen["account"]["status"], "FROZEN", "{frozen}");
-    app.notice().await;
+    app.evaluate().await;
     assert_eq!(app.mail().await.len(), 2);
     assert_suppressed(&app, &app.team.owner, "ACCOUNT_FROZEN", "UNVERIFIED_LIMIT").await;
     app.advance(Duration::from_hours(24));
     verify(&app, &app.team.admin).await;
     let unfrozen = json!({ "accountId": app.team.id() });
     mutate(&app.platform, "unfreezeAccount", "account { status }", unfrozen).await;
-    app.notice().await;
+    app.evaluate().await;
     let freeze = json!({ "accountId": app.team.id(), "reason": "Unpaid again" });
     mutate(&app.platform, "freezeAccount", "account { status }", freeze).await;
-    app.notice().await;
+    app.evaluate().await;
     let to_admin = app
         .mail()
         .await
@@ -172,7 +172,7 @@ async fn a_member_cannot_have_mail_resent_to_a_stranger() {
     set(mia, on).await;
     app.top_up(50).await;
     complete(&app, &app.team, "one").await;
-    app.notice().await;
+    app.evaluate().await;
     assert_eq!(app.mail().await.len(), 1);
     app.advance(Duration::from_mins(2));
     change_address(&mia.client, &json!(mia.id()), "stranger@strangers.example").await;
@@ -199,7 +199,7 @@ async fn what_is_resent_goes_by_the_preference_the_role_and_whether_it_is_still_
     verify(&app, adam).await;
     set(adam, json!({ "lowBalanceThreshold": "40" })).await;
     app.top_up(100).await;
-    app.notice().await;
+    app.evaluate().await;
     adjust(&app, "-70").await;
     app.mail().await;
     assert_eq!(mail_of(&app, adam, "LOW_BALANCE").await.0, "SENT");
@@ -221,7 +221,7 @@ async fn what_is_resent_goes_by_the_preference_the_role_and_whether_it_is_still_
     mutate(&olga.client, "updateMember", "member { role }", role("MEMBER")).await;
     refused("another role").await;
     mutate(&olga.client, "updateMember", "member { role }", role("ADMIN")).await;
-    app.notice().await;
+    app.evaluate().await;
     adjust(&app, "90").await;
     refused("has ended").await;
 }
@@ -238,7 +238,7 @@ async fn eligibility_is_decided_again_when_a_mail_is_sent() {
     }
     // The preference changed.
     app.top_up(5).await;
-    app.notice().await;
+    app.evaluate().await;
     let off = json!({ "preferences": [{ "kind": "TOP_UP_SUCCEEDED", "channel": "EMAIL", "enabled": false }] });
     set(olga, off).await;
     assert_eq!(told(&app).await.len(), 1);
@@ -247,14 +247,14 @@ async fn eligibility_is_decided_again_when_a_mail_is_sent() {
     set(olga, before("TOP_UP_SUCCEEDED")).await;
     app.advance(Duration::from_hours(25));
     app.top_up(5).await;
-    app.notice().await;
+    app.evaluate().await;
     change_address(&olga.client, &json!(olga.id()), "someone@strangers.example").await;
     assert_eq!(told(&app).await.len(), 2);
     assert_suppressed(&app, olga, "TOP_UP_SUCCEEDED", "CONTACT_UNVERIFIED").await;
     // The role changed.
     app.advance(Duration::from_hours(25));
     app.top_up(5).await;
-    app.notice().await;
+    app.evaluate().await;
     let demoted = json!({ "memberId": adam.id(), "role": "MEMBER" });
     mutate(&olga.client, "updateMember", "member { role }", demoted).await;
     assert_eq!(told(&app).await.len(), 2);
@@ -325,11 +325,11 @@ async fn mail_to_an_unverified_address_names_nobody_and_nothing() {
     let renamed = mutate(&app.platform, "updateAccount", "account { name }", renamed).await;
     assert_eq!(code(&renamed), "accepted", "{renamed}");
     app.top_up(10).await;
-    app.notice().await;
+    app.evaluate().await;
     adjust(&app, "-12").await;
     let freeze = json!({ "accountId": app.team.id(), "reason": "Zorgblat said so" });
     mutate(&app.platform, "freezeAccount", "account { status }", freeze).await;
-    app.notice().await;
+    app.evaluate().await;
     test_by_mail(&mia.client, json!({ "channel": "EMAIL" })).await;
     send_code(&mia.client, &json!(mia.id())).await;
     let mails = app.mail().await;

@@ -18,14 +18,14 @@ async fn grant(app: &TestApp, credits: &str, hours: i64) {
         "expiresAt": app.in_minutes(hours * 60), "idempotencyKey": format!("{credits} {hours} {}", app.in_minutes(0)) });
     let payload = app.platform.query(grant, json!({ "input": input })).await.only_field();
     assert_eq!(payload["userErrors"], json!([]), "{payload}");
-    app.notice().await;
+    app.evaluate().await;
 }
 
 /// Advances the clock and runs the scheduled work.
 async fn later(app: &TestApp, by: Duration) {
     app.advance(by);
     app.settle().await;
-    app.notice().await;
+    app.evaluate().await;
 }
 
 /// Returns the owner's alerts of a kind, newest first: the text, and whether it has ended.
@@ -84,13 +84,13 @@ async fn credits_that_were_used_are_not_told_of_and_frozen_ones_do_not_expire() 
     grant(&app, "7", 8 * 24).await;
     let freeze = json!({ "accountId": app.team.id(), "reason": "Invoice" });
     app.platform.accept("freeze_account", freeze).await;
-    app.notice().await;
+    app.evaluate().await;
     later(&app, 30 * DAY).await;
     assert!(told(&app, "CREDITS_EXPIRING").await.is_empty(), "nothing expires");
     app.platform
         .accept("unfreeze_account", json!({ "accountId": app.team.id() }))
         .await;
-    app.notice().await;
+    app.evaluate().await;
     later(&app, DAY.saturating_sub(SECOND)).await;
     assert!(
         told(&app, "CREDITS_EXPIRING").await.is_empty(),
@@ -110,7 +110,7 @@ async fn the_default_card_is_told_of_a_month_before_it_expires_until_there_is_an
     let app = TestApp::start().await;
     let buyer = Buyer::of(&app);
     buyer.add_card("card_ok").await;
-    app.notice().await;
+    app.evaluate().await;
     // It is valid until the end of 2039, half a day longer where the day ends last.
     let begin: chrono::DateTime<chrono::Utc> = app.in_minutes(0).parse().expect("an instant");
     let month_before: chrono::DateTime<chrono::Utc> = "2039-12-02T12:00:00Z".parse().expect("an instant");
@@ -142,7 +142,7 @@ async fn the_default_card_is_told_of_a_month_before_it_expires_until_there_is_an
             json!({ "paymentMethodId": id }),
         )
         .await;
-    app.notice().await;
+    app.evaluate().await;
     assert!(told(&app, "CARD_EXPIRING").await[0].1, "it is no longer charged");
 }
 

@@ -28,11 +28,11 @@ async fn a_session_that_is_completed_after_all_ends_its_alert() {
     app.platform.accept("book_session", book).await;
     app.advance(Duration::from_hours(73));
     app.settle().await;
-    app.notice().await;
+    app.evaluate().await;
     assert_eq!(open(&app.team.owner).await, ["SESSION_UNRESOLVED"]);
     let complete = json!({ "accountId": app.team.id(), "externalId": "late", "idempotencyKey": "complete late" });
     app.platform.accept("complete_session", complete).await;
-    app.notice().await;
+    app.evaluate().await;
     assert_eq!(open(&app.team.owner).await, [""; 0]);
     let (alerts, _) = inbox(&app.team.owner.client).await;
     let unresolved = alerts.iter().find(|alert| alert["kind"] == "SESSION_UNRESOLVED");
@@ -43,9 +43,9 @@ async fn a_session_that_is_completed_after_all_ends_its_alert() {
 async fn facts_are_never_listed_as_open() {
     let app = TestApp::start().await;
     app.top_up(20).await;
-    app.notice().await;
+    app.evaluate().await;
     super::complete(&app, &app.team, "one").await;
-    app.notice().await;
+    app.evaluate().await;
     let test = json!({ "channel": "IN_APP" });
     mutate(&app.team.member.client, "sendTestNotification", "", test).await;
     assert_eq!(kinds(&app.team.member).await.len(), 2);
@@ -60,7 +60,7 @@ async fn credits_that_are_used_end_the_reminder_of_their_expiry_at_once() {
         "expiresAt": app.in_minutes(5 * 24 * 60), "idempotencyKey": "gift" });
     let granted = mutate(&app.platform, "grantCredits", "entry { id }", grant).await;
     assert_eq!(code(&granted), "accepted", "{granted}");
-    app.notice().await;
+    app.evaluate().await;
     assert_eq!(open(&app.team.owner).await, ["CREDITS_EXPIRING"]);
     adjust(&app, "-4").await;
     assert_eq!(open(&app.team.owner).await, ["CREDITS_EXPIRING"], "five are left");
@@ -77,10 +77,10 @@ async fn a_lower_threshold_is_no_recovery() {
         set(person, json!({ "lowBalanceThreshold": "80" })).await;
     }
     app.top_up(120).await;
-    app.notice().await;
+    app.evaluate().await;
     adjust(&app, "-70").await;
     set(olga, json!({ "lowBalanceThreshold": "20" })).await;
-    app.notice().await;
+    app.evaluate().await;
     assert_eq!(kinds(olga).await, ["LOW_BALANCE", "TOP_UP_SUCCEEDED"], "no recovery");
     assert_eq!(open(olga).await, [""; 0], "it is over for her");
     assert_eq!(open(adam).await, ["LOW_BALANCE"], "and goes on for him");
@@ -99,7 +99,7 @@ async fn the_first_purchase_raises_no_alarm_and_one_by_hand_holds_it_back() {
     let app = TestApp::start().await;
     let buyer = crate::top_ups::Buyer::of(&app);
     buyer.buy_with("card_ok", "12").await;
-    app.notice().await;
+    app.evaluate().await;
     let seen = kinds(&app.team.owner).await;
     assert_eq!(seen, ["TOP_UP_SUCCEEDED"], "it has never had anything before");
 }
@@ -110,7 +110,7 @@ async fn what_still_holds_when_the_pause_is_over_is_mailed() {
     let olga = &app.team.owner;
     verify(&app, olga).await;
     app.top_up(10).await;
-    app.notice().await;
+    app.evaluate().await;
     adjust(&app, "-10").await;
     let mails = async || {
         let mails = app.mail().await.into_iter();
@@ -138,10 +138,10 @@ async fn a_second_fact_of_a_kind_is_mailed_as_well() {
     )
     .await;
     app.top_up(30).await;
-    app.notice().await;
+    app.evaluate().await;
     for (number, name) in ["one", "two", "three"].into_iter().enumerate() {
         super::complete(&app, &app.team, name).await;
-        app.notice().await;
+        app.evaluate().await;
         assert_eq!(app.mail().await.len(), number + 1);
         app.advance(Duration::from_mins(3));
     }
@@ -159,12 +159,12 @@ async fn f52_a_refund_is_mailed_as_it_was_posted_and_not_at_all_when_it_is_refus
     .await;
     app.top_up(30).await;
     super::complete(&app, &app.team, "one").await;
-    app.notice().await;
+    app.evaluate().await;
     let refund = async |credits: &str| {
         let input = json!({ "accountId": app.team.id(), "externalId": "one", "credits": credits, "reason": "Rained off",
             "idempotencyKey": format!("refund {credits}") });
         let payload = mutate(&app.platform, "refundSession", "", input).await;
-        app.notice().await;
+        app.evaluate().await;
         code(&payload).to_owned()
     };
     assert_ne!(refund("3.5").await, "accepted", "3 were charged");
@@ -190,12 +190,12 @@ async fn a_digest_of_many_alerts_is_one_mail_however_many_are_claimed_at_once() 
         "preferences": [{ "kind": "SESSION_CHARGED", "channel": "EMAIL", "enabled": true }] });
     set(mia, input).await;
     app.top_up(200).await;
-    app.notice().await;
+    app.evaluate().await;
     for number in 0..23 {
         super::complete(&app, &app.team, &format!("session {number}")).await;
         app.advance(Duration::from_secs(1));
     }
-    app.notice().await;
+    app.evaluate().await;
     app.advance(Duration::from_hours(1));
     while app.services().outbox.send_due(5).await.expect("mail is sent") > 0 {}
     let mails = app.mail().await;
@@ -214,7 +214,7 @@ async fn quiet_hours_that_are_removed_release_the_mail_that_waits() {
     )
     .await;
     app.top_up(60).await;
-    app.notice().await;
+    app.evaluate().await;
     adjust(&app, "-20").await;
     assert_eq!(app.mail().await.len(), 0, "it is 09:00");
     set(olga, json!({ "quietHours": null })).await;
@@ -231,7 +231,7 @@ async fn after_an_outage_of_the_mail_system_only_what_still_holds_is_sent_and_no
     }
     set(adam, json!({ "quietHours": { "start": "09:30", "end": "12:00" } })).await;
     app.top_up(50).await;
-    app.notice().await;
+    app.evaluate().await;
     server.answer(Answer::Refuse("451 4.7.1 try again later"));
     adjust(&app, "-25").await;
     app.mail().await;
@@ -239,7 +239,7 @@ async fn after_an_outage_of_the_mail_system_only_what_still_holds_is_sent_and_no
     server.answer(Answer::Take);
     // The mail system works again during Adam's quiet hours, and the condition has ended for Olga.
     set(olga, json!({ "lowBalanceThreshold": "5" })).await;
-    app.notice().await;
+    app.evaluate().await;
     app.advance(Duration::from_hours(1));
     app.mail().await;
     assert_eq!(

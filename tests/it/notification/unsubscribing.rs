@@ -17,7 +17,7 @@ async fn start() -> TestApp {
     ];
     let app = Box::pin(TestApp::start_with(&settings)).await;
     app.top_up(100).await;
-    app.notice().await;
+    app.evaluate().await;
     app
 }
 

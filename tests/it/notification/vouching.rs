@@ -43,10 +43,10 @@ async fn an_owner_whose_address_the_platform_vouches_for_is_mailed_about_the_fir
         let grant =
             json!({ "accountId": account, "credits": "45", "description": "Welcome", "idempotencyKey": "grant" });
         mutate(&app.platform, "grantCredits", "", grant).await;
-        app.notice().await;
+        app.evaluate().await;
         let used = json!({ "accountId": account, "amount": "-21.5", "description": "Used", "idempotencyKey": "use" });
         app.platform.accept("adjust_credits", used).await;
-        app.notice().await;
+        app.evaluate().await;
         accounts.push(member.clone());
     }
     let mails = app.mail().await;

@@ -50,7 +50,7 @@ impl Things {
         let address = json!({ "label": "Accounting", "email": "books@example.com", "alertKinds": ["TOP_UP_FAILED"] });
         let address = ask(owner, "addNotificationAddress", "notificationAddress { id }", address).await;
         app.settle().await;
-        app.notice().await;
+        app.evaluate().await;
         let query = "query ($id: ID) { account(id: $id) { liveCursor balance { id } creditLots { nodes { id } }
             creditLog(filter: { kinds: [SESSION] }) { nodes { id } }
             topUps { nodes { id attempts { id } } } autoTopUp { id decisions(first: 1) { nodes { id } } } } }";

@@ -8,7 +8,7 @@ use ledgerbell::domain::ledger::credit_log::CreditLog;
 use ledgerbell::domain::ledger::lots::Lots;
 use ledgerbell::domain::ledger::model::{EntryKind, Policy};
 use ledgerbell::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
-use ledgerbell::domain::top_up::{Desk, RecordPaidError, TopUp, TopUpFilter, TopUpOrigin, TopUpStatus, TopUps};
+use ledgerbell::domain::top_up::{RecordPaidError, TopUp, TopUpContext, TopUpFilter, TopUpOrigin, TopUpStatus, TopUps};
 use ledgerbell::primitives::actor::{AccessError, Actor, Cause};
 use ledgerbell::primitives::clock::{Clock, Timestamp};
 use ledgerbell::primitives::credits::Credits;
@@ -57,7 +57,7 @@ async fn a_paid_top_up_is_credited_with_its_own_entry_and_shows_in_pages() {
             })
             .await
             .expect("an account");
-        let desk = Desk::new(clock, ground.database.clone(), ledger.clone(), Arc::new(NoGateway));
+        let desk = TopUpContext::new(clock, ground.database.clone(), ledger.clone(), Arc::new(NoGateway));
         let top_ups = TopUps::new(desk);
         let mut made: Vec<TopUp> = Vec::new();
         for (whole, origin) in [

@@ -312,7 +312,7 @@ async fn an_alert_offers_what_its_reader_may_do() {
     smtp::test_by_mail(&app, olga).await;
     app.mail().await;
     spend(&app, "101").await;
-    app.notice().await;
+    app.evaluate().await;
     let steps = async |client: &Client| {
         let query = "query ($id: ID) { account(id: $id) { alerts { nodes { kind action { nextStep } } } } }";
         let alerts = client.query(query, json!({ "id": app.team.id() })).await;

@@ -307,7 +307,7 @@ impl Replay {
         let recent = self.top_ups.iter().rev().take_while(|top_up| top_up.at > since);
         let recent: Vec<SimulatedTopUp> = recent.copied().collect();
         let facts = ChargeFacts {
-            standing: AccountStatus::Active,
+            status: AccountStatus::Active,
             card: Some(&self.card),
             recent_declines: 0,
             credit_price: self.of.terms.credit_price,

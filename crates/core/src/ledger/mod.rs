@@ -4,6 +4,7 @@
 //! the simulation run the production code. The posting engine calls it: it loads the state, folds a batch of requests over it,
 //! and writes the decisions.
 
+mod account_status;
 mod command;
 mod corrections;
 mod decision;
@@ -12,7 +13,6 @@ mod entry;
 mod lots;
 mod needs;
 mod sessions;
-mod standing;
 mod state;
 #[cfg(test)]
 mod tests;

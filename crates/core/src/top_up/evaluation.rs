@@ -54,7 +54,7 @@ crate::text_enum! {
 #[derive(Clone, Copy, Debug)]
 pub struct ChargeFacts<'a> {
     /// The status of the account.
-    pub standing: AccountStatus,
+    pub status: AccountStatus,
     /// The card that the rule would charge.
     pub card: Option<&'a PaymentMethod>,
     /// The number of declines of that card within 30 days.
@@ -243,7 +243,7 @@ impl AutoTopUp {
     /// that decides it: the state of the rule, findings, forecasts and evaluations call it.
     pub fn may_charge(&self, facts: &ChargeFacts<'_>, now: Timestamp) -> Result<Money, Obstacle> {
         let (amount, consent) = self.terms().ok_or(Obstacle::Off)?;
-        if facts.standing != AccountStatus::Active {
+        if facts.status != AccountStatus::Active {
             return Err(Obstacle::AccountFrozen);
         }
         if let Some(pause) = self.pause {

@@ -78,7 +78,7 @@ pub enum Change {
 #[derive(Clone, Debug)]
 pub struct RetryFacts<'a> {
     /// The status of the account.
-    pub standing: AccountStatus,
+    pub status: AccountStatus,
     /// The card to charge.
     pub card: Option<&'a PaymentMethod>,
     /// The number of declines of that card within 30 days.
@@ -188,8 +188,8 @@ impl Purchase {
         if top_up.cancel_requested_at.is_some() {
             return Err(RetryRefusal::InProgress(top_up.id));
         }
-        if facts.standing != AccountStatus::Active {
-            return Err(RetryRefusal::Halted(facts.standing));
+        if facts.status != AccountStatus::Active {
+            return Err(RetryRefusal::Halted(facts.status));
         }
         if let Some(other) = facts.open_automatic.filter(|other| *other != top_up.id)
             && top_up.origin == TopUpOrigin::Auto
@@ -279,13 +279,13 @@ impl Purchase {
     /// Claims the open attempt for a worker if its time has come, and returns the request to send. The attempt is scheduled
     /// again when the worker's lease ends. The claim is stored before the request is sent, so that a charge is never sent
     /// without a record.
-    pub fn claim(&mut self, standing: AccountStatus, now: Timestamp) -> Option<Errand> {
+    pub fn claim(&mut self, status: AccountStatus, now: Timestamp) -> Option<Errand> {
         let at = self.open_attempt_at()?;
         let attempt = &mut self.attempts[at];
         if attempt.due_at.is_none_or(|due_at| due_at > now) {
             return None;
         }
-        let may_start = match standing {
+        let may_start = match status {
             AccountStatus::Active => true,
             AccountStatus::Frozen => !attempt.is_automatic,
             AccountStatus::Closed => false,
@@ -297,7 +297,7 @@ impl Purchase {
         let top_up = &mut self.top_up;
         let waits_for_customer = top_up.status == TopUpStatus::RequiresAction;
         let too_late = top_up.action_expires_at.is_some_and(|expires_at| expires_at <= now);
-        if waits_for_customer && (too_late || standing == AccountStatus::Closed) && attempt.step == Step::Read {
+        if waits_for_customer && (too_late || status == AccountStatus::Closed) && attempt.step == Step::Read {
             attempt.step = Step::Cancel;
         }
         attempt.due_at = Some(now.plus_millis(LEASE));

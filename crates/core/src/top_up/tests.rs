@@ -63,7 +63,7 @@ fn purchase(automatic: bool) -> Purchase {
 
 fn facts(card: &PaymentMethod) -> RetryFacts<'_> {
     RetryFacts {
-        standing: AccountStatus::Active,
+        status: AccountStatus::Active,
         card: Some(card),
         recent_declines: 0,
         open_automatic: None,
@@ -203,18 +203,14 @@ fn an_automatic_top_up_is_tried_three_times_after_soft_declines_and_once_after_h
 
 #[test]
 fn a_frozen_account_starts_no_automatic_attempt_and_a_closed_one_none() {
-    for (standing, automatic, starts) in [
+    for (status, automatic, starts) in [
         (AccountStatus::Active, true, true),
         (AccountStatus::Frozen, true, false),
         (AccountStatus::Frozen, false, true),
         (AccountStatus::Closed, false, false),
     ] {
         let mut purchase = purchase(automatic);
-        assert_eq!(
-            purchase.claim(standing, NOW).is_some(),
-            starts,
-            "{standing:?} {automatic}"
-        );
+        assert_eq!(purchase.claim(status, NOW).is_some(), starts, "{status:?} {automatic}");
         assert_eq!(purchase.top_up.status == TopUpStatus::Canceled, !starts);
     }
 }
@@ -336,7 +332,7 @@ proptest! {
         let card = card(1);
         let seen = Snapshot {
             facts: ChargeFacts {
-                standing: AccountStatus::Active,
+                status: AccountStatus::Active,
                 card: Some(&card),
                 recent_declines: 0,
                 credit_price: CreditPrice::from_millionths(1_000_000),

@@ -8,7 +8,7 @@ mod due;
 mod outbox;
 mod people;
 mod places;
-mod reach;
+mod recipients;
 mod reports;
 mod settings;
 
@@ -29,7 +29,7 @@ pub(super) use outbox::{
 };
 pub(super) use people::{Addressed, Recipient, Recipients, read_recipients, recipients};
 pub(super) use places::{Checked, Glance, check_places, glances, move_places, place, save_places};
-pub(super) use reach::{reached, unsent};
+pub(super) use recipients::{reached, unsent};
 pub(super) use reports::{Keeping, Kept, Mailed, apply_fate, has_arrived, keep_report, mailed, standing_of};
 pub(super) use settings::{defaults_of, save_defaults, save_settings, settings};
 

@@ -1,8 +1,8 @@
 //! The input of the rules.
 
 use crate::domain::ledger::model::AccountHeader;
-use crate::domain::notification::{Reach, Reached};
-use crate::domain::top_up::Picture;
+use crate::domain::notification::{MemberRecipient, RecipientSnapshot};
+use crate::domain::top_up::TopUpSnapshot;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::SessionId;
@@ -15,11 +15,11 @@ pub struct Snapshot {
     /// The account's figures.
     pub account: AccountHeader,
     /// Its purchases, cards and rule.
-    pub purchases: Picture,
+    pub purchases: TopUpSnapshot,
     /// Its sessions.
     pub sessions: SessionFigures,
     /// How alerts reach its recipients.
-    pub reach: Reach,
+    pub recipients: RecipientSnapshot,
 }
 
 /// Figures of an account's sessions.
@@ -50,8 +50,8 @@ pub struct OpenSession {
 
 impl Snapshot {
     /// Owners and admins.
-    pub fn admins(&self) -> impl Iterator<Item = &Reached> {
-        self.reach.people.iter().filter(|person| person.is_admin())
+    pub fn admins(&self) -> impl Iterator<Item = &MemberRecipient> {
+        self.recipients.people.iter().filter(|person| person.is_admin())
     }
 
     /// The level that the rule watches while it is on.

@@ -1,7 +1,7 @@
 //! Why a recipient was not notified.
 
 use crate::domain::member::ContactStatus;
-use crate::domain::notification::Reached;
+use crate::domain::notification::MemberRecipient;
 use crate::domain::notification::model::{AlertKind, Channel, Delivery, MailFailure, Severity};
 use crate::domain::troubleshooting::model::{Call, Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
 use crate::primitives::actor::MemberRole;
@@ -10,20 +10,21 @@ use crate::primitives::ids::{GlobalId, IdKind, MemberId};
 
 use super::account::is_open;
 
-fn of_person(snapshot: &Snapshot, kind: IdKind, person: &Reached) -> GlobalId {
+fn of_person(snapshot: &Snapshot, kind: IdKind, person: &MemberRecipient) -> GlobalId {
     GlobalId::new(kind, snapshot.account.account_id, person.member_id.uuid())
 }
 
 /// No owner or admin would be notified that credits run low.
 pub(super) fn low_balance_muted(snapshot: &Snapshot) -> Vec<Finding> {
     let (account, trigger) = (&snapshot.account, snapshot.trigger());
-    let hears =
-        |admin: &Reached| admin.low_level(trigger).is_some() && admin.would_hear(AlertKind::LowBalance, snapshot.now);
+    let hears = |admin: &MemberRecipient| {
+        admin.low_level(trigger).is_some() && admin.would_hear(AlertKind::LowBalance, snapshot.now)
+    };
     // An account that has never had credits cannot run low.
     if !is_open(snapshot) || account.entry_sequence == 0 || snapshot.admins().any(hears) {
         return Vec::new();
     }
-    let muted: Vec<&Reached> = snapshot
+    let muted: Vec<&MemberRecipient> = snapshot
         .admins()
         .filter(|admin| admin.low_level(trigger).is_some())
         .collect();
@@ -31,7 +32,7 @@ pub(super) fn low_balance_muted(snapshot: &Snapshot) -> Vec<Finding> {
     let since = since.unwrap_or(account.last_at);
     // The app needs only the preference. If no admin is muted, none has a threshold, and a person must choose one.
     let action = RemedyAction::UpdateNotificationSettings;
-    let (severity, people): (_, Vec<&Reached>) = if muted.is_empty() {
+    let (severity, people): (_, Vec<&MemberRecipient>) = if muted.is_empty() {
         (Severity::Info, snapshot.admins().collect())
     } else {
         (Severity::Warning, muted.clone())
@@ -74,10 +75,10 @@ pub(super) fn low_balance_muted(snapshot: &Snapshot) -> Vec<Finding> {
 /// The remedies for the first of these people. If that is an owner, also for the first who is not, because only owners can
 /// change owners. `None` where the list is empty.
 fn ways<'a>(
-    people: impl Iterator<Item = &'a Reached> + Clone,
-    remedy: impl Fn(&Reached) -> Remedy,
+    people: impl Iterator<Item = &'a MemberRecipient> + Clone,
+    remedy: impl Fn(&MemberRecipient) -> Remedy,
 ) -> Option<(Remedy, Option<Remedy>)> {
-    let is_owner = |person: &&Reached| person.role == MemberRole::Owner;
+    let is_owner = |person: &&MemberRecipient| person.role == MemberRole::Owner;
     let first = people.clone().next()?;
     let mut others = people.filter(|person| !is_owner(person));
     let other = others.next().filter(|_| is_owner(&first)).map(&remedy);
@@ -86,7 +87,7 @@ fn ways<'a>(
 
 fn of_contact(
     snapshot: &Snapshot,
-    person: &Reached,
+    person: &MemberRecipient,
     (code, severity): (FindingCode, Severity),
     remedy: Remedy,
 ) -> Finding {
@@ -130,7 +131,7 @@ impl Doubted<'_> {
 /// the address there.
 fn of_addresses(snapshot: &Snapshot, status: ContactStatus, code: (FindingCode, Severity)) -> Vec<Finding> {
     let account_id = snapshot.account.account_id;
-    let addresses = snapshot.reach.addresses.iter().filter(|_| is_open(snapshot));
+    let addresses = snapshot.recipients.addresses.iter().filter(|_| is_open(snapshot));
     let doubted = addresses.filter(|address| address.contact == status);
     let findings = doubted.map(|address| {
         let doubted = Doubted {
@@ -152,13 +153,13 @@ fn in_words(failure: MailFailure) -> Fact {
     Fact::Word("mail", failure.as_str())
 }
 
-fn with_status(snapshot: &Snapshot, status: ContactStatus) -> Vec<&Reached> {
-    let people = snapshot.reach.people.iter().filter(|_| is_open(snapshot));
+fn with_status(snapshot: &Snapshot, status: ContactStatus) -> Vec<&MemberRecipient> {
+    let people = snapshot.recipients.people.iter().filter(|_| is_open(snapshot));
     people.filter(|person| person.contact == status).collect()
 }
 
 /// Recipients with this status who would get mail: owners and admins, and others who want mail.
-fn out_of_reach(snapshot: &Snapshot, status: ContactStatus) -> impl Iterator<Item = &Reached> {
+fn out_of_reach(snapshot: &Snapshot, status: ContactStatus) -> impl Iterator<Item = &MemberRecipient> {
     let people = with_status(snapshot, status).into_iter();
     people.filter(|person| person.would_be_mailed(snapshot.now))
 }
@@ -207,7 +208,7 @@ pub(super) fn contact_bouncing(snapshot: &Snapshot) -> Vec<Finding> {
 /// Mail cannot be sent.
 pub(super) fn mail_failing(snapshot: &Snapshot) -> Vec<Finding> {
     let account_id = snapshot.account.account_id;
-    let failing = &snapshot.reach.failing;
+    let failing = &snapshot.recipients.failing;
     let (Some(first), Some(last)) = (failing.first(), failing.last()) else {
         return Vec::new();
     };
@@ -216,7 +217,7 @@ pub(super) fn mail_failing(snapshot: &Snapshot) -> Vec<Finding> {
     }
     // A person can resend mail that was given up. Other mail is retried automatically.
     let role_of = |member_id: MemberId| {
-        let mut people = snapshot.reach.people.iter();
+        let mut people = snapshot.recipients.people.iter();
         let found = people.find(|person| person.member_id == member_id);
         // The list contains all owners and admins. So a member who is not in it has this role.
         found.map_or(MemberRole::Member, |person| person.role)

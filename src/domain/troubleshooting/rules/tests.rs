@@ -9,11 +9,11 @@ use super::*;
 use crate::domain::ledger::model::{AccountHeader, AccountStatus};
 use crate::domain::member::ContactStatus;
 use crate::domain::notification::model::{NotificationSettings, Severity};
-use crate::domain::notification::{Reach, Reached};
+use crate::domain::notification::{MemberRecipient, RecipientSnapshot};
 use crate::domain::top_up::model::{
     Attempt, AttemptOutcome, AutoTopUp, Decision, DecisionOutcome, Purchase, Step, TopUp,
 };
-use crate::domain::top_up::{AccountTerms, Picture, TopUpOrigin, TopUpStatus};
+use crate::domain::top_up::{AccountTerms, TopUpOrigin, TopUpSnapshot, TopUpStatus};
 use crate::domain::troubleshooting::model::{Fact, OpenSession, RemedyAction, SessionFigures};
 use crate::primitives::actor::{Cause, MemberRole};
 use crate::primitives::clock::Timestamp;
@@ -33,7 +33,7 @@ fn well() -> Snapshot {
     let member_id = MemberId::from_uuid(Uuid::from_u128(1));
     let mut settings = NotificationSettings::new(ACCOUNT, member_id);
     settings.low_balance_threshold = Some(Credits::whole(5));
-    let owner = Reached {
+    let owner = MemberRecipient {
         member_id,
         name: "Olga".to_owned(),
         role: MemberRole::Owner,
@@ -53,8 +53,8 @@ fn well() -> Snapshot {
     Snapshot {
         now: NOW,
         account,
-        purchases: Picture {
-            standing: AccountStatus::Active,
+        purchases: TopUpSnapshot {
+            status: AccountStatus::Active,
             rule: AutoTopUp::new(ACCOUNT, NOW),
             terms: AccountTerms {
                 credit_price: CreditPrice::from_millionths(1_000_000),
@@ -78,7 +78,7 @@ fn well() -> Snapshot {
             usual_processing_millis: HOUR,
             ..SessionFigures::default()
         },
-        reach: Reach {
+        recipients: RecipientSnapshot {
             people: vec![owner],
             addresses: Vec::new(),
             failing: Vec::new(),
@@ -184,13 +184,13 @@ fn the_worst_comes_first_each_has_an_id_of_its_own_and_all_is_bounded() {
     ]
     .concat();
     snapshot.purchases.unfinished = (1..=40).map(|n| unknown(n, NOW.plus_millis(-HOUR))).collect();
-    let owner = snapshot.reach.people[0].clone();
-    let bouncing = (2..=60).map(|n| Reached {
+    let owner = snapshot.recipients.people[0].clone();
+    let bouncing = (2..=60).map(|n| MemberRecipient {
         member_id: MemberId::from_uuid(Uuid::from_u128(n)),
         contact: ContactStatus::Bouncing,
         ..owner.clone()
     });
-    snapshot.reach.people.extend(bouncing);
+    snapshot.recipients.people.extend(bouncing);
     let found = find(&snapshot);
     assert!(found.is_sorted_by_key(|finding| Reverse(finding.severity)));
     assert_eq!(found[0].severity, Severity::Critical);
@@ -223,7 +223,7 @@ fn what_follows_from_a_freeze_is_not_said_beside_it() {
     snapshot.account.posted = Credits::ZERO;
     assert_eq!(find(&snapshot)[0].code, FindingCode::AutoTopUpOffAndLow);
     snapshot.account.status = AccountStatus::Frozen;
-    snapshot.purchases.standing = AccountStatus::Frozen;
+    snapshot.purchases.status = AccountStatus::Frozen;
     snapshot.account.halted_at = Some(NOW);
     let codes: Vec<FindingCode> = find(&snapshot).iter().map(|finding| finding.code).collect();
     assert_eq!(codes, [FindingCode::AccountFrozen]);

@@ -52,7 +52,7 @@ pub(in crate::domain::troubleshooting) fn next_change(snapshot: &Snapshot) -> Op
         DecisionOutcome::CeilingReached => Some(now.plus_millis(CEILING_MILLIS)),
         _ => None,
     };
-    let mail = snapshot.reach.has_unsent.then(|| now.plus_millis(MAIL_MILLIS));
+    let mail = snapshot.recipients.has_unsent.then(|| now.plus_millis(MAIL_MILLIS));
     unknown
         .chain(sessions.next_end)
         .chain(late)

@@ -26,9 +26,9 @@ const MOST_DECISIONS: u32 = 20;
 
 /// An account's purchases, cards and rule as one transaction sees them.
 #[derive(Clone, Debug)]
-pub struct Picture {
+pub struct TopUpSnapshot {
     /// The status of the account.
-    pub standing: AccountStatus,
+    pub status: AccountStatus,
     /// The rule; a default rule if none was set.
     pub rule: AutoTopUp,
     /// The price of credits.
@@ -72,12 +72,12 @@ pub enum WayOn {
 
 impl AutoTopUps {
     /// Reads the snapshot of the account with these figures.
-    pub(in crate::domain) async fn picture(
+    pub(in crate::domain) async fn snapshot(
         &self,
         tx: &Transaction,
         header: &AccountHeader,
         now: Timestamp,
-    ) -> Result<Picture, Fault> {
+    ) -> Result<TopUpSnapshot, Fault> {
         let account_id = header.account_id;
         let found = store::find_rule(tx, account_id).await?;
         let rule = found.unwrap_or_else(|| AutoTopUp::new(account_id, now));
@@ -106,8 +106,8 @@ impl AutoTopUps {
             };
             top_ups.into_iter().map(purchase).collect()
         };
-        Ok(Picture {
-            standing: header.status,
+        Ok(TopUpSnapshot {
+            status: header.status,
             failed: purchases(failed),
             unfinished: purchases(unfinished),
             last_success_at,
@@ -126,7 +126,7 @@ impl AutoTopUps {
     }
 }
 
-impl Picture {
+impl TopUpSnapshot {
     /// Returns the card that the rule charges.
     pub fn card_of_rule(&self) -> Option<&PaymentMethod> {
         card_of(&self.rule, &self.cards)
@@ -148,7 +148,7 @@ impl Picture {
         let mut answer = WayOn::AddCard;
         for (card, named) in [(chosen, false), (other, true)] {
             let facts = RetryFacts {
-                standing: self.standing,
+                status: self.status,
                 card,
                 recent_declines: self.declines_of(card),
                 open_automatic: self.open_automatic,

@@ -23,9 +23,9 @@ const AT_ONCE: usize = 1_000;
 /// Looks up callers again whose connections stay open.
 ///
 /// Every change of a member is an event of the account, which notifies followers. Changes of keys are no events, and one key may
-/// have thousands of subscriptions. They share one look-up a second, by [`Standing::watch`].
+/// have thousands of subscriptions. They share one look-up a second, by [`CurrentRights::watch`].
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct CurrentRights {
     clock: Clock,
     database: Database,
     keys: Arc<Mutex<HashMap<KeyId, Arc<WatchedKey>>>>,
@@ -50,12 +50,12 @@ struct Known {
 /// Notifies of changes of a key's rights. Dropping it ends the watch.
 #[derive(Debug)]
 pub struct Watch {
-    standing: Standing,
+    current_rights: CurrentRights,
     key: KeyId,
     known: watch::Receiver<Known>,
 }
 
-impl Standing {
+impl CurrentRights {
     /// Looks up the callers of this database.
     pub fn new(clock: Clock, database: Database) -> Self {
         Self {
@@ -102,7 +102,7 @@ impl Standing {
         });
         Some(Watch {
             known: watched.known.subscribe(),
-            standing: self.clone(),
+            current_rights: self.clone(),
             key,
         })
     }
@@ -209,7 +209,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let mut keys = self.standing.keys();
+        let mut keys = self.current_rights.keys();
         // Under the lock no watch begins or ends.
         if keys
             .get(&self.key)

@@ -8,7 +8,7 @@ use crate::domain::fault::Fault;
 
 /// The reason why a credential is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Doubt {
+pub enum SignInFailure {
     /// The API key is unknown, or was revoked.
     #[error("there is no such API key, or it was revoked")]
     ApiKey,
@@ -31,27 +31,27 @@ pub enum Doubt {
 
 impl SignIn {
     /// Returns why a refused credential was refused. `None` where it would be accepted now.
-    pub async fn doubt(&self, credential: &str) -> Result<Option<Doubt>, Fault> {
+    pub async fn failure(&self, credential: &str) -> Result<Option<SignInFailure>, Fault> {
         if KeyText::is_meant(credential) {
-            return Ok(Some(Doubt::ApiKey));
+            return Ok(Some(SignInFailure::ApiKey));
         }
         let claims = match self.verified(credential).await {
             Ok(claims) => claims,
             Err(SignInError::Fault(fault)) => return Err(fault),
-            Err(SignInError::Unauthenticated(_)) => return Ok(Some(Doubt::Signature)),
+            Err(SignInError::Unauthenticated(_)) => return Ok(Some(SignInFailure::Signature)),
         };
         let Ok(account) = claims.account() else {
-            return Ok(Some(Doubt::Account));
+            return Ok(Some(SignInFailure::Account));
         };
         if let Some(account) = account
             && !self.has_account(&account).await?
         {
-            return Ok(Some(Doubt::Account));
+            return Ok(Some(SignInFailure::Account));
         }
         Ok(match self.member_of(&claims).await {
             Err(SignInError::Fault(fault)) => return Err(fault),
-            Err(SignInError::Unauthenticated(_)) | Ok(None) => Some(Doubt::Member),
-            Ok(Some(member)) if member.removed_at.is_some() => Some(Doubt::Removed),
+            Err(SignInError::Unauthenticated(_)) | Ok(None) => Some(SignInFailure::Member),
+            Ok(Some(member)) if member.removed_at.is_some() => Some(SignInFailure::Removed),
             Ok(Some(_)) => None,
         })
     }

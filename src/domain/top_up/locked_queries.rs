@@ -80,8 +80,8 @@ impl TopUps {
         let cards = store::payment_methods(tx, account_id).await?;
         let card = card_of(&rule, &cards);
         let terms = store::account_terms(tx, account_id).await?;
-        let turn = self.desk.at(tx, locked);
-        let decision = decide(&turn, &rule, &terms, card, None).await?.decision;
+        let account = self.context.at(tx, locked);
+        let decision = decide(&account, &rule, &terms, card, None).await?.decision;
         match decision.outcome {
             DecisionOutcome::Triggered => Ok(true),
             DecisionOutcome::TopUpOpen => has_not_failed(tx, account_id).await,

@@ -26,7 +26,7 @@ impl TopUps {
         ids: &[TopUpId],
     ) -> Result<HashMap<TopUpId, Vec<Attempt>>, QueryError> {
         require_to_see(actor, account_id)?;
-        Ok(store::attempts_of(self.desk.database.read(), account_id, ids).await?)
+        Ok(store::attempts_of(self.context.database.read(), account_id, ids).await?)
     }
 
     /// Returns attempts by id.
@@ -37,7 +37,7 @@ impl TopUps {
         ids: &[TopUpAttemptId],
     ) -> Result<HashMap<TopUpAttemptId, Attempt>, QueryError> {
         require_to_see(actor, account_id)?;
-        Ok(store::attempts_by_ids(&self.desk.database, account_id, ids).await?)
+        Ok(store::attempts_by_ids(&self.context.database, account_id, ids).await?)
     }
 
     /// Returns for each of these top-ups whether `retry` would be accepted now: with the card that it would choose, or the
@@ -49,13 +49,13 @@ impl TopUps {
         ids: &[TopUpId],
     ) -> Result<HashMap<TopUpId, Result<(), RetryRefusal>>, QueryError> {
         require_to_see(actor, account_id)?;
-        let connection = self.desk.database.read();
-        let balances = self.desk.ledger.balances(&[account_id]).await?;
-        let standing = balances.get(&account_id).ok_or(AccessError::NotFound)?.status;
-        let top_ups = store::by_ids(&self.desk.database, account_id, ids).await?;
+        let connection = self.context.database.read();
+        let balances = self.context.ledger.balances(&[account_id]).await?;
+        let status = balances.get(&account_id).ok_or(AccessError::NotFound)?.status;
+        let top_ups = store::by_ids(&self.context.database, account_id, ids).await?;
         let mut attempts = store::attempts_of(connection, account_id, ids).await?;
         let cards = store::payment_methods(connection, account_id).await?;
-        let since = self.desk.clock.now().plus_millis(-DECLINES_SINCE);
+        let since = self.context.clock.now().plus_millis(-DECLINES_SINCE);
         let declines = store::recent_declines(connection, account_id, since).await?;
         let open_automatic = store::open_automatic(connection, account_id).await?;
         let can_retry = top_ups.into_iter().map(|(id, top_up)| {
@@ -63,7 +63,7 @@ impl TopUps {
             let last = attempts.last().map(|attempt| attempt.payment_method_id);
             let card = choose_card(&cards, None, last).ok().flatten();
             let facts = RetryFacts {
-                standing,
+                status,
                 card,
                 recent_declines: card
                     .and_then(|card| declines.get(&card.fingerprint))

@@ -1,6 +1,6 @@
 //! Counts the connections that stay open, sockets and event streams, by caller.
 //!
-//! A seat is released when it is dropped, however its connection ends. So the counts equal the open connections.
+//! A live connection is released when it is dropped, however its connection ends. So the counts equal the open connections.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::domain::member::Standing;
+use crate::domain::member::CurrentRights;
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::Clock;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
@@ -19,7 +19,7 @@ const LOOKS_EVERY: Duration = Duration::from_secs(1);
 
 /// What one member or API key may have open in this process.
 #[derive(Clone, Copy, Debug)]
-pub struct SeatBounds {
+pub struct LiveConnectionBounds {
     /// The maximum number of connections that stay open.
     pub connections: usize,
     /// The maximum total cost of one message of each open subscription.
@@ -28,18 +28,18 @@ pub struct SeatBounds {
 
 /// Counts the connections of this process that stay open. Clones share the count.
 #[derive(Clone, Debug)]
-pub struct Seats(Arc<Shared>);
+pub struct LiveConnections(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    bounds: SeatBounds,
+    bounds: LiveConnectionBounds,
     taken: AtomicUsize,
-    /// The number of seats that were ever created. It spreads the closing times of seats at shutdown.
+    /// The number of live connections that were ever created. It spreads the closing times of live connections at shutdown.
     given: AtomicUsize,
     callers: Mutex<HashMap<Holder, Held>>,
 }
 
-/// The seats of one caller.
+/// The live connections of one caller.
 #[derive(Debug)]
 struct Held {
     count: usize,
@@ -71,7 +71,7 @@ impl Holder {
 
 /// Why a connection may not stay open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NoSeat {
+pub(super) enum ConnectionRefusal {
     /// The caller has reached its limit of connections.
     #[error("There are too many connections of this caller: close some")]
     Caller,
@@ -90,9 +90,9 @@ pub(super) struct TooMuchOpen {
     most: u64,
 }
 
-impl Seats {
+impl LiveConnections {
     /// Creates an empty count.
-    pub fn new(bounds: SeatBounds) -> Self {
+    pub fn new(bounds: LiveConnectionBounds) -> Self {
         Self(Arc::new(Shared {
             bounds,
             taken: AtomicUsize::new(0),
@@ -111,13 +111,13 @@ impl Seats {
         self.0.callers().len()
     }
 
-    /// Checks every second which callers may no longer sign in, and cancels their seats. Operations check this whenever an
+    /// Checks every second which callers may no longer sign in, and cancels their live connections. Operations check this whenever an
     /// event arrives; this covers connections without events.
-    pub(super) async fn watch(&self, clock: &Clock, standing: &Standing) {
+    pub(super) async fn watch(&self, clock: &Clock, current_rights: &CurrentRights) {
         loop {
             clock.alarm(clock.elapsed() + LOOKS_EVERY).await;
             let actors = self.0.callers().values().map(|held| held.actor.clone()).collect();
-            match standing.signed_out(actors).await {
+            match current_rights.signed_out(actors).await {
                 Ok(signed_out) => signed_out.iter().for_each(|actor| self.sign_out(actor)),
                 Err(fault) => tracing::warn!(%fault, "nobody could be asked whether callers are still signed in"),
             }
@@ -130,7 +130,7 @@ impl Seats {
         }
     }
 
-    /// Counts a subscription with this cost per message for its caller. The caller must have a seat.
+    /// Counts a subscription with this cost per message for its caller. The caller must have a live connection.
     pub(super) fn open(&self, actor: &Actor, cost: u64) -> Result<OpenCost, TooMuchOpen> {
         let holder = Holder::of(actor);
         let most = self.0.bounds.cost;
@@ -144,15 +144,19 @@ impl Seats {
             held.cost = total;
         }
         drop(callers);
-        let seats = Arc::clone(&self.0);
-        Ok(OpenCost { seats, holder, cost })
+        let live_connections = Arc::clone(&self.0);
+        Ok(OpenCost {
+            live_connections,
+            holder,
+            cost,
+        })
     }
 
-    /// Creates a seat for a caller who is not known yet.
-    pub(super) fn take(&self) -> Seat {
+    /// Creates a live connection for a caller who is not known yet.
+    pub(super) fn take(&self) -> LiveConnection {
         self.0.taken.fetch_add(1, Ordering::SeqCst);
-        Seat {
-            seats: Arc::clone(&self.0),
+        LiveConnection {
+            live_connections: Arc::clone(&self.0),
             number: self.0.given.fetch_add(1, Ordering::SeqCst),
             holder: None,
             signed_out: CancellationToken::new(),
@@ -170,14 +174,14 @@ impl Shared {
 /// Counts a subscription for its caller until it is dropped.
 #[derive(Debug)]
 pub(super) struct OpenCost {
-    seats: Arc<Shared>,
+    live_connections: Arc<Shared>,
     holder: Holder,
     cost: u64,
 }
 
 impl Drop for OpenCost {
     fn drop(&mut self) {
-        if let Some(held) = self.seats.callers().get_mut(&self.holder) {
+        if let Some(held) = self.live_connections.callers().get_mut(&self.holder) {
             // If the caller has left and returned since then, less may be counted.
             held.cost = held.cost.saturating_sub(self.cost);
         }
@@ -186,26 +190,26 @@ impl Drop for OpenCost {
 
 /// The permission of one connection to stay open.
 #[derive(Debug)]
-pub(super) struct Seat {
-    seats: Arc<Shared>,
+pub(super) struct LiveConnection {
+    live_connections: Arc<Shared>,
     number: usize,
     holder: Option<Holder>,
     signed_out: CancellationToken,
 }
 
-impl Seat {
-    /// Assigns the seat to its caller, after sign-in.
-    pub(super) fn hold(&mut self, actor: &Actor) -> Result<(), NoSeat> {
+impl LiveConnection {
+    /// Assigns the live connection to its caller, after sign-in.
+    pub(super) fn hold(&mut self, actor: &Actor) -> Result<(), ConnectionRefusal> {
         let holder = Holder::of(actor);
-        let mut callers = self.seats.callers();
+        let mut callers = self.live_connections.callers();
         let held = callers.entry(holder).or_insert_with(|| Held {
             count: 0,
             cost: 0,
             actor: actor.clone(),
             signed_out: CancellationToken::new(),
         });
-        if held.count >= self.seats.bounds.connections {
-            return Err(NoSeat::Caller);
+        if held.count >= self.live_connections.bounds.connections {
+            return Err(ConnectionRefusal::Caller);
         }
         held.count += 1;
         self.signed_out = held.signed_out.clone();
@@ -219,7 +223,7 @@ impl Seat {
         self.signed_out.clone().cancelled_owned()
     }
 
-    /// Returns the closing time of this seat within the drain, from 0 up to 1. Seats that were created in
+    /// Returns the closing time of this live connection within the drain, from 0 up to 1. LiveConnections that were created in
     /// sequence are spread evenly.
     pub(super) fn turn(&self) -> f64 {
         // Multiples of the golden ratio are always spread evenly (the Kronecker sequence).
@@ -228,13 +232,13 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for LiveConnection {
     fn drop(&mut self) {
-        self.seats.taken.fetch_sub(1, Ordering::SeqCst);
+        self.live_connections.taken.fetch_sub(1, Ordering::SeqCst);
         let Some(holder) = self.holder else {
             return;
         };
-        let mut callers = self.seats.callers();
+        let mut callers = self.live_connections.callers();
         if let Some(held) = callers.get_mut(&holder) {
             held.count -= 1;
             if held.count == 0 {
@@ -259,55 +263,55 @@ mod tests {
 
     #[test]
     fn seats_are_bounded_for_each_caller_and_are_given_back() {
-        let bounds = SeatBounds {
+        let bounds = LiveConnectionBounds {
             connections: 2,
             cost: 100,
         };
-        let seats = Seats::new(bounds);
+        let live_connections = LiveConnections::new(bounds);
         let seated = |number| {
-            let mut seat = seats.take();
-            seat.hold(&caller(number)).map(|()| seat)
+            let mut live_connection = live_connections.take();
+            live_connection.hold(&caller(number)).map(|()| live_connection)
         };
         let (first, second) = (seated(1).expect("free"), seated(1).expect("free"));
-        assert_eq!(seated(1).err(), Some(NoSeat::Caller));
+        assert_eq!(seated(1).err(), Some(ConnectionRefusal::Caller));
         let third = seated(2).expect("free");
-        assert_eq!((seats.taken(), seats.callers()), (3, 2));
+        assert_eq!((live_connections.taken(), live_connections.callers()), (3, 2));
         drop(first);
         seated(1).expect("free again");
         drop((second, third));
-        assert_eq!((seats.taken(), seats.callers()), (0, 0));
+        assert_eq!((live_connections.taken(), live_connections.callers()), (0, 0));
     }
 
     #[test]
     fn what_a_caller_has_open_is_bounded_over_all_its_connections() {
-        let seats = Seats::new(SeatBounds {
+        let live_connections = LiveConnections::new(LiveConnectionBounds {
             connections: 5,
             cost: 100,
         });
-        let mut on_two = [seats.take(), seats.take()];
-        for seat in &mut on_two {
-            seat.hold(&caller(1)).expect("free");
+        let mut on_two = [live_connections.take(), live_connections.take()];
+        for live_connection in &mut on_two {
+            live_connection.hold(&caller(1)).expect("free");
         }
-        let first = seats.open(&caller(1), 60).expect("room");
+        let first = live_connections.open(&caller(1), 60).expect("room");
         let refused = TooMuchOpen { cost: 101, most: 100 };
-        assert_eq!(seats.open(&caller(1), 41).err(), Some(refused));
-        let second = seats.open(&caller(1), 40).expect("room");
+        assert_eq!(live_connections.open(&caller(1), 41).err(), Some(refused));
+        let second = live_connections.open(&caller(1), 40).expect("room");
         drop(first);
-        let _third = seats.open(&caller(1), 60).expect("room again");
+        let _third = live_connections.open(&caller(1), 60).expect("room again");
         drop((second, on_two));
-        assert_eq!(seats.callers(), 0);
+        assert_eq!(live_connections.callers(), 0);
     }
 
     #[test]
     fn turns_are_spread_evenly() {
-        let seats = Seats::new(SeatBounds {
+        let live_connections = LiveConnections::new(LiveConnectionBounds {
             connections: 1,
             cost: 1,
         });
-        let taken: Vec<Seat> = (0..1_000).map(|_| seats.take()).collect();
+        let taken: Vec<LiveConnection> = (0..1_000).map(|_| live_connections.take()).collect();
         let mut tenths = [0; 10];
-        for seat in &taken {
-            let tenth = (0..10).rfind(|tenth| seat.turn() * 10.0 >= f64::from(*tenth));
+        for live_connection in &taken {
+            let tenth = (0..10).rfind(|tenth| live_connection.turn() * 10.0 >= f64::from(*tenth));
             tenths[usize::try_from(tenth.expect("from 0 up")).expect("small")] += 1;
         }
         assert!(tenths.iter().all(|count| (90..=110).contains(count)), "{tenths:?}");

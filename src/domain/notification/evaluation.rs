@@ -21,8 +21,8 @@ use crate::primitives::ids::AccountId;
 use super::alerts::Alerts;
 use super::balance;
 use super::causes::{Causes, is_costly, may_say};
-use super::raise::{self, NewAlert};
-use super::react::{look_again, react};
+use super::handling::{check_again, handle};
+use super::new_alerts::{self, NewAlert};
 use super::store::{self, Checked, Glance, Recipients};
 
 /// Maximum events of an account that one transaction processes, when the account is processed alone.
@@ -36,13 +36,13 @@ const READ_AT_ONCE: usize = 8;
 
 /// Checkpoints of events that were passed over and are not stored yet. If they are lost, the events are read again.
 #[derive(Debug, Default)]
-pub struct Passed {
+pub struct Progress {
     places: HashMap<AccountId, i64>,
     unfinished: Vec<AccountId>,
     batch_size: BatchSize,
 }
 
-impl Passed {
+impl Progress {
     /// Returns accounts with more events than one run reads. The next run reads them, with other accounts in between.
     pub fn take_unfinished(&mut self) -> Vec<AccountId> {
         std::mem::take(&mut self.unfinished)
@@ -122,34 +122,34 @@ impl Alerts {
     /// accounts, for [`Self::notice_alone`].
     ///
     /// Each event is processed once, in any number of processes: one transaction writes the alerts and the checkpoint of the account.
-    pub async fn notice(&self, accounts: &[AccountId], passed: &mut Passed) -> Result<Vec<AccountId>, Fault> {
-        let glances = self.glance(accounts, passed).await?;
+    pub async fn evaluate(&self, accounts: &[AccountId], progress: &mut Progress) -> Result<Vec<AccountId>, Fault> {
+        let glances = self.glance(accounts, progress).await?;
         let (mut alone, mut plain) = (Vec::new(), Vec::new());
-        for (account_id, said) in self.listen(glances, passed).await {
+        for (account_id, said) in self.listen(glances, progress).await {
             match said {
                 Some(said) => plain.push((account_id, said)),
                 None => alone.push(account_id),
             }
         }
         let most_accounts = self.ledger.accounts_per_transaction();
-        for batch in batches(plain, most_accounts, passed.batch_size) {
-            alone.extend(self.raise_plain(batch, passed).await);
+        for batch in batches(plain, most_accounts, progress.batch_size) {
+            alone.extend(self.raise_plain(batch, progress).await);
         }
         Ok(alone)
     }
 
     /// Advances the checkpoints of accounts past the events that were passed over, for all by one statement and without their locks.
-    pub async fn write_down(&self, passed: &mut Passed) -> Result<(), Fault> {
-        let mut places: Vec<(AccountId, i64)> = passed.places.iter().map(|(id, place)| (*id, *place)).collect();
+    pub async fn save_progress(&self, progress: &mut Progress) -> Result<(), Fault> {
+        let mut places: Vec<(AccountId, i64)> = progress.places.iter().map(|(id, place)| (*id, *place)).collect();
         // In the order of the accounts, so that two processes never block each other here.
         places.sort_unstable();
         store::move_places(&self.database, places).await?;
-        passed.places.clear();
+        progress.places.clear();
         Ok(())
     }
 
     /// Processes the next events of one account in one transaction. Returns whether there may be more.
-    pub async fn notice_alone(&self, account_id: AccountId) -> Result<bool, Fault> {
+    pub async fn evaluate_alone(&self, account_id: AccountId) -> Result<bool, Fault> {
         let after = store::place(self.database.read(), account_id).await?;
         let mut events = event::after(&self.database, account_id, after, MOST_EVENTS).await?;
         let is_cut = cut(&mut events);
@@ -159,15 +159,15 @@ impl Alerts {
         let causes = self.sources.causes(account_id, &events, true, self.clock.now()).await?;
         let (causes, most_held) = (Arc::new(causes), self.most_held);
         let top_ups = self.sources.top_ups.clone();
-        let noticed = self.ledger.change(account_id, move |tx, locked| {
+        let evaluated = self.ledger.change(account_id, move |tx, locked| {
             let (causes, top_ups) = (Arc::clone(&causes), top_ups.clone());
             Box::pin(async move {
                 if store::place(tx, account_id).await? != after {
                     // Another process has processed them.
-                    return Ok::<bool, NoticeError>(false);
+                    return Ok::<bool, EvaluateError>(false);
                 }
                 let end = locked.header.event_sequence;
-                let stopped_at = react(tx, locked, &top_ups, (&causes, most_held)).await?;
+                let stopped_at = handle(tx, locked, &top_ups, (&causes, most_held)).await?;
                 let until = stopped_at.unwrap_or(last);
                 let place = place(until == end, until, locked);
                 store::save_places(tx, &[(account_id, place)]).await?;
@@ -175,24 +175,24 @@ impl Alerts {
             })
         });
         let has_more = is_cut || events.len() == MOST_EVENTS;
-        match noticed.await {
+        match evaluated.await {
             Ok(has_stopped) => Ok(has_stopped || has_more),
-            Err(NoticeError::Gone) => Ok(has_more),
-            Err(NoticeError::Fault(fault)) => Err(fault),
+            Err(EvaluateError::Gone) => Ok(has_more),
+            Err(EvaluateError::Fault(fault)) => Err(fault),
         }
     }
 
     /// Evaluates up to `limit` accounts with a scheduled time: held alerts, credits and cards about to expire. Returns how many it found.
-    pub async fn look_at_due(&self, limit: u32) -> Result<usize, Fault> {
+    pub async fn evaluate_due(&self, limit: u32) -> Result<usize, Fault> {
         let due = store::due_accounts(&self.database, self.clock.now(), limit).await?;
         let found = due.len();
         for account_id in due {
             let top_ups = self.sources.top_ups.clone();
             let looked = self.ledger.change(account_id, move |tx, locked| {
                 let top_ups = top_ups.clone();
-                Box::pin(async move { Ok::<(), NoticeError>(look_again(tx, locked, &top_ups).await?) })
+                Box::pin(async move { Ok::<(), EvaluateError>(check_again(tx, locked, &top_ups).await?) })
             });
-            if let Err(NoticeError::Fault(fault)) = looked.await {
+            if let Err(EvaluateError::Fault(fault)) = looked.await {
                 tracing::warn!(account = account_id.number(), %fault, "an account was not looked at again");
             }
         }
@@ -200,22 +200,22 @@ impl Alerts {
     }
 
     /// Returns the state of the accounts with new events that this run processes.
-    async fn glance(&self, accounts: &[AccountId], passed: &mut Passed) -> Result<Vec<Glance>, Fault> {
+    async fn glance(&self, accounts: &[AccountId], progress: &mut Progress) -> Result<Vec<Glance>, Fault> {
         let mut glances = store::glances(self.database.read(), accounts).await?;
         for glance in &mut glances {
-            let known = passed.places.get(&glance.account_id).copied();
+            let known = progress.places.get(&glance.account_id).copied();
             glance.place = glance.place.max(known.unwrap_or(0));
             if glance.is_unread && glance.head <= glance.place {
                 // All events were processed, but the checkpoint was not stored.
-                passed.places.insert(glance.account_id, glance.place);
+                progress.places.insert(glance.account_id, glance.place);
             }
         }
         glances.retain(|glance| glance.head > glance.place);
         for glance in &mut glances {
-            let until = glance.place + passed.batch_size.events();
+            let until = glance.place + progress.batch_size.events();
             if glance.head > until {
                 glance.head = until;
-                passed.unfinished.push(glance.account_id);
+                progress.unfinished.push(glance.account_id);
             }
         }
         Ok(glances)
@@ -225,7 +225,7 @@ impl Alerts {
     /// passed over. The balance was read at the same moment as the last event number, and later events are processed later.
     ///
     /// An account that cannot be read delays no other one. It is left to [`Self::notice_alone`], which reports the reason.
-    async fn listen(&self, glances: Vec<Glance>, passed: &mut Passed) -> Vec<(AccountId, Option<Plain>)> {
+    async fn listen(&self, glances: Vec<Glance>, progress: &mut Progress) -> Vec<(AccountId, Option<Plain>)> {
         let stretch = |glance: &Glance| (glance.account_id, glance.place, glance.head);
         let stretches: Vec<_> = glances.iter().map(stretch).collect();
         let mut events = match event::between(&self.database, &stretches).await {
@@ -238,7 +238,7 @@ impl Alerts {
             if !glance.is_calm() || events.iter().any(|event| may_say(event)) {
                 speaking.push((glance, events));
             } else {
-                passed.places.insert(glance.account_id, glance.head);
+                progress.places.insert(glance.account_id, glance.head);
             }
         }
         let understood = stream::iter(speaking).map(|(glance, events)| self.understand(glance, events));
@@ -261,7 +261,7 @@ impl Alerts {
 
     /// Raises simple alerts of several accounts in one transaction, which writes what was prepared without a lock. Returns the
     /// accounts that need a transaction of their own.
-    async fn raise_plain(&self, plain: HashMap<AccountId, Plain>, passed: &mut Passed) -> Vec<AccountId> {
+    async fn raise_plain(&self, plain: HashMap<AccountId, Plain>, progress: &mut Progress) -> Vec<AccountId> {
         let accounts: Vec<AccountId> = plain.keys().copied().collect();
         let raised = async {
             let mut prepared = self.prepare(plain).await?;
@@ -271,9 +271,9 @@ impl Alerts {
         match raised.await {
             Ok((written, alone)) => {
                 if let Some(locked_since) = written.locked_since {
-                    passed.batch_size = passed.batch_size.after(locked_since.elapsed());
+                    progress.batch_size = progress.batch_size.after(locked_since.elapsed());
                 }
-                passed.unfinished.extend(written.stale);
+                progress.unfinished.extend(written.stale);
                 alone
             }
             Err(fault) => {
@@ -391,7 +391,7 @@ async fn prepare(tx: &Transaction, plain: &HashMap<AccountId, Plain>, now: Times
     for (account_id, said) in &prepared.plain {
         news.extend(said.news.iter().map(|new| (*account_id, new)));
     }
-    prepared.recipients = raise::prepare(tx, news, now).await?;
+    prepared.recipients = new_alerts::prepare(tx, news, now).await?;
     Ok(prepared)
 }
 
@@ -421,7 +421,7 @@ async fn write_locked(tx: &Transaction, locked: &mut [LockedAccount], prepared: 
         looked_at.push((said.until == account.header.event_sequence, said.until));
         raising.push((account, said.news.as_slice()));
     }
-    raise::raise_prepared(tx, &mut raising, &prepared.recipients).await?;
+    new_alerts::raise_prepared(tx, &mut raising, &prepared.recipients).await?;
     let places = raising
         .iter_mut()
         .zip(&looked_at)
@@ -445,25 +445,25 @@ fn place(is_all: bool, last: i64, locked: &mut LockedAccount) -> i64 {
 
 /// Reasons why events were not processed.
 #[derive(Debug)]
-enum NoticeError {
+enum EvaluateError {
     /// The account does not exist.
     Gone,
     Fault(Fault),
 }
 
-impl From<Fault> for NoticeError {
+impl From<Fault> for EvaluateError {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
     }
 }
 
-impl From<AccessError> for NoticeError {
+impl From<AccessError> for EvaluateError {
     fn from(_: AccessError) -> Self {
         Self::Gone
     }
 }
 
-impl MayFault for NoticeError {
+impl MayFault for EvaluateError {
     fn fault(&self) -> Option<&Fault> {
         match self {
             Self::Fault(fault) => Some(fault),

@@ -11,7 +11,7 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, MemberId};
 
 use super::super::model::{Channel, Delivery, NotificationSettings};
-use super::super::reach::Reached;
+use super::super::recipients::MemberRecipient;
 
 /// Reads owners and admins, then others whose mail bounces, or who want mail (by their own settings or the account's) and have no
 /// verified address. Each group is in the order they joined.
@@ -19,7 +19,7 @@ pub(in super::super) async fn reached(
     tx: &Transaction,
     account_id: AccountId,
     limit: u32,
-) -> Result<Vec<Reached>, Fault> {
+) -> Result<Vec<MemberRecipient>, Fault> {
     let sql = "SELECT m.id, m.name, m.role, m.created_at, c.email, c.email_status, c.bounce_message, c.status_since, \
                s.changed_at FROM member m JOIN contact c ON c.account_id = m.account_id AND c.recipient_id = m.id \
                LEFT JOIN notification_settings s ON s.account_id = m.account_id AND s.member_id = m.id \
@@ -45,7 +45,7 @@ pub(in super::super) async fn reached(
             Ok::<_, Fault>(Timestamp::from_millis(since.unwrap_or(joined_at)))
         };
         let member_id = MemberId::from_uuid(row.try_get("", "id")?);
-        found.push(Reached {
+        found.push(MemberRecipient {
             member_id,
             name: row.try_get("", "name")?,
             role: MemberRole::from_text(&role).ok_or_else(|| unreadable("role", &role))?,

@@ -26,7 +26,7 @@ type Found<K, V> = Result<HashMap<K, V>, Fault>;
 type Load<K, V> = dyn Fn(Vec<K>) -> Pin<Box<dyn Future<Output = Found<K, V>> + Send>> + Send + Sync;
 
 /// A look-up by key that combines concurrent calls. Clones share it.
-pub(in crate::domain) struct Gather<K, V> {
+pub(in crate::domain) struct Coalescer<K, V> {
     load: Arc<Load<K, V>>,
     waiting: Arc<Mutex<Waiting<K, V>>>,
 }
@@ -40,7 +40,7 @@ struct Waiting<K, V> {
     is_served: bool,
 }
 
-impl<K, V> Gather<K, V>
+impl<K, V> Coalescer<K, V>
 where
     K: Clone + Eq + Hash + Send + 'static,
     V: Clone + Send + 'static,
@@ -98,7 +98,7 @@ where
     }
 }
 
-impl<K, V> Clone for Gather<K, V> {
+impl<K, V> Clone for Coalescer<K, V> {
     fn clone(&self) -> Self {
         Self {
             load: Arc::clone(&self.load),
@@ -107,9 +107,9 @@ impl<K, V> Clone for Gather<K, V> {
     }
 }
 
-impl<K, V> fmt::Debug for Gather<K, V> {
+impl<K, V> fmt::Debug for Coalescer<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gather").finish_non_exhaustive()
+        f.debug_struct("Coalescer").finish_non_exhaustive()
     }
 }
 
@@ -156,9 +156,9 @@ mod tests {
     use super::*;
 
     /// Answers each even number with its half, once it gets a permit.
-    fn halves(statements: &Arc<AtomicUsize>, go: &Arc<Semaphore>) -> Gather<u32, u32> {
+    fn halves(statements: &Arc<AtomicUsize>, go: &Arc<Semaphore>) -> Coalescer<u32, u32> {
         let (statements, go) = (Arc::clone(statements), Arc::clone(go));
-        Gather::new(move |keys: Vec<u32>| {
+        Coalescer::new(move |keys: Vec<u32>| {
             let (statements, go) = (Arc::clone(&statements), Arc::clone(&go));
             async move {
                 go.acquire().await.expect("open").forget();
@@ -173,24 +173,24 @@ mod tests {
     #[tokio::test]
     async fn those_who_ask_meanwhile_share_the_next_statement() {
         let (statements, go) = (Arc::default(), Arc::new(Semaphore::new(0)));
-        let gather = halves(&statements, &go);
+        let coalescer = halves(&statements, &go);
         let first = tokio::spawn({
-            let gather = gather.clone();
-            async move { gather.get(2).await }
+            let coalescer = coalescer.clone();
+            async move { coalescer.get(2).await }
         });
         // Taken and running: it waits for a permit.
         let is_under_way = || {
-            let waiting = lock(&gather.waiting);
+            let waiting = lock(&coalescer.waiting);
             waiting.is_served && waiting.callers.is_empty()
         };
         while !is_under_way() {
             tokio::task::yield_now().await;
         }
         let others = tokio::spawn({
-            let gather = gather.clone();
-            async move { join_all((0..100).map(|key| gather.get(key % 10))).await }
+            let coalescer = coalescer.clone();
+            async move { join_all((0..100).map(|key| coalescer.get(key % 10))).await }
         });
-        while lock(&gather.waiting).callers.len() < 100 {
+        while lock(&coalescer.waiting).callers.len() < 100 {
             tokio::task::yield_now().await;
         }
         go.add_permits(2);
@@ -200,25 +200,25 @@ mod tests {
             assert_eq!(found, Ok((key % 2 == 0).then_some(key / 2)));
         }
         assert_eq!(statements.load(Ordering::SeqCst), 2);
-        assert!(!lock(&gather.waiting).is_served);
+        assert!(!lock(&coalescer.waiting).is_served);
     }
 
     #[tokio::test]
     async fn a_look_up_that_is_not_answered_is_given_up_and_those_after_it_are_served() {
         let go = Arc::new(Semaphore::new(0));
-        let gather = halves(&Arc::default(), &go);
+        let coalescer = halves(&Arc::default(), &go);
         let began = tokio::time::Instant::now();
-        let mute = join_all((0..1_300).map(|key| gather.get(key))).await;
+        let mute = join_all((0..1_300).map(|key| coalescer.get(key))).await;
         assert!(mute.iter().all(|answer| matches!(answer, Err(Fault::Unavailable(_)))));
         assert!(began.elapsed() < ANSWERS_WITHIN * 3, "{:?}", began.elapsed());
         go.add_permits(10);
-        assert_eq!(gather.get(4).await, Ok(Some(2)));
+        assert_eq!(coalescer.get(4).await, Ok(Some(2)));
     }
 
     #[tokio::test]
     async fn a_look_up_that_dies_is_told_and_the_next_one_works() {
-        let gather = halves(&Arc::default(), &Arc::new(Semaphore::new(10)));
-        assert!(matches!(gather.get(13).await, Err(Fault::Internal(_))));
-        assert_eq!(gather.get(4).await, Ok(Some(2)));
+        let coalescer = halves(&Arc::default(), &Arc::new(Semaphore::new(10)));
+        assert!(matches!(coalescer.get(13).await, Err(Fault::Internal(_))));
+        assert_eq!(coalescer.get(4).await, Ok(Some(2)));
     }
 }

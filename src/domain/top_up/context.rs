@@ -19,7 +19,7 @@ use super::store;
 
 /// What every use case of this module uses. Clones share everything.
 #[derive(Clone)]
-pub struct Desk {
+pub struct TopUpContext {
     pub(super) clock: Clock,
     pub(super) database: Database,
     pub(super) ledger: Ledger,
@@ -27,8 +27,8 @@ pub struct Desk {
     seeds: IdSeeds,
 }
 
-impl Desk {
-    /// Creates a desk for top-ups that are stored in `database` and charged through `gateway`.
+impl TopUpContext {
+    /// Creates a context for top-ups that are stored in `database` and charged through `gateway`.
     pub fn new(clock: Clock, database: Database, ledger: Ledger, gateway: Arc<dyn PaymentGateway>) -> Self {
         Self {
             clock,
@@ -39,7 +39,7 @@ impl Desk {
         }
     }
 
-    /// Returns the same desk with ids from these seeds.
+    /// Returns the same context with ids from these seeds.
     #[must_use]
     pub fn with_seeds(self, seeds: IdSeeds) -> Self {
         Self { seeds, ..self }
@@ -49,29 +49,29 @@ impl Desk {
     /// subscribers of the account after the commit.
     ///
     /// It may run `work` several times. `work` never calls the gateway: a slow gateway would keep the lock.
-    pub(super) async fn turn<T, E, F>(&self, account_id: AccountId, work: F) -> Result<T, E>
+    pub(super) async fn transact<T, E, F>(&self, account_id: AccountId, work: F) -> Result<T, E>
     where
-        F: for<'a, 't> Fn(&'a mut Turn<'t>) -> TurnWork<'a, T, E> + Send + Sync + 'static,
+        F: for<'a, 't> Fn(&'a mut AccountTransaction<'t>) -> AccountWork<'a, T, E> + Send + Sync + 'static,
         T: Send + 'static,
         E: MayFault + From<AccessError> + Send + 'static,
     {
-        let desk = self.clone();
+        let context = self.clone();
         let work = Arc::new(work);
         self.ledger
             .change(account_id, move |tx, locked| {
-                let (desk, work) = (desk.clone(), Arc::clone(&work));
+                let (context, work) = (context.clone(), Arc::clone(&work));
                 Box::pin(async move {
-                    let mut turn = desk.at(tx, locked);
-                    work(&mut turn).await
+                    let mut account = context.at(tx, locked);
+                    work(&mut account).await
                 })
             })
             .await
     }
 
-    /// Returns a turn in an existing transaction that has the account's lock.
-    pub(super) fn at<'t>(&self, tx: &'t Transaction, locked: &'t mut LockedAccount) -> Turn<'t> {
+    /// Returns a transaction on the account within an existing transaction that has the account's lock.
+    pub(super) fn at<'t>(&self, tx: &'t Transaction, locked: &'t mut LockedAccount) -> AccountTransaction<'t> {
         let (account_id, now) = (locked.header.account_id, locked.now);
-        Turn {
+        AccountTransaction {
             tx,
             account_id,
             now,
@@ -83,19 +83,19 @@ impl Desk {
     }
 }
 
-impl std::fmt::Debug for Desk {
+impl std::fmt::Debug for TopUpContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Desk")
+        f.debug_struct("TopUpContext")
             .field("gateway", &self.gateway.name())
             .finish_non_exhaustive()
     }
 }
 
-/// The boxed future that the work of a turn returns.
-pub(super) type TurnWork<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
+/// The boxed future that the work on an account returns.
+pub(super) type AccountWork<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
 
 /// A transaction on one account, under its lock.
-pub(super) struct Turn<'t> {
+pub(super) struct AccountTransaction<'t> {
     pub(super) tx: &'t Transaction,
     pub(super) account_id: AccountId,
     /// The current time; never before the account's last time.
@@ -106,8 +106,8 @@ pub(super) struct Turn<'t> {
     gateway: Arc<dyn PaymentGateway>,
 }
 
-impl Turn<'_> {
-    /// Returns the name of the gateway. A turn does not call the gateway.
+impl AccountTransaction<'_> {
+    /// Returns the name of the gateway. It is not called here.
     pub(super) fn gateway_name(&self) -> &'static str {
         self.gateway.name()
     }

@@ -13,7 +13,7 @@ use super::balance::{self, OF_ACCOUNT};
 use super::bounces;
 use super::causes::{Cause, Causes};
 use super::model::{AlertKind, Due, Facts, earliest};
-use super::raise::{NewAlert, raise, raise_all, resolve_alert};
+use super::new_alerts::{NewAlert, raise, raise_all, resolve_alert};
 use super::store::OpenEdge;
 use super::{reminders, rule, store};
 
@@ -23,7 +23,7 @@ const MOST_LIMITS: usize = 3;
 /// Raises and ends alerts for causes, in their order, and then evaluates what they may have changed. It continues with the next
 /// event until it has held the account's lock for `most_held`. If events are left for the next transaction, it returns the last
 /// event that it processed.
-pub(super) async fn react(
+pub(super) async fn handle(
     tx: &Transaction,
     locked: &mut LockedAccount,
     top_ups: &TopUps,
@@ -124,7 +124,7 @@ async fn look_ahead(
 }
 
 /// Evaluates an account at its scheduled time. Does nothing if another process has done so meanwhile.
-pub(super) async fn look_again(tx: &Transaction, locked: &mut LockedAccount, top_ups: &TopUps) -> Result<(), Fault> {
+pub(super) async fn check_again(tx: &Transaction, locked: &mut LockedAccount, top_ups: &TopUps) -> Result<(), Fault> {
     let due: Due = store::due(tx, locked.header.account_id).await?;
     if due.at().is_none_or(|at| locked.now < at) {
         return Ok(());
@@ -134,7 +134,7 @@ pub(super) async fn look_again(tx: &Transaction, locked: &mut LockedAccount, top
         ..Causes::default()
     };
     // There are no events, so none is left.
-    react(tx, locked, top_ups, (&causes, Duration::MAX)).await?;
+    handle(tx, locked, top_ups, (&causes, Duration::MAX)).await?;
     Ok(())
 }
 

@@ -22,12 +22,12 @@ const INTEREST_MILLIS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// The recipients of an account, and mail that does not get through.
 #[derive(Clone, Debug, Default)]
-pub struct Reach {
+pub struct RecipientSnapshot {
     /// Owners and admins, then others whose mail bounces, or who want mail and have no verified address. Each group is in the order
     /// they joined.
-    pub people: Vec<Reached>,
+    pub people: Vec<MemberRecipient>,
     /// Notification addresses that chose at least one kind, in the order they were added.
-    pub addresses: Vec<ReachedAddress>,
+    pub addresses: Vec<AddressRecipient>,
     /// Mail of the last days that failed and was not sent since, oldest first.
     pub failing: Vec<Delivery>,
     /// Whether any mail of the last days is unsent or was given up. The result of a mail appends no event.
@@ -36,7 +36,7 @@ pub struct Reach {
 
 /// How a member is reached.
 #[derive(Clone, Debug)]
-pub struct Reached {
+pub struct MemberRecipient {
     /// The member.
     pub member_id: MemberId,
     /// The name of the member.
@@ -59,7 +59,7 @@ pub struct Reached {
 
 /// How a notification address is reached.
 #[derive(Clone, Debug)]
-pub struct ReachedAddress {
+pub struct AddressRecipient {
     /// The notification address.
     pub id: NotificationAddressId,
     /// The team's label for the address.
@@ -74,7 +74,7 @@ pub struct ReachedAddress {
     pub contact_since: Timestamp,
 }
 
-impl ReachedAddress {
+impl AddressRecipient {
     fn of(address: NotificationAddress) -> Self {
         Self {
             id: address.id,
@@ -88,7 +88,11 @@ impl ReachedAddress {
 }
 
 /// Reads how alerts reach the recipients of an account.
-pub(in crate::domain) async fn reach(tx: &Transaction, account_id: AccountId, now: Timestamp) -> Result<Reach, Fault> {
+pub(in crate::domain) async fn recipient_snapshot(
+    tx: &Transaction,
+    account_id: AccountId,
+    now: Timestamp,
+) -> Result<RecipientSnapshot, Fault> {
     let since = now.plus_millis(-INTEREST_MILLIS);
     let people = store::reached(tx, account_id, MOST).await?;
     let addresses = store::addresses(tx, account_id).await?.into_iter();
@@ -99,15 +103,15 @@ pub(in crate::domain) async fn reach(tx: &Transaction, account_id: AccountId, no
         let was_tried = mail.attempts > 1 && mail.last_error.is_some();
         mail.status == DeliveryStatus::Failed || was_tried
     };
-    Ok(Reach {
+    Ok(RecipientSnapshot {
         people,
-        addresses: wanting.map(ReachedAddress::of).collect(),
+        addresses: wanting.map(AddressRecipient::of).collect(),
         failing: unsent.into_iter().filter(is_failing).collect(),
         has_unsent,
     })
 }
 
-impl Reached {
+impl MemberRecipient {
     /// Whether this member gets alerts for admins.
     pub fn is_admin(&self) -> bool {
         matches!(self.role, MemberRole::Owner | MemberRole::Admin)

@@ -56,9 +56,9 @@ fn bound_silence(stream: &TcpStream, silence: Duration) {
 
 /// A connection that fails when its client accepts no data for the time limit. Otherwise an unread response would hold its
 /// memory and its connection without end.
-pub(super) struct StallGuard {
+pub(super) struct WriteTimeout {
     stream: TcpStream,
-    patience: Duration,
+    timeout: Duration,
     silence: Silence,
     stays_open: StaysOpen,
     /// Whether the current limit is that of streams.
@@ -67,12 +67,12 @@ pub(super) struct StallGuard {
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-impl StallGuard {
-    pub(super) fn new(stream: TcpStream, patience: Duration, silence: Silence, stays_open: StaysOpen) -> Self {
+impl WriteTimeout {
+    pub(super) fn new(stream: TcpStream, timeout: Duration, silence: Silence, stays_open: StaysOpen) -> Self {
         bound_silence(&stream, silence.of_answers);
         Self {
             stream,
-            patience,
+            timeout,
             silence,
             stays_open,
             is_stream: false,
@@ -95,10 +95,10 @@ impl StallGuard {
             self.deadline = None;
             return written;
         }
-        let patience = self.patience;
+        let timeout = self.timeout;
         let deadline = self
             .deadline
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
         deadline
             .as_mut()
             .poll(cx)
@@ -106,13 +106,13 @@ impl StallGuard {
     }
 }
 
-impl AsyncRead for StallGuard {
+impl AsyncRead for WriteTimeout {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_read(cx, into)
     }
 }
 
-impl AsyncWrite for StallGuard {
+impl AsyncWrite for WriteTimeout {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.follow();
@@ -168,8 +168,8 @@ mod tests {
         };
         let stays_open = StaysOpen::default();
         let (stream, _) = accepted.expect("accepted");
-        let mut guard = StallGuard::new(stream, Duration::from_secs(1), silence, stays_open.clone());
-        let asked_for = |guard: &StallGuard| SockRef::from(&guard.stream).tcp_user_timeout().expect("readable");
+        let mut guard = WriteTimeout::new(stream, Duration::from_secs(1), silence, stays_open.clone());
+        let asked_for = |guard: &WriteTimeout| SockRef::from(&guard.stream).tcp_user_timeout().expect("readable");
         guard.write_all(b"an answer").await.expect("written");
         assert_eq!(asked_for(&guard), Some(silence.of_answers));
         let open = stays_open.begin();
