@@ -62,6 +62,22 @@ export function Reading<T>({ read, children }: { read: Read<T>; children: (data:
   );
 }
 
+/** Items of a list that grows, below each other. */
+export function Listing<T>({ list, children }: { list: Pages<T>; children: (item: T) => ReactNode }): ReactNode {
+  const { words } = usePlace();
+  return (
+    <Reading read={list}>
+      {(items) => (
+        <>
+          {items.length > 0 && <ul className="console-list">{items.map(children)}</ul>}
+          {items.length === 0 && !list.hasMore && <p>{words.nothing}</p>}
+          <More list={list} />
+        </>
+      )}
+    </Reading>
+  );
+}
+
 /** A button for the next page of a list, if there is one. */
 export function More<T>({ list }: { list: Pages<T> }): ReactNode {
   const { words } = usePlace();

@@ -55,6 +55,8 @@ interface Listed<T> {
 
 /** The maximum number of items that the API returns at once. */
 const MOST = 100;
+/** The number of short pages that are read before the viewer is asked whether to go on. */
+const READS = 10;
 
 /**
  * Reads a list by its cursors, `size` items at a time. It starts over when `key` changes. A response that was overtaken
@@ -83,7 +85,8 @@ export function usePages<T>(
       const items: T[] = [];
       let cursor = isMore ? latest.current.state.cursor : null;
       let hasMore = true;
-      while (hasMore && items.length < wanted) {
+      // Pages of a list with a rare filter may be short or empty, and not the last.
+      for (let reads = 0; hasMore && items.length < wanted && reads < READS + wanted / MOST; reads += 1) {
         const page = await latest.current.read(Math.min(MOST, wanted - items.length), cursor);
         if (run.current !== mine) return;
         items.push(...(page?.nodes ?? []));
