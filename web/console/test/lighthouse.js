@@ -1,5 +1,5 @@
 // Prints Lighthouse's figure of accessibility for each screen of the console, wide and on a phone, and fails below 95. By hand:
-// npm run lighthouse --workspace console
+// npm run lighthouse --workspace console [-- SCREEN …]
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -26,7 +26,7 @@ const OF_OWNER = [
   "help",
   "demo",
 ];
-const OF_OPERATOR = ["accounts", "account"];
+const OF_OPERATOR = ["accounts", "operations", "account"];
 const FORMS = { wide: ["--preset=desktop"], phone: [] };
 
 const run = promisify(execFile);
@@ -60,6 +60,8 @@ async function audit(url, port, flags) {
   };
 }
 
+/** The screens to look at; all without any. */
+const wanted = process.argv.slice(2);
 const server = await new Server().start();
 const profile = mkdtempSync(join(tmpdir(), "ledgerbell-lighthouse."));
 const low = [];
@@ -75,7 +77,7 @@ try {
     await page.goto(server.url);
     await page.getByRole("button", { name: new RegExp(role) }).click();
     await page.getByRole("navigation").waitFor();
-    for (const screen of screens) {
+    for (const screen of screens.filter((name) => wanted.length === 0 || wanted.includes(name))) {
       const path = screen === "account" ? `accounts/${server.accountId}/account` : screen;
       for (const [form, flags] of Object.entries(FORMS)) {
         const { score, faults } = await audit(`${server.url}/#/${path}`, port, flags);
