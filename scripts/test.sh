@@ -160,7 +160,7 @@ advisories() {
         return 0
     fi
     local directory report
-    for directory in examples/typescript tests/clients tests/mail web; do
+    for directory in examples/typescript tests/clients tests/contract tests/mail web; do
         if report=$(cd "$directory" && npm audit --audit-level=high 2>&1); then
             echo "Checked: npm packages of $directory."
         elif grep -q "vulnerabilit" <<<"$report"; then
@@ -214,6 +214,15 @@ web() {
         return 64
     fi
     build_web && (cd web && npm run --silent "${2:-test}" --workspace "$1")
+}
+
+# Relay's compiler and runtime on the schema and a server, and graphql-eslint on the documents of this repository.
+contract() {
+    if ! command -v npm >/dev/null; then
+        reason="npm is not installed"
+        return 64
+    fi
+    build_web && (cd tests/contract && npm ci --no-audit --no-fund --loglevel=error && npm run --silent test)
 }
 
 # Pages, as one package of web/ tests them in a real browser.
@@ -291,6 +300,7 @@ stage "event streams, with their reference client (npm graphql-sse)" live_client
 stage "the example's helper beneath graphql-ws, urql and Apollo Client" live_clients live
 stage "React pages on Apollo Client and on urql, in jsdom" live_clients pages
 stage "the npm client, against a running server" web client
+stage "the schema and all documents, for Relay and graphql-eslint" contract
 stage "the React components, in jsdom, against a running server" web react
 stage "the React components, in Chromium, against a running server that is killed" pages react browser
 stage "every state of the React components, in Chromium" pages react states

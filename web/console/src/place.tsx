@@ -2,7 +2,7 @@
 import type { Ledgerbell } from "@ledgerbell/client";
 import { createContext, useContext, useId, type ReactNode } from "react";
 
-import type { Read } from "./query.js";
+import type { Pages, Read } from "./query.js";
 import type { Words } from "./words.js";
 
 /** The viewer, and the account that is shown. */
@@ -60,6 +60,33 @@ export function Reading<T>({ read, children }: { read: Read<T>; children: (data:
       {data === null ? isLoading && <p role="status">{words.loading}</p> : children(data)}
     </>
   );
+}
+
+/** Items of a list that grows, below each other. */
+export function Listing<T>({ list, children }: { list: Pages<T>; children: (item: T) => ReactNode }): ReactNode {
+  const { words } = usePlace();
+  return (
+    <Reading read={list}>
+      {(items) => (
+        <>
+          {items.length > 0 && <ul className="console-list">{items.map(children)}</ul>}
+          {items.length === 0 && !list.hasMore && <p>{words.nothing}</p>}
+          <More list={list} />
+        </>
+      )}
+    </Reading>
+  );
+}
+
+/** A button for the next page of a list, if there is one. */
+export function More<T>({ list }: { list: Pages<T> }): ReactNode {
+  const { words } = usePlace();
+  const { hasMore, isLoading, loadMore } = list;
+  return hasMore ? (
+    <button type="button" className="lb-more" disabled={isLoading} onClick={loadMore}>
+      {isLoading ? words.loading : words.more}
+    </button>
+  ) : null;
 }
 
 /** Shows why the action of a button failed. */

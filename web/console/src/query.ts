@@ -1,5 +1,4 @@
 // Data of the screens that have no component in @ledgerbell/react.
-import type { Ledgerbell } from "@ledgerbell/client";
 import { useCallback, useEffect, useRef, useState } from "react";
 
 /** The state of data that a screen reads. */
@@ -30,22 +29,115 @@ export function useRead<T>(key: string, read: () => Promise<T>): Read<T> {
   return { ...state, refresh: useCallback(() => setTurn((turn) => turn + 1), []) };
 }
 
-/** Reads again after events of the account, at most once a second. */
-export function useLiveRefresh(client: Ledgerbell, accountId: string | null, refresh: () => void): void {
+/** One page of a list, as connections of the API have it. */
+export interface Page<T> {
+  nodes: readonly T[];
+  pageInfo: { hasNextPage: boolean; endCursor: string | null };
+}
+
+/** Makes an event's items part of a list. `hasMore` is false if the list ends here. Making it twice changes nothing more. */
+type Change<T> = (items: readonly T[], hasMore: boolean) => readonly T[];
+
+/** The state of a list that grows page by page. `refresh` reads as many items again as are shown. */
+export interface Pages<T> extends Read<readonly T[]> {
+  hasMore: boolean;
+  loadMore: () => void;
+  change: (change: Change<T>) => void;
+}
+
+interface Listed<T> {
+  data: readonly T[] | null;
+  error: Error | null;
+  isLoading: boolean;
+  hasMore: boolean;
+  cursor: string | null;
+}
+
+/** The maximum number of items that the API returns at once. */
+const MOST = 100;
+/** The number of short pages that are read before the viewer is asked whether to go on. */
+const READS = 10;
+
+/**
+ * Reads a list by its cursors, `size` items at a time. It starts over when `key` changes. A response that was overtaken
+ * is ignored.
+ */
+export function usePages<T>(
+  key: string,
+  size: number,
+  read: (first: number, after: string | null) => Promise<Page<T> | null | undefined>,
+): Pages<T> {
+  const [state, setState] = useState<Listed<T>>({
+    data: null,
+    error: null,
+    isLoading: true,
+    hasMore: false,
+    cursor: null,
+  });
+  const latest = useRef({ read, state });
+  latest.current = { read, state };
+  // A response may be older than the changes that came while it was on its way: they are made again.
+  const run = useRef<{ changes: Change<T>[] }>({ changes: [] });
+  const start = useCallback(async (wanted: number, isMore: boolean) => {
+    const mine: { changes: Change<T>[] } = (run.current = { changes: [] });
+    setState((state) => ({ ...state, isLoading: true, error: null }));
+    try {
+      const items: T[] = [];
+      let cursor = isMore ? latest.current.state.cursor : null;
+      let hasMore = true;
+      // Pages of a list with a rare filter may be short or empty, and not the last.
+      for (let reads = 0; hasMore && items.length < wanted && reads < READS + wanted / MOST; reads += 1) {
+        const page = await latest.current.read(Math.min(MOST, wanted - items.length), cursor);
+        if (run.current !== mine) return;
+        items.push(...(page?.nodes ?? []));
+        cursor = page?.pageInfo.endCursor ?? null;
+        hasMore = page?.pageInfo.hasNextPage ?? false;
+      }
+      setState(({ data }) => {
+        const read: readonly T[] = isMore ? [...(data ?? []), ...items] : items;
+        const changed = mine.changes.reduce((items, change) => change(items, hasMore), read);
+        return { data: changed, error: null, isLoading: false, hasMore, cursor };
+      });
+    } catch (reason) {
+      if (run.current === mine) setState((state) => ({ ...state, error: asError(reason), isLoading: false }));
+    }
+  }, []);
   useEffect(() => {
-    const store = client.account(accountId);
-    let timer: ReturnType<typeof setTimeout> | null = null;
-    const unsubscribe = store.subscribe(() => {
-      timer ??= setTimeout(() => {
-        timer = null;
-        refresh();
-      }, 1_000);
-    });
+    void start(size, false);
     return () => {
-      if (timer) clearTimeout(timer);
-      unsubscribe();
+      run.current = { changes: [] };
     };
-  }, [client, accountId, refresh]);
+  }, [key, size, start]);
+  return {
+    ...state,
+    refresh: useCallback(
+      () => void start(Math.max(size, latest.current.state.data?.length ?? 0), false),
+      [size, start],
+    ),
+    loadMore: useCallback(() => void start(size, true), [size, start]),
+    change: useCallback((change) => {
+      run.current.changes.push(change);
+      setState((state) => (state.data ? { ...state, data: change(state.data, state.hasMore) } : state));
+    }, []),
+  };
+}
+
+/** Returns a function that calls `act` soon, at most once a second. */
+export function useThrottled(act: () => void): () => void {
+  const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
+  useEffect(
+    () => () => {
+      if (timer.current) clearTimeout(timer.current);
+      timer.current = null;
+    },
+    [],
+  );
+  return useCallback(() => {
+    timer.current ??= setTimeout(() => {
+      timer.current = null;
+      act();
+    }, 1_000);
+  }, [act]);
 }
 
 /** Converts any thrown value to an error. */

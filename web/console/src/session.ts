@@ -4,7 +4,13 @@ import { Oidc, type OidcSettings } from "./oidc.js";
 /** What the server reports before sign-in. */
 export interface Settings {
   version: string;
-  demo: { accountId: string; people: { role: string; name: string }[]; isSignedIn: boolean } | null;
+  demo: {
+    accountId: string;
+    people: { role: string; name: string }[];
+    isSignedIn: boolean;
+    /** The time of the server, if it can be moved. */
+    now: string | null;
+  } | null;
   oidc: OidcSettings | null;
   explorer: boolean;
 }
@@ -29,10 +35,10 @@ export async function readSettings(): Promise<Settings> {
   return (await response.json()) as Settings;
 }
 
-async function ask(path: string, body: object, credentials: RequestCredentials = "same-origin"): Promise<Credential> {
+async function ask<T>(path: string, body: object, credentials: RequestCredentials = "same-origin"): Promise<T> {
   const headers = { "content-type": "application/json" };
   const response = await fetch(path, { method: "POST", headers, credentials, body: JSON.stringify(body) });
-  const answer = (await response.json()) as Credential & { message?: string };
+  const answer = (await response.json()) as T & { message?: string };
   if (!response.ok) throw new Error(answer.message ?? `The server answered ${response.status}.`);
   return answer;
 }
@@ -43,7 +49,7 @@ function ofDemo(first: Credential): Session {
   return {
     role: first.role,
     token: async () => {
-      const { token } = next ?? (await ask("/console/token", {}));
+      const { token } = next ?? (await ask<Credential>("/console/token", {}));
       next = null;
       return token;
     },
@@ -55,12 +61,17 @@ function ofDemo(first: Credential): Session {
 
 /** Signs in as one of the demo's people. */
 export async function signInAs(role: string): Promise<Session> {
-  return ofDemo(await ask("/console/sign-in", { role }));
+  return ofDemo(await ask<Credential>("/console/sign-in", { role }));
 }
 
 /** Returns a credential of one of the demo's people. It does not change this browser's session. */
 export async function borrow(role: string): Promise<string> {
-  return (await ask("/console/sign-in", { role }, "omit")).token;
+  return (await ask<Credential>("/console/sign-in", { role }, "omit")).token;
+}
+
+/** Moves the clock of the demo ahead, and returns its new time. */
+export async function moveClock(hours: number): Promise<string> {
+  return (await ask<{ now: string }>("/console/clock", { hours })).now;
 }
 
 /** Signs in with an API key, which exists only until the page is left. */
@@ -84,8 +95,8 @@ function takeCode(): string | null {
 export async function begin(settings: Settings): Promise<Session | null> {
   const code = takeCode();
   if (settings.demo) {
-    if (code) return ofDemo(await ask("/console/sign-in", { code }));
-    return settings.demo.isSignedIn ? ofDemo(await ask("/console/token", {})) : null;
+    if (code) return ofDemo(await ask<Credential>("/console/sign-in", { code }));
+    return settings.demo.isSignedIn ? ofDemo(await ask<Credential>("/console/token", {})) : null;
   }
   return settings.oidc ? new Oidc(settings.oidc).resume() : null;
 }

@@ -8,7 +8,7 @@ import { PlaceProvider, type Place } from "./place.js";
 import type { Preferences, Theme } from "./preferences.js";
 import { useRead } from "./query.js";
 import { go, hrefOf, useRoute } from "./route.js";
-import { Screen, screensOf } from "./screens/index.js";
+import { PLATFORM_SCREENS, Screen, screensOf } from "./screens/index.js";
 import type { Session, Settings } from "./session.js";
 import { LANGUAGES, wordsOf, type Words } from "./words.js";
 
@@ -80,13 +80,13 @@ function Console({
     words,
   };
   const hasAccount = !isPlatform || place.accountId !== null;
-  const screen = hasAccount || route.screen === "accounts" ? route.screen : "accounts";
+  const screen = hasAccount || PLATFORM_SCREENS.includes(route.screen) ? route.screen : "accounts";
   const frame = (
     <div className="lb console">
       <Navigation place={place} screen={screen} isDemo={settings.demo !== null} hasExplorer={settings.explorer} />
       <div className="console-main">
         <header className="console-bar">
-          <h1>{account?.name ?? (place.accountId ? <AccountName place={place} /> : words.screens.accounts)}</h1>
+          <h1>{account?.name ?? (place.accountId ? <AccountName place={place} /> : words.screens[screen])}</h1>
           <span className="console-who">
             {member?.name ?? words.roles.operator}
             {member && <small>{words.memberRole[member.role]}</small>}
@@ -159,7 +159,7 @@ function Navigation({ place, screen, isDemo, hasExplorer }: NavigationProps): Re
         <img src="/favicon.svg" alt="" width="24" height="24" /> {words.name}
       </p>
       <ul>
-        {isPlatform && link("accounts", null)}
+        {isPlatform && PLATFORM_SCREENS.map((name) => link(name, null))}
         {(!isPlatform || accountId) && screensOf(place, isDemo).map((name) => link(name, accountId))}
         {hasExplorer && (
           <li>

@@ -28,8 +28,9 @@ export function Inbox({ onAction }: InboxProps): ReactNode {
   const inbox = useInbox();
   const { items, unreadCount, isLoading, error, markAllRead } = inbox;
   const [view, setView] = useState<AlertView>("all");
+  const [kind, setKind] = useState("");
   const [severity, setSeverity] = useState("");
-  const older = useOlderAlerts(view);
+  const older = useOlderAlerts(view, kind, severity);
   const id = useId();
   const mark: Mark = (item, what) => {
     const { alert } = item;
@@ -48,7 +49,9 @@ export function Inbox({ onAction }: InboxProps): ReactNode {
     void marked.then((isDone) => !isDone && older.put([alert.id], item));
   };
   const kept = view === "archived" ? [] : view === "unread" ? items.filter((item) => !item.readAt) : items;
-  const shown = [...kept, ...older.items].filter(({ alert }) => !severity || alert.severity === severity);
+  const shown = [...kept, ...older.items].filter(
+    ({ alert }) => (!kind || alert.kind === kind) && (!severity || alert.severity === severity),
+  );
   const mayHaveMore = older.hasMore && (view === "archived" || items.length >= KEPT);
   const empty = {
     all: words.noAlerts,
@@ -72,14 +75,14 @@ export function Inbox({ onAction }: InboxProps): ReactNode {
             </button>
           ))}
         </div>
-        <select aria-label={words.importance} value={severity} onChange={(event) => setSeverity(event.target.value)}>
-          <option value="">{words.anyImportance}</option>
-          {Object.entries(words.severity).map(([name, label]) => (
-            <option key={name} value={name}>
-              {label}
-            </option>
-          ))}
-        </select>
+        <Choice label={words.kind} all={words.anyKind} names={words.alertKinds} value={kind} onChange={setKind} />
+        <Choice
+          label={words.importance}
+          all={words.anyImportance}
+          names={words.severity}
+          value={severity}
+          onChange={setSeverity}
+        />
       </div>
       <Trouble error={error} live={live} retry={refresh} />
       {phase === "missing" && <p className="lb-empty">{words.missing}</p>}
@@ -97,6 +100,27 @@ export function Inbox({ onAction }: InboxProps): ReactNode {
       )}
       <Refused error={older.error} />
     </section>
+  );
+}
+
+interface ChoiceProps {
+  label: string;
+  all: string;
+  names: Record<string, string>;
+  value: string;
+  onChange: (value: string) => void;
+}
+
+function Choice({ label, all, names, value, onChange }: ChoiceProps): ReactNode {
+  return (
+    <select aria-label={label} value={value} onChange={(event) => onChange(event.target.value)}>
+      <option value="">{all}</option>
+      {Object.entries(names).map(([name, label]) => (
+        <option key={name} value={name}>
+          {label}
+        </option>
+      ))}
+    </select>
   );
 }
 

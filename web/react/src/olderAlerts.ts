@@ -1,5 +1,6 @@
 // Alerts that the account's store does not hold: older ones, and archived ones.
 import type { InboxItem } from "@ledgerbell/client";
+import type { VariablesOf } from "@ledgerbell/client/graphql";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
 import { ALERTS } from "./documents/inbox.js";
@@ -23,6 +24,10 @@ export interface OlderAlerts {
   put: (alertIds: readonly string[], change: Partial<Pick<InboxItem, "readAt" | "archivedAt">>) => void;
 }
 
+type Filter = NonNullable<VariablesOf<typeof ALERTS>["filter"]>;
+type Kind = NonNullable<Filter["kinds"]>[number];
+type Severity = NonNullable<Filter["severities"]>[number];
+
 interface State {
   items: readonly InboxItem[];
   cursor: string | null;
@@ -33,8 +38,11 @@ interface State {
 
 const NONE: State = { items: [], cursor: null, hasMore: true, isLoading: false, error: null };
 
-/** Returns alerts besides those of `useInbox`. Archived ones are read at once, older ones on demand. */
-export function useOlderAlerts(view: AlertView): OlderAlerts {
+/**
+ * Returns alerts besides those of `useInbox`, of one kind and importance; of all where these are empty. Archived ones
+ * are read at once, older ones on demand.
+ */
+export function useOlderAlerts(view: AlertView, kind: string, severity: string): OlderAlerts {
   const { client, accountId } = useLedgerbell();
   const { inbox, phase } = useAccount();
   const [state, setState] = useState<State>(NONE);
@@ -48,7 +56,11 @@ export function useOlderAlerts(view: AlertView): OlderAlerts {
       let { cursor } = latest.current.state;
       let [found, hasMore] = [[] as InboxItem[], true];
       for (let tries = 0; tries < TRIES && hasMore && !found.length; tries += 1) {
-        const filter = view === "archived" ? { includeArchived: true } : { unreadOnly: view === "unread" };
+        const filter: Filter = {
+          ...(view === "archived" ? { includeArchived: true } : { unreadOnly: view === "unread" }),
+          ...(kind && { kinds: [kind as Kind] }),
+          ...(severity && { severities: [severity as Severity] }),
+        };
         const variables = { id: accountId, filter, first: PAGE, after: cursor };
         const page = (await client.query(ALERTS, variables)).account?.alerts;
         const known = new Set(latest.current.inbox.map(({ id }) => id));
@@ -63,7 +75,7 @@ export function useOlderAlerts(view: AlertView): OlderAlerts {
     } catch (error) {
       if (run.current === mine) setState((state) => ({ ...state, isLoading: false, error: error as Error }));
     }
-  }, [client, accountId, view]);
+  }, [client, accountId, view, kind, severity]);
   useEffect(() => {
     run.current = {};
     latest.current = { ...latest.current, state: NONE };

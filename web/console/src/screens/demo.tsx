@@ -4,8 +4,8 @@ import { graphql } from "@ledgerbell/client/graphql";
 import { Balance, useAction } from "@ledgerbell/react";
 import { useEffect, useState, type ReactNode } from "react";
 
-import { Card, Refusal, usePlace } from "../place.js";
-import { borrow, readSettings } from "../session.js";
+import { Card, Instant, Refusal, usePlace } from "../place.js";
+import { borrow, moveClock, readSettings, type Settings } from "../session.js";
 
 const MEMBERS = graphql(`
   query DemoMembers($account: ID!) {
@@ -136,18 +136,24 @@ const TITLES = ["German, level B2", "Yoga, morning class", "Leadership coaching"
 /** Acts as the platform's server, with the credential of the demo's operator. */
 class Platform {
   readonly client: Ledgerbell;
+  /** The server's time when the page last learned it. Null if its clock cannot be moved. */
+  readonly now: string | null;
   readonly #accountId: string;
+  /** By how many milliseconds the server's clock is ahead of this machine's. */
+  #ahead = 0;
   #members: Promise<string[]> | null = null;
 
-  constructor(accountId: string) {
+  constructor({ accountId, now }: NonNullable<Settings["demo"]>) {
     this.#accountId = accountId;
+    this.now = now ?? null;
+    this.#keep(now);
     this.client = createLedgerbell({ url: "/graphql", token: () => borrow("operator"), tabs: false });
   }
 
   async book(): Promise<string> {
     const members = await (this.#members ??= this.#read());
     const pick = <T,>(items: readonly T[]) => items[Math.floor(Math.random() * items.length)];
-    const startsAt = Date.now() + 3_600_000;
+    const startsAt = Date.now() + this.#ahead + 3_600_000;
     const { bookSession } = await this.client.mutate(BOOK, {
       input: {
         accountId: this.#accountId,
@@ -180,6 +186,17 @@ class Platform {
       : this.client.mutate(UNFREEZE, { input: { accountId } }));
   }
 
+  /** Moves the server's clock ahead, and returns its new time. */
+  async moveClock(hours: number): Promise<string> {
+    const now = await moveClock(hours);
+    this.#keep(now);
+    return now;
+  }
+
+  #keep(now: string | null): void {
+    if (now) this.#ahead = Math.max(0, Date.parse(now) - Date.now());
+  }
+
   async #read(): Promise<string[]> {
     const { account } = await this.client.query(MEMBERS, { account: this.#accountId });
     return account?.members?.nodes.map((member) => member.id) ?? [];
@@ -192,7 +209,7 @@ export default function Demo(): ReactNode {
     let made: Platform | null = null;
     let isCurrent = true;
     void readSettings().then(({ demo }) => {
-      if (demo && isCurrent) setPlatform((made = new Platform(demo.accountId)));
+      if (demo && isCurrent) setPlatform((made = new Platform(demo)));
     });
     return () => {
       isCurrent = false;
@@ -230,7 +247,10 @@ function Controls({ platform }: { platform: Platform }): ReactNode {
     <>
       <p className="console-hint">{words.demoHint}</p>
       <div className="console-two">
-        <Balance />
+        <div className="console-column">
+          <Balance />
+          {platform.now && <Time platform={platform} now={platform.now} />}
+        </div>
         <Card title={words.screens.demo ?? ""}>
           <div className="console-buttons">
             {button(words.demoBook, () => platform.book())}
@@ -241,7 +261,7 @@ function Controls({ platform }: { platform: Platform }): ReactNode {
             {button(words.demoFreeze, () => platform.freeze(true))}
             {button(words.demoUnfreeze, () => platform.freeze(false))}
           </div>
-          <p>
+          <p className="console-after">
             <small>{words.demoLoadHint}</small>
           </p>
           <label className="lb-field">
@@ -259,5 +279,30 @@ function Controls({ platform }: { platform: Platform }): ReactNode {
         </Card>
       </div>
     </>
+  );
+}
+
+/** Moves the server's clock: what would happen in days happens in seconds. */
+function Time({ platform, now: first }: { platform: Platform; now: string }): ReactNode {
+  const { words } = usePlace();
+  const [now, setNow] = useState(first);
+  const move = useAction(async (hours: number) => setNow(await platform.moveClock(hours)));
+  return (
+    <Card title={words.demoClock}>
+      <p>
+        {words.demoNow} <Instant at={now} />
+      </p>
+      <div className="console-buttons">
+        {words.demoSteps.map(([hours, label]) => (
+          <button key={hours} type="button" disabled={move.isBusy} onClick={() => void move.run(hours)}>
+            {label}
+          </button>
+        ))}
+      </div>
+      <p>
+        <small>{words.demoClockHint}</small>
+      </p>
+      <Refusal error={move.error} />
+    </Card>
   );
 }

@@ -1,10 +1,10 @@
 // Answers the three questions of the help page with live data.
 import { graphql } from "@ledgerbell/client/graphql";
 import { CreditLog, Findings, Inbox, TopUps } from "@ledgerbell/react";
-import { useState, type ReactNode } from "react";
+import { useEffect, useState, type ReactNode } from "react";
 
 import { Amount, Card, Instant, Reading, usePlace } from "../place.js";
-import { useRead } from "../query.js";
+import { useRead, useThrottled } from "../query.js";
 import { useChoosing } from "./index.js";
 
 type Trouble = "changed" | "topup" | "alert";
@@ -99,6 +99,12 @@ function Explanation(): ReactNode {
   // The current minute has not ended, so the latest events count.
   const instant = at && at !== now ? new Date(at).toISOString() : null;
   const read = useRead(instant ?? "now", () => client.query(EXPLAIN, { account: accountId, at: instant }));
+  // The past stays as it was. The present is read again when the account changes.
+  const refreshSoon = useThrottled(read.refresh);
+  useEffect(
+    () => (instant ? undefined : client.account(accountId).subscribe(refreshSoon)),
+    [client, accountId, instant, refreshSoon],
+  );
   return (
     <Card
       title={words.explain}

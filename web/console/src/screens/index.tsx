@@ -21,8 +21,12 @@ const Members = lazy(() => import("./members.js"));
 const Keys = lazy(() => import("./keys.js"));
 const Help = lazy(() => import("./help.js"));
 const Accounts = lazy(() => import("./accounts.js"));
+const Operations = lazy(() => import("./operations.js"));
 const AccountScreen = lazy(() => import("./account.js"));
 const Demo = lazy(() => import("./demo.js"));
+
+/** The screens of a platform's operator that belong to no account. */
+export const PLATFORM_SCREENS = ["accounts", "operations"];
 
 /** Returns the screens of an account that are useful to the viewer. */
 export function screensOf({ permissions, isPlatform }: Place, isDemo: boolean): string[] {
@@ -95,6 +99,7 @@ const SCREENS: Record<string, () => ReactNode> = {
   keys: () => <Keys />,
   help: () => <Help />,
   accounts: () => <Accounts />,
+  operations: () => <Operations />,
   account: () => <AccountScreen />,
   demo: () => <Demo />,
 };

@@ -2,14 +2,14 @@ import { graphql } from "@ledgerbell/client/graphql";
 import { useAction } from "@ledgerbell/react";
 import { useState, type ReactNode } from "react";
 
-import { Card, Reading, Refusal, Tag, usePlace } from "../place.js";
-import { useRead } from "../query.js";
+import { Card, More, Reading, Refusal, Tag, usePlace } from "../place.js";
+import { usePages } from "../query.js";
 
 const MEMBERS = graphql(`
-  query ConsoleMembers($account: ID, $search: String) {
+  query ConsoleMembers($account: ID, $search: String, $first: Int!, $after: String) {
     account(id: $account) {
       id
-      members(search: $search, first: 100) {
+      members(search: $search, first: $first, after: $after) {
         nodes {
           id
           name
@@ -18,6 +18,10 @@ const MEMBERS = graphql(`
           contact {
             email
           }
+        }
+        pageInfo {
+          hasNextPage
+          endCursor
         }
       }
     }
@@ -71,22 +75,26 @@ const REMOVE = graphql(`
 `);
 
 const ROLES = ["OWNER", "ADMIN", "MEMBER"] as const;
+const PAGE = 50;
 type Role = (typeof ROLES)[number];
 
 export default function Members(): ReactNode {
   const { client, accountId, permissions, isPlatform, words } = usePlace();
   const [search, setSearch] = useState("");
   const wanted = search.trim();
-  const read = useRead(wanted, () => client.query(MEMBERS, { account: accountId, search: wanted || null }));
+  const list = usePages(wanted, PAGE, async (first, after) => {
+    const variables = { account: accountId, search: wanted || null, first, after };
+    return (await client.query(MEMBERS, variables)).account?.members;
+  });
   const mayManage = permissions.has("MANAGE_MEMBERS");
   const change = useAction(async (memberId: string, role: Role) => {
     await client.mutate(UPDATE, { input: { memberId, role } });
-    read.refresh();
+    list.refresh();
   });
   const remove = useAction(async (memberId: string, name: string) => {
     if (!confirm(words.removeSure(name))) return;
     await client.mutate(REMOVE, { input: { memberId } });
-    read.refresh();
+    list.refresh();
   });
   return (
     <>
@@ -101,10 +109,10 @@ export default function Members(): ReactNode {
           />
         </div>
         <Refusal error={change.error ?? remove.error} />
-        <Reading read={read}>
-          {({ account }) => (
+        <Reading read={list}>
+          {(members) => (
             <ul className="console-list">
-              {account?.members?.nodes.map((member) => (
+              {members.map((member) => (
                 <li key={member.id}>
                   <span>
                     <strong>{member.name}</strong>
@@ -140,8 +148,10 @@ export default function Members(): ReactNode {
             </ul>
           )}
         </Reading>
+        {list.data?.length === 0 && <p className="lb-empty">{words.nothing}</p>}
+        <More list={list} />
       </Card>
-      {mayManage && isPlatform && <AddMember onAdded={read.refresh} />}
+      {mayManage && isPlatform && <AddMember onAdded={list.refresh} />}
     </>
   );
 }

@@ -1,49 +1,119 @@
-import { graphql } from "@ledgerbell/client/graphql";
-import { useState, type ReactNode } from "react";
+import { graphql, type ResultOf } from "@ledgerbell/client/graphql";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 
-import { Amount, Card, Instant, Reading, Tag, usePlace } from "../place.js";
-import { useLiveRefresh, useRead } from "../query.js";
+import { Amount, Card, Instant, More, Reading, Tag, usePlace } from "../place.js";
+import { usePages, useThrottled } from "../query.js";
 
-const SESSIONS = graphql(`
-  query ConsoleSessions($account: ID, $filter: SessionFilter, $first: Int!) {
-    account(id: $account) {
+const SESSION = graphql(`
+  fragment ConsoleSession on Session @_unmask {
+    id
+    title
+    status
+    startsAt
+    held
+    charged
+    refunded
+    member {
       id
-      sessions(filter: $filter, orderBy: STARTS_AT, first: $first) {
-        nodes {
-          id
-          title
-          status
-          startsAt
-          held
-          charged
-          refunded
-          member {
-            id
-            name
-          }
-        }
-        pageInfo {
-          hasNextPage
-        }
-      }
+      name
     }
   }
 `);
 
+const SESSIONS = graphql(
+  `
+    query ConsoleSessions($account: ID, $filter: SessionFilter, $first: Int!, $after: String) {
+      account(id: $account) {
+        id
+        sessions(filter: $filter, orderBy: STARTS_AT, first: $first, after: $after) {
+          liveCursor
+          nodes {
+            ...ConsoleSession
+          }
+          pageInfo {
+            hasNextPage
+            endCursor
+          }
+        }
+      }
+    }
+  `,
+  [SESSION],
+);
+
+const CHANGES = graphql(
+  `
+    subscription ConsoleSessionChanges($account: ID, $after: LiveCursor) {
+      accountUpdated(accountId: $account, topics: [SESSIONS], after: $after, replayAtMost: 1000) {
+        cursor
+        signal
+        sessions {
+          ...ConsoleSession
+        }
+      }
+    }
+  `,
+  [SESSION],
+);
+
+type Session = ResultOf<typeof SESSION>;
+
 const STATUSES = ["BOOKED", "PROCESSING", "COMPLETED", "CANCELED", "NO_SHOW", "EXPIRED"] as const;
 const TONES: Record<string, string> = { BOOKED: "info", PROCESSING: "warning", COMPLETED: "plus", EXPIRED: "warning" };
-const PAGE = 25;
+const PAGE = 50;
+
+const startOf = ({ startsAt }: Session): number => Date.parse(startsAt);
+
+/** Puts changed sessions where they belong. Those after the end of what is shown come with a later page. */
+function merged(
+  shown: readonly Session[],
+  changed: readonly Session[],
+  status: string,
+  hasMore: boolean,
+): readonly Session[] {
+  const ids = new Set(changed.map(({ id }) => id));
+  const last = shown.at(-1);
+  const shownTo = hasMore && last ? startOf(last) : -Infinity;
+  const added = changed.filter((session) => startOf(session) >= shownTo && (!status || session.status === status));
+  const list = [...shown.filter(({ id }) => !ids.has(id)), ...added];
+  return list.sort((one, other) => startOf(other) - startOf(one));
+}
 
 export default function Sessions(): ReactNode {
   const { client, accountId, words } = usePlace();
   const [status, setStatus] = useState<(typeof STATUSES)[number] | "">("");
   const [search, setSearch] = useState("");
-  const [first, setFirst] = useState(PAGE);
-  const filter = { ...(status ? { statuses: [status] } : {}), ...(search.trim() ? { search: search.trim() } : {}) };
-  const read = useRead(JSON.stringify([filter, first]), () =>
-    client.query(SESSIONS, { account: accountId, filter, first }),
-  );
-  useLiveRefresh(client, accountId, read.refresh);
+  const [cursor, setCursor] = useState<string | null>(null);
+  const wanted = search.trim();
+  const filter = { ...(status ? { statuses: [status] } : {}), ...(wanted ? { search: wanted } : {}) };
+  const list = usePages(JSON.stringify(filter), PAGE, async (first, after) => {
+    const { account } = await client.query(SESSIONS, { account: accountId, filter, first, after });
+    setCursor((before) => before ?? account?.sessions?.liveCursor ?? null);
+    return account?.sessions;
+  });
+  const { change, refresh } = list;
+  const refreshSoon = useThrottled(refresh);
+  const latest = useRef({ status, wanted });
+  latest.current = { status, wanted };
+  useEffect(() => {
+    if (!cursor) return;
+    const live = client.live(CHANGES, { account: accountId, after: cursor });
+    const follow = async () => {
+      for await (const message of live) {
+        const { status, wanted } = latest.current;
+        // Only the server knows what a search finds.
+        if (message.type === "readAgain" || (message.type === "event" && wanted)) refreshSoon();
+        else if (message.type === "event") {
+          const { sessions } = message.event;
+          change((shown, hasMore) => merged(shown, sessions, status, hasMore));
+        }
+      }
+    };
+    follow().catch(() => {
+      // What cannot be followed is still shown. The frame of the page shows why.
+    });
+    return () => live.stop();
+  }, [client, accountId, cursor, change, refreshSoon]);
   return (
     <Card title={words.screens.sessions ?? ""}>
       <div className="console-filters">
@@ -67,8 +137,8 @@ export default function Sessions(): ReactNode {
           ))}
         </select>
       </div>
-      <Reading read={read}>
-        {({ account }) => (
+      <Reading read={list}>
+        {(sessions) => (
           <>
             <div className="console-scroll" tabIndex={0} role="group" aria-label={words.screens.sessions}>
               <table className="console-table">
@@ -82,48 +152,52 @@ export default function Sessions(): ReactNode {
                   </tr>
                 </thead>
                 <tbody>
-                  {account?.sessions?.nodes.map((session) => (
-                    <tr key={session.id}>
-                      <td>
-                        <Instant at={session.startsAt} />
-                      </td>
-                      <td>{session.title}</td>
-                      <td>{session.member.name}</td>
-                      <td>
-                        <Tag tone={TONES[session.status]}>{words.sessionStatus[session.status] ?? session.status}</Tag>
-                      </td>
-                      <td>
-                        {Number(session.held) > 0 ? (
-                          <>
-                            <Amount value={session.held} /> {words.held}
-                          </>
-                        ) : (
-                          session.charged && (
-                            <>
-                              <Amount value={session.charged} /> {words.charged}
-                            </>
-                          )
-                        )}
-                        {Number(session.refunded) > 0 && (
-                          <>
-                            , <Amount value={session.refunded} /> {words.refunded}
-                          </>
-                        )}
-                      </td>
-                    </tr>
+                  {sessions.map((session) => (
+                    <Row key={session.id} session={session} />
                   ))}
                 </tbody>
               </table>
             </div>
-            {account?.sessions?.nodes.length === 0 && <p className="lb-empty">{words.nothing}</p>}
-            {account?.sessions?.pageInfo.hasNextPage && first < 100 && (
-              <button type="button" disabled={read.isLoading} onClick={() => setFirst(Math.min(100, first + PAGE))}>
-                {words.more}
-              </button>
-            )}
+            {sessions.length === 0 && <p className="lb-empty">{words.nothing}</p>}
+            <More list={list} />
           </>
         )}
       </Reading>
     </Card>
+  );
+}
+
+function Row({ session }: { session: Session }): ReactNode {
+  const { words } = usePlace();
+  const { title, status, startsAt, held, charged, refunded, member } = session;
+  return (
+    <tr>
+      <td>
+        <Instant at={startsAt} />
+      </td>
+      <td>{title}</td>
+      <td>{member.name}</td>
+      <td>
+        <Tag tone={TONES[status]}>{words.sessionStatus[status] ?? status}</Tag>
+      </td>
+      <td>
+        {Number(held) > 0 ? (
+          <>
+            <Amount value={held} /> {words.held}
+          </>
+        ) : (
+          charged && (
+            <>
+              <Amount value={charged} /> {words.charged}
+            </>
+          )
+        )}
+        {Number(refunded) > 0 && (
+          <>
+            , <Amount value={refunded} /> {words.refunded}
+          </>
+        )}
+      </td>
+    </tr>
   );
 }
