@@ -104,7 +104,13 @@ async fn a_download_beyond_its_makers_allowance_is_slow_and_whole_and_an_account
     let third = fetch().await;
     assert_eq!(third.status(), StatusCode::TOO_MANY_REQUESTS);
     assert!(third.headers().contains_key("retry-after"));
-    assert!(third.text().await.expect("text").contains("at a time"));
+    assert!(
+        third
+            .text()
+            .await
+            .expect("text")
+            .contains("maximum number of downloads")
+    );
     let begun = app.clock.now();
     let files = tokio::spawn(async move { [first.text().await.expect("whole"), second.text().await.expect("whole")] });
     until(|| {

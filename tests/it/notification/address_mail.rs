@@ -331,14 +331,14 @@ async fn an_address_that_refuses_mail_is_bouncing_admins_hear_of_it_and_it_gets_
         let found = alerts.into_iter().find(|alert| alert["kind"] == "CONTACT_BOUNCING");
         found.expect("an alert")
     };
-    assert_eq!(told().await["title"], "Mail to Accounting comes back");
+    assert_eq!(told().await["title"], "Mail to Accounting bounces");
     assert!(!kinds(&app.team.member).await.contains(&"CONTACT_BOUNCING".to_owned()));
     let found = findings(&app.team.owner.client).await;
     let finding = found
         .into_iter()
         .find(|one| one["code"] == "CONTACT_BOUNCING")
         .expect("a finding");
-    assert_eq!(finding["summary"], "Mail to Accounting comes back");
+    assert_eq!(finding["summary"], "Mail to Accounting bounces");
     assert_eq!(finding["remedy"]["mutation"], "sendNotificationAddressVerification");
     says(&finding, &[EMAIL, "Nothing is sent there"]);
     server.answer(Answer::Take);

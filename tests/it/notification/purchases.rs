@@ -259,7 +259,7 @@ async fn a_refund_that_fails_later_is_told_with_words_of_its_own() {
     assert_eq!(failed["title"], "A refund failed");
     assert_eq!(
         failed["body"],
-        "The bank returned the money of a refund. Of this top-up 0 credits stay taken back."
+        "The bank returned the money of a refund. Of this top-up, 0 credits are still taken back."
     );
     work(&app).await;
     assert_eq!(count(&app, "TOP_UP_REVERSED").await, 2, "each fact once");

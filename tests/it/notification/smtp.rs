@@ -255,7 +255,7 @@ async fn f60_a_bounce_is_told_holds_back_what_is_not_critical_and_ends_with_anot
         let (alerts, _) = inbox(&person.client).await;
         assert_eq!(
             (&alerts[0]["kind"], &alerts[0]["title"]),
-            (&json!("CONTACT_BOUNCING"), &json!("Mail to Mia comes back"))
+            (&json!("CONTACT_BOUNCING"), &json!("Mail to Mia bounces"))
         );
     }
     assert_eq!(kinds(&app.team.admin).await, ["CONTACT_BOUNCING"]);

@@ -84,7 +84,7 @@ async fn a_loop_over_strangers_is_bounded_by_caller_and_account_and_across_proce
         .verification
         .send(&actor, app.team.account.id, mia.member.id);
     let refused = sent.await.expect_err("the bound holds for all processes");
-    assert!(refused.to_string().contains("not verified"), "{refused}");
+    assert!(refused.to_string().contains("unverified addresses"), "{refused}");
     other.close().await;
 
     app.advance(Duration::from_hours(24));
