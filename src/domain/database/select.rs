@@ -126,7 +126,8 @@ impl Select {
         Statement::from_sql_and_values(self.backend, self.text, self.values)
     }
 
-    // A list is sent as one text, so that the statement is the same for any number of values.
+    // A list is one parameter, so that the statement is the same for any number of values. Postgres receives an array. It would
+    // not evaluate the cast of a text to an array once: a sequential scan would parse the text again for each row.
     fn uuids(&mut self, ids: &[Uuid]) -> &mut Self {
         if self.backend == DbBackend::Sqlite {
             let hex: Vec<String> = ids.iter().map(|id| format!("\"{}\"", id.simple())).collect();
@@ -134,10 +135,7 @@ impl Select {
                 .bind(format!("[{}]", hex.join(",")))
                 .push("))")
         } else {
-            let texts: Vec<String> = ids.iter().map(Uuid::to_string).collect();
-            self.push(" = ANY(CAST(")
-                .bind(format!("{{{}}}", texts.join(",")))
-                .push(" AS uuid[]))")
+            self.push(" = ANY(").bind(ids.to_vec()).push(")")
         }
     }
 
@@ -147,13 +145,7 @@ impl Select {
                 .bind(serde_json::Value::from(texts.to_vec()).to_string())
                 .push("))")
         } else {
-            let quoted: Vec<String> = texts
-                .iter()
-                .map(|text| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
-                .collect();
-            self.push(" = ANY(CAST(")
-                .bind(format!("{{{}}}", quoted.join(",")))
-                .push(" AS text[]))")
+            self.push(" = ANY(").bind(texts.to_vec()).push(")")
         }
     }
 }
