@@ -5,9 +5,10 @@
 # make fuzz   fuzz targets by libFuzzer, SECONDS=60 each; needs cargo-fuzz
 # make bench  postings and log pages through HTTP, beside pgbench where Postgres is there
 # make bench-prices  processor time of operations beside their prices
+# make bench-page  processor time of a page of the credit log; PEERS=1: beside other servers
 # make bench-live  sockets: memory of idle ones, from commit to client, messages a second, beside npm graphql-ws
 
-.PHONY: run pages test fuzz simulate bench bench-live bench-prices schema fmt
+.PHONY: run pages test fuzz simulate bench bench-live bench-page bench-prices schema fmt
 
 run: pages
 	cargo run --locked -- demo
@@ -35,6 +36,11 @@ bench:
 
 bench-live:
 	cargo bench --locked --bench live
+
+bench-page:
+	cargo build --locked --release
+	$(if $(PEERS),cd benches/peers && npm install --no-audit --no-fund --no-package-lock)
+	node benches/page/measure.mjs $(if $(PEERS),--peers)
 
 bench-prices:
 	cargo bench --locked --bench prices

@@ -16,7 +16,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use uuid::Uuid;
 
 use crate::reading::ground::Ground;
-use crate::reading::rows::insert_account;
+use crate::reading::rows::{Dice, insert_account, insert_log, log_rows};
 
 const ACCOUNT: AccountId = AccountId::from_number(7);
 const ENTRIES: i64 = 1_000_000;
@@ -373,6 +373,7 @@ async fn effort(ground: &Ground, statements: &[Statement]) -> Effort {
 async fn lists_are_constants_in_plans_for_small_tables() {
     let Some(ground) = Ground::postgres().await else { return };
     insert_account(&ground, ACCOUNT, "Europe/Berlin").await;
+    insert_log(&ground, ACCOUNT, &log_rows(&mut Dice::new(1), 200, 1_700_000_000_000)).await;
     let mut lists = 0;
     for (name, filter) in all_filters() {
         for statement in page(&ground, &filter, SortOrder::NewestFirst, None).await {
