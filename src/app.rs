@@ -2,10 +2,10 @@
 //!
 //! Called by commands, and by tests, which supply their own database and clock.
 
+mod files;
 mod pages;
 
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +48,10 @@ use crate::domain::troubleshooting::Troubleshooting;
 use crate::graphql::{self, ExportLinks, Limits, Schema, TrustedDocuments};
 use crate::http::{self, HttpState, LiveConnectionBounds, LiveConnections, SignIns};
 use crate::primitives::clock::Clock;
+
+pub use files::data_files;
+pub(crate) use files::{DEMO_KEY_FILE, DEMO_TIME_FILE, GATEWAY_SERVER_FILE};
+use files::{MAIL_FOLDER, SIMULATED_GATEWAY_FILE, tighten_files};
 
 /// The seconds after which a client retries after BUSY.
 const RETRY_AFTER_SECONDS: u32 = 1;
@@ -166,33 +170,6 @@ pub async fn open_database(settings: &Settings) -> Result<Database, StartError> 
         ..OpenOptions::default()
     };
     Ok(database::open(settings.database.url.reveal(), options).await?)
-}
-
-/// Returns the files and folders that the program writes, whether they exist or not.
-pub fn data_files(settings: &Settings) -> Vec<PathBuf> {
-    let in_data_dir = [SIMULATED_GATEWAY_FILE, GATEWAY_SERVER_FILE, DEMO_KEY_FILE, MAIL_FOLDER];
-    let mut files: Vec<PathBuf> = in_data_dir.iter().map(|name| settings.data_dir.join(name)).collect();
-    files.extend(database::files(settings.database.url.reveal()));
-    files
-}
-
-/// Makes files private that an earlier version left readable for other users of the machine. The directory itself may belong to
-/// the operator and keeps its mode.
-fn tighten_files(settings: &Settings) {
-    for path in data_files(settings) {
-        match private_files::tighten(&path) {
-            Ok(true) => {
-                tracing::warn!(path = %path.display(), "other users of this machine could read this; now they cannot");
-            }
-            Ok(false) => {}
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "other users of this machine may be able to read this: chmod it");
-            }
-        }
-    }
-    for (path, mode) in private_files::loose([settings.data_dir.clone()]) {
-        tracing::warn!(path = %path.display(), mode = %format!("{mode:o}"), "other users of this machine can look into the data directory: chmod 700");
-    }
 }
 
 impl App {
@@ -457,15 +434,6 @@ impl App {
 fn export_links(settings: &Settings, base_url: &str) -> ExportLinks {
     ExportLinks::new(settings.secret.reveal().as_bytes(), base_url)
 }
-
-/// The state of the embedded simulated gateway, in the data directory.
-const SIMULATED_GATEWAY_FILE: &str = "simulated-gateway.json";
-/// The state of the simulated gateway that runs as a separate server.
-pub(crate) const GATEWAY_SERVER_FILE: &str = "stripe-stand-in.json";
-/// The API key of the demo.
-pub(crate) const DEMO_KEY_FILE: &str = "demo-api-key";
-/// The folder for mails without an SMTP server.
-const MAIL_FOLDER: &str = "mail";
 
 type Gateway = (Option<SimulatedGateway>, Arc<dyn PaymentGateway>);
 

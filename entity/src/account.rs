@@ -19,6 +19,8 @@ pub struct Model {
     /// Grows by one with every change.
     pub version: i32,
     pub created_at: i64,
+    /// Name and external id in the form for searching. Null until it is computed after an upgrade.
+    pub search_text: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

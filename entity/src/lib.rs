@@ -9,7 +9,9 @@
 
 pub mod account;
 pub mod account_directory;
+pub mod account_finding;
 pub mod account_state;
+pub mod account_word;
 pub mod address_notice;
 pub mod alert;
 pub mod alert_due;

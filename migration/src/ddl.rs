@@ -1,7 +1,7 @@
 //! One text of SQL for both databases.
 //!
 //! Words in braces are replaced. `{uuid}` and `{bytes}` are column types. `{clustered}` ends a table that SQLite keeps in the
-//! order of its key. `{whole a, b}` is used among the constraints: SQLite, which would store any value in any column, then
+//! order of its key. `{bytewise}` makes a text compare as bytes. `{whole a, b}` is used among the constraints: SQLite, which would store any value in any column, then
 //! refuses values that are not integers in these columns. `{integer a}` does the same after the type of a column that is
 //! added.
 
@@ -54,6 +54,9 @@ fn render(statement: &str, backend: DbBackend) -> String {
             ("uuid", false) => rendered.push_str("UUID"),
             ("bytes", false) => rendered.push_str("BYTEA"),
             ("clustered", true) => rendered.push_str("WITHOUT ROWID"),
+            ("bytewise", false) => rendered.push_str("COLLATE \"C\""),
+            // The default of SQLite.
+            ("bytewise", true) => {}
             (word, true) if word.starts_with("integer ") => {
                 let column = word.trim_start_matches("integer ");
                 rendered.push_str("CHECK (typeof(");

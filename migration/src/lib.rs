@@ -52,6 +52,7 @@ mod m20261129_131500_count_export_links_in_quota;
 mod m20261129_133500_create_notification_defaults;
 mod m20261129_204500_create_notification_address;
 mod m20261129_211500_add_unchecked_since_to_account_state;
+mod m20261130_021500_add_account_lists;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -108,6 +109,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_133500_create_notification_defaults::Migration),
             Box::new(m20261129_204500_create_notification_address::Migration),
             Box::new(m20261129_211500_add_unchecked_since_to_account_state::Migration),
+            Box::new(m20261130_021500_add_account_lists::Migration),
         ]
     }
 }

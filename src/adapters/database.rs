@@ -22,6 +22,7 @@ use super::private_files;
 use crate::domain::database::{Database, Deadlines, Suspicion};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::bring_search_up_to_date;
+use crate::domain::member::bring_account_words_up_to_date;
 
 /// Older versions can corrupt the database when its write-ahead log starts over.
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
@@ -495,6 +496,7 @@ pub async fn migrate(database: &Database) -> Result<(), Fault> {
     }
     let tx = begin_schema(database).await?;
     Migrator::up(&tx, None).await?;
+    bring_account_words_up_to_date(&tx).await?;
     bring_search_up_to_date(&tx).await?;
     Ok(tx.commit().await?)
 }

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::app::App;
 use crate::config::Settings;
+use crate::primitives::actor::Actor;
 use crate::primitives::clock::Clock;
 use crate::primitives::ids::{GlobalId, IdKind, TopUpId};
 
@@ -74,10 +75,15 @@ pub(super) async fn run_top_up(command: &TopUp, settings: &Settings) -> Ending {
     let top_up_id = TopUpId::from_uuid(id.uuid);
     let reconciler = &app.services().reconciler;
     let settled = reconciler
-        .settle_by_hand(id.account_id, top_up_id, settle.charged, settle.reason.clone())
+        .settle_by_hand(
+            &Actor::System,
+            id.account_id,
+            (top_up_id, settle.charged),
+            settle.reason.clone(),
+        )
         .await;
     app.close().await?;
-    let top_up = settled?;
+    let (top_up, _) = settled?;
     say(&format!("{} is {}", settle.id, top_up.status.as_str()))?;
     Ok(ExitCode::SUCCESS)
 }

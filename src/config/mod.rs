@@ -231,7 +231,7 @@ impl Settings {
         for key in KEYS {
             if let Some(default) = key.default {
                 let text = default.to_owned();
-                let source = "default".to_owned();
+                let source = print::DEFAULT.to_owned();
                 given.insert(key.path, Given { text, source });
             }
         }

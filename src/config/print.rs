@@ -4,6 +4,9 @@ use super::Settings;
 use super::keys::{KEYS, leaf, variable};
 use super::source::Reader;
 
+/// The name of the source of a setting that no other source sets.
+pub(super) const DEFAULT: &str = "default";
+
 #[derive(Clone, Debug)]
 pub(super) struct Shown {
     path: &'static str,
@@ -21,6 +24,12 @@ impl Settings {
             };
             (shown.path, line)
         }))
+    }
+
+    /// Whether no source sets this setting.
+    pub fn has_default(&self, path: &str) -> bool {
+        let shown = self.shown.iter().find(|shown| shown.path == path);
+        shown.is_none_or(|shown| shown.value.is_none() || shown.source == DEFAULT)
     }
 
     /// Returns a settings file with every setting, its default and its purpose.

@@ -20,6 +20,7 @@ use crate::domain::member::{Account, ApiKey, Contact, Member};
 use crate::domain::notification::model::{Delivery, InboxItem, NotificationAddress, NotificationSettings};
 use crate::domain::top_up::TopUp;
 use crate::domain::top_up::model::{Attempt, PaymentMethod, RetryRefusal, StoredDecision};
+use crate::domain::troubleshooting::LastFindings;
 use crate::primitives::actor::{AccessError, Actor};
 use crate::primitives::ids::{
     AccountId, AlertId, ApiKeyId, DeliveryId, EntryId, LotId, MemberId, NotificationAddressId, PaymentMethodId,
@@ -169,6 +170,23 @@ impl Loader<BalanceKey> for Source {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct LastFindingsKey(AccountId);
+
+impl Loader<LastFindingsKey> for Source {
+    type Value = LastFindings;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[LastFindingsKey]) -> Result<HashMap<LastFindingsKey, LastFindings>, ApiError> {
+        let ids: Vec<AccountId> = keys.iter().map(|key| key.0).collect();
+        let found = self.services.troubleshooting.last_findings(&self.actor, &ids).await?;
+        Ok(found
+            .into_iter()
+            .map(|(id, found)| (LastFindingsKey(id), found))
+            .collect())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct ApiKeyKey(ApiKeyId);
 
 impl Loader<ApiKeyKey> for Source {
@@ -198,6 +216,11 @@ impl Loaders {
 
     pub(super) async fn balance(&self, account_id: AccountId) -> Result<Option<Balance>, ApiError> {
         self.0.load_one(BalanceKey(account_id)).await
+    }
+
+    /// Loads the numbers of an account's last check, for callers that may read its log.
+    pub(super) async fn last_findings(&self, account_id: AccountId) -> Result<Option<LastFindings>, ApiError> {
+        self.0.load_one(LastFindingsKey(account_id)).await
     }
 
     /// Loads an API key for its name in the log. A viewer of the entry may see the name of the key and nothing else.

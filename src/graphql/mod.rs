@@ -53,7 +53,7 @@ pub use live::{Live, LiveEnd, LiveItem, Purse};
 
 /// All queries.
 #[derive(MergedObject, Default)]
-pub struct Query(member::MemberQuery, node::NodeQuery);
+pub struct Query(member::MemberQuery, node::NodeQuery, top_up::OperatorQuery);
 
 /// All mutations. A refused mutation returns userErrors, with the changed object null.
 #[derive(MergedObject, Default)]
@@ -65,6 +65,7 @@ pub struct Mutation(
     ledger::CreditMutation,
     member::ApiKeyMutation,
     top_up::TopUpMutation,
+    top_up::OperatorMutation,
     notification::SettingsMutation,
     notification::DefaultsMutation,
     notification::ContactMutation,

@@ -22,8 +22,8 @@ use super::notification::{
 use super::refusals::{Failure, Present, UserError};
 use super::top_up::{
     AddPaymentMethodPayload, CancelTopUpPayload, CreateTopUpPayload, RefundTopUpPayload, RemovePaymentMethodPayload,
-    ResumeAutoTopUpPayload, RetryTopUpPayload, SetDefaultPaymentMethodPayload, StartPaymentMethodSetupPayload,
-    UpdateAutoTopUpPayload,
+    ResumeAutoTopUpPayload, RetryTopUpPayload, RetryWebhookPayload, SetDefaultPaymentMethodPayload, SettleTopUpPayload,
+    StartPaymentMethodSetupPayload, UpdateAutoTopUpPayload,
 };
 
 /// Allows one helper of a client to read every mutation.
@@ -59,6 +59,8 @@ pub(super) enum MutationPayload {
     RetryTopUp(RetryTopUpPayload),
     CancelTopUp(CancelTopUpPayload),
     RefundTopUp(RefundTopUpPayload),
+    SettleTopUp(SettleTopUpPayload),
+    RetryWebhook(RetryWebhookPayload),
     UpdateAutoTopUp(UpdateAutoTopUpPayload),
     ResumeAutoTopUp(ResumeAutoTopUpPayload),
     StartPaymentMethodSetup(StartPaymentMethodSetupPayload),

@@ -6,14 +6,18 @@
 //!
 //! A sign-in by a click works only on this machine, under one of its own names. So neither another machine nor another site whose name
 //! resolves to this server can sign in.
+//!
+//! Signed-in people of the demo may move its clock ahead. No other server has this control: only the demo has sign-ins.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::body::{self, Unread};
@@ -24,6 +28,8 @@ use super::{HttpState, SharedHttpState};
 
 /// The maximum size of a body, in bytes.
 const LARGEST_BODY: usize = 1_024;
+/// The most hours by which one request moves the clock: 31 days.
+const MOST_HOURS: u32 = 31 * 24;
 /// The name of the cookie of a session.
 const COOKIE: &str = "ledgerbell_console";
 
@@ -49,6 +55,12 @@ enum Asked {
     Click { role: String },
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Moved {
+    hours: u32,
+}
+
 /// Returns what pages need before sign-in, and whether this browser has a session. None of it is secret.
 pub(super) async fn settings(State(state): State<SharedHttpState>, headers: HeaderMap) -> Response {
     let demo = state.sign_ins.as_ref().map(|sign_ins| {
@@ -57,7 +69,8 @@ pub(super) async fn settings(State(state): State<SharedHttpState>, headers: Head
             .map(|person| json!({ "role": person.role, "name": person.name }))
             .collect();
         let is_signed_in = session(&headers).is_some_and(|session| sign_ins.has(session));
-        json!({ "accountId": sign_ins.account_id().to_string(), "people": people, "isSignedIn": is_signed_in })
+        json!({ "accountId": sign_ins.account_id().to_string(), "people": people, "isSignedIn": is_signed_in,
+            "now": sign_ins.time().map(|now| now.to_string()) })
     });
     let oidc = state.settings.oidc.as_ref().map(|oidc| {
         let token = if oidc.uses_id_token { "id" } else { "access" };
@@ -82,7 +95,7 @@ pub(super) async fn sign_in(
         Ok(sign_ins) => sign_ins,
         Err(refused) => return *refused,
     };
-    let asked = match read(&state, &headers, body).await {
+    let asked = match read(&state, &headers, body, "Send {\"code\": …} or {\"role\": …}.").await {
         Ok(asked) => asked,
         Err(refused) => return refused,
     };
@@ -136,6 +149,37 @@ pub(super) async fn sign_out(State(state): State<SharedHttpState>, headers: Head
     response
 }
 
+/// Moves the clock of the demo ahead by whole hours, for a person who is signed in. Workers then do what has become due. A member's token
+/// may expire by that: the page requests another one.
+pub(super) async fn move_clock(State(state): State<SharedHttpState>, headers: HeaderMap, body: Body) -> Response {
+    let sign_ins = match own_page(&state, &headers) {
+        Ok(sign_ins) => sign_ins,
+        Err(refused) => return *refused,
+    };
+    if !session(&headers).is_some_and(|session| sign_ins.has(session)) {
+        return refuse(StatusCode::UNAUTHORIZED, "Nobody is signed in.");
+    }
+    let expected = "Send {\"hours\": …}, from 1 to 744.";
+    let moved: Moved = match read(&state, &headers, body, expected).await {
+        Ok(moved) => moved,
+        Err(refused) => return refused,
+    };
+    if moved.hours == 0 || moved.hours > MOST_HOURS {
+        return refuse(StatusCode::BAD_REQUEST, expected);
+    }
+    match sign_ins.move_clock(Duration::from_secs(u64::from(moved.hours) * 60 * 60)) {
+        Ok(Some(now)) => no_store(Json(json!({ "now": now.to_string() }))),
+        Ok(None) => refuse(StatusCode::NOT_FOUND, "The clock of this server cannot be moved."),
+        Err(error) => {
+            tracing::warn!(%error, "the time of the demo was moved and could not be stored for the next start");
+            refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The time could not be stored. Try again later.",
+            )
+        }
+    }
+}
+
 /// Returns the sign-ins if one of the server's own pages sent the request.
 fn own_page<'a>(state: &'a HttpState, headers: &HeaderMap) -> Result<&'a SignIns, Box<Response>> {
     let Some(sign_ins) = &state.sign_ins else {
@@ -163,7 +207,12 @@ fn is_local(state: &HttpState, headers: &HeaderMap) -> bool {
     host_is_local(host) || public.is_some_and(|public| public.split('/').next() == Some(host))
 }
 
-async fn read(state: &HttpState, headers: &HeaderMap, body: Body) -> Result<Asked, Response> {
+async fn read<T: DeserializeOwned>(
+    state: &HttpState,
+    headers: &HeaderMap,
+    body: Body,
+    expected: &str,
+) -> Result<T, Response> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if !content_type.is_some_and(is_json) {
         return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send JSON."));
@@ -174,7 +223,7 @@ async fn read(state: &HttpState, headers: &HeaderMap, body: Body) -> Result<Aske
         Unread::TooSlow => refuse(StatusCode::REQUEST_TIMEOUT, "The body took too long to come."),
         Unread::Broken => refuse(StatusCode::BAD_REQUEST, "The body broke off."),
     })?;
-    serde_json::from_slice(&bytes).map_err(|_| refuse(StatusCode::BAD_REQUEST, "Send {\"code\": …} or {\"role\": …}."))
+    serde_json::from_slice(&bytes).map_err(|_| refuse(StatusCode::BAD_REQUEST, expected))
 }
 
 /// Returns a session's credential; with the cookie if the session has just started.

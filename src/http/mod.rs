@@ -252,6 +252,7 @@ fn router(state: SharedHttpState) -> Router {
         .route("/console/sign-in", post(console::sign_in))
         .route("/console/token", post(console::token))
         .route("/console/sign-out", post(console::sign_out))
+        .route("/console/clock", post(console::move_clock))
         .route("/graphql", post(graphql::post).get(graphql::get))
         .route("/exports/credit-log", get(export::credit_log))
         .route("/unsubscribe", get(unsubscribe::show).post(unsubscribe::carry_out))

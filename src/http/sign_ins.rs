@@ -58,7 +58,25 @@ pub struct SignIns {
     account_id: AccountId,
     people: Vec<DemoPerson>,
     clock: Clock,
+    moved: Option<MovedClock>,
     kept: Mutex<Kept>,
+}
+
+/// The clock of the demo's services, which people may move ahead.
+struct MovedClock {
+    clock: Clock,
+    keep: KeepTime,
+}
+
+/// Stores by how many milliseconds the clock is ahead of the machine's, for the next start.
+type KeepTime = Box<dyn Fn(i64) -> std::io::Result<()> + Send + Sync>;
+
+impl std::fmt::Debug for MovedClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MovedClock")
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -91,8 +109,37 @@ impl SignIns {
             account_id,
             people,
             clock,
+            moved: None,
             kept: Mutex::default(),
         }
+    }
+
+    /// Lets the signed-in people move this clock ahead. `keep` stores by how many milliseconds it is ahead of the machine's, for the next
+    /// start. Sessions and codes follow the clock of [`Self::new`], so that moving this one ends no session.
+    #[must_use]
+    pub fn moving(self, clock: Clock, keep: impl Fn(i64) -> std::io::Result<()> + Send + Sync + 'static) -> Self {
+        let keep = Box::new(keep);
+        Self {
+            moved: Some(MovedClock { clock, keep }),
+            ..self
+        }
+    }
+
+    /// Returns the time of the demo's services, if it can be moved.
+    pub(super) fn time(&self) -> Option<Timestamp> {
+        self.moved.as_ref().map(|moved| moved.clock.now())
+    }
+
+    /// Moves the clock of the demo's services ahead, and returns the new time. `None` if it cannot be moved.
+    pub(super) fn move_clock(&self, by: Duration) -> std::io::Result<Option<Timestamp>> {
+        let Some(moved) = &self.moved else {
+            return Ok(None);
+        };
+        let Some(ahead) = moved.clock.move_ahead(by) else {
+            return Ok(None);
+        };
+        (moved.keep)(ahead)?;
+        Ok(Some(moved.clock.now()))
     }
 
     /// Creates a code for a link. It replaces the previous code.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -23,8 +23,13 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System,
+    /// The machine's clock and the time by which it was moved ahead, in milliseconds.
+    Ahead(Arc<AtomicI64>),
     Manual(Arc<watch::Sender<i64>>),
 }
+
+/// The farthest that a clock is ahead of the machine's: ten years, in milliseconds.
+const FARTHEST: i64 = 3_653 * 24 * 60 * 60_000;
 
 /// The start of the system clock's elapsed time.
 static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -125,10 +130,32 @@ impl Clock {
         Self(Source::Manual(Arc::new(watch::Sender::new(start.millis()))))
     }
 
+    /// Creates a clock that goes as the machine's and can be moved ahead by [`Self::move_ahead`]. It begins `millis` ahead; a negative
+    /// number counts as zero. Only for the demo: no other process may write to its database with another time.
+    pub fn ahead(millis: i64) -> Self {
+        Self(Source::Ahead(Arc::new(AtomicI64::new(millis.clamp(0, FARTHEST)))))
+    }
+
+    /// Moves a clock made by [`Self::ahead`] forward. Returns how far it is ahead of the machine's, in milliseconds, at most ten years.
+    /// `None` for all other clocks, which it does not move.
+    pub fn move_ahead(&self, by: Duration) -> Option<i64> {
+        let Source::Ahead(ahead) = &self.0 else {
+            return None;
+        };
+        let by = i64::try_from(by.as_millis()).unwrap_or(FARTHEST);
+        let moved = |ahead: i64| ahead.saturating_add(by).min(FARTHEST);
+        let before = ahead.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |ahead| Some(moved(ahead)));
+        before.ok().map(moved)
+    }
+
     /// The current instant.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System => Timestamp::from_millis(follow(Utc::now().timestamp_millis())),
+            Source::Ahead(ahead) => {
+                let now = follow(Utc::now().timestamp_millis());
+                Timestamp::from_millis(now).plus_millis(ahead.load(Ordering::Relaxed))
+            }
             Source::Manual(millis) => Timestamp::from_millis(*millis.borrow()),
         }
     }
@@ -136,7 +163,7 @@ impl Clock {
     /// The time since the start, for timeouts. Unlike the current instant it never jumps when the machine's clock is set.
     pub fn elapsed(&self) -> Duration {
         match &self.0 {
-            Source::System => BEGUN.elapsed(),
+            Source::System | Source::Ahead(_) => BEGUN.elapsed(),
             Source::Manual(millis) => since_1970(*millis.borrow()),
         }
     }
@@ -144,7 +171,7 @@ impl Clock {
     /// Creates an alarm that rings when [`Self::elapsed`] reaches `at`.
     pub fn alarm(&self, at: Duration) -> Alarm {
         Alarm(match &self.0 {
-            Source::System => Bell::System(Box::pin(sleep_until(*BEGUN + at))),
+            Source::System | Source::Ahead(_) => Bell::System(Box::pin(sleep_until(*BEGUN + at))),
             Source::Manual(millis) => {
                 let mut millis = millis.subscribe();
                 Bell::Manual(Box::pin(async move {
@@ -249,6 +276,19 @@ mod tests {
             (right + day, false),
             "it shows the same"
         );
+    }
+
+    #[test]
+    fn a_clock_that_is_moved_ahead_goes_forward_only_and_no_other_is_moved() {
+        let clock = Clock::ahead(-5);
+        let (day, machine) = (Duration::from_hours(24), Clock::system());
+        assert_eq!(clock.move_ahead(day), Some(86_400_000));
+        assert_eq!(clock.clone().move_ahead(day), Some(2 * 86_400_000), "clones share it");
+        let ahead = clock.now().millis() - machine.now().millis();
+        assert!((ahead - 2 * 86_400_000).abs() < 10_000, "{ahead}");
+        assert_eq!(clock.move_ahead(Duration::MAX), Some(FARTHEST));
+        assert_eq!(machine.move_ahead(day), None);
+        assert_eq!(Clock::manual(Timestamp::from_millis(1)).move_ahead(day), None);
     }
 
     #[tokio::test]

@@ -31,12 +31,14 @@ impl FindingWatch {
         Self { services }
     }
 
-    /// One round: accounts of which a bell came, accounts whose time has come, and all others with events that were not checked.
+    /// One round: accounts of which a bell came, accounts whose time has come, and all others with events that were not checked. Then
+    /// those of all accounts whose last check is the oldest.
     pub async fn turn(&self, rung: Vec<AccountId>) -> Result<(), Fault> {
         let troubleshooting = &self.services.troubleshooting;
         self.look(troubleshooting.followed(&rung).await?).await;
         self.look(troubleshooting.due(DUE).await?).await;
         self.look(troubleshooting.unchecked(UNCHECKED).await?).await;
+        self.check_in_turn(troubleshooting.to_check_in_turn().await?).await;
         Ok(())
     }
 
@@ -60,5 +62,15 @@ impl FindingWatch {
             }
         };
         stream::iter(accounts).for_each_concurrent(AT_ONCE, look).await;
+    }
+
+    /// Counts the findings of accounts that no client follows.
+    async fn check_in_turn(&self, accounts: Vec<AccountId>) {
+        let check = async |account_id: AccountId| {
+            if let Err(fault) = self.services.troubleshooting.check_in_turn(account_id).await {
+                tracing::warn!(account = account_id.number(), %fault, "the findings of an account were not counted");
+            }
+        };
+        stream::iter(accounts).for_each_concurrent(AT_ONCE, check).await;
     }
 }

@@ -193,3 +193,75 @@ async fn only_the_demo_has_sign_ins() {
         assert_eq!(refused.0, StatusCode::NOT_FOUND, "{path}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_in_person_moves_the_clock_of_the_demo_forward_and_it_stays_there() {
+    let opened = Opened::start().await;
+    let (_, headers, _) = send(opened.post("/console/sign-in", &json!({ "role": "operator" }))).await;
+    let cookie = cookie(&headers);
+    let time = async |opened: &Opened| -> i64 {
+        let settings = send(opened.anonymous().get("/console/settings")).await.2;
+        let now = settings["demo"]["now"].as_str().expect("a time");
+        chrono::DateTime::parse_from_rfc3339(now)
+            .expect("an instant")
+            .timestamp_millis()
+    };
+    let begun = time(&opened).await;
+    let post = |body: Value| opened.post("/console/clock", &body).header("cookie", &cookie);
+    let signed_out = send(opened.post("/console/clock", &json!({ "hours": 1 }))).await;
+    assert_eq!(signed_out.0, StatusCode::UNAUTHORIZED);
+    let other_site = post(json!({ "hours": 1 })).header("origin", "https://elsewhere.example");
+    assert_eq!(send(other_site).await.0, StatusCode::FORBIDDEN);
+    for body in [
+        json!({}),
+        json!({ "hours": 0 }),
+        json!({ "hours": -1 }),
+        json!({ "hours": 745 }),
+        json!({ "hours": "1" }),
+    ] {
+        assert_eq!(send(post(body.clone())).await.0, StatusCode::BAD_REQUEST, "{body}");
+    }
+    let hour = 3_600_000;
+    assert!(time(&opened).await - begun < hour, "nothing was moved");
+    let (status, _, moved) = send(post(json!({ "hours": 48 }))).await;
+    assert_eq!(status, StatusCode::OK, "{moved}");
+    let ahead = time(&opened).await - begun;
+    assert!((48 * hour..49 * hour).contains(&ahead), "{ahead}");
+    // The session goes on, with a credential that works at that time.
+    let (status, _, renewed) = send(opened.post("/console/token", &json!({})).header("cookie", &cookie)).await;
+    assert_eq!(status, StatusCode::OK);
+    let client = opened
+        .anonymous()
+        .with_credential(renewed["token"].as_str().expect("a token"));
+    let viewer = client.query("{ viewer { kind } }", json!({})).await;
+    assert_eq!(*viewer.at("/viewer/kind"), json!("API_KEY"));
+
+    let Opened { demo, database } = opened;
+    assert!(demo.stop().0.success());
+    let demo = Demo::start_with(&mut ledgerbell(&database));
+    let again = Opened { demo, database };
+    let ahead = time(&again).await - begun;
+    assert!((48 * hour..49 * hour).contains(&ahead), "{ahead} after a restart");
+    again.end();
+}
+
+/// Only the demo has sign-ins, and it always runs in development mode. So no server with other settings has this control.
+#[tokio::test]
+async fn the_clock_of_a_server_that_is_not_the_demo_is_not_moved() {
+    let app = TestApp::start().await;
+    let before = app.clock.now();
+    let request = app
+        .anonymous()
+        .post("/console/clock")
+        .header("content-type", "application/json");
+    let (status, _, body) = send(request.body(json!({ "hours": 1 }).to_string())).await;
+    assert_eq!(
+        (status, &body["message"]),
+        (
+            StatusCode::NOT_FOUND,
+            &json!("There are no sign-ins here: this is not the demo.")
+        )
+    );
+    assert_eq!(app.clock.now(), before);
+    app.finish().await;
+}

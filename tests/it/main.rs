@@ -6,6 +6,7 @@
     reason = "a test runs once, and names what it compares alike"
 )]
 
+mod account_list;
 mod advisories;
 mod api_http;
 mod api_key_life;

@@ -2,7 +2,8 @@
 //!
 //! Also called when no command is named. It always runs in development mode. Invariants:
 //! - With `--json`, exactly one line goes to standard output, when the server responds.
-//! - Without it, the output ends with one link, which contains no token.
+//! - Without it, the output ends with one link, which contains no token. The log has warnings and errors alone, unless a level is set.
+//! - Its clock goes as the machine's, or ahead of it: signed-in people may move it forward, and it never goes back.
 //! - An existing team is reused and never changed.
 //! - The printed key works.
 
@@ -19,7 +20,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::adapters::{database, private_files};
-use crate::app::{self, App, DEMO_KEY_FILE};
+use crate::app::{self, App, DEMO_KEY_FILE, DEMO_TIME_FILE};
 use crate::config::Settings;
 use crate::domain::Services;
 use crate::domain::database::Database;
@@ -63,14 +64,16 @@ struct Guest {
 }
 
 pub(super) async fn run(command: &Demo, settings: &Settings) -> Ending {
+    let settings = &with_quiet_log(settings);
     start_logging(settings);
     let settings = &super::within_open_files(settings);
     let server = Server::bind(settings).await?;
     let _lock = app::lock(settings)?;
     let database = app::open_database(settings).await?;
     database::migrate(&database).await?;
-    let fresh_key = seed_if_empty(&database, settings).await?;
-    let app = App::start(database, settings, Clock::system()).await?;
+    let clock = movable_clock(settings)?;
+    let fresh_key = seed_if_empty(&database, settings, &clock).await?;
+    let app = App::start(database, settings, clock.clone()).await?;
     let invitation = invite(app.services(), settings, fresh_key).await;
     let (invitation, sign_ins, code) = match invitation.and_then(with_sign_ins) {
         Ok(invited) => invited,
@@ -79,6 +82,10 @@ pub(super) async fn run(command: &Demo, settings: &Settings) -> Ending {
             return Err(failure);
         }
     };
+    let file = settings.data_dir.join(DEMO_TIME_FILE);
+    let sign_ins = sign_ins.moving(clock, move |ahead| {
+        private_files::write(&file, ahead.to_string().as_bytes())
+    });
     let app = app.with_sign_ins(Arc::new(sign_ins));
     let base = settings.public_url.as_deref().unwrap_or(server.url()).to_owned();
     // After the "#": browsers send this part to no server, so no log and no other site gets the code.
@@ -98,6 +105,32 @@ pub(super) async fn run(command: &Demo, settings: &Settings) -> Ending {
     };
     server.run(&app, settings, ready).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Logs warnings and errors alone, unless a log level is set: a visitor reads the link.
+fn with_quiet_log(settings: &Settings) -> Settings {
+    let mut settings = settings.clone();
+    if settings.has_default("log.level") {
+        "warn".clone_into(&mut settings.log_level);
+    }
+    settings
+}
+
+/// Returns the clock of the demo, as far ahead as it was when the demo last ran. Otherwise its accounts would stand still until the
+/// machine's clock shows that time.
+fn movable_clock(settings: &Settings) -> Result<Clock, Failure> {
+    let file = settings.data_dir.join(DEMO_TIME_FILE);
+    let ahead = match std::fs::read_to_string(&file) {
+        Ok(text) => text.trim().parse().map_err(|_| {
+            format!(
+                "{} must contain milliseconds; remove the data directory and start again",
+                file.display()
+            )
+        })?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Clock::ahead(ahead))
 }
 
 /// Adds the console's sign-ins of the invited people, and the code of the link.
@@ -124,8 +157,8 @@ fn with_sign_ins(invitation: Invitation) -> Result<(Invitation, SignIns, String)
 }
 
 /// Creates the demo's history if there are no accounts. Returns the key that was created with it.
-async fn seed_if_empty(database: &Database, settings: &Settings) -> Result<Option<String>, Failure> {
-    let now = Clock::system().now();
+async fn seed_if_empty(database: &Database, settings: &Settings, clock: &Clock) -> Result<Option<String>, Failure> {
+    let now = clock.now();
     let app = App::start(database.clone(), settings, Clock::manual(story::begins_at(now))).await?;
     let services = app.services();
     let system = Actor::System;

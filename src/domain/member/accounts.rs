@@ -10,16 +10,17 @@ use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission};
 use crate::primitives::clock::Clock;
+use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, IdMint, IdSeed, MemberId};
 use crate::primitives::page::{Page, PageRequest};
 
+use super::account_list;
 use super::error::{CreateAccountError, InvalidInput, UpdateAccountError};
-use super::input::{Search, checked_external_id, checked_grace_hours, checked_member, checked_name};
+use super::input::{checked_external_id, checked_grace_hours, checked_member, checked_name};
 use super::model::{
-    Account, AccountFilter, AccountPatch, Contact, DEFAULT_SESSION_GRACE_HOURS, Installation, Member, NewAccount,
-    NewMember, Vouch, grace_millis, require_platform,
+    Account, AccountFilter, AccountOrder, AccountPatch, AccountPosition, Contact, DEFAULT_SESSION_GRACE_HOURS,
+    Installation, Member, NewAccount, NewMember, Vouch, grace_millis, require_platform,
 };
-use super::scan::{MAX_LISTED, Scan};
 use super::store;
 
 /// Account numbers that a process takes at once. Unused ones are lost, and the gap is not visible.
@@ -155,42 +156,47 @@ impl Accounts {
         Ok(accounts.into_iter().map(|(account, _)| (account.id, account)).collect())
     }
 
-    /// Returns accounts in the order in which they were created. For the platform alone.
-    ///
-    /// A search reads a bounded number of accounts for a page, so a page may be short and not the last. The list
-    /// goes forward only: `backward` and `before` are ignored.
+    /// Returns accounts in the order in which they were created. For the platform alone. See [`Self::page`].
     pub async fn list(
         &self,
         actor: &Actor,
         filter: &AccountFilter,
         request: PageRequest<AccountId>,
     ) -> Result<Page<Account, AccountId>, QueryError> {
+        let position = |id| AccountPosition {
+            available: Credits::ZERO,
+            id,
+        };
+        let request = PageRequest {
+            limit: request.limit,
+            backward: request.backward,
+            after: request.after.map(position),
+            before: request.before.map(position),
+        };
+        let page = self.page(actor, filter, AccountOrder::OldestFirst, &request).await?;
+        Ok(Page {
+            items: page.items.into_iter().map(|(at, account)| (at.id, account)).collect(),
+            has_next: page.has_next,
+            has_previous: page.has_previous,
+            scanned_to: page.scanned_to.map(|at| at.id),
+        })
+    }
+
+    /// Returns a page of accounts that match the filter. For the platform alone.
+    ///
+    /// A page reads a bounded number of accounts, so it may be short and not the last. The list goes forward only: `backward` and
+    /// `before` are ignored.
+    pub async fn page(
+        &self,
+        actor: &Actor,
+        filter: &AccountFilter,
+        order: AccountOrder,
+        request: &PageRequest<AccountPosition>,
+    ) -> Result<Page<Account, AccountPosition>, QueryError> {
         if !actor.reaches(AccountId::PLATFORM) {
             return Err(AccessError::Forbidden(Permission::ManageAccounts).into());
         }
-        let search = filter
-            .search
-            .as_deref()
-            .map(|text| Search::parse("search", text))
-            .transpose()?;
-        let among = match &filter.external_ids {
-            Some(external_ids) if external_ids.len() > MAX_LISTED => return Err(super::scan::too_many("externalIds")),
-            Some(external_ids) => Some(store::account_ids(self.database.read(), external_ids).await?),
-            None => None,
-        };
-        let mut scan = Scan::new(&request);
-        while let Some((after, limit)) = scan.next() {
-            let rows = store::accounts_after(self.database.read(), after, among.as_deref(), limit).await?;
-            scan.take(
-                rows,
-                |(account, _)| account.id,
-                |(account, status)| {
-                    filter.status.is_none_or(|wanted| wanted == *status)
-                        && search.as_ref().is_none_or(|search| search.matches(&account.name))
-                },
-            );
-        }
-        Ok(scan.finish().map(|(account, _)| account))
+        account_list::page(&self.database, filter, order, request).await
     }
 
     /// Returns the result of `create` for a known external id: the account if it was created from this input.

@@ -13,6 +13,7 @@
 //! - Of an API key only a hash is stored. Role, removal and revocation are read at each sign-in and never cached.
 //! - A token's algorithm follows from the key that verifies it.
 
+mod account_list;
 mod accounts;
 mod api_key_life;
 mod api_keys;
@@ -55,11 +56,13 @@ pub(in crate::domain) use members::{
     Holder, locked_holder, locked_member, locked_members, locked_person, record_contact,
 };
 pub use model::{
-    Account, AccountFilter, AccountPatch, ApiKey, Change, Contact, ContactPatch, ContactStatus,
-    DEFAULT_SESSION_GRACE_HOURS, Installation, MAX_ACTIVE_API_KEYS, MAX_SESSION_GRACE_HOURS, Member, MemberFilter,
-    MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember, UpsertMember, Vouch, require_own_or_settings,
+    Account, AccountFilter, AccountOrder, AccountPatch, AccountPosition, ApiKey, Change, Contact, ContactPatch,
+    ContactStatus, DEFAULT_SESSION_GRACE_HOURS, Installation, MAX_ACTIVE_API_KEYS, MAX_SESSION_GRACE_HOURS, Member,
+    MemberFilter, MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember, UpsertMember, Vouch,
+    require_own_or_settings,
 };
 pub(in crate::domain) use model::{may_change_owners, may_vouch, require_over, require_to_reach};
 pub use sign_in::{SignIn, SignInSettings, SignedIn};
 pub use sign_in_failure::SignInFailure;
+pub use store::bring_account_words_up_to_date;
 pub(in crate::domain) use store::contact_from_row;

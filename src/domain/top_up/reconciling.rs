@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::fault::Fault;
+use crate::domain::ledger;
+use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, GlobalId, IdKind, TopUpId};
 
@@ -11,6 +13,7 @@ use super::context::TopUpContext;
 use super::error::{TopUpError, TurnError};
 use super::gateway::{Charge, ChargeStatus};
 use super::model::TopUp;
+use super::requests::Answered;
 use super::store;
 
 /// The maximum number of the gateway's objects in one comparison.
@@ -157,16 +160,20 @@ impl Reconciler {
         Ok(found.remove(&top_up_id))
     }
 
-    /// Ends a top-up whose outcome cannot be read any more, with the outcome that an operator reports. Only for the command
-    /// line.
+    /// Ends a top-up whose outcome cannot be read any more, with the outcome that an operator reports. The log has the reason and the
+    /// caller.
+    ///
+    /// A charge that was not made can be refuted later: if the gateway reports that it was made after all, the top-up is credited.
     pub async fn settle_by_hand(
         &self,
+        actor: &Actor,
         account_id: AccountId,
-        top_up_id: TopUpId,
-        is_charged: bool,
+        (top_up_id, is_charged): (TopUpId, bool),
         reason: String,
-    ) -> Result<TopUp, TopUpError> {
-        let reason = Arc::new(reason);
+    ) -> Result<Answered, TopUpError> {
+        actor.require(account_id, Permission::ManageCredits)?;
+        ledger::check_description("reason", &reason)?;
+        let (reason, by) = (Arc::new(reason), actor.cause(None));
         self.context
             .transact(account_id, move |account| {
                 let reason = Arc::clone(&reason);
@@ -180,8 +187,8 @@ impl Reconciler {
                     let changes = after.settle_by_hand(is_charged, account.now);
                     let after = account.keep(Some(&before), after, &changes).await?;
                     let top_up = top_up_id.global(account_id);
-                    tracing::warn!(%top_up, is_charged, %reason, "a top-up was settled by hand");
-                    Ok(after.top_up)
+                    tracing::warn!(%top_up, is_charged, %reason, ?by, "a top-up was settled by hand");
+                    Ok(account.answer(after.top_up))
                 })
             })
             .await

@@ -18,6 +18,8 @@ use super::store;
 
 /// The number of tries after which a webhook is parked until an operator replays it.
 const MAX_TRIES: i32 = 10;
+/// The number of webhooks that one replay schedules, at most.
+const MOST_REPLAYED: u64 = 1_000;
 /// The lease of a worker on a webhook, in milliseconds.
 const LEASE: i64 = 60_000;
 
@@ -72,8 +74,20 @@ pub enum ReceiveError {
 /// Receives and processes webhooks.
 #[derive(Clone, Debug)]
 pub struct Webhooks {
-    context: TopUpContext,
+    pub(super) context: TopUpContext,
     charging: Charging,
+}
+
+impl StoredWebhook {
+    /// Returns the webhook as one that a worker processes from the beginning.
+    pub(super) fn scheduled_again(self, now: Timestamp) -> Self {
+        Self {
+            status: WebhookStatus::Pending,
+            tries: 0,
+            due_at: Some(now),
+            ..self
+        }
+    }
 }
 
 impl Webhooks {
@@ -135,17 +149,11 @@ impl Webhooks {
     /// Schedules parked webhooks again. Returns their number.
     pub async fn replay(&self) -> Result<usize, Fault> {
         let gateway = self.context.gateway.name();
-        let parked = store::parked_webhooks(&self.context.database, gateway).await?;
+        let parked = store::parked_webhooks(&self.context.database, gateway, None, MOST_REPLAYED).await?;
         let found = parked.len();
         let now = self.context.clock.now();
         for webhook in parked {
-            self.save(StoredWebhook {
-                status: WebhookStatus::Pending,
-                tries: 0,
-                due_at: Some(now),
-                ..webhook
-            })
-            .await?;
+            self.save(webhook.scheduled_again(now)).await?;
         }
         Ok(found)
     }
@@ -213,7 +221,7 @@ impl Webhooks {
         }
     }
 
-    async fn save(&self, webhook: StoredWebhook) -> Result<(), Fault> {
+    pub(super) async fn save(&self, webhook: StoredWebhook) -> Result<(), Fault> {
         let gateway = self.context.gateway.name();
         let webhook = Arc::new(webhook);
         self.context

@@ -1,6 +1,6 @@
 //! Finds what is wrong in an account, why, since when, and what fixes it: the help page as data.
 //!
-//! GraphQL calls it, and so does a worker that checks whether the findings have changed (`watching`). It is above all other modules. It
+//! GraphQL calls it, and so does a worker that checks whether the findings have changed (`watching`) and how many each account has (`last_findings`). It is above all other modules. It
 //! asks each of them for a snapshot of the account, all within one read-only transaction. Then it applies the rules (`rules`, one pure
 //! function per code). It decides nothing. Its remedies are use cases of those modules, and each module accepts or refuses its own.
 //!
@@ -10,11 +10,15 @@
 //! - A remedy that can be sent unchanged contains nothing that a person must choose or agree to.
 //! - A viewer is offered only what they may do (`Finding::seen_by`).
 
+mod last_findings;
 pub mod model;
 mod rules;
 mod store;
 mod watching;
 mod wording;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use crate::domain::database::Database;
 use crate::domain::fault::{Fault, QueryError};
@@ -26,6 +30,7 @@ use crate::primitives::ids::AccountId;
 
 use model::{Finding, Snapshot};
 
+pub use last_findings::LastFindings;
 pub use wording::{Explained, Explaining};
 
 /// Finds what is wrong. Cloning is cheap.
@@ -35,6 +40,8 @@ pub struct Troubleshooting {
     clock: Clock,
     ledger: Ledger,
     auto_top_ups: AutoTopUps,
+    /// All accounts that were created before this instant are known to be checked in turn.
+    known_until: Arc<AtomicI64>,
 }
 
 impl Troubleshooting {
@@ -45,6 +52,7 @@ impl Troubleshooting {
             clock,
             ledger,
             auto_top_ups,
+            known_until: Arc::default(),
         }
     }
 

@@ -1,19 +1,25 @@
 //! Reads the input of the rules: the snapshots of other modules, and the figures of sessions.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use sea_orm::{ConnectionTrait, Statement, Value};
 
 use crate::domain::database::bulk::{self, Columns, Kind, Rows};
 use crate::domain::database::select::Row;
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
+use crate::domain::ledger::credit_log::store::broken;
 use crate::domain::ledger::sessions::{PROCESSING_TIMES, usual_processing_millis};
 use crate::domain::ledger::{EventReader, begin_following, figures, mark_read, unchecked_accounts};
+use crate::domain::notification::model::Severity;
 use crate::domain::notification::recipient_snapshot;
 use crate::domain::top_up::AutoTopUps;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, SessionId};
 
+use super::last_findings::LastFindings;
 use super::model::{OpenSession, SessionFigures, Snapshot, typical};
 
 /// Age of the oldest session that counts for the typical one: 90 days.
@@ -123,10 +129,7 @@ pub(super) async fn follow(database: &Database, account_id: AccountId) -> Result
 
 /// Returns those of these accounts that are watched.
 pub(super) async fn followed(database: &Database, accounts: &[AccountId]) -> Result<Vec<AccountId>, Fault> {
-    let mut rows = Rows::new(ACCOUNTS);
-    for account_id in accounts {
-        rows.push([account_id.number().into()]);
-    }
+    let rows = listed(accounts);
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -197,7 +200,101 @@ pub(super) async fn save_place(tx: &Transaction, account_id: AccountId, place: &
 /// Returns accounts whose scheduled time has come, the earliest first.
 pub(super) async fn due(database: &Database, now: Timestamp, limit: u32) -> Result<Vec<AccountId>, Fault> {
     let sql = "SELECT account_id FROM troubleshooting_place WHERE due_at <= $1 ORDER BY due_at, account_id LIMIT $2";
-    let values = [Value::from(now.millis()), i64::from(limit).into()];
+    account_ids(database, sql, [now.millis().into(), i64::from(limit).into()]).await
+}
+
+/// Returns accounts with events that were not checked, the longest first.
+pub(super) async fn unchecked(database: &Database, limit: u32) -> Result<Vec<AccountId>, Fault> {
+    unchecked_accounts(database.read(), limit).await
+}
+
+/// Returns the numbers of the last check. Accounts that were never checked are left out.
+pub(super) async fn last_findings(
+    connection: &impl ConnectionTrait,
+    accounts: &[AccountId],
+) -> Result<HashMap<AccountId, LastFindings>, Fault> {
+    let rows = listed(accounts);
+    if rows.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let backend = connection.get_database_backend();
+    let sql = format!(
+        "SELECT f.account_id, f.findings, f.severity, f.checked_at FROM {} \
+         JOIN account_finding AS f ON f.account_id = r.account_id WHERE f.checked_at > 0",
+        rows.relation(backend, 1)
+    );
+    let rows = connection.query_all_raw(rows.statement(backend, sql)).await?;
+    let read = |row: &Row| {
+        let severity: Option<String> = row.try_get("", "severity")?;
+        let known = |text: &String| Severity::from_text(text).ok_or_else(|| broken("severity"));
+        let found = LastFindings {
+            count: row.try_get("", "findings")?,
+            severity: severity.as_ref().map(known).transpose()?,
+            checked_at: Timestamp::from_millis(row.try_get("", "checked_at")?),
+        };
+        Ok((AccountId::from_number(row.try_get("", "account_id")?), found))
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Stores the numbers of a check, unless a later one is stored.
+pub(super) async fn save_last_findings(
+    tx: &Transaction,
+    account_id: AccountId,
+    found: &LastFindings,
+) -> Result<(), Fault> {
+    let sql = "INSERT INTO account_finding (account_id, findings, severity, checked_at) VALUES ($1, $2, $3, $4) \
+               ON CONFLICT (account_id) DO UPDATE SET findings = excluded.findings, severity = excluded.severity, \
+               checked_at = excluded.checked_at WHERE account_finding.checked_at <= excluded.checked_at";
+    let values: [Value; 4] = [
+        account_id.number().into(),
+        found.count.into(),
+        found.severity.map(Severity::as_str).into(),
+        found.checked_at.millis().into(),
+    ];
+    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
+        .await?;
+    Ok(())
+}
+
+/// Returns accounts that were created since then and are not among those that are checked in turn.
+pub(super) async fn unlisted(database: &Database, since: Timestamp, limit: u32) -> Result<Vec<AccountId>, Fault> {
+    let sql = "SELECT a.account_id FROM account AS a WHERE a.created_at >= $1 AND NOT EXISTS ( \
+               SELECT 1 FROM account_finding AS f WHERE f.account_id = a.account_id) ORDER BY a.created_at, a.account_id LIMIT $2";
+    account_ids(database, sql, [since.millis().into(), i64::from(limit).into()]).await
+}
+
+/// Adds accounts to those that are checked in turn.
+pub(super) async fn list_accounts(database: &Database, accounts: &[AccountId]) -> Result<(), Fault> {
+    let rows = Arc::new(listed(accounts));
+    database
+        .transaction(move |tx| {
+            let rows = Arc::clone(&rows);
+            Box::pin(async move {
+                let backend = tx.get_database_backend();
+                let sql = format!(
+                    "INSERT INTO account_finding (account_id, findings, checked_at) SELECT r.account_id, 0, 0 FROM {} \
+                     WHERE true ON CONFLICT (account_id) DO NOTHING",
+                    rows.relation(backend, 1)
+                );
+                tx.execute_raw(rows.statement(backend, sql)).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// Returns accounts that were last checked before then, the oldest check first.
+pub(super) async fn checked_before(
+    database: &Database,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<AccountId>, Fault> {
+    let sql = "SELECT account_id FROM account_finding WHERE checked_at <= $1 ORDER BY checked_at, account_id LIMIT $2";
+    account_ids(database, sql, [before.millis().into(), i64::from(limit).into()]).await
+}
+
+async fn account_ids(database: &Database, sql: &str, values: [Value; 2]) -> Result<Vec<AccountId>, Fault> {
     let statement = Statement::from_sql_and_values(database.backend(), sql, values);
     let rows = database.read().query_all_raw(statement).await?;
     rows.iter()
@@ -205,7 +302,10 @@ pub(super) async fn due(database: &Database, now: Timestamp, limit: u32) -> Resu
         .collect()
 }
 
-/// Returns accounts with events that were not checked, the longest first.
-pub(super) async fn unchecked(database: &Database, limit: u32) -> Result<Vec<AccountId>, Fault> {
-    unchecked_accounts(database.read(), limit).await
+fn listed(accounts: &[AccountId]) -> Rows {
+    let mut rows = Rows::new(ACCOUNTS);
+    for account_id in accounts {
+        rows.push([account_id.number().into()]);
+    }
+    rows
 }

@@ -19,6 +19,7 @@ use crate::domain::top_up::AutoTopUps;
 use crate::primitives::actor::AccessError;
 use crate::primitives::ids::AccountId;
 
+use super::last_findings::LastFindings;
 use super::model::Snapshot;
 use super::store::{self, Place};
 use super::{Troubleshooting, rules};
@@ -84,7 +85,7 @@ impl Troubleshooting {
         if place.sequence >= followed.last_event && place.due_at.is_none_or(|due_at| due_at > now) {
             // The account may have been locked when the last check tried to store its checkpoint.
             return if followed.is_unchecked {
-                self.keep(account_id, place).await
+                self.keep(account_id, place, None).await
             } else {
                 Ok(())
             };
@@ -92,9 +93,9 @@ impl Troubleshooting {
         let Some(snapshot) = self.snapshot(account_id, now).await? else {
             return Ok(());
         };
-        let seen = seen(&snapshot);
+        let (seen, found) = seen(&snapshot);
         if seen.fingerprint == place.fingerprint {
-            return self.keep(account_id, seen).await;
+            return self.keep(account_id, seen, Some(found)).await;
         }
         let auto_top_ups = Arc::new(self.auto_top_ups.clone());
         let told = self.ledger.change(account_id, move |tx, locked| {
@@ -107,11 +108,17 @@ impl Troubleshooting {
         }
     }
 
-    async fn keep(&self, account_id: AccountId, place: Place) -> Result<(), Fault> {
+    async fn keep(&self, account_id: AccountId, place: Place, found: Option<LastFindings>) -> Result<(), Fault> {
         self.database
             .transaction(move |tx| {
                 let place = place.clone();
-                Box::pin(async move { store::keep_place(tx, account_id, &place).await })
+                Box::pin(async move {
+                    store::keep_place(tx, account_id, &place).await?;
+                    match found {
+                        Some(found) => store::save_last_findings(tx, account_id, &found).await,
+                        None => Ok(()),
+                    }
+                })
             })
             .await
     }
@@ -122,20 +129,23 @@ async fn tell(tx: &Transaction, locked: &mut LockedAccount, auto_top_ups: &AutoT
     let account_id = locked.header.account_id;
     let before = store::place(tx, account_id).await?.ok_or(LookError::Gone)?.place;
     let snapshot = store::snapshot(tx, auto_top_ups, account_id, locked.now).await?;
-    let mut after = seen(&snapshot.ok_or(LookError::Gone)?);
+    let (mut after, found) = seen(&snapshot.ok_or(LookError::Gone)?);
     if after.fingerprint != before.fingerprint {
         locked.append_event(tx, EventKind::TroubleshootingChanged, None).await?;
         // The event of this change needs no check.
         after.sequence = locked.header.event_sequence;
     }
     locked.checked();
+    store::save_last_findings(tx, account_id, &found).await?;
     Ok(store::save_place(tx, account_id, &after).await?)
 }
 
-fn seen(snapshot: &Snapshot) -> Place {
-    Place {
+fn seen(snapshot: &Snapshot) -> (Place, LastFindings) {
+    let findings = rules::find(snapshot);
+    let place = Place {
         sequence: snapshot.account.event_sequence,
-        fingerprint: rules::fingerprint(&rules::find(snapshot)),
+        fingerprint: rules::fingerprint(&findings),
         due_at: rules::next_change(snapshot),
-    }
+    };
+    (place, LastFindings::of(&findings, snapshot.now))
 }

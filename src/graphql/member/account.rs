@@ -27,7 +27,7 @@ use crate::graphql::loaders::must_exist;
 use crate::graphql::notification::{AlertConnection, AlertFilter, NotificationAddress, NotificationDefaults, inbox};
 use crate::graphql::scalars::{Decimal, LiveCursorText, TimeZone};
 use crate::graphql::top_up::{AutoTopUp, PaymentMethod, TopUpConnection, TopUpFilter, TopUpQuote};
-use crate::graphql::troubleshooting::{Finding, findings};
+use crate::graphql::troubleshooting::{Finding, LastFindings, findings};
 use crate::graphql::viewer::of_viewer;
 use crate::primitives::actor::Permission;
 use crate::primitives::clock::Timestamp;
@@ -475,6 +475,17 @@ impl Account {
     #[graphql(directive = of_viewer::apply())]
     async fn troubleshooting(&self, ctx: &Context<'_>) -> Option<Result<Vec<Finding>, ApiError>> {
         visible(async { findings(ctx, self.row.id).await.map(Some) }).await
+    }
+
+    /// The number of findings when the account was last checked. Null before the first check. An account that a client follows for
+    /// findings is checked within seconds of a change. All others are checked in turn: each quarter of an hour, and less often with
+    /// more than 9,000 accounts. [auth: `READ_CREDIT_LOG`]
+    async fn last_findings(&self, ctx: &Context<'_>) -> Option<Result<LastFindings, ApiError>> {
+        nullable(async {
+            let found = scope(ctx)?.loaders.last_findings(self.row.id).await?;
+            Ok(found.map(Into::into))
+        })
+        .await
     }
 
     /// The account's API keys, newest first. The team sees its own keys; the platform also sees the keys that it created for

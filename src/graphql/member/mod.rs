@@ -3,6 +3,7 @@
 //! Called by the root types. This module only converts types; the domain decides who may see and change what.
 
 mod account;
+mod account_list;
 mod account_mutation;
 mod account_subscription;
 mod api_key;

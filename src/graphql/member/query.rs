@@ -3,16 +3,15 @@
 use async_graphql::{Context, Enum, ID, Object};
 
 use super::account::{Account, AccountConnection};
+use super::account_list::{self, AccountFilter, AccountOrder, ListArguments};
 use super::api_key::Permission;
 use super::person::Member;
-use crate::domain::member;
-use crate::graphql::connection::{PageArguments, relay};
+use crate::graphql::connection::PageArguments;
 use crate::graphql::context::{parse_id, scope};
 use crate::graphql::errors::{ApiError, found, nullable};
-use crate::graphql::ledger::{AccountStatus, at_most_100};
+use crate::graphql::ledger::AccountStatus;
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::cursor::CursorScope;
 use crate::primitives::ids::IdKind;
 
 /// The kind of caller that is signed in.
@@ -118,34 +117,31 @@ impl MemberQuery {
         .await
     }
 
-    /// The accounts that an integration key may see, oldest first. [auth: platform key]
+    /// The accounts that an integration key may see. A page reads a bounded number of accounts, so it may be short, or even empty, and
+    /// not the last: see pageInfo. [auth: platform key]
     #[allow(clippy::too_many_arguments, reason = "they are the contract's")]
     async fn accounts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(
-            desc = "All of these words, each the beginning of a word of the name, without regard to case. In scripts without spaces, any part."
-        )]
-        search: Option<String>,
+        #[graphql(desc = "The same as filter.search.")] search: Option<String>,
         #[graphql(desc = "Only those with this status.")] status: Option<AccountStatus>,
         #[graphql(desc = "Any of these external ids.")] external_ids: Option<Vec<String>>,
+        #[graphql(desc = "Which accounts; all when left out.")] filter: Option<AccountFilter>,
+        #[graphql(
+            desc = "Which accounts come first.",
+            default_with = "Some(AccountOrder::OldestFirst)"
+        )]
+        order_by: Option<AccountOrder>,
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
-        #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
+        #[graphql(desc = "Only items after this cursor of the same filter and order.")] after: Option<String>,
     ) -> Option<Result<AccountConnection, ApiError>> {
-        nullable(async {
-            let scope = scope(ctx)?;
-            at_most_100("externalIds", external_ids.as_deref())?;
-            let filter = member::AccountFilter {
-                search,
-                status: status.map(Into::into),
-                external_ids,
-            };
-            let list = CursorScope::of(&["accounts", &format!("{filter:?}")]);
-            let request = PageArguments::forward(first, after).request(list)?;
-            let page = scope.services.accounts.list(scope.actor(), &filter, request).await?;
-            let page = page.map(|account| Account::new(scope, account));
-            Ok(Some(AccountConnection::new(relay(page, list, false))))
-        })
-        .await
+        let arguments = ListArguments {
+            search,
+            status,
+            external_ids,
+            filter: filter.unwrap_or_default(),
+            order: order_by,
+        };
+        nullable(account_list::page(ctx, arguments, PageArguments::forward(first, after))).await
     }
 }

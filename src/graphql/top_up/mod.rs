@@ -6,6 +6,7 @@
 mod attempt;
 mod auto_top_up;
 mod mutation;
+mod operating;
 mod payload;
 mod payment_method;
 mod refusals;
@@ -29,10 +30,11 @@ use crate::primitives::ids::{IdKind, TopUpId};
 pub(super) use attempt::{TopUpAttempt, TopUpFailure};
 pub(super) use auto_top_up::{AutoTopUp, TopUpDecision};
 pub(super) use mutation::TopUpMutation;
+pub(super) use operating::{OperatorMutation, OperatorQuery, RetryWebhookPayload};
 pub(super) use payload::{
     AddPaymentMethodPayload, CancelTopUpPayload, CreateTopUpPayload, RefundTopUpPayload, RemovePaymentMethodPayload,
-    ResumeAutoTopUpPayload, RetryTopUpPayload, SetDefaultPaymentMethodPayload, StartPaymentMethodSetupPayload,
-    UpdateAutoTopUpPayload,
+    ResumeAutoTopUpPayload, RetryTopUpPayload, SetDefaultPaymentMethodPayload, SettleTopUpPayload,
+    StartPaymentMethodSetupPayload, UpdateAutoTopUpPayload,
 };
 pub(super) use payment_method::PaymentMethod;
 

@@ -66,6 +66,10 @@ top_up_payload! {
     /// The result of refundTopUp.
     RefundTopUpPayload
 }
+top_up_payload! {
+    /// The result of settleTopUp.
+    SettleTopUpPayload
+}
 
 /// Declares the payload of a mutation of the rule.
 macro_rules! auto_top_up_payload {

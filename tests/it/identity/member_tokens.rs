@@ -37,6 +37,59 @@ async fn the_platform_has_a_token_made_that_signs_a_member_in_until_it_ends() {
 }
 
 #[tokio::test]
+async fn the_platform_names_account_and_member_by_its_own_ids() {
+    let app = start().await;
+    let (account, member) = (app.team.id(), app.team.member.id());
+    let input = json!({ "memberId": member, "externalId": "mia-1" });
+    assert_eq!(
+        code(&mutate(&app.platform, "updateMember", "member { id }", input).await),
+        "accepted"
+    );
+    for input in [
+        json!({ "accountExternalId": "team", "memberExternalId": "mia-1" }),
+        json!({ "accountId": account, "memberExternalId": "mia-1" }),
+        json!({ "accountExternalId": "team", "memberId": member }),
+    ] {
+        let made = make(&app.platform, input.clone()).await;
+        assert_eq!(
+            (code(&made), &made["member"]["id"]),
+            ("accepted", &json!(member)),
+            "{input}"
+        );
+    }
+    for (input, refused, field) in [
+        (json!({}), "VALIDATION", "memberId"),
+        (json!({ "memberExternalId": "mia-1" }), "VALIDATION", "accountId"),
+        (
+            json!({ "accountExternalId": "team", "memberExternalId": "x" }),
+            "NOT_FOUND",
+            "memberExternalId",
+        ),
+        (
+            json!({ "accountExternalId": "x", "memberExternalId": "mia-1" }),
+            "NOT_FOUND",
+            "accountExternalId",
+        ),
+        (
+            json!({ "memberId": member, "memberExternalId": "mia-1" }),
+            "VALIDATION",
+            "memberId",
+        ),
+        (
+            json!({ "accountId": account, "accountExternalId": "team", "memberId": member }),
+            "VALIDATION",
+            "accountId",
+        ),
+    ] {
+        let made = make(&app.platform, input.clone()).await;
+        assert_eq!(refusal(&made), (refused, field.to_owned()), "{input}");
+    }
+    let input = json!({ "memberExternalId": "mia-1" });
+    let by_team = make(&app.team.owner.client, input).await;
+    assert_eq!(code(&by_team), "FORBIDDEN");
+}
+
+#[tokio::test]
 async fn a_token_lives_a_quarter_of_an_hour_unless_told_and_never_more_than_an_hour() {
     let app = TestApp::start_with(&[("auth.jwt_secret", SECRET), ("auth.max_token_lifetime", "1800")]).await;
     let member = app.team.member.id();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use ledgerbell::adapters::gateway::simulated::Chaos;
-use ledgerbell::primitives::actor::Permission;
+use ledgerbell::primitives::actor::{Actor, Permission};
 use serde_json::{Value, json};
 
 use super::Buyer;
@@ -538,7 +538,8 @@ async fn what_nobody_can_find_out_is_ended_by_an_operator() {
     let id: ledgerbell::primitives::ids::GlobalId = made["id"].as_str().expect("an id").parse().expect("an id");
     let top_up_id = ledgerbell::primitives::ids::TopUpId::from_uuid(id.uuid);
     let reconciler = &app.services().reconciler;
-    let settled = reconciler.settle_by_hand(id.account_id, top_up_id, true, "Seen in the dashboard".to_owned());
+    let reason = "Seen in the dashboard".to_owned();
+    let settled = reconciler.settle_by_hand(&Actor::System, id.account_id, (top_up_id, true), reason);
     settled.await.expect("settled");
     assert_eq!(buyer.top_up(&made["id"]).await["status"], "SUCCEEDED");
     app.gateway().make_trouble(1, None);

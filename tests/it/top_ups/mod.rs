@@ -12,6 +12,7 @@
 mod auto;
 mod cards;
 mod charging;
+mod operating;
 mod refunds;
 mod returning;
 mod rule;

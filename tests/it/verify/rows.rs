@@ -297,6 +297,7 @@ pub(crate) async fn insert_account(tx: &Transaction, number: i64) -> Result<(), 
         credit_price: 1_000_000,
         version: 1,
         created_at: 0,
+        search_text: None,
     };
     let directory = account_directory::Model {
         external_id,

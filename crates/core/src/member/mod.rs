@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 
 use crate::ledger::AccountStatus;
 use crate::primitives::actor::{Actor, Cause, MemberRole, Permissions, Side};
+use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId, RecipientId};
 use crate::primitives::money::{CreditPrice, Currency};
 use crate::primitives::timestamp::Timestamp;
@@ -107,12 +108,39 @@ impl Account {
 /// Selects accounts. A field that is `None` is not a condition; an empty list matches nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountFilter {
-    /// Words that must each start a word of the name, ignoring case.
+    /// Words that must each start a word of the name or the external id, ignoring case; or the account's own id.
     pub search: Option<String>,
-    /// The account has this status.
-    pub status: Option<AccountStatus>,
+    /// The account has one of these statuses.
+    pub statuses: Option<Vec<AccountStatus>>,
     /// The platform's own id is one of these.
     pub external_ids: Option<Vec<String>>,
+    /// Fewer credits than this are available.
+    pub available_below: Option<Credits>,
+    /// Whether the auto top-up rule is enabled and paused until a person acts.
+    pub auto_top_up_paused: Option<bool>,
+    /// Whether the last check of the account has found something wrong.
+    pub has_findings: Option<bool>,
+}
+
+/// The order of a list of accounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AccountOrder {
+    /// In the order in which they were created.
+    #[default]
+    OldestFirst,
+    /// The account that was created last comes first.
+    NewestFirst,
+    /// The account with the fewest available credits comes first; equal ones in the order in which they were created.
+    LowestAvailableFirst,
+}
+
+/// The position of an account in a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountPosition {
+    /// The available credits where the list is ordered by them; zero otherwise.
+    pub available: Credits,
+    /// The account.
+    pub id: AccountId,
 }
 
 /// A person of a team.

@@ -3,8 +3,8 @@
 use entity::{account, account_directory, account_state, installation};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, JoinType, QueryFilter, QueryOrder, QuerySelect,
-    SelectTwo, TryInsertResult,
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, JoinType, QueryFilter, QuerySelect, SelectTwo,
+    TryInsertResult,
 };
 use uuid::Uuid;
 
@@ -16,6 +16,7 @@ use crate::primitives::ids::{AccountId, may_be_external_id};
 use crate::primitives::money::CreditPrice;
 
 use super::super::model::{Account, Installation, grace_hours};
+use super::account_words::{save_words, search_text};
 use super::{timezone, unreadable};
 
 /// The installation's only row.
@@ -143,43 +144,30 @@ pub(in super::super) async fn accounts(
     rows.into_iter().map(from_row).collect()
 }
 
-/// Returns accounts in the order of their numbers, up to a limit.
-pub(in super::super) async fn accounts_after(
-    connection: &impl ConnectionTrait,
-    after: Option<AccountId>,
-    among: Option<&[AccountId]>,
-    limit: u64,
-) -> Result<Vec<(Account, AccountStatus)>, Fault> {
-    let mut query = select()
-        .filter(account::Column::AccountId.gt(after.unwrap_or(AccountId::PLATFORM).number()))
-        .order_by_asc(account::Column::AccountId)
-        .limit(limit);
-    if let Some(account_ids) = among {
-        query = query.filter(account::Column::AccountId.is_in(account_ids.iter().map(|id| id.number())));
-    }
-    query.all(connection).await?.into_iter().map(from_row).collect()
-}
-
 pub(in super::super) async fn insert_account(tx: &impl ConnectionTrait, account: &Account) -> Result<(), Fault> {
-    account::Entity::insert(to_row(account).into_active_model())
+    let row = to_row(account);
+    let (account_id, text) = (row.account_id, row.search_text.clone().unwrap_or_default());
+    account::Entity::insert(row.into_active_model())
         .exec_without_returning(tx)
         .await?;
-    Ok(())
+    Ok(save_words(tx, account_id, &text).await?)
 }
 
 /// Writes all mutable columns of the account.
 pub(in super::super) async fn update_account(tx: &impl ConnectionTrait, account: &Account) -> Result<(), Fault> {
     let row = to_row(account);
+    let text = row.search_text.clone().unwrap_or_default();
     account::Entity::update_many()
         .col_expr(account::Column::ExternalId, Expr::value(row.external_id))
         .col_expr(account::Column::Name, Expr::value(row.name))
         .col_expr(account::Column::Timezone, Expr::value(row.timezone))
         .col_expr(account::Column::CreditPrice, Expr::value(row.credit_price))
         .col_expr(account::Column::Version, Expr::value(row.version))
+        .col_expr(account::Column::SearchText, Expr::value(row.search_text))
         .filter(account::Column::AccountId.eq(row.account_id))
         .exec(tx)
         .await?;
-    Ok(())
+    Ok(save_words(tx, row.account_id, &text).await?)
 }
 
 fn select() -> SelectTwo<account::Entity, account_state::Entity> {
@@ -202,13 +190,23 @@ fn to_row(account: &Account) -> account::Model {
         credit_price: account.credit_price.millionths(),
         version: account.version,
         created_at: account.created_at.millis(),
+        search_text: Some(search_text(&account.name, account.external_id.as_deref())),
     }
 }
 
 fn from_row(row: (account::Model, Option<account_state::Model>)) -> Result<(Account, AccountStatus), Fault> {
     let (row, figures) = row;
     let figures = figures.ok_or_else(|| unreadable("account with figures", &row.account_id.to_string()))?;
-    let status = AccountStatus::from_text(&figures.status).ok_or_else(|| unreadable("status", &figures.status))?;
+    from_columns(row, &figures.status, figures.session_grace_millis)
+}
+
+/// Returns an account with its status, which is stored with its figures as the grace of sessions is.
+pub(super) fn from_columns(
+    row: account::Model,
+    status: &str,
+    session_grace_millis: i64,
+) -> Result<(Account, AccountStatus), Fault> {
+    let status = AccountStatus::from_text(status).ok_or_else(|| unreadable("status", status))?;
     let account = Account {
         id: AccountId::from_number(row.account_id),
         external_id: row.external_id,
@@ -218,7 +216,7 @@ fn from_row(row: (account::Model, Option<account_state::Model>)) -> Result<(Acco
             .parse()
             .map_err(|_| unreadable("currency", &row.currency))?,
         credit_price: CreditPrice::from_millionths(row.credit_price),
-        session_grace_hours: grace_hours(figures.session_grace_millis),
+        session_grace_hours: grace_hours(session_grace_millis),
         name: row.name,
         version: row.version,
         created_at: Timestamp::from_millis(row.created_at),

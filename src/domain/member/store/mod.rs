@@ -1,5 +1,7 @@
 //! SQL of accounts, members, contacts and API keys.
 
+mod account_list;
+mod account_words;
 mod accounts;
 mod address_notices;
 mod api_key_life;
@@ -7,9 +9,11 @@ mod api_keys;
 mod members;
 mod verifications;
 
+pub(super) use account_list::{AccountList, Finder, ListCondition, find_accounts};
+pub use account_words::bring_account_words_up_to_date;
 pub(super) use accounts::{
-    account, account_id, account_ids, accounts, accounts_after, claim_external_id, insert_account, installation,
-    make_installation, release_external_id, take_account_numbers, update_account,
+    account, account_id, account_ids, accounts, claim_external_id, insert_account, installation, make_installation,
+    release_external_id, take_account_numbers, update_account,
 };
 pub(super) use address_notices::insert_address_notice;
 pub(super) use api_key_life::{

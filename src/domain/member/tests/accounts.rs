@@ -345,7 +345,7 @@ async fn the_platform_lists_accounts_by_page_and_filter() {
     };
     assert_eq!(list(by_name, 20, None).await.items.len(), 1);
     let frozen = AccountFilter {
-        status: Some(AccountStatus::Frozen),
+        statuses: Some(vec![AccountStatus::Frozen]),
         ..AccountFilter::default()
     };
     assert_eq!(list(frozen, 20, None).await.items.len(), 0);

@@ -7,6 +7,7 @@ mod attempts;
 mod auto_top_ups;
 mod card_trials;
 mod figures;
+mod manual;
 mod objects;
 mod payment_methods;
 mod refunds;
@@ -36,6 +37,7 @@ pub(super) use auto_top_ups::{
 };
 pub(super) use card_trials::{save as save_card_trial, since as card_trials_since};
 pub(super) use figures::figures;
+pub(super) use manual::{failed_refunds, unsettled};
 pub(super) use objects::{claim as claim_object, owner as object_owner};
 pub(super) use payment_methods::{
     all as payment_methods, by_ids as payment_methods_by_ids, customer, insert_customer, save as save_payment_method,
@@ -46,7 +48,8 @@ pub(super) use top_ups::{
     last_success_at, open_automatic, taken_back, top_up, unfinished, waiting_failures,
 };
 pub(super) use webhooks::{
-    due as due_webhooks, parked as parked_webhooks, receive as receive_webhook, save as save_webhook,
+    due as due_webhooks, find as find_webhook, parked as parked_webhooks, receive as receive_webhook,
+    save as save_webhook,
 };
 
 /// Inserts a row, or replaces the row with the same key.

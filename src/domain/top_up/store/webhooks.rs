@@ -1,10 +1,11 @@
 //! Rows of received webhooks.
 
 use entity::webhook_inbox::{Column, Entity, Model};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
+use crate::domain::top_up::WebhookPosition;
 use crate::domain::top_up::webhooks::{StoredWebhook, WebhookStatus};
 use crate::primitives::clock::Timestamp;
 
@@ -86,14 +87,26 @@ pub(in super::super) async fn due(
     rows.into_iter().map(webhook).collect()
 }
 
-/// Returns webhooks that were given up.
-pub(in super::super) async fn parked(database: &Database, gateway: &str) -> Result<Vec<StoredWebhook>, Fault> {
-    let rows = Entity::find()
+/// Returns webhooks that were given up, in the order in which they were received.
+pub(in super::super) async fn parked(
+    database: &Database,
+    gateway: &str,
+    after: Option<&WebhookPosition>,
+    limit: u64,
+) -> Result<Vec<StoredWebhook>, Fault> {
+    let mut query = Entity::find()
         .filter(Column::Status.eq(WebhookStatus::Parked.as_str()))
         .filter(Column::Gateway.eq(gateway))
         .order_by_asc(Column::ReceivedAt)
-        .limit(1_000)
-        .all(database.read())
-        .await?;
+        .order_by_asc(Column::EventId)
+        .limit(limit);
+    if let Some((received_at, event_id)) = after {
+        let millis = received_at.millis();
+        let is_later = Condition::any()
+            .add(Column::ReceivedAt.gt(millis))
+            .add(Column::EventId.gt(event_id.as_str()));
+        query = query.filter(Column::ReceivedAt.gte(millis)).filter(is_later);
+    }
+    let rows = query.all(database.read()).await?;
     rows.into_iter().map(webhook).collect()
 }

@@ -1,0 +1,138 @@
+//! What needs a person: charges whose outcome cannot be found out, webhooks that were given up, and refunds that failed.
+//!
+//! The lists cover all accounts, for operators with a platform key. The counts of the same rows are in `backlog`.
+
+use crate::domain::database::MayFault;
+use crate::domain::fault::{Fault, QueryError};
+use crate::primitives::actor::{AccessError, Actor, Permission};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, TopUpId};
+use crate::primitives::money::Money;
+use crate::primitives::page::{Page, PageRequest};
+
+use super::webhooks::{StoredWebhook, WebhookStatus, Webhooks};
+use super::{TopUpPosition, TopUps, store};
+
+/// How long a failed refund is listed, in milliseconds.
+const REMEMBERED: i64 = 30 * 24 * 60 * 60_000;
+
+/// The position of a webhook in a list: when it was received, and its id.
+pub type WebhookPosition = (Timestamp, String);
+
+/// A top-up in progress whose outcome cannot be found out automatically.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsettledTopUp {
+    /// The account that buys.
+    pub account_id: AccountId,
+    /// The top-up.
+    pub top_up_id: TopUpId,
+    /// Since when it is unknown whether the card was charged.
+    pub unknown_since: Timestamp,
+}
+
+/// A refund whose money did not reach the card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedRefund {
+    /// The account of the top-up.
+    pub account_id: AccountId,
+    /// The top-up whose money was to be refunded.
+    pub top_up_id: TopUpId,
+    /// When the refund was requested; if the money came back, when that was noticed.
+    pub at: Timestamp,
+    /// The credits of the refund. `None` if the money came back.
+    pub credits: Option<Credits>,
+    /// The money.
+    pub amount: Money,
+    /// The reason of the refund. `None` if the money came back.
+    pub reason: Option<String>,
+}
+
+/// Why a webhook is not processed again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RetryWebhookError {
+    /// The caller lacks the permission.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The gateway in use has sent no webhook with this id.
+    #[error("this webhook does not exist")]
+    NotFound,
+    /// Internal failure; the caller cannot fix it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl MayFault for RetryWebhookError {
+    fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Fault(fault) => Some(fault),
+            Self::Access(_) | Self::NotFound => None,
+        }
+    }
+}
+
+/// Refuses callers without this permission in all accounts.
+fn require_everywhere(actor: &Actor, permission: Permission) -> Result<(), AccessError> {
+    let required = actor.require(AccountId::PLATFORM, permission);
+    // The existence of the platform is no secret, so this is never "not found".
+    required.map_err(|_| AccessError::Forbidden(permission))
+}
+
+impl TopUps {
+    /// Returns a page of the top-ups that an operator must settle by hand, the oldest attempt first. Forward only.
+    pub async fn unsettled(
+        &self,
+        actor: &Actor,
+        request: &PageRequest<TopUpPosition>,
+    ) -> Result<Page<UnsettledTopUp, TopUpPosition>, QueryError> {
+        require_everywhere(actor, Permission::ReadCreditLog)?;
+        let rows = store::unsettled(&self.context.database, request.after, u64::from(request.limit) + 1).await?;
+        Ok(Page::from_scan(rows, request))
+    }
+
+    /// Returns a page of the refunds of the last 30 days that failed or whose money came back, the latest first. A top-up with a later
+    /// refund that did not fail is left out. Forward only.
+    pub async fn failed_refunds(
+        &self,
+        actor: &Actor,
+        request: &PageRequest<TopUpPosition>,
+    ) -> Result<Page<FailedRefund, TopUpPosition>, QueryError> {
+        require_everywhere(actor, Permission::ReadCreditLog)?;
+        let since = self.context.clock.now().plus_millis(-REMEMBERED);
+        let limit = u64::from(request.limit) + 1;
+        let rows = store::failed_refunds(&self.context.database, since, request.after, limit).await?;
+        Ok(Page::from_scan(rows, request))
+    }
+}
+
+impl Webhooks {
+    /// Returns a page of the webhooks that were given up, the one that was received first comes first. Forward only.
+    pub async fn parked(
+        &self,
+        actor: &Actor,
+        request: &PageRequest<WebhookPosition>,
+    ) -> Result<Page<StoredWebhook, WebhookPosition>, QueryError> {
+        require_everywhere(actor, Permission::ReadCreditLog)?;
+        let (database, gateway) = (&self.context.database, self.context.gateway.name());
+        let limit = u64::from(request.limit) + 1;
+        let webhooks = store::parked_webhooks(database, gateway, request.after.as_ref(), limit).await?;
+        let position = |webhook: &StoredWebhook| (webhook.received_at, webhook.event_id.clone());
+        let rows = webhooks.into_iter().map(|webhook| (position(&webhook), webhook));
+        Ok(Page::from_scan(rows.collect(), request))
+    }
+
+    /// Schedules a webhook again that was given up. A webhook that was not, or that was scheduled before, is left as it is.
+    pub async fn retry(&self, actor: &Actor, event_id: &str) -> Result<StoredWebhook, RetryWebhookError> {
+        require_everywhere(actor, Permission::ManageCredits)?;
+        let (database, gateway) = (&self.context.database, self.context.gateway.name());
+        let found = store::find_webhook(database.read(), gateway, event_id).await?;
+        let webhook = found.ok_or(RetryWebhookError::NotFound)?;
+        if webhook.status != WebhookStatus::Parked {
+            return Ok(webhook);
+        }
+        let scheduled = webhook.scheduled_again(self.context.clock.now());
+        self.save(scheduled.clone()).await?;
+        tracing::info!(event = event_id, by = ?actor.cause(None), "a webhook that was given up is processed again");
+        Ok(scheduled)
+    }
+}

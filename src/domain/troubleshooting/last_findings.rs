@@ -1,0 +1,96 @@
+//! The number of findings of each account at its last check, for the platform's list of accounts.
+//!
+//! Accounts that a client follows are checked within seconds of a change: see `watching`. All others are checked in turn, the one with the
+//! oldest check first, at most [`AT_ONCE`] in a round of each worker process and each account once in [`EVERY`] milliseconds. A round
+//! begins each second. So the numbers of up to 9,000 accounts are at most some 15 minutes old, and those of 100,000 accounts at most
+//! some three hours. Each number has the instant of its check.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+
+use crate::domain::fault::{Fault, QueryError};
+use crate::domain::notification::model::Severity;
+use crate::primitives::actor::{Actor, Permission};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::AccountId;
+
+use super::model::Finding;
+use super::{Troubleshooting, rules, store};
+
+/// Accounts that one round checks in turn, at most. A check is some twenty statements.
+const AT_ONCE: u32 = 10;
+/// How long the result of a check counts as current, in milliseconds.
+const EVERY: i64 = 15 * 60_000;
+/// New accounts that one round adds, at most.
+const NEW_AT_ONCE: u32 = 1_000;
+/// How long an account may take from its creation to its commit, in milliseconds.
+const COMMITTED_WITHIN: i64 = 10 * 60_000;
+
+/// The findings of an account at its last check, as numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastFindings {
+    /// The number of findings.
+    pub count: i32,
+    /// The highest severity. `None` without findings.
+    pub severity: Option<Severity>,
+    /// When the account was checked.
+    pub checked_at: Timestamp,
+}
+
+impl LastFindings {
+    pub(super) fn of(findings: &[Finding], checked_at: Timestamp) -> Self {
+        Self {
+            count: i32::try_from(findings.len()).unwrap_or(i32::MAX),
+            severity: findings.iter().map(|finding| finding.severity).max(),
+            checked_at,
+        }
+    }
+}
+
+impl Troubleshooting {
+    /// Returns the numbers of the last check of these accounts. Accounts that the caller may not see and accounts that were never checked
+    /// are left out.
+    pub async fn last_findings(
+        &self,
+        actor: &Actor,
+        accounts: &[AccountId],
+    ) -> Result<HashMap<AccountId, LastFindings>, QueryError> {
+        let may_read = |id: &AccountId| actor.require(*id, Permission::ReadCreditLog).is_ok();
+        let accounts: Vec<AccountId> = accounts.iter().copied().filter(may_read).collect();
+        Ok(store::last_findings(self.database.read(), &accounts).await?)
+    }
+
+    /// Adds new accounts to those that are checked in turn, and returns those whose check is the oldest.
+    pub async fn to_check_in_turn(&self) -> Result<Vec<AccountId>, Fault> {
+        let now = self.clock.now();
+        let known_until = Timestamp::from_millis(self.known_until.load(Ordering::Relaxed));
+        let new = store::unlisted(&self.database, known_until, NEW_AT_ONCE).await?;
+        if !new.is_empty() {
+            store::list_accounts(&self.database, &new).await?;
+        }
+        if new.len() < NEW_AT_ONCE as usize {
+            let until = now.plus_millis(-COMMITTED_WITHIN).millis();
+            self.known_until.fetch_max(until, Ordering::Relaxed);
+        }
+        store::checked_before(&self.database, now.plus_millis(-EVERY), AT_ONCE).await
+    }
+
+    /// Checks an account and stores the number of its findings, unless another process has just done so.
+    pub async fn check_in_turn(&self, account_id: AccountId) -> Result<(), Fault> {
+        let now = self.clock.now();
+        let last = store::last_findings(self.database.read(), &[account_id]).await?;
+        if last
+            .get(&account_id)
+            .is_some_and(|last| last.checked_at > now.plus_millis(-EVERY))
+        {
+            return Ok(());
+        }
+        let Some(snapshot) = self.snapshot(account_id, now).await? else {
+            return Ok(());
+        };
+        let found = LastFindings::of(&rules::find(&snapshot), now);
+        self.database
+            .transaction(move |tx| Box::pin(async move { store::save_last_findings(tx, account_id, &found).await }))
+            .await
+    }
+}
