@@ -205,7 +205,7 @@ test("an operator finds an account, gives credits, freezes it and ends the freez
     (wanted) => Number(document.querySelector(".console-figures dd").textContent.replace(",", "")) === wanted,
     before + 7.5,
   );
-  await page.getByLabel("Reason, in words for people").fill("For the test");
+  await page.getByLabel("Reason, as members read it").fill("For the test");
   await page.getByRole("button", { name: "Freeze" }).click();
   await page.getByText("Frozen: For the test").waitFor();
   await page.getByRole("button", { name: "End the freeze" }).click();
