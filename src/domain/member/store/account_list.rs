@@ -140,10 +140,12 @@ impl AccountList<'_> {
         limit: u64,
     ) -> Result<Vec<(AccountPosition, Account)>, Fault> {
         let from = match self.order {
-            AccountOrder::OldestFirst | AccountOrder::NewestFirst => "account AS a CROSS JOIN account_state AS s",
-            AccountOrder::LowestAvailableFirst => "account_state AS s CROSS JOIN account AS a",
+            AccountOrder::OldestFirst | AccountOrder::NewestFirst => {
+                format!("account AS a {}", self.each("a", "account_state AS s"))
+            }
+            AccountOrder::LowestAvailableFirst => format!("account_state AS s {}", self.each("s", "account AS a")),
         };
-        let tables = (from, "s.account_id = a.account_id");
+        let tables = (from.as_str(), "s.account_id = a.account_id");
         self.rows(Sql::default(), tables, horizon, limit).await
     }
 
@@ -163,7 +165,8 @@ impl AccountList<'_> {
         let mut sql = Sql::default();
         sql.values.push(rows.value());
         let relation = rows.relation(self.database.backend(), sql.values.len());
-        let from = format!("{relation} CROSS JOIN account AS a CROSS JOIN account_state AS s");
+        let (accounts, states) = (self.each("r", "account AS a"), self.each("a", "account_state AS s"));
+        let from = format!("{relation} {accounts} {states}");
         let tables = (
             from.as_str(),
             "a.account_id = r.account_id AND s.account_id = a.account_id",
@@ -171,7 +174,19 @@ impl AccountList<'_> {
         self.rows(sql, tables, None, limit).await
     }
 
-    /// Reads accounts from these tables, which SQLite joins in the order in which they are written.
+    /// Joins the row of another table to each account of `key`, one by one. Without it, Postgres may read all rows of that table because
+    /// it expects few matches. SQLite joins tables in the order in which they are written here.
+    fn each(&self, key: &str, table: &str) -> String {
+        if self.database.backend() == DbBackend::Sqlite {
+            return format!("CROSS JOIN {table}");
+        }
+        let alias = table.rsplit(' ').next().unwrap_or(table);
+        format!(
+            "CROSS JOIN LATERAL (SELECT {alias}.* FROM {table} WHERE {alias}.account_id = {key}.account_id OFFSET 0) AS {alias}"
+        )
+    }
+
+    /// Reads accounts from these tables.
     async fn rows(
         &self,
         mut sql: Sql,
