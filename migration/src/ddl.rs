@@ -55,8 +55,8 @@ fn render(statement: &str, backend: DbBackend) -> String {
             ("bytes", false) => rendered.push_str("BYTEA"),
             ("clustered", true) => rendered.push_str("WITHOUT ROWID"),
             ("bytewise", false) => rendered.push_str("COLLATE \"C\""),
-            // The default of SQLite.
-            ("bytewise", true) => {}
+            // Comparing bytes is the default of SQLite; the other words are for SQLite alone.
+            ("bytewise", true) | (_, false) => {}
             (word, true) if word.starts_with("integer ") => {
                 let column = word.trim_start_matches("integer ");
                 rendered.push_str("CHECK (typeof(");
@@ -68,7 +68,6 @@ fn render(statement: &str, backend: DbBackend) -> String {
                     .split(", ")
                     .map(|column| format!("CHECK (typeof({column}) IN ('integer', 'null')), ")),
             ),
-            (_, false) => {}
         }
         rest = after;
     }

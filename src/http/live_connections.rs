@@ -223,7 +223,7 @@ impl LiveConnection {
         self.signed_out.clone().cancelled_owned()
     }
 
-    /// Returns the closing time of this live connection within the drain, from 0 up to 1. LiveConnections that were created in
+    /// Returns the closing time of this live connection within the drain, from 0 up to 1. Live connections that were created in
     /// sequence are spread evenly.
     pub(super) fn turn(&self) -> f64 {
         // Multiples of the golden ratio are always spread evenly (the Kronecker sequence).

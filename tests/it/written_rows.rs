@@ -289,7 +289,7 @@ impl Team {
         } in &mut log
         {
             *sequence += 1_000;
-            *description = dice.pick(TEXTS).to_owned();
+            dice.pick(TEXTS).clone_into(description);
             *actor_key = actor_key.map(|_| dice.pick(&keys));
             *actor_member = actor_member.map(|_| dice.pick(&members));
             *member = member.map(|_| dice.pick(&[&members[..], &[Uuid::nil()]].concat()));

@@ -51,15 +51,14 @@ pub(super) async fn page(
         after: request.after,
     };
     let candidates = plan.candidates(database).await?;
-    let (mut rows, horizon) = match &candidates {
-        Some(candidates) => (list.among(candidates, wanted).await?, None),
-        None => {
-            let horizon = match plan.conditions.as_slice() {
-                [] => None,
-                _ => list.horizon(MOST_WALKED).await?,
-            };
-            (list.up_to(horizon, wanted).await?, horizon)
-        }
+    let (mut rows, horizon) = if let Some(candidates) = &candidates {
+        (list.among(candidates, wanted).await?, None)
+    } else {
+        let horizon = match plan.conditions.as_slice() {
+            [] => None,
+            _ => list.horizon(MOST_WALKED).await?,
+        };
+        (list.up_to(horizon, wanted).await?, horizon)
     };
     let limit = request.limit as usize;
     let is_full = rows.len() > limit;

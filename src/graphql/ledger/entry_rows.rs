@@ -154,7 +154,7 @@ impl Row for Actor {
             (ActorField::Id, Cause::Member(id)) => json.plain(id.global(self.account_id)),
             (ActorField::Id, Cause::ApiKey(id, _)) => {
                 json.optional(related.api_keys.get(&id), |json, key| {
-                    json.plain(id.global(key.account_id))
+                    json.plain(id.global(key.account_id));
                 });
             }
             (ActorField::Id, Cause::System | Cause::PaymentGateway) => json.null(),

@@ -16,6 +16,7 @@ use crate::primitives::ids::AccountId;
 /// The order of a list of accounts.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "member::AccountOrder")]
+#[expect(clippy::enum_variant_names, reason = "an order says what comes first")]
 pub(crate) enum AccountOrder {
     /// The account that was created first comes first.
     OldestFirst,
