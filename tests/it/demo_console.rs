@@ -257,10 +257,7 @@ async fn the_clock_of_a_server_that_is_not_the_demo_is_not_moved() {
     let (status, _, body) = send(request.body(json!({ "hours": 1 }).to_string())).await;
     assert_eq!(
         (status, &body["message"]),
-        (
-            StatusCode::NOT_FOUND,
-            &json!("There are no sign-ins here: this is not the demo.")
-        )
+        (StatusCode::NOT_FOUND, &json!("Sign-in is available in the demo only."))
     );
     assert_eq!(app.clock.now(), before);
     app.finish().await;

@@ -142,7 +142,7 @@ async fn payment_method_missing_ends_with_another_card() {
         .await;
     let finding = the_finding(&app, "PAYMENT_METHOD_MISSING").await;
     a_person_must_choose(&finding, "ADD_PAYMENT_METHOD");
-    says(&finding, &["visa …4242 was taken away on 2 March 2026, 09:01"]);
+    says(&finding, &["visa …4242 was removed on 2 March 2026, 09:01"]);
     assert_eq!(finding["since"], "2026-03-02T09:01:00.000Z");
     buyer.add_card("card_ok-2").await;
     all_is_well(&app).await;

@@ -289,7 +289,7 @@ async fn an_admin_is_told_what_an_owner_has_to_do() {
         remedy,
         json!({
             "label": "Ask an owner", "action": "ASK_OWNER", "mutation": null, "variables": null, "url": null,
-            "help": "An owner of the team has to do this. Have a code sent to olga@team.example, and enter it.",
+            "help": "An owner of the team has to do this. Send a code to olga@team.example, and enter it.",
         })
     );
     let german = json!({ "locale": "de" });

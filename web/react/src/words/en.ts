@@ -57,7 +57,7 @@ export const en = {
     SESSION_UNRESOLVED: "Session not resolved",
     ACCOUNT_FROZEN: "Account frozen",
     ACCOUNT_UNFROZEN: "Account active again",
-    CONTACT_BOUNCING: "Mail comes back",
+    CONTACT_BOUNCING: "Mail bounces",
     API_KEY_CHANGED: "API key created or revoked",
     TEST: "Test",
   }),
