@@ -105,6 +105,13 @@ export function Instant({ at }: { at: string }): ReactNode {
   return <time dateTime={at}>{text}</time>;
 }
 
+/** A price of one credit: it may have parts of a cent. */
+export function UnitPrice({ amount, currency }: { amount: string; currency: string }): ReactNode {
+  const { language } = usePlace();
+  const format = new Intl.NumberFormat(language, { style: "currency", currency, maximumFractionDigits: 8 });
+  return <span className="lb-amount">{format.format(amount as unknown as number)}</span>;
+}
+
 /** Shows an exact amount in the format of the viewer's language. */
 export function Amount({ value }: { value: string }): ReactNode {
   const { language } = usePlace();

@@ -81,7 +81,7 @@ test("each screen of the owner shows what it is for, is accessible, and asks not
     ["Alerts", "Top-up failed"],
     ["Notifications", "E-mail address"],
     ["Members", "Zoé Laurent"],
-    ["API keys", "What it may do"],
+    ["API keys", "Permissions"],
     ["Help", "Why did my credits change?"],
     ["Demo controls", "Start a steady load"],
     ["Overview", "Needs attention"],
@@ -128,8 +128,8 @@ test("a member sees their own, and a key is made and revoked by an owner", async
 
   const { page, screen, close } = await signedIn("Owner");
   await screen("API keys");
-  await page.getByLabel("What it is for").fill("A report");
-  await page.getByRole("button", { name: "Make a key" }).click();
+  await page.getByLabel("Purpose").fill("A report");
+  await page.getByRole("button", { name: "Create a key" }).click();
   const secret = await page.locator(".console-secret").innerText();
   const balance = () => server.query("{ account { balance { posted } } }", {}, secret);
   assert.ok((await balance()).account.balance.posted);
@@ -197,10 +197,10 @@ test("an operator finds an account, gives credits, freezes it and ends the freez
   await screen("Account");
   const figures = page.locator(".console-figures");
   const before = Number((await figures.locator("dd").first().innerText()).replace(",", ""));
-  const grant = page.getByRole("region", { name: "Give credits" });
+  const grant = page.getByRole("region", { name: "Grant credits" });
   await grant.getByLabel("credits", { exact: false }).first().fill("7.5");
-  await grant.getByLabel("What for").fill("For the test");
-  await grant.getByRole("button", { name: "Give credits" }).click();
+  await grant.getByLabel("Description").fill("For the test");
+  await grant.getByRole("button", { name: "Grant credits" }).click();
   await page.waitForFunction(
     (wanted) => Number(document.querySelector(".console-figures dd").textContent.replace(",", "")) === wanted,
     before + 7.5,
@@ -278,7 +278,7 @@ test("an operator narrows the accounts, and pages through more than a hundred", 
   assert.deepEqual(await violationsOn(page), []);
 
   await screen("Payments to check");
-  await page.getByRole("heading", { name: "Webhooks that were given up" }).waitFor();
+  await page.getByRole("heading", { name: "Webhooks that could not be processed" }).waitFor();
   assert.deepEqual(await violationsOn(page), []);
   assert.deepEqual(complaints, []);
   await close();
@@ -331,7 +331,7 @@ test("an operator settles a top-up by hand, and processes a webhook again", asyn
   await charged.click();
   await card("Top-ups to settle by hand").getByText("Nothing here.").waitFor();
   await page.getByRole("button", { name: "Process again: evt_1" }).click();
-  await card("Webhooks that were given up").getByText("Nothing here.").waitFor();
+  await card("Webhooks that could not be processed").getByText("Nothing here.").waitFor();
   assert.deepEqual(sent, [
     { topUpId: "tup_1", isCharged: true, reason: "Seen in the dashboard" },
     { eventId: "evt_1" },

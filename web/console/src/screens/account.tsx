@@ -3,7 +3,7 @@ import { graphql } from "@ledgerbell/client/graphql";
 import { useAction } from "@ledgerbell/react";
 import { useState, type ReactNode } from "react";
 
-import { Amount, Card, Instant, Reading, Refusal, Tag, usePlace } from "../place.js";
+import { Amount, Card, Instant, Reading, Refusal, Tag, UnitPrice, usePlace } from "../place.js";
 import { useRead } from "../query.js";
 
 const ACCOUNT = graphql(`
@@ -119,7 +119,7 @@ export default function AccountScreen(): ReactNode {
                 <div>
                   <dt>{words.price}</dt>
                   <dd>
-                    {account.creditPrice.amount} {account.creditPrice.currency}
+                    <UnitPrice {...account.creditPrice} />
                   </dd>
                 </div>
                 <div>
