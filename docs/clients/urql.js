@@ -4,13 +4,14 @@
 
 const EMBEDDED = [
   "AccountConnection", "AccountEdge", "AccountEvent", "Actor", "AlertAction", "AlertConnection", "AlertEdge", "AlertEvent", "AlertsEvent",
-  "AutoTopUpSimulation", "BalanceEvent", "BalanceExplanation", "CreditEntryConnection", "CreditEntryEdge", "CreditEntryEvent",
-  "CreditHold", "CreditHoldConnection", "CreditHoldEdge", "CreditLotConnection", "CreditLotEdge", "CreditTotals", "CreditUsage",
-  "CreditUsageConnection", "CreditUsageEdge", "DeliveryConnection", "DeliveryEdge", "Eligibility", "EventPage", "ExportLink",
-  "Forecast", "LotDraw", "MemberConnection", "MemberEdge", "Money", "NotificationDefaults", "NotificationPreference", "NotificationRow", "PageInfo",
-  "QuietHours", "Remedy", "SessionConnection", "SessionEdge", "SessionEvent", "SessionResult", "SimulatedCharge", "SimulatedMonth",
-  "TopUpConnection", "TopUpDecisionConnection", "TopUpDecisionEdge", "TopUpEdge", "TopUpEvent", "TopUpFailure", "TopUpQuote",
-  "TroubleshootingEvent", "UserError",
+  "AutoTopUpSimulation", "BalanceEvent", "BalanceExplanation", "CreditEntryConnection", "CreditEntryEdge", "CreditEntryEvent", "CreditHold",
+  "CreditHoldConnection", "CreditHoldEdge", "CreditLotConnection", "CreditLotEdge", "CreditTotals", "CreditUsage", "CreditUsageConnection",
+  "CreditUsageEdge", "DeliveryConnection", "DeliveryEdge", "Eligibility", "EventPage", "ExportLink", "FailedRefund",
+  "FailedRefundConnection", "FailedRefundEdge", "Forecast", "LastFindings", "LotDraw", "MemberConnection", "MemberEdge", "Money",
+  "NotificationDefaults", "NotificationPreference", "NotificationRow", "PageInfo", "QuietHours", "Remedy", "SessionConnection",
+  "SessionEdge", "SessionEvent", "SessionResult", "SimulatedCharge", "SimulatedMonth", "TopUpConnection", "TopUpDecisionConnection",
+  "TopUpDecisionEdge", "TopUpEdge", "TopUpEvent", "TopUpFailure", "TopUpQuote", "TroubleshootingEvent", "UnsettledTopUp",
+  "UnsettledTopUpConnection", "UnsettledTopUpEdge", "UserError", "Webhook", "WebhookConnection", "WebhookEdge",
 ];
 
 export const keys = {
