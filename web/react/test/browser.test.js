@@ -169,7 +169,7 @@ describe("components in Chromium", () => {
     await rule.getByRole("checkbox").check();
     await button(rule, "Save").click();
     await shown(rule.getByText("Saved"));
-    if (await button(rule, "Resume").count()) await button(rule, "Resume").click();
+    // A different card ends the pause.
     await shown(rule.getByText("On", { exact: true }));
     await gone(button(rule, "Resume"));
   });
