@@ -26,7 +26,10 @@ async function explore(path = "/graphiql") {
   // GraphiQL loads its editors last. A tab that is chosen before is not kept.
   const edits = (name) => {
     const editor = opened.page.locator(".graphiql-query-editor .view-lines");
-    return editor.getByText(new RegExp(`^${name}\\b`)).first().waitFor();
+    return editor
+      .getByText(new RegExp(`^${name}\\b`))
+      .first()
+      .waitFor();
   };
   await edits("CreditLog");
   const tab = async (name) => {
