@@ -131,7 +131,7 @@ pub(super) async fn token(State(state): State<SharedHttpState>, headers: HeaderM
     };
     match session(&headers) {
         Some(session) => answer(&state, sign_ins, session, false),
-        None => refuse(StatusCode::UNAUTHORIZED, "You are not signed in."),
+        None => not_signed_in(),
     }
 }
 
@@ -157,7 +157,7 @@ pub(super) async fn move_clock(State(state): State<SharedHttpState>, headers: He
         Err(refused) => return *refused,
     };
     if !session(&headers).is_some_and(|session| sign_ins.has(session)) {
-        return refuse(StatusCode::UNAUTHORIZED, "Nobody is signed in.");
+        return not_signed_in();
     }
     let expected = "Send {\"hours\": …}, from 1 to 744.";
     let moved: Moved = match read(&state, &headers, body, expected).await {
@@ -229,11 +229,15 @@ async fn read<T: DeserializeOwned>(
     serde_json::from_slice(&bytes).map_err(|_| refuse(StatusCode::BAD_REQUEST, expected))
 }
 
+fn not_signed_in() -> Response {
+    refuse(StatusCode::UNAUTHORIZED, "You are not signed in.")
+}
+
 /// Returns a session's credential; with the cookie if the session has just started.
 fn answer(state: &HttpState, sign_ins: &SignIns, session: &str, is_new: bool) -> Response {
     let credential = match sign_ins.credential(session, &state.services.sign_in) {
         Ok(Some(credential)) => credential,
-        Ok(None) => return refuse(StatusCode::UNAUTHORIZED, "You are not signed in."),
+        Ok(None) => return not_signed_in(),
         Err(error) => return failed(&error),
     };
     let Credential {

@@ -29,7 +29,7 @@ enum Source {
 }
 
 /// The farthest that a clock is ahead of the machine's: ten years, in milliseconds.
-const FARTHEST: i64 = 3_653 * 24 * 60 * 60_000;
+const FARTHEST: i64 = 3_653 * DAY;
 
 /// The start of the system clock's elapsed time.
 static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);

@@ -24,7 +24,7 @@ use crate::app::{self, App, DEMO_KEY_FILE, DEMO_TIME_FILE};
 use crate::config::Settings;
 use crate::domain::Services;
 use crate::domain::database::Database;
-use crate::domain::member::{Account, AccountFilter};
+use crate::domain::member::{Account, AccountFilter, AccountOrder};
 use crate::http::{DemoCredential, DemoPerson, SignIns};
 use crate::primitives::actor::{Actor, Permissions};
 use crate::primitives::clock::Clock;
@@ -165,7 +165,7 @@ async fn seed_if_empty(database: &Database, settings: &Settings, clock: &Clock) 
     let first = PageRequest::new(Some(1), None, None, None)?;
     let accounts = services
         .accounts
-        .list(&system, &AccountFilter::default(), first)
+        .page(&system, &AccountFilter::default(), AccountOrder::OldestFirst, &first)
         .await?;
     let unfinished = services.accounts.find_by_external_id(&system, seed::UNFINISHED).await?;
     let key = if unfinished.is_some() {

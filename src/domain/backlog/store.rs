@@ -4,14 +4,13 @@ use sea_orm::{ConnectionTrait, Statement, Value};
 
 use crate::domain::database::Database;
 use crate::domain::fault::Fault;
-use crate::primitives::clock::{DAY, MINUTE, Timestamp};
+use crate::domain::top_up::FAILED_REFUNDS_FOR;
+use crate::primitives::clock::{MINUTE, Timestamp};
 
 use super::{MOST_COUNTED, Queue, Stuck};
 
 /// How long after the end of a claim its holder counts as lost, in milliseconds.
 const LOST: i64 = MINUTE;
-/// How long a failed refund is reported, in milliseconds.
-const REMEMBERED: i64 = 30 * DAY;
 
 /// The table and the column of one kind of work.
 pub(super) struct Due {
@@ -171,7 +170,10 @@ pub(super) async fn stuck(database: &Database, now: Timestamp) -> Result<Stuck, 
              WHERE came_back_at IS NOT NULL AND came_back_at > $2 ORDER BY came_back_at DESC"
         ),
     );
-    let (lost_before, failed_since) = (now.plus_millis(-LOST).millis(), now.plus_millis(-REMEMBERED).millis());
+    let (lost_before, failed_since) = (
+        now.plus_millis(-LOST).millis(),
+        now.plus_millis(-FAILED_REFUNDS_FOR).millis(),
+    );
     let values = vec![lost_before.into(), failed_since.into()];
     let [parked, unsettled, lost, failed_refunds] = numbers(database, sql, values).await?;
     Ok(Stuck {

@@ -10,7 +10,6 @@ use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission};
 use crate::primitives::clock::Clock;
-use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, IdMint, IdSeed, MemberId};
 use crate::primitives::page::{Page, PageRequest};
 
@@ -19,7 +18,7 @@ use super::error::{CreateAccountError, InvalidInput, UpdateAccountError};
 use super::input::{checked_external_id, checked_grace_hours, checked_member, checked_name};
 use super::model::{
     Account, AccountFilter, AccountOrder, AccountPatch, AccountPosition, Contact, DEFAULT_SESSION_GRACE_HOURS,
-    Installation, Member, NewAccount, NewMember, Vouch, grace_millis, require_platform,
+    Installation, Member, NewAccount, NewMember, Vouch, grace_millis,
 };
 use super::store;
 
@@ -73,7 +72,7 @@ impl Accounts {
     /// The external id makes it safe to repeat: the same input returns the same account, other input is
     /// refused.
     pub async fn create(&self, actor: &Actor, new: NewAccount) -> Result<Account, CreateAccountError> {
-        require_platform(actor, Permission::ManageAccounts)?;
+        actor.require_platform(Permission::ManageAccounts)?;
         let new = checked(new)?;
         if let Some(existing) = self.existing(&new).await? {
             return existing;
@@ -108,7 +107,7 @@ impl Accounts {
         patch: AccountPatch,
     ) -> Result<Account, UpdateAccountError> {
         actor.require(account_id, Permission::ManageAccounts)?;
-        if patch.external_id.is_some() && require_platform(actor, Permission::ManageAccounts).is_err() {
+        if patch.external_id.is_some() && actor.require_platform(Permission::ManageAccounts).is_err() {
             return Err(UpdateAccountError::ExternalIdOfPlatform);
         }
         let patch = Arc::new(checked_patch(patch)?);
@@ -154,32 +153,6 @@ impl Accounts {
         let reached: Vec<AccountId> = account_ids.iter().copied().filter(|id| actor.reaches(*id)).collect();
         let accounts = store::accounts(self.database.read(), &reached).await?;
         Ok(accounts.into_iter().map(|(account, _)| (account.id, account)).collect())
-    }
-
-    /// Returns accounts in the order in which they were created. For the platform alone. See [`Self::page`].
-    pub async fn list(
-        &self,
-        actor: &Actor,
-        filter: &AccountFilter,
-        request: PageRequest<AccountId>,
-    ) -> Result<Page<Account, AccountId>, QueryError> {
-        let position = |id| AccountPosition {
-            available: Credits::ZERO,
-            id,
-        };
-        let request = PageRequest {
-            limit: request.limit,
-            backward: request.backward,
-            after: request.after.map(position),
-            before: request.before.map(position),
-        };
-        let page = self.page(actor, filter, AccountOrder::OldestFirst, &request).await?;
-        Ok(Page {
-            items: page.items.into_iter().map(|(at, account)| (at.id, account)).collect(),
-            has_next: page.has_next,
-            has_previous: page.has_previous,
-            scanned_to: page.scanned_to.map(|at| at.id),
-        })
     }
 
     /// Returns a page of accounts that match the filter. For the platform alone.

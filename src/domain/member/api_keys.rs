@@ -12,7 +12,7 @@ use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::ids::{AccountId, ApiKeyId};
 
 use super::error::{Rejection, SignInError};
-use super::model::{ApiKey, require_platform};
+use super::model::ApiKey;
 use super::sign_in::SignedIn;
 use super::store;
 use super::token::KeyText;
@@ -154,7 +154,7 @@ impl ApiKeys {
 
 pub(super) fn require_keys(actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {
     if account_id == AccountId::PLATFORM {
-        require_platform(actor, Permission::ManageApiKeys)
+        actor.require_platform(Permission::ManageApiKeys)
     } else {
         actor.require(account_id, Permission::ManageApiKeys)
     }

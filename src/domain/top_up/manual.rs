@@ -5,7 +5,7 @@
 use crate::domain::database::MayFault;
 use crate::domain::fault::{Fault, QueryError};
 use crate::primitives::actor::{AccessError, Actor, Permission};
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{DAY, Timestamp};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, TopUpId};
 use crate::primitives::money::Money;
@@ -14,8 +14,8 @@ use crate::primitives::page::{Page, PageRequest};
 use super::webhooks::{StoredWebhook, WebhookStatus, Webhooks};
 use super::{TopUpPosition, TopUps, store};
 
-/// How long a failed refund is listed, in milliseconds.
-const REMEMBERED: i64 = 30 * 24 * 60 * 60_000;
+/// How long a failed refund is listed and counted, in milliseconds.
+pub(in crate::domain) const FAILED_REFUNDS_FOR: i64 = 30 * DAY;
 
 /// The position of a webhook in a list: when it was received, and its id.
 pub type WebhookPosition = (Timestamp, String);
@@ -71,13 +71,6 @@ impl MayFault for RetryWebhookError {
     }
 }
 
-/// Refuses callers without this permission in all accounts.
-fn require_everywhere(actor: &Actor, permission: Permission) -> Result<(), AccessError> {
-    let required = actor.require(AccountId::PLATFORM, permission);
-    // The existence of the platform is no secret, so this is never "not found".
-    required.map_err(|_| AccessError::Forbidden(permission))
-}
-
 impl TopUps {
     /// Returns a page of the top-ups that an operator must settle by hand, the oldest attempt first. Forward only.
     pub async fn unsettled(
@@ -85,7 +78,7 @@ impl TopUps {
         actor: &Actor,
         request: &PageRequest<TopUpPosition>,
     ) -> Result<Page<UnsettledTopUp, TopUpPosition>, QueryError> {
-        require_everywhere(actor, Permission::ReadCreditLog)?;
+        actor.require_platform(Permission::ReadCreditLog)?;
         let rows = store::unsettled(&self.context.database, request.after, u64::from(request.limit) + 1).await?;
         Ok(Page::from_scan(rows, request))
     }
@@ -97,8 +90,8 @@ impl TopUps {
         actor: &Actor,
         request: &PageRequest<TopUpPosition>,
     ) -> Result<Page<FailedRefund, TopUpPosition>, QueryError> {
-        require_everywhere(actor, Permission::ReadCreditLog)?;
-        let since = self.context.clock.now().plus_millis(-REMEMBERED);
+        actor.require_platform(Permission::ReadCreditLog)?;
+        let since = self.context.clock.now().plus_millis(-FAILED_REFUNDS_FOR);
         let limit = u64::from(request.limit) + 1;
         let rows = store::failed_refunds(&self.context.database, since, request.after, limit).await?;
         Ok(Page::from_scan(rows, request))
@@ -112,7 +105,7 @@ impl Webhooks {
         actor: &Actor,
         request: &PageRequest<WebhookPosition>,
     ) -> Result<Page<StoredWebhook, WebhookPosition>, QueryError> {
-        require_everywhere(actor, Permission::ReadCreditLog)?;
+        actor.require_platform(Permission::ReadCreditLog)?;
         let (database, gateway) = (&self.context.database, self.context.gateway.name());
         let limit = u64::from(request.limit) + 1;
         let webhooks = store::parked_webhooks(database, gateway, request.after.as_ref(), limit).await?;
@@ -123,7 +116,7 @@ impl Webhooks {
 
     /// Schedules a webhook again that was given up. A webhook that was not, or that was scheduled before, is left as it is.
     pub async fn retry(&self, actor: &Actor, event_id: &str) -> Result<StoredWebhook, RetryWebhookError> {
-        require_everywhere(actor, Permission::ManageCredits)?;
+        actor.require_platform(Permission::ManageCredits)?;
         let (database, gateway) = (&self.context.database, self.context.gateway.name());
         let found = store::find_webhook(database.read(), gateway, event_id).await?;
         let webhook = found.ok_or(RetryWebhookError::NotFound)?;

@@ -55,6 +55,7 @@ pub use figures::TopUpFigures;
 pub use filter::TopUpFilter;
 pub use ledgerbell_core::top_up as model;
 pub(in crate::domain) use locked_queries::{cap_window, default_card, locked_rule};
+pub(in crate::domain) use manual::FAILED_REFUNDS_FOR;
 pub use manual::{FailedRefund, RetryWebhookError, UnsettledTopUp, WebhookPosition};
 pub use model::{AccountTerms, TopUp, TopUpOrigin, TopUpStatus};
 pub use payment_methods::PaymentMethods;

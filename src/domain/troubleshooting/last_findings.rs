@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::notification::model::Severity;
 use crate::primitives::actor::{Actor, Permission};
-use crate::primitives::clock::Timestamp;
+use crate::primitives::clock::{MINUTE, Timestamp};
 use crate::primitives::ids::AccountId;
 
 use super::model::Finding;
@@ -20,11 +20,11 @@ use super::{Troubleshooting, rules, store};
 /// Accounts that one round checks in turn, at most. A check is some twenty statements.
 const AT_ONCE: u32 = 10;
 /// How long the result of a check counts as current, in milliseconds.
-const EVERY: i64 = 15 * 60_000;
+const EVERY: i64 = 15 * MINUTE;
 /// New accounts that one round adds, at most.
 const NEW_AT_ONCE: u32 = 1_000;
 /// How long an account may take from its creation to its commit, in milliseconds.
-const COMMITTED_WITHIN: i64 = 10 * 60_000;
+const COMMITTED_WITHIN: i64 = 10 * MINUTE;
 
 /// The findings of an account at its last check, as numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

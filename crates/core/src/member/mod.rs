@@ -13,7 +13,7 @@ use crate::primitives::timestamp::{HOUR, Timestamp};
 
 pub use rights::{
     beyond_own, may_change_owners, may_vouch, require_directory, require_over, require_over_role,
-    require_own_or_settings, require_platform, require_to_reach,
+    require_own_or_settings, require_to_reach,
 };
 
 /// Hours after its end that an unresolved session keeps its hold, unless the account has another value.

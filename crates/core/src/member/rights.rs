@@ -5,14 +5,6 @@ use crate::primitives::ids::{AccountId, MemberId, RecipientId};
 
 use super::Member;
 
-/// Refuses unless the actor belongs to the platform and has `permission`.
-pub fn require_platform(actor: &Actor, permission: Permission) -> Result<(), AccessError> {
-    // The existence of the platform is no secret, so this is never "not found".
-    actor
-        .require(AccountId::PLATFORM, permission)
-        .map_err(|_| AccessError::Forbidden(permission))
-}
-
 /// Returns whether the actor may see all members of the account, beyond those that are named in what it may
 /// see.
 pub fn require_directory(actor: &Actor, account_id: AccountId) -> Result<(), AccessError> {

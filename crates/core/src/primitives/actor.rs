@@ -299,6 +299,13 @@ impl Actor {
         Ok(())
     }
 
+    /// Refuses unless the caller acts for the platform in all accounts and has `permission`.
+    pub fn require_platform(&self, permission: Permission) -> Result<(), AccessError> {
+        // The existence of the platform is no secret, so this is never "not found".
+        self.require(AccountId::PLATFORM, permission)
+            .map_err(|_| AccessError::Forbidden(permission))
+    }
+
     /// The member's id, when the caller is a member.
     pub fn member_id(&self) -> Option<MemberId> {
         match self {

@@ -8,7 +8,8 @@ use crate::primitives::money::CreditPrice;
 use crate::primitives::page::PageRequest;
 
 use super::super::{
-    AccountFilter, AccountPatch, CreateAccountError, NewAccount, NewMember, UpdateAccountError, open_installation,
+    AccountFilter, AccountOrder, AccountPatch, AccountPosition, CreateAccountError, NewAccount, NewMember,
+    UpdateAccountError, open_installation,
 };
 use super::{Room, account, actor, key, named};
 
@@ -322,7 +323,7 @@ async fn the_platform_lists_accounts_by_page_and_filter() {
     for name in ["two", "three", "four"] {
         room.team(name).await;
     }
-    let list = async |filter: AccountFilter, first: u32, after: Option<AccountId>| {
+    let list = async |filter: AccountFilter, first: u32, after: Option<AccountPosition>| {
         let request = PageRequest {
             limit: first,
             backward: false,
@@ -330,13 +331,13 @@ async fn the_platform_lists_accounts_by_page_and_filter() {
             before: None,
         };
         room.accounts
-            .list(&Actor::System, &filter, request)
+            .page(&Actor::System, &filter, AccountOrder::OldestFirst, &request)
             .await
             .expect("lists")
     };
     let all = list(AccountFilter::default(), 3, None).await;
     assert_eq!((all.items.len(), all.has_next), (3, true));
-    let rest = list(AccountFilter::default(), 3, all.items.last().map(|(id, _)| *id)).await;
+    let rest = list(AccountFilter::default(), 3, all.items.last().map(|(at, _)| *at)).await;
     assert_eq!((rest.items.len(), rest.has_next, rest.has_previous), (1, false, true));
 
     let by_name = AccountFilter {
@@ -367,7 +368,10 @@ async fn the_platform_lists_accounts_by_page_and_filter() {
             after: None,
             before: None,
         };
-        let refused = room.accounts.list(&weak, &AccountFilter::default(), request).await;
+        let refused = room
+            .accounts
+            .page(&weak, &AccountFilter::default(), AccountOrder::OldestFirst, &request)
+            .await;
         assert_eq!(refused, Err(QueryError::Access(FORBIDDEN)));
     }
 }

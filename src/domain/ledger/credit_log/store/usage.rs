@@ -26,9 +26,9 @@ const SPANS: Columns = &[("place", Kind::BigInt), ("low", Kind::BigInt), ("high"
 /// Returns the groups' columns, each as the expression over an entry and the name by which it is compared. Texts compare
 /// by their bytes and missing ids as nil, so that both databases order groups alike.
 fn columns(grouping: &Grouping, select: &mut Select) -> (Vec<String>, Vec<&'static str>) {
-    let nobody = select.place(Uuid::nil());
+    let missing = select.place(Uuid::nil());
     let text = |column: &str, name: &str| format!("{column} COLLATE {} AS {name}", select.byte_collation());
-    let id = |column: &str, name: &str| format!("COALESCE({column}, {nobody}) AS {name}");
+    let id = |column: &str, name: &str| format!("COALESCE({column}, {missing}) AS {name}");
     let (mut computed, mut names) = (Vec::new(), Vec::new());
     for part in &grouping.parts {
         match part {
