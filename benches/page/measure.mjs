@@ -1,6 +1,6 @@
 // Measures what a page of the credit log costs: processor time of the server, and of its connections to Postgres, for each page of 50.
 //
-//   node benches/page/measure.mjs --binary target/release/ledgerbell [--postgres URL] [--pages 2000] [--peers]
+//   node benches/page/measure.mjs --binary target/release/ledgerbell [--postgres URL] [--pages 2000] [--bare BINARY] [--peers]
 //
 // All servers read the same rows of the same database. Times are those of /proc, so this needs Linux. Processor time depends less on
 // other work of the machine than elapsed time does; still, compare only figures of one run.
@@ -29,6 +29,7 @@ const { values: options } = parseArgs({
     binary: { type: "string", default: "target/release/ledgerbell" },
     postgres: { type: "string", default: "postgres://postgres@127.0.0.1:5432/postgres" },
     pages: { type: "string", default: "2000" },
+    bare: { type: "string" },
     peers: { type: "boolean", default: false },
   },
 });
@@ -36,9 +37,12 @@ const url = (database) => Object.assign(new URL(options.postgres), { pathname: `
 const sql = (database, text) =>
   execFileSync("psql", [url(database), "-qAtX", "-v", "ON_ERROR_STOP=1"], { input: text, encoding: "utf8" }).trim();
 
+const children = [];
+
 /** Starts a server, which writes one line of JSON when it is ready. */
 async function start(command, args, env = {}) {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...env } });
+  children.push(child);
   const lines = createInterface({ input: child.stdout });
   const ready = await new Promise((resolve, reject) => {
     lines.once("line", (line) => resolve(JSON.parse(line)));
@@ -84,13 +88,18 @@ function postgresTime() {
 /** Requests pages from several clients and returns the processor times for each page. */
 async function measure(name, server, query, variables) {
   const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
-  const first = JSON.parse(await send(agent, server, query, variables));
+  const text = await send(agent, server, query, variables);
+  const [first, length] = [JSON.parse(text), text.length];
   if (first.errors || !JSON.stringify(first).includes("Lesson")) throw new Error(`${name}: ${JSON.stringify(first).slice(0, 500)}`);
   const bytes = JSON.stringify(first).length;
   const run = async (pages) => {
     let left = pages;
     const client = async () => {
-      while (left-- > 0) await send(agent, server, query, variables);
+      while (left-- > 0) {
+        const response = await send(agent, server, query, variables);
+        // A server that answers an error quickly must not win.
+        if (response.length !== length) throw new Error(`${name}: ${response.slice(0, 500)}`);
+      }
     };
     await Promise.all(Array.from({ length: CLIENTS }, client));
   };
@@ -169,14 +178,19 @@ try {
   rows.push(await measure("Ledgerbell", server, PAGE, { id }));
   rows.push(await measure("Ledgerbell, by the executor", server, EXECUTED, { id }));
   server.stop();
-  const peers = options.peers ? ["mercurius", "apollo"] : [];
-  for (const name of peers) {
-    const peer = await start("node", [join(here, "..", "peers", `${name}.mjs`)], { DATABASE_URL: url(DATABASE), NODE_ENV: "production" });
-    rows.push(await measure(name, peer, peer.query, { account }));
+  const variables = { account, key: sql(DATABASE, "SELECT id FROM api_key ORDER BY id LIMIT 1") };
+  const peer = async (name, command, args) => {
+    const peer = await start(command, args, { DATABASE_URL: url(DATABASE), NODE_ENV: "production", GRAPHILE_ENV: "production" });
+    rows.push(await measure(name, peer, peer.query ?? "", variables));
     peer.stop();
+  };
+  if (options.bare) await peer("axum, sqlx and serde, without GraphQL", options.bare, []);
+  for (const name of options.peers ? ["mercurius", "postgraphile", "apollo"] : []) {
+    await peer(name, "node", [join(here, "..", "peers", `${name}.mjs`)]);
   }
   print(rows);
 } finally {
+  children.forEach((child) => child.kill());
   drop();
   rmSync(directory, { recursive: true, force: true });
 }

@@ -141,12 +141,7 @@ pub async fn open_to_read(url: &str, options: OpenOptions) -> Result<Database, O
         return Err(OpenError::InMemory);
     }
     let reader = sqlite_pool(url, options.readers.max(1), Access::LookOnly, options).await?;
-    Ok(Database::bounded(
-        reader.clone(),
-        &reader,
-        deadlines,
-        Suspicion::default(),
-    ))
+    Ok(Database::bounded(reader, None, deadlines, Suspicion::default()))
 }
 
 /// What a connection to SQLite may do.
@@ -179,7 +174,7 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database, OpenEr
     let reader = sqlite_pool(url, options.readers.max(1), Access::Read, options).await?;
     Ok(Database::bounded(
         writer,
-        &reader,
+        Some(&reader),
         deadlines(options),
         Suspicion::default(),
     ))
@@ -270,8 +265,7 @@ async fn open_postgres(url: &str, options: OpenOptions, deadlines: Deadlines) ->
             names: unbounded.join(", "),
         });
     }
-    let reader = pool.clone();
-    Ok(Database::bounded(pool, &reader, deadlines, suspicion))
+    Ok(Database::bounded(pool, None, deadlines, suspicion))
 }
 
 /// How often two connections are compared. A pooler that is busy gives them different sessions now and then.

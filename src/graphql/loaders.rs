@@ -16,7 +16,7 @@ use crate::domain::ledger::Balance;
 use crate::domain::ledger::credit_log::{Entry, LotDraw, NamingEntries};
 use crate::domain::ledger::model::Lot;
 use crate::domain::ledger::sessions::SessionView;
-use crate::domain::member::{Account, ApiKey, Contact, Member};
+use crate::domain::member::{Account, ApiKey, ApiKeyName, Contact, Member};
 use crate::domain::notification::model::{Delivery, InboxItem, NotificationAddress, NotificationSettings};
 use crate::domain::top_up::TopUp;
 use crate::domain::top_up::model::{Attempt, PaymentMethod, RetryRefusal, StoredDecision};
@@ -187,6 +187,20 @@ impl Loader<LastFindingsKey> for Source {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct ApiKeyNameKey(ApiKeyId);
+
+impl Loader<ApiKeyNameKey> for Source {
+    type Value = ApiKeyName;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[ApiKeyNameKey]) -> Result<HashMap<ApiKeyNameKey, ApiKeyName>, ApiError> {
+        let ids: Vec<ApiKeyId> = keys.iter().map(|key| key.0).collect();
+        let names = self.services.api_keys.names(&ids).await?;
+        Ok(names.into_iter().map(|(id, name)| (ApiKeyNameKey(id), name)).collect())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct ApiKeyKey(ApiKeyId);
 
 impl Loader<ApiKeyKey> for Source {
@@ -238,17 +252,14 @@ impl Loaders {
             .collect())
     }
 
-    /// Loads API keys at once, for their names in the log.
-    pub(super) async fn api_keys_now(&self, ids: &HashSet<ApiKeyId>) -> Result<HashMap<ApiKeyId, ApiKey>, ApiError> {
-        if ids.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let keys: Vec<_> = ids.iter().copied().map(ApiKeyKey).collect();
+    /// Loads names of API keys at once, as [`Self::members_now`] loads members.
+    pub(super) async fn api_key_names_now(
+        &self,
+        ids: &HashSet<ApiKeyId>,
+    ) -> Result<HashMap<ApiKeyId, ApiKeyName>, ApiError> {
+        let keys: Vec<_> = ids.iter().copied().map(ApiKeyNameKey).collect();
         let found = self.0.loader().load(&keys).await?;
-        Ok(found
-            .into_iter()
-            .map(|(ApiKeyKey(id), api_key)| (id, api_key))
-            .collect())
+        Ok(found.into_iter().map(|(ApiKeyNameKey(id), name)| (id, name)).collect())
     }
 
     pub(super) async fn account(&self, account_id: AccountId) -> Result<Option<Account>, ApiError> {
@@ -264,7 +275,11 @@ impl Loaders {
         self.0.load_one(LastFindingsKey(account_id)).await
     }
 
-    /// Loads an API key for its name in the log. A viewer of the entry may see the name of the key and nothing else.
+    /// Loads the name of an API key. A viewer of what the key has done may see its name and nothing else.
+    pub(super) async fn api_key_name(&self, api_key_id: ApiKeyId) -> Result<Option<ApiKeyName>, ApiError> {
+        self.0.load_one(ApiKeyNameKey(api_key_id)).await
+    }
+
     pub(super) async fn api_key(&self, api_key_id: ApiKeyId) -> Result<Option<ApiKey>, ApiError> {
         self.0.load_one(ApiKeyKey(api_key_id)).await
     }

@@ -4,7 +4,7 @@
 //! the ORM.
 //!
 //! Invariants:
-//! - A connection returns to its pool only when it is known to be outside of a transaction with no statement running. After
+//! - A connection returns to its pool (see `pool`) only when it is known to be outside of a transaction with no statement running. After
 //!   anything else (a statement without an answer, a COMMIT or ROLLBACK that failed, a panic) it is closed. See `session`.
 //! - A transaction runs in a task of its own that is awaited to its end. A caller that is dropped (a client that
 //!   disconnects drops its request's future) does not interrupt it, so its result is never in doubt. Each of its statements
@@ -23,6 +23,7 @@ mod health;
 #[cfg(test)]
 pub(in crate::domain) mod injector;
 pub(in crate::domain) mod keyset;
+mod pool;
 mod reader;
 pub(in crate::domain) mod select;
 mod session;
@@ -41,7 +42,8 @@ use sea_orm::{DatabaseConnection, DbBackend, DbErr, Statement};
 use tracing::Instrument;
 
 use super::fault::Fault;
-use session::{Mode, Pool, Session};
+use pool::Pool;
+use session::{Mode, Session};
 use shared::Shared;
 use transaction::CommitError;
 use witness::Witness;
@@ -71,23 +73,24 @@ pub struct Database {
 }
 
 impl Database {
-    /// Uses open connections. On Postgres both may be the same pool.
-    pub fn new(writer: DatabaseConnection, reader: &DatabaseConnection) -> Self {
+    /// Uses open connections. Without a reader, the writer reads too.
+    pub fn new(writer: DatabaseConnection, reader: Option<&DatabaseConnection>) -> Self {
         Self::with(writer, reader, Shared::default())
     }
 
     /// As [`Self::new`], with deadlines and the suspicion that the pools use.
     pub fn bounded(
         writer: DatabaseConnection,
-        reader: &DatabaseConnection,
+        reader: Option<&DatabaseConnection>,
         deadlines: Deadlines,
         suspicion: Suspicion,
     ) -> Self {
         Self::with(writer, reader, Shared::new(deadlines, suspicion, None))
     }
 
-    fn with(schema: DatabaseConnection, reader: &DatabaseConnection, shared: Shared) -> Self {
-        let (writer, pool, shared) = (Pool::of(&schema), Pool::of(reader), Arc::new(shared));
+    fn with(schema: DatabaseConnection, reader: Option<&DatabaseConnection>, shared: Shared) -> Self {
+        let (writer, shared) = (Pool::of(&schema), Arc::new(shared));
+        let pool = reader.map_or_else(|| writer.clone(), Pool::of);
         Self {
             witness: Witness::of(&writer).map(Arc::new),
             reader: Reader {
@@ -146,9 +149,10 @@ impl Database {
         self.shared.troubles.closed()
     }
 
-    /// The connection for migrations, which the ORM runs in a transaction of its own. The handle is closed after a
-    /// failed migration.
+    /// The connections for migrations, which the ORM runs in a transaction of its own. The handle is closed after a
+    /// failed migration. Others must not use the database meanwhile: they could keep the only connection.
     pub fn schema(&self) -> &DatabaseConnection {
+        self.writer.give_back();
         &self.schema
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use sea_orm::entity::prelude::async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
-use super::session::{Pool, Session};
+use super::pool::Pool;
+use super::session::Session;
 use super::shared::Shared;
 
 /// Runs single statements. Each sees what was committed before it.

@@ -126,27 +126,40 @@ impl Select {
         Statement::from_sql_and_values(self.backend, self.text, self.values)
     }
 
-    // A list is one parameter, so that the statement is the same for any number of values. Postgres receives an array. It would
-    // not evaluate the cast of a text to an array once: a sequential scan would parse the text again for each row.
     fn uuids(&mut self, ids: &[Uuid]) -> &mut Self {
-        if self.backend == DbBackend::Sqlite {
-            let hex: Vec<String> = ids.iter().map(|id| format!("\"{}\"", id.simple())).collect();
-            self.push(" IN (SELECT unhex(value) FROM json_each(")
-                .bind(format!("[{}]", hex.join(",")))
-                .push("))")
-        } else {
-            self.push(" = ANY(").bind(ids.to_vec()).push(")")
-        }
+        let (condition, value) = is_one_of_uuids(self.backend, self.values.len() + 1, ids);
+        self.values.push(value);
+        self.push(&condition)
     }
 
     fn texts(&mut self, texts: &[String]) -> &mut Self {
-        if self.backend == DbBackend::Sqlite {
-            self.push(" IN (SELECT value FROM json_each(")
-                .bind(serde_json::Value::from(texts.to_vec()).to_string())
-                .push("))")
-        } else {
-            self.push(" = ANY(").bind(texts.to_vec()).push(")")
-        }
+        let (condition, value) = is_one_of_texts(self.backend, self.values.len() + 1, texts);
+        self.values.push(value);
+        self.push(&condition)
+    }
+}
+
+// A list is one parameter, so that the statement is the same for any number of values. Postgres receives an array. It would not
+// evaluate the cast of a text to an array once: a sequential scan would parse the text again for each row.
+
+/// Returns what follows a column that must be one of these ids, and the value with this number.
+pub(in crate::domain) fn is_one_of_uuids(backend: DbBackend, number: usize, ids: &[Uuid]) -> (String, Value) {
+    if backend == DbBackend::Sqlite {
+        let hex: Vec<String> = ids.iter().map(|id| format!("\"{}\"", id.simple())).collect();
+        let condition = format!(" IN (SELECT unhex(value) FROM json_each(${number}))");
+        (condition, format!("[{}]", hex.join(",")).into())
+    } else {
+        (format!(" = ANY(${number})"), ids.to_vec().into())
+    }
+}
+
+/// Returns what follows a column that must be one of these texts, and the value with this number.
+pub(in crate::domain) fn is_one_of_texts(backend: DbBackend, number: usize, texts: &[String]) -> (String, Value) {
+    if backend == DbBackend::Sqlite {
+        let condition = format!(" IN (SELECT value FROM json_each(${number}))");
+        (condition, serde_json::Value::from(texts.to_vec()).to_string().into())
+    } else {
+        (format!(" = ANY(${number})"), texts.to_vec().into())
     }
 }
 

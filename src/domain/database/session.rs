@@ -6,64 +6,15 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use sea_orm::sqlx::pool::PoolConnection;
-use sea_orm::sqlx::{self, AssertSqlSafe, Executor as _, PgPool, Postgres, SqlSafeStr as _, Sqlite, SqlitePool};
-use sea_orm::{
-    ConnAcquireErr, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values,
-};
+use sea_orm::sqlx::{self, AssertSqlSafe, Executor as _, Postgres, SqlSafeStr as _, Sqlite};
+use sea_orm::{ConnAcquireErr, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values};
 use sea_query_sqlx::SqlxValues;
 use sqlx_core::transaction::TransactionManager as _;
 
+use super::pool::{Connection, Lease, Pool, on_either};
 use super::shared::Shared;
 use super::trouble::Trouble;
-
-/// How long a connection may take to prove that it still answers when it returns to its pool.
-const RETURN_WITHIN: Duration = Duration::from_secs(2);
-
-/// The connections of one of the two databases.
-#[derive(Clone)]
-pub(super) enum Pool {
-    Sqlite(SqlitePool),
-    Postgres(PgPool),
-}
-
-impl Pool {
-    pub(super) fn of(connection: &DatabaseConnection) -> Self {
-        match connection.get_database_backend() {
-            DbBackend::Sqlite => Self::Sqlite(connection.get_sqlite_connection_pool().clone()),
-            _ => Self::Postgres(connection.get_postgres_connection_pool().clone()),
-        }
-    }
-
-    pub(super) const fn backend(&self) -> DbBackend {
-        match self {
-            Self::Sqlite(_) => DbBackend::Sqlite,
-            Self::Postgres(_) => DbBackend::Postgres,
-        }
-    }
-
-    pub(super) async fn close(&self) {
-        match self {
-            Self::Sqlite(pool) => pool.close().await,
-            Self::Postgres(pool) => pool.close().await,
-        }
-    }
-
-    async fn acquire(&self) -> Result<Lease, sqlx::Error> {
-        Ok(match self {
-            Self::Sqlite(pool) => Lease::Sqlite(pool.acquire().await?),
-            Self::Postgres(pool) => Lease::Postgres(pool.acquire().await?),
-        })
-    }
-}
-
-impl fmt::Debug for Pool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Pool").field(&self.backend()).finish()
-    }
-}
 
 /// The kind of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +42,7 @@ pub(super) struct Session {
     /// `None` only once dropped.
     lease: Option<Lease>,
     is_clean: bool,
+    pool: Pool,
     shared: Arc<Shared>,
 }
 
@@ -98,11 +50,12 @@ impl Session {
     /// Waits for a free connection.
     pub(super) async fn acquire(pool: &Pool, shared: &Arc<Shared>) -> Result<Self, DbErr> {
         let lease = pool
-            .acquire()
+            .lend(&shared.suspicion)
             .await
             .map_err(|error| shared.noted(acquire_error(error)))?;
         Ok(Self {
             lease: Some(lease),
+            pool: pool.clone(),
             is_clean: true,
             shared: Arc::clone(shared),
         })
@@ -110,35 +63,35 @@ impl Session {
 
     pub(super) async fn execute(&mut self, statement: &Statement) -> Result<ExecResult, DbErr> {
         self.shared.observe(statement);
-        let lease = taken(&mut self.lease, &mut self.is_clean)?;
-        let result = self.shared.bounded(lease.execute(statement)).await;
+        let connection = taken(&mut self.lease, &mut self.is_clean)?;
+        let result = self.shared.bounded(connection.execute(statement)).await;
         self.end_statement(result, DbErr::Exec)
     }
 
     pub(super) async fn execute_unprepared(&mut self, sql: &str) -> Result<ExecResult, DbErr> {
-        let lease = taken(&mut self.lease, &mut self.is_clean)?;
-        let result = self.shared.bounded(lease.execute_unprepared(sql)).await;
+        let connection = taken(&mut self.lease, &mut self.is_clean)?;
+        let result = self.shared.bounded(connection.execute_unprepared(sql)).await;
         self.end_statement(result, DbErr::Exec)
     }
 
     pub(super) async fn query_one(&mut self, statement: &Statement) -> Result<Option<QueryResult>, DbErr> {
         self.shared.observe(statement);
-        let lease = taken(&mut self.lease, &mut self.is_clean)?;
-        let result = self.shared.bounded(lease.query_one(statement)).await;
+        let connection = taken(&mut self.lease, &mut self.is_clean)?;
+        let result = self.shared.bounded(connection.query_one(statement)).await;
         self.end_statement(result, DbErr::Query)
     }
 
     pub(super) async fn query_all(&mut self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
         self.shared.observe(statement);
-        let lease = taken(&mut self.lease, &mut self.is_clean)?;
-        let result = self.shared.bounded(lease.query_all(statement)).await;
+        let connection = taken(&mut self.lease, &mut self.is_clean)?;
+        let result = self.shared.bounded(connection.query_all(statement)).await;
         self.end_statement(result, DbErr::Query)
     }
 
     /// Begins a transaction. Fails on a connection that is inside one. From here on the session is not clean.
     pub(super) async fn begin(&mut self, mode: Mode) -> Result<(), DbErr> {
-        let lease = taken(&mut self.lease, &mut self.is_clean)?;
-        let begun = self.shared.soon(lease.begin(mode)).await;
+        let connection = taken(&mut self.lease, &mut self.is_clean)?;
+        let begun = self.shared.soon(connection.begin(mode)).await;
         self.end_statement(begun, DbErr::Query)?;
         self.is_clean = false;
         Ok(())
@@ -146,15 +99,15 @@ impl Session {
 
     /// Commits. Afterwards the session is clean only if the connection is outside of its transaction.
     pub(super) async fn commit(&mut self) -> Result<(), DbErr> {
-        let lease = taken(&mut self.lease, &mut self.is_clean)?;
-        let ended = self.shared.bounded(lease.commit()).await;
+        let connection = taken(&mut self.lease, &mut self.is_clean)?;
+        let ended = self.shared.bounded(connection.commit()).await;
         self.end_transaction(ended)
     }
 
     /// Rolls back. After a failure the connection is closed, which has the same effect.
     pub(super) async fn roll_back(&mut self) -> Result<(), DbErr> {
-        let lease = taken(&mut self.lease, &mut self.is_clean)?;
-        let ended = self.shared.soon(lease.roll_back()).await;
+        let connection = taken(&mut self.lease, &mut self.is_clean)?;
+        let ended = self.shared.soon(connection.roll_back()).await;
         self.end_transaction(ended)
     }
 
@@ -185,10 +138,11 @@ impl Session {
 }
 
 /// Returns the connection, which is not clean from here until its statement has ended.
-fn taken<'s>(lease: &'s mut Option<Lease>, is_clean: &mut bool) -> Result<&'s mut Lease, DbErr> {
+fn taken<'s>(lease: &'s mut Option<Lease>, is_clean: &mut bool) -> Result<&'s mut Connection, DbErr> {
     *is_clean = false;
     lease
         .as_mut()
+        .map(|lease| &mut lease.connection)
         .ok_or_else(|| DbErr::Conn(RuntimeErr::Internal("the connection is closed".to_owned())))
 }
 
@@ -204,7 +158,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         let Some(lease) = self.lease.take() else { return };
         if self.is_clean {
-            lease.give_back();
+            self.pool.keep(lease);
         } else {
             self.shared.troubles.closed_one();
             // Canceled or lost: connections that were idle meanwhile are tested before they are used.
@@ -222,38 +176,23 @@ impl fmt::Debug for Session {
     }
 }
 
-enum Lease {
-    Sqlite(PoolConnection<Sqlite>),
-    Postgres(PoolConnection<Postgres>),
-}
-
-/// Runs the same code on a connection of either database.
-macro_rules! on_either {
-    ($lease:expr, $connection:ident => $code:expr) => {
-        match $lease {
-            Lease::Sqlite($connection) => $code,
-            Lease::Postgres($connection) => $code,
-        }
-    };
-}
-
-impl Lease {
+impl Connection {
     async fn execute(&mut self, statement: &Statement) -> Result<ExecResult, sqlx::Error> {
-        on_either!(self, connection => Ok(query(statement).execute(&mut **connection).await?.into()))
+        on_either!(Connection, self, connection => Ok(query(statement).execute(&mut **connection).await?.into()))
     }
 
     async fn execute_unprepared(&mut self, sql: &str) -> Result<ExecResult, sqlx::Error> {
         // The text is a constant and never made from external input.
         let sql = AssertSqlSafe(sql.to_owned()).into_sql_str();
-        on_either!(self, connection => Ok(connection.execute(sql).await?.into()))
+        on_either!(Connection, self, connection => Ok(connection.execute(sql).await?.into()))
     }
 
     async fn query_one(&mut self, statement: &Statement) -> Result<Option<QueryResult>, sqlx::Error> {
-        on_either!(self, connection => Ok(query(statement).fetch_optional(&mut **connection).await?.map(Into::into)))
+        on_either!(Connection, self, connection => Ok(query(statement).fetch_optional(&mut **connection).await?.map(Into::into)))
     }
 
     async fn query_all(&mut self, statement: &Statement) -> Result<Vec<QueryResult>, sqlx::Error> {
-        on_either!(self, connection => {
+        on_either!(Connection, self, connection => {
             let rows = query(statement).fetch_all(&mut **connection).await?;
             Ok(rows.into_iter().map(Into::into).collect())
         })
@@ -278,23 +217,6 @@ impl Lease {
             Self::Sqlite(connection) => roll_back::<Sqlite>(connection).await,
             Self::Postgres(connection) => roll_back::<Postgres>(connection).await,
         }
-    }
-
-    /// Returns the connection to its pool. The driver tests it once more, without a deadline of its own.
-    fn give_back(mut self) {
-        match &mut self {
-            Self::Sqlite(connection) => {
-                tokio::spawn(tokio::time::timeout(RETURN_WITHIN, connection.return_to_pool()));
-            }
-            Self::Postgres(connection) => {
-                tokio::spawn(tokio::time::timeout(RETURN_WITHIN, connection.return_to_pool()));
-            }
-        }
-    }
-
-    /// Closes the connection without a message to the server. Its place in the pool is free at once.
-    fn close(self) {
-        on_either!(self, connection => drop(connection.detach()));
     }
 }
 

@@ -17,7 +17,7 @@ async fn database(directory: &tempfile::TempDir) -> Database {
         sea_orm::Database::connect(options)
     };
     let reader = connect().await.expect("opens");
-    let database = Database::new(connect().await.expect("opens"), &reader);
+    let database = Database::new(connect().await.expect("opens"), Some(&reader));
     database
         .schema()
         .execute_unprepared("CREATE TABLE number (n BIGINT NOT NULL PRIMARY KEY)")
@@ -233,4 +233,71 @@ async fn a_statement_that_is_given_up_costs_its_connection_alone() {
     );
     assert_eq!(database.closed_connections(), 1);
     assert_eq!(count(&database).await, 0, "another connection reads");
+}
+
+/// A pool of this many connections to one new SQLite file.
+async fn pool_of(connections: u32, directory: &tempfile::TempDir) -> Database {
+    let path = directory.path().join("test.db");
+    let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", path.display()));
+    options
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(20))
+        .sqlx_logging(false);
+    Database::new(sea_orm::Database::connect(options).await.expect("opens"), None)
+}
+
+async fn seven(database: Database) -> i32 {
+    let statement = Statement::from_string(DbBackend::Sqlite, "SELECT 7 AS n");
+    let row = database.read().query_one_raw(statement).await.expect("reads");
+    row.expect("a row").try_get("", "n").expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_callers_share_few_connections() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for connections in [1, 3] {
+        let database = pool_of(connections, &directory).await;
+        let caller = |database: Database| async move {
+            let mut sum = 0;
+            for _ in 0..25 {
+                sum += seven(database.clone()).await;
+            }
+            sum
+        };
+        let callers: Vec<_> = (0..60).map(|_| tokio::spawn(caller(database.clone()))).collect();
+        for caller in callers {
+            assert_eq!(caller.await.expect("ends"), 175);
+        }
+        // Waits for the connections that are kept: a forgotten one would make it wait for ever.
+        let closed = tokio::time::timeout(Duration::from_secs(20), database.close()).await;
+        assert_eq!(closed, Ok(Ok(())));
+        let statement = Statement::from_string(DbBackend::Sqlite, "SELECT 7 AS n");
+        assert!(database.read().query_one_raw(statement).await.is_err(), "it is closed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_statement_uses_the_connection_of_the_last_one() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let database = pool_of(3, &directory).await;
+    // Opens all three.
+    let all = Arc::new(tokio::sync::Barrier::new(3));
+    let wait = || {
+        let all = Arc::clone(&all);
+        database.snapshot(move |_| {
+            let all = Arc::clone(&all);
+            Box::pin(async move {
+                all.wait().await;
+                Ok::<_, Fault>(())
+            })
+        })
+    };
+    assert_eq!(tokio::join!(wait(), wait(), wait()), (Ok(()), Ok(()), Ok(())));
+    let made = database.read().execute_unprepared("CREATE TEMP TABLE mine (n INT)");
+    made.await.expect("creates");
+    for _ in 0..9 {
+        // Only the connection that made it knows a temporary table.
+        let found = database.read().execute_unprepared("SELECT n FROM mine").await;
+        assert!(found.is_ok(), "{found:?}");
+    }
 }

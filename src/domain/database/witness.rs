@@ -3,7 +3,7 @@
 use sea_orm::sqlx::{self, ConnectOptions as _, Executor as _, Row as _, SqlitePool, sqlite::SqliteConnection};
 use tokio::sync::Mutex;
 
-use super::session::Pool;
+use super::pool::Pool;
 
 /// Sees commits of another connection.
 ///
@@ -33,13 +33,10 @@ impl Witness {
     /// Watches the commits of this pool. There is none on Postgres, where it would cost each transaction a round
     /// trip.
     pub(super) fn of(writer: &Pool) -> Option<Self> {
-        match writer {
-            Pool::Sqlite(writer) => Some(Self {
-                writer: writer.clone(),
-                sight: Mutex::default(),
-            }),
-            Pool::Postgres(_) => None,
-        }
+        Some(Self {
+            writer: writer.sqlite()?.clone(),
+            sight: Mutex::default(),
+        })
     }
 
     /// Returns once this connection has seen that the writer's last transaction has ended. Fails if it has not ended, or if

@@ -12,7 +12,7 @@ use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::ids::{AccountId, ApiKeyId};
 
 use super::error::{Rejection, SignInError};
-use super::model::ApiKey;
+use super::model::{ApiKey, ApiKeyName};
 use super::sign_in::SignedIn;
 use super::store;
 use super::token::KeyText;
@@ -90,7 +90,12 @@ impl ApiKeys {
         Ok(found.filter(|api_key| is_self || api_key.is_shown_to(actor.side())))
     }
 
-    /// Returns several keys by id, of any account: for the names of actors in rows that the caller may see.
+    /// Returns the names of several keys, of any account, for rows that the caller may see.
+    pub async fn names(&self, api_key_ids: &[ApiKeyId]) -> Result<HashMap<ApiKeyId, ApiKeyName>, Fault> {
+        store::api_key_names(self.database.read(), api_key_ids).await
+    }
+
+    /// Returns several keys by id, of any account.
     pub async fn find_by_ids(&self, api_key_ids: &[ApiKeyId]) -> Result<HashMap<ApiKeyId, ApiKey>, Fault> {
         let api_keys = store::api_keys_by_id(self.database.read(), api_key_ids).await?;
         Ok(api_keys.into_iter().map(|api_key| (api_key.id, api_key)).collect())

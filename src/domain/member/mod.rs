@@ -56,10 +56,10 @@ pub(in crate::domain) use members::{
     Holder, locked_holder, locked_member, locked_members, locked_person, record_contact,
 };
 pub use model::{
-    Account, AccountFilter, AccountOrder, AccountPatch, AccountPosition, ApiKey, Change, Contact, ContactPatch,
-    ContactStatus, DEFAULT_SESSION_GRACE_HOURS, Installation, MAX_ACTIVE_API_KEYS, MAX_SESSION_GRACE_HOURS, Member,
-    MemberFilter, MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember, UpsertMember, Vouch,
-    require_own_or_settings,
+    Account, AccountFilter, AccountOrder, AccountPatch, AccountPosition, ApiKey, ApiKeyName, Change, Contact,
+    ContactPatch, ContactStatus, DEFAULT_SESSION_GRACE_HOURS, Installation, MAX_ACTIVE_API_KEYS,
+    MAX_SESSION_GRACE_HOURS, Member, MemberFilter, MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember,
+    UpsertMember, Vouch, require_own_or_settings,
 };
 pub(in crate::domain) use model::{may_change_owners, may_vouch, require_over, require_to_reach};
 pub use sign_in::{SignIn, SignInSettings, SignedIn};

@@ -100,7 +100,7 @@ impl Actor {
             Ok(match self.cause {
                 Cause::Member(member_id) => Some(public_id(member_id.global(self.account_id))),
                 Cause::ApiKey(api_key_id, _) => {
-                    let api_key = must_exist(scope(ctx)?.loaders.api_key(api_key_id).await?, "API key")?;
+                    let api_key = must_exist(scope(ctx)?.loaders.api_key_name(api_key_id).await?, "API key")?;
                     Some(public_id(api_key_id.global(api_key.account_id)))
                 }
                 Cause::System | Cause::PaymentGateway => None,
@@ -115,7 +115,7 @@ impl Actor {
         let loaders = &scope(ctx)?.loaders;
         Ok(match self.cause {
             Cause::Member(member_id) => must_exist(loaders.member(self.account_id, member_id).await?, "member")?.name,
-            Cause::ApiKey(api_key_id, _) => must_exist(loaders.api_key(api_key_id).await?, "API key")?.name,
+            Cause::ApiKey(api_key_id, _) => must_exist(loaders.api_key_name(api_key_id).await?, "API key")?.name,
             Cause::System => SYSTEM.to_owned(),
             Cause::PaymentGateway => scope(ctx)?.in_words(PAYMENT_GATEWAY).await?,
         })

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::entry::{Actor, CreditEntry, CreditEntryEdge, CreditEntryKind, PAYMENT_GATEWAY, SYSTEM};
 use super::session::{Session, SessionStatus};
 use crate::domain::ledger::model::ACCOUNT_CLOSED;
-use crate::domain::member::{ApiKey, Member};
+use crate::domain::member::{ApiKeyName, Member};
 use crate::domain::notification::Wording;
 use crate::graphql::context::Scope;
 use crate::graphql::errors::ApiError;
@@ -295,7 +295,7 @@ impl Words {
 pub(crate) struct Related {
     members: HashMap<MemberId, Member>,
     sessions: HashMap<SessionId, Session>,
-    api_keys: HashMap<ApiKeyId, ApiKey>,
+    api_keys: HashMap<ApiKeyId, ApiKeyName>,
     words: Words,
 }
 
@@ -375,7 +375,7 @@ impl Related {
         let read = tokio::try_join!(
             loaders.members_now(account_id, &members),
             loaders.sessions_now(account_id, &sessions),
-            loaders.api_keys_now(&api_keys),
+            loaders.api_key_names_now(&api_keys),
             Words::read(scope, needs.words),
         );
         let (members, sessions, found_keys, words) = read.ok()?;

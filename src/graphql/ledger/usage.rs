@@ -96,7 +96,7 @@ impl CreditUsage {
         let Some(Cause::ApiKey(id, _)) = self.group.actor else {
             return Ok(key.clone());
         };
-        let api_key = must_exist(scope(ctx)?.loaders.api_key(id).await?, "API key")?;
+        let api_key = must_exist(scope(ctx)?.loaders.api_key_name(id).await?, "API key")?;
         let public = id.global(api_key.account_id).to_string();
         Ok(key.replace(&id.uuid().simple().to_string(), &public))
     }

@@ -68,8 +68,7 @@ async fn pausing(url: &str) -> (Database, mpsc::UnboundedReceiver<std::sync::mps
     let connection = sea_orm::Database::connect(options).await.expect("connects");
     let (pause, paused) = mpsc::unbounded_channel();
     let has_paused = AtomicBool::new(false);
-    let reader = connection.clone();
-    let database = Database::new(connection, &reader).observed_by(move |statement| {
+    let database = Database::new(connection, None).observed_by(move |statement| {
         let is_last = statement.sql.contains("JOIN delivery t ON");
         if is_last && !has_paused.swap(true, Ordering::SeqCst) {
             let (go_on, may_go_on) = std::sync::mpsc::channel();

@@ -42,9 +42,8 @@ pub(super) async fn listening(url: &str) -> (Database, Asked) {
     options.max_connections(2).sqlx_logging(false);
     let connection = sea_orm::Database::connect(options).await.expect("connects");
     let log = Arc::clone(&asked);
-    let reader = connection.clone();
-    let database = Database::new(connection, &reader)
-        .observed_by(move |statement| log.lock().expect("lock").push(statement.clone()));
+    let database =
+        Database::new(connection, None).observed_by(move |statement| log.lock().expect("lock").push(statement.clone()));
     (database, asked)
 }
 

@@ -433,6 +433,15 @@ pub struct MemberFilter {
     pub include_removed: bool,
 }
 
+/// The name of an API key, for entries and sums that it caused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKeyName {
+    /// See [`ApiKey::account_id`].
+    pub account_id: AccountId,
+    /// See [`ApiKey::name`].
+    pub name: String,
+}
+
 /// A key with which an integration signs in, without its secret, which is not stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {

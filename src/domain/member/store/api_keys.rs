@@ -10,16 +10,16 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::domain::database::bulk::{Columns, Kind, Rows};
+use crate::domain::database::bulk::Rows;
+use crate::domain::database::select::{is_one_of_texts, is_one_of_uuids};
 use crate::domain::fault::Fault;
 use crate::primitives::actor::{Cause, Permissions, Side};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
 
-use super::super::model::ApiKey;
+use super::super::model::{ApiKey, ApiKeyName};
 use super::{KEYS, rows_by_id};
 
-const PREFIXES: Columns = &[("prefix", Kind::Text)];
 /// Keys of one kind that are listed. Above the maximum number of active ones.
 const MAX_KEYS: u64 = 200;
 /// Uses written by one statement: each has three values, and databases bound their number.
@@ -43,20 +43,40 @@ pub(in super::super) async fn api_keys_by_id(
     with_uses(connection, rows).await
 }
 
+/// Returns the accounts and the names of keys.
+pub(in super::super) async fn api_key_names(
+    connection: &impl ConnectionTrait,
+    api_key_ids: &[ApiKeyId],
+) -> Result<HashMap<ApiKeyId, ApiKeyName>, Fault> {
+    if api_key_ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<Uuid> = api_key_ids.iter().map(|id| id.uuid()).collect();
+    let backend = connection.get_database_backend();
+    let (condition, value) = is_one_of_uuids(backend, 1, &ids);
+    let sql = format!("SELECT id, account_id, name FROM api_key WHERE id{condition}");
+    let statement = Statement::from_sql_and_values(backend, sql, [value]);
+    let mut names = HashMap::new();
+    for row in connection.query_all_raw(statement).await? {
+        let name = ApiKeyName {
+            account_id: AccountId::from_number(row.try_get("", "account_id")?),
+            name: row.try_get("", "name")?,
+        };
+        names.insert(ApiKeyId::from_uuid(row.try_get("", "id")?), name);
+    }
+    Ok(names)
+}
+
 /// Returns the keys with these prefixes, and their stored hashes. The time of their last use is not read, because sign-in does
 /// not need it.
 pub(in super::super) async fn api_keys_by_prefix(
     connection: &impl ConnectionTrait,
     prefixes: &[String],
 ) -> Result<HashMap<String, (ApiKey, Vec<u8>)>, Fault> {
-    let mut named = Rows::new(PREFIXES);
-    for prefix in prefixes {
-        named.push([prefix.into()]);
-    }
     let backend = connection.get_database_backend();
-    let relation = named.relation(backend, 1);
-    let sql = format!("SELECT t.* FROM {relation} JOIN api_key t ON t.prefix = r.prefix");
-    let statement = named.statement(backend, sql);
+    let (condition, value) = is_one_of_texts(backend, 1, prefixes);
+    let sql = format!("SELECT * FROM api_key WHERE prefix{condition}");
+    let statement = Statement::from_sql_and_values(backend, sql, [value]);
     let rows = api_key::Entity::find().from_raw_sql(statement).all(connection).await?;
     let keys = rows.into_iter().map(|row| {
         let hash = row.secret_hash.clone();

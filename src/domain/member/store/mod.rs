@@ -20,7 +20,8 @@ pub(super) use api_key_life::{
     Ending, accounts_with_news, reduce_api_keys, revoke_api_keys, take_unannounced, touch_maker,
 };
 pub(super) use api_keys::{
-    active_api_keys, api_key, api_keys, api_keys_by_id, api_keys_by_prefix, insert_api_key, save_api_key_uses,
+    active_api_keys, api_key, api_key_names, api_keys, api_keys_by_id, api_keys_by_prefix, insert_api_key,
+    save_api_key_uses,
 };
 pub(in crate::domain) use members::contact_from_row;
 pub(super) use members::{
@@ -33,12 +34,12 @@ use chrono_tz::Tz;
 use sea_orm::{ConnectionTrait, EntityTrait};
 use uuid::Uuid;
 
-use crate::domain::database::bulk::{Columns, Kind, Rows};
+use crate::domain::database::bulk::{Columns, Kind};
+use crate::domain::database::select::is_one_of_uuids;
 use crate::domain::fault::Fault;
 
 /// Keys of rows of any account.
 const KEYS: Columns = &[("account_id", Kind::BigInt), ("id", Kind::Uuid)];
-const IDS: Columns = &[("id", Kind::Uuid)];
 
 /// Returns rows of `table` whose `column` is one of `ids`, by a statement with the same text whatever their number. Loaders
 /// use it for every page.
@@ -48,17 +49,16 @@ async fn rows_by_id<E: EntityTrait>(
     account_id: Option<i64>,
     ids: impl Iterator<Item = Uuid>,
 ) -> Result<Vec<E::Model>, Fault> {
-    let mut rows = Rows::new(IDS);
-    ids.for_each(|id| rows.push([id.into()]));
-    if rows.is_empty() {
+    let ids: Vec<Uuid> = ids.collect();
+    if ids.is_empty() {
         return Ok(Vec::new());
     }
     let backend = connection.get_database_backend();
-    let relation = rows.relation(backend, 1);
-    let mut sql = format!("SELECT t.* FROM {relation} JOIN {table} t ON t.{column} = r.id");
-    let mut values = vec![rows.value()];
+    let (condition, value) = is_one_of_uuids(backend, 1, &ids);
+    let mut sql = format!("SELECT * FROM {table} WHERE {column}{condition}");
+    let mut values = vec![value];
     if let Some(account_id) = account_id {
-        sql.push_str(" WHERE t.account_id = $2");
+        sql.push_str(" AND account_id = $2");
         values.push(account_id.into());
     }
     let statement = sea_orm::Statement::from_sql_and_values(backend, sql, values);
