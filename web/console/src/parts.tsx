@@ -150,10 +150,13 @@ export function Money({ amount, currency }: { amount: string; currency: string }
 }
 
 /** Shows an exact amount in the format of the viewer's language. */
-export function Amount({ value }: { value: string }): ReactNode {
+export function Amount({ value, isSigned = false }: { value: string; isSigned?: boolean }): ReactNode {
   const { language } = usePlace();
+  const signDisplay = isSigned ? "exceptZero" : "auto";
   // The type allows only numbers, but strings keep all their digits.
-  const text = new Intl.NumberFormat(language, { maximumFractionDigits: 4 }).format(value as unknown as number);
+  const text = new Intl.NumberFormat(language, { maximumFractionDigits: 4, signDisplay }).format(
+    value as unknown as number,
+  );
   return <span className="lb-amount">{text}</span>;
 }
 

@@ -88,16 +88,18 @@ function Console({
       <Navigation place={place} screen={screen} />
       <div className="console-main">
         <header className="console-bar">
-          <h1>{account?.name ?? (place.accountId ? <AccountName place={place} /> : words.screens[screen])}</h1>
+          <h1>{account?.name ?? (place.accountId ? <AccountName place={place} /> : words.platform)}</h1>
           <span className="console-who">
             {member?.name ?? words.roles.operator}
             {member && <small>{words.memberRole[member.role]}</small>}
           </span>
           {hasAccount && !isPlatform && <Bell onAction={() => go({ accountId: place.accountId, screen: "topups" })} />}
-          <Choices preferences={preferences} words={words} />
-          <button type="button" onClick={onSignOut}>
-            {words.signOut}
-          </button>
+          <div className="console-choices">
+            <Choices preferences={preferences} words={words} />
+            <button type="button" onClick={onSignOut}>
+              {words.signOut}
+            </button>
+          </div>
         </header>
         <main key={`${place.accountId ?? ""}/${screen}`} tabIndex={-1}>
           <Screen name={screen} />
@@ -153,8 +155,8 @@ function Navigation({ place, screen }: { place: Place; screen: string }): ReactN
       <p className="console-brand">
         <img src="/favicon.svg" alt="" width="24" height="24" /> {words.name}
       </p>
+      {isPlatform && <ul>{PLATFORM_SCREENS.map((name) => link(name, null))}</ul>}
       <ul>
-        {isPlatform && PLATFORM_SCREENS.map((name) => link(name, null))}
         {(!isPlatform || accountId) && screensOf(place).map((name) => link(name, accountId))}
         {settings.explorer && (
           <li>

@@ -9,6 +9,7 @@ const en = {
   keyHint: "It stays in this page's memory and is forgotten when you leave.",
   signOut: "Sign out",
   explorer: "API explorer",
+  platform: "Platform",
   roles: { owner: "Owner", member: "Member", operator: "Operator" } as Record<string, string>,
   roleHints: {
     owner: "sees and does everything of the team",
@@ -108,9 +109,8 @@ const en = {
   apiFirst: "A first query",
   apiCopied: "Copied.",
   apiCopy: "Copy",
-  apiTokens: "Credentials of the demo",
+  apiTokens: "Show a credential of the demo",
   apiTokensHint: "Each click makes a new one. It is shown here and stored nowhere. For scripts: ledgerbell demo --json",
-  apiShow: (name: string) => `Show one of: ${name}`,
   apiMore: "The API explorer has examples of each operation, and runs them.",
   at: "At",
   explain: "Explain",
@@ -197,6 +197,7 @@ const de: Words = {
   keyHint: "Er bleibt im Speicher dieser Seite und ist vergessen, sobald Sie sie verlassen.",
   signOut: "Abmelden",
   explorer: "API-Explorer",
+  platform: "Plattform",
   roles: { owner: "Inhaberin", member: "Mitglied", operator: "Betreiber" },
   roleHints: {
     owner: "sieht und darf alles im Team",
@@ -296,10 +297,9 @@ const de: Words = {
   apiFirst: "Eine erste Abfrage",
   apiCopied: "Kopiert.",
   apiCopy: "Kopieren",
-  apiTokens: "Zugänge der Demo",
+  apiTokens: "Einen Zugang der Demo zeigen",
   apiTokensHint:
     "Jeder Klick macht einen neuen. Er steht nur hier und wird nirgends gespeichert. Für Skripte: ledgerbell demo --json",
-  apiShow: (name) => `Zugang zeigen: ${name}`,
   apiMore: "Der API-Explorer hat Beispiele für jede Operation und führt sie aus.",
   at: "Zeitpunkt",
   explain: "Erklären",

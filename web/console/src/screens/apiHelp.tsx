@@ -60,7 +60,7 @@ function Credentials({ people }: { people: readonly { role: string; name: string
       <div className="console-buttons">
         {people.map(({ role, name }) => (
           <button key={role} type="button" disabled={show.isBusy} onClick={() => void show.run(role)}>
-            {words.apiShow(`${name}, ${words.roles[role] ?? role}`)}
+            {name} · {words.roles[role] ?? role}
           </button>
         ))}
       </div>

@@ -159,7 +159,7 @@ function Explanation(): ReactNode {
                         <Instant at={entry.occurredAt} />
                       </small>
                     </span>
-                    <Amount value={entry.amount} />
+                    <Amount value={entry.amount} isSigned />
                   </li>
                 ))}
               </ul>
