@@ -40,11 +40,16 @@ function enter(): void {
   shown = accountId;
 }
 
-addEventListener("hashchange", enter);
+/** Browsers report going back to another query only by the first of them. */
+const MOVES = ["popstate", "hashchange"] as const;
+
+for (const move of MOVES) addEventListener(move, enter);
 
 function subscribe(listener: () => void): () => void {
-  addEventListener("hashchange", listener);
-  return () => removeEventListener("hashchange", listener);
+  for (const move of MOVES) addEventListener(move, listener);
+  return () => {
+    for (const move of MOVES) removeEventListener(move, listener);
+  };
 }
 
 /** Returns the current route. */
