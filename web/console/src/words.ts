@@ -168,7 +168,7 @@ const en = {
   demoComplete: "Book and complete a session",
   demoLoad: "Start a steady load",
   demoStop: "Stop the load",
-  demoLoadHint: "A session is booked and completed each second.",
+  demoLoadHint: "The steady load books and completes a session each second.",
   demoCard: "Try a card",
   demoCardHint:
     "Adds a card of the simulated gateway and buys 10 credits with it. An account may try only a few cards a day: for more, move the clock.",
@@ -358,7 +358,7 @@ const de: Words = {
   demoComplete: "Termin buchen und abrechnen",
   demoLoad: "Dauerlast starten",
   demoStop: "Last anhalten",
-  demoLoadHint: "Jede Sekunde wird ein Termin gebucht und abgerechnet.",
+  demoLoadHint: "Die Dauerlast bucht jede Sekunde einen Termin und rechnet ihn ab.",
   demoCard: "Karte ausprobieren",
   demoCardHint:
     "Fügt eine Karte des simulierten Zahlungsdienstes hinzu und kauft damit 10 Credits. Ein Konto darf nur wenige Karten am Tag ausprobieren: Für mehr die Uhr vorstellen.",
