@@ -133,6 +133,7 @@ test("what the demo's controls do is live on the page: a session is deducted, a 
   await balance.getByText("Frozen by the demo's controls").waitFor({ state: "detached" });
   await page.getByRole("combobox", { name: "Try a card" }).selectOption("card_declines_once");
   await page.getByRole("button", { name: "Try a card" }).click();
+  await page.getByText("Done.").waitFor();
   await screen("Top-ups");
   const failed = page.getByRole("article").filter({ hasText: "10 credits" }).first();
   await failed.getByRole("button", { name: "Retry now" }).click();
