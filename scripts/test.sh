@@ -302,11 +302,11 @@ stage "React pages on Apollo Client and on urql, in jsdom" live_clients pages
 stage "the npm client, against a running server" web client
 stage "the schema and all documents, for Relay and graphql-eslint" contract
 stage "the React components, in jsdom, against a running server" web react
-stage "the React components, in Chromium, against a running server that is killed" pages react browser
+stage "the React components, in Chromium: a server that is killed, a computer that sleeps, cards by Stripe's form" pages react browser
 stage "every state of the React components, in Chromium" pages react states
 stage "a new Vite and a new Next.js application with the packed packages" new_applications
 stage "the explorer, in Chromium" pages explorer
-stage "the console, in Chromium, and its sign-in at an issuer (npm oidc-provider)" pages console
+stage "the console, in Chromium, payments that went wrong at a gateway, and its sign-in at an issuer (npm oidc-provider)" pages console
 stage "the simulated gateway in Stripe's dialect, with the official SDK (npm stripe)" live_clients stripe
 stage "the client of Stripe against another stand-in (PyPI localstripe)" localstripe
 stage "mail through SMTP servers" mail

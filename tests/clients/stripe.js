@@ -1,17 +1,10 @@
 // The simulated payment gateway in Stripe's dialect, driven by Stripe's own SDK (npm stripe): what the SDK sends is understood, what it
 // reads makes sense to it, and it believes the webhooks.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import Stripe from "stripe";
 
-const EXECUTABLE = fileURLToPath(new URL("../../target/debug/ledgerbell", import.meta.url));
-const directory = mkdtempSync(join(tmpdir(), "ledgerbell-stripe."));
+import { Gateway } from "./gateway.js";
 
 // Whoever receives webhooks: each is handed to whoever waits for its kind.
 const events = [];
@@ -34,13 +27,8 @@ const receiver = createServer((request, response) => {
 });
 await new Promise((resolve) => receiver.listen(0, "127.0.0.1", resolve));
 
-const env = { ...process.env, LEDGERBELL_MODE: "development" };
-const webhooks = `http://127.0.0.1:${receiver.address().port}/`;
-const flags = ["gateway", "--json", "--api", "127.0.0.1:0", "--webhooks", webhooks, "--data-dir", directory, "--log-level", "error"];
-const gateway = spawn(EXECUTABLE, flags, { env, stdio: ["ignore", "pipe", "inherit"] });
-const lines = createInterface({ input: gateway.stdout })[Symbol.asyncIterator]();
-const { value: ready } = await lines.next();
-const { url, secretKey, webhookSecret } = JSON.parse(ready);
+const gateway = await new Gateway().start(`http://127.0.0.1:${receiver.address().port}/`);
+const { url, secretKey, webhookSecret } = gateway;
 
 const { hostname, port } = new URL(url);
 const options = { host: hostname, port, protocol: "http", telemetry: false, timeout: 10_000 };
@@ -202,8 +190,7 @@ try {
   }
   console.log(`npm stripe ${Stripe.PACKAGE_VERSION} drives the simulated gateway: ${Object.keys(checks).length} checks, ${events.length} webhooks`);
 } finally {
-  gateway.kill();
+  gateway.remove();
   receiver.closeAllConnections();
   receiver.close();
-  rmSync(directory, { recursive: true, force: true });
 }

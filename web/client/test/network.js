@@ -8,6 +8,7 @@ export class Network {
   sockets = 0;
   open = new Set();
   #listener;
+  #last;
 
   async to(server) {
     this.#listener = createServer((client) => {
@@ -28,7 +29,11 @@ export class Network {
           wire.isSocket = true;
           this.sockets += 1;
         }
-        if (this.mode !== "hole") upstream.write(bytes);
+        if (this.#last?.test(bytes.toString("latin1"))) {
+          this.mode = "off";
+          this.#last = undefined;
+          upstream.write(bytes, () => this.cut());
+        } else if (this.mode !== "hole") upstream.write(bytes);
       });
       upstream.on("data", (bytes) => {
         if (this.mode !== "hole") client.write(bytes);
@@ -42,6 +47,23 @@ export class Network {
   /** Breaks every connection, or sockets alone. */
   cut(isSocket = false) {
     for (const wire of [...this.open]) if (!isSocket || wire.isSocket) wire.cut();
+  }
+
+  /**
+   * The computer of the clients sleeps: the server sees closed connections, and clients never hear of it. They have to be
+   * stopped meanwhile.
+   */
+  sleep() {
+    for (const { upstream, client } of [...this.open]) {
+      for (const end of [client, upstream]) end.removeAllListeners("close").removeAllListeners("data");
+      client.resume();
+      upstream.destroy();
+    }
+  }
+
+  /** The next request like this still gets there. Its response does not, and nothing connects until `open`. */
+  offAfter(request) {
+    this.#last = request;
   }
 
   /** Nothing connects until `open`. */

@@ -112,7 +112,7 @@ export class Oidc {
       return sessionStorage.getItem(HAD_SESSION) ? this.leave(true) : null;
     }
     const way = kept ? (JSON.parse(kept) as Way) : null;
-    history.replaceState(null, "", location.pathname + (way?.hash ?? ""));
+    history.replaceState(history.state, "", location.pathname + (way?.hash ?? ""));
     if (way?.state !== answer.get("state")) throw new Error("This sign-in was not begun here. Try again.");
     const issuer = answer.get("iss");
     if (issuer !== null && issuer !== (await this.#discover()).issuer) throw new Error("Another issuer answered.");

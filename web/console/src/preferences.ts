@@ -23,8 +23,9 @@ function remember(name: string, value: string): void {
   }
 }
 
+/** The stylesheet has the color scheme of each theme. In a style attribute it would have no effect on the compiled colors. */
 function apply(theme: Theme): void {
-  document.documentElement.style.colorScheme = theme === "auto" ? "light dark" : theme;
+  document.documentElement.dataset.theme = theme;
 }
 
 export interface Preferences {

@@ -84,7 +84,7 @@ export function signInByKey(key: string): Session {
  */
 function takeCode(): string | null {
   const code = /^#code=([\w-]+)$/.exec(location.hash)?.[1] ?? null;
-  if (code) history.replaceState(null, "", location.pathname);
+  if (code) history.replaceState(history.state, "", location.pathname);
   return code;
 }
 

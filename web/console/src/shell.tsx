@@ -4,6 +4,7 @@ import { graphql } from "@ledgerbell/client/graphql";
 import { Bell, LedgerbellProvider, Toasts } from "@ledgerbell/react";
 import { useEffect, useMemo, useState, type ReactNode } from "react";
 
+import { Choice } from "./form.js";
 import { PlaceProvider, type Place } from "./place.js";
 import type { Preferences, Theme } from "./preferences.js";
 import { useRead } from "./query.js";
@@ -73,6 +74,7 @@ function Console({
   const isPlatform = account === null;
   const place: Place = {
     client,
+    settings,
     accountId: isPlatform ? route.accountId : null,
     permissions,
     isPlatform,
@@ -83,19 +85,21 @@ function Console({
   const screen = hasAccount || PLATFORM_SCREENS.includes(route.screen) ? route.screen : "accounts";
   const frame = (
     <div className="lb console">
-      <Navigation place={place} screen={screen} isDemo={settings.demo !== null} hasExplorer={settings.explorer} />
+      <Navigation place={place} screen={screen} />
       <div className="console-main">
         <header className="console-bar">
-          <h1>{account?.name ?? (place.accountId ? <AccountName place={place} /> : words.screens[screen])}</h1>
+          <h1>{account?.name ?? (place.accountId ? <AccountName place={place} /> : words.platform)}</h1>
           <span className="console-who">
             {member?.name ?? words.roles.operator}
             {member && <small>{words.memberRole[member.role]}</small>}
           </span>
           {hasAccount && !isPlatform && <Bell onAction={() => go({ accountId: place.accountId, screen: "topups" })} />}
-          <Choices preferences={preferences} words={words} />
-          <button type="button" onClick={onSignOut}>
-            {words.signOut}
-          </button>
+          <div className="console-choices">
+            <Choices preferences={preferences} words={words} />
+            <button type="button" onClick={onSignOut}>
+              {words.signOut}
+            </button>
+          </div>
         </header>
         <main key={`${place.accountId ?? ""}/${screen}`} tabIndex={-1}>
           <Screen name={screen} />
@@ -137,15 +141,8 @@ function AccountName({ place: { client, accountId } }: { place: Place }): ReactN
   return <>{read.data?.account?.name ?? accountId}</>;
 }
 
-interface NavigationProps {
-  place: Place;
-  screen: string;
-  isDemo: boolean;
-  hasExplorer: boolean;
-}
-
-function Navigation({ place, screen, isDemo, hasExplorer }: NavigationProps): ReactNode {
-  const { words, accountId, isPlatform } = place;
+function Navigation({ place, screen }: { place: Place; screen: string }): ReactNode {
+  const { words, accountId, isPlatform, settings } = place;
   const link = (name: string, accountId: string | null) => (
     <li key={name}>
       <a href={hrefOf({ accountId, screen: name })} aria-current={screen === name ? "page" : undefined}>
@@ -158,10 +155,10 @@ function Navigation({ place, screen, isDemo, hasExplorer }: NavigationProps): Re
       <p className="console-brand">
         <img src="/favicon.svg" alt="" width="24" height="24" /> {words.name}
       </p>
+      {isPlatform && <ul>{PLATFORM_SCREENS.map((name) => link(name, null))}</ul>}
       <ul>
-        {isPlatform && PLATFORM_SCREENS.map((name) => link(name, null))}
-        {(!isPlatform || accountId) && screensOf(place, isDemo).map((name) => link(name, accountId))}
-        {hasExplorer && (
+        {(!isPlatform || accountId) && screensOf(place).map((name) => link(name, accountId))}
+        {settings.explorer && (
           <li>
             <a href="/graphiql">{words.explorer}</a>
           </li>
@@ -174,28 +171,18 @@ function Navigation({ place, screen, isDemo, hasExplorer }: NavigationProps): Re
 function Choices({ preferences, words }: { preferences: Preferences; words: Words }): ReactNode {
   return (
     <>
-      <select
-        aria-label={words.theme}
+      <Choice
+        label={words.theme}
         value={preferences.theme}
-        onChange={(event) => preferences.setTheme(event.target.value as Theme)}
-      >
-        {Object.entries(words.themes).map(([theme, name]) => (
-          <option key={theme} value={theme}>
-            {name}
-          </option>
-        ))}
-      </select>
-      <select
-        aria-label={words.language}
+        onChange={(theme) => preferences.setTheme(theme as Theme)}
+        options={Object.entries(words.themes)}
+      />
+      <Choice
+        label={words.language}
         value={preferences.language}
-        onChange={(event) => preferences.setLanguage(event.target.value)}
-      >
-        {Object.entries(LANGUAGES).map(([tag, { name }]) => (
-          <option key={tag} value={tag}>
-            {name}
-          </option>
-        ))}
-      </select>
+        onChange={preferences.setLanguage}
+        options={Object.entries(LANGUAGES).map(([tag, { name }]) => [tag, name])}
+      />
     </>
   );
 }

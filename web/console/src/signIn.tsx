@@ -1,7 +1,9 @@
-import { useState, type ReactNode } from "react";
+import { useAction, type Action } from "@ledgerbell/react";
+import type { ReactNode } from "react";
 
+import { Form, TextField, useTexts } from "./form.js";
 import { Oidc } from "./oidc.js";
-import { asError } from "./query.js";
+import { Refusal } from "./parts.js";
 import { signInAs, signInByKey, type Session, type Settings } from "./session.js";
 import type { Words } from "./words.js";
 
@@ -14,30 +16,19 @@ interface SignInProps {
 }
 
 /** Shows the ways to sign in that this server supports. */
-export function SignIn({ settings, words, error: given, onSignIn }: SignInProps): ReactNode {
-  const [error, setError] = useState(given);
-  const [isBusy, setIsBusy] = useState(false);
-  const attempt = (signIn: () => Promise<Session>) => {
-    setIsBusy(true);
-    setError(null);
-    signIn()
-      .then(onSignIn, (reason: unknown) => setError(asError(reason)))
-      .finally(() => setIsBusy(false));
-  };
+export function SignIn({ settings, words, error, onSignIn }: SignInProps): ReactNode {
+  const action = useAction(async (signIn: () => Promise<Session>) => onSignIn(await signIn()));
+  const { isBusy } = action;
   const { demo, oidc } = settings;
   return (
     <main className="lb console-sign-in">
       <h1>{words.name}</h1>
-      {error && (
-        <p className="lb-refused" role="alert">
-          {error.message}
-        </p>
-      )}
+      <Refusal error={action.error ?? (isBusy ? null : error)} />
       {demo && (
         <section aria-label={words.signInDemo}>
           <p>{words.signInDemo}</p>
           {demo.people.map(({ role, name }) => (
-            <button key={role} type="button" disabled={isBusy} onClick={() => attempt(() => signInAs(role))}>
+            <button key={role} type="button" disabled={isBusy} onClick={() => void action.run(() => signInAs(role))}>
               <strong>
                 {name} · {words.roles[role] ?? role}
               </strong>
@@ -51,35 +42,24 @@ export function SignIn({ settings, words, error: given, onSignIn }: SignInProps)
           type="button"
           className="lb-primary"
           disabled={isBusy}
-          onClick={() => attempt(() => new Oidc(oidc).leave())}
+          onClick={() => void action.run(() => new Oidc(oidc).leave())}
         >
           {words.signInIssuer}
         </button>
       )}
-      {!demo && (
-        <ByKey words={words} isBusy={isBusy} onKey={(key) => attempt(() => Promise.resolve(signInByKey(key)))} />
-      )}
+      {!demo && <ByKey words={words} action={action} />}
     </main>
   );
 }
 
-function ByKey({ words, isBusy, onKey }: { words: Words; isBusy: boolean; onKey: (key: string) => void }): ReactNode {
-  const [key, setKey] = useState("");
+function ByKey({ words, action }: { words: Words; action: Action<[() => Promise<Session>]> }): ReactNode {
+  const texts = useTexts({ key: "" });
+  const key = texts.values.key.trim();
+  // Why it was refused is shown above.
+  const signIn = { ...action, error: null, run: () => action.run(() => Promise.resolve(signInByKey(key))) };
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (key.trim()) onKey(key.trim());
-      }}
-    >
-      <label className="lb-field">
-        <span>{words.signInKey}</span>
-        <input type="password" autoComplete="off" value={key} onChange={(event) => setKey(event.target.value)} />
-        <small>{words.keyHint}</small>
-      </label>
-      <button type="submit" disabled={isBusy}>
-        {words.signIn}
-      </button>
-    </form>
+    <Form action={signIn} label={words.signIn} isDisabled={!key} isPlain>
+      <TextField label={words.signInKey} hint={words.keyHint} {...texts.of("key")} type="password" autoComplete="off" />
+    </Form>
   );
 }

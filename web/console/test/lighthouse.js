@@ -2,7 +2,6 @@
 // npm run lighthouse --workspace console [-- SCREEN …]
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -10,6 +9,7 @@ import { chromium } from "playwright-core";
 
 import { Server } from "../../../tests/clients/server.js";
 import { executablePath } from "../../browser.js";
+import { freePort } from "../../react/test/pageServer.js";
 
 const LEAST = 95;
 const OF_OWNER = [
@@ -30,14 +30,6 @@ const OF_OPERATOR = ["accounts", "operations", "account"];
 const FORMS = { wide: ["--preset=desktop"], phone: [] };
 
 const run = promisify(execFile);
-
-async function freePort() {
-  const listener = createServer();
-  await new Promise((resolve) => listener.listen(0, "127.0.0.1", resolve));
-  const { port } = listener.address();
-  await new Promise((resolve) => listener.close(resolve));
-  return port;
-}
 
 /** The score of a page in a browser that is signed in, and what lowered it. */
 async function audit(url, port, flags) {

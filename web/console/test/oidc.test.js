@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import Provider from "oidc-provider";
 
 import { openPage, startBrowser } from "../../browser.js";
+import { freePort } from "../../react/test/pageServer.js";
 
 const EXECUTABLE = fileURLToPath(new URL("../../../target/debug/ledgerbell", import.meta.url));
 
@@ -26,13 +27,6 @@ async function listen(handler) {
   await new Promise((resolve) => listener.listen(0, "127.0.0.1", resolve));
   listeners.push(listener);
   return listener.address().port;
-}
-
-/** Returns a free port. */
-async function freePort() {
-  const port = await listen(() => {});
-  await new Promise((resolve) => listeners.pop().close(resolve));
-  return port;
 }
 
 async function startIssuer() {

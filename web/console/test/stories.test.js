@@ -84,6 +84,7 @@ story("Why did a top-up fail?", "Meanwhile", async ({ page, screen, ask, kill })
   await screen("Demo controls");
   await page.getByRole("combobox", { name: "Try a card" }).selectOption("card_declines_once");
   await page.getByRole("button", { name: "Try a card" }).click();
+  await page.getByText("Done.").waitFor();
   await ask();
   const failed = page.getByRole("article", { name: "10 credits" }).first();
   await failed.getByText(/bank declined/).waitFor();

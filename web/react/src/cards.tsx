@@ -57,8 +57,15 @@ interface Added {
   onAdded: ((card: Card) => void) | undefined;
 }
 
+/** Returns the tokens of the simulated gateway's cards, and what each card does. */
+export function useSimulatedCards(): readonly { token: string; label: string }[] {
+  const { words } = useLedgerbell();
+  return SIMULATED_CARDS.map((token) => ({ token, label: words.simulated[token] }));
+}
+
 function SimulatedCard({ onAdded }: Added): ReactNode {
   const { words } = useLedgerbell();
+  const cards = useSimulatedCards();
   const { addCard } = usePayment();
   const [token, setToken] = useState<string>(SIMULATED_CARDS[0]);
   const adding = useAction(async () => {
@@ -70,9 +77,9 @@ function SimulatedCard({ onAdded }: Added): ReactNode {
     <div className="lb-form">
       <Field label={words.simulatedCard} hint={words.simulatedHint}>
         <select value={token} onChange={(event) => setToken(event.target.value)}>
-          {SIMULATED_CARDS.map((name) => (
-            <option key={name} value={name}>
-              {words.simulated[name]}
+          {cards.map(({ token, label }) => (
+            <option key={token} value={token}>
+              {label}
             </option>
           ))}
         </select>

@@ -154,6 +154,9 @@ const Line = memo(function Line({
           {session?.title ?? description}
         </button>
         <small>
+          <span className="lb-narrow">
+            <Time at={occurredAt} /> ·{" "}
+          </span>
           {words.kinds[kind] ?? kind} · {actor.label}
         </small>
       </td>

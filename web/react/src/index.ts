@@ -1,10 +1,11 @@
 // @ledgerbell/react: see README.md.
 export { useAction, type Action } from "./actions.js";
+export { useUrlState, type Fields } from "./address.js";
 export { AutoTopUp } from "./autoTopUp.js";
 export { Balance } from "./balance.js";
 export { Bell } from "./bell.js";
 export { BuyCredits, type BuyCreditsProps } from "./buyCredits.js";
-export { AddCard, PaymentMethods } from "./cards.js";
+export { AddCard, PaymentMethods, useSimulatedCards } from "./cards.js";
 export { CreditLog, type CreditLogProps } from "./creditLog.js";
 export { Findings, type FindingsProps } from "./findings.js";
 export {
@@ -38,5 +39,6 @@ export type { Payments, StripeLike } from "./stripe.js";
 export { addedTo } from "./sums.js";
 export { Toasts, type ToastsProps } from "./toasts.js";
 export { TopUps } from "./topUps.js";
+export { useTyped, type Typed } from "./typed.js";
 export { Usage } from "./usage.js";
 export { useUrlChoice, type LogChoice } from "./url.js";

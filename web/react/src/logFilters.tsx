@@ -4,10 +4,8 @@ import { useEffect, useId, useState, type ReactNode } from "react";
 import { MEMBERS } from "./documents/log.js";
 import { Field } from "./parts.js";
 import { useLedgerbell } from "./provider.js";
+import { useTyped } from "./typed.js";
 import { NO_CHOICE, type LogChoice } from "./url.js";
-
-/** The pause in typing before a search starts, in milliseconds. */
-const PAUSE = 250;
 
 type Change = (part: Partial<LogChoice>, isTyped?: boolean) => void;
 
@@ -170,26 +168,8 @@ function Typed({
   type?: "search";
   inputMode?: "decimal";
 }): ReactNode {
-  const [text, setText] = useState(value);
-  const [given, setGiven] = useState(value);
-  if (given !== value) {
-    // The value was changed elsewhere: by the back button, or by removing a filter.
-    setGiven(value);
-    if (text.trim() !== value) setText(value);
-  }
-  useEffect(() => {
-    if (text.trim() === value) return;
-    const timer = setTimeout(() => onChange(text.trim()), PAUSE);
-    return () => clearTimeout(timer);
-  });
-  const input = (
-    <input
-      {...more}
-      value={text}
-      onChange={(event) => setText(event.target.value)}
-      {...(isBare && { "aria-label": label, placeholder: label })}
-    />
-  );
+  const typed = useTyped(value, onChange);
+  const input = <input {...more} {...typed} {...(isBare && { "aria-label": label, placeholder: label })} />;
   return isBare ? input : <Field label={label}>{input}</Field>;
 }
 

@@ -39,12 +39,14 @@ function long(count) {
 /** Shows components by name, with a client of one member. */
 function Account({ url, token, show, locale }) {
   const rows = Number(read("rows") ?? 0);
-  const client = createLedgerbell({ url, token: () => token, ...(rows && { fetch: long(rows), WebSocket: null }) });
+  // A token, or the address that returns one.
+  const ask = () => (token.startsWith("http") ? fetch(token).then((response) => response.text()) : token);
+  const client = createLedgerbell({ url, token: ask, ...(rows && { fetch: long(rows), WebSocket: null }) });
   (window.clients ??= []).push(client);
   const children = show.split(",").map((name) => h(react[name], { key: name, ...(rows && { pageSize: 100 }) }));
   return h(
     react.LedgerbellProvider,
-    { client, locale, payments: "simulated" },
+    { client, locale, payments: window.stripe ?? "simulated" },
     h("div", { style: { display: "grid", gap: 16, minWidth: 0 } }, children),
   );
 }

@@ -1,7 +1,7 @@
 // Creates new applications with the packed packages, as the READMEs describe: one with Vite, which is opened in
 // Chromium, and one with Next.js.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
@@ -9,7 +9,8 @@ import { fileURLToPath } from "node:url";
 
 import { Server } from "../../../tests/clients/server.js";
 import { executablePath, startBrowser } from "../../browser.js";
-import { serve } from "./pageServer.js";
+import { until } from "../../client/test/waiting.js";
+import { freePort, serve } from "./pageServer.js";
 import { buy, card } from "./deeds.js";
 
 const WEB = fileURLToPath(new URL("../..", import.meta.url));
@@ -79,6 +80,34 @@ function vite(tarballs) {
   return app;
 }
 
+/** Opens an application as the owner, and pays for a top-up that has failed. */
+async function asOwner(browser, origin, topUp) {
+  const page = await browser.newPage();
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  await page.goto(origin);
+  for (const name of ["Balance", "Alerts", "Credit log", "Top-ups", "Notifications"])
+    await page.getByRole("region", { name, exact: true }).first().waitFor();
+  const failed = page.getByRole("article", { name: `${topUp} credits` });
+  await failed.getByRole("button", { name: "Retry now" }).click();
+  await failed.getByText("Paid", { exact: true }).first().waitFor();
+  await page.getByText("Top-up succeeded").filter({ visible: true }).first().waitFor();
+  assert.deepEqual(complaints, []);
+  await page.close();
+}
+
+/** Opens the same application as a member, who may see less. */
+async function asMember(browser, origin) {
+  const page = await browser.newPage();
+  await page.goto(origin);
+  for (const name of ["Balance", "Alerts", "Credit log", "Notifications"])
+    await page.getByRole("region", { name, exact: true }).first().waitFor();
+  await page.locator("[aria-busy=true]").first().waitFor({ state: "detached" });
+  assert.equal(await page.getByRole("region", { name: "Top-ups" }).count(), 0);
+  await page.close();
+}
+
 async function inChromium(app, server, topUp) {
   writeFileSync(join(app, ".env"), `VITE_LEDGERBELL_URL=${server.endpoint}\n`);
   run("npm", ["run", "build"], app);
@@ -94,21 +123,12 @@ async function inChromium(app, server, topUp) {
   const pages = await serve(files);
   const browser = await startBrowser();
   try {
-    const page = await browser.newPage();
-    const complaints = [];
-    page.on("pageerror", (error) => complaints.push(error.message));
-    page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
-    await page.goto(pages.origin);
-    for (const name of ["Balance", "Alerts", "Credit log", "Top-ups", "Notifications"])
-      await page.getByRole("region", { name, exact: true }).first().waitFor();
-    const failed = page.getByRole("article", { name: `${topUp} credits` });
-    await failed.getByRole("button", { name: "Retry now" }).click();
-    await failed.getByText("Paid", { exact: true }).first().waitFor();
-    await page.getByText("Top-up succeeded").filter({ visible: true }).first().waitFor();
-    assert.deepEqual(complaints, []);
+    await asOwner(browser, pages.origin, topUp);
+    files["/token"] = server.memberToken;
+    await asMember(browser, pages.origin);
     const { version } = JSON.parse(readFileSync(join(app, "node_modules/react/package.json"), "utf8"));
     console.log(
-      `Vite, React ${version}: built, opened and retried a top-up; ${sizes.map(([path, { length }]) => `${path} ${(length / 1024).toFixed(0)} KiB`)}`,
+      `Vite, React ${version}: built, opened by an owner and a member, and retried a top-up; ${sizes.map(([path, { length }]) => `${path} ${(length / 1024).toFixed(0)} KiB`)}`,
     );
   } finally {
     await browser.close();
@@ -116,7 +136,7 @@ async function inChromium(app, server, topUp) {
   }
 }
 
-function next(tarballs) {
+async function next(tarballs, server, topUp) {
   const flags = [
     "--ts",
     "--app",
@@ -131,7 +151,7 @@ function next(tarballs) {
   ];
   run("npx", ["--yes", NEXT, "next-app", ...flags], home);
   const app = join(home, "next-app");
-  const code = CODE('"https://credits.example.com/graphql"', '"/token"');
+  const code = CODE("process.env.NEXT_PUBLIC_LEDGERBELL_URL!", '"/token"');
   isShort(code);
   writeFileSync(join(app, "app/page.tsx"), code);
   // Its fonts come from another host, which this test does not cover.
@@ -139,12 +159,35 @@ function next(tarballs) {
     join(app, "app/layout.tsx"),
     'export default function Layout({ children }: { children: React.ReactNode }) {\n  return <html lang="en"><body>{children}</body></html>;\n}\n',
   );
+  writeFileSync(join(app, ".env"), `NEXT_PUBLIC_LEDGERBELL_URL=${server.endpoint}\n`);
+  writeFileSync(join(app, "public/token"), server.ownerToken);
   install(app, tarballs);
   const told = run("npm", ["run", "build"], app);
   assert.ok(!/warning/i.test(told), told);
   const page = readFileSync(join(app, ".next/server/app/index.html"), "utf8");
   assert.match(page, /Credit log/);
-  console.log("Next.js: type-checked, built and rendered on its server");
+  const origin = `http://127.0.0.1:${await freePort()}`;
+  const flagsOfServer = ["start", "--hostname", "127.0.0.1", "--port", new URL(origin).port];
+  const served = spawn(join(app, "node_modules/.bin/next"), flagsOfServer, { cwd: app, stdio: "ignore" });
+  const browser = await startBrowser();
+  try {
+    await until(
+      () =>
+        fetch(origin).then(
+          ({ ok }) => ok,
+          () => false,
+        ),
+      "Next.js serves it",
+      60,
+    );
+    await asOwner(browser, origin, topUp);
+    console.log(
+      "Next.js: type-checked, built, rendered on its server, hydrated without a complaint, and retried a top-up",
+    );
+  } finally {
+    await browser.close();
+    served.kill();
+  }
 }
 
 let server;
@@ -157,13 +200,13 @@ try {
     );
   const tarballs = [pack("client"), pack("react")];
   server = await new Server().start();
-  for (const credits of ["98", "99"]) await buy(server, credits, await card(server, "card_declines_once"));
+  for (const credits of ["97", "98", "99"]) await buy(server, credits, await card(server, "card_declines_once"));
   const app = vite(tarballs);
   await inChromium(app, server, "98");
   // The same application with React 18.
   install(app, ["react@18", "react-dom@18", "@types/react@18", "@types/react-dom@18"]);
   await inChromium(app, server, "99");
-  next(tarballs);
+  await next(tarballs, server, "97");
 } finally {
   await server?.remove();
   rmSync(home, { recursive: true, force: true });

@@ -22,14 +22,22 @@ export async function serve(files) {
   return { origin: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
 }
 
-/** Serves the page of app.js. */
-export async function servePage() {
+/** Serves the page of app.js, with React as it is in development or in production. */
+export async function servePage(mode = "development") {
   const { outputFiles } = await build({
     entryPoints: [here("app.js")],
     bundle: true,
     format: "esm",
     write: false,
-    define: { "process.env.NODE_ENV": '"development"' },
+    define: { "process.env.NODE_ENV": JSON.stringify(mode) },
+    minify: mode === "production",
   });
   return serve({ "/": HTML, "/app.js": outputFiles[0].text, "/styles.css": readFileSync(here("../dist/styles.css")) });
+}
+
+/** A port that nothing listens on. */
+export async function freePort() {
+  const { origin, close } = await serve({});
+  close();
+  return Number(new URL(origin).port);
 }

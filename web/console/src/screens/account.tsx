@@ -1,9 +1,13 @@
 // Operations of operators on an account: freeze it, grant credits, correct the balance.
+import { REFUSAL } from "@ledgerbell/client/fragments";
 import { graphql } from "@ledgerbell/client/graphql";
 import { useAction } from "@ledgerbell/react";
-import { useState, type ReactNode } from "react";
+import type { ReactNode } from "react";
 
-import { Amount, Card, Instant, Reading, Refusal, Tag, UnitPrice, usePlace } from "../place.js";
+import { Form, TextField, useTexts } from "../form.js";
+import { freeze } from "../freezing.js";
+import { Amount, Card, Figures, Instant, Reading, Tag, UnitPrice } from "../parts.js";
+import { usePlace } from "../place.js";
 import { useRead } from "../query.js";
 
 const ACCOUNT = graphql(`
@@ -29,67 +33,37 @@ const ACCOUNT = graphql(`
   }
 `);
 
-const FREEZE = graphql(`
-  mutation ConsoleFreeze($input: FreezeAccountInput!) {
-    freezeAccount(input: $input) {
-      account {
-        id
-        status
-      }
-      userErrors {
-        code
-        message
-        field
+const GRANT = graphql(
+  `
+    mutation ConsoleGrant($input: GrantCreditsInput!) {
+      grantCredits(input: $input) {
+        entry {
+          id
+        }
+        userErrors {
+          ...LedgerbellRefusal
+        }
       }
     }
-  }
-`);
+  `,
+  [REFUSAL],
+);
 
-const UNFREEZE = graphql(`
-  mutation ConsoleUnfreeze($input: UnfreezeAccountInput!) {
-    unfreezeAccount(input: $input) {
-      account {
-        id
-        status
-      }
-      userErrors {
-        code
-        message
-        field
-      }
-    }
-  }
-`);
-
-const GRANT = graphql(`
-  mutation ConsoleGrant($input: GrantCreditsInput!) {
-    grantCredits(input: $input) {
-      entry {
-        id
-      }
-      userErrors {
-        code
-        message
-        field
+const ADJUST = graphql(
+  `
+    mutation ConsoleAdjust($input: AdjustCreditsInput!) {
+      adjustCredits(input: $input) {
+        entry {
+          id
+        }
+        userErrors {
+          ...LedgerbellRefusal
+        }
       }
     }
-  }
-`);
-
-const ADJUST = graphql(`
-  mutation ConsoleAdjust($input: AdjustCreditsInput!) {
-    adjustCredits(input: $input) {
-      entry {
-        id
-      }
-      userErrors {
-        code
-        message
-        field
-      }
-    }
-  }
-`);
+  `,
+  [REFUSAL],
+);
 
 export default function AccountScreen(): ReactNode {
   const { client, accountId, permissions, words } = usePlace();
@@ -109,30 +83,14 @@ export default function AccountScreen(): ReactNode {
                 </Tag>
               }
             >
-              <dl className="console-figures">
-                <div>
-                  <dt>{words.available}</dt>
-                  <dd>
-                    <Amount value={account.balance.available} />
-                  </dd>
-                </div>
-                <div>
-                  <dt>{words.price}</dt>
-                  <dd>
-                    <UnitPrice {...account.creditPrice} />
-                  </dd>
-                </div>
-                <div>
-                  <dt>{words.externalId}</dt>
-                  <dd>{account.externalId ?? "–"}</dd>
-                </div>
-                <div>
-                  <dt>{words.created}</dt>
-                  <dd>
-                    <Instant at={account.createdAt} />
-                  </dd>
-                </div>
-              </dl>
+              <Figures
+                figures={[
+                  [words.available, <Amount value={account.balance.available} />],
+                  [words.price, <UnitPrice {...account.creditPrice} />],
+                  [words.externalId, account.externalId ?? "–"],
+                  [words.created, <Instant at={account.createdAt} />],
+                ]}
+              />
               {account.frozenReason && (
                 <p className="lb-trouble">
                   {words.frozenBecause} {account.frozenReason}
@@ -157,83 +115,44 @@ export default function AccountScreen(): ReactNode {
 
 function Freezing({ id, isFrozen, onDone }: { id: string; isFrozen: boolean; onDone: () => void }): ReactNode {
   const { client, words } = usePlace();
-  const [reason, setReason] = useState("");
-  const act = useAction(async () => {
-    await (isFrozen
-      ? client.mutate(UNFREEZE, { input: { accountId: id } })
-      : client.mutate(FREEZE, { input: { accountId: id, reason } }));
-    setReason("");
+  const texts = useTexts({ reason: "" });
+  const action = useAction(async () => {
+    await freeze(client, id, isFrozen ? null : texts.values.reason);
+    texts.reset();
     onDone();
   });
   return (
-    <form
-      className="console-form"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void act.run();
-      }}
-    >
-      {!isFrozen && (
-        <label className="lb-field">
-          <span>{words.reason}</span>
-          <input required maxLength={500} value={reason} onChange={(event) => setReason(event.target.value)} />
-        </label>
-      )}
-      <button type="submit" disabled={act.isBusy}>
-        {isFrozen ? words.unfreeze : words.freeze}
-      </button>
-      <Refusal error={act.error} />
-    </form>
+    <Form action={action} label={isFrozen ? words.unfreeze : words.freeze} isPlain>
+      {!isFrozen && <TextField label={words.reason} {...texts.of("reason")} required maxLength={500} />}
+    </Form>
   );
 }
 
 /** A form for a grant, or for a correction up or down. */
 function Credits({ kind, id, onDone }: { kind: "grant" | "adjust"; id: string; onDone: () => void }): ReactNode {
   const { client, words } = usePlace();
-  const [amount, setAmount] = useState("");
-  const [description, setDescription] = useState("");
-  const act = useAction(async () => {
-    await (kind === "grant"
+  const texts = useTexts({ amount: "", description: "" });
+  const isGrant = kind === "grant";
+  const action = useAction(async () => {
+    const { amount, description } = texts.values;
+    await (isGrant
       ? client.mutate(GRANT, { input: { accountId: id, credits: amount, description } })
       : client.mutate(ADJUST, { input: { accountId: id, amount, description } }));
-    setAmount("");
-    setDescription("");
+    texts.reset();
     onDone();
   });
   return (
-    <Card title={kind === "grant" ? words.grant : words.adjust}>
-      <form
-        className="console-form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void act.run();
-        }}
-      >
-        <label className="lb-field">
-          <span>{kind === "grant" ? words.credits : words.amountSigned}</span>
-          <input
-            required
-            inputMode="decimal"
-            pattern={kind === "grant" ? "\\d+(\\.\\d{1,4})?" : "-?\\d+(\\.\\d{1,4})?"}
-            value={amount}
-            onChange={(event) => setAmount(event.target.value)}
-          />
-        </label>
-        <label className="lb-field">
-          <span>{words.description}</span>
-          <input
-            required
-            maxLength={500}
-            value={description}
-            onChange={(event) => setDescription(event.target.value)}
-          />
-        </label>
-        <button type="submit" className="lb-primary" disabled={act.isBusy}>
-          {kind === "grant" ? words.grant : words.adjust}
-        </button>
-        <Refusal error={act.error} />
-        {act.isDone && <p role="status">{words.done}</p>}
-      </form>
+    <Card title={words[kind]}>
+      <Form action={action} label={words[kind]} done={words.done}>
+        <TextField
+          label={isGrant ? words.credits : words.amountSigned}
+          {...texts.of("amount")}
+          required
+          inputMode="decimal"
+          pattern={isGrant ? "\\d+(\\.\\d{1,4})?" : "-?\\d+(\\.\\d{1,4})?"}
+        />
+        <TextField label={words.description} {...texts.of("description")} required maxLength={500} />
+      </Form>
     </Card>
   );
 }

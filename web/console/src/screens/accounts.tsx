@@ -1,10 +1,13 @@
 // All accounts, for operators of the platform.
 import { graphql, type ResultOf, type VariablesOf } from "@ledgerbell/client/graphql";
-import { useState, type ReactNode } from "react";
+import { useUrlState } from "@ledgerbell/react";
+import type { ReactNode } from "react";
 
-import { Amount, Card, More, Reading, Tag, usePlace } from "../place.js";
+import { Choice, Filter } from "../form.js";
+import { Amount, Card, Table, Tag } from "../parts.js";
+import { usePlace } from "../place.js";
 import { usePages } from "../query.js";
-import { hrefOf } from "../route.js";
+import { ACCOUNT_LIST, hrefOf } from "../route.js";
 
 const ACCOUNT = graphql(`
   fragment ConsoleListedAccount on Account @_unmask {
@@ -45,117 +48,83 @@ const ACCOUNTS = graphql(
 );
 
 type Account = ResultOf<typeof ACCOUNT>;
-type Filter = NonNullable<VariablesOf<typeof ACCOUNTS>["filter"]>;
+type AccountFilter = NonNullable<VariablesOf<typeof ACCOUNTS>["filter"]>;
 
 const STATUSES = ["ACTIVE", "FROZEN", "CLOSED"] as const;
-const ORDERS = { OLDEST_FIRST: "oldest", NEWEST_FIRST: "newest", LOWEST_AVAILABLE_FIRST: "lowest" } as const;
+/** The first is the usual one. */
+const ORDERS = ["OLDEST_FIRST", "NEWEST_FIRST", "LOWEST_AVAILABLE_FIRST"] as const;
 const TONES: Record<string, string> = { ACTIVE: "plus", FROZEN: "warning", CRITICAL: "critical", WARNING: "warning" };
 const PAGE = 50;
 
-/** What an operator has chosen, as the texts of the fields. */
-const NOTHING = { search: "", status: "", below: "", hasFindings: false, isPaused: false };
+/** What an operator has chosen, as it is in the address. */
+const NOTHING = { q: "", status: "", below: "", findings: "", paused: "", order: "" };
 
-function filterOf({ search, status, below, hasFindings, isPaused }: typeof NOTHING): Filter {
-  const wanted = search.trim();
+function filterOf({ q, status, below, findings, paused }: typeof NOTHING): AccountFilter {
+  const chosen = STATUSES.find((name) => name === status);
   return {
-    ...(wanted && { search: wanted }),
-    ...(status && { statuses: [status as (typeof STATUSES)[number]] }),
+    ...(q && { search: q }),
+    ...(chosen && { statuses: [chosen] }),
     ...(/^-?\d+(\.\d{1,4})?$/.test(below) && { availableBelow: below }),
-    ...(hasFindings && { hasFindings }),
-    ...(isPaused && { autoTopUpPaused: isPaused }),
+    ...(findings && { hasFindings: true }),
+    ...(paused && { autoTopUpPaused: true }),
   };
 }
 
 export default function Accounts(): ReactNode {
   const { client, words } = usePlace();
-  const [choice, setChoice] = useState(NOTHING);
-  const [order, setOrder] = useState<keyof typeof ORDERS>("OLDEST_FIRST");
+  const [choice, change] = useUrlState(ACCOUNT_LIST, NOTHING);
   const filter = filterOf(choice);
+  const order = ORDERS.find((name) => name === choice.order) ?? ORDERS[0];
   const list = usePages(JSON.stringify([filter, order]), PAGE, async (first, after) => {
     return (await client.query(ACCOUNTS, { filter, order, first, after })).accounts;
   });
-  const change = (part: Partial<typeof NOTHING>) => setChoice({ ...choice, ...part });
-  const check = (label: string, name: "hasFindings" | "isPaused") => (
+  const check = (label: string, name: "findings" | "paused") => (
     <label className="console-check">
-      <input type="checkbox" checked={choice[name]} onChange={(event) => change({ [name]: event.target.checked })} />
+      <input
+        type="checkbox"
+        checked={choice[name] !== ""}
+        onChange={(event) => change({ [name]: event.target.checked ? "1" : "" })}
+      />
       <span>{label}</span>
     </label>
   );
   return (
     <Card title={words.screens.accounts ?? ""}>
       <div className="console-filters">
-        <input
-          type="search"
-          aria-label={words.search}
-          placeholder={words.search}
-          value={choice.search}
-          onChange={(event) => change({ search: event.target.value })}
-        />
-        <select
-          aria-label={words.status}
+        <Filter label={words.search} value={choice.q} onChange={(q) => change({ q }, true)} />
+        <Choice
+          label={words.status}
           value={choice.status}
-          onChange={(event) => change({ status: event.target.value })}
-        >
-          <option value="">{words.all}</option>
-          {STATUSES.map((status) => (
-            <option key={status} value={status}>
-              {words.accountStatus[status]}
-            </option>
-          ))}
-        </select>
-        <input
-          className="console-number"
-          inputMode="decimal"
-          aria-label={words.balanceBelow}
-          placeholder={words.balanceBelow}
-          value={choice.below}
-          onChange={(event) => change({ below: event.target.value.trim() })}
+          onChange={(status) => change({ status })}
+          options={[["", words.all], ...STATUSES.map((name) => [name, words.accountStatus[name] ?? name] as const)]}
         />
-        <select
-          aria-label={words.order}
+        <Filter
+          label={words.balanceBelow}
+          value={choice.below}
+          onChange={(below) => change({ below }, true)}
+          isNumber
+        />
+        <Choice
+          label={words.order}
           value={order}
-          onChange={(event) => setOrder(event.target.value as keyof typeof ORDERS)}
-        >
-          {Object.entries(ORDERS).map(([order, name]) => (
-            <option key={order} value={order}>
-              {words[name]}
-            </option>
-          ))}
-        </select>
+          onChange={(order) => change({ order: order === ORDERS[0] ? "" : order })}
+          options={ORDERS.map((name) => [name, words.accountOrder[name]])}
+        />
         <div className="console-checks">
-          {check(words.finding, "hasFindings")}
-          {check(words.rulePaused, "isPaused")}
+          {check(words.finding, "findings")}
+          {check(words.rulePaused, "paused")}
         </div>
       </div>
-      <Reading read={list}>
-        {(accounts) => (
-          <>
-            <div className="console-scroll" tabIndex={0} role="group" aria-label={words.screens.accounts}>
-              <table className="console-table">
-                <thead>
-                  <tr>
-                    <th scope="col">{words.name2}</th>
-                    <th scope="col">{words.externalId}</th>
-                    <th scope="col">{words.status}</th>
-                    <th scope="col">{words.findings}</th>
-                    <th scope="col">{words.balance}</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {accounts.map((account) => (
-                    <Row key={account.id} account={account} />
-                  ))}
-                </tbody>
-              </table>
-            </div>
-            {accounts.length === 0 && !list.hasMore && <p className="lb-empty">{words.nothing}</p>}
-            <More list={list} />
-            <p className="console-foot">
-              <small>{words.newAccountHint}</small>
-            </p>
-          </>
-        )}
-      </Reading>
+      <Table
+        title={words.screens.accounts ?? ""}
+        columns={[words.name2, words.externalId, words.status, words.findings, words.balance]}
+        list={list}
+      >
+        {(account) => <Row key={account.id} account={account} />}
+      </Table>
+      <p className="console-foot">
+        <small>{words.newAccountHint}</small>
+      </p>
     </Card>
   );
 }

@@ -1,10 +1,14 @@
 // Controls of the demo. Each click does what a platform's server would do, through the public API.
 import { createLedgerbell, type Ledgerbell } from "@ledgerbell/client";
+import { REFUSAL } from "@ledgerbell/client/fragments";
 import { graphql } from "@ledgerbell/client/graphql";
-import { Balance, useAction } from "@ledgerbell/react";
+import { Balance, useAction, useSimulatedCards } from "@ledgerbell/react";
 import { useEffect, useState, type ReactNode } from "react";
 
-import { Card, Instant, Refusal, usePlace } from "../place.js";
+import { Choice, Field } from "../form.js";
+import { freeze } from "../freezing.js";
+import { Card, Instant, Refusal } from "../parts.js";
+import { usePlace } from "../place.js";
 import { borrow, moveClock, readSettings, type Settings } from "../session.js";
 
 const MEMBERS = graphql(`
@@ -21,116 +25,71 @@ const MEMBERS = graphql(`
   }
 `);
 
-const BOOK = graphql(`
-  mutation DemoBook($input: BookSessionInput!) {
-    bookSession(input: $input) {
-      session {
-        id
-        title
-      }
-      userErrors {
-        code
-        message
-        field
-      }
-    }
-  }
-`);
-
-const COMPLETE = graphql(`
-  mutation DemoComplete($input: CompleteSessionInput!) {
-    completeSession(input: $input) {
-      session {
-        id
-      }
-      userErrors {
-        code
-        message
-        field
+const BOOK = graphql(
+  `
+    mutation DemoBook($input: BookSessionInput!) {
+      bookSession(input: $input) {
+        session {
+          id
+          title
+        }
+        userErrors {
+          ...LedgerbellRefusal
+        }
       }
     }
-  }
-`);
+  `,
+  [REFUSAL],
+);
 
-const CARD = graphql(`
-  mutation DemoCard($input: AddPaymentMethodInput!) {
-    addPaymentMethod(input: $input) {
-      paymentMethod {
-        id
-      }
-      userErrors {
-        code
-        message
-        field
+const COMPLETE = graphql(
+  `
+    mutation DemoComplete($input: CompleteSessionInput!) {
+      completeSession(input: $input) {
+        session {
+          id
+        }
+        userErrors {
+          ...LedgerbellRefusal
+        }
       }
     }
-  }
-`);
+  `,
+  [REFUSAL],
+);
 
-const BUY = graphql(`
-  mutation DemoBuy($input: CreateTopUpInput!) {
-    createTopUp(input: $input) {
-      topUp {
-        id
-      }
-      userErrors {
-        code
-        message
-        field
+const CARD = graphql(
+  `
+    mutation DemoCard($input: AddPaymentMethodInput!) {
+      addPaymentMethod(input: $input) {
+        paymentMethod {
+          id
+        }
+        userErrors {
+          ...LedgerbellRefusal
+        }
       }
     }
-  }
-`);
+  `,
+  [REFUSAL],
+);
 
-const FREEZE = graphql(`
-  mutation DemoFreeze($input: FreezeAccountInput!) {
-    freezeAccount(input: $input) {
-      account {
-        id
-        status
-      }
-      userErrors {
-        code
-        message
-        field
+const BUY = graphql(
+  `
+    mutation DemoBuy($input: CreateTopUpInput!) {
+      createTopUp(input: $input) {
+        topUp {
+          id
+        }
+        userErrors {
+          ...LedgerbellRefusal
+        }
       }
     }
-  }
-`);
+  `,
+  [REFUSAL],
+);
 
-const UNFREEZE = graphql(`
-  mutation DemoUnfreeze($input: UnfreezeAccountInput!) {
-    unfreezeAccount(input: $input) {
-      account {
-        id
-        status
-      }
-      userErrors {
-        code
-        message
-        field
-      }
-    }
-  }
-`);
-
-/** Cards of the simulated gateway, by behavior. */
-const CARDS = [
-  "card_ok",
-  "card_insufficient_funds",
-  "card_declined",
-  "card_expired",
-  "card_blocked",
-  "card_authenticate",
-  "card_declines_once",
-  "card_slow",
-  "card_hang",
-  "card_unavailable",
-  "card_dies_after_charge",
-  "card_fails_late",
-  "card_disputed",
-  "card_refund_fails",
-];
 const TITLES = ["German, level B2", "Yoga, morning class", "Leadership coaching", "Spanish, level A1"];
 
 /** Acts as the platform's server, with the credential of the demo's operator. */
@@ -179,11 +138,8 @@ class Platform {
     await this.client.mutate(BUY, { input: { accountId, credits: "10", paymentMethodId } });
   }
 
-  async freeze(isFrozen: boolean): Promise<void> {
-    const accountId = this.#accountId;
-    await (isFrozen
-      ? this.client.mutate(FREEZE, { input: { accountId, reason: "Frozen by the demo's controls" } })
-      : this.client.mutate(UNFREEZE, { input: { accountId } }));
+  freeze(isFrozen: boolean): Promise<void> {
+    return freeze(this.client, this.#accountId, isFrozen ? "Frozen by the demo's controls" : null);
   }
 
   /** Moves the server's clock ahead, and returns its new time. */
@@ -221,6 +177,7 @@ export default function Demo(): ReactNode {
 
 function Controls({ platform }: { platform: Platform }): ReactNode {
   const { words } = usePlace();
+  const cards = useSimulatedCards();
   const [card, setCard] = useState("card_declined");
   const act = useAction((what: () => Promise<unknown>) => what());
   const load = useAction(() => platform.complete());
@@ -264,15 +221,14 @@ function Controls({ platform }: { platform: Platform }): ReactNode {
           <p className="console-after">
             <small>{words.demoLoadHint}</small>
           </p>
-          <label className="lb-field">
-            <span>{words.demoCard}</span>
-            <select value={card} onChange={(event) => setCard(event.target.value)}>
-              {CARDS.map((card) => (
-                <option key={card}>{card}</option>
-              ))}
-            </select>
-            <small>{words.demoCardHint}</small>
-          </label>
+          <Field label={words.demoCard} hint={words.demoCardHint}>
+            <Choice
+              label={words.demoCard}
+              value={card}
+              onChange={setCard}
+              options={cards.map(({ token, label }) => [token, label])}
+            />
+          </Field>
           <div className="console-buttons">{button(words.demoCard, () => platform.tryCard(card))}</div>
           <Refusal error={act.error ?? overloaded} />
           <p role="status">{act.isDone && words.done}</p>

@@ -1,13 +1,15 @@
-// Answers the three questions of the help page with live data.
+// Answers the three questions of the help page with live data, and how the API is called.
 import { graphql } from "@ledgerbell/client/graphql";
 import { CreditLog, Findings, Inbox, TopUps } from "@ledgerbell/react";
 import { useEffect, useState, type ReactNode } from "react";
 
-import { Amount, Card, Instant, Reading, usePlace } from "../place.js";
+import { Amount, Card, Figures, Instant, Reading } from "../parts.js";
+import { usePlace } from "../place.js";
 import { useRead, useThrottled } from "../query.js";
+import { ApiHelp } from "./apiHelp.js";
 import { useChoosing } from "./index.js";
 
-type Trouble = "changed" | "topup" | "alert";
+type Trouble = "changed" | "topup" | "alert" | "api";
 
 export default function Help(): ReactNode {
   const { permissions, words } = usePlace();
@@ -18,6 +20,7 @@ export default function Help(): ReactNode {
     ["changed", words.helpChanged, words.helpChangedHint],
     ...(sees ? ([["topup", words.helpTopUp, words.helpTopUpHint]] as [Trouble, string, string][]) : []),
     ["alert", words.helpAlert, words.helpAlertHint],
+    ["api", words.helpApi, words.helpApiHint],
   ];
   const hint = troubles.find(([name]) => name === trouble)?.[2];
   return (
@@ -42,6 +45,7 @@ export default function Help(): ReactNode {
           <TopUps />
         </>
       )}
+      {trouble === "api" && <ApiHelp />}
       {trouble === "alert" && (
         <>
           <Inbox onAction={choose} />
@@ -124,26 +128,13 @@ function Explanation(): ReactNode {
           if (!explained) return <p className="lb-empty">{words.nothing}</p>;
           return (
             <>
-              <dl className="console-figures">
-                <div>
-                  <dt>{words.available}</dt>
-                  <dd>
-                    <Amount value={explained.available} />
-                  </dd>
-                </div>
-                <div>
-                  <dt>{words.posted}</dt>
-                  <dd>
-                    <Amount value={explained.posted} />
-                  </dd>
-                </div>
-                <div>
-                  <dt>{words.heldTitle}</dt>
-                  <dd>
-                    <Amount value={explained.held} />
-                  </dd>
-                </div>
-              </dl>
+              <Figures
+                figures={[
+                  [words.available, <Amount value={explained.available} />],
+                  [words.posted, <Amount value={explained.posted} />],
+                  [words.heldTitle, <Amount value={explained.held} />],
+                ]}
+              />
               {explained.holds?.nodes.length ? (
                 <ul className="console-list">
                   {explained.holds.nodes.map((hold, at) => (
@@ -168,7 +159,7 @@ function Explanation(): ReactNode {
                         <Instant at={entry.occurredAt} />
                       </small>
                     </span>
-                    <Amount value={entry.amount} />
+                    <Amount value={entry.amount} isSigned />
                   </li>
                 ))}
               </ul>

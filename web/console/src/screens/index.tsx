@@ -29,7 +29,7 @@ const Demo = lazy(() => import("./demo.js"));
 export const PLATFORM_SCREENS = ["accounts", "operations"];
 
 /** Returns the screens of an account that are useful to the viewer. */
-export function screensOf({ permissions, isPlatform }: Place, isDemo: boolean): string[] {
+export function screensOf({ permissions, isPlatform, settings }: Place): string[] {
   const may = (permission: string) => permissions.has(permission);
   const sees = may("READ_CREDIT_LOG");
   return [
@@ -44,7 +44,7 @@ export function screensOf({ permissions, isPlatform }: Place, isDemo: boolean): 
     ...(may("MANAGE_API_KEYS") ? ["keys"] : []),
     ...(may("MANAGE_ACCOUNTS") || may("MANAGE_CREDITS") ? ["account"] : []),
     "help",
-    ...(isDemo ? ["demo"] : []),
+    ...(settings.demo ? ["demo"] : []),
   ];
 }
 

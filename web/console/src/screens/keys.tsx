@@ -1,8 +1,11 @@
+import { REFUSAL } from "@ledgerbell/client/fragments";
 import { graphql } from "@ledgerbell/client/graphql";
 import { useAction } from "@ledgerbell/react";
 import { useState, type ReactNode } from "react";
 
-import { Card, Instant, Reading, Refusal, Tag, usePlace } from "../place.js";
+import { Form, TextField, useTexts } from "../form.js";
+import { Card, Instant, Reading, Refusal, Tag } from "../parts.js";
+import { usePlace } from "../place.js";
 import { useRead } from "../query.js";
 
 const KEYS = graphql(`
@@ -27,37 +30,39 @@ const KEYS = graphql(`
   }
 `);
 
-const CREATE = graphql(`
-  mutation ConsoleCreateKey($input: CreateApiKeyInput!) {
-    createApiKey(input: $input) {
-      apiKey {
-        id
-      }
-      secret
-      userErrors {
-        code
-        message
-        field
+const CREATE = graphql(
+  `
+    mutation ConsoleCreateKey($input: CreateApiKeyInput!) {
+      createApiKey(input: $input) {
+        apiKey {
+          id
+        }
+        secret
+        userErrors {
+          ...LedgerbellRefusal
+        }
       }
     }
-  }
-`);
+  `,
+  [REFUSAL],
+);
 
-const REVOKE = graphql(`
-  mutation ConsoleRevokeKey($input: RevokeApiKeyInput!) {
-    revokeApiKey(input: $input) {
-      apiKey {
-        id
-        revokedAt
-      }
-      userErrors {
-        code
-        message
-        field
+const REVOKE = graphql(
+  `
+    mutation ConsoleRevokeKey($input: RevokeApiKeyInput!) {
+      revokeApiKey(input: $input) {
+        apiKey {
+          id
+          revokedAt
+        }
+        userErrors {
+          ...LedgerbellRefusal
+        }
       }
     }
-  }
-`);
+  `,
+  [REFUSAL],
+);
 
 /** The permissions of a key, in the order in which they are shown. */
 const PERMISSIONS = [
@@ -139,15 +144,15 @@ export default function Keys(): ReactNode {
 
 function MakeKey({ onMade }: { onMade: () => void }): ReactNode {
   const { client, accountId, permissions, words } = usePlace();
-  const [name, setName] = useState("");
+  const texts = useTexts({ name: "" });
   const [chosen, setChosen] = useState<ReadonlySet<Permission>>(new Set(["READ_CREDIT_LOG"]));
   const [secret, setSecret] = useState<string | null>(null);
-  const make = useAction(async () => {
+  const action = useAction(async () => {
     setSecret(null);
-    const input = { accountId, name, permissions: [...chosen] };
+    const input = { accountId, name: texts.values.name, permissions: [...chosen] };
     const { createApiKey } = await client.mutate(CREATE, { input });
     setSecret(createApiKey?.secret ?? null);
-    setName("");
+    texts.reset();
     onMade();
   });
   const toggle = (permission: Permission) => {
@@ -157,17 +162,8 @@ function MakeKey({ onMade }: { onMade: () => void }): ReactNode {
   };
   return (
     <Card title={words.keyMake}>
-      <form
-        className="console-form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void make.run();
-        }}
-      >
-        <label className="lb-field">
-          <span>{words.keyName}</span>
-          <input required value={name} onChange={(event) => setName(event.target.value)} />
-        </label>
+      <Form action={action} label={words.keyMake} isDisabled={chosen.size === 0}>
+        <TextField label={words.keyName} {...texts.of("name")} required />
         <fieldset>
           <legend>{words.keyRights}</legend>
           {PERMISSIONS.filter((permission) => permissions.has(permission)).map((permission) => (
@@ -179,11 +175,7 @@ function MakeKey({ onMade }: { onMade: () => void }): ReactNode {
             </label>
           ))}
         </fieldset>
-        <button type="submit" className="lb-primary" disabled={make.isBusy || chosen.size === 0}>
-          {words.keyMake}
-        </button>
-      </form>
-      <Refusal error={make.error} />
+      </Form>
       {secret && (
         <p className="lb-trouble" role="status">
           {words.keySecret}

@@ -1,9 +1,12 @@
 // Payments that need a person, of all accounts: for operators of the platform.
+import { REFUSAL } from "@ledgerbell/client/fragments";
 import { graphql, type ResultOf } from "@ledgerbell/client/graphql";
 import { useAction } from "@ledgerbell/react";
-import { useState, type ReactNode } from "react";
+import type { ReactNode } from "react";
 
-import { Amount, Card, Instant, Listing, Refusal, usePlace } from "../place.js";
+import { TextField, useTexts } from "../form.js";
+import { Amount, Card, Instant, Listing, Money, Refusal } from "../parts.js";
+import { usePlace } from "../place.js";
 import { usePages } from "../query.js";
 import { hrefOf } from "../route.js";
 
@@ -88,37 +91,55 @@ const WEBHOOKS = graphql(`
   }
 `);
 
-const SETTLE = graphql(`
-  mutation ConsoleSettleTopUp($input: SettleTopUpInput!) {
-    settleTopUp(input: $input) {
-      topUp {
-        id
-        status
-      }
-      userErrors {
-        code
-        message
-        field
+const SETTLE = graphql(
+  `
+    mutation ConsoleSettleTopUp($input: SettleTopUpInput!) {
+      settleTopUp(input: $input) {
+        topUp {
+          id
+          status
+        }
+        userErrors {
+          ...LedgerbellRefusal
+        }
       }
     }
-  }
-`);
+  `,
+  [REFUSAL],
+);
 
-const RETRY = graphql(`
-  mutation ConsoleRetryWebhook($input: RetryWebhookInput!) {
-    retryWebhook(input: $input) {
-      webhook {
-        eventId
-        status
-      }
-      userErrors {
-        code
-        message
-        field
+const REFUND = graphql(
+  `
+    mutation ConsoleRefund($input: RefundTopUpInput!) {
+      refundTopUp(input: $input) {
+        topUp {
+          id
+        }
+        userErrors {
+          ...LedgerbellRefusal
+        }
       }
     }
-  }
-`);
+  `,
+  [REFUSAL],
+);
+
+const RETRY = graphql(
+  `
+    mutation ConsoleRetryWebhook($input: RetryWebhookInput!) {
+      retryWebhook(input: $input) {
+        webhook {
+          eventId
+          status
+        }
+        userErrors {
+          ...LedgerbellRefusal
+        }
+      }
+    }
+  `,
+  [REFUSAL],
+);
 
 type TopUp = ResultOf<typeof TOP_UP>;
 
@@ -140,7 +161,7 @@ function Purchase({ topUp: { credits, price, account } }: { topUp: TopUp }): Rea
   return (
     <strong>
       <a href={hrefOf({ accountId: account.id, screen: "topups" })}>{account.name}</a>: <Amount value={credits} />{" "}
-      {words.creditsFor} {price.amount} {price.currency}
+      {words.creditsFor} <Money {...price} />
     </strong>
   );
 }
@@ -172,30 +193,29 @@ function Unsettled(): ReactNode {
 
 function Settling({ topUpId, onDone }: { topUpId: string; onDone: () => void }): ReactNode {
   const { client, words } = usePlace();
-  const [reason, setReason] = useState("");
+  const texts = useTexts({ reason: "" });
+  const { reason } = texts.values;
   const settle = useAction(async (isCharged: boolean) => {
     await client.mutate(SETTLE, { input: { topUpId, isCharged, reason } });
     onDone();
   });
+  const button = (label: string, isCharged: boolean) => (
+    <button type="button" disabled={settle.isBusy || !reason.trim()} onClick={() => void settle.run(isCharged)}>
+      {label}
+    </button>
+  );
   return (
     <form className="console-inline" onSubmit={(event) => event.preventDefault()}>
-      <label className="lb-field">
-        <span>{words.settleReason}</span>
-        <input required maxLength={500} value={reason} onChange={(event) => setReason(event.target.value)} />
-      </label>
-      <button type="button" disabled={settle.isBusy || !reason.trim()} onClick={() => void settle.run(true)}>
-        {words.settleCharged}
-      </button>
-      <button type="button" disabled={settle.isBusy || !reason.trim()} onClick={() => void settle.run(false)}>
-        {words.settleNotCharged}
-      </button>
+      <TextField label={words.settleReason} {...texts.of("reason")} required maxLength={500} />
+      {button(words.settleCharged, true)}
+      {button(words.settleNotCharged, false)}
       <Refusal error={settle.error} />
     </form>
   );
 }
 
 function Refunds(): ReactNode {
-  const { client, words } = usePlace();
+  const { client, permissions, words } = usePlace();
   const list = usePages("refunds", PAGE, async (first, after) => {
     return (await client.query(REFUNDS, { first, after })).failedRefunds;
   });
@@ -203,7 +223,7 @@ function Refunds(): ReactNode {
     <Card title={words.failedRefunds}>
       <p className="console-hint">{words.failedRefundsHint}</p>
       <Listing list={list}>
-        {({ topUp, at, cameBack, amount, reason }) => (
+        {({ topUp, at, cameBack, amount, credits, reason }) => (
           <li key={`${topUp.id} ${at}`}>
             <span>
               <Purchase topUp={topUp} />
@@ -212,13 +232,50 @@ function Refunds(): ReactNode {
                 {reason && <> · {reason}</>}
               </small>
             </span>
-            <span>
-              {amount.amount} {amount.currency}
-            </span>
+            <Money {...amount} />
+            {permissions.has("REFUND_TOP_UPS") && (
+              <Refunding topUpId={topUp.id} credits={credits} reason={reason} onDone={list.refresh} />
+            )}
           </li>
         )}
       </Listing>
     </Card>
+  );
+}
+
+interface RefundingProps {
+  topUpId: string;
+  /** Those of the refund that failed; null if its money came back. */
+  credits: string | null;
+  reason: string | null;
+  onDone: () => void;
+}
+
+/** Refunds a top-up once more. Without a number, all that can be refunded. */
+function Refunding({ topUpId, credits, reason, onDone }: RefundingProps): ReactNode {
+  const { client, words } = usePlace();
+  const texts = useTexts({ credits: credits ?? "", reason: reason ?? "" });
+  const refund = useAction(async () => {
+    const { credits, reason } = texts.values;
+    await client.mutate(REFUND, { input: { topUpId, credits: credits.trim() || null, reason } });
+    onDone();
+  });
+  return (
+    <form
+      className="console-inline"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void refund.run();
+      }}
+    >
+      <TextField label={words.refundCredits} {...texts.of("credits")} inputMode="decimal" pattern="\d+(\.\d{1,4})?" />
+      <TextField label={words.refundReason} {...texts.of("reason")} required maxLength={500} />
+      <button type="submit" disabled={refund.isBusy}>
+        {words.refundAgain}
+      </button>
+      {refund.isDone && <p role="status">{words.refundSent}</p>}
+      <Refusal error={refund.error} />
+    </form>
   );
 }
 

@@ -1,7 +1,10 @@
 import { graphql, type ResultOf } from "@ledgerbell/client/graphql";
+import { useUrlState } from "@ledgerbell/react";
 import { useEffect, useRef, useState, type ReactNode } from "react";
 
-import { Amount, Card, Instant, More, Reading, Tag, usePlace } from "../place.js";
+import { Choice, Filter } from "../form.js";
+import { Amount, Card, Instant, Table, Tag } from "../parts.js";
+import { usePlace } from "../place.js";
 import { usePages, useThrottled } from "../query.js";
 
 const SESSION = graphql(`
@@ -61,6 +64,8 @@ type Session = ResultOf<typeof SESSION>;
 const STATUSES = ["BOOKED", "PROCESSING", "COMPLETED", "CANCELED", "NO_SHOW", "EXPIRED"] as const;
 const TONES: Record<string, string> = { BOOKED: "info", PROCESSING: "warning", COMPLETED: "plus", EXPIRED: "warning" };
 const PAGE = 50;
+/** The filters, as they are in the address. */
+const NOTHING = { q: "", status: "" };
 
 const startOf = ({ startsAt }: Session): number => Date.parse(startsAt);
 
@@ -81,10 +86,10 @@ function merged(
 
 export default function Sessions(): ReactNode {
   const { client, accountId, words } = usePlace();
-  const [status, setStatus] = useState<(typeof STATUSES)[number] | "">("");
-  const [search, setSearch] = useState("");
+  const [choice, choose] = useUrlState("sessions-", NOTHING);
   const [cursor, setCursor] = useState<string | null>(null);
-  const wanted = search.trim();
+  const wanted = choice.q;
+  const status = STATUSES.find((name) => name === choice.status) ?? "";
   const filter = { ...(status ? { statuses: [status] } : {}), ...(wanted ? { search: wanted } : {}) };
   const list = usePages(JSON.stringify(filter), PAGE, async (first, after) => {
     const { account } = await client.query(SESSIONS, { account: accountId, filter, first, after });
@@ -117,52 +122,21 @@ export default function Sessions(): ReactNode {
   return (
     <Card title={words.screens.sessions ?? ""}>
       <div className="console-filters">
-        <input
-          type="search"
-          aria-label={words.search}
-          placeholder={words.search}
-          value={search}
-          onChange={(event) => setSearch(event.target.value)}
-        />
-        <select
-          aria-label={words.status}
+        <Filter label={words.search} value={choice.q} onChange={(q) => choose({ q }, true)} />
+        <Choice
+          label={words.status}
           value={status}
-          onChange={(event) => setStatus(event.target.value as typeof status)}
-        >
-          <option value="">{words.all}</option>
-          {STATUSES.map((status) => (
-            <option key={status} value={status}>
-              {words.sessionStatus[status]}
-            </option>
-          ))}
-        </select>
+          onChange={(status) => choose({ status })}
+          options={[["", words.all], ...STATUSES.map((name) => [name, words.sessionStatus[name] ?? name] as const)]}
+        />
       </div>
-      <Reading read={list}>
-        {(sessions) => (
-          <>
-            <div className="console-scroll" tabIndex={0} role="group" aria-label={words.screens.sessions}>
-              <table className="console-table">
-                <thead>
-                  <tr>
-                    <th scope="col">{words.starts}</th>
-                    <th scope="col">{words.title}</th>
-                    <th scope="col">{words.member}</th>
-                    <th scope="col">{words.status}</th>
-                    <th scope="col">{words.credits}</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {sessions.map((session) => (
-                    <Row key={session.id} session={session} />
-                  ))}
-                </tbody>
-              </table>
-            </div>
-            {sessions.length === 0 && <p className="lb-empty">{words.nothing}</p>}
-            <More list={list} />
-          </>
-        )}
-      </Reading>
+      <Table
+        title={words.screens.sessions ?? ""}
+        columns={[words.starts, words.title, words.member, words.status, words.credits]}
+        list={list}
+      >
+        {(session) => <Row key={session.id} session={session} />}
+      </Table>
     </Card>
   );
 }

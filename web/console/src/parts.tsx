@@ -1,31 +1,8 @@
-// The context of screens, and parts that several of them share.
-import type { Ledgerbell } from "@ledgerbell/client";
-import { createContext, useContext, useId, type ReactNode } from "react";
+// Parts that several screens share.
+import { useId, type ReactNode } from "react";
 
+import { usePlace } from "./place.js";
 import type { Pages, Read } from "./query.js";
-import type { Words } from "./words.js";
-
-/** The viewer, and the account that is shown. */
-export interface Place {
-  client: Ledgerbell;
-  /** The account that is shown; null for the viewer's own. */
-  accountId: string | null;
-  permissions: ReadonlySet<string>;
-  isPlatform: boolean;
-  language: string;
-  words: Words;
-}
-
-const Context = createContext<Place | null>(null);
-
-export const PlaceProvider = Context.Provider;
-
-/** Returns the viewer and the account that is shown. */
-export function usePlace(): Place {
-  const place = useContext(Context);
-  if (!place) throw new Error("A screen is shown outside of the console");
-  return place;
-}
 
 /** A part of a screen with its title. */
 export function Card({ title, aside, children }: { title: string; aside?: ReactNode; children: ReactNode }): ReactNode {
@@ -38,6 +15,20 @@ export function Card({ title, aside, children }: { title: string; aside?: ReactN
       </header>
       {children}
     </section>
+  );
+}
+
+/** A few figures beside each other, each with its name. */
+export function Figures({ figures }: { figures: readonly (readonly [name: string, figure: ReactNode])[] }): ReactNode {
+  return (
+    <dl className="console-figures">
+      {figures.map(([name, figure]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{figure}</dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 
@@ -62,6 +53,45 @@ export function Reading<T>({ read, children }: { read: Read<T>; children: (data:
   );
 }
 
+interface TableProps<T> {
+  title: string;
+  columns: readonly string[];
+  list: Pages<T>;
+  /** Returns the row of an item. */
+  children: (item: T) => ReactNode;
+}
+
+/** Items of a list that grows, as a table. It scrolls sideways where it is wider than the page. */
+export function Table<T>({ title, columns, list, children }: TableProps<T>): ReactNode {
+  const { words } = usePlace();
+  return (
+    <Reading read={list}>
+      {(items) => (
+        <>
+          {items.length > 0 && (
+            <div className="console-scroll" tabIndex={0} role="group" aria-label={title}>
+              <table className="console-table">
+                <thead>
+                  <tr>
+                    {columns.map((column) => (
+                      <th key={column} scope="col">
+                        {column}
+                      </th>
+                    ))}
+                  </tr>
+                </thead>
+                <tbody>{items.map(children)}</tbody>
+              </table>
+            </div>
+          )}
+          {items.length === 0 && !list.hasMore && <p className="lb-empty">{words.nothing}</p>}
+          <More list={list} />
+        </>
+      )}
+    </Reading>
+  );
+}
+
 /** Items of a list that grows, below each other. */
 export function Listing<T>({ list, children }: { list: Pages<T>; children: (item: T) => ReactNode }): ReactNode {
   const { words } = usePlace();
@@ -70,7 +100,7 @@ export function Listing<T>({ list, children }: { list: Pages<T>; children: (item
       {(items) => (
         <>
           {items.length > 0 && <ul className="console-list">{items.map(children)}</ul>}
-          {items.length === 0 && !list.hasMore && <p>{words.nothing}</p>}
+          {items.length === 0 && !list.hasMore && <p className="lb-empty">{words.nothing}</p>}
           <More list={list} />
         </>
       )}
@@ -112,11 +142,21 @@ export function UnitPrice({ amount, currency }: { amount: string; currency: stri
   return <span className="lb-amount">{format.format(amount as unknown as number)}</span>;
 }
 
-/** Shows an exact amount in the format of the viewer's language. */
-export function Amount({ value }: { value: string }): ReactNode {
+/** An amount of money. */
+export function Money({ amount, currency }: { amount: string; currency: string }): ReactNode {
   const { language } = usePlace();
+  const format = new Intl.NumberFormat(language, { style: "currency", currency });
+  return <span className="lb-amount">{format.format(amount as unknown as number)}</span>;
+}
+
+/** Shows an exact amount in the format of the viewer's language. */
+export function Amount({ value, isSigned = false }: { value: string; isSigned?: boolean }): ReactNode {
+  const { language } = usePlace();
+  const signDisplay = isSigned ? "exceptZero" : "auto";
   // The type allows only numbers, but strings keep all their digits.
-  const text = new Intl.NumberFormat(language, { maximumFractionDigits: 4 }).format(value as unknown as number);
+  const text = new Intl.NumberFormat(language, { maximumFractionDigits: 4, signDisplay }).format(
+    value as unknown as number,
+  );
   return <span className="lb-amount">{text}</span>;
 }
 
