@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::adapters::bus;
-use crate::adapters::database;
+use crate::adapters::database::{self, SchemaError};
 use crate::adapters::disk::{self, Room};
 use crate::adapters::key_set::HttpKeySet;
 use crate::adapters::mailer::{Sender, SmtpMailer};
@@ -196,7 +196,6 @@ pub(super) async fn clock(database: &Database, clock: &Clock) -> Check {
 }
 
 pub(super) async fn migrations(database: &Database) -> Check {
-    let newer = "run the version of ledgerbell that has migrated this database, or a newer one";
     match database::pending_migrations(database).await {
         Ok(0) => Check::ok("migrations", "the schema is up to date"),
         Ok(count) => Check::failed(
@@ -204,7 +203,11 @@ pub(super) async fn migrations(database: &Database) -> Check {
             format!("{count} migrations are missing"),
             "run `ledgerbell migrate`",
         ),
-        Err(fault) => fault_of("migrations", &fault, newer),
+        Err(SchemaError::Fault(fault)) => fault_of("migrations", &fault, "check the database"),
+        Err(error) => {
+            let advice = "use another version of ledgerbell, or another database";
+            Check::failed("migrations", error.to_string(), advice)
+        }
     }
 }
 

@@ -3,12 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ledgerbell::adapters::database::{OpenOptions, migrate, open, roll_back};
-use ledgerbell::domain::database::Database;
 use ledgerbell::primitives::clock::Timestamp;
 use ledgerbell::primitives::credits::Credits;
-use migration::{Migrator, MigratorTrait as _};
-use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::{Value, json};
 
 use super::Play;
@@ -215,52 +211,4 @@ async fn holds_come_by_pages_and_an_instant_to_come_is_refused() {
     );
     let now = app.team.owner.client.query(EXPLAIN, json!({})).await;
     assert_eq!(now.at("/account/explainBalance/at"), &json!(app.in_minutes(0)));
-}
-
-/// Returns all changes of holds, in order.
-async fn movements(database: &Database) -> Vec<(Vec<u8>, [i64; 5])> {
-    let sql = "SELECT holder_id, sequence, occurred_at, amount, held, held_after FROM hold_movement ORDER BY account_id, sequence";
-    let statement = Statement::from_string(database.backend(), sql);
-    let rows = database.read().query_all_raw(statement).await.expect("reads");
-    rows.iter()
-        .map(|row| {
-            let number = |name: &str| row.try_get::<i64>("", name).expect("a number");
-            let holder: uuid::Uuid = row.try_get("", "holder_id").expect("an id");
-            let numbers = ["sequence", "occurred_at", "amount", "held", "held_after"].map(number);
-            (holder.as_bytes().to_vec(), numbers)
-        })
-        .collect()
-}
-
-#[tokio::test]
-async fn what_was_held_before_it_was_written_down_is_filled_in() {
-    let app = TestApp::start().await;
-    app.top_up(500).await;
-    let mut play = Play::new(&app, 11);
-    for step in 0..60 {
-        match (step % 5, play.sessions.is_empty()) {
-            (0 | 2 | 3, _) | (_, true) => play.book().await,
-            (1, _) => {
-                let input = json!({ "sessionId": play.a_session(), "credits": "1", "allowOverage": true });
-                play.ask("completeSession", "userErrors { code }", input).await;
-            }
-            _ => {
-                let input = json!({ "sessionId": play.a_session(), "fee": "0.5" });
-                play.ask("cancelSession", "userErrors { code }", input).await;
-            }
-        }
-        // Unresolved holds expire meanwhile, and some of those sessions are completed later.
-        play.wait(600);
-        app.settle().await;
-    }
-    let database = open(app.database_url(), OpenOptions::default()).await.expect("opens");
-    let written = movements(&database).await;
-    assert!(written.len() > 60, "{}", written.len());
-    let names: Vec<String> = Migrator::migrations().iter().map(|one| one.name().to_owned()).collect();
-    let at = names.iter().position(|name| name.ends_with("create_hold_movement"));
-    let steps = u32::try_from(names.len() - at.expect("it is there")).expect("few");
-    roll_back(&database, Some(steps)).await.expect("takes it back");
-    migrate(&database).await.expect("makes it again");
-    assert_eq!(movements(&database).await, written);
-    database.close().await.expect("closes");
 }
