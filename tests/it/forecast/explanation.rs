@@ -103,24 +103,14 @@ async fn any_history_is_explained_as_it_was_told() {
 async fn a_hold_is_told_with_the_amount_that_it_had() {
     let app = TestApp::start().await;
     app.top_up(50).await;
-    let booked = json!({
-        "accountId": app.team.id(), "memberId": app.team.member.id(), "title": "Lesson", "credits": "10",
-        "startsAt": app.in_minutes(600), "endsAt": app.in_minutes(660), "idempotencyKey": "book",
-    });
-    let booked = app.platform.accept("book_session", booked).await;
+    let session = app.book(app.booking("10", "book", 600..660)).await;
     let first = app.clock.now();
     app.advance(Duration::from_hours(1));
-    let reschedule =
-        "mutation($input: RescheduleSessionInput!) { rescheduleSession(input: $input) { userErrors { code } } }";
     let input = json!({
-        "sessionId": booked["session"]["id"], "credits": "25", "startsAt": app.in_minutes(600), "endsAt": app.in_minutes(660),
+        "sessionId": session, "credits": "25", "startsAt": app.in_minutes(600), "endsAt": app.in_minutes(660),
         "idempotencyKey": "more",
     });
-    let moved = app
-        .platform
-        .query(reschedule, json!({ "input": input }))
-        .await
-        .only_field();
+    let moved = app.platform.mutate("rescheduleSession", "", input).await;
     assert_eq!(moved["userErrors"], json!([]));
     let second = app.clock.now();
     app.advance(Duration::from_hours(24 * 5));
@@ -128,13 +118,13 @@ async fn a_hold_is_told_with_the_amount_that_it_had() {
     // The session was not resolved in time: its hold was released, and later it is charged after all.
     let between = app.clock.now();
     app.advance(Duration::from_hours(1));
-    let input = json!({ "sessionId": booked["session"]["id"], "idempotencyKey": "late" });
+    let input = json!({ "sessionId": session, "idempotencyKey": "late" });
     app.platform.accept("complete_session", input).await;
     for (at, held, since) in [(first, "10", first), (second, "25", second)] {
         let hold = explain(&app, at).await["holds"]["nodes"].clone();
         assert_eq!(hold[0]["credits"], held);
         assert_eq!(hold[0]["since"], json!(since.to_string()));
-        assert_eq!(hold[0]["session"]["id"], booked["session"]["id"]);
+        assert_eq!(hold[0]["session"]["id"], session);
         assert_eq!(hold[0]["topUp"], Value::Null);
         assert_eq!(hold.as_array().map(Vec::len), Some(1));
     }

@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 use crate::harness::{TestApp, elsewhere};
 
 async fn grant(app: &TestApp, description: &str) {
-    let query = "mutation($input: GrantCreditsInput!) { grantCredits(input: $input) { userErrors { code } } }";
     let input = json!({ "accountId": app.team.id(), "credits": "1", "description": description, "idempotencyKey": description });
-    let granted = app.platform.query(query, json!({ "input": input })).await.only_field();
+    let granted = app.platform.mutate("grantCredits", "", input).await;
     assert_eq!(granted["userErrors"], json!([]));
 }
 
@@ -61,9 +60,8 @@ async fn what_readers_take_for_the_same_is_found() {
 #[tokio::test]
 async fn members_are_found_however_their_names_are_composed() {
     let app = TestApp::start().await;
-    let query = "mutation($input: AddMemberInput!) { addMember(input: $input) { userErrors { code } } }";
     let input = json!({ "accountId": app.team.id(), "name": "Jose\u{301} Weiß", "role": "MEMBER" });
-    app.platform.query(query, json!({ "input": input })).await.only_field();
+    app.platform.apply("addMember", "", input).await;
     let query = "query($search: String) { account { members(search: $search) { nodes { name } } } }";
     for search in ["jos\u{e9}", "WEISS", "j w"] {
         let answer = app.team.admin.client.query(query, json!({ "search": search })).await;
