@@ -18,11 +18,11 @@ const EXAMPLE_APP: &str = "https://app.example.com/credits";
 #[derive(Debug, Args)]
 pub(super) struct MailCommand {
     #[command(subcommand)]
-    action: Action,
+    subcommand: MailSubcommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum MailSubcommand {
     /// Write an example of every mail in every language into a directory, as HTML and as text, by the current templates.
     Preview {
         /// The directory. It is created if it does not exist.
@@ -34,7 +34,7 @@ enum Action {
 }
 
 pub(super) fn run(command: &MailCommand, given: &SettingsFlags) -> Ending {
-    let Action::Preview { directory, team } = &command.action;
+    let MailSubcommand::Preview { directory, team } = &command.subcommand;
     let settings = given.load()?;
     let templates = Templates::load(settings.mail.templates.as_deref())?;
     let app_url = settings.app_url.unwrap_or_else(|| EXAMPLE_APP.to_owned());
