@@ -14,7 +14,7 @@ use super::{Ending, SettingsFlags, say};
 /// The target of buttons in examples if no setting names one.
 const EXAMPLE_APP: &str = "https://app.example.com/credits";
 
-/// Show what mail looks like.
+/// Show examples of mail.
 #[derive(Debug, Args)]
 pub(super) struct MailCommand {
     #[command(subcommand)]
